@@ -1,0 +1,57 @@
+// Who is signed in, in this tab only. A token that is gone or refused is asked for again under the draft's
+// idempotency key, which the server honours for a day; after that only a mailed link helps.
+
+import { working } from "./a11y.js";
+import * as api from "./api.js";
+import * as draft from "./draft.js";
+import { notice } from "./notice.js";
+import { persist } from "./persist.js";
+import { passing } from "./storage.js";
+
+const PLACE = "tenantry.session";
+const FINISHED = "tenantry.finished";
+
+export const read = () => passing.read(PLACE);
+export const open = (session) => passing.write(PLACE, session);
+export const close = () => passing.remove(PLACE);
+
+/** What the last page says after the token has been dropped, so that a reload shows it again. */
+export const finished = (facts) => (facts === undefined ? passing.read(FINISHED) : facts ? passing.write(FINISHED, facts) : passing.remove(FINISHED));
+
+async function renew() {
+  const { body, key, tenant } = draft.current();
+  if (!body) return { kind: "expired" };
+  const answer = await api.start(body, key);
+  if (answer.kind !== "ok") return answer.kind === "refused" ? { kind: "expired" } : answer;
+  if (!answer.body.jwt || answer.body.tenantId !== tenant.id) return { kind: "expired" };
+  open({ token: answer.body.jwt, tenantId: tenant.id });
+  return answer;
+}
+
+/** Does a call that needs the club's token. Answers `{kind: "expired"}` when there is no way to a token from here. */
+export async function authorised(call) {
+  let session = read();
+  let renewed = false;
+  for (;;) {
+    if (!session) {
+      const answer = await renew();
+      if (answer.kind !== "ok") return answer;
+      renewed = true;
+      session = read();
+    }
+    const answer = await call(session.token, session.tenantId);
+    if (answer.status !== 401 && answer.error?.reason !== "token_revoked") return answer;
+    close();
+    if (renewed) return { kind: "expired" };
+    session = null;
+  }
+}
+
+/** Asks for a mailed link. The server answers the same whether it knows the address or not, and so do we. */
+export async function mailFreshLink(email, button) {
+  const free = working(button, "session.linking");
+  const answer = await persist(() => api.mailLink(email));
+  free();
+  if (answer.kind === "ok") notice("session.sent", { email });
+  else if (!answer.quiet) notice("error.unexpected", { id: answer.error?.requestId ?? "–" }, { tone: "bad" });
+}

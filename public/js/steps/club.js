@@ -1,0 +1,175 @@
+// Step 1: the club's name, address, owner and plan. Sending it makes the club, once.
+
+import { working } from "../a11y.js";
+import * as api from "../api.js";
+import { byId, once } from "../dom.js";
+import * as draft from "../draft.js";
+import { blameWith, focusFirst, forgiveAll, forgiveOnInput, showRefusal } from "../errors.js";
+import { notice } from "../notice.js";
+import { persist } from "../persist.js";
+import { showClub } from "../preview.js";
+import { go, here, showPlan } from "../router.js";
+import * as session from "../session.js";
+import { fold, suggest } from "../slug.js";
+import { t } from "../strings.js";
+import { check, checkNow, showBase } from "./availability.js";
+import { checkPromo, clearPromo } from "./promo.js";
+
+const form = () => byId("club-form");
+const chosenPlan = () => form().elements.plan.value;
+
+/** What the form says, as the API wants it. */
+function body() {
+  const { clubName, clubSlug, email, promoCode } = form().elements;
+  const promo = promoCode.value.trim().toUpperCase();
+  return {
+    clubName: clubName.value.trim(),
+    clubSlug: fold(clubSlug.value),
+    email: email.value.trim(),
+    plan: chosenPlan(),
+    ...(promo && { promoCode: promo }),
+  };
+}
+
+function fill() {
+  const { clubName, clubSlug, email, promoCode, plan } = draft.current();
+  const { elements } = form();
+  // On a slow line somebody may have typed before this script arrived: what they typed wins.
+  elements.clubName.value ||= clubName;
+  elements.clubSlug.value ||= clubSlug;
+  elements.email.value ||= email;
+  elements.promoCode.value ||= promoCode;
+  elements.plan.value = plan;
+  keep();
+}
+
+function keep() {
+  const { clubName, clubSlug, email, promoCode } = form().elements;
+  draft.save({ clubName: clubName.value, clubSlug: clubSlug.value, email: email.value, promoCode: promoCode.value, plan: chosenPlan() });
+  showClub();
+}
+
+function onName() {
+  if (draft.current().slugChosen) return;
+  const { clubName, clubSlug } = form().elements;
+  const slug = suggest(clubName.value);
+  if (slug === clubSlug.value) return;
+  clubSlug.value = slug;
+  check(slug);
+}
+
+function onSlug() {
+  const slug = form().elements.clubSlug.value;
+  // An emptied field goes back to following the name.
+  draft.save({ slugChosen: slug !== "" });
+  check(fold(slug));
+}
+
+function onInput({ target }) {
+  if (target.name === "clubName") onName();
+  if (target.name === "clubSlug") onSlug();
+  if (target.name === "email") byId("email-link").hidden = true;
+  if (target.name === "promoCode") checkPromo(body().promoCode ?? "", body().clubSlug);
+  keep();
+  showPlan();
+}
+
+/** Empty fields need no server to be refused. */
+function anythingMissing(wish) {
+  forgiveAll(form());
+  for (const name of ["clubName", "clubSlug", "email"]) if (!wish[name]) blameWith(name, "error.required");
+  return focusFirst(form());
+}
+
+/** The key has made a club from an earlier body whose answer we never saw: find out from which. */
+async function recover() {
+  for (const earlier of draft.current().sent) {
+    const answer = await persist(() => api.start(earlier, draft.current().key));
+    if (answer.kind === "ok") return { answer, wish: earlier };
+    if (answer.quiet) return { answer };
+  }
+  return null;
+}
+
+async function post(wish) {
+  draft.sending(wish);
+  const answer = await persist(() => api.start(wish, draft.current().key));
+  if (answer.kind !== "refused") return { answer, wish };
+  draft.refused(wish);
+  if (answer.error.code !== "IDEMPOTENCY_KEY_REUSED") return { answer, wish };
+  const earlier = await recover();
+  if (earlier) return earlier;
+  draft.renewKey();
+  return { answer: await persist(() => api.start(wish, draft.current().key)), wish };
+}
+
+function refuse(answer, wish) {
+  if (answer.quiet) return;
+  clearPromo();
+  showRefusal(form(), answer);
+  if (answer.error?.code === "SLUG_TAKEN") checkNow(wish.clubSlug);
+  if (answer.error?.code === "EMAIL_EXISTS") byId("email-link").hidden = false;
+}
+
+async function settle({ answer, wish }, intended) {
+  if (answer.kind !== "ok") return refuse(answer, wish);
+  const { jwt, tenant, tenantId, discount } = answer.body;
+  // The club was made before, without our key: the server mails the owner instead of handing a token to whoever knows the words.
+  if (!jwt) return notice("error.replayed", { email: wish.email });
+  session.open({ token: jwt, tenantId });
+  draft.made({ ...tenant, discount }, wish);
+  showMade();
+  if (here() === "club") go("colours");
+  tellWhatChanged(tenant, discount, wish, intended);
+}
+
+function tellWhatChanged(tenant, discount, wish, intended) {
+  if (wish.clubName !== intended.clubName || wish.clubSlug !== intended.clubSlug) notice("made.earlier", { name: tenant.name });
+  else if (tenant.plan !== wish.plan) notice("made.planChanged", { plan: t(`club.${tenant.plan}`) });
+  else if (discount) notice("made.discount", { percent: discount });
+}
+
+async function submit() {
+  const wish = body();
+  form().elements.clubSlug.value = wish.clubSlug;
+  keep();
+  if (anythingMissing(wish)) return;
+  const free = working(form().querySelector("[type=submit]"), "club.submitting");
+  const outcome = await post(wish);
+  free();
+  await settle(outcome, wish);
+}
+
+/** Once the club exists its details are shown, not asked for. */
+export function showMade() {
+  const { tenant, base } = draft.current();
+  form().hidden = Boolean(tenant);
+  byId("club-made").hidden = !tenant;
+  if (!tenant) return;
+  byId("made-name").textContent = tenant.name ?? "–";
+  byId("made-address").textContent = tenant.slug ? `${tenant.slug}${base ? `.${base}` : ""}` : "–";
+  byId("made-email").textContent = tenant.email ?? "–";
+  byId("made-plan").textContent = tenant.plan ? t(`club.${tenant.plan}`) : "–";
+}
+
+export const club = {
+  heading: () => (draft.current().tenant ? "made-heading" : "club-heading"),
+  start() {
+    form().noValidate = true;
+    forgiveOnInput(form());
+    form().addEventListener("input", onInput);
+    once(form(), "submit", submit);
+    once(byId("made-continue"), "click", () => go(draft.current().queued ? "progress" : "colours"));
+    once(byId("email-link"), "click", ({ currentTarget }) => session.mailFreshLink(body().email, currentTarget));
+    document.addEventListener("languagechange", showMade);
+  },
+  enter() {
+    showMade();
+    if (draft.current().tenant) return;
+    fill();
+    showBase();
+    const { clubSlug, promoCode } = form().elements;
+    if (clubSlug.value) checkNow(fold(clubSlug.value));
+    if (promoCode.value) checkPromo(body().promoCode, body().clubSlug);
+  },
+};

@@ -1,0 +1,49 @@
+// The end: what happens next. The token and the draft are dropped here; what is shown is kept for a reload.
+
+import { byId, once } from "../dom.js";
+import * as draft from "../draft.js";
+import { showColours, showName } from "../preview.js";
+import { go } from "../router.js";
+import * as session from "../session.js";
+import { say } from "../strings.js";
+
+const mailFailed = (data) => data.steps?.some(({ name, status }) => name === "send_welcome_email" && status !== "completed") || data.warnings?.length > 0;
+
+/** Keeps what the last page says, forgets the rest, and shows it. */
+export function finish(data) {
+  const { tenant, base, primaryColor, secondaryColor } = draft.current();
+  const address = tenant.slug && base ? `${tenant.slug}.${base}` : null;
+  session.finished({ name: tenant.name, email: tenant.email, plan: tenant.plan ?? data.plan, address, mailed: !mailFailed(data), primaryColor, secondaryColor });
+  session.close();
+  draft.finish();
+  go("done", { replace: true });
+}
+
+function show({ name, email, plan, address, mailed, primaryColor, secondaryColor }) {
+  showName(name, address);
+  showColours(primaryColor, secondaryColor);
+  if (name) say(byId("done-heading"), "done.heading", { name });
+  else say(byId("done-heading"), "done.headingPlain");
+  byId("done-facts").hidden = !address;
+  const link = byId("done-address");
+  link.textContent = address ?? "";
+  if (address) link.href = `https://${address}/`;
+  if (!mailed) say(byId("done-mail"), "done.noMail");
+  else say(byId("done-mail"), email ? "done.mail" : "done.mailPlain", { email });
+  byId("done-link").hidden = mailed || !email;
+  say(byId("done-plan"), plan === "pro" ? "done.pro" : "done.starter");
+}
+
+export const done = {
+  heading: () => "done-heading",
+  start() {
+    once(byId("done-link"), "click", ({ currentTarget }) => session.mailFreshLink(session.finished().email, currentTarget));
+    once(byId("done-another"), "click", () => {
+      session.finished(null);
+      location.assign("/");
+    });
+  },
+  enter() {
+    show(session.finished());
+  },
+};

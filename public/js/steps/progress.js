@@ -1,0 +1,161 @@
+// Step 4: the set-up as it goes, in words a secretary understands.
+
+import { announce, focusHeading, working } from "../a11y.js";
+import * as api from "../api.js";
+import { byId, make, once } from "../dom.js";
+import * as draft from "../draft.js";
+import { showExpired, showRefusal } from "../errors.js";
+import { clearNotice, notice } from "../notice.js";
+import { persist } from "../persist.js";
+import { go, here } from "../router.js";
+import { authorised } from "../session.js";
+import { knows, say, t } from "../strings.js";
+import { watch } from "../watch.js";
+import { finish } from "./done.js";
+
+const TASKS = {
+  starter: ["seed_defaults", "configure_routing", "validate_webhook", "create_owner", "send_welcome_email", "activate"],
+  pro: ["seed_defaults", "configure_routing", "create_spreadsheet", "verify_spreadsheet", "create_owner", "send_welcome_email", "activate"],
+};
+
+let stop = () => {};
+let ticking = null;
+/** What a screen reader was told last: only changes are worth saying. */
+let told = "";
+
+const taskName = (name) => (knows(`task.${name}`) ? t(`task.${name}`) : name);
+
+function row(name) {
+  const label = make("span", { class: "task-name" });
+  say(label, knows(`task.${name}`) ? `task.${name}` : null);
+  return make("li", { "data-name": name, "data-stage": "pending" }, make("span", { class: "mark", "aria-hidden": "true" }), label, make("span", { class: "stage" }));
+}
+
+function rows(steps) {
+  const list = byId("tasks");
+  const names = steps.map((step) => step.name);
+  const shown = [...list.children].map((item) => item.dataset.name);
+  if (names.join() !== shown.join()) list.replaceChildren(...names.map(row));
+  return [...list.children];
+}
+
+const secondsUntil = (time) => Math.max(0, Math.ceil((Date.parse(time) - api.serverNow()) / 1000));
+
+function paint(item, step) {
+  const waiting = Boolean(step.retryAt) && step.status !== "completed" && step.status !== "failed";
+  item.dataset.stage = waiting ? "retry" : step.status;
+  if (step.status === "running" || waiting) item.setAttribute("aria-current", "step");
+  else item.removeAttribute("aria-current");
+  const stage = item.querySelector(".stage");
+  if (waiting) say(stage, "stage.retry", { n: secondsUntil(step.retryAt) });
+  else if (["completed", "skipped"].includes(step.status) && step.error) say(stage, "stage.warning");
+  else say(stage, `stage.${step.status}`);
+}
+
+function showBar(percent) {
+  const bar = byId("bar");
+  bar.setAttribute("aria-valuenow", String(percent));
+  bar.setAttribute("aria-valuetext", t("progress.percent", { percent }));
+  bar.style.setProperty("--done", String(percent / 100));
+  say(byId("percent"), "progress.percent", { percent });
+}
+
+function tell(steps) {
+  const now = steps.find((step) => step.status === "running" || step.retryAt);
+  const key = now && (now.retryAt ? "stage.retry" : "progress.now");
+  if (!now || told === key + now.name) return;
+  told = key + now.name;
+  announce(key, now.retryAt ? { n: secondsUntil(now.retryAt) } : { step: taskName(now.name) });
+}
+
+function see(data) {
+  clearNotice();
+  const steps = data.steps ?? [];
+  const items = rows(steps);
+  const paintAll = () => steps.forEach((step, n) => paint(items[n], step));
+  paintAll();
+  showBar(data.progress ?? 0);
+  tell(steps);
+  clearInterval(ticking);
+  // Between two answers the countdown goes on by itself.
+  if (steps.some((step) => step.retryAt)) ticking = setInterval(paintAll, 1000);
+  byId("failed").hidden = data.status !== "failed";
+  if (data.status === "completed") complete(data);
+  if (data.status === "failed") fail(data);
+}
+
+function complete(data) {
+  leave();
+  if (here() === "progress") finish(data);
+}
+
+const text = (value) => (typeof value === "string" ? value : (value?.message ?? ""));
+
+/** In our words if the language has any for the reason, else in the server's, which are English. */
+function why({ error, reason }) {
+  const ours = `reason.${error?.code ?? reason}`;
+  return knows(ours) ? t(ours) : text(error) || text(reason);
+}
+
+function fail(data) {
+  leave();
+  const broken = data.steps?.find((step) => step.status === "failed")?.name ?? data.currentStep ?? data.step;
+  const reason = why(data);
+  say(byId("failed-at"), broken ? "failed.at" : null, { step: taskName(broken) });
+  say(byId("failed-why"), reason ? "failed.why" : null, { reason });
+  say(byId("failed-do"), knows(`failed.do.${broken}`) ? `failed.do.${broken}` : "failed.do.other");
+  say(byId("failed-support"), data.runId ? "failed.support" : null, { id: data.runId });
+  byId("failed-webhook").hidden = broken !== "validate_webhook";
+  announce("failed.heading");
+  focusHeading("failed-heading");
+}
+
+function lose(n) {
+  notice("progress.lostTouch", { n }, { silent: true });
+}
+
+function expire(answer) {
+  if (answer.kind === "expired") showExpired(draft.current().tenant.email);
+  else showRefusal(byId("progress"), answer);
+}
+
+function leave() {
+  stop();
+  clearInterval(ticking);
+}
+
+function begin() {
+  leave();
+  told = "";
+  stop = watch({ see, lose, expire });
+}
+
+async function retry({ currentTarget }) {
+  const free = working(currentTarget, "failed.retrying");
+  const answer = await persist(() => authorised((token, id) => api.retry(token, id)));
+  free();
+  if (answer.quiet) return;
+  if (answer.kind === "expired") return showExpired(draft.current().tenant.email);
+  if (answer.kind === "refused" && answer.error.code !== "NOT_RETRYABLE") return showRefusal(byId("progress"), answer);
+  byId("failed").hidden = true;
+  if (answer.kind === "refused") announce("failed.notRetryable");
+  focusHeading("progress-heading");
+  begin();
+}
+
+export const progress = {
+  heading: () => "progress-heading",
+  start() {
+    once(byId("failed-retry"), "click", retry);
+    once(byId("failed-webhook"), "click", () => go("connect"));
+  },
+  enter() {
+    byId("failed").hidden = true;
+    // The steps of either plan are known beforehand: showing them now spares a jump when the first answer comes.
+    const plan = draft.current().tenant?.plan;
+    rows((TASKS[plan] ?? TASKS.starter).map((name) => ({ name }))).forEach((item) => paint(item, { status: "pending" }));
+    showBar(0);
+    begin();
+  },
+  leave,
+};

@@ -1,0 +1,48 @@
+// Builds the Worker, and the bundles that the tests load. Each part is skipped while its inputs are what they were.
+import { existsSync, rmSync, writeFileSync } from "node:fs";
+import { NODE, QUIET_WRANGLER, WRANGLER, at, capture, fingerprint, run, say, stamped } from "./project.mjs";
+import { buildTools, rust } from "./setup.mjs";
+
+const STAMP = at("build/.inputs");
+
+/** `worker-build --release` into build/, when sources, lock file, tools or compiler changed. */
+export async function worker() {
+  await rust();
+  const tools = await buildTools();
+  const compiler = await capture("rustc", ["--version", "--verbose"]);
+  const inputs = fingerprint(["Cargo.toml", "Cargo.lock", "src", "package-lock.json"], `${compiler} ${tools}`);
+  if (stamped(STAMP, inputs) && existsSync(at("build/index.js"))) return;
+  say("Building the Worker (worker-build --release; a few minutes the first time) …");
+  const started = Date.now();
+  rmSync(STAMP, { force: true });
+  await run(`${tools}/worker-build`, ["--release"], {
+    // Named, or worker-build would download its own.
+    env: {
+      WASM_BINDGEN_BIN: `${tools}/wasm-bindgen`,
+      WASM_OPT_BIN: at("node_modules/binaryen/bin/wasm-opt"),
+      ESBUILD_BIN: at("node_modules/esbuild/bin/esbuild"),
+    },
+    advice: "The Worker could not be built: see the compiler's output above.",
+  });
+  writeFileSync(STAMP, inputs);
+  say(`Built in ${Math.round((Date.now() - started) / 1000)} s`);
+}
+
+/** Both Workers as `createTestHarness` loads them: bundled once, not at every start. */
+export async function bundles() {
+  await worker();
+  await bundle("product", at("wrangler.toml"), fingerprint(["build/.inputs", "wrangler.toml", "package-lock.json"]));
+  await bundle("sandbox", at("scripts/sandbox/wrangler.toml"), fingerprint(["scripts/sandbox", "package-lock.json"]));
+}
+
+async function bundle(name, config, inputs) {
+  const directory = at("build/bundles", name);
+  if (stamped(`${directory}.inputs`, inputs) && existsSync(directory)) return;
+  rmSync(directory, { recursive: true, force: true });
+  await run(NODE, [WRANGLER, "deploy", "--dry-run", "--config", config, "--env", "", "--outdir", directory], {
+    env: { ...QUIET_WRANGLER, WRANGLER_LOG: "warn" },
+    input: "ignore",
+    advice: `The ${name} Worker could not be bundled: see wrangler's output above.`,
+  });
+  writeFileSync(`${directory}.inputs`, inputs);
+}

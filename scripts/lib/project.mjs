@@ -1,0 +1,85 @@
+// Where things are, how a script speaks, and how it runs another program. Node's built-ins only: used before anything is installed.
+import { spawn } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, readFileSync, readdirSync, statSync } from "node:fs";
+import { delimiter, join, relative, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+
+export const ROOT = resolve(fileURLToPath(import.meta.url), "../../..");
+export const at = (...parts) => join(ROOT, ...parts);
+
+/** npm's Node 24, a development dependency: wrangler needs 22.12 or newer, whatever the machine has. */
+export const NODE = at("node_modules/node/bin/node");
+export const WRANGLER = at("node_modules/wrangler/bin/wrangler.js");
+
+/** No network, no telemetry, no update check: a local run must not depend on the outside. */
+export const QUIET_WRANGLER = {
+  WRANGLER_SEND_METRICS: "false",
+  WRANGLER_SEND_ERROR_REPORTS: "false",
+  WRANGLER_HIDE_BANNER: "true",
+  WRANGLER_NO_SKILLS_UPDATE_PROMPTS: "true",
+  WRANGLER_LOG_PATH: at(".wrangler/logs"),
+  CLOUDFLARE_CF_FETCH_ENABLED: "false",
+};
+
+/** A failure whose message is the one line that says what to do. */
+export class Failure extends Error {}
+
+export const say = (line) => process.stdout.write(`· ${line}\n`);
+
+/** Ends a script: a known failure is its one line, anything else keeps its stack. */
+export function exitWith(error) {
+  process.stderr.write(`${error instanceof Failure ? `✗ ${error.message}` : error.stack}\n`);
+  process.exit(1);
+}
+
+/** Runs a program with its output visible; rejects with `advice` when it fails. */
+export function run(command, args, { env = {}, cwd = ROOT, advice, input = "inherit" } = {}) {
+  return new Promise((done, fail) => {
+    const child = spawn(command, args, { cwd, stdio: [input, "inherit", "inherit"], env: withBins(env) });
+    const name = `${command.split("/").pop()} ${args.slice(0, 2).join(" ")}`.trim();
+    child.on("error", (error) => fail(new Failure(advice ?? `${name}: ${error.message}`)));
+    child.on("exit", (code, signal) =>
+      code === 0 ? done() : fail(new Failure(advice ?? `\`${name}\` failed (${signal ?? `exit code ${code}`}): see its output above.`)),
+    );
+  });
+}
+
+/** What a program prints, or null when it can't be run or fails. */
+export function capture(command, args) {
+  return new Promise((done) => {
+    const child = spawn(command, args, { cwd: ROOT, stdio: ["ignore", "pipe", "ignore"], env: withBins({}) });
+    let text = "";
+    child.stdout.on("data", (chunk) => (text += chunk));
+    child.on("error", () => done(null));
+    child.on("close", (code) => done(code === 0 ? text : null));
+  });
+}
+
+/** Our packages' programs come first on PATH, as inside `npm run`. */
+export function withBins(env) {
+  return { ...process.env, PATH: `${at("node_modules/.bin")}${delimiter}${process.env.PATH}`, ...env };
+}
+
+/** One hash over files and folders: equal hashes, equal inputs. What is missing counts too. */
+export function fingerprint(paths, extra = "") {
+  const hash = createHash("sha256").update(extra);
+  for (const path of paths) {
+    for (const file of filesUnder(at(path))) {
+      hash.update(`\0${relative(ROOT, file)}\0`).update(readFileSync(file));
+    }
+  }
+  return hash.digest("hex");
+}
+
+function filesUnder(path) {
+  if (!existsSync(path)) return [];
+  if (!statSync(path).isDirectory()) return [path];
+  return readdirSync(path, { recursive: true })
+    .map((name) => join(path, name))
+    .filter((file) => !/[\\/](node_modules|\.wrangler)[\\/]/.test(file) && statSync(file).isFile())
+    .sort();
+}
+
+/** Whether the stamp at `path` says exactly this. */
+export const stamped = (path, text) => existsSync(path) && readFileSync(path, "utf8") === text;

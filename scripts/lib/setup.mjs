@@ -1,0 +1,113 @@
+// Sets up whatever is missing: Node packages, the Rust target, the build tools, development's secrets, a browser.
+// Each step looks first and does nothing when there is nothing to do. Node's built-ins only.
+import { randomBytes } from "node:crypto";
+import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { homedir } from "node:os";
+import { join, relative } from "node:path";
+import { Failure, NODE, ROOT, at, capture, fingerprint, run, say, stamped } from "./project.mjs";
+
+/** Versions that fit the crates pinned in Cargo.toml: change them together. */
+const TOOLS = { "worker-build": "0.8.7", "wasm-bindgen-cli": "0.2.129" };
+
+/** `npm ci`, when the lock file is not what is installed. */
+export async function nodePackages() {
+  const stamp = at("node_modules/.tenantry-lock");
+  const wanted = fingerprint(["package.json", "package-lock.json"], `${process.platform} ${process.arch}`);
+  if (stamped(stamp, wanted) && existsSync(NODE)) return;
+  say("Installing the Node packages (npm ci; about a minute the first time) …");
+  await run("npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"], {
+    advice: "npm ci failed: check that the npm registry can be reached, then run the command again.",
+  });
+  if (!existsSync(NODE)) {
+    throw new Failure("npm ran no install scripts, which bring Node 24: allow them (npm config set ignore-scripts false), then run the command again.");
+  }
+  writeFileSync(stamp, wanted);
+}
+
+/** cargo itself can't be set up from here; the WebAssembly target can. */
+export async function rust() {
+  if ((await capture("cargo", ["--version"])) === null) {
+    throw new Failure("Rust is missing: install it with rustup (https://rustup.rs), open a new shell, then run the command again.");
+  }
+  const library = (await capture("rustc", ["--print", "target-libdir", "--target", "wasm32-unknown-unknown"]))?.trim();
+  if (library && existsSync(library)) return;
+  say("Adding Rust's WebAssembly target (rustup target add wasm32-unknown-unknown) …");
+  await run("rustup", ["target", "add", "wasm32-unknown-unknown"], {
+    advice: "The target could not be added: run `rustup target add wasm32-unknown-unknown` and read what it says.",
+  });
+}
+
+/** The build tools' folder, built on first use. It lies outside the checkout: every checkout of these versions shares it. */
+export async function buildTools() {
+  const versions = Object.entries(TOOLS).map(([name, version]) => `${name}-${version}`).join("_");
+  const cache = join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "tenantry");
+  const tools = join(cache, versions);
+  if (existsSync(tools)) return join(tools, "bin");
+
+  // Built aside and renamed: an interrupted build is never taken for a finished one, and the next try goes on where it stopped.
+  const building = `${tools}.building`;
+  mkdirSync(building, { recursive: true });
+  say("Building worker-build and wasm-bindgen, once for this machine (6 to 10 minutes on two cores) …");
+  const crates = Object.entries(TOOLS).map(([name, version]) => `${name}@${version}`);
+  await run("cargo", ["install", "--locked", "--root", building, ...crates], {
+    // Compiled beside the result, so that they neither wait for nor disturb the checkout's own builds.
+    env: { CARGO_TARGET_DIR: join(building, "target") },
+    advice: `The build tools could not be built: run \`cargo install --locked ${crates.join(" ")}\` and read what it says.`,
+  });
+  rmSync(join(building, "target"), { recursive: true, force: true });
+  if (!existsSync(tools)) renameSync(building, tools);
+  return join(tools, "bin");
+}
+
+/** Generated secrets for development. What is there stays as it is; missing keys are appended. */
+export function secrets() {
+  const ours = completeSecrets(at(".dev.vars"), {
+    JWT_SECRET: () => randomBytes(48).toString("base64url"),
+    GAS_HMAC_SECRET: () => randomBytes(32).toString("base64url"),
+    RESEND_API_KEY: () => `re_${randomBytes(24).toString("base64url")}`,
+    DATA_KEY: () => randomBytes(32).toString("base64"),
+    METRICS_TOKEN: () => randomBytes(24).toString("base64url"),
+  });
+  completeSecrets(at("scripts/sandbox/.dev.vars"), { GAS_HMAC_SECRET: () => ours.GAS_HMAC_SECRET });
+  return ours;
+}
+
+function completeSecrets(path, wanted) {
+  const text = existsSync(path) ? readFileSync(path, "utf8") : "";
+  const present = Object.fromEntries(
+    [...text.matchAll(/^\s*(?:export\s+)?([A-Z_]+)\s*=\s*(.*?)\s*$/gm)].map(([, key, value]) => [key, value.replace(/^(["'])(.*)\1$/, "$2")]),
+  );
+  const missing = Object.entries(wanted).filter(([key]) => !(key in present)).map(([key, make]) => [key, make()]);
+  if (missing.length > 0) {
+    const lines = missing.map(([key, value]) => `${key}="${value}"\n`).join("");
+    writeFileSync(path, text + (text === "" || text.endsWith("\n") ? "" : "\n") + lines, { mode: 0o600 });
+    chmodSync(path, 0o600);
+    say(`Generated ${missing.map(([key]) => key).join(", ")} in ${relative(ROOT, path)}`);
+  }
+  return { ...present, ...Object.fromEntries(missing) };
+}
+
+/** A Chromium to drive: the one named by CHROMIUM, an installed one, or Debian's, installed when we may. */
+export async function chromium() {
+  const installed = async () => {
+    const names = [process.env.CHROMIUM, "chromium", "chromium-browser", "google-chrome"].filter(Boolean);
+    for (const name of names) {
+      const path = (await capture("sh", ["-c", 'command -v "$0"', name]))?.trim();
+      if (path) return path;
+    }
+    return null;
+  };
+  const found = await installed();
+  if (found) return found;
+  const byHand = "The browser tests need Chromium: install it (Debian: `apt-get install chromium`) or name one with CHROMIUM=/path/to/it.";
+  if (process.getuid?.() !== 0 || (await capture("apt-get", ["--version"])) === null) throw new Failure(byHand);
+  say("Installing Chromium (apt-get install chromium) …");
+  await run("apt-get", ["update", "-qq"], { advice: byHand });
+  await run("apt-get", ["install", "-y", "-qq", "--no-install-recommends", "chromium"], {
+    env: { DEBIAN_FRONTEND: "noninteractive" },
+    advice: byHand,
+  });
+  const now = await installed();
+  if (now === null) throw new Failure(byHand);
+  return now;
+}

@@ -1,0 +1,106 @@
+// A Google Apps Script web app (https://developers.google.com/apps-script/guides/web and …/guides/content). What is
+// copied: a script sees neither headers nor a status to set; what it returns is always 200, and is fetched with a GET
+// from script.googleusercontent.com after a 302; an exception in it is a 200 with an HTML page; an unknown address is
+// a 404 page. The script played here makes a spreadsheet once per idempotencyKey ("provision") and says whether one
+// exists ("verify"), after checking ?signature=, the hex HMAC-SHA256 of the raw body.
+
+import { html, isObject, isText, json, parseJson, text } from "./replies.js";
+import { hmacSha256, randomId, toHex, utf8 } from "./signatures.js";
+
+const EXEC = /^\/macros\/s\/[\w-]+\/exec$/;
+const ECHO = "/macros/echo";
+const ID_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
+
+const errorPage = (status, message) =>
+  html(status, `<!DOCTYPE html><html><head><title>Error</title></head><body><div>${message}</div></body></html>`);
+
+export const appsScript = {
+  name: "apps-script",
+  plays: (host) => host === "script.google.com" || host === "script.googleusercontent.com",
+  identify: (call) => {
+    if (call.host !== "script.google.com") return { operation: "echo", key: null, effect: false };
+    const input = parseJson(call.body);
+    const operation = isText(input?.action) ? input.action : null;
+    return {
+      operation,
+      key: isText(input?.idempotencyKey) ? input.idempotencyKey : null,
+      effect: operation === "provision",
+    };
+  },
+  verify: async (call, { env }) => {
+    const given = new URL(call.url).searchParams.get("signature");
+    if (call.host !== "script.google.com" || !env.GAS_HMAC_SECRET) return { present: given !== null, valid: null };
+    const expected = toHex(await hmacSha256(utf8(env.GAS_HMAC_SECRET), call.body));
+    return { present: given !== null, valid: given === expected };
+  },
+  answer: (call, tools) => (call.host === "script.google.com" ? exec(call, tools) : echo(call, tools)),
+  failure: (status) => errorPage(status, "Sorry, unable to open the file at this time."),
+};
+
+function exec(call, tools) {
+  if (!EXEC.test(call.path)) return errorPage(404, "Sorry, the file you have requested does not exist.");
+  if (call.method !== "POST") return errorPage(200, "Script function not found: doGet");
+  const input = parseJson(call.body);
+  if (!isObject(input))
+    return errorPage(200, "SyntaxError: Unexpected token in JSON (line 12, file &quot;Code&quot;)");
+  return redirectTo(run(input, tools), tools);
+}
+
+function redirectTo(output, { sql, now }) {
+  const key = randomId(ID_ALPHABET, 64);
+  sql.exec("insert into echoes (key, body, created_at) values (?, ?, ?)", key, JSON.stringify(output), now);
+  const location = `https://script.googleusercontent.com${ECHO}?user_content_key=${key}`;
+  return html(302, `<HTML><BODY><A HREF="${location}">Moved Temporarily</A></BODY></HTML>`, { location });
+}
+
+function echo(call, { sql }) {
+  if (call.path !== ECHO) return errorPage(404, "Not Found");
+  if (call.method !== "GET" && call.method !== "HEAD") return text(405, "Method Not Allowed", { allow: "GET, HEAD" });
+  const key = new URL(call.url).searchParams.get("user_content_key") ?? "";
+  const [row] = sql.exec("select body from echoes where key = ?", key).toArray();
+  return row ? json(200, JSON.parse(row.body)) : errorPage(404, "Not Found");
+}
+
+const refuse = (code, error) => ({ ok: false, error, code });
+
+function run(input, tools) {
+  const { present, valid } = tools.signature;
+  if (!present || valid === false) return refuse("BAD_SIGNATURE", "The signature is missing or does not match.");
+  if (input.action === "provision") return provision(input, tools);
+  if (input.action === "verify") return verifySpreadsheet(input, tools);
+  return refuse("UNKNOWN_ACTION", "The action is not known.");
+}
+
+function provision(input, tools) {
+  if (!isText(input.tenantId) || !isText(input.teamName)) {
+    return refuse("BAD_REQUEST", "tenantId and teamName are needed.");
+  }
+  if (input.teamName === "fail-me") return refuse("TEAM_REFUSED", "This team can't have a spreadsheet.");
+  const id = spreadsheetOf(tools) ?? createSpreadsheet(input, tools);
+  return { ok: true, spreadsheetId: id, spreadsheetUrl: `https://docs.google.com/spreadsheets/d/${id}/edit` };
+}
+
+function spreadsheetOf({ sql, key }) {
+  if (key === null) return undefined;
+  return sql.exec("select spreadsheet_id from spreadsheets where key = ?", key).toArray()[0]?.spreadsheet_id;
+}
+
+function createSpreadsheet(input, { sql, key, now, done }) {
+  const id = `1${randomId(ID_ALPHABET, 43)}`;
+  sql.exec(
+    "insert into spreadsheets (spreadsheet_id, key, tenant_id, title, created_at) values (?, ?, ?, ?, ?)",
+    id,
+    key,
+    input.tenantId,
+    input.teamName,
+    now,
+  );
+  done();
+  return id;
+}
+
+function verifySpreadsheet(input, { sql }) {
+  const id = isText(input.spreadsheetId) ? input.spreadsheetId : "";
+  const exists = sql.exec("select 1 from spreadsheets where spreadsheet_id = ?", id).toArray().length === 1;
+  return exists ? { ok: true, exists, spreadsheetId: id } : { ok: true, exists };
+}

@@ -1,0 +1,147 @@
+//! The mails we send, and sending them. Whatever a club typed is escaped before it becomes HTML.
+
+use crate::{
+    domain::{ClubName, Email, config::EmailProvider},
+    ports::{Level, LogLine, Ports},
+    workflow::{Failure, FailureCode, Fault, Outcome},
+};
+
+use super::{App, upstream::resend};
+
+/// A mail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mail {
+    /// To whom.
+    pub to: Email,
+    /// The subject.
+    pub subject: String,
+    /// The body for people who see it.
+    pub html: String,
+    /// The same for people who read it.
+    pub text: String,
+}
+
+/// Why a mail was not sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MailError {
+    /// It never will be.
+    Refused(Failure),
+    /// Nobody knows.
+    Unknown(Fault),
+}
+
+impl Mail {
+    /// The mail that greets a new club.
+    #[must_use]
+    pub fn welcome(name: &ClubName, to: &Email, address: &str, link: &str) -> Self {
+        Self::compose(
+            to,
+            &format!("Welcome, {name}"),
+            &[
+                &format!("{name} is ready. Your club's address is {address}."),
+                "Use this link to sign in. It works once, and for 24 hours.",
+            ],
+            link,
+            "If you did not sign a club up, you can ignore this mail.",
+        )
+    }
+
+    /// The mail that signs an owner in.
+    #[must_use]
+    pub fn sign_in(name: &ClubName, to: &Email, link: &str) -> Self {
+        Self::compose(
+            to,
+            &format!("Sign in to {name}"),
+            &[
+                &format!("Somebody, hopefully you, asked to sign in to {name}."),
+                "Use this link to sign in. It works once, and for 24 hours.",
+            ],
+            link,
+            "If it was not you, you can ignore this mail: nobody gets in without the link.",
+        )
+    }
+
+    fn compose(to: &Email, subject: &str, paragraphs: &[&str], link: &str, footer: &str) -> Self {
+        // A line break in a subject is a header of its own to careless mailers; a club's name has none by its parse.
+        let text = format!("{}\n\n{link}\n\n{footer}\n", paragraphs.join("\n\n"));
+        let body: String = paragraphs.iter().map(|p| format!("<p>{}</p>", escape(p))).collect();
+        let html = format!(
+            "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>{title}</title></head>\
+             <body style=\"font-family:system-ui,sans-serif;max-width:36rem;margin:2rem auto;padding:0 1rem;line-height:1.5\">\
+             {body}<p><a href=\"{link}\" style=\"display:inline-block;padding:.75rem 1.25rem;background:#1f4e79;color:#fff;\
+             text-decoration:none;border-radius:.5rem\">Sign in</a></p><p style=\"color:#555\">{footer}</p></body></html>",
+            title = escape(subject),
+            link = escape(link),
+            footer = escape(footer),
+        );
+        Self { to: to.clone(), subject: subject.to_owned(), html, text }
+    }
+}
+
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
+        .replace('\'', "&#39;")
+}
+
+impl<P: Ports> App<P> {
+    /// Sends a mail under a key by which a repeat is recognised.
+    ///
+    /// # Errors
+    ///
+    /// When it was refused, or nobody knows.
+    pub async fn send_mail(
+        &self,
+        mail: &Mail,
+        key: &str,
+        traceparent: Option<String>,
+    ) -> Result<(), MailError> {
+        let config = self.config();
+        if config.email_provider == EmailProvider::Log {
+            // Never the mail itself: it holds a live link.
+            let line = LogLine::new(Level::Info, "email_logged").with("contactEmail", mail.to.masked());
+            self.ports.log(line.with("subject", mail.subject.as_str()));
+            return Ok(());
+        }
+        let Some(api_key) = &config.resend_api_key else {
+            let message = "Mail is not set up. We have been told and look into it.";
+            return Err(MailError::Refused(Failure::new(FailureCode::Misconfigured, message)));
+        };
+        let call = resend::send(api_key, &config.resend_from_email, mail, key, traceparent);
+        let called = self.ports.call(call).await.map_err(|error| MailError::Unknown(error.into()))?;
+        match resend::judge(&called, self.ports.now()) {
+            Outcome::Done(_) => Ok(()),
+            Outcome::Refused(failure) => Err(MailError::Refused(failure)),
+            Outcome::Unknown(fault) => Err(MailError::Unknown(fault)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_club_typed_never_becomes_markup() {
+        let name = ClubName::try_from("<b>\"FC\" & 'Co'</b>".to_owned()).unwrap();
+        let to = Email::try_from("ann@example.org".to_owned()).unwrap();
+        let mail = Mail::welcome(&name, &to, "fc.clubs.example", "https://x.example/magic/#token=a.b.c&d=\"");
+        assert!(
+            mail.html.contains("&lt;b&gt;&quot;FC&quot; &amp; &#39;Co&#39;&lt;/b&gt; is ready"),
+            "{}",
+            mail.html
+        );
+        assert!(!mail.html.contains("<b>"));
+        assert!(mail.html.contains("href=\"https://x.example/magic/#token=a.b.c&amp;d=&quot;\""));
+        assert!(mail.text.contains("https://x.example/magic/#token=a.b.c&d=\""));
+    }
+
+    #[test]
+    fn the_same_mail_is_the_same_to_the_byte() {
+        let name = ClubName::try_from("FC".to_owned()).unwrap();
+        let to = Email::try_from("ann@example.org".to_owned()).unwrap();
+        assert_eq!(Mail::sign_in(&name, &to, "l"), Mail::sign_in(&name, &to, "l"));
+    }
+}

@@ -1,0 +1,215 @@
+//! Starting a tenant's provisioning, and saying where it stands.
+
+use std::time::Duration;
+
+use crate::{
+    db::{Answer, DbError, Statement},
+    domain::{Claims, Denial, Plan, RunId, RunStatus, TenantId, Timestamp, WebhookSecret, WebhookUrl},
+    ports::{CryptoError, Level, LogLine, ObjectError, Ports},
+    store::{self, runs::Listed, tenants::Tenant},
+    workflow::{Caller, Command, Reply, Report},
+};
+
+use super::{App, access::AccessError};
+
+/// Why provisioning could not be started.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum QueueError {
+    /// There is no such tenant.
+    #[error("tenant not found")]
+    NotFound,
+    /// The tenant has another plan.
+    #[error("plan mismatch")]
+    PlanMismatch,
+    /// The tenant has no failed run to try again.
+    #[error("not retryable")]
+    NotRetryable,
+    /// The token does not admit its holder any more.
+    #[error(transparent)]
+    Denied(#[from] Denial),
+    /// The database did not answer.
+    #[error(transparent)]
+    Db(#[from] DbError),
+    /// The object did not answer. The wish is stored: it is not lost.
+    #[error(transparent)]
+    Object(#[from] ObjectError),
+    /// The secret could not be sealed.
+    #[error(transparent)]
+    Crypto(#[from] CryptoError),
+}
+
+impl From<AccessError> for QueueError {
+    fn from(error: AccessError) -> Self {
+        match error {
+            AccessError::Denied(denial) => Self::Denied(denial),
+            AccessError::Db(error) => Self::Db(error),
+        }
+    }
+}
+
+/// What queueing did.
+#[derive(Debug, Clone)]
+pub struct Queued {
+    /// The run; none for a tenant that was completed by hand.
+    pub run: Option<RunId>,
+    /// Where provisioning stands.
+    pub status: RunStatus,
+    /// Whether anything was started.
+    pub changed: bool,
+}
+
+impl<P: Ports> App<P> {
+    /// Stores a starter club's webhook and queues its provisioning.
+    ///
+    /// # Errors
+    ///
+    /// See [`QueueError`].
+    pub async fn connect_make(
+        &self,
+        claims: &Claims,
+        tenant: &TenantId,
+        url: &WebhookUrl,
+        secret: &WebhookSecret,
+        caller: Caller,
+    ) -> Result<Queued, QueueError> {
+        let sealed = self.ports.seal(secret.secret(), tenant.as_str()).await?;
+        let now = self.ports.now();
+        let store = store::connections::set_webhook(tenant, claims, url, &sealed, now);
+        self.queue(claims, tenant, Some(Plan::Starter), vec![store], caller).await
+    }
+
+    /// Queues a pro club's provisioning.
+    ///
+    /// # Errors
+    ///
+    /// See [`QueueError`].
+    pub async fn confirm_pro(
+        &self,
+        claims: &Claims,
+        tenant: &TenantId,
+        caller: Caller,
+    ) -> Result<Queued, QueueError> {
+        self.queue(claims, tenant, Some(Plan::Pro), Vec::new(), caller).await
+    }
+
+    /// Queues a tenant's provisioning on behalf of a machine of ours.
+    ///
+    /// # Errors
+    ///
+    /// See [`QueueError`].
+    pub async fn queue_provisioning(
+        &self,
+        claims: &Claims,
+        tenant: &TenantId,
+        caller: Caller,
+    ) -> Result<Queued, QueueError> {
+        let now = self.ports.now();
+        let statements =
+            vec![store::tenants::want_provisioning_for(tenant, now), store::tenants::select(tenant)];
+        let answers = self.on_behalf_of(claims, statements).await?;
+        self.tell(answers, None, caller).await
+    }
+
+    /// Queues a club's own failed provisioning again.
+    ///
+    /// # Errors
+    ///
+    /// See [`QueueError`].
+    pub async fn retry_own(
+        &self,
+        claims: &Claims,
+        tenant: &TenantId,
+        caller: Caller,
+    ) -> Result<Queued, QueueError> {
+        let queued = self.queue(claims, tenant, None, Vec::new(), caller).await?;
+        if queued.changed || queued.status == RunStatus::Processing {
+            Ok(queued)
+        } else {
+            Err(QueueError::NotRetryable)
+        }
+    }
+
+    async fn queue(
+        &self,
+        claims: &Claims,
+        tenant: &TenantId,
+        plan: Option<Plan>,
+        mut statements: Vec<Statement>,
+        caller: Caller,
+    ) -> Result<Queued, QueueError> {
+        statements.push(store::tenants::want_provisioning(tenant, claims, plan, self.ports.now()));
+        statements.push(store::tenants::select(tenant));
+        let answers = self.on_behalf_of(claims, statements).await?;
+        self.tell(answers, plan, caller).await
+    }
+
+    /// Tells the object, after the wish was stored: the last answer is the tenant.
+    async fn tell(
+        &self,
+        mut answers: Vec<Answer>,
+        plan: Option<Plan>,
+        caller: Caller,
+    ) -> Result<Queued, QueueError> {
+        let tenant = store::tenants::read(answers.pop().unwrap_or_default())?.ok_or(QueueError::NotFound)?;
+        if plan.is_some_and(|plan| plan != tenant.plan) {
+            return Err(QueueError::PlanMismatch);
+        }
+        if tenant.provisioning() == RunStatus::Completed {
+            return Ok(Queued { run: tenant.run().cloned(), status: RunStatus::Completed, changed: false });
+        }
+        self.tell_object_to_queue(&tenant, caller).await
+    }
+
+    async fn tell_object_to_queue(&self, tenant: &Tenant, caller: Caller) -> Result<Queued, QueueError> {
+        let subject = tenant.subject().ok_or(QueueError::NotFound)?;
+        let id = subject.tenant.clone();
+        let command = Command::Queue { subject, plan: tenant.plan, caller };
+        match self.ports.tell_object(&id, &command).await? {
+            Reply::Run { report, changed } => {
+                self.ports.log(
+                    LogLine::new(Level::Info, "tenant_provision_queued")
+                        .with("tenantId", id.as_str())
+                        .with("runId", report.run.as_str())
+                        .with("changed", changed),
+                );
+                Ok(Queued { run: Some(report.run), status: report.status, changed })
+            }
+            other => Err(ObjectError(format!("queue answered {other:?}")).into()),
+        }
+    }
+
+    /// Where a tenant's provisioning stands, as D1 lists it.
+    ///
+    /// # Errors
+    ///
+    /// When the token does not admit its holder any more, or the database doesn't answer.
+    pub async fn provision_status(
+        &self,
+        claims: &Claims,
+        tenant: &TenantId,
+    ) -> Result<Option<Listed>, AccessError> {
+        let answers = self.on_behalf_of(claims, vec![store::runs::select(tenant)]).await?;
+        Ok(store::runs::read(answers.into_iter().next().unwrap_or_default())?)
+    }
+
+    /// Where a tenant's provisioning stands, as its object says: the answer while the database is down.
+    ///
+    /// # Errors
+    ///
+    /// When the object doesn't answer either.
+    pub async fn degraded_status(&self, tenant: &TenantId) -> Result<Option<Report>, ObjectError> {
+        match self.ports.tell_object(tenant, &Command::Report).await? {
+            Reply::Run { report, .. } => Ok(Some(report)),
+            _ => Ok(None),
+        }
+    }
+}
+
+/// How long a client should wait before it asks again: until the next attempt, but not for ever.
+#[must_use]
+pub fn poll_again_in(report: Option<&Report>, now: Timestamp) -> Duration {
+    let due = report
+        .and_then(|r| r.steps.iter().find_map(|s| s.retry_at))
+        .map_or(Duration::ZERO, |at| at.since(now));
+    Duration::from_secs(due.as_secs().clamp(1, 30))
+}

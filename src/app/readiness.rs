@@ -1,0 +1,78 @@
+//! Whether the service can do its work: asked, not assumed.
+
+use std::time::Duration;
+
+use crate::{
+    domain::{TenantId, Timestamp},
+    ports::Ports,
+    store,
+    workflow::{Command, Reply},
+};
+
+use super::App;
+
+/// How long anything has to answer.
+const TIME_LIMIT: Duration = Duration::from_secs(2);
+
+/// One thing that was checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Check {
+    /// What.
+    pub name: &'static str,
+    /// What is wrong with it.
+    pub problem: Option<String>,
+}
+
+impl Check {
+    fn of(name: &'static str, result: Result<(), String>) -> Self {
+        Self { name, problem: result.err() }
+    }
+}
+
+impl<P: Ports> App<P> {
+    /// Asks everything that a request may need.
+    pub async fn readiness(&self) -> Vec<Check> {
+        let database = self.within(async {
+            store::health::ping(self.ports.db()).await.map_err(|_| "does not answer".to_owned())
+        });
+        let object = self.within(async {
+            let nobody = TenantId::new(Timestamp::from_millis(0), [0; 10]);
+            match self.ports.tell_object(&nobody, &Command::Ping).await {
+                Ok(Reply::Pong) => Ok(()),
+                Ok(_) => Err("answers nonsense".to_owned()),
+                Err(_) => Err("does not answer".to_owned()),
+            }
+        });
+        let (database, object) = futures_util::join!(database, object);
+        vec![Check::of("database", database), Check::of("provisioner", object), self.configuration()]
+    }
+
+    /// Asks whether this version can start: the schema it needs, and a configuration that holds.
+    pub async fn startup(&self) -> Vec<Check> {
+        let schema = self
+            .within(async {
+                match store::health::is_migrated(self.ports.db()).await {
+                    Ok(true) => Ok(()),
+                    Ok(false) => Err(format!("{} is not applied", store::health::NEWEST_MIGRATION)),
+                    Err(_) => Err("can't be read".to_owned()),
+                }
+            })
+            .await;
+        vec![Check::of("schema", schema), self.configuration()]
+    }
+
+    fn configuration(&self) -> Check {
+        let problems = &self.config().problems;
+        let result = if problems.is_empty() { Ok(()) } else { Err(problems.join("; ")) };
+        Check::of("configuration", result)
+    }
+
+    async fn within(&self, check: impl Future<Output = Result<(), String>>) -> Result<(), String> {
+        let limit = self.ports.sleep(TIME_LIMIT);
+        futures_util::pin_mut!(check, limit);
+        match futures_util::future::select(check, limit).await {
+            futures_util::future::Either::Left((result, _)) => result,
+            futures_util::future::Either::Right(_) => Err("does not answer in time".to_owned()),
+        }
+    }
+}

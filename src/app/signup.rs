@@ -1,0 +1,172 @@
+//! Signing a club up.
+
+use crate::{
+    db::DbError,
+    domain::{ClubName, Email, Plan, PromoCode, Slug, TenantId, Timestamp, UserId, id, promo::PromoProblem},
+    ports::{Level, LogLine, Ports},
+    store::{
+        self,
+        signups::{SignedUp, Signup, Verdict},
+    },
+};
+
+use super::{
+    App, digest,
+    mail::Mail,
+    tokens::{NoKey, SIGNUP_TOKEN_SECONDS},
+};
+
+/// What a club asked for.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// The club's name.
+    pub name: ClubName,
+    /// Its name in addresses.
+    pub slug: Slug,
+    /// Its owner's address.
+    pub email: Email,
+    /// The plan.
+    pub plan: Plan,
+    /// A promo code.
+    pub promo: Option<PromoCode>,
+    /// The `Idempotency-Key` that came with it.
+    pub key: Option<String>,
+}
+
+impl Request {
+    /// The same request has the same fingerprint, however it was spelled.
+    fn fingerprint(&self) -> String {
+        digest(&[
+            self.name.as_str(),
+            self.slug.as_str(),
+            self.email.as_str(),
+            self.plan.as_str(),
+            self.promo.as_ref().map_or("", PromoCode::as_str),
+        ])
+    }
+}
+
+/// A signup that was granted.
+#[derive(Debug)]
+pub struct Granted {
+    /// The tenant.
+    pub tenant: SignedUp,
+    /// A token for its owner; none for a replay by somebody who showed no key.
+    pub token: Option<String>,
+    /// Whether it was granted before.
+    pub replayed: bool,
+}
+
+/// Why a signup was not granted.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SignupError {
+    /// Another club has the name.
+    #[error("slug taken")]
+    SlugTaken,
+    /// Another club has the address.
+    #[error("email exists")]
+    EmailExists,
+    /// The promo code can't be used.
+    #[error("promo: {}", .0.as_str())]
+    Promo(PromoProblem),
+    /// The idempotency key was used for another request.
+    #[error("key reused")]
+    KeyReused,
+    /// A request under this key is at work.
+    #[error("in progress")]
+    InProgress,
+    /// Signups are switched off.
+    #[error("disabled")]
+    Disabled,
+    /// Nothing can be signed.
+    #[error(transparent)]
+    NoKey(#[from] NoKey),
+    /// The database did not answer.
+    #[error(transparent)]
+    Db(#[from] DbError),
+}
+
+impl<P: Ports> App<P> {
+    /// Signs a club up: all of it or nothing, and the same once more for the same request.
+    ///
+    /// # Errors
+    ///
+    /// See [`SignupError`]; on [`SignupError::Db`] whether the club exists is unknown, and the same request may be
+    /// sent again.
+    pub async fn sign_up(&self, request: &Request, origin: &str) -> Result<Granted, SignupError> {
+        let now = self.ports.now();
+        let tenant = TenantId::new(now, self.ports.random());
+        let owner = UserId::new(now, self.ports.random());
+        // Made before anything is written: a service that can't sign must not burn names.
+        let token = self.new_tenant_token(&tenant, &owner, SIGNUP_TOKEN_SECONDS, now)?;
+        let link_id = self.new_link_id();
+        let signup = Signup {
+            tenant,
+            owner,
+            name: request.name.clone(),
+            slug: request.slug.clone(),
+            email: request.email.clone(),
+            plan: request.plan,
+            promo: request.promo.clone(),
+            fingerprint: request.fingerprint(),
+            key: request.key.as_deref().map(|key| digest(&["signup_start", "anyone", key])),
+            link: digest(&[&link_id]),
+            now,
+        };
+        match store::signups::insert(self.ports.db(), &signup).await? {
+            Verdict::Created(tenant) => Ok(Granted { tenant, token: Some(token), replayed: false }),
+            Verdict::ReplayedWithKey(tenant) => {
+                let token =
+                    self.new_tenant_token(&tenant.id, &tenant.owner_user_id, SIGNUP_TOKEN_SECONDS, now)?;
+                Ok(Granted { tenant, token: Some(token), replayed: true })
+            }
+            Verdict::ReplayedWithoutKey { tenant, mail_link } => {
+                if mail_link {
+                    self.mail_link_later(&tenant, &link_id, now, origin)?;
+                }
+                Ok(Granted { tenant, token: None, replayed: true })
+            }
+            Verdict::KeyReused => Err(SignupError::KeyReused),
+            Verdict::InProgress => Err(SignupError::InProgress),
+            Verdict::Disabled => Err(SignupError::Disabled),
+            Verdict::Promo(problem) => Err(SignupError::Promo(problem)),
+            Verdict::SlugTaken => Err(SignupError::SlugTaken),
+            Verdict::EmailExists => Err(SignupError::EmailExists),
+        }
+    }
+
+    /// A fresh token for an admin of `tenant`.
+    pub(super) fn new_tenant_token(
+        &self,
+        tenant: &TenantId,
+        user: &UserId,
+        life: i64,
+        now: Timestamp,
+    ) -> Result<String, NoKey> {
+        let jti = id::token_id(now, self.ports.random());
+        self.settings.keys.tenant_token(tenant, user, life, now, &jti)
+    }
+
+    fn mail_link_later(
+        &self,
+        tenant: &SignedUp,
+        link_id: &str,
+        now: Timestamp,
+        origin: &str,
+    ) -> Result<(), NoKey> {
+        let link = self.link_url(&tenant.id, now, link_id, origin)?;
+        let mail = Mail::sign_in(&tenant.name, &tenant.email, &link);
+        let app = self.clone();
+        let key = format!("link/{}", digest(&[link_id]));
+        let tenant = tenant.id.clone();
+        self.ports.defer(async move {
+            let sent = app.send_mail(&mail, &key, None).await;
+            app.ports.log(
+                LogLine::new(if sent.is_ok() { Level::Info } else { Level::Error }, "link_mailed")
+                    .with("tenantId", tenant.as_str())
+                    .with_some("error", sent.err().map(|e| format!("{e:?}"))),
+            );
+        });
+        Ok(())
+    }
+}

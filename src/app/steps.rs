@@ -1,0 +1,185 @@
+//! Performing a step: what each does in D1 and outside.
+//!
+//! Every one may be performed again after any interruption. Inside, that is safe because the statements say what shall
+//! be, not what to add; outside, because the call carries the run's key for the step.
+
+use crate::{
+    db::{Db, DbError, Statement},
+    domain::{Step, WebhookUrl, config::SubdomainMode},
+    ports::Ports,
+    store,
+    workflow::{Artifact, Failure, FailureCode, Fault, FaultCode, Outcome, Run},
+};
+
+use super::{
+    App, digest,
+    mail::{Mail, MailError},
+    upstream::{apps_script, google, make},
+};
+
+/// Ends a step early: with what went wrong, as an outcome.
+type Performed = Result<Outcome, Outcome>;
+
+impl From<DbError> for Outcome {
+    fn from(_: DbError) -> Self {
+        Self::Unknown(Fault::new(FaultCode::StoreUnavailable))
+    }
+}
+
+impl<P: Ports> App<P> {
+    /// Performs one attempt at `step` of `run`.
+    pub async fn perform(&self, run: &Run, step: Step) -> Outcome {
+        let performed = match step {
+            Step::SeedDefaults => self.seed_defaults(run).await,
+            Step::ConfigureRouting => self.configure_routing(run).await,
+            Step::ValidateWebhook => self.validate_webhook(run).await,
+            Step::CreateSpreadsheet => self.create_spreadsheet(run).await,
+            Step::VerifySpreadsheet => self.verify_spreadsheet(run).await,
+            Step::CreateOwner => {
+                self.write(vec![store::tenants::insert_owner(&run.subject, self.ports.now())]).await
+            }
+            Step::SendWelcomeEmail => self.send_welcome_email(run).await,
+            Step::Activate => self.activate(run).await,
+        };
+        performed.unwrap_or_else(|outcome| outcome)
+    }
+
+    async fn write(&self, statements: Vec<Statement>) -> Performed {
+        self.ports.db().batch(statements).await?;
+        Ok(Outcome::Done(None))
+    }
+
+    async fn seed_defaults(&self, run: &Run) -> Performed {
+        let tenant = &run.subject.tenant;
+        let mut statements = store::tenants::seed(tenant, &run.subject.name, self.ports.now());
+        statements.push(store::tenants::select(tenant));
+        let answer = self.ports.db().batch(statements).await?.pop().unwrap_or_default();
+        match store::tenants::read(answer)? {
+            Some(_) => Ok(Outcome::Done(None)),
+            None => Ok(Outcome::Refused(Failure::new(
+                FailureCode::TenantGone,
+                "This club does not exist any more.",
+            ))),
+        }
+    }
+
+    async fn configure_routing(&self, run: &Run) -> Performed {
+        match self.config().subdomain_mode {
+            SubdomainMode::None => Ok(Outcome::Done(None)),
+            SubdomainMode::Wildcard => {
+                self.write(vec![store::tenants::set_route_ready(&run.subject.tenant, self.ports.now())]).await
+            }
+        }
+    }
+
+    async fn validate_webhook(&self, run: &Run) -> Performed {
+        let tenant = &run.subject.tenant;
+        let stored = store::connections::webhook(self.ports.db(), tenant).await?.ok_or_else(|| {
+            Outcome::Refused(Failure::new(
+                FailureCode::WebhookMissing,
+                "No webhook is stored for this club yet.",
+            ))
+        })?;
+        // Judged again: the list of hosts may have changed since it was stored.
+        let url =
+            WebhookUrl::parse(&stored.webhook_url, &self.config().allowed_webhook_hosts).map_err(|_| {
+                let message = "Webhooks on this host are not possible. Use the one that Make shows you.";
+                Outcome::Refused(Failure::new(FailureCode::WebhookRejected, message))
+            })?;
+        let secret =
+            self.ports.open(&stored.webhook_secret, tenant.as_str()).await.map_err(|_| misconfigured())?;
+        let key = run.idempotency_key(Step::ValidateWebhook);
+        let call =
+            make::ping(&url, &secret, &key, tenant.as_str(), run.queued_at, run.caller.traceparent.clone());
+        let called = self.ports.call(call).await.map_err(|error| Outcome::Unknown(error.into()))?;
+        let outcome = make::judge(&called, self.config().make_validate_strict, self.ports.now());
+        if matches!(outcome, Outcome::Done(_)) {
+            self.write(vec![store::connections::set_validated(tenant, self.ports.now())]).await?;
+        }
+        Ok(outcome)
+    }
+
+    async fn create_spreadsheet(&self, run: &Run) -> Performed {
+        let config = self.config();
+        let secret = config.gas_hmac_secret.as_ref().ok_or_else(misconfigured)?;
+        let key = run.idempotency_key(Step::CreateSpreadsheet);
+        let call = apps_script::provision(
+            &config.gas_webapp_url,
+            secret,
+            &run.subject,
+            &key,
+            run.caller.traceparent.clone(),
+        );
+        let called = self.ports.call(call).await.map_err(|error| Outcome::Unknown(error.into()))?;
+        let outcome = apps_script::judge_provision(&called, self.ports.now());
+        if let Outcome::Done(Some(Artifact::Spreadsheet { id, url })) = &outcome {
+            let tenant = &run.subject.tenant;
+            self.write(vec![store::connections::set_spreadsheet(tenant, id, url, self.ports.now())]).await?;
+        }
+        Ok(outcome)
+    }
+
+    async fn verify_spreadsheet(&self, run: &Run) -> Performed {
+        let Some(Artifact::Spreadsheet { id, .. }) = run.artifact(Step::CreateSpreadsheet) else {
+            return Ok(apps_script::missing());
+        };
+        let config = self.config();
+        let outcome = match &config.google_service_account_key {
+            Some(file) => {
+                let account = google::Account::parse(file).map_err(Outcome::Refused)?;
+                google::verify(&self.ports, &account, id, run.caller.traceparent.clone()).await
+            }
+            None => {
+                let secret = config.gas_hmac_secret.as_ref().ok_or_else(misconfigured)?;
+                let key = run.idempotency_key(Step::VerifySpreadsheet);
+                let call = apps_script::verify(
+                    &config.gas_webapp_url,
+                    secret,
+                    &run.subject,
+                    id,
+                    &key,
+                    run.caller.traceparent.clone(),
+                );
+                let called = self.ports.call(call).await.map_err(|error| Outcome::Unknown(error.into()))?;
+                apps_script::judge_verify(&called, self.ports.now())
+            }
+        };
+        if matches!(outcome, Outcome::Done(_)) {
+            let tenant = &run.subject.tenant;
+            self.write(vec![store::connections::set_spreadsheet_verified(tenant, self.ports.now())]).await?;
+        }
+        Ok(outcome)
+    }
+
+    async fn send_welcome_email(&self, run: &Run) -> Performed {
+        let subject = &run.subject;
+        let link = self
+            .link_url(&subject.tenant, run.link_issued_at, &run.link_id, &run.caller.origin)
+            .map_err(|_| misconfigured())?;
+        let hash = digest(&[&run.link_id]);
+        self.write(vec![store::links::insert(&subject.tenant, &hash, run.link_issued_at)]).await?;
+        let address = self.config().club_address(subject.slug.as_str());
+        let mail = Mail::welcome(&subject.name, &subject.email, &address, &link);
+        let key = run.idempotency_key(Step::SendWelcomeEmail);
+        self.send_mail(&mail, &key, run.caller.traceparent.clone()).await.map_err(|error| match error {
+            MailError::Refused(failure) => Outcome::Refused(failure),
+            MailError::Unknown(fault) => Outcome::Unknown(fault),
+        })?;
+        self.write(vec![store::tenants::set_welcome_sent(&subject.tenant, self.ports.now())]).await
+    }
+
+    /// Going live and the listing's "completed" are one batch: nobody sees one without the other.
+    async fn activate(&self, run: &Run) -> Performed {
+        let now = self.ports.now();
+        let mut completed = run.clone();
+        completed.settle(Outcome::Done(None), now, 0);
+        let mut statements = vec![store::tenants::activate(&run.subject.tenant, now)];
+        statements.extend(store::runs::listing(&completed, now)?);
+        self.write(statements).await
+    }
+}
+
+fn misconfigured() -> Outcome {
+    let message = "The service is not set up for this step. We have been told and look into it.";
+    Outcome::Refused(Failure::new(FailureCode::Misconfigured, message))
+}

@@ -1,0 +1,343 @@
+//! Tokens: HS256 JWS, issued and verified.
+//!
+//! `jwt-compact` checks the algorithm and the signature; everything else a token must satisfy is checked here.
+
+use std::borrow::Cow;
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use jwt_compact::{
+    AlgorithmExt, Claims as Compact, Header, UntrustedToken,
+    alg::{Hs256, Hs256Key},
+};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::domain::{
+    Audience, Claims, Config, Secret, TenantId, Timestamp, UserId,
+    claims::{MAGIC_LINK_AUDIENCE, WireClaims, roles},
+    config::SHORTEST_JWT_SECRET,
+};
+
+/// A longer token is refused before it is parsed.
+pub const LONGEST_TOKEN: usize = 8 * 1024;
+/// How long the token of a signup lives.
+pub const SIGNUP_TOKEN_SECONDS: i64 = 365 * 24 * 3600;
+/// How long the token lives that a mailed link is exchanged for.
+pub const LINK_TOKEN_SECONDS: i64 = 7 * 24 * 3600;
+
+/// Why a token was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum TokenError {
+    /// It is no token of ours: not well formed, not signed by a key of ours, from another issuer.
+    #[error("invalid")]
+    Invalid,
+    /// It was one.
+    #[error("expired")]
+    Expired,
+}
+
+/// Nothing can be signed: there is no secret that is long enough.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("no JWT_SECRET of at least 32 bytes")]
+pub struct NoKey;
+
+struct Key {
+    id: String,
+    hs256: Hs256Key,
+}
+
+impl Key {
+    /// A key of the secret's own bytes; none when it is too short.
+    fn of(secret: &Secret) -> Option<Self> {
+        if secret.len() < SHORTEST_JWT_SECRET {
+            return None;
+        }
+        let bytes = secret.expose().as_bytes();
+        let hash = Sha256::new().chain_update(b"kid:").chain_update(bytes).finalize();
+        let id = URL_SAFE_NO_PAD.encode(hash.get(..6).unwrap_or_default());
+        Some(Self { id, hs256: Hs256Key::new(bytes) })
+    }
+}
+
+/// The keys: one signs, all verify.
+pub struct Keys {
+    signing: Option<Key>,
+    retired: Vec<Key>,
+    issuer: String,
+    tenant_audience: String,
+    not_before: i64,
+}
+
+impl std::fmt::Debug for Keys {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Keys")
+    }
+}
+
+/// What may stand in a header besides the usual; `crit` names extensions that must be understood, and none is.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+struct Extra {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    crit: Option<serde_json::Value>,
+}
+
+/// What is written into a token of ours: `exp` and `iat` as the standard has them, whole seconds.
+#[derive(Serialize)]
+struct Written<'a> {
+    #[serde(flatten)]
+    wire: &'a WireClaims,
+    iat: i64,
+    exp: i64,
+}
+
+impl Keys {
+    /// The keys of a configuration. A secret that is too short makes none.
+    #[must_use]
+    pub fn of(config: &Config) -> Self {
+        let retired = [&config.jwt_secret_next, &config.jwt_secret_previous];
+        Self {
+            signing: config.jwt_secret.as_ref().and_then(Key::of),
+            retired: retired.into_iter().flatten().filter_map(Key::of).collect(),
+            issuer: config.jwt_issuer.clone(),
+            tenant_audience: config.jwt_audience.clone(),
+            not_before: config.jwt_not_before,
+        }
+    }
+
+    /// A token for an admin of `tenant`.
+    ///
+    /// # Errors
+    ///
+    /// Without a signing key.
+    pub fn tenant_token(
+        &self,
+        tenant: &TenantId,
+        user: &UserId,
+        life: i64,
+        now: Timestamp,
+        jti: &str,
+    ) -> Result<String, NoKey> {
+        let wire = WireClaims {
+            sub: Some(user.as_str().to_owned()),
+            iss: self.issuer.clone(),
+            aud: self.tenant_audience.clone(),
+            roles: vec!["tenant_admin".to_owned(), "owner".to_owned()],
+            role: None,
+            tenant_id: Some(tenant.as_str().to_owned()),
+            jti: Some(jti.to_owned()),
+        };
+        self.sign(&wire, now, life)
+    }
+
+    /// The token of a mailed link: the same for the same arguments, so that a mail can be sent again to the byte.
+    ///
+    /// # Errors
+    ///
+    /// Without a signing key.
+    pub fn link_token(
+        &self,
+        tenant: &TenantId,
+        issued_at: Timestamp,
+        life: i64,
+        jti: &str,
+    ) -> Result<String, NoKey> {
+        let wire = WireClaims {
+            iss: self.issuer.clone(),
+            aud: MAGIC_LINK_AUDIENCE.to_owned(),
+            tenant_id: Some(tenant.as_str().to_owned()),
+            jti: Some(jti.to_owned()),
+            ..WireClaims::default()
+        };
+        self.sign(&wire, issued_at, life)
+    }
+
+    fn sign(&self, wire: &WireClaims, now: Timestamp, life: i64) -> Result<String, NoKey> {
+        let key = self.signing.as_ref().ok_or(NoKey)?;
+        let header = Header::empty().with_token_type("JWT").with_key_id(key.id.clone());
+        let iat = now.seconds();
+        let claims = Compact::new(Written { wire, iat, exp: iat + life });
+        // Signing fails only if the claims can't be written as JSON, and these can.
+        Hs256.token(&header, &claims, &key.hs256).map_err(|_| NoKey)
+    }
+
+    /// Reads and checks a token.
+    ///
+    /// # Errors
+    ///
+    /// When it is not a token of ours, or not any more.
+    pub fn verify(&self, token: &str, now: Timestamp) -> Result<Claims, TokenError> {
+        if token.len() > LONGEST_TOKEN || !is_canonical(token) {
+            return Err(TokenError::Invalid);
+        }
+        let untrusted = UntrustedToken::<Extra>::try_from(token).map_err(|_| TokenError::Invalid)?;
+        if untrusted.algorithm() != "HS256" || untrusted.header().other_fields.crit.is_some() {
+            return Err(TokenError::Invalid);
+        }
+        let compact = self.check_signature(&untrusted)?;
+        self.check_claims(&compact, now)
+    }
+
+    /// A `kid` picks the key; without one, or with a foreign one, every key is tried.
+    fn check_signature(
+        &self,
+        untrusted: &UntrustedToken<'_, Extra>,
+    ) -> Result<Compact<WireClaims>, TokenError> {
+        let kid = untrusted.header().key_id.as_deref();
+        let mut keys: Vec<&Key> = self.signing.iter().chain(&self.retired).collect();
+        keys.sort_by_key(|key| kid != Some(key.id.as_str()));
+        keys.iter()
+            .find_map(|key| Hs256.validator::<WireClaims>(&key.hs256).validate(untrusted).ok())
+            .map(|token| token.claims().clone())
+            .ok_or(TokenError::Invalid)
+    }
+
+    fn check_claims(&self, compact: &Compact<WireClaims>, now: Timestamp) -> Result<Claims, TokenError> {
+        let wire = &compact.custom;
+        let exp = compact.expiration.ok_or(TokenError::Invalid)?.timestamp();
+        let iat = compact.issued_at.map(|t| t.timestamp());
+        let audience = Audience::parse(&wire.aud, &self.tenant_audience);
+        let skew = audience.map_or(0, Audience::skew);
+        let now = now.seconds();
+        if wire.iss != self.issuer {
+            return Err(TokenError::Invalid);
+        }
+        let begins = compact.not_before.map(|t| t.timestamp()).max(iat);
+        if begins.is_some_and(|begins| begins > now + skew) {
+            return Err(TokenError::Invalid);
+        }
+        if let Some(longest) = audience.and_then(Audience::longest_life) {
+            let life = iat.map(|iat| exp.saturating_sub(iat)).ok_or(TokenError::Invalid)?;
+            if life > longest {
+                return Err(TokenError::Invalid);
+            }
+        }
+        if exp.saturating_add(skew) <= now || iat.unwrap_or(0) < self.not_before {
+            return Err(TokenError::Expired);
+        }
+        let mut role_names = wire.roles.clone();
+        role_names.extend(wire.role.clone());
+        let tenant =
+            wire.tenant_id.clone().map(TenantId::try_from).transpose().map_err(|_| TokenError::Invalid)?;
+        Ok(Claims {
+            sub: wire.sub.clone(),
+            aud: wire.aud.clone(),
+            audience,
+            iss: wire.iss.clone(),
+            roles: roles(&role_names),
+            role_names,
+            tenant,
+            jti: wire.jti.clone(),
+            iat,
+            exp,
+        })
+    }
+}
+
+/// Three parts of canonical, unpadded base64url. Decoders forgive stray bits at the end of a part, and then one token
+/// has many spellings.
+fn is_canonical(token: &str) -> bool {
+    let canonical = |part: &str| {
+        URL_SAFE_NO_PAD
+            .decode(part)
+            .is_ok_and(|bytes| Cow::<str>::from(URL_SAFE_NO_PAD.encode(bytes)) == part)
+    };
+    token.split('.').count() == 3 && token.split('.').all(canonical)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
+
+    fn keys(secret: &'static str, next: &'static str) -> Keys {
+        Keys::of(&Config::read(
+            |name| match name {
+                "JWT_SECRET" => Some(secret.to_owned()),
+                "JWT_SECRET_NEXT" => Some(next.to_owned()),
+                _ => None,
+            },
+            false,
+        ))
+    }
+
+    const OLD: &str = "old-old-old-old-old-old-old-old-old";
+    const NEW: &str = "new-new-new-new-new-new-new-new-new";
+
+    fn token(keys: &Keys) -> String {
+        let tenant = "tenant_a".parse().unwrap();
+        let user = "user_a".parse().unwrap();
+        keys.tenant_token(&tenant, &user, 60, NOW, "jti-1").unwrap()
+    }
+
+    #[test]
+    fn what_is_signed_is_verified() {
+        let keys = keys(OLD, "");
+        let claims = keys.verify(&token(&keys), NOW).unwrap();
+        assert_eq!(claims.tenant.unwrap().as_str(), "tenant_a");
+        assert_eq!(claims.role_names, ["tenant_admin", "owner"]);
+        assert_eq!((claims.iat, claims.exp), (Some(1_800_000_000), 1_800_000_060));
+        assert_eq!(claims.jti.as_deref(), Some("jti-1"));
+    }
+
+    #[test]
+    fn the_claims_are_written_as_the_standard_has_them() {
+        let token = token(&keys(OLD, ""));
+        let part =
+            |n| String::from_utf8(URL_SAFE_NO_PAD.decode(token.split('.').nth(n).unwrap()).unwrap()).unwrap();
+        let header: serde_json::Value = serde_json::from_str(&part(0)).unwrap();
+        assert_eq!(header["alg"], "HS256");
+        assert_eq!(header["typ"], "JWT");
+        assert_eq!(header["kid"].as_str().unwrap().len(), 8);
+        let claims: serde_json::Value = serde_json::from_str(&part(1)).unwrap();
+        assert_eq!(
+            claims,
+            serde_json::json!({
+                "sub": "user_a", "iss": "syston.app", "aud": "syston-mobile", "roles": ["tenant_admin", "owner"],
+                "tenantId": "tenant_a", "jti": "jti-1", "iat": 1_800_000_000, "exp": 1_800_000_060
+            })
+        );
+    }
+
+    #[test]
+    fn a_token_ends() {
+        let keys = keys(OLD, "");
+        let token = token(&keys);
+        let at = |seconds| keys.verify(&token, Timestamp::from_seconds(1_800_000_000 + seconds));
+        assert!(at(359).is_ok(), "within the skew");
+        assert_eq!(at(360), Err(TokenError::Expired));
+    }
+
+    #[test]
+    fn both_secrets_verify_during_a_rotation() {
+        let (before, during, after) = (keys(OLD, ""), keys(OLD, NEW), keys(NEW, OLD));
+        for issuer in [&before, &during, &after] {
+            assert!(during.verify(&token(issuer), NOW).is_ok());
+            assert!(after.verify(&token(issuer), NOW).is_ok());
+        }
+        assert_eq!(keys(NEW, "").verify(&token(&before), NOW), Err(TokenError::Invalid));
+    }
+
+    #[test]
+    fn a_short_secret_signs_and_verifies_nothing() {
+        let keys = keys("too-short", "");
+        let tenant = "tenant_a".parse().unwrap();
+        assert_eq!(keys.link_token(&tenant, NOW, 60, "x"), Err(NoKey));
+    }
+
+    #[test]
+    fn another_spelling_of_the_same_token_is_refused() {
+        let keys = keys(OLD, "");
+        let token = token(&keys);
+        // The last character of a 32-byte signature carries two bits that mean nothing.
+        let last = token.chars().last().unwrap();
+        let alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+        let other = alphabet.chars().nth(alphabet.find(last).unwrap() ^ 1).unwrap();
+        let respelled = format!("{}{other}", &token[..token.len() - 1]);
+        assert_eq!(keys.verify(&respelled, NOW), Err(TokenError::Invalid));
+        for broken in [format!("{token}="), format!(" {token}"), format!("{token}."), token.replace('.', "")]
+        {
+            assert_eq!(keys.verify(&broken, NOW), Err(TokenError::Invalid), "{broken}");
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! Google's own APIs, with a service account: a token for a signed assertion, then the Sheets API.
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::{
+    domain::{Secret, Step, Timestamp},
+    ports::{Call, Called, CryptoError, Ports},
+    workflow::{Failure, FailureCode, Fault, FaultCode, Outcome, policy::policy},
+};
+
+use super::{apps_script::missing, malformed, unknown_status};
+
+const SCOPE: &str = "https://www.googleapis.com/auth/spreadsheets.readonly";
+const TOKEN_URL: &str = "https://oauth2.googleapis.com/token";
+
+/// A service account's key, as Google hands it out.
+#[derive(Debug, Deserialize)]
+struct AccountFile {
+    client_email: String,
+    private_key: String,
+    private_key_id: Option<String>,
+}
+
+/// A service account.
+#[derive(Debug)]
+pub struct Account {
+    email: String,
+    key: Secret,
+    key_id: Option<String>,
+}
+
+impl Account {
+    /// Reads a key file.
+    ///
+    /// # Errors
+    ///
+    /// When it is not one.
+    pub fn parse(file: &Secret) -> Result<Self, Failure> {
+        let file: AccountFile = serde_json::from_str(file.expose()).map_err(|_| misconfigured())?;
+        Ok(Self { email: file.client_email, key: Secret::new(file.private_key), key_id: file.private_key_id })
+    }
+}
+
+fn misconfigured() -> Failure {
+    Failure::new(
+        FailureCode::Misconfigured,
+        "Our access to Google is not set up correctly. We have been told and look into it.",
+    )
+}
+
+/// Reads a spreadsheet back through the Sheets API.
+pub async fn verify<P: Ports>(
+    ports: &P,
+    account: &Account,
+    spreadsheet: &str,
+    traceparent: Option<String>,
+) -> Outcome {
+    let token = match token(ports, account, traceparent.clone()).await {
+        Ok(token) => token,
+        Err(outcome) => return outcome,
+    };
+    let call = Call {
+        upstream: "google_sheets",
+        method: "GET",
+        url: format!(
+            "https://sheets.googleapis.com/v4/spreadsheets/{}?fields=spreadsheetId,properties.title",
+            // An id that Apps Script made up must not become a path of its own.
+            spreadsheet.replace(|c: char| !(c.is_ascii_alphanumeric() || c == '-' || c == '_'), "")
+        ),
+        headers: vec![("authorization", format!("Bearer {}", token.expose()))],
+        body: None,
+        time_limit: policy(Step::VerifySpreadsheet).time_limit / 2,
+        follow: &[],
+        traceparent,
+    };
+    match ports.call(call).await {
+        Ok(called) => judge_sheet(&called, spreadsheet, ports.now()),
+        Err(error) => Outcome::Unknown(error.into()),
+    }
+}
+
+async fn token<P: Ports>(
+    ports: &P,
+    account: &Account,
+    traceparent: Option<String>,
+) -> Result<Secret, Outcome> {
+    let assertion = assertion(ports, account).await.map_err(|_| Outcome::Refused(misconfigured()))?;
+    let call = Call {
+        upstream: "google_token",
+        method: "POST",
+        url: TOKEN_URL.to_owned(),
+        headers: vec![("content-type", "application/x-www-form-urlencoded".to_owned())],
+        body: Some(format!(
+            "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Ajwt-bearer&assertion={assertion}"
+        )),
+        time_limit: policy(Step::VerifySpreadsheet).time_limit / 2,
+        follow: &[],
+        traceparent,
+    };
+    let called = ports.call(call).await.map_err(|error| Outcome::Unknown(error.into()))?;
+    read_token(&called, ports.now())
+}
+
+/// RFC 7523: who we are, signed with RS256.
+async fn assertion<P: Ports>(ports: &P, account: &Account) -> Result<String, CryptoError> {
+    let now = ports.now().seconds();
+    let header = json!({ "alg": "RS256", "typ": "JWT", "kid": account.key_id });
+    let claims =
+        json!({ "iss": account.email, "scope": SCOPE, "aud": TOKEN_URL, "iat": now, "exp": now + 3600 });
+    let encode = |value: &serde_json::Value| URL_SAFE_NO_PAD.encode(value.to_string());
+    let signed = format!("{}.{}", encode(&header), encode(&claims));
+    let signature = ports.sign_rs256(&account.key, signed.as_bytes()).await?;
+    Ok(format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature)))
+}
+
+fn read_token(called: &Called, now: Timestamp) -> Result<Secret, Outcome> {
+    #[derive(Deserialize)]
+    struct Answer {
+        access_token: String,
+    }
+    if let Some(fault) = unknown_status(called, now) {
+        return Err(Outcome::Unknown(fault));
+    }
+    match called.status {
+        200 => serde_json::from_str(&called.body)
+            .map(|answer: Answer| Secret::new(answer.access_token))
+            .map_err(|_| Outcome::Unknown(malformed(called))),
+        _ => Err(Outcome::Refused(misconfigured())),
+    }
+}
+
+fn judge_sheet(called: &Called, spreadsheet: &str, now: Timestamp) -> Outcome {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Answer {
+        spreadsheet_id: String,
+    }
+    if let Some(fault) = unknown_status(called, now) {
+        return Outcome::Unknown(fault);
+    }
+    match called.status {
+        200 => match serde_json::from_str::<Answer>(&called.body) {
+            Ok(answer) if answer.spreadsheet_id == spreadsheet => Outcome::Done(None),
+            _ => Outcome::Unknown(malformed(called)),
+        },
+        404 => missing(),
+        // A token that was good a moment ago: the next attempt gets a new one.
+        401 => Outcome::Unknown(Fault { code: FaultCode::ServerError, status: Some(401), retry_after: None }),
+        _ => Outcome::Refused(misconfigured()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_seconds(0);
+
+    fn called(status: u16, body: &str) -> Called {
+        Called { status, retry_after: None, body: body.to_owned(), ms: 1 }
+    }
+
+    #[test]
+    fn a_sheet_counts_when_google_shows_that_very_one() {
+        assert_eq!(judge_sheet(&called(200, r#"{"spreadsheetId":"s1"}"#), "s1", NOW), Outcome::Done(None));
+        assert!(matches!(
+            judge_sheet(&called(200, r#"{"spreadsheetId":"s2"}"#), "s1", NOW),
+            Outcome::Unknown(_)
+        ));
+        assert!(matches!(judge_sheet(&called(200, "<html>"), "s1", NOW), Outcome::Unknown(_)));
+    }
+
+    #[test]
+    fn a_missing_sheet_and_a_missing_permission_are_told_apart() {
+        let code = |status| match judge_sheet(&called(status, ""), "s1", NOW) {
+            Outcome::Refused(failure) => failure.code,
+            other => panic!("{status}: {other:?}"),
+        };
+        assert_eq!(code(404), FailureCode::SpreadsheetMissing);
+        assert_eq!(code(403), FailureCode::Misconfigured);
+    }
+
+    #[test]
+    fn a_key_file_that_is_none_is_a_matter_of_configuration() {
+        let error = Account::parse(&Secret::new("{}".to_owned())).unwrap_err();
+        assert_eq!(error.code, FailureCode::Misconfigured);
+        assert!(matches!(read_token(&called(400, ""), NOW), Err(Outcome::Refused(_))));
+        assert!(matches!(read_token(&called(500, ""), NOW), Err(Outcome::Unknown(_))));
+    }
+}

@@ -1,0 +1,129 @@
+//! The narrow waist to a SQL database: statements in, rows out, errors as decisions.
+
+use serde::de::DeserializeOwned;
+
+/// A value bound to a statement. D1 takes these and no others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Value {
+    /// `null`
+    Null,
+    /// An integer; bound as a float by D1, so limited to ±2⁵³.
+    Integer(i64),
+    /// Text.
+    Text(String),
+}
+
+impl From<i64> for Value {
+    fn from(value: i64) -> Self {
+        Self::Integer(value)
+    }
+}
+
+impl From<bool> for Value {
+    fn from(value: bool) -> Self {
+        Self::Integer(value.into())
+    }
+}
+
+impl From<u32> for Value {
+    fn from(value: u32) -> Self {
+        Self::Integer(value.into())
+    }
+}
+
+impl From<&str> for Value {
+    fn from(value: &str) -> Self {
+        Self::Text(value.to_owned())
+    }
+}
+
+impl From<String> for Value {
+    fn from(value: String) -> Self {
+        Self::Text(value)
+    }
+}
+
+impl<T: Into<Self>> From<Option<T>> for Value {
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Self::Null, Into::into)
+    }
+}
+
+/// One SQL statement and what is bound to it.
+#[derive(Debug, Clone)]
+pub struct Statement {
+    /// The text, with `?1`, `?2`, … for the parameters.
+    pub sql: &'static str,
+    /// The parameters, in order.
+    pub params: Vec<Value>,
+}
+
+impl Statement {
+    /// A statement with its parameters.
+    #[must_use]
+    pub fn new<const N: usize>(sql: &'static str, params: [Value; N]) -> Self {
+        Self { sql, params: params.into() }
+    }
+}
+
+/// What one statement answered.
+#[derive(Debug, Clone, Default)]
+pub struct Answer {
+    /// The rows, each an object by column name.
+    pub rows: Vec<serde_json::Value>,
+    /// How many rows it changed.
+    pub changes: u64,
+}
+
+impl Answer {
+    /// The rows as `T`.
+    ///
+    /// # Errors
+    ///
+    /// [`DbError::Corrupt`] when a row is not a `T`.
+    pub fn rows<T: DeserializeOwned>(self) -> Result<Vec<T>, DbError> {
+        self.rows
+            .into_iter()
+            .map(|row| serde_json::from_value(row).map_err(|e| DbError::Corrupt(e.to_string())))
+            .collect()
+    }
+
+    /// The first row as `T`, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// [`DbError::Corrupt`] when the row is not a `T`.
+    pub fn first<T: DeserializeOwned>(self) -> Result<Option<T>, DbError> {
+        self.rows
+            .into_iter()
+            .next()
+            .map(|row| serde_json::from_value(row).map_err(|e| DbError::Corrupt(e.to_string())))
+            .transpose()
+    }
+}
+
+/// What can go wrong. The texts are for the log; a caller sees none of them.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DbError {
+    /// A constraint refused the batch; nothing of it was done.
+    #[error("constraint: {0}")]
+    Constraint(String),
+    /// The database could not be reached, or did not answer: whether the batch was done is unknown.
+    #[error("unavailable: {0}")]
+    Unavailable(String),
+    /// A row is not what the schema promises.
+    #[error("corrupt row: {0}")]
+    Corrupt(String),
+}
+
+/// A SQL database. A batch is one round trip and one transaction: all of it, or nothing.
+#[expect(async_fn_in_trait, reason = "one thread per isolate: no future of ours crosses threads")]
+pub trait Db {
+    /// Runs the statements in order and answers each.
+    async fn batch(&self, statements: Vec<Statement>) -> Result<Vec<Answer>, DbError>;
+
+    /// Runs one statement.
+    async fn query(&self, statement: Statement) -> Result<Answer, DbError> {
+        Ok(self.batch(vec![statement]).await?.into_iter().next().unwrap_or_default())
+    }
+}

@@ -1,0 +1,44 @@
+//! The club's colours.
+
+use serde::{Deserialize, Serialize};
+
+use super::issue::Problem;
+
+/// `#RRGGBB`, stored in lower case.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String")]
+pub struct HexColor(String);
+
+impl HexColor {
+    /// The colour as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for HexColor {
+    type Error = Problem;
+
+    fn try_from(text: String) -> Result<Self, Problem> {
+        let digits = text.strip_prefix('#').unwrap_or_default();
+        if digits.len() == 6 && digits.bytes().all(|b| b.is_ascii_hexdigit()) {
+            Ok(Self(text.to_ascii_lowercase()))
+        } else {
+            Err(Problem::new("invalid_color", "Enter a colour like #1a2b3c."))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn six_hex_digits_after_a_hash() {
+        assert_eq!(HexColor::try_from("#A1b2C3".to_owned()).unwrap().as_str(), "#a1b2c3");
+        for text in ["", "#", "#fff", "a1b2c3", "#a1b2cg", "#a1b2c3 ", "red"] {
+            assert!(HexColor::try_from(text.to_owned()).is_err(), "{text:?}");
+        }
+    }
+}

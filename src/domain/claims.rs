@@ -1,0 +1,163 @@
+//! What a token says, and how long one of its kind may live.
+
+use serde::{Deserialize, Serialize};
+
+use super::{TenantId, Timestamp};
+
+/// A role that a token carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Runs a club.
+    TenantAdmin,
+    /// Signed the club up.
+    Owner,
+    /// Runs the platform.
+    Admin,
+    /// A machine of ours.
+    Service,
+    /// A role that this service gives no meaning.
+    #[serde(other)]
+    Other,
+}
+
+/// Whom a token is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Audience {
+    /// A club's own people (`JWT_AUDIENCE`).
+    Tenant,
+    /// The platform's operators.
+    PlatformAdmin,
+    /// Machines of ours.
+    Service,
+    /// A link in a mail: good for one exchange, for nothing else.
+    MagicLink,
+}
+
+/// The audience of operators' tokens.
+pub const PLATFORM_ADMIN_AUDIENCE: &str = "syston-admin";
+/// The audience of machines' tokens.
+pub const SERVICE_AUDIENCE: &str = "internal";
+/// The audience of mailed links.
+pub const MAGIC_LINK_AUDIENCE: &str = "magic-link";
+
+impl Audience {
+    /// Reads the `aud` claim; `tenant_audience` is configuration.
+    #[must_use]
+    pub fn parse(aud: &str, tenant_audience: &str) -> Option<Self> {
+        match aud {
+            PLATFORM_ADMIN_AUDIENCE => Some(Self::PlatformAdmin),
+            SERVICE_AUDIENCE => Some(Self::Service),
+            MAGIC_LINK_AUDIENCE => Some(Self::MagicLink),
+            other if other == tenant_audience => Some(Self::Tenant),
+            _ => None,
+        }
+    }
+
+    /// The longest life a token of this audience may have, in seconds; `None` where any is accepted.
+    #[must_use]
+    pub const fn longest_life(self) -> Option<i64> {
+        match self {
+            Self::Tenant => None,
+            Self::PlatformAdmin => Some(7 * 24 * 3600),
+            Self::Service => Some(5 * 60),
+            Self::MagicLink => Some(24 * 3600),
+        }
+    }
+
+    /// How far clocks may differ, in seconds.
+    #[must_use]
+    pub const fn skew(self) -> i64 {
+        match self {
+            Self::Service => 10,
+            Self::Tenant | Self::PlatformAdmin | Self::MagicLink => 300,
+        }
+    }
+}
+
+/// What a verified token says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claims {
+    /// Who.
+    pub sub: Option<String>,
+    /// Whom it is for, as written.
+    pub aud: String,
+    /// Whom it is for, as understood; `None` for a foreign audience.
+    pub audience: Option<Audience>,
+    /// Who issued it.
+    pub iss: String,
+    /// What its holder may do.
+    pub roles: Vec<Role>,
+    /// Roles as written: what whoami and the log show.
+    pub role_names: Vec<String>,
+    /// The club it belongs to.
+    pub tenant: Option<TenantId>,
+    /// Its own id, by which it can be revoked.
+    pub jti: Option<String>,
+    /// When it was issued, Unix seconds.
+    pub iat: Option<i64>,
+    /// When it ends, Unix seconds.
+    pub exp: i64,
+}
+
+impl Claims {
+    /// Whether its holder has `role`.
+    #[must_use]
+    pub fn has(&self, role: Role) -> bool {
+        self.roles.contains(&role)
+    }
+
+    /// When it was issued; a token that doesn't say counts as issued at the beginning of time, so that every
+    /// cut-off refuses it.
+    #[must_use]
+    pub fn issued_at(&self) -> Timestamp {
+        Timestamp::from_seconds(self.iat.unwrap_or(0))
+    }
+}
+
+/// Lenient about names only: `roles` array or `role` string; `tenantId`, `tenant_id` or `tenant`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct WireClaims {
+    /// `sub`
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sub: Option<String>,
+    /// `iss`
+    #[serde(default)]
+    pub iss: String,
+    /// `aud`
+    #[serde(default)]
+    pub aud: String,
+    /// `roles`
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub roles: Vec<String>,
+    /// `role`
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<String>,
+    /// `tenantId`
+    #[serde(
+        default,
+        rename = "tenantId",
+        alias = "tenant_id",
+        alias = "tenant",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub tenant_id: Option<String>,
+    /// `jti`
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jti: Option<String>,
+}
+
+/// The roles that the service gives a meaning, from their names.
+#[must_use]
+pub fn roles(names: &[String]) -> Vec<Role> {
+    names
+        .iter()
+        .map(|name| match name.as_str() {
+            "tenant_admin" => Role::TenantAdmin,
+            "owner" => Role::Owner,
+            "admin" => Role::Admin,
+            "service" => Role::Service,
+            _ => Role::Other,
+        })
+        .collect()
+}

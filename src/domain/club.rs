@@ -1,0 +1,65 @@
+//! The club's name as people write it.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::issue::Problem;
+
+/// 1–100 characters, trimmed, no control characters.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String")]
+pub struct ClubName(String);
+
+impl ClubName {
+    /// The name as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for ClubName {
+    type Error = Problem;
+
+    fn try_from(text: String) -> Result<Self, Problem> {
+        let name = text.trim();
+        if name.is_empty() {
+            return Err(Problem::required());
+        }
+        if name.chars().count() > 100 {
+            return Err(Problem::new("too_long", "Use at most 100 characters."));
+        }
+        if name.chars().any(char::is_control) {
+            return Err(Problem::new(
+                "invalid_characters",
+                "Line breaks and control characters are not possible.",
+            ));
+        }
+        Ok(Self(name.to_owned()))
+    }
+}
+
+impl fmt::Display for ClubName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn length_counts_characters_not_bytes() {
+        assert!(ClubName::try_from("ä".repeat(100)).is_ok());
+        assert_eq!(ClubName::try_from("ä".repeat(101)).unwrap_err().code, "too_long");
+    }
+
+    #[test]
+    fn blank_or_broken_names_are_refused() {
+        assert_eq!(ClubName::try_from("  ".to_owned()).unwrap_err().code, "required");
+        assert_eq!(ClubName::try_from("a\nb".to_owned()).unwrap_err().code, "invalid_characters");
+        assert_eq!(ClubName::try_from(" FC Nord ".to_owned()).unwrap().as_str(), "FC Nord");
+    }
+}

@@ -1,0 +1,250 @@
+//! Configuration: read once, parsed here, and judged: what is missing or wrong makes the service not ready
+//! instead of failing a request later.
+
+use super::{Secret, webhook::AllowedHosts};
+
+/// Shortest acceptable `JWT_SECRET*`, in bytes: HS256's own block of entropy.
+pub const SHORTEST_JWT_SECRET: usize = 32;
+
+/// Where mail goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EmailProvider {
+    /// Resend's API.
+    Resend,
+    /// A log line that says a mail would have gone; never in production.
+    Log,
+}
+
+/// How a club gets its subdomain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SubdomainMode {
+    /// A wildcard record covers all clubs: nothing to do outside.
+    Wildcard,
+    /// Clubs have no subdomain.
+    None,
+}
+
+/// The service's configuration.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// `ENVIRONMENT`: `development`, `preview`, `production`.
+    pub environment: String,
+    /// `APP_VERSION`, else `API_VERSION`: what `/health` answers.
+    pub version: String,
+    /// `JWT_ISSUER`
+    pub jwt_issuer: String,
+    /// `JWT_AUDIENCE`
+    pub jwt_audience: String,
+    /// `JWT_SECRET`: signs, and verifies.
+    pub jwt_secret: Option<Secret>,
+    /// `JWT_SECRET_NEXT`: verifies.
+    pub jwt_secret_next: Option<Secret>,
+    /// `JWT_SECRET_PREVIOUS`: verifies.
+    pub jwt_secret_previous: Option<Secret>,
+    /// `JWT_NOT_BEFORE`: tokens issued earlier are refused (Unix seconds).
+    pub jwt_not_before: i64,
+    /// `ALLOWED_WEBHOOK_HOSTS`
+    pub allowed_webhook_hosts: AllowedHosts,
+    /// `CORS_ALLOWED`
+    pub cors_allowed: Vec<String>,
+    /// `BASE_DOMAIN`: clubs live at `{slug}.{BASE_DOMAIN}`.
+    pub base_domain: String,
+    /// `SUBDOMAIN_MODE`
+    pub subdomain_mode: SubdomainMode,
+    /// `MAKE_VALIDATE_STRICT`: whether a webhook that answers 401, 403, 404 or 405 fails the step.
+    pub make_validate_strict: bool,
+    /// `GAS_WEBAPP_URL`
+    pub gas_webapp_url: String,
+    /// `GAS_HMAC_SECRET`
+    pub gas_hmac_secret: Option<Secret>,
+    /// `GOOGLE_SERVICE_ACCOUNT_KEY`: JSON
+    pub google_service_account_key: Option<Secret>,
+    /// `EMAIL_PROVIDER`
+    pub email_provider: EmailProvider,
+    /// `RESEND_API_KEY`
+    pub resend_api_key: Option<Secret>,
+    /// `RESEND_FROM_EMAIL`
+    pub resend_from_email: String,
+    /// `ADMIN_CONSOLE_URL`: where mailed links lead; empty means the address that was asked.
+    pub admin_console_url: String,
+    /// `DATA_KEY`: encrypts secrets at rest; base64 of 32 bytes.
+    pub data_key: Option<Secret>,
+    /// `METRICS_TOKEN`
+    pub metrics_token: Option<Secret>,
+    /// Whether calls to the outside go through the `EGRESS` binding.
+    pub has_egress: bool,
+    /// What is missing or wrong.
+    pub problems: Vec<String>,
+}
+
+impl Config {
+    /// Reads every value through `get`; an empty value counts as absent. `has_egress` says whether `EGRESS` is bound.
+    #[must_use]
+    pub fn read(get: impl Fn(&str) -> Option<String>, has_egress: bool) -> Self {
+        let text = |name: &str| get(name).map(|v| v.trim().to_owned()).filter(|v| !v.is_empty());
+        let text_or = |name: &str, default: &str| text(name).unwrap_or_else(|| default.to_owned());
+        // Secrets are taken as configured, to the byte.
+        let secret = |name: &str| get(name).filter(|v| !v.is_empty()).map(Secret::new);
+        let mut problems = Vec::new();
+
+        let subdomain_mode = match text_or("SUBDOMAIN_MODE", "wildcard").as_str() {
+            "wildcard" => SubdomainMode::Wildcard,
+            "none" => SubdomainMode::None,
+            _ => {
+                problems.push("SUBDOMAIN_MODE must be wildcard or none".to_owned());
+                SubdomainMode::Wildcard
+            }
+        };
+        let email_provider = match text_or("EMAIL_PROVIDER", "resend").as_str() {
+            "resend" => EmailProvider::Resend,
+            "log" => EmailProvider::Log,
+            _ => {
+                problems.push("EMAIL_PROVIDER must be resend or log".to_owned());
+                EmailProvider::Resend
+            }
+        };
+        let jwt_not_before = text("JWT_NOT_BEFORE").map_or(0, |value| {
+            value.parse().unwrap_or_else(|_| {
+                // Refusing every token is the safe reading of an unreadable cut-off.
+                problems.push("JWT_NOT_BEFORE must be Unix seconds".to_owned());
+                i64::MAX
+            })
+        });
+
+        let mut config = Self {
+            environment: text_or("ENVIRONMENT", "production"),
+            version: text("APP_VERSION")
+                .or_else(|| text("API_VERSION"))
+                .unwrap_or_else(|| "unknown".to_owned()),
+            jwt_issuer: text_or("JWT_ISSUER", "syston.app"),
+            jwt_audience: text_or("JWT_AUDIENCE", "syston-mobile"),
+            jwt_secret: secret("JWT_SECRET"),
+            jwt_secret_next: secret("JWT_SECRET_NEXT"),
+            jwt_secret_previous: secret("JWT_SECRET_PREVIOUS"),
+            jwt_not_before,
+            allowed_webhook_hosts: AllowedHosts::parse(&text_or("ALLOWED_WEBHOOK_HOSTS", "")),
+            cors_allowed: text_or("CORS_ALLOWED", "")
+                .split(',')
+                .map(|o| o.trim().trim_end_matches('/').to_owned())
+                .filter(|o| !o.is_empty())
+                .collect(),
+            base_domain: text_or("BASE_DOMAIN", ""),
+            subdomain_mode,
+            make_validate_strict: text_or("MAKE_VALIDATE_STRICT", "true") != "false",
+            gas_webapp_url: text_or("GAS_WEBAPP_URL", ""),
+            gas_hmac_secret: secret("GAS_HMAC_SECRET"),
+            google_service_account_key: secret("GOOGLE_SERVICE_ACCOUNT_KEY"),
+            email_provider,
+            resend_api_key: secret("RESEND_API_KEY"),
+            resend_from_email: text_or("RESEND_FROM_EMAIL", ""),
+            admin_console_url: text_or("ADMIN_CONSOLE_URL", "").trim_end_matches('/').to_owned(),
+            data_key: secret("DATA_KEY"),
+            metrics_token: secret("METRICS_TOKEN"),
+            has_egress,
+            problems,
+        };
+        let problems = config.judge();
+        config.problems.extend(problems);
+        config
+    }
+
+    /// What is missing or wrong, beyond single values.
+    fn judge(&self) -> Vec<String> {
+        let mut problems = Vec::new();
+        let mut check = |ok: bool, problem: &str| {
+            if !ok {
+                problems.push(problem.to_owned());
+            }
+        };
+        let long_enough =
+            |secret: &Option<Secret>| secret.as_ref().is_none_or(|s| s.len() >= SHORTEST_JWT_SECRET);
+        check(self.jwt_secret.is_some(), "JWT_SECRET is missing");
+        check(long_enough(&self.jwt_secret), "JWT_SECRET is shorter than 32 bytes");
+        check(long_enough(&self.jwt_secret_next), "JWT_SECRET_NEXT is shorter than 32 bytes");
+        check(long_enough(&self.jwt_secret_previous), "JWT_SECRET_PREVIOUS is shorter than 32 bytes");
+        check(self.data_key.is_some(), "DATA_KEY is missing");
+        check(!self.gas_webapp_url.is_empty(), "GAS_WEBAPP_URL is missing");
+        check(self.gas_hmac_secret.is_some(), "GAS_HMAC_SECRET is missing");
+        check(!self.base_domain.is_empty(), "BASE_DOMAIN is missing");
+        if self.email_provider == EmailProvider::Resend {
+            check(self.resend_api_key.is_some(), "RESEND_API_KEY is missing");
+            check(!self.resend_from_email.is_empty(), "RESEND_FROM_EMAIL is missing");
+        }
+        if self.is_production() {
+            check(!self.has_egress, "EGRESS must not be bound in production");
+            check(self.email_provider != EmailProvider::Log, "EMAIL_PROVIDER=log is not for production");
+        }
+        problems
+    }
+
+    /// Whether this is the real thing.
+    #[must_use]
+    pub fn is_production(&self) -> bool {
+        self.environment == "production"
+    }
+
+    /// The club's own address.
+    #[must_use]
+    pub fn club_address(&self, slug: &str) -> String {
+        format!("{slug}.{}", self.base_domain)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn complete(name: &str) -> Option<String> {
+        let value = match name {
+            "ENVIRONMENT" => "production",
+            "JWT_SECRET" => "0123456789abcdef0123456789abcdef",
+            "DATA_KEY" | "GAS_HMAC_SECRET" | "RESEND_API_KEY" => "x",
+            "GAS_WEBAPP_URL" => "https://script.google.com/macros/s/x/exec",
+            "RESEND_FROM_EMAIL" => "clubs@example.org",
+            "BASE_DOMAIN" => "clubs.example",
+            _ => return None,
+        };
+        Some(value.to_owned())
+    }
+
+    fn problems_with(name: &'static str, value: &'static str) -> Vec<String> {
+        Config::read(|n| if n == name { Some(value.to_owned()) } else { complete(n) }, false).problems
+    }
+
+    #[test]
+    fn a_complete_configuration_has_no_problem() {
+        assert_eq!(Config::read(complete, false).problems, Vec::<String>::new());
+    }
+
+    #[test]
+    fn each_missing_or_wrong_value_is_named() {
+        for (name, value, problem) in [
+            ("JWT_SECRET", "", "JWT_SECRET is missing"),
+            ("JWT_SECRET", "short", "JWT_SECRET is shorter than 32 bytes"),
+            ("JWT_SECRET_NEXT", "short", "JWT_SECRET_NEXT is shorter than 32 bytes"),
+            ("JWT_SECRET_PREVIOUS", "short", "JWT_SECRET_PREVIOUS is shorter than 32 bytes"),
+            ("JWT_NOT_BEFORE", "yesterday", "JWT_NOT_BEFORE must be Unix seconds"),
+            ("DATA_KEY", "", "DATA_KEY is missing"),
+            ("GAS_WEBAPP_URL", "", "GAS_WEBAPP_URL is missing"),
+            ("GAS_HMAC_SECRET", "", "GAS_HMAC_SECRET is missing"),
+            ("BASE_DOMAIN", "", "BASE_DOMAIN is missing"),
+            ("RESEND_API_KEY", "", "RESEND_API_KEY is missing"),
+            ("RESEND_FROM_EMAIL", "", "RESEND_FROM_EMAIL is missing"),
+            ("EMAIL_PROVIDER", "log", "EMAIL_PROVIDER=log is not for production"),
+            ("EMAIL_PROVIDER", "pigeon", "EMAIL_PROVIDER must be resend or log"),
+            ("SUBDOMAIN_MODE", "magic", "SUBDOMAIN_MODE must be wildcard or none"),
+        ] {
+            assert_eq!(problems_with(name, value), [problem], "{name}={value}");
+        }
+    }
+
+    #[test]
+    fn production_calls_the_real_upstreams() {
+        assert_eq!(Config::read(complete, true).problems, ["EGRESS must not be bound in production"]);
+    }
+
+    #[test]
+    fn an_environment_that_says_nothing_is_held_to_be_production() {
+        assert!(Config::read(|_| None, false).is_production());
+    }
+}

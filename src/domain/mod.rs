@@ -1,0 +1,35 @@
+//! Every value that has a rule, and its parse.
+//!
+//! A value of one of these types has been checked; nothing downstream checks it again.
+
+pub mod access;
+pub mod brand;
+pub mod claims;
+pub mod club;
+pub mod config;
+pub mod email;
+pub mod id;
+pub mod issue;
+pub mod plan;
+pub mod promo;
+pub mod provisioning;
+pub mod secret;
+pub mod slug;
+pub mod time;
+pub mod webhook;
+
+pub use access::{Denial, Permission};
+pub use brand::HexColor;
+pub use claims::{Audience, Claims, Role};
+pub use club::ClubName;
+pub use config::Config;
+pub use email::Email;
+pub use id::{RequestId, RunId, TenantId, UserId};
+pub use issue::{Issue, Issues};
+pub use plan::{Plan, TenantStatus};
+pub use promo::PromoCode;
+pub use provisioning::{RunStatus, Step, StepStatus};
+pub use secret::Secret;
+pub use slug::Slug;
+pub use time::Timestamp;
+pub use webhook::{WebhookSecret, WebhookUrl};

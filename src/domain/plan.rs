@@ -1,0 +1,60 @@
+//! Plans, and the states of a tenant.
+
+use serde::{Deserialize, Serialize};
+
+use super::issue::Problem;
+
+/// What a club signed up for; it decides which steps provision it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Plan {
+    /// The club brings its own Make scenario.
+    Starter,
+    /// The service runs the automation in a spreadsheet of the club's own.
+    Pro,
+}
+
+impl Plan {
+    /// The plan as stored and answered.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Starter => "starter",
+            Self::Pro => "pro",
+        }
+    }
+}
+
+impl TryFrom<String> for Plan {
+    type Error = Problem;
+
+    fn try_from(text: String) -> Result<Self, Problem> {
+        match text.as_str() {
+            "starter" => Ok(Self::Starter),
+            "pro" => Ok(Self::Pro),
+            _ => Err(Problem::new("invalid_plan", "Choose \"starter\" or \"pro\".")),
+        }
+    }
+}
+
+/// Where a tenant stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TenantStatus {
+    /// Signed up, not provisioned yet.
+    Trial,
+    /// Provisioned.
+    Active,
+    /// Stopped by an operator: its tokens do nothing.
+    Suspended,
+    /// Gone: its tokens do nothing.
+    Cancelled,
+}
+
+impl TenantStatus {
+    /// Whether a token of this tenant may do anything.
+    #[must_use]
+    pub const fn lets_in(self) -> bool {
+        matches!(self, Self::Trial | Self::Active)
+    }
+}

@@ -1,0 +1,45 @@
+//! The platform, and only here: events in, `Ports` out. Nothing imports this module.
+
+#![expect(
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    reason = "this is the one module behind the wall that .clippy.toml builds"
+)]
+
+mod crypto;
+mod d1;
+mod egress;
+mod log;
+mod platform;
+mod provisioner;
+mod request;
+
+use std::cell::RefCell;
+
+use axum::Router;
+use worker::{Context, Env, Request, Response, Result, event};
+
+use crate::{app::App, http};
+use platform::Platform;
+
+thread_local! {
+    /// Made by the first request of an isolate, and used by all that follow.
+    static ROUTER: RefCell<Option<Router>> = const { RefCell::new(None) };
+}
+
+fn router() -> Router {
+    ROUTER.with_borrow_mut(|router| router.get_or_insert_with(http::router::<Platform>).clone())
+}
+
+#[event(start)]
+fn start() {
+    console_error_panic_hook::set_once();
+}
+
+#[event(fetch)]
+async fn fetch(request: Request, env: Env, context: Context) -> Result<Response> {
+    let platform = Platform::of(&env, Some(context));
+    let settings = platform.settings();
+    let request = request::read(request).await?;
+    request::write(http::serve(App::new(platform, settings), router(), request).await).await
+}

@@ -1,0 +1,190 @@
+//! Cloudflare as [`Ports`].
+
+use std::{cell::RefCell, future::Future, sync::Arc, time::Duration};
+
+use futures_util::{FutureExt, pin_mut, select};
+use worker::{
+    Context, Date, Delay, Env, Fetcher, Method, ObjectNamespace, Request, RequestInit, send::SendWrapper,
+};
+
+use crate::{
+    app::Settings,
+    domain::{Config, Secret, TenantId, Timestamp},
+    ports::{Call, CallError, Called, CryptoError, Level, Limit, LogLine, ObjectError, Ports},
+    workflow::{Command, Reply},
+};
+
+use super::{crypto, d1::D1, egress, log};
+
+/// How long an object has to answer.
+const OBJECT_LIMIT: Duration = Duration::from_secs(5);
+
+thread_local! {
+    /// An isolate lives with one version of the code and its configuration: read once.
+    static SETTINGS: RefCell<Option<Arc<Settings>>> = const { RefCell::new(None) };
+}
+
+/// Cloudflare, as one request or one alarm sees it.
+#[derive(Debug, Clone)]
+pub(super) struct Platform(Arc<Bindings>);
+
+#[derive(Debug)]
+struct Bindings {
+    db: D1,
+    settings: Arc<Settings>,
+    outside: SendWrapper<Outside>,
+}
+
+#[derive(Debug)]
+struct Outside {
+    env: Env,
+    egress: Option<Fetcher>,
+    objects: Option<ObjectNamespace>,
+    context: Option<Context>,
+}
+
+impl Platform {
+    /// The platform behind `env`. `context` is there for a request, and not for an alarm.
+    pub(super) fn of(env: &Env, context: Option<Context>) -> Self {
+        let egress = env.service("EGRESS").ok();
+        let outside =
+            Outside { env: env.clone(), objects: env.durable_object("PROVISIONER").ok(), context, egress };
+        Self(Arc::new(Bindings {
+            db: D1::new(env.d1("DB").ok()),
+            settings: settings(&outside),
+            outside: SendWrapper::new(outside),
+        }))
+    }
+
+    /// What was made from the configuration.
+    pub(super) fn settings(&self) -> Arc<Settings> {
+        self.0.settings.clone()
+    }
+}
+
+fn settings(outside: &Outside) -> Arc<Settings> {
+    SETTINGS.with_borrow_mut(|cached| {
+        cached
+            .get_or_insert_with(|| {
+                let get = |name: &str| outside.env.var(name).ok().map(|value| value.to_string());
+                Arc::new(Settings::new(Config::read(get, outside.egress.is_some())))
+            })
+            .clone()
+    })
+}
+
+/// The platform's clock. It stands still between two waits, as the platform has it.
+pub(super) fn now() -> Timestamp {
+    Timestamp::from_millis(i64::try_from(Date::now().as_millis()).unwrap_or(i64::MAX))
+}
+
+impl Ports for Platform {
+    type Db = D1;
+
+    fn db(&self) -> &D1 {
+        &self.0.db
+    }
+
+    fn now(&self) -> Timestamp {
+        now()
+    }
+
+    fn fill_random(&self, bytes: &mut [u8]) {
+        if getrandom::getrandom(bytes).is_err() {
+            // Nothing may go on with bytes that somebody could guess.
+            wasm_bindgen::throw_str("the platform gives no randomness");
+        }
+    }
+
+    fn log(&self, line: LogLine) {
+        log::write(line, now());
+    }
+
+    fn defer(&self, work: impl Future<Output = ()> + 'static) {
+        match &self.0.outside.context {
+            Some(context) => context.wait_until(work),
+            None => wasm_bindgen_futures::spawn_local(work),
+        }
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        Delay::from(duration).await;
+    }
+
+    async fn allows(&self, limit: Limit, key: &str) -> bool {
+        let binding = match limit {
+            Limit::Start => "LIMIT_START",
+            Limit::Address => "LIMIT_ADDRESS",
+            Limit::Lookup => "LIMIT_LOOKUP",
+            Limit::Magic => "LIMIT_MAGIC",
+        };
+        let Ok(limiter) = self.0.outside.env.rate_limiter(binding) else { return true };
+        match limiter.limit(key.to_owned()).await {
+            Ok(outcome) => {
+                if !outcome.success {
+                    self.log(LogLine::new(Level::Warn, "rate_limited").with("limit", binding));
+                }
+                outcome.success
+            }
+            // A limiter that fails must not turn everybody away.
+            Err(error) => {
+                self.log(LogLine::new(Level::Error, "rate_limiter_failed").with("error", error.to_string()));
+                true
+            }
+        }
+    }
+
+    async fn tell_object(&self, tenant: &TenantId, command: &Command) -> Result<Reply, ObjectError> {
+        let answer = self.ask(tenant, command).fuse();
+        let limit = Delay::from(OBJECT_LIMIT).fuse();
+        pin_mut!(answer, limit);
+        select! {
+            answer = answer => answer,
+            () = limit => Err(ObjectError("no answer in time".to_owned())),
+        }
+    }
+
+    async fn call(&self, call: Call) -> Result<Called, CallError> {
+        let since = now();
+        let result = egress::call(self.0.outside.egress.as_ref(), &call).await;
+        let ms = u64::try_from(now().since(since).as_millis()).unwrap_or(u64::MAX);
+        self.log(egress::line(&call, &result, ms));
+        result.map(|called| Called { ms, ..called })
+    }
+
+    async fn seal(&self, plain: &Secret, context: &str) -> Result<String, CryptoError> {
+        let key =
+            self.0.settings.config.data_key.as_ref().ok_or_else(|| CryptoError("no DATA_KEY".to_owned()))?;
+        crypto::seal(key, self.random(), plain, context).await
+    }
+
+    async fn open(&self, sealed: &str, context: &str) -> Result<Secret, CryptoError> {
+        let keys: Vec<&Secret> = self.0.settings.config.data_key.iter().collect();
+        crypto::open(&keys, sealed, context).await
+    }
+
+    async fn sign_rs256(&self, private_key: &Secret, data: &[u8]) -> Result<Vec<u8>, CryptoError> {
+        crypto::sign_rs256(private_key, data).await
+    }
+}
+
+impl Platform {
+    async fn ask(&self, tenant: &TenantId, command: &Command) -> Result<Reply, ObjectError> {
+        let failed = |error: worker::Error| ObjectError(error.to_string());
+        let objects = self
+            .0
+            .outside
+            .objects
+            .as_ref()
+            .ok_or_else(|| ObjectError("PROVISIONER is not bound".to_owned()))?;
+        // A new stub each time: one whose object was lost stays broken.
+        let stub = objects.id_from_name(tenant.as_str()).and_then(|id| id.get_stub()).map_err(failed)?;
+        let body = serde_json::to_string(command).map_err(|e| ObjectError(e.to_string()))?;
+        let mut init = RequestInit::new();
+        init.with_method(Method::Post).with_body(Some(body.into()));
+        let request = Request::new_with_init("https://provisioner/", &init).map_err(failed)?;
+        let mut response = stub.fetch_with_request(request).await.map_err(failed)?;
+        let text = response.text().await.map_err(failed)?;
+        serde_json::from_str(&text).map_err(|e| ObjectError(format!("{}: {e}", response.status_code())))
+    }
+}

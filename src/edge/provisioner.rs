@@ -1,0 +1,217 @@
+//! The Durable Object that provisions one tenant: a shell around [`advance`].
+//!
+//! One checkpoint row, one alarm. Requests only start and report; only the alarm advances, and it never throws: the
+//! platform would drop it after six failures.
+
+use std::{cell::Cell, time::Duration};
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use serde::Deserialize;
+use worker::{DurableObject, Env, Request, Response, Result, SqlStorage, State, durable_object};
+
+use crate::{
+    app::App,
+    domain::{RunId, RunStatus, Step, Timestamp},
+    ports::{Level, LogLine, Ports},
+    store,
+    workflow::{
+        Caller, Command, Outcome, Reply, Report, Run, Stage, Subject, Wake, World, advance, advance::Moment,
+    },
+};
+
+use super::platform::{Platform, now};
+
+/// When to look again after a checkpoint could not be read or written.
+const AFTER_FAILURE: Duration = Duration::from_secs(30);
+
+#[durable_object(alarm)]
+pub struct Provisioner {
+    state: State,
+    env: Env,
+    has_table: Cell<bool>,
+}
+
+impl DurableObject for Provisioner {
+    fn new(state: State, env: Env) -> Self {
+        Self { state, env, has_table: Cell::new(false) }
+    }
+
+    async fn fetch(&self, mut request: Request) -> Result<Response> {
+        let text = request.text().await?;
+        match serde_json::from_str(&text) {
+            Ok(command) => Response::from_json(&self.obey(command).await?),
+            Err(error) => Response::error(format!("unknown command: {error}"), 400),
+        }
+    }
+
+    async fn alarm(&self) -> Result<Response> {
+        let app = self.app();
+        let world = Tenant { object: self, app: &app };
+        let wake = match advance(&world).await {
+            Ok(wake) => wake,
+            Err(error) => {
+                app.ports.log(
+                    LogLine::new(Level::Error, "provision_checkpoint_failed")
+                        .with("error", error.to_string()),
+                );
+                Wake::At(now().after(AFTER_FAILURE))
+            }
+        };
+        if let Wake::At(moment) = wake {
+            if let Err(error) = self.arm(moment).await {
+                app.ports.log(
+                    LogLine::new(Level::Error, "provision_alarm_failed").with("error", error.to_string()),
+                );
+            }
+        }
+        Response::empty()
+    }
+}
+
+impl Provisioner {
+    fn app(&self) -> App<Platform> {
+        let platform = Platform::of(&self.env, None);
+        let settings = platform.settings();
+        App::new(platform, settings)
+    }
+
+    async fn obey(&self, command: Command) -> Result<Reply> {
+        match command {
+            Command::Ping => Ok(Reply::Pong),
+            Command::Report => Ok(match self.load()? {
+                Some(run) => Reply::Run { report: Report::of(&run), changed: false },
+                None => Reply::NoRun,
+            }),
+            Command::Queue { subject, plan, caller } => self.queue(subject, plan, caller).await,
+        }
+    }
+
+    /// Starts a run, or resumes a failed one; a run at work is woken, in case its alarm was lost.
+    async fn queue(&self, subject: Subject, plan: crate::domain::Plan, caller: Caller) -> Result<Reply> {
+        let (now, platform) = (now(), Platform::of(&self.env, None));
+        let link_id = URL_SAFE_NO_PAD.encode(platform.random::<32>());
+        let known = self.load()?;
+        let changed = known.as_ref().is_none_or(|run| run.status() == RunStatus::Failed);
+        let run = match known {
+            None => Run::queued(RunId::new(now, platform.random()), plan, subject, link_id, caller, now),
+            Some(mut run) => {
+                run.requeue(link_id, caller, now);
+                run
+            }
+        };
+        if changed {
+            self.save(&run)?;
+        }
+        let idle = self.state.storage().get_alarm().await?.is_none();
+        if changed || (idle && run.status() == RunStatus::Processing) {
+            self.arm(now).await?;
+        }
+        Ok(Reply::Run { report: Report::of(&run), changed })
+    }
+
+    /// `set_alarm` takes an offset.
+    async fn arm(&self, moment: Timestamp) -> Result<()> {
+        self.state.storage().set_alarm(moment.since(now())).await
+    }
+
+    fn sql(&self) -> Result<SqlStorage> {
+        let sql = self.state.storage().sql();
+        if !self.has_table.replace(true) {
+            sql.exec("create table if not exists checkpoint (id integer primary key check (id = 1), run text not null)", None)?;
+        }
+        Ok(sql)
+    }
+
+    fn load(&self) -> Result<Option<Run>> {
+        #[derive(Deserialize)]
+        struct Row {
+            run: String,
+        }
+        let rows: Vec<Row> = self.sql()?.exec("select run from checkpoint", None)?.to_array()?;
+        rows.first()
+            .map(|row| serde_json::from_str(&row.run).map_err(worker::Error::SerdeJsonError))
+            .transpose()
+    }
+
+    fn save(&self, run: &Run) -> Result<()> {
+        let text = serde_json::to_string(run)?;
+        self.sql()?.exec(
+            "insert into checkpoint (id, run) values (1, ?) on conflict (id) do update set run = excluded.run",
+            vec![text.into()],
+        )?;
+        Ok(())
+    }
+}
+
+/// What a run lives in.
+struct Tenant<'a> {
+    object: &'a Provisioner,
+    app: &'a App<Platform>,
+}
+
+impl World for Tenant<'_> {
+    type Error = worker::Error;
+
+    fn now(&self) -> Timestamp {
+        now()
+    }
+
+    fn random(&self) -> u32 {
+        u32::from_le_bytes(self.app.ports.random())
+    }
+
+    fn load(&self) -> Result<Option<Run>> {
+        self.object.load()
+    }
+
+    fn save(&self, run: &Run) -> Result<()> {
+        self.object.save(run)
+    }
+
+    async fn perform(&self, run: &Run, step: Step) -> Outcome {
+        self.app.perform(run, step).await
+    }
+
+    async fn list(&self, run: &Run) -> bool {
+        store::runs::list(self.app.ports.db(), run, now()).await.is_ok()
+    }
+
+    fn tell(&self, run: &Run, moment: Moment<'_>) {
+        self.app.ports.log(line(run, moment, now()));
+    }
+}
+
+fn line(run: &Run, moment: Moment<'_>, now: Timestamp) -> LogLine {
+    let line = match moment {
+        Moment::Started => LogLine::new(Level::Info, "tenant_provision_start"),
+        Moment::NotListed => LogLine::new(Level::Error, "tenant_provision_not_listed"),
+        Moment::Attempted(step, outcome) => {
+            let (level, word, error) = match outcome {
+                Outcome::Done(_) => (Level::Info, "done", None),
+                Outcome::Refused(failure) => (Level::Error, "refused", Some(failure.code.as_str())),
+                Outcome::Unknown(fault) => (Level::Warn, "unknown", Some(fault.code.as_str())),
+            };
+            let attempt = run.records.iter().find(|r| r.step == step).map_or(0, |r| r.attempts);
+            LogLine::new(level, "tenant_provision_step")
+                .with("step", step.as_str())
+                .with("attempt", attempt)
+                .with("outcome", word)
+                .with_some("error", error)
+        }
+        Moment::Ended => {
+            let ms = u64::try_from(now.since(run.queued_at).as_millis()).unwrap_or(u64::MAX);
+            match &run.stage {
+                Stage::Failed { step, failure, .. } => LogLine::new(Level::Error, "tenant_provision_failed")
+                    .with("step", step.as_str())
+                    .with("error", failure.code.as_str()),
+                _ => LogLine::new(Level::Info, "tenant_provision_complete"),
+            }
+            .with("ms", ms)
+        }
+    };
+    let trace = run.caller.traceparent.as_deref().and_then(|t| t.split('-').nth(1));
+    line.with("tenantId", run.subject.tenant.as_str())
+        .with("runId", run.id.as_str())
+        .with("plan", run.plan.as_str())
+        .with_some("traceId", trace)
+}

@@ -1,0 +1,128 @@
+//! Permissions as extractors: a handler that takes a [`Caller`] runs only for those who may.
+
+use std::marker::PhantomData;
+
+use axum::extract::{FromRequestParts, RawPathParams};
+use http::{header::AUTHORIZATION, request::Parts};
+
+use crate::{
+    app::{App, access::AccessError, provisioning::QueueError, tokens::TokenError},
+    domain::{Audience, Claims, Denial, Permission, TenantId},
+    ports::Ports,
+};
+
+use super::error::ApiError;
+
+/// A permission as a type.
+pub trait Grade: Send + Sync + 'static {
+    /// Which.
+    const PERMISSION: Permission;
+}
+
+macro_rules! grade {
+    ($($(#[$doc:meta])* $name:ident),*) => {$(
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy)]
+        pub struct $name;
+        impl Grade for $name {
+            const PERMISSION: Permission = Permission::$name;
+        }
+    )*};
+}
+
+grade!(
+    /// [`Permission::AnyToken`]
+    AnyToken,
+    /// [`Permission::TenantAdmin`]
+    TenantAdmin,
+    /// [`Permission::SameTenant`]
+    SameTenant,
+    /// [`Permission::TenantReader`]
+    TenantReader,
+    /// [`Permission::Service`]
+    Service
+);
+
+/// Somebody whose token is good and who may do this. Whether it was revoked is asked together with the data.
+#[derive(Debug, Clone)]
+pub struct Caller<P, G> {
+    /// The application.
+    pub app: App<P>,
+    /// What the token says.
+    pub claims: Claims,
+    /// The tenant that the route names.
+    requested: Option<TenantId>,
+    grade: PhantomData<G>,
+}
+
+impl<P: Ports, G: Grade> Caller<P, G> {
+    /// The tenant that this is about: the one that the route names, else the token's own.
+    ///
+    /// # Errors
+    ///
+    /// When there is neither.
+    pub fn tenant(&self) -> Result<&TenantId, ApiError> {
+        self.requested.as_ref().or(self.claims.tenant.as_ref()).ok_or_else(ApiError::tenant_not_found)
+    }
+
+    /// Why something was not done on the caller's behalf.
+    pub fn refused(&self, error: AccessError) -> ApiError {
+        ApiError::of_access(error, &self.claims, self.requested.as_ref().map(TenantId::as_str))
+    }
+
+    /// Why provisioning was not queued on the caller's behalf.
+    pub fn not_queued(&self, error: QueueError) -> ApiError {
+        ApiError::of_queue(error, &self.claims, self.requested.as_ref().map(TenantId::as_str))
+    }
+}
+
+impl<P: Ports, G: Grade, S: Send + Sync> FromRequestParts<S> for Caller<P, G> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let app = App::<P>::from_request_parts(parts, state).await?;
+        let named = named_tenant(parts, state).await;
+        let claims = authenticate(&app, parts)?;
+        let deny = |denial| ApiError::forbidden(denial, &claims, named.as_deref());
+        let requested = match named.as_deref().map(str::parse::<TenantId>) {
+            None => None,
+            Some(Ok(tenant)) => Some(tenant),
+            // No tenant has such an id: not the caller's own, and nobody else's.
+            Some(Err(_)) => {
+                G::PERMISSION.check(&claims, None).map_err(deny)?;
+                let own_only = claims.audience == Some(Audience::Tenant);
+                return Err(if own_only {
+                    deny(Denial::TenantMismatch)
+                } else {
+                    ApiError::tenant_not_found()
+                });
+            }
+        };
+        G::PERMISSION.check(&claims, requested.as_ref()).map_err(deny)?;
+        Ok(Self { app, claims, requested, grade: PhantomData })
+    }
+}
+
+/// The tenant that the route's `{id}` names.
+async fn named_tenant<S: Send + Sync>(parts: &mut Parts, state: &S) -> Option<String> {
+    let params = RawPathParams::from_request_parts(parts, state).await.ok()?;
+    params.iter().find(|(name, _)| *name == "id").map(|(_, value)| value.to_owned())
+}
+
+fn authenticate<P: Ports>(app: &App<P>, parts: &Parts) -> Result<Claims, ApiError> {
+    let Some(header) = parts.headers.get(AUTHORIZATION) else { return Err(ApiError::unauthorized()) };
+    let token =
+        header.to_str().ok().and_then(bearer).ok_or_else(|| ApiError::invalid_token("malformed_token"))?;
+    app.settings.keys.verify(token, app.ports.now()).map_err(|error| {
+        ApiError::invalid_token(match error {
+            TokenError::Invalid => "invalid_token",
+            TokenError::Expired => "expired_token",
+        })
+    })
+}
+
+/// RFC 6750: `Bearer`, in any case, then one token.
+fn bearer(header: &str) -> Option<&str> {
+    let (scheme, token) = header.split_once(' ')?;
+    (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
+}

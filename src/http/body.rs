@@ -1,0 +1,144 @@
+//! Reading a JSON body: bounded, typed field by field, every problem told at once.
+
+use axum::{
+    body::{Body, Bytes},
+    extract::{FromRequest, Request},
+};
+use http::{
+    HeaderMap,
+    header::{CONTENT_LENGTH, CONTENT_TYPE},
+};
+use http_body_util::{BodyExt, Limited};
+use serde_json::{Map, Value};
+
+use crate::domain::{Issues, issue::Problem};
+
+use super::error::ApiError;
+
+/// No body of ours is larger.
+const LIMIT: usize = 16 * 1024;
+
+/// The fields of a JSON object, and what was wrong with those that were read.
+#[derive(Debug, Default)]
+pub struct Fields {
+    values: Map<String, Value>,
+    issues: Issues,
+}
+
+impl Fields {
+    /// A field that must be there.
+    pub fn required<T: TryFrom<String, Error = Problem>>(&mut self, name: &'static str) -> Option<T> {
+        self.required_with(name, T::try_from)
+    }
+
+    /// A field that must be there, read by `parse`.
+    pub fn required_with<T>(
+        &mut self,
+        name: &'static str,
+        parse: impl FnOnce(String) -> Result<T, Problem>,
+    ) -> Option<T> {
+        if matches!(self.values.get(name), None | Some(Value::Null)) {
+            self.issues.push(name, Problem::required());
+            return None;
+        }
+        self.optional_with(name, parse)
+    }
+
+    /// A field that may be absent, `null` or empty.
+    pub fn optional<T: TryFrom<String, Error = Problem>>(&mut self, name: &'static str) -> Option<T> {
+        match self.values.get(name) {
+            None | Some(Value::Null) => None,
+            Some(Value::String(text)) if text.trim().is_empty() => None,
+            Some(_) => self.optional_with(name, T::try_from),
+        }
+    }
+
+    fn optional_with<T>(
+        &mut self,
+        name: &'static str,
+        parse: impl FnOnce(String) -> Result<T, Problem>,
+    ) -> Option<T> {
+        let result = match self.values.get(name) {
+            Some(Value::String(text)) => parse(text.clone()),
+            _ => Err(Problem::wrong_type("text")),
+        };
+        result.map_err(|problem| self.issues.push(name, problem)).ok()
+    }
+
+    /// Whether the field is there.
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        self.values.get(name).is_some_and(|value| !value.is_null())
+    }
+
+    /// The values that were read, if all were good.
+    ///
+    /// # Errors
+    ///
+    /// Every problem there was.
+    pub fn all<T>(self, read: Option<T>) -> Result<T, ApiError> {
+        match read {
+            Some(values) if self.issues.is_empty() => Ok(values),
+            _ => Err(ApiError::validation(self.issues)),
+        }
+    }
+}
+
+impl<S: Send + Sync> FromRequest<S> for Fields {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
+        let (parts, body) = request.into_parts();
+        if !is_json(&parts.headers) {
+            return Err(ApiError::unsupported_media_type());
+        }
+        let bytes = read(&parts.headers, body).await?;
+        match serde_json::from_slice(&bytes) {
+            Ok(Value::Object(values)) => Ok(Self { values, issues: Issues::default() }),
+            Ok(_) => Err(ApiError::malformed("Send a JSON object.")),
+            Err(_) => Err(ApiError::malformed("The body is not valid JSON.")),
+        }
+    }
+}
+
+/// The fields of a body that may be left out altogether.
+#[derive(Debug)]
+pub struct OptionalFields(pub Fields);
+
+impl<S: Send + Sync> FromRequest<S> for OptionalFields {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+        if request.headers().contains_key(CONTENT_TYPE) {
+            let (parts, body) = request.into_parts();
+            if !is_json(&parts.headers) {
+                return Err(ApiError::unsupported_media_type());
+            }
+            let bytes = read(&parts.headers, body).await?;
+            if bytes.is_empty() {
+                return Ok(Self(Fields::default()));
+            }
+            return Fields::from_request(Request::from_parts(parts, Body::from(bytes)), state)
+                .await
+                .map(Self);
+        }
+        Ok(Self(Fields::default()))
+    }
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let value = headers.get(CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
+    value.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/json")
+}
+
+async fn read(headers: &HeaderMap, body: Body) -> Result<Bytes, ApiError> {
+    let announced = headers.get(CONTENT_LENGTH).and_then(|v| v.to_str().ok()).and_then(|v| v.parse().ok());
+    if announced.is_some_and(|length: usize| length > LIMIT) {
+        return Err(ApiError::payload_too_large());
+    }
+    match Limited::new(body, LIMIT).collect().await {
+        Ok(collected) => Ok(collected.to_bytes()),
+        Err(error) if error.is::<http_body_util::LengthLimitError>() => Err(ApiError::payload_too_large()),
+        Err(_) => Err(ApiError::malformed("The body could not be read.")),
+    }
+}

@@ -1,0 +1,314 @@
+//! Errors as callers see them: the single mapping to status and code.
+//!
+//! An [`ApiError`] carries a message for people and a cause for the log, in different fields. It travels to
+//! [`super::serve`] inside the response, where it is logged once and rendered under the request's id.
+
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+use serde_json::{Value, json};
+
+use crate::{
+    app::{access::AccessError, links::LinkError, provisioning::QueueError, signup::SignupError},
+    db::DbError,
+    domain::{Claims, Denial, Issues, RequestId, issue::Issue},
+};
+
+/// A refusal or a failure, as it is answered.
+#[derive(Debug, Clone)]
+pub struct ApiError {
+    /// The HTTP status.
+    pub status: StatusCode,
+    /// The word for programs.
+    pub code: &'static str,
+    /// The sentence for people.
+    pub message: String,
+    /// Which of several reasons.
+    pub reason: Option<&'static str>,
+    /// What is wrong with the input, field by field.
+    pub issues: Vec<Issue>,
+    /// In how many seconds trying again makes sense.
+    pub retry_after: Option<u64>,
+    /// `WWW-Authenticate`'s `error`, for 401.
+    pub challenge: Option<&'static str>,
+    /// What happened, for the log only.
+    pub cause: Option<String>,
+    /// Who was refused, for the log only.
+    pub refused: Option<Box<Refused>>,
+}
+
+/// Who was refused: the fields of the log's `authz_deny`.
+#[derive(Debug, Clone, Default)]
+pub struct Refused {
+    /// Why.
+    pub reason: String,
+    /// What the token said, where there was one that could be read.
+    pub claims: Option<Claims>,
+    /// The tenant that was asked for.
+    pub requested: Option<String>,
+    /// Whether there was an `Authorization` header.
+    pub has_auth_header: bool,
+}
+
+impl ApiError {
+    /// An error with its word and sentence.
+    #[must_use]
+    pub fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            status,
+            code,
+            message: message.into(),
+            reason: None,
+            issues: Vec::new(),
+            retry_after: None,
+            challenge: None,
+            cause: None,
+            refused: None,
+        }
+    }
+
+    /// Something that must not happen.
+    #[must_use]
+    pub fn internal(cause: impl Into<String>) -> Self {
+        let message = "Something went wrong on our side. Please try again.";
+        Self {
+            cause: Some(cause.into()),
+            ..Self::new(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL", message)
+        }
+    }
+
+    /// Bad input, field by field.
+    #[must_use]
+    pub fn validation(issues: Issues) -> Self {
+        let message = "Please check what you entered.";
+        Self { issues: issues.into_vec(), ..Self::new(StatusCode::BAD_REQUEST, "VALIDATION", message) }
+    }
+
+    /// Bad input as a whole.
+    #[must_use]
+    pub fn malformed(message: &str) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "VALIDATION", message)
+    }
+
+    /// There is nothing at this address.
+    #[must_use]
+    pub fn not_found() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "NOT_FOUND", "There is nothing at this address.")
+    }
+
+    /// There is no such tenant.
+    #[must_use]
+    pub fn tenant_not_found() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "TENANT_NOT_FOUND", "There is no such tenant.")
+    }
+
+    /// There is something at this address, but not for this method.
+    #[must_use]
+    pub fn method_not_allowed() -> Self {
+        Self::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "METHOD_NOT_ALLOWED",
+            "This method is not possible here. See the Allow header.",
+        )
+    }
+
+    /// The body is too large.
+    #[must_use]
+    pub fn payload_too_large() -> Self {
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "PAYLOAD_TOO_LARGE", "Send at most 16 KiB.")
+    }
+
+    /// The body is of another type.
+    #[must_use]
+    pub fn unsupported_media_type() -> Self {
+        Self::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "UNSUPPORTED_MEDIA_TYPE",
+            "Send JSON, with Content-Type: application/json.",
+        )
+    }
+
+    /// Too much in too short a time.
+    #[must_use]
+    pub fn rate_limited() -> Self {
+        let message = "That was a lot in a short time. Please wait a minute and try again.";
+        Self { retry_after: Some(60), ..Self::new(StatusCode::TOO_MANY_REQUESTS, "RATE_LIMITED", message) }
+    }
+
+    /// No token.
+    #[must_use]
+    pub fn unauthorized() -> Self {
+        let refused = Refused { reason: "no_token".to_owned(), ..Refused::default() };
+        Self {
+            challenge: Some(""),
+            refused: Some(Box::new(refused)),
+            ..Self::new(StatusCode::UNAUTHORIZED, "UNAUTHORIZED", "Sign in first.")
+        }
+    }
+
+    /// A token that is none of ours, or not any more.
+    #[must_use]
+    pub fn invalid_token(reason: &str) -> Self {
+        let refused = Refused { reason: reason.to_owned(), has_auth_header: true, ..Refused::default() };
+        Self {
+            challenge: Some("invalid_token"),
+            refused: Some(Box::new(refused)),
+            ..Self::new(
+                StatusCode::UNAUTHORIZED,
+                "INVALID_TOKEN",
+                "Your sign-in has expired or is not valid. Please sign in again.",
+            )
+        }
+    }
+
+    /// A valid token that may not do this.
+    #[must_use]
+    pub fn forbidden(denial: Denial, claims: &Claims, requested: Option<&str>) -> Self {
+        let refused = Refused {
+            reason: denial.to_string(),
+            claims: Some(claims.clone()),
+            requested: requested.map(str::to_owned),
+            has_auth_header: true,
+        };
+        let reason = match denial {
+            Denial::RoleMismatch => "role_mismatch",
+            Denial::TenantMismatch => "tenant_mismatch",
+            Denial::UnexpectedAudience => "unexpected \"aud\" claim value",
+            Denial::TokenRevoked => "token_revoked",
+        };
+        Self {
+            reason: Some(reason),
+            refused: Some(Box::new(refused)),
+            ..Self::new(StatusCode::FORBIDDEN, "FORBIDDEN", "This sign-in may not do that.")
+        }
+    }
+
+    /// The database did not answer.
+    #[must_use]
+    pub fn store_unavailable(cause: &DbError) -> Self {
+        let message = "We can't reach our records right now. Nothing is lost; please try again in a moment.";
+        Self {
+            retry_after: Some(5),
+            cause: Some(cause.to_string()),
+            ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "STORE_UNAVAILABLE", message)
+        }
+    }
+
+    /// The error as it is answered.
+    #[must_use]
+    pub fn body(&self, id: &RequestId) -> Value {
+        let mut error = json!({ "code": self.code, "message": self.message, "requestId": id });
+        if let (Some(reason), Some(fields)) = (self.reason, error.as_object_mut()) {
+            fields.insert("reason".to_owned(), reason.into());
+        }
+        if let (false, Some(fields)) = (self.issues.is_empty(), error.as_object_mut()) {
+            fields.insert("issues".to_owned(), json!(self.issues));
+        }
+        json!({ "success": false, "error": error })
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let mut response = self.status.into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+impl From<DbError> for ApiError {
+    fn from(error: DbError) -> Self {
+        match error {
+            DbError::Unavailable(_) => Self::store_unavailable(&error),
+            DbError::Constraint(_) | DbError::Corrupt(_) => Self::internal(error.to_string()),
+        }
+    }
+}
+
+impl From<SignupError> for ApiError {
+    fn from(error: SignupError) -> Self {
+        let conflict = |code, message: &str| Self::new(StatusCode::CONFLICT, code, message);
+        match error {
+            SignupError::SlugTaken => {
+                conflict("SLUG_TAKEN", "Another club already has this address. Please choose another.")
+            }
+            SignupError::EmailExists => conflict(
+                "EMAIL_EXISTS",
+                "A club is already signed up with this e-mail address. Sign in, or use another address.",
+            ),
+            SignupError::Promo(problem) => Self {
+                reason: Some(problem.as_str()),
+                ..Self::new(StatusCode::BAD_REQUEST, "INVALID_PROMO", problem.message())
+            },
+            SignupError::KeyReused => Self::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "IDEMPOTENCY_KEY_REUSED",
+                "This Idempotency-Key was used for another request.",
+            ),
+            SignupError::InProgress => Self {
+                retry_after: Some(2),
+                ..conflict("IDEMPOTENCY_IN_PROGRESS", "The same request is at work. Please wait a moment.")
+            },
+            SignupError::Disabled => Self {
+                retry_after: Some(3600),
+                ..Self::new(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "SIGNUPS_DISABLED",
+                    "New clubs can't sign up right now. Please come back in an hour; what you entered is not lost.",
+                )
+            },
+            SignupError::NoKey(cause) => Self::internal(cause.to_string()),
+            SignupError::Db(cause) => cause.into(),
+        }
+    }
+}
+
+impl ApiError {
+    /// Why something was not done on behalf of `claims`.
+    #[must_use]
+    pub fn of_access(error: AccessError, claims: &Claims, requested: Option<&str>) -> Self {
+        match error {
+            AccessError::Denied(denial) => Self::forbidden(denial, claims, requested),
+            AccessError::Db(error) => error.into(),
+        }
+    }
+
+    /// Why provisioning was not queued on behalf of `claims`.
+    #[must_use]
+    pub fn of_queue(error: QueueError, claims: &Claims, requested: Option<&str>) -> Self {
+        let conflict = |code, message: &str| Self::new(StatusCode::CONFLICT, code, message);
+        match error {
+            QueueError::NotFound => Self::tenant_not_found(),
+            QueueError::PlanMismatch => {
+                conflict("PLAN_MISMATCH", "Your club has another plan. Reload the page to go on with it.")
+            }
+            QueueError::NotRetryable => {
+                conflict("NOT_RETRYABLE", "There is nothing to try again: setting up has not failed.")
+            }
+            QueueError::Denied(denial) => Self::forbidden(denial, claims, requested),
+            QueueError::Db(error) => error.into(),
+            QueueError::Object(cause) => Self {
+                retry_after: Some(5),
+                cause: Some(cause.to_string()),
+                ..Self::new(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "PROVISIONER_UNAVAILABLE",
+                    "Your club is stored, but setting it up could not be started. Please try again in a moment.",
+                )
+            },
+            QueueError::Crypto(cause) => Self::internal(cause.to_string()),
+        }
+    }
+}
+
+impl From<LinkError> for ApiError {
+    fn from(error: LinkError) -> Self {
+        match error {
+            LinkError::Invalid => Self {
+                message: "This link has been used or has expired. Ask for a new one.".to_owned(),
+                ..Self::invalid_token("invalid_link")
+            },
+            LinkError::NoKey(cause) => Self::internal(cause.to_string()),
+            LinkError::Db(cause) => cause.into(),
+        }
+    }
+}

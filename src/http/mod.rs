@@ -1,0 +1,20 @@
+//! The API: what is asked by HTTP, by whom it may be, and how it is answered.
+//!
+//! A file per resource; each reads in the same order: handlers, then what they answer with. Errors become responses in
+//! [`error`] and nowhere else; permissions are extractors in [`auth`].
+
+pub mod auth;
+pub mod body;
+pub mod context;
+pub mod cors;
+pub mod error;
+pub mod health;
+pub mod links;
+pub mod provisioning;
+pub mod router;
+pub mod service;
+pub mod signup;
+pub mod whoami;
+
+pub use router::router;
+pub use service::serve;

@@ -1,0 +1,103 @@
+//! The route table: every route there is, and who may use it.
+
+use axum::{
+    Router,
+    extract::MatchedPath,
+    extract::Request,
+    middleware::{Next, from_fn},
+    response::Response,
+    routing::{MethodRouter, get, post},
+};
+
+use crate::{domain::Permission, ports::Ports};
+
+use super::{error::ApiError, health, links, provisioning, signup, whoami};
+
+/// One route.
+#[derive(Debug)]
+pub struct Route {
+    /// `GET`, `POST`, …
+    pub method: &'static str,
+    /// The pattern.
+    pub path: &'static str,
+    /// Who may use it.
+    pub permission: Permission,
+}
+
+const fn route(method: &'static str, path: &'static str, permission: Permission) -> Route {
+    Route { method, path, permission }
+}
+
+/// Every route, and who may use it. Tests walk it with every kind of caller.
+pub const ROUTES: &[Route] = {
+    use Permission::{AnyToken, Anyone, SameTenant, Service, TenantAdmin, TenantReader};
+    &[
+        route("GET", "/health", Anyone),
+        route("GET", "/health/live", Anyone),
+        route("GET", "/health/ready", Anyone),
+        route("GET", "/health/startup", Anyone),
+        route("GET", "/healthz", Anyone),
+        route("GET", "/readyz", Anyone),
+        route("POST", "/public/signup/start", Anyone),
+        route("GET", "/public/signup/availability", Anyone),
+        route("POST", "/public/signup/verify-promo", Anyone),
+        route("POST", "/public/signup/brand", TenantAdmin),
+        route("POST", "/public/signup/starter/make", TenantAdmin),
+        route("POST", "/public/signup/pro/confirm", TenantAdmin),
+        route("GET", "/whoami", AnyToken),
+        route("GET", "/api/v1/admin/whoami", AnyToken),
+        route("POST", "/auth/magic/start", Anyone),
+        route("POST", "/auth/magic/verify", Anyone),
+        route("GET", "/api/v1/tenants/{id}/provision-status", TenantReader),
+        route("POST", "/api/v1/tenants/{id}/provision/retry", SameTenant),
+        route("POST", "/internal/provision/queue", Service),
+        route("POST", "/internal/provision/retry", Service),
+    ]
+};
+
+/// The router. Made once: each request brings its application along as an extension.
+pub fn router<P: Ports>() -> Router {
+    let mut router = Router::new();
+    for (path, handlers) in handlers::<P>() {
+        router = router.route(path, handlers);
+    }
+    router
+        .route_layer(from_fn(note_route))
+        .fallback(async || ApiError::not_found())
+        .method_not_allowed_fallback(async || ApiError::method_not_allowed())
+}
+
+fn handlers<P: Ports>() -> Vec<(&'static str, MethodRouter)> {
+    vec![
+        ("/health", get(health::health::<P>)),
+        ("/health/live", get(health::live)),
+        ("/health/ready", get(health::ready::<P>)),
+        ("/health/startup", get(health::startup::<P>)),
+        ("/healthz", get(health::live)),
+        ("/readyz", get(health::ready::<P>)),
+        ("/public/signup/start", post(signup::start::<P>)),
+        ("/public/signup/availability", get(signup::availability::<P>)),
+        ("/public/signup/verify-promo", post(signup::verify_promo::<P>)),
+        ("/public/signup/brand", post(signup::brand::<P>)),
+        ("/public/signup/starter/make", post(signup::starter_make::<P>)),
+        ("/public/signup/pro/confirm", post(signup::pro_confirm::<P>)),
+        ("/whoami", get(whoami::whoami::<P>)),
+        ("/api/v1/admin/whoami", get(whoami::whoami::<P>)),
+        ("/auth/magic/start", post(links::start::<P>)),
+        ("/auth/magic/verify", post(links::verify::<P>)),
+        ("/api/v1/tenants/{id}/provision-status", get(provisioning::status::<P>)),
+        ("/api/v1/tenants/{id}/provision/retry", post(provisioning::retry::<P>)),
+        ("/internal/provision/queue", post(provisioning::queue::<P>)),
+        ("/internal/provision/retry", post(provisioning::queue::<P>)),
+    ]
+}
+
+/// The pattern that a request matched, for the log: never the address itself.
+#[derive(Debug, Clone)]
+pub(super) struct RouteName(pub String);
+
+async fn note_route(path: MatchedPath, request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    response.extensions_mut().insert(RouteName(path.as_str().to_owned()));
+    response
+}

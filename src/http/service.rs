@@ -1,0 +1,132 @@
+//! Around every route: the request's context before, headers and the log after.
+
+use axum::{
+    Router,
+    body::Body,
+    response::{IntoResponse, Response},
+};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, header};
+use tower_service::Service;
+
+use crate::{
+    app::App,
+    ports::{Level, LogLine, Ports},
+};
+
+use super::{
+    context::Context,
+    cors,
+    error::{ApiError, Refused},
+    router::RouteName,
+};
+
+/// What is on every answer.
+const SECURITY_HEADERS: [(HeaderName, &str); 6] = [
+    (header::STRICT_TRANSPORT_SECURITY, "max-age=63072000; includeSubDomains; preload"),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::X_FRAME_OPTIONS, "DENY"),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-site"),
+];
+
+/// Answers one request.
+pub async fn serve<P: Ports>(app: App<P>, mut router: Router, mut request: Request<Body>) -> Response {
+    let context = Context::of(&app, request.uri(), request.headers());
+    let method = request.method().clone();
+    let origin = request.headers().get(header::ORIGIN).cloned();
+    let preflight = cors::is_preflight(&method, request.headers());
+    let mut response = if preflight {
+        StatusCode::NO_CONTENT.into_response()
+    } else {
+        request.extensions_mut().insert(app.clone());
+        request.extensions_mut().insert(context.clone());
+        match router.call(request).await {
+            Ok(response) => response,
+            Err(never) => match never {},
+        }
+    };
+    let error = response.extensions_mut().remove::<ApiError>();
+    if let Some(error) = &error {
+        response = render(error, &context, response);
+    }
+    let route = response.extensions_mut().remove::<RouteName>();
+    cors::apply(&app.config().cors_allowed, origin.as_ref(), preflight, response.headers_mut());
+    put_headers(response.headers_mut(), &context);
+    if let Some(refused) = error.as_ref().and_then(|e| e.refused.as_ref()) {
+        app.ports.log(deny_line(&context, refused));
+    }
+    app.ports.log(summary(
+        &app,
+        &context,
+        method.as_str(),
+        route.as_ref(),
+        response.status(),
+        error.as_ref(),
+    ));
+    response
+}
+
+fn render(error: &ApiError, context: &Context, original: Response) -> Response {
+    let (mut parts, _) = original.into_parts();
+    parts.headers.remove(header::CONTENT_LENGTH);
+    parts.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    if let Some(seconds) = error.retry_after {
+        parts.headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    if let Some(challenge) = error.challenge {
+        let value = match challenge {
+            "" => HeaderValue::from_static("Bearer realm=\"tenantry\""),
+            _ => HeaderValue::from_static("Bearer realm=\"tenantry\", error=\"invalid_token\""),
+        };
+        parts.headers.insert(header::WWW_AUTHENTICATE, value);
+    }
+    Response::from_parts(parts, Body::from(error.body(&context.id).to_string()))
+}
+
+fn put_headers(headers: &mut HeaderMap, context: &Context) {
+    for (name, value) in SECURITY_HEADERS {
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    // Answers are about one caller and one moment unless a route says otherwise.
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    if let Ok(id) = HeaderValue::from_str(context.id.as_str()) {
+        headers.insert(HeaderName::from_static("x-request-id"), id);
+    }
+}
+
+fn deny_line(context: &Context, refused: &Refused) -> LogLine {
+    let claims = refused.claims.as_ref();
+    context
+        .line(LogLine::new(Level::Warn, "authz_deny"))
+        .with("event", "authz_deny")
+        .with("decision", "deny")
+        .with("reason", refused.reason.as_str())
+        .with("roles", claims.map_or_else(Vec::new, |c| c.role_names.clone()))
+        .with_some("aud", claims.map(|c| c.aud.as_str()))
+        .with_some("sub", claims.and_then(|c| c.sub.as_deref()))
+        .with_some("tenantId", claims.and_then(|c| c.tenant.as_ref()).map(|t| t.as_str()))
+        .with_some("requestedTenant", refused.requested.as_deref())
+        .with("hasAuthHeader", refused.has_auth_header)
+}
+
+fn summary<P: Ports>(
+    app: &App<P>,
+    context: &Context,
+    method: &str,
+    route: Option<&RouteName>,
+    status: StatusCode,
+    error: Option<&ApiError>,
+) -> LogLine {
+    let level = if status.is_server_error() { Level::Error } else { Level::Info };
+    let ms = app.ports.now().since(context.started_at).as_millis();
+    context
+        .line(LogLine::new(level, "request"))
+        .with("route", route.map_or("unmatched", |route| route.0.as_str()))
+        .with("method", method)
+        .with("status", status.as_u16())
+        .with("ms", u64::try_from(ms).unwrap_or(u64::MAX))
+        .with("version", app.config().version.as_str())
+        .with_some("code", error.map(|e| e.code))
+        .with_some("error", error.and_then(|e| e.cause.as_deref()))
+}

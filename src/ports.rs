@@ -1,0 +1,177 @@
+//! What the application needs from outside, and nothing of how it is done.
+
+use std::{future::Future, time::Duration};
+
+use serde_json::{Map, Value};
+
+use crate::{
+    db::Db,
+    domain::{Secret, TenantId, Timestamp},
+    workflow::{Command, Reply},
+};
+
+/// How loud a line of the log is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// As it should be.
+    Info,
+    /// Somebody may want to look.
+    Warn,
+    /// Somebody must look.
+    Error,
+}
+
+impl Level {
+    /// The word in the line.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Info => "info",
+            Self::Warn => "warn",
+            Self::Error => "error",
+        }
+    }
+}
+
+/// One line of the log: one object. Its words and fields are what operators filter by.
+#[derive(Debug, Clone)]
+pub struct LogLine {
+    /// How loud.
+    pub level: Level,
+    /// Everything in it, `level` and `msg` included.
+    pub fields: Map<String, Value>,
+}
+
+impl LogLine {
+    /// A line with its stable word.
+    #[must_use]
+    pub fn new(level: Level, msg: &str) -> Self {
+        let mut fields = Map::new();
+        fields.insert("level".to_owned(), level.as_str().into());
+        fields.insert("msg".to_owned(), msg.into());
+        Self { level, fields }
+    }
+
+    /// Adds a field.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.fields.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// Adds a field if there is something to say.
+    #[must_use]
+    pub fn with_some(self, name: &str, value: Option<impl Into<Value>>) -> Self {
+        match value {
+            Some(value) => self.with(name, value),
+            None => self,
+        }
+    }
+}
+
+/// What is counted against a rate limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Limit {
+    /// Signups from one client.
+    Start,
+    /// Signups with one address.
+    Address,
+    /// Look-ups from one client.
+    Lookup,
+    /// Mailed links, by client and by address.
+    Magic,
+}
+
+/// A call to the outside.
+#[derive(Debug, Clone)]
+pub struct Call {
+    /// For the log: which other side.
+    pub upstream: &'static str,
+    /// `GET` or `POST`.
+    pub method: &'static str,
+    /// Where to; never logged beyond its host.
+    pub url: String,
+    /// Request headers.
+    pub headers: Vec<(&'static str, String)>,
+    /// What is sent.
+    pub body: Option<String>,
+    /// How long it may take, redirects included.
+    pub time_limit: Duration,
+    /// Hosts to which a redirect is followed, by GET; beyond them a redirect is an answer like any other.
+    pub follow: &'static [&'static str],
+    /// The trace it belongs to.
+    pub traceparent: Option<String>,
+}
+
+/// What the outside answered. The body is read to a bound.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Called {
+    /// The status.
+    pub status: u16,
+    /// `Retry-After`, in seconds or as a date, as it came.
+    pub retry_after: Option<String>,
+    /// The beginning of the body.
+    pub body: String,
+    /// How long it took, in milliseconds.
+    pub ms: u64,
+}
+
+/// Why a call had no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum CallError {
+    /// Not in time.
+    #[error("timeout")]
+    Timeout,
+    /// Not at all.
+    #[error("connection")]
+    Connection,
+}
+
+/// An object did not answer: not there, or not in time. Whether it did what it was told is unknown.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("object: {0}")]
+pub struct ObjectError(pub String);
+
+/// A cryptographic operation of the platform failed: a key that is no key, a sealed text that doesn't open.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("crypto: {0}")]
+pub struct CryptoError(pub String);
+
+/// Everything the application needs from outside.
+#[expect(async_fn_in_trait, reason = "one thread per isolate: no future of ours crosses threads")]
+pub trait Ports: Clone + Send + Sync + 'static {
+    /// The database.
+    type Db: Db;
+
+    /// The database.
+    fn db(&self) -> &Self::Db;
+    /// The clock.
+    fn now(&self) -> Timestamp;
+    /// Randomness fit for tokens and ids.
+    fn fill_random(&self, bytes: &mut [u8]);
+    /// The log.
+    fn log(&self, line: LogLine);
+    /// Goes on with `work` after the answer was sent.
+    fn defer(&self, work: impl Future<Output = ()> + 'static);
+    /// Ends after `duration`.
+    async fn sleep(&self, duration: Duration);
+    /// Whether `key` may do this once more now.
+    async fn allows(&self, limit: Limit, key: &str) -> bool;
+    /// Tells a tenant's object something, within a deadline.
+    async fn tell_object(&self, tenant: &TenantId, command: &Command) -> Result<Reply, ObjectError>;
+    /// Calls the outside, within the call's limit.
+    async fn call(&self, call: Call) -> Result<Called, CallError>;
+    /// Encrypts a secret for storage. `context` must be the same to open it.
+    async fn seal(&self, plain: &Secret, context: &str) -> Result<String, CryptoError>;
+    /// Decrypts what [`seal`](Self::seal) made.
+    async fn open(&self, sealed: &str, context: &str) -> Result<Secret, CryptoError>;
+    /// Signs with a PKCS #8 key in PEM (RSASSA-PKCS1-v1_5, SHA-256).
+    async fn sign_rs256(&self, private_key: &Secret, data: &[u8]) -> Result<Vec<u8>, CryptoError>;
+
+    /// `N` random bytes.
+    fn random<const N: usize>(&self) -> [u8; N] {
+        let mut bytes = [0; N];
+        self.fill_random(&mut bytes);
+        bytes
+    }
+}

@@ -1,0 +1,44 @@
+//! Whether the database is there, and is the one this version was built for.
+
+use serde::Deserialize;
+
+use crate::db::{Db, DbError, Statement};
+
+/// The newest migration that this version needs.
+pub const NEWEST_MIGRATION: &str = "0002_provisioning.sql";
+
+/// Asks the database anything.
+///
+/// # Errors
+///
+/// When it doesn't answer.
+pub async fn ping(db: &impl Db) -> Result<(), DbError> {
+    db.query(Statement::new("select 1 as one", [])).await.map(|_| ())
+}
+
+/// Whether the newest migration was applied.
+///
+/// # Errors
+///
+/// When the database doesn't answer.
+pub async fn is_migrated(db: &impl Db) -> Result<bool, DbError> {
+    #[derive(Deserialize)]
+    struct Row {
+        applied: i64,
+    }
+    let statement = Statement::new(
+        "select count(*) as applied from d1_migrations where name = ?1",
+        [NEWEST_MIGRATION.into()],
+    );
+    Ok(db.query(statement).await?.first::<Row>()?.is_some_and(|row| row.applied > 0))
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_newest_migration_is_the_newest_in_the_folder() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/migrations");
+        let newest = std::fs::read_dir(folder).unwrap().map(|f| f.unwrap().file_name()).max().unwrap();
+        assert_eq!(newest.to_str(), Some(super::NEWEST_MIGRATION));
+    }
+}

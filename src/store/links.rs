@@ -1,0 +1,103 @@
+//! Mailed links: stored as hashes, good once.
+
+use serde::Deserialize;
+
+use crate::{
+    db::{Db, DbError, Statement},
+    domain::{ClubName, Email, TenantId, Timestamp, UserId},
+};
+
+/// A mailed link lives a day.
+pub const LINK_SECONDS: i64 = 24 * 3600;
+/// A link is mailed on request at most every five minutes.
+const LINK_PAUSE_SECONDS: i64 = 5 * 60;
+
+/// Remembers a link that is about to be mailed.
+#[must_use]
+pub fn insert(tenant: &TenantId, hash: &str, issued_at: Timestamp) -> Statement {
+    Statement::new(
+        "insert into magic_links (id, tenant_id, created_at, expires_at)
+         select ?1, id, ?3, ?4 from tenants where id = ?2 on conflict do nothing",
+        [
+            hash.into(),
+            tenant.as_str().into(),
+            issued_at.seconds().into(),
+            (issued_at.seconds() + LINK_SECONDS).into(),
+        ],
+    )
+}
+
+/// Whom a link signs in.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Owner {
+    /// The club.
+    pub id: TenantId,
+    /// Its name.
+    pub name: ClubName,
+    /// Where its owner gets mail.
+    pub email: Email,
+    /// Its owner.
+    pub owner_user_id: UserId,
+}
+
+/// Remembers a link for the owner of this address, and answers who that is: nobody for an unknown address, for
+/// another club than asked for, or within the pause after the last link. One batch, whatever the answer.
+///
+/// # Errors
+///
+/// When the database doesn't answer.
+pub async fn issue(
+    db: &impl Db,
+    email: &Email,
+    tenant: Option<&TenantId>,
+    hash: &str,
+    now: Timestamp,
+) -> Result<Option<Owner>, DbError> {
+    let insert = Statement::new(
+        "insert into magic_links (id, tenant_id, created_at, expires_at)
+         select ?1, id, ?2, ?2 + ?3 from tenants
+         where email = ?4 and (?5 is null or id = ?5) and status in ('trial', 'active') and link_mailed_at <= ?2 - ?6",
+        [
+            hash.into(),
+            now.seconds().into(),
+            LINK_SECONDS.into(),
+            email.as_str().into(),
+            tenant.map(TenantId::as_str).into(),
+            LINK_PAUSE_SECONDS.into(),
+        ],
+    );
+    let mark = Statement::new(
+        "update tenants set link_mailed_at = ?2 where id = (select tenant_id from magic_links where id = ?1)
+         returning id, name, email, owner_user_id",
+        [hash.into(), now.seconds().into()],
+    );
+    db.batch(vec![insert, mark]).await?.into_iter().nth(1).unwrap_or_default().first()
+}
+
+/// Spends a link: of any number of attempts one gets the owner. A link of a stopped club, or one issued before the
+/// club's cut-off, opens nothing.
+///
+/// # Errors
+///
+/// When the database doesn't answer: whether the link was spent is unknown.
+pub async fn consume(db: &impl Db, hash: &str, now: Timestamp) -> Result<Option<Owner>, DbError> {
+    let consume = Statement::new(
+        "update magic_links set consumed_at = ?2
+         where id = ?1 and consumed_at is null and expires_at > ?2
+           and exists (select 1 from tenants t where t.id = tenant_id and t.status in ('trial', 'active')
+                       and t.tokens_valid_after <= magic_links.created_at)
+           and not exists (select 1 from feature_flags
+                           where name = 'tokens_valid_after' and enabled = 1 and value > magic_links.created_at)
+         returning tenant_id",
+        [hash.into(), now.seconds().into()],
+    );
+    let owner = Statement::new(
+        "select t.id, t.name, t.email, t.owner_user_id
+         from magic_links l join tenants t on t.id = l.tenant_id where l.id = ?1",
+        [hash.into()],
+    );
+    let mut answers = db.batch(vec![consume, owner]).await?.into_iter();
+    let spent = !answers.next().unwrap_or_default().rows.is_empty();
+    let owner = answers.next().unwrap_or_default().first()?;
+    Ok(owner.filter(|_| spent))
+}

@@ -1,0 +1,20 @@
+//! One file per aggregate: its SQL, its rows, and rows into domain values.
+//!
+//! Every function of a tenant's data takes the tenant first. Races are decided by constraints and guarded statements;
+//! nothing here looks and then writes.
+
+pub mod access;
+pub mod connections;
+pub mod health;
+pub mod links;
+pub mod promos;
+pub mod runs;
+pub mod signups;
+pub mod tenants;
+
+use serde::Deserialize;
+
+/// SQLite has no booleans: 0 and 1.
+fn flag<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    i64::deserialize(deserializer).map(|n| n != 0)
+}

@@ -1,0 +1,300 @@
+//! The listing of provisioning runs: what the objects last told, never older than what is there.
+
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::{
+    db::{Answer, Db, DbError, Statement},
+    domain::{Plan, RunId, RunStatus, Step, StepStatus, TenantId, TenantStatus, Timestamp},
+    workflow::{Attempt, Report, Run, StepReport, report::Trouble},
+};
+
+/// Writes what D1 doesn't list yet of a run. An older version than the listed one changes nothing.
+///
+/// # Errors
+///
+/// When the database doesn't answer: it is written again later.
+pub async fn list(db: &impl Db, run: &Run, now: Timestamp) -> Result<(), DbError> {
+    db.batch(listing(run, now)?).await.map(|_| ())
+}
+
+/// The statements of [`list`], for a batch that does more.
+///
+/// # Errors
+///
+/// When the run can't be written as rows.
+pub fn listing(run: &Run, now: Timestamp) -> Result<Vec<Statement>, DbError> {
+    let report = Report::of(run);
+    let mut statements = vec![upsert_run(run, &report, now)?, update_tenant(run, &report, now)];
+    let changed = report.steps.iter().enumerate().filter(|(_, step)| is_changed(run, step));
+    statements.extend(changed.map(|(position, step)| upsert_step(run, position, step)));
+    statements.extend(run.unlisted.iter().map(|attempt| insert_attempt(run, attempt)));
+    statements.extend(lifecycle_event(run, &report));
+    Ok(statements)
+}
+
+/// A step that was tried since the last listing, or is where the run stands now.
+fn is_changed(run: &Run, step: &StepReport) -> bool {
+    run.listed_version == 0 && step.attempts > 0
+        || run.unlisted.iter().any(|attempt| attempt.step == step.name)
+        || (Some(step.name) == run.current() && step.attempts > 0)
+}
+
+fn upsert_run(run: &Run, report: &Report, now: Timestamp) -> Result<Statement, DbError> {
+    let warnings = serde_json::to_string(&report.warnings).map_err(|e| DbError::Corrupt(e.to_string()))?;
+    Ok(Statement::new(
+        "insert into provision_runs (id, tenant_id, plan, status, step, reason, error, version, warnings, started_at,
+           deadline_at, completed_at, updated_at)
+         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
+         on conflict (id) do update set status = excluded.status, step = excluded.step, reason = excluded.reason,
+           error = excluded.error, version = excluded.version, warnings = excluded.warnings,
+           deadline_at = excluded.deadline_at, completed_at = excluded.completed_at, updated_at = excluded.updated_at
+         where excluded.version > provision_runs.version",
+        [
+            run.id.as_str().into(),
+            run.subject.tenant.as_str().into(),
+            run.plan.as_str().into(),
+            report.status.as_str().into(),
+            report.step.map(Step::as_str).into(),
+            report.failure.as_ref().map(|f| f.code.as_str()).into(),
+            report.failure.as_ref().map(|f| f.message.as_str()).into(),
+            i64::try_from(run.version).unwrap_or(i64::MAX).into(),
+            warnings.into(),
+            run.queued_at.seconds().into(),
+            run.deadline_at.seconds().into(),
+            report.ended_at.map(Timestamp::seconds).into(),
+            now.seconds().into(),
+        ],
+    ))
+}
+
+/// Only what changed is written, and `completed` is never left: an operator may have completed by hand what failed.
+fn update_tenant(run: &Run, report: &Report, now: Timestamp) -> Statement {
+    Statement::new(
+        "update tenants set provision_state = ?2, provision_reason = ?3, provision_run_id = ?4,
+           provision_updated_at = ?5
+         where id = ?1 and provision_state <> 'completed'
+           and (provision_state, coalesce(provision_reason, ''), coalesce(provision_run_id, ''))
+             <> (?2, coalesce(?3, ''), ?4)
+           and exists (select 1 from provision_runs where id = ?4 and version = ?6)",
+        [
+            run.subject.tenant.as_str().into(),
+            report.status.as_str().into(),
+            report.failure.as_ref().map(|f| f.code.as_str()).into(),
+            run.id.as_str().into(),
+            now.seconds().into(),
+            i64::try_from(run.version).unwrap_or(i64::MAX).into(),
+        ],
+    )
+}
+
+fn upsert_step(run: &Run, position: usize, step: &StepReport) -> Statement {
+    Statement::new(
+        "insert into provision_steps (run_id, step, position, status, attempts, started_at, completed_at, retry_at,
+           error_code, error)
+         select ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10 from provision_runs where id = ?1 and version = ?11
+         on conflict (run_id, step) do update set status = excluded.status, attempts = excluded.attempts,
+           started_at = excluded.started_at, completed_at = excluded.completed_at, retry_at = excluded.retry_at,
+           error_code = excluded.error_code, error = excluded.error",
+        [
+            run.id.as_str().into(),
+            step.name.as_str().into(),
+            i64::try_from(position).unwrap_or(i64::MAX).into(),
+            step.status.as_str().into(),
+            step.attempts.into(),
+            step.started_at.map(Timestamp::seconds).into(),
+            step.completed_at.map(Timestamp::seconds).into(),
+            step.retry_at.map(Timestamp::seconds).into(),
+            step.error.as_ref().map(|e| e.code.as_str()).into(),
+            step.error.as_ref().map(|e| e.message.as_str()).into(),
+            i64::try_from(run.version).unwrap_or(i64::MAX).into(),
+        ],
+    )
+}
+
+fn insert_attempt(run: &Run, attempt: &Attempt) -> Statement {
+    let took = attempt.ended_at.since(attempt.started_at).as_millis();
+    Statement::new(
+        "insert into provision_history (run_id, step, attempt, outcome, error, upstream_status, ms, started_at)
+         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) on conflict do nothing",
+        [
+            run.id.as_str().into(),
+            attempt.step.as_str().into(),
+            attempt.number.into(),
+            attempt.outcome.as_str().into(),
+            attempt.error.as_deref().into(),
+            attempt.upstream_status.map(u32::from).into(),
+            i64::try_from(took).unwrap_or(i64::MAX).into(),
+            attempt.started_at.seconds().into(),
+        ],
+    )
+}
+
+/// The end of a run is an event of its tenant, under an id that a replay repeats.
+fn lifecycle_event(run: &Run, report: &Report) -> Option<Statement> {
+    let kind = match report.status {
+        RunStatus::Completed => "tenant.provisioned",
+        RunStatus::Failed => "tenant.failed",
+        RunStatus::Pending | RunStatus::Processing => return None,
+    };
+    let reason = report.failure.as_ref().map(|f| &f.code);
+    let data = json!({ "runId": run.id, "plan": run.plan, "reason": reason, "step": report.step });
+    Some(Statement::new(
+        "insert into domain_events (tenant_id, occurred_at, id, type, data) select ?1, ?2, ?3, ?4, ?5
+         where not exists (select 1 from domain_events where tenant_id = ?1 and id = ?3)",
+        [
+            run.subject.tenant.as_str().into(),
+            report.ended_at.map(Timestamp::seconds).into(),
+            format!(
+                "evt_{}_{}_{}",
+                run.id.as_str().trim_start_matches("run_"),
+                run.rounds,
+                report.status.as_str()
+            )
+            .into(),
+            kind.into(),
+            data.to_string().into(),
+        ],
+    ))
+}
+
+/// Where a tenant's provisioning stands, as D1 lists it.
+#[derive(Debug, Clone)]
+pub struct Listed {
+    /// The tenant's plan.
+    pub plan: Plan,
+    /// The state to tell.
+    pub status: RunStatus,
+    /// When it last changed, Unix seconds.
+    pub updated_at: Option<i64>,
+    /// When it completed, Unix seconds.
+    pub completed_at: Option<i64>,
+    /// The run, once there is one.
+    pub report: Option<Report>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Row {
+    plan: Plan,
+    status: TenantStatus,
+    provision_state: RunStatus,
+    provision_updated_at: Option<i64>,
+    provisioned_at: Option<i64>,
+    run_id: Option<RunId>,
+    run_plan: Option<Plan>,
+    run_status: Option<RunStatus>,
+    step: Option<Step>,
+    reason: Option<String>,
+    error: Option<String>,
+    version: Option<u64>,
+    warnings: Option<String>,
+    started_at: Option<i64>,
+    ended_at: Option<i64>,
+    run_updated_at: Option<i64>,
+    steps: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct StepRow {
+    step: Step,
+    status: StepStatus,
+    attempts: u32,
+    started_at: Option<i64>,
+    completed_at: Option<i64>,
+    retry_at: Option<i64>,
+    error_code: Option<String>,
+    error: Option<String>,
+}
+
+/// Selects where a tenant's provisioning stands, for [`read`].
+#[must_use]
+pub fn select(tenant: &TenantId) -> Statement {
+    Statement::new(
+        "select t.plan, t.status, t.provision_state, t.provision_updated_at, t.provisioned_at,
+           r.id as run_id, r.plan as run_plan, r.status as run_status, r.step, r.reason, r.error, r.version,
+           r.warnings, r.started_at, r.completed_at as ended_at, r.updated_at as run_updated_at,
+           (select json_group_array(json_object('step', step, 'status', status, 'attempts', attempts,
+              'started_at', started_at, 'completed_at', completed_at, 'retry_at', retry_at,
+              'error_code', error_code, 'error', error))
+            from provision_steps where run_id = r.id) as steps
+         from tenants t left join provision_runs r on r.id = t.provision_run_id
+         where t.id = ?1",
+        [tenant.as_str().into()],
+    )
+}
+
+/// Reads the answer to [`select`].
+///
+/// # Errors
+///
+/// When a row is not what the schema promises.
+pub fn read(answer: Answer) -> Result<Option<Listed>, DbError> {
+    let Some(row) = answer.first::<Row>()? else { return Ok(None) };
+    let corrupt = |e: serde_json::Error| DbError::Corrupt(e.to_string());
+    let done: Vec<StepRow> = serde_json::from_str(&row.steps).map_err(corrupt)?;
+    let warnings = row.warnings.as_deref().map_or(Ok(Vec::new()), serde_json::from_str).map_err(corrupt)?;
+    let completed_by_hand = row.provisioned_at.is_some() && row.status != TenantStatus::Trial;
+    let status = if completed_by_hand { RunStatus::Completed } else { row.provision_state };
+    let report = row.run_id.zip(row.run_status).map(|(run, run_status)| {
+        let plan = row.run_plan.unwrap_or(row.plan);
+        Report {
+            run,
+            plan,
+            status: run_status,
+            version: row.version.unwrap_or(0),
+            step: row.step,
+            steps: steps(plan, row.step.filter(|_| run_status == RunStatus::Processing), done),
+            failure: row.reason.zip(row.error).map(|(code, message)| Trouble { code, message }),
+            warnings,
+            started_at: Timestamp::from_seconds(row.started_at.unwrap_or(0)),
+            ended_at: row.ended_at.map(Timestamp::from_seconds),
+        }
+    });
+    Ok(Some(Listed {
+        plan: row.plan,
+        status,
+        updated_at: row.run_updated_at.max(row.provision_updated_at),
+        completed_at: row.provisioned_at,
+        report,
+    }))
+}
+
+/// Every step of the plan, in order: those that were tried as listed, the current one as running.
+#[must_use]
+fn steps(plan: Plan, current: Option<Step>, done: Vec<StepRow>) -> Vec<StepReport> {
+    let mut steps = untried(plan);
+    for step in &mut steps {
+        if Some(step.name) == current {
+            step.status = StepStatus::Running;
+        }
+    }
+    for row in done {
+        let Some(step) = steps.iter_mut().find(|s| s.name == row.step) else { continue };
+        if row.status != StepStatus::Pending {
+            step.status = row.status;
+        }
+        step.attempts = row.attempts;
+        step.started_at = row.started_at.map(Timestamp::from_seconds);
+        step.completed_at = row.completed_at.map(Timestamp::from_seconds);
+        step.retry_at = row.retry_at.map(Timestamp::from_seconds);
+        step.error = row.error_code.zip(row.error).map(|(code, message)| Trouble { code, message });
+    }
+    steps
+}
+
+/// Every step of the plan, in order, none tried.
+#[must_use]
+pub fn untried(plan: Plan) -> Vec<StepReport> {
+    Step::of(plan)
+        .iter()
+        .map(|step| StepReport {
+            name: *step,
+            status: StepStatus::Pending,
+            attempts: 0,
+            started_at: None,
+            completed_at: None,
+            retry_at: None,
+            error: None,
+        })
+        .collect()
+}

@@ -1,0 +1,359 @@
+//! Signing up: one batch that does all of it or nothing, and says which.
+
+use serde::Deserialize;
+
+use crate::{
+    db::{Db, DbError, Statement, Value},
+    domain::{
+        ClubName, Email, Plan, PromoCode, Slug, TenantId, TenantStatus, Timestamp, UserId,
+        promo::PromoProblem,
+    },
+};
+
+use super::flag;
+
+/// A trial lasts fourteen days.
+const TRIAL_SECONDS: i64 = 14 * 24 * 3600;
+/// An idempotency key is remembered for a day.
+const KEY_SECONDS: i64 = 24 * 3600;
+/// A link is mailed on request at most every five minutes.
+const LINK_PAUSE_SECONDS: i64 = 5 * 60;
+/// A mailed link lives a day.
+const LINK_SECONDS: i64 = 24 * 3600;
+
+/// What somebody asked for, and the ids it gets if it is granted.
+#[derive(Debug, Clone)]
+pub struct Signup {
+    /// The new tenant's id.
+    pub tenant: TenantId,
+    /// The owner-to-be's id.
+    pub owner: UserId,
+    /// The club's name.
+    pub name: ClubName,
+    /// Its name in addresses.
+    pub slug: Slug,
+    /// Where its owner gets mail.
+    pub email: Email,
+    /// The plan that was chosen.
+    pub plan: Plan,
+    /// A promo code.
+    pub promo: Option<PromoCode>,
+    /// SHA-256 of the request.
+    pub fingerprint: String,
+    /// The stored form of the idempotency key that came with it.
+    pub key: Option<String>,
+    /// The stored form of the link that a replay without a key would mail.
+    pub link: String,
+    /// Now.
+    pub now: Timestamp,
+}
+
+/// A tenant as its signup is answered.
+#[derive(Debug, Clone, Deserialize)]
+pub struct SignedUp {
+    /// Its id.
+    pub id: TenantId,
+    /// Its name in addresses.
+    pub slug: Slug,
+    /// Its name.
+    pub name: ClubName,
+    /// Its owner's address.
+    pub email: Email,
+    /// The plan that was stored.
+    pub plan: Plan,
+    /// Where it stands.
+    pub status: TenantStatus,
+    /// Whether it pays nothing.
+    #[serde(deserialize_with = "flag")]
+    pub comped: bool,
+    /// When its trial ends, Unix seconds.
+    pub trial_ends_at: i64,
+    /// The owner-to-be.
+    pub owner_user_id: UserId,
+    /// The discount that was granted.
+    pub discount: u8,
+}
+
+/// How a signup ended.
+#[derive(Debug)]
+pub enum Verdict {
+    /// The tenant is new.
+    Created(SignedUp),
+    /// The same request under the same key was granted before.
+    ReplayedWithKey(SignedUp),
+    /// The same request was granted before, and nobody showed a key. `mail_link` says whether a link is to be mailed.
+    ReplayedWithoutKey {
+        /// What was granted.
+        tenant: SignedUp,
+        /// Whether its owner is to be mailed a link.
+        mail_link: bool,
+    },
+    /// The key was used for another request.
+    KeyReused,
+    /// A request under this key is at work.
+    InProgress,
+    /// Signups are switched off.
+    Disabled,
+    /// The code can't be used.
+    Promo(PromoProblem),
+    /// Another club has the name.
+    SlugTaken,
+    /// Another club has the address.
+    EmailExists,
+}
+
+#[derive(Debug, Deserialize)]
+struct Facts {
+    #[serde(deserialize_with = "flag")]
+    disabled: bool,
+    key_fingerprint: Option<String>,
+    key_status: Option<String>,
+    key_tenant: Option<TenantId>,
+    slug_owner: Option<TenantId>,
+    slug_fingerprint: Option<String>,
+    email_owner: Option<TenantId>,
+    promo_problem: Option<PromoProblem>,
+}
+
+/// Signs up. One round trip, one transaction; of any number of racing signups for one name, address or last use of a
+/// code, one wins.
+///
+/// # Errors
+///
+/// When the database doesn't answer: whether the tenant exists is unknown, and the same request may be sent again.
+pub async fn insert(db: &impl Db, signup: &Signup) -> Result<Verdict, DbError> {
+    let mut answers = db.batch(statements(signup)).await?.into_iter();
+    let mut next = || answers.next().unwrap_or_default();
+    let facts: Facts = next().first()?.ok_or_else(|| DbError::Corrupt("no facts row".to_owned()))?;
+    let created = next().changes > 0;
+    let _link = next();
+    let mail_link = next().changes > 0;
+    let tenant: Option<SignedUp> = next().first()?;
+    decide(signup, facts, created, mail_link, tenant)
+}
+
+fn decide(
+    signup: &Signup,
+    facts: Facts,
+    created: bool,
+    mail_link: bool,
+    tenant: Option<SignedUp>,
+) -> Result<Verdict, DbError> {
+    let known = |tenant: Option<SignedUp>| tenant.ok_or_else(|| DbError::Corrupt("no tenant row".to_owned()));
+    if created {
+        return Ok(Verdict::Created(known(tenant)?));
+    }
+    if let Some(fingerprint) = facts.key_fingerprint {
+        return match (fingerprint == signup.fingerprint, facts.key_status.as_deref(), facts.key_tenant) {
+            (false, ..) => Ok(Verdict::KeyReused),
+            (true, Some("completed"), Some(_)) => Ok(Verdict::ReplayedWithKey(known(tenant)?)),
+            (true, ..) => Ok(Verdict::InProgress),
+        };
+    }
+    if facts.disabled {
+        return Ok(Verdict::Disabled);
+    }
+    if facts.slug_owner.is_some() {
+        // A known key always belongs to the request it came with; without one, knowing a club's name and address
+        // must not be a way in.
+        return match (facts.slug_fingerprint == Some(signup.fingerprint.clone()), &signup.key) {
+            (true, None) => Ok(Verdict::ReplayedWithoutKey { tenant: known(tenant)?, mail_link }),
+            _ => Ok(Verdict::SlugTaken),
+        };
+    }
+    if facts.email_owner.is_some() {
+        return Ok(Verdict::EmailExists);
+    }
+    match facts.promo_problem {
+        Some(problem) => Ok(Verdict::Promo(problem)),
+        None => Err(DbError::Corrupt("a signup was refused for no reason".to_owned())),
+    }
+}
+
+fn statements(signup: &Signup) -> Vec<Statement> {
+    let mut statements = vec![
+        facts(signup),
+        insert_tenant(signup),
+        insert_link(signup),
+        mark_link(signup),
+        select_tenant(signup),
+        insert_brand(signup),
+        insert_event(signup),
+    ];
+    if signup.key.is_some() {
+        statements.push(insert_key(signup));
+    }
+    if signup.promo.is_some() {
+        statements.push(count_promo(signup));
+        statements.push(insert_redemption(signup));
+    }
+    statements
+}
+
+/// What is against this signup, before anything of it is written.
+fn facts(signup: &Signup) -> Statement {
+    Statement::new(
+        "select
+           exists (select 1 from feature_flags where name = 'signup_enabled' and enabled = 0) as disabled,
+           k.fingerprint as key_fingerprint, k.status as key_status, k.tenant_id as key_tenant,
+           s.id as slug_owner, s.signup_fingerprint as slug_fingerprint,
+           (select id from tenants where email = ?3) as email_owner,
+           case
+             when ?4 is null then null
+             when p.code is null then 'unknown'
+             when p.active = 0 then 'inactive'
+             when p.starts_at > ?5 then 'not_started'
+             when p.valid_until <= ?5 then 'expired'
+             when p.tenant_slugs is not null
+               and not exists (select 1 from json_each(p.tenant_slugs) where value = ?2) then 'not_allowed'
+             when p.uses >= p.max_uses then 'exhausted'
+           end as promo_problem
+         from (select 1)
+           left join idempotency_keys k on k.id = ?1 and k.expires_at > ?5
+           left join tenants s on s.slug = ?2
+           left join promo_codes p on p.code = ?4",
+        [
+            signup.key.as_deref().into(),
+            signup.slug.as_str().into(),
+            signup.email.as_str().into(),
+            signup.promo.as_ref().map(PromoCode::as_str).into(),
+            signup.now.seconds().into(),
+        ],
+    )
+}
+
+/// The unique indexes decide; the rest of the condition is what they can't know.
+fn insert_tenant(signup: &Signup) -> Statement {
+    Statement::new(
+        "insert into tenants (id, slug, name, email, plan, comped, trial_ends_at, promo_code_used, owner_user_id,
+           signup_fingerprint, created_at, updated_at)
+         select ?1, ?2, ?3, ?4, coalesce(p.plan, ?5), coalesce(p.lifetime = 1 and p.discount_percent = 100, 0),
+           ?6, p.code, ?8, ?9, ?10, ?10
+         from (select 1) left join promo_codes p on p.code = ?7
+         where not exists (select 1 from feature_flags where name = 'signup_enabled' and enabled = 0)
+           and not exists (select 1 from idempotency_keys where id = ?11 and expires_at > ?10)
+           and (?7 is null or (
+             p.active = 1
+             and coalesce(p.starts_at <= ?10, 1) and coalesce(p.valid_until > ?10, 1)
+             and (p.tenant_slugs is null or exists (select 1 from json_each(p.tenant_slugs) where value = ?2))
+             and coalesce(p.uses < p.max_uses, 1)))
+         on conflict do nothing",
+        [
+            signup.tenant.as_str().into(),
+            signup.slug.as_str().into(),
+            signup.name.as_str().into(),
+            signup.email.as_str().into(),
+            signup.plan.as_str().into(),
+            (signup.now.seconds() + TRIAL_SECONDS).into(),
+            signup.promo.as_ref().map(PromoCode::as_str).into(),
+            signup.owner.as_str().into(),
+            signup.fingerprint.as_str().into(),
+            signup.now.seconds().into(),
+            signup.key.as_deref().into(),
+        ],
+    )
+}
+
+/// A replay without a key mails the owner a link, rate limited.
+fn insert_link(signup: &Signup) -> Statement {
+    Statement::new(
+        "insert into magic_links (id, tenant_id, created_at, expires_at)
+         select ?1, id, ?2, ?2 + ?3 from tenants
+         where slug = ?4 and signup_fingerprint = ?5 and id <> ?6 and ?7 is null and link_mailed_at <= ?2 - ?8
+         on conflict do nothing",
+        [
+            signup.link.as_str().into(),
+            signup.now.seconds().into(),
+            LINK_SECONDS.into(),
+            signup.slug.as_str().into(),
+            signup.fingerprint.as_str().into(),
+            signup.tenant.as_str().into(),
+            signup.key.as_deref().into(),
+            LINK_PAUSE_SECONDS.into(),
+        ],
+    )
+}
+
+/// Starts the pause after a link; a changed row says that there is one to mail.
+fn mark_link(signup: &Signup) -> Statement {
+    Statement::new(
+        "update tenants set link_mailed_at = ?2 where id = (select tenant_id from magic_links where id = ?1)",
+        [signup.link.as_str().into(), signup.now.seconds().into()],
+    )
+}
+
+/// The tenant that was made, or the one that this request made before.
+fn select_tenant(signup: &Signup) -> Statement {
+    Statement::new(
+        "select t.id, t.slug, t.name, t.email, t.plan, t.status, t.comped, t.trial_ends_at, t.owner_user_id,
+           coalesce(p.discount_percent, 0) as discount
+         from tenants t left join promo_codes p on p.code = t.promo_code_used
+         where t.id = coalesce(
+           (select tenant_id from idempotency_keys where id = ?1 and fingerprint = ?2 and expires_at > ?5),
+           (select id from tenants where slug = ?3 and signup_fingerprint = ?2),
+           ?4)",
+        [
+            signup.key.as_deref().into(),
+            signup.fingerprint.as_str().into(),
+            signup.slug.as_str().into(),
+            signup.tenant.as_str().into(),
+            signup.now.seconds().into(),
+        ],
+    )
+}
+
+fn insert_brand(signup: &Signup) -> Statement {
+    Statement::new(
+        "insert into tenant_brand (tenant_id, primary_color, secondary_color, updated_at)
+         select id, '#1f4e79', '#f4b942', created_at from tenants where id = ?1",
+        [signup.tenant.as_str().into()],
+    )
+}
+
+fn insert_key(signup: &Signup) -> Statement {
+    Statement::new(
+        "insert into idempotency_keys (id, operation, fingerprint, tenant_id, status, created_at, expires_at)
+         select ?1, 'signup_start', ?2, id, 'completed', ?3, ?3 + ?4 from tenants where id = ?5
+         on conflict (id) do update set operation = excluded.operation, fingerprint = excluded.fingerprint,
+           tenant_id = excluded.tenant_id, status = excluded.status, created_at = excluded.created_at,
+           expires_at = excluded.expires_at",
+        [
+            signup.key.as_deref().into(),
+            signup.fingerprint.as_str().into(),
+            signup.now.seconds().into(),
+            KEY_SECONDS.into(),
+            signup.tenant.as_str().into(),
+        ],
+    )
+}
+
+fn insert_event(signup: &Signup) -> Statement {
+    Statement::new(
+        "insert into domain_events (tenant_id, occurred_at, id, type, data)
+         select id, created_at, 'evt_' || substr(id, 8) || '_signed_up', 'tenant.signed_up',
+           json_object('plan', plan, 'slug', slug)
+         from tenants where id = ?1",
+        [signup.tenant.as_str().into()],
+    )
+}
+
+/// The table's own `check` holds the cap should the condition of the insert ever be wrong.
+fn count_promo(signup: &Signup) -> Statement {
+    Statement::new(
+        "update promo_codes set uses = uses + 1 where code = ?1 and exists (select 1 from tenants where id = ?2)",
+        promo_params(signup),
+    )
+}
+
+fn insert_redemption(signup: &Signup) -> Statement {
+    Statement::new(
+        "insert into promo_redemptions (code, tenant_id, discount_percent, redeemed_at)
+         select p.code, t.id, p.discount_percent, t.created_at
+         from tenants t join promo_codes p on p.code = ?1 where t.id = ?2",
+        promo_params(signup),
+    )
+}
+
+fn promo_params(signup: &Signup) -> [Value; 2] {
+    [signup.promo.as_ref().map(PromoCode::as_str).into(), signup.tenant.as_str().into()]
+}

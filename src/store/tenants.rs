@@ -1,0 +1,218 @@
+//! Tenants after their signup.
+
+use serde::Deserialize;
+
+use crate::{
+    db::{Answer, Db, DbError, Statement},
+    domain::{Claims, ClubName, Email, HexColor, Plan, RunId, RunStatus, Slug, TenantId, Timestamp, UserId},
+    workflow::Subject,
+};
+
+use super::access::admitted;
+
+/// What queueing a tenant's provisioning needs to know.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Tenant {
+    id: TenantId,
+    slug: Option<Slug>,
+    name: ClubName,
+    email: Option<Email>,
+    /// Its plan.
+    pub plan: Plan,
+    owner_user_id: UserId,
+    provision_state: RunStatus,
+    provisioned_at: Option<i64>,
+    provision_run_id: Option<RunId>,
+}
+
+impl Tenant {
+    /// Whom its run provisions; none once its name and address were released.
+    #[must_use]
+    pub fn subject(&self) -> Option<Subject> {
+        Some(Subject {
+            tenant: self.id.clone(),
+            slug: self.slug.clone()?,
+            name: self.name.clone(),
+            email: self.email.clone()?,
+            owner: self.owner_user_id.clone(),
+        })
+    }
+
+    /// Its latest run, once D1 lists it.
+    #[must_use]
+    pub const fn run(&self) -> Option<&RunId> {
+        self.provision_run_id.as_ref()
+    }
+
+    /// Where its provisioning stands: an operator's own `provisioned_at` counts as much as a run's.
+    #[must_use]
+    pub const fn provisioning(&self) -> RunStatus {
+        if self.provisioned_at.is_some() { RunStatus::Completed } else { self.provision_state }
+    }
+}
+
+/// Selects a tenant for [`read`].
+#[must_use]
+pub fn select(tenant: &TenantId) -> Statement {
+    Statement::new(
+        "select id, slug, name, email, plan, owner_user_id, provision_state, provisioned_at,
+           provision_run_id
+         from tenants where id = ?1",
+        [tenant.as_str().into()],
+    )
+}
+
+/// Reads the answer to [`select`].
+///
+/// # Errors
+///
+/// When the row is not what the schema promises.
+pub fn read(answer: Answer) -> Result<Option<Tenant>, DbError> {
+    answer.first()
+}
+
+/// Takes a slug or not, and which of `others` are free: one round trip.
+///
+/// # Errors
+///
+/// When the database doesn't answer.
+pub async fn taken_slugs(db: &impl Db, slug: &Slug, others: &[Slug]) -> Result<Vec<String>, DbError> {
+    #[derive(Deserialize)]
+    struct Row {
+        slug: String,
+    }
+    let mut names = vec![slug.as_str()];
+    names.extend(others.iter().map(Slug::as_str));
+    let list = serde_json::to_string(&names).unwrap_or_default();
+    let statement = Statement::new(
+        "select t.slug from json_each(?1) as wanted cross join tenants t on t.slug = wanted.value",
+        [list.into()],
+    );
+    Ok(db.query(statement).await?.rows::<Row>()?.into_iter().map(|row| row.slug).collect())
+}
+
+/// Sets a club's colours, if its token still admits its holder.
+#[must_use]
+pub fn set_brand(
+    tenant: &TenantId,
+    claims: &Claims,
+    primary: &HexColor,
+    secondary: &HexColor,
+    now: Timestamp,
+) -> Statement {
+    Statement::new(
+        concat!(
+            "insert into tenant_brand (tenant_id, primary_color, secondary_color, updated_at)
+             select t.id, ?4, ?5, ?6 from tenants t where ",
+            admitted!(),
+            " on conflict (tenant_id) do update set primary_color = excluded.primary_color,
+               secondary_color = excluded.secondary_color, updated_at = excluded.updated_at"
+        ),
+        [
+            tenant.as_str().into(),
+            claims.jti.as_deref().into(),
+            claims.iat.unwrap_or(0).into(),
+            primary.as_str().into(),
+            secondary.as_str().into(),
+            now.seconds().into(),
+        ],
+    )
+}
+
+/// Notes that a tenant with this plan wants to be provisioned, unless it already is or is being. Stored before the
+/// object is told, so that the wish can't be lost between the two.
+#[must_use]
+pub fn want_provisioning(
+    tenant: &TenantId,
+    claims: &Claims,
+    plan: Option<Plan>,
+    now: Timestamp,
+) -> Statement {
+    Statement::new(
+        concat!(
+            "update tenants as t set provision_state = 'processing', provision_reason = null, provision_updated_at = ?4
+             where t.provision_state in ('pending', 'failed') and t.provisioned_at is null
+               and (?5 is null or t.plan = ?5) and ",
+            admitted!()
+        ),
+        [
+            tenant.as_str().into(),
+            claims.jti.as_deref().into(),
+            claims.iat.unwrap_or(0).into(),
+            now.seconds().into(),
+            plan.map(Plan::as_str).into(),
+        ],
+    )
+}
+
+/// The same on behalf of a machine of ours.
+#[must_use]
+pub fn want_provisioning_for(tenant: &TenantId, now: Timestamp) -> Statement {
+    Statement::new(
+        "update tenants set provision_state = 'processing', provision_reason = null, provision_updated_at = ?2
+         where id = ?1 and provision_state in ('pending', 'failed') and provisioned_at is null",
+        [tenant.as_str().into(), now.seconds().into()],
+    )
+}
+
+/// Makes the club reachable at its address.
+#[must_use]
+pub fn set_route_ready(tenant: &TenantId, now: Timestamp) -> Statement {
+    Statement::new(
+        "update tenants set route_ready = 1, updated_at = ?2 where id = ?1 and route_ready = 0",
+        [tenant.as_str().into(), now.seconds().into()],
+    )
+}
+
+/// Default brand and welcome content, under fixed ids: done twice, it is done once.
+#[must_use]
+pub fn seed(tenant: &TenantId, name: &ClubName, now: Timestamp) -> Vec<Statement> {
+    vec![
+        Statement::new(
+            "insert into tenant_brand (tenant_id, primary_color, secondary_color, updated_at)
+             select id, '#1f4e79', '#f4b942', ?2 from tenants where id = ?1 on conflict do nothing",
+            [tenant.as_str().into(), now.seconds().into()],
+        ),
+        Statement::new(
+            "insert into feed_posts (id, tenant_id, title, body, created_at)
+             select 'post_welcome_' || id, id, 'Welcome to ' || ?2, 'This is where your club''s news will appear.', ?3
+             from tenants where id = ?1 on conflict do nothing",
+            [tenant.as_str().into(), name.as_str().into(), now.seconds().into()],
+        ),
+    ]
+}
+
+/// Makes the person who signed up the owner.
+#[must_use]
+pub fn insert_owner(subject: &Subject, now: Timestamp) -> Statement {
+    Statement::new(
+        "insert into auth_users (id, tenant_id, email, roles, created_at)
+         select ?1, id, ?3, '[\"tenant_admin\",\"owner\"]', ?4 from tenants where id = ?2 on conflict do nothing",
+        [
+            subject.owner.as_str().into(),
+            subject.tenant.as_str().into(),
+            subject.email.as_str().into(),
+            now.seconds().into(),
+        ],
+    )
+}
+
+/// Notes that the welcome mail was taken.
+#[must_use]
+pub fn set_welcome_sent(tenant: &TenantId, now: Timestamp) -> Statement {
+    Statement::new(
+        "update tenants set owner_email_sent_at = ?2 where id = ?1 and owner_email_sent_at is null",
+        [tenant.as_str().into(), now.seconds().into()],
+    )
+}
+
+/// Takes the club live. A suspended or cancelled one stays so.
+#[must_use]
+pub fn activate(tenant: &TenantId, now: Timestamp) -> Statement {
+    Statement::new(
+        "update tenants set status = case status when 'trial' then 'active' else status end,
+           provisioned_at = coalesce(provisioned_at, ?2), updated_at = ?2
+         where id = ?1",
+        [tenant.as_str().into(), now.seconds().into()],
+    )
+}

@@ -1,0 +1,62 @@
+//! What the Worker says to the object, and what it answers.
+//!
+//! Both are deployed at different moments, so each side must read what the version before and the version after says:
+//! fields are added with a default, never renamed.
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{ClubName, Email, Plan, Slug, TenantId, UserId};
+
+use super::{Caller, Report};
+
+/// Whom a run provisions: taken down when it is queued, so that every attempt sends the same.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Subject {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// Its name in addresses.
+    pub slug: Slug,
+    /// Its name.
+    pub name: ClubName,
+    /// Where its owner gets mail.
+    pub email: Email,
+    /// The owner-to-be.
+    pub owner: UserId,
+}
+
+/// A command to a tenant's object.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "command", rename_all = "snake_case")]
+pub enum Command {
+    /// Start a run, or resume a failed one; idempotent while one runs, and after one completed.
+    Queue {
+        /// Whom.
+        subject: Subject,
+        /// Which steps.
+        plan: Plan,
+        /// What the request leaves to the run.
+        #[serde(default)]
+        caller: Caller,
+    },
+    /// Say where the run stands.
+    Report,
+    /// Say that you are there.
+    Ping,
+}
+
+/// The object's answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "reply", rename_all = "snake_case")]
+pub enum Reply {
+    /// Where the run stands; `changed` says whether the command did something.
+    Run {
+        /// The run.
+        report: Report,
+        /// Whether the command did something.
+        changed: bool,
+    },
+    /// There is no run.
+    NoRun,
+    /// Here.
+    Pong,
+}

@@ -1,0 +1,18 @@
+//! Provisioning as values: no clock, no network, no storage of its own.
+//!
+//! [`run`] holds the state of one run and the only table of its transitions; [`policy`] says how each step is
+//! tried; [`advance`](mod@advance) does one step after another against a [`World`](advance::World), recording before
+//! and after. The same code runs in the Durable Object, in tests, and in a simulation.
+
+pub mod advance;
+pub mod command;
+pub mod outcome;
+pub mod policy;
+pub mod report;
+pub mod run;
+
+pub use advance::{Wake, World, advance};
+pub use command::{Command, Reply, Subject};
+pub use outcome::{Artifact, Failure, FailureCode, Fault, FaultCode, Outcome};
+pub use report::{Report, StepReport};
+pub use run::{Attempt, Caller, Run, Stage};

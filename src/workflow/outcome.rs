@@ -1,0 +1,163 @@
+//! How an attempt at a step can end. Three ways, not two: the third is "nobody knows".
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// The end of one attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is done.
+    Done(Option<Artifact>),
+    /// It can't be done: the other side said so. Trying again changes nothing.
+    Refused(Failure),
+    /// It may or may not have been done: no answer, or none that says. Trying again is safe, because the attempt
+    /// carries the same idempotency key.
+    Unknown(Fault),
+}
+
+/// What a step made outside, and needs to be known later: to verify it, and to remove it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Artifact {
+    /// A spreadsheet of the club's own.
+    Spreadsheet {
+        /// Google's id.
+        id: String,
+        /// Where people open it.
+        url: String,
+    },
+}
+
+/// Why a step, or a run, was given up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum FailureCode {
+    /// The club's address is taken by a record that is not ours.
+    SubdomainConflict,
+    /// No webhook is stored for the club.
+    WebhookMissing,
+    /// The webhook refused the ping.
+    WebhookRejected,
+    /// Apps Script refused to make the spreadsheet.
+    SpreadsheetRejected,
+    /// The spreadsheet is not there.
+    SpreadsheetMissing,
+    /// The service is not configured for this.
+    Misconfigured,
+    /// The mail provider refused the mail.
+    EmailRejected,
+    /// The other side could not be reached, as often as it was tried.
+    UpstreamUnavailable,
+    /// The run took longer than it may.
+    DeadlineExceeded,
+    /// The tenant is not there any more.
+    TenantGone,
+}
+
+impl FailureCode {
+    /// The word as stored and answered.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::SubdomainConflict => "SUBDOMAIN_CONFLICT",
+            Self::WebhookMissing => "WEBHOOK_MISSING",
+            Self::WebhookRejected => "WEBHOOK_REJECTED",
+            Self::SpreadsheetRejected => "SPREADSHEET_REJECTED",
+            Self::SpreadsheetMissing => "SPREADSHEET_MISSING",
+            Self::Misconfigured => "MISCONFIGURED",
+            Self::EmailRejected => "EMAIL_REJECTED",
+            Self::UpstreamUnavailable => "UPSTREAM_UNAVAILABLE",
+            Self::DeadlineExceeded => "DEADLINE_EXCEEDED",
+            Self::TenantGone => "TENANT_GONE",
+        }
+    }
+}
+
+/// Why something was given up, in a word for programs and a sentence for people. The sentence never quotes the
+/// other side.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// The word.
+    pub code: FailureCode,
+    /// The sentence.
+    pub message: String,
+}
+
+impl Failure {
+    /// A failure with its sentence.
+    pub fn new(code: FailureCode, message: impl Into<String>) -> Self {
+        Self { code, message: message.into() }
+    }
+}
+
+/// Why nobody knows how an attempt ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum FaultCode {
+    /// No answer in time.
+    Timeout,
+    /// The connection broke, or was never made.
+    Connection,
+    /// An answer that says the other side is in trouble.
+    ServerError,
+    /// Too many requests.
+    RateLimited,
+    /// An answer that can't be read.
+    Malformed,
+    /// We were stopped in the middle.
+    Interrupted,
+    /// Our own database did not answer.
+    StoreUnavailable,
+}
+
+impl FaultCode {
+    /// The word as stored and answered.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Timeout => "TIMEOUT",
+            Self::Connection => "CONNECTION",
+            Self::ServerError => "SERVER_ERROR",
+            Self::RateLimited => "RATE_LIMITED",
+            Self::Malformed => "MALFORMED",
+            Self::Interrupted => "INTERRUPTED",
+            Self::StoreUnavailable => "STORE_UNAVAILABLE",
+        }
+    }
+
+    /// A sentence for people.
+    #[must_use]
+    pub const fn message(self) -> &'static str {
+        match self {
+            Self::Timeout => "The other side did not answer in time.",
+            Self::Connection => "The connection to the other side broke.",
+            Self::ServerError => "The other side has a problem of its own.",
+            Self::RateLimited => "The other side asked us to slow down.",
+            Self::Malformed => "The other side gave an answer that can't be read.",
+            Self::Interrupted => "The work was interrupted.",
+            Self::StoreUnavailable => "Our own database did not answer.",
+        }
+    }
+}
+
+/// An attempt whose end nobody knows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fault {
+    /// Why.
+    pub code: FaultCode,
+    /// The HTTP status, where there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// How long the other side asked us to wait.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after: Option<Duration>,
+}
+
+impl Fault {
+    /// A fault without a status.
+    #[must_use]
+    pub const fn new(code: FaultCode) -> Self {
+        Self { code, status: None, retry_after: None }
+    }
+}

@@ -1,0 +1,113 @@
+//! Where a run stands, as callers are told: from the object's checkpoint, or from the listing in D1.
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{Plan, RunId, RunStatus, Step, StepStatus, Timestamp};
+
+use super::{Failure, Fault, Run, Stage};
+
+/// A word for programs and a sentence for people.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trouble {
+    /// The word.
+    pub code: String,
+    /// The sentence.
+    pub message: String,
+}
+
+impl From<&Failure> for Trouble {
+    fn from(failure: &Failure) -> Self {
+        Self { code: failure.code.as_str().to_owned(), message: failure.message.clone() }
+    }
+}
+
+impl From<&Fault> for Trouble {
+    fn from(fault: &Fault) -> Self {
+        Self { code: fault.code.as_str().to_owned(), message: fault.code.message().to_owned() }
+    }
+}
+
+/// Where one step stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepReport {
+    /// The step.
+    pub name: Step,
+    /// Its state.
+    pub status: StepStatus,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// When it was first tried.
+    pub started_at: Option<Timestamp>,
+    /// When it was done.
+    pub completed_at: Option<Timestamp>,
+    /// When it is tried again.
+    pub retry_at: Option<Timestamp>,
+    /// What went wrong last.
+    pub error: Option<Trouble>,
+}
+
+/// Where a run stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Report {
+    /// The run.
+    pub run: RunId,
+    /// Its plan.
+    pub plan: Plan,
+    /// Its state.
+    pub status: RunStatus,
+    /// How many changes were recorded: an answer that carries the same number is the same.
+    pub version: u64,
+    /// The step it is at.
+    pub step: Option<Step>,
+    /// Its steps, in order.
+    pub steps: Vec<StepReport>,
+    /// Why it was given up.
+    pub failure: Option<Trouble>,
+    /// What it left undone without failing.
+    pub warnings: Vec<Trouble>,
+    /// When it was queued.
+    pub started_at: Timestamp,
+    /// When it ended.
+    pub ended_at: Option<Timestamp>,
+}
+
+impl Report {
+    /// From the checkpoint.
+    #[must_use]
+    pub fn of(run: &Run) -> Self {
+        let (failure, ended_at) = match &run.stage {
+            Stage::Failed { failure, at, .. } => (Some(failure.into()), Some(*at)),
+            Stage::Completed { at } => (None, Some(*at)),
+            _ => (None, None),
+        };
+        Self {
+            run: run.id.clone(),
+            plan: run.plan,
+            status: run.status(),
+            version: run.version,
+            step: run.current(),
+            steps: run.records.iter().map(|record| step_report(run, record)).collect(),
+            failure,
+            warnings: run.records.iter().filter_map(|r| r.warning.as_ref().map(Into::into)).collect(),
+            started_at: run.queued_at,
+            ended_at,
+        }
+    }
+}
+
+fn step_report(run: &Run, record: &super::run::Record) -> StepReport {
+    let (retry_at, error) = match &run.stage {
+        Stage::Waiting { step, until, fault } if *step == record.step => (Some(*until), Some(fault.into())),
+        Stage::Failed { step, failure, .. } if *step == record.step => (None, Some(failure.into())),
+        _ => (None, record.warning.as_ref().map(Into::into)),
+    };
+    StepReport {
+        name: record.step,
+        status: run.step_status(record),
+        attempts: record.attempts,
+        started_at: record.started_at,
+        completed_at: record.done_at,
+        retry_at,
+        error,
+    }
+}

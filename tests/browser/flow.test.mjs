@@ -1,0 +1,255 @@
+// From the empty form to a working club: both plans, by mouse and by keyboard, in both languages.
+
+import assert from "node:assert/strict";
+import test from "node:test";
+import { accessible, baseUrl, fault, linkIn, mailTo, open, ready, sandbox, visit } from "./harness.mjs";
+import { aClub, at, connect, createClub, errorAt, fillClub, invalid, oneKey, starts, submit, tenantId, toConnect, toProgress } from "./wizard.mjs";
+
+test("a starter club gets from the form to the end", async (t) => {
+  const page = await open(t);
+  await accessible(page, "club, empty");
+  const club = aClub();
+  await page.fill("#clubName", club.clubName);
+  await page.waitForSelector("#clubSlug-answer[data-tone=good]");
+  assert.equal(await page.inputValue("#clubSlug"), club.clubSlug, "the address is suggested from the name");
+  assert.match(await page.textContent("#clubSlug-status"), new RegExp(`${club.clubSlug}\\.\\S+ is free`));
+  await fillClub(page, club);
+  await accessible(page, "club, filled in");
+  await submit(page, "club-form");
+  await at(page, "colours");
+  assert.equal(await page.evaluate(() => document.activeElement.id), "colours-heading", "the focus follows the step");
+
+  await page.click("[data-kit=claret]");
+  assert.equal(await page.inputValue("#primaryColor"), "#7A263A");
+  assert.equal(await page.evaluate(() => getComputedStyle(document.getElementById("preview")).getPropertyValue("--club")), "#7A263A");
+  await accessible(page, "colours");
+  await submit(page, "colours-form");
+  await at(page, "connect");
+  await page.click("summary");
+  await page.fill("#webhookUrl", club.webhookUrl);
+  await accessible(page, "connect, help open");
+  await page.click("#webhook-test");
+  await page.waitForSelector("#webhook-answer[data-tone=good]");
+  await accessible(page, "connect, tested");
+
+  const secret = await page.inputValue("#webhookSecret");
+  assert.ok(secret.length >= 16);
+  await sandbox("webhooks", { method: "PUT", body: { url: club.webhookUrl, secret } });
+  const hold = { host: "hook.eu1.make.com", path: `/${club.mark}`, kind: "delay", ms: 2500, times: 1 };
+  await fault(t, hold);
+  await submit(page, "starter-form");
+  await at(page, "progress");
+  await page.waitForSelector("[data-name=validate_webhook][data-stage=running]");
+  await accessible(page, "progress, running");
+  assert.equal(await page.getAttribute("#bar", "role"), "progressbar");
+  await at(page, "done");
+  assert.match(await page.textContent("#done-heading"), new RegExp(`${club.clubName} is ready`));
+  assert.match(await page.getAttribute("#done-address", "href"), new RegExp(`^https://${club.clubSlug}\\.`));
+  assert.match(await page.textContent("#done-mail"), new RegExp(club.email));
+  await accessible(page, "done, starter");
+  await mailTo(club.email);
+  oneKey(page);
+  assert.equal(starts(page).length, 1);
+
+  const stored = await page.evaluate(() => JSON.stringify([{ ...sessionStorage }, { ...localStorage }]));
+  assert.ok(!/"token"|eyJ/.test(stored), "the token is dropped at the end");
+  assert.ok(!stored.includes(secret), "and so is the secret");
+  await page.reload();
+  await at(page, "done");
+  assert.match(await page.textContent("#done-heading"), new RegExp(club.clubName), "a reload still says so");
+  await page.click("#done-another");
+  await page.waitForURL(/#\/club$/);
+  await ready(page);
+  assert.equal(await page.inputValue("#clubName"), "");
+});
+
+test("a pro club needs nothing but a confirmation", async (t) => {
+  const page = await open(t);
+  const club = await toConnect(page, aClub({ plan: "pro" }));
+  assert.equal(await page.textContent("#steps [data-for=connect]"), "Confirm");
+  await accessible(page, "confirm");
+  await connect(page, club);
+  await at(page, "progress");
+  await page.waitForSelector("#tasks [data-name=create_spreadsheet]");
+  await at(page, "done");
+  await accessible(page, "done, pro");
+});
+
+test("the keyboard is enough", async (t) => {
+  const page = await open(t);
+  const club = aClub();
+  const focused = () => page.evaluate(() => document.activeElement.id || document.activeElement.textContent.trim());
+  const tabTo = async (selector) => {
+    for (let presses = 0; presses < 60; presses++) {
+      await page.keyboard.press("Tab");
+      const there = await page.evaluate((s) => document.activeElement.matches(s), selector);
+      if (!there) continue;
+      const ringed = await page.evaluate(() => [document.activeElement, document.activeElement.closest(".plan")].some((n) => n && getComputedStyle(n).outlineStyle !== "none"));
+      assert.ok(ringed, `the focus on ${selector} can be seen`);
+      return;
+    }
+    assert.fail(`Tab never reached ${selector}; it stands on ${await focused()}`);
+  };
+  await page.keyboard.press("Tab");
+  assert.equal(await focused(), "Skip to the form");
+  await page.keyboard.press("Enter");
+  await tabTo("#clubName");
+  await page.keyboard.type(club.clubName);
+  await tabTo("#email");
+  await page.keyboard.type(club.email);
+  await tabTo("[name=plan]");
+  await page.keyboard.press("ArrowDown");
+  assert.ok(await page.isChecked("[value=pro]"));
+  await page.keyboard.press("ArrowUp");
+  await tabTo("#club-form [type=submit]");
+  await page.keyboard.press("Enter");
+  await at(page, "colours");
+  await tabTo("[data-kit=navy]");
+  await page.keyboard.press("Space");
+  assert.equal(await page.getAttribute("[data-kit=navy]", "aria-pressed"), "true");
+  await tabTo("#colours-form [type=submit]");
+  await page.keyboard.press("Enter");
+  await at(page, "connect");
+  await tabTo("summary");
+  await page.keyboard.press("Enter");
+  await tabTo("#webhookUrl");
+  await page.keyboard.type(club.webhookUrl);
+  await page.keyboard.press("Enter");
+  await at(page, "done");
+  assert.equal(await focused(), "done-heading");
+});
+
+test("pressing twice makes one club", async (t) => {
+  const page = await open(t);
+  await fillClub(page, aClub());
+  await page.dblclick("#club-form [type=submit]");
+  await at(page, "colours");
+  assert.equal(starts(page).length, 1);
+  await page.dblclick("#colours-form [type=submit]");
+  await at(page, "connect");
+  assert.equal(page.sent("/public/signup/brand").length, 1);
+});
+
+test("the page speaks German, and changes its language in the middle of everything", async (t) => {
+  const page = await open(t, { locale: "de-AT" });
+  assert.equal(await page.getAttribute("html", "lang"), "de");
+  assert.equal(await page.title(), "Verein einrichten · Tenantry");
+  await accessible(page, "club, German");
+  await page.click("#club-form [type=submit]");
+  await invalid(page, "clubName");
+  assert.match(await errorAt(page, "clubName"), /füllen/);
+  const club = aClub();
+  await page.fill("#clubName", club.clubName);
+  await page.click("#languages [lang=en]");
+  await page.waitForSelector("html[lang=en]");
+  assert.match(await errorAt(page, "email"), /Please fill this in/, "what is already said is said again");
+  assert.equal(await page.inputValue("#clubName"), club.clubName);
+  await page.click("#languages [lang=de]");
+  await page.reload();
+  await ready(page);
+  assert.equal(await page.getAttribute("html", "lang"), "de", "the choice is remembered");
+  await toProgress(page, club);
+  await at(page, "done");
+  assert.match(await page.textContent("#done-heading"), /ist bereit/);
+  await accessible(page, "done, German");
+});
+
+test("names with accents, reserved words and taken addresses lead to an address that is free", async (t) => {
+  const page = await open(t);
+  const suggested = async (name) => {
+    await page.fill("#clubName", name);
+    return page.inputValue("#clubSlug");
+  };
+  assert.equal(await suggested("Königsbrück & Ærø Łódź"), "konigsbruck-aero-lodz");
+  assert.equal(await suggested("St. Mary’s F.C."), "st-marys-fc");
+  assert.equal(await suggested("Admin"), "admin-club");
+  assert.equal(await suggested("FC"), "fc-club");
+  assert.equal(await suggested("!!!"), "");
+  const club = aClub();
+  await createClub(page, club);
+
+  const other = await open(t);
+  await other.fill("#clubName", club.clubName);
+  await other.waitForSelector("#clubSlug-chips button");
+  await accessible(other, "club, address taken");
+  const offered = await other.textContent("#clubSlug-chips button");
+  await other.click("#clubSlug-chips button");
+  assert.equal(await other.inputValue("#clubSlug"), offered);
+  await other.waitForSelector("#clubSlug-answer[data-tone=good]");
+  await other.fill("#clubName", "Something else");
+  assert.equal(await other.inputValue("#clubSlug"), offered, "a chosen address no longer follows the name");
+  await other.fill("#clubSlug", "www");
+  await other.waitForSelector("#clubSlug-answer[data-tone=bad]");
+  assert.match(await other.textContent("#clubSlug-status"), /kept for the service/);
+});
+
+test("answers about addresses count only for the address asked last", async (t) => {
+  const page = await open(t);
+  const club = aClub();
+  const slow = `${club.clubSlug}-slow`;
+  let release;
+  const held = new Promise((resolve) => (release = resolve));
+  let asked;
+  const wasAsked = new Promise((resolve) => (asked = resolve));
+  await page.route(new RegExp(`availability\\?slug=${slow}$`), async (route) => {
+    asked();
+    await held;
+    // The page may have hung up already.
+    await route.fulfill({ json: { success: true, data: { slug: slow, available: false, reason: "taken", suggestions: ["too-late"] } } }).catch(() => {});
+  });
+  await page.fill("#clubSlug", slow);
+  await wasAsked;
+  await page.fill("#clubSlug", club.clubSlug);
+  await page.waitForSelector("#clubSlug-answer[data-tone=good]");
+  release();
+  await page.waitForFunction(() => true);
+  assert.match(await page.textContent("#clubSlug-status"), new RegExp(`${club.clubSlug}\\.`));
+  assert.equal(await page.locator("#clubSlug-chips button").count(), 0);
+});
+
+test("a mailed link signs in once and goes on where the club stands", async (t) => {
+  const page = await open(t);
+  const club = await createClub(page);
+  const id = await tenantId(page);
+  await page.request.post("/auth/magic/start", { data: { email: club.email } });
+  const link = linkIn(await mailTo(club.email)).replace(/^https?:\/\/[^/]+/, baseUrl);
+
+  const other = await open(t, { path: link.slice(baseUrl.length) });
+  assert.equal(new URL(other.url()).hash, "", "the token leaves the address bar at once");
+  await accessible(other, "magic, ready to sign in");
+  assert.equal(other.sent("/auth/magic/verify").length, 0, "nothing is spent without a press");
+  await other.reload();
+  await ready(other);
+  await submit(other, "sign-in");
+  await at(other, "colours");
+  assert.match(await other.textContent("#signed-in"), /signed in/);
+  await accessible(other, "colours, resumed by link");
+  await submit(other, "colours-form");
+  await at(other, "connect");
+  await connect(other, club);
+  await at(other, "done");
+  assert.ok(id);
+
+  await visit(other, link.slice(baseUrl.length));
+  await submit(other, "sign-in");
+  await other.waitForSelector("#fresh:not([hidden])");
+  assert.match(await other.textContent("#fresh-why"), /used or has expired/);
+  await accessible(other, "magic, link used");
+  await other.fill("#email", club.email);
+  await submit(other, "fresh");
+  await other.waitForSelector("#notice .box:not([hidden])");
+  assert.match(await other.textContent("#notice-text"), /a link is on its way/);
+  await accessible(other, "magic, fresh link mailed");
+});
+
+test("a link to a finished club says so", async (t) => {
+  const page = await open(t);
+  const club = await toProgress(page);
+  await at(page, "done");
+  const link = linkIn(await mailTo(club.email)).replace(/^https?:\/\/[^/]+/, baseUrl);
+  const other = await open(t, { path: link.slice(baseUrl.length) });
+  await submit(other, "sign-in");
+  await other.waitForSelector("#signed-in:not([hidden])");
+  assert.match(await other.textContent("#state"), /up and running/);
+  await accessible(other, "magic, club running");
+});

@@ -1,0 +1,279 @@
+// Nothing is lost: reloads, Back, closed tabs, broken connections, busy and closed service, expired sessions.
+
+import assert from "node:assert/strict";
+import test from "node:test";
+import { accessible, answer, baseUrl, fault, linkIn, mailTo, open, ready, visit } from "./harness.mjs";
+import { aClub, at, connect, createClub, fillClub, noticeText, oneKey, starts, submit, tenantId, toConnect, toProgress } from "./wizard.mjs";
+
+const START = "/public/signup/start";
+const shownNotice = (page) => page.waitForSelector("#notice .box:not([hidden])");
+const reload = async (page) => {
+  await page.reload();
+  await ready(page);
+};
+
+test("a reload keeps every field of every step", async (t) => {
+  const page = await open(t);
+  const club = aClub({ promoCode: "MAYBE2024" });
+  await fillClub(page, { ...club, plan: "pro" });
+  await reload(page);
+  const values = await page.$$eval("#club-form input:not([type=radio])", (inputs) => inputs.map((input) => input.value));
+  assert.deepEqual(values, [club.clubName, club.clubSlug, club.email, club.promoCode]);
+  assert.ok(await page.isChecked("[value=pro]"));
+
+  await page.fill("#promoCode", "");
+  await createClub(page, { ...club, promoCode: "" });
+  await page.click("[data-kit=sky]");
+  await reload(page);
+  await at(page, "colours");
+  assert.equal(await page.inputValue("#primaryColor"), "#8FC6EA");
+  await submit(page, "colours-form");
+  await at(page, "connect");
+  await page.fill("#webhookUrl", club.webhookUrl);
+  await page.fill("#webhookSecret", "a secret of my own");
+  await reload(page);
+  await at(page, "connect");
+  assert.equal(await page.inputValue("#webhookUrl"), club.webhookUrl);
+  assert.equal(await page.inputValue("#webhookSecret"), "a secret of my own");
+
+  await fault(t, { host: "hook.eu1.make.com", path: `/${club.mark}`, kind: "delay", ms: 3000, times: 1 });
+  await connect(page, club);
+  await at(page, "progress");
+  await reload(page);
+  await at(page, "progress");
+  await at(page, "done");
+  assert.equal(starts(page).length, 1);
+});
+
+test("Back goes back one step at a time, and the club is not made again", async (t) => {
+  const page = await open(t);
+  const club = aClub();
+  await fault(t, { host: "hook.eu1.make.com", path: `/${club.mark}`, kind: "delay", ms: 4000, times: 1 });
+  await toProgress(page, club);
+  await page.goBack();
+  await at(page, "connect");
+  assert.equal(await page.inputValue("#webhookUrl"), club.webhookUrl);
+  await page.goBack();
+  await at(page, "colours");
+  await page.goBack();
+  await at(page, "club");
+  assert.ok(await page.isVisible("#club-made"), "what has been created is shown, not asked for");
+  assert.match(await page.textContent("#made-name"), new RegExp(club.clubName));
+  await accessible(page, "club, created");
+  await page.goForward();
+  await at(page, "colours");
+  await page.click("#colours-form [data-back]");
+  await at(page, "club");
+  await page.click("#made-continue");
+  await at(page, "done");
+  assert.equal(starts(page).length, 1);
+});
+
+test("a closed tab is taken up again, with a fresh token under the same key", async (t) => {
+  const page = await open(t);
+  const club = await toConnect(page);
+  const id = await tenantId(page);
+  const again = await page.context().newPage();
+  await page.close();
+  await visit(again);
+  await at(again, "connect");
+  await connect(again, club);
+  await at(again, "done");
+  const { key, body } = starts(page).at(-1);
+  oneKey(page);
+  assert.equal(starts(page).length, 2, "one start made the club, one asked for the token");
+  assert.deepEqual(body, starts(page)[0].body);
+  assert.ok(key && id);
+});
+
+test("offline in the middle: the banner says so, and the post goes out when the connection is back", async (t) => {
+  const page = await open(t);
+  await fillClub(page, aClub());
+  await page.waitForSelector("#clubSlug-answer[data-tone=good]");
+  await page.context().setOffline(true);
+  await page.waitForSelector("#offline p:not([hidden])");
+  await submit(page, "club-form");
+  await shownNotice(page);
+  assert.match(await noticeText(page), /No connection/);
+  await accessible(page, "club, offline");
+  await page.context().setOffline(false);
+  await at(page, "colours");
+  assert.ok(await page.isHidden("#offline p"));
+  oneKey(page);
+});
+
+test("an answer that got lost on the way back does not make a second club", async (t) => {
+  const page = await open(t);
+  const club = aClub();
+  await page.route(`**${START}`, async (route) => {
+    await route.fetch();
+    await route.abort("connectionreset");
+  }, { times: 1 });
+  await fillClub(page, club);
+  await submit(page, "club-form");
+  await shownNotice(page);
+  assert.match(await noticeText(page), /could not reach the service/);
+  await accessible(page, "club, waiting to try again");
+  await at(page, "colours");
+  oneKey(page);
+  assert.equal(starts(page).length, 2);
+});
+
+test("changing the form after a lost answer finds the club that was made", async (t) => {
+  const page = await open(t);
+  const club = aClub();
+  await page.route(`**${START}`, async (route) => {
+    await route.fetch();
+    await route.abort("connectionreset");
+  }, { times: 1 });
+  await fillClub(page, club);
+  await submit(page, "club-form");
+  await shownNotice(page);
+  await page.click("#notice-actions button:has-text('Stop')");
+  assert.match(await noticeText(page), /Nothing is lost/);
+  await page.fill("#clubName", "Another name");
+  await submit(page, "club-form");
+  await at(page, "colours");
+  assert.match(await noticeText(page), new RegExp(`already been created as “${club.clubName}”`));
+  assert.equal(await page.textContent("#preview-name"), club.clubName);
+  oneKey(page);
+});
+
+test("a key that the server knows from elsewhere is replaced", async (t) => {
+  const page = await open(t);
+  await answer(page, START, { status: 422, code: "IDEMPOTENCY_KEY_REUSED" });
+  await createClub(page);
+  assert.equal(new Set(starts(page).map(({ key }) => key)).size, 2);
+});
+
+test("a club made elsewhere with the same words brings a mailed link, not a token", async (t) => {
+  const page = await open(t);
+  const club = aClub();
+  const { clubName, clubSlug, email, plan } = club;
+  const made = await page.request.post(START, { data: { clubName, clubSlug, email, plan } });
+  assert.equal(made.status(), 200);
+  await page.route(`**${START}`, async (route) => {
+    const headers = { ...route.request().headers() };
+    delete headers["idempotency-key"];
+    await route.continue({ headers });
+  });
+  await fillClub(page, club);
+  await submit(page, "club-form");
+  await shownNotice(page);
+  assert.match(await noticeText(page), /mailed a sign-in link/);
+  await mailTo(email);
+});
+
+test("a 500 is tried again with the same key", async (t) => {
+  const page = await open(t);
+  await answer(page, START, { status: 500, code: "INTERNAL" });
+  await createClub(page);
+  oneKey(page);
+  assert.equal(starts(page).length, 2);
+});
+
+test("a busy store is waited for as long as it asks", async (t) => {
+  const page = await open(t);
+  await answer(page, START, { status: 503, code: "STORE_UNAVAILABLE", headers: { "retry-after": "3" } });
+  await fillClub(page, aClub());
+  await submit(page, "club-form");
+  await shownNotice(page);
+  assert.match(await noticeText(page), /busy.*in [23] s/);
+  await page.click("#notice-actions button:has-text('Try now')");
+  await at(page, "colours");
+  oneKey(page);
+});
+
+test("429 counts down and goes on by itself", async (t) => {
+  const page = await open(t);
+  await answer(page, START, { status: 429, code: "RATE_LIMITED", headers: { "retry-after": "3" } });
+  await fillClub(page, aClub());
+  await submit(page, "club-form");
+  await page.waitForFunction(() => /in 3 s/.test(document.getElementById("notice-text").textContent));
+  assert.equal(await page.locator("#notice-actions button").count(), 1, "there is no hurrying it");
+  await accessible(page, "club, 429 counting down");
+  await page.waitForFunction(() => /in 1 s/.test(document.getElementById("notice-text").textContent));
+  await at(page, "colours");
+  oneKey(page);
+});
+
+test("a long 429 names a time instead of counting", async (t) => {
+  const page = await open(t);
+  await answer(page, START, { status: 429, code: "RATE_LIMITED", headers: { "retry-after": "1800" } });
+  await fillClub(page, aClub());
+  await submit(page, "club-form");
+  await shownNotice(page);
+  assert.match(await noticeText(page), /try again at about \d\d:\d\d/);
+});
+
+test("the kill switch is shown as such, with when to come back, and what was typed stays", async (t) => {
+  const page = await open(t);
+  const club = aClub();
+  await answer(page, START, { status: 503, code: "SIGNUPS_DISABLED", headers: { "retry-after": "3600" } });
+  await fillClub(page, club);
+  await submit(page, "club-form");
+  await shownNotice(page);
+  assert.match(await noticeText(page), /not taking new clubs.*about \d\d:\d\d/);
+  assert.equal(starts(page).length, 1, "nobody hammers a closed door");
+  await accessible(page, "club, kill switch");
+  await reload(page);
+  assert.equal(await page.inputValue("#clubName"), club.clubName);
+  await submit(page, "club-form");
+  await at(page, "colours");
+  oneKey(page);
+});
+
+test("lookups that fail do not stand in the way", async (t) => {
+  const page = await open(t);
+  await page.route("**/availability**", (route) => route.abort());
+  await answer(page, "/public/signup/verify-promo", { status: 429, code: "RATE_LIMITED", headers: { "retry-after": "9" } });
+  await page.fill("#clubName", "Rovers");
+  await page.waitForFunction(() => /when you continue/.test(document.getElementById("clubSlug-status").textContent));
+  await page.fill("#promoCode", "SPRING24");
+  await page.waitForFunction(() => /when you continue/.test(document.getElementById("promoCode-status").textContent));
+});
+
+const spoilToken = (page) => page.evaluate(() => sessionStorage.setItem("tenantry.session", JSON.stringify({ ...JSON.parse(sessionStorage.getItem("tenantry.session")), token: "spoilt" })));
+
+test("a refused token is renewed without a word", async (t) => {
+  const page = await open(t);
+  await createClub(page);
+  await spoilToken(page);
+  await submit(page, "colours-form");
+  await at(page, "connect");
+  oneKey(page);
+});
+
+test("a session that can't be renewed offers a link that leads back to the same step", async (t) => {
+  const page = await open(t);
+  const club = await createClub(page);
+  await page.click("[data-kit=claret]");
+  await spoilToken(page);
+  await answer(page, START, { status: 409, code: "SLUG_TAKEN", times: 2 });
+  await submit(page, "colours-form");
+  await shownNotice(page);
+  assert.match(await noticeText(page), /signed out/);
+  await accessible(page, "colours, session expired");
+  await page.click("#notice-actions button");
+  await page.waitForFunction(() => /on its way/.test(document.getElementById("notice-text").textContent));
+  const link = linkIn(await mailTo(club.email)).replace(/^https?:\/\/[^/]+/, baseUrl);
+  const again = await page.context().newPage();
+  await visit(again, link.slice(baseUrl.length));
+  await submit(again, "sign-in");
+  await at(again, "colours");
+  assert.equal(await again.inputValue("#primaryColor"), "#7A263A");
+  await submit(again, "colours-form");
+  await at(again, "connect");
+});
+
+test("starting over forgets everything", async (t) => {
+  const page = await open(t);
+  const club = await createClub(page);
+  page.on("dialog", (dialog) => dialog.accept());
+  await page.click("#start-over");
+  await page.waitForURL(/#\/club$/);
+  await ready(page);
+  const stored = await page.evaluate(() => JSON.stringify([{ ...sessionStorage }, { ...localStorage }]));
+  assert.ok(!stored.includes(club.mark) && !stored.includes("eyJ"));
+  assert.equal(await page.inputValue("#clubName"), "");
+});

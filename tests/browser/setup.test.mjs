@@ -1,0 +1,127 @@
+// The set-up on its way: steps that fail and recover, that fail for good and are tried again, and lost touch.
+
+import assert from "node:assert/strict";
+import test from "node:test";
+import { accessible, eventually, fault, mailTo, open, sandbox } from "./harness.mjs";
+import { aClub, at, noticeText, submit, toConnect, toProgress } from "./wizard.mjs";
+
+const MAKE = "hook.eu1.make.com";
+const failedPanel = (page) => page.waitForSelector("#failed:not([hidden])");
+
+test("a step that fails and recovers is shown as trying again, not as failed", async (t) => {
+  const page = await open(t);
+  const club = aClub();
+  await fault(t, { host: MAKE, path: `/${club.mark}`, kind: "status", status: 503, times: 2 });
+  await toProgress(page, club);
+  await page.waitForSelector("[data-name=validate_webhook][data-stage=retry]");
+  const words = () => page.textContent("[data-name=validate_webhook] .stage");
+  assert.match(await words(), /trying again in \d+ s/);
+  assert.match(await page.textContent("#live"), /trying again in \d+ s/, "a screen reader is told once");
+  await accessible(page, "progress, trying again");
+  const counted = new Set();
+  await eventually("the countdown goes on by itself", async () => counted.add(await words().catch(() => "")).size > 1);
+  assert.ok(await page.isHidden("#failed"));
+  await at(page, "done");
+});
+
+test("a definite failure says which step, why and what to do; trying again goes on from there", async (t) => {
+  const page = await open(t);
+  const club = aClub();
+  const lift = await fault(t, { host: MAKE, path: `/${club.mark}`, kind: "status", status: 410 });
+  await toProgress(page, club);
+  await failedPanel(page);
+  assert.equal(await page.evaluate(() => document.activeElement.id), "failed-heading");
+  assert.match(await page.textContent("#failed-at"), /Saying hello to Make/);
+  assert.match(await page.textContent("#failed-why"), /\w/);
+  assert.match(await page.textContent("#failed-do"), /Switch your scenario on/);
+  assert.match(await page.textContent("#failed-support"), /run_/);
+  assert.equal(await page.getAttribute("[data-name=seed_defaults]", "data-stage"), "completed");
+  assert.equal(await page.getAttribute("[data-name=validate_webhook]", "data-stage"), "failed");
+  await accessible(page, "progress, failed");
+  await page.reload();
+  await failedPanel(page);
+
+  await lift();
+  await page.click("#failed-retry");
+  await at(page, "done");
+});
+
+test("a wrong webhook can be changed, and the set-up goes on", async (t) => {
+  const page = await open(t);
+  const club = await toConnect(page);
+  await page.fill("#webhookUrl", `https://hook.eu1.make.com/gone${club.mark}`);
+  await submit(page, "starter-form");
+  await at(page, "progress");
+  await failedPanel(page);
+  await page.click("#failed-webhook");
+  await at(page, "connect");
+  await page.fill("#webhookUrl", club.webhookUrl);
+  await submit(page, "starter-form");
+  await at(page, "done");
+});
+
+test("a refused spreadsheet is told in words, and trying again helps", async (t) => {
+  const page = await open(t);
+  const club = aClub({ plan: "pro" });
+  const lift = await fault(t, { host: "script.google.com", bodyIncludes: club.clubSlug, kind: "status", status: 200, body: { ok: false, error: "quota", code: "QUOTA" } });
+  await toProgress(page, club);
+  await failedPanel(page);
+  assert.match(await page.textContent("#failed-at"), /Creating the club’s spreadsheet/);
+  assert.ok(await page.isHidden("#failed-webhook"));
+  await accessible(page, "progress, spreadsheet failed");
+  await lift();
+  await page.click("#failed-retry");
+  await at(page, "done");
+});
+
+test("a welcome mail that can't be sent does not stop the club", async (t) => {
+  const page = await open(t);
+  const club = aClub();
+  const lift = await fault(t, { host: "api.resend.com", bodyIncludes: club.email, kind: "status", status: 422 });
+  await toProgress(page, club);
+  await at(page, "done");
+  assert.match(await page.textContent("#done-mail"), /could not send the welcome mail/);
+  await accessible(page, "done, no mail");
+  await lift();
+  await page.click("#done-link");
+  await page.waitForSelector("#notice .box:not([hidden])");
+  assert.match(await noticeText(page), /on its way/);
+  await mailTo(club.email);
+});
+
+test("lost touch is said, and found again", async (t) => {
+  const page = await open(t);
+  const club = aClub();
+  await fault(t, { host: MAKE, path: `/${club.mark}`, kind: "delay", ms: 3000, times: 1 });
+  await page.route("**/provision-status", (route) => route.abort(), { times: 2 });
+  await toProgress(page, club);
+  await page.waitForSelector("#notice .box:not([hidden])");
+  assert.match(await noticeText(page), /goes on without us/);
+  await accessible(page, "progress, lost touch");
+  await at(page, "done");
+});
+
+test("a set-up that goes on while the device is offline is caught up with", async (t) => {
+  const page = await open(t);
+  const club = aClub();
+  await fault(t, { host: MAKE, path: `/${club.mark}`, kind: "delay", ms: 2000, times: 1 });
+  await toProgress(page, club);
+  await page.waitForSelector("[data-name=validate_webhook][data-stage=running]");
+  await page.context().setOffline(true);
+  await page.waitForSelector("#offline p:not([hidden])");
+  await accessible(page, "progress, offline");
+  await mailTo(club.email);
+  await page.context().setOffline(false);
+  await at(page, "done");
+});
+
+test("unchanged states are answered without a body", async (t) => {
+  const page = await open(t);
+  const club = aClub();
+  await fault(t, { host: MAKE, path: `/${club.mark}`, kind: "delay", ms: 4000, times: 1 });
+  const statuses = [];
+  page.on("response", (response) => response.url().endsWith("/provision-status") && statuses.push(response.status()));
+  await toProgress(page, club);
+  await at(page, "done");
+  assert.ok(statuses.includes(304), `${statuses}`);
+});
