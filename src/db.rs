@@ -1,6 +1,7 @@
 //! The narrow waist to a SQL database: statements in, rows out, errors as decisions.
 
 use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
 
 /// A value bound to a statement. D1 takes these and no others.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,8 +70,8 @@ impl Statement {
 /// What one statement answered.
 #[derive(Debug, Clone, Default)]
 pub struct Answer {
-    /// The rows, each an object by column name.
-    pub rows: Vec<serde_json::Value>,
+    /// The rows, each a JSON object by column name: read once, straight into what is wanted.
+    pub rows: Vec<Box<RawValue>>,
     /// How many rows it changed.
     pub changes: u64,
 }
@@ -84,7 +85,7 @@ impl Answer {
     pub fn rows<T: DeserializeOwned>(self) -> Result<Vec<T>, DbError> {
         self.rows
             .into_iter()
-            .map(|row| serde_json::from_value(row).map_err(|e| DbError::Corrupt(e.to_string())))
+            .map(|row| serde_json::from_str(row.get()).map_err(|e| DbError::Corrupt(e.to_string())))
             .collect()
     }
 
@@ -97,7 +98,7 @@ impl Answer {
         self.rows
             .into_iter()
             .next()
-            .map(|row| serde_json::from_value(row).map_err(|e| DbError::Corrupt(e.to_string())))
+            .map(|row| serde_json::from_str(row.get()).map_err(|e| DbError::Corrupt(e.to_string())))
             .transpose()
     }
 }

@@ -12,7 +12,7 @@ const TOOLS = { "worker-build": "0.8.7", "wasm-bindgen-cli": "0.2.129" };
 /** `npm ci`, when the lock file is not what is installed. */
 export async function nodePackages() {
   const stamp = at("node_modules/.tenantry-lock");
-  const wanted = fingerprint(["package.json", "package-lock.json"], `${process.platform} ${process.arch}`);
+  const wanted = fingerprint(["package-lock.json"], `${process.platform} ${process.arch}`);
   if (stamped(stamp, wanted) && existsSync(NODE)) return;
   say("Installing the Node packages (npm ci; about a minute the first time) …");
   await run("npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"], {

@@ -2,6 +2,7 @@
 
 use js_sys::{Array, Function, JSON, Reflect};
 use serde::Deserialize;
+use serde_json::value::RawValue;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use worker::{D1Database, send::SendWrapper};
@@ -21,7 +22,7 @@ impl D1 {
 #[derive(Deserialize)]
 struct Row {
     #[serde(default)]
-    results: Vec<serde_json::Value>,
+    results: Vec<Box<RawValue>>,
     meta: Meta,
 }
 

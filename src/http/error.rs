@@ -27,11 +27,9 @@ pub struct ApiError {
     /// What is wrong with the input, field by field.
     pub issues: Vec<Issue>,
     /// In how many seconds trying again makes sense.
-    pub retry_after: Option<u64>,
-    /// `WWW-Authenticate`'s `error`, for 401.
-    pub challenge: Option<&'static str>,
+    pub retry_after: Option<u32>,
     /// What happened, for the log only.
-    pub cause: Option<String>,
+    pub cause: Option<Box<str>>,
     /// Who was refused, for the log only.
     pub refused: Option<Box<Refused>>,
 }
@@ -60,7 +58,6 @@ impl ApiError {
             reason: None,
             issues: Vec::new(),
             retry_after: None,
-            challenge: None,
             cause: None,
             refused: None,
         }
@@ -71,7 +68,7 @@ impl ApiError {
     pub fn internal(cause: impl Into<String>) -> Self {
         let message = "Something went wrong on our side. Please try again.";
         Self {
-            cause: Some(cause.into()),
+            cause: Some(cause.into().into()),
             ..Self::new(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL", message)
         }
     }
@@ -139,7 +136,6 @@ impl ApiError {
     pub fn unauthorized() -> Self {
         let refused = Refused { reason: "no_token".to_owned(), ..Refused::default() };
         Self {
-            challenge: Some(""),
             refused: Some(Box::new(refused)),
             ..Self::new(StatusCode::UNAUTHORIZED, "UNAUTHORIZED", "Sign in first.")
         }
@@ -150,7 +146,6 @@ impl ApiError {
     pub fn invalid_token(reason: &str) -> Self {
         let refused = Refused { reason: reason.to_owned(), has_auth_header: true, ..Refused::default() };
         Self {
-            challenge: Some("invalid_token"),
             refused: Some(Box::new(refused)),
             ..Self::new(
                 StatusCode::UNAUTHORIZED,
@@ -188,7 +183,7 @@ impl ApiError {
         let message = "We can't reach our records right now. Nothing is lost; please try again in a moment.";
         Self {
             retry_after: Some(5),
-            cause: Some(cause.to_string()),
+            cause: Some(cause.to_string().into()),
             ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "STORE_UNAVAILABLE", message)
         }
     }
@@ -288,7 +283,7 @@ impl ApiError {
             QueueError::Db(error) => error.into(),
             QueueError::Object(cause) => Self {
                 retry_after: Some(5),
-                cause: Some(cause.to_string()),
+                cause: Some(cause.to_string().into()),
                 ..Self::new(
                     StatusCode::SERVICE_UNAVAILABLE,
                     "PROVISIONER_UNAVAILABLE",

@@ -74,12 +74,14 @@ fn render(error: &ApiError, context: &Context, original: Response) -> Response {
     if let Some(seconds) = error.retry_after {
         parts.headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
-    if let Some(challenge) = error.challenge {
-        let value = match challenge {
-            "" => HeaderValue::from_static("Bearer realm=\"tenantry\""),
-            _ => HeaderValue::from_static("Bearer realm=\"tenantry\", error=\"invalid_token\""),
-        };
-        parts.headers.insert(header::WWW_AUTHENTICATE, value);
+    // RFC 6750: the error only where there was a token to be wrong.
+    let challenge = match error.code {
+        "UNAUTHORIZED" => Some("Bearer realm=\"tenantry\""),
+        "INVALID_TOKEN" => Some("Bearer realm=\"tenantry\", error=\"invalid_token\""),
+        _ => None,
+    };
+    if let Some(challenge) = challenge {
+        parts.headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
     }
     Response::from_parts(parts, Body::from(error.body(&context.id).to_string()))
 }

@@ -26,7 +26,7 @@ pub struct Subject {
 
 /// A command to a tenant's object.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "command", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum Command {
     /// Start a run, or resume a failed one; idempotent while one runs, and after one completed.
     Queue {
@@ -46,7 +46,7 @@ pub enum Command {
 
 /// The object's answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "reply", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum Reply {
     /// Where the run stands; `changed` says whether the command did something.
     Run {

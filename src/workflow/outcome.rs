@@ -18,7 +18,7 @@ pub enum Outcome {
 
 /// What a step made outside, and needs to be known later: to verify it, and to remove it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum Artifact {
     /// A spreadsheet of the club's own.
     Spreadsheet {

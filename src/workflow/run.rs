@@ -14,7 +14,7 @@ use super::{
 
 /// Where a run stands. Each state owns what only it knows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "state", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum Stage {
     /// `step` is next.
     Ready {

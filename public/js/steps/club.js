@@ -119,6 +119,7 @@ async function settle({ answer, wish }, intended) {
   session.open({ token: jwt, tenantId });
   draft.made({ ...tenant, discount }, wish);
   showMade();
+  showClub();
   if (here() === "club") go("colours");
   tellWhatChanged(tenant, discount, wish, intended);
 }

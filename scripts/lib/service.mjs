@@ -1,0 +1,55 @@
+// The whole service for a test run: product and sandbox on free ports, with a state directory of their own that goes with them.
+import { randomBytes } from "node:crypto";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { freePort, migrate, serve } from "./runtime.mjs";
+
+/** Starts both. `kill` and `restart` act on the product; the sandbox, and so the record of what happened outside, goes on. */
+export async function startService({ vars } = {}) {
+  const stateDir = mkdtempSync(join(tmpdir(), "tenantry-"));
+  const secrets = {
+    JWT_SECRET: randomBytes(32).toString("hex"),
+    GAS_HMAC_SECRET: randomBytes(32).toString("hex"),
+    RESEND_API_KEY: `re_${randomBytes(16).toString("hex")}`,
+    DATA_KEY: randomBytes(32).toString("base64"),
+    METRICS_TOKEN: randomBytes(16).toString("hex"),
+  };
+  // In place of .dev.vars: what a developer added there must not change a test.
+  const envFile = join(stateDir, "secrets.env");
+  writeFileSync(envFile, Object.entries(secrets).map(([key, value]) => `${key}="${value}"\n`).join(""), { mode: 0o600 });
+
+  const output = [];
+  const begin = (name, port) => serve(name, { port, stateDir, envFile, vars: name === "product" ? vars : {}, onLine: (line) => output.push(line) });
+  const ports = { product: await freePort(), sandbox: await freePort() };
+  let product;
+  let sandbox;
+  const stop = async () => {
+    await Promise.all([product, sandbox].map((worker) => worker?.stop()));
+    rmSync(stateDir, { recursive: true, force: true });
+  };
+  try {
+    [sandbox, product] = await Promise.all([
+      begin("sandbox", ports.sandbox),
+      migrate(stateDir).then(() => begin("product", ports.product)),
+    ]);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+
+  return {
+    url: product.url,
+    sandboxUrl: sandbox.url,
+    secrets,
+    /** Everything that both printed. */
+    output,
+    /** SIGKILL to the product's whole process group. */
+    kill: () => product.kill(),
+    async restart() {
+      product = await begin("product", ports.product);
+    },
+    /** Ends both and removes the state. */
+    stop,
+  };
+}

@@ -1,0 +1,55 @@
+// `npm test`: sets up what is missing and runs every test. With names after it, only those suites: host, e2e, crash, browser.
+import { existsSync, readdirSync } from "node:fs";
+import { Failure, NODE, QUIET_WRANGLER, at, exitWith, run, say } from "./lib/project.mjs";
+import { prepare } from "./lib/prepare.mjs";
+import { startService } from "./lib/service.mjs";
+import * as setup from "./lib/setup.mjs";
+
+const SUITES = {
+  /** Routes, store and workflow against real SQLite, and everything with a rule. */
+  host: () => run("cargo", ["test", "--locked"], { advice: "The host tests failed: see above, or run `npm run test:host`." }),
+  /** The built Worker in the real runtime. */
+  e2e: () => nodeTests("e2e"),
+  /** The whole runtime killed while it provisions. */
+  crash: () => nodeTests("crash"),
+  /** The pages in Chromium, against a service of their own. */
+  async browser() {
+    const CHROMIUM = await setup.chromium();
+    const service = await startService();
+    try {
+      await nodeTests("browser", { CHROMIUM, BASE_URL: service.url, SANDBOX_URL: service.sandboxUrl });
+    } finally {
+      await service.stop();
+    }
+  },
+};
+
+const asked = process.argv.slice(2);
+const names = asked.length > 0 ? asked : Object.keys(SUITES);
+const unknown = names.find((name) => !(name in SUITES));
+if (unknown) exitWith(new Failure(`No such suite: ${unknown}. There are ${Object.keys(SUITES).join(", ")}.`));
+
+await prepare("secrets", ...(names.some((name) => name !== "host") ? ["bundles"] : []));
+try {
+  await setup.rust();
+  for (const name of names) {
+    say(`Tests: ${name} …`);
+    const started = Date.now();
+    await SUITES[name]();
+    say(`Tests: ${name} passed in ${Math.round((Date.now() - started) / 1000)} s`);
+  }
+} catch (error) {
+  exitWith(error);
+}
+
+/** Two files at a time: each starts a runtime of its own, and the machine may have two cores. */
+function nodeTests(suite, env = {}) {
+  const directory = at("tests", suite);
+  const files = existsSync(directory) ? readdirSync(directory).filter((name) => name.endsWith(".test.mjs")).sort() : [];
+  if (files.length === 0) throw new Failure(`There are no tests in tests/${suite}.`);
+  const paths = files.map((name) => `tests/${suite}/${name}`);
+  return run(NODE, ["--test", "--test-concurrency=2", "--test-reporter=spec", ...paths], {
+    env: { ...QUIET_WRANGLER, ...env },
+    advice: `The ${suite} tests failed: see above, or run \`npm run test:${suite}\`.`,
+  });
+}

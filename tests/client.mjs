@@ -1,0 +1,103 @@
+// A client of the product and of the sandbox's control API, as the tests and the benchmark use them over HTTP.
+import { createHmac, randomBytes, randomUUID } from "node:crypto";
+
+/** `sandboxFetch(path, init)` reaches the sandbox's own address; `secret` signs what `token` makes. */
+export function client({ url, sandboxFetch, secret }) {
+  /** One call to the API: `{status, headers, body}`, where `body` is the parsed JSON, or the text when it is none. */
+  async function api(method, path, { body, token, headers = {}, signal } = {}) {
+    const response = await fetch(new URL(path, url), {
+      method,
+      signal,
+      redirect: "manual",
+      headers: {
+        ...(body === undefined ? {} : { "content-type": "application/json" }),
+        ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+        ...headers,
+      },
+      body: asText(body),
+    });
+    return { status: response.status, headers: response.headers, body: parsed(await response.text()) };
+  }
+
+  /** One call to the sandbox; `init.body` may be an object. Answers the parsed JSON, throws unless it is a success. */
+  async function sandbox(path, { body, ...init } = {}) {
+    const headers = { "content-type": "application/json", ...init.headers };
+    const response = await sandboxFetch(path, { ...init, headers, body: asText(body) });
+    const answer = parsed(await response.text());
+    if (!response.ok) throw new Error(`sandbox ${init.method ?? "GET"} ${path}: ${response.status} ${JSON.stringify(answer)}`);
+    return answer;
+  }
+
+  /** Signs a new club up, under a name of its own; throws unless the answer is 200. */
+  async function signup(overrides = {}, options = {}) {
+    const form = clubForm(overrides);
+    const answer = await api("POST", "/public/signup/start", { body: form, ...options });
+    if (answer.status !== 200) throw new Error(`signup: ${answer.status} ${JSON.stringify(answer.body)}`);
+    return { ...form, ...answer.body };
+  }
+
+  /** Gives a club what its plan needs and queues its provisioning. */
+  function confirm(club, webhook = makeWebhook()) {
+    if (club.tenant.plan === "pro") return api("POST", "/public/signup/pro/confirm", { token: club.jwt });
+    return api("POST", "/public/signup/starter/make", { token: club.jwt, body: webhook });
+  }
+
+  /** The club's provision-status, asked with its own token. */
+  const status = (club) => api("GET", `/api/v1/tenants/${club.tenantId}/provision-status`, { token: club.jwt });
+
+  /** Waits until the club's run is over; answers the last provision-status body. */
+  const settled = (club, options) =>
+    until(
+      async () => {
+        const { body } = await status(club);
+        return ["completed", "failed"].includes(body.status) && body;
+      },
+      { what: `the run of ${club.tenantId} to end`, ...options },
+    );
+
+  return { api, sandbox, signup, confirm, status, settled, token: (claims = {}, key = secret) => token(claims, key) };
+}
+
+/** A valid signup, different each time. */
+export function clubForm(overrides = {}) {
+  const name = `club-${randomBytes(6).toString("hex")}`;
+  return { clubName: `Club ${name}`, clubSlug: name, email: `${name}@example.org`, plan: "starter", ...overrides };
+}
+
+/** A valid Make connection, different each time. */
+export function makeWebhook() {
+  return { webhookUrl: `https://hook.eu2.make.com/${randomBytes(16).toString("hex")}`, webhookSecret: randomBytes(24).toString("hex") };
+}
+
+/**
+ * A token signed by hand, as the runbook's snippet does. Without claims it is a platform admin's; a claim set to undefined is left
+ * out, and `ttl` is the life in seconds.
+ */
+export function token({ ttl = 300, header = {}, ...claims }, secret) {
+  const iat = Math.floor(Date.now() / 1000);
+  const standard = { iss: "syston.app", aud: "syston-admin", sub: "test", roles: ["admin"], jti: randomUUID(), iat, exp: iat + ttl };
+  const part = (value) => Buffer.from(JSON.stringify(value)).toString("base64url");
+  const signed = `${part({ alg: "HS256", typ: "JWT", ...header })}.${part({ ...standard, ...claims })}`;
+  return `${signed}.${createHmac("sha256", secret).update(signed).digest("base64url")}`;
+}
+
+/** Asks until the answer is truthy, and answers it; throws when `within` milliseconds have passed. */
+export async function until(ask, { within = 15_000, every = 20, what = "the condition" } = {}) {
+  const deadline = Date.now() + within;
+  for (;;) {
+    const answer = await ask();
+    if (answer) return answer;
+    if (Date.now() > deadline) throw new Error(`waited ${within} ms in vain for ${what}`);
+    await new Promise((done) => setTimeout(done, every));
+  }
+}
+
+const asText = (body) => (body === undefined || typeof body === "string" ? body : JSON.stringify(body));
+
+function parsed(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}

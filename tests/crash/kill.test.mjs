@@ -1,0 +1,114 @@
+// Twenty clubs are being provisioned while the whole product runtime is killed, again and again, at random moments, and started on
+// the same state. Every run ends `completed`, and nothing was done twice outside: the sandbox, which is not killed, kept count.
+import assert from "node:assert/strict";
+import { randomInt } from "node:crypto";
+import { after, test } from "node:test";
+import { startService } from "../../scripts/lib/service.mjs";
+import { client, makeWebhook, until } from "../client.mjs";
+
+const CLUBS_PER_PLAN = 10;
+const KILLS = 8;
+/** Makes every outside call slow enough to be interrupted. */
+const DELAY_MS = 60;
+
+const seed = Number(process.env.CRASH_SEED ?? randomInt(2 ** 31));
+const random = generator(seed);
+
+const service = await startService();
+after(() => service.stop());
+const { sandbox, signup, confirm, status } = client({
+  url: service.url,
+  secret: service.secrets.JWT_SECRET,
+  sandboxFetch: (path, init) => fetch(new URL(path, service.sandboxUrl), init),
+});
+
+test("runs killed at random moments end completed, each outside effect done once", async (t) => {
+  t.diagnostic(`seed ${seed} (CRASH_SEED=${seed} repeats it)`);
+  await sandbox("/__sandbox/faults", { method: "POST", body: { host: "*", kind: "delay", ms: DELAY_MS, times: null } });
+  const plans = ["starter", "pro"].flatMap((plan) => Array(CLUBS_PER_PLAN).fill(plan));
+  const clubs = await Promise.all(plans.map(async (plan) => ({ ...(await signup({ plan })), webhook: makeWebhook() })));
+
+  let interrupted = 0;
+  let unfinished = clubs;
+  for (let kill = 1; kill <= KILLS && unfinished.length > 0; kill++) {
+    // A request that the kill cut off is asked again, as a client would; queueing twice starts nothing twice.
+    const queueing = unfinished.filter((club) => !club.queued).map(queue);
+    const calls = 1 + Math.floor(random() * 8);
+    const pause = Math.floor(random() * DELAY_MS);
+    await callsMade(calls);
+    await sleep(pause);
+    await service.kill();
+    await Promise.all(queueing);
+    await service.restart();
+    unfinished = await stillRunning(unfinished);
+    if (unfinished.length > 0) interrupted++;
+    t.diagnostic(`kill ${kill}, ${pause} ms after call ${calls}: ${unfinished.length} of ${clubs.length} runs unfinished`);
+  }
+  assert.ok(interrupted >= 2, `only ${interrupted} kills hit a run that was under way`);
+
+  await Promise.all(unfinished.filter((club) => !club.queued).map(queue));
+  for (const club of clubs) {
+    const end = await until(async () => over((await status(club)).body), { within: 60_000, every: 100, what: `${club.tenantId} to end` });
+    assert.equal(end.status, "completed", `${club.plan} ${club.tenantId}: ${JSON.stringify(end)}`);
+  }
+  await nothingTwice(clubs);
+});
+
+async function queue(club) {
+  try {
+    const { status: code, body } = await confirm(club, club.webhook);
+    assert.equal(code, 200, JSON.stringify(body));
+    club.queued = true;
+  } catch (error) {
+    if (error instanceof assert.AssertionError) throw error;
+    // The runtime died under the request.
+  }
+}
+
+/** Waits until the sandbox has been asked `count` more times. */
+async function callsMade(count) {
+  const { requests } = await sandbox("/__sandbox/requests?limit=1");
+  const last = requests.at(-1)?.id ?? 0;
+  await until(async () => (await sandbox(`/__sandbox/requests?after=${last}&limit=${count}`)).requests.length >= count, {
+    within: 3_000,
+    every: 5,
+    what: `${count} outside calls`,
+  }).catch(() => {}); // The runs may need fewer: then the kill finds nothing, and says so.
+}
+
+async function stillRunning(clubs) {
+  const bodies = await Promise.all(clubs.map((club) => status(club)));
+  return clubs.filter((_, index) => bodies[index].body.status !== "completed");
+}
+
+async function nothingTwice(clubs) {
+  const { effects } = await sandbox("/__sandbox/effects");
+  const repeated = effects.filter(({ upstream, count }) => upstream !== "make" && count !== 1);
+  assert.deepEqual(repeated, [], "effects that were not done exactly once");
+
+  const pros = clubs.filter(({ plan }) => plan === "pro");
+  const made = effects.filter(({ upstream, operation }) => upstream === "apps-script" && operation === "provision");
+  assert.equal(made.length, pros.length, "one spreadsheet for each pro club");
+  const { mails } = await sandbox("/__sandbox/mails");
+  assert.deepEqual(mails.flatMap(({ to }) => to).sort(), clubs.map(({ email }) => email).sort(), "one welcome mail for each club");
+
+  // Make recognises no key, its receiver does: however often it was pinged, the pings are one.
+  for (const club of clubs.filter(({ plan }) => plan === "starter")) {
+    const { host, pathname } = new URL(club.webhook.webhookUrl);
+    const { requests } = await sandbox(`/__sandbox/requests?host=${host}&path=${pathname}`);
+    assert.equal(new Set(requests.map(({ key }) => key)).size, 1, `the keys under which ${club.tenantId} was pinged`);
+  }
+}
+
+const over = (body) => ["completed", "failed"].includes(body.status) && body;
+const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
+
+/** mulberry32: the same numbers for the same seed. */
+function generator(state) {
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+  };
+}

@@ -1,0 +1,103 @@
+// The built product and its sandbox in the real runtime, for one test file: nothing is persisted, nothing is shared with another.
+//
+//   const h = await startHarness();
+//   after(() => h.close());
+//   const club = await h.signup({ plan: "pro" });
+//   await h.confirm(club);
+//   assert.equal((await h.settled(club)).status, "completed");
+//
+// Run the tests with `npm run test:e2e`, which builds what is loaded here.
+import { fileURLToPath } from "node:url";
+import { runInNewContext } from "node:vm";
+import { client } from "../client.mjs";
+
+export { clubForm, makeWebhook, token, until } from "../client.mjs";
+
+// No network, no telemetry: set before wrangler is loaded.
+Object.assign(process.env, { WRANGLER_SEND_METRICS: "false", CLOUDFLARE_CF_FETCH_ENABLED: "false" });
+const { createTestHarness } = await import("wrangler");
+
+const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+const SANDBOX = "tenantry-sandbox";
+
+/** Known to both Workers, or to the tests that sign tokens. */
+const SECRETS = {
+  JWT_SECRET: "end-to-end tests sign with this key",
+  GAS_HMAC_SECRET: "end-to-end tests sign Apps Script calls with this",
+  RESEND_API_KEY: "re_end_to_end",
+  DATA_KEY: Buffer.alloc(32, 7).toString("base64"),
+  METRICS_TOKEN: "end-to-end metrics token",
+};
+/** What a developer may have added to .dev.vars must not change a test: empty counts as absent. */
+const ABSENT = {
+  JWT_SECRET_NEXT: "",
+  JWT_SECRET_PREVIOUS: "",
+  GOOGLE_SERVICE_ACCOUNT_KEY: "",
+  CLOUDFLARE_API_TOKEN: "",
+  TURNSTILE_SECRET: "",
+};
+
+/**
+ * `vars` and `secrets` go over the configuration's; `env` picks another environment of wrangler.toml (its limits, its vars), still
+ * with the sandbox as EGRESS.
+ */
+export async function startHarness({ vars = {}, secrets = {}, env } = {}) {
+  const ours = { ...SECRETS, ...secrets };
+  const server = createTestHarness({
+    root: ROOT,
+    workers: [
+      {
+        configPath: "wrangler.toml",
+        env,
+        prebuiltWorkerDir: "build/bundles/product",
+        vars,
+        secrets: { ...ABSENT, ...ours },
+        bindingOverrides: { EGRESS: SANDBOX },
+      },
+      {
+        configPath: "scripts/sandbox/wrangler.toml",
+        prebuiltWorkerDir: "build/bundles/sandbox",
+        secrets: { GAS_HMAC_SECRET: ours.GAS_HMAC_SECRET },
+      },
+    ],
+  });
+  const { url } = await server.listen();
+  const product = server.getWorker();
+  const sandbox = server.getWorker(SANDBOX);
+  await product.applyD1Migrations("DB");
+
+  return {
+    ...client({
+      url,
+      secret: ours.JWT_SECRET,
+      sandboxFetch: (path, init) => sandbox.fetch(new URL(path, "http://sandbox.localhost"), init),
+    }),
+    url,
+    server,
+    product,
+    secrets: ours,
+    /** Runs one statement on D1 and answers its rows. */
+    async sql(statement, ...params) {
+      const { DB } = await product.getEnv();
+      return (await DB.prepare(statement).bind(...params).all()).results;
+    },
+    /** The objects that the Workers logged, oldest first, each with its console level; other output as `{text}`. */
+    logs: () => server.getLogs().map(({ level, message }) => ({ console: level, ...logged(message) })),
+    clearLogs: () => server.clearLogs(),
+    /** Drops the tenant's object from memory, as a deploy or an eviction does. */
+    evict: (tenantId) => product.evictDurableObject("PROVISIONER", { name: tenantId }),
+    /** The cron trigger. */
+    sweep: () => product.scheduled({ cron: "* * * * *" }),
+    close: () => server.close(),
+  };
+}
+
+/** The runtime hands a logged object over as JavaScript source, the way a console prints it. */
+function logged(message) {
+  if (!message.startsWith("{")) return { text: message };
+  try {
+    return { ...runInNewContext(`(${message})`) };
+  } catch {
+    return { text: message };
+  }
+}
