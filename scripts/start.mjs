@@ -1,7 +1,7 @@
 // `npm start`: sets up what is missing, builds, migrates the local database and serves the product with its sandboxed upstreams.
 // PORT, SANDBOX_PORT and STATE_DIR override 8787, 8788 and .wrangler/state; the data outlives the run.
 import { resolve } from "node:path";
-import { Failure, ROOT, exitWith, say } from "./lib/project.mjs";
+import { Failure, ROOT, at, exitWith, say } from "./lib/project.mjs";
 import { prepare } from "./lib/prepare.mjs";
 import { claimPort, migrate, serve } from "./lib/runtime.mjs";
 
@@ -41,7 +41,8 @@ async function start() {
 
   say("Starting (database migrations, sandbox, product) …");
   const [sandbox, product] = await Promise.all([
-    serve("sandbox", { port: sandboxPort, stateDir, onLine: print("sandbox") }).then(begun),
+    // The upstreams know the secrets that the product shares with them.
+    serve("sandbox", { port: sandboxPort, stateDir, envFile: at(".dev.vars"), onLine: print("sandbox") }).then(begun),
     migrate(stateDir).then(() => serve("product", { port, stateDir, onLine: print("product") })).then(begun),
   ]);
   sweepEveryMinute(product);

@@ -109,12 +109,34 @@ pub enum DbError {
     /// A constraint refused the batch; nothing of it was done.
     #[error("constraint: {0}")]
     Constraint(String),
+    /// A statement raised: [`RAISED`] says how. Nothing of the batch was done.
+    #[error("raised")]
+    Raised,
     /// The database could not be reached, or did not answer: whether the batch was done is unknown.
     #[error("unavailable: {0}")]
     Unavailable(String),
     /// A row is not what the schema promises.
     #[error("corrupt row: {0}")]
     Corrupt(String),
+}
+
+/// What SQLite says when `json()` is given what is no JSON: a statement's way to end its batch on a condition of its own.
+/// (`raise()` works in triggers only.)
+const RAISED: &str = "malformed JSON";
+
+impl DbError {
+    /// What an error of SQLite's means, by its message: it names a violated constraint by `table.column`. Whatever else
+    /// goes wrong, the store can't be used now.
+    #[must_use]
+    pub fn of(message: String) -> Self {
+        if message.contains(RAISED) {
+            Self::Raised
+        } else if message.contains("constraint failed") {
+            Self::Constraint(message)
+        } else {
+            Self::Unavailable(message)
+        }
+    }
 }
 
 /// A SQL database. A batch is one round trip and one transaction: all of it, or nothing.

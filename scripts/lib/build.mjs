@@ -24,6 +24,11 @@ export async function worker() {
     },
     advice: "The Worker could not be built: see the compiler's output above.",
   });
+  // worker-build has wasm-opt keep the names of all functions: a sixth of the upload, and only a debugger reads them.
+  const wasm = at("build/index_bg.wasm");
+  await run(NODE, [at("node_modules/binaryen/bin/wasm-opt"), wasm, "--all-features", "--strip-debug", "-o", wasm], {
+    advice: "The Worker's names could not be stripped: see wasm-opt's output above.",
+  });
   writeFileSync(STAMP, inputs);
   say(`Built in ${Math.round((Date.now() - started) / 1000)} s`);
 }

@@ -128,8 +128,18 @@ function spawnWrangler(args, stateDir) {
   });
 }
 
+/** Hands on each printed line; an object that the console spread over several lines comes as one. */
 function follow(child, onLine) {
-  for (const stream of [child.stdout, child.stderr]) createInterface({ input: stream }).on("line", onLine);
+  for (const stream of [child.stdout, child.stderr]) {
+    let object = null;
+    createInterface({ input: stream }).on("line", (line) => {
+      if (object === null && line !== "{") return onLine(line);
+      object = [...(object ?? []), line.trim()];
+      if (line !== "}") return;
+      onLine(object.join(" "));
+      object = null;
+    });
+  }
 }
 
 /** Outlives us by a moment: when we end in any way, even by SIGKILL, its input closes and it kills the group. */

@@ -3,8 +3,8 @@
 import { randomBytes } from "node:crypto";
 import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
-import { join, relative } from "node:path";
-import { Failure, NODE, ROOT, at, capture, fingerprint, run, say, stamped } from "./project.mjs";
+import { join } from "node:path";
+import { Failure, NODE, at, capture, fingerprint, run, say, stamped } from "./project.mjs";
 
 /** Versions that fit the crates pinned in Cargo.toml: change them together. */
 const TOOLS = { "worker-build": "0.8.7", "wasm-bindgen-cli": "0.2.129" };
@@ -44,6 +44,11 @@ export async function buildTools() {
   const tools = join(cache, versions);
   if (existsSync(tools)) return join(tools, "bin");
 
+  if ((await programAmong(["cc"])) === null) await debianPackages(["gcc", "libc6-dev"], "Rust needs a C compiler to link with");
+  if ((await capture("pkg-config", ["--exists", "openssl"])) === null) {
+    await debianPackages(["pkg-config", "libssl-dev"], "worker-build needs OpenSSL's headers to be built");
+  }
+
   // Built aside and renamed: an interrupted build is never taken for a finished one, and the next try goes on where it stopped.
   const building = `${tools}.building`;
   mkdirSync(building, { recursive: true });
@@ -59,55 +64,49 @@ export async function buildTools() {
   return join(tools, "bin");
 }
 
-/** Generated secrets for development. What is there stays as it is; missing keys are appended. */
+/** Generated secrets for development, in .dev.vars. What is there stays as it is; missing keys are appended. */
 export function secrets() {
-  const ours = completeSecrets(at(".dev.vars"), {
+  const path = at(".dev.vars");
+  const wanted = {
     JWT_SECRET: () => randomBytes(48).toString("base64url"),
     GAS_HMAC_SECRET: () => randomBytes(32).toString("base64url"),
     RESEND_API_KEY: () => `re_${randomBytes(24).toString("base64url")}`,
     DATA_KEY: () => randomBytes(32).toString("base64"),
     METRICS_TOKEN: () => randomBytes(24).toString("base64url"),
-  });
-  completeSecrets(at("scripts/sandbox/.dev.vars"), { GAS_HMAC_SECRET: () => ours.GAS_HMAC_SECRET });
-  return ours;
-}
-
-function completeSecrets(path, wanted) {
+  };
   const text = existsSync(path) ? readFileSync(path, "utf8") : "";
-  const present = Object.fromEntries(
-    [...text.matchAll(/^\s*(?:export\s+)?([A-Z_]+)\s*=\s*(.*?)\s*$/gm)].map(([, key, value]) => [key, value.replace(/^(["'])(.*)\1$/, "$2")]),
-  );
-  const missing = Object.entries(wanted).filter(([key]) => !(key in present)).map(([key, make]) => [key, make()]);
-  if (missing.length > 0) {
-    const lines = missing.map(([key, value]) => `${key}="${value}"\n`).join("");
-    writeFileSync(path, text + (text === "" || text.endsWith("\n") ? "" : "\n") + lines, { mode: 0o600 });
-    chmodSync(path, 0o600);
-    say(`Generated ${missing.map(([key]) => key).join(", ")} in ${relative(ROOT, path)}`);
-  }
-  return { ...present, ...Object.fromEntries(missing) };
+  const present = new Set([...text.matchAll(/^\s*(?:export\s+)?([A-Z_]+)\s*=/gm)].map(([, key]) => key));
+  const missing = Object.keys(wanted).filter((key) => !present.has(key));
+  if (missing.length === 0) return;
+  const lines = missing.map((key) => `${key}="${wanted[key]()}"\n`).join("");
+  writeFileSync(path, text + (text === "" || text.endsWith("\n") ? "" : "\n") + lines, { mode: 0o600 });
+  chmodSync(path, 0o600);
+  say(`Generated ${missing.join(", ")} in .dev.vars`);
 }
 
 /** A Chromium to drive: the one named by CHROMIUM, an installed one, or Debian's, installed when we may. */
 export async function chromium() {
-  const installed = async () => {
-    const names = [process.env.CHROMIUM, "chromium", "chromium-browser", "google-chrome"].filter(Boolean);
-    for (const name of names) {
-      const path = (await capture("sh", ["-c", 'command -v "$0"', name]))?.trim();
-      if (path) return path;
-    }
-    return null;
-  };
-  const found = await installed();
-  if (found) return found;
-  const byHand = "The browser tests need Chromium: install it (Debian: `apt-get install chromium`) or name one with CHROMIUM=/path/to/it.";
-  if (process.getuid?.() !== 0 || (await capture("apt-get", ["--version"])) === null) throw new Failure(byHand);
-  say("Installing Chromium (apt-get install chromium) …");
-  await run("apt-get", ["update", "-qq"], { advice: byHand });
-  await run("apt-get", ["install", "-y", "-qq", "--no-install-recommends", "chromium"], {
-    env: { DEBIAN_FRONTEND: "noninteractive" },
-    advice: byHand,
-  });
-  const now = await installed();
-  if (now === null) throw new Failure(byHand);
-  return now;
+  const names = [process.env.CHROMIUM, "chromium", "chromium-browser", "google-chrome"].filter(Boolean);
+  const found = await programAmong(names);
+  if (found !== null) return found;
+  await debianPackages(["chromium"], "The browser tests need Chromium");
+  return programAmong(names);
+}
+
+/** Where the first of these programs is, or null. */
+async function programAmong(names) {
+  for (const name of names) {
+    const path = (await capture("sh", ["-c", 'command -v "$0"', name]))?.trim();
+    if (path) return path;
+  }
+  return null;
+}
+
+/** Installs packages of Debian's when we may; otherwise fails with the line that does it. */
+async function debianPackages(names, why) {
+  const advice = `${why}: install it (\`sudo apt-get install ${names.join(" ")}\`, or your system's equivalent), then run the command again.`;
+  if (process.getuid?.() !== 0 || (await programAmong(["apt-get"])) === null) throw new Failure(advice);
+  say(`${why}: installing it (apt-get install ${names.join(" ")}) …`);
+  await run("apt-get", ["update", "-qq"], { advice });
+  await run("apt-get", ["install", "-y", "-qq", "--no-install-recommends", ...names], { env: { DEBIAN_FRONTEND: "noninteractive" }, advice });
 }

@@ -22,23 +22,23 @@ pub enum AccessError {
 }
 
 impl<P: Ports> App<P> {
-    /// Runs `statements` on behalf of `claims` in one batch, and answers them. Writes among them must carry the guard
-    /// of [`store::access`] themselves: the batch is one transaction, but a refusal does not undo it.
+    /// Runs `statements` on behalf of `claims`, all or nothing, and answers them.
     ///
     /// # Errors
     ///
-    /// When the token does not admit its holder any more, or the database doesn't answer.
+    /// When the token does not admit its holder any more, or the database doesn't answer: nothing was done then.
     pub async fn on_behalf_of(
         &self,
         claims: &Claims,
         statements: Vec<Statement>,
     ) -> Result<Vec<Answer>, AccessError> {
         let mut batch = Vec::with_capacity(statements.len() + 1);
-        batch.push(store::access::statement(claims));
+        batch.push(store::access::gate(claims));
         batch.extend(statements);
-        let mut answers = self.ports.db().batch(batch).await?;
-        let access = if answers.is_empty() { Answer::default() } else { answers.remove(0) };
-        store::access::verdict(claims, access)??;
-        Ok(answers)
+        match self.ports.db().batch(batch).await {
+            Ok(answers) => Ok(answers.into_iter().skip(1).collect()),
+            Err(DbError::Raised) => Err(AccessError::Denied(Denial::TokenRevoked)),
+            Err(error) => Err(error.into()),
+        }
     }
 }

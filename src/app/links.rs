@@ -115,7 +115,9 @@ impl<P: Ports> App<P> {
         if owner.id != tenant {
             return Err(LinkError::Invalid);
         }
-        let token = self.new_tenant_token(&owner.id, &owner.owner_user_id, LINK_TOKEN_SECONDS, now)?;
+        // A cut-off in this very second is a second ahead: what is issued after it must not fall before it.
+        let issued_at = now.max(Timestamp::from_seconds(owner.tokens_valid_after));
+        let token = self.new_tenant_token(&owner.id, &owner.owner_user_id, LINK_TOKEN_SECONDS, issued_at)?;
         Ok((owner.id, token))
     }
 }

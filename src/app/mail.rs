@@ -78,7 +78,9 @@ impl Mail {
     }
 }
 
-fn escape(text: &str) -> String {
+/// Text as HTML shows it, in content and in attributes.
+#[must_use]
+pub fn escape(text: &str) -> String {
     text.replace('&', "&amp;")
         .replace('<', "&lt;")
         .replace('>', "&gt;")

@@ -5,10 +5,13 @@ pub mod links;
 pub mod mail;
 pub mod provisioning;
 pub mod readiness;
+pub mod revocation;
 pub mod signup;
 pub mod steps;
+pub mod sweep;
 pub mod tokens;
 pub mod upstream;
+pub mod webhooks;
 
 use std::sync::Arc;
 

@@ -74,7 +74,7 @@ impl<P: Ports> App<P> {
     ) -> Result<Queued, QueueError> {
         let sealed = self.ports.seal(secret.secret(), tenant.as_str()).await?;
         let now = self.ports.now();
-        let store = store::connections::set_webhook(tenant, claims, url, &sealed, now);
+        let store = store::connections::set_webhook(tenant, url, &sealed, now);
         self.queue(claims, tenant, Some(Plan::Starter), vec![store], caller).await
     }
 
@@ -103,11 +103,7 @@ impl<P: Ports> App<P> {
         tenant: &TenantId,
         caller: Caller,
     ) -> Result<Queued, QueueError> {
-        let now = self.ports.now();
-        let statements =
-            vec![store::tenants::want_provisioning_for(tenant, now), store::tenants::select(tenant)];
-        let answers = self.on_behalf_of(claims, statements).await?;
-        self.tell(answers, None, caller).await
+        self.queue(claims, tenant, None, Vec::new(), caller).await
     }
 
     /// Queues a club's own failed provisioning again.
@@ -137,7 +133,7 @@ impl<P: Ports> App<P> {
         mut statements: Vec<Statement>,
         caller: Caller,
     ) -> Result<Queued, QueueError> {
-        statements.push(store::tenants::want_provisioning(tenant, claims, plan, self.ports.now()));
+        statements.push(store::tenants::want_provisioning(tenant, plan, self.ports.now()));
         statements.push(store::tenants::select(tenant));
         let answers = self.on_behalf_of(claims, statements).await?;
         self.tell(answers, plan, caller).await

@@ -6,7 +6,7 @@ use crate::{
     ports::{Level, LogLine, Ports},
     store::{
         self,
-        signups::{SignedUp, Signup, Verdict},
+        signups::{Claim, SignedUp, Signup, Verdict},
     },
 };
 
@@ -14,6 +14,7 @@ use super::{
     App, digest,
     mail::Mail,
     tokens::{NoKey, SIGNUP_TOKEN_SECONDS},
+    upstream::turnstile,
 };
 
 /// What a club asked for.
@@ -31,6 +32,8 @@ pub struct Request {
     pub promo: Option<PromoCode>,
     /// The `Idempotency-Key` that came with it.
     pub key: Option<String>,
+    /// The Turnstile token that came with it.
+    pub turnstile: Option<String>,
 }
 
 impl Request {
@@ -78,6 +81,12 @@ pub enum SignupError {
     /// Signups are switched off.
     #[error("disabled")]
     Disabled,
+    /// Turnstile does not hold the sender to be a person.
+    #[error("turnstile")]
+    Turnstile,
+    /// Turnstile did not answer.
+    #[error("turnstile unavailable")]
+    TurnstileUnavailable,
     /// Nothing can be signed.
     #[error(transparent)]
     NoKey(#[from] NoKey),
@@ -93,7 +102,12 @@ impl<P: Ports> App<P> {
     ///
     /// See [`SignupError`]; on [`SignupError::Db`] whether the club exists is unknown, and the same request may be
     /// sent again.
-    pub async fn sign_up(&self, request: &Request, origin: &str) -> Result<Granted, SignupError> {
+    pub async fn sign_up(
+        &self,
+        request: &Request,
+        origin: &str,
+        client: &str,
+    ) -> Result<Granted, SignupError> {
         let now = self.ports.now();
         let tenant = TenantId::new(now, self.ports.random());
         let owner = UserId::new(now, self.ports.random());
@@ -110,9 +124,11 @@ impl<P: Ports> App<P> {
             promo: request.promo.clone(),
             fingerprint: request.fingerprint(),
             key: request.key.as_deref().map(|key| digest(&["signup_start", "anyone", key])),
+            lease: id::token_id(now, self.ports.random()),
             link: digest(&[&link_id]),
             now,
         };
+        self.check_turnstile(request, &signup, client).await?;
         match store::signups::insert(self.ports.db(), &signup).await? {
             Verdict::Created(tenant) => Ok(Granted { tenant, token: Some(token), replayed: false }),
             Verdict::ReplayedWithKey(tenant) => {
@@ -133,6 +149,36 @@ impl<P: Ports> App<P> {
             Verdict::SlugTaken => Err(SignupError::SlugTaken),
             Verdict::EmailExists => Err(SignupError::EmailExists),
         }
+    }
+
+    /// A Turnstile token is good once, so the key is looked up first: a replay needs no second token.
+    async fn check_turnstile(
+        &self,
+        request: &Request,
+        signup: &Signup,
+        client: &str,
+    ) -> Result<(), SignupError> {
+        let Some(secret) = &self.config().turnstile_secret else { return Ok(()) };
+        match store::signups::claim(self.ports.db(), signup).await? {
+            Claim::Used => return Ok(()),
+            Claim::Held => return Err(SignupError::InProgress),
+            Claim::Ours => {}
+        }
+        let checked = match request.turnstile.as_deref() {
+            None => Err(SignupError::Turnstile),
+            Some(token) => match self.ports.call(turnstile::verify(secret, token, client)).await {
+                Ok(called) => match turnstile::judge(&called) {
+                    Some(true) => Ok(()),
+                    Some(false) => Err(SignupError::Turnstile),
+                    None => Err(SignupError::TurnstileUnavailable),
+                },
+                Err(_) => Err(SignupError::TurnstileUnavailable),
+            },
+        };
+        if checked.is_err() {
+            store::signups::release(self.ports.db(), signup).await?;
+        }
+        checked
     }
 
     /// A fresh token for an admin of `tenant`.

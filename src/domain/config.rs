@@ -69,6 +69,10 @@ pub struct Config {
     pub admin_console_url: String,
     /// `DATA_KEY`: encrypts secrets at rest; base64 of 32 bytes.
     pub data_key: Option<Secret>,
+    /// `DATA_KEY_PREVIOUS`: still opens what was sealed before a rotation.
+    pub data_key_previous: Option<Secret>,
+    /// `TURNSTILE_SECRET`: if set, a signup must come with a Turnstile token.
+    pub turnstile_secret: Option<Secret>,
     /// `METRICS_TOKEN`
     pub metrics_token: Option<Secret>,
     /// Whether calls to the outside go through the `EGRESS` binding.
@@ -139,6 +143,8 @@ impl Config {
             resend_from_email: text_or("RESEND_FROM_EMAIL", ""),
             admin_console_url: text_or("ADMIN_CONSOLE_URL", "").trim_end_matches('/').to_owned(),
             data_key: secret("DATA_KEY"),
+            data_key_previous: secret("DATA_KEY_PREVIOUS"),
+            turnstile_secret: secret("TURNSTILE_SECRET"),
             metrics_token: secret("METRICS_TOKEN"),
             has_egress,
             problems,

@@ -75,12 +75,10 @@ fn bound(value: &Value) -> Result<JsValue, DbError> {
     }
 }
 
-/// A constraint names its `table.column` in the message or its cause. Whatever else goes wrong, the store can't be used
-/// now.
+/// D1 says what SQLite said in the message or its cause.
 fn broken(error: JsValue) -> DbError {
     let text = |value: &JsValue| value.dyn_ref::<js_sys::Error>().map(|e| String::from(e.message()));
     let message = text(&error).unwrap_or_else(|| format!("{error:?}"));
     let cause = error.dyn_ref::<js_sys::Error>().and_then(|e| text(&e.cause())).unwrap_or_default();
-    let told = format!("{message} {cause}");
-    if told.contains("constraint failed") { DbError::Constraint(told) } else { DbError::Unavailable(told) }
+    DbError::of(format!("{message} {cause}"))
 }

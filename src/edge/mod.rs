@@ -17,7 +17,7 @@ mod request;
 use std::cell::RefCell;
 
 use axum::Router;
-use worker::{Context, Env, Request, Response, Result, event};
+use worker::{Context, Env, Request, Response, Result, ScheduleContext, ScheduledEvent, event};
 
 use crate::{app::App, http};
 use platform::Platform;
@@ -42,4 +42,11 @@ async fn fetch(request: Request, env: Env, context: Context) -> Result<Response>
     let settings = platform.settings();
     let request = request::read(request).await?;
     request::write(http::serve(App::new(platform, settings), router(), request).await).await
+}
+
+#[event(scheduled)]
+async fn scheduled(_: ScheduledEvent, env: Env, _: ScheduleContext) {
+    let platform = Platform::of(&env, None);
+    let settings = platform.settings();
+    App::new(platform, settings).sweep().await;
 }

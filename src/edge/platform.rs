@@ -159,7 +159,8 @@ impl Ports for Platform {
     }
 
     async fn open(&self, sealed: &str, context: &str) -> Result<Secret, CryptoError> {
-        let keys: Vec<&Secret> = self.0.settings.config.data_key.iter().collect();
+        let config = &self.0.settings.config;
+        let keys: Vec<&Secret> = config.data_key.iter().chain(&config.data_key_previous).collect();
         crypto::open(&keys, sealed, context).await
     }
 

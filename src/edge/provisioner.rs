@@ -11,7 +11,7 @@ use worker::{DurableObject, Env, Request, Response, Result, SqlStorage, State, d
 
 use crate::{
     app::App,
-    domain::{RunId, RunStatus, Step, Timestamp},
+    domain::{Plan, RunId, RunStatus, Step, Timestamp},
     ports::{Level, LogLine, Ports},
     store,
     workflow::{
@@ -57,12 +57,11 @@ impl DurableObject for Provisioner {
                 Wake::At(now().after(AFTER_FAILURE))
             }
         };
-        if let Wake::At(moment) = wake {
-            if let Err(error) = self.arm(moment).await {
-                app.ports.log(
-                    LogLine::new(Level::Error, "provision_alarm_failed").with("error", error.to_string()),
-                );
-            }
+        if let Wake::At(moment) = wake
+            && let Err(error) = self.arm(moment).await
+        {
+            app.ports
+                .log(LogLine::new(Level::Error, "provision_alarm_failed").with("error", error.to_string()));
         }
         Response::empty()
     }
@@ -83,11 +82,12 @@ impl Provisioner {
                 None => Reply::NoRun,
             }),
             Command::Queue { subject, plan, caller } => self.queue(subject, plan, caller).await,
+            Command::Wake { subject, plan } => self.wake(subject, plan).await,
         }
     }
 
     /// Starts a run, or resumes a failed one; a run at work is woken, in case its alarm was lost.
-    async fn queue(&self, subject: Subject, plan: crate::domain::Plan, caller: Caller) -> Result<Reply> {
+    async fn queue(&self, subject: Subject, plan: Plan, caller: Caller) -> Result<Reply> {
         let (now, platform) = (now(), Platform::of(&self.env, None));
         let link_id = URL_SAFE_NO_PAD.encode(platform.random::<32>());
         let known = self.load()?;
@@ -105,6 +105,17 @@ impl Provisioner {
         let idle = self.state.storage().get_alarm().await?.is_none();
         if changed || (idle && run.status() == RunStatus::Processing) {
             self.arm(now).await?;
+        }
+        Ok(Reply::Run { report: Report::of(&run), changed })
+    }
+
+    /// Goes on with a run that has something to do and no alarm to do it; starts the one whose queueing never arrived.
+    async fn wake(&self, subject: Subject, plan: Plan) -> Result<Reply> {
+        let Some(run) = self.load()? else { return self.queue(subject, plan, Caller::default()).await };
+        let idle = self.state.storage().get_alarm().await?.is_none();
+        let changed = idle && (run.status() == RunStatus::Processing || run.is_unlisted());
+        if changed {
+            self.arm(now()).await?;
         }
         Ok(Reply::Run { report: Report::of(&run), changed })
     }

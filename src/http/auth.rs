@@ -11,7 +11,7 @@ use crate::{
     ports::Ports,
 };
 
-use super::error::ApiError;
+use super::{context::Context, error::ApiError};
 
 /// A permission as a type.
 pub trait Grade: Send + Sync + 'static {
@@ -37,6 +37,10 @@ grade!(
     TenantAdmin,
     /// [`Permission::SameTenant`]
     SameTenant,
+    /// [`Permission::SameTenantOrPlatform`]
+    SameTenantOrPlatform,
+    /// [`Permission::PlatformAdmin`]
+    PlatformAdmin,
     /// [`Permission::TenantReader`]
     TenantReader,
     /// [`Permission::Service`]
@@ -99,6 +103,9 @@ impl<P: Ports, G: Grade, S: Send + Sync> FromRequestParts<S> for Caller<P, G> {
             }
         };
         G::PERMISSION.check(&claims, requested.as_ref()).map_err(deny)?;
+        if let Some(context) = parts.extensions.get::<Context>() {
+            context.admit(&claims, named.as_deref());
+        }
         Ok(Self { app, claims, requested, grade: PhantomData })
     }
 }

@@ -19,13 +19,36 @@ use super::error::ApiError;
 const LIMIT: usize = 16 * 1024;
 
 /// The fields of a JSON object, and what was wrong with those that were read.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Fields {
     values: Map<String, Value>,
     issues: Issues,
 }
 
 impl Fields {
+    /// The fields of a form that a browser posted.
+    ///
+    /// # Errors
+    ///
+    /// When it is none, or too large.
+    pub async fn of_form(request: Request) -> Result<Self, ApiError> {
+        let (parts, body) = request.into_parts();
+        if !is_type(&parts.headers, "application/x-www-form-urlencoded") {
+            return Err(ApiError::unsupported_media_type());
+        }
+        let bytes = read(&parts.headers, body).await?;
+        let values = url::form_urlencoded::parse(&bytes)
+            .map(|(name, value)| (name.into_owned(), value.into()))
+            .collect();
+        Ok(Self { values, issues: Issues::default() })
+    }
+
+    /// What was typed into a field.
+    #[must_use]
+    pub fn text(&self, name: &str) -> String {
+        self.values.get(name).and_then(Value::as_str).unwrap_or_default().to_owned()
+    }
+
     /// A field that must be there.
     pub fn required<T: TryFrom<String, Error = Problem>>(&mut self, name: &'static str) -> Option<T> {
         self.required_with(name, T::try_from)
@@ -63,6 +86,27 @@ impl Fields {
             _ => Err(Problem::wrong_type("text")),
         };
         result.map_err(|problem| self.issues.push(name, problem)).ok()
+    }
+
+    /// Text that may be absent, `null` or empty, and has no rule of its own.
+    pub fn optional_text(&mut self, name: &'static str) -> Option<String> {
+        self.values.get(name)?.as_str().filter(|text| !text.is_empty()).map(str::to_owned)
+    }
+
+    /// A whole number that may be absent.
+    pub fn optional_integer(&mut self, name: &'static str) -> Option<i64> {
+        let value = self.values.get(name).filter(|value| !value.is_null())?;
+        let number = value.as_i64();
+        if number.is_none() {
+            self.issues.push(name, Problem::wrong_type("a whole number"));
+        }
+        number
+    }
+
+    /// Whether the field is `true`.
+    #[must_use]
+    pub fn is_true(&self, name: &str) -> bool {
+        self.values.get(name) == Some(&Value::Bool(true))
     }
 
     /// Whether the field is there.
@@ -127,8 +171,12 @@ impl<S: Send + Sync> FromRequest<S> for OptionalFields {
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
+    is_type(headers, "application/json")
+}
+
+fn is_type(headers: &HeaderMap, expected: &str) -> bool {
     let value = headers.get(CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
-    value.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/json")
+    value.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case(expected)
 }
 
 async fn read(headers: &HeaderMap, body: Body) -> Result<Bytes, ApiError> {

@@ -1,11 +1,13 @@
 //! What every request carries with it: its id, its trace, who sent it.
 
+use std::sync::{Arc, OnceLock};
+
 use axum::extract::FromRequestParts;
 use http::{HeaderMap, header::HOST, request::Parts};
 
 use crate::{
     app::App,
-    domain::{RequestId, Timestamp},
+    domain::{Audience, Claims, RequestId, Timestamp},
     ports::{LogLine, Ports},
     workflow::Caller,
 };
@@ -25,6 +27,15 @@ pub struct Context {
     pub origin: String,
     /// The trace it belongs to, with a span of its own.
     pub traceparent: Option<String>,
+    /// Who was let in, once that is known.
+    admitted: Arc<OnceLock<Admitted>>,
+}
+
+/// Who was let in: the fields of the log's `authz_grant`.
+#[derive(Debug)]
+pub(super) struct Admitted {
+    pub claims: Claims,
+    pub requested: Option<String>,
 }
 
 impl Context {
@@ -44,7 +55,23 @@ impl Context {
             client: text("cf-connecting-ip").unwrap_or("unknown").to_owned(),
             origin: format!("{}://{host}", uri.scheme_str().unwrap_or("https")),
             traceparent: text("traceparent").and_then(|parent| continue_trace(parent, app.ports.random())),
+            admitted: Arc::default(),
         }
+    }
+
+    /// Notes who was let in. What a club does every few seconds is not worth a line; whatever the platform's own people and
+    /// machines do is.
+    pub(super) fn admit(&self, claims: &Claims, requested: Option<&str>) {
+        if matches!(claims.audience, Some(Audience::PlatformAdmin | Audience::Service)) {
+            let admitted = Admitted { claims: claims.clone(), requested: requested.map(str::to_owned) };
+            // Set once a request: the first caller it names is the only one.
+            let _ = self.admitted.set(admitted);
+        }
+    }
+
+    /// Who was let in.
+    pub(super) fn admitted(&self) -> Option<&Admitted> {
+        self.admitted.get()
     }
 
     /// The trace's id, for the log.

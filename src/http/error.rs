@@ -214,7 +214,9 @@ impl From<DbError> for ApiError {
     fn from(error: DbError) -> Self {
         match error {
             DbError::Unavailable(_) => Self::store_unavailable(&error),
-            DbError::Constraint(_) | DbError::Corrupt(_) => Self::internal(error.to_string()),
+            DbError::Constraint(_) | DbError::Corrupt(_) | DbError::Raised => {
+                Self::internal(error.to_string())
+            }
         }
     }
 }
@@ -249,6 +251,19 @@ impl From<SignupError> for ApiError {
                     StatusCode::SERVICE_UNAVAILABLE,
                     "SIGNUPS_DISABLED",
                     "New clubs can't sign up right now. Please come back in an hour; what you entered is not lost.",
+                )
+            },
+            SignupError::Turnstile => Self::new(
+                StatusCode::FORBIDDEN,
+                "TURNSTILE_FAILED",
+                "We could not see that a person sent this. Please tick the box once more.",
+            ),
+            SignupError::TurnstileUnavailable => Self {
+                retry_after: Some(5),
+                ..Self::new(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "TURNSTILE_UNAVAILABLE",
+                    "We could not check that a person sent this. Please try again in a moment.",
                 )
             },
             SignupError::NoKey(cause) => Self::internal(cause.to_string()),

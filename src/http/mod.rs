@@ -8,12 +8,15 @@ pub mod body;
 pub mod context;
 pub mod cors;
 pub mod error;
+pub mod form;
 pub mod health;
 pub mod links;
 pub mod provisioning;
 pub mod router;
 pub mod service;
 pub mod signup;
+pub mod tokens;
+pub mod webhook;
 pub mod whoami;
 
 pub use router::router;

@@ -11,7 +11,7 @@ use axum::{
 
 use crate::{domain::Permission, ports::Ports};
 
-use super::{error::ApiError, health, links, provisioning, signup, whoami};
+use super::{error::ApiError, form, health, links, provisioning, signup, tokens, webhook, whoami};
 
 /// One route.
 #[derive(Debug)]
@@ -30,7 +30,9 @@ const fn route(method: &'static str, path: &'static str, permission: Permission)
 
 /// Every route, and who may use it. Tests walk it with every kind of caller.
 pub const ROUTES: &[Route] = {
-    use Permission::{AnyToken, Anyone, SameTenant, Service, TenantAdmin, TenantReader};
+    use Permission::{
+        AnyToken, Anyone, PlatformAdmin, SameTenant, SameTenantOrPlatform, Service, TenantAdmin, TenantReader,
+    };
     &[
         route("GET", "/health", Anyone),
         route("GET", "/health/live", Anyone),
@@ -39,6 +41,7 @@ pub const ROUTES: &[Route] = {
         route("GET", "/healthz", Anyone),
         route("GET", "/readyz", Anyone),
         route("POST", "/public/signup/start", Anyone),
+        route("POST", "/public/signup/form", Anyone),
         route("GET", "/public/signup/availability", Anyone),
         route("POST", "/public/signup/verify-promo", Anyone),
         route("POST", "/public/signup/brand", TenantAdmin),
@@ -48,8 +51,11 @@ pub const ROUTES: &[Route] = {
         route("GET", "/api/v1/admin/whoami", AnyToken),
         route("POST", "/auth/magic/start", Anyone),
         route("POST", "/auth/magic/verify", Anyone),
+        route("POST", "/auth/logout", AnyToken),
         route("GET", "/api/v1/tenants/{id}/provision-status", TenantReader),
         route("POST", "/api/v1/tenants/{id}/provision/retry", SameTenant),
+        route("POST", "/api/v1/tenants/{id}/webhook/test", SameTenantOrPlatform),
+        route("POST", "/api/v1/admin/tokens/revoke", PlatformAdmin),
         route("POST", "/internal/provision/queue", Service),
         route("POST", "/internal/provision/retry", Service),
     ]
@@ -76,6 +82,7 @@ fn handlers<P: Ports>() -> Vec<(&'static str, MethodRouter)> {
         ("/healthz", get(health::live)),
         ("/readyz", get(health::ready::<P>)),
         ("/public/signup/start", post(signup::start::<P>)),
+        ("/public/signup/form", post(form::submit::<P>)),
         ("/public/signup/availability", get(signup::availability::<P>)),
         ("/public/signup/verify-promo", post(signup::verify_promo::<P>)),
         ("/public/signup/brand", post(signup::brand::<P>)),
@@ -85,8 +92,11 @@ fn handlers<P: Ports>() -> Vec<(&'static str, MethodRouter)> {
         ("/api/v1/admin/whoami", get(whoami::whoami::<P>)),
         ("/auth/magic/start", post(links::start::<P>)),
         ("/auth/magic/verify", post(links::verify::<P>)),
+        ("/auth/logout", post(tokens::logout::<P>)),
         ("/api/v1/tenants/{id}/provision-status", get(provisioning::status::<P>)),
         ("/api/v1/tenants/{id}/provision/retry", post(provisioning::retry::<P>)),
+        ("/api/v1/tenants/{id}/webhook/test", post(webhook::test::<P>)),
+        ("/api/v1/admin/tokens/revoke", post(tokens::revoke::<P>)),
         ("/internal/provision/queue", post(provisioning::queue::<P>)),
         ("/internal/provision/retry", post(provisioning::queue::<P>)),
     ]

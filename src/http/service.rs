@@ -10,11 +10,12 @@ use tower_service::Service;
 
 use crate::{
     app::App,
+    domain::Claims,
     ports::{Level, LogLine, Ports},
 };
 
 use super::{
-    context::Context,
+    context::{Admitted, Context},
     cors,
     error::{ApiError, Refused},
     router::RouteName,
@@ -53,8 +54,13 @@ pub async fn serve<P: Ports>(app: App<P>, mut router: Router, mut request: Reque
     let route = response.extensions_mut().remove::<RouteName>();
     cors::apply(&app.config().cors_allowed, origin.as_ref(), preflight, response.headers_mut());
     put_headers(response.headers_mut(), &context);
-    if let Some(refused) = error.as_ref().and_then(|e| e.refused.as_ref()) {
-        app.ports.log(deny_line(&context, refused));
+    match error.as_ref().and_then(|e| e.refused.as_ref()) {
+        Some(refused) => app.ports.log(deny_line(&context, refused)),
+        None => {
+            if let Some(admitted) = context.admitted() {
+                app.ports.log(grant_line(&context, admitted));
+            }
+        }
     }
     app.ports.log(summary(
         &app,
@@ -98,18 +104,32 @@ fn put_headers(headers: &mut HeaderMap, context: &Context) {
 }
 
 fn deny_line(context: &Context, refused: &Refused) -> LogLine {
-    let claims = refused.claims.as_ref();
+    let line = authz_line(context, "deny", refused.claims.as_ref(), refused.requested.as_deref());
+    line.with("reason", refused.reason.as_str()).with("hasAuthHeader", refused.has_auth_header)
+}
+
+fn grant_line(context: &Context, admitted: &Admitted) -> LogLine {
+    let line = authz_line(context, "grant", Some(&admitted.claims), admitted.requested.as_deref());
+    line.with("reason", "permitted").with("hasAuthHeader", true)
+}
+
+fn authz_line(
+    context: &Context,
+    decision: &str,
+    claims: Option<&Claims>,
+    requested: Option<&str>,
+) -> LogLine {
+    let (level, word) =
+        if decision == "deny" { (Level::Warn, "authz_deny") } else { (Level::Info, "authz_grant") };
     context
-        .line(LogLine::new(Level::Warn, "authz_deny"))
-        .with("event", "authz_deny")
-        .with("decision", "deny")
-        .with("reason", refused.reason.as_str())
+        .line(LogLine::new(level, word))
+        .with("event", word)
+        .with("decision", decision)
         .with("roles", claims.map_or_else(Vec::new, |c| c.role_names.clone()))
         .with_some("aud", claims.map(|c| c.aud.as_str()))
         .with_some("sub", claims.and_then(|c| c.sub.as_deref()))
         .with_some("tenantId", claims.and_then(|c| c.tenant.as_ref()).map(|t| t.as_str()))
-        .with_some("requestedTenant", refused.requested.as_deref())
-        .with("hasAuthHeader", refused.has_auth_header)
+        .with_some("requestedTenant", requested)
 }
 
 fn summary<P: Ports>(

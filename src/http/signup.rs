@@ -39,15 +39,27 @@ pub async fn start<P: Ports>(
     headers: HeaderMap,
     fields: Fields,
 ) -> Result<Response, ApiError> {
-    let request = read_start(fields, &headers)?;
-    limit_start(&app, &context, &request).await?;
+    let request = read_start(fields, read_key(&headers)?)?;
+    let granted = grant(&app, &context, &request).await?;
+    Ok(Json(started(&granted)).into_response())
+}
+
+/// Signs a club up, within the limits, and tells the log.
+pub(super) async fn grant<P: Ports>(
+    app: &App<P>,
+    context: &Context,
+    request: &Request,
+) -> Result<Granted, ApiError> {
+    limit_start(app, context, request).await?;
     app.ports
         .log(context.line(LogLine::new(Level::Info, "signup_started")).with("plan", request.plan.as_str()));
     let granted =
-        app.sign_up(&request, &context.origin).await.map_err(ApiError::from).inspect_err(|error| {
-            app.ports
-                .log(context.line(LogLine::new(Level::Info, "signup_rejected")).with("code", error.code));
-        })?;
+        app.sign_up(request, &context.origin, &context.client).await.map_err(ApiError::from).inspect_err(
+            |error| {
+                app.ports
+                    .log(context.line(LogLine::new(Level::Info, "signup_rejected")).with("code", error.code));
+            },
+        )?;
     app.ports.log(
         context
             .line(LogLine::new(Level::Info, "signup_completed"))
@@ -56,7 +68,7 @@ pub async fn start<P: Ports>(
             .with("plan", granted.tenant.plan.as_str())
             .with("replayed", granted.replayed),
     );
-    Ok(Json(started(&granted)).into_response())
+    Ok(granted)
 }
 
 async fn limit_start<P: Ports>(app: &App<P>, context: &Context, request: &Request) -> Result<(), ApiError> {
@@ -68,16 +80,16 @@ async fn limit_start<P: Ports>(app: &App<P>, context: &Context, request: &Reques
     if client && address { Ok(()) } else { Err(ApiError::rate_limited()) }
 }
 
-fn read_start(mut fields: Fields, headers: &HeaderMap) -> Result<Request, ApiError> {
-    let key = read_key(headers)?;
+pub(super) fn read_start(mut fields: Fields, key: Option<String>) -> Result<Request, ApiError> {
     let name = fields.required("clubName");
     let slug = fields.required("clubSlug");
     let email = fields.required("email");
     let plan = fields.required("plan");
     let promo = fields.optional("promoCode");
+    let turnstile = fields.optional_text("turnstileToken");
     let read = name.zip(slug).zip(email).zip(plan);
     let (((name, slug), email), plan) = fields.all(read)?;
-    Ok(Request { name, slug, email, plan, promo, key })
+    Ok(Request { name, slug, email, plan, promo, key, turnstile })
 }
 
 fn read_key(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
@@ -205,8 +217,7 @@ pub async fn brand<P: Ports>(
     let secondary: Option<HexColor> = fields.required("secondaryColor");
     let (primary, secondary) = fields.all(primary.zip(secondary))?;
     let app = &caller.app;
-    let write =
-        store::tenants::set_brand(caller.tenant()?, &caller.claims, &primary, &secondary, app.ports.now());
+    let write = store::tenants::set_brand(caller.tenant()?, &primary, &secondary, app.ports.now());
     app.on_behalf_of(&caller.claims, vec![write]).await.map_err(|error| caller.refused(error))?;
     Ok(Json(json!({ "success": true })))
 }

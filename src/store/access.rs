@@ -1,59 +1,27 @@
 //! Whether a verified token still admits its holder: the first statement of every authenticated batch.
+//!
+//! It raises if not, and a batch is one transaction: whatever follows it, read or write, is done for those who are
+//! admitted or not at all. No statement needs a guard of its own.
 
-use serde::Deserialize;
+use crate::{db::Statement, domain::Claims};
 
-use crate::{
-    db::{Answer, DbError, Statement},
-    domain::{Claims, Denial, TenantStatus},
-};
-
-use super::flag;
-
-/// What the database knows against a token.
-#[derive(Debug, Deserialize)]
-struct Row {
-    #[serde(deserialize_with = "flag")]
-    revoked: bool,
-    valid_after: i64,
-    status: Option<TenantStatus>,
-}
-
-/// Asks what the database knows against the token.
+/// Raises if the token admits nobody any more: revoked, issued before a cut-off, or of a tenant that is stopped or
+/// gone.
 #[must_use]
-pub fn statement(claims: &Claims) -> Statement {
+pub fn gate(claims: &Claims) -> Statement {
+    // What is raised depends on a row, or SQLite would compute it once, ahead, and raise always.
     Statement::new(
-        "select
-           exists (select 1 from revoked_tokens where jti = ?1) as revoked,
-           max(coalesce(t.tokens_valid_after, 0),
-               coalesce((select value from feature_flags where name = 'tokens_valid_after' and enabled = 1), 0)
-           ) as valid_after,
-           t.status as status
-         from (select 1) left join tenants t on t.id = ?2",
-        [claims.jti.as_deref().into(), claims.tenant.as_ref().map(|t| t.as_str()).into()],
+        "select case when
+             exists (select 1 from revoked_tokens where jti = ?1)
+             or coalesce((select value from feature_flags where name = 'tokens_valid_after' and enabled = 1), 0) > ?3
+             or coalesce(t.tokens_valid_after, 0) > ?3
+             or (?2 is not null and coalesce(t.status, 'cancelled') not in ('trial', 'active'))
+           then json('refused ' || one) end
+         from (select 1 as one) left join tenants t on t.id = ?2",
+        [
+            claims.jti.as_deref().into(),
+            claims.tenant.as_ref().map(|t| t.as_str()).into(),
+            claims.iat.unwrap_or(0).into(),
+        ],
     )
 }
-
-/// Reads the answer to [`statement`].
-///
-/// # Errors
-///
-/// The outer error when the answer can't be read; the inner one when the token admits nobody any more: revoked,
-/// issued before a cut-off, or of a tenant that is stopped or gone.
-pub fn verdict(claims: &Claims, answer: Answer) -> Result<Result<(), Denial>, DbError> {
-    let row: Row = answer.first()?.ok_or_else(|| DbError::Corrupt("no access row".to_owned()))?;
-    let cut_off = claims.iat.unwrap_or(0) < row.valid_after;
-    let stopped = claims.tenant.is_some() && !row.status.is_some_and(TenantStatus::lets_in);
-    Ok(if row.revoked || cut_off || stopped { Err(Denial::TokenRevoked) } else { Ok(()) })
-}
-
-/// The guard that goes into every authenticated write, as SQL over `tenants t`: the write does nothing where
-/// [`verdict`] refuses. `?1` is the tenant, `?2` the token's `jti`, `?3` its `iat`.
-macro_rules! admitted {
-    () => {
-        "t.id = ?1 and t.status in ('trial', 'active') and t.tokens_valid_after <= ?3
-         and not exists (select 1 from revoked_tokens where jti = ?2)
-         and not exists (select 1 from feature_flags
-                         where name = 'tokens_valid_after' and enabled = 1 and value > ?3)"
-    };
-}
-pub(crate) use admitted;

@@ -3,11 +3,9 @@
 use serde::Deserialize;
 
 use crate::{
-    db::{Db, DbError, Statement},
-    domain::{Claims, TenantId, Timestamp, WebhookUrl},
+    db::{Answer, Db, DbError, Statement},
+    domain::{TenantId, Timestamp, WebhookUrl},
 };
-
-use super::access::admitted;
 
 /// A club's webhook as stored.
 #[derive(Debug, Clone, Deserialize)]
@@ -18,31 +16,15 @@ pub struct Connection {
     pub webhook_secret: String,
 }
 
-/// Stores the webhook of a starter club, if its token still admits its holder.
+/// Stores the webhook of a starter club.
 #[must_use]
-pub fn set_webhook(
-    tenant: &TenantId,
-    claims: &Claims,
-    url: &WebhookUrl,
-    sealed: &str,
-    now: Timestamp,
-) -> Statement {
+pub fn set_webhook(tenant: &TenantId, url: &WebhookUrl, sealed: &str, now: Timestamp) -> Statement {
     Statement::new(
-        concat!(
-            "insert into make_connections (tenant_id, webhook_url, webhook_secret, updated_at)
-             select t.id, ?4, ?5, ?6 from tenants t where t.plan = 'starter' and ",
-            admitted!(),
-            " on conflict (tenant_id) do update set webhook_url = excluded.webhook_url,
-               webhook_secret = excluded.webhook_secret, validated_at = null, updated_at = excluded.updated_at"
-        ),
-        [
-            tenant.as_str().into(),
-            claims.jti.as_deref().into(),
-            claims.iat.unwrap_or(0).into(),
-            url.as_str().into(),
-            sealed.into(),
-            now.seconds().into(),
-        ],
+        "insert into make_connections (tenant_id, webhook_url, webhook_secret, updated_at)
+         select id, ?2, ?3, ?4 from tenants where id = ?1 and plan = 'starter'
+         on conflict (tenant_id) do update set webhook_url = excluded.webhook_url,
+           webhook_secret = excluded.webhook_secret, validated_at = null, updated_at = excluded.updated_at",
+        [tenant.as_str().into(), url.as_str().into(), sealed.into(), now.seconds().into()],
     )
 }
 
@@ -52,11 +34,25 @@ pub fn set_webhook(
 ///
 /// When the database doesn't answer.
 pub async fn webhook(db: &impl Db, tenant: &TenantId) -> Result<Option<Connection>, DbError> {
-    let statement = Statement::new(
+    read_webhook(db.query(select_webhook(tenant)).await?)
+}
+
+/// Selects a club's webhook, for [`read_webhook`].
+#[must_use]
+pub fn select_webhook(tenant: &TenantId) -> Statement {
+    Statement::new(
         "select webhook_url, webhook_secret from make_connections where tenant_id = ?1",
         [tenant.as_str().into()],
-    );
-    db.query(statement).await?.first()
+    )
+}
+
+/// Reads the answer to [`select_webhook`].
+///
+/// # Errors
+///
+/// When the row is not what the schema promises.
+pub fn read_webhook(answer: Answer) -> Result<Option<Connection>, DbError> {
+    answer.first()
 }
 
 /// Notes that the webhook took a ping.

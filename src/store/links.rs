@@ -38,6 +38,8 @@ pub struct Owner {
     pub email: Email,
     /// Its owner.
     pub owner_user_id: UserId,
+    /// Tokens issued before this are refused, Unix seconds.
+    pub tokens_valid_after: i64,
 }
 
 /// Remembers a link for the owner of this address, and answers who that is: nobody for an unknown address, for
@@ -55,7 +57,7 @@ pub async fn issue(
 ) -> Result<Option<Owner>, DbError> {
     let insert = Statement::new(
         "insert into magic_links (id, tenant_id, created_at, expires_at)
-         select ?1, id, ?2, ?2 + ?3 from tenants
+         select ?1, id, max(?2, tokens_valid_after), ?2 + ?3 from tenants
          where email = ?4 and (?5 is null or id = ?5) and status in ('trial', 'active') and link_mailed_at <= ?2 - ?6",
         [
             hash.into(),
@@ -68,7 +70,7 @@ pub async fn issue(
     );
     let mark = Statement::new(
         "update tenants set link_mailed_at = ?2 where id = (select tenant_id from magic_links where id = ?1)
-         returning id, name, email, owner_user_id",
+         returning id, name, email, owner_user_id, tokens_valid_after",
         [hash.into(), now.seconds().into()],
     );
     db.batch(vec![insert, mark]).await?.into_iter().nth(1).unwrap_or_default().first()
@@ -92,7 +94,8 @@ pub async fn consume(db: &impl Db, hash: &str, now: Timestamp) -> Result<Option<
         [hash.into(), now.seconds().into()],
     );
     let owner = Statement::new(
-        "select t.id, t.name, t.email, t.owner_user_id
+        "select t.id, t.name, t.email, t.owner_user_id, max(t.tokens_valid_after, coalesce(
+           (select value from feature_flags where name = 'tokens_valid_after' and enabled = 1), 0)) as tokens_valid_after
          from magic_links l join tenants t on t.id = l.tenant_id where l.id = ?1",
         [hash.into()],
     );

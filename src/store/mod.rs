@@ -10,7 +10,9 @@ pub mod links;
 pub mod promos;
 pub mod runs;
 pub mod signups;
+pub mod sweep;
 pub mod tenants;
+pub mod tokens;
 
 use serde::Deserialize;
 

@@ -18,6 +18,8 @@ const TRIAL_SECONDS: i64 = 14 * 24 * 3600;
 const KEY_SECONDS: i64 = 24 * 3600;
 /// A link is mailed on request at most every five minutes.
 const LINK_PAUSE_SECONDS: i64 = 5 * 60;
+/// A claim of a key ends after this, whatever became of its request.
+const LEASE_SECONDS: i64 = 30;
 /// A mailed link lives a day.
 const LINK_SECONDS: i64 = 24 * 3600;
 
@@ -42,6 +44,8 @@ pub struct Signup {
     pub fingerprint: String,
     /// The stored form of the idempotency key that came with it.
     pub key: Option<String>,
+    /// Who holds the key while this is at work; the same for the claim of it and the insert.
+    pub lease: String,
     /// The stored form of the link that a replay without a key would mail.
     pub link: String,
     /// Now.
@@ -113,6 +117,66 @@ struct Facts {
     slug_fingerprint: Option<String>,
     email_owner: Option<TenantId>,
     promo_problem: Option<PromoProblem>,
+}
+
+/// What is known of an idempotency key before anything is done for its request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Claim {
+    /// Nobody else has it now.
+    Ours,
+    /// It was used: the signup itself says how it ended.
+    Used,
+    /// Another request holds it.
+    Held,
+}
+
+/// Claims the request's key for as long as a check that can't be repeated may take: a claim ends by itself, so a crash
+/// locks nothing.
+///
+/// # Errors
+///
+/// When the database doesn't answer.
+pub async fn claim(db: &impl Db, signup: &Signup) -> Result<Claim, DbError> {
+    #[derive(Deserialize)]
+    struct Row {
+        status: String,
+        lease: Option<String>,
+    }
+    let Some(key) = signup.key.as_deref() else { return Ok(Claim::Ours) };
+    let claim = Statement::new(
+        "insert into idempotency_keys (id, operation, fingerprint, status, created_at, expires_at, lease)
+         values (?1, 'signup_start', ?2, 'in_progress', ?3, ?3 + ?4, ?5)
+         on conflict (id) do update set fingerprint = excluded.fingerprint, tenant_id = null, status = excluded.status,
+           created_at = excluded.created_at, expires_at = excluded.expires_at, lease = excluded.lease
+         where expires_at <= ?3",
+        [
+            key.into(),
+            signup.fingerprint.as_str().into(),
+            signup.now.seconds().into(),
+            LEASE_SECONDS.into(),
+            signup.lease.as_str().into(),
+        ],
+    );
+    let read = Statement::new("select status, lease from idempotency_keys where id = ?1", [key.into()]);
+    let row: Option<Row> = db.batch(vec![claim, read]).await?.pop().unwrap_or_default().first()?;
+    Ok(match row {
+        Some(row) if row.status == "completed" => Claim::Used,
+        Some(row) if row.lease.as_deref() != Some(signup.lease.as_str()) => Claim::Held,
+        _ => Claim::Ours,
+    })
+}
+
+/// Gives a claim back, so that the same request can be sent again at once.
+///
+/// # Errors
+///
+/// When the database doesn't answer: the claim ends by itself.
+pub async fn release(db: &impl Db, signup: &Signup) -> Result<(), DbError> {
+    let statement = Statement::new(
+        "delete from idempotency_keys where id = ?1 and lease = ?2",
+        [signup.key.as_deref().into(), signup.lease.as_str().into()],
+    );
+    db.query(statement).await.map(|_| ())
 }
 
 /// Signs up. One round trip, one transaction; of any number of racing signups for one name, address or last use of a
@@ -209,7 +273,7 @@ fn facts(signup: &Signup) -> Statement {
              when p.uses >= p.max_uses then 'exhausted'
            end as promo_problem
          from (select 1)
-           left join idempotency_keys k on k.id = ?1 and k.expires_at > ?5
+           left join idempotency_keys k on k.id = ?1 and k.expires_at > ?5 and coalesce(k.lease, '') <> ?6
            left join tenants s on s.slug = ?2
            left join promo_codes p on p.code = ?4",
         [
@@ -218,6 +282,7 @@ fn facts(signup: &Signup) -> Statement {
             signup.email.as_str().into(),
             signup.promo.as_ref().map(PromoCode::as_str).into(),
             signup.now.seconds().into(),
+            signup.lease.as_str().into(),
         ],
     )
 }
@@ -231,7 +296,7 @@ fn insert_tenant(signup: &Signup) -> Statement {
            ?6, p.code, ?8, ?9, ?10, ?10
          from (select 1) left join promo_codes p on p.code = ?7
          where not exists (select 1 from feature_flags where name = 'signup_enabled' and enabled = 0)
-           and not exists (select 1 from idempotency_keys where id = ?11 and expires_at > ?10)
+           and not exists (select 1 from idempotency_keys where id = ?11 and expires_at > ?10 and coalesce(lease, '') <> ?12)
            and (?7 is null or (
              p.active = 1
              and coalesce(p.starts_at <= ?10, 1) and coalesce(p.valid_until > ?10, 1)
@@ -250,6 +315,7 @@ fn insert_tenant(signup: &Signup) -> Statement {
             signup.fingerprint.as_str().into(),
             signup.now.seconds().into(),
             signup.key.as_deref().into(),
+            signup.lease.as_str().into(),
         ],
     )
 }
@@ -316,7 +382,7 @@ fn insert_key(signup: &Signup) -> Statement {
          select ?1, 'signup_start', ?2, id, 'completed', ?3, ?3 + ?4 from tenants where id = ?5
          on conflict (id) do update set operation = excluded.operation, fingerprint = excluded.fingerprint,
            tenant_id = excluded.tenant_id, status = excluded.status, created_at = excluded.created_at,
-           expires_at = excluded.expires_at",
+           expires_at = excluded.expires_at, lease = null",
         [
             signup.key.as_deref().into(),
             signup.fingerprint.as_str().into(),

@@ -4,11 +4,9 @@ use serde::Deserialize;
 
 use crate::{
     db::{Answer, Db, DbError, Statement},
-    domain::{Claims, ClubName, Email, HexColor, Plan, RunId, RunStatus, Slug, TenantId, Timestamp, UserId},
+    domain::{ClubName, Email, HexColor, Plan, RunId, RunStatus, Slug, TenantId, Timestamp, UserId},
     workflow::Subject,
 };
-
-use super::access::admitted;
 
 /// What queueing a tenant's provisioning needs to know.
 #[derive(Debug, Clone, Deserialize)]
@@ -23,6 +21,7 @@ pub struct Tenant {
     provision_state: RunStatus,
     provisioned_at: Option<i64>,
     provision_run_id: Option<RunId>,
+    provision_updated_at: Option<i64>,
 }
 
 impl Tenant {
@@ -44,6 +43,18 @@ impl Tenant {
         self.provision_run_id.as_ref()
     }
 
+    /// Its id.
+    #[must_use]
+    pub const fn id(&self) -> &TenantId {
+        &self.id
+    }
+
+    /// When its provisioning last moved, as far as D1 lists.
+    #[must_use]
+    pub fn moved_at(&self) -> Timestamp {
+        Timestamp::from_seconds(self.provision_updated_at.unwrap_or(0))
+    }
+
     /// Where its provisioning stands: an operator's own `provisioned_at` counts as much as a run's.
     #[must_use]
     pub const fn provisioning(&self) -> RunStatus {
@@ -56,7 +67,7 @@ impl Tenant {
 pub fn select(tenant: &TenantId) -> Statement {
     Statement::new(
         "select id, slug, name, email, plan, owner_user_id, provision_state, provisioned_at,
-           provision_run_id
+           provision_run_id, provision_updated_at
          from tenants where id = ?1",
         [tenant.as_str().into()],
     )
@@ -91,68 +102,44 @@ pub async fn taken_slugs(db: &impl Db, slug: &Slug, others: &[Slug]) -> Result<V
     Ok(db.query(statement).await?.rows::<Row>()?.into_iter().map(|row| row.slug).collect())
 }
 
-/// Sets a club's colours, if its token still admits its holder.
+/// Sets a club's colours.
 #[must_use]
-pub fn set_brand(
-    tenant: &TenantId,
-    claims: &Claims,
-    primary: &HexColor,
-    secondary: &HexColor,
-    now: Timestamp,
-) -> Statement {
+pub fn set_brand(tenant: &TenantId, primary: &HexColor, secondary: &HexColor, now: Timestamp) -> Statement {
     Statement::new(
-        concat!(
-            "insert into tenant_brand (tenant_id, primary_color, secondary_color, updated_at)
-             select t.id, ?4, ?5, ?6 from tenants t where ",
-            admitted!(),
-            " on conflict (tenant_id) do update set primary_color = excluded.primary_color,
-               secondary_color = excluded.secondary_color, updated_at = excluded.updated_at"
-        ),
-        [
-            tenant.as_str().into(),
-            claims.jti.as_deref().into(),
-            claims.iat.unwrap_or(0).into(),
-            primary.as_str().into(),
-            secondary.as_str().into(),
-            now.seconds().into(),
-        ],
+        "insert into tenant_brand (tenant_id, primary_color, secondary_color, updated_at)
+         select id, ?2, ?3, ?4 from tenants where id = ?1
+         on conflict (tenant_id) do update set primary_color = excluded.primary_color,
+           secondary_color = excluded.secondary_color, updated_at = excluded.updated_at",
+        [tenant.as_str().into(), primary.as_str().into(), secondary.as_str().into(), now.seconds().into()],
     )
 }
 
-/// Notes that a tenant with this plan wants to be provisioned, unless it already is or is being. Stored before the
-/// object is told, so that the wish can't be lost between the two.
+/// Notes that a tenant, if it has this plan, wants to be provisioned, unless it already is or is being. Stored before
+/// the object is told, so that the wish can't be lost between the two.
 #[must_use]
-pub fn want_provisioning(
-    tenant: &TenantId,
-    claims: &Claims,
-    plan: Option<Plan>,
-    now: Timestamp,
-) -> Statement {
-    Statement::new(
-        concat!(
-            "update tenants as t set provision_state = 'processing', provision_reason = null, provision_updated_at = ?4
-             where t.provision_state in ('pending', 'failed') and t.provisioned_at is null
-               and (?5 is null or t.plan = ?5) and ",
-            admitted!()
-        ),
-        [
-            tenant.as_str().into(),
-            claims.jti.as_deref().into(),
-            claims.iat.unwrap_or(0).into(),
-            now.seconds().into(),
-            plan.map(Plan::as_str).into(),
-        ],
-    )
-}
-
-/// The same on behalf of a machine of ours.
-#[must_use]
-pub fn want_provisioning_for(tenant: &TenantId, now: Timestamp) -> Statement {
+pub fn want_provisioning(tenant: &TenantId, plan: Option<Plan>, now: Timestamp) -> Statement {
     Statement::new(
         "update tenants set provision_state = 'processing', provision_reason = null, provision_updated_at = ?2
-         where id = ?1 and provision_state in ('pending', 'failed') and provisioned_at is null",
-        [tenant.as_str().into(), now.seconds().into()],
+         where id = ?1 and provision_state in ('pending', 'failed') and provisioned_at is null
+           and (?3 is null or plan = ?3)",
+        [tenant.as_str().into(), now.seconds().into(), plan.map(Plan::as_str).into()],
     )
+}
+
+/// The tenants whose provisioning has not moved since `before`, oldest first.
+///
+/// # Errors
+///
+/// When the database doesn't answer.
+pub async fn unmoved(db: &impl Db, before: Timestamp, limit: u32) -> Result<Vec<Tenant>, DbError> {
+    let statement = Statement::new(
+        "select id, slug, name, email, plan, owner_user_id, provision_state, provisioned_at, provision_run_id,
+           provision_updated_at
+         from tenants where provision_state = 'processing' and provision_updated_at < ?1
+         order by provision_updated_at limit ?2",
+        [before.seconds().into(), limit.into()],
+    );
+    db.query(statement).await?.rows()
 }
 
 /// Makes the club reachable at its address.

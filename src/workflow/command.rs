@@ -38,6 +38,13 @@ pub enum Command {
         #[serde(default)]
         caller: Caller,
     },
+    /// Go on if there is anything to do: the second net under a lost alarm, and under a queueing that never arrived.
+    Wake {
+        /// Whom.
+        subject: Subject,
+        /// Which steps.
+        plan: Plan,
+    },
     /// Say where the run stands.
     Report,
     /// Say that you are there.

@@ -1,1 +1,16 @@
-//! t
+//! The application on the host: routes, store and workflow against real SQLite and the real migrations, with everything
+//! outside played.
+//!
+//! `support` holds the stage and its people. `routes` sits where the URLs say; the rest is about what every route, every
+//! statement or every step has in common.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test that is wrong shall stop right there, in its helpers too"
+)]
+
+mod routes;
+mod support;

@@ -8,7 +8,7 @@
 //
 // Run the tests with `npm run test:e2e`, which builds what is loaded here.
 import { fileURLToPath } from "node:url";
-import { runInNewContext } from "node:vm";
+import { createContext, runInContext } from "node:vm";
 import { client } from "../client.mjs";
 
 export { clubForm, makeWebhook, token, until } from "../client.mjs";
@@ -39,9 +39,9 @@ const ABSENT = {
 
 /**
  * `vars` and `secrets` go over the configuration's; `env` picks another environment of wrangler.toml (its limits, its vars), still
- * with the sandbox as EGRESS.
+ * with the sandbox as EGRESS; `productDirectory` holds another bundle of the product (instrumented.mjs makes one).
  */
-export async function startHarness({ vars = {}, secrets = {}, env } = {}) {
+export async function startHarness({ vars = {}, secrets = {}, env, productDirectory = "build/bundles/product" } = {}) {
   const ours = { ...SECRETS, ...secrets };
   const server = createTestHarness({
     root: ROOT,
@@ -49,7 +49,7 @@ export async function startHarness({ vars = {}, secrets = {}, env } = {}) {
       {
         configPath: "wrangler.toml",
         env,
-        prebuiltWorkerDir: "build/bundles/product",
+        prebuiltWorkerDir: productDirectory,
         vars,
         secrets: { ...ABSENT, ...ours },
         bindingOverrides: { EGRESS: SANDBOX },
@@ -57,7 +57,7 @@ export async function startHarness({ vars = {}, secrets = {}, env } = {}) {
       {
         configPath: "scripts/sandbox/wrangler.toml",
         prebuiltWorkerDir: "build/bundles/sandbox",
-        secrets: { GAS_HMAC_SECRET: ours.GAS_HMAC_SECRET },
+        secrets: { ...ABSENT, ...ours },
       },
     ],
   });
@@ -92,11 +92,13 @@ export async function startHarness({ vars = {}, secrets = {}, env } = {}) {
   };
 }
 
+const apart = createContext({});
+
 /** The runtime hands a logged object over as JavaScript source, the way a console prints it. */
 function logged(message) {
   if (!message.startsWith("{")) return { text: message };
   try {
-    return { ...runInNewContext(`(${message})`) };
+    return { ...runInContext(`(${message})`, apart) };
   } catch {
     return { text: message };
   }

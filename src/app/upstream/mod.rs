@@ -4,6 +4,7 @@ pub mod apps_script;
 pub mod google;
 pub mod make;
 pub mod resend;
+pub mod turnstile;
 
 use std::time::Duration;
 

@@ -1,0 +1,61 @@
+// `npm run lint`: formatting, lints and documentation without a warning, scripts that parse, configurations that wrangler accepts.
+import { readdirSync } from "node:fs";
+import { Failure, NODE, QUIET_WRANGLER, WRANGLER, at, capture, exitWith, run, say } from "./lib/project.mjs";
+import { prepare } from "./lib/prepare.mjs";
+import { CONFIG } from "./lib/runtime.mjs";
+import * as setup from "./lib/setup.mjs";
+
+await prepare("worker");
+try {
+  await setup.rust();
+  await rustComponents();
+  say("cargo fmt --check");
+  await run("cargo", ["fmt", "--check"], { advice: "Formatting differs: run `cargo fmt`." });
+  for (const target of [["--all-targets"], ["--target", "wasm32-unknown-unknown"]]) {
+    say(`cargo clippy ${target.join(" ")}`);
+    await run("cargo", ["clippy", "--locked", ...target, "--", "-D", "warnings"]);
+  }
+  say("cargo doc");
+  await run("cargo", ["doc", "--locked", "--no-deps"], { env: { RUSTDOCFLAGS: "-D warnings" } });
+  await scripts();
+  await configurations();
+  say("Lint passed");
+} catch (error) {
+  exitWith(error);
+}
+
+/** Part of rustup's default profile, absent from its minimal one. */
+async function rustComponents() {
+  for (const [component, program] of [["rustfmt", "fmt"], ["clippy", "clippy"]]) {
+    if ((await capture("cargo", [program, "--version"])) !== null) continue;
+    await run("rustup", ["component", "add", component], { advice: `Run \`rustup component add ${component}\`.` });
+  }
+}
+
+/** Every script parses. */
+async function scripts() {
+  const files = ["scripts", "tests", "public"].flatMap((folder) =>
+    readdirSync(at(folder), { recursive: true }).map((name) => `${folder}/${name}`),
+  );
+  const javascript = files.filter((name) => /\.m?js$/.test(name));
+  const shell = [".ci/run", ...files.filter((name) => name.endsWith(".sh"))];
+  say(`${javascript.length} JavaScript and ${shell.length} shell files parse`);
+  for (const file of javascript) {
+    if ((await capture(NODE, ["--check", at(file)])) === null) throw new Failure(`${file} does not parse: run \`node --check ${file}\`.`);
+  }
+  for (const file of shell) await run("bash", ["-n", at(file)], { advice: `${file} does not parse: see above.` });
+}
+
+/** wrangler accepts each environment. Of the EGRESS that preview and production lack, it warns; see wrangler.toml. */
+async function configurations() {
+  const all = [[CONFIG.product, ""], [CONFIG.product, "preview"], [CONFIG.product, "production"], [CONFIG.sandbox, ""]];
+  for (const [config, environment] of all) {
+    const name = `${config.slice(at("").length + 1)}${environment && ` (${environment})`}`;
+    say(`wrangler deploy --dry-run, ${name}`);
+    await run(NODE, [WRANGLER, "deploy", "--dry-run", "--strict", "--config", config, "--env", environment], {
+      env: { ...QUIET_WRANGLER, WRANGLER_LOG: "warn" },
+      input: "ignore",
+      advice: `wrangler refuses ${name}: see above.`,
+    });
+  }
+}

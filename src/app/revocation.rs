@@ -1,0 +1,75 @@
+//! Revoking tokens, and ending a sign-in.
+
+use crate::{
+    domain::{Claims, TenantId, id},
+    ports::Ports,
+    store,
+};
+
+use super::{App, access::AccessError};
+
+/// Which tokens an operator revokes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// One, until its end if that is known.
+    Token {
+        /// Its id.
+        jti: String,
+        /// When it ends, Unix seconds.
+        exp: Option<i64>,
+    },
+    /// Every one that a tenant was issued up to now.
+    Tenant(TenantId),
+    /// Every one that anybody was issued up to now.
+    All,
+}
+
+impl Target {
+    fn subject(&self) -> String {
+        match self {
+            Self::Token { jti, .. } => format!("token:{jti}"),
+            Self::Tenant(tenant) => tenant.to_string(),
+            Self::All => "all".to_owned(),
+        }
+    }
+}
+
+impl<P: Ports> App<P> {
+    /// Revokes tokens on behalf of an operator, and writes down who did it, and why. Answers whether there was anything
+    /// to revoke: there is not for a tenant that does not exist.
+    ///
+    /// # Errors
+    ///
+    /// When the operator's own token does not admit anybody any more, or the database doesn't answer.
+    pub async fn revoke(
+        &self,
+        claims: &Claims,
+        target: &Target,
+        reason: &str,
+        request: &str,
+    ) -> Result<bool, AccessError> {
+        let now = self.ports.now();
+        let revocation = match target {
+            Target::Token { jti, exp } => store::tokens::revoke(jti, None, *exp, reason, now),
+            Target::Tenant(tenant) => store::tokens::revoke_tenant(tenant, now),
+            Target::All => store::tokens::revoke_all(now),
+        };
+        let id = format!("aud_{}", id::token_id(now, self.ports.random()));
+        let audit =
+            store::tokens::audit(&id, claims, "tokens.revoke", &target.subject(), reason, request, now);
+        let answers = self.on_behalf_of(claims, vec![revocation, audit]).await?;
+        Ok(answers.first().is_some_and(|answer| answer.changes > 0))
+    }
+
+    /// Revokes the caller's own token. One without an id can't be told from others, and is left to its end: `false`.
+    ///
+    /// # Errors
+    ///
+    /// When the token does not admit its holder any more, or the database doesn't answer.
+    pub async fn log_out(&self, claims: &Claims) -> Result<bool, AccessError> {
+        let Some(jti) = &claims.jti else { return Ok(false) };
+        let now = self.ports.now();
+        let revocation = store::tokens::revoke(jti, claims.tenant.as_ref(), Some(claims.exp), "logout", now);
+        self.on_behalf_of(claims, vec![revocation]).await.map(|_| true)
+    }
+}

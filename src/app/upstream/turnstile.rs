@@ -1,0 +1,59 @@
+//! Cloudflare Turnstile: whether a person sent a form. A token is good once.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use crate::{
+    domain::Secret,
+    ports::{Call, Called},
+};
+
+/// Asks whether a token is good.
+#[must_use]
+pub fn verify(secret: &Secret, token: &str, client: &str) -> Call {
+    let body = url::form_urlencoded::Serializer::new(String::new())
+        .append_pair("secret", secret.expose())
+        .append_pair("response", token)
+        .append_pair("remoteip", client)
+        .finish();
+    Call {
+        upstream: "turnstile",
+        method: "POST",
+        url: "https://challenges.cloudflare.com/turnstile/v0/siteverify".to_owned(),
+        headers: vec![("content-type", "application/x-www-form-urlencoded".to_owned())],
+        body: Some(body),
+        time_limit: Duration::from_secs(5),
+        follow: &[],
+        traceparent: None,
+    }
+}
+
+/// What the answer means; none when it says nothing about the token.
+#[must_use]
+pub fn judge(called: &Called) -> Option<bool> {
+    #[derive(Deserialize)]
+    struct Answer {
+        success: bool,
+    }
+    if called.status != 200 {
+        return None;
+    }
+    serde_json::from_str::<Answer>(&called.body).ok().map(|answer| answer.success)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_turnstiles_own_word_counts() {
+        let judged =
+            |status, body: &str| judge(&Called { status, retry_after: None, body: body.to_owned(), ms: 1 });
+        assert_eq!(judged(200, r#"{"success":true}"#), Some(true));
+        assert_eq!(judged(200, r#"{"success":false,"error-codes":["timeout-or-duplicate"]}"#), Some(false));
+        for (status, body) in [(500, r#"{"success":true}"#), (200, "<html>"), (200, "{}")] {
+            assert_eq!(judged(status, body), None, "{status} {body}");
+        }
+    }
+}

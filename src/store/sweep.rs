@@ -1,0 +1,36 @@
+//! What the sweep removes: whatever expired, a bounded number at a time.
+
+use crate::{
+    db::{Db, DbError, Statement},
+    domain::Timestamp,
+};
+
+/// How many rows of a kind one sweep removes.
+const BATCH: i64 = 200;
+
+/// Removes what expired. Answers how many rows.
+///
+/// # Errors
+///
+/// When the database doesn't answer: the next sweep does it.
+pub async fn prune(db: &impl Db, now: Timestamp) -> Result<u64, DbError> {
+    let params = || [now.seconds().into(), BATCH.into()];
+    let statements = vec![
+        Statement::new(
+            "delete from idempotency_keys where id in
+               (select id from idempotency_keys where expires_at <= ?1 order by expires_at limit ?2)",
+            params(),
+        ),
+        Statement::new(
+            "delete from magic_links where id in
+               (select id from magic_links where expires_at <= ?1 order by expires_at limit ?2)",
+            params(),
+        ),
+        Statement::new(
+            "delete from revoked_tokens where jti in
+               (select jti from revoked_tokens where expires_at <= ?1 order by expires_at limit ?2)",
+            params(),
+        ),
+    ];
+    Ok(db.batch(statements).await?.iter().map(|answer| answer.changes).sum())
+}

@@ -1,0 +1,81 @@
+//! Revoking tokens: one, a tenant's, or all.
+
+use crate::{
+    db::Statement,
+    domain::{Claims, TenantId, Timestamp},
+};
+
+/// The longest life of any token: what a revocation without an end is remembered for.
+const LONGEST_LIFE_SECONDS: i64 = 366 * 24 * 3600;
+/// The greatest skew that a token may use after its end.
+const SKEW_SECONDS: i64 = 300;
+
+/// Revokes one token, until it would have ended anyway.
+#[must_use]
+pub fn revoke(
+    jti: &str,
+    tenant: Option<&TenantId>,
+    exp: Option<i64>,
+    reason: &str,
+    now: Timestamp,
+) -> Statement {
+    let expires_at = exp.unwrap_or_else(|| now.seconds().saturating_add(LONGEST_LIFE_SECONDS));
+    Statement::new(
+        "insert into revoked_tokens (jti, tenant_id, reason, revoked_at, expires_at) values (?1, ?2, ?3, ?4, ?5)
+         on conflict (jti) do update set expires_at = max(expires_at, excluded.expires_at)",
+        [
+            jti.into(),
+            tenant.map(TenantId::as_str).into(),
+            reason.into(),
+            now.seconds().into(),
+            expires_at.saturating_add(SKEW_SECONDS).clamp(0, 1 << 52).into(),
+        ],
+    )
+}
+
+/// Revokes every token that a tenant was issued up to now. Those issued in the next second and later work: a second is
+/// as exactly as a token says when it was issued.
+#[must_use]
+pub fn revoke_tenant(tenant: &TenantId, now: Timestamp) -> Statement {
+    Statement::new(
+        "update tenants set tokens_valid_after = max(tokens_valid_after, ?2) where id = ?1",
+        [tenant.as_str().into(), (now.seconds() + 1).into()],
+    )
+}
+
+/// Revokes every token that anybody was issued up to now.
+#[must_use]
+pub fn revoke_all(now: Timestamp) -> Statement {
+    Statement::new(
+        "insert into feature_flags (name, enabled, value, updated_at) values ('tokens_valid_after', 1, ?1, ?2)
+         on conflict (name) do update set enabled = 1, value = max(coalesce(value, 0), excluded.value),
+           updated_at = excluded.updated_at",
+        [(now.seconds() + 1).into(), now.seconds().into()],
+    )
+}
+
+/// Writes down who did what, why. `on_behalf_of` has refused nobody when this is read, so it carries the guard itself.
+#[must_use]
+pub fn audit(
+    id: &str,
+    claims: &Claims,
+    action: &str,
+    subject: &str,
+    reason: &str,
+    request: &str,
+    now: Timestamp,
+) -> Statement {
+    Statement::new(
+        "insert into audit_log (id, actor, action, subject, reason, request_id, occurred_at)
+         values (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        [
+            id.into(),
+            claims.sub.as_deref().unwrap_or("unknown").into(),
+            action.into(),
+            subject.into(),
+            reason.into(),
+            request.into(),
+            now.seconds().into(),
+        ],
+    )
+}

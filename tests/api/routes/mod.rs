@@ -1,0 +1,3 @@
+//! A folder for each part of a path, a file for each route.
+
+mod public;

@@ -1,0 +1,183 @@
+//! The application of one test, and asking it something.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use axum::{Router, body::Body};
+use http::{HeaderValue, Method, Request};
+use serde_json::Value;
+use tenantry::{
+    app::{App, Settings},
+    domain::{Config, Timestamp},
+    http::{router, serve},
+    ports::{LogLine, Ports},
+};
+
+use super::{answer::Answer, database::Database, objects, ports::Outside};
+
+/// When every test begins: neither a whole second nor a whole day.
+pub const START: Timestamp = Timestamp::from_millis(1_800_000_012_345);
+/// What tokens are signed with.
+pub const SECRET: &str = "a-jwt-secret-of-more-than-32-bytes";
+/// What calls to Apps Script are signed with.
+pub const GAS_SECRET: &str = "the-gas-secret";
+/// What opens Resend.
+pub const RESEND_KEY: &str = "re_the_resend_key";
+/// The secret that clubs of these tests give their webhooks.
+pub const WEBHOOK_SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+/// What must never be seen.
+pub const SECRETS: [&str; 5] = [SECRET, GAS_SECRET, RESEND_KEY, WEBHOOK_SECRET, "a private key"];
+
+/// The application of one test.
+#[derive(Clone)]
+pub struct TestApp {
+    /// The application.
+    pub app: App<Outside>,
+    router: Router,
+}
+
+impl TestApp {
+    /// As development has it.
+    pub fn new() -> Self {
+        Self::with(&[])
+    }
+
+    /// With these variables changed; an empty one is not there.
+    pub fn with(changes: &[(&str, &str)]) -> Self {
+        let mut values = BTreeMap::from([
+            ("ENVIRONMENT", "development"),
+            ("APP_VERSION", "1.2.3"),
+            ("JWT_SECRET", SECRET),
+            ("ALLOWED_WEBHOOK_HOSTS", "hook.make.com,*.make.com"),
+            ("CORS_ALLOWED", "https://app.example.com,https://*.clubs.example"),
+            ("GAS_WEBAPP_URL", "https://script.google.com/macros/s/test/exec"),
+            ("GAS_HMAC_SECRET", GAS_SECRET),
+            ("RESEND_API_KEY", RESEND_KEY),
+            ("RESEND_FROM_EMAIL", "Tenantry <welcome@clubs.example>"),
+            ("DATA_KEY", "0123456789abcdef0123456789abcdef"),
+            ("BASE_DOMAIN", "clubs.example"),
+        ]);
+        values.extend(changes);
+        let config = Config::read(|name| values.get(name).map(|value| (*value).to_owned()), true);
+        Self { app: App::new(Outside::healthy(START), Arc::new(Settings::new(config))), router: router::<Outside>() }
+    }
+
+    /// The same world, seen by a deployment with these variables.
+    pub fn redeployed_with(&self, changes: &[(&str, &str)]) -> Self {
+        let app = App::new(self.app.ports.clone(), Self::with(changes).app.settings);
+        Self { app, router: self.router.clone() }
+    }
+
+    /// Everything outside.
+    pub fn outside(&self) -> &Outside {
+        &self.app.ports
+    }
+
+    /// The database.
+    pub fn db(&self) -> &Database {
+        self.app.ports.db()
+    }
+
+    /// Now, in seconds.
+    pub fn now(&self) -> i64 {
+        self.app.ports.now().seconds()
+    }
+
+    /// Time passes.
+    pub fn passes(&self, seconds: u64) {
+        self.app.ports.passes(Duration::from_secs(seconds));
+    }
+
+    /// Asks for something.
+    pub fn get(&self, path: &str) -> Ask {
+        self.ask(Method::GET, path)
+    }
+
+    /// Posts something.
+    pub fn post(&self, path: &str) -> Ask {
+        self.ask(Method::POST, path)
+    }
+
+    /// Asks by any method.
+    pub fn ask(&self, method: Method, path: &str) -> Ask {
+        let request = Request::builder()
+            .method(method)
+            .uri(format!("https://api.example.com{path}"))
+            .header("cf-connecting-ip", "192.0.2.1")
+            .body(Body::empty())
+            .unwrap();
+        Ask { app: self.clone(), request }
+    }
+
+    /// The log so far, as the words of its lines.
+    pub fn log_words(&self) -> Vec<String> {
+        self.outside().log_lines().iter().map(|line| line.fields["msg"].as_str().unwrap().to_owned()).collect()
+    }
+
+    /// The lines of the log with this word.
+    pub fn log_of(&self, word: &str) -> Vec<LogLine> {
+        self.outside().log_lines().into_iter().filter(|line| line.fields["msg"] == word).collect()
+    }
+
+    /// A tenant's alarm rings, if it has one.
+    pub async fn alarm_rings(&self, tenant: &str) -> bool {
+        objects::ring(&self.app, tenant).await
+    }
+
+    /// A tenant's alarms ring, each when it is due, until there is none any more.
+    pub async fn alarms_ring_to_the_end(&self, tenant: &str) {
+        for _ in 0..1000 {
+            if !self.alarm_rings(tenant).await {
+                return;
+            }
+        }
+        panic!("the alarms of {tenant} never end");
+    }
+}
+
+/// A request that is about to be sent.
+pub struct Ask {
+    app: TestApp,
+    request: Request<Body>,
+}
+
+impl Ask {
+    /// With this header.
+    pub fn header(mut self, name: &'static str, value: &str) -> Self {
+        self.request.headers_mut().insert(name, HeaderValue::from_str(value).unwrap());
+        self
+    }
+
+    /// On behalf of this token's holder.
+    pub fn token(self, token: &str) -> Self {
+        self.header("authorization", &format!("Bearer {token}"))
+    }
+
+    /// On behalf of this token's holder, if there is one.
+    pub fn maybe_token(self, token: Option<&str>) -> Self {
+        match token {
+            Some(token) => self.token(token),
+            None => self,
+        }
+    }
+
+    /// With this JSON.
+    pub fn json(self, value: &Value) -> Self {
+        let text = value.to_string();
+        self.header("content-type", "application/json").body(text)
+    }
+
+    /// With this body, as it is.
+    pub fn body(mut self, body: impl Into<Body>) -> Self {
+        *self.request.body_mut() = body.into();
+        self
+    }
+
+    /// Sends it; whatever comes back must keep the conventions.
+    pub async fn send(self) -> Answer {
+        let method = self.request.method().clone();
+        let before = self.app.outside().log_lines().len();
+        let answer = Answer::read(serve(self.app.app.clone(), self.app.router.clone(), self.request).await).await;
+        answer.keeps_the_conventions(&method, self.app.outside().log_lines().get(before..).unwrap());
+        answer
+    }
+}

@@ -1,0 +1,306 @@
+//! D1's stand-in: SQLite in memory with the real migrations, D1's habits, and faults on demand.
+//!
+//! Its habits: a batch is one transaction; numbers are bound as floats; foreign keys are on; its limits on statements
+//! hold; a constraint names its `table.column`; everything else that goes wrong is "unavailable".
+
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    sync::{Arc, Mutex, MutexGuard},
+};
+
+use rusqlite::{Connection, Params, StatementStatus, limits::Limit, types::ValueRef};
+use serde_json::{Map, Value as Json, json};
+use tenantry::db::{Answer, Db, DbError, Statement, Value};
+
+/// How a batch fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Breaks {
+    /// Nothing of it was done.
+    Before,
+    /// All of it was done, but the answer was lost.
+    After,
+    /// In its statement of this number, counted from zero: nothing of it stays.
+    Within(usize),
+}
+
+/// What running statements cost, as SQLite counts it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Cost {
+    /// Rows that were passed by a scan of a whole table.
+    pub scanned: i64,
+    /// Instructions of the virtual machine.
+    pub instructions: i64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mood {
+    Up,
+    Down,
+    /// It never answers.
+    Silent,
+}
+
+struct Inner {
+    connection: Connection,
+    mood: Mood,
+    batches: usize,
+    breaks: BTreeMap<usize, Breaks>,
+    seen: BTreeMap<&'static str, Vec<Value>>,
+    costs: BTreeMap<&'static str, Cost>,
+}
+
+/// The database of one test.
+#[derive(Clone)]
+pub struct Database(Arc<Mutex<Inner>>);
+
+impl Database {
+    /// A database with every migration applied.
+    pub fn migrated() -> Self {
+        let connection = Connection::open_in_memory().unwrap();
+        connection.pragma_update(None, "foreign_keys", true).unwrap();
+        connection.set_prepared_statement_cache_capacity(256);
+        connection
+            .execute_batch("create table d1_migrations (id integer primary key, name text unique, applied_at text)")
+            .unwrap();
+        for path in migrations() {
+            connection.execute_batch(&std::fs::read_to_string(&path).unwrap()).unwrap();
+            let name = path.file_name().unwrap().to_str().unwrap();
+            connection.execute("insert into d1_migrations (name) values (?1)", [name]).unwrap();
+        }
+        put_limits(&connection);
+        Self(Arc::new(Mutex::new(Inner {
+            connection,
+            mood: Mood::Up,
+            batches: 0,
+            breaks: BTreeMap::new(),
+            seen: BTreeMap::new(),
+            costs: BTreeMap::new(),
+        })))
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.0.lock().unwrap()
+    }
+
+    /// From now on nothing is answered but "unavailable".
+    pub fn goes_down(&self) {
+        self.inner().mood = Mood::Down;
+    }
+
+    /// From now on nothing is answered at all.
+    pub fn falls_silent(&self) {
+        self.inner().mood = Mood::Silent;
+    }
+
+    /// As it should be, again.
+    pub fn comes_up(&self) {
+        self.inner().mood = Mood::Up;
+    }
+
+    /// The `nth` batch from now, counted from zero, fails.
+    pub fn breaks(&self, nth: usize, how: Breaks) {
+        let mut inner = self.inner();
+        let at = inner.batches + nth;
+        inner.breaks.insert(at, how);
+    }
+
+    /// How many batches there were.
+    pub fn batches(&self) -> usize {
+        self.inner().batches
+    }
+
+    /// Every statement there was, with parameters it once had.
+    pub fn seen(&self) -> BTreeMap<&'static str, Vec<Value>> {
+        self.inner().seen.clone()
+    }
+
+    /// What every statement cost since the costs were last taken.
+    pub fn take_costs(&self) -> BTreeMap<&'static str, Cost> {
+        std::mem::take(&mut self.inner().costs)
+    }
+
+    /// How SQLite would run `sql`: one line a step.
+    pub fn plan(&self, sql: &str) -> Vec<String> {
+        let inner = self.inner();
+        let mut statement = inner.connection.prepare(&format!("explain query plan {sql}")).unwrap();
+        // A plan does not depend on what is bound.
+        let mut rows = statement.raw_query();
+        let mut plan = Vec::new();
+        while let Some(row) = rows.next().unwrap() {
+            plan.push(row.get(3).unwrap());
+        }
+        plan
+    }
+
+    /// Does something that no code of ours does: what an operator types, or time and accidents do.
+    pub fn execute(&self, sql: &str, params: impl Params) -> usize {
+        self.inner().connection.execute(sql, params).unwrap()
+    }
+
+    /// The rows that an operator would see.
+    pub fn rows(&self, sql: &str) -> Vec<Json> {
+        let inner = self.inner();
+        let mut statement = inner.connection.prepare(sql).unwrap();
+        let names: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+        let mut rows = statement.query([]).unwrap();
+        let mut all = Vec::new();
+        while let Some(row) = rows.next().unwrap() {
+            all.push(object(&names, row));
+        }
+        all
+    }
+
+    /// The first row that an operator would see.
+    pub fn row(&self, sql: &str) -> Json {
+        self.rows(sql).into_iter().next().unwrap_or_else(|| panic!("no row: {sql}"))
+    }
+
+    /// The number that an operator would see.
+    pub fn number(&self, sql: &str) -> i64 {
+        self.inner().connection.query_row(sql, [], |row| row.get(0)).unwrap()
+    }
+
+    /// Everything in every table: two moments with the same contents are the same to the row.
+    pub fn contents(&self) -> BTreeMap<String, Vec<Json>> {
+        let tables = self.rows("select name from sqlite_master where type = 'table' order by name");
+        tables
+            .iter()
+            .map(|table| table["name"].as_str().unwrap())
+            .map(|name| (name.to_owned(), self.rows(&format!("select * from {name}"))))
+            .collect()
+    }
+}
+
+impl Db for Database {
+    async fn batch(&self, statements: Vec<Statement>) -> Result<Vec<Answer>, DbError> {
+        // A round trip: others get their turn meanwhile.
+        super::turns(1).await;
+        if self.inner().mood == Mood::Silent {
+            std::future::pending::<()>().await;
+        }
+        let mut inner = self.inner();
+        let number = inner.batches;
+        inner.batches += 1;
+        let breaks = inner.breaks.remove(&number);
+        if inner.mood == Mood::Down || breaks == Some(Breaks::Before) {
+            return Err(lost());
+        }
+        inner.connection.execute_batch("begin immediate").unwrap();
+        match run_all(&mut inner, &statements, breaks) {
+            Ok(answers) => {
+                inner.connection.execute_batch("commit").map_err(|e| broken(&e))?;
+                if breaks == Some(Breaks::After) { Err(lost()) } else { Ok(answers) }
+            }
+            Err(error) => {
+                inner.connection.execute_batch("rollback").unwrap();
+                Err(error)
+            }
+        }
+    }
+}
+
+fn run_all(
+    inner: &mut Inner,
+    statements: &[Statement],
+    breaks: Option<Breaks>,
+) -> Result<Vec<Answer>, DbError> {
+    let mut answers = Vec::new();
+    for (number, statement) in statements.iter().enumerate() {
+        if breaks == Some(Breaks::Within(number)) {
+            return Err(lost());
+        }
+        inner.seen.entry(statement.sql).or_insert_with(|| statement.params.clone());
+        let (answer, cost) = run(&inner.connection, statement).map_err(|e| broken(&e))?;
+        let sum = inner.costs.entry(statement.sql).or_default();
+        sum.scanned += cost.scanned;
+        sum.instructions += cost.instructions;
+        answers.push(answer);
+    }
+    Ok(answers)
+}
+
+fn run(connection: &Connection, statement: &Statement) -> rusqlite::Result<(Answer, Cost)> {
+    let before = connection.total_changes();
+    let mut prepared = connection.prepare_cached(statement.sql)?;
+    assert_eq!(prepared.parameter_count(), statement.params.len(), "parameters of: {}", statement.sql);
+    for (index, value) in statement.params.iter().enumerate() {
+        match value {
+            Value::Null => prepared.raw_bind_parameter(index + 1, rusqlite::types::Null)?,
+            Value::Integer(number) => prepared.raw_bind_parameter(index + 1, as_float(*number))?,
+            Value::Text(text) => prepared.raw_bind_parameter(index + 1, text)?,
+        }
+    }
+    let names: Vec<String> = prepared.column_names().into_iter().map(str::to_owned).collect();
+    let mut rows = Vec::new();
+    let mut cursor = prepared.raw_query();
+    while let Some(row) = cursor.next()? {
+        rows.push(object(&names, row));
+    }
+    drop(cursor);
+    let cost = Cost {
+        scanned: i64::from(prepared.reset_status(StatementStatus::FullscanStep)),
+        instructions: i64::from(prepared.reset_status(StatementStatus::VmStep)),
+    };
+    Ok((Answer { rows, changes: connection.total_changes() - before }, cost))
+}
+
+/// D1 binds every number as a float.
+#[expect(clippy::cast_precision_loss, reason = "asserted to be exact")]
+fn as_float(number: i64) -> f64 {
+    assert!(number.unsigned_abs() <= 1 << 53, "{number} does not fit a float");
+    number as f64
+}
+
+fn object(names: &[String], row: &rusqlite::Row<'_>) -> Json {
+    let fields: Map<String, Json> = names
+        .iter()
+        .enumerate()
+        .map(|(index, name)| (name.clone(), as_json(row.get_ref(index).unwrap())))
+        .collect();
+    Json::Object(fields)
+}
+
+/// What a row's value is once it went through JavaScript: whole numbers lose the trace of having been floats.
+fn as_json(value: ValueRef<'_>) -> Json {
+    match value {
+        ValueRef::Null => Json::Null,
+        ValueRef::Integer(number) => json!(number),
+        #[expect(clippy::cast_possible_truncation, reason = "it has no fraction and is not large")]
+        ValueRef::Real(number) if number.fract() == 0.0 && number.abs() < 1e15 => json!(number as i64),
+        ValueRef::Real(number) => json!(number),
+        ValueRef::Text(text) => json!(std::str::from_utf8(text).unwrap()),
+        ValueRef::Blob(_) => panic!("no column of ours is a blob"),
+    }
+}
+
+fn lost() -> DbError {
+    DbError::Unavailable("D1_ERROR: Network connection lost.".to_owned())
+}
+
+fn broken(error: &rusqlite::Error) -> DbError {
+    let told = format!("D1_ERROR: {error}");
+    if told.contains("constraint failed") { DbError::Constraint(told) } else { DbError::Unavailable(told) }
+}
+
+/// The limits that D1 sets on a statement.
+fn put_limits(connection: &Connection) {
+    for (limit, value) in [
+        (Limit::SQLITE_LIMIT_SQL_LENGTH, 100_000),
+        (Limit::SQLITE_LIMIT_COLUMN, 100),
+        (Limit::SQLITE_LIMIT_EXPR_DEPTH, 100),
+        (Limit::SQLITE_LIMIT_COMPOUND_SELECT, 5),
+        (Limit::SQLITE_LIMIT_FUNCTION_ARG, 32),
+        (Limit::SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 50),
+        (Limit::SQLITE_LIMIT_VARIABLE_NUMBER, 100),
+    ] {
+        connection.set_limit(limit, value).unwrap();
+    }
+}
+
+fn migrations() -> Vec<PathBuf> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/migrations");
+    let mut paths: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()).collect();
+    paths.sort();
+    paths
+}

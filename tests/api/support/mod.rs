@@ -1,0 +1,46 @@
+//! What the tests stand on: the application with everything outside of it played, and people who use it.
+
+mod answer;
+mod app;
+mod database;
+mod examples;
+mod objects;
+mod people;
+mod ports;
+mod tokens;
+mod upstreams;
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+pub use answer::Answer;
+pub use app::{Ask, TestApp, START};
+pub use database::{Breaks, Database};
+pub use examples::{Example, example};
+pub use people::{Club, signup};
+pub use ports::Outside;
+pub use tokens::Token;
+pub use upstreams::{Reaction, Sent};
+
+/// Lets others have `count` turns.
+pub fn turns(count: u32) -> Turns {
+    Turns(count)
+}
+
+/// See [`turns`].
+pub struct Turns(u32);
+
+impl Future for Turns {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        if self.0 == 0 {
+            return Poll::Ready(());
+        }
+        self.0 -= 1;
+        context.waker().wake_by_ref();
+        Poll::Pending
+    }
+}

@@ -1,0 +1,180 @@
+//! The provisioning objects: a checkpoint and an alarm for each tenant, around the real workflow.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, MutexGuard},
+};
+
+use tenantry::{
+    app::App,
+    domain::{RunId, RunStatus, Step, TenantId, Timestamp},
+    ports::{ObjectError, Ports},
+    store,
+    workflow::{Command, Outcome, Reply, Report, Run, Wake, World, advance, advance::Moment},
+};
+
+use super::ports::Outside;
+
+/// How the objects take commands.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Manner {
+    /// They obey.
+    #[default]
+    Obedient,
+    /// They can't be reached.
+    Gone,
+    /// They obey, and the answer is lost.
+    Mute,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Object {
+    checkpoint: Option<String>,
+    alarm: Option<Timestamp>,
+}
+
+#[derive(Default)]
+struct State {
+    objects: BTreeMap<String, Object>,
+    manner: Manner,
+    told: usize,
+}
+
+/// All objects.
+#[derive(Default)]
+pub struct Objects(Mutex<State>);
+
+impl Objects {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap()
+    }
+
+    /// From now on they take commands so.
+    pub fn become_(&self, manner: Manner) {
+        self.state().manner = manner;
+    }
+
+    /// How often one was told something.
+    pub fn told(&self) -> usize {
+        self.state().told
+    }
+
+    /// A tenant's run, as its object remembers it.
+    pub fn run(&self, tenant: &str) -> Option<Run> {
+        let checkpoint = self.state().objects.get(tenant)?.checkpoint.clone()?;
+        Some(serde_json::from_str(&checkpoint).unwrap())
+    }
+
+    /// A tenant's next alarm.
+    pub fn alarm(&self, tenant: &str) -> Option<Timestamp> {
+        self.state().objects.get(tenant)?.alarm
+    }
+
+    /// A tenant's alarm is lost.
+    pub fn loses_the_alarm(&self, tenant: &str) {
+        self.state().objects.entry(tenant.to_owned()).or_default().alarm = None;
+    }
+
+    /// Obeys a command, or doesn't.
+    pub fn obey(
+        &self,
+        tenant: &TenantId,
+        command: Command,
+        now: Timestamp,
+        random: [u8; 10],
+    ) -> Result<Reply, ObjectError> {
+        let mut state = self.state();
+        state.told += 1;
+        if state.manner == Manner::Gone {
+            return Err(ObjectError("no answer in time".to_owned()));
+        }
+        let reply = obey(state.objects.entry(tenant.as_str().to_owned()).or_default(), command, now, random);
+        if state.manner == Manner::Mute { Err(ObjectError("no answer in time".to_owned())) } else { Ok(reply) }
+    }
+
+    fn save(&self, tenant: &str, run: &Run) {
+        let text = serde_json::to_string(run).unwrap();
+        self.state().objects.entry(tenant.to_owned()).or_default().checkpoint = Some(text);
+    }
+
+    fn take_alarm(&self, tenant: &str) -> Option<Timestamp> {
+        self.state().objects.get_mut(tenant)?.alarm.take()
+    }
+
+    fn arm(&self, tenant: &str, at: Timestamp) {
+        self.state().objects.entry(tenant.to_owned()).or_default().alarm = Some(at);
+    }
+}
+
+/// What the object's shell does with a command.
+fn obey(object: &mut Object, command: Command, now: Timestamp, random: [u8; 10]) -> Reply {
+    let known: Option<Run> = object.checkpoint.as_deref().map(|text| serde_json::from_str(text).unwrap());
+    match (command, known) {
+        (Command::Ping, _) => Reply::Pong,
+        (Command::Report, None) => Reply::NoRun,
+        (Command::Report, Some(run)) => Reply::Run { report: Report::of(&run), changed: false },
+        (Command::Queue { subject, plan, caller }, known) => {
+            let link_id = format!("link-{random:?}");
+            let changed = known.as_ref().is_none_or(|run| run.status() == RunStatus::Failed);
+            let run = match known {
+                None => Run::queued(RunId::new(now, random), plan, subject, link_id, caller, now),
+                Some(mut run) => {
+                    run.requeue(link_id, caller, now);
+                    run
+                }
+            };
+            object.checkpoint = Some(serde_json::to_string(&run).unwrap());
+            if changed || (object.alarm.is_none() && run.status() == RunStatus::Processing) {
+                object.alarm = Some(now);
+            }
+            Reply::Run { report: Report::of(&run), changed }
+        }
+    }
+}
+
+/// A tenant's alarm rings: the workflow advances. Answers whether there was one.
+pub async fn ring(app: &App<Outside>, tenant: &str) -> bool {
+    let Some(at) = app.ports.objects().take_alarm(tenant) else { return false };
+    app.ports.is_at(at);
+    let Ok(wake) = advance(&Tenant { app, id: tenant }).await;
+    if let Wake::At(next) = wake {
+        app.ports.objects().arm(tenant, next);
+    }
+    true
+}
+
+struct Tenant<'a> {
+    app: &'a App<Outside>,
+    id: &'a str,
+}
+
+impl World for Tenant<'_> {
+    type Error = std::convert::Infallible;
+
+    fn now(&self) -> Timestamp {
+        self.app.ports.now()
+    }
+
+    fn random(&self) -> u32 {
+        u32::from_le_bytes(self.app.ports.random())
+    }
+
+    fn load(&self) -> Result<Option<Run>, Self::Error> {
+        Ok(self.app.ports.objects().run(self.id))
+    }
+
+    fn save(&self, run: &Run) -> Result<(), Self::Error> {
+        self.app.ports.objects().save(self.id, run);
+        Ok(())
+    }
+
+    async fn perform(&self, run: &Run, step: Step) -> Outcome {
+        self.app.perform(run, step).await
+    }
+
+    async fn list(&self, run: &Run) -> bool {
+        store::runs::list(self.app.ports.db(), run, self.app.ports.now()).await.is_ok()
+    }
+
+    fn tell(&self, _: &Run, _: Moment<'_>) {}
+}

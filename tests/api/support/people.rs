@@ -1,0 +1,174 @@
+//! People who use the service.
+
+use std::ops::Deref;
+
+use serde_json::{Value, json};
+
+use super::{
+    Answer, TestApp, Token,
+    app::{Ask, WEBHOOK_SECRET},
+};
+
+/// The form as somebody fills it in for a starter club.
+pub fn signup(slug: &str) -> Value {
+    json!({
+        "clubName": format!("FC {slug}"),
+        "clubSlug": slug,
+        "email": format!("owner@{slug}.example"),
+        "plan": "starter",
+    })
+}
+
+/// A club that signed up.
+#[derive(Clone)]
+pub struct Club {
+    app: TestApp,
+    /// Its id.
+    pub id: String,
+    /// Its name in addresses.
+    pub slug: String,
+    /// Its admin's token.
+    pub jwt: String,
+}
+
+impl Deref for Club {
+    type Target = TestApp;
+
+    fn deref(&self) -> &TestApp {
+        &self.app
+    }
+}
+
+impl TestApp {
+    /// Somebody sends the form.
+    pub async fn signs_up(&self, form: &Value) -> Answer {
+        self.post("/public/signup/start").json(form).send().await
+    }
+
+    /// A starter club that just signed up.
+    pub async fn signed_up(&self, slug: &str) -> Club {
+        self.signed_up_with(&signup(slug)).await
+    }
+
+    /// A pro club that just signed up.
+    pub async fn signed_up_pro(&self, slug: &str) -> Club {
+        let mut form = signup(slug);
+        form["plan"] = "pro".into();
+        self.signed_up_with(&form).await
+    }
+
+    /// A club that just signed up by this form.
+    pub async fn signed_up_with(&self, form: &Value) -> Club {
+        let answer = self.signs_up(form).await.is(200);
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        Club {
+            app: self.clone(),
+            id: text(&answer["tenantId"]),
+            slug: text(&answer["tenant"]["slug"]),
+            jwt: text(&answer["jwt"]),
+        }
+    }
+
+    /// A starter club whose run was queued.
+    pub async fn queued(&self, slug: &str) -> Club {
+        let club = self.signed_up(slug).await;
+        club.connects_make().await.is(200);
+        club
+    }
+
+    /// A starter club that was provisioned.
+    pub async fn provisioned(&self, slug: &str) -> Club {
+        let club = self.queued(slug).await;
+        club.waits().await;
+        club
+    }
+
+    /// A promo code that an operator made.
+    pub fn has_promo(&self, code: &str, discount: i64, rest: &[(&str, Value)]) {
+        self.db().execute(
+            "insert into promo_codes (code, discount_percent, created_at) values (?1, ?2, 0)",
+            (code, discount),
+        );
+        for (column, value) in rest {
+            let sql = format!("update promo_codes set {column} = ?2 where code = ?1");
+            match value {
+                Value::Number(number) => self.db().execute(&sql, (code, number.as_i64())),
+                Value::String(text) => self.db().execute(&sql, (code, text)),
+                other => self.db().execute(&sql, (code, other.to_string())),
+            };
+        }
+    }
+
+    /// A machine of ours asks for something to be queued.
+    pub async fn machine_queues(&self, tenant: &str) -> Answer {
+        let token = Token::service(self.now()).sign();
+        self.post("/internal/provision/queue").token(&token).json(&json!({ "tenantId": tenant })).send().await
+    }
+}
+
+impl Club {
+    /// Asks for something as its admin.
+    pub fn gets(&self, path: &str) -> Ask {
+        self.get(path).token(&self.jwt)
+    }
+
+    /// Posts something as its admin.
+    pub async fn posts(&self, path: &str, body: &Value) -> Answer {
+        self.post(path).token(&self.jwt).json(body).send().await
+    }
+
+    /// Connects its scenario.
+    pub async fn connects_make(&self) -> Answer {
+        self.connects(&format!("https://hook.eu2.make.com/{}", self.slug)).await
+    }
+
+    /// Connects this address.
+    pub async fn connects(&self, url: &str) -> Answer {
+        let body = json!({ "webhookUrl": url, "webhookSecret": WEBHOOK_SECRET });
+        self.posts("/public/signup/starter/make", &body).await
+    }
+
+    /// Confirms the pro plan.
+    pub async fn confirms_pro(&self) -> Answer {
+        self.post("/public/signup/pro/confirm").token(&self.jwt).send().await
+    }
+
+    /// Wants its failed run tried again.
+    pub async fn retries(&self) -> Answer {
+        self.post(&format!("/api/v1/tenants/{}/provision/retry", self.id)).token(&self.jwt).send().await
+    }
+
+    /// Looks how far it is.
+    pub async fn sees_status(&self) -> Answer {
+        self.gets(&self.status_path()).send().await
+    }
+
+    /// Where it looks how far it is.
+    pub fn status_path(&self) -> String {
+        format!("/api/v1/tenants/{}/provision-status", self.id)
+    }
+
+    /// Waits until nothing happens any more.
+    pub async fn waits(&self) {
+        self.alarms_ring_to_the_end(&self.id).await;
+    }
+
+    /// How its provisioning ended: `completed`, or the reason why not.
+    pub async fn ended(&self) -> String {
+        let answer = self.sees_status().await.is(200);
+        match answer["status"].as_str().unwrap() {
+            "failed" => answer["data"]["reason"].as_str().unwrap().to_owned(),
+            status => status.to_owned(),
+        }
+    }
+
+    /// Its row.
+    pub fn row(&self) -> Value {
+        self.db().row(&format!("select * from tenants where id = '{}'", self.id))
+    }
+
+    /// Something about its row changes.
+    pub fn becomes(&self, column: &str, value: impl rusqlite::ToSql) {
+        self.db().execute(&format!("update tenants set {column} = ?2 where id = ?1"), (&self.id, value));
+    }
+}

@@ -1,0 +1,255 @@
+//! The other sides, played as they really behave: Make, Apps Script, Google, Resend. Healthy unless told otherwise.
+
+use std::{
+    collections::{BTreeMap, HashMap, VecDeque},
+    sync::{Mutex, MutexGuard},
+};
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use hmac::{Hmac, Mac};
+use serde_json::{Value, json};
+use sha2::Sha256;
+use tenantry::{
+    domain::Timestamp,
+    ports::{Call, CallError, Called},
+};
+
+use super::app::{GAS_SECRET, RESEND_KEY};
+
+/// How an upstream takes a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reaction {
+    /// As it should.
+    Healthy,
+    /// With this, and nothing done.
+    Answers(u16, &'static str),
+    /// With this status and `Retry-After`, and nothing done.
+    AsksToWait(u16, &'static str),
+    /// Not in time, and nothing done.
+    TimesOut,
+    /// By breaking the connection, and nothing done.
+    Breaks,
+    /// It does it, and the answer is lost.
+    LosesTheAnswer,
+}
+
+/// A call that arrived.
+#[derive(Debug, Clone)]
+pub struct Sent {
+    /// What was sent.
+    pub call: Call,
+    /// When.
+    pub at: Timestamp,
+}
+
+#[derive(Default)]
+struct State {
+    next: HashMap<&'static str, VecDeque<Reaction>>,
+    always: HashMap<&'static str, Reaction>,
+    sent: Vec<Sent>,
+    effects: BTreeMap<(&'static str, String), usize>,
+    sheets: BTreeMap<String, String>,
+    mails: BTreeMap<String, (String, String)>,
+}
+
+/// The other sides.
+#[derive(Default)]
+pub struct Upstreams(Mutex<State>);
+
+impl Sent {
+    /// A header.
+    pub fn header(&self, name: &str) -> &str {
+        self.call.headers.iter().find(|(known, _)| *known == name).map_or("", |(_, value)| value)
+    }
+
+    /// The body as JSON.
+    pub fn json(&self) -> Value {
+        serde_json::from_str(self.call.body.as_deref().unwrap_or_default()).unwrap()
+    }
+
+    /// The key under which a repeat is recognised.
+    pub fn key(&self) -> String {
+        match self.call.upstream {
+            "apps_script" => self.json()["idempotencyKey"].as_str().unwrap().to_owned(),
+            _ => self.header("idempotency-key").to_owned(),
+        }
+    }
+
+    /// Whether a Make scenario that knows `secret` would take it, by the Standard Webhooks specification.
+    pub fn is_signed_with(&self, secret: &str) -> bool {
+        let signed =
+            format!("{}.{}.{}", self.header("webhook-id"), self.header("webhook-timestamp"), self.call.body.as_ref().unwrap());
+        let key = secret.strip_prefix("whsec_").map_or_else(|| secret.as_bytes().to_vec(), |s| STANDARD.decode(s).unwrap());
+        self.header("webhook-signature") == format!("v1,{}", STANDARD.encode(hmac(&key, &signed)))
+    }
+
+    /// The link in a mail.
+    pub fn link(&self) -> String {
+        let body = self.json();
+        let text = body["text"].as_str().unwrap();
+        text.lines().find(|line| line.contains("#token=")).unwrap().to_owned()
+    }
+}
+
+impl Upstreams {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap()
+    }
+
+    /// `upstream` takes the next calls so, then as before.
+    pub fn next(&self, upstream: &'static str, reactions: impl IntoIterator<Item = Reaction>) {
+        self.state().next.entry(upstream).or_default().extend(reactions);
+    }
+
+    /// From now on `upstream` takes every call so.
+    pub fn always(&self, upstream: &'static str, reaction: Reaction) {
+        self.state().always.insert(upstream, reaction);
+    }
+
+    /// Every call so far.
+    pub fn sent(&self) -> Vec<Sent> {
+        self.state().sent.clone()
+    }
+
+    /// Every call to one of them so far.
+    pub fn sent_to(&self, upstream: &str) -> Vec<Sent> {
+        self.sent().into_iter().filter(|sent| sent.call.upstream == upstream).collect()
+    }
+
+    /// How often each upstream did something under each key.
+    pub fn effects(&self) -> BTreeMap<(&'static str, String), usize> {
+        self.state().effects.clone()
+    }
+
+    /// Takes a call.
+    pub fn take(&self, call: Call, now: Timestamp) -> Result<Called, CallError> {
+        let mut state = self.state();
+        let sent = Sent { call, at: now };
+        let upstream = sent.call.upstream;
+        let reaction = state
+            .next
+            .get_mut(upstream)
+            .and_then(VecDeque::pop_front)
+            .or_else(|| state.always.get(upstream).cloned())
+            .unwrap_or(Reaction::Healthy);
+        state.sent.push(sent.clone());
+        match reaction {
+            Reaction::Healthy => Ok(state.play(&sent)),
+            Reaction::Answers(status, body) => Ok(called(status, body)),
+            Reaction::AsksToWait(status, after) => {
+                Ok(Called { retry_after: Some(after.to_owned()), ..called(status, "") })
+            }
+            Reaction::TimesOut => Err(CallError::Timeout),
+            Reaction::Breaks => Err(CallError::Connection),
+            Reaction::LosesTheAnswer => {
+                state.play(&sent);
+                Err(CallError::Connection)
+            }
+        }
+    }
+}
+
+impl State {
+    fn play(&mut self, sent: &Sent) -> Called {
+        match sent.call.upstream {
+            "make" => self.make(sent),
+            "apps_script" => self.apps_script(sent),
+            "google_token" => google_token(sent),
+            "google_sheets" => self.google_sheets(sent),
+            "resend" => self.resend(sent),
+            other => panic!("nobody plays {other}"),
+        }
+    }
+
+    fn did(&mut self, sent: &Sent) {
+        *self.effects.entry((sent.call.upstream, sent.key())).or_default() += 1;
+    }
+
+    /// Recognises no key: every ping counts.
+    fn make(&mut self, sent: &Sent) -> Called {
+        assert!(sent.call.url.starts_with("https://hook.") && sent.call.method == "POST");
+        assert_eq!(sent.header("webhook-id"), sent.key());
+        if sent.call.url.contains("/gone") {
+            return called(410, "There is no scenario listening for this webhook.");
+        }
+        self.did(sent);
+        called(200, "Accepted")
+    }
+
+    /// Checks the signature over the raw body; makes one spreadsheet a key; never fails by its status.
+    fn apps_script(&mut self, sent: &Sent) -> Called {
+        let (_, signature) = sent.call.url.rsplit_once("signature=").unwrap();
+        let expected = hmac(GAS_SECRET.as_bytes(), sent.call.body.as_deref().unwrap());
+        let expected: String = expected.iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(sent.call.follow, ["script.googleusercontent.com"]);
+        if signature != expected {
+            return called(200, r#"{"ok":false,"error":"The signature does not match.","code":"BAD_SIGNATURE"}"#);
+        }
+        let body = sent.json();
+        match body["action"].as_str().unwrap() {
+            "provision" => {
+                assert!(body["tenantId"].is_string() && body["teamName"].is_string());
+                if !self.sheets.contains_key(&sent.key()) {
+                    self.did(sent);
+                    let id = format!("sheet_{}", self.sheets.len());
+                    self.sheets.insert(sent.key(), id);
+                }
+                let id = &self.sheets[&sent.key()];
+                let url = format!("https://docs.google.com/spreadsheets/d/{id}/edit");
+                called(200, &json!({ "ok": true, "spreadsheetId": id, "spreadsheetUrl": url }).to_string())
+            }
+            "verify" => {
+                let exists = self.sheets.values().any(|id| body["spreadsheetId"] == id.as_str());
+                called(200, &json!({ "ok": true, "exists": exists }).to_string())
+            }
+            other => panic!("no such action: {other}"),
+        }
+    }
+
+    fn google_sheets(&self, sent: &Sent) -> Called {
+        assert_eq!((sent.call.method, sent.header("authorization")), ("GET", "Bearer ya29.test"));
+        let path = sent.call.url.strip_prefix("https://sheets.googleapis.com/v4/spreadsheets/").unwrap();
+        let (id, fields) = path.split_once('?').unwrap();
+        assert_eq!(fields, "fields=spreadsheetId,properties.title");
+        if self.sheets.values().any(|known| known == id) {
+            called(200, &json!({ "spreadsheetId": id, "properties": { "title": "FC" } }).to_string())
+        } else {
+            called(404, r#"{"error":{"code":404,"status":"NOT_FOUND"}}"#)
+        }
+    }
+
+    /// Recognises a key: the same body is answered the same id, another one is refused.
+    fn resend(&mut self, sent: &Sent) -> Called {
+        assert_eq!(sent.call.url, "https://api.resend.com/emails");
+        if sent.header("authorization") != format!("Bearer {RESEND_KEY}") {
+            return called(403, r#"{"statusCode":403,"name":"invalid_api_key","message":"API key is invalid."}"#);
+        }
+        let body = sent.call.body.clone().unwrap();
+        match self.mails.get(&sent.key()) {
+            Some((known, id)) if *known == body => called(200, &json!({ "id": id }).to_string()),
+            Some(_) => called(409, r#"{"statusCode":409,"name":"invalid_idempotent_request","message":"…"}"#),
+            None => {
+                self.did(sent);
+                let id = format!("mail_{}", self.mails.len());
+                self.mails.insert(sent.key(), (body, id.clone()));
+                called(200, &json!({ "id": id }).to_string())
+            }
+        }
+    }
+}
+
+fn google_token(sent: &Sent) -> Called {
+    assert_eq!(sent.call.url, "https://oauth2.googleapis.com/token");
+    assert_eq!(sent.header("content-type"), "application/x-www-form-urlencoded");
+    let body = sent.call.body.as_deref().unwrap();
+    assert!(body.starts_with("grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Ajwt-bearer&assertion="));
+    called(200, r#"{"access_token":"ya29.test","expires_in":3599,"token_type":"Bearer"}"#)
+}
+
+fn called(status: u16, body: &str) -> Called {
+    Called { status, retry_after: None, body: body.to_owned(), ms: 12 }
+}
+
+fn hmac(key: &[u8], message: &str) -> Vec<u8> {
+    Hmac::<Sha256>::new_from_slice(key).unwrap().chain_update(message).finalize().into_bytes().to_vec()
+}

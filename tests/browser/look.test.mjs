@@ -1,0 +1,179 @@
+// How the pages look and arrive: every width and theme, without scripts, with slow ones, in bytes and in words.
+
+import assert from "node:assert/strict";
+import { readFileSync, readdirSync } from "node:fs";
+import test from "node:test";
+import { gzipSync } from "node:zlib";
+import { accessible, baseUrl, fault, open, visitor } from "./harness.mjs";
+import { aClub, at, connect, fillClub, invalid, submit } from "./wizard.mjs";
+
+const PUBLIC = new URL("../../public/", import.meta.url);
+const read = (name) => readFileSync(new URL(name, PUBLIC), "utf8");
+const scripts = readdirSync(new URL("js/", PUBLIC), { recursive: true }).filter((name) => name.endsWith(".js")).map((name) => `js/${name}`);
+
+const SCREENS = {
+  "320 px, light": { viewport: { width: 320, height: 640 } },
+  "320 px, dark": { viewport: { width: 320, height: 640 }, colorScheme: "dark" },
+  "768 px, dark": { viewport: { width: 768, height: 1024 }, colorScheme: "dark" },
+  "1280 px, dark": { viewport: { width: 1280, height: 900 }, colorScheme: "dark" },
+  "1280 px at 200 % zoom": { viewport: { width: 640, height: 450 }, deviceScaleFactor: 2 },
+  "4K": { viewport: { width: 3840, height: 2160 } },
+  "320 px, German, calm": { viewport: { width: 320, height: 640 }, locale: "de-DE", reducedMotion: "reduce" },
+};
+
+for (const [screen, options] of Object.entries(SCREENS)) {
+  test(`every step fits and reads: ${screen}`, async (t) => {
+    // On a narrow screen the preview of step 2 stands above the form, which is a new page, not a shift.
+    const page = await open(t, { ...options, shifts: false });
+    const check = (state) => accessible(page, `${state} (${screen})`);
+    const club = aClub({ plan: screen.includes("dark") ? "pro" : "starter" });
+    await check("club, empty");
+    await submit(page, "club-form");
+    await invalid(page, "clubName");
+    await check("club, refused");
+    await fillClub(page, { ...club, clubName: `The Very Long Name of a Sports and Social Club ${club.mark}` });
+    await page.waitForSelector("#clubSlug-answer[data-tone=good]");
+    await check("club, filled in");
+    await submit(page, "club-form");
+    await at(page, "colours");
+    await check("colours");
+    await submit(page, "colours-form");
+    await at(page, "connect");
+    if (club.plan === "starter") await page.click("summary");
+    await check("connect");
+    if (club.plan === "starter") await fault(t, { host: "hook.eu1.make.com", path: `/${club.mark}`, kind: "delay", ms: 2500, times: 1 });
+    else await fault(t, { host: "script.google.com", bodyIncludes: club.clubSlug, kind: "delay", ms: 2500, times: 1 });
+    await connect(page, club);
+    await at(page, "progress");
+    await page.waitForSelector("#tasks [data-stage=running]");
+    await check("progress");
+    await at(page, "done");
+    await check("done");
+  });
+}
+
+test("a reader's own large font breaks nothing", async (t) => {
+  const page = await open(t, { viewport: { width: 640, height: 900 }, shifts: false });
+  await page.evaluate(() => document.documentElement.style.setProperty("font-size", "200%"));
+  await accessible(page, "club, font twice as large");
+});
+
+test("whoever asks for less motion gets none", async (t) => {
+  const page = await open(t, { reducedMotion: "reduce" });
+  const moving = await page.evaluate(() =>
+    [...document.querySelectorAll("*")].filter((n) => getComputedStyle(n).transitionDuration.split(",").some((d) => parseFloat(d) > 0)).length,
+  );
+  assert.equal(moving, 0);
+});
+
+test("nothing moves while the page loads, wherever the person stopped", async (t) => {
+  const page = await open(t);
+  await fillClub(page, aClub());
+  await page.waitForSelector("#clubSlug-answer[data-tone=good]");
+  await page.reload();
+  await page.waitForSelector("#clubSlug-answer[data-tone=good]");
+  const shifts = await page.evaluate(() => window.shifts.reduce((sum, { value }) => sum + value, 0));
+  assert.ok(shifts < 0.002, `${shifts}`);
+});
+
+test("what somebody types is text, never markup", async (t) => {
+  const page = await open(t);
+  const club = aClub();
+  const nasty = `<img src=x onerror=alert(1)> ${club.mark}`;
+  await fillClub(page, { ...club, clubName: nasty });
+  assert.equal(await page.textContent("#preview-name"), nasty);
+  await submit(page, "club-form");
+  await at(page, "colours");
+  await page.goBack();
+  await at(page, "club");
+  assert.equal(await page.textContent("#made-name"), nasty);
+  assert.equal(await page.locator("img").count(), 0);
+  for (const name of scripts) assert.doesNotMatch(read(name), /innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function/, name);
+});
+
+test("without JavaScript the first step explains itself and posts", async (t) => {
+  const { context } = await visitor(t, { javaScriptEnabled: false, shifts: false });
+  const page = await context.newPage();
+  await page.goto("/");
+  assert.ok(await page.isVisible("#club-form"));
+  assert.match(await page.textContent("noscript"), /send this first step/);
+  for (const step of ["colours", "connect", "progress", "done"]) assert.ok(await page.isHidden(`#${step}`));
+  const club = aClub();
+  await fillClub(page, club);
+  const [request] = await Promise.all([page.waitForRequest("**/public/signup/form"), submit(page, "club-form")]);
+  assert.equal(request.method(), "POST");
+  assert.equal(request.headers()["content-type"], "application/x-www-form-urlencoded");
+  const { clubName, clubSlug, email, plan } = club;
+  assert.deepEqual(Object.fromEntries(new URLSearchParams(request.postData())), { clubName, clubSlug, email, plan, promoCode: "" });
+  await page.waitForLoadState();
+  assert.match(await page.textContent("body"), /created/i);
+});
+
+test("scripts that never arrive leave a form that works", async (t) => {
+  const { context } = await visitor(t, { shifts: false });
+  const page = await context.newPage();
+  await page.route("**/js/**", (route) => route.abort());
+  await page.goto("/");
+  await page.waitForSelector("#club-form", { state: "visible" });
+  await page.fill("#clubName", "Rovers");
+});
+
+test("what was typed before the scripts arrived is kept", async (t) => {
+  const { context } = await visitor(t, { shifts: false });
+  const page = await context.newPage();
+  let release;
+  const held = new Promise((resolve) => (release = resolve));
+  await page.route("**/js/app.js", async (route) => {
+    await held;
+    await route.continue();
+  });
+  await page.goto("/", { waitUntil: "commit" });
+  await page.waitForSelector("#club-form", { state: "visible" });
+  await page.fill("#clubName", "Typed early");
+  release();
+  await page.waitForSelector("html[data-ready]");
+  assert.equal(await page.inputValue("#clubName"), "Typed early");
+});
+
+test("files come with the policy, are revalidated, and cost 40 KB together", async (t) => {
+  const page = await open(t);
+  const response = await page.request.get("/");
+  const headers = response.headers();
+  assert.match(headers["content-security-policy"], /default-src 'none'.*frame-ancestors 'none'/);
+  assert.doesNotMatch(headers["content-security-policy"], /unsafe/);
+  assert.equal(headers["x-content-type-options"], "nosniff");
+  assert.equal(headers["x-frame-options"], "DENY");
+  assert.equal(headers["referrer-policy"], "no-referrer");
+  assert.match(headers["cache-control"], /must-revalidate/);
+  const again = await fetch(baseUrl + "/", { headers: { "if-none-match": headers.etag } });
+  assert.equal(again.status, 304);
+
+  const fetched = await page.evaluate(() => performance.getEntriesByType("resource").map(({ name }) => new URL(name).pathname).filter((path) => /\.(js|css)$/.test(path)));
+  const files = ["index.html", ...fetched.map((path) => path.slice(1))];
+  const bytes = files.map((name) => gzipSync(read(name), { level: 9 }).length).reduce((a, b) => a + b);
+  t.diagnostic(`${files.length} files, ${bytes} bytes gzipped`);
+  assert.ok(bytes <= 40_000, `${bytes} bytes`);
+  assert.ok(!fetched.includes("/js/lang/de.js"), "the other language is fetched only when it is spoken");
+});
+
+test("every module that the page needs is named in it, so that all arrive in one round trip", async (t) => {
+  for (const [path, html] of [["/", read("index.html")], ["/magic/", read("magic/index.html")]]) {
+    const page = await open(t, { path });
+    const used = await page.evaluate(() => performance.getEntriesByType("resource").map(({ name }) => new URL(name).pathname).filter((name) => name.endsWith(".js")));
+    const named = [...html.matchAll(/(?:href|src)="(\/js\/[^"]+)"/g)].map(([, name]) => name);
+    assert.deepEqual([...new Set(used)].sort(), named.sort(), path);
+  }
+});
+
+test("the words in the page and in the tables are the same, in both languages", async () => {
+  const { default: english } = await import(new URL("js/lang/en.js", PUBLIC));
+  const { default: german } = await import(new URL("js/lang/de.js", PUBLIC));
+  const unescape = (text) => text.replaceAll("&amp;", "&");
+  for (const page of ["index.html", "magic/index.html"]) {
+    for (const [, key, text] of read(page).matchAll(/data-t="([^"]+)"[^>]*>([^<]*)</g)) assert.equal(unescape(text), english[key], `${page}: ${key}`);
+    for (const [, before, attribute, key] of read(page).matchAll(/([^<]*)data-ta="([^:]+):([^"]+)"/g)) assert.match(before, new RegExp(`${attribute}="${english[key]}"`), `${page}: ${key}`);
+  }
+  const serverSays = /^(issue|reason)\./;
+  assert.deepEqual(Object.keys(german).filter((key) => !serverSays.test(key)).sort(), Object.keys(english).sort());
+  for (const key of Object.keys(english)) assert.equal(typeof german[key], typeof english[key], key);
+});

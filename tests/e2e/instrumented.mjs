@@ -1,0 +1,48 @@
+// The harness over the product as tests/e2e/instrumented/worker.js wraps it.
+//
+//   const h = await startInstrumented();
+//   await h.behave({ database: "down" });
+import { copyFileSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+import { startHarness } from "./harness.mjs";
+
+const at = (path) => fileURLToPath(new URL(`../../${path}`, import.meta.url));
+
+/** `options` as of `startHarness`. */
+export async function startInstrumented(options = {}) {
+  const directory = mkdtempSync(join(tmpdir(), "tenantry-instrumented-"));
+  await build({
+    entryPoints: [at("tests/e2e/instrumented/worker.js")],
+    outfile: join(directory, "index.js"),
+    bundle: true,
+    format: "esm",
+    external: ["*.wasm", "cloudflare:*"],
+    alias: { product: at("build/index.js") },
+    logLevel: "error",
+  });
+  copyFileSync(at("build/index_bg.wasm"), join(directory, "index_bg.wasm"));
+
+  const h = await startHarness({ ...options, productDirectory: directory });
+  const control = async (method, path, body) => {
+    const response = await h.api(method, `/__test/${path}`, { body });
+    if (response.status !== 200) throw new Error(`${method} /__test/${path}: ${response.status}`);
+    return response.body;
+  };
+  return {
+    ...h,
+    /** `{database?: "ok" | "down" | "hanging" | "absent", object?: "ok" | "failing" | "hanging"}`, until told otherwise. */
+    behave: (behaviour) => control("PUT", "behaviour", behaviour),
+    /** At the `at`-th moment of the tenant's object: "reset" ends the object, as a deploy does; "break" fails the call. */
+    strike: (tenant, at, kind) => control("PUT", "strike", { tenant, at, kind }),
+    /** `{calls, moments: {tenant: […]}, pending: [tenant whose strike has not come]}` since the last `forget`. */
+    observed: () => control("GET", "calls"),
+    forget: () => control("DELETE", "calls"),
+    async close() {
+      await h.close();
+      rmSync(directory, { recursive: true, force: true });
+    },
+  };
+}
