@@ -34,9 +34,7 @@ try {
   await setup.rust();
   for (const name of names) {
     say(`Tests: ${name} …`);
-    const started = Date.now();
     await SUITES[name]();
-    say(`Tests: ${name} passed in ${Math.round((Date.now() - started) / 1000)} s`);
   }
 } catch (error) {
   exitWith(error);

@@ -181,9 +181,11 @@ impl Keys {
         untrusted: &UntrustedToken<'_, Extra>,
     ) -> Result<Compact<WireClaims>, TokenError> {
         let kid = untrusted.header().key_id.as_deref();
-        let mut keys: Vec<&Key> = self.signing.iter().chain(&self.retired).collect();
-        keys.sort_by_key(|key| kid != Some(key.id.as_str()));
-        keys.iter()
+        let keys = || self.signing.iter().chain(&self.retired);
+        let (named, others) =
+            (keys().filter(|k| kid == Some(&*k.id)), keys().filter(|k| kid != Some(&*k.id)));
+        named
+            .chain(others)
             .find_map(|key| Hs256.validator::<WireClaims>(&key.hs256).validate(untrusted).ok())
             .map(|token| token.claims().clone())
             .ok_or(TokenError::Invalid)

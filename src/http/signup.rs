@@ -37,38 +37,42 @@ pub async fn start<P: Ports>(
     app: App<P>,
     context: Context,
     headers: HeaderMap,
-    fields: Fields,
+    fields: Result<Fields, ApiError>,
 ) -> Result<Response, ApiError> {
-    let request = read_start(fields, read_key(&headers)?)?;
-    let granted = grant(&app, &context, &request).await?;
+    let key = read_key(&headers);
+    let request = fields.and_then(|fields| read_start(fields, key?));
+    let granted = grant(&app, &context, request).await?;
     Ok(Json(started(&granted)).into_response())
 }
 
-/// Signs a club up, within the limits, and tells the log.
+/// Signs a club up, within the limits, and tells the log how it ended: a refusal for whatever reason, too.
 pub(super) async fn grant<P: Ports>(
     app: &App<P>,
     context: &Context,
-    request: &Request,
+    request: Result<Request, ApiError>,
 ) -> Result<Granted, ApiError> {
+    let granted = match request {
+        Ok(request) => sign_up(app, context, &request).await,
+        Err(error) => Err(error),
+    };
+    app.ports.log(
+        context.line(match &granted {
+            Ok(granted) => LogLine::new(Level::Info, "signup_completed")
+                .with("tenantId", granted.tenant.id.as_str())
+                .with("contactEmail", granted.tenant.email.masked())
+                .with("plan", granted.tenant.plan.as_str())
+                .with("replayed", granted.replayed),
+            Err(error) => LogLine::new(Level::Info, "signup_rejected").with("code", error.code),
+        }),
+    );
+    granted
+}
+
+async fn sign_up<P: Ports>(app: &App<P>, context: &Context, request: &Request) -> Result<Granted, ApiError> {
     limit_start(app, context, request).await?;
     app.ports
         .log(context.line(LogLine::new(Level::Info, "signup_started")).with("plan", request.plan.as_str()));
-    let granted =
-        app.sign_up(request, &context.origin, &context.client).await.map_err(ApiError::from).inspect_err(
-            |error| {
-                app.ports
-                    .log(context.line(LogLine::new(Level::Info, "signup_rejected")).with("code", error.code));
-            },
-        )?;
-    app.ports.log(
-        context
-            .line(LogLine::new(Level::Info, "signup_completed"))
-            .with("tenantId", granted.tenant.id.as_str())
-            .with("contactEmail", granted.tenant.email.masked())
-            .with("plan", granted.tenant.plan.as_str())
-            .with("replayed", granted.replayed),
-    );
-    Ok(granted)
+    app.sign_up(request, &context.origin, &context.client).await.map_err(ApiError::from)
 }
 
 async fn limit_start<P: Ports>(app: &App<P>, context: &Context, request: &Request) -> Result<(), ApiError> {

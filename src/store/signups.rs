@@ -186,13 +186,14 @@ pub async fn release(db: &impl Db, signup: &Signup) -> Result<(), DbError> {
 ///
 /// When the database doesn't answer: whether the tenant exists is unknown, and the same request may be sent again.
 pub async fn insert(db: &impl Db, signup: &Signup) -> Result<Verdict, DbError> {
-    let mut answers = db.batch(statements(signup)).await?.into_iter();
+    let mut answers = db.batch(statements(signup)).await?;
+    let tenant: Option<SignedUp> = answers.pop().unwrap_or_default().first()?;
+    let mut answers = answers.into_iter();
     let mut next = || answers.next().unwrap_or_default();
     let facts: Facts = next().first()?.ok_or_else(|| DbError::Corrupt("no facts row".to_owned()))?;
     let created = next().changes > 0;
     let _link = next();
     let mail_link = next().changes > 0;
-    let tenant: Option<SignedUp> = next().first()?;
     decide(signup, facts, created, mail_link, tenant)
 }
 
@@ -240,7 +241,6 @@ fn statements(signup: &Signup) -> Vec<Statement> {
         insert_tenant(signup),
         insert_link(signup),
         mark_link(signup),
-        select_tenant(signup),
         insert_brand(signup),
         insert_event(signup),
     ];
@@ -251,6 +251,8 @@ fn statements(signup: &Signup) -> Vec<Statement> {
         statements.push(count_promo(signup));
         statements.push(insert_redemption(signup));
     }
+    // Last: what it answers is what the others made.
+    statements.push(select_tenant(signup));
     statements
 }
 
@@ -326,6 +328,8 @@ fn insert_link(signup: &Signup) -> Statement {
         "insert into magic_links (id, tenant_id, created_at, expires_at)
          select ?1, id, ?2, ?2 + ?3 from tenants
          where slug = ?4 and signup_fingerprint = ?5 and id <> ?6 and ?7 is null and link_mailed_at <= ?2 - ?8
+           and status in ('trial', 'active')
+           and not exists (select 1 from feature_flags where name = 'signup_enabled' and enabled = 0)
          on conflict do nothing",
         [
             signup.link.as_str().into(),
@@ -352,8 +356,8 @@ fn mark_link(signup: &Signup) -> Statement {
 fn select_tenant(signup: &Signup) -> Statement {
     Statement::new(
         "select t.id, t.slug, t.name, t.email, t.plan, t.status, t.comped, t.trial_ends_at, t.owner_user_id,
-           coalesce(p.discount_percent, 0) as discount
-         from tenants t left join promo_codes p on p.code = t.promo_code_used
+           coalesce(r.discount_percent, 0) as discount
+         from tenants t left join promo_redemptions r on r.code = t.promo_code_used and r.tenant_id = t.id
          where t.id = coalesce(
            (select tenant_id from idempotency_keys where id = ?1 and fingerprint = ?2 and expires_at > ?5),
            (select id from tenants where slug = ?3 and signup_fingerprint = ?2),

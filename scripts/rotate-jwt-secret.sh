@@ -1,0 +1,84 @@
+#!/usr/bin/env bash
+# Rotates JWT_SECRET without signing anybody out, or signs everybody out at once.
+#
+#   scripts/rotate-jwt-secret.sh routine|emergency --env preview|production
+#   scripts/rotate-jwt-secret.sh routine|emergency --local [FILE]     FILE: .dev.vars by default
+#
+# routine     The new secret is accepted everywhere before anything is signed with it, and the old one is accepted for as long
+#             as its tokens live: a year. Needs the current secret in JWT_SECRET (Cloudflare never shows it again).
+# emergency   The secret has leaked: the old one is accepted nowhere any more, and whatever it signed ends at once.
+#
+# The new secret comes from NEW_JWT_SECRET, or is generated; it is printed nowhere but into the file that --keep FILE names, or
+# into FILE itself with --local. Secrets travel by standard input and the environment, never as arguments.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+fail() { printf '✗ %s\n' "$1" >&2; exit 2; }
+step() { printf '· %s\n' "$1"; }
+
+path=${1:-}; shift || true
+case "$path" in routine | emergency) ;; *) fail "Say routine or emergency: scripts/rotate-jwt-secret.sh routine|emergency --env …" ;; esac
+environment="" file="" keep=""
+while [ $# -gt 0 ]; do
+  case "$1" in
+    --local) file=.dev.vars; if [ $# -gt 1 ] && [[ $2 != --* ]]; then file=$2; shift; fi ;;
+    --env) environment=${2:-}; shift ;;
+    --keep) keep=${2:-}; shift ;;
+    *) fail "Unknown argument: $1" ;;
+  esac
+  shift
+done
+if [ -n "$file" ]; then
+  [ -f "$file" ] || fail "$file does not exist: run npm start once."
+else
+  case "$environment" in preview | production) ;; *) fail "Say where: --env preview, --env production, or --local." ;; esac
+  [ -n "$keep" ] || fail "Say where to keep the new secret: --keep FILE. Cloudflare will not show it again."
+  [ -x node_modules/.bin/wrangler ] || fail "wrangler is missing: run npm install."
+fi
+
+# put NAME (value on standard input), drop NAME: one secret, there or in the file.
+put() {
+  if [ -n "$file" ]; then
+    local value; value=$(cat)
+    drop "$1"
+    printf '%s="%s"\n' "$1" "$value" >>"$file"
+  else
+    PATH="$PWD/node_modules/.bin:$PATH" wrangler secret put "$1" --env "$environment" >/dev/null
+  fi
+}
+drop() {
+  if [ -n "$file" ]; then
+    local rest; rest=$(grep -v "^$1=" "$file" || true)
+    (umask 077; printf '%s\n' "$rest" >"$file")
+  elif PATH="$PWD/node_modules/.bin:$PATH" wrangler secret list --env "$environment" | grep -q "\"$1\""; then
+    printf 'y\n' | PATH="$PWD/node_modules/.bin:$PATH" wrangler secret delete "$1" --env "$environment" >/dev/null
+  fi
+}
+current() {
+  if [ -n "$file" ]; then sed -n 's/^JWT_SECRET="\{0,1\}\([^"]*\)"\{0,1\}$/\1/p' "$file" | tail -n 1; else printf '%s' "${JWT_SECRET:-}"; fi
+}
+
+new=${NEW_JWT_SECRET:-$(head -c 48 /dev/urandom | base64 | tr -d '\n')}
+[ "${#new}" -ge 32 ] || fail "NEW_JWT_SECRET must have at least 32 bytes."
+if [ -n "$keep" ]; then (umask 077; printf '%s\n' "$new" >"$keep"); fi
+
+if [ "$path" = routine ]; then
+  old=$(current)
+  [ "${#old}" -ge 32 ] || fail "Set JWT_SECRET to the current secret: tokens that it signed must go on working."
+  step "JWT_SECRET_NEXT: the new secret is accepted from now on"
+  printf '%s' "$new" | put JWT_SECRET_NEXT
+  step "JWT_SECRET_PREVIOUS: the old secret stays accepted"
+  printf '%s' "$old" | put JWT_SECRET_PREVIOUS
+  step "JWT_SECRET: the new secret signs"
+  printf '%s' "$new" | put JWT_SECRET
+  step "JWT_SECRET_NEXT: done with"
+  drop JWT_SECRET_NEXT
+  printf '✓ Rotated. Remove JWT_SECRET_PREVIOUS in a year, when the last token that it signed has ended.\n'
+else
+  step "JWT_SECRET: the new secret signs, and alone is accepted"
+  printf '%s' "$new" | put JWT_SECRET
+  step "JWT_SECRET_NEXT, JWT_SECRET_PREVIOUS: accepted no more"
+  drop JWT_SECRET_NEXT
+  drop JWT_SECRET_PREVIOUS
+  printf '✓ Every token that was signed before is refused. Owners sign in again by a mailed link.\n'
+fi

@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# The kill switch: stops new signups, or lets them in again. Clubs that exist are not touched.
+#
+#   scripts/switch-signups.sh on|off [local|preview|production]
+#
+# It takes effect with the next request. `local` (the default) switches the database of `npm start`; STATE_DIR as there.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+fail() { printf '✗ %s\n' "$1" >&2; exit 2; }
+
+case "${1:-}" in
+  on) enabled=1 ;;
+  off) enabled=0 ;;
+  *) fail "Say on or off: scripts/switch-signups.sh on|off [local|preview|production]" ;;
+esac
+case "${2:-local}" in
+  local) where=(--local --persist-to "${STATE_DIR:-.wrangler/state}" --env "") ;;
+  preview | production) where=(--remote --env "$2") ;;
+  *) fail "Unknown environment: $2. Use local, preview or production." ;;
+esac
+[ -x node_modules/.bin/wrangler ] || fail "wrangler is missing: run npm install."
+
+PATH="$PWD/node_modules/.bin:$PATH" WRANGLER_SEND_METRICS=false wrangler d1 execute DB "${where[@]}" --yes --command \
+  "insert into feature_flags (name, enabled, updated_at) values ('signup_enabled', $enabled, unixepoch())
+   on conflict (name) do update set enabled = excluded.enabled, updated_at = excluded.updated_at" >/dev/null
+printf '✓ Signups are %s (%s)\n' "$1" "${2:-local}"
