@@ -5,6 +5,8 @@ import { clearNotice, notice } from "./notice.js";
 import { clock } from "./strings.js";
 
 const TRIES = 6;
+/** After this long a single attempt is no longer silent. */
+const SLOW_MS = 4000;
 /** Longer than this nobody sits and watches: say the time instead. */
 const LONGEST_WAIT_S = 120;
 
@@ -12,28 +14,39 @@ const backoff = (attempt) => Math.min(2 ** attempt, 15);
 
 const wording = (answer) => (answer.status === 429 ? "wait.limited" : answer.kind === "later" ? "wait.busy" : "wait.lost");
 
-/** Waits `n` seconds, or for the connection to come back. Answers false if the person said stop. */
+/** Does one attempt, and says so if it takes long. */
+async function once(attempt) {
+  const slow = setTimeout(() => notice("wait.slow"), SLOW_MS);
+  const answer = await attempt();
+  clearTimeout(slow);
+  return answer;
+}
+
+/** Waits `n` seconds, or for the connection to come back. Answers "stop" if the person said so, "left" if they went to another step. */
 function pause(answer, n) {
   return new Promise((resolve) => {
-    let left = n;
-    const end = (goOn) => {
+    let rest = n;
+    const end = (how) => {
       clearInterval(timer);
       removeEventListener("online", online);
+      document.removeEventListener("stepchange", left);
       clearNotice();
-      resolve(goOn);
+      resolve(how);
     };
-    const online = () => end(true);
+    const online = () => end("on");
+    const left = () => end("left");
     const key = () => (navigator.onLine ? wording(answer) : "wait.offline");
-    const actions = [["wait.stop", () => end(false)]];
+    const actions = [["wait.stop", () => end("stop")]];
     // After "too many attempts" hurrying would only prolong the wait.
-    if (answer.status !== 429) actions.unshift(["wait.now", () => end(true)]);
-    const rewrite = notice(key(), { n: left }, { actions });
+    if (answer.status !== 429) actions.unshift(["wait.now", () => end("on")]);
+    const rewrite = notice(key(), { n: rest }, { actions });
     const timer = setInterval(() => {
       // Offline there is nothing to count down to; the browser tells us when it is over.
-      if (navigator.onLine && --left <= 0) end(true);
-      else rewrite(key(), { n: left });
+      if (navigator.onLine && --rest <= 0) end("on");
+      else rewrite(key(), { n: rest });
     }, 1000);
     addEventListener("online", online);
+    document.addEventListener("stepchange", left);
   });
 }
 
@@ -41,7 +54,7 @@ function pause(answer, n) {
 export async function persist(attempt) {
   clearNotice();
   for (let n = 0; ; n++) {
-    const answer = await attempt();
+    const answer = await once(attempt);
     if (answer.kind !== "lost" && answer.kind !== "later") return answer;
     const wait = answer.retryAfter ?? backoff(n);
     if (wait > LONGEST_WAIT_S) {
@@ -52,9 +65,9 @@ export async function persist(attempt) {
       notice("wait.gaveUp", {}, { tone: "bad" });
       return { ...answer, quiet: true };
     }
-    if (!(await pause(answer, Math.ceil(wait)))) {
-      notice("wait.stopped");
-      return { ...answer, quiet: true };
-    }
+    const how = await pause(answer, Math.ceil(wait));
+    if (how === "on") continue;
+    if (how === "stop") notice("wait.stopped");
+    return { ...answer, quiet: true };
   }
 }

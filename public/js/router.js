@@ -44,7 +44,15 @@ function mark(step) {
     else item.removeAttribute("aria-current");
   });
   showPlan();
+  showTitle();
 }
+
+function showTitle() {
+  const at = ORDER.indexOf(shown);
+  document.title = at < 0 ? t("page.title") : `${nameOf(at)} · ${t("page.title")}`;
+}
+
+const nameOf = (at) => t(byId("steps").children[at].firstElementChild.dataset.t);
 
 function show(step, focus) {
   if (shown && shown !== step) steps[shown].leave?.();
@@ -52,12 +60,13 @@ function show(step, focus) {
   byId("main").dataset.step = step;
   for (const name of [...ORDER, "done"]) byId(name).hidden = name !== step;
   clearNotice();
+  document.dispatchEvent(new Event("stepchange"));
   mark(step);
   steps[step].enter();
   if (!focus) return;
   focusHeading(steps[step].heading());
-  const n = ORDER.indexOf(step) + 1;
-  if (n) announce("step.position", { n, name: t(byId("steps").children[n - 1].firstElementChild.dataset.t) });
+  const at = ORDER.indexOf(step);
+  if (at >= 0) announce("step.position", { n: at + 1, name: nameOf(at) });
 }
 
 /** Goes to a step and remembers it. */
@@ -82,6 +91,11 @@ export function startRouter(table) {
   steps = table;
   for (const step of Object.values(steps)) step.start();
   for (const button of document.querySelectorAll("[data-back]")) button.addEventListener("click", back);
+  // A language speaks again what carries a key; what was put together from several, its step does.
+  document.addEventListener("languagechange", () => {
+    showTitle();
+    steps[shown].speak?.();
+  });
   addEventListener("popstate", () => {
     const step = reachable(inAddress() || draft.current().step);
     history.replaceState(null, "", `#/${step}`);

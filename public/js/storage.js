@@ -6,7 +6,7 @@ function over(kind) {
   return {
     read(name) {
       try {
-        return JSON.parse(window[kind].getItem(name));
+        return JSON.parse(window[kind].getItem(name)) ?? memory.get(name) ?? null;
       } catch {
         return memory.get(name) ?? null;
       }

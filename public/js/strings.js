@@ -50,5 +50,8 @@ export function translate(root) {
 /** A time of day in the page's language. */
 export const clock = (date) => new Intl.DateTimeFormat(document.documentElement.lang, { hour: "2-digit", minute: "2-digit" }).format(date);
 
+/** A day in the page's language. */
+export const dayOf = (date) => new Intl.DateTimeFormat(document.documentElement.lang, { dateStyle: "long" }).format(date);
+
 /** A day and time in the page's language. */
 export const day = (date) => new Intl.DateTimeFormat(document.documentElement.lang, { dateStyle: "medium", timeStyle: "short" }).format(date);

@@ -2,9 +2,9 @@
 // The sandbox runs in a workerd of its own, so that its work is not counted.
 import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { at } from "../../scripts/lib/project.mjs";
+import { QUIET_WRANGLER, at } from "../../scripts/lib/project.mjs";
 
-process.env.CLOUDFLARE_CF_FETCH_ENABLED = "false";
+Object.assign(process.env, QUIET_WRANGLER, { WRANGLER_LOG: "error" });
 const { Log, LogLevel, Miniflare, convertV4MiniflareOptions } = await import("miniflare");
 const { unstable_getMiniflareWorkerOptions, unstable_splitSqlQuery } = await import("wrangler");
 
@@ -107,7 +107,7 @@ function workerdPids() {
     .map(Number)
     .filter((pid) => {
       try {
-        const [, name, rest] = /^\d+ \((.*)\) (.*)$/.exec(readFileSync(`/proc/${pid}/stat`, "utf8"));
+        const [, name, rest] = /^\d+ \((.*)\) (.*)/.exec(readFileSync(`/proc/${pid}/stat`, "utf8"));
         return name === "workerd" && Number(rest.split(" ")[1]) === process.pid;
       } catch {
         return false; // It ended while we looked.

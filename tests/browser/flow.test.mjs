@@ -133,7 +133,7 @@ test("pressing twice makes one club", async (t) => {
 test("the page speaks German, and changes its language in the middle of everything", async (t) => {
   const page = await open(t, { locale: "de-AT" });
   assert.equal(await page.getAttribute("html", "lang"), "de");
-  assert.equal(await page.title(), "Verein einrichten · Tenantry");
+  assert.equal(await page.title(), "Ihr Verein · Verein einrichten · Tenantry");
   await accessible(page, "club, German");
   await page.click("#club-form [type=submit]");
   await invalid(page, "clubName");

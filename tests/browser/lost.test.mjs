@@ -277,3 +277,34 @@ test("starting over forgets everything", async (t) => {
   assert.ok(!stored.includes(club.mark) && !stored.includes("eyJ"));
   assert.equal(await page.inputValue("#clubName"), "");
 });
+
+test("an answer that is slow in coming is not waited for in silence", async (t) => {
+  const page = await open(t);
+  let release;
+  const held = new Promise((resolve) => (release = resolve));
+  await page.route(`**${START}`, async (route) => {
+    await held;
+    await route.continue();
+  });
+  await fillClub(page, aClub());
+  await submit(page, "club-form");
+  await shownNotice(page);
+  assert.match(await noticeText(page), /longer than usual/);
+  release();
+  await at(page, "colours");
+});
+
+test("going back while waiting gives the wait up, and the form can be sent again", async (t) => {
+  const page = await open(t);
+  await createClub(page);
+  await answer(page, "/public/signup/brand", { status: 503, code: "STORE_UNAVAILABLE", headers: { "retry-after": "60" } });
+  await submit(page, "colours-form");
+  await shownNotice(page);
+  await page.goBack();
+  await at(page, "club");
+  assert.ok(await page.isHidden("#notice .box"));
+  await page.click("#made-continue");
+  await at(page, "colours");
+  await submit(page, "colours-form");
+  await at(page, "connect");
+});

@@ -163,7 +163,8 @@ export default {
   "done.mailPlain": "Eine Begrüßungsmail ist unterwegs. Der Link darin meldet Sie an.",
   "done.noMail": "Wir konnten die Begrüßungsmail nicht schicken. Lassen Sie sich stattdessen einen Anmelde-Link schicken:",
   "done.starter": "Ab jetzt geht alles, was im Verein geschieht, an Ihr Szenario in Make.",
-  "done.pro": "Ihre Tabelle ist angelegt und für den Verein freigegeben; den Link finden Sie im Verein.",
+  "done.pro": "Die Google-Tabelle des Vereins ist angelegt.",
+  "done.trial": ({ date }) => `Sie können kostenlos ausprobieren bis ${date}.`,
   "done.share": "Geben Sie die Adresse an Ihre Mitglieder weiter.",
   "done.another": "Noch einen Verein einrichten",
 
@@ -193,6 +194,7 @@ export default {
   "failed.notRetryable": "Es wartet nichts auf einen neuen Versuch. Wir sehen noch einmal nach dem Stand.",
 
   "wait.lost": ({ n }) => `Wir konnten den Dienst nicht erreichen. Neuer Versuch in ${n} s.`,
+  "wait.slow": "Das dauert länger als sonst. Wir versuchen es weiter.",
   "wait.offline": "Keine Verbindung. Wir schicken dies ab, sobald Sie wieder online sind.",
   "wait.limited": ({ n }) => `Gerade waren es zu viele Versuche. Weiter in ${n} s.`,
   "wait.busy": ({ n }) => `Der Dienst ist beschäftigt. Neuer Versuch in ${n} s.`,

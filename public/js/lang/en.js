@@ -165,7 +165,8 @@ export default {
   "done.mailPlain": "A welcome mail is on its way. The link in it signs you in.",
   "done.noMail": "We could not send the welcome mail. Ask for a sign-in link instead:",
   "done.starter": "From now on, everything that happens in the club is sent to your scenario in Make.",
-  "done.pro": "Your spreadsheet is created and shared with the club; you find its link in the club.",
+  "done.pro": "The club’s Google spreadsheet has been created.",
+  "done.trial": ({ date }) => `Your free trial runs until ${date}.`,
   "done.share": "Pass the address on to your members.",
   "done.another": "Set up another club",
 
@@ -185,6 +186,7 @@ export default {
   "failed.notRetryable": "Nothing is waiting to be tried again. We look at the state once more.",
 
   "wait.lost": ({ n }) => `We could not reach the service. Trying again in ${n} s.`,
+  "wait.slow": "This takes longer than usual. We are still trying.",
   "wait.offline": "No connection. We send this as soon as you are back online.",
   "wait.limited": ({ n }) => `Too many attempts just now. Going on in ${n} s.`,
   "wait.busy": ({ n }) => `The service is busy. Trying again in ${n} s.`,

@@ -153,24 +153,34 @@ export function showMade() {
   byId("made-plan").textContent = tenant.plan ? t(`club.${tenant.plan}`) : "–";
 }
 
+function lookUp() {
+  const { clubSlug, promoCode } = body();
+  if (clubSlug) checkNow(clubSlug);
+  if (promoCode) checkPromo(promoCode, clubSlug);
+}
+
 export const club = {
   heading: () => (draft.current().tenant ? "made-heading" : "club-heading"),
   start() {
     form().noValidate = true;
     forgiveOnInput(form());
     form().addEventListener("input", onInput);
+    byId("clubSlug").addEventListener("change", ({ target }) => {
+      target.value = fold(target.value);
+    });
     once(form(), "submit", submit);
     once(byId("made-continue"), "click", () => go(draft.current().queued ? "progress" : "colours"));
     once(byId("email-link"), "click", ({ currentTarget }) => session.mailFreshLink(body().email, currentTarget));
-    document.addEventListener("languagechange", showMade);
   },
   enter() {
     showMade();
     if (draft.current().tenant) return;
     fill();
     showBase();
-    const { clubSlug, promoCode } = form().elements;
-    if (clubSlug.value) checkNow(fold(clubSlug.value));
-    if (promoCode.value) checkPromo(body().promoCode, body().clubSlug);
+    lookUp();
+  },
+  speak() {
+    showMade();
+    if (!draft.current().tenant) lookUp();
   },
 };

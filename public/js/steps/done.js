@@ -5,7 +5,7 @@ import * as draft from "../draft.js";
 import { showColours, showName } from "../preview.js";
 import { go } from "../router.js";
 import * as session from "../session.js";
-import { say } from "../strings.js";
+import { dayOf, say } from "../strings.js";
 
 const mailFailed = (data) => data.steps?.some(({ name, status }) => name === "send_welcome_email" && status !== "completed") || data.warnings?.length > 0;
 
@@ -13,13 +13,13 @@ const mailFailed = (data) => data.steps?.some(({ name, status }) => name === "se
 export function finish(data) {
   const { tenant, base, primaryColor, secondaryColor } = draft.current();
   const address = tenant.slug && base ? `${tenant.slug}.${base}` : null;
-  session.finished({ name: tenant.name, email: tenant.email, plan: tenant.plan ?? data.plan, address, mailed: !mailFailed(data), primaryColor, secondaryColor });
+  session.finished({ name: tenant.name, email: tenant.email, plan: tenant.plan ?? data.plan, address, trialEndsAt: tenant.comped ? null : tenant.trialEndsAt, mailed: !mailFailed(data), primaryColor, secondaryColor });
   session.close();
   draft.finish();
   go("done", { replace: true });
 }
 
-function show({ name, email, plan, address, mailed, primaryColor, secondaryColor }) {
+function show({ name, email, plan, address, trialEndsAt, mailed, primaryColor, secondaryColor }) {
   showName(name, address);
   showColours(primaryColor, secondaryColor);
   if (name) say(byId("done-heading"), "done.heading", { name });
@@ -31,6 +31,8 @@ function show({ name, email, plan, address, mailed, primaryColor, secondaryColor
   if (!mailed) say(byId("done-mail"), "done.noMail");
   else say(byId("done-mail"), email ? "done.mail" : "done.mailPlain", { email });
   byId("done-link").hidden = mailed || !email;
+  byId("done-trial").hidden = !trialEndsAt;
+  say(byId("done-trial"), "done.trial", { date: dayOf(new Date(trialEndsAt * 1000)) });
   say(byId("done-plan"), plan === "pro" ? "done.pro" : "done.starter");
 }
 
@@ -43,7 +45,5 @@ export const done = {
       location.assign("/");
     });
   },
-  enter() {
-    show(session.finished());
-  },
+  enter: () => show(session.finished()),
 };

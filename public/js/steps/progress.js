@@ -22,6 +22,7 @@ let stop = () => {};
 let ticking = null;
 /** What a screen reader was told last: only changes are worth saying. */
 let told = "";
+let last = null;
 
 const taskName = (name) => (knows(`task.${name}`) ? t(`task.${name}`) : name);
 
@@ -69,6 +70,7 @@ function tell(steps) {
 }
 
 function see(data) {
+  last = data;
   clearNotice();
   const steps = data.steps ?? [];
   const items = rows(steps);
@@ -97,8 +99,8 @@ function why({ error, reason }) {
   return knows(ours) ? t(ours) : text(error) || text(reason);
 }
 
-function fail(data) {
-  leave();
+/** Says which step broke, why, and what helps. */
+function explain(data) {
   const broken = data.steps?.find((step) => step.status === "failed")?.name ?? data.currentStep ?? data.step;
   const reason = why(data);
   say(byId("failed-at"), broken ? "failed.at" : null, { step: taskName(broken) });
@@ -106,6 +108,11 @@ function fail(data) {
   say(byId("failed-do"), knows(`failed.do.${broken}`) ? `failed.do.${broken}` : "failed.do.other");
   say(byId("failed-support"), data.runId ? "failed.support" : null, { id: data.runId });
   byId("failed-webhook").hidden = broken !== "validate_webhook";
+}
+
+function fail(data) {
+  leave();
+  explain(data);
   announce("failed.heading");
   focusHeading("failed-heading");
 }
@@ -158,4 +165,5 @@ export const progress = {
     begin();
   },
   leave,
+  speak: () => last?.status === "failed" && explain(last),
 };

@@ -56,9 +56,12 @@ impl TestApp {
             ("DATA_KEY", "0123456789abcdef0123456789abcdef"),
             ("BASE_DOMAIN", "clubs.example"),
         ]);
-        values.extend(changes);
+        values.extend(changes.iter().copied());
         let config = Config::read(|name| values.get(name).map(|value| (*value).to_owned()), true);
-        Self { app: App::new(Outside::healthy(START), Arc::new(Settings::new(config))), router: router::<Outside>() }
+        Self {
+            app: App::new(Outside::healthy(START), Arc::new(Settings::new(config))),
+            router: router::<Outside>(),
+        }
     }
 
     /// The same world, seen by a deployment with these variables.
@@ -110,7 +113,11 @@ impl TestApp {
 
     /// The log so far, as the words of its lines.
     pub fn log_words(&self) -> Vec<String> {
-        self.outside().log_lines().iter().map(|line| line.fields["msg"].as_str().unwrap().to_owned()).collect()
+        self.outside()
+            .log_lines()
+            .iter()
+            .map(|line| line.fields["msg"].as_str().unwrap().to_owned())
+            .collect()
     }
 
     /// The lines of the log with this word.
@@ -176,7 +183,8 @@ impl Ask {
     pub async fn send(self) -> Answer {
         let method = self.request.method().clone();
         let before = self.app.outside().log_lines().len();
-        let answer = Answer::read(serve(self.app.app.clone(), self.app.router.clone(), self.request).await).await;
+        let answer =
+            Answer::read(serve(self.app.app.clone(), self.app.router.clone(), self.request).await).await;
         answer.keeps_the_conventions(&method, self.app.outside().log_lines().get(before..).unwrap());
         answer
     }

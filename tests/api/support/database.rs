@@ -10,7 +10,7 @@ use std::{
 };
 
 use rusqlite::{Connection, Params, StatementStatus, limits::Limit, types::ValueRef};
-use serde_json::{Map, Value as Json, json};
+use serde_json::{Map, Value as Json, json, value::to_raw_value};
 use tenantry::db::{Answer, Db, DbError, Statement, Value};
 
 /// How a batch fails.
@@ -61,7 +61,9 @@ impl Database {
         connection.pragma_update(None, "foreign_keys", true).unwrap();
         connection.set_prepared_statement_cache_capacity(256);
         connection
-            .execute_batch("create table d1_migrations (id integer primary key, name text unique, applied_at text)")
+            .execute_batch(
+                "create table d1_migrations (id integer primary key, name text unique, applied_at text)",
+            )
             .unwrap();
         for path in migrations() {
             connection.execute_batch(&std::fs::read_to_string(&path).unwrap()).unwrap();
@@ -161,6 +163,15 @@ impl Database {
         self.inner().connection.query_row(sql, [], |row| row.get(0)).unwrap()
     }
 
+    /// Asserts that nothing was written since `before`.
+    #[track_caller]
+    pub fn is_still(&self, before: &BTreeMap<String, Vec<Json>>) {
+        let now = self.contents();
+        for (table, rows) in before {
+            assert_eq!(&now[table], rows, "in {table}");
+        }
+    }
+
     /// Everything in every table: two moments with the same contents are the same to the row.
     pub fn contents(&self) -> BTreeMap<String, Vec<Json>> {
         let tables = self.rows("select name from sqlite_master where type = 'table' order by name");
@@ -235,7 +246,7 @@ fn run(connection: &Connection, statement: &Statement) -> rusqlite::Result<(Answ
     let mut rows = Vec::new();
     let mut cursor = prepared.raw_query();
     while let Some(row) = cursor.next()? {
-        rows.push(object(&names, row));
+        rows.push(to_raw_value(&object(&names, row)).unwrap());
     }
     drop(cursor);
     let cost = Cost {
@@ -279,8 +290,7 @@ fn lost() -> DbError {
 }
 
 fn broken(error: &rusqlite::Error) -> DbError {
-    let told = format!("D1_ERROR: {error}");
-    if told.contains("constraint failed") { DbError::Constraint(told) } else { DbError::Unavailable(told) }
+    DbError::of(format!("D1_ERROR: {error}"))
 }
 
 /// The limits that D1 sets on a statement.
@@ -300,7 +310,8 @@ fn put_limits(connection: &Connection) {
 
 fn migrations() -> Vec<PathBuf> {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/migrations");
-    let mut paths: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()).collect();
+    let mut paths: Vec<PathBuf> =
+        std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()).collect();
     paths.sort();
     paths
 }

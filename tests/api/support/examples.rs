@@ -25,19 +25,25 @@ pub fn example(route: &Route, club: &Club) -> Example {
             None
         }
         ("GET", _) => None,
+        ("POST", "/public/signup/form" | "/auth/logout" | "/api/v1/tenants/{id}/webhook/test") => None,
+        ("POST", "/api/v1/admin/tokens/revoke") => Some(json!({ "jti": "some-token", "reason": "lost" })),
         ("POST", "/public/signup/start") => Some(signup("fc-example")),
         ("POST", "/public/signup/verify-promo") => Some(json!({ "promoCode": "EXAMPLE" })),
-        ("POST", "/public/signup/brand") => Some(json!({ "primaryColor": "#102030", "secondaryColor": "#405060" })),
-        ("POST", "/public/signup/starter/make") => {
-            Some(json!({ "webhookUrl": "https://hook.eu2.make.com/example", "webhookSecret": WEBHOOK_SECRET }))
+        ("POST", "/public/signup/brand") => {
+            Some(json!({ "primaryColor": "#102030", "secondaryColor": "#405060" }))
         }
+        ("POST", "/public/signup/starter/make") => Some(
+            json!({ "webhookUrl": "https://hook.eu2.make.com/example", "webhookSecret": WEBHOOK_SECRET }),
+        ),
         ("POST", "/public/signup/pro/confirm" | "/api/v1/tenants/{id}/provision/retry") => None,
         ("POST", "/auth/magic/start") => {
             status = 202;
             Some(json!({ "email": "owner@fc-example.example" }))
         }
         ("POST", "/auth/magic/verify") => Some(json!({ "token": link_of(club) })),
-        ("POST", "/internal/provision/queue" | "/internal/provision/retry") => Some(json!({ "tenantId": club.id })),
+        ("POST", "/internal/provision/queue" | "/internal/provision/retry") => {
+            Some(json!({ "tenantId": club.id }))
+        }
         (method, path) => panic!("give {method} {path} an example here"),
     };
     Example { path: format!("{}{query}", route.path.replace("{id}", &club.id)), body, status }

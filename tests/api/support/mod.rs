@@ -15,8 +15,8 @@ use std::{
     task::{Context, Poll},
 };
 
-pub use answer::Answer;
-pub use app::{Ask, TestApp, START};
+pub use answer::{Answer, keys};
+pub use app::{Ask, START, TestApp};
 pub use database::{Breaks, Database};
 pub use examples::{Example, example};
 pub use people::{Club, signup};

@@ -10,7 +10,7 @@ use tenantry::{
     domain::{RunId, RunStatus, Step, TenantId, Timestamp},
     ports::{ObjectError, Ports},
     store,
-    workflow::{Command, Outcome, Reply, Report, Run, Wake, World, advance, advance::Moment},
+    workflow::{Caller, Command, Outcome, Reply, Report, Run, Wake, World, advance, advance::Moment},
 };
 
 use super::ports::Outside;
@@ -89,7 +89,11 @@ impl Objects {
             return Err(ObjectError("no answer in time".to_owned()));
         }
         let reply = obey(state.objects.entry(tenant.as_str().to_owned()).or_default(), command, now, random);
-        if state.manner == Manner::Mute { Err(ObjectError("no answer in time".to_owned())) } else { Ok(reply) }
+        if state.manner == Manner::Mute {
+            Err(ObjectError("no answer in time".to_owned()))
+        } else {
+            Ok(reply)
+        }
     }
 
     fn save(&self, tenant: &str, run: &Run) {
@@ -113,6 +117,17 @@ fn obey(object: &mut Object, command: Command, now: Timestamp, random: [u8; 10])
         (Command::Ping, _) => Reply::Pong,
         (Command::Report, None) => Reply::NoRun,
         (Command::Report, Some(run)) => Reply::Run { report: Report::of(&run), changed: false },
+        (Command::Wake { subject, plan }, None) => {
+            obey(object, Command::Queue { subject, plan, caller: Caller::default() }, now, random)
+        }
+        (Command::Wake { .. }, Some(run)) => {
+            let changed =
+                object.alarm.is_none() && (run.status() == RunStatus::Processing || run.is_unlisted());
+            if changed {
+                object.alarm = Some(now);
+            }
+            Reply::Run { report: Report::of(&run), changed }
+        }
         (Command::Queue { subject, plan, caller }, known) => {
             let link_id = format!("link-{random:?}");
             let changed = known.as_ref().is_none_or(|run| run.status() == RunStatus::Failed);

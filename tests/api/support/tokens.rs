@@ -76,7 +76,8 @@ impl Token {
     /// The signed token.
     pub fn sign(&self) -> String {
         let signed = self.unsigned();
-        let mac = Hmac::<Sha256>::new_from_slice(self.secret.as_bytes()).unwrap().chain_update(&signed).finalize();
+        let mac =
+            Hmac::<Sha256>::new_from_slice(self.secret.as_bytes()).unwrap().chain_update(&signed).finalize();
         format!("{signed}.{}", URL_SAFE_NO_PAD.encode(mac.into_bytes()))
     }
 

@@ -1,7 +1,7 @@
 //! The other sides, played as they really behave: Make, Apps Script, Google, Resend. Healthy unless told otherwise.
 
 use std::{
-    collections::{BTreeMap, HashMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
     sync::{Mutex, MutexGuard},
 };
 
@@ -50,6 +50,7 @@ struct State {
     effects: BTreeMap<(&'static str, String), usize>,
     sheets: BTreeMap<String, String>,
     mails: BTreeMap<String, (String, String)>,
+    spent: BTreeSet<String>,
 }
 
 /// The other sides.
@@ -77,9 +78,15 @@ impl Sent {
 
     /// Whether a Make scenario that knows `secret` would take it, by the Standard Webhooks specification.
     pub fn is_signed_with(&self, secret: &str) -> bool {
-        let signed =
-            format!("{}.{}.{}", self.header("webhook-id"), self.header("webhook-timestamp"), self.call.body.as_ref().unwrap());
-        let key = secret.strip_prefix("whsec_").map_or_else(|| secret.as_bytes().to_vec(), |s| STANDARD.decode(s).unwrap());
+        let signed = format!(
+            "{}.{}.{}",
+            self.header("webhook-id"),
+            self.header("webhook-timestamp"),
+            self.call.body.as_ref().unwrap()
+        );
+        let key = secret
+            .strip_prefix("whsec_")
+            .map_or_else(|| secret.as_bytes().to_vec(), |s| STANDARD.decode(s).unwrap());
         self.header("webhook-signature") == format!("v1,{}", STANDARD.encode(hmac(&key, &signed)))
     }
 
@@ -157,6 +164,7 @@ impl State {
             "google_token" => google_token(sent),
             "google_sheets" => self.google_sheets(sent),
             "resend" => self.resend(sent),
+            "turnstile" => self.turnstile(sent),
             other => panic!("nobody plays {other}"),
         }
     }
@@ -183,7 +191,10 @@ impl State {
         let expected: String = expected.iter().map(|byte| format!("{byte:02x}")).collect();
         assert_eq!(sent.call.follow, ["script.googleusercontent.com"]);
         if signature != expected {
-            return called(200, r#"{"ok":false,"error":"The signature does not match.","code":"BAD_SIGNATURE"}"#);
+            return called(
+                200,
+                r#"{"ok":false,"error":"The signature does not match.","code":"BAD_SIGNATURE"}"#,
+            );
         }
         let body = sent.json();
         match body["action"].as_str().unwrap() {
@@ -218,11 +229,23 @@ impl State {
         }
     }
 
+    /// Takes every token once, unless it is `bad`.
+    fn turnstile(&mut self, sent: &Sent) -> Called {
+        assert_eq!(sent.call.url, "https://challenges.cloudflare.com/turnstile/v0/siteverify");
+        let body = sent.call.body.clone().unwrap();
+        assert!(body.contains("secret=") && body.contains("remoteip="));
+        let success = !body.contains("response=bad") && self.spent.insert(body);
+        called(200, &json!({ "success": success }).to_string())
+    }
+
     /// Recognises a key: the same body is answered the same id, another one is refused.
     fn resend(&mut self, sent: &Sent) -> Called {
         assert_eq!(sent.call.url, "https://api.resend.com/emails");
         if sent.header("authorization") != format!("Bearer {RESEND_KEY}") {
-            return called(403, r#"{"statusCode":403,"name":"invalid_api_key","message":"API key is invalid."}"#);
+            return called(
+                403,
+                r#"{"statusCode":403,"name":"invalid_api_key","message":"API key is invalid."}"#,
+            );
         }
         let body = sent.call.body.clone().unwrap();
         match self.mails.get(&sent.key()) {

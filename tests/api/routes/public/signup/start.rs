@@ -1,0 +1,234 @@
+//! `POST /public/signup/start`
+
+mod idempotency;
+mod input;
+mod promos;
+mod races;
+
+use serde_json::json;
+use tenantry::{app::tokens::SIGNUP_TOKEN_SECONDS, ports::Limit};
+
+use crate::support::{Breaks, TestApp, Token, keys, signup};
+
+#[tokio::test]
+async fn a_club_gets_all_it_needs_to_go_on() {
+    let app = TestApp::new();
+    let answer = app.signs_up(&signup("fc-nord")).await;
+    let body = answer.is(200);
+    let id = body["tenantId"].as_str().unwrap();
+    let jwt = body["jwt"].as_str().unwrap();
+    assert_eq!(
+        body,
+        json!({
+            "success": true,
+            "tenantId": id,
+            "tenant": {
+                "id": id, "slug": "fc-nord", "name": "FC fc-nord", "email": "owner@fc-nord.example",
+                "plan": "starter", "status": "trial", "comped": false, "trialEndsAt": app.now() + 14 * 24 * 3600
+            },
+            "discount": 0,
+            "jwt": jwt
+        })
+    );
+    assert!(id.starts_with("tenant_") && id.len() == 39);
+    assert_eq!(answer.header("cache-control"), "no-store");
+}
+
+#[tokio::test]
+async fn the_token_is_the_owners_for_a_year() {
+    let app = TestApp::new();
+    let club = app.signed_up("fc-nord").await;
+    let claims = Token::read(&club.jwt);
+    assert_eq!(keys(&claims), ["aud", "exp", "iat", "iss", "jti", "roles", "sub", "tenantId"]);
+    assert_eq!(claims["tenantId"], club.id.as_str());
+    assert_eq!(claims["roles"], json!(["tenant_admin", "owner"]));
+    assert_eq!(claims["exp"], app.now() + SIGNUP_TOKEN_SECONDS);
+    assert_eq!(claims["sub"], club.row()["owner_user_id"]);
+    assert_eq!(SIGNUP_TOKEN_SECONDS, 365 * 24 * 3600);
+}
+
+#[tokio::test]
+async fn everything_is_stored_at_once() {
+    let app = TestApp::new();
+    let club = app.signed_up("fc-nord").await;
+    assert_eq!(app.db().batches(), 1, "one round trip");
+    assert_eq!(app.outside().objects().told(), 0);
+    let now = app.now();
+    let row = club.row();
+    assert_eq!((&row["status"], &row["provision_state"]), (&json!("trial"), &json!("pending")));
+    assert_eq!((&row["created_at"], &row["trial_ends_at"]), (&json!(now), &json!(now + 1_209_600)));
+    let brand = app.db().row("select * from tenant_brand");
+    assert_eq!(
+        brand,
+        json!({
+            "tenant_id": club.id, "primary_color": "#1f4e79", "secondary_color": "#f4b942", "updated_at": now
+        })
+    );
+    let event = app.db().row("select * from domain_events");
+    assert_eq!((&event["type"], &event["occurred_at"]), (&json!("tenant.signed_up"), &json!(now)));
+    assert_eq!(event["data"], r#"{"plan":"starter","slug":"fc-nord"}"#);
+    assert_eq!(app.db().number("select count(*) from idempotency_keys"), 0);
+    assert_eq!(app.db().number("select count(*) from magic_links"), 0);
+}
+
+#[tokio::test]
+async fn a_taken_name_is_refused_whatever_its_case_in_the_table() {
+    let app = TestApp::new();
+    let club = app.signed_up("fc-nord").await;
+    let mut other = signup("fc-nord");
+    other["email"] = "other@example.org".into();
+    app.signs_up(&other).await.fails(409, "SLUG_TAKEN");
+    club.becomes("slug", "FC-Nord");
+    app.signs_up(&other).await.fails(409, "SLUG_TAKEN");
+    assert_eq!(app.db().number("select count(*) from tenants"), 1);
+}
+
+#[tokio::test]
+async fn a_taken_address_is_refused_however_it_is_spelled() {
+    let app = TestApp::new();
+    let club = app.signed_up("fc-nord").await;
+    let mut other = signup("fc-sued");
+    for email in ["owner@fc-nord.example", "Owner@FC-Nord.Example", "  OWNER@FC-NORD.EXAMPLE "] {
+        other["email"] = email.into();
+        app.signs_up(&other).await.fails(409, "EMAIL_EXISTS");
+    }
+    club.becomes("email", "Owner@FC-Nord.Example");
+    app.signs_up(&other).await.fails(409, "EMAIL_EXISTS");
+    assert_eq!(app.db().number("select count(*) from tenants"), 1);
+}
+
+#[tokio::test]
+async fn the_address_is_stored_normalised() {
+    let app = TestApp::new();
+    let mut form = signup("fc-nord");
+    form["email"] = "  Ann.Lee+Club@Example.ORG ".into();
+    let answer = app.signs_up(&form).await.is(200);
+    assert_eq!(answer["tenant"]["email"], "ann.lee+club@example.org");
+}
+
+#[tokio::test]
+async fn the_kill_switch_stops_new_clubs_and_nothing_else() {
+    let app = TestApp::new();
+    let club = app.signed_up("fc-nord").await;
+    app.db().execute("insert into feature_flags values ('signup_enabled', 0, null, 0)", ());
+    let before = app.db().contents();
+    let answer = app.signs_up(&signup("fc-sued")).await;
+    answer.fails(503, "SIGNUPS_DISABLED");
+    assert_eq!(answer.header("retry-after"), "3600");
+    app.db().is_still(&before);
+    app.get("/public/signup/availability?slug=fc-sued").send().await.is(200);
+    club.connects_make().await.is(200);
+    app.db().execute("update feature_flags set enabled = 1", ());
+    app.signs_up(&signup("fc-sued")).await.is(200);
+}
+
+#[tokio::test]
+async fn nothing_is_written_for_a_replay_while_signups_are_off() {
+    let app = TestApp::new();
+    app.signed_up("fc-nord").await;
+    app.db().execute("insert into feature_flags values ('signup_enabled', 0, null, 0)", ());
+    let before = app.db().contents();
+    app.signs_up(&signup("fc-nord")).await.fails(503, "SIGNUPS_DISABLED");
+    app.db().is_still(&before);
+}
+
+#[tokio::test]
+async fn too_many_signups_from_one_client_or_with_one_address_are_put_off() {
+    for (limit, same_client) in [(Limit::Start, true), (Limit::Address, false)] {
+        let app = TestApp::new();
+        app.outside().limits(limit, 2);
+        let send = |n: usize| {
+            let mut form = signup(&format!("fc-{n:03}"));
+            if !same_client {
+                form["email"] = "one@example.org".into();
+            }
+            let client = if same_client { "192.0.2.7".to_owned() } else { format!("192.0.2.{n}") };
+            app.post("/public/signup/start").header("cf-connecting-ip", &client).json(&form).send()
+        };
+        send(0).await;
+        send(1).await;
+        let batches = app.db().batches();
+        let refused = send(2).await;
+        refused.fails(429, "RATE_LIMITED");
+        assert_eq!(refused.header("retry-after"), "60");
+        assert_eq!(app.db().batches(), batches, "whoever is put off costs no round trip");
+    }
+}
+
+#[tokio::test]
+async fn a_signup_that_breaks_anywhere_leaves_nothing_behind() {
+    let mut form = signup("fc-nord");
+    form["promoCode"] = "SPRING".into();
+    let statements = {
+        let app = TestApp::new();
+        app.has_promo("SPRING", 10, &[]);
+        app.post("/public/signup/start").header("idempotency-key", "k").json(&form).send().await.is(200);
+        app.db().seen().len()
+    };
+    assert!(statements >= 9, "{statements}");
+    let anywhere = (0..statements).map(Breaks::Within).chain([Breaks::Before]);
+    for how in anywhere {
+        let app = TestApp::new();
+        app.has_promo("SPRING", 10, &[]);
+        let before = app.db().contents();
+        app.db().breaks(0, how);
+        let send = || app.post("/public/signup/start").header("idempotency-key", "k").json(&form).send();
+        let failed = send().await;
+        failed.fails(503, "STORE_UNAVAILABLE");
+        assert_eq!(failed.header("retry-after"), "5");
+        app.db().is_still(&before);
+        assert_eq!(send().await.is(200).get("replayed"), None, "{how:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_lost_answer_loses_neither_the_club_nor_its_token() {
+    let app = TestApp::new();
+    app.db().breaks(0, Breaks::After);
+    let send =
+        || app.post("/public/signup/start").header("idempotency-key", "k").json(&signup("fc-nord")).send();
+    send().await.fails(503, "STORE_UNAVAILABLE");
+    let again = send().await.is(200);
+    assert_eq!(again["replayed"], true);
+    app.get("/whoami").token(again["jwt"].as_str().unwrap()).send().await.is(200);
+}
+
+#[tokio::test]
+async fn a_service_that_cannot_sign_burns_no_name() {
+    let app = TestApp::with(&[("JWT_SECRET", "too-short")]);
+    app.signs_up(&signup("fc-nord")).await.fails(500, "INTERNAL");
+    assert_eq!(app.db().number("select count(*) from tenants"), 0);
+}
+
+#[tokio::test]
+async fn the_log_tells_of_every_signup_without_telling_who() {
+    let app = TestApp::new();
+    let club = app.signed_up("fc-nord").await;
+    assert_eq!(app.log_words(), ["signup_started", "signup_completed", "request"]);
+    let line = &app.log_of("signup_completed")[0];
+    assert_eq!(line.fields["tenantId"], club.id.as_str());
+    assert_eq!(line.fields["contactEmail"], "o***@fc-nord.example");
+    assert_eq!(line.fields["plan"], "starter");
+    assert_eq!(app.log_of("request")[0].fields["route"], "/public/signup/start");
+}
+
+#[tokio::test]
+async fn every_refused_signup_is_logged_with_its_code() {
+    let app = TestApp::new();
+    app.signed_up("fc-nord").await;
+    let mut taken = signup("fc-nord");
+    taken["email"] = "other@example.org".into();
+    let mut known = signup("fc-sued");
+    known["email"] = "owner@fc-nord.example".into();
+    let mut promo = signup("fc-west");
+    promo["promoCode"] = "NOSUCH".into();
+    for (form, code) in
+        [(taken, "SLUG_TAKEN"), (known, "EMAIL_EXISTS"), (promo, "INVALID_PROMO"), (json!({}), "VALIDATION")]
+    {
+        let answer = app.signs_up(&form).await;
+        assert_eq!(answer.json()["error"]["code"], code);
+        let line = app.log_of("signup_rejected").pop().unwrap_or_else(|| panic!("no line for {code}"));
+        assert_eq!(line.fields["code"], code);
+        assert_eq!(line.fields["requestId"], answer.header("x-request-id"));
+    }
+}

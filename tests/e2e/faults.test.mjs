@@ -1,0 +1,300 @@
+// Each step that calls out, against each way in which the other side can fail: the run ends completed (or says why not), what was
+// done outside was done once under each key, and a failed run goes on where it stopped.
+import assert from "node:assert/strict";
+import { after, describe, test } from "node:test";
+import { makeWebhook, startHarness, until } from "./harness.mjs";
+
+const h = await startHarness();
+after(() => h.close());
+
+/** Where a step calls, so that a fault hits this club's call and no other's; and how the other side says no. */
+const STEPS = {
+  validate_webhook: {
+    plan: "starter",
+    target: (club) => ({ host: "hook.eu2.make.com", path: new URL(club.webhook.webhookUrl).pathname }),
+    refusal: { status: 410, body: "There is no scenario listening for this webhook." },
+    reason: "WEBHOOK_REJECTED",
+    // Make queues whatever it gets: any 2xx is its yes, whatever it says, and it recognises no keys.
+    readsAnswers: false,
+    recognisesKeys: false,
+  },
+  create_spreadsheet: {
+    plan: "pro",
+    target: (club) => ({ host: "script.google.com", bodyIncludes: club.tenantId }),
+    refusal: { status: 200, body: { ok: false, error: "The quota is used up.", code: "QUOTA" } },
+    reason: "SPREADSHEET_REJECTED",
+  },
+  verify_spreadsheet: {
+    plan: "pro",
+    target: (club) => ({ host: "script.google.com", bodyIncludes: club.tenantId, skip: 1 }),
+    refusal: { status: 200, body: { ok: true, exists: false } },
+    reason: "SPREADSHEET_MISSING",
+    changesNothing: true,
+  },
+  send_welcome_email: {
+    plan: "starter",
+    target: (club) => ({ host: "api.resend.com", bodyIncludes: club.email }),
+    refusal: { status: 422, body: { statusCode: 422, name: "validation_error", message: "Invalid `to` field." } },
+    reason: "EMAIL_REJECTED",
+    warns: true,
+  },
+};
+
+const HTML = { status: 200, headers: { "content-type": "text/html" }, body: "<!DOCTYPE html><title>Error</title>" };
+
+/** What goes wrong once, what the history calls it, and how long the next attempt has to wait at least. */
+const FAULTS = {
+  "a status of 500": { fault: { kind: "status", status: 500 }, error: "SERVER_ERROR", waits: 1600 },
+  "429, asking for three seconds": {
+    fault: { kind: "status", status: 429, headers: { "retry-after": "3" } },
+    error: "RATE_LIMITED",
+    waits: 3000,
+  },
+  "a page of HTML with a status of 200": { fault: { kind: "status", ...HTML }, error: "MALFORMED", waits: 1600, isAnAnswer: true },
+  "JSON that breaks off": {
+    fault: { kind: "status", status: 200, headers: { "content-type": "application/json" }, body: '{"ok":true,"id":"' },
+    error: "MALFORMED",
+    waits: 1600,
+    isAnAnswer: true,
+  },
+  "a connection that breaks": { fault: { kind: "throw" }, error: /^(CONNECTION|SERVER_ERROR)$/, waits: 1600 },
+  "a lost answer": { fault: { kind: "lost" }, error: "SERVER_ERROR", waits: 1600, wasDone: true },
+};
+
+const serviceToken = () => h.token({ aud: "internal", roles: ["service"] });
+
+const queue = (club, path = "/internal/provision/queue") =>
+  h.api("POST", path, { token: serviceToken(), body: { tenantId: club.tenantId } });
+
+async function newClub(plan) {
+  return { ...(await h.signup({ plan })), webhook: makeWebhook() };
+}
+
+const script = (fault) => h.sandbox("/__sandbox/faults", { method: "POST", body: { times: 1, ...fault } });
+
+const requestsUnder = async (key) => (await h.sandbox(`/__sandbox/requests?key=${encodeURIComponent(key)}`)).requests;
+
+const effectsUnder = async (key) => (await h.sandbox(`/__sandbox/effects?key=${encodeURIComponent(key)}`)).effects;
+
+const history = (runId, step) =>
+  h.sql("select attempt, outcome, error from provision_history where run_id = ? and step = ? order by attempt", runId, step);
+
+describe("a run goes on after", { concurrency: true }, () => {
+  for (const [step, upstream] of Object.entries(STEPS)) {
+    for (const [name, { fault, error, waits, isAnAnswer = false, wasDone = false }] of Object.entries(FAULTS)) {
+      test(`${name} at ${step}`, async () => {
+        const club = await newClub(upstream.plan);
+        await script({ ...upstream.target(club), ...fault });
+        await h.confirm(club, club.webhook);
+        const { status, data } = await h.settled(club, { within: 60_000 });
+        assert.equal(status, "completed", JSON.stringify(data));
+        assert.deepEqual(data.warnings, []);
+
+        const taken = isAnAnswer && upstream.readsAnswers === false;
+        const attempts = await history(data.runId, step);
+        assert.equal(attempts.length, taken ? 1 : 2);
+        assert.deepEqual([attempts.at(-1).outcome, attempts.at(-1).error], ["done", null]);
+        for (const other of data.steps) assert.equal(other.attempts, other.name === step && !taken ? 2 : 1, other.name);
+
+        const key = `${data.runId}/${step}`;
+        const asked = await requestsUnder(key);
+        assert.equal(asked.length, attempts.length);
+        assert.equal(asked[0].fault, fault.kind);
+        assertSame(asked);
+        if (!taken) {
+          assert.equal(attempts[0].outcome, "unknown");
+          assert.match(attempts[0].error, error instanceof RegExp ? error : new RegExp(`^${error}$`));
+          const waited = Date.parse(asked[1].at) - Date.parse(asked[0].at);
+          assert.ok(waited >= waits, `the second attempt came after ${waited} ms`);
+        }
+        if (!upstream.changesNothing && !taken) {
+          const [effect] = await effectsUnder(key);
+          assert.equal(effect.count, wasDone && upstream.recognisesKeys === false ? 2 : 1);
+        }
+      });
+    }
+  }
+
+  test("no answer at all at validate_webhook, within the five seconds that a webhook has", async () => {
+    const club = await newClub("starter");
+    await script({ ...STEPS.validate_webhook.target(club), kind: "silence" });
+    await h.confirm(club, club.webhook);
+    const { status, data } = await h.settled(club, { within: 60_000 });
+    assert.equal(status, "completed", JSON.stringify(data));
+    const [lost] = await history(data.runId, "validate_webhook");
+    assert.deepEqual([lost.outcome, lost.error], ["unknown", "TIMEOUT"]);
+    const [first, second] = await requestsUnder(`${data.runId}/validate_webhook`);
+    const waited = Date.parse(second.at) - Date.parse(first.at);
+    assert.ok(waited >= 6600 && waited < 15_000, `the second attempt came after ${waited} ms`);
+  });
+
+  test("a redirect of Apps Script's to somebody else, which is not followed", async () => {
+    const club = await newClub("pro");
+    const headers = { location: "https://accounts.google.com/ServiceLogin" };
+    await script({ ...STEPS.create_spreadsheet.target(club), kind: "status", status: 302, headers });
+    await h.confirm(club, club.webhook);
+    const { status, data } = await h.settled(club, { within: 60_000 });
+    assert.equal(status, "completed", JSON.stringify(data));
+    const { requests } = await h.sandbox("/__sandbox/requests?host=accounts.google.com");
+    assert.deepEqual(requests, []);
+  });
+});
+
+/** A repeat is recognised by its key, and Resend also wants the same to the byte. */
+function assertSame(requests) {
+  const [first] = requests;
+  for (const { url, body, headers } of requests) {
+    assert.deepEqual([url, body], [first.url, first.body]);
+    for (const name of ["webhook-id", "webhook-timestamp", "webhook-signature", "idempotency-key"]) {
+      assert.equal(headers[name], first.headers[name], name);
+    }
+  }
+}
+
+describe("a definite refusal", { concurrency: true }, () => {
+  const failing = Object.entries(STEPS).filter(([, { warns }]) => !warns);
+  const ways = ["/internal/provision/queue", "/internal/provision/retry", null];
+
+  for (const [index, [step, upstream]] of failing.entries()) {
+    test(`at ${step} fails the run with its reason; queued again, it goes on there`, async () => {
+      const club = await newClub(upstream.plan);
+      await script({ ...upstream.target(club), kind: "status", ...upstream.refusal });
+      await h.confirm(club, club.webhook);
+      const failed = await h.settled(club);
+      await assertFailed(club, failed, step, upstream.reason);
+      const before = await otherRequests(failed.data.runId, step);
+
+      // An operator's two ways, and the club's own.
+      const own = `/api/v1/tenants/${club.tenantId}/provision/retry`;
+      const again = ways[index] === null ? await h.api("POST", own, { token: club.jwt }) : await queue(club, ways[index]);
+      assert.equal(again.status, 200, JSON.stringify(again.body));
+      assert.deepEqual([again.body.data.runId, again.body.data.status], [failed.data.runId, "processing"]);
+      const end = await h.settled(club);
+      assert.equal(end.status, "completed", JSON.stringify(end));
+      assert.deepEqual([end.data.reason, end.data.error], [null, null]);
+      for (const { name, attempts } of end.data.steps) assert.equal(attempts, name === step ? 2 : 1, name);
+      assert.deepEqual((await otherRequests(failed.data.runId, step)).slice(0, before.length), before, "what was done is not done again");
+      const asked = await requestsUnder(`${end.data.runId}/${step}`);
+      assert.equal(asked.length, 2);
+
+      await assertSettledForGood(club, end);
+    });
+  }
+
+  test("of the mail fails nothing: the run completes with a warning", async () => {
+    const upstream = STEPS.send_welcome_email;
+    const club = await newClub(upstream.plan);
+    await script({ ...upstream.target(club), kind: "status", ...upstream.refusal });
+    await h.confirm(club, club.webhook);
+    const { status, data } = await h.settled(club);
+    assert.equal(status, "completed", JSON.stringify(data));
+    assert.deepEqual([data.progress, data.reason, data.error], [100, null, null]);
+    assert.deepEqual(
+      data.warnings.map(({ code }) => code),
+      [upstream.reason],
+    );
+    const mail = data.steps.find(({ name }) => name === "send_welcome_email");
+    assert.deepEqual([mail.status, mail.attempts, mail.error.code], ["failed", 1, upstream.reason]);
+    const [tenant] = await h.sql("select status, owner_email_sent_at from tenants where id = ?", club.tenantId);
+    assert.deepEqual(tenant, { status: "active", owner_email_sent_at: null });
+    const { mails } = await h.sandbox(`/__sandbox/mails?to=${club.email}`);
+    assert.deepEqual(mails, []);
+  });
+
+  test("by a webhook that redirects is a refusal too: the ping goes nowhere else", async () => {
+    const club = await newClub("starter");
+    const headers = { location: "https://hook.eu2.make.com/another" };
+    await script({ ...STEPS.validate_webhook.target(club), kind: "status", status: 307, headers });
+    await h.confirm(club, club.webhook);
+    const failed = await h.settled(club);
+    assert.deepEqual([failed.status, failed.data.reason], ["failed", "WEBHOOK_REJECTED"]);
+    const { requests } = await h.sandbox("/__sandbox/requests?host=hook.eu2.make.com&path=/another");
+    assert.deepEqual(requests, []);
+  });
+
+  test("of a webhook is mended by another webhook", async () => {
+    const club = await newClub("starter");
+    await h.confirm(club, { ...club.webhook, webhookUrl: "https://hook.eu2.make.com/gone" });
+    assert.equal((await h.settled(club)).data.reason, "WEBHOOK_REJECTED");
+    assert.equal((await h.confirm(club, club.webhook)).body.data.status, "processing");
+    assert.equal((await h.settled(club)).status, "completed");
+    const [{ webhook_url: url }] = await h.sql("select webhook_url from make_connections where tenant_id = ?", club.tenantId);
+    assert.equal(url, club.webhook.webhookUrl);
+  });
+
+  test("by Apps Script itself, of a team that it won't have, is a refusal", async () => {
+    const club = await h.signup({ plan: "pro", clubName: "fail-me" });
+    await h.confirm(club);
+    const failed = await h.settled(club);
+    await assertFailed(club, failed, "create_spreadsheet", "SPREADSHEET_REJECTED");
+  });
+});
+
+async function assertFailed(club, { status, data }, step, reason) {
+  assert.equal(status, "failed", JSON.stringify(data));
+  assert.deepEqual([data.reason, data.step, data.currentStep, data.completedAt], [reason, step, step, null]);
+  assert.ok(data.error.length > 20 && !/[<{]/.test(data.error), `a sentence for people: ${data.error}`);
+  assert.ok(data.progress < 100);
+  const at = data.steps.findIndex(({ name }) => name === step);
+  for (const [index, { name, status: word, attempts, error }] of data.steps.entries()) {
+    const expected = index < at ? ["completed", 1] : index === at ? ["failed", 1] : ["pending", 0];
+    assert.deepEqual([word, attempts], expected, name);
+    assert.equal(error?.code, index === at ? reason : undefined, name);
+  }
+  const [tenant] = await h.sql("select status, provisioned_at, provision_state, provision_reason from tenants where id = ?", club.tenantId);
+  assert.deepEqual(tenant, { status: "trial", provisioned_at: null, provision_state: "failed", provision_reason: reason });
+  const { mails } = await h.sandbox(`/__sandbox/mails?to=${club.email}`);
+  assert.deepEqual(mails, [], "nobody is welcomed to a club that is not ready");
+}
+
+async function otherRequests(runId, step) {
+  const { requests } = await h.sandbox("/__sandbox/requests?limit=20000");
+  return requests.filter(({ key }) => key?.startsWith(`${runId}/`) && key !== `${runId}/${step}`).map(({ id, key }) => [id, key]);
+}
+
+/** Queueing a completed run again changes nothing, and says so. */
+async function assertSettledForGood(club, end) {
+  const rows = async () => {
+    const tables = ["provision_runs where tenant_id", "tenants where id", "domain_events where tenant_id"];
+    return Promise.all(tables.map((table) => h.sql(`select * from ${table} = ?`, club.tenantId)));
+  };
+  const before = [await rows(), await otherRequests(end.data.runId, null)];
+  const again = await queue(club);
+  assert.equal(again.status, 200);
+  assert.deepEqual([again.body.data.status, again.body.data.changed, again.body.data.runId], ["completed", false, end.data.runId]);
+  assert.match(again.body.data.message, /already completed/);
+  assert.deepEqual((await h.status(club)).body, end);
+  assert.deepEqual([await rows(), await otherRequests(end.data.runId, null)], before);
+}
+
+test("an answer lost between Apps Script's two hosts makes no second spreadsheet", async () => {
+  const club = await newClub("pro");
+  await script({ host: "script.googleusercontent.com", kind: "status", status: 502 });
+  await h.confirm(club);
+  const { status, data } = await h.settled(club);
+  assert.equal(status, "completed", JSON.stringify(data));
+  const [effect] = await effectsUnder(`${data.runId}/create_spreadsheet`);
+  assert.deepEqual([effect.count, effect.requests], [1, 2]);
+  const { spreadsheets } = await h.sandbox("/__sandbox/spreadsheets");
+  assert.equal(spreadsheets.filter(({ tenantId }) => tenantId === club.tenantId).length, 1);
+});
+
+test("a spreadsheet that its owner deletes in between is missed", async () => {
+  const club = await newClub("pro");
+  await script({ ...STEPS.verify_spreadsheet.target(club), kind: "delay", ms: 1000 });
+  await h.confirm(club);
+  const made = await until(async () => {
+    const asked = (await h.sandbox("/__sandbox/requests?host=script.google.com")).requests;
+    return asked.some(({ operation, body }) => operation === "verify" && body.includes(club.tenantId));
+  });
+  assert.ok(made);
+  const { spreadsheets } = await h.sandbox("/__sandbox/spreadsheets");
+  const { id } = spreadsheets.find(({ tenantId }) => tenantId === club.tenantId);
+  await h.sandbox(`/__sandbox/spreadsheets/${id}`, { method: "DELETE" });
+  const { status, data } = await h.settled(club);
+  assert.deepEqual([status, data.reason, data.step], ["failed", "SPREADSHEET_MISSING", "verify_spreadsheet"]);
+});
+
+test("every scripted fault was met", async () => {
+  assert.deepEqual((await h.sandbox("/__sandbox/faults")).faults, []);
+});
