@@ -1,5 +1,7 @@
 //! Mailed links: a token in the fragment of an address, which no server log sees, exchanged once.
 
+use std::time::Duration;
+
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 
 use crate::{
@@ -14,9 +16,23 @@ use crate::{
 
 use super::{
     App, digest,
-    mail::Mail,
+    mail::{Mail, MailError},
     tokens::{LINK_TOKEN_SECONDS, NoKey},
 };
+
+/// The pauses between attempts at mailing a link.
+const PAUSES: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(4)];
+
+/// Why a link was not mailed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StartError {
+    /// Nothing can be signed.
+    #[error(transparent)]
+    NoKey(#[from] NoKey),
+    /// The database did not answer.
+    #[error(transparent)]
+    Db(#[from] DbError),
+}
 
 /// Why a link was not exchanged.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -70,7 +86,7 @@ impl<P: Ports> App<P> {
         email: &Email,
         tenant: Option<&TenantId>,
         origin: &str,
-    ) -> Result<(), LinkError> {
+    ) -> Result<(), StartError> {
         let now = self.ports.now();
         let link_id = self.new_link_id();
         let hash = digest(&[&link_id]);
@@ -89,13 +105,24 @@ impl<P: Ports> App<P> {
         let mail = Mail::sign_in(&owner.name, &owner.email, link);
         let app = self.clone();
         self.ports.defer(async move {
-            let sent = app.send_mail(&mail, &format!("link/{hash}"), None).await;
+            let sent = app.send_link(&mail, &format!("link/{hash}")).await;
             app.ports.log(
                 LogLine::new(if sent.is_ok() { Level::Info } else { Level::Error }, "link_mailed")
                     .with("tenantId", owner.id.as_str())
                     .with_some("error", sent.err().map(|e| format!("{e:?}"))),
             );
         });
+    }
+
+    /// Tries a few times within what the platform grants after an answer: whoever asked waits at their inbox.
+    async fn send_link(&self, mail: &Mail, key: &str) -> Result<(), MailError> {
+        for pause in PAUSES {
+            match self.send_mail(mail, key, None).await {
+                Err(MailError::Unknown(_)) => self.ports.sleep(pause).await,
+                ended => return ended,
+            }
+        }
+        self.send_mail(mail, key, None).await
     }
 
     /// Exchanges a link for a tenant-admin token, once.

@@ -3,7 +3,7 @@
 use crate::{
     db::DbError,
     domain::{ClubName, Email, Plan, PromoCode, Slug, TenantId, Timestamp, UserId, id, promo::PromoProblem},
-    ports::{Level, LogLine, Ports},
+    ports::Ports,
     store::{
         self,
         signups::{Claim, SignedUp, Signup, Verdict},
@@ -12,7 +12,7 @@ use crate::{
 
 use super::{
     App, digest,
-    mail::Mail,
+    links::StartError,
     tokens::{NoKey, SIGNUP_TOKEN_SECONDS},
     upstream::turnstile,
 };
@@ -95,6 +95,15 @@ pub enum SignupError {
     Db(#[from] DbError),
 }
 
+impl From<StartError> for SignupError {
+    fn from(error: StartError) -> Self {
+        match error {
+            StartError::NoKey(error) => Self::NoKey(error),
+            StartError::Db(error) => Self::Db(error),
+        }
+    }
+}
+
 impl<P: Ports> App<P> {
     /// Signs a club up: all of it or nothing, and the same once more for the same request.
     ///
@@ -113,7 +122,6 @@ impl<P: Ports> App<P> {
         let owner = UserId::new(now, self.ports.random());
         // Made before anything is written: a service that can't sign must not burn names.
         let token = self.new_tenant_token(&tenant, &owner, SIGNUP_TOKEN_SECONDS, now)?;
-        let link_id = self.new_link_id();
         let signup = Signup {
             tenant,
             owner,
@@ -125,7 +133,6 @@ impl<P: Ports> App<P> {
             fingerprint: request.fingerprint(),
             key: request.key.as_deref().map(|key| digest(&["signup_start", "anyone", key])),
             lease: id::token_id(now, self.ports.random()),
-            link: digest(&[&link_id]),
             now,
         };
         self.check_turnstile(request, &signup, client).await?;
@@ -136,10 +143,8 @@ impl<P: Ports> App<P> {
                     self.new_tenant_token(&tenant.id, &tenant.owner_user_id, SIGNUP_TOKEN_SECONDS, now)?;
                 Ok(Granted { tenant, token: Some(token), replayed: true })
             }
-            Verdict::ReplayedWithoutKey { tenant, mail_link } => {
-                if mail_link {
-                    self.mail_link_later(&tenant, &link_id, now, origin)?;
-                }
+            Verdict::ReplayedWithoutKey(tenant) => {
+                self.start_link(&tenant.email, Some(&tenant.id), origin).await?;
                 Ok(Granted { tenant, token: None, replayed: true })
             }
             Verdict::KeyReused => Err(SignupError::KeyReused),
@@ -191,28 +196,5 @@ impl<P: Ports> App<P> {
     ) -> Result<String, NoKey> {
         let jti = id::token_id(now, self.ports.random());
         self.settings.keys.tenant_token(tenant, user, life, now, &jti)
-    }
-
-    fn mail_link_later(
-        &self,
-        tenant: &SignedUp,
-        link_id: &str,
-        now: Timestamp,
-        origin: &str,
-    ) -> Result<(), NoKey> {
-        let link = self.link_url(&tenant.id, now, link_id, origin)?;
-        let mail = Mail::sign_in(&tenant.name, &tenant.email, &link);
-        let app = self.clone();
-        let key = format!("link/{}", digest(&[link_id]));
-        let tenant = tenant.id.clone();
-        self.ports.defer(async move {
-            let sent = app.send_mail(&mail, &key, None).await;
-            app.ports.log(
-                LogLine::new(if sent.is_ok() { Level::Info } else { Level::Error }, "link_mailed")
-                    .with("tenantId", tenant.as_str())
-                    .with_some("error", sent.err().map(|e| format!("{e:?}"))),
-            );
-        });
-        Ok(())
     }
 }

@@ -8,7 +8,12 @@ use http::StatusCode;
 use serde_json::{Value, json};
 
 use crate::{
-    app::{access::AccessError, links::LinkError, provisioning::QueueError, signup::SignupError},
+    app::{
+        access::AccessError,
+        links::{LinkError, StartError},
+        provisioning::QueueError,
+        signup::SignupError,
+    },
     db::DbError,
     domain::{Claims, Denial, Issues, RequestId, issue::Issue},
 };
@@ -306,6 +311,15 @@ impl ApiError {
                 )
             },
             QueueError::Crypto(cause) => Self::internal(cause.to_string()),
+        }
+    }
+}
+
+impl From<StartError> for ApiError {
+    fn from(error: StartError) -> Self {
+        match error {
+            StartError::NoKey(cause) => Self::internal(cause.to_string()),
+            StartError::Db(cause) => cause.into(),
         }
     }
 }

@@ -16,12 +16,8 @@ use super::flag;
 const TRIAL_SECONDS: i64 = 14 * 24 * 3600;
 /// An idempotency key is remembered for a day.
 const KEY_SECONDS: i64 = 24 * 3600;
-/// A link is mailed on request at most every five minutes.
-const LINK_PAUSE_SECONDS: i64 = 5 * 60;
 /// A claim of a key ends after this, whatever became of its request.
 const LEASE_SECONDS: i64 = 30;
-/// A mailed link lives a day.
-const LINK_SECONDS: i64 = 24 * 3600;
 
 /// What somebody asked for, and the ids it gets if it is granted.
 #[derive(Debug, Clone)]
@@ -46,8 +42,6 @@ pub struct Signup {
     pub key: Option<String>,
     /// Who holds the key while this is at work; the same for the claim of it and the insert.
     pub lease: String,
-    /// The stored form of the link that a replay without a key would mail.
-    pub link: String,
     /// Now.
     pub now: Timestamp,
 }
@@ -85,13 +79,8 @@ pub enum Verdict {
     Created(SignedUp),
     /// The same request under the same key was granted before.
     ReplayedWithKey(SignedUp),
-    /// The same request was granted before, and nobody showed a key. `mail_link` says whether a link is to be mailed.
-    ReplayedWithoutKey {
-        /// What was granted.
-        tenant: SignedUp,
-        /// Whether its owner is to be mailed a link.
-        mail_link: bool,
-    },
+    /// The same request was granted before, and nobody showed a key.
+    ReplayedWithoutKey(SignedUp),
     /// The key was used for another request.
     KeyReused,
     /// A request under this key is at work.
@@ -188,26 +177,18 @@ pub async fn release(db: &impl Db, signup: &Signup) -> Result<(), DbError> {
 pub async fn insert(db: &impl Db, signup: &Signup) -> Result<Verdict, DbError> {
     let mut answers = db.batch(statements(signup)).await?;
     let tenant: Option<SignedUp> = answers.pop().unwrap_or_default().first()?;
-    let mut answers = answers.into_iter();
-    let mut next = || answers.next().unwrap_or_default();
-    let facts: Facts = next().first()?.ok_or_else(|| DbError::Corrupt("no facts row".to_owned()))?;
-    let created = next().changes > 0;
-    let _link = next();
-    let mail_link = next().changes > 0;
-    decide(signup, facts, created, mail_link, tenant)
+    let facts: Option<Facts> = answers.pop().unwrap_or_default().first()?;
+    let created = answers.first().is_some_and(|inserted| inserted.changes > 0);
+    match (created, tenant, facts) {
+        (true, Some(tenant), _) => Ok(Verdict::Created(tenant)),
+        (false, tenant, Some(facts)) => decide(signup, facts, tenant),
+        _ => Err(DbError::Corrupt("a signup left no trace".to_owned())),
+    }
 }
 
-fn decide(
-    signup: &Signup,
-    facts: Facts,
-    created: bool,
-    mail_link: bool,
-    tenant: Option<SignedUp>,
-) -> Result<Verdict, DbError> {
+/// What stood in the way.
+fn decide(signup: &Signup, facts: Facts, tenant: Option<SignedUp>) -> Result<Verdict, DbError> {
     let known = |tenant: Option<SignedUp>| tenant.ok_or_else(|| DbError::Corrupt("no tenant row".to_owned()));
-    if created {
-        return Ok(Verdict::Created(known(tenant)?));
-    }
     if let Some(fingerprint) = facts.key_fingerprint {
         return match (fingerprint == signup.fingerprint, facts.key_status.as_deref(), facts.key_tenant) {
             (false, ..) => Ok(Verdict::KeyReused),
@@ -221,8 +202,8 @@ fn decide(
     if facts.slug_owner.is_some() {
         // A known key always belongs to the request it came with; without one, knowing a club's name and address
         // must not be a way in.
-        return match (facts.slug_fingerprint == Some(signup.fingerprint.clone()), &signup.key) {
-            (true, None) => Ok(Verdict::ReplayedWithoutKey { tenant: known(tenant)?, mail_link }),
+        return match (facts.slug_fingerprint.as_ref() == Some(&signup.fingerprint), &signup.key) {
+            (true, None) => Ok(Verdict::ReplayedWithoutKey(known(tenant)?)),
             _ => Ok(Verdict::SlugTaken),
         };
     }
@@ -236,14 +217,7 @@ fn decide(
 }
 
 fn statements(signup: &Signup) -> Vec<Statement> {
-    let mut statements = vec![
-        facts(signup),
-        insert_tenant(signup),
-        insert_link(signup),
-        mark_link(signup),
-        insert_brand(signup),
-        insert_event(signup),
-    ];
+    let mut statements = vec![insert_tenant(signup), insert_brand(signup), insert_event(signup)];
     if signup.key.is_some() {
         statements.push(insert_key(signup));
     }
@@ -251,12 +225,12 @@ fn statements(signup: &Signup) -> Vec<Statement> {
         statements.push(count_promo(signup));
         statements.push(insert_redemption(signup));
     }
-    // Last: what it answers is what the others made.
+    statements.push(facts(signup));
     statements.push(select_tenant(signup));
     statements
 }
 
-/// What is against this signup, before anything of it is written.
+/// What stands against this signup, if it was not granted.
 fn facts(signup: &Signup) -> Statement {
     Statement::new(
         "select
@@ -319,36 +293,6 @@ fn insert_tenant(signup: &Signup) -> Statement {
             signup.key.as_deref().into(),
             signup.lease.as_str().into(),
         ],
-    )
-}
-
-/// A replay without a key mails the owner a link, rate limited.
-fn insert_link(signup: &Signup) -> Statement {
-    Statement::new(
-        "insert into magic_links (id, tenant_id, created_at, expires_at)
-         select ?1, id, ?2, ?2 + ?3 from tenants
-         where slug = ?4 and signup_fingerprint = ?5 and id <> ?6 and ?7 is null and link_mailed_at <= ?2 - ?8
-           and status in ('trial', 'active')
-           and not exists (select 1 from feature_flags where name = 'signup_enabled' and enabled = 0)
-         on conflict do nothing",
-        [
-            signup.link.as_str().into(),
-            signup.now.seconds().into(),
-            LINK_SECONDS.into(),
-            signup.slug.as_str().into(),
-            signup.fingerprint.as_str().into(),
-            signup.tenant.as_str().into(),
-            signup.key.as_deref().into(),
-            LINK_PAUSE_SECONDS.into(),
-        ],
-    )
-}
-
-/// Starts the pause after a link; a changed row says that there is one to mail.
-fn mark_link(signup: &Signup) -> Statement {
-    Statement::new(
-        "update tenants set link_mailed_at = ?2 where id = (select tenant_id from magic_links where id = ?1)",
-        [signup.link.as_str().into(), signup.now.seconds().into()],
     )
 }
 
