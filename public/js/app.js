@@ -2,7 +2,6 @@
 
 import { byId, once } from "./dom.js";
 import * as draft from "./draft.js";
-import { startLanguage } from "./language.js";
 import { startOffline } from "./notice.js";
 import { startPreview } from "./preview.js";
 import { startRouter } from "./router.js";
@@ -12,7 +11,7 @@ import { colours } from "./steps/colours.js";
 import { connect } from "./steps/connect.js";
 import { done } from "./steps/done.js";
 import { progress } from "./steps/progress.js";
-import { day, say, t } from "./strings.js";
+import { dayAndTime, say, startLanguage, t } from "./strings.js";
 
 /** Says who is signed in after a mailed link brought them here. */
 function showSignedIn() {
@@ -20,7 +19,7 @@ function showSignedIn() {
   const current = session.read();
   if (!current?.until || !tenant) return;
   const box = byId("signed-in");
-  say(box, "session.resumed", { name: tenant.name ?? t("colours.yourClub"), time: day(new Date(current.until)) });
+  say(box, "session.resumed", { name: tenant.name ?? t("colours.yourClub"), time: dayAndTime(new Date(current.until)) });
   box.hidden = false;
 }
 

@@ -6,12 +6,11 @@ import * as api from "./api.js";
 import { byId, once } from "./dom.js";
 import * as draft from "./draft.js";
 import { blameWith, focusFirst, forgiveAll, forgiveOnInput, showRefusal } from "./errors.js";
-import { startLanguage } from "./language.js";
 import { notice, startOffline } from "./notice.js";
 import { persist } from "./persist.js";
 import * as session from "./session.js";
 import { passing } from "./storage.js";
-import { day, say, t } from "./strings.js";
+import { dayAndTime, say, startLanguage, t } from "./strings.js";
 
 const LINK = "tenantry.link";
 
@@ -70,7 +69,7 @@ async function arrive(token, { tenant, tenantId }) {
 function showState(until) {
   const { tenant } = draft.current();
   byId("notice").firstElementChild.hidden = true;
-  say(byId("who"), "magic.signedIn", { name: tenant.name ?? t("colours.yourClub"), time: day(new Date(until)) });
+  say(byId("who"), "magic.signedIn", { name: tenant.name ?? t("colours.yourClub"), time: dayAndTime(new Date(until)) });
   say(byId("state"), "magic.running");
   show("signed-in");
   focusHeading("magic-heading");

@@ -16,9 +16,14 @@ const wording = (answer) => (answer.status === 429 ? "wait.limited" : answer.kin
 
 /** Does one attempt, and says so if it takes long. */
 async function once(attempt) {
-  const slow = setTimeout(() => notice("wait.slow"), SLOW_MS);
+  let told = false;
+  const slow = setTimeout(() => {
+    told = true;
+    notice("wait.slow");
+  }, SLOW_MS);
   const answer = await attempt();
   clearTimeout(slow);
+  if (told) clearNotice();
   return answer;
 }
 

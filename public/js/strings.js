@@ -1,14 +1,11 @@
-// Words into the page. Text is put there as text, never as markup, together with its key and arguments, so that
-// switching the language can say it again.
+// Words into the page, and the language they are in. Text is put there as text, never as markup, together with its key
+// and arguments, so that switching the language can say it again. Another language is fetched only when asked for.
 
+import { make } from "./dom.js";
 import english from "./lang/en.js";
+import { kept } from "./storage.js";
 
 let words = english;
-
-/** Sets the table to read from; words it lacks stay English. */
-export function speak(table) {
-  words = { ...english, ...table };
-}
 
 export const knows = (key) => key in words;
 
@@ -37,7 +34,7 @@ export function quote(node, text) {
 }
 
 /** Says everything on the page again, in the language spoken now. */
-export function translate(root) {
+function translate(root) {
   for (const node of root.querySelectorAll("[data-t]")) {
     node.textContent = t(node.dataset.t, JSON.parse(node.dataset.args ?? "{}"));
   }
@@ -47,11 +44,59 @@ export function translate(root) {
   }
 }
 
-/** A time of day in the page's language. */
-export const clock = (date) => new Intl.DateTimeFormat(document.documentElement.lang, { hour: "2-digit", minute: "2-digit" }).format(date);
+/** Writes a moment in the page's language, by the customs of the reader's country if that speaks it. */
+function moment(date, style) {
+  const { lang } = document.documentElement;
+  return new Intl.DateTimeFormat(navigator.languages.find((tag) => tag.startsWith(lang)) ?? lang, style).format(date);
+}
 
-/** A day in the page's language. */
-export const dayOf = (date) => new Intl.DateTimeFormat(document.documentElement.lang, { dateStyle: "long" }).format(date);
+export const clock = (date) => moment(date, { hour: "2-digit", minute: "2-digit" });
+export const dayOf = (date) => moment(date, { dateStyle: "long" });
+export const dayAndTime = (date) => moment(date, { dateStyle: "medium", timeStyle: "short" });
 
-/** A day and time in the page's language. */
-export const day = (date) => new Intl.DateTimeFormat(document.documentElement.lang, { dateStyle: "medium", timeStyle: "short" }).format(date);
+const PLACE = "tenantry.language";
+const NAMES = { en: "English", de: "Deutsch" };
+const LOADERS = { en: async () => ({}), de: async () => (await import("./lang/de.js")).default };
+
+function preferred() {
+  const chosen = kept.read(PLACE);
+  if (chosen in NAMES) return chosen;
+  const wished = navigator.languages.map((tag) => tag.slice(0, 2)).find((tag) => tag in NAMES);
+  return wished ?? "en";
+}
+
+function mark(language) {
+  for (const button of document.querySelectorAll("#languages button")) {
+    button.setAttribute("aria-pressed", String(button.lang === language));
+  }
+}
+
+async function use(language) {
+  try {
+    // Words that a table lacks stay English.
+    words = { ...english, ...(await LOADERS[language]()) };
+  } catch {
+    // The file did not arrive; the page goes on in the language it has.
+    return;
+  }
+  if (document.documentElement.lang !== language) {
+    document.documentElement.lang = language;
+    translate(document);
+  }
+  mark(language);
+  document.dispatchEvent(new Event("languagechange"));
+}
+
+/** Shows the switch and speaks the preferred language. */
+export async function startLanguage() {
+  const box = document.getElementById("languages");
+  for (const [language, name] of Object.entries(NAMES)) {
+    const button = make("button", { type: "button", lang: language, "aria-pressed": "false" }, name);
+    button.addEventListener("click", () => {
+      kept.write(PLACE, language);
+      use(language);
+    });
+    box.append(button);
+  }
+  await use(preferred());
+}

@@ -55,8 +55,8 @@ export async function buildTools() {
   say("Building worker-build and wasm-bindgen, once for this machine (6 to 10 minutes on two cores) …");
   const crates = Object.entries(TOOLS).map(([name, version]) => `${name}@${version}`);
   await run("cargo", ["install", "--locked", "--root", building, ...crates], {
-    // Compiled beside the result, so that they neither wait for nor disturb the checkout's own builds.
-    env: { CARGO_TARGET_DIR: join(building, "target") },
+    // Compiled beside the result, so that they neither wait for nor disturb the checkout's own builds; on PATH, or cargo warns.
+    env: { CARGO_TARGET_DIR: join(building, "target"), PATH: `${process.env.PATH}:${join(building, "bin")}` },
     advice: `The build tools could not be built: run \`cargo install --locked ${crates.join(" ")}\` and read what it says.`,
   });
   rmSync(join(building, "target"), { recursive: true, force: true });

@@ -12,5 +12,7 @@
     reason = "a test that is wrong shall stop right there, in its helpers too"
 )]
 
+mod conventions;
+mod every_route;
 mod routes;
 mod support;

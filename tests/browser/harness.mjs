@@ -17,7 +17,7 @@ const sandboxUrl = process.env.SANDBOX_URL ?? "http://127.0.0.1:8788";
 /** How long a condition may take to come true. Generous: the machine may be compiling. */
 const PATIENCE_MS = 30_000;
 
-const FLAGS = [
+export const FLAGS = [
   "--no-sandbox",
   "--disable-gpu",
   "--disable-quic",

@@ -37,8 +37,10 @@ export async function startInstrumented(options = {}) {
     behave: (behaviour) => control("PUT", "behaviour", behaviour),
     /** At the `at`-th moment of the tenant's object: "reset" ends the object, as a deploy does; "break" fails the call. */
     strike: (tenant, at, kind) => control("PUT", "strike", { tenant, at, kind }),
-    /** `{calls, moments: {tenant: […]}, pending: [tenant whose strike has not come]}` since the last `forget`. */
-    observed: () => control("GET", "calls"),
+    /** The moments of the tenant's object so far, and whether its strike, if it has one, has come. */
+    moments: (tenant) => control("GET", `moments?tenant=${tenant}`),
+    /** What was called since the last `forget`. */
+    calls: () => control("GET", "calls"),
     forget: () => control("DELETE", "calls"),
     async close() {
       await h.close();

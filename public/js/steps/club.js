@@ -12,8 +12,7 @@ import { go, here, showPlan } from "../router.js";
 import * as session from "../session.js";
 import { fold, suggest } from "../slug.js";
 import { t } from "../strings.js";
-import { check, checkNow, showBase } from "./availability.js";
-import { checkPromo, clearPromo } from "./promo.js";
+import { checkPromo, checkSlug, checkSlugNow, clearPromo, showBase } from "./lookups.js";
 
 const form = () => byId("club-form");
 const chosenPlan = () => form().elements.plan.value;
@@ -55,14 +54,14 @@ function onName() {
   const slug = suggest(clubName.value);
   if (slug === clubSlug.value) return;
   clubSlug.value = slug;
-  check(slug);
+  checkSlug(slug);
 }
 
 function onSlug() {
   const slug = form().elements.clubSlug.value;
   // An emptied field goes back to following the name.
   draft.save({ slugChosen: slug !== "" });
-  check(fold(slug));
+  checkSlug(fold(slug));
 }
 
 function onInput({ target }) {
@@ -107,7 +106,7 @@ function refuse(answer, wish) {
   if (answer.quiet) return;
   clearPromo();
   showRefusal(form(), answer);
-  if (answer.error?.code === "SLUG_TAKEN") checkNow(wish.clubSlug);
+  if (answer.error?.code === "SLUG_TAKEN") checkSlugNow(wish.clubSlug);
   if (answer.error?.code === "EMAIL_EXISTS") byId("email-link").hidden = false;
 }
 
@@ -155,7 +154,7 @@ export function showMade() {
 
 function lookUp() {
   const { clubSlug, promoCode } = body();
-  if (clubSlug) checkNow(clubSlug);
+  if (clubSlug) checkSlugNow(clubSlug);
   if (promoCode) checkPromo(promoCode, clubSlug);
 }
 

@@ -148,6 +148,18 @@ pub struct Ask {
 }
 
 impl Ask {
+    /// By another method.
+    pub fn method(mut self, method: Method) -> Self {
+        *self.request.method_mut() = method;
+        self
+    }
+
+    /// To another path.
+    pub fn to(mut self, path: &str) -> Self {
+        *self.request.uri_mut() = format!("https://api.example.com{path}").parse().unwrap();
+        self
+    }
+
     /// With this header.
     pub fn header(mut self, name: &'static str, value: &str) -> Self {
         self.request.headers_mut().insert(name, HeaderValue::from_str(value).unwrap());

@@ -1,18 +1,71 @@
 //! For every route a request that succeeds: what the tests that walk all routes are made of.
 
+use http::Method;
 use serde_json::{Value, json};
-use tenantry::{domain::Permission, http::router::Route};
+use tenantry::{
+    domain::{Audience, Permission},
+    http::router::Route,
+};
 
-use super::{Club, TestApp, Token, app::WEBHOOK_SECRET, signup};
+use super::{Answer, Club, TestApp, Token, app::Ask, app::WEBHOOK_SECRET, signup};
 
-/// A request that succeeds.
+/// What is sent.
+#[derive(Debug, Clone)]
+pub enum Body {
+    /// Nothing.
+    None,
+    /// Nothing, although something may be.
+    Optional,
+    /// This JSON.
+    Json(Value),
+    /// This form, as a browser posts it.
+    Form(&'static str),
+}
+
+/// A request that succeeds, but for whoever sends it.
 pub struct Example {
-    /// Where to.
-    pub path: String,
-    /// With what.
-    pub body: Option<Value>,
+    app: TestApp,
+    method: Method,
+    path: String,
+    /// What is sent.
+    pub body: Body,
     /// Which status it gets.
     pub status: u16,
+}
+
+impl Example {
+    /// The same request to the deployment that `club` stands before.
+    pub fn by(&self, club: &Club) -> Self {
+        Self {
+            app: (**club).clone(),
+            method: self.method.clone(),
+            path: self.path.clone(),
+            body: self.body.clone(),
+            ..*self
+        }
+    }
+
+    /// The request without a body.
+    pub fn bare(&self) -> Ask {
+        self.app.ask(self.method.clone(), &self.path)
+    }
+
+    /// The request.
+    pub fn ask(&self) -> Ask {
+        match &self.body {
+            Body::None | Body::Optional => self.bare(),
+            Body::Json(value) => self.bare().json(value),
+            Body::Form(text) => {
+                self.bare().header("content-type", "application/x-www-form-urlencoded").body(*text)
+            }
+        }
+    }
+
+    /// Sends it for the first of those who may.
+    pub async fn succeeds(&self, route: &Route, club: &Club) -> Answer {
+        let token = good_tokens(route, club).into_iter().next().map(|(_, token)| token.sign());
+        self.ask().maybe_token(token.as_deref()).send().await
+    }
 }
 
 /// The example of a route. `club` fits it: its plan and its state are those that the route is for.
@@ -22,40 +75,46 @@ pub fn example(route: &Route, club: &Club) -> Example {
     let body = match (route.method, route.path) {
         ("GET", "/public/signup/availability") => {
             query = "?slug=fc-example";
-            None
+            Body::None
         }
-        ("GET", _) => None,
-        ("POST", "/public/signup/form" | "/auth/logout" | "/api/v1/tenants/{id}/webhook/test") => None,
-        ("POST", "/api/v1/admin/tokens/revoke") => Some(json!({ "jti": "some-token", "reason": "lost" })),
-        ("POST", "/public/signup/start") => Some(signup("fc-example")),
-        ("POST", "/public/signup/verify-promo") => Some(json!({ "promoCode": "EXAMPLE" })),
+        ("GET", _) => Body::None,
+        ("POST", "/public/signup/start") => Body::Json(signup("fc-example")),
+        ("POST", "/public/signup/form") => {
+            Body::Form("clubName=FC&clubSlug=fc-example&email=owner%40fc-example.example&plan=starter")
+        }
+        ("POST", "/public/signup/verify-promo") => Body::Json(json!({ "promoCode": "EXAMPLE" })),
         ("POST", "/public/signup/brand") => {
-            Some(json!({ "primaryColor": "#102030", "secondaryColor": "#405060" }))
+            Body::Json(json!({ "primaryColor": "#102030", "secondaryColor": "#405060" }))
         }
-        ("POST", "/public/signup/starter/make") => Some(
+        ("POST", "/public/signup/starter/make" | "/api/v1/tenants/{id}/webhook/test") => Body::Json(
             json!({ "webhookUrl": "https://hook.eu2.make.com/example", "webhookSecret": WEBHOOK_SECRET }),
         ),
-        ("POST", "/public/signup/pro/confirm" | "/api/v1/tenants/{id}/provision/retry") => None,
+        ("POST", "/public/signup/pro/confirm" | "/api/v1/tenants/{id}/provision/retry" | "/auth/logout") => {
+            Body::Optional
+        }
         ("POST", "/auth/magic/start") => {
             status = 202;
-            Some(json!({ "email": "owner@fc-example.example" }))
+            Body::Json(json!({ "email": "owner@fc-example.example" }))
         }
-        ("POST", "/auth/magic/verify") => Some(json!({ "token": link_of(club) })),
+        ("POST", "/auth/magic/verify") => Body::Json(json!({ "token": link_of(club) })),
+        ("POST", "/api/v1/admin/tokens/revoke") => {
+            Body::Json(json!({ "jti": "some-token", "reason": "lost" }))
+        }
         ("POST", "/internal/provision/queue" | "/internal/provision/retry") => {
-            Some(json!({ "tenantId": club.id }))
+            Body::Json(json!({ "tenantId": club.id }))
         }
         (method, path) => panic!("give {method} {path} an example here"),
     };
-    Example { path: format!("{}{query}", route.path.replace("{id}", &club.id)), body, status }
+    let path = format!("{}{query}", route.path.replace("{id}", &club.id));
+    Example { app: (**club).clone(), method: route.method.parse().unwrap(), path, body, status }
 }
 
 /// A link that was mailed to the club's owner.
 fn link_of(club: &Club) -> String {
     let now = club.now();
-    let hash = tenantry::app::digest(&["jti-link"]);
     club.db().execute(
         "insert into magic_links (id, tenant_id, created_at, expires_at) values (?1, ?2, ?3, ?3 + 3600)",
-        (&hash, &club.id, now),
+        (tenantry::app::digest(&["jti-link"]), &club.id, now),
     );
     Token::link(&club.id, now).sign()
 }
@@ -75,12 +134,28 @@ pub async fn club_for(app: &TestApp, route: &Route) -> Club {
     }
 }
 
-/// A token that opens the route.
-pub fn key_for(route: &Route, club: &Club) -> Option<String> {
-    match route.permission {
-        Permission::Anyone => None,
-        Permission::Service => Some(Token::service(club.now()).sign()),
-        Permission::PlatformAdmin => Some(Token::operator(club.now()).sign()),
-        _ => Some(club.jwt.clone()),
-    }
+/// A good token of every kind that opens the route.
+pub fn good_tokens(route: &Route, club: &Club) -> Vec<(Audience, Token)> {
+    use Audience::{PlatformAdmin, Service, Tenant};
+    let audiences: &[Audience] = match route.permission {
+        Permission::Anyone => &[],
+        Permission::AnyToken | Permission::TenantReader => &[Tenant, PlatformAdmin, Service],
+        Permission::TenantAdmin | Permission::SameTenant => &[Tenant],
+        Permission::SameTenantOrPlatform => &[Tenant, PlatformAdmin],
+        Permission::Service => &[Service],
+        Permission::PlatformAdmin => &[PlatformAdmin],
+    };
+    let now = club.now();
+    audiences
+        .iter()
+        .map(|audience| {
+            let token = match audience {
+                Tenant => Token::tenant(&club.id, now),
+                PlatformAdmin => Token::operator(now),
+                Service => Token::service(now).with("jti", "jti-service"),
+                Audience::MagicLink => panic!("a link opens no route"),
+            };
+            (*audience, token)
+        })
+        .collect()
 }

@@ -18,7 +18,7 @@ use std::{
 pub use answer::{Answer, keys};
 pub use app::{Ask, START, TestApp};
 pub use database::{Breaks, Database};
-pub use examples::{Example, example};
+pub use examples::{Body, Example, club_for, example, good_tokens};
 pub use people::{Club, signup};
 pub use ports::Outside;
 pub use tokens::Token;

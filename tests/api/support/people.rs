@@ -107,6 +107,16 @@ impl TestApp {
 }
 
 impl Club {
+    /// The same club before another deployment.
+    pub fn with_app(&self, app: TestApp) -> Self {
+        Self { app, ..self.clone() }
+    }
+
+    /// A club that it is not, and that never was.
+    pub fn never(&self) -> Self {
+        Self { id: "tenant_gone".to_owned(), ..self.clone() }
+    }
+
     /// Asks for something as its admin.
     pub fn gets(&self, path: &str) -> Ask {
         self.get(path).token(&self.jwt)

@@ -8,7 +8,7 @@ const LONG_MS = 600_000;
 const behaviour = { database: "ok", object: "ok" };
 /** What was called: {by: "request" | "object", tenant?, kind: "batch" | "object" | "egress", …}. */
 let calls = [];
-/** By tenant: the moments of its object's calls so far, and what is to happen at one of them. */
+/** By tenant: the moments of its object's calls so far, and what is to happen at one of them: {at, kind: "reset" | "break"}. */
 const moments = new Map();
 const strikes = new Map();
 
@@ -99,12 +99,13 @@ export default class extends Product {
   }
 
   async fetch(request) {
-    const { pathname } = new URL(request.url);
-    return pathname.startsWith("/__test/") ? control(request, pathname.slice("/__test/".length)) : super.fetch(request);
+    const { pathname, searchParams } = new URL(request.url);
+    if (!pathname.startsWith("/__test/")) return super.fetch(request);
+    return control(request, pathname.slice("/__test/".length), searchParams.get("tenant"));
   }
 }
 
-async function control(request, path) {
+async function control(request, path, tenant) {
   const input = request.method === "PUT" ? await request.json() : undefined;
   switch (`${request.method} ${path}`) {
     case "PUT behaviour":
@@ -113,10 +114,12 @@ async function control(request, path) {
       strikes.set(input.tenant, input);
       return Response.json({});
     case "GET calls":
-      return Response.json({ calls, moments: Object.fromEntries(moments), pending: [...strikes.keys()] });
+      return Response.json(calls);
     case "DELETE calls":
       calls = [];
       return Response.json({});
+    case "GET moments":
+      return Response.json({ moments: moments.get(tenant) ?? [], struck: !strikes.has(tenant) });
     default:
       return new Response("no such control", { status: 404 });
   }

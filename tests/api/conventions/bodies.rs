@@ -1,0 +1,158 @@
+//! Bodies: of another type, too large, or no JSON at all.
+
+use axum::body::Body as HttpBody;
+use futures_util::stream;
+use tenantry::http::router::{ROUTES, Route};
+
+use crate::support::{Ask, Body, Club, Example, TestApp, club_for, example, good_tokens};
+
+/// Every route that takes JSON, with a world of its own; its example without a body, on behalf of one who may.
+async fn takers_of_json() -> Vec<(&'static Route, Club, Example)> {
+    let mut all = Vec::new();
+    for route in ROUTES.iter().filter(|route| route.method != "GET") {
+        let app = TestApp::new();
+        let club = club_for(&app, route).await;
+        let example = example(route, &club);
+        if matches!(example.body, Body::Json(_) | Body::Optional) {
+            all.push((route, club, example));
+        }
+    }
+    assert!(all.len() > 10);
+    all
+}
+
+fn ask(route: &Route, club: &Club, example: &Example) -> Ask {
+    let token = good_tokens(route, club).into_iter().next().map(|(_, token)| token.sign());
+    example.bare().maybe_token(token.as_deref())
+}
+
+#[tokio::test]
+async fn another_type_than_json_is_refused() {
+    for (route, club, example) in takers_of_json().await {
+        let before = club.db().contents();
+        for kind in ["text/plain", "application/x-www-form-urlencoded", "application/jsonp", "text/json", ""]
+        {
+            let answer = ask(route, &club, &example).header("content-type", kind).body("{}").send().await;
+            assert_eq!(answer.status, 415, "{} {kind}: {}", route.path, answer.text);
+            answer.fails(415, "UNSUPPORTED_MEDIA_TYPE");
+        }
+        club.db().is_still(&before);
+    }
+}
+
+#[tokio::test]
+async fn json_is_json_whatever_its_parameters() {
+    for (route, club, example) in takers_of_json().await {
+        let Body::Json(value) = &example.body else { continue };
+        let ask = ask(route, &club, &example).header("content-type", "Application/JSON; charset=utf-8");
+        let answer = ask.body(value.to_string()).send().await;
+        assert_eq!(answer.status, example.status, "{}: {}", route.path, answer.text);
+    }
+}
+
+#[tokio::test]
+async fn a_body_may_be_left_out_only_where_it_is_not_needed() {
+    for (route, club, example) in takers_of_json().await {
+        let answer = ask(route, &club, &example).send().await;
+        match example.body {
+            Body::Optional => assert_eq!(answer.status, 200, "{}: {}", route.path, answer.text),
+            _ => {
+                answer.fails(415, "UNSUPPORTED_MEDIA_TYPE");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_announces_to_be_too_large_is_not_even_read() {
+    for (route, club, example) in takers_of_json().await {
+        let ask = ask(route, &club, &example)
+            .header("content-type", "application/json")
+            .header("content-length", "16385");
+        let never = HttpBody::from_stream(stream::pending::<Result<&'static str, std::io::Error>>());
+        let answer = ask.body(never).send().await;
+        assert_eq!(answer.status, 413, "{}", route.path);
+        answer.fails(413, "PAYLOAD_TOO_LARGE");
+    }
+}
+
+#[tokio::test]
+async fn what_turns_out_to_be_too_large_is_read_to_the_bound() {
+    for (route, club, example) in takers_of_json().await {
+        for announced in [None, Some("10"), Some("nonsense")] {
+            let mut ask = ask(route, &club, &example).header("content-type", "application/json");
+            if let Some(length) = announced {
+                ask = ask.header("content-length", length);
+            }
+            let endless = stream::repeat_with(|| Ok::<_, std::io::Error>(" ".repeat(1024)));
+            let answer = ask.body(HttpBody::from_stream(endless)).send().await;
+            assert_eq!(answer.status, 413, "{} {announced:?}", route.path);
+            answer.fails(413, "PAYLOAD_TOO_LARGE");
+        }
+    }
+}
+
+#[tokio::test]
+async fn sixteen_kibibytes_are_not_too_large() {
+    for (route, club, example) in takers_of_json().await {
+        let Body::Json(value) = &example.body else { continue };
+        let text = value.to_string();
+        let padded = format!("{text}{}", " ".repeat(16 * 1024 - text.len()));
+        let ask = ask(route, &club, &example).header("content-type", "application/json");
+        let answer = ask.header("content-length", "16384").body(padded).send().await;
+        assert_eq!(answer.status, example.status, "{}: {}", route.path, answer.text);
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_json_object_is_bad_input() {
+    for (route, club, example) in takers_of_json().await {
+        let before = club.db().contents();
+        for text in [
+            "{",
+            "nonsense",
+            "[]",
+            "7",
+            "null",
+            "\"text\"",
+            "{\"a\":1}}",
+            "{'a':1}",
+            "\u{feff}{}",
+            "{\"a\":\"\\ud800\"}",
+        ] {
+            let answer = ask(route, &club, &example)
+                .header("content-type", "application/json")
+                .body(text)
+                .send()
+                .await;
+            assert_eq!(answer.status, 400, "{} {text}: {}", route.path, answer.text);
+            let error = answer.fails(400, "VALIDATION");
+            assert_eq!(error.get("issues"), None, "it is not about a field");
+        }
+        let broken =
+            ask(route, &club, &example).header("content-type", "application/json").body(vec![0xff, 0xfe]);
+        broken.send().await.fails(400, "VALIDATION");
+        club.db().is_still(&before);
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_breaks_off_is_bad_input() {
+    for (route, club, example) in takers_of_json().await {
+        let parts = [Ok("{\"a\":"), Err(std::io::Error::other("reset"))];
+        let ask = ask(route, &club, &example).header("content-type", "application/json");
+        let answer = ask.body(HttpBody::from_stream(stream::iter(parts))).send().await;
+        answer.fails(400, "VALIDATION");
+    }
+}
+
+#[tokio::test]
+async fn unknown_fields_are_ignored() {
+    for (route, club, example) in takers_of_json().await {
+        let Body::Json(value) = &example.body else { continue };
+        let mut value = value.clone();
+        value["somethingElse"] = serde_json::json!({ "deep": [1, 2, 3] });
+        let answer = ask(route, &club, &example).json(&value).send().await;
+        assert_eq!(answer.status, example.status, "{}: {}", route.path, answer.text);
+    }
+}

@@ -1,0 +1,58 @@
+//! How many round trips a request costs: what a user waits for.
+
+use tenantry::http::router::ROUTES;
+
+use super::stage;
+use crate::support::{TestApp, signup};
+
+/// D1 batches, object calls and outside calls before the answer. One batch is what a route may cost that is not named
+/// here.
+fn budget(path: &str) -> (usize, usize, usize) {
+    match path {
+        "/health" | "/health/live" | "/healthz" => (0, 0, 0),
+        "/health/ready" | "/readyz" => (1, 1, 0),
+        "/public/signup/starter/make"
+        | "/public/signup/pro/confirm"
+        | "/api/v1/tenants/{id}/provision/retry"
+        | "/internal/provision/queue"
+        | "/internal/provision/retry" => (1, 1, 0),
+        "/api/v1/tenants/{id}/webhook/test" => (1, 0, 1),
+        // The club, then its owner's link.
+        "/public/signup/form" => (2, 0, 0),
+        _ => (1, 0, 0),
+    }
+}
+
+#[tokio::test]
+async fn no_route_costs_more_than_its_budget() {
+    for route in ROUTES {
+        let (club, example) = stage(route).await;
+        let count = || {
+            let outside = club.outside();
+            (club.db().batches(), outside.objects().told(), outside.upstreams().sent().len())
+        };
+        let before = count();
+        example.succeeds(route, &club).await;
+        let after = count();
+        let spent = (after.0 - before.0, after.1 - before.1, after.2 - before.2);
+        assert_eq!(spent, budget(route.path), "{}", route.path);
+    }
+}
+
+#[tokio::test]
+async fn a_signup_is_one_batch_however_it_ends() {
+    let app = TestApp::new();
+    app.has_promo("SPRING", 10, &[]);
+    let mut form = signup("fc-nord");
+    form["promoCode"] = "SPRING".into();
+    let mut taken = signup("fc-nord");
+    taken["email"] = "other@example.org".into();
+    for (form, key) in [(&form, "a"), (&form, "a"), (&form, "b"), (&taken, "a"), (&taken, "c")] {
+        let before = app.db().batches();
+        app.post("/public/signup/start").header("idempotency-key", key).json(form).send().await;
+        assert_eq!(app.db().batches(), before + 1);
+    }
+    let before = app.db().batches();
+    app.signs_up(&form).await.is(200);
+    assert_eq!(app.db().batches(), before + 1, "a replay without a key");
+}

@@ -1,0 +1,117 @@
+//! What holds for every route there is: the tests walk the route table, so a new route is covered without a new test.
+
+mod budgets;
+mod callers;
+mod revoked;
+mod table;
+
+use tenantry::{
+    domain::Permission,
+    http::router::{ROUTES, Route},
+};
+
+use crate::support::{Club, Example, TestApp, club_for, example};
+
+/// A route with all that its example needs, and a world of its own.
+async fn stage(route: &Route) -> (Club, Example) {
+    let app = TestApp::new();
+    let club = club_for(&app, route).await;
+    let example = example(route, &club);
+    (club, example)
+}
+
+/// The routes that ask who is there.
+fn guarded() -> impl Iterator<Item = &'static Route> {
+    ROUTES.iter().filter(|route| route.permission != Permission::Anyone)
+}
+
+#[tokio::test]
+async fn every_route_has_an_example_that_succeeds() {
+    for route in ROUTES {
+        let (club, example) = stage(route).await;
+        let answer = example.succeeds(route, &club).await;
+        assert_eq!(answer.status, example.status, "{route:?}: {}", answer.text);
+    }
+}
+
+#[tokio::test]
+async fn whoever_may_come_is_let_in() {
+    for route in guarded() {
+        let (club, _) = stage(route).await;
+        for (audience, token) in crate::support::good_tokens(route, &club) {
+            let (club, example) = stage(route).await;
+            let answer =
+                example.ask().token(&token.with("tenantId", own(audience, &club)).sign()).send().await;
+            assert_eq!(answer.status, example.status, "{route:?} {audience:?}: {}", answer.text);
+        }
+    }
+}
+
+fn own(audience: tenantry::domain::Audience, club: &Club) -> serde_json::Value {
+    match audience {
+        tenantry::domain::Audience::Tenant => club.id.clone().into(),
+        _ => serde_json::Value::Null,
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_nobody_asked_for_changes_nothing() {
+    for route in ROUTES.iter().filter(|route| route.permission == Permission::Anyone) {
+        let (_, example) = stage(route).await;
+        let answer = example.ask().header("authorization", "Bearer nonsense").send().await;
+        assert_eq!(answer.status, example.status, "{route:?}: {}", answer.text);
+    }
+}
+
+#[tokio::test]
+async fn no_header_is_believed_as_identity() {
+    for route in guarded() {
+        let (club, example) = stage(route).await;
+        let ask = [
+            "x-internal-request",
+            "x-tenant-id",
+            "x-user-id",
+            "x-roles",
+            "cf-access-jwt-assertion",
+            "cookie",
+        ]
+        .into_iter()
+        .fold(example.ask(), |ask, name| ask.header(name, &club.id));
+        ask.send().await.fails(401, "UNAUTHORIZED");
+    }
+}
+
+#[tokio::test]
+async fn without_the_store_nobody_is_let_in_and_nothing_is_made_up() {
+    for route in ROUTES {
+        let (club, example) = stage(route).await;
+        let before = club.db().batches();
+        example.succeeds(route, &club).await;
+        if club.db().batches() == before || route.path.starts_with("/health") || route.path == "/readyz" {
+            continue;
+        }
+        let (club, example) = stage(route).await;
+        club.db().goes_down();
+        let answer = example.succeeds(route, &club).await;
+        if answer.is_page() {
+            assert_eq!(answer.status, 503, "{route:?}");
+            continue;
+        }
+        answer.fails(503, "STORE_UNAVAILABLE");
+        assert_eq!(answer.header("retry-after"), "5", "{route:?}");
+        assert_eq!(club.log_of("request").last().unwrap().fields["level"], "error");
+    }
+}
+
+#[tokio::test]
+async fn a_head_is_a_get_without_its_body() {
+    for route in ROUTES.iter().filter(|route| route.method == "GET") {
+        let (club, example) = stage(route).await;
+        let got = example.succeeds(route, &club).await;
+        let token =
+            crate::support::good_tokens(route, &club).into_iter().next().map(|(_, token)| token.sign());
+        let head = example.ask().method(http::Method::HEAD).maybe_token(token.as_deref()).send().await;
+        assert_eq!((head.status, head.text.as_str()), (got.status, ""), "{route:?}");
+        assert_eq!(head.header("content-type"), got.header("content-type"), "{route:?}");
+    }
+}
