@@ -3,6 +3,7 @@
 pub mod access;
 pub mod links;
 pub mod mail;
+pub mod operators;
 pub mod provisioning;
 pub mod readiness;
 pub mod revocation;

@@ -83,6 +83,8 @@ impl Provisioner {
             }),
             Command::Queue { subject, plan, caller } => self.queue(subject, plan, caller).await,
             Command::Wake { subject, plan } => self.wake(subject, plan).await,
+            Command::Cancel => self.change(Run::cancel).await,
+            Command::Skip => self.change(Run::skip).await,
         }
     }
 
@@ -115,6 +117,17 @@ impl Provisioner {
         let idle = self.state.storage().get_alarm().await?.is_none();
         let changed = idle && (run.status() == RunStatus::Processing || run.is_unlisted());
         if changed {
+            self.arm(now()).await?;
+        }
+        Ok(Reply::Run { report: Report::of(&run), changed })
+    }
+
+    /// Changes the run on an operator's word; the alarm does the rest.
+    async fn change(&self, change: impl FnOnce(&mut Run, Timestamp) -> bool) -> Result<Reply> {
+        let Some(mut run) = self.load()? else { return Ok(Reply::NoRun) };
+        let changed = change(&mut run, now());
+        if changed {
+            self.save(&run)?;
             self.arm(now()).await?;
         }
         Ok(Reply::Run { report: Report::of(&run), changed })

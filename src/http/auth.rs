@@ -7,6 +7,7 @@ use http::{header::AUTHORIZATION, request::Parts};
 
 use crate::{
     app::{App, access::AccessError, provisioning::QueueError, tokens::TokenError},
+    db::{Answer, Statement},
     domain::{Audience, Claims, Denial, Permission, TenantId},
     ports::Ports,
 };
@@ -67,6 +68,24 @@ impl<P: Ports, G: Grade> Caller<P, G> {
     /// When there is neither.
     pub fn tenant(&self) -> Result<&TenantId, ApiError> {
         self.requested.as_ref().or(self.claims.tenant.as_ref()).ok_or_else(ApiError::tenant_not_found)
+    }
+
+    /// Asks the database something on the caller's behalf.
+    ///
+    /// # Errors
+    ///
+    /// When the token does not admit its holder any more, or the database doesn't answer.
+    pub async fn ask(&self, statement: Statement) -> Result<Answer, ApiError> {
+        Ok(self.ask_all(vec![statement]).await?.pop().unwrap_or_default())
+    }
+
+    /// Asks the database several things at once on the caller's behalf.
+    ///
+    /// # Errors
+    ///
+    /// When the token does not admit its holder any more, or the database doesn't answer.
+    pub async fn ask_all(&self, statements: Vec<Statement>) -> Result<Vec<Answer>, ApiError> {
+        self.app.on_behalf_of(&self.claims, statements).await.map_err(|error| self.refused(error))
     }
 
     /// Why something was not done on the caller's behalf.

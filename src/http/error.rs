@@ -16,6 +16,7 @@ use crate::{
     },
     db::DbError,
     domain::{Claims, Denial, Issues, RequestId, issue::Issue},
+    ports::ObjectError,
 };
 
 /// A refusal or a failure, as it is answered.
@@ -193,6 +194,18 @@ impl ApiError {
         }
     }
 
+    /// The object did not answer.
+    #[must_use]
+    pub fn provisioner_unavailable(cause: &ObjectError) -> Self {
+        let message =
+            "Your club is stored, but setting it up could not be started. Please try again in a moment.";
+        Self {
+            retry_after: Some(5),
+            cause: Some(cause.to_string().into()),
+            ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "PROVISIONER_UNAVAILABLE", message)
+        }
+    }
+
     /// The error as it is answered.
     #[must_use]
     pub fn body(&self, id: &RequestId) -> Value {
@@ -301,15 +314,7 @@ impl ApiError {
             }
             QueueError::Denied(denial) => Self::forbidden(denial, claims, requested),
             QueueError::Db(error) => error.into(),
-            QueueError::Object(cause) => Self {
-                retry_after: Some(5),
-                cause: Some(cause.to_string().into()),
-                ..Self::new(
-                    StatusCode::SERVICE_UNAVAILABLE,
-                    "PROVISIONER_UNAVAILABLE",
-                    "Your club is stored, but setting it up could not be started. Please try again in a moment.",
-                )
-            },
+            QueueError::Object(cause) => Self::provisioner_unavailable(&cause),
             QueueError::Crypto(cause) => Self::internal(cause.to_string()),
         }
     }

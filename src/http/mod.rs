@@ -4,13 +4,16 @@
 //! [`error`] and nowhere else; permissions are extractors in [`auth`].
 
 pub mod auth;
+pub mod bgops;
 pub mod body;
 pub mod context;
 pub mod cors;
 pub mod error;
+pub mod events;
 pub mod form;
 pub mod health;
 pub mod links;
+pub mod page;
 pub mod provisioning;
 pub mod router;
 pub mod service;

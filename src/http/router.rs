@@ -11,7 +11,9 @@ use axum::{
 
 use crate::{domain::Permission, ports::Ports};
 
-use super::{error::ApiError, form, health, links, provisioning, signup, tokens, webhook, whoami};
+use super::{
+    bgops, error::ApiError, events, form, health, links, provisioning, signup, tokens, webhook, whoami,
+};
 
 /// One route.
 #[derive(Debug)]
@@ -56,6 +58,15 @@ pub const ROUTES: &[Route] = {
         route("POST", "/api/v1/tenants/{id}/provision/retry", SameTenant),
         route("POST", "/api/v1/tenants/{id}/webhook/test", SameTenantOrPlatform),
         route("POST", "/api/v1/admin/tokens/revoke", PlatformAdmin),
+        route("GET", "/api/v1/tenants/{id}/events", SameTenantOrPlatform),
+        route("GET", "/api/v1/bgops/sagas", PlatformAdmin),
+        route("GET", "/api/v1/bgops/sagas/{run}", PlatformAdmin),
+        route("GET", "/api/v1/bgops/sagas/{run}/history", PlatformAdmin),
+        route("POST", "/api/v1/bgops/sagas/{run}/retry", PlatformAdmin),
+        route("POST", "/api/v1/bgops/sagas/{run}/cancel", PlatformAdmin),
+        route("POST", "/api/v1/bgops/sagas/{run}/skip-step", PlatformAdmin),
+        route("GET", "/api/v1/bgops/idempotency", PlatformAdmin),
+        route("GET", "/api/v1/bgops/idempotency/{key}", PlatformAdmin),
         route("POST", "/internal/provision/queue", Service),
         route("POST", "/internal/provision/retry", Service),
     ]
@@ -97,6 +108,15 @@ fn handlers<P: Ports>() -> Vec<(&'static str, MethodRouter)> {
         ("/api/v1/tenants/{id}/provision/retry", post(provisioning::retry::<P>)),
         ("/api/v1/tenants/{id}/webhook/test", post(webhook::test::<P>)),
         ("/api/v1/admin/tokens/revoke", post(tokens::revoke::<P>)),
+        ("/api/v1/tenants/{id}/events", get(events::list::<P>)),
+        ("/api/v1/bgops/sagas", get(bgops::list::<P>)),
+        ("/api/v1/bgops/sagas/{run}", get(bgops::get::<P>)),
+        ("/api/v1/bgops/sagas/{run}/history", get(bgops::history::<P>)),
+        ("/api/v1/bgops/sagas/{run}/retry", post(bgops::retry::<P>)),
+        ("/api/v1/bgops/sagas/{run}/cancel", post(bgops::cancel::<P>)),
+        ("/api/v1/bgops/sagas/{run}/skip-step", post(bgops::skip_step::<P>)),
+        ("/api/v1/bgops/idempotency", get(bgops::keys::<P>)),
+        ("/api/v1/bgops/idempotency/{key}", get(bgops::key::<P>)),
         ("/internal/provision/queue", post(provisioning::queue::<P>)),
         ("/internal/provision/retry", post(provisioning::queue::<P>)),
     ]

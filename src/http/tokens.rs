@@ -76,7 +76,7 @@ pub async fn revoke<P: Ports>(
 }
 
 /// Why an operator does something: whoever reads the audit log later needs more than a word.
-fn reason(text: String) -> Result<String, Problem> {
+pub(super) fn reason(text: String) -> Result<String, Problem> {
     let text = text.trim();
     match text.chars().count() {
         0 => Err(Problem::required()),

@@ -5,10 +5,13 @@
 
 pub mod access;
 pub mod connections;
+pub mod events;
 pub mod health;
+pub mod keys;
 pub mod links;
 pub mod promos;
 pub mod runs;
+pub mod sagas;
 pub mod signups;
 pub mod sweep;
 pub mod tenants;

@@ -33,9 +33,10 @@ pub fn listing(run: &Run, now: Timestamp) -> Result<Vec<Statement>, DbError> {
     Ok(statements)
 }
 
-/// A step that was tried since the last listing, or is where the run stands now.
+/// A step that was tried since the last listing, or is where the run stands now, or was left out.
 fn is_changed(run: &Run, step: &StepReport) -> bool {
     run.listed_version == 0 && step.attempts > 0
+        || step.status == StepStatus::Skipped
         || run.unlisted.iter().any(|attempt| attempt.step == step.name)
         || (Some(step.name) == run.current() && step.attempts > 0)
 }

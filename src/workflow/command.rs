@@ -45,6 +45,10 @@ pub enum Command {
         /// Which steps.
         plan: Plan,
     },
+    /// Stop the run.
+    Cancel,
+    /// Leave out the step at which the run failed, and go on behind it.
+    Skip,
     /// Say where the run stands.
     Report,
     /// Say that you are there.

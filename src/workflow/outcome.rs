@@ -53,6 +53,8 @@ pub enum FailureCode {
     DeadlineExceeded,
     /// The tenant is not there any more.
     TenantGone,
+    /// An operator stopped it.
+    Cancelled,
 }
 
 impl FailureCode {
@@ -70,6 +72,7 @@ impl FailureCode {
             Self::UpstreamUnavailable => "UPSTREAM_UNAVAILABLE",
             Self::DeadlineExceeded => "DEADLINE_EXCEEDED",
             Self::TenantGone => "TENANT_GONE",
+            Self::Cancelled => "CANCELLED",
         }
     }
 }

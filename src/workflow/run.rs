@@ -72,6 +72,9 @@ pub struct Record {
     /// Why it was left with a warning.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub warning: Option<Failure>,
+    /// Whether an operator had it left out.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub skipped: bool,
 }
 
 /// One attempt that ended: a line of the run's history.
@@ -175,6 +178,7 @@ impl Run {
                 done_at: None,
                 artifact: None,
                 warning: None,
+                skipped: false,
             })
             .collect();
         Self {
@@ -261,6 +265,31 @@ impl Run {
         self.move_to(Stage::Ready { step });
     }
 
+    /// Stops a run that has not ended, on an operator's word. Answers whether it did.
+    pub fn cancel(&mut self, now: Timestamp) -> bool {
+        let (RunStatus::Processing, Some(step)) = (self.status(), self.current()) else { return false };
+        let failure = Failure::new(FailureCode::Cancelled, "Setting up was stopped by our support.");
+        self.move_to(Stage::Failed { step, failure, at: now });
+        true
+    }
+
+    /// Leaves out the step at which the run failed, on an operator's word, and goes on behind it. Going live can't be left
+    /// out. Answers whether it did.
+    pub fn skip(&mut self, now: Timestamp) -> bool {
+        let Stage::Failed { step, .. } = self.stage else { return false };
+        if step == Step::Activate {
+            return false;
+        }
+        if let Some(record) = self.record_mut(step) {
+            record.done_at = Some(now);
+            record.skipped = true;
+        }
+        self.rounds += 1;
+        self.deadline_at = now.after(RUN_LIMIT);
+        self.go_on(step, now);
+        true
+    }
+
     /// Records that D1 lists `version`, and the first `attempts` of what it had not listed.
     pub fn listed(&mut self, version: u64, attempts: usize) {
         self.listed_version = self.listed_version.max(version);
@@ -298,6 +327,9 @@ impl Run {
     /// Where one of its steps stands, in one word.
     #[must_use]
     pub fn step_status(&self, record: &Record) -> StepStatus {
+        if record.skipped {
+            return StepStatus::Skipped;
+        }
         if record.done_at.is_some() {
             return if record.warning.is_some() { StepStatus::Failed } else { StepStatus::Completed };
         }

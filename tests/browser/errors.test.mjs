@@ -48,7 +48,7 @@ test("an issue of any field finds its place", async (t) => {
 test("SLUG_TAKEN offers addresses that are free", async (t) => {
   const first = await open(t);
   const club = await createClub(first);
-  const page = await open(t);
+  const page = await open(t, { viewport: { width: 320, height: 640 }, shifts: false });
   await fillClub(page, aClub({ clubSlug: club.clubSlug }));
   await submit(page, "club-form");
   await invalid(page, "clubSlug");
@@ -64,7 +64,7 @@ test("SLUG_TAKEN offers addresses that are free", async (t) => {
 test("EMAIL_EXISTS offers a sign-in link", async (t) => {
   const first = await open(t);
   const club = await createClub(first);
-  const page = await open(t);
+  const page = await open(t, { viewport: { width: 320, height: 640 }, shifts: false });
   await fillClub(page, aClub({ email: club.email.toUpperCase() }));
   await submit(page, "club-form");
   await invalid(page, "email");

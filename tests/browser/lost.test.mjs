@@ -245,7 +245,7 @@ test("a refused token is renewed without a word", async (t) => {
 });
 
 test("a session that can't be renewed offers a link that leads back to the same step", async (t) => {
-  const page = await open(t);
+  const page = await open(t, { viewport: { width: 320, height: 640 }, shifts: false });
   const club = await createClub(page);
   await page.click("[data-kit=claret]");
   await spoilToken(page);

@@ -25,7 +25,7 @@ test("a step that fails and recovers is shown as trying again, not as failed", a
 });
 
 test("a definite failure says which step, why and what to do; trying again goes on from there", async (t) => {
-  const page = await open(t);
+  const page = await open(t, { viewport: { width: 320, height: 640 }, shifts: false });
   const club = aClub();
   const lift = await fault(t, { host: MAKE, path: `/${club.mark}`, kind: "status", status: 410 });
   await toProgress(page, club);

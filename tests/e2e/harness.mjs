@@ -15,10 +15,11 @@ export { clubForm, makeWebhook, token, until } from "../client.mjs";
 
 // No network, no telemetry: set before wrangler is loaded.
 Object.assign(process.env, { WRANGLER_SEND_METRICS: "false", CLOUDFLARE_CF_FETCH_ENABLED: "false" });
-const { createTestHarness } = await import("wrangler");
+const { createTestHarness, unstable_readConfig: readConfig } = await import("wrangler");
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const SANDBOX = "tenantry-sandbox";
+const SQL = "tenantry-test-sql";
 
 /** Known to both Workers, or to the tests that sign tokens. */
 const SECRETS = {
@@ -43,6 +44,7 @@ const ABSENT = {
  */
 export async function startHarness({ vars = {}, secrets = {}, env, productDirectory = "build/bundles/product" } = {}) {
   const ours = { ...SECRETS, ...secrets };
+  const { compatibility_date, d1_databases } = readConfig({ config: `${ROOT}wrangler.toml`, env }, { hideWarnings: true });
   const server = createTestHarness({
     root: ROOT,
     workers: [
@@ -59,11 +61,13 @@ export async function startHarness({ vars = {}, secrets = {}, env, productDirect
         prebuiltWorkerDir: "build/bundles/sandbox",
         secrets: { ...ABSENT, ...ours },
       },
+      { config: { name: SQL, main: "tests/e2e/sql.js", compatibility_date, d1_databases } },
     ],
   });
   const { url } = await server.listen();
   const product = server.getWorker();
   const sandbox = server.getWorker(SANDBOX);
+  const database = server.getWorker(SQL);
   await product.applyD1Migrations("DB");
 
   return {
@@ -78,8 +82,11 @@ export async function startHarness({ vars = {}, secrets = {}, env, productDirect
     secrets: ours,
     /** Runs one statement on D1 and answers its rows. */
     async sql(statement, ...params) {
-      const { DB } = await product.getEnv();
-      return (await DB.prepare(statement).bind(...params).all()).results;
+      const body = JSON.stringify({ statement, params });
+      const answer = await database.fetch("http://sql.localhost/", { method: "POST", body });
+      const { results, error } = await answer.json();
+      if (error !== undefined) throw new Error(`${error}: ${statement}`);
+      return results;
     },
     /** The objects that the Workers logged, oldest first, each with its console level; other output as `{text}`. */
     logs: () => server.getLogs().map(({ level, message }) => ({ console: level, ...logged(message) })),

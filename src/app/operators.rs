@@ -1,0 +1,102 @@
+//! What operators do to runs: each with a reason, written down in the same batch that lets them in.
+
+use crate::{
+    db::DbError,
+    domain::{Claims, Denial, RunId, id},
+    ports::{ObjectError, Ports},
+    store,
+    workflow::{Caller, Command, Reply, Report},
+};
+
+use super::{App, access::AccessError};
+
+/// What to do to a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    /// Resume it where it failed.
+    Retry,
+    /// Stop it.
+    Cancel,
+    /// Leave out the step at which it failed.
+    SkipStep,
+}
+
+impl Action {
+    /// The word in the audit log.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Retry => "saga.retry",
+            Self::Cancel => "saga.cancel",
+            Self::SkipStep => "saga.skip_step",
+        }
+    }
+}
+
+/// Why nothing was done to a run.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ActionError {
+    /// There is no such run.
+    #[error("run not found")]
+    NotFound,
+    /// It is not in a state in which that can be done.
+    #[error("conflict")]
+    Conflict,
+    /// The token does not admit its holder any more.
+    #[error(transparent)]
+    Denied(#[from] Denial),
+    /// The database did not answer.
+    #[error(transparent)]
+    Db(#[from] DbError),
+    /// The object did not answer: whether it was done is unknown, and doing it again is safe.
+    #[error(transparent)]
+    Object(#[from] ObjectError),
+}
+
+impl From<AccessError> for ActionError {
+    fn from(error: AccessError) -> Self {
+        match error {
+            AccessError::Denied(denial) => Self::Denied(denial),
+            AccessError::Db(error) => Self::Db(error),
+        }
+    }
+}
+
+impl<P: Ports> App<P> {
+    /// Does something to a run, for a reason.
+    ///
+    /// # Errors
+    ///
+    /// See [`ActionError`].
+    pub async fn act_on_run(
+        &self,
+        claims: &Claims,
+        run: &RunId,
+        action: Action,
+        reason: &str,
+        request: &str,
+        caller: Caller,
+    ) -> Result<Report, ActionError> {
+        let now = self.ports.now();
+        let audit_id = format!("aud_{}", id::token_id(now, self.ports.random()));
+        let statements = vec![
+            store::tokens::audit(&audit_id, claims, action.as_str(), run.as_str(), reason, request, now),
+            store::sagas::select_tenant(run),
+        ];
+        let mut answers = self.on_behalf_of(claims, statements).await?;
+        let tenant = store::tenants::read(answers.pop().unwrap_or_default())?.ok_or(ActionError::NotFound)?;
+        let command = match action {
+            Action::Retry => {
+                let subject = tenant.subject().ok_or(ActionError::NotFound)?;
+                Command::Queue { subject, plan: tenant.plan, caller }
+            }
+            Action::Cancel => Command::Cancel,
+            Action::SkipStep => Command::Skip,
+        };
+        match self.ports.tell_object(tenant.id(), &command).await? {
+            Reply::Run { report, changed: true } if report.run == *run => Ok(report),
+            Reply::Run { .. } => Err(ActionError::Conflict),
+            _ => Err(ActionError::NotFound),
+        }
+    }
+}

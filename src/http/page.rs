@@ -1,0 +1,117 @@
+//! Pages of lists: `limit` from 1 to 100, and a `cursor` that only this service reads.
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+
+use crate::domain::{Issues, issue::Problem};
+
+use super::error::ApiError;
+
+const DEFAULT_LIMIT: u32 = 50;
+const LARGEST_LIMIT: u32 = 100;
+
+/// The query of a list: what it names, and what is wrong with it.
+#[derive(Debug, Default)]
+pub struct Query {
+    pairs: Vec<(String, String)>,
+    issues: Issues,
+}
+
+impl Query {
+    /// Reads a query string.
+    #[must_use]
+    pub fn of(query: Option<&str>) -> Self {
+        let pairs = url::form_urlencoded::parse(query.unwrap_or_default().as_bytes()).into_owned().collect();
+        Self { pairs, issues: Issues::default() }
+    }
+
+    fn get(&self, name: &str) -> Option<&str> {
+        self.pairs
+            .iter()
+            .find(|(n, _)| n == name)
+            .map(|(_, value)| value.as_str())
+            .filter(|value| !value.is_empty())
+    }
+
+    /// A value that may be absent, read by `parse`.
+    pub fn optional<T>(&mut self, name: &'static str, parse: impl FnOnce(&str) -> Option<T>) -> Option<T> {
+        let value = self.get(name)?;
+        let read = parse(value);
+        if read.is_none() {
+            self.issues.push(name, Problem::new("invalid_value", "This value is not possible here."));
+        }
+        read
+    }
+
+    /// `limit`
+    pub fn limit(&mut self) -> u32 {
+        let in_range = |text: &str| text.parse().ok().filter(|n| (1..=LARGEST_LIMIT).contains(n));
+        self.optional("limit", in_range).unwrap_or(DEFAULT_LIMIT)
+    }
+
+    /// `cursor`, as whatever was put into it.
+    pub fn cursor<T>(&mut self, parse: impl FnOnce(&str) -> Option<T>) -> Option<T> {
+        self.optional("cursor", |text| {
+            let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
+            parse(std::str::from_utf8(&bytes).ok()?)
+        })
+    }
+
+    /// What was read, if all was good.
+    ///
+    /// # Errors
+    ///
+    /// Every problem there was.
+    pub fn all<T>(self, read: T) -> Result<T, ApiError> {
+        if self.issues.is_empty() { Ok(read) } else { Err(ApiError::validation(self.issues)) }
+    }
+}
+
+/// Cuts `rows`, of which one more than `limit` was asked for, to a page, and says where the next begins.
+pub fn cut<T>(mut rows: Vec<T>, limit: u32, mark: impl Fn(&T) -> String) -> (Vec<T>, Option<String>) {
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    if rows.len() <= limit {
+        return (rows, None);
+    }
+    rows.truncate(limit);
+    let next = rows.last().map(|row| URL_SAFE_NO_PAD.encode(mark(row)));
+    (rows, next)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_is_a_number_from_one_to_a_hundred() {
+        for (query, limit) in [("", 50), ("limit=1", 1), ("limit=100", 100), ("limit=", 50)] {
+            let mut query = Query::of(Some(query));
+            assert_eq!(query.limit(), limit);
+            assert!(query.all(()).is_ok());
+        }
+        for query in
+            ["limit=abc", "limit=-1", "limit=0", "limit=101", "limit=1.5", "limit=99999999999999999999"]
+        {
+            let mut query = Query::of(Some(query));
+            query.limit();
+            assert!(query.all(()).is_err());
+        }
+    }
+
+    #[test]
+    fn a_cursor_comes_back_as_it_went() {
+        let (page, next) = cut(vec![3, 2, 1], 2, ToString::to_string);
+        assert_eq!(page, [3, 2]);
+        let mut query = Query::of(Some(&format!("cursor={}", next.unwrap())));
+        assert_eq!(query.cursor(|text| text.parse().ok()), Some(2));
+        assert_eq!(cut(vec![2, 1], 2, ToString::to_string).1, None);
+    }
+
+    #[test]
+    fn a_cursor_that_is_none_of_ours_is_told() {
+        for text in ["cursor=%00", "cursor=!!", "cursor=eHg"] {
+            let mut query = Query::of(Some(text));
+            assert_eq!(query.cursor(|text| text.parse::<u8>().ok()), None);
+            assert!(query.all(()).is_err(), "{text}");
+        }
+    }
+}

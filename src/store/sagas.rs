@@ -1,0 +1,204 @@
+//! Provisioning runs as operators see them: listed, one, and every attempt.
+
+use serde::Deserialize;
+
+use crate::{
+    db::{Answer, DbError, Statement},
+    domain::{Plan, RunId, RunStatus, Step, TenantId, Timestamp},
+};
+
+/// A run that has not moved for this long is stuck.
+const STUCK_SECONDS: i64 = 5 * 60;
+
+/// Which runs to list.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// In this state.
+    pub status: Option<RunStatus>,
+    /// At work, but not moving.
+    pub stuck: bool,
+    /// At this step.
+    pub step: Option<Step>,
+    /// Of this plan.
+    pub plan: Option<Plan>,
+    /// Of this tenant.
+    pub tenant: Option<TenantId>,
+    /// Older than this one.
+    pub before: Option<RunId>,
+    /// At most this many.
+    pub limit: u32,
+}
+
+/// A run as D1 lists it.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Saga {
+    /// Its id.
+    pub id: RunId,
+    /// Whom it provisions.
+    pub tenant_id: TenantId,
+    /// Its plan.
+    pub plan: Plan,
+    /// Where it stands.
+    pub status: RunStatus,
+    /// The step it is at.
+    pub step: Option<Step>,
+    /// Why it was given up: the word.
+    pub reason: Option<String>,
+    /// Why it was given up: the sentence.
+    pub error: Option<String>,
+    /// How many changes were recorded.
+    pub version: u64,
+    /// When it was queued, Unix seconds.
+    pub started_at: i64,
+    /// When it is given up.
+    pub deadline_at: i64,
+    /// When it ended.
+    pub completed_at: Option<i64>,
+    /// When it last moved.
+    pub updated_at: i64,
+}
+
+impl Saga {
+    /// Whether it is at work and not moving.
+    #[must_use]
+    pub const fn is_stuck(&self, now: Timestamp) -> bool {
+        matches!(self.status, RunStatus::Processing) && self.updated_at <= now.seconds() - STUCK_SECONDS
+    }
+}
+
+/// Lists runs, newest first. Read with [`Answer::rows`].
+#[must_use]
+pub fn list(filter: &Filter, now: Timestamp) -> Statement {
+    let status = if filter.stuck { Some(RunStatus::Processing) } else { filter.status };
+    let quiet_since = filter.stuck.then(|| now.seconds() - STUCK_SECONDS);
+    // Three texts and not one: each walks the index that fits, and never the table.
+    let sql = match (&filter.tenant, status) {
+        (Some(_), _) => {
+            "select id, tenant_id, plan, status, step, reason, error, version, started_at, deadline_at, completed_at,
+               updated_at
+             from provision_runs
+             where tenant_id = ?1 and id < ?3 and (?2 is null or status = ?2) and (?4 is null or updated_at <= ?4)
+               and (?5 is null or step = ?5) and (?6 is null or plan = ?6)
+             order by id desc limit ?7"
+        }
+        (None, Some(_)) => {
+            "select id, tenant_id, plan, status, step, reason, error, version, started_at, deadline_at, completed_at,
+               updated_at
+             from provision_runs
+             where ?1 is null and status = ?2 and id < ?3 and (?4 is null or updated_at <= ?4)
+               and (?5 is null or step = ?5) and (?6 is null or plan = ?6)
+             order by id desc limit ?7"
+        }
+        (None, None) => {
+            "select id, tenant_id, plan, status, step, reason, error, version, started_at, deadline_at, completed_at,
+               updated_at
+             from provision_runs
+             where ?1 is null and ?2 is null and id < ?3 and (?4 is null or updated_at <= ?4)
+               and (?5 is null or step = ?5) and (?6 is null or plan = ?6)
+             order by id desc limit ?7"
+        }
+    };
+    Statement::new(
+        sql,
+        [
+            filter.tenant.as_ref().map(TenantId::as_str).into(),
+            status.map(RunStatus::as_str).into(),
+            // After every id there is.
+            filter.before.as_ref().map_or("run_~", RunId::as_str).into(),
+            quiet_since.into(),
+            filter.step.map(Step::as_str).into(),
+            filter.plan.map(Plan::as_str).into(),
+            filter.limit.into(),
+        ],
+    )
+}
+
+/// Selects one run. Read with [`Answer::first`].
+#[must_use]
+pub fn select(run: &RunId) -> Statement {
+    Statement::new(
+        "select id, tenant_id, plan, status, step, reason, error, version, started_at, deadline_at, completed_at,
+           updated_at
+         from provision_runs where id = ?1",
+        [run.as_str().into()],
+    )
+}
+
+/// Selects the tenant of a run, for [`super::tenants::read`].
+#[must_use]
+pub fn select_tenant(run: &RunId) -> Statement {
+    Statement::new(
+        "select t.id, t.slug, t.name, t.email, t.plan, t.owner_user_id, t.provision_state, t.provisioned_at,
+           t.provision_run_id, t.provision_updated_at
+         from provision_runs r join tenants t on t.id = r.tenant_id where r.id = ?1",
+        [run.as_str().into()],
+    )
+}
+
+/// A step of a run as D1 lists it.
+#[derive(Debug, Clone, Deserialize)]
+pub struct StepRow {
+    /// The step.
+    pub step: Step,
+    /// Its state.
+    pub status: String,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// When it was first tried, Unix seconds.
+    pub started_at: Option<i64>,
+    /// When it was done.
+    pub completed_at: Option<i64>,
+    /// When it is tried again.
+    pub retry_at: Option<i64>,
+    /// What went wrong last: the word.
+    pub error_code: Option<String>,
+}
+
+/// Selects the steps of a run that were tried, in order. Read with [`Answer::rows`].
+#[must_use]
+pub fn select_steps(run: &RunId) -> Statement {
+    Statement::new(
+        "select step, status, attempts, started_at, completed_at, retry_at, error_code
+         from provision_steps where run_id = ?1 order by position",
+        [run.as_str().into()],
+    )
+}
+
+/// One attempt as D1 lists it.
+#[derive(Debug, Clone, Deserialize)]
+pub struct AttemptRow {
+    /// The step.
+    pub step: Step,
+    /// Which attempt at it.
+    pub attempt: u32,
+    /// How it ended.
+    pub outcome: String,
+    /// The word for what went wrong.
+    pub error: Option<String>,
+    /// The HTTP status of the other side.
+    pub upstream_status: Option<u16>,
+    /// How long it took.
+    pub ms: i64,
+    /// When it began, Unix seconds.
+    pub started_at: i64,
+}
+
+/// Selects every attempt of a run, oldest first. Read with [`Answer::rows`].
+#[must_use]
+pub fn select_history(run: &RunId) -> Statement {
+    Statement::new(
+        "select h.step, h.attempt, h.outcome, h.error, h.upstream_status, h.ms, h.started_at
+         from provision_history h left join provision_steps s on s.run_id = h.run_id and s.step = h.step
+         where h.run_id = ?1 order by h.started_at, s.position, h.attempt",
+        [run.as_str().into()],
+    )
+}
+
+/// Reads the one run of an answer.
+///
+/// # Errors
+///
+/// When the row is not what the schema promises.
+pub fn read(answer: Answer) -> Result<Option<Saga>, DbError> {
+    answer.first()
+}
