@@ -55,7 +55,13 @@ export function client({ url, sandboxFetch, secret }) {
       { what: `the run of ${club.tenantId} to end`, ...options },
     );
 
-  return { api, sandbox, signup, confirm, status, settled, token: (claims = {}, key = secret) => token(claims, key) };
+  /** The mails to an address, oldest first; `linkToken` is the token of the link in one. */
+  async function mails(address) {
+    const { mails } = await sandbox(`/__sandbox/mails?to=${encodeURIComponent(address)}`);
+    return mails.map((mail) => ({ ...mail, linkToken: /\/magic\/#token=([\w.-]+)/.exec(mail.text)?.[1] }));
+  }
+
+  return { api, sandbox, signup, confirm, status, settled, mails, token: (claims = {}, key = secret) => token(claims, key) };
 }
 
 /** A valid signup, different each time. */

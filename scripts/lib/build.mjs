@@ -1,5 +1,6 @@
 // Builds the Worker, and the bundles that the tests load. Each part is skipped while its inputs are what they were.
 import { existsSync, rmSync, writeFileSync } from "node:fs";
+import { basename, dirname } from "node:path";
 import { NODE, QUIET_WRANGLER, WRANGLER, at, capture, fingerprint, run, say, stamped } from "./project.mjs";
 import { buildTools, rust } from "./setup.mjs";
 
@@ -10,7 +11,7 @@ export async function worker() {
   await rust();
   const tools = await buildTools();
   const compiler = await capture("rustc", ["--version", "--verbose"]);
-  const inputs = fingerprint(["Cargo.toml", "Cargo.lock", "src", "package-lock.json"], `${compiler} ${tools}`);
+  const inputs = fingerprint(["Cargo.toml", "Cargo.lock", "src", "package-lock.json"], `${compiler} ${basename(dirname(tools))}`);
   if (stamped(STAMP, inputs) && existsSync(at("build/index.js"))) return;
   say("Building the Worker (worker-build --release; a few minutes the first time) …");
   const started = Date.now();

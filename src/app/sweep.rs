@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use crate::{
-    domain::RunStatus,
+    domain::RunId,
     ports::{Level, LogLine, Ports},
     store::{self, tenants::Tenant},
-    workflow::{Command, Reply},
+    workflow::Command,
 };
 
 use super::App;
@@ -22,10 +22,9 @@ impl<P: Ports> App<P> {
     /// Wakes what has not moved, and removes what expired. It costs the same however many tenants there are.
     pub async fn sweep(&self) {
         let now = self.ports.now();
-        let mut woken = 0_u32;
         let unmoved = store::tenants::unmoved(self.ports.db(), now.before(QUIET), BATCH).await;
         for tenant in unmoved.iter().flatten() {
-            woken += u32::from(self.wake(tenant).await);
+            self.wake(tenant).await;
         }
         let pruned = store::sweep::prune(self.ports.db(), now).await;
         let error = unmoved.as_ref().err().or(pruned.as_ref().err()).map(ToString::to_string);
@@ -33,32 +32,25 @@ impl<P: Ports> App<P> {
         self.ports.log(
             LogLine::new(level, "sweep")
                 .with("looked", unmoved.map_or(0, |tenants| tenants.len()))
-                .with("woken", woken)
                 .with("pruned", pruned.unwrap_or(0))
                 .with_some("error", error),
         );
     }
 
-    /// Wakes a tenant's object. Answers whether it had something to do and no alarm to do it.
-    async fn wake(&self, tenant: &Tenant) -> bool {
-        let Some(subject) = tenant.subject() else { return false };
+    /// Wakes a tenant's object: it goes on if its alarm was lost, and starts if it was never told.
+    async fn wake(&self, tenant: &Tenant) {
+        let Some(subject) = tenant.subject() else { return };
         let command = Command::Wake { subject, plan: tenant.plan };
+        let answer = self.ports.tell_object(tenant.id(), &command).await;
         let quiet = self.ports.now().since(tenant.moved_at());
-        let (woken, error) = match self.ports.tell_object(tenant.id(), &command).await {
-            Ok(Reply::Run { report, changed }) => (changed && report.status == RunStatus::Processing, None),
-            Ok(_) => (false, None),
-            Err(error) => (false, Some(error.to_string())),
-        };
         if quiet >= STUCK {
             self.ports.log(
                 LogLine::new(Level::Error, "tenant_provision_stuck")
                     .with("tenantId", tenant.id().as_str())
-                    .with_some("runId", tenant.run().map(|run| run.as_str()))
+                    .with_some("runId", tenant.run().map(RunId::as_str))
                     .with("seconds", quiet.as_secs())
-                    .with("woken", woken)
-                    .with_some("error", error),
+                    .with_some("error", answer.err().map(|error| error.to_string())),
             );
         }
-        woken
     }
 }

@@ -75,8 +75,28 @@ impl std::fmt::Debug for Keys {
 /// What may stand in a header besides the usual; `crit` names extensions that must be understood, and none is.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 struct Extra {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    crit: Option<serde_json::Value>,
+    #[serde(default, skip_serializing, deserialize_with = "present")]
+    crit: bool,
+}
+
+/// Whatever it is, it is there: `null`, too.
+fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    serde::de::IgnoredAny::deserialize(deserializer).map(|_| true)
+}
+
+/// The times of a token, as whole seconds: `jwt-compact` takes fractions, too, and tokens of ours have none.
+#[derive(Deserialize)]
+struct Times {
+    exp: i64,
+    iat: Option<i64>,
+    nbf: Option<i64>,
+}
+
+impl Times {
+    fn read(token: &str) -> Result<Self, TokenError> {
+        let payload = token.split('.').nth(1).and_then(|part| URL_SAFE_NO_PAD.decode(part).ok());
+        serde_json::from_slice(&payload.unwrap_or_default()).map_err(|_| TokenError::Invalid)
+    }
 }
 
 /// What is written into a token of ours: `exp` and `iat` as the standard has them, whole seconds.
@@ -168,18 +188,15 @@ impl Keys {
             return Err(TokenError::Invalid);
         }
         let untrusted = UntrustedToken::<Extra>::try_from(token).map_err(|_| TokenError::Invalid)?;
-        if untrusted.algorithm() != "HS256" || untrusted.header().other_fields.crit.is_some() {
+        if untrusted.algorithm() != "HS256" || untrusted.header().other_fields.crit {
             return Err(TokenError::Invalid);
         }
-        let compact = self.check_signature(&untrusted)?;
-        self.check_claims(&compact, now)
+        let wire = self.check_signature(&untrusted)?;
+        self.check_claims(&wire, &Times::read(token)?, now)
     }
 
     /// A `kid` picks the key; without one, or with a foreign one, every key is tried.
-    fn check_signature(
-        &self,
-        untrusted: &UntrustedToken<'_, Extra>,
-    ) -> Result<Compact<WireClaims>, TokenError> {
+    fn check_signature(&self, untrusted: &UntrustedToken<'_, Extra>) -> Result<WireClaims, TokenError> {
         let kid = untrusted.header().key_id.as_deref();
         let keys = || self.signing.iter().chain(&self.retired);
         let (named, others) =
@@ -187,21 +204,19 @@ impl Keys {
         named
             .chain(others)
             .find_map(|key| Hs256.validator::<WireClaims>(&key.hs256).validate(untrusted).ok())
-            .map(|token| token.claims().clone())
+            .map(|token| token.claims().custom.clone())
             .ok_or(TokenError::Invalid)
     }
 
-    fn check_claims(&self, compact: &Compact<WireClaims>, now: Timestamp) -> Result<Claims, TokenError> {
-        let wire = &compact.custom;
-        let exp = compact.expiration.ok_or(TokenError::Invalid)?.timestamp();
-        let iat = compact.issued_at.map(|t| t.timestamp());
+    fn check_claims(&self, wire: &WireClaims, times: &Times, now: Timestamp) -> Result<Claims, TokenError> {
+        let Times { exp, iat, nbf } = *times;
         let audience = Audience::parse(&wire.aud, &self.tenant_audience);
         let skew = audience.map_or(0, Audience::skew);
         let now = now.seconds();
         if wire.iss != self.issuer {
             return Err(TokenError::Invalid);
         }
-        let begins = compact.not_before.map(|t| t.timestamp()).max(iat);
+        let begins = nbf.max(iat);
         if begins.is_some_and(|begins| begins > now + skew) {
             return Err(TokenError::Invalid);
         }
@@ -320,6 +335,34 @@ mod tests {
         let keys = keys("too-short", "");
         let tenant = "tenant_a".parse().unwrap();
         assert_eq!(keys.link_token(&tenant, NOW, 60, "x"), Err(NoKey));
+    }
+
+    /// A token signed with the right key, whatever it says.
+    fn forged(header: &str, claims: &str) -> String {
+        use hmac::{Hmac, Mac};
+        let signed = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims));
+        let mac = Hmac::<Sha256>::new_from_slice(OLD.as_bytes()).unwrap().chain_update(&signed);
+        format!("{signed}.{}", URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes()))
+    }
+
+    #[test]
+    fn a_good_signature_is_not_enough() {
+        let keys = keys(OLD, "");
+        let plain = r#"{"alg":"HS256"}"#;
+        let claims = |exp: &str| format!(r#"{{"iss":"syston.app","aud":"syston-mobile","exp":{exp}}}"#);
+        assert!(keys.verify(&forged(plain, &claims("1800000060")), NOW).is_ok());
+        for exp in
+            ["1800000060.5", "1.8e9", "\"1800000060\"", "null", "-1", "99999999999999999999", "[1800000060]"]
+        {
+            assert!(keys.verify(&forged(plain, &claims(exp)), NOW).is_err(), "{exp}");
+        }
+        let twice = r#"{"iss":"syston.app","aud":"syston-mobile","exp":1,"exp":1800000060}"#;
+        assert!(keys.verify(&forged(plain, twice), NOW).is_err());
+        for header in
+            [r#"{"alg":"HS256","crit":null}"#, r#"{"alg":"HS256","crit":["exp"]}"#, r#"{"alg":"hs256"}"#]
+        {
+            assert!(keys.verify(&forged(header, &claims("1800000060")), NOW).is_err(), "{header}");
+        }
     }
 
     #[test]

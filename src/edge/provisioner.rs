@@ -11,11 +11,11 @@ use worker::{DurableObject, Env, Request, Response, Result, SqlStorage, State, d
 
 use crate::{
     app::App,
-    domain::{Plan, RunId, RunStatus, Step, Timestamp},
+    domain::{RunId, Step, Timestamp},
     ports::{Level, LogLine, Ports},
     store,
     workflow::{
-        Caller, Command, Outcome, Reply, Report, Run, Stage, Subject, Wake, World, advance, advance::Moment,
+        Command, Fresh, Outcome, Reply, Ring, Run, Stage, Wake, World, advance, advance::Moment, obey,
     },
 };
 
@@ -75,62 +75,24 @@ impl Provisioner {
     }
 
     async fn obey(&self, command: Command) -> Result<Reply> {
-        match command {
-            Command::Ping => Ok(Reply::Pong),
-            Command::Report => Ok(match self.load()? {
-                Some(run) => Reply::Run { report: Report::of(&run), changed: false },
-                None => Reply::NoRun,
-            }),
-            Command::Queue { subject, plan, caller } => self.queue(subject, plan, caller).await,
-            Command::Wake { subject, plan } => self.wake(subject, plan).await,
-            Command::Cancel => self.change(Run::cancel).await,
-            Command::Skip => self.change(Run::skip).await,
-        }
-    }
-
-    /// Starts a run, or resumes a failed one; a run at work is woken, in case its alarm was lost.
-    async fn queue(&self, subject: Subject, plan: Plan, caller: Caller) -> Result<Reply> {
         let (now, platform) = (now(), Platform::of(&self.env, None));
-        let link_id = URL_SAFE_NO_PAD.encode(platform.random::<32>());
-        let known = self.load()?;
-        let changed = known.as_ref().is_none_or(|run| run.status() == RunStatus::Failed);
-        let run = match known {
-            None => Run::queued(RunId::new(now, platform.random()), plan, subject, link_id, caller, now),
-            Some(mut run) => {
-                run.requeue(link_id, caller, now);
-                run
-            }
+        let fresh = Fresh {
+            run: RunId::new(now, platform.random()),
+            link_id: URL_SAFE_NO_PAD.encode(platform.random::<32>()),
         };
-        if changed {
-            self.save(&run)?;
+        let obeyed = obey(self.load()?, command, fresh, now);
+        if let Some(run) = &obeyed.save {
+            self.save(run)?;
         }
-        let idle = self.state.storage().get_alarm().await?.is_none();
-        if changed || (idle && run.status() == RunStatus::Processing) {
+        let ring = match obeyed.ring {
+            Ring::AsSet => false,
+            Ring::IfUnset => self.state.storage().get_alarm().await?.is_none(),
+            Ring::Now => true,
+        };
+        if ring {
             self.arm(now).await?;
         }
-        Ok(Reply::Run { report: Report::of(&run), changed })
-    }
-
-    /// Goes on with a run that has something to do and no alarm to do it; starts the one whose queueing never arrived.
-    async fn wake(&self, subject: Subject, plan: Plan) -> Result<Reply> {
-        let Some(run) = self.load()? else { return self.queue(subject, plan, Caller::default()).await };
-        let idle = self.state.storage().get_alarm().await?.is_none();
-        let changed = idle && (run.status() == RunStatus::Processing || run.is_unlisted());
-        if changed {
-            self.arm(now()).await?;
-        }
-        Ok(Reply::Run { report: Report::of(&run), changed })
-    }
-
-    /// Changes the run on an operator's word; the alarm does the rest.
-    async fn change(&self, change: impl FnOnce(&mut Run, Timestamp) -> bool) -> Result<Reply> {
-        let Some(mut run) = self.load()? else { return Ok(Reply::NoRun) };
-        let changed = change(&mut run, now());
-        if changed {
-            self.save(&run)?;
-            self.arm(now()).await?;
-        }
-        Ok(Reply::Run { report: Report::of(&run), changed })
+        Ok(obeyed.reply)
     }
 
     /// `set_alarm` takes an offset.

@@ -6,6 +6,7 @@
 
 pub mod advance;
 pub mod command;
+pub mod obey;
 pub mod outcome;
 pub mod policy;
 pub mod report;
@@ -13,6 +14,7 @@ pub mod run;
 
 pub use advance::{Wake, World, advance};
 pub use command::{Command, Reply, Subject};
+pub use obey::{Fresh, Obeyed, Ring, obey};
 pub use outcome::{Artifact, Failure, FailureCode, Fault, FaultCode, Outcome};
 pub use report::{Report, StepReport};
 pub use run::{Attempt, Caller, Run, Stage};

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { readFileSync, readdirSync } from "node:fs";
 import test from "node:test";
 import { gzipSync } from "node:zlib";
-import { accessible, baseUrl, fault, open, visitor } from "./harness.mjs";
+import { accessible, baseUrl, fault, linkIn, mailTo, open, visitor } from "./harness.mjs";
 import { aClub, at, connect, fillClub, invalid, submit } from "./wizard.mjs";
 
 const PUBLIC = new URL("../../public/", import.meta.url);
@@ -97,6 +97,7 @@ test("without JavaScript the first step explains itself and posts", async (t) =>
   await page.goto("/");
   assert.ok(await page.isVisible("#club-form"));
   assert.match(await page.textContent("noscript"), /send this first step/);
+  await accessible(page, "no script, club");
   for (const step of ["colours", "connect", "progress", "done"]) assert.ok(await page.isHidden(`#${step}`));
   const club = aClub();
   await fillClub(page, club);
@@ -105,8 +106,22 @@ test("without JavaScript the first step explains itself and posts", async (t) =>
   assert.equal(request.headers()["content-type"], "application/x-www-form-urlencoded");
   const { clubName, clubSlug, email, plan } = club;
   assert.deepEqual(Object.fromEntries(new URLSearchParams(request.postData())), { clubName, clubSlug, email, plan, promoCode: "" });
-  await page.waitForLoadState();
-  assert.match(await page.textContent("body"), /created/i);
+  await page.waitForSelector("h1:has-text('Check your mail')");
+  await accessible(page, "no script, first step sent");
+  linkIn(await mailTo(club.email));
+});
+
+test("without JavaScript a refusal comes back with what was typed", async (t) => {
+  const { context } = await visitor(t, { javaScriptEnabled: false, shifts: false, viewport: { width: 320, height: 640 }, colorScheme: "dark" });
+  const page = await context.newPage();
+  await page.goto("/");
+  const club = aClub({ clubSlug: "www" });
+  await fillClub(page, club);
+  await page.click("#club-form [type=submit]");
+  await page.waitForSelector("[role=alert]");
+  assert.equal(await page.inputValue("[name=clubName]"), club.clubName);
+  assert.match(await page.textContent("#clubSlug-error"), /reserved/);
+  await accessible(page, "no script, refused");
 });
 
 test("scripts that never arrive leave a form that works", async (t) => {

@@ -36,6 +36,7 @@ const ABSENT = {
   GOOGLE_SERVICE_ACCOUNT_KEY: "",
   CLOUDFLARE_API_TOKEN: "",
   TURNSTILE_SECRET: "",
+  DATA_KEY_PREVIOUS: "",
 };
 
 /**
@@ -70,6 +71,15 @@ export async function startHarness({ vars = {}, secrets = {}, env, productDirect
   const database = server.getWorker(SQL);
   await product.applyD1Migrations("DB");
 
+  /** Runs one statement on D1 and answers its rows. */
+  async function sql(statement, ...params) {
+    const body = JSON.stringify({ statement, params });
+    const answer = await database.fetch("http://sql.localhost/", { method: "POST", body });
+    const { results, error } = await answer.json();
+    if (error !== undefined) throw new Error(`${error}: ${statement}`);
+    return results;
+  }
+
   return {
     ...client({
       url,
@@ -80,19 +90,23 @@ export async function startHarness({ vars = {}, secrets = {}, env, productDirect
     server,
     product,
     secrets: ours,
-    /** Runs one statement on D1 and answers its rows. */
-    async sql(statement, ...params) {
-      const body = JSON.stringify({ statement, params });
-      const answer = await database.fetch("http://sql.localhost/", { method: "POST", body });
-      const { results, error } = await answer.json();
-      if (error !== undefined) throw new Error(`${error}: ${statement}`);
-      return results;
+    sql,
+    /** Every row of every table in D1, by the table's name. */
+    async dump() {
+      const tables = await sql("select name from sqlite_master where type = 'table' and name not glob '_cf_*' order by name");
+      return Object.fromEntries(await Promise.all(tables.map(async ({ name }) => [name, await sql(`select * from "${name}"`)])));
     },
     /** The objects that the Workers logged, oldest first, each with its console level; other output as `{text}`. */
     logs: () => server.getLogs().map(({ level, message }) => ({ console: level, ...logged(message) })),
     clearLogs: () => server.clearLogs(),
     /** Drops the tenant's object from memory, as a deploy or an eviction does. */
     evict: (tenantId) => product.evictDurableObject("PROVISIONER", { name: tenantId }),
+    /** Starts the product anew with these vars and secrets besides what it has; the database, the objects and the sandbox stay. */
+    reconfigure: ({ vars = {}, secrets = {} }) =>
+      server.update(({ workers: [first, ...others], ...options }) => ({
+        ...options,
+        workers: [{ ...first, vars: { ...first.vars, ...vars }, secrets: { ...first.secrets, ...secrets } }, ...others],
+      })),
     /** The cron trigger. */
     sweep: () => product.scheduled({ cron: "* * * * *" }),
     close: () => server.close(),

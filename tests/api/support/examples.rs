@@ -16,6 +16,8 @@ pub enum Body {
     None,
     /// Nothing, although something may be.
     Optional,
+    /// This JSON, which may be left out.
+    OptionalJson(Value),
     /// This JSON.
     Json(Value),
     /// This form, as a browser posts it.
@@ -54,7 +56,7 @@ impl Example {
     pub fn ask(&self) -> Ask {
         match &self.body {
             Body::None | Body::Optional => self.bare(),
-            Body::Json(value) => self.bare().json(value),
+            Body::Json(value) | Body::OptionalJson(value) => self.bare().json(value),
             Body::Form(text) => {
                 self.bare().header("content-type", "application/x-www-form-urlencoded").body(*text)
             }
@@ -86,9 +88,8 @@ pub fn example(route: &Route, club: &Club) -> Example {
         ("POST", "/public/signup/brand") => {
             Body::Json(json!({ "primaryColor": "#102030", "secondaryColor": "#405060" }))
         }
-        ("POST", "/public/signup/starter/make" | "/api/v1/tenants/{id}/webhook/test") => Body::Json(
-            json!({ "webhookUrl": "https://hook.eu2.make.com/example", "webhookSecret": WEBHOOK_SECRET }),
-        ),
+        ("POST", "/public/signup/starter/make") => Body::Json(webhook()),
+        ("POST", "/api/v1/tenants/{id}/webhook/test") => Body::OptionalJson(webhook()),
         ("POST", "/public/signup/pro/confirm" | "/api/v1/tenants/{id}/provision/retry" | "/auth/logout") => {
             Body::Optional
         }
@@ -107,6 +108,10 @@ pub fn example(route: &Route, club: &Club) -> Example {
     };
     let path = format!("{}{query}", route.path.replace("{id}", &club.id));
     Example { app: (**club).clone(), method: route.method.parse().unwrap(), path, body, status }
+}
+
+fn webhook() -> Value {
+    json!({ "webhookUrl": "https://hook.eu2.make.com/example", "webhookSecret": WEBHOOK_SECRET })
 }
 
 /// A link that was mailed to the club's owner.

@@ -16,9 +16,10 @@ use std::{
 };
 
 pub use answer::{Answer, keys};
-pub use app::{Ask, START, TestApp};
+pub use app::{Ask, TestApp, WEBHOOK_SECRET};
 pub use database::{Breaks, Database};
 pub use examples::{Body, Example, club_for, example, good_tokens};
+pub use objects::Manner;
 pub use people::{Club, signup};
 pub use ports::Outside;
 pub use tokens::Token;

@@ -7,10 +7,10 @@ use std::{
 
 use tenantry::{
     app::App,
-    domain::{RunId, RunStatus, Step, TenantId, Timestamp},
+    domain::{RunId, Step, TenantId, Timestamp},
     ports::{ObjectError, Ports},
     store,
-    workflow::{Caller, Command, Outcome, Reply, Report, Run, Wake, World, advance, advance::Moment},
+    workflow::{self, Command, Fresh, Outcome, Reply, Ring, Run, Wake, World, advance, advance::Moment},
 };
 
 use super::ports::Outside;
@@ -88,7 +88,7 @@ impl Objects {
         if state.manner == Manner::Gone {
             return Err(ObjectError("no answer in time".to_owned()));
         }
-        let reply = obey(state.objects.entry(tenant.as_str().to_owned()).or_default(), command, now, random);
+        let reply = tell(state.objects.entry(tenant.as_str().to_owned()).or_default(), command, now, random);
         if state.manner == Manner::Mute {
             Err(ObjectError("no answer in time".to_owned()))
         } else {
@@ -111,40 +111,19 @@ impl Objects {
 }
 
 /// What the object's shell does with a command.
-fn obey(object: &mut Object, command: Command, now: Timestamp, random: [u8; 10]) -> Reply {
-    let known: Option<Run> = object.checkpoint.as_deref().map(|text| serde_json::from_str(text).unwrap());
-    match (command, known) {
-        (Command::Ping, _) => Reply::Pong,
-        (Command::Report, None) => Reply::NoRun,
-        (Command::Report, Some(run)) => Reply::Run { report: Report::of(&run), changed: false },
-        (Command::Wake { subject, plan }, None) => {
-            obey(object, Command::Queue { subject, plan, caller: Caller::default() }, now, random)
-        }
-        (Command::Wake { .. }, Some(run)) => {
-            let changed =
-                object.alarm.is_none() && (run.status() == RunStatus::Processing || run.is_unlisted());
-            if changed {
-                object.alarm = Some(now);
-            }
-            Reply::Run { report: Report::of(&run), changed }
-        }
-        (Command::Queue { subject, plan, caller }, known) => {
-            let link_id = format!("link-{random:?}");
-            let changed = known.as_ref().is_none_or(|run| run.status() == RunStatus::Failed);
-            let run = match known {
-                None => Run::queued(RunId::new(now, random), plan, subject, link_id, caller, now),
-                Some(mut run) => {
-                    run.requeue(link_id, caller, now);
-                    run
-                }
-            };
-            object.checkpoint = Some(serde_json::to_string(&run).unwrap());
-            if changed || (object.alarm.is_none() && run.status() == RunStatus::Processing) {
-                object.alarm = Some(now);
-            }
-            Reply::Run { report: Report::of(&run), changed }
-        }
+fn tell(object: &mut Object, command: Command, now: Timestamp, random: [u8; 10]) -> Reply {
+    let known = object.checkpoint.as_deref().map(|text| serde_json::from_str(text).unwrap());
+    let fresh = Fresh { run: RunId::new(now, random), link_id: format!("link-{random:?}") };
+    let obeyed = workflow::obey(known, command, fresh, now);
+    if let Some(run) = obeyed.save {
+        object.checkpoint = Some(serde_json::to_string(&run).unwrap());
     }
+    match obeyed.ring {
+        Ring::AsSet => {}
+        Ring::IfUnset => object.alarm = object.alarm.or(Some(now)),
+        Ring::Now => object.alarm = Some(now),
+    }
+    obeyed.reply
 }
 
 /// A tenant's alarm rings: the workflow advances. Answers whether there was one.

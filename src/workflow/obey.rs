@@ -1,0 +1,95 @@
+//! What a command does to a run: the same in the object and in every test.
+
+use crate::domain::{RunId, RunStatus, Timestamp};
+
+use super::{Caller, Command, Reply, Report, Run};
+
+/// What a new run, or a new round of one, is made of.
+#[derive(Debug, Clone)]
+pub struct Fresh {
+    /// The run's id.
+    pub run: RunId,
+    /// The welcome mail's link's own id.
+    pub link_id: String,
+}
+
+/// When the alarm must ring.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ring {
+    /// As it is set.
+    AsSet,
+    /// Now, if it is not set: it was lost.
+    IfUnset,
+    /// Now.
+    Now,
+}
+
+/// What a command came to.
+#[derive(Debug, Clone)]
+pub struct Obeyed {
+    /// The run to write down, if it changed.
+    pub save: Option<Run>,
+    /// When the alarm must ring.
+    pub ring: Ring,
+    /// What to answer.
+    pub reply: Reply,
+}
+
+/// Does what `command` says to `known`, the run that is there.
+#[must_use]
+pub fn obey(known: Option<Run>, command: Command, fresh: Fresh, now: Timestamp) -> Obeyed {
+    match (command, known) {
+        (Command::Ping, _) => nothing(Reply::Pong),
+        (Command::Queue { subject, plan, caller }, None) => {
+            started(Run::queued(fresh.run, plan, subject, fresh.link_id, caller, now))
+        }
+        (Command::Wake { subject, plan }, None) => {
+            started(Run::queued(fresh.run, plan, subject, fresh.link_id, Caller::default(), now))
+        }
+        (_, None) => nothing(Reply::NoRun),
+        (Command::Queue { caller, .. }, Some(run)) => requeue(run, fresh.link_id, caller, now),
+        (Command::Wake { .. }, Some(run)) => wake(&run),
+        (Command::Report, Some(run)) => nothing(Reply::Run { report: Report::of(&run), changed: false }),
+        (Command::Cancel, Some(run)) => changed(run, |run| run.cancel(now)),
+        (Command::Skip, Some(run)) => changed(run, |run| run.skip(now)),
+    }
+}
+
+fn nothing(reply: Reply) -> Obeyed {
+    Obeyed { save: None, ring: Ring::AsSet, reply }
+}
+
+fn started(run: Run) -> Obeyed {
+    let reply = Reply::Run { report: Report::of(&run), changed: true };
+    Obeyed { save: Some(run), ring: Ring::Now, reply }
+}
+
+/// Resumes a failed run; one at work is woken in case its alarm was lost; a completed one rests.
+fn requeue(mut run: Run, link_id: String, caller: Caller, now: Timestamp) -> Obeyed {
+    match run.status() {
+        RunStatus::Failed => {
+            run.requeue(link_id, caller, now);
+            started(run)
+        }
+        RunStatus::Processing => {
+            Obeyed { ring: Ring::IfUnset, ..nothing(Reply::Run { report: Report::of(&run), changed: false }) }
+        }
+        RunStatus::Pending | RunStatus::Completed => {
+            nothing(Reply::Run { report: Report::of(&run), changed: false })
+        }
+    }
+}
+
+/// Whatever is left to do is done; what has ended is not begun again.
+fn wake(run: &Run) -> Obeyed {
+    let reply = Reply::Run { report: Report::of(run), changed: false };
+    let left = run.status() == RunStatus::Processing || run.is_unlisted();
+    Obeyed { ring: if left { Ring::IfUnset } else { Ring::AsSet }, ..nothing(reply) }
+}
+
+fn changed(mut run: Run, change: impl FnOnce(&mut Run) -> bool) -> Obeyed {
+    if change(&mut run) {
+        return started(run);
+    }
+    nothing(Reply::Run { report: Report::of(&run), changed: false })
+}

@@ -1,0 +1,3 @@
+mod provision_retry;
+mod provision_status;
+mod webhook_test;

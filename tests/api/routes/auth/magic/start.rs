@@ -1,0 +1,140 @@
+//! `POST /auth/magic/start`
+
+use serde_json::{Value, json};
+use tenantry::ports::Limit;
+
+use crate::support::{Answer, Reaction, TestApp, Token, keys};
+
+async fn ask(app: &TestApp, body: Value) -> Answer {
+    let answer = app.post("/auth/magic/start").json(&body).send().await;
+    app.outside().finishes_deferred_work().await;
+    answer
+}
+
+fn mails(app: &TestApp) -> usize {
+    app.outside().upstreams().sent_to("resend").len()
+}
+
+#[tokio::test]
+async fn a_known_owner_is_mailed_a_link() {
+    let app = TestApp::new();
+    let club = app.signed_up("fc-nord").await;
+    let answer = ask(&app, json!({ "email": " Owner@FC-nord.example" })).await;
+    assert_eq!(answer.is(202), json!({ "success": true }));
+    let sent = app.outside().upstreams().sent_to("resend").pop().unwrap();
+    let mail = sent.json();
+    assert_eq!(mail["from"], "Tenantry <welcome@clubs.example>");
+    assert_eq!(mail["to"], json!(["owner@fc-nord.example"]));
+    assert_eq!(mail["subject"], "Sign in to FC fc-nord");
+    let claims = Token::read(sent.link().rsplit_once("#token=").unwrap().1);
+    assert_eq!(keys(&claims), ["aud", "exp", "iat", "iss", "jti", "tenantId"]);
+    assert_eq!((&claims["aud"], &claims["tenantId"]), (&json!("magic-link"), &json!(club.id)));
+    assert_eq!(claims["exp"], app.now() + 24 * 3600);
+    assert!(!sent.key().is_empty() && sent.key().len() <= 256);
+}
+
+/// The predecessor mailed a platform admin's token to whoever asked.
+#[tokio::test]
+async fn an_unknown_address_gets_the_same_answer_and_no_mail() {
+    let app = TestApp::new();
+    app.signed_up("fc-nord").await;
+    let known = ask(&app, json!({ "email": "owner@fc-nord.example" })).await;
+    let batches = app.db().batches();
+    let unknown = ask(&app, json!({ "email": "nobody@fc-nord.example" })).await;
+    assert_eq!((unknown.status, &unknown.text), (known.status, &known.text));
+    assert_eq!(app.db().batches(), batches + 1, "the same work");
+    assert_eq!(mails(&app), 1);
+    assert_eq!(app.db().number("select count(*) from magic_links"), 1);
+}
+
+#[tokio::test]
+async fn a_link_carries_its_token_where_no_server_sees_it() {
+    let app = TestApp::new();
+    app.signed_up("fc-nord").await;
+    ask(&app, json!({ "email": "owner@fc-nord.example" })).await;
+    let link = app.outside().upstreams().sent_to("resend").pop().unwrap().link();
+    assert!(link.starts_with("https://api.example.com/magic/#token=eyJ"), "{link}");
+    let app = TestApp::with(&[("ADMIN_CONSOLE_URL", "https://console.example.com/")]);
+    app.signed_up("fc-nord").await;
+    ask(&app, json!({ "email": "owner@fc-nord.example" })).await;
+    let link = app.outside().upstreams().sent_to("resend").pop().unwrap().link();
+    assert!(link.starts_with("https://console.example.com/magic/#token="), "{link}");
+}
+
+#[tokio::test]
+async fn what_is_stored_is_no_link() {
+    let app = TestApp::new();
+    app.signed_up("fc-nord").await;
+    ask(&app, json!({ "email": "owner@fc-nord.example" })).await;
+    let link = app.outside().upstreams().sent_to("resend").pop().unwrap().link();
+    let claims = Token::read(link.rsplit_once("#token=").unwrap().1);
+    let stored = serde_json::to_string(&app.db().contents()).unwrap();
+    assert!(!stored.contains(claims["jti"].as_str().unwrap()) && !stored.contains("eyJ"));
+}
+
+#[tokio::test]
+async fn a_club_may_be_named_and_then_counts() {
+    let app = TestApp::new();
+    let club = app.signed_up("fc-nord").await;
+    ask(&app, json!({ "email": "owner@fc-nord.example", "tenantId": "tenant_other" })).await.is(202);
+    assert_eq!(mails(&app), 0);
+    ask(&app, json!({ "email": "owner@fc-nord.example", "tenantId": club.id })).await.is(202);
+    assert_eq!(mails(&app), 1);
+}
+
+#[tokio::test]
+async fn a_stopped_club_is_mailed_nothing() {
+    for status in ["suspended", "cancelled"] {
+        let app = TestApp::new();
+        app.signed_up("fc-nord").await.becomes("status", status);
+        ask(&app, json!({ "email": "owner@fc-nord.example" })).await.is(202);
+        assert_eq!(mails(&app), 0);
+    }
+}
+
+#[tokio::test]
+async fn one_mail_in_five_minutes_is_enough() {
+    let app = TestApp::new();
+    app.signed_up("fc-nord").await;
+    for (pause, sent) in [(0, 1), (299, 1), (1, 2)] {
+        app.passes(pause);
+        ask(&app, json!({ "email": "owner@fc-nord.example" })).await.is(202);
+        assert_eq!(mails(&app), sent);
+    }
+}
+
+#[tokio::test]
+async fn asking_is_limited_for_each_client_and_for_each_address() {
+    let app = TestApp::new();
+    app.outside().limits(Limit::Magic, 1);
+    let from = |client: &'static str, email: &'static str| {
+        app.post("/auth/magic/start")
+            .header("cf-connecting-ip", client)
+            .json(&json!({ "email": email }))
+            .send()
+    };
+    from("192.0.2.1", "a@example.org").await.is(202);
+    from("192.0.2.1", "b@example.org").await.fails(429, "RATE_LIMITED");
+    from("192.0.2.2", "A@example.org").await.fails(429, "RATE_LIMITED");
+    from("192.0.2.3", "c@example.org").await.is(202);
+}
+
+#[tokio::test]
+async fn bad_input_is_told() {
+    let app = TestApp::new();
+    let bad = ask(&app, json!({ "email": "nobody", "tenantId": "x" })).await.complains_about();
+    let told = |field: &str, code: &str| (field.to_owned(), code.to_owned());
+    assert_eq!(bad, [told("email", "invalid_email"), told("tenantId", "invalid_id")]);
+    assert_eq!(ask(&app, json!({})).await.complains_about(), [told("email", "required")]);
+}
+
+#[tokio::test]
+async fn a_mail_that_fails_is_nobodys_business_but_the_logs() {
+    let app = TestApp::new();
+    app.signed_up("fc-nord").await;
+    app.outside().upstreams().always("resend", Reaction::Answers(403, r#"{"name":"invalid_api_key"}"#));
+    ask(&app, json!({ "email": "owner@fc-nord.example" })).await.is(202);
+    let line = app.log_of("link_mailed").pop().unwrap();
+    assert_eq!(line.fields["level"], "error");
+    assert!(line.fields["error"].as_str().is_some());
+}

@@ -1,0 +1,173 @@
+//! `POST /auth/magic/verify`
+
+use futures_util::future::join_all;
+use serde_json::json;
+use tenantry::ports::Limit;
+
+use crate::support::{Answer, Breaks, Club, TestApp, Token, keys};
+
+/// A link as it was mailed to the club's owner.
+async fn link(club: &Club) -> String {
+    let email = club.row()["email"].clone();
+    club.post("/auth/magic/start").json(&json!({ "email": email })).send().await;
+    club.outside().finishes_deferred_work().await;
+    let link = club.outside().upstreams().sent_to("resend").pop().unwrap().link();
+    link.rsplit_once("#token=").unwrap().1.to_owned()
+}
+
+async fn open(app: &TestApp, token: &str) -> Answer {
+    app.post("/auth/magic/verify").json(&json!({ "token": token })).send().await
+}
+
+fn is_no_link(answer: &Answer) {
+    let error = answer.fails(401, "INVALID_TOKEN");
+    assert_eq!(error["message"], "This link has been used or has expired. Ask for a new one.");
+    assert_eq!(answer.header("www-authenticate"), "Bearer realm=\"tenantry\", error=\"invalid_token\"");
+}
+
+#[tokio::test]
+async fn a_link_is_exchanged_for_a_week_as_the_clubs_admin() {
+    let app = TestApp::new();
+    let club = app.signed_up("fc-nord").await;
+    let token = link(&club).await;
+    app.passes(3600);
+    let body = open(&app, &token).await.is(200);
+    assert_eq!(keys(&body), ["jwt", "success", "tenantId"]);
+    assert_eq!(body["tenantId"], club.id.as_str());
+    let claims = Token::read(body["jwt"].as_str().unwrap());
+    assert_eq!(
+        (&claims["aud"], &claims["roles"]),
+        (&json!("syston-mobile"), &json!(["tenant_admin", "owner"]))
+    );
+    assert_eq!((&claims["tenantId"], &claims["exp"]), (&json!(club.id), &json!(app.now() + 7 * 24 * 3600)));
+    assert_eq!(claims["sub"], Token::read(&club.jwt)["sub"], "the same person as at signup");
+    app.get("/whoami").token(body["jwt"].as_str().unwrap()).send().await.is(200);
+}
+
+#[tokio::test]
+async fn a_link_works_once() {
+    let app = TestApp::new();
+    let club = app.signed_up("fc-nord").await;
+    let token = link(&club).await;
+    open(&app, &token).await.is(200);
+    is_no_link(&open(&app, &token).await);
+}
+
+#[tokio::test]
+async fn of_twenty_who_open_a_link_at_once_one_gets_in() {
+    let app = TestApp::new();
+    let club = app.signed_up("fc-nord").await;
+    let token = link(&club).await;
+    let answers = join_all((0..20).map(|_| open(&app, &token))).await;
+    assert_eq!(answers.iter().filter(|answer| answer.status == 200).count(), 1);
+    assert_eq!(answers.iter().filter(|answer| answer.status == 401).count(), 19);
+}
+
+#[tokio::test]
+async fn a_link_lives_a_day() {
+    for (age, lives) in [(24 * 3600 - 1, true), (24 * 3600, false)] {
+        let app = TestApp::new();
+        let club = app.signed_up("fc-nord").await;
+        let token = link(&club).await;
+        app.passes(age);
+        let answer = open(&app, &token).await;
+        if lives {
+            answer.is(200);
+        } else {
+            is_no_link(&answer);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_second_link_does_not_spend_the_first() {
+    let app = TestApp::new();
+    let club = app.signed_up("fc-nord").await;
+    let first = link(&club).await;
+    app.passes(300);
+    let second = link(&club).await;
+    open(&app, &second).await.is(200);
+    open(&app, &first).await.is(200);
+}
+
+#[tokio::test]
+async fn only_a_link_is_a_link() {
+    let app = TestApp::new();
+    let club = app.signed_up("fc-nord").await;
+    link(&club).await;
+    let now = app.now();
+    for token in [
+        club.jwt.clone(),
+        Token::operator(now).sign(),
+        Token::service(now).sign(),
+        Token::link(&club.id, now).sign(),
+        Token::link(&club.id, now).under("another-secret-of-more-than-32-bytes").sign(),
+        Token::link(&club.id, now).with("jti", serde_json::Value::Null).sign(),
+        Token::link(&club.id, now).with("tenantId", serde_json::Value::Null).sign(),
+        "nonsense".to_owned(),
+        "x".repeat(9000),
+    ] {
+        is_no_link(&open(&app, &token).await);
+    }
+    assert_eq!(app.db().number("select count(*) from magic_links where consumed_at is not null"), 0);
+}
+
+#[tokio::test]
+async fn a_link_of_a_club_that_was_stopped_or_cut_off_opens_nothing() {
+    for (column, value) in
+        [("status", "'suspended'"), ("status", "'cancelled'"), ("tokens_valid_after", "9000000000")]
+    {
+        let app = TestApp::new();
+        let club = app.signed_up("fc-nord").await;
+        let token = link(&club).await;
+        app.db().execute(&format!("update tenants set {column} = {value}"), ());
+        is_no_link(&open(&app, &token).await);
+        assert_eq!(app.db().number("select count(*) from magic_links where consumed_at is not null"), 0);
+    }
+    let app = TestApp::new();
+    let club = app.signed_up("fc-nord").await;
+    let token = link(&club).await;
+    app.db().execute("insert into feature_flags values ('tokens_valid_after', 1, 9000000000, 0)", ());
+    is_no_link(&open(&app, &token).await);
+}
+
+#[tokio::test]
+async fn a_link_is_not_spent_by_a_store_that_did_nothing() {
+    let app = TestApp::new();
+    let club = app.signed_up("fc-nord").await;
+    let token = link(&club).await;
+    app.db().breaks(0, Breaks::Before);
+    open(&app, &token).await.fails(503, "STORE_UNAVAILABLE");
+    open(&app, &token).await.is(200);
+}
+
+#[tokio::test]
+async fn a_link_is_a_field_of_text() {
+    let app = TestApp::new();
+    for (body, code) in [
+        (json!({}), "required"),
+        (json!({ "token": "" }), "required"),
+        (json!({ "token": 7 }), "invalid_type"),
+    ] {
+        let answer = app.post("/auth/magic/verify").json(&body).send().await;
+        assert_eq!(answer.complains_about(), [("token".to_owned(), code.to_owned())]);
+    }
+}
+
+#[tokio::test]
+async fn guessing_is_put_off() {
+    let app = TestApp::new();
+    app.outside().limits(Limit::Lookup, 1);
+    is_no_link(&open(&app, "nonsense").await);
+    open(&app, "nonsense").await.fails(429, "RATE_LIMITED");
+}
+
+#[tokio::test]
+async fn the_link_in_the_welcome_mail_opens_the_club() {
+    let app = TestApp::new();
+    let club = app.provisioned("fc-nord").await;
+    let link = app.outside().upstreams().sent_to("resend").pop().unwrap().link();
+    let token = link.rsplit_once("#token=").unwrap().1;
+    assert_eq!(open(&app, token).await.is(200)["tenantId"], club.id.as_str());
+    is_no_link(&open(&app, token).await);
+}

@@ -1,0 +1,215 @@
+//! `POST /public/signup/starter/make`
+
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+
+use crate::support::{Breaks, Manner, TestApp, WEBHOOK_SECRET, keys};
+
+#[tokio::test]
+async fn a_webhook_is_stored_and_provisioning_is_queued() {
+    let app = TestApp::new();
+    let club = app.signed_up("fc-nord").await;
+    let body = club.connects_make().await.is(200);
+    let run = app.outside().objects().run(&club.id).unwrap();
+    let data = json!({
+        "runId": run.id.as_str(), "status": "processing", "changed": true, "message": "Provisioning has started."
+    });
+    assert_eq!(body, json!({ "success": true, "data": data }));
+    assert!(run.id.as_str().starts_with("run_"));
+    let row = club.row();
+    assert_eq!(
+        (&row["provision_state"], &row["provision_updated_at"]),
+        (&json!("processing"), &json!(app.now()))
+    );
+    assert_eq!(app.outside().objects().alarm(&club.id), Some(tenantry::ports::Ports::now(app.outside())));
+    assert!(app.outside().upstreams().sent().is_empty(), "it answers at once");
+    assert_eq!(app.log_of("tenant_provision_queued").len(), 1);
+}
+
+#[tokio::test]
+async fn the_secret_is_stored_sealed_for_this_club_and_never_shown() {
+    let app = TestApp::new();
+    let club = app.signed_up("fc-nord").await;
+    let answer = club.connects_make().await;
+    assert!(!answer.text.contains(WEBHOOK_SECRET));
+    let row = app.db().row("select * from make_connections");
+    assert_eq!(keys(&row), ["tenant_id", "updated_at", "validated_at", "webhook_secret", "webhook_url"]);
+    assert_eq!(row["webhook_url"], "https://hook.eu2.make.com/fc-nord");
+    assert!(row["webhook_secret"].as_str().unwrap().starts_with("v1."));
+    assert!(!serde_json::to_string(&app.db().contents()).unwrap().contains(WEBHOOK_SECRET));
+    let run = serde_json::to_string(&app.outside().objects().run(&club.id)).unwrap();
+    assert!(!run.contains(WEBHOOK_SECRET) && !run.contains("hook.eu2"), "the run holds neither");
+}
+
+/// The predecessors stored the webhook in one place and read it from another.
+#[tokio::test]
+async fn what_is_stored_is_what_is_pinged() {
+    let app = TestApp::new();
+    let club = app.signed_up("fc-nord").await;
+    club.connects("https://HOOK.eu2.make.com:443/some/../fc-nord?x=1#fragment").await.is(200);
+    club.waits().await;
+    let pings = app.outside().upstreams().sent_to("make");
+    assert_eq!(pings.len(), 1);
+    assert_eq!(pings[0].call.url, "https://hook.eu2.make.com/fc-nord?x=1");
+    assert!(pings[0].is_signed_with(WEBHOOK_SECRET));
+    assert_eq!(club.ended().await, "completed");
+    assert!(app.db().row("select validated_at from make_connections")["validated_at"].is_i64());
+}
+
+#[tokio::test]
+async fn posting_again_while_a_run_is_at_work_changes_nothing_but_the_webhook() {
+    let app = TestApp::new();
+    let club = app.signed_up("fc-nord").await;
+    let first = club.connects_make().await.is(200);
+    let again = club.connects("https://hook.us1.make.com/other").await.is(200);
+    assert_eq!(
+        (&again["data"]["runId"], &again["data"]["changed"]),
+        (&first["data"]["runId"], &json!(false))
+    );
+    club.waits().await;
+    assert_eq!(app.outside().upstreams().sent_to("make")[0].call.url, "https://hook.us1.make.com/other");
+}
+
+#[tokio::test]
+async fn twenty_at_once_are_one_run() {
+    let app = TestApp::new();
+    let club = app.signed_up("fc-nord").await;
+    let answers = join_all((0..20).map(|_| club.connects_make())).await;
+    let runs: std::collections::BTreeSet<String> =
+        answers.iter().map(|answer| answer.is(200)["data"]["runId"].to_string()).collect();
+    assert_eq!(runs.len(), 1);
+    club.waits().await;
+    assert_eq!(app.outside().upstreams().sent_to("make").len(), 1);
+}
+
+#[tokio::test]
+async fn a_pro_club_has_no_webhook() {
+    let app = TestApp::new();
+    let club = app.signed_up_pro("fc-nord").await;
+    let before = app.db().contents();
+    club.connects_make().await.fails(409, "PLAN_MISMATCH");
+    app.db().is_still(&before);
+    assert_eq!(app.outside().objects().told(), 0);
+}
+
+#[tokio::test]
+async fn a_host_where_no_webhook_may_be_has_a_code_of_its_own() {
+    let app = TestApp::new();
+    let club = app.signed_up("fc-nord").await;
+    let before = app.db().contents();
+    for url in [
+        "http://hook.eu2.make.com/a",
+        "https://example.com/a",
+        "https://make.com.evil.example/a",
+        "https://evilmake.com/a",
+        "https://hook.eu2.make.com:8443/a",
+        "https://user@hook.eu2.make.com/a",
+        "https://user:pw@hook.eu2.make.com/a",
+        "https://hook.eu2.make.com./a",
+        "https://127.0.0.1/a",
+        "https://2130706433/a",
+        "https://0x7f.1/a",
+        "https://[::1]/a",
+        "https://localhost/a",
+        "ftp://hook.eu2.make.com/a",
+    ] {
+        let answer = club.connects(url).await;
+        let error = answer.fails(400, "INVALID_WEBHOOK_HOST");
+        assert_eq!(error["issues"][0]["path"], json!(["webhookUrl"]), "{url}");
+        assert_eq!(error["issues"][0]["code"], "host_not_allowed", "{url}");
+    }
+    app.db().is_still(&before);
+}
+
+#[tokio::test]
+async fn no_host_is_allowed_by_an_empty_list() {
+    let app = TestApp::with(&[("ALLOWED_WEBHOOK_HOSTS", "")]);
+    app.signed_up("fc-nord").await.connects_make().await.fails(400, "INVALID_WEBHOOK_HOST");
+}
+
+#[tokio::test]
+async fn all_that_is_wrong_is_told_at_once() {
+    let app = TestApp::new();
+    let club = app.signed_up("fc-nord").await;
+    let post = |body: Value| {
+        let club = club.clone();
+        async move { club.posts("/public/signup/starter/make", &body).await.complains_about() }
+    };
+    let both = |url: &str, secret: &str| {
+        vec![("webhookUrl".to_owned(), url.to_owned()), ("webhookSecret".to_owned(), secret.to_owned())]
+    };
+    assert_eq!(post(json!({})).await, both("required", "required"));
+    assert_eq!(
+        post(json!({ "webhookUrl": "nonsense", "webhookSecret": "short" })).await,
+        both("invalid_url", "too_short")
+    );
+    let evil = json!({ "webhookUrl": "https://example.com/a", "webhookSecret": "x".repeat(201) });
+    assert_eq!(post(evil).await, both("host_not_allowed", "too_long"));
+    assert_eq!(
+        post(json!({ "webhookUrl": 7, "webhookSecret": [] })).await,
+        both("invalid_type", "invalid_type")
+    );
+}
+
+/// The wish is stored before the object is told, so that it can't be lost between the two.
+#[tokio::test]
+async fn an_object_that_does_not_answer_loses_no_wish() {
+    for manner in [Manner::Gone, Manner::Mute] {
+        let app = TestApp::new();
+        let club = app.signed_up("fc-nord").await;
+        app.outside().objects().become_(manner);
+        let answer = club.connects_make().await;
+        answer.fails(503, "PROVISIONER_UNAVAILABLE");
+        assert_eq!(answer.header("retry-after"), "5");
+        assert_eq!(club.ended().await, "processing", "{manner:?}");
+        app.outside().objects().become_(Manner::Obedient);
+        let again = club.connects_make().await.is(200);
+        assert_eq!(again["data"]["status"], "processing");
+        club.waits().await;
+        assert_eq!(club.ended().await, "completed", "{manner:?}");
+        assert_eq!(app.db().number("select count(*) from provision_runs"), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_fails_before_or_after_is_told_and_asking_again_helps() {
+    for how in [Breaks::Before, Breaks::Within(1), Breaks::Within(2), Breaks::After] {
+        let app = TestApp::new();
+        let club = app.signed_up("fc-nord").await;
+        app.db().breaks(0, how);
+        club.connects_make().await.fails(503, "STORE_UNAVAILABLE");
+        assert_eq!(app.outside().objects().told(), 0, "{how:?}");
+        club.connects_make().await.is(200);
+        club.waits().await;
+        assert_eq!(club.ended().await, "completed", "{how:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_better_webhook_lets_a_failed_run_go_on_where_it_failed() {
+    let app = TestApp::new();
+    let club = app.signed_up("fc-nord").await;
+    let first = club.connects("https://hook.eu2.make.com/gone").await.is(200);
+    club.waits().await;
+    assert_eq!(club.ended().await, "WEBHOOK_REJECTED");
+    let batches_of_seed =
+        app.db().number("select count(*) from provision_history where step = 'seed_defaults'");
+    let again = club.connects_make().await.is(200);
+    assert_eq!((&again["data"]["runId"], &again["data"]["changed"]), (&first["data"]["runId"], &json!(true)));
+    club.waits().await;
+    assert_eq!(club.ended().await, "completed");
+    let seeds = app.db().number("select count(*) from provision_history where step = 'seed_defaults'");
+    assert_eq!(seeds, batches_of_seed, "what was done is not done again");
+}
+
+#[tokio::test]
+async fn once_completed_nothing_starts_again() {
+    let app = TestApp::new();
+    let club = app.provisioned("fc-nord").await;
+    let told = app.outside().objects().told();
+    let again = club.connects_make().await.is(200);
+    assert_eq!((&again["data"]["status"], &again["data"]["changed"]), (&json!("completed"), &json!(false)));
+    assert!(again["data"]["runId"].is_string());
+    assert_eq!(app.outside().objects().told(), told);
+    assert_eq!(app.outside().objects().alarm(&club.id), None);
+}

@@ -1,0 +1,157 @@
+// The same signup posted again: safe for who lost the answer, and of no use to who only knows what was posted.
+import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
+import { after, describe, test } from "node:test";
+import { clubForm, startHarness, until } from "./harness.mjs";
+
+const h = await startHarness();
+after(() => h.close());
+
+const start = (body, headers = {}) => h.api("POST", "/public/signup/start", { body, headers });
+
+const mailsTo = async (address) => (await h.sandbox(`/__sandbox/mails?to=${encodeURIComponent(address)}`)).mails;
+
+const linksOf = async (tenantId) => {
+  const [{ links }] = await h.sql("select count(*) as links from magic_links where tenant_id = ?", tenantId);
+  return links;
+};
+
+const looksLikeToken = /eyJ[\w-]+\.[\w-]+\.[\w-]+/;
+
+describe("without a key, an identical signup", () => {
+  test("is answered with the club but no token, and its owner is mailed one link, however often it comes", async () => {
+    const form = clubForm();
+    const first = await start(form);
+    for (let times = 0; times < 4; times++) {
+      const { status, body, headers } = await start(form);
+      assert.equal(status, 200);
+      assert.equal(body.replayed, true);
+      assert.ok(!("jwt" in body));
+      assert.doesNotMatch(JSON.stringify([body, ...headers]), looksLikeToken);
+      assert.equal(body.tenantId, first.body.tenantId);
+      assert.deepEqual(body.tenant, first.body.tenant);
+      assert.equal(body.discount, first.body.discount);
+    }
+    const [mail] = await until(async () => {
+      const mails = await mailsTo(form.email);
+      return mails.length > 0 && mails;
+    });
+    assert.equal(await linksOf(first.body.tenantId), 1, "no second link was made, so none is on its way");
+    assert.equal((await mailsTo(form.email)).length, 1);
+
+    const [, token] = mail.text.match(/\/magic\/#token=([\w.-]+)/);
+    const { status, body } = await h.api("POST", "/auth/magic/verify", { body: { token } });
+    assert.deepEqual([status, body.tenantId], [200, first.body.tenantId]);
+  });
+
+  test("is recognised however it is written", async () => {
+    const form = clubForm();
+    const first = await start(form);
+    for (const spelled of [
+      { ...form, email: ` ${form.email.toUpperCase()} ` },
+      { ...form, clubName: `  ${form.clubName} ` },
+      { ...form, promoCode: null },
+      { ...form, promoCode: "" },
+      { plan: form.plan, unknown: true, email: form.email, clubSlug: form.clubSlug, clubName: form.clubName },
+    ]) {
+      const { status, body } = await start(spelled);
+      assert.deepEqual([status, body.replayed, body.tenantId, body.jwt], [200, true, first.body.tenantId, undefined], JSON.stringify(spelled));
+    }
+  });
+
+  test("that differs in anything is a conflict, and mails nobody", async () => {
+    await h.sql("insert into promo_codes (code, discount_percent, created_at) values ('TENOFF', 10, unixepoch())");
+    const form = clubForm();
+    const { body } = await start(form);
+    for (const [change, code] of [
+      [{ clubName: "Another name" }, "SLUG_TAKEN"],
+      [{ plan: "pro" }, "SLUG_TAKEN"],
+      [{ promoCode: "TENOFF" }, "SLUG_TAKEN"],
+      [{ email: clubForm().email }, "SLUG_TAKEN"],
+      [{ clubSlug: clubForm().clubSlug }, "EMAIL_EXISTS"],
+    ]) {
+      const answer = await start({ ...form, ...change });
+      assert.deepEqual([answer.status, answer.body.error?.code], [409, code], JSON.stringify(change));
+      assert.doesNotMatch(JSON.stringify(answer.body), looksLikeToken);
+    }
+    assert.equal(await linksOf(body.tenantId), 0);
+    assert.deepEqual(await mailsTo(form.email), []);
+  });
+
+  test("of a club that used the last of a code is still answered", async () => {
+    await h.sql("insert into promo_codes (code, discount_percent, max_uses, created_at) values ('LASTONE', 30, 1, unixepoch())");
+    const form = clubForm({ promoCode: "LASTONE" });
+    const first = await start(form);
+    assert.equal(first.body.discount, 30);
+    const again = await start(form);
+    assert.deepEqual([again.status, again.body.replayed, again.body.discount], [200, true, 30]);
+    const [{ uses }] = await h.sql("select uses from promo_codes where code = 'LASTONE'");
+    assert.equal(uses, 1);
+  });
+});
+
+describe("with its Idempotency-Key, a signup", () => {
+  test("that is identical is answered with the same club and a token for it", async () => {
+    const form = clubForm();
+    const headers = { "idempotency-key": randomUUID() };
+    const first = await start(form, headers);
+    const again = await start(form, headers);
+    assert.equal(again.status, 200);
+    assert.equal(again.body.tenantId, first.body.tenantId);
+    assert.deepEqual(again.body.tenant, first.body.tenant);
+    const whoami = await h.api("GET", "/whoami", { token: again.body.jwt });
+    assert.equal(whoami.body.data.tenantId, first.body.tenantId);
+    // Both tokens work: the first may have been lost on the way, or not.
+    assert.equal((await h.api("GET", "/whoami", { token: first.body.jwt })).status, 200);
+    assert.deepEqual(await mailsTo(form.email), []);
+  });
+
+  test("of another body is refused, and gives nothing away", async () => {
+    const form = clubForm();
+    const headers = { "idempotency-key": randomUUID() };
+    await start(form, headers);
+    for (const other of [clubForm(), { ...form, clubName: "Another name" }, { ...form, plan: "pro" }]) {
+      const { status, body } = await start(other, headers);
+      assert.deepEqual([status, body.error.code], [422, "IDEMPOTENCY_KEY_REUSED"]);
+      assert.ok(!JSON.stringify(body).includes("tenant_"));
+      assert.doesNotMatch(JSON.stringify(body), looksLikeToken);
+    }
+    const clubs = await h.sql("select id from tenants where email = ?", form.email);
+    assert.equal(clubs.length, 1);
+  });
+
+  test("gives nobody a token who shows another key for it", async () => {
+    const form = clubForm();
+    const key = randomUUID();
+    await start(form, { "idempotency-key": key });
+    for (const guess of [randomUUID(), key.toUpperCase(), `${key} x`, `signup_start:${key}`]) {
+      const { status, body } = await start(form, { "idempotency-key": guess });
+      assert.deepEqual([status, body.error?.code], [409, "SLUG_TAKEN"], guess);
+      assert.ok(!("jwt" in body));
+    }
+    const without = await start(form);
+    assert.deepEqual([without.status, without.body.replayed, without.body.jwt], [200, true, undefined]);
+  });
+
+  test("stores neither the key nor the token", async () => {
+    const key = `key-${randomUUID()}`;
+    const form = clubForm();
+    const { body } = await start(form, { "idempotency-key": key });
+    const tables = await h.sql("select name from sqlite_schema where type = 'table' and name not glob '_cf*' and name not glob 'sqlite*'");
+    const signature = body.jwt.split(".").at(-1);
+    for (const { name } of tables) {
+      const text = JSON.stringify(await h.sql(`select * from "${name}"`));
+      assert.ok(!text.includes(key), name);
+      assert.ok(!text.includes(signature), name);
+    }
+  });
+
+  test("that is no key is refused before anything is written", async () => {
+    const form = clubForm();
+    for (const key of ["", "k".repeat(256)]) {
+      const { status, body } = await start(form, { "idempotency-key": key });
+      assert.deepEqual([status, body.error?.code, body.error?.issues?.[0].path], [400, "VALIDATION", ["Idempotency-Key"]]);
+    }
+    assert.deepEqual(await h.sql("select id from tenants where slug = ?", form.clubSlug), []);
+  });
+});
