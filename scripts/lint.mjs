@@ -16,7 +16,7 @@ try {
     await run("cargo", ["clippy", "--locked", ...target, "--", "-D", "warnings"]);
   }
   say("cargo doc");
-  await run("cargo", ["doc", "--locked", "--no-deps"], { env: { RUSTDOCFLAGS: "-D warnings" } });
+  await run("cargo", ["doc", "--locked", "--no-deps", "--document-private-items"], { env: { RUSTDOCFLAGS: "-D warnings" } });
   await scripts();
   await configurations();
   say("Lint passed");

@@ -82,6 +82,24 @@ pub enum Limit {
     Magic,
 }
 
+impl Limit {
+    /// The word in the log.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Start => "start",
+            Self::Address => "address",
+            Self::Lookup => "lookup",
+            Self::Magic => "magic",
+        }
+    }
+}
+
+/// A limiter did not say yes or no.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("limiter: {0}")]
+pub struct LimiterError(pub String);
+
 /// A call to the outside.
 #[derive(Debug, Clone)]
 pub struct Call {
@@ -156,7 +174,7 @@ pub trait Ports: Clone + Send + Sync + 'static {
     /// Ends after `duration`.
     async fn sleep(&self, duration: Duration);
     /// Whether `key` may do this once more now.
-    async fn allows(&self, limit: Limit, key: &str) -> bool;
+    async fn allows(&self, limit: Limit, key: &str) -> Result<bool, LimiterError>;
     /// Tells a tenant's object something, within a deadline.
     async fn tell_object(&self, tenant: &TenantId, command: &Command) -> Result<Reply, ObjectError>;
     /// Calls the outside, within the call's limit.

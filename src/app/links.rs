@@ -106,7 +106,7 @@ impl<P: Ports> App<P> {
         let app = self.clone();
         self.ports.defer(async move {
             let sent = app.send_link(&mail, &format!("link/{hash}")).await;
-            app.ports.log(
+            app.log(
                 LogLine::new(if sent.is_ok() { Level::Info } else { Level::Error }, "link_mailed")
                     .with("tenantId", owner.id.as_str())
                     .with_some("error", sent.err().map(|e| format!("{e:?}"))),

@@ -104,7 +104,7 @@ impl<P: Ports> App<P> {
         if config.email_provider == EmailProvider::Log {
             // Never the mail itself: it holds a live link.
             let line = LogLine::new(Level::Info, "email_logged").with("contactEmail", mail.to.masked());
-            self.ports.log(line.with("subject", mail.subject.as_str()));
+            self.log(line.with("subject", mail.subject.as_str()));
             return Ok(());
         }
         let Some(api_key) = &config.resend_api_key else {
@@ -112,7 +112,7 @@ impl<P: Ports> App<P> {
             return Err(MailError::Refused(Failure::new(FailureCode::Misconfigured, message)));
         };
         let call = resend::send(api_key, &config.resend_from_email, mail, key, traceparent);
-        let called = self.ports.call(call).await.map_err(|error| MailError::Unknown(error.into()))?;
+        let called = self.call(call).await.map_err(|error| MailError::Unknown(error.into()))?;
         match resend::judge(&called, self.ports.now()) {
             Outcome::Done(_) => Ok(()),
             Outcome::Refused(failure) => Err(MailError::Refused(failure)),

@@ -19,7 +19,10 @@ use std::sync::Arc;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use sha2::{Digest, Sha256};
 
-use crate::{domain::Config, ports::Ports};
+use crate::{
+    domain::Config,
+    ports::{Call, CallError, Called, Level, Limit, LogLine, Ports},
+};
 
 /// The application: what it was configured to be, and what it needs from outside.
 #[derive(Debug, Clone)]
@@ -28,6 +31,8 @@ pub struct App<P> {
     pub ports: P,
     /// The configuration, and the keys made from it.
     pub settings: Arc<Settings>,
+    /// What it works on now: fields of every line that it logs.
+    scope: Arc<Vec<(&'static str, String)>>,
 }
 
 /// What is made once from the configuration.
@@ -51,8 +56,59 @@ impl Settings {
 impl<P: Ports> App<P> {
     /// The application with these ports and settings.
     #[must_use]
-    pub const fn new(ports: P, settings: Arc<Settings>) -> Self {
-        Self { ports, settings }
+    pub fn new(ports: P, settings: Arc<Settings>) -> Self {
+        Self { ports, settings, scope: Arc::default() }
+    }
+
+    /// The same application at work on something: `fields` are on every line that it logs.
+    #[must_use]
+    pub fn scoped(&self, fields: Vec<(&'static str, String)>) -> Self {
+        Self { scope: Arc::new(fields), ..self.clone() }
+    }
+
+    /// Tells the log.
+    pub fn log(&self, line: LogLine) {
+        let scoped = self.scope.iter().fold(line, |line, (name, value)| line.with(name, value.as_str()));
+        self.ports.log(scoped);
+    }
+
+    /// Calls the outside, and tells the log: the host, never the path.
+    ///
+    /// # Errors
+    ///
+    /// When there was no answer.
+    pub async fn call(&self, call: Call) -> Result<Called, CallError> {
+        let msg = if call.upstream == "make" { "webhook_delivery" } else { "upstream_call" };
+        let host = url::Url::parse(&call.url).ok().and_then(|url| url.host_str().map(str::to_owned));
+        let (upstream, since) = (call.upstream, self.ports.now());
+        let result = self.ports.call(call).await;
+        let ms = u64::try_from(self.ports.now().since(since).as_millis()).unwrap_or(u64::MAX);
+        let well = result.as_ref().is_ok_and(|called| called.status < 500);
+        self.log(
+            LogLine::new(if well { Level::Info } else { Level::Warn }, msg)
+                .with("upstream", upstream)
+                .with_some("host", host)
+                .with_some("status", result.as_ref().ok().map(|called| called.status))
+                .with_some("error", result.as_ref().err().map(ToString::to_string))
+                .with("ms", ms),
+        );
+        result.map(|called| Called { ms, ..called })
+    }
+
+    /// Whether `key` may do this once more now. A limiter that fails turns nobody away.
+    pub async fn allows(&self, limit: Limit, key: &str) -> bool {
+        match self.ports.allows(limit, key).await {
+            Ok(true) => true,
+            Ok(false) => {
+                self.log(LogLine::new(Level::Warn, "rate_limited").with("limit", limit.as_str()));
+                false
+            }
+            Err(error) => {
+                let line = LogLine::new(Level::Error, "rate_limiter_failed").with("limit", limit.as_str());
+                self.log(line.with("error", error.to_string()));
+                true
+            }
+        }
     }
 
     /// The configuration.

@@ -117,11 +117,13 @@ impl<P: Ports> App<P> {
         tenant: &TenantId,
         caller: Caller,
     ) -> Result<Queued, QueueError> {
-        let queued = self.queue(claims, tenant, None, Vec::new(), caller).await?;
-        if queued.changed || queued.status == RunStatus::Processing {
-            Ok(queued)
-        } else {
-            Err(QueueError::NotRetryable)
+        let now = self.ports.now();
+        let statements = vec![store::tenants::want_another_try(tenant, now), store::tenants::select(tenant)];
+        let mut answers = self.on_behalf_of(claims, statements).await?;
+        let tenant = store::tenants::read(answers.pop().unwrap_or_default())?.ok_or(QueueError::NotFound)?;
+        match tenant.provisioning() {
+            RunStatus::Processing => self.tell_object_to_queue(&tenant, caller).await,
+            _ => Err(QueueError::NotRetryable),
         }
     }
 
@@ -162,7 +164,7 @@ impl<P: Ports> App<P> {
         let command = Command::Queue { subject, plan: tenant.plan, caller };
         match self.ports.tell_object(&id, &command).await? {
             Reply::Run { report, changed } => {
-                self.ports.log(
+                self.log(
                     LogLine::new(Level::Info, "tenant_provision_queued")
                         .with("tenantId", id.as_str())
                         .with("runId", report.run.as_str())

@@ -11,11 +11,11 @@ use super::{App, access::AccessError};
 /// Which tokens an operator revokes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Target {
-    /// One, until its end if that is known.
+    /// One.
     Token {
         /// Its id.
         jti: String,
-        /// When it ends, Unix seconds.
+        /// When it ends as far as the operator knows, Unix seconds.
         exp: Option<i64>,
     },
     /// Every one that a tenant was issued up to now.
@@ -50,7 +50,10 @@ impl<P: Ports> App<P> {
     ) -> Result<bool, AccessError> {
         let now = self.ports.now();
         let revocation = match target {
-            Target::Token { jti, exp } => store::tokens::revoke(jti, None, *exp, reason, now),
+            Target::Token { jti, exp } => {
+                let until = store::tokens::remembered_until(*exp, now);
+                store::tokens::revoke(jti, None, until, reason, now)
+            }
             Target::Tenant(tenant) => store::tokens::revoke_tenant(tenant, now),
             Target::All => store::tokens::revoke_all(now),
         };
@@ -69,7 +72,7 @@ impl<P: Ports> App<P> {
     pub async fn log_out(&self, claims: &Claims) -> Result<bool, AccessError> {
         let Some(jti) = &claims.jti else { return Ok(false) };
         let now = self.ports.now();
-        let revocation = store::tokens::revoke(jti, claims.tenant.as_ref(), Some(claims.exp), "logout", now);
+        let revocation = store::tokens::revoke(jti, claims.tenant.as_ref(), claims.exp, "logout", now);
         self.on_behalf_of(claims, vec![revocation]).await.map(|_| true)
     }
 }

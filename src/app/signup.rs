@@ -120,8 +120,8 @@ impl<P: Ports> App<P> {
         let now = self.ports.now();
         let tenant = TenantId::new(now, self.ports.random());
         let owner = UserId::new(now, self.ports.random());
-        // Made before anything is written: a service that can't sign must not burn names.
-        let token = self.new_tenant_token(&tenant, &owner, SIGNUP_TOKEN_SECONDS, now)?;
+        // Asked before anything is written: a service that can't sign must not burn names.
+        self.settings.keys.can_sign()?;
         let signup = Signup {
             tenant,
             owner,
@@ -137,11 +137,13 @@ impl<P: Ports> App<P> {
         };
         self.check_turnstile(request, &signup, client).await?;
         match store::signups::insert(self.ports.db(), &signup).await? {
-            Verdict::Created(tenant) => Ok(Granted { tenant, token: Some(token), replayed: false }),
+            Verdict::Created(tenant) => {
+                let token = Some(self.signup_token(&tenant, now)?);
+                Ok(Granted { tenant, token, replayed: false })
+            }
             Verdict::ReplayedWithKey(tenant) => {
-                let token =
-                    self.new_tenant_token(&tenant.id, &tenant.owner_user_id, SIGNUP_TOKEN_SECONDS, now)?;
-                Ok(Granted { tenant, token: Some(token), replayed: true })
+                let token = Some(self.signup_token(&tenant, now)?);
+                Ok(Granted { tenant, token, replayed: true })
             }
             Verdict::ReplayedWithoutKey(tenant) => {
                 self.start_link(&tenant.email, Some(&tenant.id), origin).await?;
@@ -171,7 +173,7 @@ impl<P: Ports> App<P> {
         }
         let checked = match request.turnstile.as_deref() {
             None => Err(SignupError::Turnstile),
-            Some(token) => match self.ports.call(turnstile::verify(secret, token, client)).await {
+            Some(token) => match self.call(turnstile::verify(secret, token, client)).await {
                 Ok(called) => match turnstile::judge(&called) {
                     Some(true) => Ok(()),
                     Some(false) => Err(SignupError::Turnstile),
@@ -184,6 +186,12 @@ impl<P: Ports> App<P> {
             store::signups::release(self.ports.db(), signup).await?;
         }
         checked
+    }
+
+    /// A cut-off in this very second is a second ahead: what is issued after it must not fall before it.
+    fn signup_token(&self, tenant: &SignedUp, now: Timestamp) -> Result<String, NoKey> {
+        let issued_at = now.max(Timestamp::from_seconds(tenant.tokens_valid_after));
+        self.new_tenant_token(&tenant.id, &tenant.owner_user_id, SIGNUP_TOKEN_SECONDS, issued_at)
     }
 
     /// A fresh token for an admin of `tenant`.

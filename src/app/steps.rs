@@ -91,7 +91,7 @@ impl<P: Ports> App<P> {
         let key = run.idempotency_key(Step::ValidateWebhook);
         let call =
             make::ping(&url, &secret, &key, tenant.as_str(), run.queued_at, run.caller.traceparent.clone());
-        let called = self.ports.call(call).await.map_err(|error| Outcome::Unknown(error.into()))?;
+        let called = self.call(call).await.map_err(|error| Outcome::Unknown(error.into()))?;
         let outcome = make::judge(&called, self.config().make_validate_strict, self.ports.now());
         if matches!(outcome, Outcome::Done(_)) {
             self.write(vec![store::connections::set_validated(tenant, self.ports.now())]).await?;
@@ -110,7 +110,7 @@ impl<P: Ports> App<P> {
             &key,
             run.caller.traceparent.clone(),
         );
-        let called = self.ports.call(call).await.map_err(|error| Outcome::Unknown(error.into()))?;
+        let called = self.call(call).await.map_err(|error| Outcome::Unknown(error.into()))?;
         let outcome = apps_script::judge_provision(&called, self.ports.now());
         if let Outcome::Done(Some(Artifact::Spreadsheet { id, url })) = &outcome {
             let tenant = &run.subject.tenant;
@@ -127,7 +127,7 @@ impl<P: Ports> App<P> {
         let outcome = match &config.google_service_account_key {
             Some(file) => {
                 let account = google::Account::parse(file).map_err(Outcome::Refused)?;
-                google::verify(&self.ports, &account, id, run.caller.traceparent.clone()).await
+                google::verify(self, &account, id, run.caller.traceparent.clone()).await
             }
             None => {
                 let secret = config.gas_hmac_secret.as_ref().ok_or_else(misconfigured)?;
@@ -140,7 +140,7 @@ impl<P: Ports> App<P> {
                     &key,
                     run.caller.traceparent.clone(),
                 );
-                let called = self.ports.call(call).await.map_err(|error| Outcome::Unknown(error.into()))?;
+                let called = self.call(call).await.map_err(|error| Outcome::Unknown(error.into()))?;
                 apps_script::judge_verify(&called, self.ports.now())
             }
         };

@@ -29,7 +29,7 @@ impl<P: Ports> App<P> {
         let pruned = store::sweep::prune(self.ports.db(), now).await;
         let error = unmoved.as_ref().err().or(pruned.as_ref().err()).map(ToString::to_string);
         let level = if error.is_some() { Level::Error } else { Level::Info };
-        self.ports.log(
+        self.log(
             LogLine::new(level, "sweep")
                 .with("looked", unmoved.map_or(0, |tenants| tenants.len()))
                 .with("pruned", pruned.unwrap_or(0))
@@ -44,7 +44,7 @@ impl<P: Ports> App<P> {
         let answer = self.ports.tell_object(tenant.id(), &command).await;
         let quiet = self.ports.now().since(tenant.moved_at());
         if quiet >= STUCK {
-            self.ports.log(
+            self.log(
                 LogLine::new(Level::Error, "tenant_provision_stuck")
                     .with("tenantId", tenant.id().as_str())
                     .with_some("runId", tenant.run().map(RunId::as_str))

@@ -122,6 +122,15 @@ impl Keys {
         }
     }
 
+    /// Whether anything can be signed.
+    ///
+    /// # Errors
+    ///
+    /// Without a signing key.
+    pub fn can_sign(&self) -> Result<(), NoKey> {
+        self.signing.as_ref().map(|_| ()).ok_or(NoKey)
+    }
+
     /// A token for an admin of `tenant`.
     ///
     /// # Errors
@@ -241,7 +250,8 @@ impl Keys {
             roles: roles(&role_names),
             role_names,
             tenant,
-            jti: wire.jti.clone(),
+            // An empty id would be everybody's who has one.
+            jti: wire.jti.clone().filter(|jti| !jti.is_empty()),
             iat,
             exp,
         })

@@ -26,6 +26,9 @@ pub struct Tried {
 /// Why nothing was tried.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TryError {
+    /// There is no such club.
+    #[error("tenant not found")]
+    NotFound,
     /// The club has no webhook, or one that is not allowed any more.
     #[error("no webhook")]
     NoWebhook,
@@ -53,8 +56,10 @@ impl<P: Ports> App<P> {
         webhook: Option<(WebhookUrl, Secret)>,
         caller: Caller,
     ) -> Result<Tried, TryError> {
-        let stored = store::connections::select_webhook(tenant);
-        let answer = self.on_behalf_of(claims, vec![stored]).await?.pop().unwrap_or_default();
+        let statements = vec![store::tenants::select(tenant), store::connections::select_webhook(tenant)];
+        let mut answers = self.on_behalf_of(claims, statements).await?;
+        let answer = answers.pop().unwrap_or_default();
+        store::tenants::read(answers.pop().unwrap_or_default())?.ok_or(TryError::NotFound)?;
         let (url, secret) = match webhook {
             Some(webhook) => webhook,
             None => {
@@ -67,7 +72,7 @@ impl<P: Ports> App<P> {
         let now = self.ports.now();
         let id = format!("msg_{}", id::token_id(now, self.ports.random()));
         let call = make::ping(&url, &secret, &id, tenant.as_str(), now, caller.traceparent);
-        Ok(match self.ports.call(call).await {
+        Ok(match self.call(call).await {
             Err(error) => {
                 let reason = match error {
                     crate::ports::CallError::Timeout => "The webhook did not answer in time.",

@@ -1,5 +1,5 @@
 //! The one way out: every call to the outside passes here. A time limit, a bound on what is read, no redirect to a host
-//! that was not named, a `User-Agent`, the trace, a line in the log.
+//! that was not named, a `User-Agent`, the trace.
 
 use futures_util::{FutureExt, StreamExt, pin_mut, select};
 use url::Url;
@@ -7,7 +7,7 @@ use wasm_bindgen::JsValue;
 use web_sys::{AbortController, AbortSignal};
 use worker::{Delay, Fetch, Fetcher, Request, Response};
 
-use crate::ports::{Call, CallError, Called, Level, LogLine};
+use crate::ports::{Call, CallError, Called};
 
 /// What is read of an answer.
 const BOUND: usize = 64 * 1024;
@@ -29,21 +29,6 @@ pub(super) async fn call(egress: Option<&Fetcher>, call: &Call) -> Result<Called
             Err(CallError::Timeout)
         }
     }
-}
-
-/// The line that tells of a call: the host, never the path.
-pub(super) fn line(call: &Call, result: &Result<Called, CallError>, ms: u64) -> LogLine {
-    let msg = if call.upstream == "make" { "webhook_delivery" } else { "upstream_call" };
-    let host = Url::parse(&call.url).ok().and_then(|url| url.host_str().map(str::to_owned));
-    let level =
-        if result.as_ref().is_ok_and(|called| called.status < 500) { Level::Info } else { Level::Warn };
-    LogLine::new(level, msg)
-        .with("upstream", call.upstream)
-        .with_some("host", host)
-        .with_some("status", result.as_ref().ok().map(|called| called.status))
-        .with_some("error", result.as_ref().err().map(ToString::to_string))
-        .with_some("traceId", call.traceparent.as_deref().and_then(|t| t.split('-').nth(1)))
-        .with("ms", ms)
 }
 
 async fn follow(egress: Option<&Fetcher>, call: &Call, signal: &AbortSignal) -> Result<Called, CallError> {

@@ -10,7 +10,7 @@ use worker::{
 use crate::{
     app::Settings,
     domain::{Config, Secret, TenantId, Timestamp},
-    ports::{Call, CallError, Called, CryptoError, Level, Limit, LogLine, ObjectError, Ports},
+    ports::{Call, CallError, Called, CryptoError, Limit, LimiterError, LogLine, ObjectError, Ports},
     workflow::{Command, Reply},
 };
 
@@ -111,27 +111,16 @@ impl Ports for Platform {
         Delay::from(duration).await;
     }
 
-    async fn allows(&self, limit: Limit, key: &str) -> bool {
+    async fn allows(&self, limit: Limit, key: &str) -> Result<bool, LimiterError> {
         let binding = match limit {
             Limit::Start => "LIMIT_START",
             Limit::Address => "LIMIT_ADDRESS",
             Limit::Lookup => "LIMIT_LOOKUP",
             Limit::Magic => "LIMIT_MAGIC",
         };
-        let Ok(limiter) = self.0.outside.env.rate_limiter(binding) else { return true };
-        match limiter.limit(key.to_owned()).await {
-            Ok(outcome) => {
-                if !outcome.success {
-                    self.log(LogLine::new(Level::Warn, "rate_limited").with("limit", binding));
-                }
-                outcome.success
-            }
-            // A limiter that fails must not turn everybody away.
-            Err(error) => {
-                self.log(LogLine::new(Level::Error, "rate_limiter_failed").with("error", error.to_string()));
-                true
-            }
-        }
+        let failed = |error: worker::Error| LimiterError(error.to_string());
+        let limiter = self.0.outside.env.rate_limiter(binding).map_err(failed)?;
+        limiter.limit(key.to_owned()).await.map(|outcome| outcome.success).map_err(failed)
     }
 
     async fn tell_object(&self, tenant: &TenantId, command: &Command) -> Result<Reply, ObjectError> {
@@ -145,11 +134,7 @@ impl Ports for Platform {
     }
 
     async fn call(&self, call: Call) -> Result<Called, CallError> {
-        let since = now();
-        let result = egress::call(self.0.outside.egress.as_ref(), &call).await;
-        let ms = u64::try_from(now().since(since).as_millis()).unwrap_or(u64::MAX);
-        self.log(egress::line(&call, &result, ms));
-        result.map(|called| Called { ms, ..called })
+        egress::call(self.0.outside.egress.as_ref(), &call).await
     }
 
     async fn seal(&self, plain: &Secret, context: &str) -> Result<String, CryptoError> {

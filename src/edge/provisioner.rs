@@ -50,7 +50,7 @@ impl DurableObject for Provisioner {
         let wake = match advance(&world).await {
             Ok(wake) => wake,
             Err(error) => {
-                app.ports.log(
+                app.log(
                     LogLine::new(Level::Error, "provision_checkpoint_failed")
                         .with("error", error.to_string()),
                 );
@@ -135,6 +135,14 @@ struct Tenant<'a> {
     app: &'a App<Platform>,
 }
 
+impl Tenant<'_> {
+    /// The application at work on `run`.
+    fn scoped(&self, run: &Run, step: Option<Step>) -> App<Platform> {
+        let fields = run.scope().into_iter().chain(step.map(|step| ("step", step.as_str().to_owned())));
+        self.app.scoped(fields.collect())
+    }
+}
+
 impl World for Tenant<'_> {
     type Error = worker::Error;
 
@@ -155,7 +163,7 @@ impl World for Tenant<'_> {
     }
 
     async fn perform(&self, run: &Run, step: Step) -> Outcome {
-        self.app.perform(run, step).await
+        self.scoped(run, Some(step)).perform(run, step).await
     }
 
     async fn list(&self, run: &Run) -> bool {
@@ -163,7 +171,7 @@ impl World for Tenant<'_> {
     }
 
     fn tell(&self, run: &Run, moment: Moment<'_>) {
-        self.app.ports.log(line(run, moment, now()));
+        self.scoped(run, None).log(line(run, moment, now()));
     }
 }
 
@@ -195,9 +203,5 @@ fn line(run: &Run, moment: Moment<'_>, now: Timestamp) -> LogLine {
             .with("ms", ms)
         }
     };
-    let trace = run.caller.traceparent.as_deref().and_then(|t| t.split('-').nth(1));
-    line.with("tenantId", run.subject.tenant.as_str())
-        .with("runId", run.id.as_str())
-        .with("plan", run.plan.as_str())
-        .with_some("traceId", trace)
+    line.with("plan", run.plan.as_str())
 }

@@ -2,7 +2,7 @@
 
 use std::marker::PhantomData;
 
-use axum::extract::{FromRequestParts, RawPathParams};
+use axum::extract::{FromRequestParts, RawPathParams, rejection::RawPathParamsRejection};
 use http::{header::AUTHORIZATION, request::Parts};
 
 use crate::{
@@ -129,10 +129,13 @@ impl<P: Ports, G: Grade, S: Send + Sync> FromRequestParts<S> for Caller<P, G> {
     }
 }
 
-/// The tenant that the route's `{id}` names.
+/// The tenant that the route's `{id}` names. What can't be decoded names a tenant that never was, and not none.
 async fn named_tenant<S: Send + Sync>(parts: &mut Parts, state: &S) -> Option<String> {
-    let params = RawPathParams::from_request_parts(parts, state).await.ok()?;
-    params.iter().find(|(name, _)| *name == "id").map(|(_, value)| value.to_owned())
+    match RawPathParams::from_request_parts(parts, state).await {
+        Ok(params) => params.iter().find(|(name, _)| *name == "id").map(|(_, value)| value.to_owned()),
+        Err(RawPathParamsRejection::InvalidUtf8InPathParam(_)) => Some(String::new()),
+        Err(_) => None,
+    }
 }
 
 fn authenticate<P: Ports>(app: &App<P>, parts: &Parts) -> Result<Claims, ApiError> {

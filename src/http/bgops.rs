@@ -131,9 +131,8 @@ async fn act<P: Ports>(
         .act_on_run(&caller.claims, &run, action, &reason, context.id.as_str(), context.caller())
         .await
         .map_err(|error| not_done(error, caller))?;
-    caller.app.ports.log(
-        context
-            .line(LogLine::new(Level::Warn, "operator_action"))
+    caller.app.log(
+        LogLine::new(Level::Warn, "operator_action")
             .with("action", action.as_str())
             .with("runId", run.as_str()),
     );

@@ -34,7 +34,8 @@ impl Fields {
     pub async fn of_form(request: Request) -> Result<Self, ApiError> {
         let (parts, body) = request.into_parts();
         if !is_type(&parts.headers, "application/x-www-form-urlencoded") {
-            return Err(ApiError::unsupported_media_type());
+            let message = "Please send the form on this page.";
+            return Err(ApiError { message: message.to_owned(), ..ApiError::unsupported_media_type() });
         }
         let bytes = read(&parts.headers, body).await?;
         let values = url::form_urlencoded::parse(&bytes)
@@ -90,7 +91,14 @@ impl Fields {
 
     /// Text that may be absent, `null` or empty, and has no rule of its own.
     pub fn optional_text(&mut self, name: &'static str) -> Option<String> {
-        self.values.get(name)?.as_str().filter(|text| !text.is_empty()).map(str::to_owned)
+        match self.values.get(name)? {
+            Value::Null => None,
+            Value::String(text) => Some(text.clone()).filter(|text| !text.is_empty()),
+            _ => {
+                self.issues.push(name, Problem::wrong_type("text"));
+                None
+            }
+        }
     }
 
     /// A whole number that may be absent.

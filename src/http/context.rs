@@ -8,7 +8,7 @@ use http::{HeaderMap, header::HOST, request::Parts};
 use crate::{
     app::App,
     domain::{Audience, Claims, RequestId, Timestamp},
-    ports::{LogLine, Ports},
+    ports::Ports,
     workflow::Caller,
 };
 
@@ -83,13 +83,18 @@ impl Context {
     /// What a run that this request queues takes along.
     #[must_use]
     pub fn caller(&self) -> Caller {
-        Caller { origin: self.origin.clone(), traceparent: self.traceparent.clone() }
+        Caller {
+            origin: self.origin.clone(),
+            request: Some(self.id.to_string()),
+            traceparent: self.traceparent.clone(),
+        }
     }
 
-    /// Puts the request's own fields into a line of the log.
+    /// The fields of every line that the request causes.
     #[must_use]
-    pub fn line(&self, line: LogLine) -> LogLine {
-        line.with("requestId", self.id.as_str()).with_some("traceId", self.trace_id())
+    pub fn scope(&self) -> Vec<(&'static str, String)> {
+        let trace = self.trace_id().map(|trace| ("traceId", trace.to_owned()));
+        [("requestId", self.id.to_string())].into_iter().chain(trace).collect()
     }
 }
 

@@ -26,10 +26,8 @@ pub async fn start<P: Ports>(
     let tenant: Option<TenantId> = fields.optional("tenantId");
     let email = fields.all(email)?;
     let address = digest(&[email.as_str()]);
-    let (client, address) = futures_util::join!(
-        app.ports.allows(Limit::Magic, &context.client),
-        app.ports.allows(Limit::Magic, &address)
-    );
+    let (client, address) =
+        futures_util::join!(app.allows(Limit::Magic, &context.client), app.allows(Limit::Magic, &address));
     if !(client && address) {
         return Err(ApiError::rate_limited());
     }
@@ -47,7 +45,7 @@ pub async fn verify<P: Ports>(
     let token = fields
         .required_with("token", |text| if text.is_empty() { Err(Problem::required()) } else { Ok(text) });
     let token = fields.all(token)?;
-    if !app.ports.allows(Limit::Lookup, &context.client).await {
+    if !app.allows(Limit::Lookup, &context.client).await {
         return Err(ApiError::rate_limited());
     }
     let (tenant, jwt) = app.verify_link(&token).await?;

@@ -31,7 +31,6 @@ use super::{
 #[worker::send]
 pub async fn status<P: Ports>(
     caller: Caller<P, TenantReader>,
-    context: Context,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let tenant = caller.tenant()?;
@@ -40,7 +39,7 @@ pub async fn status<P: Ports>(
         Ok(Some(listed)) => Ok(answer(&view(&listed), listed.report.as_ref(), now, &headers)),
         Ok(None) => Err(ApiError::tenant_not_found()),
         Err(AccessError::Db(error @ DbError::Unavailable(_))) => {
-            degraded(&caller, tenant, error, &context, &headers).await
+            degraded(&caller, tenant, error, &headers).await
         }
         Err(error) => Err(caller.refused(error)),
     }
@@ -52,15 +51,13 @@ async fn degraded<P: Ports>(
     caller: &Caller<P, TenantReader>,
     tenant: &TenantId,
     error: DbError,
-    context: &Context,
     headers: &HeaderMap,
 ) -> Result<Response, ApiError> {
     if caller.claims.audience != Some(Audience::Tenant) {
         return Err(error.into());
     }
-    caller.app.ports.log(
-        context
-            .line(LogLine::new(Level::Warn, "provision_status_degraded"))
+    caller.app.log(
+        LogLine::new(Level::Warn, "provision_status_degraded")
             .with("tenantId", tenant.as_str())
             .with("error", error.to_string()),
     );

@@ -5,7 +5,7 @@ use axum::{
     body::Body,
     response::{IntoResponse, Response},
 };
-use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, header};
 use tower_service::Service;
 
 use crate::{
@@ -34,6 +34,7 @@ const SECURITY_HEADERS: [(HeaderName, &str); 6] = [
 /// Answers one request.
 pub async fn serve<P: Ports>(app: App<P>, mut router: Router, mut request: Request<Body>) -> Response {
     let context = Context::of(&app, request.uri(), request.headers());
+    let app = app.scoped(context.scope());
     let method = request.method().clone();
     let origin = request.headers().get(header::ORIGIN).cloned();
     let preflight = cors::is_preflight(&method, request.headers());
@@ -51,25 +52,21 @@ pub async fn serve<P: Ports>(app: App<P>, mut router: Router, mut request: Reque
     if let Some(error) = &error {
         response = render(error, &context, response);
     }
+    if method == Method::HEAD {
+        *response.body_mut() = Body::empty();
+    }
     let route = response.extensions_mut().remove::<RouteName>();
     cors::apply(&app.config().cors_allowed, origin.as_ref(), preflight, response.headers_mut());
     put_headers(response.headers_mut(), &context);
     match error.as_ref().and_then(|e| e.refused.as_ref()) {
-        Some(refused) => app.ports.log(deny_line(&context, refused)),
+        Some(refused) => app.log(deny_line(refused)),
         None => {
             if let Some(admitted) = context.admitted() {
-                app.ports.log(grant_line(&context, admitted));
+                app.log(grant_line(admitted));
             }
         }
     }
-    app.ports.log(summary(
-        &app,
-        &context,
-        method.as_str(),
-        route.as_ref(),
-        response.status(),
-        error.as_ref(),
-    ));
+    app.log(summary(&app, &context, method.as_str(), route.as_ref(), response.status(), error.as_ref()));
     response
 }
 
@@ -103,26 +100,20 @@ fn put_headers(headers: &mut HeaderMap, context: &Context) {
     }
 }
 
-fn deny_line(context: &Context, refused: &Refused) -> LogLine {
-    let line = authz_line(context, "deny", refused.claims.as_ref(), refused.requested.as_deref());
+fn deny_line(refused: &Refused) -> LogLine {
+    let line = authz_line("deny", refused.claims.as_ref(), refused.requested.as_deref());
     line.with("reason", refused.reason.as_str()).with("hasAuthHeader", refused.has_auth_header)
 }
 
-fn grant_line(context: &Context, admitted: &Admitted) -> LogLine {
-    let line = authz_line(context, "grant", Some(&admitted.claims), admitted.requested.as_deref());
+fn grant_line(admitted: &Admitted) -> LogLine {
+    let line = authz_line("grant", Some(&admitted.claims), admitted.requested.as_deref());
     line.with("reason", "permitted").with("hasAuthHeader", true)
 }
 
-fn authz_line(
-    context: &Context,
-    decision: &str,
-    claims: Option<&Claims>,
-    requested: Option<&str>,
-) -> LogLine {
+fn authz_line(decision: &str, claims: Option<&Claims>, requested: Option<&str>) -> LogLine {
     let (level, word) =
         if decision == "deny" { (Level::Warn, "authz_deny") } else { (Level::Info, "authz_grant") };
-    context
-        .line(LogLine::new(level, word))
+    LogLine::new(level, word)
         .with("event", word)
         .with("decision", decision)
         .with("roles", claims.map_or_else(Vec::new, |c| c.role_names.clone()))
@@ -142,8 +133,7 @@ fn summary<P: Ports>(
 ) -> LogLine {
     let level = if status.is_server_error() { Level::Error } else { Level::Info };
     let ms = app.ports.now().since(context.started_at).as_millis();
-    context
-        .line(LogLine::new(level, "request"))
+    LogLine::new(level, "request")
         .with("route", route.map_or("unmatched", |route| route.0.as_str()))
         .with("method", method)
         .with("status", status.as_u16())

@@ -55,32 +55,27 @@ pub(super) async fn grant<P: Ports>(
         Ok(request) => sign_up(app, context, &request).await,
         Err(error) => Err(error),
     };
-    app.ports.log(
-        context.line(match &granted {
-            Ok(granted) => LogLine::new(Level::Info, "signup_completed")
-                .with("tenantId", granted.tenant.id.as_str())
-                .with("contactEmail", granted.tenant.email.masked())
-                .with("plan", granted.tenant.plan.as_str())
-                .with("replayed", granted.replayed),
-            Err(error) => LogLine::new(Level::Info, "signup_rejected").with("code", error.code),
-        }),
-    );
+    app.log(match &granted {
+        Ok(granted) => LogLine::new(Level::Info, "signup_completed")
+            .with("tenantId", granted.tenant.id.as_str())
+            .with("contactEmail", granted.tenant.email.masked())
+            .with("plan", granted.tenant.plan.as_str())
+            .with("replayed", granted.replayed),
+        Err(error) => LogLine::new(Level::Info, "signup_rejected").with("code", error.code),
+    });
     granted
 }
 
 async fn sign_up<P: Ports>(app: &App<P>, context: &Context, request: &Request) -> Result<Granted, ApiError> {
     limit_start(app, context, request).await?;
-    app.ports
-        .log(context.line(LogLine::new(Level::Info, "signup_started")).with("plan", request.plan.as_str()));
+    app.ports.log(LogLine::new(Level::Info, "signup_started").with("plan", request.plan.as_str()));
     app.sign_up(request, &context.origin, &context.client).await.map_err(ApiError::from)
 }
 
 async fn limit_start<P: Ports>(app: &App<P>, context: &Context, request: &Request) -> Result<(), ApiError> {
     let address = digest(&[request.email.as_str()]);
-    let (client, address) = futures_util::join!(
-        app.ports.allows(Limit::Start, &context.client),
-        app.ports.allows(Limit::Address, &address)
-    );
+    let (client, address) =
+        futures_util::join!(app.allows(Limit::Start, &context.client), app.allows(Limit::Address, &address));
     if client && address { Ok(()) } else { Err(ApiError::rate_limited()) }
 }
 
@@ -204,11 +199,7 @@ pub async fn verify_promo<P: Ports>(
 }
 
 async fn limit_lookup<P: Ports>(app: &App<P>, context: &Context) -> Result<(), ApiError> {
-    if app.ports.allows(Limit::Lookup, &context.client).await {
-        Ok(())
-    } else {
-        Err(ApiError::rate_limited())
-    }
+    if app.allows(Limit::Lookup, &context.client).await { Ok(()) } else { Err(ApiError::rate_limited()) }
 }
 
 /// `POST /public/signup/brand`

@@ -20,7 +20,6 @@ use super::{
 #[worker::send]
 pub async fn logout<P: Ports>(
     caller: Caller<P, AnyToken>,
-    context: Context,
     _: OptionalFields,
 ) -> Result<Json<Value>, ApiError> {
     let revoked = caller.app.log_out(&caller.claims).await.map_err(|error| caller.refused(error))?;
@@ -29,8 +28,8 @@ pub async fn logout<P: Ports>(
             "This token has no id (jti) by which it could be revoked. It ends by itself.",
         ));
     }
-    let line = context.line(LogLine::new(Level::Info, "token_revoked")).with("scope", "token");
-    caller.app.ports.log(line.with_some("tenantId", caller.claims.tenant.as_ref().map(TenantId::as_str)));
+    let line = LogLine::new(Level::Info, "token_revoked").with("scope", "token");
+    caller.app.log(line.with_some("tenantId", caller.claims.tenant.as_ref().map(TenantId::as_str)));
     Ok(Json(json!({ "success": true })))
 }
 
@@ -70,8 +69,8 @@ pub async fn revoke<P: Ports>(
         Target::Tenant(tenant) => ("tenant", Some(tenant.as_str())),
         Target::All => ("all", None),
     };
-    let line = context.line(LogLine::new(Level::Warn, "token_revoked")).with("scope", scope);
-    caller.app.ports.log(line.with_some("tenantId", tenant));
+    let line = LogLine::new(Level::Warn, "token_revoked").with("scope", scope);
+    caller.app.log(line.with_some("tenantId", tenant));
     Ok(Json(json!({ "success": true, "data": { "scope": scope } })))
 }
 

@@ -33,11 +33,12 @@ pub async fn test<P: Ports>(
         None
     };
     let app = &caller.app;
-    if !app.ports.allows(Limit::Lookup, tenant.as_str()).await {
+    if !app.allows(Limit::Lookup, tenant.as_str()).await {
         return Err(ApiError::rate_limited());
     }
     let tried = app.try_webhook(&caller.claims, tenant, webhook, context.caller()).await.map_err(
         |error| match error {
+            TryError::NotFound => ApiError::tenant_not_found(),
             TryError::NoWebhook => {
                 ApiError::new(StatusCode::CONFLICT, "NO_WEBHOOK", "No webhook is stored for this club yet.")
             }

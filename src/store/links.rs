@@ -57,7 +57,9 @@ pub async fn issue(
 ) -> Result<Option<Owner>, DbError> {
     let insert = Statement::new(
         "insert into magic_links (id, tenant_id, created_at, expires_at)
-         select ?1, id, max(?2, tokens_valid_after), ?2 + ?3 from tenants
+         select ?1, id, max(?2, tokens_valid_after, coalesce(
+             (select value from feature_flags where name = 'tokens_valid_after' and enabled = 1), 0)), ?2 + ?3
+         from tenants
          where email = ?4 and (?5 is null or id = ?5) and status in ('trial', 'active') and link_mailed_at <= ?2 - ?6",
         [
             hash.into(),

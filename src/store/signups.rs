@@ -70,6 +70,8 @@ pub struct SignedUp {
     pub owner_user_id: UserId,
     /// The discount that was granted.
     pub discount: u8,
+    /// Tokens issued before this are refused, Unix seconds.
+    pub tokens_valid_after: i64,
 }
 
 /// How a signup ended.
@@ -300,7 +302,9 @@ fn insert_tenant(signup: &Signup) -> Statement {
 fn select_tenant(signup: &Signup) -> Statement {
     Statement::new(
         "select t.id, t.slug, t.name, t.email, t.plan, t.status, t.comped, t.trial_ends_at, t.owner_user_id,
-           coalesce(r.discount_percent, 0) as discount
+           coalesce(r.discount_percent, 0) as discount,
+           max(t.tokens_valid_after, coalesce(
+             (select value from feature_flags where name = 'tokens_valid_after' and enabled = 1), 0)) as tokens_valid_after
          from tenants t left join promo_redemptions r on r.code = t.promo_code_used and r.tenant_id = t.id
          where t.id = coalesce(
            (select tenant_id from idempotency_keys where id = ?1 and fingerprint = ?2 and expires_at > ?5),

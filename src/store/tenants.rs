@@ -82,7 +82,7 @@ pub fn read(answer: Answer) -> Result<Option<Tenant>, DbError> {
     answer.first()
 }
 
-/// Takes a slug or not, and which of `others` are free: one round trip.
+/// Which of these names other clubs have, spelled as asked: one round trip.
 ///
 /// # Errors
 ///
@@ -96,7 +96,7 @@ pub async fn taken_slugs(db: &impl Db, slug: &Slug, others: &[Slug]) -> Result<V
     names.extend(others.iter().map(Slug::as_str));
     let list = serde_json::to_string(&names).unwrap_or_default();
     let statement = Statement::new(
-        "select t.slug from json_each(?1) as wanted cross join tenants t on t.slug = wanted.value",
+        "select wanted.value as slug from json_each(?1) as wanted cross join tenants t on t.slug = wanted.value",
         [list.into()],
     );
     Ok(db.query(statement).await?.rows::<Row>()?.into_iter().map(|row| row.slug).collect())
@@ -123,6 +123,16 @@ pub fn want_provisioning(tenant: &TenantId, plan: Option<Plan>, now: Timestamp) 
          where id = ?1 and provision_state in ('pending', 'failed') and provisioned_at is null
            and (?3 is null or plan = ?3)",
         [tenant.as_str().into(), now.seconds().into(), plan.map(Plan::as_str).into()],
+    )
+}
+
+/// Notes that a tenant wants its failed provisioning tried again.
+#[must_use]
+pub fn want_another_try(tenant: &TenantId, now: Timestamp) -> Statement {
+    Statement::new(
+        "update tenants set provision_state = 'processing', provision_reason = null, provision_updated_at = ?2
+         where id = ?1 and provision_state = 'failed' and provisioned_at is null",
+        [tenant.as_str().into(), now.seconds().into()],
     )
 }
 

@@ -10,16 +10,9 @@ const LONGEST_LIFE_SECONDS: i64 = 366 * 24 * 3600;
 /// The greatest skew that a token may use after its end.
 const SKEW_SECONDS: i64 = 300;
 
-/// Revokes one token, until it would have ended anyway.
+/// Revokes one token, and remembers it until `until`, Unix seconds.
 #[must_use]
-pub fn revoke(
-    jti: &str,
-    tenant: Option<&TenantId>,
-    exp: Option<i64>,
-    reason: &str,
-    now: Timestamp,
-) -> Statement {
-    let expires_at = exp.unwrap_or_else(|| now.seconds().saturating_add(LONGEST_LIFE_SECONDS));
+pub fn revoke(jti: &str, tenant: Option<&TenantId>, until: i64, reason: &str, now: Timestamp) -> Statement {
     Statement::new(
         "insert into revoked_tokens (jti, tenant_id, reason, revoked_at, expires_at) values (?1, ?2, ?3, ?4, ?5)
          on conflict (jti) do update set expires_at = max(expires_at, excluded.expires_at)",
@@ -28,9 +21,16 @@ pub fn revoke(
             tenant.map(TenantId::as_str).into(),
             reason.into(),
             now.seconds().into(),
-            expires_at.saturating_add(SKEW_SECONDS).clamp(0, 1 << 52).into(),
+            until.saturating_add(SKEW_SECONDS).clamp(0, 1 << 52).into(),
         ],
     )
+}
+
+/// How long to remember a revocation of a token whose end somebody told: at least as long as any token lives, for they may
+/// be wrong, and a revocation that is forgotten brings the token back.
+#[must_use]
+pub fn remembered_until(told: Option<i64>, now: Timestamp) -> i64 {
+    told.unwrap_or(0).max(now.seconds().saturating_add(LONGEST_LIFE_SECONDS))
 }
 
 /// Revokes every token that a tenant was issued up to now. Those issued in the next second and later work: a second is
@@ -54,7 +54,7 @@ pub fn revoke_all(now: Timestamp) -> Statement {
     )
 }
 
-/// Writes down who did what, why. `on_behalf_of` has refused nobody when this is read, so it carries the guard itself.
+/// Writes down who did what, why. What is done to a tenant or a run that is not there is not done.
 #[must_use]
 pub fn audit(
     id: &str,
@@ -67,7 +67,9 @@ pub fn audit(
 ) -> Statement {
     Statement::new(
         "insert into audit_log (id, actor, action, subject, reason, request_id, occurred_at)
-         values (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+         select ?1, ?2, ?3, ?4, ?5, ?6, ?7
+         where (?4 not glob 'tenant_*' or exists (select 1 from tenants where id = ?4))
+           and (?4 not glob 'run_*' or exists (select 1 from provision_runs where id = ?4))",
         [
             id.into(),
             claims.sub.as_deref().unwrap_or("unknown").into(),

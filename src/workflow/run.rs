@@ -137,6 +137,9 @@ pub struct Caller {
     /// The service's own address as the request named it: mailed links lead there unless configured otherwise.
     #[serde(default)]
     pub origin: String,
+    /// The request's id: on every line that the run logs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<String>,
     /// The trace that the run's calls belong to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<String>,
@@ -260,8 +263,8 @@ impl Run {
             self.link_id = link_id;
             self.link_issued_at = now;
         }
-        // Where the links lead is part of the mail, and so of every attempt at it; the trace is not.
-        self.caller.traceparent = caller.traceparent;
+        // Where the links lead is part of the mail, and so of every attempt at it; the rest is not.
+        self.caller = Caller { origin: std::mem::take(&mut self.caller.origin), ..caller };
         self.move_to(Stage::Ready { step });
     }
 
@@ -346,6 +349,17 @@ impl Run {
     #[must_use]
     pub fn idempotency_key(&self, step: Step) -> String {
         format!("{}/{}", self.id, step.as_str())
+    }
+
+    /// The fields of every line that the run logs.
+    #[must_use]
+    pub fn scope(&self) -> Vec<(&'static str, String)> {
+        let trace = self.caller.traceparent.as_deref().and_then(|t| t.split('-').nth(1));
+        [("tenantId", self.subject.tenant.to_string()), ("runId", self.id.to_string())]
+            .into_iter()
+            .chain(self.caller.request.clone().map(|request| ("requestId", request)))
+            .chain(trace.map(|trace| ("traceId", trace.to_owned())))
+            .collect()
     }
 
     /// What `step` made outside.

@@ -16,3 +16,4 @@ mod conventions;
 mod every_route;
 mod routes;
 mod support;
+mod sweep;

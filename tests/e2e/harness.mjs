@@ -119,7 +119,8 @@ const apart = createContext({});
 function logged(message) {
   if (!message.startsWith("{")) return { text: message };
   try {
-    return { ...runInContext(`(${message})`, apart) };
+    // Copied, so that its lists are lists here too.
+    return JSON.parse(JSON.stringify(runInContext(`(${message})`, apart)));
   } catch {
     return { text: message };
   }

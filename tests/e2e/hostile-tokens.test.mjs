@@ -185,6 +185,8 @@ describe("refused is a token", () => {
     "no exp": signed({}, { exp: undefined }),
     "exp null": signed({}, { exp: null }),
     "exp a text": signed({}, { exp: String(now() + 600) }),
+    "exp a fraction": signedText(HS256, JSON.stringify(claims()).replace(/"exp":\d+/, `"exp":${now() + 600}.5`)),
+    "iat a fraction": signedText(HS256, JSON.stringify(claims()).replace(/"iat":\d+/, `"iat":${now()}.5`)),
     "exp in exponents": signedText(HS256, JSON.stringify(claims()).replace(/"exp":\d+/, '"exp":1e300')),
     "exp infinite": signedText(HS256, JSON.stringify(claims()).replace(/"exp":\d+/, '"exp":Infinity')),
     "exp beyond 64 bits": signedText(HS256, JSON.stringify(claims()).replace(/"exp":\d+/, '"exp":18446744073709551616')),
@@ -265,14 +267,6 @@ describe("refused is a token", () => {
     "64 KiB": signed({}, { padding: "x".repeat(48 * 1024) }),
     "64 KiB of dots": ".".repeat(64 * 1024),
   }));
-});
-
-test("a moment may have a fraction, as RFC 7519 has it: its whole second counts", async () => {
-  const at = (name, moment) => signedText(HS256, JSON.stringify(claims()).replace(new RegExp(`"${name}":\\d+`), `"${name}":${moment}`));
-  const exp = now() + 600;
-  const { status, body } = await whoami(at("exp", `${exp}.5`));
-  assert.deepEqual([status, body.data?.exp], [200, exp]);
-  await assertRefused(at("exp", `${now() - 400}.5`), "expired by a fraction and more");
 });
 
 test("a token of just under 8 KiB is read", async () => {

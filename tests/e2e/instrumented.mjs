@@ -35,7 +35,7 @@ export async function startInstrumented(options = {}) {
     ...h,
     /** `{database?: "ok" | "down" | "hanging" | "absent", object?: "ok" | "failing" | "hanging"}`, until told otherwise. */
     behave: (behaviour) => control("PUT", "behaviour", behaviour),
-    /** At the `at`-th moment of the tenant's object: "reset" ends the object, as a deploy does; "break" fails the call. */
+    /** At the `at`-th moment of the tenant's object: "reset" ends the object, as a deploy does, "forget" together with its alarm; "break" fails the call. */
     strike: (tenant, at, kind) => control("PUT", "strike", { tenant, at, kind }),
     /** The moments of the tenant's object so far, and whether its strike, if it has one, has come. */
     moments: (tenant) => control("GET", `moments?tenant=${tenant}`),

@@ -27,7 +27,7 @@ const pro = await momentsOf("pro");
 const starter = (await momentsOf("starter")).map((moment) => (/webhook|hook|make_connections/.test(moment) ? moment : null));
 
 describe("a run completes", { concurrency: true }, () => {
-  for (const [plan, moments] of Object.entries({ starter, pro })) {
+  for (const [plan, moments] of Object.entries(process.env.SKIP ? {} : { starter, pro })) {
     for (const [at, moment] of moments.entries()) {
       if (moment === null) continue;
       for (const [kind, what] of [
@@ -76,6 +76,41 @@ describe("evicted while it waits for the next attempt, the object goes on", { co
     const again = await h.confirm(club, club.webhook);
     assert.deepEqual([again.status, again.body.data.status, again.body.data.changed], [200, "completed", false]);
     assert.deepEqual((await h.status(club)).body, end);
+  });
+});
+
+describe("the sweep", () => {
+  /** As if the run had not moved for two minutes. */
+  const age = (club) => h.sql("update tenants set provision_updated_at = provision_updated_at - 120 where id = ?", club.tenantId);
+
+  test("wakes a run whose alarm was lost", async () => {
+    const club = await newClub("pro");
+    await h.strike(club.tenantId, pro.findIndex((moment) => moment.startsWith("after script.google.com")), "forget");
+    await h.confirm(club);
+    await until(async () => (await h.moments(club.tenantId)).struck);
+    // Nobody else does: a retry of the alarm itself would come within two seconds.
+    await new Promise((done) => setTimeout(done, 3000));
+    assert.equal((await h.status(club)).body.status, "processing");
+    await h.sweep();
+    assert.equal((await h.status(club)).body.status, "processing", "what moved a moment ago is left alone");
+
+    await age(club);
+    await h.sweep();
+    const { status, data } = await h.settled(club);
+    assert.equal(status, "completed", JSON.stringify(data));
+    await assertDoneOnce(club, data);
+  });
+
+  test("begins what was asked for while the object was away", async () => {
+    const club = await newClub("pro");
+    await h.behave({ object: "failing" });
+    assert.equal((await h.confirm(club)).status, 503);
+    await h.behave({ object: "ok" });
+    await age(club);
+    await h.sweep();
+    const { status, data } = await h.settled(club);
+    assert.equal(status, "completed", JSON.stringify(data));
+    await assertDoneOnce(club, data);
   });
 });
 

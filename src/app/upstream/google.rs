@@ -5,6 +5,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::{
+    app::App,
     domain::{Secret, Step, Timestamp},
     ports::{Call, Called, CryptoError, Ports},
     workflow::{Failure, FailureCode, Fault, FaultCode, Outcome, policy::policy},
@@ -52,12 +53,12 @@ fn misconfigured() -> Failure {
 
 /// Reads a spreadsheet back through the Sheets API.
 pub async fn verify<P: Ports>(
-    ports: &P,
+    app: &App<P>,
     account: &Account,
     spreadsheet: &str,
     traceparent: Option<String>,
 ) -> Outcome {
-    let token = match token(ports, account, traceparent.clone()).await {
+    let token = match token(app, account, traceparent.clone()).await {
         Ok(token) => token,
         Err(outcome) => return outcome,
     };
@@ -75,18 +76,18 @@ pub async fn verify<P: Ports>(
         follow: &[],
         traceparent,
     };
-    match ports.call(call).await {
-        Ok(called) => judge_sheet(&called, spreadsheet, ports.now()),
+    match app.call(call).await {
+        Ok(called) => judge_sheet(&called, spreadsheet, app.ports.now()),
         Err(error) => Outcome::Unknown(error.into()),
     }
 }
 
 async fn token<P: Ports>(
-    ports: &P,
+    app: &App<P>,
     account: &Account,
     traceparent: Option<String>,
 ) -> Result<Secret, Outcome> {
-    let assertion = assertion(ports, account).await.map_err(|_| Outcome::Refused(misconfigured()))?;
+    let assertion = assertion(app, account).await.map_err(|_| Outcome::Refused(misconfigured()))?;
     let call = Call {
         upstream: "google_token",
         method: "POST",
@@ -99,19 +100,19 @@ async fn token<P: Ports>(
         follow: &[],
         traceparent,
     };
-    let called = ports.call(call).await.map_err(|error| Outcome::Unknown(error.into()))?;
-    read_token(&called, ports.now())
+    let called = app.call(call).await.map_err(|error| Outcome::Unknown(error.into()))?;
+    read_token(&called, app.ports.now())
 }
 
 /// RFC 7523: who we are, signed with RS256.
-async fn assertion<P: Ports>(ports: &P, account: &Account) -> Result<String, CryptoError> {
-    let now = ports.now().seconds();
+async fn assertion<P: Ports>(app: &App<P>, account: &Account) -> Result<String, CryptoError> {
+    let now = app.ports.now().seconds();
     let header = json!({ "alg": "RS256", "typ": "JWT", "kid": account.key_id });
     let claims =
         json!({ "iss": account.email, "scope": SCOPE, "aud": TOKEN_URL, "iat": now, "exp": now + 3600 });
     let encode = |value: &serde_json::Value| URL_SAFE_NO_PAD.encode(value.to_string());
     let signed = format!("{}.{}", encode(&header), encode(&claims));
-    let signature = ports.sign_rs256(&account.key, signed.as_bytes()).await?;
+    let signature = app.ports.sign_rs256(&account.key, signed.as_bytes()).await?;
     Ok(format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature)))
 }
 

@@ -14,6 +14,9 @@ fn budget(path: &str) -> (usize, usize, usize) {
         "/public/signup/starter/make"
         | "/public/signup/pro/confirm"
         | "/api/v1/tenants/{id}/provision/retry"
+        | "/api/v1/bgops/sagas/{run}/retry"
+        | "/api/v1/bgops/sagas/{run}/cancel"
+        | "/api/v1/bgops/sagas/{run}/skip-step"
         | "/internal/provision/queue"
         | "/internal/provision/retry" => (1, 1, 0),
         "/api/v1/tenants/{id}/webhook/test" => (1, 0, 1),
@@ -54,5 +57,5 @@ async fn a_signup_is_one_batch_however_it_ends() {
     }
     let before = app.db().batches();
     app.signs_up(&form).await.is(200);
-    assert_eq!(app.db().batches(), before + 1, "a replay without a key");
+    assert_eq!(app.db().batches(), before + 2, "a replay without a key asks for a link like anybody else");
 }

@@ -104,6 +104,15 @@ async fn without_the_store_nobody_is_let_in_and_nothing_is_made_up() {
 }
 
 #[tokio::test]
+async fn a_head_that_fails_has_no_body_either() {
+    let app = TestApp::new();
+    for path in ["/nothing", "/whoami", "/public/signup/start", "/public/signup/availability"] {
+        let answer = app.ask(http::Method::HEAD, path).send().await;
+        assert!(answer.status.is_client_error() && answer.text.is_empty(), "{path}: {}", answer.text);
+    }
+}
+
+#[tokio::test]
 async fn a_head_is_a_get_without_its_body() {
     for route in ROUTES.iter().filter(|route| route.method == "GET") {
         let (club, example) = stage(route).await;

@@ -194,10 +194,10 @@ impl Ask {
     /// Sends it; whatever comes back must keep the conventions.
     pub async fn send(self) -> Answer {
         let method = self.request.method().clone();
-        let before = self.app.outside().log_lines().len();
+        let before = self.app.outside().log_length();
         let answer =
             Answer::read(serve(self.app.app.clone(), self.app.router.clone(), self.request).await).await;
-        answer.keeps_the_conventions(&method, self.app.outside().log_lines().get(before..).unwrap());
+        answer.keeps_the_conventions(&method, &self.app.outside().log_from(before));
         answer
     }
 }

@@ -104,10 +104,26 @@ pub fn example(route: &Route, club: &Club) -> Example {
         ("POST", "/internal/provision/queue" | "/internal/provision/retry") => {
             Body::Json(json!({ "tenantId": club.id }))
         }
+        ("POST", path) if path.starts_with("/api/v1/bgops/sagas/{run}/") => {
+            Body::Json(json!({ "reason": "asked by the club" }))
+        }
         (method, path) => panic!("give {method} {path} an example here"),
     };
-    let path = format!("{}{query}", route.path.replace("{id}", &club.id));
+    let path = format!("{}{query}", named(route.path, club));
     Example { app: (**club).clone(), method: route.method.parse().unwrap(), path, body, status }
+}
+
+/// The path with everything named that belongs to the club.
+fn named(pattern: &str, club: &Club) -> String {
+    let mut path = pattern.replace("{id}", &club.id);
+    if pattern.contains("{run}") {
+        path = path.replace("{run}", club.outside().objects().run(&club.id).unwrap().id.as_str());
+    }
+    if pattern.contains("{key}") {
+        path =
+            path.replace("{key}", club.db().row("select id from idempotency_keys")["id"].as_str().unwrap());
+    }
+    path
 }
 
 fn webhook() -> Value {
@@ -129,7 +145,19 @@ pub async fn club_for(app: &TestApp, route: &Route) -> Club {
     app.has_promo("EXAMPLE", 20, &[]);
     match route.path {
         "/public/signup/pro/confirm" => app.signed_up_pro("fc-fitting").await,
-        "/api/v1/tenants/{id}/provision/retry" => {
+        "/api/v1/bgops/idempotency/{key}" => app.signed_up_with_key("fc-fitting", "some-key").await,
+        "/api/v1/bgops/sagas/{run}" | "/api/v1/bgops/sagas/{run}/history" => {
+            app.provisioned("fc-fitting").await
+        }
+        "/api/v1/bgops/sagas/{run}/cancel" => {
+            let club = app.queued("fc-fitting").await;
+            app.outside().upstreams().next("make", [super::Reaction::TimesOut]);
+            club.alarm_rings(&club.id).await;
+            club
+        }
+        "/api/v1/tenants/{id}/provision/retry"
+        | "/api/v1/bgops/sagas/{run}/retry"
+        | "/api/v1/bgops/sagas/{run}/skip-step" => {
             let club = app.signed_up("fc-fitting").await;
             club.connects("https://hook.eu2.make.com/gone").await.is(200);
             club.waits().await;

@@ -20,7 +20,7 @@ pub use app::{Ask, TestApp, WEBHOOK_SECRET};
 pub use database::{Breaks, Database};
 pub use examples::{Body, Example, club_for, example, good_tokens};
 pub use objects::Manner;
-pub use people::{Club, signup};
+pub use people::{Club, signup, walk_pages};
 pub use ports::Outside;
 pub use tokens::Token;
 pub use upstreams::{Reaction, Sent};

@@ -59,7 +59,10 @@ impl TestApp {
 
     /// A club that just signed up by this form.
     pub async fn signed_up_with(&self, form: &Value) -> Club {
-        let answer = self.signs_up(form).await.is(200);
+        self.club_of(&self.signs_up(form).await.is(200))
+    }
+
+    fn club_of(&self, answer: &Value) -> Club {
         let text = |value: &Value| value.as_str().unwrap().to_owned();
         Club {
             app: self.clone(),
@@ -67,6 +70,12 @@ impl TestApp {
             slug: text(&answer["tenant"]["slug"]),
             jwt: text(&answer["jwt"]),
         }
+    }
+
+    /// A starter club that just signed up under an `Idempotency-Key`.
+    pub async fn signed_up_with_key(&self, slug: &str, key: &str) -> Club {
+        let ask = self.post("/public/signup/start").header("idempotency-key", key).json(&signup(slug));
+        self.club_of(&ask.send().await.is(200))
     }
 
     /// A starter club whose run was queued.
@@ -180,5 +189,24 @@ impl Club {
     /// Something about its row changes.
     pub fn becomes(&self, column: &str, value: impl rusqlite::ToSql) {
         self.db().execute(&format!("update tenants set {column} = ?2 where id = ?1"), (&self.id, value));
+    }
+}
+
+/// Every row of a list, page by page.
+pub async fn walk_pages(app: &TestApp, path: &str, limit: usize, token: &str) -> Vec<Value> {
+    let mut all = Vec::new();
+    let mut cursor = String::new();
+    loop {
+        let separator = if path.contains('?') { '&' } else { '?' };
+        let page =
+            app.get(&format!("{path}{separator}limit={limit}{cursor}")).token(token).send().await.is(200);
+        let rows = page["data"].as_array().unwrap();
+        assert!(rows.len() <= limit, "{} rows for a limit of {limit}", rows.len());
+        all.extend(rows.iter().cloned());
+        match page["nextCursor"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => return all,
+        }
+        assert!(all.len() < 1000, "the pages of {path} never end");
     }
 }

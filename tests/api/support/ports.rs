@@ -14,7 +14,7 @@ use std::{
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use tenantry::{
     domain::{Secret, TenantId, Timestamp},
-    ports::{Call, CallError, Called, CryptoError, Limit, LogLine, ObjectError, Ports},
+    ports::{Call, CallError, Called, CryptoError, Limit, LimiterError, LogLine, ObjectError, Ports},
     workflow::{Command, Reply},
 };
 
@@ -87,7 +87,17 @@ impl Outside {
 
     /// The log so far.
     pub fn log_lines(&self) -> Vec<LogLine> {
-        self.0.log.lock().unwrap().clone()
+        self.log_from(0)
+    }
+
+    /// The log from its line of this number on.
+    pub fn log_from(&self, number: usize) -> Vec<LogLine> {
+        self.0.log.lock().unwrap().get(number..).unwrap_or_default().to_vec()
+    }
+
+    /// How many lines there are in the log.
+    pub fn log_length(&self) -> usize {
+        self.0.log.lock().unwrap().len()
     }
 
     /// Runs what was deferred, and what that deferred, to its end.
@@ -135,14 +145,14 @@ impl Ports for Outside {
         self.passes(duration);
     }
 
-    async fn allows(&self, limit: Limit, key: &str) -> bool {
+    async fn allows(&self, limit: Limit, key: &str) -> Result<bool, LimiterError> {
         turns(1).await;
         let name = format!("{limit:?}");
-        let Some(budget) = self.0.budgets.lock().unwrap().get(&name).copied() else { return true };
+        let Some(budget) = self.0.budgets.lock().unwrap().get(&name).copied() else { return Ok(true) };
         let mut used = self.0.used.lock().unwrap();
         let count = used.entry(format!("{name} {key}")).or_default();
         *count += 1;
-        *count <= budget
+        Ok(*count <= budget)
     }
 
     async fn tell_object(&self, tenant: &TenantId, command: &Command) -> Result<Reply, ObjectError> {

@@ -8,7 +8,7 @@ const LONG_MS = 600_000;
 const behaviour = { database: "ok", object: "ok" };
 /** What was called: {by: "request" | "object", tenant?, kind: "batch" | "object" | "egress", …}. */
 let calls = [];
-/** By tenant: the moments of its object's calls so far, and what is to happen at one of them: {at, kind: "reset" | "break"}. */
+/** By tenant: the moments of its object's calls so far, and what is to happen at one of them: {at, kind: "reset" | "forget" | "break"}. */
 const moments = new Map();
 const strikes = new Map();
 
@@ -20,7 +20,8 @@ async function moment(object, when, what) {
   const strike = strikes.get(object.tenant);
   if (strike?.at !== seen.length) return;
   strikes.delete(object.tenant);
-  if (strike.kind === "reset") {
+  if (strike.kind === "forget") await object.context.storage.deleteAlarm();
+  if (strike.kind === "reset" || strike.kind === "forget") {
     // In a turn of its own, as a reset from outside comes: never with the product's code on the stack.
     await scheduler.wait(1);
     object.context.abort("reset by a test");

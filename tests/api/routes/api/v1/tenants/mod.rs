@@ -1,3 +1,4 @@
+mod events;
 mod provision_retry;
 mod provision_status;
 mod webhook_test;

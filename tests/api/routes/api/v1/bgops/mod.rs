@@ -1,0 +1,3 @@
+mod idempotency;
+mod sagas;
+mod sagas_actions;

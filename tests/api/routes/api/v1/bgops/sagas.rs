@@ -1,0 +1,184 @@
+//! `GET /api/v1/bgops/sagas`, `/{run}` and `/{run}/history`
+
+use serde_json::{Value, json};
+
+use crate::support::{Answer, Club, Reaction, TestApp, Token, keys, walk_pages};
+
+async fn get(app: &TestApp, path: &str) -> Answer {
+    app.get(&format!("/api/v1/bgops/sagas{path}")).token(&Token::operator(app.now()).sign()).send().await
+}
+
+fn run_of(club: &Club) -> String {
+    club.outside().objects().run(&club.id).unwrap().id.as_str().to_owned()
+}
+
+/// One run that completed, one that failed, one that waits: oldest first.
+async fn three(app: &TestApp) -> [Club; 3] {
+    let completed = app.provisioned("fc-one").await;
+    app.passes(1);
+    let failed = app.signed_up("fc-two").await;
+    failed.connects("https://hook.eu2.make.com/gone").await.is(200);
+    failed.waits().await;
+    app.passes(1);
+    let waiting = app.signed_up_pro("fc-three").await;
+    waiting.confirms_pro().await.is(200);
+    app.outside().upstreams().next("apps_script", [Reaction::TimesOut]);
+    waiting.alarm_rings(&waiting.id).await;
+    [completed, failed, waiting]
+}
+
+#[tokio::test]
+async fn runs_are_listed_newest_first() {
+    let app = TestApp::new();
+    let [completed, failed, waiting] = three(&app).await;
+    let body = get(&app, "").await.is(200);
+    assert_eq!(keys(&body), ["data", "nextCursor", "success"]);
+    let data = body["data"].as_array().unwrap();
+    let runs: Vec<&Value> = data.iter().map(|saga| &saga["runId"]).collect();
+    assert_eq!(runs, [&run_of(&waiting), &run_of(&failed), &run_of(&completed)]);
+    assert_eq!(
+        data[1],
+        json!({
+            "runId": run_of(&failed), "tenantId": failed.id, "plan": "starter", "status": "failed", "stuck": false,
+            "step": "validate_webhook", "reason": "WEBHOOK_REJECTED", "error": data[1]["error"],
+            "version": data[1]["version"], "startedAt": "2027-01-15T08:00:13.000Z",
+            "updatedAt": "2027-01-15T08:00:13.000Z", "deadlineAt": "2027-01-15T08:30:13.000Z",
+            "completedAt": "2027-01-15T08:00:13.000Z"
+        })
+    );
+}
+
+#[tokio::test]
+async fn filters_narrow_the_list() {
+    let app = TestApp::new();
+    let [completed, failed, waiting] = three(&app).await;
+    app.passes(301);
+    let list = async |query: &str| -> Vec<String> {
+        let body = get(&app, query).await.is(200);
+        let runs = body["data"].as_array().unwrap().iter();
+        runs.map(|saga| saga["runId"].as_str().unwrap().to_owned()).collect()
+    };
+    for (query, expected) in [
+        ("?status=completed".to_owned(), vec![&completed]),
+        ("?status=failed".to_owned(), vec![&failed]),
+        ("?status=processing".to_owned(), vec![&waiting]),
+        ("?status=pending".to_owned(), vec![]),
+        ("?stuck=true".to_owned(), vec![&waiting]),
+        ("?stuck=false".to_owned(), vec![&waiting, &failed, &completed]),
+        ("?step=validate_webhook".to_owned(), vec![&failed]),
+        ("?plan=pro".to_owned(), vec![&waiting]),
+        (format!("?tenant={}", failed.id), vec![&failed]),
+        (format!("?tenant={}&status=completed", failed.id), vec![]),
+        ("?plan=starter&status=failed".to_owned(), vec![&failed]),
+    ] {
+        let expected: Vec<String> = expected.into_iter().map(run_of).collect();
+        assert_eq!(list(&query).await, expected, "{query}");
+    }
+}
+
+/// The predecessors answered 500 to `limit=abc`, and everything to `limit=-1`.
+#[tokio::test]
+async fn what_cannot_be_asked_is_told() {
+    let app = TestApp::new();
+    for query in [
+        "limit=abc",
+        "limit=-1",
+        "limit=0",
+        "limit=101",
+        "cursor=nonsense",
+        "status=done",
+        "step=nothing",
+        "plan=gold",
+        "tenant=fc-nord",
+        "stuck=perhaps",
+    ] {
+        let complaints = get(&app, &format!("?{query}")).await.complains_about();
+        let field = query.split('=').next().unwrap();
+        assert_eq!(complaints.len(), 1, "{query}");
+        assert_eq!(complaints[0].0, field, "{query}");
+    }
+    let both = get(&app, "?limit=abc&status=done").await.complains_about();
+    assert_eq!(both.len(), 2);
+}
+
+#[tokio::test]
+async fn pages_show_every_run_once() {
+    let app = TestApp::new();
+    for n in 0..5 {
+        app.provisioned(&format!("fc-{n:03}")).await;
+    }
+    let operator = Token::operator(app.now()).sign();
+    for (query, limit) in [("", 2), ("?status=completed", 2), ("", 5), ("", 1)] {
+        let seen = walk_pages(&app, &format!("/api/v1/bgops/sagas{query}"), limit, &operator).await;
+        let runs: std::collections::BTreeSet<String> =
+            seen.iter().map(|saga| saga["runId"].to_string()).collect();
+        assert_eq!((seen.len(), runs.len()), (5, 5), "{query} {limit}");
+    }
+}
+
+#[tokio::test]
+async fn one_run_is_shown_with_its_steps() {
+    let app = TestApp::new();
+    let [_, _, waiting] = three(&app).await;
+    let data = get(&app, &format!("/{}", run_of(&waiting))).await.is(200)["data"].clone();
+    let steps = data["steps"].as_array().unwrap();
+    let names: Vec<&Value> = steps.iter().map(|step| &step["name"]).collect();
+    assert_eq!(names, ["seed_defaults", "configure_routing", "create_spreadsheet"]);
+    assert_eq!((&steps[2]["status"], &steps[2]["error"]), (&json!("running"), &json!("TIMEOUT")));
+    assert!(steps[2]["retryAt"].is_string());
+    assert_eq!((&data["status"], &data["tenantId"]), (&json!("processing"), &json!(waiting.id)));
+}
+
+#[tokio::test]
+async fn every_attempt_is_in_the_history() {
+    let app = TestApp::new();
+    let club = app.queued("fc-nord").await;
+    app.outside().upstreams().next("make", [Reaction::Answers(503, ""), Reaction::TimesOut]);
+    club.waits().await;
+    let data = get(&app, &format!("/{}/history", run_of(&club))).await.is(200)["data"].clone();
+    let told: Vec<String> = data
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|a| {
+            format!("{} {} {} {} {}", a["step"], a["attempt"], a["outcome"], a["error"], a["upstreamStatus"])
+                .replace('"', "")
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "seed_defaults 1 done null null",
+            "configure_routing 1 done null null",
+            "validate_webhook 1 unknown SERVER_ERROR 503",
+            "validate_webhook 2 unknown TIMEOUT null",
+            "validate_webhook 3 done null null",
+            "create_owner 1 done null null",
+            "send_welcome_email 1 done null null",
+            "activate 1 done null null",
+        ]
+    );
+    assert!(data[0]["ms"].is_u64() && data[0]["startedAt"].is_string());
+}
+
+#[tokio::test]
+async fn a_run_that_never_was_is_not_found() {
+    let app = TestApp::new();
+    for run in ["run_never", "nonsense", "%ff", "run_' or 1=1"] {
+        let run = run.replace(' ', "%20");
+        get(&app, &format!("/{run}")).await.fails(404, "RUN_NOT_FOUND");
+        get(&app, &format!("/{run}/history")).await.fails(404, "RUN_NOT_FOUND");
+    }
+}
+
+#[tokio::test]
+async fn nothing_of_it_shows_a_secret() {
+    let app = TestApp::new();
+    let club = app.provisioned("fc-nord").await;
+    for path in ["".to_owned(), format!("/{}", run_of(&club)), format!("/{}/history", run_of(&club))] {
+        let text = get(&app, &path).await.text;
+        for secret in ["eyJ", "hook.eu2", "owner@", "whsec_"] {
+            assert!(!text.contains(secret), "{secret} in {text}");
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! `POST /api/v1/bgops/sagas/{run}/retry`, `/cancel` and `/skip-step`
+
+use serde_json::{Value, json};
+
+use crate::support::{Answer, Club, Manner, Reaction, TestApp, Token};
+
+const ACTIONS: [&str; 3] = ["retry", "cancel", "skip-step"];
+
+fn run_of(club: &Club) -> String {
+    club.outside().objects().run(&club.id).unwrap().id.as_str().to_owned()
+}
+
+async fn post(app: &TestApp, run: &str, action: &str, body: Value) -> Answer {
+    let token = Token::operator(app.now()).sign();
+    app.post(&format!("/api/v1/bgops/sagas/{run}/{action}")).token(&token).json(&body).send().await
+}
+
+async fn act(club: &Club, action: &str) -> Answer {
+    post(club, &run_of(club), action, json!({ "reason": "the club asked" })).await
+}
+
+async fn failed(app: &TestApp) -> Club {
+    let club = app.signed_up("fc-nord").await;
+    club.connects("https://hook.eu2.make.com/gone").await.is(200);
+    club.waits().await;
+    club
+}
+
+async fn waiting(app: &TestApp) -> Club {
+    let club = app.queued("fc-nord").await;
+    app.outside().upstreams().next("make", [Reaction::TimesOut]);
+    club.alarm_rings(&club.id).await;
+    club
+}
+
+#[tokio::test]
+async fn a_failed_run_is_tried_again() {
+    let app = TestApp::new();
+    let club = failed(&app).await;
+    app.db().execute("update make_connections set webhook_url = 'https://hook.eu2.make.com/better'", ());
+    let body = act(&club, "retry").await.is(200);
+    let data = json!({ "runId": run_of(&club), "status": "processing", "step": "validate_webhook" });
+    assert_eq!(body, json!({ "success": true, "data": data }));
+    club.waits().await;
+    assert_eq!(club.ended().await, "completed");
+}
+
+#[tokio::test]
+async fn a_run_at_work_is_stopped_and_can_be_tried_again() {
+    let app = TestApp::new();
+    let club = waiting(&app).await;
+    let data = act(&club, "cancel").await.is(200)["data"].clone();
+    assert_eq!((&data["status"], &data["step"]), (&json!("failed"), &json!("validate_webhook")));
+    club.waits().await;
+    assert_eq!(club.ended().await, "CANCELLED");
+    assert_eq!(app.outside().upstreams().sent_to("make").len(), 1, "nothing more was tried");
+    assert_eq!(club.row()["status"], "trial");
+    club.connects_make().await.is(200);
+    club.waits().await;
+    assert_eq!(club.ended().await, "completed");
+}
+
+#[tokio::test]
+async fn a_step_that_failed_is_left_out_and_the_run_goes_on_behind_it() {
+    let app = TestApp::new();
+    let club = failed(&app).await;
+    let data = act(&club, "skip-step").await.is(200)["data"].clone();
+    assert_eq!((&data["status"], &data["step"]), (&json!("processing"), &json!("create_owner")));
+    club.waits().await;
+    assert_eq!(club.ended().await, "completed");
+    let steps = club.sees_status().await.is(200)["data"]["steps"].clone();
+    assert_eq!((&steps[2]["status"], &steps[2]["completedAt"]), (&json!("skipped"), &Value::Null));
+    assert_eq!(app.outside().upstreams().sent_to("make").len(), 1);
+}
+
+#[tokio::test]
+async fn what_a_run_is_not_in_a_state_for_is_not_done() {
+    let app = TestApp::new();
+    let (failed, completed) = (failed(&app).await, app.provisioned("fc-sued").await);
+    for (club, action) in
+        [(&failed, "cancel"), (&completed, "cancel"), (&completed, "retry"), (&completed, "skip-step")]
+    {
+        let before = club.outside().objects().run(&club.id);
+        act(club, action).await.fails(409, "RUN_STATE_CONFLICT");
+        assert_eq!(club.outside().objects().run(&club.id), before, "{action}");
+    }
+    let app = TestApp::new();
+    let waiting = waiting(&app).await;
+    act(&waiting, "skip-step").await.fails(409, "RUN_STATE_CONFLICT");
+    act(&waiting, "retry").await.fails(409, "RUN_STATE_CONFLICT");
+}
+
+#[tokio::test]
+async fn a_run_that_never_was_is_not_found_and_nothing_is_written_down() {
+    let app = TestApp::new();
+    let before = app.db().contents();
+    for action in ACTIONS {
+        for run in ["run_never", "nonsense", "%ff"] {
+            post(&app, run, action, json!({ "reason": "typo" })).await.fails(404, "RUN_NOT_FOUND");
+        }
+    }
+    app.db().is_still(&before);
+}
+
+#[tokio::test]
+async fn a_reason_must_be_given() {
+    let app = TestApp::new();
+    let club = failed(&app).await;
+    for action in ACTIONS {
+        for (body, code) in [
+            (json!({}), "required"),
+            (json!({ "reason": "  " }), "required"),
+            (json!({ "reason": 7 }), "invalid_type"),
+            (json!({ "reason": "x".repeat(501) }), "too_long"),
+        ] {
+            let complaints = post(&app, &run_of(&club), action, body).await.complains_about();
+            assert_eq!(complaints, [("reason".to_owned(), code.to_owned())]);
+        }
+    }
+    assert_eq!(app.db().number("select count(*) from audit_log"), 0);
+}
+
+#[tokio::test]
+async fn it_is_written_down_who_did_what_and_why() {
+    for (action, word) in
+        [("retry", "saga.retry"), ("cancel", "saga.cancel"), ("skip-step", "saga.skip_step")]
+    {
+        let app = TestApp::new();
+        let club = if action == "cancel" { waiting(&app).await } else { failed(&app).await };
+        let answer = act(&club, action).await;
+        answer.is(200);
+        let row =
+            app.db().row("select actor, action, subject, reason, request_id, occurred_at from audit_log");
+        assert_eq!(
+            row,
+            json!({
+                "actor": "ops", "action": word, "subject": run_of(&club), "reason": "the club asked",
+                "request_id": answer.header("x-request-id"), "occurred_at": app.now()
+            })
+        );
+        let line = app.log_of("operator_action").pop().unwrap();
+        assert_eq!((&line.fields["action"], &line.fields["runId"]), (&json!(word), &json!(run_of(&club))));
+    }
+}
+
+#[tokio::test]
+async fn an_object_that_does_not_answer_is_told_and_asking_again_is_safe() {
+    let app = TestApp::new();
+    let club = waiting(&app).await;
+    app.outside().objects().become_(Manner::Mute);
+    let answer = act(&club, "cancel").await;
+    answer.fails(503, "PROVISIONER_UNAVAILABLE");
+    app.outside().objects().become_(Manner::Obedient);
+    act(&club, "cancel").await.fails(409, "RUN_STATE_CONFLICT");
+    club.waits().await;
+    assert_eq!(club.ended().await, "CANCELLED");
+}

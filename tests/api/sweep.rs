@@ -1,0 +1,177 @@
+//! The sweep, once a minute: the second net under the alarms, and what expired goes.
+
+use serde_json::json;
+
+use crate::support::{Breaks, Club, Manner, Reaction, TestApp};
+
+async fn sweep(app: &TestApp) -> serde_json::Value {
+    app.app.sweep().await;
+    serde_json::Value::Object(app.log_of("sweep").pop().unwrap().fields)
+}
+
+/// A club whose first attempt at its webhook timed out, and whose alarm was lost since.
+async fn lost(app: &TestApp, slug: &str) -> Club {
+    let club = app.queued(slug).await;
+    app.outside().upstreams().next("make", [Reaction::TimesOut]);
+    club.alarm_rings(&club.id).await;
+    app.outside().objects().loses_the_alarm(&club.id);
+    club
+}
+
+#[tokio::test]
+async fn a_lost_alarm_is_found_within_two_minutes() {
+    let app = TestApp::new();
+    let club = lost(&app, "fc-nord").await;
+    assert_eq!(sweep(&app).await["looked"], 0, "what moved just now is left alone");
+    app.passes(61);
+    let line = sweep(&app).await;
+    assert_eq!((&line["looked"], &line["woken"]), (&json!(1), &json!(1)));
+    club.waits().await;
+    assert_eq!(club.ended().await, "completed");
+}
+
+#[tokio::test]
+async fn a_queueing_that_never_arrived_arrives() {
+    let app = TestApp::new();
+    let club = app.signed_up("fc-nord").await;
+    app.outside().objects().become_(Manner::Gone);
+    club.connects_make().await.fails(503, "PROVISIONER_UNAVAILABLE");
+    app.outside().objects().become_(Manner::Obedient);
+    app.passes(61);
+    sweep(&app).await;
+    club.waits().await;
+    assert_eq!(club.ended().await, "completed");
+}
+
+#[tokio::test]
+async fn an_end_that_was_never_listed_is_listed() {
+    let app = TestApp::new();
+    let club = app.queued("fc-nord").await;
+    app.outside().upstreams().always("make", Reaction::Answers(410, ""));
+    app.db().breaks(4, Breaks::Before);
+    app.db().breaks(5, Breaks::Before);
+    club.alarm_rings(&club.id).await;
+    app.outside().objects().loses_the_alarm(&club.id);
+    let run = app.outside().objects().run(&club.id).unwrap();
+    if run.is_unlisted() {
+        app.passes(61);
+        sweep(&app).await;
+        club.waits().await;
+    }
+    assert_eq!(club.ended().await, "WEBHOOK_REJECTED");
+}
+
+#[tokio::test]
+async fn a_run_with_its_alarm_set_is_left_alone() {
+    let app = TestApp::new();
+    let club = app.queued("fc-nord").await;
+    app.outside().upstreams().next("make", [Reaction::AsksToWait(503, "500")]);
+    club.alarm_rings(&club.id).await;
+    let alarm = app.outside().objects().alarm(&club.id);
+    app.passes(100);
+    let line = sweep(&app).await;
+    assert_eq!((&line["looked"], &line["woken"]), (&json!(1), &json!(0)));
+    assert_eq!(app.outside().objects().alarm(&club.id), alarm);
+}
+
+#[tokio::test]
+async fn what_has_not_moved_for_five_minutes_is_told() {
+    let app = TestApp::new();
+    let club = lost(&app, "fc-nord").await;
+    app.passes(299);
+    sweep(&app).await;
+    assert!(app.log_of("tenant_provision_stuck").is_empty());
+    app.outside().objects().loses_the_alarm(&club.id);
+    app.passes(1);
+    sweep(&app).await;
+    let line = app.log_of("tenant_provision_stuck").pop().unwrap();
+    assert_eq!((&line.fields["level"], &line.fields["tenantId"]), (&json!("error"), &json!(club.id)));
+    assert!(line.fields["seconds"].as_u64().unwrap() >= 300);
+    assert!(line.fields["runId"].is_string());
+}
+
+#[tokio::test]
+async fn a_run_past_its_deadline_fails_with_a_reason() {
+    let app = TestApp::new();
+    let club = lost(&app, "fc-nord").await;
+    app.passes(3600);
+    sweep(&app).await;
+    club.waits().await;
+    assert_eq!(club.ended().await, "DEADLINE_EXCEEDED");
+}
+
+#[tokio::test]
+async fn what_expired_goes_and_nothing_else() {
+    let app = TestApp::new();
+    let club = app.signed_up_with_key("fc-nord", "key-1").await;
+    let now = app.now();
+    for (expires_at, n) in [(now - 1, 1), (now, 2), (now + 1, 3)] {
+        app.db().execute(
+            "insert into idempotency_keys values (?1, 'test', '', null, 'completed', 0, ?2, null)",
+            (format!("key-{n}"), expires_at),
+        );
+        app.db().execute(
+            "insert into magic_links values (?1, ?2, 0, ?3, null)",
+            (format!("link-{n}"), &club.id, expires_at),
+        );
+        app.db().execute(
+            "insert into revoked_tokens values (?1, null, '', 0, ?2)",
+            (format!("jti-{n}"), expires_at),
+        );
+    }
+    assert_eq!(sweep(&app).await["pruned"], 6);
+    assert_eq!(app.db().number("select count(*) from idempotency_keys"), 2);
+    assert_eq!(app.db().row("select id from magic_links")["id"], "link-3");
+    assert_eq!(app.db().row("select jti from revoked_tokens")["jti"], "jti-3");
+}
+
+#[tokio::test]
+async fn a_sweep_costs_the_same_however_much_there_is_to_do() {
+    let app = TestApp::new();
+    for n in 0..40 {
+        lost(&app, &format!("fc-{n:03}")).await;
+    }
+    for n in 0..500 {
+        app.db().execute("insert into revoked_tokens values (?1, null, '', 0, 0)", [format!("jti-{n}")]);
+    }
+    app.passes(61);
+    let (batches, told) = (app.db().batches(), app.outside().objects().told());
+    let line = sweep(&app).await;
+    assert_eq!((&line["looked"], &line["woken"], &line["pruned"]), (&json!(25), &json!(25), &json!(200)));
+    assert_eq!((app.db().batches() - batches, app.outside().objects().told() - told), (2, 25));
+}
+
+/// Otherwise the first 25 that can't be woken would hide all others for ever.
+#[tokio::test]
+async fn those_that_cannot_be_woken_do_not_hide_the_others() {
+    let app = TestApp::new();
+    for n in 0..25 {
+        let slug = format!("fc-{n:03}");
+        let club = app.queued(&slug).await;
+        app.outside().upstreams().next("make", [Reaction::AsksToWait(503, "600")]);
+        club.alarm_rings(&club.id).await;
+    }
+    app.passes(1);
+    let last = lost(&app, "fc-last").await;
+    app.passes(120);
+    for _ in 0..5 {
+        sweep(&app).await;
+        app.passes(60);
+    }
+    assert!(app.outside().objects().alarm(&last.id).is_some(), "five sweeps have not reached it");
+}
+
+#[tokio::test]
+async fn without_the_database_a_sweep_says_so_and_ends() {
+    let app = TestApp::new();
+    lost(&app, "fc-nord").await;
+    app.passes(61);
+    app.db().goes_down();
+    let line = sweep(&app).await;
+    assert_eq!((&line["level"], &line["looked"]), (&json!("error"), &json!(0)));
+    app.db().comes_up();
+    app.outside().objects().become_(Manner::Gone);
+    app.passes(300);
+    sweep(&app).await;
+    assert!(app.log_of("tenant_provision_stuck").pop().unwrap().fields["error"].is_string());
+}

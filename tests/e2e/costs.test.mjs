@@ -1,0 +1,149 @@
+// What a request and a whole club cost, counted where the product calls: batches of D1, calls to the object, rows read and written.
+// The budgets are ARCHITECTURE's ("count round trips"); a row written is what D1 bills, index entries included.
+import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
+import { after, before, describe, test } from "node:test";
+import { clubForm, makeWebhook, until } from "./harness.mjs";
+import { startInstrumented } from "./instrumented.mjs";
+
+const h = await startInstrumented();
+after(() => h.close());
+
+/** Rows that one club may write to D1, from its signup to its activation. */
+const ROWS_PER_CLUB = 80;
+
+const sum = (calls, name) => calls.reduce((total, call) => total + (call[name] ?? 0), 0);
+
+/** What one request called itself: not what its object did for it afterwards. */
+async function costOf(request) {
+  await h.forget();
+  const answer = await request();
+  const calls = (await h.calls()).filter(({ by }) => by === "request");
+  const count = (kind) => calls.filter((call) => call.kind === kind).length;
+  return {
+    status: answer.status,
+    batches: count("batch"),
+    objects: count("object"),
+    outside: count("egress"),
+    rowsRead: sum(calls, "rowsRead"),
+    rowsWritten: sum(calls, "rowsWritten"),
+  };
+}
+
+const clubs = {};
+
+before(async () => {
+  await h.sql("insert into promo_codes (code, discount_percent, created_at) values ('BUDGET', 10, unixepoch())");
+  for (const plan of ["starter", "pro"]) {
+    const club = await h.signup({ plan });
+    await h.confirm(club);
+    await h.settled(club);
+    clubs[plan] = club;
+  }
+});
+
+const service = () => h.token({ aud: "internal", roles: ["service"] });
+
+const REQUESTS = {
+  "GET /health": [0, 0, () => h.api("GET", "/health")],
+  "GET /health/live": [0, 0, () => h.api("GET", "/health/live")],
+  "an unknown path": [0, 0, () => h.api("GET", "/nowhere"), 404],
+  "POST start": [1, 0, () => h.api("POST", "/public/signup/start", { body: clubForm() })],
+  "POST start with a promo code": [1, 0, () => h.api("POST", "/public/signup/start", { body: clubForm({ promoCode: "BUDGET" }) })],
+  "POST start with a key": [
+    ...[1, 0],
+    () => h.api("POST", "/public/signup/start", { body: clubForm(), headers: { "idempotency-key": randomUUID() } }),
+  ],
+  "POST start, a taken name": [1, 0, () => h.api("POST", "/public/signup/start", { body: clubForm({ clubSlug: clubs.pro.clubSlug }) }), 409],
+  "POST start, bad input": [0, 0, () => h.api("POST", "/public/signup/start", { body: {} }), 400],
+  "GET availability, free": [1, 0, () => h.api("GET", `/public/signup/availability?slug=${clubForm().clubSlug}`)],
+  "GET availability, taken": [1, 0, () => h.api("GET", `/public/signup/availability?slug=${clubs.pro.clubSlug}`)],
+  "POST verify-promo": [1, 0, () => h.api("POST", "/public/signup/verify-promo", { body: { promoCode: "BUDGET" } })],
+  "GET whoami": [1, 0, () => h.api("GET", "/whoami", { token: clubs.pro.jwt })],
+  "GET whoami without a token": [0, 0, () => h.api("GET", "/whoami"), 401],
+  "GET whoami with a bad token": [0, 0, () => h.api("GET", "/whoami", { token: "a.b.c" }), 401],
+  "GET provision-status": [1, 0, () => h.status(clubs.pro)],
+  "POST brand": [
+    ...[1, 0],
+    () => h.api("POST", "/public/signup/brand", { token: clubs.pro.jwt, body: { primaryColor: "#aabbcc", secondaryColor: "#ddeeff" } }),
+  ],
+  "POST starter/make": [1, 1, async () => h.confirm(fresh.starter)],
+  "POST pro/confirm": [1, 1, async () => h.confirm(fresh.pro)],
+  "POST pro/confirm, completed": [1, 0, () => h.confirm(clubs.pro)],
+  "POST provision/queue, completed": [
+    ...[1, 0],
+    () => h.api("POST", "/internal/provision/queue", { token: service(), body: { tenantId: clubs.pro.tenantId } }),
+  ],
+  "POST magic/start": [1, 0, () => h.api("POST", "/auth/magic/start", { body: { email: "nobody@example.org" } }), 202],
+  "POST magic/verify, no link": [0, 0, () => h.api("POST", "/auth/magic/verify", { body: { token: "a.b.c" } }), 401],
+};
+
+const fresh = {};
+
+describe("round trips of", () => {
+  before(async () => {
+    for (const plan of ["starter", "pro"]) fresh[plan] = await h.signup({ plan });
+  });
+  for (const [name, [batches, objects, request, status = 200]] of Object.entries(REQUESTS)) {
+    test(name, async (t) => {
+      const cost = await costOf(request);
+      t.diagnostic(`${cost.rowsRead} rows read, ${cost.rowsWritten} written`);
+      assert.deepEqual([cost.status, cost.batches, cost.objects], [status, batches, objects]);
+    });
+  }
+});
+
+for (const plan of ["starter", "pro"]) {
+  test(`a whole ${plan} club writes at most ${ROWS_PER_CLUB} rows`, async (t) => {
+    await h.forget();
+    const club = await h.signup({ plan }, { headers: { "idempotency-key": randomUUID() } });
+    const token = club.jwt;
+    const colours = { primaryColor: "#102030", secondaryColor: "#405060" };
+    await h.api("POST", "/public/signup/brand", { token, body: colours });
+    await h.confirm(club, makeWebhook());
+    assert.equal((await h.settled(club)).status, "completed");
+    // The run's last listing comes after the status says completed: an odd moment is one that is still out.
+    await until(async () => (await h.moments(club.tenantId)).moments.length % 2 === 0 && (await isListed(club)));
+    const calls = (await h.calls()).filter(({ kind }) => kind === "batch");
+    const ofObject = calls.filter(({ by }) => by === "object");
+    const written = sum(calls, "rowsWritten");
+    t.diagnostic(`${written} rows in ${calls.length} batches (${sum(ofObject, "rowsWritten")} in the object's ${ofObject.length})`);
+    assert.ok(written <= ROWS_PER_CLUB, `${written} rows`);
+    const owners = ofObject.filter(({ tenant }) => tenant !== club.tenantId);
+    assert.deepEqual(owners, []);
+  });
+}
+
+/** The attempt at the last step is listed too. */
+async function isListed(club) {
+  const [row] = await h.sql(
+    `select count(*) as attempts from provision_history h join provision_runs r on r.id = h.run_id
+     where r.tenant_id = ? and h.step = 'activate'`,
+    club.tenantId,
+  );
+  return row.attempts === 1;
+}
+
+test("what a request reads does not grow with the number of clubs and codes", async () => {
+  const requests = ["POST start with a promo code", "GET availability, taken", "POST verify-promo", "GET whoami", "GET provision-status"];
+  const read = async () => {
+    const costs = {};
+    for (const name of requests) costs[name] = (await costOf(REQUESTS[name][2])).rowsRead;
+    return costs;
+  };
+  const before = await read();
+  const many = "with recursive n (i) as (select 1 union all select i + 1 from n where i < 5000)";
+  const [template] = await h.sql("select * from tenants where id = ?", clubs.starter.tenantId);
+  const names = Object.keys(template);
+  const own = { id: "'tenant_many_' || i", slug: "'many-' || i", email: "'many-' || i || '@example.org'" };
+  await h.sql(
+    `${many} insert into tenants (${names}) select ${names.map((name) => own[name] ?? name)} from n cross join
+       (select ${names.filter((name) => !(name in own))} from tenants where id = ?)`,
+    clubs.starter.tenantId,
+  );
+  await h.sql(`${many} insert into promo_codes (code, discount_percent, created_at) select 'MANY' || i, 10, 0 from n`);
+  await h.sql(`${many} insert into revoked_tokens (jti, revoked_at, expires_at) select 'jti-' || i, 0, 0 from n`);
+  const [{ rows }] = await h.sql("select count(*) as rows from tenants");
+  assert.ok(rows > 5000);
+  assert.deepEqual(await read(), before);
+});

@@ -1,0 +1,362 @@
+// JWT_SECRET changes while everybody works: scripts/rotate-jwt-secret.sh rewrites a copy of .dev.vars, and the service is started
+// anew with what stands in that file after each of its steps.
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { createHmac } from "node:crypto";
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, describe, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { clubForm, startHarness, token, until } from "./harness.mjs";
+
+const SCRIPT = fileURLToPath(new URL("../../scripts/rotate-jwt-secret.sh", import.meta.url));
+const OLD = "the first secret, as long as one has to be: +/=";
+const NEW = "the second secret, which NEW_JWT_SECRET brings";
+const YEAR_SECONDS = 365 * 86_400;
+
+const directory = mkdtempSync(join(tmpdir(), "tenantry-rotation-"));
+const FILE = join(directory, ".dev.vars");
+const REST = '# Development\'s secrets.\nGAS_HMAC_SECRET="kept as it is: a=b"\n\nDATA_KEY="kept, too"\n';
+writeFileSync(FILE, `# The key of every token\nJWT_SECRET="${OLD}"\n${REST}`, { mode: 0o600 });
+
+const h = await startHarness({ secrets: secretsIn(FILE) });
+after(async () => {
+  await h.close();
+  rmSync(directory, { recursive: true, force: true });
+});
+
+const seconds = () => Math.floor(Date.now() / 1000);
+const part = (jwt, n) => JSON.parse(Buffer.from(jwt.split(".")[n], "base64url"));
+const kid = (jwt) => part(jwt, 0).kid;
+const isSignedBy = (jwt, secret) => {
+  const [header, payload, signature] = jwt.split(".");
+  return createHmac("sha256", secret).update(`${header}.${payload}`).digest("base64url") === signature;
+};
+const whoami = (jwt) => h.api("GET", "/whoami", { token: jwt });
+const redeem = (linkToken) => h.api("POST", "/auth/magic/verify", { body: { token: linkToken } });
+
+/** The JWT secrets that a file of secrets holds, as the service reads it; what it does not name counts as absent. */
+function secretsIn(file) {
+  const lines = readFileSync(file, "utf8").matchAll(/^(JWT_SECRET\w*)="(.*)"$/gm);
+  return { JWT_SECRET: "", JWT_SECRET_NEXT: "", JWT_SECRET_PREVIOUS: "", ...Object.fromEntries([...lines].map(([, name, value]) => [name, value])) };
+}
+
+/** Runs the script; `stages` gets a copy of FILE as it stands before each of its steps. */
+function rotate(args, { stages, script = SCRIPT, ...variables } = {}) {
+  const env = { PATH: process.env.PATH, HOME: directory, ...variables };
+  if (stages) {
+    mkdirSync(stages);
+    const trace = join(directory, "trace.sh");
+    writeFileSync(trace, `n=0; trap 'case $BASH_COMMAND in "step "*) cp "${FILE}" "${stages}/$n"; n=$((n + 1));; esac' DEBUG\n`);
+    env.BASH_ENV = trace;
+  }
+  const { status, stdout, stderr } = spawnSync(script, args, { env, encoding: "utf8", cwd: tmpdir() });
+  return { status, printed: stdout + stderr };
+}
+
+/** A tenant admin's token as the runbook's snippet makes one: no `kid`. */
+const byHand = (club, secret) =>
+  token({ aud: "syston-mobile", roles: ["tenant_admin"], tenantId: club.tenantId, ttl: YEAR_SECONDS }, secret);
+
+async function assertAdmitted(jwt, what) {
+  const { tenantId, aud } = part(jwt, 1);
+  const answers = [await whoami(jwt)];
+  if (tenantId) answers.push(await h.api("GET", `/api/v1/tenants/${tenantId}/provision-status`, { token: jwt }));
+  if (aud === "syston-mobile") {
+    const body = { primaryColor: "#112233", secondaryColor: "#445566" };
+    answers.push(await h.api("POST", "/public/signup/brand", { token: jwt, body }));
+  }
+  for (const { status, body } of answers) assert.equal(status, 200, `${what}: ${JSON.stringify(body)}`);
+}
+
+async function assertRefused(jwt, what) {
+  const { status, body } = await whoami(jwt);
+  assert.deepEqual([status, body.error?.code], [401, "INVALID_TOKEN"], what);
+}
+
+async function mailedLink(club) {
+  await h.sql("update tenants set link_mailed_at = 0 where id = ?", club.tenantId);
+  const before = (await h.mails(club.email)).length;
+  assert.equal((await h.api("POST", "/auth/magic/start", { body: { email: club.email } })).status, 202);
+  return (await until(async () => (await h.mails(club.email))[before])).linkToken;
+}
+
+// What was given out before anybody thought of a rotation.
+const founder = await h.signup();
+const operator = token({}, OLD);
+const oldLinks = [await mailedLink(founder), await mailedLink(founder)];
+/** Every token given out so far that has to work, by what it is. */
+const living = { "a signup's": founder.jwt, "an operator's": operator, "one without kid": byHand(founder, OLD) };
+
+async function assertAllAdmitted() {
+  for (const [what, jwt] of Object.entries(living)) await assertAdmitted(jwt, what);
+}
+
+describe("the routine path, nobody notices", () => {
+  const stages = join(directory, "routine");
+  const signs = ["OLD", "OLD", "OLD", "NEW", "NEW"];
+  const names = {
+    0: "the secret alone",
+    1: "the next one is accepted",
+    2: "the old one will stay accepted",
+    3: "the new one signs",
+    4: "the next one is done with",
+  };
+
+  test("the script does it in a file, and shows no secret", () => {
+    const { status, printed } = rotate(["routine", "--local", FILE], { stages, NEW_JWT_SECRET: NEW });
+    assert.equal(status, 0, printed);
+    copyFileSync(FILE, join(stages, "4"));
+    for (const secret of [OLD, NEW]) assert.ok(!printed.includes(secret));
+    assert.ok(readFileSync(FILE, "utf8").includes(REST), "everything else is as it was");
+    assert.equal(statSync(FILE).mode & 0o777, 0o600);
+    const [none, old] = ["", OLD];
+    assert.deepEqual(
+      [0, 1, 2, 3, 4].map((stage) => Object.values(secretsIn(join(stages, String(stage))))),
+      [
+        [old, none, none],
+        [old, NEW, none],
+        [old, NEW, old],
+        [NEW, NEW, old],
+        [NEW, none, old],
+      ],
+    );
+  });
+
+  for (const [stage, name] of Object.entries(names)) {
+    test(`${name}: tokens of both secrets work, and new ones are signed by the right one`, async () => {
+      if (stage !== "0") await h.reconfigure({ secrets: secretsIn(join(stages, stage)) });
+      for (const path of ["/health/startup", "/health/ready"]) assert.equal((await h.api("GET", path)).status, 200);
+      await assertAllAdmitted();
+      if (stage === "0") await assertRefused(byHand(founder, NEW), "not before it is announced");
+      else await assertAdmitted(byHand(founder, NEW), "a token of the new secret");
+
+      const club = await h.signup();
+      const { iat, exp } = part(club.jwt, 1);
+      assert.equal(exp - iat, YEAR_SECONDS);
+      const secret = signs[stage] === "NEW" ? NEW : OLD;
+      assert.ok(isSignedBy(club.jwt, secret));
+      assert.equal(kid(club.jwt) === kid(founder.jwt), secret === OLD, "each key has a name of its own, and only one");
+      living[`a signup's when ${name}`] = club.jwt;
+    });
+  }
+
+  test("a kid is a hint: one that names another key, or none, refuses nobody", async () => {
+    const claims = part(founder.jwt, 1);
+    for (const secret of [OLD, NEW]) {
+      for (const kid of [living["a signup's when the new one signs"], founder.jwt].map((jwt) => part(jwt, 0).kid)) {
+        await assertAdmitted(token({ header: { kid }, ...claims }, secret), "a key under another's name");
+      }
+      await assertAdmitted(token({ header: { kid: "../../etc/passwd" }, ...claims }, secret), "a key under no name of ours");
+    }
+    await assertRefused(token({ header: { kid: kid(founder.jwt) }, ...claims }, `${OLD} `), "a foreign key under the name of ours");
+  });
+
+  test("a link that was mailed before still signs in, with a token of the new secret", async () => {
+    const { status, body } = await redeem(oldLinks[0]);
+    assert.equal(status, 200, JSON.stringify(body));
+    assert.notEqual(kid(body.jwt), kid(founder.jwt));
+    await assertAdmitted(body.jwt, "a link's token");
+    living["a link's"] = body.jwt;
+  });
+});
+
+describe("the emergency path, it ends at once", () => {
+  test("the script leaves the new secret alone in the file, which it makes up itself", async () => {
+    const { status, printed } = rotate(["emergency", "--local", FILE]);
+    assert.equal(status, 0, printed);
+    const { JWT_SECRET, JWT_SECRET_NEXT, JWT_SECRET_PREVIOUS } = secretsIn(FILE);
+    assert.deepEqual([JWT_SECRET_NEXT, JWT_SECRET_PREVIOUS], ["", ""]);
+    assert.match(JWT_SECRET, /^[A-Za-z0-9+/]{64}$/, "48 random bytes");
+    assert.ok(![OLD, NEW].includes(JWT_SECRET) && !printed.includes(JWT_SECRET));
+    assert.ok(readFileSync(FILE, "utf8").includes(REST));
+    await h.reconfigure({ secrets: secretsIn(FILE) });
+  });
+
+  test("every token and link from before is refused, the year-long ones, too", async () => {
+    for (const [what, jwt] of Object.entries(living)) await assertRefused(jwt, what);
+    const { status, body } = await redeem(oldLinks[1]);
+    assert.deepEqual([status, body.error?.code], [401, "INVALID_TOKEN"]);
+  });
+
+  test("the service works, and owners come back by a mailed link", async () => {
+    assert.equal((await h.api("GET", "/health/ready")).status, 200);
+    const { status, body } = await redeem(await mailedLink(founder));
+    assert.equal(status, 200, JSON.stringify(body));
+    await assertAdmitted(body.jwt, "a link's token");
+    await assertAdmitted((await h.signup()).jwt, "a signup's token");
+  });
+});
+
+test("JWT_NOT_BEFORE refuses what was issued earlier, and what does not say when", async () => {
+  const { JWT_SECRET } = secretsIn(FILE);
+  const cutOff = seconds() - 600;
+  const at = (iat, more) => token({ aud: "syston-mobile", roles: ["owner"], tenantId: founder.tenantId, iat, exp: seconds() + 3600, ...more }, JWT_SECRET);
+  const early = [at(cutOff - 1), at(undefined), at(0), at(cutOff - 1, { aud: "syston-admin", roles: ["admin"] })];
+  for (const jwt of early) await assertAdmitted(jwt, JSON.stringify(part(jwt, 1)));
+  const link = await mailedLink(founder);
+  await h.reconfigure({ vars: { JWT_NOT_BEFORE: String(cutOff) } });
+  for (const jwt of early) await assertRefused(jwt, JSON.stringify(part(jwt, 1)));
+  await assertAdmitted(at(cutOff), "a token of that very second");
+  await assertAdmitted((await h.signup()).jwt, "a new token");
+  assert.equal((await redeem(link)).status, 200);
+});
+
+describe("a secret that is", () => {
+  for (const [name, secret, problem] of [
+    ["too short", "x".repeat(31), "JWT_SECRET is shorter than 32 bytes"],
+    ["missing", "", "JWT_SECRET is missing"],
+  ]) {
+    test(`${name} makes the service not ready, signs nothing, and spends nobody's name`, async () => {
+      await h.sql("insert or ignore into promo_codes (code, discount_percent, max_uses, created_at) values ('ROTATE', 10, 1, 0)");
+      await h.sql("update tenants set link_mailed_at = 0 where id = ?", founder.tenantId);
+      await h.reconfigure({ secrets: { JWT_SECRET: secret, JWT_SECRET_NEXT: "", JWT_SECRET_PREVIOUS: "" }, vars: { JWT_NOT_BEFORE: "" } });
+      for (const path of ["/health/startup", "/health/ready", "/readyz"]) {
+        const { status, body } = await h.api("GET", path);
+        assert.deepEqual([status, body.ok, body.checks.configuration], [503, false, { ok: false, problem }], path);
+      }
+      for (const path of ["/health", "/health/live", "/healthz"]) assert.equal((await h.api("GET", path)).status, 200, path);
+
+      const before = await h.dump();
+      const form = clubForm({ promoCode: "ROTATE" });
+      for (const headers of [{}, { "idempotency-key": "rotation" }]) {
+        const { status, body } = await h.api("POST", "/public/signup/start", { body: form, headers });
+        assert.ok(status >= 500, `${status}`);
+        assert.equal(body.jwt, undefined);
+        assert.doesNotMatch(JSON.stringify(body), /JWT_SECRET|secret/i);
+      }
+      const { status } = await h.api("POST", "/auth/magic/start", { body: { email: founder.email } });
+      assert.ok(status >= 500, `${status}`);
+      for (const key of [secret || "x", "", OLD]) await assertRefused(token({}, key), "nothing is accepted either");
+      assert.deepEqual(await h.dump(), before);
+    });
+  }
+
+  test("good again serves again: nothing was lost meanwhile", async () => {
+    await h.reconfigure({ secrets: secretsIn(FILE) });
+    assert.equal((await h.api("GET", "/health/ready")).status, 200);
+    await assertAdmitted((await h.signup({ promoCode: "ROTATE" })).jwt, "a signup's token");
+    assert.equal((await redeem(await mailedLink(founder))).status, 200);
+  });
+});
+
+describe("scripts/rotate-jwt-secret.sh", () => {
+  /** A file of secrets of its own. */
+  function secretsFile(text) {
+    const file = join(mkdtempSync(join(directory, "case-")), ".dev.vars");
+    writeFileSync(file, text);
+    return file;
+  }
+
+  test("does nothing unless it was told clearly what to do where", () => {
+    const file = secretsFile(`JWT_SECRET="${OLD}"\n`);
+    for (const [args, variables] of [
+      [[]],
+      [["sometimes", "--local", file]],
+      [["routine"]],
+      [["emergency", "--env", "staging", "--keep", join(directory, "kept")]],
+      [["emergency", "--env", "production"]],
+      [["routine", "--local", join(directory, "missing")]],
+      [["routine", "--local", file, "--force"]],
+      [["routine", "--local", file], { NEW_JWT_SECRET: "x".repeat(31) }],
+    ]) {
+      const { status, printed } = rotate(args, variables);
+      assert.equal(status, 2, `${args}: ${printed}`);
+      assert.match(printed, /^✗ .+\n$/);
+      assert.ok(!printed.includes(OLD));
+    }
+    assert.equal(readFileSync(file, "utf8"), `JWT_SECRET="${OLD}"\n`);
+    assert.ok(!existsSync(join(directory, "kept")));
+  });
+
+  test("refuses to rotate away from a secret that it can't read", () => {
+    for (const text of ["", 'JWT_SECRET=""\n', 'JWT_SECRET="too short"\n', `JWT_SECRET='${OLD}'\n`]) {
+      const file = secretsFile(text);
+      const { status } = rotate(["routine", "--local", file], { NEW_JWT_SECRET: NEW });
+      const { JWT_SECRET_PREVIOUS } = secretsIn(file);
+      if (status === 0) assert.equal(JWT_SECRET_PREVIOUS, OLD, text);
+      else assert.equal(readFileSync(file, "utf8"), text);
+    }
+  });
+
+  test("does not end a year's tokens by a second routine rotation within it", () => {
+    const file = secretsFile(`JWT_SECRET="${NEW}"\nJWT_SECRET_PREVIOUS="${OLD}"\n`);
+    const { status, printed } = rotate(["routine", "--local", file]);
+    assert.ok(status !== 0 || readFileSync(file, "utf8").includes(OLD), "the oldest secret was dropped without a word");
+    assert.match(printed, /JWT_SECRET_PREVIOUS/);
+  });
+
+  describe("at Cloudflare", () => {
+    /** A checkout with the script and a wrangler that only takes down what it is asked; `list` is what it says there is. */
+    function checkout(list) {
+      const root = mkdtempSync(join(directory, "checkout-"));
+      for (const path of ["scripts", "node_modules/.bin", "asked"]) mkdirSync(join(root, path), { recursive: true });
+      copyFileSync(SCRIPT, join(root, "scripts/rotate.sh"));
+      const fake = [
+        "#!/usr/bin/env bash",
+        `n=$(ls "${root}/asked" | wc -l)`,
+        `echo "$*" >"${root}/asked/$n"`,
+        `case "$2" in put | delete) cat >>"${root}/asked/$n" ;; list) ${list} ;; esac`,
+      ];
+      writeFileSync(join(root, "node_modules/.bin/wrangler"), `${fake.join("\n")}\n`, { mode: 0o755 });
+      return {
+        rotate: (path, variables) =>
+          rotate([path, "--env", "production", "--keep", join(root, "kept")], { script: join(root, "scripts/rotate.sh"), ...variables }),
+        kept: () => readFileSync(join(root, "kept"), "utf8").trim(),
+        mode: () => statSync(join(root, "kept")).mode & 0o777,
+        /** Each call: its arguments, and what came in by standard input. */
+        asked: () =>
+          [...Array(20).keys()]
+            .map((n) => join(root, "asked", String(n)))
+            .filter(existsSync)
+            .map((file) => readFileSync(file, "utf8").split("\n")),
+      };
+    }
+    const NAMES = `echo '[{"name": "JWT_SECRET"}, {"name": "JWT_SECRET_NEXT"}, {"name": "JWT_SECRET_PREVIOUS"}]'`;
+
+    test("routine: secrets travel by standard input, in the order that signs nobody out", () => {
+      const there = checkout(NAMES);
+      const { status, printed } = there.rotate("routine", { JWT_SECRET: OLD });
+      assert.equal(status, 0, printed);
+      const fresh = there.kept();
+      assert.equal(there.mode(), 0o600);
+      assert.match(fresh, /^[A-Za-z0-9+/]{64}$/);
+      assert.deepEqual(there.asked(), [
+        ["secret put JWT_SECRET_NEXT --env production", fresh],
+        ["secret put JWT_SECRET_PREVIOUS --env production", OLD],
+        ["secret put JWT_SECRET --env production", fresh],
+        ["secret list --env production", ""],
+        ["secret delete JWT_SECRET_NEXT --env production", "y", ""],
+      ]);
+      assert.ok(!printed.includes(fresh) && !printed.includes(OLD));
+    });
+
+    test("routine: needs the secret of now, which Cloudflare does not show", () => {
+      const there = checkout(NAMES);
+      assert.equal(there.rotate("routine").status, 2);
+      assert.deepEqual(there.asked(), []);
+    });
+
+    test("emergency: signs with the new one first, then drops all others that there are", () => {
+      const there = checkout(`echo '[{"name": "JWT_SECRET"}, {"name": "JWT_SECRET_PREVIOUS"}]'`);
+      assert.equal(there.rotate("emergency").status, 0);
+      assert.deepEqual(
+        there.asked().map(([args]) => args),
+        [
+          "secret put JWT_SECRET --env production",
+          "secret list --env production",
+          "secret list --env production",
+          "secret delete JWT_SECRET_PREVIOUS --env production",
+        ],
+      );
+      assert.equal(there.asked()[0][1], there.kept());
+    });
+
+    test("emergency: does not claim success when Cloudflare does not say what there is", () => {
+      const there = checkout("echo 'no network' >&2; exit 1");
+      const { status, printed } = there.rotate("emergency");
+      assert.notEqual(status, 0, `JWT_SECRET_PREVIOUS may still be accepted: ${printed}`);
+    });
+  });
+});
