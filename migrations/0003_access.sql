@@ -17,4 +17,6 @@ alter table idempotency_keys add column lease text;
 create index idempotency_keys_expiry on idempotency_keys (expires_at);
 create index magic_links_expiry on magic_links (expires_at);
 create index revoked_tokens_expiry on revoked_tokens (expires_at);
-create index tenants_processing on tenants (provision_updated_at) where provision_state = 'processing';
+-- When the sweep last looked: it looks first at what it has not looked at for longest.
+alter table tenants add column swept_at integer not null default 0;
+create index tenants_processing on tenants (swept_at) where provision_state = 'processing';

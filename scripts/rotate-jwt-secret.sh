@@ -5,7 +5,8 @@
 #   scripts/rotate-jwt-secret.sh routine|emergency --local [FILE]     FILE: .dev.vars by default
 #
 # routine     The new secret is accepted everywhere before anything is signed with it, and the old one is accepted for as long
-#             as its tokens live: a year. Needs the current secret in JWT_SECRET (Cloudflare never shows it again).
+#             as its tokens live: a year. Needs the current secret in JWT_SECRET (Cloudflare never shows it again). While an
+#             older one is still accepted as JWT_SECRET_PREVIOUS it refuses: that one's tokens would end. --drop-previous ends them.
 # emergency   The secret has leaked: the old one is accepted nowhere any more, and whatever it signed ends at once.
 #
 # The new secret comes from NEW_JWT_SECRET, or is generated; it is printed nowhere but into the file that --keep FILE names, or
@@ -18,12 +19,13 @@ step() { printf '· %s\n' "$1"; }
 
 path=${1:-}; shift || true
 case "$path" in routine | emergency) ;; *) fail "Say routine or emergency: scripts/rotate-jwt-secret.sh routine|emergency --env …" ;; esac
-environment="" file="" keep=""
+environment="" file="" keep="" drop_previous=""
 while [ $# -gt 0 ]; do
   case "$1" in
     --local) file=.dev.vars; if [ $# -gt 1 ] && [[ $2 != --* ]]; then file=$2; shift; fi ;;
     --env) environment=${2:-}; shift ;;
     --keep) keep=${2:-}; shift ;;
+    --drop-previous) drop_previous=yes ;;
     *) fail "Unknown argument: $1" ;;
   esac
   shift
@@ -46,16 +48,28 @@ put() {
     PATH="$PWD/node_modules/.bin:$PATH" wrangler secret put "$1" --env "$environment" >/dev/null
   fi
 }
+# has NAME: whether there is such a secret. What can't be asked is not answered: the script ends.
+has() {
+  if [ -n "$file" ]; then grep -q "^$1=" "$file"; return; fi
+  local names
+  names=$(PATH="$PWD/node_modules/.bin:$PATH" wrangler secret list --env "$environment") || fail "Cloudflare does not say which secrets there are: nothing more was changed."
+  [[ $names == *"\"$1\""* ]]
+}
 drop() {
   if [ -n "$file" ]; then
     local rest; rest=$(grep -v "^$1=" "$file" || true)
     (umask 077; printf '%s\n' "$rest" >"$file")
-  elif PATH="$PWD/node_modules/.bin:$PATH" wrangler secret list --env "$environment" | grep -q "\"$1\""; then
+  elif has "$1"; then
     printf 'y\n' | PATH="$PWD/node_modules/.bin:$PATH" wrangler secret delete "$1" --env "$environment" >/dev/null
   fi
 }
 current() {
-  if [ -n "$file" ]; then sed -n 's/^JWT_SECRET="\{0,1\}\([^"]*\)"\{0,1\}$/\1/p' "$file" | tail -n 1; else printf '%s' "${JWT_SECRET:-}"; fi
+  if [ -z "$file" ]; then printf '%s' "${JWT_SECRET:-}"; return; fi
+  local value; value=$(sed -n 's/^JWT_SECRET=//p' "$file" | tail -n 1)
+  case "$value" in
+    '"'*'"' | "'"*"'") value=${value:1:${#value}-2} ;;
+  esac
+  printf '%s' "$value"
 }
 
 new=${NEW_JWT_SECRET:-$(head -c 48 /dev/urandom | base64 | tr -d '\n')}
@@ -65,6 +79,9 @@ if [ -n "$keep" ]; then (umask 077; printf '%s\n' "$new" >"$keep"); fi
 if [ "$path" = routine ]; then
   old=$(current)
   [ "${#old}" -ge 32 ] || fail "Set JWT_SECRET to the current secret: tokens that it signed must go on working."
+  if [ -z "$drop_previous" ] && has JWT_SECRET_PREVIOUS; then
+    fail "JWT_SECRET_PREVIOUS is still accepted, and its tokens live up to a year: wait, or say --drop-previous to end them."
+  fi
   step "JWT_SECRET_NEXT: the new secret is accepted from now on"
   printf '%s' "$new" | put JWT_SECRET_NEXT
   step "JWT_SECRET_PREVIOUS: the old secret stays accepted"

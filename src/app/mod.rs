@@ -82,7 +82,8 @@ impl<P: Ports> App<P> {
         let host = url::Url::parse(&call.url).ok().and_then(|url| url.host_str().map(str::to_owned));
         let (upstream, since) = (call.upstream, self.ports.now());
         let result = self.ports.call(call).await;
-        let ms = u64::try_from(self.ports.now().since(since).as_millis()).unwrap_or(u64::MAX);
+        let waited = u64::try_from(self.ports.now().since(since).as_millis()).unwrap_or(u64::MAX);
+        let ms = result.as_ref().map_or(waited, |called| called.ms);
         let well = result.as_ref().is_ok_and(|called| called.status < 500);
         self.log(
             LogLine::new(if well { Level::Info } else { Level::Warn }, msg)
@@ -92,7 +93,7 @@ impl<P: Ports> App<P> {
                 .with_some("error", result.as_ref().err().map(ToString::to_string))
                 .with("ms", ms),
         );
-        result.map(|called| Called { ms, ..called })
+        result
     }
 
     /// Whether `key` may do this once more now. A limiter that fails turns nobody away.

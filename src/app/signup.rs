@@ -173,14 +173,16 @@ impl<P: Ports> App<P> {
         }
         let checked = match request.turnstile.as_deref() {
             None => Err(SignupError::Turnstile),
-            Some(token) => match self.call(turnstile::verify(secret, token, client)).await {
-                Ok(called) => match turnstile::judge(&called) {
-                    Some(true) => Ok(()),
-                    Some(false) => Err(SignupError::Turnstile),
-                    None => Err(SignupError::TurnstileUnavailable),
-                },
-                Err(_) => Err(SignupError::TurnstileUnavailable),
-            },
+            Some(token) => {
+                match self.call(turnstile::verify(secret, token, client, &signup.request_key())).await {
+                    Ok(called) => match turnstile::judge(&called) {
+                        Some(true) => Ok(()),
+                        Some(false) => Err(SignupError::Turnstile),
+                        None => Err(SignupError::TurnstileUnavailable),
+                    },
+                    Err(_) => Err(SignupError::TurnstileUnavailable),
+                }
+            }
         };
         if checked.is_err() {
             store::signups::release(self.ports.db(), signup).await?;

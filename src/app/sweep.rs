@@ -22,7 +22,7 @@ impl<P: Ports> App<P> {
     /// Wakes what has not moved, and removes what expired. It costs the same however many tenants there are.
     pub async fn sweep(&self) {
         let now = self.ports.now();
-        let unmoved = store::tenants::unmoved(self.ports.db(), now.before(QUIET), BATCH).await;
+        let unmoved = store::tenants::unmoved(self.ports.db(), now.before(QUIET), BATCH, now).await;
         for tenant in unmoved.iter().flatten() {
             self.wake(tenant).await;
         }

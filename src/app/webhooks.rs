@@ -3,7 +3,7 @@
 use crate::{
     db::DbError,
     domain::{Claims, Secret, TenantId, WebhookUrl, id},
-    ports::Ports,
+    ports::{CryptoError, Ports},
     store,
     workflow::{Caller, Outcome},
 };
@@ -32,6 +32,9 @@ pub enum TryError {
     /// The club has no webhook, or one that is not allowed any more.
     #[error("no webhook")]
     NoWebhook,
+    /// The stored secret does not open: the service's key for it is wrong.
+    #[error(transparent)]
+    Sealed(#[from] CryptoError),
     /// The token does not admit its holder any more, or the database did not answer.
     #[error(transparent)]
     Access(#[from] AccessError),
@@ -65,8 +68,8 @@ impl<P: Ports> App<P> {
             None => {
                 let stored = store::connections::read_webhook(answer)?.ok_or(TryError::NoWebhook)?;
                 let url = WebhookUrl::parse(&stored.webhook_url, &self.config().allowed_webhook_hosts);
-                let secret = self.ports.open(&stored.webhook_secret, tenant.as_str()).await;
-                (url.map_err(|_| TryError::NoWebhook)?, secret.map_err(|_| TryError::NoWebhook)?)
+                let secret = self.ports.open(&stored.webhook_secret, tenant.as_str()).await?;
+                (url.map_err(|_| TryError::NoWebhook)?, secret)
             }
         };
         let now = self.ports.now();

@@ -169,6 +169,7 @@ impl Config {
         check(long_enough(&self.jwt_secret_next), "JWT_SECRET_NEXT is shorter than 32 bytes");
         check(long_enough(&self.jwt_secret_previous), "JWT_SECRET_PREVIOUS is shorter than 32 bytes");
         check(self.data_key.is_some(), "DATA_KEY is missing");
+        check(self.data_key.as_ref().is_none_or(|key| key.len() >= 32), "DATA_KEY is shorter than 32 bytes");
         check(!self.gas_webapp_url.is_empty(), "GAS_WEBAPP_URL is missing");
         check(self.gas_hmac_secret.is_some(), "GAS_HMAC_SECRET is missing");
         check(!self.base_domain.is_empty(), "BASE_DOMAIN is missing");
@@ -203,8 +204,8 @@ mod tests {
     fn complete(name: &str) -> Option<String> {
         let value = match name {
             "ENVIRONMENT" => "production",
-            "JWT_SECRET" => "0123456789abcdef0123456789abcdef",
-            "DATA_KEY" | "GAS_HMAC_SECRET" | "RESEND_API_KEY" => "x",
+            "JWT_SECRET" | "DATA_KEY" => "0123456789abcdef0123456789abcdef",
+            "GAS_HMAC_SECRET" | "RESEND_API_KEY" => "x",
             "GAS_WEBAPP_URL" => "https://script.google.com/macros/s/x/exec",
             "RESEND_FROM_EMAIL" => "clubs@example.org",
             "BASE_DOMAIN" => "clubs.example",
@@ -231,6 +232,7 @@ mod tests {
             ("JWT_SECRET_PREVIOUS", "short", "JWT_SECRET_PREVIOUS is shorter than 32 bytes"),
             ("JWT_NOT_BEFORE", "yesterday", "JWT_NOT_BEFORE must be Unix seconds"),
             ("DATA_KEY", "", "DATA_KEY is missing"),
+            ("DATA_KEY", "short", "DATA_KEY is shorter than 32 bytes"),
             ("GAS_WEBAPP_URL", "", "GAS_WEBAPP_URL is missing"),
             ("GAS_HMAC_SECRET", "", "GAS_HMAC_SECRET is missing"),
             ("BASE_DOMAIN", "", "BASE_DOMAIN is missing"),

@@ -1,13 +1,19 @@
 //! D1 as a [`Db`]: one batch, one round trip, one JSON text back.
 
+use std::time::Duration;
+
+use futures_util::{FutureExt, pin_mut, select};
 use js_sys::{Array, Function, JSON, Reflect};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
-use worker::{D1Database, send::SendWrapper};
+use worker::{D1Database, Delay, send::SendWrapper};
 
 use crate::db::{Answer, Db, DbError, Statement, Value};
+
+/// How long a batch may take.
+const TIME_LIMIT: Duration = Duration::from_secs(5);
 
 /// The database behind the `DB` binding; none if it is not bound.
 #[derive(Debug)]
@@ -42,10 +48,21 @@ impl Db for D1 {
         let batch: Function =
             Reflect::get(target, &"batch".into()).map_err(broken)?.dyn_into().map_err(broken)?;
         let promise = batch.call1(target, &prepared).map_err(broken)?;
-        let answered = JsFuture::from(js_sys::Promise::resolve(&promise)).await.map_err(broken)?;
+        let answered = within(JsFuture::from(js_sys::Promise::resolve(&promise))).await?;
         let text: String = JSON::stringify(&answered).map_err(broken)?.into();
         let rows: Vec<Row> = serde_json::from_str(&text).map_err(|e| DbError::Corrupt(e.to_string()))?;
         Ok(rows.into_iter().map(|row| Answer { rows: row.results, changes: row.meta.changes }).collect())
+    }
+}
+
+/// A database that does not say no but nothing is as far away as one that is gone.
+async fn within(answer: JsFuture) -> Result<JsValue, DbError> {
+    let answer = answer.fuse();
+    let limit = Delay::from(TIME_LIMIT).fuse();
+    pin_mut!(answer, limit);
+    select! {
+        answered = answer => answered.map_err(broken),
+        () = limit => Err(DbError::Unavailable("no answer in time".to_owned())),
     }
 }
 

@@ -1,11 +1,13 @@
 //! The one way out: every call to the outside passes here. A time limit, a bound on what is read, no redirect to a host
 //! that was not named, a `User-Agent`, the trace.
 
-use futures_util::{FutureExt, StreamExt, pin_mut, select};
+use futures_util::{FutureExt, pin_mut, select};
+use js_sys::{Function, Promise, Reflect, Uint8Array};
 use url::Url;
-use wasm_bindgen::JsValue;
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::JsFuture;
 use web_sys::{AbortController, AbortSignal};
-use worker::{Delay, Fetch, Fetcher, Request, Response};
+use worker::{Delay, Fetcher};
 
 use crate::ports::{Call, CallError, Called};
 
@@ -32,21 +34,34 @@ pub(super) async fn call(egress: Option<&Fetcher>, call: &Call) -> Result<Called
 }
 
 async fn follow(egress: Option<&Fetcher>, call: &Call, signal: &AbortSignal) -> Result<Called, CallError> {
-    let mut response = send(egress, request(call, signal)?, signal).await?;
+    let mut response = send(egress, request(call, signal)?).await?;
     let mut at = Url::parse(&call.url).map_err(|_| CallError::Connection)?;
     for _ in 0..HOPS {
         let Some(next) = redirect(&response, &at, call.follow) else { break };
+        discard(&response);
         at = next;
         let hop =
             Call { method: "GET", url: at.to_string(), headers: Vec::new(), body: None, ..call.clone() };
-        response = send(egress, request(&hop, signal)?, signal).await?;
+        response = send(egress, request(&hop, signal)?).await?;
     }
     read(response).await
 }
 
+/// Gives up a body that nobody will read. One that is merely dropped is collected outside any request, and the platform
+/// then ends the whole instance with whatever is at work in it.
+fn discard(response: &web_sys::Response) {
+    if let Some(body) = response.body() {
+        let cancelled = JsFuture::from(body.cancel());
+        wasm_bindgen_futures::spawn_local(async move {
+            // Whether the other side heard of it makes no difference to us.
+            let _ = cancelled.await;
+        });
+    }
+}
+
 /// Where an answer redirects to, if that is a host that was named.
-fn redirect(response: &Response, at: &Url, follow: &[&str]) -> Option<Url> {
-    if !matches!(response.status_code(), 301 | 302 | 303 | 307 | 308) {
+fn redirect(response: &web_sys::Response, at: &Url, follow: &[&str]) -> Option<Url> {
+    if !matches!(response.status(), 301 | 302 | 303 | 307 | 308) {
         return None;
     }
     let location = response.headers().get("location").ok()??;
@@ -55,7 +70,7 @@ fn redirect(response: &Response, at: &Url, follow: &[&str]) -> Option<Url> {
     (next.scheme() == "https" && named && next.port().is_none()).then_some(next)
 }
 
-fn request(call: &Call, signal: &AbortSignal) -> Result<Request, CallError> {
+fn request(call: &Call, signal: &AbortSignal) -> Result<web_sys::Request, CallError> {
     let broken = |_: JsValue| CallError::Connection;
     let headers = web_sys::Headers::new().map_err(broken)?;
     headers.append("user-agent", USER_AGENT).map_err(broken)?;
@@ -73,40 +88,52 @@ fn request(call: &Call, signal: &AbortSignal) -> Result<Request, CallError> {
     if let Some(body) = &call.body {
         init.set_body(&JsValue::from_str(body));
     }
-    web_sys::Request::new_with_str_and_init(&call.url, &init).map(Into::into).map_err(broken)
+    web_sys::Request::new_with_str_and_init(&call.url, &init).map_err(broken)
 }
 
-async fn send(
-    egress: Option<&Fetcher>,
-    request: Request,
-    signal: &AbortSignal,
-) -> Result<Response, CallError> {
-    match egress {
+/// Through the binding's own `fetch`: the `worker` crate's wraps the answer's body twice, and the outer wrap, unread, is what
+/// [`discard`] is about.
+async fn send(egress: Option<&Fetcher>, request: web_sys::Request) -> Result<web_sys::Response, CallError> {
+    let broken = |_: JsValue| CallError::Connection;
+    let promise = match egress {
         Some(egress) => {
-            let response = egress.fetch_request(request).await.map_err(|_| CallError::Connection)?;
-            Response::try_from(response).map_err(|_| CallError::Connection)
+            let target: &JsValue = egress.as_ref();
+            let fetch: Function =
+                Reflect::get(target, &"fetch".into()).and_then(JsCast::dyn_into).map_err(broken)?;
+            Promise::resolve(&fetch.call1(target, &request).map_err(broken)?)
         }
         None => {
-            let signal = worker::AbortSignal::from(signal.clone());
-            Fetch::Request(request).send_with_signal(&signal).await.map_err(|_| CallError::Connection)
+            let scope: web_sys::WorkerGlobalScope = js_sys::global().unchecked_into();
+            scope.fetch_with_request(&request)
         }
-    }
+    };
+    JsFuture::from(promise).await.and_then(JsCast::dyn_into).map_err(broken)
 }
 
-async fn read(mut response: Response) -> Result<Called, CallError> {
+async fn read(response: web_sys::Response) -> Result<Called, CallError> {
+    let broken = |_: JsValue| CallError::Connection;
     let retry_after = response.headers().get("retry-after").ok().flatten();
     let mut body = Vec::new();
-    if let Ok(mut stream) = response.stream() {
-        while let Some(chunk) = stream.next().await {
-            body.extend(chunk.map_err(|_| CallError::Connection)?);
-            if body.len() >= BOUND {
-                body.truncate(BOUND);
+    if let Some(stream) = response.body() {
+        let reader: web_sys::ReadableStreamDefaultReader = stream.get_reader().unchecked_into();
+        while body.len() < BOUND {
+            let chunk = JsFuture::from(reader.read()).await.map_err(broken)?;
+            if Reflect::get(&chunk, &"done".into()).map_err(broken)?.is_truthy() {
                 break;
             }
+            body.extend(Uint8Array::new(&Reflect::get(&chunk, &"value".into()).map_err(broken)?).to_vec());
         }
+        if body.len() >= BOUND {
+            body.truncate(BOUND);
+            let cancelled = JsFuture::from(reader.cancel());
+            wasm_bindgen_futures::spawn_local(async move {
+                let _ = cancelled.await;
+            });
+        }
+        reader.release_lock();
     }
     Ok(Called {
-        status: response.status_code(),
+        status: response.status(),
         retry_after,
         body: String::from_utf8_lossy(&body).into_owned(),
         ms: 0,

@@ -134,7 +134,10 @@ impl Ports for Platform {
     }
 
     async fn call(&self, call: Call) -> Result<Called, CallError> {
-        egress::call(self.0.outside.egress.as_ref(), &call).await
+        let since = now();
+        let called = egress::call(self.0.outside.egress.as_ref(), &call).await?;
+        let ms = u64::try_from(now().since(since).as_millis()).unwrap_or(u64::MAX);
+        Ok(Called { ms, ..called })
     }
 
     async fn seal(&self, plain: &Secret, context: &str) -> Result<String, CryptoError> {

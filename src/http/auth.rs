@@ -1,8 +1,8 @@
 //! Permissions as extractors: a handler that takes a [`Caller`] runs only for those who may.
 
-use std::marker::PhantomData;
+use std::{convert::Infallible, marker::PhantomData};
 
-use axum::extract::{FromRequestParts, RawPathParams, rejection::RawPathParamsRejection};
+use axum::extract::{FromRequestParts, MatchedPath, RawPathParams};
 use http::{header::AUTHORIZATION, request::Parts};
 
 use crate::{
@@ -131,10 +131,25 @@ impl<P: Ports, G: Grade, S: Send + Sync> FromRequestParts<S> for Caller<P, G> {
 
 /// The tenant that the route's `{id}` names. What can't be decoded names a tenant that never was, and not none.
 async fn named_tenant<S: Send + Sync>(parts: &mut Parts, state: &S) -> Option<String> {
-    match RawPathParams::from_request_parts(parts, state).await {
-        Ok(params) => params.iter().find(|(name, _)| *name == "id").map(|(_, value)| value.to_owned()),
-        Err(RawPathParamsRejection::InvalidUtf8InPathParam(_)) => Some(String::new()),
-        Err(_) => None,
+    let names_one = parts.extensions.get::<MatchedPath>().is_some_and(|path| path.as_str().contains("{id}"));
+    if !names_one {
+        return None;
+    }
+    let PathPart(id) = PathPart::from_request_parts(parts, state).await.unwrap_or_default();
+    Some(id)
+}
+
+/// The part of the path that the route leaves open. What can't be decoded is empty, and names nothing that there is.
+#[derive(Debug, Default)]
+pub struct PathPart(pub String);
+
+impl<S: Send + Sync> FromRequestParts<S> for PathPart {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
+        let params = RawPathParams::from_request_parts(parts, state).await;
+        let part = params.ok().and_then(|params| params.iter().next().map(|(_, value)| value.to_owned()));
+        Ok(Self(part.unwrap_or_default()))
     }
 }
 

@@ -1,9 +1,6 @@
 //! `/api/v1/bgops`: what runs in the background, for operators: runs, their attempts, idempotency keys.
 
-use axum::{
-    Json,
-    extract::{Path, RawQuery},
-};
+use axum::{Json, extract::RawQuery};
 use http::StatusCode;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -19,11 +16,11 @@ use crate::{
 };
 
 use super::{
-    auth::{Caller, PlatformAdmin},
+    auth::{Caller, PathPart, PlatformAdmin},
     body::Fields,
     context::Context,
     error::ApiError,
-    page::{Query, cut},
+    page::{Query, cursor, cut},
     tokens::reason,
 };
 
@@ -46,8 +43,12 @@ pub async fn list<P: Ports>(
     };
     let filter = query.all(filter)?;
     let now = caller.app.ports.now();
-    let rows: Vec<Saga> = caller.ask(sagas::list(&filter, now)).await?.rows()?;
+    let mut answers = caller.ask_all(sagas::list(&filter, now).into()).await?;
+    let end = answers.pop().unwrap_or_default();
+    let (rows, end) = sagas::read_page(answers.pop().unwrap_or_default(), end)?;
     let (rows, next) = cut(rows, limit, |saga| saga.id.to_string());
+    // A page looks at so many runs and no more: the next goes on behind them, even if none of these was wanted.
+    let next = next.or_else(|| end.map(|run| cursor(run.as_str())));
     let data: Vec<Value> = rows.iter().map(|saga| saga_json(saga, now)).collect();
     Ok(Json(json!({ "success": true, "data": data, "nextCursor": next })))
 }
@@ -56,7 +57,7 @@ pub async fn list<P: Ports>(
 #[worker::send]
 pub async fn get<P: Ports>(
     caller: Caller<P, PlatformAdmin>,
-    Path(run): Path<String>,
+    PathPart(run): PathPart,
 ) -> Result<Json<Value>, ApiError> {
     let run = parse_run(&run)?;
     let mut answers = caller.ask_all(vec![sagas::select(&run), sagas::select_steps(&run)]).await?;
@@ -73,7 +74,7 @@ pub async fn get<P: Ports>(
 #[worker::send]
 pub async fn history<P: Ports>(
     caller: Caller<P, PlatformAdmin>,
-    Path(run): Path<String>,
+    PathPart(run): PathPart,
 ) -> Result<Json<Value>, ApiError> {
     let run = parse_run(&run)?;
     let mut answers = caller.ask_all(vec![sagas::select(&run), sagas::select_history(&run)]).await?;
@@ -88,7 +89,7 @@ pub async fn history<P: Ports>(
 pub async fn retry<P: Ports>(
     caller: Caller<P, PlatformAdmin>,
     context: Context,
-    Path(run): Path<String>,
+    PathPart(run): PathPart,
     fields: Fields,
 ) -> Result<Json<Value>, ApiError> {
     act(&caller, &context, &run, Action::Retry, fields).await
@@ -99,7 +100,7 @@ pub async fn retry<P: Ports>(
 pub async fn cancel<P: Ports>(
     caller: Caller<P, PlatformAdmin>,
     context: Context,
-    Path(run): Path<String>,
+    PathPart(run): PathPart,
     fields: Fields,
 ) -> Result<Json<Value>, ApiError> {
     act(&caller, &context, &run, Action::Cancel, fields).await
@@ -110,7 +111,7 @@ pub async fn cancel<P: Ports>(
 pub async fn skip_step<P: Ports>(
     caller: Caller<P, PlatformAdmin>,
     context: Context,
-    Path(run): Path<String>,
+    PathPart(run): PathPart,
     fields: Fields,
 ) -> Result<Json<Value>, ApiError> {
     act(&caller, &context, &run, Action::SkipStep, fields).await
@@ -179,7 +180,7 @@ pub async fn keys<P: Ports>(
 #[worker::send]
 pub async fn key<P: Ports>(
     caller: Caller<P, PlatformAdmin>,
-    Path(key): Path<String>,
+    PathPart(key): PathPart,
 ) -> Result<Json<Value>, ApiError> {
     let found: Option<Key> = caller.ask(keys::select(&key)).await?.first()?;
     let found = found.ok_or_else(ApiError::not_found)?;

@@ -6,7 +6,10 @@ use serde_json::{Value, json};
 use crate::{
     domain::Timestamp,
     ports::Ports,
-    store::events::{self, Event, Mark},
+    store::{
+        events::{self, Event, Mark},
+        tenants,
+    },
 };
 
 use super::{
@@ -28,8 +31,11 @@ pub async fn list<P: Ports>(
         Some(Mark { occurred_at: occurred_at.parse().ok()?, id: id.to_owned() })
     });
     let before = query.all(before)?;
-    let statement = events::list(caller.tenant()?, before.as_ref(), limit + 1);
-    let rows: Vec<Event> = caller.ask(statement).await?.rows()?;
+    let tenant = caller.tenant()?;
+    let statements = vec![tenants::select(tenant), events::list(tenant, before.as_ref(), limit + 1)];
+    let mut answers = caller.ask_all(statements).await?;
+    let rows: Vec<Event> = answers.pop().unwrap_or_default().rows()?;
+    tenants::read(answers.pop().unwrap_or_default())?.ok_or_else(ApiError::tenant_not_found)?;
     let (rows, next) = cut(rows, limit, |event| format!("{} {}", event.occurred_at, event.id));
     let data: Vec<Value> = rows.iter().map(event_json).collect();
     Ok(Json(json!({ "success": true, "data": data, "nextCursor": next })))

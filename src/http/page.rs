@@ -66,6 +66,12 @@ impl Query {
     }
 }
 
+/// A cursor that goes on behind `mark`.
+#[must_use]
+pub fn cursor(mark: &str) -> String {
+    URL_SAFE_NO_PAD.encode(mark)
+}
+
 /// Cuts `rows`, of which one more than `limit` was asked for, to a page, and says where the next begins.
 pub fn cut<T>(mut rows: Vec<T>, limit: u32, mark: impl Fn(&T) -> String) -> (Vec<T>, Option<String>) {
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
@@ -73,7 +79,7 @@ pub fn cut<T>(mut rows: Vec<T>, limit: u32, mark: impl Fn(&T) -> String) -> (Vec
         return (rows, None);
     }
     rows.truncate(limit);
-    let next = rows.last().map(|row| URL_SAFE_NO_PAD.encode(mark(row)));
+    let next = rows.last().map(|row| cursor(&mark(row)));
     (rows, next)
 }
 

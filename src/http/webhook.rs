@@ -42,6 +42,7 @@ pub async fn test<P: Ports>(
             TryError::NoWebhook => {
                 ApiError::new(StatusCode::CONFLICT, "NO_WEBHOOK", "No webhook is stored for this club yet.")
             }
+            TryError::Sealed(cause) => ApiError::internal(cause.to_string()),
             TryError::Access(error) => caller.refused(error),
         },
     )?;

@@ -66,51 +66,77 @@ impl Saga {
     }
 }
 
-/// Lists runs, newest first. Read with [`Answer::rows`].
+/// How many runs one page looks at: filters without an index of their own cost no more than this, however many runs there
+/// are.
+const WINDOW: u32 = 500;
+
+/// The columns of a [`Saga`], from runs that `$where` walks an index for.
+macro_rules! page {
+    ($where:literal) => {
+        concat!(
+            "select id, tenant_id, plan, status, step, reason, error, version, started_at, deadline_at, completed_at,
+               updated_at
+             from (select * from provision_runs where ",
+            $where,
+            " and id < ?3 order by id desc limit ?8)
+             where (?4 is null or updated_at <= ?4) and (?5 is null or step = ?5) and (?6 is null or plan = ?6)
+               and (?1 is null or tenant_id = ?1) and (?2 is null or status = ?2)
+             order by id desc limit ?7"
+        )
+    };
+}
+
+/// The last run of the window that [`page`] looks at, if it is full.
+macro_rules! window_end {
+    ($where:literal) => {
+        concat!(
+            "select id from provision_runs where ",
+            $where,
+            " and id < ?3 and ?1 is ?1 and ?2 is ?2 order by id desc limit 1 offset ?4"
+        )
+    };
+}
+
+/// Lists runs, newest first, and says where the window of this page ends. Read with [`read_page`].
 #[must_use]
-pub fn list(filter: &Filter, now: Timestamp) -> Statement {
+pub fn list(filter: &Filter, now: Timestamp) -> [Statement; 2] {
     let status = if filter.stuck { Some(RunStatus::Processing) } else { filter.status };
     let quiet_since = filter.stuck.then(|| now.seconds() - STUCK_SECONDS);
     // Three texts and not one: each walks the index that fits, and never the table.
-    let sql = match (&filter.tenant, status) {
-        (Some(_), _) => {
-            "select id, tenant_id, plan, status, step, reason, error, version, started_at, deadline_at, completed_at,
-               updated_at
-             from provision_runs
-             where tenant_id = ?1 and id < ?3 and (?2 is null or status = ?2) and (?4 is null or updated_at <= ?4)
-               and (?5 is null or step = ?5) and (?6 is null or plan = ?6)
-             order by id desc limit ?7"
-        }
-        (None, Some(_)) => {
-            "select id, tenant_id, plan, status, step, reason, error, version, started_at, deadline_at, completed_at,
-               updated_at
-             from provision_runs
-             where ?1 is null and status = ?2 and id < ?3 and (?4 is null or updated_at <= ?4)
-               and (?5 is null or step = ?5) and (?6 is null or plan = ?6)
-             order by id desc limit ?7"
-        }
-        (None, None) => {
-            "select id, tenant_id, plan, status, step, reason, error, version, started_at, deadline_at, completed_at,
-               updated_at
-             from provision_runs
-             where ?1 is null and ?2 is null and id < ?3 and (?4 is null or updated_at <= ?4)
-               and (?5 is null or step = ?5) and (?6 is null or plan = ?6)
-             order by id desc limit ?7"
-        }
+    let (page, end) = match (&filter.tenant, status) {
+        (Some(_), _) => (page!("tenant_id = ?1"), window_end!("tenant_id = ?1")),
+        (None, Some(_)) => (page!("status = ?2"), window_end!("status = ?2")),
+        (None, None) => (page!("id > ''"), window_end!("id > ''")),
     };
-    Statement::new(
-        sql,
-        [
-            filter.tenant.as_ref().map(TenantId::as_str).into(),
-            status.map(RunStatus::as_str).into(),
-            // After every id there is.
-            filter.before.as_ref().map_or("run_~", RunId::as_str).into(),
-            quiet_since.into(),
-            filter.step.map(Step::as_str).into(),
-            filter.plan.map(Plan::as_str).into(),
-            filter.limit.into(),
-        ],
-    )
+    let tenant = || filter.tenant.as_ref().map(TenantId::as_str).into();
+    let status = || status.map(RunStatus::as_str).into();
+    // After every id there is.
+    let before = || filter.before.as_ref().map_or("run_~", RunId::as_str).into();
+    let rest = [
+        quiet_since.into(),
+        filter.step.map(Step::as_str).into(),
+        filter.plan.map(Plan::as_str).into(),
+        filter.limit.into(),
+        WINDOW.into(),
+    ];
+    let [quiet_since, step, plan, limit, window] = rest;
+    [
+        Statement::new(page, [tenant(), status(), before(), quiet_since, step, plan, limit, window]),
+        Statement::new(end, [tenant(), status(), before(), (WINDOW - 1).into()]),
+    ]
+}
+
+/// Reads the answers to [`list`]: the runs, and the last one that was looked at if there may be more behind it.
+///
+/// # Errors
+///
+/// When a row is not what the schema promises.
+pub fn read_page(page: Answer, end: Answer) -> Result<(Vec<Saga>, Option<RunId>), DbError> {
+    #[derive(Deserialize)]
+    struct End {
+        id: RunId,
+    }
+    Ok((page.rows()?, end.first::<End>()?.map(|end| end.id)))
 }
 
 /// Selects one run. Read with [`Answer::first`].

@@ -46,6 +46,14 @@ pub struct Signup {
     pub now: Timestamp,
 }
 
+impl Signup {
+    /// What makes it the same request when it is sent again.
+    #[must_use]
+    pub fn request_key(&self) -> String {
+        format!("{} {}", self.key.as_deref().unwrap_or_default(), self.fingerprint)
+    }
+}
+
 /// A tenant as its signup is answered.
 #[derive(Debug, Clone, Deserialize)]
 pub struct SignedUp {

@@ -136,18 +136,25 @@ pub fn want_another_try(tenant: &TenantId, now: Timestamp) -> Statement {
     )
 }
 
-/// The tenants whose provisioning has not moved since `before`, oldest first.
+/// The tenants whose provisioning has not moved since `before`: those first that were not looked at for longest, so that
+/// none hides behind others that can't be helped.
 ///
 /// # Errors
 ///
 /// When the database doesn't answer.
-pub async fn unmoved(db: &impl Db, before: Timestamp, limit: u32) -> Result<Vec<Tenant>, DbError> {
+pub async fn unmoved(
+    db: &impl Db,
+    before: Timestamp,
+    limit: u32,
+    now: Timestamp,
+) -> Result<Vec<Tenant>, DbError> {
     let statement = Statement::new(
-        "select id, slug, name, email, plan, owner_user_id, provision_state, provisioned_at, provision_run_id,
-           provision_updated_at
-         from tenants where provision_state = 'processing' and provision_updated_at < ?1
-         order by provision_updated_at limit ?2",
-        [before.seconds().into(), limit.into()],
+        "update tenants set swept_at = ?3
+         where id in (select id from tenants where provision_state = 'processing' and swept_at >= 0 and provision_updated_at < ?1
+                      order by swept_at limit ?2)
+         returning id, slug, name, email, plan, owner_user_id, provision_state, provisioned_at, provision_run_id,
+           provision_updated_at",
+        [before.seconds().into(), limit.into(), now.seconds().into()],
     );
     db.query(statement).await?.rows()
 }

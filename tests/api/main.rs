@@ -14,6 +14,8 @@
 
 mod conventions;
 mod every_route;
+mod plans;
 mod routes;
 mod support;
 mod sweep;
+mod workflow;

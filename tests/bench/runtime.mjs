@@ -2,7 +2,7 @@
 // The sandbox runs in a workerd of its own, so that its work is not counted.
 import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { QUIET_WRANGLER, at } from "../../scripts/lib/project.mjs";
+import { QUIET_WRANGLER, ROOT, at } from "../../scripts/lib/project.mjs";
 
 Object.assign(process.env, QUIET_WRANGLER, { WRANGLER_LOG: "error" });
 const { Log, LogLevel, Miniflare, convertV4MiniflareOptions } = await import("miniflare");
@@ -40,10 +40,11 @@ export async function startProduct() {
   };
 }
 
-/** Milliseconds from starting workerd to the first answer: the product's, or an empty JavaScript Worker's. */
+/** Milliseconds from starting workerd to the first answer: the product's, or an empty JavaScript Worker's with the same bindings. */
 export async function startUp(kind) {
-  const options = kind === "product" ? worker("wrangler.toml", "product") : empty();
-  if (kind === "product") options.serviceBindings = { EGRESS: () => new Response(null, { status: 502 }) };
+  const { modules, modulesRoot, ...bindings } = worker("wrangler.toml", "product");
+  const options = { ...bindings, ...(kind === "product" ? { modules, modulesRoot } : EMPTY) };
+  options.serviceBindings = { EGRESS: () => new Response(null, { status: 502 }) };
   options.unsafeDirectSockets = [{ host: "127.0.0.1", port: 0 }];
   const started = performance.now();
   const instance = miniflare(options);
@@ -94,11 +95,16 @@ function moduleType(name) {
   return name.endsWith(".wasm") ? "CompiledWasm" : "Text";
 }
 
-const empty = () => ({
-  compatibilityDate: "2026-11-01",
-  modules: true,
-  script: 'export default { fetch: () => new Response("{}") };',
-});
+const EMPTY = {
+  modulesRoot: ROOT,
+  modules: [
+    {
+      type: "ESModule",
+      path: at("empty.js"),
+      contents: 'export class Provisioner {}\nexport default { fetch: () => new Response("{}") };',
+    },
+  ],
+};
 
 /** The workerd processes that we started: our children's stat files name us as their parent. */
 function workerdPids() {

@@ -81,7 +81,7 @@ export async function visitor(t, options = {}) {
   const requests = [];
   context.on("request", (request) => requests.push(request));
   context.on("console", (message) => complaints.push(...complaintsOf(message)));
-  context.on("weberror", ({ error }) => complaints.push(String(error())));
+  context.on("weberror", (thrown) => complaints.push(String(thrown.error())));
   await context.exposeBinding("reportComplaint", (_, text) => complaints.push(text));
   await context.addInitScript(observe);
   t.after(async () => {

@@ -48,10 +48,11 @@ describe("with Turnstile, a signup", () => {
     const spent = person();
     assertWorks(await start(clubForm({ turnstileToken: spent })));
     const stored = await h.dump();
-    for (const turnstileToken of [undefined, null, "", "bad", spent, 7]) {
-      for (const key of [undefined, randomUUID()]) {
+    for (const key of [undefined, randomUUID()]) {
+      for (const turnstileToken of [undefined, null, "", "bad", spent]) {
         assertIs(await start(clubForm({ turnstileToken }), key), 403, "TURNSTILE_FAILED");
       }
+      assertIs(await start(clubForm({ turnstileToken: 7 }), key), 400, "VALIDATION");
     }
     assert.deepEqual(await h.dump(), stored);
   });
@@ -191,13 +192,22 @@ describe("without Turnstile", () => {
     });
 
     test("shows again what was typed, as text, and what is wrong with it", async () => {
-      const typed = { clubName: `"><script>alert(1)</script>`, clubSlug: `'><img src=x onerror=alert(1)>`, email: `a"b`, promoCode: "&lt;b>", plan: "pro" };
+      const typed = {
+        clubName: `"><script>alert(1)</script>`,
+        clubSlug: `'><img src=x onerror=alert(1)>`,
+        email: `a"b`,
+        promoCode: "&lt;b>",
+        plan: "pro",
+      };
       const answer = await post(typed);
       assert.equal(answer.status, 400);
       const { body } = answer;
       assert.doesNotMatch(body, /<script|<img/);
-      const values = Object.fromEntries([...body.matchAll(/ name="(\w+)" type="(?:text|email)" value="([^"]*)"/g)].map(([, name, value]) => [name, value]));
-      const text = (html) => html.replace(/&(lt|gt|quot|#39|amp);/g, (_, name) => ({ lt: "<", gt: ">", quot: '"', "#39": "'", amp: "&" })[name]);
+      const values = Object.fromEntries(
+        [...body.matchAll(/ name="(\w+)" type="(?:text|email)" value="([^"]*)"/g)].map(([, name, value]) => [name, value]),
+      );
+      const text = (html) =>
+        html.replace(/&(lt|gt|quot|#39|amp);/g, (_, name) => ({ lt: "<", gt: ">", quot: '"', "#39": "'", amp: "&" })[name]);
       for (const name of ["clubName", "clubSlug", "email", "promoCode"]) assert.equal(text(values[name]), typed[name]);
       for (const value of Object.values(values)) assert.doesNotMatch(value, /[<>']/);
       assert.match(body, /value="pro" checked/);
@@ -306,18 +316,30 @@ describe("without Turnstile", () => {
   describe("a webhook", () => {
     const pathOf = ({ webhookUrl }) => new URL(webhookUrl).pathname;
     const HOST = "hook.eu2.make.com";
-    const ELSEWHERE = { same: "/elsewhere", make: "https://hook.eu1.make.com/elsewhere", evil: "https://evil.example/collect", plain: "http://hook.eu2.make.com/x" };
+    const ELSEWHERE = {
+      same: "/elsewhere",
+      make: "https://hook.eu1.make.com/elsewhere",
+      evil: "https://evil.example/collect",
+      plain: "http://hook.eu2.make.com/x",
+    };
     const tryOut = (club, { body, token = club.jwt } = {}) =>
       h.api("POST", `/api/v1/tenants/${club.tenantId}/webhook/test`, { token, body });
 
     for (const [name, location] of Object.entries(ELSEWHERE)) {
       test(`that redirects (${name}) is not followed: neither by a run nor by a try`, async () => {
         const [club, webhook] = [await h.signup(), makeWebhook()];
-        await script({ host: HOST, path: pathOf(webhook), kind: "status", status: name === "evil" ? 307 : 302, headers: { location }, body: "moved", times: null });
+        await script({
+          host: HOST,
+          path: pathOf(webhook),
+          kind: "status",
+          status: name === "evil" ? 307 : 302,
+          headers: { location },
+          body: "moved",
+          times: null,
+        });
         await h.confirm(club, webhook);
         const { status, data } = await h.settled(club);
-        assert.deepEqual([status, data.error?.code ?? data.error ?? data.reason].flat().join(" ").includes("failed"), true, JSON.stringify(data));
-        assert.ok(JSON.stringify([data.reason, data.error]).includes("WEBHOOK_REJECTED"), JSON.stringify(data));
+        assert.deepEqual([status, data.reason], ["failed", "WEBHOOK_REJECTED"], JSON.stringify(data));
         const tried = await tryOut(club);
         assertWorks(tried);
         assert.deepEqual([tried.body.data.delivered, tried.body.data.status], [false, name === "evil" ? 307 : 302]);
@@ -400,16 +422,29 @@ describe("without Turnstile", () => {
       const [club, pro, other] = [await h.signup(), await h.signup({ plan: "pro" }), await h.signup()];
       const webhook = makeWebhook();
       for (const owner of [club, pro]) assertIs(await tryOut(owner), 409, "NO_WEBHOOK");
-      for (const webhookUrl of ["https://evil.example/x", "https://evilmake.com/x", "https://hook.make.com.evil.example/x", "http://hook.eu2.make.com/x", "https://169.254.169.254/x", "https://hook.eu2.make.com:8443/x", "https://a@hook.eu2.make.com/x"]) {
+      for (const webhookUrl of [
+        "https://evil.example/x",
+        "https://evilmake.com/x",
+        "https://hook.make.com.evil.example/x",
+        "http://hook.eu2.make.com/x",
+        "https://169.254.169.254/x",
+        "https://hook.eu2.make.com:8443/x",
+        "https://a@hook.eu2.make.com/x",
+      ]) {
         assertIs(await tryOut(club, { body: { ...webhook, webhookUrl } }), 400, "INVALID_WEBHOOK_HOST");
       }
-      for (const body of [{ webhookUrl: webhook.webhookUrl }, { webhookSecret: webhook.webhookSecret }, { ...webhook, webhookSecret: "short" }, { ...webhook, webhookUrl: "hook" }]) {
+      for (const body of [
+        { webhookUrl: webhook.webhookUrl },
+        { webhookSecret: webhook.webhookSecret },
+        { ...webhook, webhookSecret: "short" },
+        { ...webhook, webhookUrl: "hook" },
+      ]) {
         assertIs(await tryOut(club, { body }), 400, "VALIDATION");
       }
       assertIs(await tryOut(club, { body: webhook, token: other.jwt }), 403, "FORBIDDEN", "tenant_mismatch");
       const service = h.token({ aud: "internal", roles: ["service"] });
       assertIs(await tryOut(club, { body: webhook, token: service }), 403, "FORBIDDEN", 'unexpected "aud" claim value');
-      assertIs(await tryOut(club, { body: webhook, token: undefined }), 401, "UNAUTHORIZED");
+      assertIs(await h.api("POST", `/api/v1/tenants/${club.tenantId}/webhook/test`, { body: webhook }), 401, "UNAUTHORIZED");
       assert.deepEqual(await requestsTo(HOST, pathOf(webhook)), []);
       assert.deepEqual(await requestsTo("evil.example"), []);
     });

@@ -54,7 +54,12 @@ const REQUESTS = {
     ...[1, 0],
     () => h.api("POST", "/public/signup/start", { body: clubForm(), headers: { "idempotency-key": randomUUID() } }),
   ],
-  "POST start, a taken name": [1, 0, () => h.api("POST", "/public/signup/start", { body: clubForm({ clubSlug: clubs.pro.clubSlug }) }), 409],
+  "POST start, a taken name": [
+    1,
+    0,
+    () => h.api("POST", "/public/signup/start", { body: clubForm({ clubSlug: clubs.pro.clubSlug }) }),
+    409,
+  ],
   "POST start, bad input": [0, 0, () => h.api("POST", "/public/signup/start", { body: {} }), 400],
   "GET availability, free": [1, 0, () => h.api("GET", `/public/signup/availability?slug=${clubForm().clubSlug}`)],
   "GET availability, taken": [1, 0, () => h.api("GET", `/public/signup/availability?slug=${clubs.pro.clubSlug}`)],

@@ -51,6 +51,12 @@ const FAULTS = {
     waits: 3000,
   },
   "a page of HTML with a status of 200": { fault: { kind: "status", ...HTML }, error: "MALFORMED", waits: 1600, isAnAnswer: true },
+  "more than anybody reads": {
+    fault: { kind: "status", ...HTML, body: `<!DOCTYPE html>${"x".repeat(300_000)}` },
+    error: "MALFORMED",
+    waits: 1600,
+    isAnAnswer: true,
+  },
   "JSON that breaks off": {
     fault: { kind: "status", status: 200, headers: { "content-type": "application/json" }, body: '{"ok":true,"id":"' },
     error: "MALFORMED",
@@ -297,4 +303,17 @@ test("a spreadsheet that its owner deletes in between is missed", async () => {
 
 test("every scripted fault was met", async () => {
   assert.deepEqual((await h.sandbox("/__sandbox/faults")).faults, []);
+});
+
+test("what was not read of all those answers ends nobody's request when it is collected", async () => {
+  // Enough work for the garbage collector to come by.
+  for (let round = 0; round < 10; round++) {
+    const answers = await Promise.all(Array.from({ length: 40 }, () => h.api("GET", "/health")));
+    assert.ok(answers.every(({ status }) => status === 200));
+  }
+  const foreign = h.logs().filter(({ text }) => text !== undefined);
+  assert.deepEqual(
+    foreign.map(({ text }) => text.slice(0, 200)),
+    [],
+  );
 });

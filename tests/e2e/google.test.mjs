@@ -69,7 +69,10 @@ test("a spreadsheet that Google shows is verified", async () => {
 
   const [read] = await requestsTo("sheets.googleapis.com");
   const { id } = await spreadsheetOf(club);
-  assert.deepEqual([read.method, read.url], ["GET", `https://sheets.googleapis.com/v4/spreadsheets/${id}?fields=spreadsheetId,properties.title`]);
+  assert.deepEqual(
+    [read.method, read.url],
+    ["GET", `https://sheets.googleapis.com/v4/spreadsheets/${id}?fields=spreadsheetId,properties.title`],
+  );
   assert.deepEqual(read.signature, { present: true, valid: true });
   // Apps Script was not asked a second time.
   assert.deepEqual(

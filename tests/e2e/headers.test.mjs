@@ -35,7 +35,14 @@ describe("across origins", () => {
         assert.deepEqual([seen, headers.get("access-control-allow-origin")], [status, origin]);
         assert.match(headers.get("access-control-expose-headers"), /X-Request-Id.*Retry-After/i);
       }
-      for (const origin of [undefined, "null", "https://evil.example", "http://app.example.com", "https://clubs.example", `${EXACT}.evil.example`]) {
+      for (const origin of [
+        undefined,
+        "null",
+        "https://evil.example",
+        "http://app.example.com",
+        "https://clubs.example",
+        `${EXACT}.evil.example`,
+      ]) {
         const { headers, status: seen } = await ask(path, { ...init, origin });
         assert.deepEqual([seen, headers.get("access-control-allow-origin")], [status, null], origin);
         assert.match(headers.get("vary"), /\bOrigin\b/i);
@@ -45,7 +52,10 @@ describe("across origins", () => {
   }
 
   test("a preflight says what may be sent", async () => {
-    const headers = { "access-control-request-method": "POST", "access-control-request-headers": "authorization,content-type,idempotency-key" };
+    const headers = {
+      "access-control-request-method": "POST",
+      "access-control-request-headers": "authorization,content-type,idempotency-key",
+    };
     for (const path of ["/public/signup/start", "/whoami", "/api/v1/admin/tokens/revoke"]) {
       const allowed = await ask(path, { method: "OPTIONS", origin: BY_PATTERN, headers });
       assert.deepEqual([allowed.status, await allowed.text()], [204, ""]);
@@ -114,6 +124,17 @@ describe("every answer", () => {
     }
   });
 
+  test("that leads to a file's own address has them, too", async () => {
+    for (const [path, location] of [
+      ["/magic", "/magic/"],
+      ["/index.html", "/"],
+    ]) {
+      const { status, headers } = await h.api("GET", path);
+      assert.deepEqual([status, headers.get("location")], [307, location]);
+      assertSecure(headers, path);
+    }
+  });
+
   test("that holds a token is never kept", async () => {
     const body = clubForm();
     const headers = { "idempotency-key": randomUUID() };
@@ -165,7 +186,10 @@ describe("every answer", () => {
     for (const key of ["", "x".repeat(256), "x".repeat(4000), "n\u00f6"]) {
       const answer = await h.api("POST", "/public/signup/start", { body: clubForm(), headers: { "idempotency-key": key } });
       assert.deepEqual([answer.status, answer.body.error?.code], [400, "VALIDATION"]);
-      assert.deepEqual(answer.body.error.issues.map(({ path }) => path), [["Idempotency-Key"]]);
+      assert.deepEqual(
+        answer.body.error.issues.map(({ path }) => path),
+        [["Idempotency-Key"]],
+      );
     }
     assert.deepEqual(await h.dump(), before);
     const headers = { "idempotency-key": "x".repeat(255) };

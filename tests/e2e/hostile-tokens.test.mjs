@@ -230,7 +230,10 @@ describe("refused is a token", () => {
   refuses("whose JSON says two things, or is none", async () => {
     const twice = (name, first, second) => {
       const rest = claims({ [name]: undefined });
-      return signedText(HS256, `{"${name}":${JSON.stringify(first)},${JSON.stringify(rest).slice(1, -1)},"${name}":${JSON.stringify(second)}}`);
+      return signedText(
+        HS256,
+        `{"${name}":${JSON.stringify(first)},${JSON.stringify(rest).slice(1, -1)},"${name}":${JSON.stringify(second)}}`,
+      );
     };
     const deep = (levels, open, close, inner) => open.repeat(levels) + inner + close.repeat(levels);
     return {
@@ -253,7 +256,11 @@ describe("refused is a token", () => {
       "a byte order mark": signedText(HS256, `\ufeff${JSON.stringify(claims())}`),
       "half a surrogate": signedText(HS256, JSON.stringify(claims()).replace("user_hostile", "\\ud800")),
       "bytes that are no UTF-8": (() => {
-        const body = Buffer.concat([Buffer.from('{"sub":"'), Buffer.from([0xff, 0xfe]), Buffer.from(`",${JSON.stringify(claims({ sub: undefined })).slice(1)}`)]);
+        const body = Buffer.concat([
+          Buffer.from('{"sub":"'),
+          Buffer.from([0xff, 0xfe]),
+          Buffer.from(`",${JSON.stringify(claims({ sub: undefined })).slice(1)}`),
+        ]);
         const text = `${base64url(HS256)}.${body.toString("base64url")}`;
         return `${text}.${createHmac("sha256", SECRET).update(text).digest("base64url")}`;
       })(),
@@ -349,7 +356,17 @@ function rawStatus(text) {
 }
 
 test("as a link's token, none of that is more welcome", async () => {
-  for (const token of ["", " ", "a", "..", club.jwt, signed({ alg: "none" }), signed({}, { aud: "magic-link" }), "x".repeat(15_000), "\u0000"]) {
+  for (const token of [
+    "",
+    " ",
+    "a",
+    "..",
+    club.jwt,
+    signed({ alg: "none" }),
+    signed({}, { aud: "magic-link" }),
+    "x".repeat(15_000),
+    "\u0000",
+  ]) {
     const { status, body } = await h.api("POST", "/auth/magic/verify", { body: { token } });
     assert.ok([400, 401].includes(status), `${status} ${JSON.stringify(body)}`);
   }

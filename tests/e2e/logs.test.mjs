@@ -177,7 +177,10 @@ describe("runs", () => {
 
   test("that fail, with the step and the reason", () => {
     const [line] = of(clubs.failed).filter(({ msg }) => msg === "tenant_provision_failed");
-    assert.deepEqual([line.level, line.step, line.error, line.runId], ["error", "validate_webhook", "WEBHOOK_REJECTED", clubs.failed.end.data.runId]);
+    assert.deepEqual(
+      [line.level, line.step, line.error, line.runId],
+      ["error", "validate_webhook", "WEBHOOK_REJECTED", clubs.failed.end.data.runId],
+    );
   });
 
   test("that try again, with each attempt", () => {
@@ -194,7 +197,8 @@ describe("runs", () => {
   test("under the trace of the request that queued them", () => {
     const queued = asked.find(({ route }) => route === "/public/signup/starter/make");
     assert.equal(lines("request").find(({ requestId }) => requestId === queued.requestId).traceId, TRACE);
-    for (const line of of(clubs.starter).filter(({ msg }) => msg !== "tenant_provision_queued")) assert.equal(line.traceId, TRACE, line.msg);
+    for (const line of of(clubs.starter).filter(({ msg }) => msg !== "tenant_provision_queued"))
+      assert.equal(line.traceId, TRACE, line.msg);
   });
 });
 
@@ -204,7 +208,10 @@ test("a webhook's delivery is told with its host, status and time, and whose it 
   for (const line of deliveries) {
     assert.match(line.host, /^hook\.eu[12]\.make\.com$/);
     assert.ok(Number.isInteger(line.status) && Number.isInteger(line.ms));
-    assert.ok(Object.values(clubs).some(({ tenantId }) => tenantId === line.tenantId), "no tenantId");
+    assert.ok(
+      Object.values(clubs).some(({ tenantId }) => tenantId === line.tenantId),
+      "no tenantId",
+    );
   }
 });
 
@@ -226,7 +233,10 @@ test("who is refused is told, as event and word, with the reason that the caller
 });
 
 /** Long enough that it is nowhere by chance; of a token, each part. */
-const needles = () => [...secret].flatMap((text) => [text, ...text.split(".")]).filter((text) => text.length >= 10 && text !== "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9");
+const needles = () =>
+  [...secret]
+    .flatMap((text) => [text, ...text.split(".")])
+    .filter((text) => text.length >= 10 && text !== "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9");
 
 test("no secret, token, link, key, webhook path or whole address is in any line", () => {
   const text = JSON.stringify(h.server.getLogs());

@@ -61,23 +61,25 @@ describe(`${MANY} signups at once`, () => {
     const answers = await at(MANY, (index) => start(forms[index]));
     assert.deepEqual(tally(answers), { 200: 1, "400 INVALID_PROMO exhausted": MANY - 1 });
     await assertRedeemed("ONLYONCE", 1);
-    const clubs = await h.sql("select slug from tenants where slug in (select value from json_each(?))", JSON.stringify(forms.map((f) => f.clubSlug)));
+    const clubs = await h.sql(
+      "select slug from tenants where slug in (select value from json_each(?))",
+      JSON.stringify(forms.map((f) => f.clubSlug)),
+    );
     assert.equal(clubs.length, 1, "a refused signup leaves nothing behind");
   });
+});
 
-  test("with a code that is good seven times: seven clubs", async () => {
-    await promo("SEVEN777", 7);
-    const answers = await at(MANY, () => start(clubForm({ promoCode: "SEVEN777" })));
-    assert.deepEqual(tally(answers), { 200: 7, "400 INVALID_PROMO exhausted": MANY - 7 });
-    await assertRedeemed("SEVEN777", 7);
-  });
+test("fifty signups with a code that is good seven times: seven clubs", async () => {
+  await promo("SEVEN777", 7);
+  const answers = await at(50, () => start(clubForm({ promoCode: "SEVEN777" })));
+  assert.deepEqual(tally(answers), { 200: 7, "400 INVALID_PROMO exhausted": 43 });
+  await assertRedeemed("SEVEN777", 7);
+});
 
-  test("all different: all are signed up", async () => {
-    const answers = await at(MANY, () => start(clubForm()));
-    assert.deepEqual(tally(answers), { 200: MANY });
-    const { size } = new Set(answers.map(({ body }) => body.tenantId));
-    assert.equal(size, MANY);
-  });
+test("fifty different signups: fifty clubs", async () => {
+  const answers = await at(50, () => start(clubForm()));
+  assert.deepEqual(tally(answers), { 200: 50 });
+  assert.equal(new Set(answers.map(({ body }) => body.tenantId)).size, 50);
 });
 
 async function promo(code, maxUses) {

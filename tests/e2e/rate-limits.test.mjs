@@ -103,7 +103,10 @@ test("each refusal is logged under its request, with no address in it", () => {
   assert.ok(refused.length > 0);
   for (const { requestId, code } of refused) {
     assert.equal(code, "RATE_LIMITED");
-    assert.ok(limited.some((line) => line.requestId === requestId), `no rate_limited line for ${requestId}`);
+    assert.ok(
+      limited.some((line) => line.requestId === requestId),
+      `no rate_limited line for ${requestId}`,
+    );
   }
   assert.ok(!/@example\.org|2001:db8/.test(JSON.stringify(lines.filter(({ msg }) => msg !== "signup_completed"))));
 });

@@ -55,7 +55,11 @@ describe("without a key, an identical signup", () => {
       { plan: form.plan, unknown: true, email: form.email, clubSlug: form.clubSlug, clubName: form.clubName },
     ]) {
       const { status, body } = await start(spelled);
-      assert.deepEqual([status, body.replayed, body.tenantId, body.jwt], [200, true, first.body.tenantId, undefined], JSON.stringify(spelled));
+      assert.deepEqual(
+        [status, body.replayed, body.tenantId, body.jwt],
+        [200, true, first.body.tenantId, undefined],
+        JSON.stringify(spelled),
+      );
     }
   });
 

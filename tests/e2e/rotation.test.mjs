@@ -39,7 +39,12 @@ const redeem = (linkToken) => h.api("POST", "/auth/magic/verify", { body: { toke
 /** The JWT secrets that a file of secrets holds, as the service reads it; what it does not name counts as absent. */
 function secretsIn(file) {
   const lines = readFileSync(file, "utf8").matchAll(/^(JWT_SECRET\w*)="(.*)"$/gm);
-  return { JWT_SECRET: "", JWT_SECRET_NEXT: "", JWT_SECRET_PREVIOUS: "", ...Object.fromEntries([...lines].map(([, name, value]) => [name, value])) };
+  return {
+    JWT_SECRET: "",
+    JWT_SECRET_NEXT: "",
+    JWT_SECRET_PREVIOUS: "",
+    ...Object.fromEntries([...lines].map(([, name, value]) => [name, value])),
+  };
 }
 
 /** Runs the script; `stages` gets a copy of FILE as it stands before each of its steps. */
@@ -192,7 +197,8 @@ describe("the emergency path, it ends at once", () => {
 test("JWT_NOT_BEFORE refuses what was issued earlier, and what does not say when", async () => {
   const { JWT_SECRET } = secretsIn(FILE);
   const cutOff = seconds() - 600;
-  const at = (iat, more) => token({ aud: "syston-mobile", roles: ["owner"], tenantId: founder.tenantId, iat, exp: seconds() + 3600, ...more }, JWT_SECRET);
+  const at = (iat, more) =>
+    token({ aud: "syston-mobile", roles: ["owner"], tenantId: founder.tenantId, iat, exp: seconds() + 3600, ...more }, JWT_SECRET);
   const early = [at(cutOff - 1), at(undefined), at(0), at(cutOff - 1, { aud: "syston-admin", roles: ["admin"] })];
   for (const jwt of early) await assertAdmitted(jwt, JSON.stringify(part(jwt, 1)));
   const link = await mailedLink(founder);
@@ -280,11 +286,17 @@ describe("scripts/rotate-jwt-secret.sh", () => {
     }
   });
 
-  test("does not end a year's tokens by a second routine rotation within it", () => {
-    const file = secretsFile(`JWT_SECRET="${NEW}"\nJWT_SECRET_PREVIOUS="${OLD}"\n`);
-    const { status, printed } = rotate(["routine", "--local", file]);
-    assert.ok(status !== 0 || readFileSync(file, "utf8").includes(OLD), "the oldest secret was dropped without a word");
-    assert.match(printed, /JWT_SECRET_PREVIOUS/);
+  test("does not end a year's tokens by a second routine rotation within it, unless told to", () => {
+    const text = `JWT_SECRET="${NEW}"\nJWT_SECRET_PREVIOUS="${OLD}"\n`;
+    const file = secretsFile(text);
+    const refused = rotate(["routine", "--local", file]);
+    assert.equal(refused.status, 2, "the oldest secret was dropped without a word");
+    assert.match(refused.printed, /^✗ JWT_SECRET_PREVIOUS .+ --drop-previous .+\n$/);
+    assert.equal(readFileSync(file, "utf8"), text);
+
+    const third = "the third secret, which NEW_JWT_SECRET brings";
+    const { status } = rotate(["routine", "--local", file, "--drop-previous"], { NEW_JWT_SECRET: third });
+    assert.deepEqual([status, ...Object.values(secretsIn(file))], [0, third, "", NEW]);
   });
 
   describe("at Cloudflare", () => {
@@ -301,8 +313,12 @@ describe("scripts/rotate-jwt-secret.sh", () => {
       ];
       writeFileSync(join(root, "node_modules/.bin/wrangler"), `${fake.join("\n")}\n`, { mode: 0o755 });
       return {
-        rotate: (path, variables) =>
-          rotate([path, "--env", "production", "--keep", join(root, "kept")], { script: join(root, "scripts/rotate.sh"), ...variables }),
+        keep: (text) => writeFileSync(join(root, "kept"), text),
+        rotate: (path, variables, ...more) =>
+          rotate([path, "--env", "production", "--keep", join(root, "kept"), ...more], {
+            script: join(root, "scripts/rotate.sh"),
+            ...variables,
+          }),
         kept: () => readFileSync(join(root, "kept"), "utf8").trim(),
         mode: () => statSync(join(root, "kept")).mode & 0o777,
         /** Each call: its arguments, and what came in by standard input. */
@@ -313,33 +329,58 @@ describe("scripts/rotate-jwt-secret.sh", () => {
             .map((file) => readFileSync(file, "utf8").split("\n")),
       };
     }
-    const NAMES = `echo '[{"name": "JWT_SECRET"}, {"name": "JWT_SECRET_NEXT"}, {"name": "JWT_SECRET_PREVIOUS"}]'`;
+    const names = (...names) =>
+      `echo '${JSON.stringify(
+        names.map((name) => ({ name, type: "secret_text" })),
+        null,
+        2,
+      )}'`;
+    const SILENT = "echo 'no network' >&2; exit 1";
 
     test("routine: secrets travel by standard input, in the order that signs nobody out", () => {
-      const there = checkout(NAMES);
+      const there = checkout(names("JWT_SECRET", "JWT_SECRET_NEXT"));
       const { status, printed } = there.rotate("routine", { JWT_SECRET: OLD });
       assert.equal(status, 0, printed);
       const fresh = there.kept();
       assert.equal(there.mode(), 0o600);
       assert.match(fresh, /^[A-Za-z0-9+/]{64}$/);
-      assert.deepEqual(there.asked(), [
-        ["secret put JWT_SECRET_NEXT --env production", fresh],
-        ["secret put JWT_SECRET_PREVIOUS --env production", OLD],
-        ["secret put JWT_SECRET --env production", fresh],
-        ["secret list --env production", ""],
-        ["secret delete JWT_SECRET_NEXT --env production", "y", ""],
-      ]);
+      assert.deepEqual(
+        there.asked().filter(([args]) => !args.startsWith("secret list ")),
+        [
+          ["secret put JWT_SECRET_NEXT --env production", fresh],
+          ["secret put JWT_SECRET_PREVIOUS --env production", OLD],
+          ["secret put JWT_SECRET --env production", fresh],
+          ["secret delete JWT_SECRET_NEXT --env production", "y", ""],
+        ],
+      );
       assert.ok(!printed.includes(fresh) && !printed.includes(OLD));
     });
 
-    test("routine: needs the secret of now, which Cloudflare does not show", () => {
-      const there = checkout(NAMES);
-      assert.equal(there.rotate("routine").status, 2);
-      assert.deepEqual(there.asked(), []);
+    for (const [name, list, variables] of [
+      ["without the secret of now, which Cloudflare does not show", names("JWT_SECRET"), {}],
+      ["while an older one is still accepted", names("JWT_SECRET", "JWT_SECRET_PREVIOUS"), { JWT_SECRET: OLD }],
+      ["when Cloudflare does not say what there is", SILENT, { JWT_SECRET: OLD }],
+    ]) {
+      test(`routine: is refused ${name}; what was kept from last time stays`, () => {
+        const there = checkout(list);
+        there.keep(`${OLD}\n`);
+        assert.equal(there.rotate("routine", variables).status, 2);
+        assert.deepEqual(
+          there.asked().filter(([args]) => !args.startsWith("secret list ")),
+          [],
+        );
+        assert.equal(there.kept(), OLD, "the only copy of the secret that is in force");
+      });
+    }
+
+    test("routine: ends the oldest secret's tokens when told to", () => {
+      const there = checkout(names("JWT_SECRET", "JWT_SECRET_PREVIOUS"));
+      assert.equal(there.rotate("routine", { JWT_SECRET: OLD }, "--drop-previous").status, 0);
+      assert.ok(there.asked().some(([args, value]) => args.startsWith("secret put JWT_SECRET_PREVIOUS ") && value === OLD));
     });
 
     test("emergency: signs with the new one first, then drops all others that there are", () => {
-      const there = checkout(`echo '[{"name": "JWT_SECRET"}, {"name": "JWT_SECRET_PREVIOUS"}]'`);
+      const there = checkout(names("JWT_SECRET", "JWT_SECRET_PREVIOUS"));
       assert.equal(there.rotate("emergency").status, 0);
       assert.deepEqual(
         there.asked().map(([args]) => args),
@@ -354,9 +395,12 @@ describe("scripts/rotate-jwt-secret.sh", () => {
     });
 
     test("emergency: does not claim success when Cloudflare does not say what there is", () => {
-      const there = checkout("echo 'no network' >&2; exit 1");
+      const there = checkout(SILENT);
       const { status, printed } = there.rotate("emergency");
       assert.notEqual(status, 0, `JWT_SECRET_PREVIOUS may still be accepted: ${printed}`);
+      assert.doesNotMatch(printed, /✓/);
+      const [[args, secret]] = there.asked();
+      assert.deepEqual([args, secret], ["secret put JWT_SECRET --env production", there.kept()], "which is done, and not lost");
     });
   });
 });

@@ -97,7 +97,9 @@ test("the SQL that looks a webhook up finds it", async () => {
 
 test("the SQL that counts tenants counts them", async () => {
   const counted = await h.sql(sqlWith("SELECT status, COUNT(*)"));
-  const expected = Object.fromEntries((await h.sql("select status, count(*) as n from tenants group by status")).map(({ status, n }) => [status, n]));
+  const expected = Object.fromEntries(
+    (await h.sql("select status, count(*) as n from tenants group by status")).map(({ status, n }) => [status, n]),
+  );
   assert.deepEqual(Object.fromEntries(counted.map((row) => [row.status, row["COUNT(*)"]])), expected);
   assert.ok(expected.trial > 0);
 });

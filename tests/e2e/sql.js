@@ -4,7 +4,9 @@ export default {
   async fetch(request, env) {
     const { statement, params } = await request.json();
     try {
-      const { results } = await env.DB.prepare(statement).bind(...params).all();
+      const { results } = await env.DB.prepare(statement)
+        .bind(...params)
+        .all();
       return Response.json({ results });
     } catch (error) {
       return Response.json({ error: error.message });

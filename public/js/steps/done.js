@@ -32,7 +32,7 @@ function show({ name, email, plan, address, trialEndsAt, mailed, primaryColor, s
   else say(byId("done-mail"), email ? "done.mail" : "done.mailPlain", { email });
   byId("done-link").hidden = mailed || !email;
   byId("done-trial").hidden = !trialEndsAt;
-  say(byId("done-trial"), "done.trial", { date: dayOf(new Date(trialEndsAt * 1000)) });
+  if (trialEndsAt) say(byId("done-trial"), "done.trial", { date: dayOf(new Date(trialEndsAt * 1000)) });
   say(byId("done-plan"), plan === "pro" ? "done.pro" : "done.starter");
 }
 

@@ -3,19 +3,26 @@
 use std::time::Duration;
 
 use serde::Deserialize;
+use sha2::{Digest, Sha256};
 
 use crate::{
     domain::Secret,
     ports::{Call, Called},
 };
 
-/// Asks whether a token is good.
+/// Asks whether a token is good. Under the same `key` Turnstile gives the same answer again, spent or not: a repeat of the same
+/// request is recognised, and nothing else is.
 #[must_use]
-pub fn verify(secret: &Secret, token: &str, client: &str) -> Call {
+pub fn verify(secret: &Secret, token: &str, client: &str, key: &str) -> Call {
+    let hash: [u8; 32] = Sha256::digest(key).into();
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(hash.split_at(16).0);
+    let key = uuid::Builder::from_random_bytes(bytes).into_uuid().to_string();
     let body = url::form_urlencoded::Serializer::new(String::new())
         .append_pair("secret", secret.expose())
         .append_pair("response", token)
         .append_pair("remoteip", client)
+        .append_pair("idempotency_key", &key)
         .finish();
     Call {
         upstream: "turnstile",

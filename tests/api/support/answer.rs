@@ -93,6 +93,10 @@ impl Answer {
             assert_eq!(self.header("content-type"), "application/json");
             self.has_the_shape_of_all(id);
         }
+        assert!(
+            log.iter().all(|line| line.fields.contains_key("requestId")),
+            "a line without its request: {log:?}"
+        );
         let own: Vec<_> =
             log.iter().filter(|line| line.fields.get("requestId") == Some(&id.into())).collect();
         let summaries: Vec<_> = own.iter().filter(|line| line.fields["msg"] == "request").collect();

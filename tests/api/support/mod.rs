@@ -16,8 +16,8 @@ use std::{
 };
 
 pub use answer::{Answer, keys};
-pub use app::{Ask, TestApp, WEBHOOK_SECRET};
-pub use database::{Breaks, Database};
+pub use app::{Ask, SECRETS, TestApp, WEBHOOK_SECRET};
+pub use database::{Breaks, Cost, Database};
 pub use examples::{Body, Example, club_for, example, good_tokens};
 pub use objects::Manner;
 pub use people::{Club, signup, walk_pages};

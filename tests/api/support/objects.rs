@@ -163,7 +163,8 @@ impl World for Tenant<'_> {
     }
 
     async fn perform(&self, run: &Run, step: Step) -> Outcome {
-        self.app.perform(run, step).await
+        let step_of = ("step", step.as_str().to_owned());
+        self.app.scoped(run.scope().into_iter().chain([step_of]).collect()).perform(run, step).await
     }
 
     async fn list(&self, run: &Run) -> bool {

@@ -1,0 +1,225 @@
+//! No statement walks a table, and none costs more among a hundred thousand clubs than among a fifth of them.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
+
+use serde_json::{Value, json};
+use tenantry::http::router::ROUTES;
+
+use crate::support::{Club, Cost, Database, Reaction, TestApp, Token, example, signup};
+
+/// What a plan may say that sounds like walking a table, and walks none: why, beside it.
+const HARMLESS: [(&str, &str); 4] = [
+    ("SCAN CONSTANT ROW", "a row of no table"),
+    ("SCAN (subquery-", "one constant row, to join to"),
+    ("SCAN wanted VIRTUAL TABLE", "the names in a parameter"),
+    ("SCAN json_each VIRTUAL TABLE", "the slugs of one promo code"),
+];
+
+/// Tables that name a tenant and have no index on it. SQLite plans to look through them when tenants are inserted by a
+/// select, in case a foreign key was violated before; it never does, as the costs in a crowd show.
+const CHILDREN: [&str; 5] =
+    ["auth_users", "feed_posts", "idempotency_keys", "magic_links", "promo_redemptions"];
+
+const SAGAS: &str = "/api/v1/bgops/sagas";
+
+/// Everything that anybody does, once: every statement there is runs.
+async fn everything_happens(app: &TestApp) {
+    let starter = app.signed_up_with_key("fc-every-1", "key-1").await;
+    app.signed_up_with_key("fc-every-1", "key-1").await;
+    app.has_promo("EVERY", 10, &[("tenant_slugs", json!(["fc-every-2"])), ("plan", json!("pro"))]);
+    let mut form = signup("fc-every-2");
+    form["promoCode"] = "EVERY".into();
+    let pro = app.signed_up_with(&form).await;
+    app.signs_up(&form).await.is(200);
+    people_prove_to_be_people(app).await;
+    app.provisioned("fc-every-4").await;
+    for route in ROUTES.iter().filter(|route| !route.path.contains('{') && route.path != "/auth/logout") {
+        example(route, &starter).succeeds(route, &starter).await;
+    }
+    the_starter_club_fails_until_a_step_is_left_out(&starter).await;
+    the_pro_club_is_lost_and_found(&pro).await;
+    for club in [&starter, &pro] {
+        clubs_look_after_themselves(club).await;
+    }
+    operators_look(app, &starter).await;
+    for body in [json!({ "tenantId": pro.id }), json!({ "jti": "x" }), json!({ "all": true })] {
+        operator_posts(app, "/api/v1/admin/tokens/revoke", body).await;
+    }
+}
+
+async fn people_prove_to_be_people(app: &TestApp) {
+    let guarded = app.redeployed_with(&[("TURNSTILE_SECRET", "the-turnstile-secret")]);
+    for token in ["bad", "good"] {
+        let mut form = signup("fc-every-3");
+        form["turnstileToken"] = token.into();
+        guarded.post("/public/signup/start").header("idempotency-key", "key-3").json(&form).send().await;
+    }
+}
+
+async fn the_starter_club_fails_until_a_step_is_left_out(club: &Club) {
+    club.connects("https://hook.eu2.make.com/gone").await.is(200);
+    club.waits().await;
+    let run = club.outside().objects().run(&club.id).unwrap().id;
+    operator_posts(club, &format!("{SAGAS}/{}/retry", run.as_str()), json!({})).await;
+    operator_posts(club, &format!("{SAGAS}/{}/cancel", run.as_str()), json!({})).await;
+    operator_posts(club, &format!("{SAGAS}/{}/skip-step", run.as_str()), json!({})).await;
+    club.waits().await;
+    assert_eq!(club.ended().await, "completed");
+}
+
+async fn the_pro_club_is_lost_and_found(club: &Club) {
+    club.outside().upstreams().next("apps_script", [Reaction::TimesOut]);
+    club.confirms_pro().await.is(200);
+    club.alarm_rings(&club.id).await;
+    club.retries().await;
+    club.outside().objects().loses_the_alarm(&club.id);
+    club.passes(100);
+    club.app.sweep().await;
+    club.waits().await;
+    assert_eq!(club.ended().await, "completed");
+}
+
+async fn clubs_look_after_themselves(club: &Club) {
+    for path in ["provision-status", "events"] {
+        club.gets(&format!("/api/v1/tenants/{}/{path}", club.id)).send().await.is(200);
+    }
+    club.post(&format!("/api/v1/tenants/{}/webhook/test", club.id)).token(&club.jwt).send().await;
+    club.post("/auth/magic/start").json(&json!({ "email": club.row()["email"] })).send().await.is(202);
+    let link = Token::link(&club.id, club.now()).sign();
+    club.post("/auth/magic/verify").json(&json!({ "token": link })).send().await;
+    club.post("/auth/logout").token(&club.jwt).send().await.is(200);
+}
+
+async fn operators_look(app: &TestApp, club: &Club) {
+    let run = club.outside().objects().run(&club.id).unwrap().id;
+    for path in [
+        format!("{SAGAS}?status=failed&limit=1"),
+        format!("{SAGAS}?tenant={}", club.id),
+        format!("{SAGAS}?stuck=true"),
+        format!("{SAGAS}/{}", run.as_str()),
+        format!("{SAGAS}/{}/history", run.as_str()),
+        "/api/v1/bgops/idempotency/none".to_owned(),
+    ] {
+        app.get(&path).token(&Token::operator(app.now()).sign()).send().await;
+    }
+}
+
+async fn operator_posts(app: &TestApp, path: &str, mut body: Value) {
+    body["reason"] = "test".into();
+    app.post(path).token(&Token::operator(app.now()).sign()).json(&body).send().await;
+}
+
+/// Every SQL text in the store's sources.
+fn texts() -> BTreeSet<String> {
+    let mut texts = BTreeSet::new();
+    for file in std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/store")).unwrap() {
+        let source = std::fs::read_to_string(file.unwrap().path()).unwrap();
+        let source = source.split("#[cfg(test)]").next().unwrap();
+        for verb in ["select ", "select\n", "insert ", "update ", "delete "] {
+            let starts: Vec<usize> =
+                source.match_indices(&format!("\"{verb}")).map(|(at, _)| at + 1).collect();
+            for start in starts {
+                let rest = source.get(start..).unwrap().replace("\\\"", "\u{1}");
+                let text = rest.split('"').next().unwrap().replace('\u{1}', "\"");
+                // The beginning of a text that a macro puts together: what it becomes is seen whole.
+                if !text.ends_with("from provision_runs where ") {
+                    texts.insert(text);
+                }
+            }
+        }
+    }
+    texts
+}
+
+#[tokio::test]
+async fn everything_that_can_happen_happens_here() {
+    let app = TestApp::new();
+    everything_happens(&app).await;
+    let seen: BTreeSet<String> = app.db().seen().keys().map(|sql| (*sql).to_owned()).collect();
+    let texts = texts();
+    assert!(texts.len() > 40, "{}", texts.len());
+    let missing: Vec<&String> = texts.difference(&seen).collect();
+    assert!(missing.is_empty(), "these statements ran nowhere: let them happen above: {missing:#?}");
+}
+
+#[tokio::test]
+async fn no_statement_walks_a_table() {
+    let app = TestApp::new();
+    everything_happens(&app).await;
+    let mut wrong = Vec::new();
+    for sql in app.db().seen().keys() {
+        for step in app.db().plan(sql) {
+            let harmless = HARMLESS.iter().any(|(words, _)| step.starts_with(words))
+                || (sql.starts_with("insert into tenants ")
+                    && CHILDREN.iter().any(|child| step == format!("SCAN {child}")));
+            if (step.starts_with("SCAN") && !harmless) || step.contains("AUTOMATIC") {
+                wrong.push(format!("{step}: {sql}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// Fills the tables as if `count` other clubs had been there for a while.
+fn is_crowded(db: &Database, count: u32) {
+    let numbers =
+        format!("with recursive n(i) as (select 1 union all select i + 1 from n where i < {count})");
+    for insert in [
+        "insert into tenants (id, slug, name, email, plan, trial_ends_at, owner_user_id, signup_fingerprint, created_at,
+           updated_at, provision_state)
+         {n} select 'tenant_' || i, 'crowd-' || i, 'FC', 'owner@crowd-' || i || '.example', 'starter', 0, 'user_' || i,
+           'f' || i, 0, 0, 'completed' from n",
+        "insert into promo_codes (code, discount_percent, created_at) {n} select 'CROWD' || i, 10, 0 from n",
+        "insert into idempotency_keys (id, operation, fingerprint, status, created_at, expires_at)
+         {n} select 'key-' || i, 'signup_start', '', 'completed', 0, 1900000000 + i from n",
+        "insert into revoked_tokens {n} select 'jti-' || i, null, '', 0, 1900000000 + i from n",
+        "insert into magic_links {n} select 'link-' || i, 'tenant_' || i, 0, 1900000000 + i, null from n",
+        "insert into provision_runs (id, tenant_id, plan, status, step, version, started_at, deadline_at, updated_at)
+         {n} select 'run_' || printf('%08d', i), 'tenant_' || i, 'starter', iif(i % 10, 'completed', 'failed'),
+           'activate', 9, 0, 0, 0 from n",
+        "insert into auth_users {n} select 'user_' || i, 'tenant_' || i, 'owner@example.org', '[]', 0 from n",
+        "insert into feed_posts {n} select 'post_' || i, 'tenant_' || i, '', '', 0 from n",
+        "insert into promo_redemptions {n} select 'CROWD' || i, 'tenant_' || i, 10, 0 from n",
+        "insert into domain_events {n} select 'tenant_' || i, i, 'evt_' || i, 'test', '{}' from n",
+    ] {
+        db.execute(&insert.replace("{n}", &numbers), ());
+    }
+}
+
+async fn costs_in_a_crowd_of(count: u32) -> BTreeMap<&'static str, Cost> {
+    let app = TestApp::new();
+    is_crowded(app.db(), count);
+    everything_happens(&app).await;
+    app.db().take_costs()
+}
+
+#[tokio::test]
+async fn nothing_costs_more_in_a_larger_crowd() {
+    let (few, many) = (costs_in_a_crowd_of(1_000).await, costs_in_a_crowd_of(100_000).await);
+    // A page of runs walks a window of them: a small crowd doesn't fill it. The next test is about that.
+    for (sql, cost) in few.iter().filter(|(sql, _)| !sql.contains("from provision_runs where")) {
+        assert_eq!(many[sql], *cost, "{sql}");
+    }
+}
+
+/// What matches nothing must not be looked for in every run there ever was.
+#[tokio::test]
+async fn a_filter_that_matches_nothing_costs_no_more_in_a_larger_crowd() {
+    for query in
+        ["?step=create_owner", "?plan=pro", "?status=failed&plan=pro", "?status=completed&step=seed_defaults"]
+    {
+        let mut costs = Vec::new();
+        // Both crowds fill the window that a page looks at.
+        for count in [6_000, 20_000] {
+            let app = TestApp::new();
+            is_crowded(app.db(), count);
+            let token = Token::operator(app.now()).sign();
+            app.get(&format!("{SAGAS}{query}")).token(&token).send().await.is(200);
+            costs.push(app.db().take_costs());
+        }
+        assert_eq!(costs[0], costs[1], "{query}");
+    }
+}

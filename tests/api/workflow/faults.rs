@@ -1,0 +1,203 @@
+//! Every step × everything that the other side can do.
+
+use std::time::Duration;
+
+use tenantry::{
+    domain::{RunStatus, StepStatus},
+    workflow::{
+        Fault, FaultCode, Report,
+        policy::{GivingUp, RUN_LIMIT, policy},
+    },
+};
+
+use super::{
+    every_step,
+    lab::{Attempt, Lab},
+};
+
+const FAULTS: [FaultCode; 6] = [
+    FaultCode::Timeout,
+    FaultCode::Connection,
+    FaultCode::ServerError,
+    FaultCode::RateLimited,
+    FaultCode::Malformed,
+    FaultCode::StoreUnavailable,
+];
+
+#[test]
+fn a_step_that_fails_once_is_done_at_the_second_attempt() {
+    for (plan, step) in every_step() {
+        for code in FAULTS {
+            let lab = Lab::queued(plan);
+            lab.next(step, [Attempt::Unknown(Fault::new(code))]);
+            lab.runs_to_the_end();
+            assert_eq!(lab.ended(), "completed", "{step:?} {code:?}");
+            assert_eq!((lab.attempts_at(step), lab.effects_of(step)), (2, 1), "{step:?} {code:?}");
+        }
+    }
+}
+
+#[test]
+fn a_step_that_is_refused_is_not_tried_again() {
+    for (plan, step) in every_step() {
+        let lab = Lab::queued(plan);
+        lab.always(step, Attempt::Refused);
+        lab.runs_to_the_end();
+        assert_eq!((lab.attempts_at(step), lab.effects_of(step)), (1, 0), "{step:?}");
+        let run = lab.run();
+        match policy(step).giving_up {
+            GivingUp::FailsTheRun => {
+                assert_eq!((lab.ended(), run.current()), ("MISCONFIGURED".to_owned(), Some(step)));
+                let last = lab.attempts.borrow().last().map(|(step, _)| *step);
+                assert_eq!(last, Some(step), "nothing is done behind it");
+            }
+            GivingUp::Warns => {
+                assert_eq!(lab.ended(), "completed", "{step:?}");
+                assert_eq!(Report::of(&run).warnings.len(), 1, "{step:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_step_that_stays_unknown_is_tried_so_often_and_no_more() {
+    for (plan, step) in every_step() {
+        let lab = Lab::queued(plan);
+        lab.always(step, Attempt::Unknown(Fault::new(FaultCode::Timeout)));
+        lab.runs_to_the_end();
+        let expected = match policy(step).giving_up {
+            GivingUp::FailsTheRun => "UPSTREAM_UNAVAILABLE",
+            GivingUp::Warns => "completed",
+        };
+        assert_eq!(lab.ended(), expected, "{step:?}");
+        assert_eq!(lab.attempts_at(step), usize::try_from(policy(step).attempts).unwrap(), "{step:?}");
+        assert!(lab.clock().since(super::lab::START) < RUN_LIMIT, "{step:?}");
+    }
+}
+
+/// The predecessors called this a failed signup, although the tenant existed.
+#[test]
+fn a_lost_answer_repeats_the_step_under_the_same_key() {
+    for (plan, step) in every_step() {
+        let lab = Lab::queued(plan);
+        lab.next(step, [Attempt::AnswerLost, Attempt::AnswerLost]);
+        lab.runs_to_the_end();
+        assert_eq!(lab.ended(), "completed", "{step:?}");
+        assert_eq!(lab.attempts_at(step), 3, "{step:?}");
+        let keys: std::collections::BTreeSet<String> =
+            lab.attempts.borrow().iter().filter(|(s, _)| *s == step).map(|(_, key)| key.clone()).collect();
+        assert_eq!(keys.len(), 1, "{step:?}");
+    }
+}
+
+#[test]
+fn the_other_sides_word_about_waiting_is_kept() {
+    for (plan, step) in every_step() {
+        for seconds in [0, 1, 37, 500] {
+            let lab = Lab::queued(plan);
+            let wait = Duration::from_secs(seconds);
+            let fault = Fault { code: FaultCode::RateLimited, status: Some(429), retry_after: Some(wait) };
+            lab.next(step, [Attempt::Unknown(fault)]);
+            lab.runs_to_the_end();
+            assert_eq!(lab.ended(), "completed", "{step:?}");
+            let attempts = lab.attempts.borrow();
+            let at: Vec<_> = lab
+                .begun_at
+                .borrow()
+                .iter()
+                .zip(&*attempts)
+                .filter(|(_, (s, _))| *s == step)
+                .map(|(at, _)| *at)
+                .collect();
+            let took = at[1].since(at[0]).saturating_sub(Duration::from_millis(20));
+            assert_eq!(took, wait, "{step:?}");
+        }
+    }
+}
+
+#[test]
+fn waits_grow_and_an_early_alarm_tries_nothing() {
+    for (plan, step) in every_step() {
+        let lab = Lab::queued(plan);
+        lab.always(step, Attempt::Unknown(Fault::new(FaultCode::ServerError)));
+        lab.rings();
+        let mut last = Duration::ZERO;
+        for attempt in 1..policy(step).attempts {
+            let due = lab.alarm().unwrap();
+            let wait = due.since(lab.clock());
+            let longest = policy(step).longest_delay;
+            assert!(
+                wait >= last.mul_f64(0.66).min(longest.mul_f64(0.8)),
+                "{step:?} {attempt}: {wait:?} after {last:?}"
+            );
+            assert!(wait <= longest.mul_f64(1.2), "{step:?}: {wait:?}");
+            last = wait;
+            lab.passes(wait / 2);
+            lab.advances();
+            assert_eq!(lab.attempts_at(step), usize::try_from(attempt).unwrap(), "{step:?}: too early");
+            assert_eq!(lab.alarm(), Some(due), "{step:?}: the alarm is set again");
+            lab.rings();
+        }
+    }
+}
+
+#[test]
+fn while_a_step_waits_the_run_is_at_work() {
+    for (plan, step) in every_step() {
+        let lab = Lab::queued(plan);
+        lab.next(step, [Attempt::Unknown(Fault::new(FaultCode::Timeout))]);
+        lab.rings();
+        let report = Report::of(&lab.run());
+        assert_eq!((report.status, report.step), (RunStatus::Processing, Some(step)));
+        let told = report.steps.iter().find(|told| told.name == step).unwrap();
+        assert_eq!((told.status, told.retry_at), (StepStatus::Running, lab.alarm()));
+        assert_eq!(told.error.as_ref().unwrap().code, "TIMEOUT");
+        assert_eq!(lab.listed.borrow().as_ref().unwrap().version, report.version, "and D1 knows");
+    }
+}
+
+#[test]
+fn a_run_past_its_deadline_fails_with_a_reason() {
+    for (plan, step) in every_step() {
+        let lab = Lab::queued(plan);
+        let wait = Duration::from_secs(300);
+        lab.always(
+            step,
+            Attempt::Unknown(Fault { retry_after: Some(wait), ..Fault::new(FaultCode::ServerError) }),
+        );
+        lab.runs_to_the_end();
+        let ended = lab.ended();
+        let gave_up = policy(step).giving_up == GivingUp::Warns && ended == "completed";
+        assert!(ended == "DEADLINE_EXCEEDED" || gave_up, "{step:?}: {ended}");
+        assert!(lab.clock().since(super::lab::START) <= RUN_LIMIT + Duration::from_secs(1), "{step:?}");
+    }
+}
+
+#[test]
+fn a_run_whose_alarm_comes_too_late_is_not_begun() {
+    for (plan, _) in every_step() {
+        let lab = Lab::queued(plan);
+        lab.passes(RUN_LIMIT);
+        lab.runs_to_the_end();
+        assert_eq!((lab.ended(), lab.attempts.borrow().len()), ("DEADLINE_EXCEEDED".to_owned(), 0));
+    }
+}
+
+/// Everything at once: each step fails in its own way, some several times.
+#[test]
+fn many_faults_in_one_run_are_one_run() {
+    for (plan, _) in every_step() {
+        let lab = Lab::queued(plan);
+        for (n, step) in tenantry::domain::Step::of(plan).iter().enumerate() {
+            let faults = [
+                Attempt::AnswerLost,
+                Attempt::DiesBefore,
+                Attempt::Unknown(Fault::new(FaultCode::Timeout)),
+                Attempt::DiesAfter,
+            ];
+            lab.next(*step, faults.into_iter().cycle().skip(n).take(n % 4 + 1));
+        }
+        lab.runs_to_the_end();
+        assert_eq!(lab.ended(), "completed");
+    }
+}

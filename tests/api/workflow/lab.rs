@@ -1,0 +1,354 @@
+//! A world for one run: its clock, its checkpoint, its alarm, what it did outside; scripted, and killed on demand.
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::{BTreeMap, VecDeque},
+    time::Duration,
+};
+
+use futures_util::FutureExt;
+use tenantry::{
+    domain::{Plan, RunStatus, Step, Timestamp},
+    workflow::{
+        Artifact, Caller, Command, Failure, FailureCode, Fault, FaultCode, Fresh, Outcome, Reply, Ring, Run,
+        Stage, Subject, Wake, World, advance, advance::Moment, obey,
+    },
+};
+
+/// When every run is queued.
+pub const START: Timestamp = Timestamp::from_millis(1_800_000_012_345);
+/// How long the platform takes to ring again after a process died.
+const AFTER_DEATH: Duration = Duration::from_secs(2);
+
+/// How one attempt at a step goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Attempt {
+    /// It is done.
+    Works,
+    /// The other side says no.
+    Refused,
+    /// Nobody knows; it was not done.
+    Unknown(Fault),
+    /// Nobody knows; it was done.
+    AnswerLost,
+    /// The process dies, before anything was done.
+    DiesBefore,
+    /// The process dies, after it was done.
+    DiesAfter,
+}
+
+/// Where else the process dies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Death {
+    /// Before its `n`-th checkpoint, counted from zero, is written.
+    BeforeSave(usize),
+    /// After it was written.
+    AfterSave(usize),
+    /// Before its `n`-th listing is written.
+    BeforeListing(usize),
+    /// After it was written, before it is known.
+    AfterListing(usize),
+}
+
+/// The process died.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Died;
+
+/// The world of one run.
+pub struct Lab {
+    now: Cell<Timestamp>,
+    checkpoint: RefCell<Option<String>>,
+    alarm: Cell<Option<Timestamp>>,
+    script: RefCell<BTreeMap<&'static str, VecDeque<Attempt>>>,
+    always: RefCell<BTreeMap<&'static str, Attempt>>,
+    death: Cell<Option<Death>>,
+    saves: Cell<usize>,
+    listings: Cell<usize>,
+    /// How many listings fail, from now on.
+    pub listing_fails: Cell<usize>,
+    /// Every attempt, in order: the step, and the key under which it went out.
+    pub attempts: RefCell<Vec<(Step, String)>>,
+    /// When each attempt began.
+    pub begun_at: RefCell<Vec<Timestamp>>,
+    /// How often each step was really done.
+    pub effects: RefCell<BTreeMap<&'static str, usize>>,
+    /// What D1 was told last.
+    pub listed: RefCell<Option<Run>>,
+    /// Every word to the log.
+    pub told: RefCell<Vec<String>>,
+}
+
+impl Lab {
+    /// A run of this plan was just queued.
+    pub fn queued(plan: Plan) -> Self {
+        let lab = Self {
+            now: Cell::new(START),
+            checkpoint: RefCell::default(),
+            alarm: Cell::new(None),
+            script: RefCell::default(),
+            always: RefCell::default(),
+            death: Cell::new(None),
+            saves: Cell::new(0),
+            listings: Cell::new(0),
+            listing_fails: Cell::new(0),
+            attempts: RefCell::default(),
+            begun_at: RefCell::default(),
+            effects: RefCell::default(),
+            listed: RefCell::default(),
+            told: RefCell::default(),
+        };
+        lab.is_told(Command::Queue { subject: subject(), plan, caller: Caller::default() });
+        lab
+    }
+
+    /// The next attempts at `step` go so, then they work.
+    pub fn next(&self, step: Step, attempts: impl IntoIterator<Item = Attempt>) {
+        self.script.borrow_mut().entry(step.as_str()).or_default().extend(attempts);
+    }
+
+    /// Every attempt at `step` goes so.
+    pub fn always(&self, step: Step, attempt: Attempt) {
+        self.always.borrow_mut().insert(step.as_str(), attempt);
+    }
+
+    /// The process dies there, once.
+    pub fn dies(&self, death: Death) {
+        self.death.set(Some(death));
+    }
+
+    /// Whether it has died where it was told to.
+    pub fn has_died(&self) -> bool {
+        self.death.get().is_none()
+    }
+
+    /// The run, as its checkpoint has it.
+    pub fn run(&self) -> Run {
+        serde_json::from_str(self.checkpoint.borrow().as_deref().unwrap()).unwrap()
+    }
+
+    /// The next alarm.
+    pub fn alarm(&self) -> Option<Timestamp> {
+        self.alarm.get()
+    }
+
+    /// The alarm is lost.
+    pub fn loses_its_alarm(&self) {
+        self.alarm.set(None);
+    }
+
+    /// Now.
+    pub fn clock(&self) -> Timestamp {
+        self.now.get()
+    }
+
+    /// How many checkpoints and listings were written, or tried to be.
+    pub fn writes(&self) -> (usize, usize) {
+        (self.saves.get(), self.listings.get())
+    }
+
+    /// Somebody tells the object something.
+    pub fn is_told(&self, command: Command) -> Reply {
+        let now = self.now.get();
+        let fresh = Fresh { run: "run_lab".parse().unwrap(), link_id: format!("link-{}", now.millis()) };
+        let known = self.checkpoint.borrow().as_deref().map(|text| serde_json::from_str(text).unwrap());
+        let obeyed = obey(known, command, fresh, now);
+        if let Some(run) = obeyed.save {
+            *self.checkpoint.borrow_mut() = Some(serde_json::to_string(&run).unwrap());
+        }
+        match obeyed.ring {
+            Ring::AsSet => {}
+            Ring::IfUnset => self.alarm.set(self.alarm.get().or(Some(now))),
+            Ring::Now => self.alarm.set(Some(now)),
+        }
+        obeyed.reply
+    }
+
+    /// Somebody queues it again.
+    pub fn is_queued_again(&self) -> Reply {
+        let plan = self.run().plan;
+        self.is_told(Command::Queue { subject: subject(), plan, caller: Caller::default() })
+    }
+
+    /// Time passes.
+    pub fn passes(&self, duration: Duration) {
+        self.now.set(self.now.get().after(duration));
+    }
+
+    /// The alarm rings, when it is due. Answers whether there was one.
+    pub fn rings(&self) -> bool {
+        let Some(at) = self.alarm.take() else { return false };
+        self.now.set(self.now.get().max(at));
+        self.advances();
+        true
+    }
+
+    /// An alarm rings now, whether it is due or not.
+    pub fn advances(&self) {
+        match advance(self).now_or_never() {
+            Some(Ok(Wake::At(next))) => self.alarm.set(Some(next)),
+            Some(Ok(Wake::Never)) => {}
+            // Dead: the platform rings again a little later, with nothing left but what was stored.
+            Some(Err(Died)) | None => self.alarm.set(Some(self.now.get().after(AFTER_DEATH))),
+        }
+    }
+
+    /// Alarms ring until there is none.
+    pub fn runs_to_the_end(&self) {
+        for _ in 0..5_000 {
+            if !self.rings() {
+                return self.is_as_promised();
+            }
+        }
+        panic!("it never ends: {:?}", self.run().stage);
+    }
+
+    /// Whether the process dies here.
+    fn is_here(&self, death: Death) -> bool {
+        let here = self.death.get() == Some(death);
+        if here {
+            self.death.set(None);
+        }
+        here
+    }
+
+    /// How the run ended: `completed`, or the word for why not.
+    pub fn ended(&self) -> String {
+        match self.run().stage {
+            Stage::Completed { .. } => "completed".to_owned(),
+            Stage::Failed { failure, .. } => failure.code.as_str().to_owned(),
+            other => panic!("it has not ended: {other:?}"),
+        }
+    }
+
+    /// How often `step` was tried.
+    pub fn attempts_at(&self, step: Step) -> usize {
+        self.attempts.borrow().iter().filter(|(tried, _)| *tried == step).count()
+    }
+
+    /// How often `step` was done.
+    pub fn effects_of(&self, step: Step) -> usize {
+        self.effects.borrow().get(step.as_str()).copied().unwrap_or(0)
+    }
+
+    /// What must hold of every run, whatever happened to it.
+    pub fn is_as_promised(&self) {
+        let run = self.run();
+        let steps = Step::of(run.plan);
+        let tried: Vec<Step> = self.attempts.borrow().iter().map(|(step, _)| *step).collect();
+        let order: Vec<usize> =
+            tried.iter().map(|step| steps.iter().position(|s| s == step).unwrap()).collect();
+        assert!(order.is_sorted(), "a completed step was tried again: {tried:?}");
+        for (step, key) in self.attempts.borrow().iter() {
+            assert_eq!(*key, format!("run_lab/{}", step.as_str()), "one key a step, for ever");
+        }
+        assert_ne!(run.status(), RunStatus::Processing, "it is silently stuck: {:?}", run.stage);
+        if run.status() == RunStatus::Completed {
+            let all = run.records.iter().all(|record| record.done_at.is_some());
+            assert!(all, "completed without every step: {:?}", run.records);
+        }
+        let listed = self.listed.borrow().clone().unwrap();
+        assert_eq!((&listed.stage, listed.version), (&run.stage, run.version), "what ended is listed");
+        assert!(!run.is_unlisted() && run.unlisted.is_empty());
+    }
+}
+
+impl World for Lab {
+    type Error = Died;
+
+    fn now(&self) -> Timestamp {
+        self.now.get()
+    }
+
+    fn random(&self) -> u32 {
+        7
+    }
+
+    fn load(&self) -> Result<Option<Run>, Died> {
+        Ok(self.checkpoint.borrow().as_deref().map(|text| serde_json::from_str(text).unwrap()))
+    }
+
+    fn save(&self, run: &Run) -> Result<(), Died> {
+        let number = self.saves.replace(self.saves.get() + 1);
+        if self.is_here(Death::BeforeSave(number)) {
+            return Err(Died);
+        }
+        *self.checkpoint.borrow_mut() = Some(serde_json::to_string(run).unwrap());
+        if self.is_here(Death::AfterSave(number)) { Err(Died) } else { Ok(()) }
+    }
+
+    async fn perform(&self, run: &Run, step: Step) -> Outcome {
+        // What leaves is durable before it leaves.
+        assert!(
+            matches!(self.run().stage, Stage::Running { step: at, .. } if at == step),
+            "{:?}",
+            self.run().stage
+        );
+        self.attempts.borrow_mut().push((step, run.idempotency_key(step)));
+        self.begun_at.borrow_mut().push(self.now.get());
+        self.passes(Duration::from_millis(20));
+        let scripted = self.script.borrow_mut().get_mut(step.as_str()).and_then(VecDeque::pop_front);
+        let attempt =
+            scripted.or_else(|| self.always.borrow().get(step.as_str()).cloned()).unwrap_or(Attempt::Works);
+        if matches!(attempt, Attempt::Works | Attempt::AnswerLost | Attempt::DiesAfter) {
+            *self.effects.borrow_mut().entry(step.as_str()).or_default() += 1;
+        }
+        match attempt {
+            Attempt::Works => Outcome::Done(artifact(step)),
+            Attempt::Refused => Outcome::Refused(Failure::new(FailureCode::Misconfigured, "No.")),
+            Attempt::Unknown(fault) => Outcome::Unknown(fault),
+            Attempt::AnswerLost => Outcome::Unknown(Fault::new(FaultCode::Connection)),
+            Attempt::DiesBefore | Attempt::DiesAfter => std::future::pending().await,
+        }
+    }
+
+    async fn list(&self, run: &Run) -> bool {
+        let number = self.listings.replace(self.listings.get() + 1);
+        if self.is_here(Death::BeforeListing(number)) {
+            std::future::pending::<()>().await;
+        }
+        if self.listing_fails.get() > 0 {
+            self.listing_fails.set(self.listing_fails.get() - 1);
+            return false;
+        }
+        let newest = self.listed.borrow().as_ref().map_or(0, |listed| listed.version);
+        assert!(run.version >= newest, "an older version is listed after a newer one");
+        *self.listed.borrow_mut() = Some(run.clone());
+        if self.is_here(Death::AfterListing(number)) {
+            std::future::pending::<()>().await;
+        }
+        true
+    }
+
+    fn tell(&self, _: &Run, moment: Moment<'_>) {
+        let word = match moment {
+            Moment::Started => "started".to_owned(),
+            Moment::Attempted(step, outcome) => format!("{} {}", step.as_str(), word_of(outcome)),
+            Moment::Ended => "ended".to_owned(),
+            Moment::NotListed => "not listed".to_owned(),
+        };
+        self.told.borrow_mut().push(word);
+    }
+}
+
+fn word_of(outcome: &Outcome) -> &'static str {
+    match outcome {
+        Outcome::Done(_) => "done",
+        Outcome::Refused(_) => "refused",
+        Outcome::Unknown(_) => "unknown",
+    }
+}
+
+fn artifact(step: Step) -> Option<Artifact> {
+    (step == Step::CreateSpreadsheet).then(|| Artifact::Spreadsheet {
+        id: "sheet_1".to_owned(),
+        url: "https://docs.google.com/sheet_1".to_owned(),
+    })
+}
+
+/// Whom every run provisions.
+pub fn subject() -> Subject {
+    serde_json::from_value(serde_json::json!({
+        "tenant": "tenant_1", "slug": "fc-nord", "name": "FC Nord", "email": "owner@fc-nord.example", "owner": "user_1"
+    }))
+    .unwrap()
+}

@@ -1,0 +1,370 @@
+//! Whole runs through the real steps, the real statements and other sides that fail: every batch and every call, one
+//! after another, in every way.
+
+use serde_json::json;
+use tenantry::domain::Plan;
+
+use crate::support::{Breaks, Club, Reaction, TestApp, WEBHOOK_SECRET};
+
+async fn queued(app: &TestApp, plan: Plan) -> Club {
+    match plan {
+        Plan::Starter => app.queued("fc-nord").await,
+        Plan::Pro => {
+            let club = app.signed_up_pro("fc-nord").await;
+            club.confirms_pro().await.is(200);
+            club
+        }
+    }
+}
+
+/// How many batches, and calls to each other side, an undisturbed run makes.
+async fn undisturbed(plan: Plan) -> (usize, Vec<&'static str>) {
+    let app = TestApp::new();
+    let club = queued(&app, plan).await;
+    let before = app.db().batches();
+    club.waits().await;
+    is_completed(&club, "undisturbed").await;
+    let calls = app.outside().upstreams().sent().iter().map(|sent| sent.call.upstream).collect();
+    (app.db().batches() - before - 1, calls)
+}
+
+/// Completed, in D1 as in the object, and nothing was done twice outside.
+async fn is_completed(club: &Club, what: &str) {
+    assert_eq!(club.ended().await, "completed", "{what}");
+    let row = club.row();
+    assert_eq!((&row["status"], &row["provision_state"]), (&json!("active"), &json!("completed")), "{what}");
+    assert!(row["provisioned_at"].is_i64() && row["route_ready"] == 1, "{what}");
+    assert_eq!(club.outside().objects().alarm(&club.id), None, "{what}");
+    for ((upstream, key), times) in club.outside().upstreams().effects() {
+        // Make recognises no key: a ping whose answer was lost is sent once more.
+        assert!(times == 1 || upstream == "make", "{what}: {key} was done {times} times by {upstream}");
+    }
+    let count = |table: &str| club.db().number(&format!("select count(*) from {table}"));
+    assert_eq!((count("auth_users"), count("feed_posts"), count("tenant_brand")), (1, 1, 1), "{what}");
+    assert_eq!((count("provision_runs"), count("magic_links")), (1, 1), "{what}");
+    assert_eq!(count("domain_events where type = 'tenant.provisioned'"), 1, "{what}");
+    assert_eq!(count("domain_events where type = 'tenant.failed'"), 0, "{what}");
+    let steps = club.db().rows("select status from provision_steps");
+    assert!(steps.iter().all(|step| step["status"] == "completed"), "{what}: {steps:?}");
+}
+
+#[tokio::test]
+async fn every_batch_of_a_run_may_fail_before_or_after_it_is_done() {
+    for plan in [Plan::Starter, Plan::Pro] {
+        let (batches, _) = undisturbed(plan).await;
+        for nth in 0..batches {
+            for how in [Breaks::Before, Breaks::After] {
+                let app = TestApp::new();
+                let club = queued(&app, plan).await;
+                app.db().breaks(nth, how);
+                club.waits().await;
+                is_completed(&club, &format!("{plan:?} batch {nth} {how:?}")).await;
+            }
+        }
+    }
+}
+
+/// Going live was done, its answer was lost, and D1 is not there until the run is given up: the club is live all the same.
+#[tokio::test]
+async fn what_went_live_never_fails_afterwards() {
+    for plan in [Plan::Starter, Plan::Pro] {
+        let (batches, _) = undisturbed(plan).await;
+        // The last but one: what follows tells D1 of the end.
+        for going_live in [batches - 1, batches - 2] {
+            let app = TestApp::new();
+            let club = queued(&app, plan).await;
+            app.db().breaks(going_live, Breaks::After);
+            club.alarm_rings(&club.id).await;
+            if club.row()["status"] != "active" || app.outside().objects().alarm(&club.id).is_none() {
+                continue;
+            }
+            app.db().goes_down();
+            for _ in 0..300 {
+                club.alarm_rings(&club.id).await;
+            }
+            app.db().comes_up();
+            club.waits().await;
+            let what = format!("{plan:?}");
+            assert_eq!(club.ended().await, "completed", "{what}");
+            let runs = app.db().rows("select status, reason from provision_runs");
+            assert_eq!(runs, [json!({ "status": "completed", "reason": null })], "{what}");
+            let events = app.db().rows("select type from domain_events where type <> 'tenant.signed_up'");
+            assert_eq!(events, [json!({ "type": "tenant.provisioned" })], "{what}");
+            return;
+        }
+    }
+    panic!("no batch is the one that goes live");
+}
+
+#[tokio::test]
+async fn every_two_batches_of_a_run_may_fail() {
+    let (batches, _) = undisturbed(Plan::Starter).await;
+    for first in 0..batches {
+        for second in first + 1..batches + 2 {
+            let app = TestApp::new();
+            let club = queued(&app, Plan::Starter).await;
+            app.db().breaks(first, Breaks::After);
+            app.db().breaks(second, Breaks::Before);
+            club.waits().await;
+            is_completed(&club, &format!("batches {first} and {second}")).await;
+        }
+    }
+}
+
+/// What an other side may answer that says nothing about what it did.
+fn inconclusive(upstream: &str) -> Vec<Reaction> {
+    let mut reactions = vec![
+        Reaction::TimesOut,
+        Reaction::Breaks,
+        Reaction::LosesTheAnswer,
+        Reaction::Answers(500, "Internal Server Error"),
+        Reaction::Answers(502, "<html>Bad Gateway</html>"),
+        Reaction::Answers(408, ""),
+        Reaction::AsksToWait(429, "3"),
+        Reaction::AsksToWait(503, "Fri, 15 Jan 2027 08:01:00 GMT"),
+    ];
+    if upstream != "make" {
+        // Make's 200 means "queued" whatever else it says.
+        reactions.push(Reaction::Answers(200, "<html>Sorry, unable to open the file at this time.</html>"));
+        reactions.push(Reaction::Answers(200, "{\"almost\":"));
+        reactions.push(Reaction::Answers(200, "{}"));
+    }
+    reactions
+}
+
+#[tokio::test]
+async fn every_call_of_a_run_may_end_without_a_word_twice() {
+    for plan in [Plan::Starter, Plan::Pro] {
+        let (_, calls) = undisturbed(plan).await;
+        for (nth, upstream) in calls.iter().enumerate() {
+            for reaction in inconclusive(upstream) {
+                let app = TestApp::new();
+                let club = queued(&app, plan).await;
+                let earlier = calls.iter().take(nth).filter(|other| *other == upstream).count();
+                let healthy = std::iter::repeat_n(Reaction::Healthy, earlier);
+                app.outside().upstreams().next(upstream, healthy.chain([reaction.clone(), reaction.clone()]));
+                club.waits().await;
+                is_completed(&club, &format!("{plan:?} {upstream} {nth} {reaction:?}")).await;
+                let tried = app.outside().upstreams().sent_to(upstream).len();
+                assert_eq!(
+                    tried,
+                    calls.iter().filter(|other| *other == upstream).count() + 2,
+                    "{reaction:?}"
+                );
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn repeats_are_the_same_to_the_byte() {
+    for plan in [Plan::Starter, Plan::Pro] {
+        let (_, calls) = undisturbed(plan).await;
+        for upstream in ["make", "resend", "apps_script"] {
+            if !calls.contains(&upstream) {
+                continue;
+            }
+            let app = TestApp::new();
+            let club = queued(&app, plan).await;
+            app.outside().upstreams().next(upstream, [Reaction::LosesTheAnswer, Reaction::TimesOut]);
+            club.waits().await;
+            let sent = app.outside().upstreams().sent_to(upstream);
+            for repeat in &sent[1..3] {
+                assert_eq!((&repeat.call.body, &repeat.call.url), (&sent[0].call.body, &sent[0].call.url));
+                assert_eq!(repeat.call.headers, sent[0].call.headers, "{upstream}");
+            }
+            assert!(sent[1].at > sent[0].at, "{upstream}: after a while");
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_refusal_has_its_word() {
+    for (plan, upstream, reaction, word) in [
+        (Plan::Starter, "make", Reaction::Answers(400, ""), "WEBHOOK_REJECTED"),
+        (Plan::Starter, "make", Reaction::Answers(401, ""), "WEBHOOK_REJECTED"),
+        (Plan::Starter, "make", Reaction::Answers(404, ""), "WEBHOOK_REJECTED"),
+        (Plan::Starter, "make", Reaction::Answers(410, ""), "WEBHOOK_REJECTED"),
+        (Plan::Starter, "make", Reaction::Answers(302, ""), "WEBHOOK_REJECTED"),
+        (
+            Plan::Pro,
+            "apps_script",
+            Reaction::Answers(200, r#"{"ok":false,"error":"quota"}"#),
+            "SPREADSHEET_REJECTED",
+        ),
+        (Plan::Pro, "apps_script", Reaction::Answers(404, "<html>"), "SPREADSHEET_REJECTED"),
+        (Plan::Starter, "make", Reaction::TimesOut, "UPSTREAM_UNAVAILABLE"),
+        (Plan::Pro, "apps_script", Reaction::Answers(200, "<html>Error</html>"), "UPSTREAM_UNAVAILABLE"),
+        (Plan::Starter, "resend", Reaction::Answers(403, r#"{"name":"invalid_api_key"}"#), "completed"),
+        (Plan::Starter, "resend", Reaction::TimesOut, "completed"),
+    ] {
+        let app = TestApp::new();
+        let club = queued(&app, plan).await;
+        app.outside().upstreams().always(upstream, reaction.clone());
+        club.waits().await;
+        assert_eq!(club.ended().await, word, "{upstream} {reaction:?}");
+        let row = club.row();
+        let state = if word == "completed" { "active" } else { "trial" };
+        assert_eq!(row["status"], state, "{upstream} {reaction:?}");
+    }
+}
+
+/// Nothing verified that the spreadsheet existed.
+#[tokio::test]
+async fn a_spreadsheet_that_is_not_there_fails_the_run() {
+    let app = TestApp::new();
+    let club = queued(&app, Plan::Pro).await;
+    let made = r#"{"ok":true,"spreadsheetId":"nowhere","spreadsheetUrl":"https://docs.google.com/nowhere"}"#;
+    app.outside().upstreams().next("apps_script", [Reaction::Answers(200, made)]);
+    club.waits().await;
+    assert_eq!(club.ended().await, "SPREADSHEET_MISSING");
+}
+
+#[tokio::test]
+async fn a_spreadsheet_is_kept_with_the_club() {
+    let app = TestApp::new();
+    let club = queued(&app, Plan::Pro).await;
+    club.waits().await;
+    let row =
+        app.db().row("select tenant_id, spreadsheet_id, spreadsheet_url, verified_at from pro_automation");
+    let url = "https://docs.google.com/spreadsheets/d/sheet_0/edit";
+    assert_eq!((&row["tenant_id"], &row["spreadsheet_id"]), (&json!(club.id), &json!("sheet_0")));
+    assert_eq!((&row["spreadsheet_url"], row["verified_at"].is_i64()), (&json!(url), true));
+}
+
+#[tokio::test]
+async fn with_a_service_account_google_itself_is_asked() {
+    let key = r#"{"client_email":"bot@project.iam","private_key":"a private key","private_key_id":"k1"}"#;
+    let app = TestApp::with(&[("GOOGLE_SERVICE_ACCOUNT_KEY", key)]);
+    let club = queued(&app, Plan::Pro).await;
+    app.outside().upstreams().next("google_sheets", [Reaction::Answers(401, ""), Reaction::TimesOut]);
+    app.outside().upstreams().next("google_token", [Reaction::Answers(503, "")]);
+    club.waits().await;
+    is_completed(&club, "google").await;
+    let sent: Vec<&str> = app.outside().upstreams().sent().iter().map(|sent| sent.call.upstream).collect();
+    let verify = [
+        "google_token",
+        "google_token",
+        "google_sheets",
+        "google_token",
+        "google_sheets",
+        "google_token",
+        "google_sheets",
+    ];
+    assert_eq!(sent.get(1..8).unwrap(), verify);
+}
+
+#[tokio::test]
+async fn a_service_account_that_is_none_is_a_matter_of_configuration() {
+    for key in ["{}", "nonsense", r#"{"client_email":"a","private_key":"not a key"}"#] {
+        let app = TestApp::with(&[("GOOGLE_SERVICE_ACCOUNT_KEY", key)]);
+        let club = queued(&app, Plan::Pro).await;
+        club.waits().await;
+        assert_eq!(club.ended().await, "MISCONFIGURED", "{key}");
+    }
+}
+
+#[tokio::test]
+async fn a_webhook_is_judged_again_before_it_is_called() {
+    let app = TestApp::new();
+    let club = queued(&app, Plan::Starter).await;
+    let stricter = club.with_app(app.redeployed_with(&[("ALLOWED_WEBHOOK_HOSTS", "hooks.example.com")]));
+    stricter.waits().await;
+    assert_eq!(club.ended().await, "WEBHOOK_REJECTED");
+    assert!(app.outside().upstreams().sent().is_empty());
+}
+
+#[tokio::test]
+async fn a_webhook_that_refuses_pings_may_count_as_there() {
+    for status in [401, 403, 404, 405] {
+        let app = TestApp::with(&[("MAKE_VALIDATE_STRICT", "false")]);
+        let club = queued(&app, Plan::Starter).await;
+        app.outside().upstreams().always("make", Reaction::Answers(status, ""));
+        club.waits().await;
+        assert_eq!(club.ended().await, "completed", "{status}");
+    }
+}
+
+#[tokio::test]
+async fn what_goes_out_is_signed_and_says_whose_it_is() {
+    let app = TestApp::new();
+    let club = queued(&app, Plan::Starter).await;
+    club.waits().await;
+    let sent = app.outside().upstreams().sent();
+    let run = app.outside().objects().run(&club.id).unwrap();
+    assert_eq!(sent[0].key(), format!("{}/validate_webhook", run.id));
+    assert!(sent[0].is_signed_with(WEBHOOK_SECRET));
+    let ping = json!({ "type": "webhook.ping", "timestamp": "2027-01-15T08:00:12.345Z", "data": { "tenantId": club.id } });
+    assert_eq!(sent[0].json(), ping);
+    assert_eq!(sent[1].key(), format!("{}/send_welcome_email", run.id));
+    let mail = sent[1].json();
+    assert_eq!(
+        (&mail["to"], &mail["subject"]),
+        (&json!(["owner@fc-nord.example"]), &json!("Welcome, FC fc-nord"))
+    );
+    assert!(mail["text"].as_str().unwrap().contains("fc-nord.clubs.example"));
+}
+
+#[tokio::test]
+async fn mails_that_are_only_logged_complete_a_run_too() {
+    let app = TestApp::with(&[("EMAIL_PROVIDER", "log"), ("RESEND_API_KEY", "")]);
+    let club = queued(&app, Plan::Starter).await;
+    club.waits().await;
+    assert_eq!(club.ended().await, "completed");
+    assert!(app.outside().upstreams().sent_to("resend").is_empty());
+    assert_eq!(app.log_of("email_logged")[0].fields["contactEmail"], "o***@fc-nord.example");
+}
+
+#[tokio::test]
+async fn without_subdomains_a_club_has_none() {
+    let app = TestApp::with(&[("SUBDOMAIN_MODE", "none")]);
+    let club = queued(&app, Plan::Starter).await;
+    club.waits().await;
+    assert_eq!((club.ended().await.as_str(), &club.row()["route_ready"]), ("completed", &json!(0)));
+}
+
+/// What was stopped stays stopped: a run that was under way must not bring it back.
+#[tokio::test]
+async fn a_club_that_is_suspended_meanwhile_is_not_taken_live() {
+    for status in ["suspended", "cancelled"] {
+        let app = TestApp::new();
+        let club = queued(&app, Plan::Starter).await;
+        club.becomes("status", status);
+        club.waits().await;
+        assert_eq!(club.row()["status"], status);
+    }
+}
+
+#[tokio::test]
+async fn a_club_that_vanished_fails_its_run_and_breaks_nothing() {
+    let app = TestApp::new();
+    let club = queued(&app, Plan::Starter).await;
+    for table in ["domain_events", "tenant_brand", "make_connections"] {
+        app.db().execute(&format!("delete from {table}"), ());
+    }
+    app.db().execute("delete from tenants", ());
+    for _ in 0..5 {
+        club.alarm_rings(&club.id).await;
+    }
+    let run = app.outside().objects().run(&club.id).unwrap();
+    let told = serde_json::to_value(&run.stage).unwrap();
+    assert!(told.to_string().contains("TENANT_GONE"), "{told}");
+}
+
+#[tokio::test]
+async fn nothing_secret_stays_anywhere() {
+    for plan in [Plan::Starter, Plan::Pro] {
+        let app = TestApp::new();
+        let club = queued(&app, plan).await;
+        app.outside().upstreams().next("resend", [Reaction::TimesOut]);
+        club.waits().await;
+        let stored = serde_json::to_string(&app.db().contents()).unwrap();
+        let run = serde_json::to_string(&app.outside().objects().run(&club.id)).unwrap();
+        for secret in crate::support::SECRETS {
+            assert!(!stored.contains(secret) && !run.contains(secret), "{secret}");
+        }
+        assert!(!stored.contains("eyJ") && !run.contains("eyJ"), "no token");
+        let history = serde_json::to_string(&app.db().rows("select * from provision_history")).unwrap();
+        assert!(!history.contains('@') && !history.contains("https://"), "{history}");
+    }
+}

@@ -1,0 +1,182 @@
+//! Queued again: by whoever wants it, whenever.
+
+use std::time::Duration;
+
+use tenantry::{
+    domain::{RunStatus, Step},
+    workflow::{
+        Command, Fault, FaultCode, Reply,
+        policy::{GivingUp, RUN_LIMIT, policy},
+    },
+};
+
+use super::{
+    every_step,
+    lab::{Attempt, Lab, subject},
+};
+
+fn changed(reply: &Reply) -> bool {
+    match reply {
+        Reply::Run { changed, .. } => *changed,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_failed_run_goes_on_at_the_step_that_failed() {
+    for (plan, step) in every_step().filter(|(_, step)| policy(*step).giving_up == GivingUp::FailsTheRun) {
+        let lab = Lab::queued(plan);
+        lab.next(step, [Attempt::Refused]);
+        lab.runs_to_the_end();
+        let id = lab.run().id;
+        assert!(changed(&lab.is_queued_again()), "{step:?}");
+        lab.runs_to_the_end();
+        assert_eq!((lab.ended().as_str(), lab.run().id), ("completed", id), "{step:?}");
+        for other in Step::of(plan) {
+            assert_eq!(lab.attempts_at(*other), if *other == step { 2 } else { 1 }, "{step:?}: {other:?}");
+        }
+        assert_eq!(lab.run().rounds, 2);
+    }
+}
+
+#[test]
+fn a_round_has_fresh_attempts_and_a_fresh_deadline() {
+    for (plan, step) in every_step().filter(|(_, step)| policy(*step).giving_up == GivingUp::FailsTheRun) {
+        let lab = Lab::queued(plan);
+        lab.always(step, Attempt::Unknown(Fault::new(FaultCode::Timeout)));
+        lab.runs_to_the_end();
+        let once = lab.attempts_at(step);
+        lab.passes(RUN_LIMIT * 3);
+        lab.is_queued_again();
+        let queued_at = lab.clock();
+        lab.runs_to_the_end();
+        assert_eq!(lab.ended(), "UPSTREAM_UNAVAILABLE", "{step:?}");
+        assert_eq!(lab.attempts_at(step), 2 * once, "{step:?}");
+        assert!(lab.clock().since(queued_at) < RUN_LIMIT);
+        let record = lab.run().records.into_iter().find(|record| record.step == step).unwrap();
+        assert_eq!(
+            usize::try_from(record.attempts).unwrap(),
+            2 * once,
+            "attempts are counted over all rounds"
+        );
+    }
+}
+
+#[test]
+fn queueing_a_run_at_work_or_a_completed_one_changes_nothing() {
+    for (plan, step) in every_step() {
+        let lab = Lab::queued(plan);
+        lab.next(step, [Attempt::Unknown(Fault::new(FaultCode::Timeout))]);
+        lab.rings();
+        let (run, alarm) = (lab.run(), lab.alarm());
+        assert!(!changed(&lab.is_queued_again()), "{step:?}");
+        assert_eq!((lab.run(), lab.alarm()), (run, alarm), "{step:?}");
+        lab.runs_to_the_end();
+        let run = lab.run();
+        assert!(!changed(&lab.is_queued_again()), "{step:?}");
+        assert_eq!((lab.run(), lab.alarm()), (run, None), "{step:?}");
+    }
+}
+
+#[test]
+fn a_run_whose_alarm_was_lost_is_woken_by_whoever_asks() {
+    for (plan, step) in every_step() {
+        for wake in [
+            Command::Queue { subject: subject(), plan, caller: Default::default() },
+            Command::Wake { subject: subject(), plan },
+        ] {
+            let lab = Lab::queued(plan);
+            lab.next(step, [Attempt::DiesAfter]);
+            lab.rings();
+            lab.loses_its_alarm();
+            lab.is_told(wake);
+            lab.runs_to_the_end();
+            assert_eq!(lab.ended(), "completed", "{step:?}");
+        }
+    }
+}
+
+#[test]
+fn waking_begins_nothing_that_has_ended() {
+    for (plan, step) in every_step() {
+        let lab = Lab::queued(plan);
+        lab.next(step, [Attempt::Refused]);
+        lab.runs_to_the_end();
+        let run = lab.run();
+        assert!(!changed(&lab.is_told(Command::Wake { subject: subject(), plan })));
+        assert_eq!((lab.run(), lab.alarm()), (run, None), "{step:?}");
+    }
+}
+
+#[test]
+fn a_cancelled_run_stops_before_its_next_attempt() {
+    for (plan, step) in every_step() {
+        let lab = Lab::queued(plan);
+        lab.next(step, [Attempt::Unknown(Fault::new(FaultCode::Timeout))]);
+        lab.rings();
+        assert!(changed(&lab.is_told(Command::Cancel)), "{step:?}");
+        lab.runs_to_the_end();
+        assert_eq!((lab.ended().as_str(), lab.attempts_at(step)), ("CANCELLED", 1), "{step:?}");
+        assert!(!changed(&lab.is_told(Command::Cancel)), "{step:?}: it has ended");
+        lab.is_queued_again();
+        lab.runs_to_the_end();
+        assert_eq!(lab.ended(), "completed", "{step:?}");
+    }
+}
+
+#[test]
+fn a_step_that_failed_can_be_left_out_but_not_going_live() {
+    for (plan, step) in every_step().filter(|(_, step)| policy(*step).giving_up == GivingUp::FailsTheRun) {
+        let lab = Lab::queued(plan);
+        lab.always(step, Attempt::Refused);
+        lab.runs_to_the_end();
+        let skipped = changed(&lab.is_told(Command::Skip));
+        assert_eq!(skipped, step != Step::Activate, "{step:?}");
+        if skipped {
+            lab.runs_to_the_end();
+            assert_eq!((lab.ended().as_str(), lab.attempts_at(step)), ("completed", 1), "{step:?}");
+        }
+    }
+}
+
+#[test]
+fn a_link_that_has_grown_old_is_replaced_before_it_is_mailed() {
+    let plan = tenantry::domain::Plan::Starter;
+    for (hours, fresh) in [(1, false), (12, false), (13, true), (48, true)] {
+        let lab = Lab::queued(plan);
+        lab.next(Step::ValidateWebhook, [Attempt::Refused]);
+        lab.runs_to_the_end();
+        let before = lab.run();
+        lab.passes(Duration::from_secs(hours * 3600));
+        lab.is_queued_again();
+        let after = lab.run();
+        assert_eq!(after.link_id != before.link_id, fresh, "{hours}");
+        assert_eq!(after.link_issued_at == lab.clock(), fresh, "{hours}");
+    }
+}
+
+#[test]
+fn a_link_that_was_mailed_is_never_replaced() {
+    let plan = tenantry::domain::Plan::Starter;
+    let lab = Lab::queued(plan);
+    lab.next(Step::Activate, [Attempt::Refused]);
+    lab.runs_to_the_end();
+    let before = lab.run();
+    lab.passes(Duration::from_secs(48 * 3600));
+    lab.is_queued_again();
+    assert_eq!((lab.run().link_id, lab.run().link_issued_at), (before.link_id, before.link_issued_at));
+}
+
+#[test]
+fn nobody_is_answered_about_a_run_that_is_not_there() {
+    let lab = Lab::queued(tenantry::domain::Plan::Pro);
+    assert!(
+        matches!(lab.is_told(Command::Report), Reply::Run { report, changed: false } if report.status == RunStatus::Processing)
+    );
+    assert_eq!(lab.is_told(Command::Ping), Reply::Pong);
+    let fresh = || tenantry::workflow::Fresh { run: "run_new".parse().unwrap(), link_id: String::new() };
+    for command in [Command::Report, Command::Cancel, Command::Skip] {
+        let obeyed = tenantry::workflow::obey(None, command, fresh(), lab.clock());
+        assert_eq!((obeyed.reply, obeyed.save), (Reply::NoRun, None));
+    }
+}
