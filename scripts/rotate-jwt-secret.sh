@@ -74,7 +74,8 @@ current() {
 
 new=${NEW_JWT_SECRET:-$(head -c 48 /dev/urandom | base64 | tr -d '\n')}
 [ "${#new}" -ge 32 ] || fail "NEW_JWT_SECRET must have at least 32 bytes."
-if [ -n "$keep" ]; then (umask 077; printf '%s\n' "$new" >"$keep"); fi
+# Written just before the first change: a refused run must not overwrite the copy of the secret in force.
+keep_it() { if [ -n "$keep" ]; then (umask 077; printf '%s\n' "$new" >"$keep"); fi; }
 
 if [ "$path" = routine ]; then
   old=$(current)
@@ -82,6 +83,7 @@ if [ "$path" = routine ]; then
   if [ -z "$drop_previous" ] && has JWT_SECRET_PREVIOUS; then
     fail "JWT_SECRET_PREVIOUS is still accepted, and its tokens live up to a year: wait, or say --drop-previous to end them."
   fi
+  keep_it
   step "JWT_SECRET_NEXT: the new secret is accepted from now on"
   printf '%s' "$new" | put JWT_SECRET_NEXT
   step "JWT_SECRET_PREVIOUS: the old secret stays accepted"
@@ -92,6 +94,7 @@ if [ "$path" = routine ]; then
   drop JWT_SECRET_NEXT
   printf '✓ Rotated. Remove JWT_SECRET_PREVIOUS in a year, when the last token that it signed has ended.\n'
 else
+  keep_it
   step "JWT_SECRET: the new secret signs, and alone is accepted"
   printf '%s' "$new" | put JWT_SECRET
   step "JWT_SECRET_NEXT, JWT_SECRET_PREVIOUS: accepted no more"

@@ -108,7 +108,7 @@ describe("with Turnstile, a signup", () => {
 
   test("holds its key while it is at work; a hold that a crash left behind ends by itself", async () => {
     const [form, key] = [clubForm(), randomUUID()];
-    await script({ ...SITEVERIFY, kind: "delay", ms: 1000 });
+    await script({ ...SITEVERIFY, kind: "delay", ms: 2000 });
     const slow = start({ ...form, turnstileToken: "bad" }, key);
     const lease = await until(async () => (await h.sql("select * from idempotency_keys where status = 'in_progress'"))[0]);
     const meanwhile = await start({ ...form, turnstileToken: person() }, key);

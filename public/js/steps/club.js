@@ -119,6 +119,8 @@ async function settle({ answer, wish }, intended) {
   draft.made({ ...tenant, discount }, wish);
   showMade();
   showClub();
+  // Whoever was faster than the look-up still gets to see the club's whole address in the end.
+  if (!draft.current().base) checkSlugNow(tenant.slug);
   if (here() === "club") go("colours");
   tellWhatChanged(tenant, discount, wish, intended);
 }
