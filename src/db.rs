@@ -109,7 +109,7 @@ pub enum DbError {
     /// A constraint refused the batch; nothing of it was done.
     #[error("constraint: {0}")]
     Constraint(String),
-    /// A statement raised: [`RAISED`] says how. Nothing of the batch was done.
+    /// A statement raised: `RAISED` says how. Nothing of the batch was done.
     #[error("raised")]
     Raised,
     /// The database could not be reached, or did not answer: whether the batch was done is unknown.

@@ -31,4 +31,3 @@ export function working(button, key) {
     if (byId("live").dataset.t === key) announce();
   };
 }
-

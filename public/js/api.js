@@ -19,7 +19,12 @@ export const serverNow = () => Date.now() + clockSkew;
 async function parse(response) {
   const date = Date.parse(response.headers.get("date"));
   if (date) clockSkew = date - Date.now();
-  const answer = { status: response.status, retryAfter: seconds(response.headers), etag: response.headers.get("etag"), body: null };
+  const answer = {
+    status: response.status,
+    retryAfter: seconds(response.headers),
+    etag: response.headers.get("etag"),
+    body: null,
+  };
   if (response.status === 304) return { ...answer, kind: "ok" };
   try {
     answer.body = await response.json();
@@ -49,7 +54,14 @@ async function call(method, path, { body, token, key, etag, signal } = {}) {
   try {
     return await parse(
       // "no-store" keeps the browser's cache out of the ETag conversation: a 304 reaches us as one.
-      await fetch(path, { method, headers, body: body && JSON.stringify(body), signal: limit.signal, cache: "no-store", credentials: "omit" }),
+      await fetch(path, {
+        method,
+        headers,
+        body: body && JSON.stringify(body),
+        signal: limit.signal,
+        cache: "no-store",
+        credentials: "omit",
+      }),
     );
   } catch {
     return { kind: "lost", status: 0, retryAfter: null, aborted: signal?.aborted ?? false };
@@ -60,8 +72,10 @@ async function call(method, path, { body, token, key, etag, signal } = {}) {
 
 const tenant = (id, rest) => `/api/v1/tenants/${encodeURIComponent(id)}/${rest}`;
 
-export const availability = (slug, signal) => call("GET", `/public/signup/availability?slug=${encodeURIComponent(slug)}`, { signal });
-export const verifyPromo = (promoCode, tenantSlug, signal) => call("POST", "/public/signup/verify-promo", { body: { promoCode, tenantSlug }, signal });
+export const availability = (slug, signal) =>
+  call("GET", `/public/signup/availability?slug=${encodeURIComponent(slug)}`, { signal });
+export const verifyPromo = (promoCode, tenantSlug, signal) =>
+  call("POST", "/public/signup/verify-promo", { body: { promoCode, tenantSlug }, signal });
 export const start = (body, key) => call("POST", "/public/signup/start", { body, key });
 export const brand = (colours, token) => call("POST", "/public/signup/brand", { body: colours, token });
 export const connectMake = (webhook, token) => call("POST", "/public/signup/starter/make", { body: webhook, token });

@@ -7,7 +7,8 @@ const PLACE = "tenantry.draft";
 const ASIDE = "tenantry.draft.aside";
 const SECRET = "tenantry.secret";
 
-const random = (bytes) => Array.from(crypto.getRandomValues(new Uint8Array(bytes)), (b) => b.toString(16).padStart(2, "0")).join("");
+const random = (bytes) =>
+  Array.from(crypto.getRandomValues(new Uint8Array(bytes)), (b) => b.toString(16).padStart(2, "0")).join("");
 
 const blank = () => ({
   key: `signup-${random(16)}`,

@@ -7,7 +7,12 @@ import { notice } from "./notice.js";
 import { mailFreshLink } from "./session.js";
 import { clock, knows, quote, say } from "./strings.js";
 
-const FIELD_OF = { SLUG_TAKEN: "clubSlug", EMAIL_EXISTS: "email", INVALID_PROMO: "promoCode", INVALID_WEBHOOK_HOST: "webhookUrl" };
+const FIELD_OF = {
+  SLUG_TAKEN: "clubSlug",
+  EMAIL_EXISTS: "email",
+  INVALID_PROMO: "promoCode",
+  INVALID_WEBHOOK_HOST: "webhookUrl",
+};
 
 /** Marks a field as wrong. `write` puts the words into its error line. */
 export function blame(name, write) {
@@ -82,5 +87,9 @@ function showProblem(error, retryAfter) {
 
 /** The session is over: offers a link that brings the person back to where they were. */
 export function showExpired(email) {
-  notice("session.expired", {}, { tone: "bad", actions: email ? [["session.link", (button) => mailFreshLink(email, button)]] : [] });
+  notice(
+    "session.expired",
+    {},
+    { tone: "bad", actions: email ? [["session.link", (button) => mailFreshLink(email, button)]] : [] },
+  );
 }

@@ -16,7 +16,8 @@ export const open = (session) => passing.write(PLACE, session);
 export const close = () => passing.remove(PLACE);
 
 /** What the last page says after the token has been dropped, so that a reload shows it again. */
-export const finished = (facts) => (facts === undefined ? passing.read(FINISHED) : facts ? passing.write(FINISHED, facts) : passing.remove(FINISHED));
+export const finished = (facts) =>
+  facts === undefined ? passing.read(FINISHED) : facts ? passing.write(FINISHED, facts) : passing.remove(FINISHED);
 
 async function renew() {
   const { body, key, tenant } = draft.current();

@@ -9,7 +9,7 @@ import { createInterface } from "node:readline";
 import { Failure, NODE, QUIET_WRANGLER, WRANGLER, at, fingerprint, stamped, withBins } from "./project.mjs";
 
 const HOST = "127.0.0.1";
-const READY_WITHIN_MS = 60_000;
+const READY_WITHIN_MS = 120_000;
 
 export const CONFIG = { product: at("wrangler.toml"), sandbox: at("scripts/sandbox/wrangler.toml") };
 
@@ -97,7 +97,7 @@ export function serve(name, { port, stateDir, envFile, vars = {}, onLine = () =>
 
   const printed = [];
   return new Promise((done, fail) => {
-    const late = setTimeout(() => giveUp("was not ready within a minute"), READY_WITHIN_MS);
+    const late = setTimeout(() => giveUp("was not ready within two minutes"), READY_WITHIN_MS);
     const giveUp = async (what) => {
       clearTimeout(late);
       await worker.kill();

@@ -9,7 +9,8 @@ use crate::{
     workflow::{Attempt, Report, Run, StepReport, report::Trouble},
 };
 
-/// Writes what D1 doesn't list yet of a run. An older version than the listed one changes nothing.
+/// Writes what D1 doesn't list yet of a run. An older version than the listed one changes nothing, and nothing changes a run
+/// that went live: its object may not have heard of it.
 ///
 /// # Errors
 ///
@@ -50,7 +51,7 @@ fn upsert_run(run: &Run, report: &Report, now: Timestamp) -> Result<Statement, D
          on conflict (id) do update set status = excluded.status, step = excluded.step, reason = excluded.reason,
            error = excluded.error, version = excluded.version, warnings = excluded.warnings,
            deadline_at = excluded.deadline_at, completed_at = excluded.completed_at, updated_at = excluded.updated_at
-         where excluded.version > provision_runs.version",
+         where excluded.version > provision_runs.version and provision_runs.status <> 'completed'",
         [
             run.id.as_str().into(),
             run.subject.tenant.as_str().into(),
@@ -93,7 +94,8 @@ fn upsert_step(run: &Run, position: usize, step: &StepReport) -> Statement {
     Statement::new(
         "insert into provision_steps (run_id, step, position, status, attempts, started_at, completed_at, retry_at,
            error_code, error)
-         select ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10 from provision_runs where id = ?1 and version = ?11
+         select ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10 from provision_runs
+         where id = ?1 and version = ?11 and (status <> 'completed' or ?12 = 'completed')
          on conflict (run_id, step) do update set status = excluded.status, attempts = excluded.attempts,
            started_at = excluded.started_at, completed_at = excluded.completed_at, retry_at = excluded.retry_at,
            error_code = excluded.error_code, error = excluded.error",
@@ -109,6 +111,7 @@ fn upsert_step(run: &Run, position: usize, step: &StepReport) -> Statement {
             step.error.as_ref().map(|e| e.code.as_str()).into(),
             step.error.as_ref().map(|e| e.message.as_str()).into(),
             i64::try_from(run.version).unwrap_or(i64::MAX).into(),
+            run.status().as_str().into(),
         ],
     )
 }
@@ -142,7 +145,8 @@ fn lifecycle_event(run: &Run, report: &Report) -> Option<Statement> {
     let data = json!({ "runId": run.id, "plan": run.plan, "reason": reason, "step": report.step });
     Some(Statement::new(
         "insert into domain_events (tenant_id, occurred_at, id, type, data) select ?1, ?2, ?3, ?4, ?5
-         where not exists (select 1 from domain_events where tenant_id = ?1 and id = ?3)",
+         where exists (select 1 from provision_runs where id = ?6 and status = ?7)
+           and not exists (select 1 from domain_events where tenant_id = ?1 and id = ?3)",
         [
             run.subject.tenant.as_str().into(),
             report.ended_at.map(Timestamp::seconds).into(),
@@ -155,6 +159,8 @@ fn lifecycle_event(run: &Run, report: &Report) -> Option<Statement> {
             .into(),
             kind.into(),
             data.to_string().into(),
+            run.id.as_str().into(),
+            report.status.as_str().into(),
         ],
     ))
 }

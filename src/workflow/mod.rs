@@ -1,7 +1,7 @@
 //! Provisioning as values: no clock, no network, no storage of its own.
 //!
 //! [`run`] holds the state of one run and the only table of its transitions; [`policy`] says how each step is
-//! tried; [`advance`](mod@advance) does one step after another against a [`World`](advance::World), recording before
+//! tried; [`advance`](mod@advance) does one step after another against a [`World`], recording before
 //! and after. The same code runs in the Durable Object, in tests, and in a simulation.
 
 pub mod advance;

@@ -14,8 +14,10 @@
 
 mod conventions;
 mod every_route;
+mod lessons;
 mod plans;
 mod routes;
 mod support;
 mod sweep;
+mod words;
 mod workflow;

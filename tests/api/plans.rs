@@ -26,7 +26,7 @@ const CHILDREN: [&str; 5] =
 const SAGAS: &str = "/api/v1/bgops/sagas";
 
 /// Everything that anybody does, once: every statement there is runs.
-async fn everything_happens(app: &TestApp) {
+pub async fn everything_happens(app: &TestApp) {
     let starter = app.signed_up_with_key("fc-every-1", "key-1").await;
     app.signed_up_with_key("fc-every-1", "key-1").await;
     app.has_promo("EVERY", 10, &[("tenant_slugs", json!(["fc-every-2"])), ("plan", json!("pro"))]);

@@ -38,7 +38,11 @@ test("the server's issues stand at their fields", async (t) => {
 test("an issue of any field finds its place", async (t) => {
   const page = await open(t);
   await fillClub(page, aClub());
-  const issues = ["clubName", "clubSlug", "email", "plan", "promoCode"].map((field) => ({ path: [field], code: "custom", message: `wrong: ${field}` }));
+  const issues = ["clubName", "clubSlug", "email", "plan", "promoCode"].map((field) => ({
+    path: [field],
+    code: "custom",
+    message: `wrong: ${field}`,
+  }));
   await answer(page, START, { status: 400, code: "VALIDATION", issues });
   await submit(page, "club-form");
   await invalid(page, "plan");

@@ -3,7 +3,21 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { accessible, baseUrl, fault, linkIn, mailTo, open, ready, sandbox, visit } from "./harness.mjs";
-import { aClub, at, connect, createClub, errorAt, fillClub, invalid, oneKey, starts, submit, tenantId, toConnect, toProgress } from "./wizard.mjs";
+import {
+  aClub,
+  at,
+  connect,
+  createClub,
+  errorAt,
+  fillClub,
+  invalid,
+  oneKey,
+  starts,
+  submit,
+  tenantId,
+  toConnect,
+  toProgress,
+} from "./wizard.mjs";
 
 test("a starter club gets from the form to the end", async (t) => {
   const page = await open(t);
@@ -21,7 +35,10 @@ test("a starter club gets from the form to the end", async (t) => {
 
   await page.click("[data-kit=claret]");
   assert.equal(await page.inputValue("#primaryColor"), "#7A263A");
-  assert.equal(await page.evaluate(() => getComputedStyle(document.getElementById("preview")).getPropertyValue("--club")), "#7A263A");
+  assert.equal(
+    await page.evaluate(() => getComputedStyle(document.getElementById("preview")).getPropertyValue("--club")),
+    "#7A263A",
+  );
   await accessible(page, "colours");
   await submit(page, "colours-form");
   await at(page, "connect");
@@ -84,7 +101,11 @@ test("the keyboard is enough", async (t) => {
       await page.keyboard.press("Tab");
       const there = await page.evaluate((s) => document.activeElement.matches(s), selector);
       if (!there) continue;
-      const ringed = await page.evaluate(() => [document.activeElement, document.activeElement.closest(".plan")].some((n) => n && getComputedStyle(n).outlineStyle !== "none"));
+      const ringed = await page.evaluate(() =>
+        [document.activeElement, document.activeElement.closest(".plan")].some(
+          (n) => n && getComputedStyle(n).outlineStyle !== "none",
+        ),
+      );
       assert.ok(ringed, `the focus on ${selector} can be seen`);
       return;
     }
@@ -195,7 +216,9 @@ test("answers about addresses count only for the address asked last", async (t) 
     asked();
     await held;
     // The page may have hung up already.
-    await route.fulfill({ json: { success: true, data: { slug: slow, available: false, reason: "taken", suggestions: ["too-late"] } } }).catch(() => {});
+    await route
+      .fulfill({ json: { success: true, data: { slug: slow, available: false, reason: "taken", suggestions: ["too-late"] } } })
+      .catch(() => {});
   });
   await page.fill("#clubSlug", slow);
   await wasAsked;

@@ -28,7 +28,8 @@ export const FLAGS = [
 ];
 
 let launched;
-const browser = () => (launched ??= chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: FLAGS }));
+const browser = () =>
+  (launched ??= chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: FLAGS }));
 
 const checkedStates = new Set();
 after(async () => {
@@ -75,7 +76,9 @@ export const linkIn = ({ text }) => text.match(/https?:\/\/\S+\/magic\/#token=[^
 /** A fresh browser profile, watched until the test ends. */
 export async function visitor(t, options = {}) {
   const { shifts = true, ...rest } = options;
-  const context = await (await browser()).newContext({ baseURL: baseUrl, locale: "en-GB", viewport: { width: 1280, height: 900 }, ...rest });
+  const context = await (
+    await browser()
+  ).newContext({ baseURL: baseUrl, locale: "en-GB", viewport: { width: 1280, height: 900 }, ...rest });
   context.setDefaultTimeout(PATIENCE_MS);
   const complaints = [];
   const requests = [];
@@ -88,8 +91,16 @@ export async function visitor(t, options = {}) {
     const shifted = shifts ? await shiftsOf(context) : [];
     await context.close();
     assert.deepEqual(complaints, [], "console and policy");
-    assert.deepEqual(requests.filter((r) => !r.url().startsWith(baseUrl) && !r.url().startsWith("data:")).map((r) => r.url()), [], "foreign requests");
-    assert.deepEqual(requests.filter((r) => /token=|eyJ/.test(r.url().split("#")[0])).map((r) => r.url()), [], "tokens in addresses");
+    assert.deepEqual(
+      requests.filter((r) => !r.url().startsWith(baseUrl) && !r.url().startsWith("data:")).map((r) => r.url()),
+      [],
+      "foreign requests",
+    );
+    assert.deepEqual(
+      requests.filter((r) => /token=|eyJ/.test(r.url().split("#")[0])).map((r) => r.url()),
+      [],
+      "tokens in addresses",
+    );
     assert.deepEqual(shifted, [], "layout shifts");
   });
   return { context, requests };
@@ -116,11 +127,17 @@ const complaintsOf = (message) =>
   ["error", "warning"].includes(message.type()) && !message.text().startsWith("Failed to load resource:") ? [message.text()] : [];
 
 function observe() {
-  document.addEventListener("securitypolicyviolation", (event) => window.reportComplaint(`${event.violatedDirective}: ${event.blockedURI}`));
+  document.addEventListener("securitypolicyviolation", (event) =>
+    window.reportComplaint(`${event.violatedDirective}: ${event.blockedURI}`),
+  );
   window.shifts = [];
   new PerformanceObserver((list) => {
     for (const entry of list.getEntries()) {
-      if (!entry.hadRecentInput) window.shifts.push({ value: entry.value, nodes: entry.sources.map(({ node }) => node?.id || node?.className || node?.nodeName) });
+      if (!entry.hadRecentInput)
+        window.shifts.push({
+          value: entry.value,
+          nodes: entry.sources.map(({ node }) => node?.id || node?.className || node?.nodeName),
+        });
     }
   }).observe({ type: "layout-shift", buffered: true });
 }
@@ -142,10 +159,21 @@ const stickingOut = () =>
 /** Checks the page as it stands with axe, and that nothing is wider than the window. */
 export async function accessible(page, state) {
   // Colours on their way from one to the other would be measured half way.
-  await page.evaluate(() => Promise.all(document.getAnimations().filter((a) => a instanceof CSSTransition).map((a) => a.finished.catch(() => {}))));
+  await page.evaluate(() =>
+    Promise.all(
+      document
+        .getAnimations()
+        .filter((a) => a instanceof CSSTransition)
+        .map((a) => a.finished.catch(() => {})),
+    ),
+  );
   if (!(await page.evaluate(() => Boolean(window.axe)))) await page.evaluate(axeSource);
   const { violations } = await page.evaluate(() => window.axe.run(document, { resultTypes: ["violations"] }));
-  assert.deepEqual(violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html, any }) => `${html} ${any[0]?.message ?? ""}`).join(" | ")}`), [], `axe: ${state}`);
+  assert.deepEqual(
+    violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html, any }) => `${html} ${any[0]?.message ?? ""}`).join(" | ")}`),
+    [],
+    `axe: ${state}`,
+  );
   assert.deepEqual(await page.evaluate(stickingOut), [], `${state} is wider than the window`);
   checkedStates.add(state);
 }

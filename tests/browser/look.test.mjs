@@ -9,7 +9,9 @@ import { aClub, at, connect, fillClub, invalid, submit } from "./wizard.mjs";
 
 const PUBLIC = new URL("../../public/", import.meta.url);
 const read = (name) => readFileSync(new URL(name, PUBLIC), "utf8");
-const scripts = readdirSync(new URL("js/", PUBLIC), { recursive: true }).filter((name) => name.endsWith(".js")).map((name) => `js/${name}`);
+const scripts = readdirSync(new URL("js/", PUBLIC), { recursive: true })
+  .filter((name) => name.endsWith(".js"))
+  .map((name) => `js/${name}`);
 
 const SCREENS = {
   "320 px, light": { viewport: { width: 320, height: 640 } },
@@ -41,7 +43,8 @@ for (const [screen, options] of Object.entries(SCREENS)) {
     await at(page, "connect");
     if (club.plan === "starter") await page.click("summary");
     await check("connect");
-    if (club.plan === "starter") await fault(t, { host: "hook.eu1.make.com", path: `/${club.mark}`, kind: "delay", ms: 2500, times: 1 });
+    if (club.plan === "starter")
+      await fault(t, { host: "hook.eu1.make.com", path: `/${club.mark}`, kind: "delay", ms: 2500, times: 1 });
     else await fault(t, { host: "script.google.com", bodyIncludes: club.clubSlug, kind: "delay", ms: 2500, times: 1 });
     await connect(page, club);
     await at(page, "progress");
@@ -60,8 +63,13 @@ test("a reader's own large font breaks nothing", async (t) => {
 
 test("whoever asks for less motion gets none", async (t) => {
   const page = await open(t, { reducedMotion: "reduce" });
-  const moving = await page.evaluate(() =>
-    [...document.querySelectorAll("*")].filter((n) => getComputedStyle(n).transitionDuration.split(",").some((d) => parseFloat(d) > 0)).length,
+  const moving = await page.evaluate(
+    () =>
+      [...document.querySelectorAll("*")].filter((n) =>
+        getComputedStyle(n)
+          .transitionDuration.split(",")
+          .some((d) => parseFloat(d) > 0),
+      ).length,
   );
   assert.equal(moving, 0);
 });
@@ -88,7 +96,8 @@ test("what somebody types is text, never markup", async (t) => {
   await at(page, "club");
   assert.equal(await page.textContent("#made-name"), nasty);
   assert.equal(await page.locator("img").count(), 0);
-  for (const name of scripts) assert.doesNotMatch(read(name), /innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function/, name);
+  for (const name of scripts)
+    assert.doesNotMatch(read(name), /innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function/, name);
 });
 
 test("without JavaScript the first step explains itself and posts", async (t) => {
@@ -104,13 +113,24 @@ test("without JavaScript the first step explains itself and posts", async (t) =>
   assert.equal(request.method(), "POST");
   assert.equal(request.headers()["content-type"], "application/x-www-form-urlencoded");
   const { clubName, clubSlug, email, plan } = club;
-  assert.deepEqual(Object.fromEntries(new URLSearchParams(request.postData())), { clubName, clubSlug, email, plan, promoCode: "" });
+  assert.deepEqual(Object.fromEntries(new URLSearchParams(request.postData())), {
+    clubName,
+    clubSlug,
+    email,
+    plan,
+    promoCode: "",
+  });
   await page.waitForSelector("h1:has-text('Check your mail')");
   linkIn(await mailTo(club.email));
 });
 
 test("without JavaScript a refusal comes back with what was typed", async (t) => {
-  const { context } = await visitor(t, { javaScriptEnabled: false, shifts: false, viewport: { width: 320, height: 640 }, colorScheme: "dark" });
+  const { context } = await visitor(t, {
+    javaScriptEnabled: false,
+    shifts: false,
+    viewport: { width: 320, height: 640 },
+    colorScheme: "dark",
+  });
   const page = await context.newPage();
   await page.goto("/");
   const club = aClub({ clubSlug: "www" });
@@ -169,7 +189,12 @@ test("files come with the policy, are revalidated, and cost 40 KB together", asy
   const again = await fetch(baseUrl + "/", { headers: { "if-none-match": headers.etag } });
   assert.equal(again.status, 304);
 
-  const fetched = await page.evaluate(() => performance.getEntriesByType("resource").map(({ name }) => new URL(name).pathname).filter((path) => /\.(js|css)$/.test(path)));
+  const fetched = await page.evaluate(() =>
+    performance
+      .getEntriesByType("resource")
+      .map(({ name }) => new URL(name).pathname)
+      .filter((path) => /\.(js|css)$/.test(path)),
+  );
   const files = ["index.html", ...fetched.map((path) => path.slice(1))];
   const bytes = files.map((name) => gzipSync(read(name), { level: 9 }).length).reduce((a, b) => a + b);
   t.diagnostic(`${files.length} files, ${bytes} bytes gzipped`);
@@ -178,9 +203,17 @@ test("files come with the policy, are revalidated, and cost 40 KB together", asy
 });
 
 test("every module that the page needs is named in it, so that all arrive in one round trip", async (t) => {
-  for (const [path, html] of [["/", read("index.html")], ["/magic/", read("magic/index.html")]]) {
+  for (const [path, html] of [
+    ["/", read("index.html")],
+    ["/magic/", read("magic/index.html")],
+  ]) {
     const page = await open(t, { path });
-    const used = await page.evaluate(() => performance.getEntriesByType("resource").map(({ name }) => new URL(name).pathname).filter((name) => name.endsWith(".js")));
+    const used = await page.evaluate(() =>
+      performance
+        .getEntriesByType("resource")
+        .map(({ name }) => new URL(name).pathname)
+        .filter((name) => name.endsWith(".js")),
+    );
     const named = [...html.matchAll(/(?:href|src)="(\/js\/[^"]+)"/g)].map(([, name]) => name);
     assert.deepEqual([...new Set(used)].sort(), named.sort(), path);
   }
@@ -191,10 +224,17 @@ test("the words in the page and in the tables are the same, in both languages", 
   const { default: german } = await import(new URL("js/lang/de.js", PUBLIC));
   const unescape = (text) => text.replaceAll("&amp;", "&");
   for (const page of ["index.html", "magic/index.html"]) {
-    for (const [, key, text] of read(page).matchAll(/data-t="([^"]+)"[^>]*>([^<]*)</g)) assert.equal(unescape(text), english[key], `${page}: ${key}`);
-    for (const [, before, attribute, key] of read(page).matchAll(/([^<]*)data-ta="([^:]+):([^"]+)"/g)) assert.match(before, new RegExp(`${attribute}="${english[key]}"`), `${page}: ${key}`);
+    for (const [, key, text] of read(page).matchAll(/data-t="([^"]+)"[^>]*>([^<]*)</g))
+      assert.equal(unescape(text), english[key], `${page}: ${key}`);
+    for (const [, before, attribute, key] of read(page).matchAll(/([^<]*)data-ta="([^:]+):([^"]+)"/g))
+      assert.match(before, new RegExp(`${attribute}="${english[key]}"`), `${page}: ${key}`);
   }
   const serverSays = /^(issue|reason)\./;
-  assert.deepEqual(Object.keys(german).filter((key) => !serverSays.test(key)).sort(), Object.keys(english).sort());
+  assert.deepEqual(
+    Object.keys(german)
+      .filter((key) => !serverSays.test(key))
+      .sort(),
+    Object.keys(english).sort(),
+  );
   for (const key of Object.keys(english)) assert.equal(typeof german[key], typeof english[key], key);
 });

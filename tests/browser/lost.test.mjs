@@ -1,9 +1,9 @@
-// Nothing is lost: reloads, Back, closed tabs, broken connections, busy and closed service, expired sessions.
+// Nothing is lost: reloads, Back, broken connections, a busy and a closed service.
 
 import assert from "node:assert/strict";
 import test from "node:test";
-import { accessible, answer, baseUrl, fault, linkIn, mailTo, open, ready, visit } from "./harness.mjs";
-import { aClub, at, connect, createClub, fillClub, noticeText, oneKey, starts, submit, tenantId, toConnect, toProgress } from "./wizard.mjs";
+import { accessible, answer, fault, mailTo, open, ready } from "./harness.mjs";
+import { aClub, at, connect, createClub, fillClub, noticeText, oneKey, starts, submit, toProgress } from "./wizard.mjs";
 
 const START = "/public/signup/start";
 const shownNotice = (page) => page.waitForSelector("#notice .box:not([hidden])");
@@ -69,23 +69,6 @@ test("Back goes back one step at a time, and the club is not made again", async 
   assert.equal(starts(page).length, 1);
 });
 
-test("a closed tab is taken up again, with a fresh token under the same key", async (t) => {
-  const page = await open(t);
-  const club = await toConnect(page);
-  const id = await tenantId(page);
-  const again = await page.context().newPage();
-  await page.close();
-  await visit(again);
-  await at(again, "connect");
-  await connect(again, club);
-  await at(again, "done");
-  const { key, body } = starts(page).at(-1);
-  oneKey(page);
-  assert.equal(starts(page).length, 2, "one start made the club, one asked for the token");
-  assert.deepEqual(body, starts(page)[0].body);
-  assert.ok(key && id);
-});
-
 test("offline in the middle: the banner says so, and the post goes out when the connection is back", async (t) => {
   const page = await open(t);
   await fillClub(page, aClub());
@@ -105,10 +88,14 @@ test("offline in the middle: the banner says so, and the post goes out when the 
 test("an answer that got lost on the way back does not make a second club", async (t) => {
   const page = await open(t);
   const club = aClub();
-  await page.route(`**${START}`, async (route) => {
-    await route.fetch();
-    await route.abort("connectionreset");
-  }, { times: 1 });
+  await page.route(
+    `**${START}`,
+    async (route) => {
+      await route.fetch();
+      await route.abort("connectionreset");
+    },
+    { times: 1 },
+  );
   await fillClub(page, club);
   await submit(page, "club-form");
   await shownNotice(page);
@@ -122,10 +109,14 @@ test("an answer that got lost on the way back does not make a second club", asyn
 test("changing the form after a lost answer finds the club that was made", async (t) => {
   const page = await open(t);
   const club = aClub();
-  await page.route(`**${START}`, async (route) => {
-    await route.fetch();
-    await route.abort("connectionreset");
-  }, { times: 1 });
+  await page.route(
+    `**${START}`,
+    async (route) => {
+      await route.fetch();
+      await route.abort("connectionreset");
+    },
+    { times: 1 },
+  );
   await fillClub(page, club);
   await submit(page, "club-form");
   await shownNotice(page);
@@ -231,51 +222,6 @@ test("lookups that fail do not stand in the way", async (t) => {
   await page.waitForFunction(() => /when you continue/.test(document.getElementById("clubSlug-status").textContent));
   await page.fill("#promoCode", "SPRING24");
   await page.waitForFunction(() => /when you continue/.test(document.getElementById("promoCode-status").textContent));
-});
-
-const spoilToken = (page) => page.evaluate(() => sessionStorage.setItem("tenantry.session", JSON.stringify({ ...JSON.parse(sessionStorage.getItem("tenantry.session")), token: "spoilt" })));
-
-test("a refused token is renewed without a word", async (t) => {
-  const page = await open(t);
-  await createClub(page);
-  await spoilToken(page);
-  await submit(page, "colours-form");
-  await at(page, "connect");
-  oneKey(page);
-});
-
-test("a session that can't be renewed offers a link that leads back to the same step", async (t) => {
-  const page = await open(t, { viewport: { width: 320, height: 640 }, shifts: false });
-  const club = await createClub(page);
-  await page.click("[data-kit=claret]");
-  await spoilToken(page);
-  await answer(page, START, { status: 409, code: "SLUG_TAKEN", times: 2 });
-  await submit(page, "colours-form");
-  await shownNotice(page);
-  assert.match(await noticeText(page), /signed out/);
-  await accessible(page, "colours, session expired");
-  await page.click("#notice-actions button");
-  await page.waitForFunction(() => /on its way/.test(document.getElementById("notice-text").textContent));
-  const link = linkIn(await mailTo(club.email)).replace(/^https?:\/\/[^/]+/, baseUrl);
-  const again = await page.context().newPage();
-  await visit(again, link.slice(baseUrl.length));
-  await submit(again, "sign-in");
-  await at(again, "colours");
-  assert.equal(await again.inputValue("#primaryColor"), "#7A263A");
-  await submit(again, "colours-form");
-  await at(again, "connect");
-});
-
-test("starting over forgets everything", async (t) => {
-  const page = await open(t);
-  const club = await createClub(page);
-  page.on("dialog", (dialog) => dialog.accept());
-  await page.click("#start-over");
-  await page.waitForURL(/#\/club$/);
-  await ready(page);
-  const stored = await page.evaluate(() => JSON.stringify([{ ...sessionStorage }, { ...localStorage }]));
-  assert.ok(!stored.includes(club.mark) && !stored.includes("eyJ"));
-  assert.equal(await page.inputValue("#clubName"), "");
 });
 
 test("an answer that is slow in coming is not waited for in silence", async (t) => {

@@ -15,13 +15,21 @@ const PHONE = { viewport: { width: 390, height: 760 }, isMobile: true, hasTouch:
 function aRealClub() {
   const year = 1860 + Math.floor(Math.random() * 140);
   const slug = `riverside-rovers-${year}`;
-  return { clubName: `Riverside Rovers ${year}`, clubSlug: slug, email: `secretary@${slug}.example`, plan: "starter", webhookUrl: `https://hook.eu1.make.com/${slug}` };
+  return {
+    clubName: `Riverside Rovers ${year}`,
+    clubSlug: slug,
+    email: `secretary@${slug}.example`,
+    plan: "starter",
+    webhookUrl: `https://hook.eu1.make.com/${slug}`,
+  };
 }
 
 const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: FLAGS });
 
 async function open(options) {
-  const page = await (await browser.newContext({ baseURL: baseUrl, locale: "en-GB", reducedMotion: "reduce", ...options })).newPage();
+  const page = await (
+    await browser.newContext({ baseURL: baseUrl, locale: "en-GB", reducedMotion: "reduce", ...options })
+  ).newPage();
   await page.goto("/");
   await page.waitForSelector("html[data-ready]");
   return page;
@@ -57,7 +65,10 @@ async function flow() {
   await shoot(page, "flow-2-colours");
   await submit(page, "colours-form");
   await at(page, "connect");
-  await sandbox("faults", { method: "POST", body: { host: "hook.eu1.make.com", path: `/${club.clubSlug}`, kind: "status", status: 503, times: 1 } });
+  await sandbox("faults", {
+    method: "POST",
+    body: { host: "hook.eu1.make.com", path: `/${club.clubSlug}`, kind: "status", status: 503, times: 1 },
+  });
   await connect(page, club);
   await at(page, "progress");
   await page.locator("[data-stage=retry] .stage", { hasText: / s$/ }).waitFor();

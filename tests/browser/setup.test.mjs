@@ -63,7 +63,13 @@ test("a wrong webhook can be changed, and the set-up goes on", async (t) => {
 test("a refused spreadsheet is told in words, and trying again helps", async (t) => {
   const page = await open(t);
   const club = aClub({ plan: "pro" });
-  const lift = await fault(t, { host: "script.google.com", bodyIncludes: club.clubSlug, kind: "status", status: 200, body: { ok: false, error: "quota", code: "QUOTA" } });
+  const lift = await fault(t, {
+    host: "script.google.com",
+    bodyIncludes: club.clubSlug,
+    kind: "status",
+    status: 200,
+    body: { ok: false, error: "quota", code: "QUOTA" },
+  });
   await toProgress(page, club);
   await failedPanel(page);
   assert.match(await page.textContent("#failed-at"), /Creating the club’s spreadsheet/);

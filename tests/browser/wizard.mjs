@@ -62,7 +62,11 @@ export async function toProgress(page, club = aClub()) {
 }
 
 /** The bodies and keys of the posts that made clubs. */
-export const starts = (page) => page.sent("/public/signup/start").filter((r) => r.url().endsWith("/start")).map((r) => ({ key: r.headers()["idempotency-key"], body: r.postData() }));
+export const starts = (page) =>
+  page
+    .sent("/public/signup/start")
+    .filter((r) => r.url().endsWith("/start"))
+    .map((r) => ({ key: r.headers()["idempotency-key"], body: r.postData() }));
 
 export function oneKey(page) {
   const keys = new Set(starts(page).map(({ key }) => key));

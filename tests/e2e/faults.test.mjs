@@ -131,7 +131,8 @@ describe("a run goes on after", { concurrency: true }, () => {
     assert.deepEqual([lost.outcome, lost.error], ["unknown", "TIMEOUT"]);
     const [first, second] = await requestsUnder(`${data.runId}/validate_webhook`);
     const waited = Date.parse(second.at) - Date.parse(first.at);
-    assert.ok(waited >= 6600 && waited < 15_000, `the second attempt came after ${waited} ms`);
+    // The silence itself lasts two minutes.
+    assert.ok(waited >= 6600 && waited < 60_000, `the second attempt came after ${waited} ms`);
   });
 
   test("a redirect of Apps Script's to somebody else, which is not followed", async () => {
@@ -234,6 +235,21 @@ describe("a definite refusal", { concurrency: true }, () => {
     const failed = await h.settled(club);
     await assertFailed(club, failed, "create_spreadsheet", "SPREADSHEET_REJECTED");
   });
+
+  test("is what a spreadsheet deserves that its owner deleted in between", async () => {
+    const club = await newClub("pro");
+    await script({ ...STEPS.verify_spreadsheet.target(club), kind: "delay", ms: 4000 });
+    await h.confirm(club);
+    await until(async () => {
+      const asked = (await h.sandbox("/__sandbox/requests?host=script.google.com")).requests;
+      return asked.some(({ operation, body }) => operation === "verify" && body.includes(club.tenantId));
+    });
+    const { spreadsheets } = await h.sandbox("/__sandbox/spreadsheets");
+    const { id } = spreadsheets.find(({ tenantId }) => tenantId === club.tenantId);
+    await h.sandbox(`/__sandbox/spreadsheets/${id}`, { method: "DELETE" });
+    const { status, data } = await h.settled(club);
+    assert.deepEqual([status, data.reason, data.step], ["failed", "SPREADSHEET_MISSING", "verify_spreadsheet"]);
+  });
 });
 
 async function assertFailed(club, { status, data }, step, reason) {
@@ -283,22 +299,6 @@ test("an answer lost between Apps Script's two hosts makes no second spreadsheet
   assert.deepEqual([effect.count, effect.requests], [1, 2]);
   const { spreadsheets } = await h.sandbox("/__sandbox/spreadsheets");
   assert.equal(spreadsheets.filter(({ tenantId }) => tenantId === club.tenantId).length, 1);
-});
-
-test("a spreadsheet that its owner deletes in between is missed", async () => {
-  const club = await newClub("pro");
-  await script({ ...STEPS.verify_spreadsheet.target(club), kind: "delay", ms: 1000 });
-  await h.confirm(club);
-  const made = await until(async () => {
-    const asked = (await h.sandbox("/__sandbox/requests?host=script.google.com")).requests;
-    return asked.some(({ operation, body }) => operation === "verify" && body.includes(club.tenantId));
-  });
-  assert.ok(made);
-  const { spreadsheets } = await h.sandbox("/__sandbox/spreadsheets");
-  const { id } = spreadsheets.find(({ tenantId }) => tenantId === club.tenantId);
-  await h.sandbox(`/__sandbox/spreadsheets/${id}`, { method: "DELETE" });
-  const { status, data } = await h.settled(club);
-  assert.deepEqual([status, data.reason, data.step], ["failed", "SPREADSHEET_MISSING", "verify_spreadsheet"]);
 });
 
 test("every scripted fault was met", async () => {

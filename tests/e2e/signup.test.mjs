@@ -115,7 +115,7 @@ function assertShape(body, plan) {
 test("while it is at work, provision-status says how far it is and when to ask again", async () => {
   const club = await h.signup();
   const webhook = makeWebhook();
-  const fault = { host: "hook.eu2.make.com", path: new URL(webhook.webhookUrl).pathname, kind: "delay", ms: 1500, times: 1 };
+  const fault = { host: "hook.eu2.make.com", path: new URL(webhook.webhookUrl).pathname, kind: "delay", ms: 2500, times: 1 };
   await h.sandbox("/__sandbox/faults", { method: "POST", body: fault });
   await h.confirm(club, webhook);
   const { headers, body } = await until(async () => {

@@ -7,7 +7,8 @@ export default {
   "page.heading": "Richten Sie Ihren Verein ein",
   "page.lead": "Vier kurze Schritte, etwa drei Minuten. Was Sie eingeben, bleibt auf diesem Gerät, bis Sie fertig sind.",
   "page.steps": "Schritte",
-  "page.noscript": "Dieses Formular arbeitet am besten mit JavaScript. Auch ohne können Sie diesen ersten Schritt abschicken: Wir legen Ihren Verein an und sagen Ihnen, wie es weitergeht.",
+  "page.noscript":
+    "Dieses Formular arbeitet am besten mit JavaScript. Auch ohne können Sie diesen ersten Schritt abschicken: Wir legen Ihren Verein an und sagen Ihnen, wie es weitergeht.",
   "page.startOver": "Von vorn beginnen",
   "page.startOverSure": "Alle Eingaben vergessen und von vorn beginnen?",
   "page.offline": "Keine Verbindung. Ihre Eingaben sind sicher; es geht weiter, sobald Sie wieder online sind.",
@@ -28,9 +29,11 @@ export default {
   "club.emailHint": "Dorthin schicken wir Ihren Anmelde-Link. Sie verwalten dann den Verein.",
   "club.plan": "Tarif",
   "club.starter": "Starter",
-  "club.starterText": "Seiten und App für Ihren Verein. Was im Verein geschieht, geht an Ihre eigenen Abläufe in Make, die Sie in Schritt 3 verbinden.",
+  "club.starterText":
+    "Seiten und App für Ihren Verein. Was im Verein geschieht, geht an Ihre eigenen Abläufe in Make, die Sie in Schritt 3 verbinden.",
   "club.pro": "Pro",
-  "club.proText": "Seiten und App für Ihren Verein. Wir legen eine Google-Tabelle für den Verein an und halten sie aktuell. Nichts zu verbinden.",
+  "club.proText":
+    "Seiten und App für Ihren Verein. Wir legen eine Google-Tabelle für den Verein an und halten sie aktuell. Nichts zu verbinden.",
   "club.trial": "Beide Tarife sind 14 Tage lang kostenlos.",
   "club.promo": "Aktionscode (freiwillig)",
   "club.submit": "Verein anlegen",
@@ -43,7 +46,8 @@ export default {
   "made.email": "E-Mail",
   "made.plan": "Tarif",
   "made.continue": "Weitermachen",
-  "made.earlier": ({ name }) => `Als die Verbindung abriss, war Ihr Verein schon als „${name}“ angelegt. Sie können damit weitermachen.`,
+  "made.earlier": ({ name }) =>
+    `Als die Verbindung abriss, war Ihr Verein schon als „${name}“ angelegt. Sie können damit weitermachen.`,
   "made.planChanged": ({ plan }) => `Durch Ihren Aktionscode hat der Verein den Tarif ${plan}.`,
   "made.discount": ({ percent }) => `Mit Ihrem Aktionscode sparen Sie ${percent} %.`,
 
@@ -96,7 +100,7 @@ export default {
   "colours.fixtures": "Spielplan",
   "colours.news": "Neues",
   "colours.team": "Team",
-  "back": "Zurück",
+  back: "Zurück",
 
   "connect.heading": "Make verbinden",
   "connect.lead": "In Make laufen die Abläufe Ihres Vereins. Nennen Sie uns die Adresse Ihres Webhooks dort.",
@@ -104,7 +108,8 @@ export default {
   "connect.help1": "Melden Sie sich bei make.com an und legen Sie ein neues Szenario an.",
   "connect.help2": "Wählen Sie als erstes Modul „Webhooks“, dann „Custom webhook“, dann „Add“.",
   "connect.help3": "Make zeigt eine Adresse, die mit https://hook. beginnt. Kopieren Sie sie und fügen Sie sie unten ein.",
-  "connect.help4": "Kopieren Sie das Geheimnis von unten in Ihr Szenario, damit es unsere Nachrichten von fremden unterscheiden kann.",
+  "connect.help4":
+    "Kopieren Sie das Geheimnis von unten in Ihr Szenario, damit es unsere Nachrichten von fremden unterscheiden kann.",
   "connect.help5": "Schalten Sie das Szenario ein, kommen Sie hierher zurück und drücken Sie „Test senden“.",
   "connect.url": "Adresse des Webhooks",
   "connect.secret": "Geheimnis",
@@ -117,9 +122,12 @@ export default {
   "connect.testOk": ({ ms }) => `Make hat den Test bekommen (${ms} ms). Alles ist bereit.`,
   "connect.test410": "Make sagt, dass kein Szenario zuhört. Schalten Sie das Szenario in Make ein und testen Sie noch einmal.",
   "connect.test404": "Make kennt diese Adresse nicht. Kopieren Sie sie noch einmal aus dem Webhook in Make.",
-  "connect.testRefused": ({ status }) => `Make hat den Test abgelehnt (Antwort ${status}). Prüfen Sie die Einstellungen des Webhooks in Make.`,
-  "connect.testBusy": ({ status }) => `Make hat gerade Schwierigkeiten (Antwort ${status}). Sie können weitermachen; wir versuchen es weiter.`,
-  "connect.testSilent": "Make hat nicht geantwortet. Prüfen Sie die Adresse; stimmt sie, können Sie weitermachen, wir versuchen es weiter.",
+  "connect.testRefused": ({ status }) =>
+    `Make hat den Test abgelehnt (Antwort ${status}). Prüfen Sie die Einstellungen des Webhooks in Make.`,
+  "connect.testBusy": ({ status }) =>
+    `Make hat gerade Schwierigkeiten (Antwort ${status}). Sie können weitermachen; wir versuchen es weiter.`,
+  "connect.testSilent":
+    "Make hat nicht geantwortet. Prüfen Sie die Adresse; stimmt sie, können Sie weitermachen, wir versuchen es weiter.",
   "connect.submit": "Verein einrichten",
   "connect.submitting": "Wird übergeben …",
   "connect.urlHost": "Diese Adresse ist nicht bei Make. Sie sollte mit https://hook. beginnen und make.com enthalten.",
@@ -134,14 +142,21 @@ export default {
   "confirm.submit": "Bestätigen und einrichten",
 
   "progress.heading": "Ihr Verein wird eingerichtet",
-  "progress.lead": "Das dauert meist weniger als eine halbe Minute. Sie können diese Seite schließen: Es geht weiter, und die Begrüßungsmail sagt Ihnen, wenn alles fertig ist.",
+  "progress.lead":
+    "Das dauert meist weniger als eine halbe Minute. Sie können diese Seite schließen: Es geht weiter, und die Begrüßungsmail sagt Ihnen, wenn alles fertig ist.",
   "progress.bar": "Fortschritt der Einrichtung",
   "progress.percent": ({ percent }) => `${percent} %`,
-  "progress.lostTouch": ({ n }) => `Wir erreichen den Dienst nicht. Die Einrichtung geht ohne uns weiter; wir sehen in ${n} s wieder nach.`,
+  "progress.lostTouch": ({ n }) =>
+    `Wir erreichen den Dienst nicht. Die Einrichtung geht ohne uns weiter; wir sehen in ${n} s wieder nach.`,
   "progress.now": ({ step }) => `Jetzt: ${step}`,
   "stage.pending": "Wartet",
   "stage.running": "Läuft …",
-  "stage.retry": ({ n }) => (n > 90 ? `Noch keine Antwort, neuer Versuch in ${Math.round(n / 60)} min` : n > 0 ? `Noch keine Antwort, neuer Versuch in ${n} s` : "Neuer Versuch läuft"),
+  "stage.retry": ({ n }) =>
+    n > 90
+      ? `Noch keine Antwort, neuer Versuch in ${Math.round(n / 60)} min`
+      : n > 0
+        ? `Noch keine Antwort, neuer Versuch in ${n} s`
+        : "Neuer Versuch läuft",
   "stage.completed": "Fertig",
   "stage.failed": "Hat nicht geklappt",
   "stage.skipped": "Nicht nötig",
@@ -171,8 +186,10 @@ export default {
   "failed.heading": "Die Einrichtung ist stehen geblieben",
   "failed.at": ({ step }) => `Sie ist bei „${step}“ stehen geblieben.`,
   "failed.why": ({ reason }) => `Das wurde uns gesagt: ${reason}`,
-  "failed.do.validate_webhook": "Schalten Sie Ihr Szenario in Make ein, prüfen Sie Adresse und Einstellungen und versuchen Sie es noch einmal.",
-  "failed.do.configure_routing": "Die Webadresse ist anderswo in Gebrauch. Ein neuer Versuch hilft erst, wenn sie frei ist; unser Support kann sie für Sie ändern.",
+  "failed.do.validate_webhook":
+    "Schalten Sie Ihr Szenario in Make ein, prüfen Sie Adresse und Einstellungen und versuchen Sie es noch einmal.",
+  "failed.do.configure_routing":
+    "Die Webadresse ist anderswo in Gebrauch. Ein neuer Versuch hilft erst, wenn sie frei ist; unser Support kann sie für Sie ändern.",
   "failed.do.create_spreadsheet": "Das liegt an uns oder an Google. Versuchen Sie es in ein paar Minuten noch einmal.",
   "failed.do.verify_spreadsheet": "Das liegt an uns oder an Google. Versuchen Sie es in ein paar Minuten noch einmal.",
   "failed.do.other": "Das liegt an uns. Versuchen Sie es in ein paar Minuten noch einmal.",
@@ -201,19 +218,23 @@ export default {
   "wait.stop": "Anhalten",
   "wait.now": "Jetzt versuchen",
   "wait.stopped": "Angehalten. Nichts ist verloren: Drücken Sie den Knopf wieder, wann Sie möchten.",
-  "wait.gaveUp": "Wir konnten den Dienst weiterhin nicht erreichen. Nichts ist verloren: Versuchen Sie es in ein paar Minuten noch einmal.",
+  "wait.gaveUp":
+    "Wir konnten den Dienst weiterhin nicht erreichen. Nichts ist verloren: Versuchen Sie es in ein paar Minuten noch einmal.",
 
   "error.check": "Bitte prüfen Sie dies.",
   "error.fields": ({ n }) => (n === 1 ? "Ein Feld braucht Ihre Aufmerksamkeit." : `${n} Felder brauchen Ihre Aufmerksamkeit.`),
   "error.required": "Bitte füllen Sie dies aus.",
   "error.SLUG_TAKEN": "Diese Adresse wurde gerade vergeben. Bitte wählen Sie eine andere.",
   "error.EMAIL_EXISTS": "Zu dieser E-Mail-Adresse gibt es schon einen Verein.",
-  "error.TURNSTILE_FAILED": "Wir konnten nicht erkennen, dass Sie ein Mensch sind. Laden Sie die Seite neu und versuchen Sie es noch einmal.",
-  "error.SIGNUPS_DISABLED": ({ time }) => `Wir nehmen zurzeit keine neuen Vereine auf. Bitte kommen Sie gegen ${time} wieder; Ihre Eingaben bleiben erhalten.`,
+  "error.TURNSTILE_FAILED":
+    "Wir konnten nicht erkennen, dass Sie ein Mensch sind. Laden Sie die Seite neu und versuchen Sie es noch einmal.",
+  "error.SIGNUPS_DISABLED": ({ time }) =>
+    `Wir nehmen zurzeit keine neuen Vereine auf. Bitte kommen Sie gegen ${time} wieder; Ihre Eingaben bleiben erhalten.`,
   "error.PLAN_MISMATCH": "Ihr Verein hat den anderen Tarif. Wir bringen Sie zur richtigen Seite.",
   "error.RATE_LIMITED": ({ time }) => `Zu viele Versuche. Bitte versuchen Sie es gegen ${time} noch einmal.`,
   "error.replayed": ({ email }) => `Diesen Verein gibt es schon. Wir haben einen Anmelde-Link an ${email} geschickt.`,
-  "error.unexpected": ({ id }) => `Bei uns ist etwas schiefgegangen. Nichts ist verloren; bitte versuchen Sie es noch einmal. (${id})`,
+  "error.unexpected": ({ id }) =>
+    `Bei uns ist etwas schiefgegangen. Nichts ist verloren; bitte versuchen Sie es noch einmal. (${id})`,
   "issue.clubName": "1 bis 100 Zeichen.",
   "issue.clubSlug": "3 bis 63 Zeichen: a–z, 0–9 und Bindestriche, am Anfang und Ende kein Bindestrich.",
   "issue.clubSlug.reserved": "Dieses Wort braucht der Dienst selbst. Bitte wählen Sie ein anderes.",
@@ -222,11 +243,13 @@ export default {
   "issue.promoCode": "Diesen Code können wir nicht annehmen.",
   "issue.primaryColor": "Eine Farbe sieht so aus: #1A6B3C.",
   "issue.secondaryColor": "Eine Farbe sieht so aus: #1A6B3C.",
-  "issue.webhookUrl.host_not_allowed": "Diese Adresse ist nicht bei Make. Sie sollte mit https://hook. beginnen und make.com enthalten.",
+  "issue.webhookUrl.host_not_allowed":
+    "Diese Adresse ist nicht bei Make. Sie sollte mit https://hook. beginnen und make.com enthalten.",
   "issue.webhookUrl": "Diese Adresse kann nicht verwendet werden.",
   "issue.webhookSecret": "Das Geheimnis braucht mindestens 16 Zeichen.",
 
-  "session.expired": "Zu Ihrer Sicherheit wurden Sie abgemeldet. Ihre Eingaben bleiben erhalten; ein frischer Anmelde-Link bringt Sie hierher zurück.",
+  "session.expired":
+    "Zu Ihrer Sicherheit wurden Sie abgemeldet. Ihre Eingaben bleiben erhalten; ein frischer Anmelde-Link bringt Sie hierher zurück.",
   "session.link": "Anmelde-Link zuschicken",
   "session.linking": "Wird geschickt …",
   "session.sent": ({ email }) => `Wenn zu ${email} ein Verein gehört, ist ein Link unterwegs. Er gilt einmal, 24 Stunden lang.`,
@@ -237,9 +260,11 @@ export default {
   "magic.lead": "Ein Druck meldet Sie auf diesem Gerät an. Der Link gilt einmal.",
   "magic.submit": "Anmelden",
   "magic.submitting": "Sie werden angemeldet …",
-  "magic.noscript": "Zum Anmelden wird JavaScript gebraucht. Bitte schalten Sie es ein oder öffnen Sie den Link auf einem anderen Gerät.",
+  "magic.noscript":
+    "Zum Anmelden wird JavaScript gebraucht. Bitte schalten Sie es ein oder öffnen Sie den Link auf einem anderen Gerät.",
   "magic.missing": "Diese Seite braucht den Link aus Ihrer Mail. Sie können einen frischen bekommen.",
-  "magic.used": "Dieser Link ist verbraucht oder abgelaufen. Links gelten einmal, 24 Stunden lang. Sie können einen frischen bekommen.",
+  "magic.used":
+    "Dieser Link ist verbraucht oder abgelaufen. Links gelten einmal, 24 Stunden lang. Sie können einen frischen bekommen.",
   "magic.email": "Ihre E-Mail-Adresse",
   "magic.signedIn": ({ name, time }) => `Sie sind bei ${name} angemeldet bis ${time}.`,
   "magic.running": "Ihr Verein läuft.",

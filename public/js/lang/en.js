@@ -9,7 +9,8 @@ export default {
   "page.heading": "Set up your club",
   "page.lead": "Four short steps, about three minutes. What you type is kept on this device until you finish.",
   "page.steps": "Steps",
-  "page.noscript": "This form works best with JavaScript. Without it you can still send this first step: we create your club and tell you how to go on.",
+  "page.noscript":
+    "This form works best with JavaScript. Without it you can still send this first step: we create your club and tell you how to go on.",
   "page.startOver": "Start over",
   "page.startOverSure": "Forget everything typed here and start over?",
   "page.offline": "No connection. What you typed is safe; we carry on as soon as you are back online.",
@@ -30,9 +31,11 @@ export default {
   "club.emailHint": "We send your sign-in link here. You become the club’s administrator.",
   "club.plan": "Plan",
   "club.starter": "Starter",
-  "club.starterText": "Your club’s pages and app. What happens in the club is sent to your own automations in Make, which you connect in step 3.",
+  "club.starterText":
+    "Your club’s pages and app. What happens in the club is sent to your own automations in Make, which you connect in step 3.",
   "club.pro": "Pro",
-  "club.proText": "Your club’s pages and app. We create a Google spreadsheet for the club and keep it up to date. Nothing to connect.",
+  "club.proText":
+    "Your club’s pages and app. We create a Google spreadsheet for the club and keep it up to date. Nothing to connect.",
   "club.trial": "Either plan is free to try for 14 days.",
   "club.promo": "Promo code (optional)",
   "club.submit": "Create my club",
@@ -45,7 +48,8 @@ export default {
   "made.email": "E-mail",
   "made.plan": "Plan",
   "made.continue": "Carry on",
-  "made.earlier": ({ name }) => `When the connection broke, your club had already been created as “${name}”. You can carry on with it.`,
+  "made.earlier": ({ name }) =>
+    `When the connection broke, your club had already been created as “${name}”. You can carry on with it.`,
   "made.planChanged": ({ plan }) => `Your promo code puts the club on the ${plan} plan.`,
   "made.discount": ({ percent }) => `Your promo code takes ${percent} % off.`,
 
@@ -98,7 +102,7 @@ export default {
   "colours.fixtures": "Fixtures",
   "colours.news": "News",
   "colours.team": "Team",
-  "back": "Back",
+  back: "Back",
 
   "connect.heading": "Connect Make",
   "connect.lead": "Make runs your club’s automations. Tell us the address of your webhook there.",
@@ -120,7 +124,8 @@ export default {
   "connect.test410": "Make says that no scenario is listening. Switch the scenario on in Make and test again.",
   "connect.test404": "Make does not know this address. Copy it again from the webhook in Make.",
   "connect.testRefused": ({ status }) => `Make refused the test (answer ${status}). Check the webhook’s settings in Make.`,
-  "connect.testBusy": ({ status }) => `Make is having trouble at the moment (answer ${status}). You can continue; we keep trying.`,
+  "connect.testBusy": ({ status }) =>
+    `Make is having trouble at the moment (answer ${status}). You can continue; we keep trying.`,
   "connect.testSilent": "Make did not answer. Check the address; if it is right you can continue, we keep trying.",
   "connect.submit": "Set up my club",
   "connect.submitting": "Handing over…",
@@ -136,14 +141,20 @@ export default {
   "confirm.submit": "Confirm and set up",
 
   "progress.heading": "Setting up your club",
-  "progress.lead": "This usually takes less than half a minute. You may close this page: the work goes on, and the welcome mail tells you when it is done.",
+  "progress.lead":
+    "This usually takes less than half a minute. You may close this page: the work goes on, and the welcome mail tells you when it is done.",
   "progress.bar": "Progress of the set-up",
   "progress.percent": ({ percent }) => `${percent} %`,
   "progress.lostTouch": ({ n }) => `We can’t reach the service. The set-up goes on without us; looking again in ${n} s.`,
   "progress.now": ({ step }) => `Now: ${step}`,
   "stage.pending": "Waiting",
   "stage.running": "Working…",
-  "stage.retry": ({ n }) => (n > 90 ? `No answer yet, trying again in ${Math.round(n / 60)} min` : n > 0 ? `No answer yet, trying again in ${n} s` : "Trying again now"),
+  "stage.retry": ({ n }) =>
+    n > 90
+      ? `No answer yet, trying again in ${Math.round(n / 60)} min`
+      : n > 0
+        ? `No answer yet, trying again in ${n} s`
+        : "Trying again now",
   "stage.completed": "Done",
   "stage.failed": "Did not work",
   "stage.skipped": "Not needed",
@@ -175,7 +186,8 @@ export default {
   "failed.why": ({ reason }) => `What we were told: ${reason}`,
   "failed.kept": "Your club and everything done so far are kept. Trying again goes on from this step.",
   "failed.do.validate_webhook": "Switch your scenario on in Make and check the address and its settings, then try again.",
-  "failed.do.configure_routing": "The web address is in use elsewhere. Trying again helps only once it is free; our support can change it for you.",
+  "failed.do.configure_routing":
+    "The web address is in use elsewhere. Trying again helps only once it is free; our support can change it for you.",
   "failed.do.create_spreadsheet": "This is on our side or at Google. Try again in a few minutes.",
   "failed.do.verify_spreadsheet": "This is on our side or at Google. Try again in a few minutes.",
   "failed.do.other": "This is on our side. Try again in a few minutes.",
@@ -201,13 +213,15 @@ export default {
   "error.SLUG_TAKEN": "That address has just been taken. Please choose another.",
   "error.EMAIL_EXISTS": "There is already a club with this e-mail.",
   "error.TURNSTILE_FAILED": "We could not tell that you are a person. Reload the page and try again.",
-  "error.SIGNUPS_DISABLED": ({ time }) => `We are not taking new clubs at the moment. Please come back at about ${time}; what you typed is kept.`,
+  "error.SIGNUPS_DISABLED": ({ time }) =>
+    `We are not taking new clubs at the moment. Please come back at about ${time}; what you typed is kept.`,
   "error.PLAN_MISMATCH": "Your club is on the other plan. We take you to the right page.",
   "error.RATE_LIMITED": ({ time }) => `Too many attempts. Please try again at about ${time}.`,
   "error.replayed": ({ email }) => `This club has been created before. We have mailed a sign-in link to ${email}.`,
   "error.unexpected": ({ id }) => `Something went wrong on our side. Nothing is lost; please try again. (${id})`,
 
-  "session.expired": "For your safety you have been signed out. What you typed is kept; a fresh sign-in link takes you back here.",
+  "session.expired":
+    "For your safety you have been signed out. What you typed is kept; a fresh sign-in link takes you back here.",
   "session.link": "E-mail me a sign-in link",
   "session.linking": "Sending…",
   "session.sent": ({ email }) => `If ${email} belongs to a club, a link is on its way. It works once, for 24 hours.`,

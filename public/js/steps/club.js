@@ -44,7 +44,13 @@ function fill() {
 
 function keep() {
   const { clubName, clubSlug, email, promoCode } = form().elements;
-  draft.save({ clubName: clubName.value, clubSlug: clubSlug.value, email: email.value, promoCode: promoCode.value, plan: chosenPlan() });
+  draft.save({
+    clubName: clubName.value,
+    clubSlug: clubSlug.value,
+    email: email.value,
+    promoCode: promoCode.value,
+    plan: chosenPlan(),
+  });
   showClub();
 }
 

@@ -55,7 +55,17 @@ function kitButton([name, [primary, secondary]]) {
   const swatch = make("span", { class: "swatch" });
   swatch.style.setProperty("--club", primary);
   swatch.style.setProperty("--club-2", secondary);
-  const button = make("button", { type: "button", "data-kit": name, "aria-pressed": "false", "aria-label": t(`colours.kit.${name}`), "data-ta": `aria-label:colours.kit.${name}` }, swatch);
+  const button = make(
+    "button",
+    {
+      type: "button",
+      "data-kit": name,
+      "aria-pressed": "false",
+      "aria-label": t(`colours.kit.${name}`),
+      "data-ta": `aria-label:colours.kit.${name}`,
+    },
+    swatch,
+  );
   button.addEventListener("click", () => put(primary, secondary));
   return button;
 }

@@ -7,13 +7,23 @@ import { go } from "../router.js";
 import * as session from "../session.js";
 import { dayOf, say } from "../strings.js";
 
-const mailFailed = (data) => data.steps?.some(({ name, status }) => name === "send_welcome_email" && status !== "completed") || data.warnings?.length > 0;
+const mailFailed = (data) =>
+  data.steps?.some(({ name, status }) => name === "send_welcome_email" && status !== "completed") || data.warnings?.length > 0;
 
 /** Keeps what the last page says, forgets the rest, and shows it. */
 export function finish(data) {
   const { tenant, base, primaryColor, secondaryColor } = draft.current();
   const address = tenant.slug && base ? `${tenant.slug}.${base}` : null;
-  session.finished({ name: tenant.name, email: tenant.email, plan: tenant.plan ?? data.plan, address, trialEndsAt: tenant.comped ? null : tenant.trialEndsAt, mailed: !mailFailed(data), primaryColor, secondaryColor });
+  session.finished({
+    name: tenant.name,
+    email: tenant.email,
+    plan: tenant.plan ?? data.plan,
+    address,
+    trialEndsAt: tenant.comped ? null : tenant.trialEndsAt,
+    mailed: !mailFailed(data),
+    primaryColor,
+    secondaryColor,
+  });
   session.close();
   draft.finish();
   go("done", { replace: true });

@@ -15,7 +15,15 @@ import { finish } from "./done.js";
 
 const TASKS = {
   starter: ["seed_defaults", "configure_routing", "validate_webhook", "create_owner", "send_welcome_email", "activate"],
-  pro: ["seed_defaults", "configure_routing", "create_spreadsheet", "verify_spreadsheet", "create_owner", "send_welcome_email", "activate"],
+  pro: [
+    "seed_defaults",
+    "configure_routing",
+    "create_spreadsheet",
+    "verify_spreadsheet",
+    "create_owner",
+    "send_welcome_email",
+    "activate",
+  ],
 };
 
 let stop = () => {};
@@ -29,7 +37,13 @@ const taskName = (name) => (knows(`task.${name}`) ? t(`task.${name}`) : name);
 function row(name) {
   const label = make("span", { class: "task-name" });
   say(label, knows(`task.${name}`) ? `task.${name}` : null);
-  return make("li", { "data-name": name, "data-stage": "pending" }, make("span", { class: "mark", "aria-hidden": "true" }), label, make("span", { class: "stage" }));
+  return make(
+    "li",
+    { "data-name": name, "data-stage": "pending" },
+    make("span", { class: "mark", "aria-hidden": "true" }),
+    label,
+    make("span", { class: "stage" }),
+  );
 }
 
 function rows(steps) {

@@ -25,7 +25,8 @@ pub const RESEND_KEY: &str = "re_the_resend_key";
 /// The secret that clubs of these tests give their webhooks.
 pub const WEBHOOK_SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 /// What must never be seen.
-pub const SECRETS: [&str; 5] = [SECRET, GAS_SECRET, RESEND_KEY, WEBHOOK_SECRET, "a private key"];
+pub const SECRETS: [&str; 6] =
+    [SECRET, GAS_SECRET, RESEND_KEY, WEBHOOK_SECRET, "a private key", "the-turnstile-secret"];
 
 /// The application of one test.
 #[derive(Clone)]

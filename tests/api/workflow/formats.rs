@@ -1,26 +1,172 @@
 //! What is stored, or sent between versions, as literal text: a later version must read what an earlier one wrote.
+//!
+//! `checkpoints` holds, for each version that ever wrote others, one checkpoint of every stage. What is in there is never
+//! changed, only added to.
 
-use tenantry::{domain::{Plan, Step}, workflow::{Command, Fault, FaultCode, Reply}};
-use super::lab::{Attempt, Lab, subject};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
-#[test]
-fn print() {
+use serde_json::{Value, json};
+use tenantry::{
+    domain::{Plan, Step, Timestamp},
+    workflow::{Caller, Command, Fault, FaultCode, Reply, Run},
+};
+
+use super::lab::{Attempt, Lab, caller, subject};
+
+/// The version whose checkpoints are those that are written now.
+const NEWEST: &str = "0.1.0";
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/api/workflow/checkpoints")
+}
+
+/// The same runs, brought to every stage.
+fn every_stage() -> [(&'static str, Run); 5] {
     let lab = Lab::queued(Plan::Pro);
-    println!("READY {}", serde_json::to_string_pretty(&lab.run()).unwrap());
+    let ready = lab.run();
+    lab.listing_fails.set(3);
     lab.next(Step::VerifySpreadsheet, [Attempt::DiesBefore]);
     lab.rings();
-    println!("RUNNING {}", serde_json::to_string_pretty(&lab.run()).unwrap());
-    lab.next(Step::VerifySpreadsheet, [Attempt::Unknown(Fault{code: FaultCode::RateLimited, status: Some(429), retry_after: Some(std::time::Duration::from_millis(37500))})]);
+    let running = lab.run();
+    let wait = Fault {
+        code: FaultCode::RateLimited,
+        status: Some(429),
+        retry_after: Some(Duration::from_millis(37_500)),
+    };
+    lab.next(Step::VerifySpreadsheet, [Attempt::Unknown(wait)]);
     lab.rings();
-    println!("WAITING {}", serde_json::to_string(&lab.run()).unwrap());
+    let waiting = lab.run();
     lab.next(Step::VerifySpreadsheet, [Attempt::Refused]);
     lab.runs_to_the_end();
-    println!("FAILED {}", serde_json::to_string(&lab.run()).unwrap());
+    let failed = lab.run();
     lab.is_told(Command::Skip);
     lab.next(Step::SendWelcomeEmail, [Attempt::Refused]);
     lab.runs_to_the_end();
-    println!("COMPLETED {}", serde_json::to_string(&lab.run()).unwrap());
-    println!("REPLY {}", serde_json::to_string(&lab.is_told(Command::Report)).unwrap());
-    for c in [Command::Queue { subject: subject(), plan: Plan::Pro, caller: Default::default() }, Command::Wake { subject: subject(), plan: Plan::Pro }, Command::Cancel, Command::Skip, Command::Report, Command::Ping] { println!("CMD {}", serde_json::to_string(&c).unwrap()); }
-    for c in [Reply::NoRun, Reply::Pong] { println!("REPLY {}", serde_json::to_string(&c).unwrap()); }
+    [
+        ("ready", ready),
+        ("running", running),
+        ("waiting", waiting),
+        ("failed", failed),
+        ("completed", lab.run()),
+    ]
+}
+
+#[test]
+fn a_checkpoint_of_every_stage_is_written_as_it_was() {
+    for (stage, run) in every_stage() {
+        let kept = std::fs::read_to_string(folder().join(NEWEST).join(format!("{stage}.json"))).unwrap();
+        let kept: Value = serde_json::from_str(&kept).unwrap();
+        assert_eq!(serde_json::to_value(&run).unwrap(), kept, "{stage}");
+    }
+}
+
+/// Otherwise a deployment would strand the runs that are under way.
+#[test]
+fn every_checkpoint_that_was_ever_written_is_brought_to_its_end() {
+    let mut count = 0;
+    for version in std::fs::read_dir(folder()).unwrap() {
+        for file in std::fs::read_dir(version.unwrap().path()).unwrap() {
+            let path = file.unwrap().path();
+            let lab = Lab::left_with(&std::fs::read_to_string(&path).unwrap());
+            let rounds = lab.run().rounds;
+            lab.runs_to_the_end();
+            if lab.ended() != "completed" {
+                lab.is_queued_again();
+                lab.runs_to_the_end();
+                assert_eq!(lab.run().rounds, rounds + 1);
+            }
+            assert_eq!(lab.ended(), "completed", "{path:?}");
+            count += 1;
+        }
+    }
+    assert!(count >= 5);
+}
+
+#[test]
+fn what_a_later_version_adds_is_passed_over() {
+    for (_, run) in every_stage() {
+        let mut value = serde_json::to_value(&run).unwrap();
+        value["something"] = json!({ "new": true });
+        value["records"][0]["something"] = json!(1);
+        assert_eq!(serde_json::from_value::<Run>(value).unwrap(), run);
+    }
+}
+
+#[test]
+fn commands_are_written_as_they_were() {
+    let told = json!({
+        "tenant": "tenant_1", "slug": "fc-nord", "name": "FC Nord", "email": "owner@fc-nord.example", "owner": "user_1"
+    });
+    let from = json!({
+        "origin": "https://api.example.com", "request": "req_1",
+        "traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    });
+    for (command, text) in [
+        (
+            Command::Queue { subject: subject(), plan: Plan::Pro, caller: caller() },
+            json!({ "queue": { "subject": told, "plan": "pro", "caller": from } }),
+        ),
+        (
+            Command::Wake { subject: subject(), plan: Plan::Starter },
+            json!({ "wake": { "subject": told, "plan": "starter" } }),
+        ),
+        (Command::Cancel, json!("cancel")),
+        (Command::Skip, json!("skip")),
+        (Command::Report, json!("report")),
+        (Command::Ping, json!("ping")),
+    ] {
+        assert_eq!(serde_json::to_value(&command).unwrap(), text);
+        assert_eq!(serde_json::from_value::<Command>(text).unwrap(), command);
+    }
+    let bare = json!({ "queue": { "subject": told, "plan": "pro", "something": "new" } });
+    let command = Command::Queue { subject: subject(), plan: Plan::Pro, caller: Caller::default() };
+    assert_eq!(serde_json::from_value::<Command>(bare).unwrap(), command);
+}
+
+#[test]
+fn replies_are_written_as_they_were() {
+    let lab = Lab::queued(Plan::Starter);
+    lab.next(Step::ConfigureRouting, [Attempt::Unknown(Fault::new(FaultCode::Timeout))]);
+    lab.rings();
+    let reply = lab.is_told(Command::Report);
+    let step = |name: &str| {
+        json!({
+            "name": name, "status": "pending", "attempts": 0, "started_at": null, "completed_at": null,
+            "retry_at": null, "error": null
+        })
+    };
+    let mut steps: Vec<Value> = Step::of(Plan::Starter).iter().map(|s| step(s.as_str())).collect();
+    steps[0] = json!({
+        "name": "seed_defaults", "status": "completed", "attempts": 1, "started_at": 1_800_000_012_345_i64,
+        "completed_at": 1_800_000_012_365_i64, "retry_at": null, "error": null
+    });
+    steps[1] = json!({
+        "name": "configure_routing", "status": "running", "attempts": 1, "started_at": 1_800_000_012_365_i64,
+        "completed_at": null, "retry_at": 1_800_000_013_992_i64,
+        "error": { "code": "TIMEOUT", "message": "The other side did not answer in time." }
+    });
+    let text = json!({
+        "run": {
+            "report": {
+                "run": "run_lab", "plan": "starter", "status": "processing", "version": 5, "step": "configure_routing",
+                "steps": steps, "failure": null, "warnings": [], "started_at": 1_800_000_012_345_i64, "ended_at": null
+            },
+            "changed": false
+        }
+    });
+    assert_eq!(serde_json::to_value(&reply).unwrap(), text);
+    assert_eq!(serde_json::from_value::<Reply>(text).unwrap(), reply);
+    assert_eq!(serde_json::to_value(Reply::NoRun).unwrap(), json!("no_run"));
+    assert_eq!(serde_json::to_value(Reply::Pong).unwrap(), json!("pong"));
+}
+
+#[test]
+fn times_in_a_checkpoint_are_milliseconds() {
+    assert_eq!(
+        serde_json::to_value(Timestamp::from_millis(1_800_000_012_345)).unwrap(),
+        json!(1_800_000_012_345_i64)
+    );
 }

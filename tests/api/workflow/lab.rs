@@ -97,7 +97,18 @@ impl Lab {
             listed: RefCell::default(),
             told: RefCell::default(),
         };
-        lab.is_told(Command::Queue { subject: subject(), plan, caller: Caller::default() });
+        lab.is_told(Command::Queue { subject: subject(), plan, caller: caller() });
+        lab
+    }
+
+    /// A run that was left with this checkpoint, by whatever version; its alarm rings again.
+    pub fn left_with(checkpoint: &str) -> Self {
+        let lab = Self::queued(Plan::Starter);
+        let run: Run = serde_json::from_str(checkpoint).unwrap();
+        lab.now.set(run.queued_at.after(Duration::from_secs(60)));
+        *lab.checkpoint.borrow_mut() = Some(checkpoint.to_owned());
+        *lab.listed.borrow_mut() = Some(run).filter(|run| !run.is_unlisted());
+        lab.alarm.set(Some(lab.now.get()));
         lab
     }
 
@@ -239,7 +250,7 @@ impl Lab {
             tried.iter().map(|step| steps.iter().position(|s| s == step).unwrap()).collect();
         assert!(order.is_sorted(), "a completed step was tried again: {tried:?}");
         for (step, key) in self.attempts.borrow().iter() {
-            assert_eq!(*key, format!("run_lab/{}", step.as_str()), "one key a step, for ever");
+            assert_eq!(*key, format!("{}/{}", run.id, step.as_str()), "one key a step, for ever");
         }
         assert_ne!(run.status(), RunStatus::Processing, "it is silently stuck: {:?}", run.stage);
         if run.status() == RunStatus::Completed {
@@ -343,6 +354,15 @@ fn artifact(step: Step) -> Option<Artifact> {
         id: "sheet_1".to_owned(),
         url: "https://docs.google.com/sheet_1".to_owned(),
     })
+}
+
+/// Where every run is queued from.
+pub fn caller() -> Caller {
+    Caller {
+        origin: "https://api.example.com".to_owned(),
+        request: Some("req_1".to_owned()),
+        traceparent: Some("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".to_owned()),
+    }
 }
 
 /// Whom every run provisions.

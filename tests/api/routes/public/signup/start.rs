@@ -4,6 +4,7 @@ mod idempotency;
 mod input;
 mod promos;
 mod races;
+mod turnstile;
 
 use serde_json::json;
 use tenantry::{app::tokens::SIGNUP_TOKEN_SECONDS, ports::Limit};

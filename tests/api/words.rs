@@ -1,0 +1,160 @@
+//! The words that programs and operators filter by. Each is a promise: one that is missing here is new, one that is gone
+//! broke somebody's filter.
+
+use std::collections::BTreeSet;
+
+use http::Method;
+use serde_json::json;
+use tenantry::ports::Limit;
+
+use crate::{
+    plans::everything_happens,
+    support::{Answer, Manner, Reaction, TestApp, Token, signup},
+};
+
+/// The words of the log that requests, runs and sweeps write.
+const LOG_WORDS: &str = "authz_deny authz_grant link_mailed operator_action request signup_completed signup_rejected \
+                         signup_started sweep tenant_provision_queued token_revoked upstream_call webhook_delivery";
+
+#[tokio::test]
+async fn the_log_speaks_in_these_words() {
+    let app = TestApp::new();
+    everything_happens(&app).await;
+    app.outside().finishes_deferred_work().await;
+    app.get("/whoami").send().await.fails(401, "UNAUTHORIZED");
+    let words: BTreeSet<String> = app.log_words().into_iter().collect();
+    let expected: BTreeSet<String> = LOG_WORDS.split_whitespace().map(str::to_owned).collect();
+    assert_eq!(words, expected);
+}
+
+#[tokio::test]
+async fn a_denial_and_a_grant_say_who_wanted_what() {
+    let app = TestApp::new();
+    let club = app.signed_up("fc-nord").await;
+    club.gets("/api/v1/tenants/tenant_other/provision-status").send().await.fails(403, "FORBIDDEN");
+    let line = serde_json::Value::Object(app.log_of("authz_deny").pop().unwrap().fields);
+    let id = app.log_of("request").pop().unwrap().fields["requestId"].clone();
+    assert_eq!(
+        line,
+        json!({
+            "level": "warn", "msg": "authz_deny", "event": "authz_deny", "decision": "deny",
+            "reason": "tenant_mismatch", "roles": ["tenant_admin", "owner"], "aud": "syston-mobile",
+            "sub": Token::read(&club.jwt)["sub"], "tenantId": club.id, "requestedTenant": "tenant_other",
+            "hasAuthHeader": true, "requestId": id
+        })
+    );
+    app.get(&club.status_path()).token(&Token::service(app.now()).sign()).send().await.is(200);
+    let line = serde_json::Value::Object(app.log_of("authz_grant").pop().unwrap().fields);
+    let id = app.log_of("request").pop().unwrap().fields["requestId"].clone();
+    assert_eq!(
+        line,
+        json!({
+            "level": "info", "msg": "authz_grant", "event": "authz_grant", "decision": "grant",
+            "reason": "permitted", "roles": ["service"], "aud": "internal", "sub": "service",
+            "requestedTenant": club.id, "hasAuthHeader": true, "requestId": id
+        })
+    );
+}
+
+/// One request for each word.
+async fn every_error() -> Vec<(Answer, u16, &'static str)> {
+    let app = TestApp::new();
+    let club = app.signed_up("fc-nord").await;
+    let pro = app.signed_up_pro("fc-sued").await;
+    let (operator, service) = (Token::operator(app.now()).sign(), Token::service(app.now()).sign());
+    let mut taken = signup("fc-nord");
+    taken["email"] = "other@example.org".into();
+    let mut known = signup("fc-west");
+    known["email"] = "owner@fc-nord.example".into();
+    let mut promo = signup("fc-west");
+    promo["promoCode"] = "NOSUCH".into();
+    let never = json!({ "tenantId": "tenant_never" });
+    let completed = app.provisioned("fc-ost").await;
+    let run = app.outside().objects().run(&completed.id).unwrap().id;
+    let reason = json!({ "reason": "test" });
+    let sagas = "/api/v1/bgops/sagas";
+    let mut all = vec![
+        (app.get("/nothing").send().await, 404, "NOT_FOUND"),
+        (app.ask(Method::DELETE, "/whoami").send().await, 405, "METHOD_NOT_ALLOWED"),
+        (app.get("/whoami").send().await, 401, "UNAUTHORIZED"),
+        (app.get("/whoami").token("x").send().await, 401, "INVALID_TOKEN"),
+        (club.gets("/api/v1/bgops/sagas").send().await, 403, "FORBIDDEN"),
+        (app.post("/public/signup/start").body("x").send().await, 415, "UNSUPPORTED_MEDIA_TYPE"),
+        (app.signs_up(&json!({ "clubName": "x".repeat(17_000) })).await, 413, "PAYLOAD_TOO_LARGE"),
+        (app.signs_up(&json!({})).await, 400, "VALIDATION"),
+        (app.signs_up(&taken).await, 409, "SLUG_TAKEN"),
+        (app.signs_up(&known).await, 409, "EMAIL_EXISTS"),
+        (app.signs_up(&promo).await, 400, "INVALID_PROMO"),
+        (pro.connects_make().await, 409, "PLAN_MISMATCH"),
+        (club.connects("https://example.com/").await, 400, "INVALID_WEBHOOK_HOST"),
+        (club.retries().await, 409, "NOT_RETRYABLE"),
+        (
+            club.post(&format!("/api/v1/tenants/{}/webhook/test", club.id)).token(&club.jwt).send().await,
+            409,
+            "NO_WEBHOOK",
+        ),
+        (
+            app.post("/internal/provision/queue").token(&service).json(&never).send().await,
+            404,
+            "TENANT_NOT_FOUND",
+        ),
+        (app.get(&format!("{sagas}/run_never")).token(&operator).send().await, 404, "RUN_NOT_FOUND"),
+        (
+            app.post(&format!("{sagas}/{run}/cancel")).token(&operator).json(&reason).send().await,
+            409,
+            "RUN_STATE_CONFLICT",
+        ),
+    ];
+    app.signed_up_with_key("fc-key", "key-1").await;
+    let keyed = |form: serde_json::Value| {
+        app.post("/public/signup/start").header("idempotency-key", "key-1").json(&form).send()
+    };
+    all.push((keyed(signup("fc-other")).await, 422, "IDEMPOTENCY_KEY_REUSED"));
+    app.db().execute("update idempotency_keys set status = 'in_progress'", ());
+    all.push((keyed(signup("fc-key")).await, 409, "IDEMPOTENCY_IN_PROGRESS"));
+    let guarded = app.redeployed_with(&[("TURNSTILE_SECRET", "the-turnstile-secret")]);
+    all.push((guarded.signs_up(&signup("fc-turn")).await, 403, "TURNSTILE_FAILED"));
+    app.outside().upstreams().next("turnstile", [Reaction::TimesOut]);
+    let mut person = signup("fc-turn");
+    person["turnstileToken"] = "good".into();
+    all.push((guarded.signs_up(&person).await, 503, "TURNSTILE_UNAVAILABLE"));
+    app.outside().objects().become_(Manner::Gone);
+    all.push((pro.confirms_pro().await, 503, "PROVISIONER_UNAVAILABLE"));
+    app.outside().limits(Limit::Lookup, 0);
+    all.push((app.get("/public/signup/availability?slug=abc").send().await, 429, "RATE_LIMITED"));
+    app.db().execute("insert into feature_flags values ('signup_enabled', 0, null, 0)", ());
+    all.push((app.signs_up(&signup("fc-late")).await, 503, "SIGNUPS_DISABLED"));
+    app.db().goes_down();
+    all.push((club.gets("/whoami").send().await, 503, "STORE_UNAVAILABLE"));
+    let mute = TestApp::with(&[("JWT_SECRET", "")]);
+    all.push((mute.signs_up(&signup("fc-nord")).await, 500, "INTERNAL"));
+    all
+}
+
+#[tokio::test]
+async fn every_error_keeps_its_word_and_its_status() {
+    for (answer, status, code) in every_error().await {
+        answer.fails(status, code);
+    }
+}
+
+/// A word of the sources that is not among those above is one that nobody was promised.
+#[tokio::test]
+async fn no_error_has_a_word_that_is_not_promised() {
+    let promised: BTreeSet<String> =
+        every_error().await.into_iter().map(|(_, _, code)| code.to_owned()).collect();
+    let mut found = BTreeSet::new();
+    for file in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/src/http")).unwrap() {
+        let source = std::fs::read_to_string(file.unwrap().path()).unwrap();
+        for (part, before) in source.split('"').skip(1).zip(source.split('"')).step_by(2) {
+            let is_word = part.len() > 4 && part.bytes().all(|b| b.is_ascii_uppercase() || b == b'_');
+            if is_word && !before.trim_end().ends_with("HeaderName::from_static(") && part != "DENY" {
+                found.insert(part.to_owned());
+            }
+        }
+    }
+    for method in ["DELETE", "PATCH"] {
+        found.remove(method);
+    }
+    assert_eq!(found, promised);
+}
