@@ -5,9 +5,10 @@ const LETTERS = { ß: "ss", æ: "ae", œ: "oe", ø: "o", ł: "l", đ: "d", ð: "
 
 /** Words the service needs for itself that a club's name may well come to. The server knows all of them and decides. */
 const RESERVED = new Set(
-  "about account admin api app assets auth blog docs email health help host internal mail ops public root security signup status support system test www".split(
-    " ",
-  ),
+  (
+    "about account admin api app assets auth blog docs email health help host internal mail ops public root security " +
+    "signup status support system test www"
+  ).split(" "),
 );
 
 const LONGEST = 63;

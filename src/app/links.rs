@@ -10,7 +10,7 @@ use crate::{
     ports::{Level, LogLine, Ports},
     store::{
         self,
-        links::{LINK_SECONDS, Owner},
+        links::{LINK_SECONDS, Owner, SignedIn},
     },
 };
 
@@ -130,7 +130,7 @@ impl<P: Ports> App<P> {
     /// # Errors
     ///
     /// See [`LinkError`].
-    pub async fn verify_link(&self, token: &str) -> Result<(TenantId, String), LinkError> {
+    pub async fn verify_link(&self, token: &str) -> Result<(SignedIn, String), LinkError> {
         let now = self.ports.now();
         let claims = self.settings.keys.verify(token, now).map_err(|_| LinkError::Invalid)?;
         if claims.audience != Some(Audience::MagicLink) {
@@ -138,13 +138,15 @@ impl<P: Ports> App<P> {
         }
         let (Some(jti), Some(tenant)) = (claims.jti, claims.tenant) else { return Err(LinkError::Invalid) };
         let hash = digest(&[&jti]);
-        let owner = store::links::consume(self.ports.db(), &hash, now).await?.ok_or(LinkError::Invalid)?;
+        let signed_in =
+            store::links::consume(self.ports.db(), &hash, now).await?.ok_or(LinkError::Invalid)?;
+        let owner = &signed_in.owner;
         if owner.id != tenant {
             return Err(LinkError::Invalid);
         }
         // A cut-off in this very second is a second ahead: what is issued after it must not fall before it.
         let issued_at = now.max(Timestamp::from_seconds(owner.tokens_valid_after));
         let token = self.new_tenant_token(&owner.id, &owner.owner_user_id, LINK_TOKEN_SECONDS, issued_at)?;
-        Ok((owner.id, token))
+        Ok((signed_in, token))
     }
 }

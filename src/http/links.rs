@@ -48,6 +48,21 @@ pub async fn verify<P: Ports>(
     if !app.allows(Limit::Lookup, &context.client).await {
         return Err(ApiError::rate_limited());
     }
-    let (tenant, jwt) = app.verify_link(&token).await?;
-    Ok(Json(json!({ "success": true, "tenantId": tenant, "jwt": jwt })))
+    let (signed_in, jwt) = app.verify_link(&token).await?;
+    let owner = &signed_in.owner;
+    Ok(Json(json!({
+        "success": true,
+        "tenantId": owner.id,
+        // Enough for a page on another device to go on where the first left off.
+        "tenant": {
+            "id": owner.id,
+            "slug": signed_in.slug,
+            "name": owner.name,
+            "email": owner.email,
+            "plan": signed_in.plan,
+            "comped": signed_in.comped,
+            "trialEndsAt": signed_in.trial_ends_at,
+        },
+        "jwt": jwt,
+    })))
 }

@@ -149,21 +149,25 @@ pub async fn availability<P: Ports>(
     };
     let slug = match Slug::try_from(text.clone()) {
         Ok(slug) => slug,
-        Err(problem) => return Ok(Json(unavailable(&text, problem.code, &[]))),
+        Err(problem) => return Ok(Json(unavailable(&app, &text, problem.code, &[]))),
     };
     let alternatives = slug.alternatives();
     let taken = store::tenants::taken_slugs(app.ports.db(), &slug, &alternatives).await?;
     if taken.iter().any(|t| t == slug.as_str()) {
         let free: Vec<_> =
             alternatives.iter().map(Slug::as_str).filter(|s| !taken.iter().any(|t| t == s)).take(3).collect();
-        return Ok(Json(unavailable(slug.as_str(), "taken", &free)));
+        return Ok(Json(unavailable(&app, slug.as_str(), "taken", &free)));
     }
     let address = app.config().club_address(slug.as_str());
     Ok(Json(json!({ "success": true, "data": { "slug": slug, "available": true, "address": address } })))
 }
 
-fn unavailable(slug: &str, reason: &str, suggestions: &[&str]) -> Value {
-    json!({ "success": true, "data": { "slug": slug, "available": false, "reason": reason, "suggestions": suggestions } })
+fn unavailable<P: Ports>(app: &App<P>, slug: &str, reason: &str, suggestions: &[&str]) -> Value {
+    let address = app.config().club_address(slug);
+    let data = json!({
+        "slug": slug, "available": false, "address": address, "reason": reason, "suggestions": suggestions
+    });
+    json!({ "success": true, "data": data })
 }
 
 /// `POST /public/signup/verify-promo`

@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use crate::{
     db::{Db, DbError, Statement},
-    domain::{ClubName, Email, TenantId, Timestamp, UserId},
+    domain::{ClubName, Email, Plan, Slug, TenantId, Timestamp, UserId},
 };
 
 /// A mailed link lives a day.
@@ -40,6 +40,23 @@ pub struct Owner {
     pub owner_user_id: UserId,
     /// Tokens issued before this are refused, Unix seconds.
     pub tokens_valid_after: i64,
+}
+
+/// The club that a link signs in to.
+#[derive(Debug, Clone, Deserialize)]
+pub struct SignedIn {
+    /// Whom.
+    #[serde(flatten)]
+    pub owner: Owner,
+    /// The club's name in addresses.
+    pub slug: Option<Slug>,
+    /// Its plan.
+    pub plan: Plan,
+    /// Whether it pays nothing.
+    #[serde(deserialize_with = "super::flag")]
+    pub comped: bool,
+    /// When its trial ends, Unix seconds.
+    pub trial_ends_at: i64,
 }
 
 /// Remembers a link for the owner of this address, and answers who that is: nobody for an unknown address, for
@@ -84,7 +101,7 @@ pub async fn issue(
 /// # Errors
 ///
 /// When the database doesn't answer: whether the link was spent is unknown.
-pub async fn consume(db: &impl Db, hash: &str, now: Timestamp) -> Result<Option<Owner>, DbError> {
+pub async fn consume(db: &impl Db, hash: &str, now: Timestamp) -> Result<Option<SignedIn>, DbError> {
     let consume = Statement::new(
         "update magic_links set consumed_at = ?2
          where id = ?1 and consumed_at is null and expires_at > ?2
@@ -96,7 +113,7 @@ pub async fn consume(db: &impl Db, hash: &str, now: Timestamp) -> Result<Option<
         [hash.into(), now.seconds().into()],
     );
     let owner = Statement::new(
-        "select t.id, t.name, t.email, t.owner_user_id, max(t.tokens_valid_after, coalesce(
+        "select t.id, t.name, t.email, t.owner_user_id, t.slug, t.plan, t.comped, t.trial_ends_at, max(t.tokens_valid_after, coalesce(
            (select value from feature_flags where name = 'tokens_valid_after' and enabled = 1), 0)) as tokens_valid_after
          from magic_links l join tenants t on t.id = l.tenant_id where l.id = ?1",
         [hash.into()],

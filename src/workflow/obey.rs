@@ -48,7 +48,7 @@ pub fn obey(known: Option<Run>, command: Command, fresh: Fresh, now: Timestamp) 
         }
         (_, None) => nothing(Reply::NoRun),
         (Command::Queue { caller, .. }, Some(run)) => requeue(run, fresh.link_id, caller, now),
-        (Command::Wake { .. }, Some(run)) => wake(&run),
+        (Command::Wake { .. }, Some(run)) => wake(run, fresh.link_id, now),
         (Command::Report, Some(run)) => nothing(Reply::Run { report: Report::of(&run), changed: false }),
         (Command::Cancel, Some(run)) => changed(run, |run| run.cancel(now)),
         (Command::Skip, Some(run)) => changed(run, |run| run.skip(now)),
@@ -80,9 +80,13 @@ fn requeue(mut run: Run, link_id: String, caller: Caller, now: Timestamp) -> Obe
     }
 }
 
-/// Whatever is left to do is done; what has ended is not begun again.
-fn wake(run: &Run) -> Obeyed {
-    let reply = Reply::Run { report: Report::of(run), changed: false };
+/// Whatever is left to do is done. D1 wakes whom it lists as at work: a run that failed, and is listed so, was wanted again
+/// since, and the wish never arrived.
+fn wake(run: Run, link_id: String, now: Timestamp) -> Obeyed {
+    if run.status() == RunStatus::Failed && !run.is_unlisted() {
+        return requeue(run, link_id, Caller::default(), now);
+    }
+    let reply = Reply::Run { report: Report::of(&run), changed: false };
     let left = run.status() == RunStatus::Processing || run.is_unlisted();
     Obeyed { ring: if left { Ring::IfUnset } else { Ring::AsSet }, ..nothing(reply) }
 }

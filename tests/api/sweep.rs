@@ -42,6 +42,23 @@ async fn a_queueing_that_never_arrived_arrives() {
     assert_eq!(club.ended().await, "completed");
 }
 
+/// The wish to try again was stored, and the object never told: the club must not read "processing" for ever.
+#[tokio::test]
+async fn a_retry_that_never_arrived_arrives() {
+    let app = TestApp::new();
+    let club = app.signed_up("fc-nord").await;
+    club.connects("https://hook.eu2.make.com/gone").await.is(200);
+    club.waits().await;
+    assert_eq!(club.ended().await, "WEBHOOK_REJECTED");
+    app.outside().objects().become_(Manner::Gone);
+    club.connects_make().await.fails(503, "PROVISIONER_UNAVAILABLE");
+    app.outside().objects().become_(Manner::Obedient);
+    app.passes(61);
+    sweep(&app).await;
+    club.waits().await;
+    assert_eq!(club.ended().await, "completed");
+}
+
 #[tokio::test]
 async fn an_end_that_was_never_listed_is_listed() {
     let app = TestApp::new();

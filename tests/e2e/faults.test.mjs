@@ -236,7 +236,7 @@ describe("a definite refusal", { concurrency: true }, () => {
     await assertFailed(club, failed, "create_spreadsheet", "SPREADSHEET_REJECTED");
   });
 
-  test("is what a spreadsheet deserves that its owner deleted in between", async () => {
+  test("of the read-back: a spreadsheet that its owner deleted in between is missed", async () => {
     const club = await newClub("pro");
     await script({ ...STEPS.verify_spreadsheet.target(club), kind: "delay", ms: 4000 });
     await h.confirm(club);

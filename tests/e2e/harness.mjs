@@ -99,7 +99,7 @@ export async function startHarness({ vars = {}, secrets = {}, env, productDirect
     /** The objects that the Workers logged, oldest first, each with its console level; other output as `{text}`. */
     logs: () => server.getLogs().map(({ level, message }) => ({ console: level, ...logged(message) })),
     clearLogs: () => server.clearLogs(),
-    /** Drops the tenant's object from memory, as a deploy or an eviction does. */
+    /** Drops the tenant's object from memory once it is idle; one that is at work is waited for. See instrumented.mjs for a reset. */
     evict: (tenantId) => product.evictDurableObject("PROVISIONER", { name: tenantId }),
     /** Starts the product anew with these vars and secrets besides what it has; the database, the objects and the sandbox stay. */
     reconfigure: ({ vars = {}, secrets = {} }) =>

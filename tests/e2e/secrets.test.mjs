@@ -213,7 +213,10 @@ describe("after a whole life", () => {
     stored = await h.dump();
   });
 
-  const keep = (what, value) => nowhere.has(value) || nowhere.set(value, what);
+  const keep = (what, value) => {
+    assert.ok(value.length >= 16, `${what} is too short to be looked for: it would be found by chance`);
+    if (!nowhere.has(value)) nowhere.set(value, what);
+  };
 
   function keepToken(what, jwt) {
     keep(what, jwt);
@@ -280,7 +283,10 @@ describe("after a whole life", () => {
     assert.equal((await h.sandbox("/__sandbox/requests?host=sheets.googleapis.com")).requests.length > 0, true);
 
     // What did not work at all.
-    await h.api("POST", "/public/signup/start", { body: clubForm({ turnstileToken: "bad", email: "refused@example.org" }), ...withKey() });
+    await h.api("POST", "/public/signup/start", {
+      body: clubForm({ turnstileToken: `bad-${randomUUID()}`, email: "refused@example.org" }),
+      ...withKey(),
+    });
     await script({ host: "challenges.cloudflare.com", kind: "status", status: 500, body: marker("down") });
     await h.api("POST", "/public/signup/start", { body: clubForm({ turnstileToken: person() }), ...withKey() });
     await h.api("POST", "/public/signup/start", { body: { ...form, clubName: "Another", turnstileToken: person() }, ...options });
@@ -343,7 +349,13 @@ describe("after a whole life", () => {
 
   test("no secret, token, link or key is in D1", () => {
     const text = JSON.stringify(stored);
-    for (const [value, what] of nowhere) assertAbsent(value, text, what);
+    for (const [value, what] of nowhere) {
+      assertAbsent(value, text, what);
+      for (const encoding of ["utf8", "base64", "hex"]) {
+        const planted = JSON.stringify({ error: `as it was: ${Buffer.from(value).toString(encoding)}` });
+        assert.throws(() => assertAbsent(value, planted, what), `${what} would not be found`);
+      }
+    }
   });
 
   test("a webhook's address is in its connection and nowhere else", () => {
@@ -367,7 +379,14 @@ describe("after a whole life", () => {
 /** Neither as it is nor in one of the forms in which a text is usually passed on. */
 function assertAbsent(value, text, what) {
   const bytes = Buffer.from(value);
-  for (const form of [value, encodeURIComponent(value), bytes.toString("base64"), bytes.toString("base64url"), bytes.toString("hex")]) {
+  for (const form of [
+    value,
+    JSON.stringify(value).slice(1, -1),
+    encodeURIComponent(value),
+    bytes.toString("base64"),
+    bytes.toString("base64url"),
+    bytes.toString("hex"),
+  ]) {
     assert.ok(!text.includes(form), `${what} is in D1`);
   }
 }

@@ -32,7 +32,12 @@ async fn a_link_is_exchanged_for_a_week_as_the_clubs_admin() {
     let token = link(&club).await;
     app.passes(3600);
     let body = open(&app, &token).await.is(200);
-    assert_eq!(keys(&body), ["jwt", "success", "tenantId"]);
+    assert_eq!(keys(&body), ["jwt", "success", "tenant", "tenantId"]);
+    let tenant = json!({
+        "id": club.id, "slug": "fc-nord", "name": "FC fc-nord", "email": "owner@fc-nord.example", "plan": "starter",
+        "comped": false, "trialEndsAt": club.row()["trial_ends_at"],
+    });
+    assert_eq!(body["tenant"], tenant);
     assert_eq!(body["tenantId"], club.id.as_str());
     let claims = Token::read(body["jwt"].as_str().unwrap());
     assert_eq!(

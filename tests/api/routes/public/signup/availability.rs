@@ -23,7 +23,7 @@ async fn a_taken_name_is_told_with_others_that_are_free() {
         json!({
             "success": true,
             "data": {
-                "slug": "fc-nord", "available": false, "reason": "taken",
+                "slug": "fc-nord", "available": false, "address": "fc-nord.clubs.example", "reason": "taken",
                 "suggestions": ["fc-nord-club", "fc-nord-2", "fc-nord-team"]
             }
         })

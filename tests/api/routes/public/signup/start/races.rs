@@ -45,7 +45,7 @@ async fn of_sixty_clubs_with_one_address_one_is_made() {
     let app = TestApp::new();
     let form = |n: usize| {
         let mut form = signup(&format!("fc-{n:02}"));
-        form["email"] = if n % 2 == 0 { "one@example.org" } else { "ONE@example.org" }.into();
+        form["email"] = if n.is_multiple_of(2) { "one@example.org" } else { "ONE@example.org" }.into();
         form
     };
     let answers = all_at_once(&app, (0..60).map(form).collect()).await;

@@ -26,7 +26,9 @@ async fn a_person_signs_a_club_up() {
     let asked = app.outside().upstreams().sent_to("turnstile");
     assert_eq!(asked.len(), 1);
     let body = asked[0].call.body.clone().unwrap();
-    assert!(body.starts_with("secret=the-turnstile-secret&response=good&remoteip=192.0.2.1&idempotency_key="));
+    assert!(
+        body.starts_with("secret=the-turnstile-secret&response=good&remoteip=192.0.2.1&idempotency_key=")
+    );
 }
 
 #[tokio::test]
