@@ -87,6 +87,8 @@ impl<P: Ports> App<P> {
         tenant: Option<&TenantId>,
         origin: &str,
     ) -> Result<(), StartError> {
+        // Asked before anything is written: a service that can't sign must not start the pause.
+        self.settings.keys.can_sign()?;
         let now = self.ports.now();
         let link_id = self.new_link_id();
         let hash = digest(&[&link_id]);
@@ -137,6 +139,8 @@ impl<P: Ports> App<P> {
             return Err(LinkError::Invalid);
         }
         let (Some(jti), Some(tenant)) = (claims.jti, claims.tenant) else { return Err(LinkError::Invalid) };
+        // Asked before the link is spent.
+        self.settings.keys.can_sign()?;
         let hash = digest(&[&jti]);
         let signed_in =
             store::links::consume(self.ports.db(), &hash, now).await?.ok_or(LinkError::Invalid)?;

@@ -17,6 +17,7 @@ mod every_route;
 mod lessons;
 mod plans;
 mod routes;
+mod simulation;
 mod support;
 mod sweep;
 mod words;

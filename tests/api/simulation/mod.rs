@@ -11,6 +11,8 @@ mod world;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use register::Register;
+use tenantry::{domain::Plan, workflow::Command};
 use world::World;
 
 /// How many schedules every run of the tests goes through.
@@ -18,6 +20,11 @@ const SCHEDULES: u64 = 100_000;
 
 /// Seeds that once failed, and what they found.
 const KEPT: [u64; 0] = [];
+
+/// What the sweep says to the object of a tenant that has not moved.
+fn wake(plan: Plan, _: &Register) -> Command {
+    Command::Wake { subject: crate::workflow::lab::subject(), plan }
+}
 
 fn plays(seed: u64, tells: bool) -> Result<Summary, String> {
     let played = std::panic::catch_unwind(|| {

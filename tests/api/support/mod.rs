@@ -21,7 +21,7 @@ pub use database::{Breaks, Cost, Database};
 pub use examples::{Body, Example, club_for, example, good_tokens};
 pub use objects::Manner;
 pub use people::{Club, signup, walk_pages};
-pub use ports::Outside;
+pub use ports::{Outside, splitmix};
 pub use tokens::Token;
 pub use upstreams::{Reaction, Sent};
 

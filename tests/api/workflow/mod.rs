@@ -4,7 +4,7 @@
 mod faults;
 mod formats;
 mod interruptions;
-mod lab;
+pub mod lab;
 mod listing;
 mod outside;
 mod rounds;

@@ -97,14 +97,27 @@ fn a_run_whose_alarm_was_lost_is_woken_by_whoever_asks() {
 }
 
 #[test]
-fn waking_begins_nothing_that_has_ended() {
+fn waking_begins_nothing_that_completed() {
+    for plan in [Plan::Starter, Plan::Pro] {
+        let lab = Lab::queued(plan);
+        lab.runs_to_the_end();
+        let run = lab.run();
+        assert!(!changed(&lab.is_told(Command::Wake { subject: subject(), plan })));
+        assert_eq!((lab.run(), lab.alarm()), (run, None), "{plan:?}");
+    }
+}
+
+/// D1 wakes whom it lists as at work: it listed the failure, and then somebody wanted another try.
+#[test]
+fn waking_a_run_whose_failure_is_listed_tries_again() {
     for (plan, step) in every_step() {
         let lab = Lab::queued(plan);
         lab.next(step, [Attempt::Refused]);
         lab.runs_to_the_end();
-        let run = lab.run();
-        assert!(!changed(&lab.is_told(Command::Wake { subject: subject(), plan })));
-        assert_eq!((lab.run(), lab.alarm()), (run, None), "{step:?}");
+        let failed = lab.ended() != "completed";
+        assert_eq!(changed(&lab.is_told(Command::Wake { subject: subject(), plan })), failed, "{step:?}");
+        lab.runs_to_the_end();
+        assert_eq!(lab.ended(), "completed", "{step:?}");
     }
 }
 
