@@ -79,10 +79,20 @@ impl<P: Ports> App<P> {
     ) -> Result<Report, ActionError> {
         let now = self.ports.now();
         let audit_id = format!("aud_{}", id::token_id(now, self.ports.random()));
-        let statements = vec![
-            store::tokens::audit(&audit_id, claims, action.as_str(), run.as_str(), reason, request, now),
-            store::sagas::select_tenant(run),
-        ];
+        let mut statements = vec![store::tokens::audit(
+            &audit_id,
+            claims,
+            action.as_str(),
+            run.as_str(),
+            reason,
+            request,
+            now,
+        )];
+        if action != Action::Cancel {
+            // As for a club's own retry: stored first, so that the sweep finds it should the object not hear of it.
+            statements.push(store::sagas::want_another_try(run, now));
+        }
+        statements.push(store::sagas::select_tenant(run));
         let mut answers = self.on_behalf_of(claims, statements).await?;
         let tenant = store::tenants::read(answers.pop().unwrap_or_default())?.ok_or(ActionError::NotFound)?;
         let command = match action {

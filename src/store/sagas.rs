@@ -161,6 +161,17 @@ pub fn select_tenant(run: &RunId) -> Statement {
     )
 }
 
+/// Notes that a failed run is wanted to go on.
+#[must_use]
+pub fn want_another_try(run: &RunId, now: Timestamp) -> Statement {
+    Statement::new(
+        "update tenants set provision_state = 'processing', provision_reason = null, provision_updated_at = ?2
+         where id = (select tenant_id from provision_runs where id = ?1 and status = 'failed')
+           and provision_state = 'failed' and provisioned_at is null",
+        [run.as_str().into(), now.seconds().into()],
+    )
+}
+
 /// A step of a run as D1 lists it.
 #[derive(Debug, Clone, Deserialize)]
 pub struct StepRow {

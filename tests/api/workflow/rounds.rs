@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tenantry::{
-    domain::{RunStatus, Step},
+    domain::{Plan, RunStatus, Step},
     workflow::{
         Command, Fault, FaultCode, Reply,
         policy::{GivingUp, RUN_LIMIT, policy},
@@ -154,7 +154,7 @@ fn a_step_that_failed_can_be_left_out_but_not_going_live() {
 
 #[test]
 fn a_link_that_has_grown_old_is_replaced_before_it_is_mailed() {
-    let plan = tenantry::domain::Plan::Starter;
+    let plan = Plan::Starter;
     for (hours, fresh) in [(1, false), (12, false), (13, true), (48, true)] {
         let lab = Lab::queued(plan);
         lab.next(Step::ValidateWebhook, [Attempt::Refused]);
@@ -170,7 +170,7 @@ fn a_link_that_has_grown_old_is_replaced_before_it_is_mailed() {
 
 #[test]
 fn a_link_that_was_mailed_is_never_replaced() {
-    let plan = tenantry::domain::Plan::Starter;
+    let plan = Plan::Starter;
     let lab = Lab::queued(plan);
     lab.next(Step::Activate, [Attempt::Refused]);
     lab.runs_to_the_end();
@@ -182,7 +182,7 @@ fn a_link_that_was_mailed_is_never_replaced() {
 
 #[test]
 fn nobody_is_answered_about_a_run_that_is_not_there() {
-    let lab = Lab::queued(tenantry::domain::Plan::Pro);
+    let lab = Lab::queued(Plan::Pro);
     assert!(
         matches!(lab.is_told(Command::Report), Reply::Run { report, changed: false } if report.status == RunStatus::Processing)
     );

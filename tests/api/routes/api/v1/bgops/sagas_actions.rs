@@ -143,6 +143,20 @@ async fn it_is_written_down_who_did_what_and_why() {
     }
 }
 
+/// The sweep looks at what D1 knows to be at work.
+#[tokio::test]
+async fn what_an_operator_started_is_found_although_its_alarm_was_lost() {
+    for action in ["retry", "skip-step"] {
+        let app = TestApp::new();
+        let club = failed(&app).await;
+        act(&club, action).await.is(200);
+        app.outside().objects().loses_the_alarm(&club.id);
+        app.passes(61);
+        app.app.sweep().await;
+        assert!(app.outside().objects().alarm(&club.id).is_some(), "{action}");
+    }
+}
+
 #[tokio::test]
 async fn an_object_that_does_not_answer_is_told_and_asking_again_is_safe() {
     let app = TestApp::new();
