@@ -47,3 +47,76 @@ impl Register {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tenantry::{
+        db::Db,
+        domain::{Plan, Step},
+        store,
+        workflow::{Fault, FaultCode},
+    };
+
+    use super::*;
+    use crate::{
+        simulation::chance::Chance,
+        support::TestApp,
+        workflow::lab::{Attempt, Lab, START},
+    };
+
+    /// A run as it was at each of its listings, over two rounds.
+    fn moments(chance: &Chance) -> Vec<Run> {
+        let lab = Lab::queued(Plan::Starter);
+        let mut moments = vec![lab.run()];
+        for _ in 0..2 {
+            let step = *chance.one_of(Step::of(Plan::Starter));
+            let unknown = Attempt::Unknown(Fault::new(FaultCode::Timeout));
+            lab.next(step, [chance.one_of(&[Attempt::Refused, unknown, Attempt::DiesAfter]).clone()]);
+            while lab.rings() {
+                moments.push(lab.run());
+            }
+            lab.is_queued_again();
+            moments.push(lab.run());
+        }
+        moments
+    }
+
+    /// Whatever is listed in whatever order, and wanted in between: D1 holds what the register says.
+    #[tokio::test]
+    async fn the_register_is_d1() {
+        for seed in 0..150 {
+            let (app, chance) = (TestApp::new(), Chance::of(seed));
+            app.db().execute(
+                "insert into tenants (id, name, plan, trial_ends_at, owner_user_id, signup_fingerprint, created_at, updated_at)
+                 values ('tenant_1', 'FC', 'starter', 0, 'user_1', '', 0, 0)",
+                (),
+            );
+            let tenant = "tenant_1".parse().unwrap();
+            let mut register = Register::new(START);
+            let moments = moments(&chance);
+            for _ in 0..20 {
+                if chance.one_in(4) {
+                    app.db()
+                        .batch(vec![store::tenants::want_provisioning(&tenant, None, START)])
+                        .await
+                        .unwrap();
+                    register.wants(START);
+                } else {
+                    let run = chance.one_of(&moments);
+                    store::runs::list(app.db(), run, START).await.unwrap();
+                    register.lists(run, START);
+                }
+                let row = app.db().row(
+                    "select t.provision_state, r.version, r.status from tenants t left join provision_runs r on true",
+                );
+                assert_eq!(row["provision_state"], register.state.as_str(), "{seed}");
+                let listed = row["version"].as_u64().zip(row["status"].as_str());
+                assert_eq!(
+                    listed,
+                    register.run.map(|(version, status)| (version, status.as_str())),
+                    "{seed}"
+                );
+            }
+        }
+    }
+}

@@ -115,15 +115,10 @@ impl World {
         self.summary.set(summary);
     }
 
-    fn happens(&self, what: &str) {
+    fn happens(&self, what: std::fmt::Arguments<'_>) {
         if self.tells {
-            #[expect(clippy::print_stdout, reason = "whoever replays a seed wants to read it")]
-            {
-                println!("{:>9} ms  {what}", self.now.get().millis() - START.millis());
-            }
-        }
-        if cfg!(test) && self.story.borrow().len() < 100 {
-            self.story.borrow_mut().push(what.to_owned());
+            let millis = self.now.get().millis() - START.millis();
+            self.story.borrow_mut().push(format!("{millis:>9} ms  {what}"));
         }
     }
 
@@ -149,12 +144,12 @@ impl World {
             4 => self.an_alarm_is_lost(),
             5 => self.an_alarm_is_late(),
             6 | 7 => {
-                self.happens("an alarm rings that nobody set");
+                self.happens(format_args!("an alarm rings that nobody set"));
                 self.rings();
             }
             8 => {
                 let outage = self.chance.below(if self.chance.one_in(4) { 1200 } else { 40 });
-                self.happens("D1 goes away");
+                self.happens(format_args!("D1 goes away"));
                 self.counts(|sum| sum.outages += 1);
                 self.d1_down_until.set(self.now.get().after(Duration::from_secs(outage)));
             }
@@ -182,7 +177,7 @@ impl World {
         if !self.has_d1() {
             return;
         }
-        self.happens("somebody queues it");
+        self.happens(format_args!("somebody queues it"));
         self.register.borrow_mut().wants(self.now.get());
         if self.register.borrow().state != RunStatus::Completed {
             self.object_is_told(Command::Queue { subject: subject(), plan: self.plan, caller: caller() });
@@ -200,14 +195,14 @@ impl World {
 
     fn an_alarm_is_lost(&self) {
         if self.alarm.take().is_some() {
-            self.happens("the alarm is lost");
+            self.happens(format_args!("the alarm is lost"));
             self.counts(|sum| sum.lost_alarms += 1);
         }
     }
 
     fn an_alarm_is_late(&self) {
         if let Some(alarm) = self.alarm.get() {
-            self.happens("the alarm is late");
+            self.happens(format_args!("the alarm is late"));
             self.alarm.set(Some(alarm.after(Duration::from_secs(self.chance.below(LATE)))));
         }
     }
@@ -217,7 +212,7 @@ impl World {
         let register = self.register.borrow().clone();
         let quiet = self.now.get().since(register.moved_at) >= SWEEP;
         if self.has_d1() && quiet && register.state == RunStatus::Processing {
-            self.happens("the sweep wakes it");
+            self.happens(format_args!("the sweep wakes it"));
             self.object_is_told(super::wake(self.plan, &register));
         }
     }
@@ -225,7 +220,7 @@ impl World {
     /// A command on its way to the object; it may be lost, or its answer.
     fn object_is_told(&self, command: Command) {
         if self.goes_wrong(5) {
-            return self.happens("but the object is never told");
+            return self.happens(format_args!("but the object is never told"));
         }
         self.obeys(command);
     }
@@ -234,7 +229,7 @@ impl World {
         let before = self.checkpoint.borrow().as_ref().map(|run| (run.rounds, run.status()));
         let now = self.now.get();
         let fresh = Fresh { run: "run_1".parse().unwrap(), link_id: self.chance.bits().to_string() };
-        self.happens(&format!("the object is told: {command:?}").chars().take(40).collect::<String>());
+        self.happens(format_args!("the object is told to {}", word_of(&command)));
         let obeyed = obey(self.checkpoint.borrow().clone(), command, fresh, now);
         if let Some(run) = obeyed.save {
             if before.is_some_and(|(rounds, _)| run.rounds > rounds) {
@@ -261,7 +256,7 @@ impl World {
             Some(Ok(Wake::Never)) => {}
             // What died is rung for again by the platform.
             Some(Err(Died)) | None => {
-                self.happens("the process dies");
+                self.happens(format_args!("the process dies"));
                 self.counts(|sum| sum.deaths += 1);
                 self.alarm.set(Some(self.now.get().after(Duration::from_secs(2))));
             }
@@ -362,7 +357,7 @@ impl World {
         }
         self.is_done(run, step);
         if self.goes_wrong(15) {
-            self.happens("its answer is lost");
+            self.happens(format_args!("its answer is lost"));
             self.counts(|sum| sum.lost_answers += 1);
             return fault(FaultCode::Connection);
         }
@@ -421,7 +416,7 @@ impl Lives for World {
     }
 
     async fn perform(&self, run: &Run, step: Step) -> Outcome {
-        self.happens(&format!("{} is tried", step.as_str()));
+        self.happens(format_args!("{} is tried", step.as_str()));
         let stored = self.checkpoint.borrow().clone().unwrap();
         assert!(
             matches!(stored.stage, Stage::Running { step: at, .. } if at == step),
@@ -465,11 +460,22 @@ impl Lives for World {
 
     fn tell(&self, run: &Run, moment: Moment<'_>) {
         if let Moment::Attempted(step, outcome) = moment {
-            self.happens(&format!("{} ended: {outcome:?}", step.as_str()));
+            self.happens(format_args!("{} ended: {outcome:?}", step.as_str()));
         }
         let done = Step::of(self.plan).iter().take_while(|step| {
             run.records.iter().any(|record| record.step == **step && record.done_at.is_some())
         });
         self.done.set(self.done.get().max(done.count()));
+    }
+}
+
+fn word_of(command: &Command) -> &'static str {
+    match command {
+        Command::Queue { .. } => "queue",
+        Command::Wake { .. } => "wake",
+        Command::Cancel => "cancel",
+        Command::Skip => "skip",
+        Command::Report => "report",
+        Command::Ping => "say that it is there",
     }
 }

@@ -97,7 +97,9 @@ impl Database {
 
     /// As it should be, again.
     pub fn comes_up(&self) {
-        self.inner().mood = Mood::Up;
+        let mut inner = self.inner();
+        inner.mood = Mood::Up;
+        inner.breaks.clear();
     }
 
     /// The `nth` batch from now, counted from zero, fails.

@@ -75,6 +75,15 @@ impl Objects {
         self.state().objects.entry(tenant.to_owned()).or_default().alarm = None;
     }
 
+    /// A process died while its alarm was at work: the platform rings again so many seconds later, unless another alarm
+    /// was set meanwhile.
+    pub fn rings_again(&self, tenant: &str, seconds: u64, app: &App<Outside>) {
+        let at = app.ports.now().after(std::time::Duration::from_secs(seconds));
+        let mut state = self.state();
+        let object = state.objects.entry(tenant.to_owned()).or_default();
+        object.alarm = object.alarm.or(object.checkpoint.is_some().then_some(at));
+    }
+
     /// Obeys a command, or doesn't.
     pub fn obey(
         &self,
