@@ -15,21 +15,19 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
-use register::Register;
-use tenantry::{domain::Plan, workflow::Command};
 use world::World;
 
 /// How many schedules an ordinary run of the tests goes through; `SIMULATION_SCHEDULES` asks for more.
 const SCHEDULES: u64 = 20_000;
 
 /// Seeds that once failed, and what they found.
-const KEPT: [u64; 0] = [];
+const KEPT: [u64; 3] = [
+    405, // A step was left out, D1 was away, the alarm was lost: the sweep did not know that anything was at work.
+    923, // Going live was done, and its answer and the alarm were lost.
+    4212, // Likewise, in the middle of an attempt.
+];
 
-/// What the sweep says to the object of a tenant that has not moved.
-fn wake(plan: Plan, _: &Register) -> Command {
-    Command::Wake { subject: crate::workflow::lab::subject(), plan }
-}
-
+/// Plays the schedule of a seed: what came of it, or which promise was broken.
 fn plays(seed: u64) -> Result<Summary, String> {
     let played = std::panic::catch_unwind(|| {
         let mut world = World::of(seed, false);

@@ -213,7 +213,7 @@ impl World {
         let quiet = self.now.get().since(register.moved_at) >= SWEEP;
         if self.has_d1() && quiet && register.state == RunStatus::Processing {
             self.happens(format_args!("the sweep wakes it"));
-            self.object_is_told(super::wake(self.plan, &register));
+            self.object_is_told(Command::Wake { subject: subject(), plan: self.plan });
         }
     }
 
