@@ -31,6 +31,8 @@ pub enum Attempt {
     Unknown(Fault),
     /// Nobody knows; it was done.
     AnswerLost,
+    /// It is done, and meanwhile the object was told this.
+    Meanwhile(Vec<Command>),
     /// The process dies, before anything was done.
     DiesBefore,
     /// The process dies, after it was done.
@@ -300,11 +302,17 @@ impl World for Lab {
         let scripted = self.script.borrow_mut().get_mut(step.as_str()).and_then(VecDeque::pop_front);
         let attempt =
             scripted.or_else(|| self.always.borrow().get(step.as_str()).cloned()).unwrap_or(Attempt::Works);
-        if matches!(attempt, Attempt::Works | Attempt::AnswerLost | Attempt::DiesAfter) {
+        if !matches!(attempt, Attempt::Refused | Attempt::Unknown(_) | Attempt::DiesBefore) {
             *self.effects.borrow_mut().entry(step.as_str()).or_default() += 1;
         }
         match attempt {
             Attempt::Works => Outcome::Done(artifact(step)),
+            Attempt::Meanwhile(commands) => {
+                for command in commands {
+                    self.is_told(command);
+                }
+                Outcome::Done(artifact(step))
+            }
             Attempt::Refused => Outcome::Refused(Failure::new(FailureCode::Misconfigured, "No.")),
             Attempt::Unknown(fault) => Outcome::Unknown(fault),
             Attempt::AnswerLost => Outcome::Unknown(Fault::new(FaultCode::Connection)),

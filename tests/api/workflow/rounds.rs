@@ -5,7 +5,7 @@ use std::time::Duration;
 use tenantry::{
     domain::{Plan, RunStatus, Step},
     workflow::{
-        Command, Fault, FaultCode, Reply,
+        Caller, Command, Fault, FaultCode, Reply,
         policy::{GivingUp, RUN_LIMIT, policy},
     },
 };
@@ -134,6 +134,36 @@ fn a_cancelled_run_stops_before_its_next_attempt() {
         lab.is_queued_again();
         lab.runs_to_the_end();
         assert_eq!(lab.ended(), "completed", "{step:?}");
+    }
+}
+
+/// The object takes commands while a call is away: its answer must not undo them.
+#[test]
+fn a_run_that_is_cancelled_during_a_call_stays_cancelled() {
+    for (plan, step) in every_step() {
+        let lab = Lab::queued(plan);
+        lab.next(step, [Attempt::Meanwhile(vec![Command::Cancel])]);
+        lab.runs_to_the_end();
+        assert_eq!((lab.ended().as_str(), lab.attempts_at(step)), ("CANCELLED", 1), "{step:?}");
+        assert_eq!(lab.run().current(), Some(step));
+        lab.is_queued_again();
+        lab.runs_to_the_end();
+        assert_eq!(
+            (lab.ended().as_str(), lab.attempts_at(step)),
+            ("completed", 2),
+            "{step:?}: under the same key"
+        );
+    }
+}
+
+#[test]
+fn a_run_that_is_cancelled_and_queued_again_during_a_call_repeats_the_step() {
+    for (plan, step) in every_step() {
+        let lab = Lab::queued(plan);
+        let again = Command::Queue { subject: subject(), plan, caller: Caller::default() };
+        lab.next(step, [Attempt::Meanwhile(vec![Command::Cancel, again])]);
+        lab.runs_to_the_end();
+        assert_eq!((lab.ended().as_str(), lab.attempts_at(step)), ("completed", 2), "{step:?}");
     }
 }
 
