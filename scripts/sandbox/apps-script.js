@@ -1,8 +1,9 @@
 // A Google Apps Script web app (https://developers.google.com/apps-script/guides/web and …/guides/content). What is
 // copied: a script sees neither headers nor a status to set; what it returns is always 200, and is fetched with a GET
 // from script.googleusercontent.com after a 302; an exception in it is a 200 with an HTML page; an unknown address is
-// a 404 page. The script played here makes a spreadsheet once per idempotencyKey ("provision") and says whether one
-// exists ("verify"), after checking ?signature=, the hex HMAC-SHA256 of the raw body.
+// a 404 page. The script played here makes a spreadsheet once per idempotencyKey ("provision"), says whether one exists
+// ("verify") and removes what was made under a key, or bears an id ("deprovision"), after checking ?signature=, the hex
+// HMAC-SHA256 of the raw body. A key under which something was removed is spent: a "provision" that comes late is refused.
 
 import { html, isObject, isText, json, parseJson, text } from "./replies.js";
 import { hmacSha256, randomId, toHex, utf8 } from "./signatures.js";
@@ -24,7 +25,7 @@ export const appsScript = {
     return {
       operation,
       key: isText(input?.idempotencyKey) ? input.idempotencyKey : null,
-      effect: operation === "provision",
+      effect: operation === "provision" || operation === "deprovision",
     };
   },
   verify: async (call, { env }) => {
@@ -68,6 +69,7 @@ function run(input, tools) {
   if (!present || valid === false) return refuse("BAD_SIGNATURE", "The signature is missing or does not match.");
   if (input.action === "provision") return provision(input, tools);
   if (input.action === "verify") return verifySpreadsheet(input, tools);
+  if (input.action === "deprovision") return deprovision(input, tools);
   return refuse("UNKNOWN_ACTION", "The action is not known.");
 }
 
@@ -76,9 +78,12 @@ function provision(input, tools) {
     return refuse("BAD_REQUEST", "tenantId and teamName are needed.");
   }
   if (input.teamName === "fail-me") return refuse("TEAM_REFUSED", "This team can't have a spreadsheet.");
+  if (isSpent(tools)) return refuse("DEPROVISIONED", "What was made under this key was removed.");
   const id = spreadsheetOf(tools) ?? createSpreadsheet(input, tools);
   return { ok: true, spreadsheetId: id, spreadsheetUrl: `https://docs.google.com/spreadsheets/d/${id}/edit` };
 }
+
+const isSpent = ({ sql, key }) => sql.exec("select 1 from spent_keys where key = ?", key).toArray().length > 0;
 
 function spreadsheetOf({ sql, key }) {
   if (key === null) return undefined;
@@ -98,6 +103,45 @@ function createSpreadsheet(input, { sql, key, now, done }) {
   done();
   return id;
 }
+
+// Removes the tenant's spreadsheet and spends the key, which remembers whose it was: a repeat is answered by the same id.
+function deprovision(input, tools) {
+  if (!isText(input.tenantId) || !isText(input.provisionKey)) {
+    return refuse("BAD_REQUEST", "tenantId and provisionKey are needed.");
+  }
+  const { sql, done } = tools;
+  const wanted = isText(input.spreadsheetId) ? input.spreadsheetId : null;
+  const there = sql
+    .exec(
+      "select spreadsheet_id as id, tenant_id as tenant from spreadsheets where spreadsheet_id = ? or key = ?",
+      wanted,
+      input.provisionKey,
+    )
+    .toArray();
+  if (there.some(({ tenant }) => tenant !== input.tenantId)) {
+    return refuse("FOREIGN", "The spreadsheet belongs to another tenant.");
+  }
+  for (const { id } of there) sql.exec("delete from spreadsheets where spreadsheet_id = ?", id);
+  const id = there[0]?.id ?? spentOn(input, tools) ?? wanted;
+  if (spend(input, id, tools) || there.length > 0) done();
+  return { ok: true, removed: there.length > 0, ...(id && { spreadsheetId: id }) };
+}
+
+const spentOn = (input, { sql }) =>
+  sql
+    .exec("select spreadsheet_id as id from spent_keys where key = ? and tenant_id = ?", input.provisionKey, input.tenantId)
+    .toArray()[0]?.id;
+
+// Whether the key was good until now.
+const spend = (input, id, { sql }) =>
+  sql
+    .exec(
+      "insert into spent_keys (key, tenant_id, spreadsheet_id) values (?, ?, ?) on conflict do nothing returning key",
+      input.provisionKey,
+      input.tenantId,
+      id,
+    )
+    .toArray().length > 0;
 
 function verifySpreadsheet(input, { sql }) {
   const id = isText(input.spreadsheetId) ? input.spreadsheetId : "";

@@ -25,6 +25,7 @@ export const cloudflare = {
   identify: (call) => {
     const id = RECORDS.exec(call.path)?.[2];
     if (call.method === "POST") return { operation: "dns_records.create", key: recordKey(call), effect: true };
+    if (call.method === "PATCH") return { operation: "dns_records.update", key: id ?? null, effect: true };
     if (call.method === "DELETE") return { operation: "dns_records.delete", key: id ?? null, effect: true };
     return { operation: id ? "dns_records.get" : "dns_records.list", key: null, effect: false };
   },
@@ -59,6 +60,7 @@ function route(call, tools) {
   if (id === undefined && call.method === "GET") return list(call, zone, tools);
   if (id === undefined && call.method === "POST") return create(call, zone, tools);
   if (id !== undefined && call.method === "GET") return get(zone, id, tools);
+  if (id !== undefined && call.method === "PATCH") return update(call, zone, id, tools);
   if (id !== undefined && call.method === "DELETE") return remove(zone, id, tools);
   return refuse(405, 10405, "Method not allowed for this authentication scheme");
 }
@@ -147,6 +149,20 @@ function insert(input, zone, { sql, now, done }) {
 function get(zone, id, { sql }) {
   const [row] = sql.exec("select body from dns_records where zone_id = ? and record_id = ?", zone, id).toArray();
   return row ? envelope(200, JSON.parse(row.body)) : refuse(404, 81044, "Record does not exist.");
+}
+
+// What people change in the dashboard: a comment, above all, by which a record is known as ours.
+function update(call, zone, id, { sql, now, done }) {
+  const [row] = sql.exec("select body from dns_records where zone_id = ? and record_id = ?", zone, id).toArray();
+  if (!row) return refuse(404, 81044, "Record does not exist.");
+  const input = parseJson(call.body);
+  if (!isObject(input)) return refuse(400, 9207, "Request body is invalid.");
+  const editable = ["content", "comment", "proxied", "ttl", "tags"].filter((field) => field in input);
+  const changed = Object.fromEntries(editable.map((field) => [field, input[field]]));
+  const record = { ...JSON.parse(row.body), ...changed, modified_on: new Date(now).toISOString() };
+  sql.exec("update dns_records set body = ? where record_id = ?", JSON.stringify(record), id);
+  done();
+  return envelope(200, record);
 }
 
 function remove(zone, id, { sql, done }) {

@@ -9,6 +9,7 @@ const GROWING = [
   "effects",
   "mails",
   "spreadsheets",
+  "spent_keys",
   "echoes",
   "google_tokens",
   "dns_records",
@@ -42,6 +43,9 @@ create table if not exists webhooks (url text primary key, secret text not null)
 create table if not exists spreadsheets (
   id integer primary key autoincrement, spreadsheet_id text not null unique, key text unique, tenant_id text not null,
   title text not null, created_at integer not null
+) strict;
+create table if not exists spent_keys (
+  id integer primary key autoincrement, key text not null unique, tenant_id text not null, spreadsheet_id text
 ) strict;
 create table if not exists echoes (
   id integer primary key autoincrement, key text not null unique, body text not null, created_at integer not null

@@ -45,6 +45,18 @@ describe("Cloudflare", () => {
     );
   });
 
+  test("a record is found by its exact name, and a comment is changed", async () => {
+    const { result: made } = await api("POST", RECORDS, record);
+    assert.deepEqual((await api("GET", `${RECORDS}?name.exact=Albion.clubs.test`)).result, [made]);
+    assert.deepEqual((await api("GET", `${RECORDS}?name.exact=clubs.test`)).result, []);
+    const changed = await api("PATCH", `${RECORDS}/${made.id}`, { comment: "somebody's shop" });
+    assert.deepEqual({ ...changed.result, modified_on: "" }, { ...made, comment: "somebody's shop", modified_on: "" });
+    assert.deepEqual((await api("GET", `${RECORDS}/${made.id}`)).result, changed.result);
+    const missing = await api("PATCH", `${RECORDS}/${"0".repeat(32)}`, { comment: "x" });
+    assert.deepEqual([missing.status, missing.errors[0].code], [404, 81044]);
+    assert.equal((await api("PATCH", `${RECORDS}/${made.id}`)).errors[0].code, 9207);
+  });
+
   test("records that can't stand together are refused", async () => {
     await api("POST", RECORDS, record);
     const codes = [];

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { createHmac, generateKeyPairSync, randomUUID, sign } from "node:crypto";
 import { describe, test } from "node:test";
-import { GAS_SECRET, call, post, control, fault, requests, effects } from "./harness.mjs";
+import { GAS_SECRET, call, post, control, fault, requests, effects, eventually } from "./harness.mjs";
 
 describe("Apps Script", () => {
   const EXEC = "https://script.google.com/macros/s/AKfycb_test/exec";
@@ -51,6 +51,59 @@ describe("Apps Script", () => {
     assert.equal((await control("DELETE", `spreadsheets/${spreadsheetId}`)).status, 200);
     assert.equal((await run({ action: "verify", spreadsheetId })).exists, false);
     assert.equal((await control("DELETE", `spreadsheets/${spreadsheetId}`)).status, 404);
+  });
+
+  const removal = {
+    action: "deprovision",
+    tenantId: wish.tenantId,
+    provisionKey: wish.idempotencyKey,
+    idempotencyKey: "run_1/undo_create",
+  };
+  const ids = async () => (await control("GET", "spreadsheets")).spreadsheets.map(({ id }) => id);
+
+  test("a spreadsheet is removed by its key or its id, once, and a repeat says the same", async () => {
+    for (const spreadsheet of [(id) => ({ spreadsheetId: id }), () => ({})]) {
+      await control("POST", "reset");
+      const { spreadsheetId } = await run(wish);
+      const asked = { ...removal, ...spreadsheet(spreadsheetId) };
+      assert.deepEqual(await run(asked), { ok: true, removed: true, spreadsheetId });
+      assert.deepEqual(await run({ action: "verify", spreadsheetId }), { ok: true, exists: false });
+      assert.deepEqual(await run(asked), { ok: true, removed: false, spreadsheetId });
+      assert.deepEqual(await effects("?key=run_1/undo_create"), [
+        { upstream: "apps-script", operation: "deprovision", key: "run_1/undo_create", count: 1, requests: 2 },
+      ]);
+    }
+  });
+
+  test("what is asked for late, under a key that was removed, is not made", async () => {
+    assert.deepEqual(await run(removal), { ok: true, removed: false });
+    assert.equal((await run(wish)).code, "DEPROVISIONED");
+    assert.deepEqual(await run(removal), { ok: true, removed: false });
+    assert.deepEqual(await ids(), []);
+    assert.equal((await run({ ...wish, idempotencyKey: "run_2/create" })).ok, true, "another key is as good as ever");
+  });
+
+  test("a spreadsheet that is made while its removal comes is gone in the end", async () => {
+    await fault({ host: "script.google.com", kind: "delay", ms: 2000, times: 1 });
+    const late = run(wish);
+    await eventually(async () => (await requests()).length === 1);
+    assert.equal((await run(removal)).removed, false);
+    assert.equal((await late).code, "DEPROVISIONED");
+    assert.deepEqual(await ids(), []);
+  });
+
+  test("a spreadsheet of another tenant is not removed, neither by its key nor by its id", async () => {
+    const { spreadsheetId } = await run(wish);
+    for (const asked of [{}, { spreadsheetId, provisionKey: "run_2/create" }]) {
+      assert.equal((await run({ ...removal, tenantId: "tenant_2", ...asked })).code, "FOREIGN");
+    }
+    assert.equal((await run({ action: "deprovision", tenantId: "tenant_1" })).code, "BAD_REQUEST");
+    assert.deepEqual(await ids(), [spreadsheetId]);
+    assert.deepEqual(await run(wish), {
+      ok: true,
+      spreadsheetId,
+      spreadsheetUrl: `https://docs.google.com/spreadsheets/d/${spreadsheetId}/edit`,
+    });
   });
 
   test("a bad or missing signature is a 200 with ok false, like every refusal of a script", async () => {
