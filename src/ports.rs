@@ -105,7 +105,7 @@ pub struct LimiterError(pub String);
 pub struct Call {
     /// For the log: which other side.
     pub upstream: &'static str,
-    /// `GET` or `POST`.
+    /// `GET`, `POST` or `DELETE`.
     pub method: &'static str,
     /// Where to; never logged beyond its host.
     pub url: String,

@@ -14,7 +14,7 @@ use crate::{
 use super::{
     App, digest,
     mail::{Mail, MailError},
-    upstream::{apps_script, google, make},
+    upstream::{apps_script, cloudflare, google, make},
 };
 
 /// Ends a step early: with what went wrong, as an outcome.
@@ -64,12 +64,18 @@ impl<P: Ports> App<P> {
     }
 
     async fn configure_routing(&self, run: &Run) -> Performed {
-        match self.config().subdomain_mode {
-            SubdomainMode::None => Ok(Outcome::Done(None)),
-            SubdomainMode::Wildcard => {
-                self.write(vec![store::tenants::set_route_ready(&run.subject.tenant, self.ports.now())]).await
+        let outcome = match self.config().subdomain_mode {
+            SubdomainMode::None => return Ok(Outcome::Done(None)),
+            SubdomainMode::Wildcard => Outcome::Done(None),
+            SubdomainMode::Record => {
+                cloudflare::create(self, &run.subject, run.caller.traceparent.clone()).await
             }
+        };
+        if matches!(outcome, Outcome::Done(_)) {
+            let tenant = &run.subject.tenant;
+            self.write(vec![store::tenants::set_route_ready(tenant, self.ports.now())]).await?;
         }
+        Ok(outcome)
     }
 
     async fn validate_webhook(&self, run: &Run) -> Performed {

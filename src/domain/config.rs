@@ -20,6 +20,8 @@ pub enum EmailProvider {
 pub enum SubdomainMode {
     /// A wildcard record covers all clubs: nothing to do outside.
     Wildcard,
+    /// Each club has a DNS record of its own.
+    Record,
     /// Clubs have no subdomain.
     None,
 }
@@ -51,6 +53,10 @@ pub struct Config {
     pub base_domain: String,
     /// `SUBDOMAIN_MODE`
     pub subdomain_mode: SubdomainMode,
+    /// `CLOUDFLARE_ZONE_ID`: the zone of `BASE_DOMAIN`, where clubs' records are made.
+    pub cloudflare_zone_id: String,
+    /// `CLOUDFLARE_API_TOKEN`: may edit that zone's DNS.
+    pub cloudflare_api_token: Option<Secret>,
     /// `MAKE_VALIDATE_STRICT`: whether a webhook that answers 401, 403, 404 or 405 fails the step.
     pub make_validate_strict: bool,
     /// `GAS_WEBAPP_URL`
@@ -93,9 +99,10 @@ impl Config {
 
         let subdomain_mode = match text_or("SUBDOMAIN_MODE", "wildcard").as_str() {
             "wildcard" => SubdomainMode::Wildcard,
+            "record" => SubdomainMode::Record,
             "none" => SubdomainMode::None,
             _ => {
-                problems.push("SUBDOMAIN_MODE must be wildcard or none".to_owned());
+                problems.push("SUBDOMAIN_MODE must be wildcard, record or none".to_owned());
                 SubdomainMode::Wildcard
             }
         };
@@ -134,6 +141,8 @@ impl Config {
                 .collect(),
             base_domain: text_or("BASE_DOMAIN", ""),
             subdomain_mode,
+            cloudflare_zone_id: text_or("CLOUDFLARE_ZONE_ID", ""),
+            cloudflare_api_token: secret("CLOUDFLARE_API_TOKEN"),
             make_validate_strict: text_or("MAKE_VALIDATE_STRICT", "true") != "false",
             gas_webapp_url: text_or("GAS_WEBAPP_URL", ""),
             gas_hmac_secret: secret("GAS_HMAC_SECRET"),
@@ -173,6 +182,10 @@ impl Config {
         check(!self.gas_webapp_url.is_empty(), "GAS_WEBAPP_URL is missing");
         check(self.gas_hmac_secret.is_some(), "GAS_HMAC_SECRET is missing");
         check(!self.base_domain.is_empty(), "BASE_DOMAIN is missing");
+        if self.subdomain_mode == SubdomainMode::Record {
+            check(!self.cloudflare_zone_id.is_empty(), "CLOUDFLARE_ZONE_ID is missing");
+            check(self.cloudflare_api_token.is_some(), "CLOUDFLARE_API_TOKEN is missing");
+        }
         if self.email_provider == EmailProvider::Resend {
             check(self.resend_api_key.is_some(), "RESEND_API_KEY is missing");
             check(!self.resend_from_email.is_empty(), "RESEND_FROM_EMAIL is missing");
@@ -240,10 +253,26 @@ mod tests {
             ("RESEND_FROM_EMAIL", "", "RESEND_FROM_EMAIL is missing"),
             ("EMAIL_PROVIDER", "log", "EMAIL_PROVIDER=log is not for production"),
             ("EMAIL_PROVIDER", "pigeon", "EMAIL_PROVIDER must be resend or log"),
-            ("SUBDOMAIN_MODE", "magic", "SUBDOMAIN_MODE must be wildcard or none"),
+            ("SUBDOMAIN_MODE", "magic", "SUBDOMAIN_MODE must be wildcard, record or none"),
         ] {
             assert_eq!(problems_with(name, value), [problem], "{name}={value}");
         }
+    }
+
+    #[test]
+    fn records_need_a_zone_and_a_token() {
+        let problems = |zone: &str, token: &str| {
+            let get = |name: &str| match name {
+                "SUBDOMAIN_MODE" => Some("record".to_owned()),
+                "CLOUDFLARE_ZONE_ID" => Some(zone.to_owned()),
+                "CLOUDFLARE_API_TOKEN" => Some(token.to_owned()),
+                _ => complete(name),
+            };
+            Config::read(get, false).problems
+        };
+        assert_eq!(problems("zone", "token"), Vec::<String>::new());
+        assert_eq!(problems("", "token"), ["CLOUDFLARE_ZONE_ID is missing"]);
+        assert_eq!(problems("zone", ""), ["CLOUDFLARE_API_TOKEN is missing"]);
     }
 
     #[test]

@@ -27,6 +27,17 @@ pub enum Artifact {
         /// Where people open it.
         url: String,
     },
+    /// A DNS record of the club's own.
+    DnsRecord {
+        /// Cloudflare's id.
+        id: String,
+        /// The zone it was made in: it is removed from there, whatever is configured by then.
+        zone: String,
+        /// The club's address.
+        name: String,
+        /// Whether it was made by the attempt that tells of it; else it was found, with the tenant's marker on it.
+        created: bool,
+    },
 }
 
 /// Why a step, or a run, was given up.
@@ -35,6 +46,8 @@ pub enum Artifact {
 pub enum FailureCode {
     /// The club's address is taken by a record that is not ours.
     SubdomainConflict,
+    /// Cloudflare refused to make the club's address.
+    SubdomainRejected,
     /// No webhook is stored for the club.
     WebhookMissing,
     /// The webhook refused the ping.
@@ -53,6 +66,8 @@ pub enum FailureCode {
     DeadlineExceeded,
     /// The tenant is not there any more.
     TenantGone,
+    /// The other side refused to remove what was made there.
+    CompensationRefused,
     /// An operator stopped it.
     Cancelled,
 }
@@ -63,6 +78,7 @@ impl FailureCode {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::SubdomainConflict => "SUBDOMAIN_CONFLICT",
+            Self::SubdomainRejected => "SUBDOMAIN_REJECTED",
             Self::WebhookMissing => "WEBHOOK_MISSING",
             Self::WebhookRejected => "WEBHOOK_REJECTED",
             Self::SpreadsheetRejected => "SPREADSHEET_REJECTED",
@@ -72,6 +88,7 @@ impl FailureCode {
             Self::UpstreamUnavailable => "UPSTREAM_UNAVAILABLE",
             Self::DeadlineExceeded => "DEADLINE_EXCEEDED",
             Self::TenantGone => "TENANT_GONE",
+            Self::CompensationRefused => "COMPENSATION_REFUSED",
             Self::Cancelled => "CANCELLED",
         }
     }
@@ -108,6 +125,8 @@ pub enum FaultCode {
     RateLimited,
     /// An answer that can't be read.
     Malformed,
+    /// An answer that says one thing, where a look says another.
+    Contradiction,
     /// We were stopped in the middle.
     Interrupted,
     /// Our own database did not answer.
@@ -124,6 +143,7 @@ impl FaultCode {
             Self::ServerError => "SERVER_ERROR",
             Self::RateLimited => "RATE_LIMITED",
             Self::Malformed => "MALFORMED",
+            Self::Contradiction => "CONTRADICTION",
             Self::Interrupted => "INTERRUPTED",
             Self::StoreUnavailable => "STORE_UNAVAILABLE",
         }
@@ -138,6 +158,7 @@ impl FaultCode {
             Self::ServerError => "The other side has a problem of its own.",
             Self::RateLimited => "The other side asked us to slow down.",
             Self::Malformed => "The other side gave an answer that can't be read.",
+            Self::Contradiction => "The other side says one thing and shows another.",
             Self::Interrupted => "The work was interrupted.",
             Self::StoreUnavailable => "Our own database did not answer.",
         }

@@ -58,7 +58,8 @@ pub const fn policy(step: Step) -> Policy {
     use GivingUp::{FailsTheRun, Warns};
     match step {
         Step::SeedDefaults | Step::CreateOwner | Step::Activate => row(10, 20, 1, 60, FailsTheRun),
-        Step::ConfigureRouting => row(10, 8, 2, 60, FailsTheRun),
+        // Up to three calls, one after the other.
+        Step::ConfigureRouting => row(15, 8, 2, 60, FailsTheRun),
         // Five seconds is what the contract gives a webhook to answer.
         Step::ValidateWebhook => row(5, 8, 2, 60, FailsTheRun),
         // Apps Script needs seconds on a good day.

@@ -22,11 +22,25 @@ pub const SECRET: &str = "a-jwt-secret-of-more-than-32-bytes";
 pub const GAS_SECRET: &str = "the-gas-secret";
 /// What opens Resend.
 pub const RESEND_KEY: &str = "re_the_resend_key";
+/// What opens Cloudflare.
+pub const CLOUDFLARE_TOKEN: &str = "the-cloudflare-token";
+/// The zone of the clubs' domain.
+pub const ZONE: &str = "0123456789abcdef0123456789abcdef";
+/// What makes a DNS record for each club.
+pub const RECORDS: [(&str, &str); 3] =
+    [("SUBDOMAIN_MODE", "record"), ("CLOUDFLARE_ZONE_ID", ZONE), ("CLOUDFLARE_API_TOKEN", CLOUDFLARE_TOKEN)];
 /// The secret that clubs of these tests give their webhooks.
 pub const WEBHOOK_SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 /// What must never be seen.
-pub const SECRETS: [&str; 6] =
-    [SECRET, GAS_SECRET, RESEND_KEY, WEBHOOK_SECRET, "a private key", "the-turnstile-secret"];
+pub const SECRETS: [&str; 7] = [
+    SECRET,
+    GAS_SECRET,
+    RESEND_KEY,
+    CLOUDFLARE_TOKEN,
+    WEBHOOK_SECRET,
+    "a private key",
+    "the-turnstile-secret",
+];
 
 /// The application of one test.
 #[derive(Clone)]

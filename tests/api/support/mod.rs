@@ -3,6 +3,7 @@
 mod answer;
 mod app;
 mod database;
+mod dns;
 mod examples;
 mod objects;
 mod people;
@@ -16,7 +17,7 @@ use std::{
 };
 
 pub use answer::{Answer, keys};
-pub use app::{Ask, SECRETS, TestApp, WEBHOOK_SECRET};
+pub use app::{Ask, RECORDS, SECRETS, TestApp, WEBHOOK_SECRET, ZONE};
 pub use database::{Breaks, Cost, Database};
 pub use examples::{Body, Example, club_for, example, good_tokens};
 pub use objects::Manner;

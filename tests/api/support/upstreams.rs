@@ -1,4 +1,5 @@
-//! The other sides, played as they really behave: Make, Apps Script, Google, Resend. Healthy unless told otherwise.
+//! The other sides, played as they really behave: Make, Apps Script, Google, Resend, Cloudflare. Healthy unless told
+//! otherwise.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
@@ -14,7 +15,10 @@ use tenantry::{
     ports::{Call, CallError, Called},
 };
 
-use super::app::{GAS_SECRET, RESEND_KEY};
+use super::{
+    app::{GAS_SECRET, RESEND_KEY},
+    dns::Dns,
+};
 
 /// How an upstream takes a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,13 +46,23 @@ pub struct Sent {
     pub at: Timestamp,
 }
 
+struct Sheet {
+    key: String,
+    id: String,
+    tenant: String,
+    is_there: bool,
+}
+
 #[derive(Default)]
 struct State {
     next: HashMap<&'static str, VecDeque<Reaction>>,
     always: HashMap<&'static str, Reaction>,
     sent: Vec<Sent>,
     effects: BTreeMap<(&'static str, String), usize>,
-    sheets: BTreeMap<String, String>,
+    sheets: Vec<Sheet>,
+    /// Under which nothing is made any more.
+    spent_keys: BTreeSet<String>,
+    dns: Dns,
     mails: BTreeMap<String, (String, String)>,
     spent: BTreeSet<String>,
 }
@@ -128,6 +142,11 @@ impl Upstreams {
         self.state().effects.clone()
     }
 
+    /// Cloudflare's records.
+    pub fn dns<T>(&self, use_: impl FnOnce(&mut Dns) -> T) -> T {
+        use_(&mut self.state().dns)
+    }
+
     /// Takes a call.
     pub fn take(&self, call: Call, now: Timestamp) -> Result<Called, CallError> {
         let mut state = self.state();
@@ -164,6 +183,7 @@ impl State {
             "google_token" => google_token(sent),
             "google_sheets" => self.google_sheets(sent),
             "resend" => self.resend(sent),
+            "cloudflare" => self.dns.play(sent),
             "turnstile" => self.turnstile(sent),
             other => panic!("nobody plays {other}"),
         }
@@ -197,23 +217,57 @@ impl State {
             );
         }
         let body = sent.json();
-        match body["action"].as_str().unwrap() {
-            "provision" => {
-                assert!(body["tenantId"].is_string() && body["teamName"].is_string());
-                if !self.sheets.contains_key(&sent.key()) {
-                    self.did(sent);
-                    let id = format!("sheet_{}", self.sheets.len());
-                    self.sheets.insert(sent.key(), id);
-                }
-                let id = &self.sheets[&sent.key()];
-                let url = format!("https://docs.google.com/spreadsheets/d/{id}/edit");
-                called(200, &json!({ "ok": true, "spreadsheetId": id, "spreadsheetUrl": url }).to_string())
-            }
+        let told = match body["action"].as_str().unwrap() {
+            "provision" => self.provision(sent, &body),
             "verify" => {
-                let exists = self.sheets.values().any(|id| body["spreadsheetId"] == id.as_str());
-                called(200, &json!({ "ok": true, "exists": exists }).to_string())
+                json!({ "ok": true, "exists": self.has_sheet(body["spreadsheetId"].as_str().unwrap()) })
             }
+            "deprovision" => self.deprovision(sent, &body),
             other => panic!("no such action: {other}"),
+        };
+        called(200, &told.to_string())
+    }
+
+    fn has_sheet(&self, id: &str) -> bool {
+        self.sheets.iter().any(|sheet| sheet.is_there && sheet.id == id)
+    }
+
+    fn provision(&mut self, sent: &Sent, body: &Value) -> Value {
+        assert!(body["teamName"].is_string());
+        if self.spent_keys.contains(&sent.key()) {
+            return json!({ "ok": false, "error": "It was removed.", "code": "DEPROVISIONED" });
+        }
+        let known = self.sheets.iter().find(|sheet| sheet.key == sent.key()).map(|sheet| sheet.id.clone());
+        let id = known.unwrap_or_else(|| {
+            self.did(sent);
+            let id = format!("sheet_{}", self.sheets.len());
+            let tenant = body["tenantId"].as_str().unwrap().to_owned();
+            self.sheets.push(Sheet { key: sent.key(), id: id.clone(), tenant, is_there: true });
+            id
+        });
+        let url = format!("https://docs.google.com/spreadsheets/d/{id}/edit");
+        json!({ "ok": true, "spreadsheetId": id, "spreadsheetUrl": url })
+    }
+
+    /// Removes what was made under the key, or bears the id, and makes nothing under the key from then on.
+    fn deprovision(&mut self, sent: &Sent, body: &Value) -> Value {
+        let key = body["provisionKey"].as_str().unwrap();
+        let about = |sheet: &&mut Sheet| sheet.key == key || body["spreadsheetId"] == sheet.id.as_str();
+        let mut removed = false;
+        let mut id = None;
+        if let Some(sheet) = self.sheets.iter_mut().find(about) {
+            if body["tenantId"] != sheet.tenant.as_str() {
+                return json!({ "ok": false, "error": "It is another's.", "code": "FOREIGN" });
+            }
+            removed = std::mem::take(&mut sheet.is_there);
+            id = Some(sheet.id.clone());
+        }
+        if self.spent_keys.insert(key.to_owned()) || removed {
+            self.did(sent);
+        }
+        match id {
+            Some(id) => json!({ "ok": true, "removed": removed, "spreadsheetId": id }),
+            None => json!({ "ok": true, "removed": removed }),
         }
     }
 
@@ -222,7 +276,7 @@ impl State {
         let path = sent.call.url.strip_prefix("https://sheets.googleapis.com/v4/spreadsheets/").unwrap();
         let (id, fields) = path.split_once('?').unwrap();
         assert_eq!(fields, "fields=spreadsheetId,properties.title");
-        if self.sheets.values().any(|known| known == id) {
+        if self.has_sheet(id) {
             called(200, &json!({ "spreadsheetId": id, "properties": { "title": "FC" } }).to_string())
         } else {
             called(404, r#"{"error":{"code":404,"status":"NOT_FOUND"}}"#)
@@ -269,7 +323,7 @@ fn google_token(sent: &Sent) -> Called {
     called(200, r#"{"access_token":"ya29.test","expires_in":3599,"token_type":"Bearer"}"#)
 }
 
-fn called(status: u16, body: &str) -> Called {
+pub fn called(status: u16, body: &str) -> Called {
     Called { status, retry_after: None, body: body.to_owned(), ms: 12 }
 }
 

@@ -11,7 +11,7 @@ use std::{
 use serde_json::{Value, json};
 use tenantry::{
     domain::{Plan, Step, Timestamp},
-    workflow::{Caller, Command, Fault, FaultCode, Reply, Run},
+    workflow::{Artifact, Caller, Command, Fault, FaultCode, Reply, Run},
 };
 
 use super::lab::{Attempt, Lab, caller, subject};
@@ -161,6 +161,29 @@ fn replies_are_written_as_they_were() {
     assert_eq!(serde_json::from_value::<Reply>(text).unwrap(), reply);
     assert_eq!(serde_json::to_value(Reply::NoRun).unwrap(), json!("no_run"));
     assert_eq!(serde_json::to_value(Reply::Pong).unwrap(), json!("pong"));
+}
+
+#[test]
+fn what_a_step_made_is_written_as_it_was() {
+    let text = |value: &str| value.to_owned();
+    for (artifact, written) in [
+        (
+            Artifact::Spreadsheet { id: text("s1"), url: text("https://docs.google.com/s1") },
+            json!({ "spreadsheet": { "id": "s1", "url": "https://docs.google.com/s1" } }),
+        ),
+        (
+            Artifact::DnsRecord {
+                id: text("r1"),
+                zone: text("z1"),
+                name: text("fc.clubs.example"),
+                created: true,
+            },
+            json!({ "dns_record": { "id": "r1", "zone": "z1", "name": "fc.clubs.example", "created": true } }),
+        ),
+    ] {
+        assert_eq!(serde_json::to_value(&artifact).unwrap(), written);
+        assert_eq!(serde_json::from_value::<Artifact>(written).unwrap(), artifact);
+    }
 }
 
 #[test]

@@ -8,6 +8,7 @@ pub mod lab;
 mod listing;
 mod outside;
 mod rounds;
+mod subdomains;
 
 use tenantry::domain::{Plan, Step};
 

@@ -1,0 +1,401 @@
+//! Cloudflare's DNS records: a club's own address, where no wildcard covers it.
+//!
+//! There are no idempotency keys here. What takes their place is a marker in the record's comment, with the tenant in it:
+//! we look before we make, and a record that bears it was made by an earlier attempt of ours. Any other record is somebody
+//! else's, and is never touched.
+
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::{Value, json};
+
+use crate::{
+    app::App,
+    domain::{Config, Secret, Step, Timestamp, config::SubdomainMode},
+    ports::{Call, Called, Ports},
+    workflow::{Artifact, Failure, FailureCode, Fault, FaultCode, Outcome, Subject, policy::policy},
+};
+
+use super::{malformed, unknown_status};
+
+const TYPE: &str = "CNAME";
+/// No such record.
+const GONE: u32 = 81044;
+/// Another record stands in the way, or the very one that was wanted.
+const TAKEN: [u32; 4] = [81053, 81054, 81057, 81058];
+/// How many calls an attempt makes one after the other: look, do, look again.
+const CALLS: u32 = 3;
+
+/// A record as Cloudflare shows it.
+#[derive(Debug, Clone, Deserialize)]
+struct Record {
+    id: String,
+    #[serde(rename = "type")]
+    kind: String,
+    name: String,
+    content: String,
+    comment: Option<String>,
+}
+
+/// The record that a club is to have.
+struct Wanted {
+    name: String,
+    content: String,
+    marker: String,
+}
+
+impl Wanted {
+    fn by(config: &Config, subject: &Subject) -> Self {
+        Self {
+            name: config.club_address(subject.slug.as_str()).to_ascii_lowercase(),
+            content: config.base_domain.to_ascii_lowercase(),
+            marker: format!("tenantry:{}:{}", config.environment, subject.tenant),
+        }
+    }
+
+    /// Whether we made it, for this tenant.
+    fn is_marked(&self, record: &Record) -> bool {
+        record.comment.as_deref() == Some(&self.marker)
+    }
+
+    /// Whether it is this very record.
+    fn is(&self, record: &Record) -> bool {
+        self.is_marked(record)
+            && record.kind == TYPE
+            && record.name.eq_ignore_ascii_case(&self.name)
+            && record.content.eq_ignore_ascii_case(&self.content)
+    }
+}
+
+/// What Cloudflare says instead of a result.
+#[derive(Debug, PartialEq, Eq)]
+enum No {
+    /// It refuses.
+    Refused { status: u16, code: u32 },
+    /// Nothing that says what was done.
+    Unknown(Fault),
+}
+
+impl No {
+    /// The outcome, where a refusal can only mean that the service is set up wrongly.
+    fn or_misconfigured(self) -> Outcome {
+        self.or(|_| misconfigured())
+    }
+
+    /// The outcome, where `failure` says what a refusal means. A caller who is not let in is set up wrongly whatever it wanted.
+    fn or(self, failure: impl FnOnce(u32) -> Failure) -> Outcome {
+        match self {
+            Self::Refused { status: 401 | 403, .. } => Outcome::Refused(misconfigured()),
+            Self::Refused { code, .. } => Outcome::Refused(failure(code)),
+            Self::Unknown(fault) => Outcome::Unknown(fault),
+        }
+    }
+}
+
+/// Gives the club its record, or finds the one that an earlier attempt made.
+pub async fn create<P: Ports>(app: &App<P>, subject: &Subject, traceparent: Option<String>) -> Outcome {
+    let wanted = Wanted::by(app.config(), subject);
+    let made = async {
+        let zone = Zone::of(app, None, traceparent)?;
+        let (record, created) = zone.make(&wanted).await?;
+        let zone = zone.id.to_owned();
+        Ok(Artifact::DnsRecord { id: record.id, zone, name: wanted.name.clone(), created })
+    };
+    made.await.map_or_else(|outcome| outcome, |artifact| Outcome::Done(Some(artifact)))
+}
+
+/// Removes the club's record: the one that [`create`] told of, or, when its answer was lost, what is found under the club's
+/// name. What doesn't bear the tenant's marker stays as it is. Done means that it was looked for and is not there.
+pub async fn remove<P: Ports>(
+    app: &App<P>,
+    subject: &Subject,
+    made: Option<&Artifact>,
+    traceparent: Option<String>,
+) -> Outcome {
+    let wanted = Wanted::by(app.config(), subject);
+    let removed = async {
+        let known = match made {
+            Some(Artifact::DnsRecord { id, zone, .. }) => Some((id, zone.as_str())),
+            // Where no zone was ever named, no record was ever made.
+            _ if never_makes_records(app.config()) => return Ok(()),
+            _ => None,
+        };
+        let zone = Zone::of(app, known.map(|(_, zone)| zone), traceparent)?;
+        let found = match known {
+            Some((id, _)) => zone.by_id(id).await?.into_iter().collect(),
+            None => zone.by_name(&wanted.name).await?,
+        };
+        for record in found.iter().filter(|record| wanted.is_marked(record)) {
+            zone.delete(&record.id).await?;
+        }
+        Ok(())
+    };
+    removed.await.map_or_else(|outcome| outcome, |()| Outcome::Done(None))
+}
+
+fn never_makes_records(config: &Config) -> bool {
+    config.subdomain_mode != SubdomainMode::Record && config.cloudflare_zone_id.is_empty()
+}
+
+fn misconfigured() -> Failure {
+    Failure::new(
+        FailureCode::Misconfigured,
+        "Our access to Cloudflare is not set up correctly. We have been told and look into it.",
+    )
+}
+
+fn conflict() -> Outcome {
+    Outcome::Refused(Failure::new(
+        FailureCode::SubdomainConflict,
+        "The club's address is already in use for something else. We have been told and look into it.",
+    ))
+}
+
+/// It says one thing, and shows another.
+fn contradiction() -> Outcome {
+    Outcome::Unknown(Fault::new(FaultCode::Contradiction))
+}
+
+/// A zone of Cloudflare's, and our way into it.
+struct Zone<'a, P> {
+    app: &'a App<P>,
+    id: &'a str,
+    token: &'a Secret,
+    traceparent: Option<String>,
+}
+
+impl<'a, P: Ports> Zone<'a, P> {
+    /// The zone with this id, or else the one that is configured: a record is removed from where it was made.
+    fn of(app: &'a App<P>, id: Option<&'a str>, traceparent: Option<String>) -> Result<Self, Outcome> {
+        let config = app.config();
+        match (id.unwrap_or(&config.cloudflare_zone_id), &config.cloudflare_api_token) {
+            ("", _) | (_, None) => Err(Outcome::Refused(misconfigured())),
+            (id, Some(token)) => Ok(Self { app, id, token, traceparent }),
+        }
+    }
+
+    /// The record that is wanted, and whether it was made now.
+    async fn make(&self, wanted: &Wanted) -> Result<(Record, bool), Outcome> {
+        if let Some(record) = self.find(wanted).await? {
+            return Ok((record, false));
+        }
+        let body = json!({
+            "type": TYPE,
+            "name": wanted.name,
+            "content": wanted.content,
+            "proxied": true,
+            "ttl": 1,
+            "comment": wanted.marker,
+        });
+        match self.ask::<Record>("POST", "", Some(body.to_string())).await {
+            Ok(record) if wanted.is(&record) => Ok((record, true)),
+            Ok(_) => Err(contradiction()),
+            // Somebody was quicker: an attempt of our own whose answer was lost, or another.
+            Err(No::Refused { code, .. }) if TAKEN.contains(&code) => {
+                self.find(wanted).await?.map(|record| (record, false)).ok_or_else(contradiction)
+            }
+            Err(no) => Err(no.or(|code| {
+                let message = format!(
+                    "Cloudflare refused the club's address (error {code}). We have been told and look into it."
+                );
+                Failure::new(FailureCode::SubdomainRejected, message)
+            })),
+        }
+    }
+
+    /// The record that is wanted, if it is there already. Any other one under its name is in the way.
+    async fn find(&self, wanted: &Wanted) -> Result<Option<Record>, Outcome> {
+        let found = self.by_name(&wanted.name).await?;
+        let taken = !found.is_empty();
+        match found.into_iter().find(|record| wanted.is(record)) {
+            None if taken => Err(conflict()),
+            found => Ok(found),
+        }
+    }
+
+    async fn by_name(&self, name: &str) -> Result<Vec<Record>, Outcome> {
+        let found: Vec<Record> =
+            self.ask("GET", &format!("?name.exact={name}"), None).await.map_err(No::or_misconfigured)?;
+        // Records are removed by this answer: that the filter was heeded is not taken on trust.
+        Ok(found.into_iter().filter(|record| record.name.eq_ignore_ascii_case(name)).collect())
+    }
+
+    async fn by_id(&self, id: &str) -> Result<Option<Record>, Outcome> {
+        match self.ask("GET", &path(id), None).await {
+            Ok(record) => Ok(Some(record)),
+            Err(No::Refused { code: GONE, .. }) => Ok(None),
+            Err(no) => Err(no.or_misconfigured()),
+        }
+    }
+
+    /// Removes a record, and looks whether it is gone.
+    async fn delete(&self, id: &str) -> Result<(), Outcome> {
+        match self.ask::<Value>("DELETE", &path(id), None).await {
+            Ok(_) | Err(No::Refused { code: GONE, .. }) => {}
+            Err(no) => {
+                return Err(no.or(|code| {
+                    let message = format!("Cloudflare refused to remove the club's address (error {code}).");
+                    Failure::new(FailureCode::CompensationRefused, message)
+                }));
+            }
+        }
+        match self.by_id(id).await? {
+            Some(_) => Err(contradiction()),
+            None => Ok(()),
+        }
+    }
+
+    async fn ask<T: DeserializeOwned>(
+        &self,
+        method: &'static str,
+        rest: &str,
+        body: Option<String>,
+    ) -> Result<T, No> {
+        let call = Call {
+            upstream: "cloudflare",
+            method,
+            url: format!("https://api.cloudflare.com/client/v4/zones/{}/dns_records{rest}", plain(self.id)),
+            headers: vec![
+                ("authorization", format!("Bearer {}", self.token.expose())),
+                ("content-type", "application/json".to_owned()),
+            ],
+            body,
+            time_limit: policy(Step::ConfigureRouting).time_limit / CALLS,
+            follow: &[],
+            traceparent: self.traceparent.clone(),
+        };
+        let called = self.app.call(call).await.map_err(|error| No::Unknown(error.into()))?;
+        read(&called, self.app.ports.now())
+    }
+}
+
+fn path(id: &str) -> String {
+    format!("/{}", plain(id))
+}
+
+/// An id that is none must not become a path of its own.
+fn plain(id: &str) -> String {
+    id.replace(|c: char| !c.is_ascii_alphanumeric(), "")
+}
+
+/// Reads the envelope around every answer. A refusal counts when Cloudflare itself says so: what stands in front of it
+/// answers with these statuses too.
+fn read<T: DeserializeOwned>(called: &Called, now: Timestamp) -> Result<T, No> {
+    #[derive(Deserialize)]
+    struct Envelope {
+        success: bool,
+        #[serde(default)]
+        errors: Vec<Problem>,
+        result: Option<Value>,
+    }
+    #[derive(Deserialize)]
+    struct Problem {
+        code: u32,
+    }
+    if let Some(fault) = unknown_status(called, now) {
+        return Err(No::Unknown(fault));
+    }
+    let unreadable = || No::Unknown(malformed(called));
+    let envelope: Envelope = serde_json::from_str(&called.body).map_err(|_| unreadable())?;
+    match (called.status, envelope) {
+        (200..300, Envelope { success: true, result: Some(result), .. }) => {
+            serde_json::from_value(result).map_err(|_| unreadable())
+        }
+        (status @ 400..500, Envelope { success: false, errors, .. }) => match errors.first() {
+            Some(problem) => Err(No::Refused { status, code: problem.code }),
+            None => Err(unreadable()),
+        },
+        _ => Err(unreadable()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_seconds(0);
+
+    fn reads(status: u16, body: &str) -> Result<Value, No> {
+        read(&Called { status, retry_after: None, body: body.to_owned(), ms: 1 }, NOW)
+    }
+
+    #[test]
+    fn a_result_is_one_that_the_envelope_calls_a_success() {
+        assert_eq!(reads(200, r#"{"success":true,"errors":[],"result":[]}"#), Ok(json!([])));
+        for body in [
+            r#"{"success":false,"errors":[],"result":[]}"#,
+            r#"{"success":true,"errors":[],"result":null}"#,
+            "<html>",
+            "{}",
+            "[]",
+            "",
+        ] {
+            let read = reads(200, body);
+            assert!(
+                matches!(read, Err(No::Unknown(Fault { code: FaultCode::Malformed, .. }))),
+                "{body}: {read:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_refusal_is_one_that_cloudflare_itself_gives_a_reason_for() {
+        let refused = r#"{"success":false,"errors":[{"code":81058,"message":"…"}],"result":null}"#;
+        assert_eq!(reads(400, refused), Err(No::Refused { status: 400, code: 81058 }));
+        for (status, body) in [
+            (403, "<html>Sorry, you have been blocked</html>"),
+            (404, ""),
+            (400, "{}"),
+            (400, r#"{"success":false,"errors":[]}"#),
+            (429, refused),
+            (500, refused),
+            (302, refused),
+        ] {
+            assert!(matches!(reads(status, body), Err(No::Unknown(_))), "{status} {body}");
+        }
+    }
+
+    #[test]
+    fn who_is_not_let_in_is_set_up_wrongly() {
+        let other = |_| Failure::new(FailureCode::SubdomainRejected, "");
+        for (status, code) in [
+            (401, FailureCode::Misconfigured),
+            (403, FailureCode::Misconfigured),
+            (400, FailureCode::SubdomainRejected),
+        ] {
+            let outcome = No::Refused { status, code: 10000 }.or(other);
+            assert!(matches!(outcome, Outcome::Refused(failure) if failure.code == code), "{status}");
+        }
+    }
+
+    #[test]
+    fn a_record_is_ours_by_marker_type_name_and_content() {
+        let wanted = Wanted {
+            name: "fc-nord.clubs.example".to_owned(),
+            content: "clubs.example".to_owned(),
+            marker: "tenantry:production:tenant_1".to_owned(),
+        };
+        let ours = Record {
+            id: "r1".to_owned(),
+            kind: "CNAME".to_owned(),
+            name: "FC-Nord.clubs.example".to_owned(),
+            content: "clubs.example".to_owned(),
+            comment: Some("tenantry:production:tenant_1".to_owned()),
+        };
+        assert!(wanted.is(&ours));
+        let text = |text: &str| text.to_owned();
+        for other in [
+            Record { comment: None, ..ours.clone() },
+            Record { comment: Some(text("tenantry:preview:tenant_1")), ..ours.clone() },
+            Record { comment: Some(text("tenantry:production:tenant_12")), ..ours.clone() },
+            Record { kind: text("A"), ..ours.clone() },
+            Record { name: text("fc-sued.clubs.example"), ..ours.clone() },
+            Record { content: text("evil.example"), ..ours.clone() },
+        ] {
+            assert!(!wanted.is(&other), "{other:?}");
+        }
+    }
+
+    #[test]
+    fn an_id_is_no_path() {
+        assert_eq!(path("../zones/0123?x=1"), "/zones0123x1");
+    }
+}
