@@ -2,14 +2,19 @@
 //!
 //! It can't read headers, so the signature travels in the query string, over the raw body. It answers by a redirect to
 //! another host that has to be followed. Its errors are 200: `ok:false`, or a page of HTML.
+//!
+//! What it promises about removing: what was made under a provisioning key is removed by that key, or by its id, if it is
+//! the tenant's own. From then on the key is spent: a request to make something under it that is still on its way is
+//! refused (`DEPROVISIONED`) and brings nothing back.
 
 use serde::Deserialize;
 use serde_json::json;
 
 use crate::{
+    app::App,
     domain::{Secret, Step, Timestamp},
-    ports::{Call, Called},
-    workflow::{Artifact, Failure, FailureCode, Fault, Outcome, Subject, policy::policy},
+    ports::{Call, Called, Ports},
+    workflow::{Artifact, Failure, FailureCode, Fault, FaultCode, Outcome, Subject, policy::policy},
 };
 
 use super::{hex, hmac_sha256, malformed, unknown_status};
@@ -24,6 +29,16 @@ struct Answer {
     spreadsheet_id: Option<String>,
     spreadsheet_url: Option<String>,
     exists: Option<bool>,
+    removed: Option<bool>,
+}
+
+/// The keys of a removal.
+#[derive(Debug, Clone, Copy)]
+pub struct Keys<'a> {
+    /// Under which the spreadsheet was asked for, and by which it is known when the answer was lost.
+    pub provision: &'a str,
+    /// Under which every attempt at the removal is recognised.
+    pub removal: &'a str,
 }
 
 /// Asks for a spreadsheet. Under the same key the same one is answered.
@@ -63,6 +78,57 @@ pub fn verify(
         "idempotencyKey": key,
     });
     signed(url, secret, &body, Step::VerifySpreadsheet, traceparent)
+}
+
+/// Asks for what [`provision`] made to be removed: by its key, and by its id where that is known.
+#[must_use]
+pub fn deprovision(
+    url: &str,
+    secret: &Secret,
+    subject: &Subject,
+    spreadsheet: Option<&str>,
+    keys: Keys<'_>,
+    traceparent: Option<String>,
+) -> Call {
+    let mut body = json!({
+        "action": "deprovision",
+        "tenantId": subject.tenant,
+        "provisionKey": keys.provision,
+        "idempotencyKey": keys.removal,
+    });
+    if let (Some(id), Some(fields)) = (spreadsheet, body.as_object_mut()) {
+        fields.insert("spreadsheetId".to_owned(), id.into());
+    }
+    signed(url, secret, &body, Step::CreateSpreadsheet, traceparent)
+}
+
+/// Removes the tenant's spreadsheet, and looks whether it is gone. Done means that it is.
+pub async fn remove<P: Ports>(
+    app: &App<P>,
+    subject: &Subject,
+    spreadsheet: Option<&str>,
+    keys: Keys<'_>,
+    traceparent: Option<String>,
+) -> Outcome {
+    let (config, now) = (app.config(), || app.ports.now());
+    let url = &config.gas_webapp_url;
+    let Some(secret) = &config.gas_hmac_secret else { return misconfigured() };
+    let call = deprovision(url, secret, subject, spreadsheet, keys, traceparent.clone());
+    let told = match app.call(call).await {
+        Ok(called) => judge_deprovision(&called, now()),
+        Err(error) => Err(Outcome::Unknown(error.into())),
+    };
+    let removed = match told {
+        Ok(removed) => removed,
+        Err(outcome) => return outcome,
+    };
+    // Nothing was ever made under the key, and now nothing will be: there is nothing to look for.
+    let Some(id) = spreadsheet.or(removed.as_deref()) else { return Outcome::Done(None) };
+    let key = format!("{}/verify", keys.removal);
+    match app.call(verify(url, secret, subject, id, &key, traceparent)).await {
+        Ok(called) => judge_gone(&called, now()),
+        Err(error) => Outcome::Unknown(error.into()),
+    }
 }
 
 fn signed(
@@ -114,6 +180,51 @@ pub fn judge_verify(called: &Called, now: Timestamp) -> Outcome {
         Ok(Answer { ok: true, exists: None, .. }) => Outcome::Unknown(malformed(called)),
         Ok(_) => missing(),
     }
+}
+
+/// What the answer to [`deprovision`] means: the spreadsheet that it was about, if there ever was one.
+///
+/// # Errors
+///
+/// When it was refused, or nobody knows.
+pub fn judge_deprovision(called: &Called, now: Timestamp) -> Result<Option<String>, Outcome> {
+    match read(called, now) {
+        Err(Outcome::Refused(failure)) => Err(kept(failure.message)),
+        Err(outcome) => Err(outcome),
+        Ok(Answer { ok: true, spreadsheet_id: Some(id), removed: Some(_), .. }) if !id.is_empty() => {
+            Ok(Some(id))
+        }
+        Ok(Answer { ok: true, spreadsheet_id: None, removed: Some(false), .. }) => Ok(None),
+        // Something was removed, and nobody can look whether it is gone.
+        Ok(Answer { ok: true, .. }) => Err(Outcome::Unknown(malformed(called))),
+        Ok(Answer { ok: false, .. }) => {
+            Err(kept("Google refused to remove the club's spreadsheet. We have been told and look into it."))
+        }
+    }
+}
+
+/// What the answer to [`verify`] means for a spreadsheet that was removed.
+#[must_use]
+pub fn judge_gone(called: &Called, now: Timestamp) -> Outcome {
+    match read(called, now) {
+        Err(Outcome::Refused(failure)) => kept(failure.message),
+        Err(outcome) => outcome,
+        Ok(Answer { ok: true, exists: Some(false), .. }) => Outcome::Done(None),
+        Ok(Answer { ok: true, exists: Some(true), .. }) => {
+            Outcome::Unknown(Fault::new(FaultCode::Contradiction))
+        }
+        // A refusal to look is no proof.
+        Ok(_) => Outcome::Unknown(malformed(called)),
+    }
+}
+
+fn kept(message: impl Into<String>) -> Outcome {
+    Outcome::Refused(Failure::new(FailureCode::CompensationRefused, message))
+}
+
+fn misconfigured() -> Outcome {
+    let message = "Our access to Google is not set up correctly. We have been told and look into it.";
+    Outcome::Refused(Failure::new(FailureCode::Misconfigured, message))
 }
 
 /// The spreadsheet is not there.
@@ -194,6 +305,48 @@ mod tests {
         }
         assert!(matches!(judge_verify(&called(200, r#"{"ok":true}"#), NOW), Outcome::Unknown(_)));
         assert!(matches!(judge_verify(&called(503, ""), NOW), Outcome::Unknown(_)));
+    }
+
+    #[test]
+    fn a_removal_names_what_it_was_about() {
+        let about = |body: &str| judge_deprovision(&called(200, body), NOW);
+        assert_eq!(about(r#"{"ok":true,"removed":true,"spreadsheetId":"s1"}"#), Ok(Some("s1".to_owned())));
+        assert_eq!(about(r#"{"ok":true,"removed":false,"spreadsheetId":"s1"}"#), Ok(Some("s1".to_owned())));
+        assert_eq!(about(r#"{"ok":true,"removed":false}"#), Ok(None));
+        for body in [
+            r#"{"ok":true,"removed":true}"#,
+            r#"{"ok":true,"removed":true,"spreadsheetId":""}"#,
+            r#"{"ok":true}"#,
+            "<html>",
+            "",
+        ] {
+            assert!(matches!(about(body), Err(Outcome::Unknown(_))), "{body}");
+        }
+        for (status, body) in [(200, r#"{"ok":false,"code":"FOREIGN"}"#), (404, "")] {
+            let refused = judge_deprovision(&called(status, body), NOW);
+            assert!(
+                matches!(
+                    refused,
+                    Err(Outcome::Refused(Failure { code: FailureCode::CompensationRefused, .. }))
+                ),
+                "{body}"
+            );
+        }
+    }
+
+    #[test]
+    fn gone_means_looked_for() {
+        let looked = |status, body: &str| judge_gone(&called(status, body), NOW);
+        assert_eq!(looked(200, r#"{"ok":true,"exists":false}"#), Outcome::Done(None));
+        assert_eq!(
+            looked(200, r#"{"ok":true,"exists":true}"#),
+            Outcome::Unknown(Fault::new(FaultCode::Contradiction))
+        );
+        for (status, body) in [(200, r#"{"ok":true}"#), (200, r#"{"ok":false}"#), (200, "<html>"), (503, "")]
+        {
+            assert!(matches!(looked(status, body), Outcome::Unknown(_)), "{status} {body}");
+        }
+        assert!(matches!(looked(404, ""), Outcome::Refused(_)));
     }
 
     #[test]

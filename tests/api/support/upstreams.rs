@@ -147,6 +147,11 @@ impl Upstreams {
         use_(&mut self.state().dns)
     }
 
+    /// The spreadsheets that are there.
+    pub fn sheets(&self) -> Vec<String> {
+        self.state().sheets.iter().filter(|sheet| sheet.is_there).map(|sheet| sheet.id.clone()).collect()
+    }
+
     /// Takes a call.
     pub fn take(&self, call: Call, now: Timestamp) -> Result<Called, CallError> {
         let mut state = self.state();

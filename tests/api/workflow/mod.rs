@@ -7,6 +7,7 @@ mod interruptions;
 pub mod lab;
 mod listing;
 mod outside;
+mod removal;
 mod rounds;
 mod subdomains;
 
