@@ -1,6 +1,7 @@
 //! Use cases: what touches more than one store or port. No HTTP answers, no SQL.
 
 pub mod access;
+pub mod deprovisioning;
 pub mod links;
 pub mod mail;
 pub mod operators;
@@ -10,7 +11,9 @@ pub mod revocation;
 pub mod signup;
 pub mod steps;
 pub mod sweep;
+pub mod telling;
 pub mod tokens;
+pub mod undoing;
 pub mod upstream;
 pub mod webhooks;
 

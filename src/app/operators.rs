@@ -2,9 +2,9 @@
 
 use crate::{
     db::DbError,
-    domain::{Claims, Denial, RunId, id},
+    domain::{Claims, Denial, RunId, Step, UndoStatus},
     ports::{ObjectError, Ports},
-    store,
+    store::{self, tenants::Tenant},
     workflow::{Caller, Command, Reply, Report},
 };
 
@@ -13,11 +13,13 @@ use super::{App, access::AccessError};
 /// What to do to a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
-    /// Resume it where it failed.
+    /// Resume it, or undoing it, where that failed.
     Retry,
     /// Stop it.
     Cancel,
-    /// Leave out the step at which it failed.
+    /// Stop it, and remove what it made.
+    Undo,
+    /// Leave out the step, or the removal, at which it failed.
     SkipStep,
 }
 
@@ -28,6 +30,7 @@ impl Action {
         match self {
             Self::Retry => "saga.retry",
             Self::Cancel => "saga.cancel",
+            Self::Undo => "saga.undo",
             Self::SkipStep => "saga.skip_step",
         }
     }
@@ -78,35 +81,43 @@ impl<P: Ports> App<P> {
         caller: Caller,
     ) -> Result<Report, ActionError> {
         let now = self.ports.now();
-        let audit_id = format!("aud_{}", id::token_id(now, self.ports.random()));
-        let mut statements = vec![store::tokens::audit(
-            &audit_id,
-            claims,
-            action.as_str(),
-            run.as_str(),
-            reason,
-            request,
-            now,
-        )];
-        if action != Action::Cancel {
-            // As for a club's own retry: stored first, so that the sweep finds it should the object not hear of it.
-            statements.push(store::sagas::want_another_try(run, now));
-        }
+        let mut statements = vec![self.audited(claims, action.as_str(), run.as_str(), reason, request)];
+        // As for a club's own retry: stored first, so that the sweep finds it should the object not hear of it.
+        statements.extend(match action {
+            Action::Retry => {
+                vec![store::sagas::want_another_try(run, None, now), store::undo::want_again(run, None, now)]
+            }
+            Action::SkipStep => vec![
+                store::sagas::want_another_try(run, Some(Step::Activate), now),
+                store::undo::want_again(run, Some(Step::SeedDefaults), now),
+            ],
+            Action::Undo => vec![store::undo::want_of_run(run, now)],
+            Action::Cancel => Vec::new(),
+        });
         statements.push(store::sagas::select_tenant(run));
         let mut answers = self.on_behalf_of(claims, statements).await?;
         let tenant = store::tenants::read(answers.pop().unwrap_or_default())?.ok_or(ActionError::NotFound)?;
-        let command = match action {
-            Action::Retry => {
-                let subject = tenant.subject().ok_or(ActionError::NotFound)?;
-                Command::Queue { subject, plan: tenant.plan, caller }
-            }
-            Action::Cancel => Command::Cancel,
-            Action::SkipStep => Command::Skip,
-        };
+        let command = command(action, &tenant, caller)?;
         match self.ports.tell_object(tenant.id(), &command).await? {
             Reply::Run { report, changed: true } if report.run == *run => Ok(report),
             Reply::Run { .. } => Err(ActionError::Conflict),
             _ => Err(ActionError::NotFound),
         }
+    }
+}
+
+/// What the object is told. A run that is being undone is only undone, and one that went live is not undone by its run:
+/// that removes a club at work, and goes by the club's own name.
+fn command(action: Action, tenant: &Tenant, caller: Caller) -> Result<Command, ActionError> {
+    let plan = tenant.plan;
+    let subject = || tenant.subject().ok_or(ActionError::Conflict);
+    match (action, tenant.undo_state) {
+        (Action::SkipStep, _) => Ok(Command::Skip),
+        (Action::Cancel, _) => Ok(Command::Cancel),
+        (Action::Retry, None) => Ok(Command::Queue { subject: subject()?, plan, caller }),
+        (Action::Retry | Action::Undo, Some(UndoStatus::Undoing)) => {
+            Ok(Command::Undo { subject: subject()?, plan, caller })
+        }
+        (Action::Retry | Action::Undo, _) => Err(ActionError::Conflict),
     }
 }

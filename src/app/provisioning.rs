@@ -159,7 +159,8 @@ impl<P: Ports> App<P> {
     }
 
     async fn tell_object_to_queue(&self, tenant: &Tenant, caller: Caller) -> Result<Queued, QueueError> {
-        let subject = tenant.subject().ok_or(QueueError::NotFound)?;
+        // A club that is being removed is not there any more for whoever wants to set it up.
+        let subject = tenant.subject().filter(|_| tenant.undo_state.is_none()).ok_or(QueueError::NotFound)?;
         let id = subject.tenant.clone();
         let command = Command::Queue { subject, plan: tenant.plan, caller };
         match self.ports.tell_object(&id, &command).await? {

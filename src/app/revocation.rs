@@ -1,7 +1,7 @@
 //! Revoking tokens, and ending a sign-in.
 
 use crate::{
-    domain::{Claims, TenantId, id},
+    domain::{Claims, TenantId},
     ports::Ports,
     store,
 };
@@ -57,9 +57,7 @@ impl<P: Ports> App<P> {
             Target::Tenant(tenant) => store::tokens::revoke_tenant(tenant, now),
             Target::All => store::tokens::revoke_all(now),
         };
-        let id = format!("aud_{}", id::token_id(now, self.ports.random()));
-        let audit =
-            store::tokens::audit(&id, claims, "tokens.revoke", &target.subject(), reason, request, now);
+        let audit = self.audited(claims, "tokens.revoke", &target.subject(), reason, request);
         let answers = self.on_behalf_of(claims, vec![revocation, audit]).await?;
         Ok(answers.first().is_some_and(|answer| answer.changes > 0))
     }

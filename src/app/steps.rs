@@ -5,7 +5,7 @@
 
 use crate::{
     db::{Db, DbError, Statement},
-    domain::{Step, WebhookUrl, config::SubdomainMode},
+    domain::{Step, Task, WebhookUrl, config::SubdomainMode},
     ports::Ports,
     store,
     workflow::{Artifact, Failure, FailureCode, Fault, FaultCode, Outcome, Run},
@@ -18,7 +18,7 @@ use super::{
 };
 
 /// Ends a step early: with what went wrong, as an outcome.
-type Performed = Result<Outcome, Outcome>;
+pub(super) type Performed = Result<Outcome, Outcome>;
 
 impl From<DbError> for Outcome {
     fn from(_: DbError) -> Self {
@@ -27,9 +27,17 @@ impl From<DbError> for Outcome {
 }
 
 impl<P: Ports> App<P> {
-    /// Performs one attempt at `step` of `run`.
-    pub async fn perform(&self, run: &Run, step: Step) -> Outcome {
-        let performed = match step {
+    /// Performs one attempt at `task` of `run`.
+    pub async fn perform(&self, run: &Run, task: Task) -> Outcome {
+        let performed = match task {
+            Task::Do(step) => self.do_step(run, step).await,
+            Task::Undo(step) => self.undo(run, step).await,
+        };
+        performed.unwrap_or_else(|outcome| outcome)
+    }
+
+    async fn do_step(&self, run: &Run, step: Step) -> Performed {
+        match step {
             Step::SeedDefaults => self.seed_defaults(run).await,
             Step::ConfigureRouting => self.configure_routing(run).await,
             Step::ValidateWebhook => self.validate_webhook(run).await,
@@ -40,11 +48,10 @@ impl<P: Ports> App<P> {
             }
             Step::SendWelcomeEmail => self.send_welcome_email(run).await,
             Step::Activate => self.activate(run).await,
-        };
-        performed.unwrap_or_else(|outcome| outcome)
+        }
     }
 
-    async fn write(&self, statements: Vec<Statement>) -> Performed {
+    pub(super) async fn write(&self, statements: Vec<Statement>) -> Performed {
         self.ports.db().batch(statements).await?;
         Ok(Outcome::Done(None))
     }

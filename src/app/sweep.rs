@@ -6,7 +6,7 @@ use crate::{
     domain::RunId,
     ports::{Level, LogLine, Ports},
     store::{self, tenants::Tenant},
-    workflow::Command,
+    workflow::{Caller, Command},
 };
 
 use super::App;
@@ -39,8 +39,11 @@ impl<P: Ports> App<P> {
 
     /// Wakes a tenant's object: it goes on if its alarm was lost, and starts if it was never told.
     async fn wake(&self, tenant: &Tenant) {
-        let Some(subject) = tenant.subject() else { return };
-        let command = Command::Wake { subject, plan: tenant.plan };
+        let (Some(subject), plan) = (tenant.subject(), tenant.plan) else { return };
+        let command = match tenant.undo_state {
+            None => Command::Wake { subject, plan },
+            Some(_) => Command::Undo { subject, plan, caller: Caller::default() },
+        };
         let answer = self.ports.tell_object(tenant.id(), &command).await;
         let quiet = self.ports.now().since(tenant.moved_at());
         if quiet >= STUCK {
@@ -48,6 +51,7 @@ impl<P: Ports> App<P> {
                 LogLine::new(Level::Error, "tenant_provision_stuck")
                     .with("tenantId", tenant.id().as_str())
                     .with_some("runId", tenant.run().map(RunId::as_str))
+                    .with("undo", tenant.undo_state.is_some())
                     .with("seconds", quiet.as_secs())
                     .with_some("error", answer.err().map(|error| error.to_string())),
             );

@@ -28,7 +28,7 @@ pub use id::{RequestId, RunId, TenantId, UserId};
 pub use issue::{Issue, Issues};
 pub use plan::{Plan, TenantStatus};
 pub use promo::PromoCode;
-pub use provisioning::{RunStatus, Step, StepStatus};
+pub use provisioning::{RunStatus, Step, StepStatus, Task, UndoStatus};
 pub use secret::Secret;
 pub use slug::Slug;
 pub use time::Timestamp;

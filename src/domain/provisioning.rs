@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::Plan;
 
 /// One step of provisioning.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Step {
     /// Default brand and welcome content.
@@ -75,6 +75,55 @@ impl Step {
             Self::CreateOwner => "create_owner",
             Self::SendWelcomeEmail => "send_welcome_email",
             Self::Activate => "activate",
+        }
+    }
+}
+
+/// One piece of a run's work: doing a step, or undoing it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Task {
+    /// The step.
+    Do(Step),
+    /// What the step left is removed.
+    Undo(Step),
+}
+
+impl Task {
+    /// Its step.
+    #[must_use]
+    pub const fn step(self) -> Step {
+        match self {
+            Self::Do(step) | Self::Undo(step) => step,
+        }
+    }
+
+    /// Whether it undoes.
+    #[must_use]
+    pub const fn is_undo(self) -> bool {
+        matches!(self, Self::Undo(_))
+    }
+}
+
+/// Where undoing a run stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UndoStatus {
+    /// At work, or waiting to try again.
+    Undoing,
+    /// What was made is gone, and the club's name and address are free.
+    Undone,
+    /// Something could not be removed: an operator tries again, or leaves it.
+    CompensationFailed,
+}
+
+impl UndoStatus {
+    /// The word as stored and answered.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Undoing => "undoing",
+            Self::Undone => "undone",
+            Self::CompensationFailed => "compensation_failed",
         }
     }
 }

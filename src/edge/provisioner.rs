@@ -11,12 +11,10 @@ use worker::{DurableObject, Env, Request, Response, Result, SqlStorage, State, d
 
 use crate::{
     app::App,
-    domain::{RunId, Step, Timestamp},
+    domain::{RunId, Task, Timestamp},
     ports::{Level, LogLine, Ports},
     store,
-    workflow::{
-        Command, Fresh, Outcome, Reply, Ring, Run, Stage, Wake, World, advance, advance::Moment, obey,
-    },
+    workflow::{Command, Fresh, Outcome, Reply, Ring, Run, Wake, World, advance, advance::Moment, obey},
 };
 
 use super::platform::{Platform, now};
@@ -135,14 +133,6 @@ struct Tenant<'a> {
     app: &'a App<Platform>,
 }
 
-impl Tenant<'_> {
-    /// The application at work on `run`.
-    fn scoped(&self, run: &Run, step: Option<Step>) -> App<Platform> {
-        let fields = run.scope().into_iter().chain(step.map(|step| ("step", step.as_str().to_owned())));
-        self.app.scoped(fields.collect())
-    }
-}
-
 impl World for Tenant<'_> {
     type Error = worker::Error;
 
@@ -162,8 +152,8 @@ impl World for Tenant<'_> {
         self.object.save(run)
     }
 
-    async fn perform(&self, run: &Run, step: Step) -> Outcome {
-        self.scoped(run, Some(step)).perform(run, step).await
+    async fn perform(&self, run: &Run, task: Task) -> Outcome {
+        self.app.at_work_on(run, Some(task)).perform(run, task).await
     }
 
     async fn list(&self, run: &Run) -> bool {
@@ -171,37 +161,6 @@ impl World for Tenant<'_> {
     }
 
     fn tell(&self, run: &Run, moment: Moment<'_>) {
-        self.scoped(run, None).log(line(run, moment, now()));
+        self.app.tell_moment(run, moment);
     }
-}
-
-fn line(run: &Run, moment: Moment<'_>, now: Timestamp) -> LogLine {
-    let line = match moment {
-        Moment::Started => LogLine::new(Level::Info, "tenant_provision_start"),
-        Moment::NotListed => LogLine::new(Level::Error, "tenant_provision_not_listed"),
-        Moment::Attempted(step, outcome) => {
-            let (level, word, error) = match outcome {
-                Outcome::Done(_) => (Level::Info, "done", None),
-                Outcome::Refused(failure) => (Level::Error, "refused", Some(failure.code.as_str())),
-                Outcome::Unknown(fault) => (Level::Warn, "unknown", Some(fault.code.as_str())),
-            };
-            let attempt = run.records.iter().find(|r| r.step == step).map_or(0, |r| r.attempts);
-            LogLine::new(level, "tenant_provision_step")
-                .with("step", step.as_str())
-                .with("attempt", attempt)
-                .with("outcome", word)
-                .with_some("error", error)
-        }
-        Moment::Ended => {
-            let ms = u64::try_from(now.since(run.queued_at).as_millis()).unwrap_or(u64::MAX);
-            match &run.stage {
-                Stage::Failed { step, failure, .. } => LogLine::new(Level::Error, "tenant_provision_failed")
-                    .with("step", step.as_str())
-                    .with("error", failure.code.as_str()),
-                _ => LogLine::new(Level::Info, "tenant_provision_complete"),
-            }
-            .with("ms", ms)
-        }
-    };
-    line.with("plan", run.plan.as_str())
 }

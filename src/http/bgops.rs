@@ -12,6 +12,7 @@ use crate::{
     store::{
         keys::{self, Key},
         sagas::{self, AttemptRow, Filter, Saga, StepRow},
+        undo::{self, RemovalRow},
     },
 };
 
@@ -60,12 +61,15 @@ pub async fn get<P: Ports>(
     PathPart(run): PathPart,
 ) -> Result<Json<Value>, ApiError> {
     let run = parse_run(&run)?;
-    let mut answers = caller.ask_all(vec![sagas::select(&run), sagas::select_steps(&run)]).await?;
+    let statements = vec![sagas::select(&run), undo::select(&run), sagas::select_steps(&run)];
+    let mut answers = caller.ask_all(statements).await?;
     let steps: Vec<StepRow> = answers.pop().unwrap_or_default().rows()?;
+    let made: Vec<RemovalRow> = answers.pop().unwrap_or_default().rows()?;
     let saga = sagas::read(answers.pop().unwrap_or_default())?.ok_or_else(run_not_found)?;
     let mut data = saga_json(&saga, caller.app.ports.now());
     if let Some(fields) = data.as_object_mut() {
         fields.insert("steps".to_owned(), steps.iter().map(step_json).collect());
+        fields.insert("made".to_owned(), made.iter().map(removal_json).collect());
     }
     Ok(Json(json!({ "success": true, "data": data })))
 }
@@ -101,9 +105,10 @@ pub async fn cancel<P: Ports>(
     caller: Caller<P, PlatformAdmin>,
     context: Context,
     PathPart(run): PathPart,
-    fields: Fields,
+    mut fields: Fields,
 ) -> Result<Json<Value>, ApiError> {
-    act(&caller, &context, &run, Action::Cancel, fields).await
+    let action = if fields.is_true("undo") { Action::Undo } else { Action::Cancel };
+    act(&caller, &context, &run, action, fields).await
 }
 
 /// `POST /api/v1/bgops/sagas/{run}/skip-step`
@@ -138,7 +143,7 @@ async fn act<P: Ports>(
             .with("runId", run.as_str()),
     );
     Ok(Json(
-        json!({ "success": true, "data": { "runId": report.run, "status": report.status, "step": report.step } }),
+        json!({ "success": true, "data": { "runId": report.run, "status": report.status, "step": report.step, "undo": report.undo } }),
     ))
 }
 
@@ -202,6 +207,25 @@ fn saga_json(saga: &Saga, now: Timestamp) -> Value {
         "updatedAt": at(saga.updated_at),
         "deadlineAt": at(saga.deadline_at),
         "completedAt": saga.completed_at.map(at),
+        "undo": saga.undo_state.map(|status| json!({
+            "status": status,
+            "step": saga.undo_step,
+            "reason": saga.undo_reason,
+            "error": saga.undo_error,
+        })),
+    })
+}
+
+fn removal_json(made: &RemovalRow) -> Value {
+    json!({
+        "step": made.step,
+        "kind": made.kind,
+        "externalId": made.external_id,
+        "createdByUs": made.created_by_us,
+        "status": made.status,
+        "attempts": made.attempts,
+        "removedAt": made.removed_at.map(at),
+        "error": made.error_code,
     })
 }
 
@@ -220,12 +244,14 @@ fn step_json(step: &StepRow) -> Value {
 fn attempt_json(attempt: &AttemptRow) -> Value {
     json!({
         "step": attempt.step,
+        "undo": attempt.undo,
         "attempt": attempt.attempt,
         "outcome": attempt.outcome,
         "error": attempt.error,
         "upstreamStatus": attempt.upstream_status,
         "ms": attempt.ms,
         "startedAt": at(attempt.started_at),
+        "requestId": attempt.request_id,
     })
 }
 

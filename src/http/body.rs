@@ -111,10 +111,16 @@ impl Fields {
         number
     }
 
-    /// Whether the field is `true`.
-    #[must_use]
-    pub fn is_true(&self, name: &str) -> bool {
-        self.values.get(name) == Some(&Value::Bool(true))
+    /// Whether the field, which may be absent, is `true`.
+    pub fn is_true(&mut self, name: &'static str) -> bool {
+        match self.values.get(name) {
+            None | Some(Value::Null) => false,
+            Some(Value::Bool(value)) => *value,
+            Some(_) => {
+                self.issues.push(name, Problem::wrong_type("true or false"));
+                false
+            }
+        }
     }
 
     /// Whether the field is there.

@@ -115,7 +115,7 @@ pub async fn consume(db: &impl Db, hash: &str, now: Timestamp) -> Result<Option<
     let owner = Statement::new(
         "select t.id, t.name, t.email, t.owner_user_id, t.slug, t.plan, t.comped, t.trial_ends_at, max(t.tokens_valid_after, coalesce(
            (select value from feature_flags where name = 'tokens_valid_after' and enabled = 1), 0)) as tokens_valid_after
-         from magic_links l join tenants t on t.id = l.tenant_id where l.id = ?1",
+         from magic_links l join tenants t on t.id = l.tenant_id where l.id = ?1 and t.email is not null",
         [hash.into()],
     );
     let mut answers = db.batch(vec![consume, owner]).await?.into_iter();

@@ -16,6 +16,7 @@ pub mod signups;
 pub mod sweep;
 pub mod tenants;
 pub mod tokens;
+pub mod undo;
 
 use serde::Deserialize;
 

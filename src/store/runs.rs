@@ -5,8 +5,8 @@ use serde_json::json;
 
 use crate::{
     db::{Answer, Db, DbError, Statement},
-    domain::{Plan, RunId, RunStatus, Step, StepStatus, TenantId, TenantStatus, Timestamp},
-    workflow::{Attempt, Report, Run, StepReport, report::Trouble},
+    domain::{Plan, RunId, RunStatus, Step, StepStatus, TenantId, TenantStatus, Timestamp, UndoStatus},
+    workflow::{Attempt, Report, Run, StepReport, UndoStage, report::Trouble},
 };
 
 /// Writes what D1 doesn't list yet of a run. An older version than the listed one changes nothing, and nothing changes a run
@@ -26,11 +26,13 @@ pub async fn list(db: &impl Db, run: &Run, now: Timestamp) -> Result<(), DbError
 /// When the run can't be written as rows.
 pub fn listing(run: &Run, now: Timestamp) -> Result<Vec<Statement>, DbError> {
     let report = Report::of(run);
-    let mut statements = vec![upsert_run(run, &report, now)?, update_tenant(run, &report, now)];
+    let mut statements = vec![upsert_run(run, &report, now)?];
+    statements.extend(super::undo::listing(run, now));
+    statements.push(update_tenant(run, &report, now));
     let changed = report.steps.iter().enumerate().filter(|(_, step)| is_changed(run, step));
     statements.extend(changed.map(|(position, step)| upsert_step(run, position, step)));
     statements.extend(run.unlisted.iter().map(|attempt| insert_attempt(run, attempt)));
-    statements.extend(lifecycle_event(run, &report));
+    statements.extend(lifecycle_events(run, &report));
     Ok(statements)
 }
 
@@ -119,8 +121,9 @@ fn upsert_step(run: &Run, position: usize, step: &StepReport) -> Statement {
 fn insert_attempt(run: &Run, attempt: &Attempt) -> Statement {
     let took = attempt.ended_at.since(attempt.started_at).as_millis();
     Statement::new(
-        "insert into provision_history (run_id, step, attempt, outcome, error, upstream_status, ms, started_at)
-         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) on conflict do nothing",
+        "insert into provision_history (run_id, step, attempt, outcome, error, upstream_status, ms, started_at, undo,
+           request_id)
+         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) on conflict do nothing",
         [
             run.id.as_str().into(),
             attempt.step.as_str().into(),
@@ -130,12 +133,41 @@ fn insert_attempt(run: &Run, attempt: &Attempt) -> Statement {
             attempt.upstream_status.map(u32::from).into(),
             i64::try_from(took).unwrap_or(i64::MAX).into(),
             attempt.started_at.seconds().into(),
+            u32::from(attempt.undo).into(),
+            attempt.request.as_deref().into(),
         ],
     )
 }
 
-/// The end of a run is an event of its tenant, under an id that a replay repeats.
-fn lifecycle_event(run: &Run, report: &Report) -> Option<Statement> {
+/// The end of a run is an event of its tenant, under an id that a replay repeats; so is the end of undoing it.
+fn lifecycle_events(run: &Run, report: &Report) -> Vec<Statement> {
+    let undone = run.undo.as_ref().and_then(|undo| match undo.stage {
+        UndoStage::Undone { at } => Some(deprovisioned(run, at)),
+        _ => None,
+    });
+    ended(run, report).into_iter().chain(undone).collect()
+}
+
+fn event_id(run: &Run, end: &str) -> String {
+    format!("evt_{}_{end}", run.id.as_str().trim_start_matches("run_"))
+}
+
+fn deprovisioned(run: &Run, at: Timestamp) -> Statement {
+    let data = json!({ "runId": run.id, "plan": run.plan });
+    Statement::new(
+        "insert into domain_events (tenant_id, occurred_at, id, type, data)
+         select ?1, ?2, ?3, 'tenant.deprovisioned', ?4
+         where not exists (select 1 from domain_events where tenant_id = ?1 and id = ?3)",
+        [
+            run.subject.tenant.as_str().into(),
+            at.seconds().into(),
+            event_id(run, "undone").into(),
+            data.to_string().into(),
+        ],
+    )
+}
+
+fn ended(run: &Run, report: &Report) -> Option<Statement> {
     let kind = match report.status {
         RunStatus::Completed => "tenant.provisioned",
         RunStatus::Failed => "tenant.failed",
@@ -150,13 +182,7 @@ fn lifecycle_event(run: &Run, report: &Report) -> Option<Statement> {
         [
             run.subject.tenant.as_str().into(),
             report.ended_at.map(Timestamp::seconds).into(),
-            format!(
-                "evt_{}_{}_{}",
-                run.id.as_str().trim_start_matches("run_"),
-                run.rounds,
-                report.status.as_str()
-            )
-            .into(),
+            event_id(run, &format!("{}_{}", run.rounds, report.status.as_str())).into(),
             kind.into(),
             data.to_string().into(),
             run.id.as_str().into(),
@@ -198,6 +224,7 @@ struct Row {
     started_at: Option<i64>,
     ended_at: Option<i64>,
     run_updated_at: Option<i64>,
+    undo_state: Option<UndoStatus>,
     steps: String,
 }
 
@@ -220,6 +247,7 @@ pub fn select(tenant: &TenantId) -> Statement {
         "select t.plan, t.status, t.provision_state, t.provision_updated_at, t.provisioned_at,
            r.id as run_id, r.plan as run_plan, r.status as run_status, r.step, r.reason, r.error, r.version,
            r.warnings, r.started_at, r.completed_at as ended_at, r.updated_at as run_updated_at,
+           r.undo_state,
            (select json_group_array(json_object('step', step, 'status', status, 'attempts', attempts,
               'started_at', started_at, 'completed_at', completed_at, 'retry_at', retry_at,
               'error_code', error_code, 'error', error))
@@ -255,6 +283,7 @@ pub fn read(answer: Answer) -> Result<Option<Listed>, DbError> {
             warnings,
             started_at: Timestamp::from_seconds(row.started_at.unwrap_or(0)),
             ended_at: row.ended_at.map(Timestamp::from_seconds),
+            undo: row.undo_state,
         }
     });
     Ok(Some(Listed {

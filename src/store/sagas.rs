@@ -4,17 +4,36 @@ use serde::Deserialize;
 
 use crate::{
     db::{Answer, DbError, Statement},
-    domain::{Plan, RunId, RunStatus, Step, TenantId, Timestamp},
+    domain::{Plan, RunId, RunStatus, Step, TenantId, Timestamp, UndoStatus},
 };
 
 /// A run that has not moved for this long is stuck.
 const STUCK_SECONDS: i64 = 5 * 60;
 
+/// Where a run, or undoing it, stands: one word for operators to filter by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
+pub enum State {
+    /// Of the run.
+    Run(RunStatus),
+    /// Of undoing it.
+    Undo(UndoStatus),
+}
+
+impl State {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Run(status) => status.as_str(),
+            Self::Undo(status) => status.as_str(),
+        }
+    }
+}
+
 /// Which runs to list.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
     /// In this state.
-    pub status: Option<RunStatus>,
+    pub status: Option<State>,
     /// At work, but not moving.
     pub stuck: bool,
     /// At this step.
@@ -56,13 +75,25 @@ pub struct Saga {
     pub completed_at: Option<i64>,
     /// When it last moved.
     pub updated_at: i64,
+    /// Where undoing it stands.
+    pub undo_state: Option<UndoStatus>,
+    /// The step that undoing is at.
+    pub undo_step: Option<Step>,
+    /// Why undoing was given up: the word.
+    pub undo_reason: Option<String>,
+    /// Why undoing was given up: the sentence.
+    pub undo_error: Option<String>,
 }
 
 impl Saga {
     /// Whether it is at work and not moving.
     #[must_use]
     pub const fn is_stuck(&self, now: Timestamp) -> bool {
-        matches!(self.status, RunStatus::Processing) && self.updated_at <= now.seconds() - STUCK_SECONDS
+        let at_work = match self.undo_state {
+            Some(undo) => matches!(undo, UndoStatus::Undoing),
+            None => matches!(self.status, RunStatus::Processing),
+        };
+        at_work && self.updated_at <= now.seconds() - STUCK_SECONDS
     }
 }
 
@@ -75,12 +106,12 @@ macro_rules! page {
     ($where:literal) => {
         concat!(
             "select id, tenant_id, plan, status, step, reason, error, version, started_at, deadline_at, completed_at,
-               updated_at
+               updated_at, undo_state, undo_step, undo_reason, undo_error
              from (select * from provision_runs where ",
             $where,
             " and id < ?3 order by id desc limit ?8)
              where (?4 is null or updated_at <= ?4) and (?5 is null or step = ?5) and (?6 is null or plan = ?6)
-               and (?1 is null or tenant_id = ?1) and (?2 is null or status = ?2)
+               and (?1 is null or tenant_id = ?1) and (?2 is null or status = ?2 or undo_state = ?2)
              order by id desc limit ?7"
         )
     };
@@ -100,16 +131,18 @@ macro_rules! window_end {
 /// Lists runs, newest first, and says where the window of this page ends. Read with [`read_page`].
 #[must_use]
 pub fn list(filter: &Filter, now: Timestamp) -> [Statement; 2] {
-    let status = if filter.stuck { Some(RunStatus::Processing) } else { filter.status };
+    let status =
+        if filter.stuck { filter.status.or(Some(State::Run(RunStatus::Processing))) } else { filter.status };
     let quiet_since = filter.stuck.then(|| now.seconds() - STUCK_SECONDS);
-    // Three texts and not one: each walks the index that fits, and never the table.
+    // Four texts and not one: each walks the index that fits, and never the table.
     let (page, end) = match (&filter.tenant, status) {
         (Some(_), _) => (page!("tenant_id = ?1"), window_end!("tenant_id = ?1")),
-        (None, Some(_)) => (page!("status = ?2"), window_end!("status = ?2")),
+        (None, Some(State::Run(_))) => (page!("status = ?2"), window_end!("status = ?2")),
+        (None, Some(State::Undo(_))) => (page!("undo_state = ?2"), window_end!("undo_state = ?2")),
         (None, None) => (page!("id > ''"), window_end!("id > ''")),
     };
     let tenant = || filter.tenant.as_ref().map(TenantId::as_str).into();
-    let status = || status.map(RunStatus::as_str).into();
+    let status = || status.map(State::as_str).into();
     // After every id there is.
     let before = || filter.before.as_ref().map_or("run_~", RunId::as_str).into();
     let rest = [
@@ -144,7 +177,7 @@ pub fn read_page(page: Answer, end: Answer) -> Result<(Vec<Saga>, Option<RunId>)
 pub fn select(run: &RunId) -> Statement {
     Statement::new(
         "select id, tenant_id, plan, status, step, reason, error, version, started_at, deadline_at, completed_at,
-           updated_at
+           updated_at, undo_state, undo_step, undo_reason, undo_error
          from provision_runs where id = ?1",
         [run.as_str().into()],
     )
@@ -155,20 +188,21 @@ pub fn select(run: &RunId) -> Statement {
 pub fn select_tenant(run: &RunId) -> Statement {
     Statement::new(
         "select t.id, t.slug, t.name, t.email, t.plan, t.owner_user_id, t.provision_state, t.provisioned_at,
-           t.provision_run_id, t.provision_updated_at
+           t.provision_run_id, t.provision_updated_at, t.undo_state, t.undo_updated_at
          from provision_runs r join tenants t on t.id = r.tenant_id where r.id = ?1",
         [run.as_str().into()],
     )
 }
 
-/// Notes that a failed run is wanted to go on.
+/// Notes that a failed run is wanted to go on, unless it failed at `except`.
 #[must_use]
-pub fn want_another_try(run: &RunId, now: Timestamp) -> Statement {
+pub fn want_another_try(run: &RunId, except: Option<Step>, now: Timestamp) -> Statement {
     Statement::new(
         "update tenants set provision_state = 'processing', provision_reason = null, provision_updated_at = ?2
-         where id = (select tenant_id from provision_runs where id = ?1 and status = 'failed')
-           and provision_state = 'failed' and provisioned_at is null",
-        [run.as_str().into(), now.seconds().into()],
+         where id = (select tenant_id from provision_runs
+                     where id = ?1 and status = 'failed' and (?3 is null or step <> ?3))
+           and provision_state = 'failed' and provisioned_at is null and undo_state is null",
+        [run.as_str().into(), now.seconds().into(), except.map(Step::as_str).into()],
     )
 }
 
@@ -206,6 +240,9 @@ pub fn select_steps(run: &RunId) -> Statement {
 pub struct AttemptRow {
     /// The step.
     pub step: Step,
+    /// Whether it was undone, not done.
+    #[serde(deserialize_with = "super::flag")]
+    pub undo: bool,
     /// Which attempt at it.
     pub attempt: u32,
     /// How it ended.
@@ -218,15 +255,17 @@ pub struct AttemptRow {
     pub ms: i64,
     /// When it began, Unix seconds.
     pub started_at: i64,
+    /// The request that wanted it.
+    pub request_id: Option<String>,
 }
 
 /// Selects every attempt of a run, oldest first. Read with [`Answer::rows`].
 #[must_use]
 pub fn select_history(run: &RunId) -> Statement {
     Statement::new(
-        "select h.step, h.attempt, h.outcome, h.error, h.upstream_status, h.ms, h.started_at
+        "select h.step, h.undo, h.attempt, h.outcome, h.error, h.upstream_status, h.ms, h.started_at, h.request_id
          from provision_history h left join provision_steps s on s.run_id = h.run_id and s.step = h.step
-         where h.run_id = ?1 order by h.started_at, s.position, h.attempt",
+         where h.run_id = ?1 order by h.started_at, h.undo, iif(h.undo, -s.position, s.position), h.attempt",
         [run.as_str().into()],
     )
 }

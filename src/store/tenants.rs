@@ -4,7 +4,9 @@ use serde::Deserialize;
 
 use crate::{
     db::{Answer, Db, DbError, Statement},
-    domain::{ClubName, Email, HexColor, Plan, RunId, RunStatus, Slug, TenantId, Timestamp, UserId},
+    domain::{
+        ClubName, Email, HexColor, Plan, RunId, RunStatus, Slug, TenantId, Timestamp, UndoStatus, UserId,
+    },
     workflow::Subject,
 };
 
@@ -22,6 +24,9 @@ pub struct Tenant {
     provisioned_at: Option<i64>,
     provision_run_id: Option<RunId>,
     provision_updated_at: Option<i64>,
+    /// Where removing it stands, once that was asked for.
+    pub undo_state: Option<UndoStatus>,
+    undo_updated_at: Option<i64>,
 }
 
 impl Tenant {
@@ -49,10 +54,10 @@ impl Tenant {
         &self.id
     }
 
-    /// When its provisioning last moved, as far as D1 lists.
+    /// When its provisioning, or removing it, last moved, as far as D1 lists.
     #[must_use]
     pub fn moved_at(&self) -> Timestamp {
-        Timestamp::from_seconds(self.provision_updated_at.unwrap_or(0))
+        Timestamp::from_seconds(self.undo_updated_at.or(self.provision_updated_at).unwrap_or(0))
     }
 
     /// Where its provisioning stands: an operator's own `provisioned_at` counts as much as a run's.
@@ -67,7 +72,7 @@ impl Tenant {
 pub fn select(tenant: &TenantId) -> Statement {
     Statement::new(
         "select id, slug, name, email, plan, owner_user_id, provision_state, provisioned_at,
-           provision_run_id, provision_updated_at
+           provision_run_id, provision_updated_at, undo_state, undo_updated_at
          from tenants where id = ?1",
         [tenant.as_str().into()],
     )
@@ -120,7 +125,7 @@ pub fn set_brand(tenant: &TenantId, primary: &HexColor, secondary: &HexColor, no
 pub fn want_provisioning(tenant: &TenantId, plan: Option<Plan>, now: Timestamp) -> Statement {
     Statement::new(
         "update tenants set provision_state = 'processing', provision_reason = null, provision_updated_at = ?2
-         where id = ?1 and provision_state in ('pending', 'failed') and provisioned_at is null
+         where id = ?1 and provision_state in ('pending', 'failed') and provisioned_at is null and undo_state is null
            and (?3 is null or plan = ?3)",
         [tenant.as_str().into(), now.seconds().into(), plan.map(Plan::as_str).into()],
     )
@@ -131,12 +136,12 @@ pub fn want_provisioning(tenant: &TenantId, plan: Option<Plan>, now: Timestamp) 
 pub fn want_another_try(tenant: &TenantId, now: Timestamp) -> Statement {
     Statement::new(
         "update tenants set provision_state = 'processing', provision_reason = null, provision_updated_at = ?2
-         where id = ?1 and provision_state = 'failed' and provisioned_at is null",
+         where id = ?1 and provision_state = 'failed' and provisioned_at is null and undo_state is null",
         [tenant.as_str().into(), now.seconds().into()],
     )
 }
 
-/// The tenants whose provisioning has not moved since `before`: those first that were not looked at for longest, so that
+/// The tenants whose provisioning, or whose removal, has not moved since `before`: of each, those first that were not looked at for longest, so that
 /// none hides behind others that can't be helped.
 ///
 /// # Errors
@@ -150,10 +155,15 @@ pub async fn unmoved(
 ) -> Result<Vec<Tenant>, DbError> {
     let statement = Statement::new(
         "update tenants set swept_at = ?3
-         where id in (select id from tenants where provision_state = 'processing' and swept_at >= 0 and provision_updated_at < ?1
-                      order by swept_at limit ?2)
+         where id in (
+           select id from (select id from tenants
+             where provision_state = 'processing' and swept_at >= 0 and provision_updated_at < ?1 and undo_state is null
+             order by swept_at limit ?2)
+           union all
+           select id from (select id from tenants
+             where undo_state = 'undoing' and swept_at >= 0 and undo_updated_at < ?1 order by swept_at limit ?2))
          returning id, slug, name, email, plan, owner_user_id, provision_state, provisioned_at, provision_run_id,
-           provision_updated_at",
+           provision_updated_at, undo_state, undo_updated_at",
         [before.seconds().into(), limit.into(), now.seconds().into()],
     );
     db.query(statement).await?.rows()

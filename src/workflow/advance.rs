@@ -6,12 +6,9 @@
 
 use std::time::Duration;
 
-use crate::domain::{Step, Timestamp};
+use crate::domain::{Step, Task, Timestamp};
 
-use super::{
-    Fault, FaultCode, Outcome, Run,
-    run::{Next, Stage},
-};
+use super::{Fault, FaultCode, Outcome, Run, run::Next};
 
 /// How long to wait before telling D1 again what it could not be told.
 const LISTING_RETRY: Duration = Duration::from_secs(10);
@@ -30,9 +27,9 @@ pub enum Wake {
 pub enum Moment<'a> {
     /// A run's first step begins.
     Started,
-    /// An attempt at a step ended.
-    Attempted(Step, &'a Outcome),
-    /// A run ended.
+    /// An attempt at doing or undoing a step ended.
+    Attempted(Task, &'a Outcome),
+    /// A run ended, or its undoing did.
     Ended,
     /// D1 could not be told.
     NotListed,
@@ -52,8 +49,8 @@ pub trait World {
     fn load(&self) -> Result<Option<Run>, Self::Error>;
     /// Writes the checkpoint.
     fn save(&self, run: &Run) -> Result<(), Self::Error>;
-    /// Performs one attempt at a step.
-    async fn perform(&self, run: &Run, step: Step) -> Outcome;
+    /// Performs one attempt at doing or undoing a step.
+    async fn perform(&self, run: &Run, task: Task) -> Outcome;
     /// Writes the listing in D1; answers whether it is written.
     async fn list(&self, run: &Run) -> bool;
     /// Tells the log.
@@ -69,10 +66,10 @@ pub async fn advance<W: World>(world: &W) -> Result<Wake, W::Error> {
     // Re-read after every wait: commands may have changed the run meanwhile.
     while let Some(mut run) = world.load()? {
         match run.next(world.now()) {
-            Next::Begin(step) => attempt(world, run, step).await?,
-            Next::Recover(step) => {
+            Next::Begin(task) => attempt(world, run, task).await?,
+            Next::Recover(task) => {
                 let outcome = Outcome::Unknown(Fault::new(FaultCode::Interrupted));
-                settle(world, run, step, outcome)?;
+                settle(world, run, task, outcome)?;
             }
             Next::Expire => {
                 run.expire(world.now());
@@ -96,32 +93,32 @@ pub async fn advance<W: World>(world: &W) -> Result<Wake, W::Error> {
     Ok(Wake::Never)
 }
 
-async fn attempt<W: World>(world: &W, mut run: Run, step: Step) -> Result<(), W::Error> {
-    let number = run.begin(step, world.now());
+async fn attempt<W: World>(world: &W, mut run: Run, task: Task) -> Result<(), W::Error> {
+    let number = run.begin(task, world.now());
     world.save(&run)?;
-    if step == Step::SeedDefaults && number == 1 {
+    if task == Task::Do(Step::SeedDefaults) && number == 1 {
         world.tell(&run, Moment::Started);
     }
-    let outcome = world.perform(&run, step).await;
+    let outcome = world.perform(&run, task).await;
     let Some(mut run) = world.load()? else { return Ok(()) };
-    // Overtaken while it was away: what it did is recognised by its key when the step is done again.
-    if !matches!(run.stage, Stage::Running { step: running, .. } if running == step) {
+    // Overtaken while it was away: what it did is recognised by its key when the step is done again, or undone.
+    if run.running().is_none_or(|(running, _)| running != task) {
         return Ok(());
     }
-    run = settle(world, run, step, outcome)?;
+    run = settle(world, run, task, outcome)?;
     // The end is listed by the next turn of the loop, which also knows when to come back if that fails.
-    if !matches!(run.stage, Stage::Completed { .. } | Stage::Failed { .. } | Stage::Waiting { .. }) {
+    if !run.is_over() && !run.is_waiting() {
         list(world, &run).await?;
     }
     Ok(())
 }
 
-fn settle<W: World>(world: &W, mut run: Run, step: Step, outcome: Outcome) -> Result<Run, W::Error> {
+fn settle<W: World>(world: &W, mut run: Run, task: Task, outcome: Outcome) -> Result<Run, W::Error> {
     let told = outcome.clone();
     run.settle(outcome, world.now(), world.random());
     world.save(&run)?;
-    world.tell(&run, Moment::Attempted(step, &told));
-    if matches!(run.stage, Stage::Completed { .. } | Stage::Failed { .. }) {
+    world.tell(&run, Moment::Attempted(task, &told));
+    if run.is_over() {
         world.tell(&run, Moment::Ended);
     }
     Ok(run)

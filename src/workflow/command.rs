@@ -45,6 +45,17 @@ pub enum Command {
         /// Which steps.
         plan: Plan,
     },
+    /// Stop whatever is at work, and remove what the run made; or try again what could not be removed. Idempotent while
+    /// that is at work, and after it is done.
+    Undo {
+        /// Whom.
+        subject: Subject,
+        /// Which steps.
+        plan: Plan,
+        /// What the request leaves to it.
+        #[serde(default)]
+        caller: Caller,
+    },
     /// Stop the run.
     Cancel,
     /// Leave out the step at which the run failed, and go on behind it.

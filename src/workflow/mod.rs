@@ -2,19 +2,23 @@
 //!
 //! [`run`] holds the state of one run and the only table of its transitions; [`policy`] says how each step is
 //! tried; [`advance`](mod@advance) does one step after another against a [`World`], recording before
-//! and after. The same code runs in the Durable Object, in tests, and in a simulation.
+//! and after; [`undo`] removes what a run made. The same code runs in the Durable Object, in tests, and in a simulation.
 
 pub mod advance;
 pub mod command;
 pub mod obey;
 pub mod outcome;
 pub mod policy;
+pub mod record;
 pub mod report;
 pub mod run;
+pub mod undo;
 
 pub use advance::{Wake, World, advance};
 pub use command::{Command, Reply, Subject};
 pub use obey::{Fresh, Obeyed, Ring, obey};
 pub use outcome::{Artifact, Failure, FailureCode, Fault, FaultCode, Outcome};
+pub use record::{Attempt, Caller, Record};
 pub use report::{Report, StepReport};
-pub use run::{Attempt, Caller, Run, Stage};
+pub use run::{Run, Stage};
+pub use undo::{Removal, Undo, UndoStage};

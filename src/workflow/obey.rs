@@ -2,7 +2,7 @@
 
 use crate::domain::{RunId, RunStatus, Timestamp};
 
-use super::{Caller, Command, Reply, Report, Run};
+use super::{Caller, Command, Reply, Report, Run, run::Next};
 
 /// What a new run, or a new round of one, is made of.
 #[derive(Debug, Clone)]
@@ -46,7 +46,14 @@ pub fn obey(known: Option<Run>, command: Command, fresh: Fresh, now: Timestamp) 
         (Command::Wake { subject, plan }, None) => {
             started(Run::queued(fresh.run, plan, subject, fresh.link_id, Caller::default(), now))
         }
+        (Command::Undo { subject, plan, caller }, None) => {
+            // Nothing was ever begun; the run is there to say who undid what, and when.
+            let mut run = Run::queued(fresh.run, plan, subject, fresh.link_id, Caller::default(), now);
+            run.begin_undo(caller, now);
+            started(run)
+        }
         (_, None) => nothing(Reply::NoRun),
+        (Command::Undo { caller, .. }, Some(run)) => undo(run, caller, now),
         (Command::Queue { caller, .. }, Some(run)) => requeue(run, fresh.link_id, caller, now),
         (Command::Wake { .. }, Some(run)) => wake(run, fresh.link_id, now),
         (Command::Report, Some(run)) => nothing(Reply::Run { report: Report::of(&run), changed: false }),
@@ -66,18 +73,32 @@ fn started(run: Run) -> Obeyed {
 
 /// Resumes a failed run; one at work is woken in case its alarm was lost; a completed one rests.
 fn requeue(mut run: Run, link_id: String, caller: Caller, now: Timestamp) -> Obeyed {
+    if run.undo.is_some() {
+        return woken(&run, now);
+    }
     match run.status() {
         RunStatus::Failed => {
             run.requeue(link_id, caller, now);
             started(run)
         }
-        RunStatus::Processing => {
-            Obeyed { ring: Ring::IfUnset, ..nothing(Reply::Run { report: Report::of(&run), changed: false }) }
-        }
-        RunStatus::Pending | RunStatus::Completed => {
-            nothing(Reply::Run { report: Report::of(&run), changed: false })
-        }
+        RunStatus::Pending | RunStatus::Processing | RunStatus::Completed => woken(&run, now),
     }
+}
+
+/// Begins to undo a run, or tries again; what is at work is woken in case its alarm was lost.
+fn undo(mut run: Run, caller: Caller, now: Timestamp) -> Obeyed {
+    if run.begin_undo(caller, now) { started(run) } else { woken(&run, now) }
+}
+
+/// Nothing changes; if anything is left to do, the alarm is set. One that is set for later than the deadline, or is late,
+/// rings now.
+fn woken(run: &Run, now: Timestamp) -> Obeyed {
+    let ring = match run.next(now) {
+        Next::Expire => Ring::Now,
+        Next::Rest if !run.is_unlisted() => Ring::AsSet,
+        _ => Ring::IfUnset,
+    };
+    Obeyed { ring, ..nothing(Reply::Run { report: Report::of(run), changed: false }) }
 }
 
 /// Whatever is left to do is done. D1 wakes whom it lists as at work: a run that failed, and is listed so, was wanted again
@@ -86,9 +107,7 @@ fn wake(run: Run, link_id: String, now: Timestamp) -> Obeyed {
     if run.status() == RunStatus::Failed && !run.is_unlisted() {
         return requeue(run, link_id, Caller::default(), now);
     }
-    let reply = Reply::Run { report: Report::of(&run), changed: false };
-    let left = run.status() == RunStatus::Processing || run.is_unlisted();
-    Obeyed { ring: if left { Ring::IfUnset } else { Ring::AsSet }, ..nothing(reply) }
+    woken(&run, now)
 }
 
 fn changed(mut run: Run, change: impl FnOnce(&mut Run) -> bool) -> Obeyed {

@@ -69,6 +69,31 @@ pub const fn policy(step: Step) -> Policy {
     }
 }
 
+/// What a step leaves behind that undoing has to remove.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Leaves {
+    /// Nothing, or nothing that can be taken back.
+    Nothing,
+    /// Something outside, or rows of the club's own.
+    Something,
+    /// What every club has from the first moment: its content, its name, its address. Removed last.
+    TheName,
+}
+
+/// What undoing has to remove.
+#[must_use]
+pub const fn leaves(step: Step) -> Leaves {
+    match step {
+        Step::SeedDefaults => Leaves::TheName,
+        Step::ConfigureRouting | Step::CreateSpreadsheet | Step::CreateOwner => Leaves::Something,
+        // A ping and a mail can't be taken back, a look changed nothing, and the club was stopped before anything is
+        // undone.
+        Step::ValidateWebhook | Step::VerifySpreadsheet | Step::SendWelcomeEmail | Step::Activate => {
+            Leaves::Nothing
+        }
+    }
+}
+
 impl Policy {
     /// How long to wait after the `failed`-th attempt (counted from one) of a round ended in `fault`. The other
     /// side's own word wins; `random` spreads the rest, so that a thousand runs that failed together do not come back

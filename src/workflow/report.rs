@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{Plan, RunId, RunStatus, Step, StepStatus, Timestamp};
+use crate::domain::{Plan, RunId, RunStatus, Step, StepStatus, Timestamp, UndoStatus};
 
-use super::{Failure, Fault, Run, Stage};
+use super::{Failure, Fault, Run, Stage, Undo};
 
 /// A word for programs and a sentence for people.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,6 +69,9 @@ pub struct Report {
     pub started_at: Timestamp,
     /// When it ended.
     pub ended_at: Option<Timestamp>,
+    /// Where undoing it stands, once that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undo: Option<UndoStatus>,
 }
 
 impl Report {
@@ -91,11 +94,12 @@ impl Report {
             warnings: run.records.iter().filter_map(|r| r.warning.as_ref().map(Into::into)).collect(),
             started_at: run.queued_at,
             ended_at,
+            undo: run.undo.as_ref().map(Undo::status),
         }
     }
 }
 
-fn step_report(run: &Run, record: &super::run::Record) -> StepReport {
+fn step_report(run: &Run, record: &super::Record) -> StepReport {
     let (retry_at, error) = match &run.stage {
         Stage::Waiting { step, until, fault } if *step == record.step => (Some(*until), Some(fault.into())),
         Stage::Failed { step, failure, .. } if *step == record.step => (None, Some(failure.into())),

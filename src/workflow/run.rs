@@ -5,10 +5,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{Plan, RunId, RunStatus, Step, StepStatus, Timestamp};
+use crate::domain::{Plan, RunId, RunStatus, Step, StepStatus, Task, Timestamp};
 
 use super::{
-    Artifact, Failure, FailureCode, Fault, FaultCode, Outcome, Subject,
+    Artifact, Attempt, Caller, Failure, FailureCode, Fault, FaultCode, Outcome, Record, Subject, Undo,
     policy::{GivingUp, RUN_LIMIT, policy},
 };
 
@@ -53,51 +53,6 @@ pub enum Stage {
     },
 }
 
-/// What a run remembers of one step.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Record {
-    /// The step.
-    pub step: Step,
-    /// How often it was tried, over all rounds.
-    pub attempts: u32,
-    /// How often it was tried since the run was last queued.
-    pub round: u32,
-    /// When it was first tried.
-    pub started_at: Option<Timestamp>,
-    /// When it was done, or left with a warning.
-    pub done_at: Option<Timestamp>,
-    /// What it made outside.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub artifact: Option<Artifact>,
-    /// Why it was left with a warning.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub warning: Option<Failure>,
-    /// Whether an operator had it left out.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub skipped: bool,
-}
-
-/// One attempt that ended: a line of the run's history.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Attempt {
-    /// The step.
-    pub step: Step,
-    /// Which attempt at it, counted from one over all rounds.
-    pub number: u32,
-    /// When it began.
-    pub started_at: Timestamp,
-    /// When it ended.
-    pub ended_at: Timestamp,
-    /// `done`, `refused` or `unknown`.
-    pub outcome: String,
-    /// The failure's or fault's word.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub error: Option<String>,
-    /// The HTTP status of the other side, where there was one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub upstream_status: Option<u16>,
-}
-
 /// One provisioning run of one tenant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Run {
@@ -129,29 +84,18 @@ pub struct Run {
     pub listed_version: u64,
     /// Where it was queued from.
     pub caller: Caller,
-}
-
-/// What a request leaves to the run it queues.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Caller {
-    /// The service's own address as the request named it: mailed links lead there unless configured otherwise.
-    #[serde(default)]
-    pub origin: String,
-    /// The request's id: on every line that the run logs.
+    /// Undoing it, once that was asked for: from then on nothing else is done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub request: Option<String>,
-    /// The trace that the run's calls belong to.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub traceparent: Option<String>,
+    pub undo: Option<Undo>,
 }
 
 /// What a run wants done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Next {
-    /// Begin an attempt at this step.
-    Begin(Step),
-    /// An attempt at this step was interrupted: note it, then go on.
-    Recover(Step),
+    /// Begin an attempt at this.
+    Begin(Task),
+    /// An attempt at this was interrupted: note it, then go on.
+    Recover(Task),
     /// Nothing before this moment.
     Sleep(Timestamp),
     /// Its time is up.
@@ -199,49 +143,74 @@ impl Run {
             unlisted: Vec::new(),
             listed_version: 0,
             caller,
+            undo: None,
         }
     }
 
     /// What it wants done at `now`.
     #[must_use]
     pub fn next(&self, now: Timestamp) -> Next {
+        if let Some(undo) = &self.undo {
+            return undo.next(now);
+        }
         match &self.stage {
             Stage::Completed { .. } | Stage::Failed { .. } => Next::Rest,
             _ if now >= self.deadline_at => Next::Expire,
-            Stage::Ready { step } => Next::Begin(*step),
-            Stage::Running { step, .. } => Next::Recover(*step),
+            Stage::Ready { step } => Next::Begin(Task::Do(*step)),
+            Stage::Running { step, .. } => Next::Recover(Task::Do(*step)),
             Stage::Waiting { until, .. } if *until > now => Next::Sleep((*until).min(self.deadline_at)),
-            Stage::Waiting { step, .. } => Next::Begin(*step),
+            Stage::Waiting { step, .. } => Next::Begin(Task::Do(*step)),
         }
     }
 
-    /// Records that an attempt at `step` begins. Answers its number.
-    pub fn begin(&mut self, step: Step, now: Timestamp) -> u32 {
-        let mut number = 0;
-        if let Some(record) = self.record_mut(step) {
-            record.attempts += 1;
-            record.round += 1;
-            record.started_at.get_or_insert(now);
-            number = record.attempts;
+    /// Records that an attempt at `task` begins. Answers its number.
+    pub fn begin(&mut self, task: Task, now: Timestamp) -> u32 {
+        match (task, &mut self.undo) {
+            (Task::Undo(step), Some(undo)) => {
+                undo.begin(step, now);
+                self.version += 1;
+            }
+            (Task::Undo(_), None) => {}
+            (Task::Do(step), _) => {
+                if let Some(record) = self.record_mut(step) {
+                    record.attempts += 1;
+                    record.round += 1;
+                    record.started_at.get_or_insert(now);
+                }
+                self.move_to(Stage::Running { step, since: now });
+            }
         }
-        self.move_to(Stage::Running { step, since: now });
-        number
+        self.attempts(task.step())
+    }
+
+    /// What is being attempted, and since when.
+    #[must_use]
+    pub fn running(&self) -> Option<(Task, Timestamp)> {
+        match (&self.undo, &self.stage) {
+            (Some(undo), _) => undo.running().map(|(step, since)| (Task::Undo(step), since)),
+            (None, Stage::Running { step, since }) => Some((Task::Do(*step), *since)),
+            _ => None,
+        }
     }
 
     /// Records how the attempt that is running ended, and moves on. Without a running attempt it changes nothing: the
     /// attempt was overtaken.
     pub fn settle(&mut self, outcome: Outcome, now: Timestamp, random: u32) {
-        let Stage::Running { step, since } = self.stage else { return };
-        self.note(step, since, now, &outcome);
-        match outcome {
-            Outcome::Done(artifact) => self.done(step, artifact, now),
-            Outcome::Refused(failure) => self.give_up(step, failure, now),
-            Outcome::Unknown(fault) => self.retry_or_give_up(step, fault, now, random),
+        let Some((task, since)) = self.running() else { return };
+        self.note(task, since, now, &outcome);
+        match (task, outcome) {
+            (Task::Do(step), Outcome::Done(artifact)) => self.done(step, artifact, now),
+            (Task::Do(step), Outcome::Refused(failure)) => self.give_up(step, failure, now),
+            (Task::Do(step), Outcome::Unknown(fault)) => self.retry_or_give_up(step, fault, now, random),
+            (Task::Undo(_), outcome) => self.change_undo(|undo| undo.settle(outcome, now, random)),
         }
     }
 
     /// Records that the time is up.
     pub fn expire(&mut self, now: Timestamp) {
+        if self.undo.is_some() {
+            return self.change_undo(|undo| undo.expire(now));
+        }
         let Some(step) = self.current() else { return };
         let failure = Failure::new(
             FailureCode::DeadlineExceeded,
@@ -253,7 +222,8 @@ impl Run {
     /// Queues a failed run again: it goes on at the failed step, with fresh attempts and a fresh deadline. Any other
     /// run stays as it is.
     pub fn requeue(&mut self, link_id: String, caller: Caller, now: Timestamp) {
-        let Stage::Failed { step, .. } = self.stage else { return };
+        let (Stage::Failed { step, .. }, None) = (&self.stage, &self.undo) else { return };
+        let step = *step;
         for record in &mut self.records {
             record.round = 0;
         }
@@ -276,9 +246,28 @@ impl Run {
         true
     }
 
-    /// Leaves out the step at which the run failed, on an operator's word, and goes on behind it. Going live can't be left
-    /// out. Answers whether it did.
+    /// Undoes the run, or tries again to: what is at work is stopped, and nothing else is done any more. Answers whether
+    /// it did.
+    pub fn begin_undo(&mut self, caller: Caller, now: Timestamp) -> bool {
+        self.cancel(now);
+        match &mut self.undo {
+            None => self.undo = Some(Undo::of(&self.records, now)),
+            Some(undo) if undo.has_failed() => undo.resume(now),
+            Some(_) => return false,
+        }
+        self.caller = Caller { origin: std::mem::take(&mut self.caller.origin), ..caller };
+        self.version += 1;
+        true
+    }
+
+    /// Leaves out the step at which the run failed, or the removal that did, on an operator's word, and goes on behind it.
+    /// Going live, and letting go of the club's name, can't be left out. Answers whether it did.
     pub fn skip(&mut self, now: Timestamp) -> bool {
+        if let Some(undo) = &mut self.undo {
+            let skipped = undo.skip(now);
+            self.version += u64::from(skipped);
+            return skipped;
+        }
         let Stage::Failed { step, .. } = self.stage else { return false };
         if step == Step::Activate {
             return false;
@@ -303,6 +292,31 @@ impl Run {
     #[must_use]
     pub fn is_unlisted(&self) -> bool {
         self.listed_version < self.version
+    }
+
+    /// Whether nothing is left to do: it ended, and if it is to be undone, that did too.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        match &self.undo {
+            Some(undo) => undo.is_over(),
+            None => self.status() != RunStatus::Processing,
+        }
+    }
+
+    /// Whether it waits before it tries again.
+    #[must_use]
+    pub const fn is_waiting(&self) -> bool {
+        match &self.undo {
+            Some(undo) => undo.is_waiting(),
+            None => matches!(self.stage, Stage::Waiting { .. }),
+        }
+    }
+
+    /// How often `step` was tried, to do it or to undo it.
+    #[must_use]
+    pub fn attempts(&self, step: Step) -> u32 {
+        let done = self.records.iter().find(|r| r.step == step).map_or(0, |r| r.attempts);
+        done + self.undo.as_ref().map_or(0, |undo| undo.attempts(step))
     }
 
     /// Where the run stands, in one word.
@@ -349,6 +363,12 @@ impl Run {
     #[must_use]
     pub fn idempotency_key(&self, step: Step) -> String {
         format!("{}/{}", self.id, step.as_str())
+    }
+
+    /// The key under which every attempt at undoing `step` is recognised outside.
+    #[must_use]
+    pub fn undo_key(&self, step: Step) -> String {
+        format!("{}/undo_{}", self.id, step.as_str())
     }
 
     /// The fields of every line that the run logs.
@@ -423,20 +443,26 @@ impl Run {
         self.version += 1;
     }
 
-    fn note(&mut self, step: Step, started_at: Timestamp, ended_at: Timestamp, outcome: &Outcome) {
+    fn change_undo(&mut self, change: impl FnOnce(&mut Undo)) {
+        self.undo.as_mut().map(change);
+        self.version += 1;
+    }
+
+    fn note(&mut self, task: Task, started_at: Timestamp, ended_at: Timestamp, outcome: &Outcome) {
         let (word, error, upstream_status) = match outcome {
             Outcome::Done(_) => ("done", None, None),
             Outcome::Refused(failure) => ("refused", Some(failure.code.as_str()), None),
             Outcome::Unknown(fault) => ("unknown", Some(fault.code.as_str()), fault.status),
         };
-        let number = self.records.iter().find(|r| r.step == step).map_or(0, |r| r.attempts);
         self.unlisted.push(Attempt {
-            step,
-            number,
+            step: task.step(),
+            undo: task.is_undo(),
+            number: self.attempts(task.step()),
             started_at,
             ended_at,
             outcome: word.to_owned(),
             error: error.map(str::to_owned),
+            request: self.caller.request.clone(),
             upstream_status,
         });
     }

@@ -45,6 +45,7 @@ pub async fn everything_happens(app: &TestApp) {
         clubs_look_after_themselves(club).await;
     }
     operators_look(app, &starter).await;
+    clubs_are_removed(app, &pro).await;
     for body in [json!({ "tenantId": pro.id }), json!({ "jti": "x" }), json!({ "all": true })] {
         operator_posts(app, "/api/v1/admin/tokens/revoke", body).await;
     }
@@ -91,6 +92,30 @@ async fn clubs_look_after_themselves(club: &Club) {
     let link = Token::link(&club.id, club.now()).sign();
     club.post("/auth/magic/verify").json(&json!({ "token": link })).send().await;
     club.post("/auth/logout").token(&club.jwt).send().await.is(200);
+}
+
+async fn clubs_are_removed(app: &TestApp, club: &Club) {
+    let token = Token::operator(app.now()).sign();
+    app.outside().upstreams().next("apps_script", [Reaction::Answers(200, r#"{"ok":false}"#)]);
+    let body = json!({ "reason": "test" });
+    app.ask(http::Method::DELETE, &format!("/api/v1/admin/tenants/{}", club.id))
+        .token(&token)
+        .json(&body)
+        .send()
+        .await;
+    club.waits().await;
+    app.get(&format!("{SAGAS}?status=compensation_failed")).token(&token).send().await.is(200);
+    let run = club.outside().objects().run(&club.id).unwrap().id;
+    operator_posts(club, &format!("{SAGAS}/{}/retry", run.as_str()), json!({})).await;
+    club.waits().await;
+    assert_eq!(club.row()["undo_state"], "undone");
+    let failed = app.signed_up("fc-every-5").await;
+    failed.connects("https://hook.eu2.make.com/gone").await.is(200);
+    failed.waits().await;
+    let run = failed.outside().objects().run(&failed.id).unwrap().id;
+    operator_posts(&failed, &format!("{SAGAS}/{}/cancel", run.as_str()), json!({ "undo": true })).await;
+    failed.waits().await;
+    assert_eq!(failed.row()["undo_state"], "undone");
 }
 
 async fn operators_look(app: &TestApp, club: &Club) {

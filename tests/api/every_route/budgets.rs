@@ -17,6 +17,7 @@ fn budget(path: &str) -> (usize, usize, usize) {
         | "/api/v1/bgops/sagas/{run}/retry"
         | "/api/v1/bgops/sagas/{run}/cancel"
         | "/api/v1/bgops/sagas/{run}/skip-step"
+        | "/api/v1/admin/tenants/{id}"
         | "/internal/provision/queue"
         | "/internal/provision/retry" => (1, 1, 0),
         "/api/v1/tenants/{id}/webhook/test" => (1, 0, 1),

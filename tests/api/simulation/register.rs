@@ -2,7 +2,7 @@
 //! `store::runs` and `store::tenants`; `the_register_is_d1` holds them against each other.
 
 use tenantry::{
-    domain::{RunStatus, Timestamp},
+    domain::{RunStatus, Timestamp, UndoStatus},
     workflow::Run,
 };
 
@@ -11,7 +11,9 @@ use tenantry::{
 pub struct Register {
     /// `tenants.provision_state`
     pub state: RunStatus,
-    /// `tenants.provision_updated_at`
+    /// `tenants.undo_state`
+    pub undo: Option<UndoStatus>,
+    /// `tenants.undo_updated_at`, else `tenants.provision_updated_at`
     pub moved_at: Timestamp,
     /// `tenants.status = 'active'`
     pub live: bool,
@@ -22,13 +24,21 @@ pub struct Register {
 impl Register {
     /// A tenant that just signed up.
     pub fn new(now: Timestamp) -> Self {
-        Self { state: RunStatus::Pending, moved_at: now, live: false, run: None }
+        Self { state: RunStatus::Pending, undo: None, moved_at: now, live: false, run: None }
     }
 
     /// `want_provisioning`: pending or failed becomes processing.
     pub fn wants(&mut self, now: Timestamp) {
-        if matches!(self.state, RunStatus::Pending | RunStatus::Failed) {
+        if self.undo.is_none() && matches!(self.state, RunStatus::Pending | RunStatus::Failed) {
             self.state = RunStatus::Processing;
+            self.moved_at = now;
+        }
+    }
+
+    /// `undo::want`: removed, or to be tried again.
+    pub fn wants_undo(&mut self, now: Timestamp) {
+        if matches!(self.undo, None | Some(UndoStatus::CompensationFailed)) {
+            self.undo = Some(UndoStatus::Undoing);
             self.moved_at = now;
         }
     }
@@ -40,10 +50,19 @@ impl Register {
         if version > known && self.run.is_none_or(|(_, status)| status != RunStatus::Completed) {
             self.run = Some((version, status));
         }
+        if let Some(undo) = run.undo.as_ref().map(|undo| undo.status()) {
+            self.run = self.run.map(|(known, status)| (known.max(version), status));
+            let is_this = self.run.is_some_and(|(known, _)| known == version);
+            let moves = self.undo.is_some_and(|known| known != UndoStatus::Undone && known != undo);
+            if is_this && moves {
+                self.undo = Some(undo);
+                self.moved_at = now;
+            }
+        }
         let is_this = self.run.is_some_and(|(known, _)| known == version);
         if is_this && self.state != RunStatus::Completed && self.state != status {
             self.state = status;
-            self.moved_at = now;
+            self.moved_at = if self.undo.is_some() { self.moved_at } else { now };
         }
     }
 }
@@ -78,6 +97,15 @@ mod tests {
             lab.is_queued_again();
             moments.push(lab.run());
         }
+        if chance.one_in(2) {
+            lab.next_removal(Step::SeedDefaults, [Attempt::Refused]);
+            for _ in 0..2 {
+                lab.is_undone();
+                while lab.rings() {
+                    moments.push(lab.run());
+                }
+            }
+        }
         moments
     }
 
@@ -101,15 +129,19 @@ mod tests {
                         .await
                         .unwrap();
                     register.wants(START);
+                } else if chance.one_in(6) {
+                    app.db().batch(vec![store::undo::want(&tenant, START)]).await.unwrap();
+                    register.wants_undo(START);
                 } else {
                     let run = chance.one_of(&moments);
                     store::runs::list(app.db(), run, START).await.unwrap();
                     register.lists(run, START);
                 }
                 let row = app.db().row(
-                    "select t.provision_state, r.version, r.status from tenants t left join provision_runs r on true",
+                    "select t.provision_state, t.undo_state, r.version, r.status from tenants t left join provision_runs r on true",
                 );
                 assert_eq!(row["provision_state"], register.state.as_str(), "{seed}");
+                assert_eq!(row["undo_state"].as_str(), register.undo.map(UndoStatus::as_str), "{seed}");
                 let listed = row["version"].as_u64().zip(row["status"].as_str());
                 assert_eq!(
                     listed,

@@ -2,18 +2,16 @@
 
 use std::{
     cell::{Cell, RefCell},
+    collections::BTreeSet,
     time::Duration,
 };
 
 use futures_util::FutureExt;
 use tenantry::{
-    domain::{Plan, RunStatus, Step, Timestamp},
+    domain::{Plan, RunStatus, Step, Timestamp, UndoStatus},
     workflow::{
-        Artifact, Command, Failure, FailureCode, Fault, FaultCode, Fresh, Outcome, Ring, Run, Stage, Wake,
-        World as Lives, advance,
-        advance::Moment,
-        obey,
-        policy::{RUN_LIMIT, policy},
+        Caller, Command, Fresh, Ring, Run, Wake, advance, obey,
+        policy::{Leaves, leaves},
     },
 };
 
@@ -23,69 +21,129 @@ use crate::workflow::lab::{START, caller, subject};
 /// For how many turns things go wrong; then they calm down, and what was promised must come true.
 const STORMY_TURNS: usize = 40;
 /// The sweep comes every minute, and looks at what has not moved for one.
-const SWEEP: Duration = Duration::from_secs(60);
+pub const SWEEP: Duration = Duration::from_secs(60);
 /// How late an alarm may be.
-const LATE: u64 = 10 * 60;
+pub const LATE: u64 = 10 * 60;
 
 /// The process died.
 #[derive(Debug)]
 pub struct Died;
 
+/// Checkpoints that earlier versions wrote, each at another stage.
+const OLD: [&str; 5] = [
+    include_str!("../workflow/checkpoints/0.1.0/ready.json"),
+    include_str!("../workflow/checkpoints/0.1.0/running.json"),
+    include_str!("../workflow/checkpoints/0.1.0/waiting.json"),
+    include_str!("../workflow/checkpoints/0.1.0/failed.json"),
+    include_str!("../workflow/checkpoints/0.1.0/completed.json"),
+];
+
 /// The world of one schedule.
 pub struct World {
-    chance: Chance,
-    plan: Plan,
-    now: Cell<Timestamp>,
+    pub chance: Chance,
+    pub plan: Plan,
+    pub now: Cell<Timestamp>,
     stormy: Cell<bool>,
-    checkpoint: RefCell<Option<Run>>,
-    alarm: Cell<Option<Timestamp>>,
-    register: RefCell<Register>,
+    pub checkpoint: RefCell<Option<Run>>,
+    pub alarm: Cell<Option<Timestamp>>,
+    pub register: RefCell<Register>,
     d1_down_until: Cell<Timestamp>,
     /// The step whose other side is down, and until when.
-    dead: (Step, Cell<Timestamp>),
+    pub dead: (Step, Cell<Timestamp>),
     sweeps_at: Cell<Timestamp>,
     /// The furthest step that was ever done, as a place in the plan.
-    done: Cell<usize>,
+    pub done: Cell<usize>,
+    /// What is there because a step was done.
+    pub there: RefCell<BTreeSet<Step>>,
+    /// Whether another club may have the name.
+    pub name_is_free: Cell<bool>,
     summary: Cell<Summary>,
     story: RefCell<Vec<String>>,
     tells: bool,
 }
 
 impl World {
-    /// The world of a seed.
+    /// The world of a seed. In some, an earlier version was at work before.
     pub fn of(seed: u64, tells: bool) -> Self {
         let chance = Chance::of(seed);
-        let plan = *chance.one_of(&[Plan::Starter, Plan::Pro]);
+        let mut plan = *chance.one_of(&[Plan::Starter, Plan::Pro]);
+        let old: Option<Run> =
+            chance.one_in(8).then(|| serde_json::from_str(chance.one_of::<&str>(&OLD)).unwrap());
+        let mut now = START;
+        if let Some(run) = &old {
+            (plan, now) = (run.plan, run.queued_at.after(Duration::from_secs(chance.below(900))));
+        }
         let dead_for = if chance.one_in(4) { chance.below(3600) } else { 0 };
-        let dead = (*chance.one_of(Step::of(plan)), Cell::new(START.after(Duration::from_secs(dead_for))));
-        Self {
+        let dead = (*chance.one_of(Step::of(plan)), Cell::new(now.after(Duration::from_secs(dead_for))));
+        let world = Self {
             chance,
             plan,
-            now: Cell::new(START),
+            now: Cell::new(now),
             stormy: Cell::new(true),
             checkpoint: RefCell::default(),
             alarm: Cell::new(None),
-            register: RefCell::new(Register::new(START)),
-            d1_down_until: Cell::new(START),
+            register: RefCell::new(Register::new(now)),
+            d1_down_until: Cell::new(now),
             dead,
-            sweeps_at: Cell::new(START.after(SWEEP)),
+            sweeps_at: Cell::new(now.after(SWEEP)),
             done: Cell::new(0),
+            there: RefCell::default(),
+            name_is_free: Cell::new(false),
             summary: Cell::default(),
             story: RefCell::default(),
             tells,
+        };
+        if let Some(run) = old {
+            world.was_deployed_over(run);
         }
+        world
+    }
+
+    /// The version before left this checkpoint, and what it had done.
+    fn was_deployed_over(&self, run: Run) {
+        self.happens(format_args!("a new version finds {:?}", run.stage));
+        self.counts(|sum| sum.deployed_over += 1);
+        self.remembers(&run);
+        let begun = run.records.iter().filter(|record| record.attempts > 0).map(|record| record.step);
+        *self.there.borrow_mut() = begun.filter(|step| leaves(*step) != Leaves::Nothing).collect();
+        let mut register = self.register.borrow_mut();
+        register.state = RunStatus::Processing;
+        register.live = run.status() == RunStatus::Completed;
+        if register.live || !run.is_unlisted() {
+            register.lists(&run, self.now.get());
+        } else if run.listed_version > 0 {
+            register.run = Some((run.listed_version, RunStatus::Processing));
+        }
+        self.alarm.set((!run.is_over() || run.is_unlisted()).then(|| self.now.get()));
+        *self.checkpoint.borrow_mut() = Some(run);
+    }
+
+    /// The run's id: every key begins with it.
+    pub fn run_id(&self) -> String {
+        self.checkpoint.borrow().as_ref().map_or_else(|| "run_1".to_owned(), |run| run.id.to_string())
+    }
+
+    /// What was done is done for ever.
+    pub fn remembers(&self, run: &Run) {
+        let done = Step::of(self.plan).iter().take_while(|step| {
+            run.records.iter().any(|record| record.step == **step && record.done_at.is_some())
+        });
+        self.done.set(self.done.get().max(done.count()));
     }
 
     /// Everything that happens.
     pub fn lives(&mut self) {
-        self.somebody_queues();
+        if self.checkpoint.borrow().is_none() {
+            self.somebody_queues();
+        }
         for _ in 0..STORMY_TURNS {
             self.something_happens();
             self.is_as_promised();
         }
         self.stormy.set(false);
         self.d1_down_until.set(self.now.get());
-        if self.checkpoint.borrow().is_none() && self.register.borrow().state == RunStatus::Pending {
+        let (state, undo) = (self.register.borrow().state, self.register.borrow().undo);
+        if self.checkpoint.borrow().is_none() && state == RunStatus::Pending && undo.is_none() {
             // Nobody got through to D1 in all that time.
             self.somebody_queues();
         }
@@ -109,13 +167,13 @@ impl World {
         self.story.borrow().clone()
     }
 
-    fn counts(&self, count: impl FnOnce(&mut Summary)) {
+    pub fn counts(&self, count: impl FnOnce(&mut Summary)) {
         let mut summary = self.summary.get();
         count(&mut summary);
         self.summary.set(summary);
     }
 
-    fn happens(&self, what: std::fmt::Arguments<'_>) {
+    pub fn happens(&self, what: std::fmt::Arguments<'_>) {
         if self.tells {
             let millis = self.now.get().millis() - START.millis();
             self.story.borrow_mut().push(format!("{millis:>9} ms  {what}"));
@@ -123,15 +181,15 @@ impl World {
     }
 
     /// Whether this goes wrong now: once in `times`, while the storm lasts.
-    fn goes_wrong(&self, times: u64) -> bool {
+    pub fn goes_wrong(&self, times: u64) -> bool {
         self.stormy.get() && self.chance.one_in(times)
     }
 
-    fn passes(&self, duration: Duration) {
+    pub fn passes(&self, duration: Duration) {
         self.now.set(self.now.get().after(duration));
     }
 
-    fn has_d1(&self) -> bool {
+    pub fn has_d1(&self) -> bool {
         self.now.get() >= self.d1_down_until.get()
     }
 
@@ -140,7 +198,10 @@ impl World {
         match self.chance.below(24) {
             0 | 1 => self.somebody_queues(),
             2 if self.chance.one_in(3) => self.an_operator_says(Command::Cancel),
-            3 if self.chance.one_in(2) => self.an_operator_says(Command::Skip),
+            3 if self.chance.one_in(2) => self.an_operator_skips(),
+            3 if self.chance.one_in(3) => self.an_operator_undoes(),
+            10 => self.an_operator_tries_to_undo_again(),
+            11 if self.chance.one_in(4) => self.is_deployed(),
             4 => self.an_alarm_is_lost(),
             5 => self.an_alarm_is_late(),
             6 | 7 => {
@@ -179,18 +240,64 @@ impl World {
         }
         self.happens(format_args!("somebody queues it"));
         self.register.borrow_mut().wants(self.now.get());
-        if self.register.borrow().state != RunStatus::Completed {
+        let register = self.register.borrow().clone();
+        if register.state != RunStatus::Completed && register.undo.is_none() {
             self.object_is_told(Command::Queue { subject: subject(), plan: self.plan, caller: caller() });
         }
     }
 
     fn an_operator_says(&self, command: Command) {
         if self.checkpoint.borrow().is_some() && self.has_d1() {
-            if command == Command::Skip && self.register.borrow().state == RunStatus::Failed {
-                self.register.borrow_mut().wants(self.now.get());
-            }
             self.object_is_told(command);
         }
+    }
+
+    /// The wish first, unless it is for what can't be left out.
+    fn an_operator_skips(&self) {
+        if !self.has_d1() {
+            return;
+        }
+        let checkpoint = self.checkpoint.borrow().clone();
+        let Some(run) = checkpoint else { return };
+        let mut register = self.register.borrow_mut();
+        let undo_step = run.undo.as_ref().and_then(|undo| undo.current());
+        if register.undo == Some(UndoStatus::CompensationFailed) && undo_step != Some(Step::SeedDefaults) {
+            register.wants_undo(self.now.get());
+        } else if register.state == RunStatus::Failed && run.current() != Some(Step::Activate) {
+            register.wants(self.now.get());
+        }
+        drop(register);
+        self.an_operator_says(Command::Skip);
+    }
+
+    /// Somebody removes the club: the wish first, then the object.
+    pub fn an_operator_undoes(&self) {
+        if !self.has_d1() {
+            return;
+        }
+        self.happens(format_args!("somebody removes the club"));
+        self.register.borrow_mut().wants_undo(self.now.get());
+        if self.register.borrow().undo == Some(UndoStatus::Undoing) {
+            self.object_is_told(Command::Undo { subject: subject(), plan: self.plan, caller: caller() });
+        }
+    }
+
+    fn an_operator_tries_to_undo_again(&self) {
+        if self.register.borrow().undo == Some(UndoStatus::CompensationFailed) {
+            self.an_operator_undoes();
+        }
+    }
+
+    /// Another version takes over: what is at work is interrupted, and the checkpoint is read as text that another version
+    /// wrote, who knew of something else.
+    fn is_deployed(&self) {
+        let Some(run) = self.checkpoint.take() else { return };
+        self.happens(format_args!("another version takes over"));
+        let mut text = serde_json::to_value(&run).unwrap();
+        text["something"] = serde_json::json!({ "new": true });
+        let read: Run = serde_json::from_value(text).unwrap();
+        assert_eq!(read, run);
+        *self.checkpoint.borrow_mut() = Some(read);
     }
 
     fn an_alarm_is_lost(&self) {
@@ -211,10 +318,20 @@ impl World {
     fn sweeps(&self) {
         let register = self.register.borrow().clone();
         let quiet = self.now.get().since(register.moved_at) >= SWEEP;
-        if self.has_d1() && quiet && register.state == RunStatus::Processing {
-            self.happens(format_args!("the sweep wakes it"));
-            self.object_is_told(Command::Wake { subject: subject(), plan: self.plan });
+        if !self.has_d1() || !quiet {
+            return;
         }
+        let wakes = match register.undo {
+            Some(UndoStatus::Undoing) => {
+                Command::Undo { subject: subject(), plan: self.plan, caller: Caller::default() }
+            }
+            None if register.state == RunStatus::Processing => {
+                Command::Wake { subject: subject(), plan: self.plan }
+            }
+            _ => return,
+        };
+        self.happens(format_args!("the sweep wakes it"));
+        self.object_is_told(wakes);
     }
 
     /// A command on its way to the object; it may be lost, or its answer.
@@ -225,7 +342,7 @@ impl World {
         self.obeys(command);
     }
 
-    fn obeys(&self, command: Command) {
+    pub fn obeys(&self, command: Command) {
         let before = self.checkpoint.borrow().as_ref().map(|run| (run.rounds, run.status()));
         let now = self.now.get();
         let fresh = Fresh { run: "run_1".parse().unwrap(), link_id: self.chance.bits().to_string() };
@@ -235,10 +352,9 @@ impl World {
             if before.is_some_and(|(rounds, _)| run.rounds > rounds) {
                 self.counts(|sum| sum.rounds += 1);
             }
-            assert_ne!(
-                before.map(|(_, status)| status),
-                Some(RunStatus::Completed),
-                "what is completed stays so"
+            assert!(
+                before.is_none_or(|(_, status)| status != RunStatus::Completed) || run.undo.is_some(),
+                "what is completed stays so, or is undone"
             );
             *self.checkpoint.borrow_mut() = Some(run);
         }
@@ -262,217 +378,13 @@ impl World {
             }
         }
     }
-
-    /// What must hold at any moment.
-    fn is_as_promised(&self) {
-        let checkpoint = self.checkpoint.borrow();
-        let Some(run) = checkpoint.as_ref() else { return };
-        let register = self.register.borrow();
-        let is_known = register.run.is_some_and(|(version, _)| version >= run.version);
-        let left = run.status() == RunStatus::Processing || !is_known;
-        let found = self.alarm.get().is_some() || register.state == RunStatus::Processing;
-        assert!(
-            !left || found || register.state == RunStatus::Completed,
-            "nobody will ever go on with {:?}",
-            run.stage
-        );
-        // What went live is done, even if the object lost both the answer and its alarm.
-        if run.status() == RunStatus::Processing && register.state != RunStatus::Completed {
-            let limit = run.deadline_at.after(Duration::from_secs(2 * LATE) + 2 * SWEEP);
-            assert!(self.now.get() <= limit, "it outlives its deadline: {:?}", run.stage);
-        }
-        for record in &run.records {
-            assert!(record.round <= policy(record.step).attempts, "tried too often: {record:?}");
-        }
-        assert!(run.deadline_at.since(run.queued_at) >= RUN_LIMIT);
-    }
-
-    fn is_at_rest(&self) -> bool {
-        let state = self.register.borrow().state;
-        let ended =
-            self.checkpoint.borrow().as_ref().is_some_and(|run| run.status() != RunStatus::Processing);
-        let is_over = state == RunStatus::Completed || (ended && state != RunStatus::Processing);
-        is_over && self.alarm.get().is_none()
-    }
-
-    /// What must hold when nothing happens any more.
-    fn has_ended_as_promised(&self) {
-        let checkpoint = self.checkpoint.borrow();
-        let (run, register) = (checkpoint.as_ref().unwrap(), self.register.borrow());
-        match &run.stage {
-            Stage::Completed { .. } => {
-                assert_eq!(register.state, RunStatus::Completed);
-                assert!(register.live, "completed and not live");
-                assert!(run.records.iter().all(|record| record.done_at.is_some()));
-                self.counts(|sum| sum.completed += 1);
-            }
-            Stage::Failed { failure, .. } => {
-                assert!(!failure.message.is_empty(), "a reason that a person can act on");
-                assert!(register.live || register.state == RunStatus::Failed);
-                self.counts(|sum| sum.failed += 1);
-            }
-            _ => {
-                assert_eq!((register.state, register.live), (RunStatus::Completed, true));
-                self.counts(|sum| sum.completed += 1);
-            }
-        }
-        if register.state != RunStatus::Completed || run.status() == RunStatus::Completed {
-            assert_eq!(register.run.map(|(_, status)| status), Some(run.status()), "D1 knows how it ended");
-        }
-        assert_eq!(register.live, register.state == RunStatus::Completed, "live and completed are one");
-    }
-
-    /// How an attempt at `step` goes.
-    fn outcome(&self, run: &Run, step: Step) -> Outcome {
-        let fault = |code| Outcome::Unknown(Fault::new(code));
-        let inside =
-            matches!(step, Step::SeedDefaults | Step::ConfigureRouting | Step::CreateOwner | Step::Activate);
-        if inside && !self.has_d1() {
-            return fault(FaultCode::StoreUnavailable);
-        }
-        if self.dead.0 == step && self.now.get() < self.dead.1.get() {
-            self.passes(Duration::from_secs(self.chance.below(10)));
-            return match self.chance.below(3) {
-                0 => Outcome::Unknown(Fault {
-                    code: FaultCode::RateLimited,
-                    status: Some(429),
-                    retry_after: Some(Duration::from_secs(self.chance.below(900))),
-                }),
-                1 => fault(FaultCode::Timeout),
-                _ => fault(FaultCode::ServerError),
-            };
-        }
-        if self.goes_wrong(60) {
-            return Outcome::Refused(Failure::new(
-                FailureCode::WebhookRejected,
-                "The webhook refused our ping.",
-            ));
-        }
-        if self.goes_wrong(15) {
-            return fault(*self.chance.one_of(&[
-                FaultCode::Timeout,
-                FaultCode::Connection,
-                FaultCode::Malformed,
-            ]));
-        }
-        self.is_done(run, step);
-        if self.goes_wrong(15) {
-            self.happens(format_args!("its answer is lost"));
-            self.counts(|sum| sum.lost_answers += 1);
-            return fault(FaultCode::Connection);
-        }
-        Outcome::Done((step == Step::CreateSpreadsheet).then(|| Artifact::Spreadsheet {
-            id: "sheet_1".to_owned(),
-            url: "https://docs.google.com/sheet_1".to_owned(),
-        }))
-    }
-
-    /// The step is really done. Going live lists the end in the same batch.
-    fn is_done(&self, run: &Run, step: Step) {
-        if step == Step::Activate {
-            let mut completed = run.clone();
-            completed.settle(Outcome::Done(None), self.now.get(), 0);
-            self.register.borrow_mut().live = true;
-            self.register_lists(&completed);
-        }
-    }
-
-    fn register_lists(&self, run: &Run) {
-        let before = self.register.borrow().clone();
-        self.register.borrow_mut().lists(run, self.now.get());
-        let after = self.register.borrow();
-        assert!(
-            after.run.map(|(version, _)| version) >= before.run.map(|(version, _)| version),
-            "a version went back"
-        );
-        assert!(
-            before.state != RunStatus::Completed || after.state == RunStatus::Completed,
-            "it left completed"
-        );
-    }
-}
-
-impl Lives for World {
-    type Error = Died;
-
-    fn now(&self) -> Timestamp {
-        self.now.get()
-    }
-
-    fn random(&self) -> u32 {
-        u32::try_from(self.chance.bits() >> 32).unwrap()
-    }
-
-    fn load(&self) -> Result<Option<Run>, Died> {
-        Ok(self.checkpoint.borrow().clone())
-    }
-
-    fn save(&self, run: &Run) -> Result<(), Died> {
-        if self.goes_wrong(80) {
-            return Err(Died);
-        }
-        *self.checkpoint.borrow_mut() = Some(run.clone());
-        if self.goes_wrong(80) { Err(Died) } else { Ok(()) }
-    }
-
-    async fn perform(&self, run: &Run, step: Step) -> Outcome {
-        self.happens(format_args!("{} is tried", step.as_str()));
-        let stored = self.checkpoint.borrow().clone().unwrap();
-        assert!(
-            matches!(stored.stage, Stage::Running { step: at, .. } if at == step),
-            "what leaves is durable before"
-        );
-        assert_eq!(run.idempotency_key(step), format!("run_1/{}", step.as_str()), "one key for ever");
-        let place = Step::of(self.plan).iter().position(|s| *s == step).unwrap();
-        assert!(place >= self.done.get(), "{} was done already", step.as_str());
-        assert!(stored.records.iter().all(|record| record.step != step || record.done_at.is_none()));
-        if self.goes_wrong(50) {
-            std::future::pending::<()>().await;
-        }
-        self.passes(Duration::from_millis(self.chance.below(300)));
-        let outcome = self.outcome(run, step);
-        if self.goes_wrong(50) {
-            std::future::pending::<()>().await;
-        }
-        // The object takes commands while the call is away.
-        if self.goes_wrong(40) {
-            self.obeys(Command::Cancel);
-        }
-        if self.goes_wrong(40) {
-            self.obeys(Command::Queue { subject: subject(), plan: self.plan, caller: caller() });
-        }
-        outcome
-    }
-
-    async fn list(&self, run: &Run) -> bool {
-        if self.goes_wrong(50) {
-            std::future::pending::<()>().await;
-        }
-        if !self.has_d1() {
-            return false;
-        }
-        self.register_lists(run);
-        if self.goes_wrong(50) {
-            std::future::pending::<()>().await;
-        }
-        !self.goes_wrong(20)
-    }
-
-    fn tell(&self, run: &Run, moment: Moment<'_>) {
-        if let Moment::Attempted(step, outcome) = moment {
-            self.happens(format_args!("{} ended: {outcome:?}", step.as_str()));
-        }
-        let done = Step::of(self.plan).iter().take_while(|step| {
-            run.records.iter().any(|record| record.step == **step && record.done_at.is_some())
-        });
-        self.done.set(self.done.get().max(done.count()));
-    }
 }
 
 fn word_of(command: &Command) -> &'static str {
     match command {
         Command::Queue { .. } => "queue",
         Command::Wake { .. } => "wake",
+        Command::Undo { .. } => "undo",
         Command::Cancel => "cancel",
         Command::Skip => "skip",
         Command::Report => "report",

@@ -80,6 +80,10 @@ pub fn example(route: &Route, club: &Club) -> Example {
             Body::None
         }
         ("GET", _) => Body::None,
+        ("DELETE", "/api/v1/admin/tenants/{id}") => {
+            status = 202;
+            Body::Json(json!({ "reason": "asked by the club" }))
+        }
         ("POST", "/public/signup/start") => Body::Json(signup("fc-example")),
         ("POST", "/public/signup/form") => {
             Body::Form("clubName=FC&clubSlug=fc-example&email=owner%40fc-example.example&plan=starter")

@@ -7,7 +7,7 @@ use std::{
 
 use tenantry::{
     app::App,
-    domain::{RunId, Step, TenantId, Timestamp},
+    domain::{RunId, Task, TenantId, Timestamp},
     ports::{ObjectError, Ports},
     store,
     workflow::{self, Command, Fresh, Outcome, Reply, Ring, Run, Wake, World, advance, advance::Moment},
@@ -171,14 +171,15 @@ impl World for Tenant<'_> {
         Ok(())
     }
 
-    async fn perform(&self, run: &Run, step: Step) -> Outcome {
-        let step_of = ("step", step.as_str().to_owned());
-        self.app.scoped(run.scope().into_iter().chain([step_of]).collect()).perform(run, step).await
+    async fn perform(&self, run: &Run, task: Task) -> Outcome {
+        self.app.at_work_on(run, Some(task)).perform(run, task).await
     }
 
     async fn list(&self, run: &Run) -> bool {
         store::runs::list(self.app.ports.db(), run, self.app.ports.now()).await.is_ok()
     }
 
-    fn tell(&self, _: &Run, _: Moment<'_>) {}
+    fn tell(&self, run: &Run, moment: Moment<'_>) {
+        self.app.tell_moment(run, moment);
+    }
 }

@@ -17,14 +17,14 @@ use tenantry::{
 use super::lab::{Attempt, Lab, caller, subject};
 
 /// The version whose checkpoints are those that are written now.
-const NEWEST: &str = "0.1.0";
+const NEWEST: &str = "0.2.0";
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/api/workflow/checkpoints")
 }
 
 /// The same runs, brought to every stage.
-fn every_stage() -> [(&'static str, Run); 5] {
+fn every_stage() -> [(&'static str, Run); 10] {
     let lab = Lab::queued(Plan::Pro);
     let ready = lab.run();
     lab.listing_fails.set(3);
@@ -45,13 +45,44 @@ fn every_stage() -> [(&'static str, Run); 5] {
     lab.is_told(Command::Skip);
     lab.next(Step::SendWelcomeEmail, [Attempt::Refused]);
     lab.runs_to_the_end();
+    let completed = lab.run();
+    lab.is_undone();
+    let undo_ready = lab.run();
+    lab.listing_fails.set(3);
+    lab.next_removal(Step::CreateSpreadsheet, [Attempt::DiesBefore]);
+    lab.rings();
+    let undo_running = lab.run();
+    lab.next_removal(Step::CreateSpreadsheet, [Attempt::Unknown(Fault::new(FaultCode::Timeout))]);
+    lab.rings();
+    let undo_waiting = lab.run();
+    lab.next_removal(Step::CreateSpreadsheet, [Attempt::Refused]);
+    lab.runs_to_the_end();
+    let undo_failed = lab.run();
+    lab.is_told(Command::Skip);
+    lab.runs_to_the_end();
     [
         ("ready", ready),
         ("running", running),
         ("waiting", waiting),
         ("failed", failed),
-        ("completed", lab.run()),
+        ("completed", completed),
+        ("undo_ready", undo_ready),
+        ("undo_running", undo_running),
+        ("undo_waiting", undo_waiting),
+        ("undo_failed", undo_failed),
+        ("undone", lab.run()),
     ]
+}
+
+/// Writes the files of a new version: `cargo test --test api -- --ignored write_the_checkpoints`.
+#[test]
+#[ignore = "only when checkpoints change"]
+fn write_the_checkpoints_of_a_new_version() {
+    std::fs::create_dir(folder().join(NEWEST)).unwrap();
+    for (stage, run) in every_stage() {
+        let text = serde_json::to_string_pretty(&run).unwrap() + "\n";
+        std::fs::write(folder().join(NEWEST).join(format!("{stage}.json")), text).unwrap();
+    }
 }
 
 #[test]
@@ -73,7 +104,11 @@ fn every_checkpoint_that_was_ever_written_is_brought_to_its_end() {
             let lab = Lab::left_with(&std::fs::read_to_string(&path).unwrap());
             let rounds = lab.run().rounds;
             lab.runs_to_the_end();
-            if lab.ended() != "completed" {
+            if lab.run().undo.is_some() {
+                lab.is_undone();
+                lab.runs_to_the_end();
+                assert_eq!(lab.was_undone(), "undone", "{path:?}");
+            } else if lab.ended() != "completed" {
                 lab.is_queued_again();
                 lab.runs_to_the_end();
                 assert_eq!(lab.run().rounds, rounds + 1);
@@ -82,7 +117,7 @@ fn every_checkpoint_that_was_ever_written_is_brought_to_its_end() {
             count += 1;
         }
     }
-    assert!(count >= 5);
+    assert!(count >= 15);
 }
 
 #[test]
@@ -112,6 +147,10 @@ fn commands_are_written_as_they_were() {
         (
             Command::Wake { subject: subject(), plan: Plan::Starter },
             json!({ "wake": { "subject": told, "plan": "starter" } }),
+        ),
+        (
+            Command::Undo { subject: subject(), plan: Plan::Pro, caller: caller() },
+            json!({ "undo": { "subject": told, "plan": "pro", "caller": from } }),
         ),
         (Command::Cancel, json!("cancel")),
         (Command::Skip, json!("skip")),

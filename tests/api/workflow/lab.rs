@@ -2,16 +2,19 @@
 
 use std::{
     cell::{Cell, RefCell},
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     time::Duration,
 };
 
 use futures_util::FutureExt;
 use tenantry::{
-    domain::{Plan, RunStatus, Step, Timestamp},
+    domain::{Plan, RunStatus, Step, Task, Timestamp, UndoStatus},
     workflow::{
         Artifact, Caller, Command, Failure, FailureCode, Fault, FaultCode, Fresh, Outcome, Reply, Ring, Run,
-        Stage, Subject, Wake, World, advance, advance::Moment, obey,
+        Stage, Subject, UndoStage, Wake, World, advance,
+        advance::Moment,
+        obey,
+        policy::{Leaves, leaves},
     },
 };
 
@@ -61,8 +64,8 @@ pub struct Lab {
     now: Cell<Timestamp>,
     checkpoint: RefCell<Option<String>>,
     alarm: Cell<Option<Timestamp>>,
-    script: RefCell<BTreeMap<&'static str, VecDeque<Attempt>>>,
-    always: RefCell<BTreeMap<&'static str, Attempt>>,
+    script: RefCell<BTreeMap<String, VecDeque<Attempt>>>,
+    always: RefCell<BTreeMap<String, Attempt>>,
     death: Cell<Option<Death>>,
     saves: Cell<usize>,
     listings: Cell<usize>,
@@ -70,6 +73,10 @@ pub struct Lab {
     pub listing_fails: Cell<usize>,
     /// Every attempt, in order: the step, and the key under which it went out.
     pub attempts: RefCell<Vec<(Step, String)>>,
+    /// Every attempt at undoing a step, in order.
+    pub removals: RefCell<Vec<(Step, String)>>,
+    /// What is there now because a step was done.
+    pub there: RefCell<BTreeSet<&'static str>>,
     /// When each attempt began.
     pub begun_at: RefCell<Vec<Timestamp>>,
     /// How often each step was really done.
@@ -94,6 +101,8 @@ impl Lab {
             listings: Cell::new(0),
             listing_fails: Cell::new(0),
             attempts: RefCell::default(),
+            removals: RefCell::default(),
+            there: RefCell::default(),
             begun_at: RefCell::default(),
             effects: RefCell::default(),
             listed: RefCell::default(),
@@ -116,12 +125,22 @@ impl Lab {
 
     /// The next attempts at `step` go so, then they work.
     pub fn next(&self, step: Step, attempts: impl IntoIterator<Item = Attempt>) {
-        self.script.borrow_mut().entry(step.as_str()).or_default().extend(attempts);
+        self.script.borrow_mut().entry(word(Task::Do(step))).or_default().extend(attempts);
+    }
+
+    /// The next attempts at undoing `step` go so, then they work.
+    pub fn next_removal(&self, step: Step, attempts: impl IntoIterator<Item = Attempt>) {
+        self.script.borrow_mut().entry(word(Task::Undo(step))).or_default().extend(attempts);
     }
 
     /// Every attempt at `step` goes so.
     pub fn always(&self, step: Step, attempt: Attempt) {
-        self.always.borrow_mut().insert(step.as_str(), attempt);
+        self.always.borrow_mut().insert(word(Task::Do(step)), attempt);
+    }
+
+    /// Every attempt at undoing `step` goes so.
+    pub fn always_when_removed(&self, step: Step, attempt: Attempt) {
+        self.always.borrow_mut().insert(word(Task::Undo(step)), attempt);
     }
 
     /// The process dies there, once.
@@ -182,6 +201,12 @@ impl Lab {
         self.is_told(Command::Queue { subject: subject(), plan, caller: Caller::default() })
     }
 
+    /// Somebody wants it undone.
+    pub fn is_undone(&self) -> Reply {
+        let plan = self.checkpoint.borrow().as_ref().map_or(Plan::Starter, |_| self.run().plan);
+        self.is_told(Command::Undo { subject: subject(), plan, caller: caller() })
+    }
+
     /// Time passes.
     pub fn passes(&self, duration: Duration) {
         self.now.set(self.now.get().after(duration));
@@ -233,6 +258,29 @@ impl Lab {
         }
     }
 
+    /// It really happens.
+    fn is_done(&self, task: Task) {
+        let step = task.step();
+        let (mut effects, mut there) = (self.effects.borrow_mut(), self.there.borrow_mut());
+        if task.is_undo() {
+            there.remove(step.as_str());
+        } else {
+            *effects.entry(step.as_str()).or_default() += 1;
+            if leaves(step) != Leaves::Nothing {
+                there.insert(step.as_str());
+            }
+        }
+    }
+
+    /// How undoing it ended: `undone`, or the word for why not.
+    pub fn was_undone(&self) -> String {
+        match self.run().undo.map(|undo| undo.stage) {
+            Some(UndoStage::Undone { .. }) => "undone".to_owned(),
+            Some(UndoStage::Failed { failure, .. }) => failure.code.as_str().to_owned(),
+            other => panic!("it was not undone: {other:?}"),
+        }
+    }
+
     /// How often `step` was tried.
     pub fn attempts_at(&self, step: Step) -> usize {
         self.attempts.borrow().iter().filter(|(tried, _)| *tried == step).count()
@@ -247,6 +295,13 @@ impl Lab {
     pub fn is_as_promised(&self) {
         let run = self.run();
         let steps = Step::of(run.plan);
+        let removed: Vec<Step> = self.removals.borrow().iter().map(|(step, _)| *step).collect();
+        let order: Vec<usize> =
+            removed.iter().rev().map(|step| steps.iter().position(|s| s == step).unwrap()).collect();
+        assert!(order.is_sorted(), "what was removed was removed again, or not in reverse: {removed:?}");
+        for (step, key) in self.removals.borrow().iter() {
+            assert_eq!(*key, format!("{}/undo_{}", run.id, step.as_str()), "one key a removal, for ever");
+        }
         let tried: Vec<Step> = self.attempts.borrow().iter().map(|(step, _)| *step).collect();
         let order: Vec<usize> =
             tried.iter().map(|step| steps.iter().position(|s| s == step).unwrap()).collect();
@@ -255,12 +310,21 @@ impl Lab {
             assert_eq!(*key, format!("{}/{}", run.id, step.as_str()), "one key a step, for ever");
         }
         assert_ne!(run.status(), RunStatus::Processing, "it is silently stuck: {:?}", run.stage);
+        if let Some(undo) = &run.undo {
+            assert_ne!(undo.status(), UndoStatus::Undoing, "it is silently stuck: {:?}", undo.stage);
+            let left: Vec<_> = undo.removals.iter().filter(|r| r.left).map(|r| r.step.as_str()).collect();
+            if undo.status() == UndoStatus::Undone {
+                let there = self.there.borrow();
+                assert!(there.iter().all(|step| left.contains(step)), "still there: {there:?}");
+            }
+        }
         if run.status() == RunStatus::Completed {
             let all = run.records.iter().all(|record| record.done_at.is_some());
             assert!(all, "completed without every step: {:?}", run.records);
         }
         let listed = self.listed.borrow().clone().unwrap();
         assert_eq!((&listed.stage, listed.version), (&run.stage, run.version), "what ended is listed");
+        assert_eq!(listed.undo, run.undo, "what was undone is listed");
         assert!(!run.is_unlisted() && run.unlisted.is_empty());
     }
 }
@@ -289,29 +353,33 @@ impl World for Lab {
         if self.is_here(Death::AfterSave(number)) { Err(Died) } else { Ok(()) }
     }
 
-    async fn perform(&self, run: &Run, step: Step) -> Outcome {
+    async fn perform(&self, run: &Run, task: Task) -> Outcome {
         // What leaves is durable before it leaves.
-        assert!(
-            matches!(self.run().stage, Stage::Running { step: at, .. } if at == step),
-            "{:?}",
-            self.run().stage
-        );
-        self.attempts.borrow_mut().push((step, run.idempotency_key(step)));
+        assert_eq!(self.run().running().map(|(running, _)| running), Some(task), "{:?}", self.run());
+        let step = task.step();
+        match task {
+            Task::Do(_) => {
+                assert!(run.undo.is_none(), "what is to be undone is not done");
+                self.attempts.borrow_mut().push((step, run.idempotency_key(step)));
+            }
+            Task::Undo(_) => self.removals.borrow_mut().push((step, run.undo_key(step))),
+        }
         self.begun_at.borrow_mut().push(self.now.get());
         self.passes(Duration::from_millis(20));
-        let scripted = self.script.borrow_mut().get_mut(step.as_str()).and_then(VecDeque::pop_front);
+        let scripted = self.script.borrow_mut().get_mut(&word(task)).and_then(VecDeque::pop_front);
         let attempt =
-            scripted.or_else(|| self.always.borrow().get(step.as_str()).cloned()).unwrap_or(Attempt::Works);
+            scripted.or_else(|| self.always.borrow().get(&word(task)).cloned()).unwrap_or(Attempt::Works);
         if !matches!(attempt, Attempt::Refused | Attempt::Unknown(_) | Attempt::DiesBefore) {
-            *self.effects.borrow_mut().entry(step.as_str()).or_default() += 1;
+            self.is_done(task);
         }
+        let done = || Outcome::Done(artifact(step).filter(|_| !task.is_undo()));
         match attempt {
-            Attempt::Works => Outcome::Done(artifact(step)),
+            Attempt::Works => done(),
             Attempt::Meanwhile(commands) => {
                 for command in commands {
                     self.is_told(command);
                 }
-                Outcome::Done(artifact(step))
+                done()
             }
             Attempt::Refused => Outcome::Refused(Failure::new(FailureCode::Misconfigured, "No.")),
             Attempt::Unknown(fault) => Outcome::Unknown(fault),
@@ -341,12 +409,17 @@ impl World for Lab {
     fn tell(&self, _: &Run, moment: Moment<'_>) {
         let word = match moment {
             Moment::Started => "started".to_owned(),
-            Moment::Attempted(step, outcome) => format!("{} {}", step.as_str(), word_of(outcome)),
+            Moment::Attempted(task, outcome) => format!("{} {}", word(task), word_of(outcome)),
             Moment::Ended => "ended".to_owned(),
             Moment::NotListed => "not listed".to_owned(),
         };
         self.told.borrow_mut().push(word);
     }
+}
+
+/// `step`, or `undo_step`.
+fn word(task: Task) -> String {
+    format!("{}{}", if task.is_undo() { "undo_" } else { "" }, task.step().as_str())
 }
 
 fn word_of(outcome: &Outcome) -> &'static str {

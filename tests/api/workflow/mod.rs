@@ -10,6 +10,7 @@ mod outside;
 mod removal;
 mod rounds;
 mod subdomains;
+mod undoing;
 
 use tenantry::domain::{Plan, Step};
 

@@ -1,1 +1,2 @@
+mod tenants_delete;
 mod tokens_revoke;

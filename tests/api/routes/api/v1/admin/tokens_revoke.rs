@@ -108,7 +108,7 @@ async fn one_thing_is_revoked_at_a_time_and_for_a_reason() {
         (json!({ "jti": "a", "tenantId": "tenant_1", "reason": "lost" }), one("jti", "ambiguous")),
         (json!({ "jti": "a", "all": true, "reason": "lost" }), one("jti", "ambiguous")),
         (json!({ "all": false, "reason": "lost" }), one("jti", "ambiguous")),
-        (json!({ "all": "true", "reason": "lost" }), one("jti", "ambiguous")),
+        (json!({ "all": "true", "reason": "lost" }), one("all", "invalid_type")),
         (json!({ "jti": "x".repeat(201), "reason": "lost" }), one("jti", "ambiguous")),
         (json!({ "jti": "a", "exp": "soon", "reason": "lost" }), one("exp", "invalid_type")),
         (json!({ "tenantId": "fc-nord", "reason": "lost" }), one("tenantId", "invalid_id")),

@@ -39,7 +39,8 @@ async fn a_failed_run_is_tried_again() {
     let club = failed(&app).await;
     app.db().execute("update make_connections set webhook_url = 'https://hook.eu2.make.com/better'", ());
     let body = act(&club, "retry").await.is(200);
-    let data = json!({ "runId": run_of(&club), "status": "processing", "step": "validate_webhook" });
+    let data =
+        json!({ "runId": run_of(&club), "status": "processing", "step": "validate_webhook", "undo": null });
     assert_eq!(body, json!({ "success": true, "data": data }));
     club.waits().await;
     assert_eq!(club.ended().await, "completed");

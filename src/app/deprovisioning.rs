@@ -1,0 +1,95 @@
+//! Removing a club: its tokens die with the request, what was made for it follows, its name and address are free at the
+//! end. Its history stays.
+
+use crate::{
+    db::Statement,
+    domain::{Claims, RunId, TenantId, UndoStatus, id},
+    ports::{Level, LogLine, ObjectError, Ports},
+    store::{self, tenants::Tenant},
+    workflow::{Caller, Command, Reply},
+};
+
+use super::{App, access::AccessError};
+
+/// Where removing a club stands.
+#[derive(Debug, Clone)]
+pub struct Removal {
+    /// The run that is undone; none while its object could not be reached.
+    pub run: Option<RunId>,
+    /// Where it stands.
+    pub status: UndoStatus,
+}
+
+impl<P: Ports> App<P> {
+    /// Removes a club, for a reason; or tries again to remove what could not be. Answers nothing for a club that does not
+    /// exist. The wish is stored: an object that can't be reached hears of it from the sweep.
+    ///
+    /// # Errors
+    ///
+    /// When the operator's token does not admit anybody any more, or the database doesn't answer.
+    pub async fn deprovision(
+        &self,
+        claims: &Claims,
+        tenant: &TenantId,
+        reason: &str,
+        request: &str,
+        caller: Caller,
+    ) -> Result<Option<Removal>, AccessError> {
+        let now = self.ports.now();
+        let audit = self.audited(claims, "tenant.deprovision", tenant.as_str(), reason, request);
+        let statements = vec![audit, store::undo::want(tenant, now), store::tenants::select(tenant)];
+        let mut answers = self.on_behalf_of(claims, statements).await?;
+        let Some(tenant) = store::tenants::read(answers.pop().unwrap_or_default())? else { return Ok(None) };
+        if tenant.undo_state == Some(UndoStatus::Undone) {
+            return Ok(Some(Removal { run: tenant.run().cloned(), status: UndoStatus::Undone }));
+        }
+        Ok(Some(match self.tell_object_to_undo(&tenant, caller).await {
+            Ok((run, status)) => Removal { run: Some(run), status },
+            Err(error) => {
+                let line = LogLine::new(Level::Error, "tenant_deprovision_not_told");
+                self.log(line.with("tenantId", tenant.id().as_str()).with("error", error.to_string()));
+                Removal { run: tenant.run().cloned(), status: UndoStatus::Undoing }
+            }
+        }))
+    }
+
+    /// Tells a tenant's object to undo its run, after the wish was stored.
+    ///
+    /// # Errors
+    ///
+    /// When the object doesn't answer.
+    pub(super) async fn tell_object_to_undo(
+        &self,
+        tenant: &Tenant,
+        caller: Caller,
+    ) -> Result<(RunId, UndoStatus), ObjectError> {
+        let gone = || ObjectError("there is nobody to undo it for".to_owned());
+        let command =
+            Command::Undo { subject: tenant.subject().ok_or_else(gone)?, plan: tenant.plan, caller };
+        match self.ports.tell_object(tenant.id(), &command).await? {
+            Reply::Run { report, .. } => {
+                self.log(
+                    LogLine::new(Level::Warn, "tenant_deprovision_queued")
+                        .with("tenantId", tenant.id().as_str())
+                        .with("runId", report.run.as_str()),
+                );
+                Ok((report.run, report.undo.unwrap_or(UndoStatus::Undoing)))
+            }
+            other => Err(ObjectError(format!("undo answered {other:?}"))),
+        }
+    }
+
+    /// The line of the audit log for something that is done now.
+    pub(super) fn audited(
+        &self,
+        claims: &Claims,
+        action: &str,
+        subject: &str,
+        reason: &str,
+        request: &str,
+    ) -> Statement {
+        let now = self.ports.now();
+        let id = format!("aud_{}", id::token_id(now, self.ports.random()));
+        store::tokens::audit(&id, claims, action, subject, reason, request, now)
+    }
+}

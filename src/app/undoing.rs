@@ -1,0 +1,67 @@
+//! Undoing a step: what each left in D1 and outside is removed, and confirmed before it counts.
+//!
+//! Every removal may be performed again after any interruption, and finds nothing left to do then.
+
+use crate::{
+    domain::Step,
+    ports::Ports,
+    store,
+    workflow::{Artifact, Outcome, Run},
+};
+
+use super::{
+    App,
+    steps::Performed,
+    upstream::{apps_script, cloudflare},
+};
+
+impl<P: Ports> App<P> {
+    /// Performs one attempt at undoing `step` of `run`.
+    pub(super) async fn undo(&self, run: &Run, step: Step) -> Performed {
+        match step {
+            Step::SeedDefaults => self.let_go(run).await,
+            Step::ConfigureRouting => self.remove_route(run).await,
+            Step::CreateSpreadsheet => self.remove_spreadsheet(run).await,
+            Step::CreateOwner => self.write(vec![store::undo::remove_owner(run)]).await,
+            Step::ValidateWebhook | Step::VerifySpreadsheet | Step::SendWelcomeEmail | Step::Activate => {
+                Ok(Outcome::Done(None))
+            }
+        }
+    }
+
+    async fn remove_route(&self, run: &Run) -> Performed {
+        let made = run.artifact(Step::ConfigureRouting);
+        let outcome = cloudflare::remove(self, &run.subject, made, run.caller.traceparent.clone()).await;
+        if matches!(outcome, Outcome::Done(_)) {
+            self.write(vec![store::undo::remove_route(&run.subject.tenant, self.ports.now())]).await?;
+        }
+        Ok(outcome)
+    }
+
+    /// Without an id, the answer to making it was lost: the script finds it by the key under which it was asked for.
+    async fn remove_spreadsheet(&self, run: &Run) -> Performed {
+        let known = match run.artifact(Step::CreateSpreadsheet) {
+            Some(Artifact::Spreadsheet { id, .. }) => Some(id.as_str()),
+            _ => None,
+        };
+        let provision = run.idempotency_key(Step::CreateSpreadsheet);
+        let removal = run.undo_key(Step::CreateSpreadsheet);
+        let keys = apps_script::Keys { provision: &provision, removal: &removal };
+        let outcome =
+            apps_script::remove(self, &run.subject, known, keys, run.caller.traceparent.clone()).await;
+        if matches!(outcome, Outcome::Done(_)) {
+            self.write(vec![store::undo::remove_spreadsheet(&run.subject.tenant)]).await?;
+        }
+        Ok(outcome)
+    }
+
+    /// Letting the name go and the listing's "undone" are one batch: nobody gets the name while anything is left behind it.
+    async fn let_go(&self, run: &Run) -> Performed {
+        let now = self.ports.now();
+        let mut undone = run.clone();
+        undone.settle(Outcome::Done(None), now, 0);
+        let mut statements = store::undo::let_go(&run.subject.tenant, now);
+        statements.extend(store::runs::listing(&undone, now)?);
+        self.write(statements).await
+    }
+}

@@ -1,0 +1,236 @@
+//! Undoing as D1 knows it: the wish, what each step made and what became of it, and letting go of a club's name.
+
+use serde::Deserialize;
+
+use crate::{
+    db::Statement,
+    domain::{RunId, Step, TenantId, Timestamp},
+    workflow::{Artifact, Record, Removal, Run, Undo, UndoStage},
+};
+
+use super::signups::KEY_SECONDS;
+
+/// Notes that a tenant shall be removed: from this moment its tokens are dead. Stored before the object is told, so that
+/// the wish can't be lost between the two.
+#[must_use]
+pub fn want(tenant: &TenantId, now: Timestamp) -> Statement {
+    Statement::new(
+        "update tenants set undo_state = 'undoing', undo_updated_at = ?2, status = 'cancelled',
+           tokens_valid_after = max(tokens_valid_after, ?2 + 1), updated_at = ?2
+         where id = ?1 and coalesce(undo_state, 'compensation_failed') = 'compensation_failed'",
+        [tenant.as_str().into(), now.seconds().into()],
+    )
+}
+
+/// As [`want`], for the tenant of a run that never went live.
+#[must_use]
+pub fn want_of_run(run: &RunId, now: Timestamp) -> Statement {
+    Statement::new(
+        "update tenants set undo_state = 'undoing', undo_updated_at = ?2, status = 'cancelled',
+           tokens_valid_after = max(tokens_valid_after, ?2 + 1), updated_at = ?2
+         where id = (select tenant_id from provision_runs where id = ?1 and status <> 'completed')
+           and provisioned_at is null and undo_state is null",
+        [run.as_str().into(), now.seconds().into()],
+    )
+}
+
+/// Notes that what could not be removed is wanted to be, unless that is what `except` made.
+#[must_use]
+pub fn want_again(run: &RunId, except: Option<Step>, now: Timestamp) -> Statement {
+    Statement::new(
+        "update tenants set undo_state = 'undoing', undo_updated_at = ?2
+         where id = (select tenant_id from provision_runs where id = ?1 and (?3 is null or undo_step <> ?3))
+           and undo_state = 'compensation_failed'",
+        [run.as_str().into(), now.seconds().into(), except.map(Step::as_str).into()],
+    )
+}
+
+/// Lists where undoing a run stands, after the run itself was listed. A run that went live before its object heard of it
+/// stays listed as that.
+#[must_use]
+pub fn listing(run: &Run, now: Timestamp) -> Vec<Statement> {
+    let fresh = run.records.iter().filter(|record| {
+        record.artifact.is_some() && run.unlisted.iter().any(|attempt| attempt.step == record.step)
+    });
+    let mut statements: Vec<Statement> = fresh.map(|record| hold(run, record)).collect();
+    if let Some(undo) = &run.undo {
+        statements.push(update_run(run, undo, now));
+        statements.push(update_tenant(run, undo, now));
+        let tried = undo.removals.iter().filter(|removal| removal.attempts > 0);
+        statements.extend(tried.map(|removal| upsert_removal(run, undo, removal)));
+    }
+    statements
+}
+
+fn version(run: &Run) -> i64 {
+    i64::try_from(run.version).unwrap_or(i64::MAX)
+}
+
+fn update_run(run: &Run, undo: &Undo, now: Timestamp) -> Statement {
+    Statement::new(
+        "update provision_runs set undo_state = ?2, undo_step = ?3, undo_reason = ?4, undo_error = ?5, version = ?6,
+           updated_at = ?7
+         where id = ?1 and version <= ?6 and coalesce(undo_state, '') <> 'undone'",
+        [
+            run.id.as_str().into(),
+            undo.status().as_str().into(),
+            undo.current().map(Step::as_str).into(),
+            undo.failure().map(|failure| failure.code.as_str()).into(),
+            undo.failure().map(|failure| failure.message.as_str()).into(),
+            version(run).into(),
+            now.seconds().into(),
+        ],
+    )
+}
+
+fn update_tenant(run: &Run, undo: &Undo, now: Timestamp) -> Statement {
+    Statement::new(
+        "update tenants set undo_state = ?2, undo_updated_at = ?3, provision_run_id = coalesce(provision_run_id, ?4)
+         where id = ?1 and undo_state is not null and undo_state <> 'undone' and undo_state <> ?2
+           and exists (select 1 from provision_runs where id = ?4 and version = ?5)",
+        [
+            run.subject.tenant.as_str().into(),
+            undo.status().as_str().into(),
+            now.seconds().into(),
+            run.id.as_str().into(),
+            version(run).into(),
+        ],
+    )
+}
+
+/// What a step made, in a word, with the other side's id for it, and whether it was made by the attempt that told of it:
+/// else it was found there, and bore the club's marker.
+fn made(record: &Record) -> (&'static str, Option<&str>, bool) {
+    match (&record.artifact, record.step) {
+        (Some(Artifact::Spreadsheet { id, .. }), _) => ("spreadsheet", Some(id), true),
+        (Some(Artifact::DnsRecord { id, created, .. }), _) => ("dns_record", Some(id), *created),
+        (None, Step::CreateSpreadsheet) => ("spreadsheet", None, true),
+        (None, Step::ConfigureRouting) => ("route", None, true),
+        (None, Step::CreateOwner) => ("owner", None, true),
+        (None, _) => ("name", None, true),
+    }
+}
+
+/// Writes down what a step made, the moment it is known.
+fn hold(run: &Run, record: &Record) -> Statement {
+    let (kind, id, ours) = made(record);
+    Statement::new(
+        "insert into provision_undo (run_id, step, kind, external_id, created_by_us, status, attempts)
+         select id, ?2, ?3, ?4, ?5, 'held', 0 from provision_runs where id = ?1 on conflict do nothing",
+        [run.id.as_str().into(), record.step.as_str().into(), kind.into(), id.into(), u32::from(ours).into()],
+    )
+}
+
+fn upsert_removal(run: &Run, undo: &Undo, removal: &Removal) -> Statement {
+    let record = run.records.iter().find(|record| record.step == removal.step);
+    let (kind, id, ours) = record.map_or(("name", None, true), made);
+    let (status, error) = match &undo.stage {
+        _ if removal.left => ("left", None),
+        _ if removal.done_at.is_some() => ("removed", None),
+        UndoStage::Failed { step, failure, .. } if *step == removal.step => {
+            ("failed", Some((failure.code.as_str(), failure.message.as_str())))
+        }
+        UndoStage::Waiting { step, fault, .. } if *step == removal.step => {
+            ("removing", Some((fault.code.as_str(), fault.code.message())))
+        }
+        _ => ("removing", None),
+    };
+    Statement::new(
+        "insert into provision_undo (run_id, step, kind, external_id, created_by_us, status, attempts, started_at,
+           removed_at, error_code, error)
+         select id, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11 from provision_runs where id = ?1 and version = ?12
+         on conflict (run_id, step) do update set status = excluded.status, attempts = excluded.attempts,
+           started_at = excluded.started_at, removed_at = excluded.removed_at, error_code = excluded.error_code,
+           error = excluded.error",
+        [
+            run.id.as_str().into(),
+            removal.step.as_str().into(),
+            kind.into(),
+            id.into(),
+            u32::from(ours).into(),
+            status.into(),
+            removal.attempts.into(),
+            removal.started_at.map(Timestamp::seconds).into(),
+            removal.done_at.map(Timestamp::seconds).into(),
+            error.map(|(code, _)| code).into(),
+            error.map(|(_, message)| message).into(),
+            version(run).into(),
+        ],
+    )
+}
+
+/// The club's owner goes.
+#[must_use]
+pub fn remove_owner(run: &Run) -> Statement {
+    Statement::new("delete from auth_users where id = ?1", [run.subject.owner.as_str().into()])
+}
+
+/// The club is not reachable at its address any more.
+#[must_use]
+pub fn remove_route(tenant: &TenantId, now: Timestamp) -> Statement {
+    Statement::new(
+        "update tenants set route_ready = 0, updated_at = ?2 where id = ?1 and route_ready = 1",
+        [tenant.as_str().into(), now.seconds().into()],
+    )
+}
+
+/// Forgets the club's spreadsheet.
+#[must_use]
+pub fn remove_spreadsheet(tenant: &TenantId) -> Statement {
+    Statement::new("delete from pro_automation where tenant_id = ?1", [tenant.as_str().into()])
+}
+
+/// Lets go of the club: its content, its secrets, its name and its address, which are free from then on. Its history
+/// stays: runs, events, what was audited.
+#[must_use]
+pub fn let_go(tenant: &TenantId, now: Timestamp) -> Vec<Statement> {
+    let by_id = |sql| Statement::new(sql, [tenant.as_str().into()]);
+    vec![
+        by_id("delete from feed_posts where id = 'post_welcome_' || ?1"),
+        by_id("delete from tenant_brand where tenant_id = ?1"),
+        by_id("delete from make_connections where tenant_id = ?1"),
+        // Found by the index on its end, which is as far from its beginning as every key's: the same request under the
+        // same key signs up anew.
+        Statement::new(
+            "delete from idempotency_keys
+             where expires_at = (select created_at + ?2 from tenants where id = ?1) and tenant_id = ?1",
+            [tenant.as_str().into(), KEY_SECONDS.into()],
+        ),
+        Statement::new(
+            "update tenants set slug = null, email = null, updated_at = ?2 where id = ?1 and slug is not null",
+            [tenant.as_str().into(), now.seconds().into()],
+        ),
+    ]
+}
+
+/// What a step made, and what became of it, as D1 lists it.
+#[derive(Debug, Clone, Deserialize)]
+pub struct RemovalRow {
+    /// The step.
+    pub step: Step,
+    /// What it made.
+    pub kind: String,
+    /// The other side's id for it.
+    pub external_id: Option<String>,
+    /// Whether we made it.
+    #[serde(deserialize_with = "super::flag")]
+    pub created_by_us: bool,
+    /// `held`, `removing`, `removed`, `failed`, `left`.
+    pub status: String,
+    /// How often removing it was tried.
+    pub attempts: u32,
+    /// When it was removed, or left, Unix seconds.
+    pub removed_at: Option<i64>,
+    /// What went wrong last: the word.
+    pub error_code: Option<String>,
+}
+
+/// Selects what the steps of a run made. Read with [`crate::db::Answer::rows`].
+#[must_use]
+pub fn select(run: &RunId) -> Statement {
+    Statement::new(
+        "select step, kind, external_id, created_by_us, status, attempts, removed_at, error_code
+         from provision_undo where run_id = ?1 order by coalesce(started_at, 0), step",
+        [run.as_str().into()],
+    )
+}

@@ -1,0 +1,286 @@
+//! Undoing a run: what its steps left is removed, in reverse, each confirmed before it counts.
+//!
+//! Every step that was begun is undone, done or not: its answer may have been lost. What was never ours is not touched:
+//! that is for the step to know. The last to be undone is the first that is ever done, and with it the club's name and
+//! address are free.
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{Step, Task, Timestamp, UndoStatus};
+
+use super::{
+    Failure, FailureCode, Fault, FaultCode, Outcome, Record,
+    policy::{Leaves, RUN_LIMIT, leaves, policy},
+    run::Next,
+};
+
+/// Where undoing stands. Each state owns what only it knows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UndoStage {
+    /// `step` is next.
+    Ready {
+        /// The step.
+        step: Step,
+    },
+    /// An attempt at undoing `step` was begun.
+    Running {
+        /// The step.
+        step: Step,
+        /// When the attempt began.
+        since: Timestamp,
+    },
+    /// The last attempt ended unknown; the next is due at `until`.
+    Waiting {
+        /// The step.
+        step: Step,
+        /// When to try again.
+        until: Timestamp,
+        /// How the last attempt ended.
+        fault: Fault,
+    },
+    /// All is removed.
+    Undone {
+        /// Since when.
+        at: Timestamp,
+    },
+    /// `step` could not be undone.
+    Failed {
+        /// The step.
+        step: Step,
+        /// Why.
+        failure: Failure,
+        /// Since when.
+        at: Timestamp,
+    },
+}
+
+/// What is remembered of undoing one step.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Removal {
+    /// The step.
+    pub step: Step,
+    /// How often it was tried, over all rounds.
+    pub attempts: u32,
+    /// How often it was tried in this round.
+    pub round: u32,
+    /// When it was first tried.
+    pub started_at: Option<Timestamp>,
+    /// When it was confirmed, or left.
+    pub done_at: Option<Timestamp>,
+    /// Whether an operator had it left.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub left: bool,
+}
+
+/// Undoing one run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Undo {
+    /// How often it was asked for.
+    pub rounds: u32,
+    /// When it was first asked for.
+    pub asked_at: Timestamp,
+    /// When it is given up.
+    pub deadline_at: Timestamp,
+    /// Where it stands.
+    pub stage: UndoStage,
+    /// What is removed, in order.
+    pub removals: Vec<Removal>,
+}
+
+impl Undo {
+    /// Of a run whose steps stand so.
+    #[must_use]
+    pub fn of(records: &[Record], now: Timestamp) -> Self {
+        let removals: Vec<Removal> = records
+            .iter()
+            .rev()
+            .filter(|record| match leaves(record.step) {
+                Leaves::Nothing => false,
+                Leaves::Something => record.attempts > 0,
+                Leaves::TheName => true,
+            })
+            .map(|record| Removal {
+                step: record.step,
+                attempts: 0,
+                round: 0,
+                started_at: None,
+                done_at: None,
+                left: false,
+            })
+            .collect();
+        let first = removals.first().map_or(Step::SeedDefaults, |removal| removal.step);
+        Self {
+            rounds: 1,
+            asked_at: now,
+            deadline_at: now.after(RUN_LIMIT),
+            stage: UndoStage::Ready { step: first },
+            removals,
+        }
+    }
+
+    /// What it wants done at `now`.
+    #[must_use]
+    pub fn next(&self, now: Timestamp) -> Next {
+        match &self.stage {
+            UndoStage::Undone { .. } | UndoStage::Failed { .. } => Next::Rest,
+            _ if now >= self.deadline_at => Next::Expire,
+            UndoStage::Ready { step } => Next::Begin(Task::Undo(*step)),
+            UndoStage::Running { step, .. } => Next::Recover(Task::Undo(*step)),
+            UndoStage::Waiting { until, .. } if *until > now => Next::Sleep((*until).min(self.deadline_at)),
+            UndoStage::Waiting { step, .. } => Next::Begin(Task::Undo(*step)),
+        }
+    }
+
+    /// Records that an attempt begins.
+    pub fn begin(&mut self, step: Step, now: Timestamp) {
+        if let Some(removal) = self.removal_mut(step) {
+            removal.attempts += 1;
+            removal.round += 1;
+            removal.started_at.get_or_insert(now);
+        }
+        self.stage = UndoStage::Running { step, since: now };
+    }
+
+    /// Records how the attempt that is running ended, and moves on.
+    pub fn settle(&mut self, outcome: Outcome, now: Timestamp, random: u32) {
+        let UndoStage::Running { step, .. } = self.stage else { return };
+        match outcome {
+            Outcome::Done(_) => self.go_on(step, now),
+            Outcome::Refused(failure) => self.stage = UndoStage::Failed { step, failure, at: now },
+            Outcome::Unknown(fault) => self.retry_or_give_up(step, fault, now, random),
+        }
+    }
+
+    /// Records that the time is up.
+    pub fn expire(&mut self, now: Timestamp) {
+        let Some(step) = self.current() else { return };
+        let message = "Removing took too long and was stopped. Try again: it goes on where it stopped.";
+        let failure = Failure::new(FailureCode::DeadlineExceeded, message);
+        self.stage = UndoStage::Failed { step, failure, at: now };
+    }
+
+    /// Tries again what failed, with fresh attempts and a fresh deadline.
+    pub fn resume(&mut self, now: Timestamp) {
+        let UndoStage::Failed { step, .. } = self.stage else { return };
+        self.begin_round(now);
+        self.stage = UndoStage::Ready { step };
+    }
+
+    /// Leaves what could not be removed, and goes on behind it. Answers whether it did.
+    pub fn skip(&mut self, now: Timestamp) -> bool {
+        let UndoStage::Failed { step, .. } = self.stage else { return false };
+        if leaves(step) == Leaves::TheName {
+            return false;
+        }
+        if let Some(removal) = self.removal_mut(step) {
+            removal.left = true;
+        }
+        self.begin_round(now);
+        self.go_on(step, now);
+        true
+    }
+
+    /// Where it stands, in one word.
+    #[must_use]
+    pub const fn status(&self) -> UndoStatus {
+        match self.stage {
+            UndoStage::Ready { .. } | UndoStage::Running { .. } | UndoStage::Waiting { .. } => {
+                UndoStatus::Undoing
+            }
+            UndoStage::Undone { .. } => UndoStatus::Undone,
+            UndoStage::Failed { .. } => UndoStatus::CompensationFailed,
+        }
+    }
+
+    /// The step that it is at; none when all is removed.
+    #[must_use]
+    pub const fn current(&self) -> Option<Step> {
+        match &self.stage {
+            UndoStage::Ready { step }
+            | UndoStage::Running { step, .. }
+            | UndoStage::Waiting { step, .. }
+            | UndoStage::Failed { step, .. } => Some(*step),
+            UndoStage::Undone { .. } => None,
+        }
+    }
+
+    /// The step that is being undone, and since when.
+    #[must_use]
+    pub const fn running(&self) -> Option<(Step, Timestamp)> {
+        match self.stage {
+            UndoStage::Running { step, since } => Some((step, since)),
+            _ => None,
+        }
+    }
+
+    /// Why it failed.
+    #[must_use]
+    pub const fn failure(&self) -> Option<&Failure> {
+        match &self.stage {
+            UndoStage::Failed { failure, .. } => Some(failure),
+            _ => None,
+        }
+    }
+
+    /// Whether something could not be removed.
+    #[must_use]
+    pub const fn has_failed(&self) -> bool {
+        matches!(self.stage, UndoStage::Failed { .. })
+    }
+
+    /// Whether nothing is left to do.
+    #[must_use]
+    pub const fn is_over(&self) -> bool {
+        !matches!(self.status(), UndoStatus::Undoing)
+    }
+
+    /// Whether it waits before it tries again.
+    #[must_use]
+    pub const fn is_waiting(&self) -> bool {
+        matches!(self.stage, UndoStage::Waiting { .. })
+    }
+
+    /// How often undoing `step` was tried.
+    #[must_use]
+    pub fn attempts(&self, step: Step) -> u32 {
+        self.removals.iter().find(|removal| removal.step == step).map_or(0, |removal| removal.attempts)
+    }
+
+    fn begin_round(&mut self, now: Timestamp) {
+        for removal in &mut self.removals {
+            removal.round = 0;
+        }
+        self.rounds += 1;
+        self.deadline_at = now.after(RUN_LIMIT);
+    }
+
+    fn retry_or_give_up(&mut self, step: Step, fault: Fault, now: Timestamp, random: u32) {
+        let policy = policy(step);
+        let tried = self.removals.iter().find(|r| r.step == step).map_or(0, |r| r.round);
+        self.stage = if tried >= policy.attempts {
+            let message = format!("{} We tried {tried} times.", fault.code.message());
+            let failure = Failure::new(FailureCode::UpstreamUnavailable, message);
+            UndoStage::Failed { step, failure, at: now }
+        } else {
+            let wait = match fault.code {
+                FaultCode::Interrupted => std::time::Duration::ZERO,
+                _ => policy.delay(tried, &fault, random),
+            };
+            UndoStage::Waiting { step, until: now.after(wait), fault }
+        };
+    }
+
+    fn go_on(&mut self, step: Step, now: Timestamp) {
+        if let Some(removal) = self.removal_mut(step) {
+            removal.done_at = Some(now);
+        }
+        let following = self.removals.iter().skip_while(|removal| removal.step != step).nth(1);
+        self.stage =
+            following.map_or(UndoStage::Undone { at: now }, |next| UndoStage::Ready { step: next.step });
+    }
+
+    fn removal_mut(&mut self, step: Step) -> Option<&mut Removal> {
+        self.removals.iter_mut().find(|removal| removal.step == step)
+    }
+}

@@ -1,0 +1,370 @@
+//! `DELETE /api/v1/admin/tenants/{id}`, and `cancel` with `undo`: what was made is gone, and the name is free.
+
+use http::Method;
+use serde_json::{Value, json};
+
+use crate::support::{Answer, Club, Manner, RECORDS, Reaction, TestApp, Token, signup, walk_pages};
+
+const SAGAS: &str = "/api/v1/bgops/sagas";
+
+async fn delete(app: &TestApp, tenant: &str, body: Value) -> Answer {
+    let token = Token::operator(app.now()).sign();
+    app.ask(Method::DELETE, &format!("/api/v1/admin/tenants/{tenant}")).token(&token).json(&body).send().await
+}
+
+async fn is_removed(club: &Club) -> Value {
+    delete(club, &club.id, json!({ "reason": "left the league" })).await.is(202)["data"].clone()
+}
+
+async fn operator_gets(app: &TestApp, path: &str) -> Value {
+    app.get(path).token(&Token::operator(app.now()).sign()).send().await.is(200)["data"].clone()
+}
+
+async fn operator_acts(club: &Club, action: &str, undo: bool) -> Answer {
+    let run = run_of(club);
+    let body = json!({ "reason": "as agreed", "undo": undo });
+    let token = Token::operator(club.now()).sign();
+    club.post(&format!("{SAGAS}/{run}/{action}")).token(&token).json(&body).send().await
+}
+
+fn run_of(club: &Club) -> String {
+    club.outside().objects().run(&club.id).unwrap().id.as_str().to_owned()
+}
+
+/// Nothing of the club is left but its history, and its name is free.
+async fn is_gone(club: &Club) {
+    let row = club.row();
+    assert_eq!(
+        json!([row["slug"], row["email"], row["status"], row["undo_state"], row["route_ready"]]),
+        json!([null, null, "cancelled", "undone", 0])
+    );
+    for table in
+        ["auth_users", "make_connections", "pro_automation", "tenant_brand", "feed_posts", "idempotency_keys"]
+    {
+        let left = club.db().number(&format!("select count(*) from {table} where tenant_id = '{}'", club.id));
+        assert_eq!(left, 0, "{table}");
+    }
+    assert_eq!(club.outside().upstreams().sheets(), Vec::<String>::new());
+    let events = operator_gets(club, &format!("/api/v1/tenants/{}/events", club.id)).await;
+    let told = events.as_array().unwrap().iter().filter(|event| event["type"] == "tenant.deprovisioned");
+    assert_eq!(told.count(), 1);
+    let newcomer = club.signs_up(&signup(&club.slug)).await.is(200);
+    assert_ne!(newcomer["tenantId"], club.id.as_str(), "its name is free");
+}
+
+async fn pro(app: &TestApp) -> Club {
+    let club = app.signed_up_pro("fc-pro").await;
+    club.confirms_pro().await.is(200);
+    club.waits().await;
+    assert_eq!(club.ended().await, "completed");
+    club
+}
+
+#[tokio::test]
+async fn its_tokens_die_at_once_and_the_rest_follows() {
+    let app = TestApp::new();
+    let club = app.provisioned("fc-nord").await;
+    let run = run_of(&club);
+    let data = is_removed(&club).await;
+    assert_eq!(data, json!({ "tenantId": club.id, "runId": run, "undo": "undoing" }));
+    club.gets("/whoami").send().await.refuses(403, "FORBIDDEN", "token_revoked");
+    let mut taken = signup("fc-nord");
+    taken["email"] = "other@example.org".into();
+    app.signs_up(&taken).await.fails(409, "SLUG_TAKEN");
+    club.waits().await;
+    is_gone(&club).await;
+    club.gets("/whoami").send().await.refuses(403, "FORBIDDEN", "token_revoked");
+}
+
+#[tokio::test]
+async fn a_pro_clubs_spreadsheet_goes_and_is_looked_for() {
+    let app = TestApp::new();
+    let club = pro(&app).await;
+    assert_eq!(app.outside().upstreams().sheets().len(), 1);
+    let before = app.outside().upstreams().sent_to("apps_script").len();
+    is_removed(&club).await;
+    club.waits().await;
+    let calls: Vec<String> = app.outside().upstreams().sent_to("apps_script")[before..]
+        .iter()
+        .map(|call| call.json()["action"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(calls, ["deprovision", "verify"]);
+    let made = operator_gets(&app, &format!("{SAGAS}/{}", run_of(&club))).await["made"].clone();
+    let sheet = made.as_array().unwrap().iter().find(|row| row["step"] == "create_spreadsheet").unwrap();
+    assert_eq!(
+        *sheet,
+        json!({
+            "step": "create_spreadsheet", "kind": "spreadsheet", "externalId": "sheet_0", "createdByUs": true,
+            "status": "removed", "attempts": 1, "removedAt": sheet["removedAt"], "error": null
+        })
+    );
+    is_gone(&club).await;
+}
+
+#[tokio::test]
+async fn what_a_run_made_is_listed_from_the_moment_it_is_made() {
+    let app = TestApp::new();
+    let club = pro(&app).await;
+    let made = operator_gets(&app, &format!("{SAGAS}/{}", run_of(&club))).await["made"].clone();
+    assert_eq!(
+        made,
+        json!([{
+            "step": "create_spreadsheet", "kind": "spreadsheet", "externalId": "sheet_0", "createdByUs": true,
+            "status": "held", "attempts": 0, "removedAt": null, "error": null
+        }])
+    );
+}
+
+#[tokio::test]
+async fn a_record_of_its_own_goes_too() {
+    let app = TestApp::with(&RECORDS);
+    let club = app.provisioned("fc-nord").await;
+    assert_eq!(app.outside().upstreams().dns(|dns| dns.records().len()), 1);
+    is_removed(&club).await;
+    club.waits().await;
+    assert_eq!(app.outside().upstreams().dns(|dns| dns.records().len()), 0);
+    is_gone(&club).await;
+}
+
+#[tokio::test]
+async fn a_club_that_was_never_set_up_is_removed_as_well() {
+    let app = TestApp::new();
+    let club = app.signed_up_with_key("fc-nord", "key-1").await;
+    is_removed(&club).await;
+    club.waits().await;
+    is_gone(&club).await;
+    assert_eq!(app.outside().upstreams().sent().len(), 0);
+}
+
+#[tokio::test]
+async fn the_same_request_under_the_same_key_signs_up_anew() {
+    let app = TestApp::new();
+    let club = app.signed_up_with_key("fc-nord", "key-1").await;
+    is_removed(&club).await;
+    club.waits().await;
+    let again = app.signed_up_with_key("fc-nord", "key-1").await;
+    assert_ne!(again.id, club.id);
+    again.gets("/whoami").send().await.is(200);
+}
+
+#[tokio::test]
+async fn a_club_at_work_is_stopped_first() {
+    let app = TestApp::new();
+    let club = app.signed_up_pro("fc-nord").await;
+    club.confirms_pro().await.is(200);
+    // Made, and nobody knows.
+    app.outside().upstreams().next("apps_script", [Reaction::LosesTheAnswer]);
+    club.alarm_rings(&club.id).await;
+    assert_eq!(app.outside().upstreams().sheets().len(), 1);
+    is_removed(&club).await;
+    club.waits().await;
+    is_gone(&club).await;
+    let saga = operator_gets(&app, &format!("{SAGAS}/{}", run_of(&club))).await;
+    assert_eq!((&saga["status"], &saga["reason"]), (&json!("failed"), &json!("CANCELLED")));
+    assert_eq!(saga["undo"], json!({ "status": "undone", "step": null, "reason": null, "error": null }));
+}
+
+#[tokio::test]
+async fn what_cannot_be_removed_is_seen_and_keeps_the_name_until_it_is() {
+    let app = TestApp::new();
+    let club = pro(&app).await;
+    app.outside().upstreams().next("apps_script", [Reaction::Answers(200, r#"{"ok":false,"code":"QUOTA"}"#)]);
+    is_removed(&club).await;
+    club.waits().await;
+    let listed = operator_gets(&app, &format!("{SAGAS}?status=compensation_failed")).await;
+    assert_eq!(listed.as_array().map(Vec::len), Some(1));
+    let saga = operator_gets(&app, &format!("{SAGAS}/{}", run_of(&club))).await;
+    assert_eq!(saga["status"], "completed");
+    assert_eq!(saga["undo"]["status"], "compensation_failed");
+    assert_eq!(saga["undo"]["step"], "create_spreadsheet");
+    assert_eq!(saga["undo"]["reason"], "COMPENSATION_REFUSED");
+    assert!(!saga["undo"]["error"].as_str().unwrap().is_empty());
+    let failed = saga["made"].as_array().unwrap().iter().find(|made| made["status"] == "failed").unwrap();
+    assert_eq!(failed["error"], "COMPENSATION_REFUSED");
+    let line = app.log_of("tenant_deprovision_failed").pop().unwrap();
+    assert_eq!(
+        (&line.fields["step"], &line.fields["error"]),
+        (&json!("create_spreadsheet"), &json!("COMPENSATION_REFUSED"))
+    );
+    let mut newcomer = signup("fc-pro");
+    newcomer["email"] = "other@example.org".into();
+    app.signs_up(&newcomer).await.fails(409, "SLUG_TAKEN");
+    operator_acts(&club, "retry", false).await.is(200);
+    club.waits().await;
+    is_gone(&club).await;
+}
+
+#[tokio::test]
+async fn what_can_never_be_removed_is_left_on_an_operators_word() {
+    let app = TestApp::new();
+    let club = pro(&app).await;
+    app.outside()
+        .upstreams()
+        .next("apps_script", [Reaction::Answers(200, r#"{"ok":false,"code":"FOREIGN"}"#)]);
+    is_removed(&club).await;
+    club.waits().await;
+    operator_acts(&club, "skip-step", false).await.is(200);
+    club.waits().await;
+    assert_eq!(club.row()["undo_state"], "undone");
+    assert_eq!(app.outside().upstreams().sheets().len(), 1, "it is still there, and that is written down");
+    let made = operator_gets(&app, &format!("{SAGAS}/{}", run_of(&club))).await["made"].clone();
+    assert!(made.as_array().unwrap().iter().any(|row| row["status"] == "left"), "{made}");
+}
+
+#[tokio::test]
+async fn deleting_again_tries_again() {
+    let app = TestApp::new();
+    let club = pro(&app).await;
+    app.outside().upstreams().next("apps_script", [Reaction::Answers(200, r#"{"ok":false}"#)]);
+    is_removed(&club).await;
+    assert_eq!(is_removed(&club).await["undo"], "undoing", "asked twice, it is done once");
+    club.waits().await;
+    assert_eq!(club.row()["undo_state"], "compensation_failed");
+    is_removed(&club).await;
+    club.waits().await;
+    let done = delete(&app, &club.id, json!({ "reason": "to be sure" })).await.is(200)["data"].clone();
+    assert_eq!(done, json!({ "tenantId": club.id, "runId": run_of(&club), "undo": "undone" }));
+    is_gone(&club).await;
+}
+
+#[tokio::test]
+async fn a_failed_run_is_cancelled_with_what_it_made() {
+    let app = TestApp::new();
+    let club = app.signed_up("fc-nord").await;
+    club.connects("https://hook.eu2.make.com/gone").await.is(200);
+    club.waits().await;
+    operator_acts(&club, "cancel", false).await.fails(409, "RUN_STATE_CONFLICT");
+    let data = operator_acts(&club, "cancel", true).await.is(200)["data"].clone();
+    assert_eq!((&data["status"], &data["undo"]), (&json!("failed"), &json!("undoing")));
+    club.gets("/whoami").send().await.refuses(403, "FORBIDDEN", "token_revoked");
+    club.waits().await;
+    is_gone(&club).await;
+    let row = app.db().row("select action, reason, subject from audit_log where action <> 'saga.cancel'");
+    assert_eq!(row, json!({ "action": "saga.undo", "reason": "as agreed", "subject": run_of(&club) }));
+}
+
+#[tokio::test]
+async fn a_club_that_went_live_is_not_undone_by_its_run() {
+    let app = TestApp::new();
+    let club = app.provisioned("fc-nord").await;
+    operator_acts(&club, "cancel", true).await.fails(409, "RUN_STATE_CONFLICT");
+    assert_eq!((&club.row()["status"], &club.row()["undo_state"]), (&json!("active"), &Value::Null));
+    club.gets("/whoami").send().await.is(200);
+}
+
+#[tokio::test]
+async fn undo_is_true_or_false() {
+    let app = TestApp::new();
+    let club = app.queued("fc-nord").await;
+    let token = Token::operator(app.now()).sign();
+    let body = json!({ "reason": "x", "undo": "true" });
+    let answer =
+        app.post(&format!("{SAGAS}/{}/cancel", run_of(&club))).token(&token).json(&body).send().await;
+    assert_eq!(answer.complains_about(), [("undo".to_owned(), "invalid_type".to_owned())]);
+}
+
+#[tokio::test]
+async fn the_wish_is_not_lost_with_the_object() {
+    for manner in [Manner::Gone, Manner::Mute] {
+        let app = TestApp::new();
+        let club = app.provisioned("fc-nord").await;
+        app.outside().objects().become_(manner);
+        assert_eq!(is_removed(&club).await["undo"], "undoing");
+        assert_eq!(app.log_of("tenant_deprovision_not_told").len(), 1);
+        app.outside().objects().become_(Manner::Obedient);
+        app.outside().objects().loses_the_alarm(&club.id);
+        app.passes(61);
+        app.app.sweep().await;
+        club.waits().await;
+        is_gone(&club).await;
+    }
+}
+
+#[tokio::test]
+async fn a_removal_that_does_not_move_is_told() {
+    let app = TestApp::new();
+    let club = pro(&app).await;
+    app.outside().upstreams().always("apps_script", Reaction::AsksToWait(429, "590"));
+    is_removed(&club).await;
+    club.alarm_rings(&club.id).await;
+    app.passes(301);
+    app.app.sweep().await;
+    let line = app.log_of("tenant_provision_stuck").pop().unwrap();
+    assert_eq!((&line.fields["tenantId"], &line.fields["undo"]), (&json!(club.id), &json!(true)));
+    let token = Token::operator(app.now()).sign();
+    let stuck = walk_pages(&app, &format!("{SAGAS}?status=undoing&stuck=true"), 10, &token).await;
+    assert_eq!(stuck.len(), 1);
+}
+
+#[tokio::test]
+async fn a_club_that_is_being_removed_is_not_set_up_again() {
+    let app = TestApp::new();
+    let club = app.signed_up("fc-nord").await;
+    is_removed(&club).await;
+    app.machine_queues(&club.id).await.fails(404, "TENANT_NOT_FOUND");
+    club.waits().await;
+    app.machine_queues(&club.id).await.fails(404, "TENANT_NOT_FOUND");
+    is_gone(&club).await;
+}
+
+#[tokio::test]
+async fn what_never_was_is_not_removed() {
+    let app = TestApp::new();
+    let before = app.db().contents();
+    for tenant in ["tenant_never", "nonsense"] {
+        delete(&app, tenant, json!({ "reason": "typo" })).await.fails(404, "TENANT_NOT_FOUND");
+    }
+    app.db().is_still(&before);
+}
+
+#[tokio::test]
+async fn a_reason_must_be_given() {
+    let app = TestApp::new();
+    let club = app.provisioned("fc-nord").await;
+    let complaints = delete(&app, &club.id, json!({})).await.complains_about();
+    assert_eq!(complaints, [("reason".to_owned(), "required".to_owned())]);
+    assert_eq!(club.row()["undo_state"], Value::Null);
+}
+
+#[tokio::test]
+async fn it_is_written_down_who_removed_it_and_why() {
+    let app = TestApp::new();
+    let club = app.provisioned("fc-nord").await;
+    let answer = delete(&app, &club.id, json!({ "reason": "left the league" })).await;
+    let row = app.db().row("select actor, action, subject, reason, request_id from audit_log");
+    let request = answer.header("x-request-id");
+    assert_eq!(
+        row,
+        json!({
+            "actor": "ops", "action": "tenant.deprovision", "subject": club.id, "reason": "left the league",
+            "request_id": request
+        })
+    );
+    club.waits().await;
+    let history = operator_gets(&app, &format!("{SAGAS}/{}/history", run_of(&club))).await;
+    let undone: Vec<&Value> =
+        history.as_array().unwrap().iter().filter(|attempt| attempt["undo"] == true).collect();
+    assert_eq!(undone.len(), 3);
+    assert!(undone.iter().all(|attempt| attempt["requestId"] == request && attempt["outcome"] == "done"));
+}
+
+/// A link that was mailed before opens nothing after.
+#[tokio::test]
+async fn a_mailed_link_dies_with_the_club() {
+    let app = TestApp::new();
+    let club = app.provisioned("fc-nord").await;
+    let mail = app.outside().upstreams().sent_to("resend").pop().unwrap().link();
+    let token = mail.split_once("#token=").unwrap().1.to_owned();
+    is_removed(&club).await;
+    for _ in 0..2 {
+        app.post("/auth/magic/verify")
+            .json(&json!({ "token": token }))
+            .send()
+            .await
+            .fails(401, "INVALID_TOKEN");
+        club.waits().await;
+    }
+    app.post("/auth/magic/start").json(&json!({ "email": "owner@fc-nord.example" })).send().await.is(202);
+    app.outside().finishes_deferred_work().await;
+    assert_eq!(app.outside().upstreams().sent_to("resend").len(), 1);
+}

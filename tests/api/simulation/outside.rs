@@ -1,0 +1,221 @@
+//! What lies outside the workflow, as a schedule has it: the clock, the checkpoint, D1, the other sides.
+
+use std::time::Duration;
+
+use tenantry::{
+    domain::{RunStatus, Step, Task, Timestamp},
+    workflow::{
+        Artifact, Command, Failure, FailureCode, Fault, FaultCode, Outcome, Run, World as Lives,
+        advance::Moment,
+        policy::{Leaves, leaves},
+    },
+};
+
+use super::world::{Died, World};
+use crate::workflow::lab::{caller, subject};
+
+/// Whether all of it happens in D1.
+fn is_inside(task: Task) -> bool {
+    match task.step() {
+        Step::SeedDefaults | Step::CreateOwner | Step::Activate => true,
+        Step::ConfigureRouting => !task.is_undo(),
+        _ => false,
+    }
+}
+
+impl World {
+    /// How an attempt at `task` goes.
+    fn outcome(&self, run: &Run, task: Task) -> Outcome {
+        let fault = |code| Outcome::Unknown(Fault::new(code));
+        if is_inside(task) && !self.has_d1() {
+            return fault(FaultCode::StoreUnavailable);
+        }
+        if self.dead.0 == task.step() && self.now.get() < self.dead.1.get() {
+            return self.is_dead();
+        }
+        if self.goes_wrong(60) {
+            return Outcome::Refused(Failure::new(FailureCode::WebhookRejected, "The other side said no."));
+        }
+        if self.goes_wrong(15) {
+            return fault(*self.chance.one_of(&[
+                FaultCode::Timeout,
+                FaultCode::Connection,
+                FaultCode::Malformed,
+            ]));
+        }
+        if task == Task::Do(Step::VerifySpreadsheet)
+            && !self.there.borrow().contains(&Step::CreateSpreadsheet)
+        {
+            return Outcome::Refused(Failure::new(FailureCode::SpreadsheetMissing, "It is not there."));
+        }
+        // It says that it did, and did not: looking is what tells.
+        let lies = task.step() == Step::CreateSpreadsheet && self.goes_wrong(20);
+        if lies {
+            self.happens(format_args!("it lies"));
+            self.counts(|sum| sum.lies += 1);
+            if task.is_undo() {
+                return fault(FaultCode::Contradiction);
+            }
+        } else {
+            self.is_done(run, task);
+        }
+        if self.goes_wrong(15) {
+            self.happens(format_args!("its answer is lost"));
+            self.counts(|sum| sum.lost_answers += 1);
+            return fault(FaultCode::Connection);
+        }
+        Outcome::Done((task == Task::Do(Step::CreateSpreadsheet)).then(|| Artifact::Spreadsheet {
+            id: "sheet_1".to_owned(),
+            url: "https://docs.google.com/sheet_1".to_owned(),
+        }))
+    }
+
+    fn is_dead(&self) -> Outcome {
+        self.passes(Duration::from_secs(self.chance.below(10)));
+        match self.chance.below(3) {
+            0 => Outcome::Unknown(Fault {
+                code: FaultCode::RateLimited,
+                status: Some(429),
+                retry_after: Some(Duration::from_secs(self.chance.below(900))),
+            }),
+            1 => Outcome::Unknown(Fault::new(FaultCode::Timeout)),
+            _ => Outcome::Unknown(Fault::new(FaultCode::ServerError)),
+        }
+    }
+
+    /// It is really done. Going live lists the end in the same batch, and so does letting the name go.
+    fn is_done(&self, run: &Run, task: Task) {
+        let step = task.step();
+        if task.is_undo() {
+            self.there.borrow_mut().remove(&step);
+        } else if leaves(step) != Leaves::Nothing {
+            self.there.borrow_mut().insert(step);
+        }
+        if matches!(task, Task::Do(Step::Activate) | Task::Undo(Step::SeedDefaults)) {
+            let mut ended = run.clone();
+            ended.settle(Outcome::Done(None), self.now.get(), 0);
+            self.register.borrow_mut().live |= !task.is_undo();
+            if task.is_undo() {
+                self.lets_the_name_go(&ended);
+            }
+            self.register_lists(&ended);
+        }
+    }
+
+    fn lets_the_name_go(&self, run: &Run) {
+        let undo = run.undo.as_ref().unwrap();
+        let left: Vec<Step> = undo.removals.iter().filter(|r| r.left).map(|r| r.step).collect();
+        let there = self.there.borrow();
+        assert!(there.iter().all(|step| left.contains(step)), "the name is let go before {there:?}");
+        self.name_is_free.set(true);
+    }
+
+    fn register_lists(&self, run: &Run) {
+        let before = self.register.borrow().clone();
+        self.register.borrow_mut().lists(run, self.now.get());
+        let after = self.register.borrow();
+        assert!(
+            after.run.map(|(version, _)| version) >= before.run.map(|(version, _)| version),
+            "a version went back"
+        );
+        assert!(
+            before.state != RunStatus::Completed || after.state == RunStatus::Completed,
+            "it left completed"
+        );
+    }
+
+    /// What may leave now: what is durable, was not done before, and is under its key.
+    fn may_leave(&self, run: &Run, task: Task) {
+        let stored = self.checkpoint.borrow().clone().unwrap();
+        let step = task.step();
+        assert_eq!(stored.running().map(|(running, _)| running), Some(task), "what leaves is durable before");
+        match task {
+            Task::Do(_) => {
+                let key = format!("{}/{}", self.run_id(), step.as_str());
+                assert_eq!(run.idempotency_key(step), key, "one key for ever");
+                assert!(stored.undo.is_none(), "what is to be undone is not done");
+                let place = Step::of(self.plan).iter().position(|s| *s == step).unwrap();
+                assert!(place >= self.done.get(), "{} was done already", step.as_str());
+                assert!(stored.records.iter().all(|r| r.step != step || r.done_at.is_none()));
+            }
+            Task::Undo(_) => {
+                let key = format!("{}/undo_{}", self.run_id(), step.as_str());
+                assert_eq!(run.undo_key(step), key, "one key for ever");
+                let removals = &stored.undo.as_ref().unwrap().removals;
+                let place = removals.iter().position(|removal| removal.step == step).unwrap();
+                let (before, after) = removals.split_at(place);
+                assert!(before.iter().all(|removal| removal.done_at.is_some()), "not in reverse");
+                assert!(after.iter().all(|removal| removal.done_at.is_none()), "removed already");
+            }
+        }
+    }
+}
+
+impl Lives for World {
+    type Error = Died;
+
+    fn now(&self) -> Timestamp {
+        self.now.get()
+    }
+
+    fn random(&self) -> u32 {
+        u32::try_from(self.chance.bits() >> 32).unwrap()
+    }
+
+    fn load(&self) -> Result<Option<Run>, Died> {
+        Ok(self.checkpoint.borrow().clone())
+    }
+
+    fn save(&self, run: &Run) -> Result<(), Died> {
+        if self.goes_wrong(80) {
+            return Err(Died);
+        }
+        *self.checkpoint.borrow_mut() = Some(run.clone());
+        if self.goes_wrong(80) { Err(Died) } else { Ok(()) }
+    }
+
+    async fn perform(&self, run: &Run, task: Task) -> Outcome {
+        self.happens(format_args!("{task:?} is tried"));
+        self.may_leave(run, task);
+        if self.goes_wrong(50) {
+            std::future::pending::<()>().await;
+        }
+        self.passes(Duration::from_millis(self.chance.below(300)));
+        let outcome = self.outcome(run, task);
+        if self.goes_wrong(50) {
+            std::future::pending::<()>().await;
+        }
+        // The object takes commands while the call is away.
+        if self.goes_wrong(40) {
+            self.obeys(Command::Cancel);
+        }
+        if self.goes_wrong(40) {
+            self.obeys(Command::Queue { subject: subject(), plan: self.plan, caller: caller() });
+        }
+        if self.goes_wrong(80) {
+            self.an_operator_undoes();
+        }
+        outcome
+    }
+
+    async fn list(&self, run: &Run) -> bool {
+        if self.goes_wrong(50) {
+            std::future::pending::<()>().await;
+        }
+        if !self.has_d1() {
+            return false;
+        }
+        self.register_lists(run);
+        if self.goes_wrong(50) {
+            std::future::pending::<()>().await;
+        }
+        !self.goes_wrong(20)
+    }
+
+    fn tell(&self, run: &Run, moment: Moment<'_>) {
+        if let Moment::Attempted(task, outcome) = moment {
+            self.happens(format_args!("{task:?} ended: {outcome:?}"));
+        }
+        self.remembers(run);
+    }
+}

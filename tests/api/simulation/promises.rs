@@ -1,0 +1,127 @@
+//! What must hold in every schedule: at any moment, and at its end.
+
+use std::time::Duration;
+
+use tenantry::{
+    domain::{RunStatus, Step, UndoStatus},
+    workflow::{
+        Run, Stage, UndoStage,
+        policy::{RUN_LIMIT, policy},
+    },
+};
+
+use super::world::{LATE, SWEEP, World};
+
+impl World {
+    /// What must hold at any moment.
+    pub fn is_as_promised(&self) {
+        let checkpoint = self.checkpoint.borrow();
+        let Some(run) = checkpoint.as_ref() else { return };
+        self.will_go_on(run);
+        let register = self.register.borrow();
+        let slack = Duration::from_secs(2 * LATE) + 2 * SWEEP;
+        // What went live is done, even if the object lost both the answer and its alarm.
+        if run.status() == RunStatus::Processing && register.state != RunStatus::Completed {
+            assert!(
+                self.now.get() <= run.deadline_at.after(slack),
+                "it outlives its deadline: {:?}",
+                run.stage
+            );
+        }
+        for record in &run.records {
+            assert!(record.round <= policy(record.step).attempts, "tried too often: {record:?}");
+        }
+        assert!(run.deadline_at.since(run.queued_at) >= RUN_LIMIT);
+        if let Some(undo) = &run.undo {
+            assert_ne!(run.status(), RunStatus::Processing, "what is undone is not at work");
+            let is_done = undo.is_over() || register.undo == Some(UndoStatus::Undone);
+            assert!(is_done || self.now.get() <= undo.deadline_at.after(slack), "it outlives its deadline");
+            for removal in &undo.removals {
+                assert!(removal.round <= policy(removal.step).attempts, "tried too often: {removal:?}");
+            }
+        }
+    }
+
+    /// Whatever is left to do, an alarm is set, or the sweep will find it.
+    fn will_go_on(&self, run: &Run) {
+        let register = self.register.borrow();
+        let is_known = register.run.is_some_and(|(version, _)| version >= run.version);
+        let left = !run.is_over() || !is_known;
+        let is_swept = register.state == RunStatus::Processing || register.undo == Some(UndoStatus::Undoing);
+        let found = self.alarm.get().is_some() || is_swept;
+        // What D1 was told in the same batch as the end is done, even if the object lost both the answer and its alarm.
+        let is_done = match run.undo {
+            Some(_) => register.undo == Some(UndoStatus::Undone),
+            None => register.state == RunStatus::Completed,
+        };
+        assert!(!left || found || is_done, "nobody will ever go on with {:?}, {:?}", run.stage, run.undo);
+    }
+
+    /// Whether nothing happens any more.
+    pub fn is_at_rest(&self) -> bool {
+        let (state, undo) = (self.register.borrow().state, self.register.borrow().undo);
+        let ended = self.checkpoint.borrow().as_ref().is_some_and(Run::is_over);
+        let is_over = match undo {
+            Some(UndoStatus::Undone) => true,
+            Some(undo) => ended && undo != UndoStatus::Undoing,
+            None => state == RunStatus::Completed || (ended && state != RunStatus::Processing),
+        };
+        is_over && self.alarm.get().is_none()
+    }
+
+    /// What must hold when nothing happens any more.
+    pub fn has_ended_as_promised(&self) {
+        let checkpoint = self.checkpoint.borrow();
+        let run = checkpoint.as_ref().unwrap();
+        self.provisioning_has_ended_as_promised(run);
+        self.undoing_has_ended_as_promised(run);
+    }
+
+    fn provisioning_has_ended_as_promised(&self, run: &Run) {
+        let register = self.register.borrow();
+        match &run.stage {
+            Stage::Completed { .. } => {
+                assert_eq!(register.state, RunStatus::Completed);
+                assert!(register.live, "completed and not live");
+                assert!(run.records.iter().all(|record| record.done_at.is_some()));
+                self.counts(|sum| sum.completed += 1);
+            }
+            Stage::Failed { failure, .. } => {
+                assert!(!failure.message.is_empty(), "a reason that a person can act on");
+                assert!(register.live || register.state == RunStatus::Failed);
+                self.counts(|sum| sum.failed += 1);
+            }
+            _ => {
+                assert_eq!((register.state, register.live), (RunStatus::Completed, true));
+                self.counts(|sum| sum.completed += 1);
+            }
+        }
+        if register.state != RunStatus::Completed || run.status() == RunStatus::Completed {
+            assert_eq!(register.run.map(|(_, status)| status), Some(run.status()), "D1 knows how it ended");
+        }
+        assert_eq!(register.live, register.state == RunStatus::Completed, "live and completed are one");
+    }
+
+    fn undoing_has_ended_as_promised(&self, run: &Run) {
+        let wanted = self.register.borrow().undo;
+        let ended = run.undo.as_ref().map(|undo| undo.status());
+        let is_done = wanted == Some(UndoStatus::Undone);
+        assert!(is_done || ended == wanted, "D1 knows how undoing it ended: {wanted:?}, {ended:?}");
+        let Some(undo) = &run.undo else { return };
+        match &undo.stage {
+            UndoStage::Failed { failure, .. } if !is_done => {
+                assert!(!failure.message.is_empty(), "a reason that a person can act on");
+                assert!(!self.name_is_free.get(), "the name is free, and something is left behind it");
+                self.counts(|sum| sum.not_undone += 1);
+            }
+            _ => {
+                let left: Vec<Step> =
+                    undo.removals.iter().filter(|removal| removal.left).map(|removal| removal.step).collect();
+                let there = self.there.borrow();
+                assert!(there.iter().all(|step| left.contains(step)), "undone, and there is still {there:?}");
+                assert!(self.name_is_free.get(), "undone, and the name is not free");
+                self.counts(|sum| sum.undone += 1);
+            }
+        }
+    }
+}
