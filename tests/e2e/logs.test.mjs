@@ -123,7 +123,7 @@ test("every request ends in one summary with its route's pattern, method, status
     const [line] = own;
     assert.deepEqual([line.route, line.method, line.status], [route, method, status]);
     assert.ok(Number.isInteger(line.status) && Number.isInteger(line.ms) && line.ms >= 0);
-    assert.equal(line.version, "0.1.0");
+    assert.equal(line.version, "0.2.0");
   }
   const known = new Set(asked.map(({ requestId }) => requestId));
   assert.deepEqual(
