@@ -241,7 +241,9 @@ impl World {
         self.happens(format_args!("somebody queues it"));
         self.register.borrow_mut().wants(self.now.get());
         let register = self.register.borrow().clone();
-        if register.state != RunStatus::Completed && register.undo.is_none() {
+        // What D1 said may be old when the object is told.
+        let is_late = self.goes_wrong(16);
+        if is_late || register.state != RunStatus::Completed && register.undo.is_none() {
             self.object_is_told(Command::Queue { subject: subject(), plan: self.plan, caller: caller() });
         }
     }
