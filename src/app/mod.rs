@@ -1,6 +1,7 @@
 //! Use cases: what touches more than one store or port. No HTTP answers, no SQL.
 
 pub mod access;
+pub mod breakers;
 pub mod deprovisioning;
 pub mod links;
 pub mod mail;

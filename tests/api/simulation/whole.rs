@@ -68,7 +68,9 @@ async fn something_happens(club: &Club, chance: &Chance, is_pro: bool) {
         }
         4 => club.outside().objects().loses_the_alarm(&club.id),
         5 => {
-            club.outside().objects().become_(*chance.one_of(&[Manner::Gone, Manner::Mute, Manner::Obedient]))
+            let manners = [Manner::Gone, Manner::Mute, Manner::Obedient];
+            club.outside().objects().become_(*chance.one_of(&manners));
+            club.outside().breakers().become_(*chance.one_of(&manners));
         }
         6 => club.db().breaks(usize::try_from(chance.below(8)).unwrap(), Breaks::Before),
         7 => club.db().breaks(usize::try_from(chance.below(8)).unwrap(), Breaks::After),
