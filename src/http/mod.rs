@@ -20,6 +20,7 @@ pub mod service;
 pub mod signup;
 pub mod tenants;
 pub mod tokens;
+pub mod upstreams;
 pub mod webhook;
 pub mod whoami;
 

@@ -12,8 +12,8 @@ use axum::{
 use crate::{domain::Permission, ports::Ports};
 
 use super::{
-    bgops, error::ApiError, events, form, health, links, provisioning, signup, tenants, tokens, webhook,
-    whoami,
+    bgops, error::ApiError, events, form, health, links, provisioning, signup, tenants, tokens, upstreams,
+    webhook, whoami,
 };
 
 /// One route.
@@ -67,6 +67,8 @@ pub const ROUTES: &[Route] = {
         route("POST", "/api/v1/bgops/sagas/{run}/retry", PlatformAdmin),
         route("POST", "/api/v1/bgops/sagas/{run}/cancel", PlatformAdmin),
         route("POST", "/api/v1/bgops/sagas/{run}/skip-step", PlatformAdmin),
+        route("GET", "/api/v1/bgops/upstreams", PlatformAdmin),
+        route("POST", "/api/v1/bgops/upstreams/{name}/close", PlatformAdmin),
         route("GET", "/api/v1/bgops/idempotency", PlatformAdmin),
         route("GET", "/api/v1/bgops/idempotency/{key}", PlatformAdmin),
         route("POST", "/internal/provision/queue", Service),
@@ -118,6 +120,8 @@ fn handlers<P: Ports>() -> Vec<(&'static str, MethodRouter)> {
         ("/api/v1/bgops/sagas/{run}/retry", post(bgops::retry::<P>)),
         ("/api/v1/bgops/sagas/{run}/cancel", post(bgops::cancel::<P>)),
         ("/api/v1/bgops/sagas/{run}/skip-step", post(bgops::skip_step::<P>)),
+        ("/api/v1/bgops/upstreams", get(upstreams::list::<P>)),
+        ("/api/v1/bgops/upstreams/{name}/close", post(upstreams::close::<P>)),
         ("/api/v1/bgops/idempotency", get(bgops::keys::<P>)),
         ("/api/v1/bgops/idempotency/{key}", get(bgops::key::<P>)),
         ("/internal/provision/queue", post(provisioning::queue::<P>)),

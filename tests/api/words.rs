@@ -102,6 +102,11 @@ async fn every_error() -> Vec<(Answer, u16, &'static str)> {
         ),
         (app.get(&format!("{sagas}/run_never")).token(&operator).send().await, 404, "RUN_NOT_FOUND"),
         (
+            app.post("/api/v1/bgops/upstreams/never/close").token(&operator).json(&reason).send().await,
+            404,
+            "UPSTREAM_NOT_FOUND",
+        ),
+        (
             app.post(&format!("{sagas}/{run}/cancel")).token(&operator).json(&reason).send().await,
             409,
             "RUN_STATE_CONFLICT",
@@ -122,6 +127,9 @@ async fn every_error() -> Vec<(Answer, u16, &'static str)> {
     all.push((guarded.signs_up(&person).await, 503, "TURNSTILE_UNAVAILABLE"));
     app.outside().objects().become_(Manner::Gone);
     all.push((pro.confirms_pro().await, 503, "PROVISIONER_UNAVAILABLE"));
+    app.outside().breakers().become_(Manner::Gone);
+    let close = app.post("/api/v1/bgops/upstreams/make/close").token(&operator).json(&reason);
+    all.push((close.send().await, 503, "BREAKER_UNAVAILABLE"));
     app.outside().limits(Limit::Lookup, 0);
     all.push((app.get("/public/signup/availability?slug=abc").send().await, 429, "RATE_LIMITED"));
     app.db().execute("insert into feature_flags values ('signup_enabled', 0, null, 0)", ());

@@ -111,6 +111,9 @@ pub fn example(route: &Route, club: &Club) -> Example {
         ("POST", path) if path.starts_with("/api/v1/bgops/sagas/{run}/") => {
             Body::Json(json!({ "reason": "asked by the club" }))
         }
+        ("POST", "/api/v1/bgops/upstreams/{name}/close") => {
+            Body::Json(json!({ "reason": "it is back, says its status page" }))
+        }
         (method, path) => panic!("give {method} {path} an example here"),
     };
     let path = format!("{}{query}", named(route.path, club));
@@ -119,7 +122,7 @@ pub fn example(route: &Route, club: &Club) -> Example {
 
 /// The path with everything named that belongs to the club.
 fn named(pattern: &str, club: &Club) -> String {
-    let mut path = pattern.replace("{id}", &club.id);
+    let mut path = pattern.replace("{id}", &club.id).replace("{name}", "make");
     if pattern.contains("{run}") {
         path = path.replace("{run}", club.outside().objects().run(&club.id).unwrap().id.as_str());
     }
