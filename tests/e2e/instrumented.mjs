@@ -33,7 +33,7 @@ export async function startInstrumented(options = {}) {
   };
   return {
     ...h,
-    /** `{database?: "ok" | "down" | "hanging" | "absent", object?: "ok" | "failing" | "hanging"}`, until told otherwise. */
+    /** `{database?: "ok" | "down" | "hanging" | "absent", object?: "ok" | "failing" | "hanging", breaker?: likewise}`, until told otherwise. */
     behave: (behaviour) => control("PUT", "behaviour", behaviour),
     /** At the `at`-th moment of the tenant's object: "reset" ends the object, as a deploy does, "forget" together with its alarm; "break" fails the call. */
     strike: (tenant, at, kind) => control("PUT", "strike", { tenant, at, kind }),

@@ -169,6 +169,8 @@ impl Verdict {
             Outcome::Done(_) => Self::Answered,
             Outcome::Refused(failure) => match failure.code {
                 FailureCode::SubdomainConflict
+                | FailureCode::SubdomainRejected
+                | FailureCode::CompensationRefused
                 | FailureCode::WebhookRejected
                 | FailureCode::SpreadsheetRejected
                 | FailureCode::SpreadsheetMissing
@@ -185,7 +187,8 @@ impl Verdict {
                 | FaultCode::Connection
                 | FaultCode::ServerError
                 | FaultCode::RateLimited
-                | FaultCode::Malformed => Self::Failed { retry_after: fault.retry_after },
+                | FaultCode::Malformed
+                | FaultCode::Contradiction => Self::Failed { retry_after: fault.retry_after },
                 FaultCode::Interrupted | FaultCode::StoreUnavailable | FaultCode::CircuitOpen => {
                     Self::Nothing
                 }

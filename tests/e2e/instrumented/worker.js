@@ -1,12 +1,14 @@
-// The product behind a pane of glass: each call to D1, to the object and through EGRESS is noted, and a test can take D1 or the
-// object away, or end an object right before or after one of its calls. Nothing of the product is replaced.
+// The product behind a pane of glass: each call to D1, to the objects and through EGRESS is noted, and a test can take D1 or the
+// objects away, or end an object right before or after one of its calls. Nothing of the product is replaced.
 import Product, { Provisioner as ProductObject } from "product";
+
+export { CircuitBreaker } from "product";
 
 const LONG_MS = 600_000;
 
-/** D1: "ok", "down", "hanging" or "absent". The object: "ok", "failing" or "hanging". */
-const behaviour = { database: "ok", object: "ok" };
-/** What was called: {by: "request" | "object", tenant?, kind: "batch" | "object" | "egress", …}. */
+/** D1: "ok", "down", "hanging" or "absent". The object and the breakers: "ok", "failing" or "hanging". */
+const behaviour = { database: "ok", object: "ok", breaker: "ok" };
+/** What was called: {by: "request" | "object", tenant?, kind: "batch" | "object" | "breaker" | "egress", …}. */
 let calls = [];
 /** By tenant: the moments of its object's calls so far, and what is to happen at one of them: {at, kind: "reset" | "forget" | "break"}. */
 const moments = new Map();
@@ -69,7 +71,30 @@ function observed(env, object) {
       return response;
     },
   });
-  return behaviour.database === "absent" ? { ...env, DB: undefined, EGRESS } : { ...env, DB, EGRESS };
+  const BREAKER = objects(env.BREAKER, async (id, send) => {
+    await moment(object, "before", `breaker ${id.name}`);
+    calls.push({ ...by, kind: "breaker", upstream: id.name });
+    await disturbed(behaviour.breaker);
+    const response = await send();
+    await moment(object, "after", `breaker ${id.name}`);
+    return response;
+  });
+  return { ...env, DB: behaviour.database === "absent" ? undefined : DB, EGRESS, BREAKER };
+}
+
+async function disturbed(how) {
+  if (how === "failing") throw new Error("The object was taken away by a test.");
+  if (how === "hanging") await scheduler.wait(LONG_MS);
+}
+
+/** Around the objects' own fetch: a Rust object's methods live on an instance that its constructor hands out. */
+function objects(namespace, call) {
+  return over(namespace, {
+    get(id) {
+      const stub = namespace.get(id);
+      return over(stub, { fetch: (request, init) => call(id, () => stub.fetch(request, init)) });
+    },
+  });
 }
 
 export class Provisioner extends ProductObject {
@@ -78,25 +103,14 @@ export class Provisioner extends ProductObject {
   }
 }
 
-// Around the object's own fetch: a Rust object's methods live on an instance that its constructor hands out.
-const objects = (namespace) =>
-  over(namespace, {
-    get(id) {
-      const stub = namespace.get(id);
-      return over(stub, {
-        async fetch(request, init) {
-          calls.push({ by: "request", kind: "object" });
-          if (behaviour.object === "failing") throw new Error("The object was taken away by a test.");
-          if (behaviour.object === "hanging") await scheduler.wait(LONG_MS);
-          return stub.fetch(request, init);
-        },
-      });
-    },
-  });
-
 export default class extends Product {
   constructor(context, env) {
-    super(context, { ...observed(env, null), PROVISIONER: objects(env.PROVISIONER) });
+    const PROVISIONER = objects(env.PROVISIONER, async (id, send) => {
+      calls.push({ by: "request", kind: "object" });
+      await disturbed(behaviour.object);
+      return send();
+    });
+    super(context, { ...observed(env, null), PROVISIONER });
   }
 
   async fetch(request) {
