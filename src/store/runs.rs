@@ -9,6 +9,8 @@ use crate::{
     workflow::{Attempt, Report, Run, StepReport, report::Trouble},
 };
 
+use super::deliveries;
+
 /// Writes what D1 doesn't list yet of a run. An older version than the listed one changes nothing, and nothing changes a run
 /// that went live: its object may not have heard of it.
 ///
@@ -30,7 +32,7 @@ pub fn listing(run: &Run, now: Timestamp) -> Result<Vec<Statement>, DbError> {
     let changed = report.steps.iter().enumerate().filter(|(_, step)| is_changed(run, step));
     statements.extend(changed.map(|(position, step)| upsert_step(run, position, step)));
     statements.extend(run.unlisted.iter().map(|attempt| insert_attempt(run, attempt)));
-    statements.extend(lifecycle_event(run, &report));
+    statements.extend(lifecycle_event(run, &report).into_iter().flatten());
     Ok(statements)
 }
 
@@ -135,7 +137,7 @@ fn insert_attempt(run: &Run, attempt: &Attempt) -> Statement {
 }
 
 /// The end of a run is an event of its tenant, under an id that a replay repeats.
-fn lifecycle_event(run: &Run, report: &Report) -> Option<Statement> {
+fn lifecycle_event(run: &Run, report: &Report) -> Option<[Statement; 2]> {
     let kind = match report.status {
         RunStatus::Completed => "tenant.provisioned",
         RunStatus::Failed => "tenant.failed",
@@ -143,26 +145,29 @@ fn lifecycle_event(run: &Run, report: &Report) -> Option<Statement> {
     };
     let reason = report.failure.as_ref().map(|f| &f.code);
     let data = json!({ "runId": run.id, "plan": run.plan, "reason": reason, "step": report.step });
-    Some(Statement::new(
+    let (tenant, ended_at) = (&run.subject.tenant, report.ended_at.unwrap_or(run.queued_at));
+    let id = format!(
+        "evt_{}_{}_{}",
+        run.id.as_str().trim_start_matches("run_"),
+        run.rounds,
+        report.status.as_str()
+    );
+    let announcement = deliveries::announce(tenant, &id, kind, &data, ended_at);
+    let event = Statement::new(
         "insert into domain_events (tenant_id, occurred_at, id, type, data) select ?1, ?2, ?3, ?4, ?5
          where exists (select 1 from provision_runs where id = ?6 and status = ?7)
            and not exists (select 1 from domain_events where tenant_id = ?1 and id = ?3)",
         [
-            run.subject.tenant.as_str().into(),
-            report.ended_at.map(Timestamp::seconds).into(),
-            format!(
-                "evt_{}_{}_{}",
-                run.id.as_str().trim_start_matches("run_"),
-                run.rounds,
-                report.status.as_str()
-            )
-            .into(),
+            tenant.as_str().into(),
+            ended_at.seconds().into(),
+            id.into(),
             kind.into(),
             data.to_string().into(),
             run.id.as_str().into(),
             report.status.as_str().into(),
         ],
-    ))
+    );
+    Some([event, announcement])
 }
 
 /// Where a tenant's provisioning stands, as D1 lists it.
