@@ -101,7 +101,8 @@ impl<P: Ports> App<P> {
             ("eventType", delivery.r#type.as_str().into()),
             ("attempt", delivery.attempts.into()),
         ];
-        let app = self.scoped(scope);
+        let run = delivery.run().map(|run| ("runId", run.into()));
+        let app = self.scoped(scope.into_iter().chain(run).collect());
         app.attempt_and_settle(delivery).await.unwrap_or_else(|error| {
             let line = LogLine::new(Level::Error, "webhook_delivery_not_settled");
             app.log(line.with("error", error.to_string()));

@@ -77,6 +77,13 @@ pub struct Claimed {
 }
 
 impl Claimed {
+    /// The run that it tells of, if it does.
+    #[must_use]
+    pub fn run(&self) -> Option<String> {
+        let body: Value = serde_json::from_str(&self.body).ok()?;
+        body.pointer("/data/runId")?.as_str().map(str::to_owned)
+    }
+
     /// The club's webhook, unless it has none that is on.
     ///
     /// # Errors

@@ -330,6 +330,7 @@ async fn the_log_tells_of_each_attempt_and_never_where_to() {
         assert_eq!(line.fields["attempt"], attempt);
         assert_eq!(line.fields["tenantId"], club.id);
         assert_eq!(line.fields["host"], "hook.eu2.make.com");
+        assert_eq!(line.fields["runId"], app.outside().objects().run(&club.id).unwrap().id.as_str());
         assert_eq!(line.fields["deliveryId"], delivery(&app)["id"]);
     }
     assert_eq!((&own[0].fields["error"], &own[1].fields["status"]), (&json!("timeout"), &json!(200)));
