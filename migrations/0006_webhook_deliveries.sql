@@ -10,6 +10,8 @@ create table webhook_deliveries (
   type text not null,
   -- As it is sent, to the byte, each time.
   body text not null check (json_valid(body)),
+  -- The trace of the request that it all began with.
+  traceparent text,
   status text not null default 'pending' check (status in ('pending', 'delivered', 'failed', 'cancelled')),
   attempts integer not null default 0 check (attempts >= 0),
   -- When it is tried next; while it is being tried, when it is tried again if nobody comes back to say how it ended.

@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::{
     db::{Db, DbError, Statement},
     domain::{RunStatus, TenantId, Timestamp, WebhookUrl},
-    ports::{Level, LogLine, Ports},
+    ports::{Call, Level, LogLine, Ports},
     store::{
         connections::{self, Connection},
         deliveries::{self, Attempted, Claimed, Status},
@@ -102,7 +102,9 @@ impl<P: Ports> App<P> {
             ("attempt", delivery.attempts.into()),
         ];
         let run = delivery.run().map(|run| ("runId", run.into()));
-        let app = self.scoped(scope.into_iter().chain(run).collect());
+        let trace = delivery.traceparent.as_deref().and_then(|parent| parent.split('-').nth(1));
+        let trace = trace.map(|trace| ("traceId", trace.into()));
+        let app = self.scoped(scope.into_iter().chain(run).chain(trace).collect());
         app.attempt_and_settle(delivery).await.unwrap_or_else(|error| {
             let line = LogLine::new(Level::Error, "webhook_delivery_not_settled");
             app.log(line.with("error", error.to_string()));
@@ -153,8 +155,8 @@ impl<P: Ports> App<P> {
         else {
             return Sent::Held("MISCONFIGURED");
         };
-        let call = make::message(&url, &secret, &delivery.id, delivery.body.clone(), self.ports.now());
-        match self.call(call).await {
+        let message = make::message(&url, &secret, &delivery.id, delivery.body.clone(), self.ports.now());
+        match self.call(Call { traceparent: delivery.traceparent.clone(), ..message }).await {
             Ok(called) => Sent::Answered(called.status, make::judge_event(&called, self.ports.now())),
             Err(error) => Sent::Unanswered(Fault::from(error).code),
         }

@@ -43,17 +43,24 @@ impl Status {
 /// Queues the announcement of an event that the same batch has just written, if the club has a webhook that is on. Written
 /// twice, it is queued once: its key is that of the event.
 #[must_use]
-pub fn announce(tenant: &TenantId, event: &str, kind: &str, data: &Value, at: Timestamp) -> Statement {
+pub fn announce(
+    tenant: &TenantId,
+    event: &str,
+    kind: &str,
+    data: &Value,
+    at: Timestamp,
+    traceparent: Option<&str>,
+) -> Statement {
     let mut known = Map::from_iter([("tenantId".to_owned(), json!(tenant))]);
     let fields = data.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null());
     known.extend(fields.map(|(name, value)| (name.clone(), value.clone())));
     let body = json!({ "type": kind, "timestamp": at.rfc3339(), "data": known });
     Statement::new(
-        "insert into webhook_deliveries (tenant_id, created_at, id, type, body, next_at)
-         select e.tenant_id, e.occurred_at, e.id, e.type, ?3, e.occurred_at
+        "insert into webhook_deliveries (tenant_id, created_at, id, type, body, traceparent, next_at)
+         select e.tenant_id, e.occurred_at, e.id, e.type, ?3, ?4, e.occurred_at
          from domain_events e join make_connections c on c.tenant_id = e.tenant_id
          where e.tenant_id = ?1 and e.id = ?2 and c.disabled_at is null on conflict do nothing",
-        [tenant.as_str().into(), event.into(), body.to_string().into()],
+        [tenant.as_str().into(), event.into(), body.to_string().into(), traceparent.into()],
     )
 }
 
@@ -70,6 +77,8 @@ pub struct Claimed {
     pub r#type: String,
     /// What is sent.
     pub body: String,
+    /// The trace that it belongs to.
+    pub traceparent: Option<String>,
     /// Which attempt this is, counted from one.
     pub attempts: u32,
     /// The club's webhook, as JSON.
@@ -106,7 +115,7 @@ macro_rules! claim {
                (select tenant_id, created_at, id from webhook_deliveries where ",
             $which,
             " and next_at <= ?1 order by next_at limit ?3)
-             returning tenant_id, created_at, id, type, body, attempts,
+             returning tenant_id, created_at, id, type, body, traceparent, attempts,
                (select json_object('webhook_url', webhook_url, 'webhook_secret', webhook_secret,
                   'failing_since', failing_since, 'disabled_at', disabled_at, 'disabled_reason', disabled_reason)
                 from make_connections where tenant_id = webhook_deliveries.tenant_id) as connection"
@@ -264,8 +273,8 @@ mod tests {
         let tenant = "tenant_1".parse().unwrap();
         let data = json!({ "runId": "run_1", "plan": "starter", "reason": null });
         let at = Timestamp::from_millis(1_763_683_200_007);
-        let statement = announce(&tenant, "evt_1", "tenant.provisioned", &data, at);
+        let statement = announce(&tenant, "evt_1", "tenant.provisioned", &data, at, None);
         let body = r#"{"data":{"plan":"starter","runId":"run_1","tenantId":"tenant_1"},"timestamp":"2025-11-21T00:00:00.007Z","type":"tenant.provisioned"}"#;
-        assert_eq!(statement.params.last(), Some(&Bound::Text(body.to_owned())));
+        assert_eq!(statement.params.get(2), Some(&Bound::Text(body.to_owned())));
     }
 }

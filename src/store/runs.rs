@@ -152,7 +152,8 @@ fn lifecycle_event(run: &Run, report: &Report) -> Option<[Statement; 2]> {
         run.rounds,
         report.status.as_str()
     );
-    let announcement = deliveries::announce(tenant, &id, kind, &data, ended_at);
+    let announcement =
+        deliveries::announce(tenant, &id, kind, &data, ended_at, run.caller.traceparent.as_deref());
     let event = Statement::new(
         "insert into domain_events (tenant_id, occurred_at, id, type, data) select ?1, ?2, ?3, ?4, ?5
          where exists (select 1 from provision_runs where id = ?6 and status = ?7)

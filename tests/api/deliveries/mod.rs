@@ -337,6 +337,21 @@ async fn the_log_tells_of_each_attempt_and_never_where_to() {
 }
 
 #[tokio::test]
+async fn a_delivery_goes_on_with_the_trace_of_the_request_that_queued_the_run() {
+    let app = TestApp::new();
+    let club = app.signed_up("fc-nord").await;
+    let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+    let webhook = json!({ "webhookUrl": "https://hook.eu2.make.com/a", "webhookSecret": WEBHOOK_SECRET });
+    let ask = club.post("/public/signup/starter/make").token(&club.jwt).json(&webhook);
+    ask.header("traceparent", &format!("00-{trace}-00f067aa0ba902b7-01")).send().await.is(200);
+    club.waits().await;
+    delivers(&app).await;
+    let sent = events(&app).pop().unwrap();
+    assert!(sent.call.traceparent.unwrap().starts_with(&format!("00-{trace}-")));
+    assert_eq!(app.log_of("webhook_delivery").pop().unwrap().fields["traceId"], trace);
+}
+
+#[tokio::test]
 async fn no_secret_and_no_address_is_in_a_delivery() {
     let app = TestApp::new();
     provisioned(&app).await;
