@@ -9,7 +9,7 @@ import { startInstrumented } from "./instrumented.mjs";
 const h = await startInstrumented();
 after(() => h.close());
 
-/** Rows that one club may write to D1, from its signup to its activation. */
+/** Rows that one club may write to D1, from its signup until its webhook was told that it is live. */
 const ROWS_PER_CLUB = 80;
 
 const sum = (calls, name) => calls.reduce((total, call) => total + (call[name] ?? 0), 0);
