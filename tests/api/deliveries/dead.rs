@@ -100,6 +100,20 @@ async fn a_webhook_that_failed_for_five_days_is_switched_off() {
     }
 }
 
+/// Something else was delivered meanwhile: somebody is there.
+#[tokio::test]
+async fn a_schedule_that_failed_beside_a_success_switches_nothing_off() {
+    let app = TestApp::new();
+    provisioned(&app).await;
+    app.db().execute("update webhook_deliveries set attempts = 7", ());
+    app.db().execute("update make_connections set failing_since = ?1", [app.now() - DAY + 1]);
+    app.outside().upstreams().next("make", [Reaction::Answers(400, "")]);
+    delivers(&app).await;
+    assert_eq!(delivery(&app)["status"], "failed");
+    assert_eq!(connection(&app)["disabled_at"], Value::Null);
+    assert!(notices(&app).is_empty());
+}
+
 #[tokio::test]
 async fn one_success_makes_up_for_any_number_of_failures() {
     let app = TestApp::new();
@@ -231,6 +245,36 @@ async fn the_webhook_of_a_club_that_has_gone_is_forgotten_with_its_last_delivery
         assert_eq!(count(&app, "make_connections"), 0);
         assert!(notices(&app).is_empty());
     }
+}
+
+#[tokio::test]
+async fn as_long_as_one_delivery_waits_it_is_remembered() {
+    let app = TestApp::new();
+    let club = provisioned(&app).await;
+    club.becomes("status", "cancelled");
+    app.db().execute(
+        "insert into webhook_deliveries (tenant_id, created_at, id, type, body, next_at)
+         values (?1, 1, 'evt_last', 'tenant.deprovisioned', '{}', ?2)",
+        (&club.id, app.now() + 60),
+    );
+    assert_eq!((delivers(&app).await, count(&app, "make_connections")), (1, 1));
+    app.passes(60);
+    assert_eq!((delivers(&app).await, count(&app, "make_connections")), (1, 0));
+}
+
+#[tokio::test]
+async fn the_webhook_of_a_club_that_has_not_gone_is_never_forgotten() {
+    let app = TestApp::new();
+    let club = provisioned(&app).await;
+    let forget = || store::connections::forget_cancelled(&club.id.parse().unwrap());
+    for (status, left) in [("active", 1), ("suspended", 1), ("trial", 1), ("cancelled", 1)] {
+        club.becomes("status", status);
+        app.db().query(forget()).await.unwrap();
+        assert_eq!(count(&app, "make_connections"), left, "{status}");
+    }
+    app.db().execute("delete from webhook_deliveries", ());
+    app.db().query(forget()).await.unwrap();
+    assert_eq!(count(&app, "make_connections"), 0, "nothing waits for it");
 }
 
 #[tokio::test]
