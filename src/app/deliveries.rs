@@ -113,37 +113,36 @@ impl<P: Ports> App<P> {
     }
 
     async fn attempt_and_settle(&self, delivery: &Claimed) -> Result<bool, DbError> {
-        let Some(connection) = delivery.connection()? else {
-            let nobody = settled(Status::Cancelled, None, Some("NO_WEBHOOK"));
-            return self.settle(delivery, &nobody, Vec::new()).await.map(|()| false);
-        };
         if delivery.attempts > u32::try_from(SCHEDULE.len()).unwrap_or(u32::MAX) + 1 {
             // Every attempt was cut off before its end could be written down.
             let lost = settled(Status::Failed, None, Some(FaultCode::Interrupted.as_str()));
             return self.settle(delivery, &lost, Vec::new()).await.map(|()| false);
         }
-        match self.send_event(delivery, &connection).await {
+        let Some(connection) = delivery.connection()? else {
+            let nobody = settled(Status::Cancelled, None, Some("NO_WEBHOOK"));
+            return self.settle(delivery, &nobody, Vec::new()).await.map(|()| false);
+        };
+        let sent = self.send_event(delivery, &connection).await;
+        let delivered = matches!(sent, Sent::Answered(_, Taken::Delivered));
+        match sent {
             Sent::Answered(status, Taken::Delivered) => {
                 let working = connections::set_working(&delivery.tenant_id, &connection);
-                let delivered = settled(Status::Delivered, Some(status), None);
-                self.settle(delivery, &delivered, vec![working]).await.map(|()| true)
+                self.settle(delivery, &settled(Status::Delivered, Some(status), None), vec![working]).await
             }
-            Sent::Answered(status, Taken::Gone) => {
-                self.is_gone(delivery, &connection, status).await.map(|()| false)
-            }
+            Sent::Answered(status, Taken::Gone) => self.is_gone(delivery, &connection, status).await,
             Sent::Answered(status, Taken::NotNow { error, retry_after }) => {
                 let failed = self.not_now(delivery, Some(status), error, retry_after);
-                self.fails(delivery, &connection, failed).await.map(|()| false)
+                self.fails(delivery, &connection, failed).await
             }
             Sent::Unanswered(fault) => {
                 let failed = self.not_now(delivery, None, fault.as_str(), None);
-                self.fails(delivery, &connection, failed).await.map(|()| false)
+                self.fails(delivery, &connection, failed).await
             }
             Sent::Held(error) => {
-                let held = self.not_now(delivery, None, error, None);
-                self.settle(delivery, &held, Vec::new()).await.map(|()| false)
+                self.settle(delivery, &self.not_now(delivery, None, error, None), Vec::new()).await
             }
         }
+        .map(|()| delivered)
     }
 
     async fn send_event(&self, delivery: &Claimed, connection: &Connection) -> Sent {
