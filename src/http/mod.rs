@@ -8,6 +8,7 @@ pub mod bgops;
 pub mod body;
 pub mod context;
 pub mod cors;
+pub mod deliveries;
 pub mod error;
 pub mod events;
 pub mod form;

@@ -12,8 +12,8 @@ use axum::{
 use crate::{domain::Permission, ports::Ports};
 
 use super::{
-    bgops, error::ApiError, events, form, health, links, provisioning, signup, tenants, tokens, upstreams,
-    webhook, whoami,
+    bgops, deliveries, error::ApiError, events, form, health, links, provisioning, signup, tenants, tokens,
+    upstreams, webhook, whoami,
 };
 
 /// One route.
@@ -58,6 +58,8 @@ pub const ROUTES: &[Route] = {
         route("GET", "/api/v1/tenants/{id}/provision-status", TenantReader),
         route("POST", "/api/v1/tenants/{id}/provision/retry", SameTenant),
         route("POST", "/api/v1/tenants/{id}/webhook/test", SameTenantOrPlatform),
+        route("GET", "/api/v1/tenants/{id}/webhook/deliveries", SameTenantOrPlatform),
+        route("POST", "/api/v1/tenants/{id}/webhook/deliveries/{delivery}/redeliver", SameTenantOrPlatform),
         route("POST", "/api/v1/admin/tokens/revoke", PlatformAdmin),
         route("DELETE", "/api/v1/admin/tenants/{id}", PlatformAdmin),
         route("GET", "/api/v1/tenants/{id}/events", SameTenantOrPlatform),
@@ -111,6 +113,8 @@ fn handlers<P: Ports>() -> Vec<(&'static str, MethodRouter)> {
         ("/api/v1/tenants/{id}/provision-status", get(provisioning::status::<P>)),
         ("/api/v1/tenants/{id}/provision/retry", post(provisioning::retry::<P>)),
         ("/api/v1/tenants/{id}/webhook/test", post(webhook::test::<P>)),
+        ("/api/v1/tenants/{id}/webhook/deliveries", get(deliveries::list::<P>)),
+        ("/api/v1/tenants/{id}/webhook/deliveries/{delivery}/redeliver", post(deliveries::redeliver::<P>)),
         ("/api/v1/admin/tokens/revoke", post(tokens::revoke::<P>)),
         ("/api/v1/admin/tenants/{id}", delete(tenants::remove::<P>)),
         ("/api/v1/tenants/{id}/events", get(events::list::<P>)),

@@ -5,6 +5,7 @@
 
 pub mod access;
 pub mod connections;
+pub mod deliveries;
 pub mod events;
 pub mod health;
 pub mod keys;

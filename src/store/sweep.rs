@@ -31,6 +31,7 @@ pub async fn prune(db: &impl Db, now: Timestamp) -> Result<u64, DbError> {
                (select jti from revoked_tokens where expires_at <= ?1 order by expires_at limit ?2)",
             params(),
         ),
+        super::deliveries::prune(now, BATCH),
     ];
     Ok(db.batch(statements).await?.iter().map(|answer| answer.changes).sum())
 }

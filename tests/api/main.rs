@@ -13,6 +13,7 @@
 )]
 
 mod conventions;
+mod deliveries;
 mod every_route;
 mod lessons;
 mod plans;

@@ -16,7 +16,8 @@ use crate::{
 const LOG_WORDS: &str = "authz_deny authz_grant link_mailed operator_action request signup_completed signup_rejected \
                          signup_started sweep tenant_deprovision_failed tenant_deprovision_queued tenant_deprovision_step tenant_deprovisioned \
                          tenant_provision_complete tenant_provision_failed tenant_provision_queued tenant_provision_start \
-                         tenant_provision_step token_revoked upstream_call webhook_delivery";
+                         tenant_provision_step token_revoked upstream_call webhook_delivery \
+                         webhook_disabled";
 
 #[tokio::test]
 async fn the_log_speaks_in_these_words() {
@@ -112,6 +113,8 @@ async fn every_error() -> Vec<(Answer, u16, &'static str)> {
             "RUN_STATE_CONFLICT",
         ),
     ];
+    let redeliver = format!("/api/v1/tenants/{}/webhook/deliveries/none/redeliver", club.id);
+    all.push((app.post(&redeliver).token(&club.jwt).send().await, 404, "DELIVERY_NOT_FOUND"));
     app.signed_up_with_key("fc-key", "key-1").await;
     let keyed = |form: serde_json::Value| {
         app.post("/public/signup/start").header("idempotency-key", "key-1").json(&form).send()

@@ -32,10 +32,11 @@ async function momentsOf(plan) {
   const club = await newClub(plan);
   await h.confirm(club, club.webhook);
   assert.equal((await settled(club)).status, "completed");
-  // The object has one thing more to tell D1 when the listing says completed already.
+  // The object has one thing more to tell D1 when the listing says completed already, and an event to deliver.
+  await until(async () => (await h.sql("select id from webhook_deliveries where tenant_id = ? and status = 'pending'", club.tenantId)).length === 0);
   return until(async () => {
     const { moments } = await h.moments(club.tenantId);
-    return moments.length % 2 === 0 && /provision_runs|insert into/.test(moments.at(-1)) && moments;
+    return moments.length % 2 === 0 && /webhook_deliveries/.test(moments.at(-1)) && moments;
   });
 }
 

@@ -94,9 +94,13 @@ pub fn example(route: &Route, club: &Club) -> Example {
         }
         ("POST", "/public/signup/starter/make") => Body::Json(webhook()),
         ("POST", "/api/v1/tenants/{id}/webhook/test") => Body::OptionalJson(webhook()),
-        ("POST", "/public/signup/pro/confirm" | "/api/v1/tenants/{id}/provision/retry" | "/auth/logout") => {
-            Body::Optional
-        }
+        (
+            "POST",
+            "/public/signup/pro/confirm"
+            | "/api/v1/tenants/{id}/provision/retry"
+            | "/api/v1/tenants/{id}/webhook/deliveries/{delivery}/redeliver"
+            | "/auth/logout",
+        ) => Body::Optional,
         ("POST", "/auth/magic/start") => {
             status = 202;
             Body::Json(json!({ "email": "owner@fc-example.example" }))
@@ -126,6 +130,11 @@ fn named(pattern: &str, club: &Club) -> String {
     if pattern.contains("{run}") {
         path = path.replace("{run}", club.outside().objects().run(&club.id).unwrap().id.as_str());
     }
+    if pattern.contains("{delivery}") {
+        let id = format!("select id from webhook_deliveries where tenant_id = '{}'", club.id);
+        let known = club.db().rows(&id);
+        path = path.replace("{delivery}", known.first().map_or("none", |row| row["id"].as_str().unwrap()));
+    }
     if pattern.contains("{key}") {
         path =
             path.replace("{key}", club.db().row("select id from idempotency_keys")["id"].as_str().unwrap());
@@ -153,7 +162,9 @@ pub async fn club_for(app: &TestApp, route: &Route) -> Club {
     match route.path {
         "/public/signup/pro/confirm" => app.signed_up_pro("fc-fitting").await,
         "/api/v1/bgops/idempotency/{key}" => app.signed_up_with_key("fc-fitting", "some-key").await,
-        "/api/v1/bgops/sagas/{run}" | "/api/v1/bgops/sagas/{run}/history" => {
+        "/api/v1/bgops/sagas/{run}"
+        | "/api/v1/bgops/sagas/{run}/history"
+        | "/api/v1/tenants/{id}/webhook/deliveries/{delivery}/redeliver" => {
             app.provisioned("fc-fitting").await
         }
         "/api/v1/bgops/sagas/{run}/cancel" => {
