@@ -42,6 +42,7 @@ export async function startService({ vars } = {}) {
     url: product.url,
     sandboxUrl: sandbox.url,
     secrets,
+    stateDir,
     /** Everything that both printed. */
     output,
     /** SIGKILL to the product's whole process group. */

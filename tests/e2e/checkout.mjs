@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 
-/** Says what it was asked; answers with the file of that name, if there is one; fails if there is one under `fails`. */
+/** Says what it was asked; answers with the file of that name, into --output when that is given; fails if there is one under `fails`. */
 const fakeIn = (root) => `#!/usr/bin/env bash
 here="${root}/.asked"
 name=$(basename "$0")
@@ -15,8 +15,12 @@ printf '%s\\n' "$name $*\${WORKER_VERSION:+ (\$WORKER_VERSION)}" >>"$here/log"
 for key in "$name $1 $2 $3" "$name $1 $2" "$name $1"; do
   key=\${key// /-}
   [ ! -e "$here/fails/$key" ] || { cat "$here/fails/$key" >&2; exit 1; }
-  if [ -e "$here/answers/$key" ]; then cat "$here/answers/$key"; break; fi
+  if [ -e "$here/answers/$key" ]; then answer=$here/answers/$key; break; fi
 done
+output=$(sed -n 's/.* --output \\([^ ]*\\).*/\\1/p' <<<"$*")
+file=$(sed -n 's/.* --file \\([^ ]*\\).*/\\1/p' <<<"$*")
+[ -z "$file" ] || cp "$file" "$here/file"
+if [ -n "$output" ]; then cp "$answer" "$output"; elif [ -n "\${answer:-}" ]; then cat "$answer"; fi
 [ -z "\${WRANGLER_OUTPUT_FILE_PATH:-}" ] || printf '%s\\n' '{"type":"wrangler-session"}' '{"type":"version-upload","version_id":"uploaded"}' >"$WRANGLER_OUTPUT_FILE_PATH"
 `;
 
@@ -62,6 +66,8 @@ export function makeCheckout(root) {
     /** What a command prints: `answer("wrangler secret list", […])`. */
     answer: (command, value) => writeFileSync(join(root, ".asked/answers", command.replaceAll(" ", "-")), typeof value === "string" ? value : JSON.stringify(value)),
     fail: (command, why = "no\n") => writeFileSync(join(root, ".asked/fails", command.replaceAll(" ", "-")), why),
+    /** The file that was given with --file last. */
+    given: () => readFileSync(join(root, ".asked/file"), "utf8"),
     mend: (command) => rmSync(join(root, ".asked/fails", command.replaceAll(" ", "-")), { force: true }),
     /** Runs a script of the checkout; answers its exit code, its output, and what it asked for. */
     run(script, args, env = {}) {
