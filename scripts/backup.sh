@@ -18,9 +18,22 @@ environment="" directory="" keep=""
 while [ $# -gt 0 ]; do
   case "$1" in
     --local) environment=local ;;
-    --env) environment=${2:-}; [ $# -lt 2 ] || shift; case "$environment" in preview | production) ;; *) fail "Say where: --env preview or --env production." ;; esac ;;
-    --to) [ $# -gt 1 ] || fail "Say where to keep it: --to DIR."; mkdir -p "$2" || fail "$2 can't be made."; directory=$(cd "$2" && pwd); shift ;;
-    --keep) keep=${2:-}; [ $# -lt 2 ] || shift; [[ $keep =~ ^[1-9][0-9]*$ ]] || fail "Say how many to keep: --keep N, at least 1." ;;
+    --env)
+      case "${2:-}" in preview | production) ;; *) fail "Say where: --env preview or --env production." ;; esac
+      environment=$2
+      shift
+      ;;
+    --to)
+      [ $# -gt 1 ] || fail "Say where to keep it: --to DIR."
+      mkdir -p "$2" || fail "$2 can't be made."
+      directory=$(cd "$2" && pwd)
+      shift
+      ;;
+    --keep)
+      [[ ${2:-} =~ ^[1-9][0-9]*$ ]] || fail "Say how many to keep: --keep N, at least 1."
+      keep=$2
+      shift
+      ;;
     *) fail "Unknown argument: $1" ;;
   esac
   shift
@@ -59,7 +72,8 @@ mv "$work/$name.sha256" "$directory/" && mv "$work/$name" "$directory/"
 printf '✓ %s (%s bytes)\n' "$directory/$name" "$(wc -c <"$directory/$name" | tr -d ' ')"
 
 [ -n "$keep" ] || exit 0
-find "$directory" -maxdepth 1 -type f -name "tenantry-$environment-*T*Z.sql" | sort -r | tail -n "+$((keep + 1))" | while IFS= read -r old; do
-  rm -f "$old" "$old.sha256"
-  printf '· Removed %s\n' "$old"
-done
+find "$directory" -maxdepth 1 -type f -name "tenantry-$environment-*T*Z.sql" | sort -r | tail -n "+$((keep + 1))" \
+  | while IFS= read -r old; do
+    rm -f "$old" "$old.sha256"
+    printf '· Removed %s\n' "$old"
+  done

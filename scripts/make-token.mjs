@@ -46,9 +46,11 @@ function request() {
   const { values, positionals } = parsed;
   if (values.help) help(import.meta.url);
   const [kind] = positionals;
-  if (positionals.length !== 1 || !Object.hasOwn(KINDS, kind)) throw new Failure("Say one of service, platform, tenant. See scripts/make-token.mjs --help.");
+  if (positionals.length !== 1 || !Object.hasOwn(KINDS, kind))
+    throw new Failure("Say one of service, platform, tenant. See scripts/make-token.mjs --help.");
   const environment = values.environment ?? "local";
-  if (!["local", ...DEPLOYED].includes(environment)) throw new Failure(`Unknown environment: ${environment}. Use local, preview or production.`);
+  if (!["local", ...DEPLOYED].includes(environment))
+    throw new Failure(`Unknown environment: ${environment}. Use local, preview or production.`);
   if ((kind === "tenant") !== (values.tenant !== undefined)) {
     throw new Failure(kind === "tenant" ? "Say whose token: --tenant tenant_…" : `A ${kind} token names no tenant: leave --tenant out.`);
   }
@@ -62,10 +64,12 @@ function request() {
 function secretOf(environment) {
   const secret = process.env.JWT_SECRET || (environment === "local" ? localSecret("JWT_SECRET") : null);
   if (!secret) {
-    const where = environment === "local" ? "run npm start once, which writes .dev.vars" : `give ${environment}'s secret in the environment`;
+    const where =
+      environment === "local" ? "run npm start once, which writes .dev.vars" : `give ${environment}'s secret in the environment`;
     throw new Failure(`JWT_SECRET is not set: ${where}.`);
   }
-  if (Buffer.byteLength(secret) < SHORTEST_SECRET) throw new Failure(`JWT_SECRET is shorter than ${SHORTEST_SECRET} bytes: the service accepts no such secret.`);
+  if (Buffer.byteLength(secret) < SHORTEST_SECRET)
+    throw new Failure(`JWT_SECRET is shorter than ${SHORTEST_SECRET} bytes: the service accepts no such secret.`);
   return secret;
 }
 

@@ -17,7 +17,11 @@ file="" environment="" force="" dry_run=""
 while [ $# -gt 0 ]; do
   case "$1" in
     --local) environment=local ;;
-    --env) environment=${2:-}; [ $# -lt 2 ] || shift; case "$environment" in preview | production) ;; *) fail "Say where: --env preview or --env production." ;; esac ;;
+    --env)
+      case "${2:-}" in preview | production) ;; *) fail "Say where: --env preview or --env production." ;; esac
+      environment=$2
+      shift
+      ;;
     --force) force=yes ;;
     --dry-run) dry_run=yes ;;
     --*) fail "Unknown argument: $1" ;;
@@ -30,7 +34,8 @@ done
 [ -r "$file" ] || fail "$file can't be read."
 [ -r "$file.sha256" ] || fail "$file.sha256 is missing: without its checksum nobody knows whether the backup is whole."
 file="$(cd "$(dirname "$file")" && pwd)/$(basename "$file")"
-[ "$(sha256sum <"$file" | cut -d ' ' -f 1)" = "$(cut -d ' ' -f 1 <"$file.sha256")" ] || fail "$file is not what was backed up: its checksum differs. Use another backup."
+[ "$(sha256sum <"$file" | cut -d ' ' -f 1)" = "$(cut -d ' ' -f 1 <"$file.sha256")" ] \
+  || fail "$file is not what was backed up: its checksum differs. Use another backup."
 command -v jq >/dev/null || fail "jq is missing: install it."
 cd "$(dirname "$0")/.."
 [ -x node_modules/.bin/wrangler ] || fail "wrangler is missing: run npm install."
@@ -53,13 +58,16 @@ ask() {
 }
 
 # Newest first: what refers to a table was made after it.
-ask "select name from sqlite_master where type = 'table' and name not glob '_cf_*' and name not glob 'sqlite_*' order by rowid desc" >"$work/tables"
+ours="type = 'table' and name not glob '_cf_*' and name not glob 'sqlite_*'"
+ask "select name from sqlite_master where $ours order by rowid desc" >"$work/tables"
 rows=0
 counts=$(grep -vx d1_migrations "$work/tables" | sed 's/.*/(select count(*) from "&")/' | paste -sd + -) || true
 if [ -n "$counts" ]; then rows=$(ask "select $counts"); fi
 
-printf '· %s: %s tables, %s rows\n' "$file" "$(grep -c '^CREATE TABLE ' "$file")" "$(grep '^INSERT INTO ' "$file" | grep -cv '^INSERT INTO "\(d1_migrations\|sqlite_sequence\)" ')"
-printf '· the database of %s: %s tables, %s rows%s\n' "$environment" "$(wc -l <"$work/tables" | tr -d ' ')" "$rows" "$([ "$rows" = 0 ] || printf ', which will be gone')"
+kept=$(grep '^INSERT INTO ' "$file" | grep -cv '^INSERT INTO "\(d1_migrations\|sqlite_sequence\)" ') || true
+there=$(wc -l <"$work/tables" | tr -d ' ')
+printf '· %s: %s tables, %s rows\n' "$file" "$(grep -c '^CREATE TABLE ' "$file")" "$kept"
+printf '· the database of %s: %s tables, %s rows%s\n' "$environment" "$there" "$rows" "$([ "$rows" = 0 ] || echo ', which will be gone')"
 if [ "$rows" != 0 ] && [ -z "$force" ]; then
   fail "The database of $environment has rows: say --force to replace them. They are backed up first."
 fi
@@ -78,5 +86,6 @@ fi
 wrangler d1 execute DB "${where[@]}" --yes --file "$work/restore.sql" >"$work/printed" 2>&1 \
   || { cat "$work/printed" >&2; fail "The backup could not be restored, and the database is as it was: see above."; }
 # npm start asks no second time about migrations that it applied: the backup may be from before them.
-if [ "$environment" = local ]; then rm -f "$state/migrations.applied"; next="npm start applies"; else next="npx wrangler d1 migrations apply DB --remote --env $environment applies"; fi
-printf '✓ Restored. %s the migrations that are newer than the backup.\n' "$next"
+next="npx wrangler d1 migrations apply DB --remote --env $environment"
+if [ "$environment" = local ]; then rm -f "$state/migrations.applied"; next="npm start"; fi
+printf '✓ Restored. %s applies the migrations that are newer than the backup.\n' "$next"

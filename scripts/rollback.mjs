@@ -18,7 +18,8 @@ try {
   say(`${asked.env} runs ${running.join(" and ")}; back to ${target}`);
   it.check("Durable Objects", await objectProblem(it, running, target));
   await it.changeByWrangler(["rollback", target, "--message", asked.message ?? "rollback", "--yes"], {
-    advice: "Cloudflare did not go back: see above. A changed secret or Durable Object migration stands in the way of old versions: then deploy a fix forward.",
+    advice:
+      "Cloudflare did not go back: see above. A changed secret or Durable Object migration stands in the way of old versions: then deploy a fix forward.",
   });
   if (process.env.WORKER_URL) await smoke(it);
   else say(`Try it: WORKER_URL=… scripts/smoke-test.sh ${asked.env}`);
@@ -29,18 +30,24 @@ try {
 
 /** The last version that had all the traffic, before the running deployment. */
 function before(listed, running) {
-  const alone = listed.slice(0, -1).filter(({ versions }) => versions.length === 1).map(({ versions: [version] }) => version.version_id);
+  const alone = listed
+    .slice(0, -1)
+    .filter(({ versions }) => versions.length === 1)
+    .map(({ versions: [version] }) => version.version_id);
   const target = alone.findLast((version) => running.length > 1 || version !== running[0]);
   if (!target) throw new Failure("Cloudflare lists no earlier version: name one with --to (npx wrangler versions list).");
   return target;
 }
 
 async function objectProblem(it, running, target) {
-  const tags = await Promise.all([...running, target].map(async (version) => {
-    const details = await it.ask("versions", "view", version, "--json");
-    if (details === null) throw new Failure(`Cloudflare does not know the version ${version}: see npx wrangler versions list --env ${it.environment}.`);
-    return details.resources?.script_runtime?.migration_tag ?? null;
-  }));
+  const tags = await Promise.all(
+    [...running, target].map(async (version) => {
+      const details = await it.ask("versions", "view", version, "--json");
+      if (details === null)
+        throw new Failure(`Cloudflare does not know the version ${version}: see npx wrangler versions list --env ${it.environment}.`);
+      return details.resources?.script_runtime?.migration_tag ?? null;
+    }),
+  );
   const to = tags.at(-1);
   const between = tags.slice(0, -1).find((tag) => tag !== to);
   if (between === undefined) return null;

@@ -36,7 +36,8 @@ function percentOf(text) {
 async function share(it, version, percent) {
   const { versions } = (await deployments(it)).at(-1);
   const [rest] = versions.filter((each) => each.version_id !== version).sort((a, b) => b.percentage - a.percentage);
-  if (percent < 100 && !rest) throw new Failure(`${version} has all of ${it.environment} already: there is no other version to share with.`);
+  if (percent < 100 && !rest)
+    throw new Failure(`${version} has all of ${it.environment} already: there is no other version to share with.`);
   const shares = percent === 100 ? [`${version}@100%`] : [`${version}@${percent}%`, `${rest.version_id}@${100 - percent}%`];
   await it.changeByWrangler(["versions", "deploy", ...shares, "--message", `${percent} percent`, "--yes"], {
     advice: "The shares were not changed: see above.",
@@ -47,6 +48,7 @@ async function share(it, version, percent) {
 async function revisionOf(it, version) {
   if (it.dryRun) return "HEAD";
   const revision = (await it.ask("versions", "view", version, "--json"))?.annotations?.["workers/tag"];
-  if (!revision) throw new Failure(`Cloudflare does not say which commit ${version} was made from: tag it by hand, git tag prod-YYYYMMDDHHMM COMMIT.`);
+  if (!revision)
+    throw new Failure(`Cloudflare does not say which commit ${version} was made from: tag it by hand, git tag prod-YYYYMMDDHHMM COMMIT.`);
   return revision;
 }

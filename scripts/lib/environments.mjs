@@ -42,7 +42,10 @@ export function sharedIds(all) {
 function identities(config) {
   return [
     ["name", config.name],
-    ...config.d1_databases.flatMap((each) => [["database_id", each.database_id], ["database_name", each.database_name]]),
+    ...config.d1_databases.flatMap((each) => [
+      ["database_id", each.database_id],
+      ["database_name", each.database_name],
+    ]),
     ...(config.ratelimits ?? []).map((each) => ["ratelimit namespace_id", each.namespace_id]),
     ...config.kv_namespaces.map((each) => ["kv namespace", each.id]),
     ...config.r2_buckets.map((each) => ["bucket", each.bucket_name]),
@@ -53,13 +56,15 @@ function identities(config) {
 export function foreignParts(name, config) {
   const found = [];
   for (const { binding, service } of config.services ?? []) {
-    if (binding === DEVELOPMENT_ONLY || /sandbox/i.test(service)) found.push(`${name} binds ${binding} to ${service}: only development may.`);
+    if (binding === DEVELOPMENT_ONLY || /sandbox/i.test(service))
+      found.push(`${name} binds ${binding} to ${service}: only development may.`);
   }
   for (const [key, value] of Object.entries(config.vars)) {
     if (/sandbox/i.test(String(value))) found.push(`${name} has ${key}=${value}: the sandbox is for development.`);
   }
   if (config.vars.ENVIRONMENT !== name) found.push(`${name} says ENVIRONMENT=${config.vars.ENVIRONMENT}: it must say ${name}.`);
-  if (name === "production" && config.vars.EMAIL_PROVIDER === "log") found.push("production has EMAIL_PROVIDER=log: it would send no mail.");
+  if (name === "production" && config.vars.EMAIL_PROVIDER === "log")
+    found.push("production has EMAIL_PROVIDER=log: it would send no mail.");
   return found;
 }
 

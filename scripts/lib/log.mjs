@@ -39,7 +39,8 @@ const ESCAPED = { n: "\n", r: "\r", t: "\t", b: "\b", f: "\f", v: "\v", 0: "\0" 
 export function parsePrinted(text) {
   const json = text.match(TOKEN).map((token) => {
     if (/^['"`]/.test(token)) return JSON.stringify(unescaped(token.slice(1, -1)));
-    if (/^[A-Za-z_$]/.test(token)) return ["true", "false", "null"].includes(token) ? token : token === "undefined" ? "null" : JSON.stringify(token);
+    if (/^[A-Za-z_$]/.test(token))
+      return ["true", "false", "null"].includes(token) ? token : token === "undefined" ? "null" : JSON.stringify(token);
     return token;
   });
   try {

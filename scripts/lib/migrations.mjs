@@ -14,7 +14,8 @@ export function contractions(sql) {
     const line = statement.length > 100 ? `${statement.slice(0, 99)}…` : statement;
     const broken = RULES.find(([pattern]) => pattern.test(statement));
     if (broken) return [`${broken[1]}: ${line}`];
-    if (addsRequiredColumn(statement)) return [`adds a column that is not null and has no default, which older versions don't fill: ${line}`];
+    if (addsRequiredColumn(statement))
+      return [`adds a column that is not null and has no default, which older versions don't fill: ${line}`];
     return [];
   });
 }
@@ -28,5 +29,8 @@ function statements(sql) {
     if (/^(--|\/\*)/.test(part)) return " ";
     return part.startsWith("'") ? "''" : part.replaceAll(/\W+/g, "_");
   });
-  return bare.split(";").map((statement) => statement.replaceAll(/\s+/g, " ").trim().toLowerCase()).filter(Boolean);
+  return bare
+    .split(";")
+    .map((statement) => statement.replaceAll(/\s+/g, " ").trim().toLowerCase())
+    .filter(Boolean);
 }

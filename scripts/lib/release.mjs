@@ -12,7 +12,13 @@ const WRANGLER_ENV = { WRANGLER_SEND_METRICS: "false", WRANGLER_HIDE_BANNER: "tr
 
 /** A script's options, each a string but for `flags`; `--env`, `--dry-run` and `--help` are common to all. */
 export function options(script, { texts = [], flags = [] } = {}) {
-  const typed = [["env", "string"], ["dry-run", "boolean"], ["help", "boolean"], ...texts.map((name) => [name, "string"]), ...flags.map((name) => [name, "boolean"])];
+  const typed = [
+    ["env", "string"],
+    ["dry-run", "boolean"],
+    ["help", "boolean"],
+    ...texts.map((name) => [name, "string"]),
+    ...flags.map((name) => [name, "boolean"]),
+  ];
   let values;
   try {
     ({ values } = parseArgs({ options: Object.fromEntries(typed.map(([name, type]) => [name, { type }])) }));
@@ -75,7 +81,12 @@ export async function prepareVersion(it, { checked = false, objects = false } = 
   it.check("migrations only add", await migrationProblem(last));
   it.check("Durable Objects", await objectProblem(last, config, objects));
   needsAddress(it);
-  it.check("wrangler is logged in", (await capture("wrangler", ["whoami", "--json"])) === null ? "wrangler is not logged in: run npx wrangler login, or set CLOUDFLARE_API_TOKEN." : null);
+  it.check(
+    "wrangler is logged in",
+    (await capture("wrangler", ["whoami", "--json"])) === null
+      ? "wrangler is not logged in: run npx wrangler login, or set CLOUDFLARE_API_TOKEN."
+      : null,
+  );
   it.check("secrets", await secretsProblem(it, config));
   if (!checked) {
     await it.change("npm", ["run", "lint"], { advice: "Lint failed: nothing was deployed." });
@@ -89,7 +100,10 @@ export async function prepareVersion(it, { checked = false, objects = false } = 
 
 /** Nothing goes out that can't be tried. */
 export function needsAddress(it) {
-  it.check("WORKER_URL", process.env.WORKER_URL ? null : `Set WORKER_URL to the address of ${it.environment}: the smoke test asks it afterwards.`);
+  it.check(
+    "WORKER_URL",
+    process.env.WORKER_URL ? null : `Set WORKER_URL to the address of ${it.environment}: the smoke test asks it afterwards.`,
+  );
 }
 
 const firstOf = (lines) => lines[0] ?? null;
@@ -115,19 +129,26 @@ export async function lastDeployed() {
 
 /** Each migration that is newer than the last deployment only adds, and the older ones are as they were. */
 export async function migrationProblem(last) {
-  const names = readdirSync(at("migrations")).filter((name) => name.endsWith(".sql")).sort();
-  const deployed = last === null ? [] : (await git("ls-tree", "--name-only", last, "migrations/"))?.split("\n").filter(Boolean) ?? [];
-  const changed = last === null ? [] : (await git("diff", "--name-only", last, "--", ...deployed))?.split("\n").filter(Boolean) ?? [];
-  if (deployed.length > 0 && changed.length > 0) return `${changed[0]} was deployed with ${last} and has changed since: put the change into a new migration.`;
+  const names = readdirSync(at("migrations"))
+    .filter((name) => name.endsWith(".sql"))
+    .sort();
+  const deployed = last === null ? [] : ((await git("ls-tree", "--name-only", last, "migrations/"))?.split("\n").filter(Boolean) ?? []);
+  const changed = last === null ? [] : ((await git("diff", "--name-only", last, "--", ...deployed))?.split("\n").filter(Boolean) ?? []);
+  if (deployed.length > 0 && changed.length > 0)
+    return `${changed[0]} was deployed with ${last} and has changed since: put the change into a new migration.`;
   for (const name of names.filter((name) => !deployed.includes(`migrations/${name}`))) {
     const [contraction] = contractions(readFileSync(at("migrations", name), "utf8"));
-    if (contraction) return `migrations/${name} ${contraction}. The version before still needs that: only add here, and take away in a later release.`;
+    if (contraction)
+      return `migrations/${name} ${contraction}. The version before still needs that: only add here, and take away in a later release.`;
   }
   return null;
 }
 
 async function objectProblem(last, config, allowed) {
-  const before = last === null ? null : [...((await git("show", `${last}:wrangler.toml`)) ?? "").matchAll(/^\[\[migrations\]\]\s+tag = "(.+)"/gm)].at(-1)?.[1];
+  const before =
+    last === null
+      ? null
+      : [...((await git("show", `${last}:wrangler.toml`)) ?? "").matchAll(/^\[\[migrations\]\]\s+tag = "(.+)"/gm)].at(-1)?.[1];
   const now = objectMigration(config);
   if (last === null || before === now || allowed) return null;
   return `Durable Object migration ${now} is new since ${last}, and Cloudflare rolls back across none: ship it alone, with deploy and --object-migration.`;
@@ -135,7 +156,8 @@ async function objectProblem(last, config, allowed) {
 
 async function secretsProblem(it, config) {
   const listed = await it.ask("secret", "list");
-  if (!Array.isArray(listed)) return `Cloudflare does not say which secrets ${it.environment} has: see npx wrangler secret list --env ${it.environment}.`;
+  if (!Array.isArray(listed))
+    return `Cloudflare does not say which secrets ${it.environment} has: see npx wrangler secret list --env ${it.environment}.`;
   const missing = requiredSecrets(config).filter((name) => !listed.some((secret) => secret.name === name));
   return missing.length === 0 ? null : `${missing.join(", ")} missing: npx wrangler secret put ${missing[0]} --env ${it.environment}.`;
 }
@@ -153,9 +175,17 @@ export async function upload(it) {
       advice: "The version could not be uploaded: see above. Nobody is sent to it.",
     });
     if (it.dryRun) return "NEW-VERSION";
-    const lines = existsSync(output) ? readFileSync(output, "utf8").trim().split("\n").map((line) => JSON.parse(line)) : [];
+    const lines = existsSync(output)
+      ? readFileSync(output, "utf8")
+          .trim()
+          .split("\n")
+          .map((line) => JSON.parse(line))
+      : [];
     const id = lines.find(({ type }) => type === "version-upload")?.version_id;
-    if (!id) throw new Failure(`wrangler did not say which version it uploaded: see npx wrangler versions list --env ${it.environment}, then go on with --version.`);
+    if (!id)
+      throw new Failure(
+        `wrangler did not say which version it uploaded: see npx wrangler versions list --env ${it.environment}, then go on with --version.`,
+      );
     return id;
   } finally {
     rmSync(directory, { recursive: true, force: true });

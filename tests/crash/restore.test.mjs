@@ -26,7 +26,11 @@ const { api, token, signup, confirm, settled, status } = client({
 
 /** Runs a script on the service's state. */
 function run(name, ...args) {
-  const { status: code, stdout, stderr } = spawnSync(script(name), args, { encoding: "utf8", env: { ...process.env, STATE_DIR: service.stateDir } });
+  const {
+    status: code,
+    stdout,
+    stderr,
+  } = spawnSync(script(name), args, { encoding: "utf8", env: { ...process.env, STATE_DIR: service.stateDir } });
   return { code, printed: stdout + stderr };
 }
 
@@ -58,7 +62,10 @@ test("after a backup, the loss of everything, and a restore, the service answers
   // While it runs: a backup disturbs nobody.
   const saved = run("backup.sh", "--local", "--to", backups);
   assert.equal(saved.code, 0, saved.printed);
-  const file = join(backups, readdirSync(backups).find((name) => name.endsWith(".sql")));
+  const file = join(
+    backups,
+    readdirSync(backups).find((name) => name.endsWith(".sql")),
+  );
   assert.deepEqual(await seen(clubs), before);
 
   await service.kill();
@@ -79,7 +86,14 @@ test("after a backup, the loss of everything, and a restore, the service answers
   await confirm(idle);
   assert.equal((await settled(idle)).status, "completed");
   assert.equal((await status(pro)).body.status, "completed");
-  assert.equal((await api("POST", "/public/signup/start", { body: { clubName: "Another", clubSlug: pro.clubSlug, email: "other@example.org", plan: "pro" } })).body.error.code, "SLUG_TAKEN");
+  assert.equal(
+    (
+      await api("POST", "/public/signup/start", {
+        body: { clubName: "Another", clubSlug: pro.clubSlug, email: "other@example.org", plan: "pro" },
+      })
+    ).body.error.code,
+    "SLUG_TAKEN",
+  );
 
   await service.kill();
   const refused = run("restore.sh", file, "--local");

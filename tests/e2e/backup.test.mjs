@@ -64,7 +64,8 @@ describe("scripts/backup.sh", () => {
     assert.equal(left.length, 4);
     assert.ok(!left.includes("tenantry-production-20260101T000000Z.sql"));
     assert.ok(!files(folder).includes("tenantry-production-20260101T000000Z.sql.sha256"));
-    for (const name of ["preview-20250101T000000Z", "production-20260102T000000Z", "production-notes"]) assert.ok(left.includes(`tenantry-${name}.sql`), name);
+    for (const name of ["preview-20250101T000000Z", "production-20260102T000000Z", "production-notes"])
+      assert.ok(left.includes(`tenantry-${name}.sql`), name);
   });
 
   test("keeps nothing of an export that failed or holds nothing, and removes nothing either", async () => {
@@ -83,7 +84,15 @@ describe("scripts/backup.sh", () => {
   });
 
   test("does nothing unless it was told clearly", async () => {
-    for (const args of [[], ["--env", "staging"], ["--env"], ["--local", "--keep", "0"], ["--local", "--keep"], ["--local", "--to"], ["production"]]) {
+    for (const args of [
+      [],
+      ["--env", "staging"],
+      ["--env"],
+      ["--local", "--keep", "0"],
+      ["--local", "--keep"],
+      ["--local", "--to"],
+      ["production"],
+    ]) {
       const { status, printed, asked } = await backup(...args);
       assert.deepEqual([status, asked], [2, []], `${args}: ${printed}`);
       assert.match(printed, /^✗ .+\n$/);
@@ -103,7 +112,10 @@ describe("scripts/restore.sh", () => {
     assert.deepEqual([dry.status, changes(dry)], [0, []]);
     const result = await restore(file, "--env", "preview");
     assert.equal(result.status, 0, result.printed);
-    assert.match(result.printed, /: 2 tables, 1 rows\n· the database of preview: 0 tables, 0 rows\n✓ Restored\. npx wrangler d1 migrations apply DB --remote --env preview /);
+    assert.match(
+      result.printed,
+      /: 2 tables, 1 rows\n· the database of preview: 0 tables, 0 rows\n✓ Restored\. npx wrangler d1 migrations apply DB --remote --env preview /,
+    );
     assert.equal(changes(result).length, 1);
     assert.match(changes(result)[0], /^wrangler d1 execute DB --remote --env preview --yes --file \S+$/);
     assert.equal(there.given(), `PRAGMA defer_foreign_keys=TRUE;\n${DUMP}`);
@@ -122,9 +134,18 @@ describe("scripts/restore.sh", () => {
     cpSync(`${file}.sha256`, `${other}.sha256`);
     const result = await restore(other, "--env", "production", "--force");
     assert.equal(result.status, 0, result.printed);
-    assert.deepEqual(changes(result).map((line) => line.split(" ").slice(1, 3).join(" ")), ["d1 export", "d1 execute"]);
-    assert.ok(files(directory).some((name) => /^tenantry-production-.*\.sql$/.test(name)), "the backup of what was there");
-    assert.equal(there.given(), `PRAGMA defer_foreign_keys=TRUE;\nDROP TABLE "tenant_brand";\nDROP TABLE "tenants";\nDROP TABLE "d1_migrations";\n${DUMP}`);
+    assert.deepEqual(
+      changes(result).map((line) => line.split(" ").slice(1, 3).join(" ")),
+      ["d1 export", "d1 execute"],
+    );
+    assert.ok(
+      files(directory).some((name) => /^tenantry-production-.*\.sql$/.test(name)),
+      "the backup of what was there",
+    );
+    assert.equal(
+      there.given(),
+      `PRAGMA defer_foreign_keys=TRUE;\nDROP TABLE "tenant_brand";\nDROP TABLE "tenants";\nDROP TABLE "d1_migrations";\n${DUMP}`,
+    );
 
     there.fail("wrangler d1 export", "no network\n");
     const unsaved = await restore(file, "--env", "production", "--force");

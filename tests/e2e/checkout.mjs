@@ -1,7 +1,18 @@
 // A checkout of its own for a script that would change something outside: real git, and a wrangler, an npm and a smoke test that only
 // take down what they are asked.
 import { execFileSync, spawn } from "node:child_process";
-import { appendFileSync, chmodSync, cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -24,18 +35,16 @@ if [ -n "$output" ]; then cp "$answer" "$output"; elif [ -n "\${answer:-}" ]; th
 [ -z "\${WRANGLER_OUTPUT_FILE_PATH:-}" ] || printf '%s\\n' '{"type":"wrangler-session"}' '{"type":"version-upload","version_id":"uploaded"}' >"$WRANGLER_OUTPUT_FILE_PATH"
 `;
 
-/** Makes it in `root`, which must not exist, with everything committed on main. */
-export function makeCheckout(root) {
+/** Makes it in `root`, which must not exist, with everything committed on main. With `real`, its wrangler, npm and smoke test are. */
+export function makeCheckout(root, { real = false } = {}) {
   mkdirSync(join(root, "node_modules"), { recursive: true });
   for (const path of ["scripts", "migrations", "wrangler.toml", "package.json", "package-lock.json", ".gitignore"]) {
     cpSync(join(ROOT, path), join(root, path), { recursive: true });
   }
   for (const name of readdirSync(join(ROOT, "node_modules"))) {
-    if (name !== ".bin") symlinkSync(join(ROOT, "node_modules", name), join(root, "node_modules", name));
+    if (real || name !== ".bin") symlinkSync(join(ROOT, "node_modules", name), join(root, "node_modules", name));
   }
-  fake("node_modules/.bin/wrangler");
-  fake("node_modules/.bin/npm");
-  fake("scripts/smoke-test.sh");
+  if (!real) for (const path of ["node_modules/.bin/wrangler", "node_modules/.bin/npm", "scripts/smoke-test.sh"]) fake(path);
   mkdirSync(join(root, ".asked/answers"), { recursive: true });
   mkdirSync(join(root, ".asked/fails"));
 
@@ -47,7 +56,10 @@ export function makeCheckout(root) {
   }
 
   const git = (...args) =>
-    execFileSync("git", ["-c", "user.name=Test", "-c", "user.email=test@example.org", "-c", "commit.gpgsign=false", ...args], { cwd: root, encoding: "utf8" }).trim();
+    execFileSync("git", ["-c", "user.name=Test", "-c", "user.email=test@example.org", "-c", "commit.gpgsign=false", ...args], {
+      cwd: root,
+      encoding: "utf8",
+    }).trim();
   appendFileSync(join(root, ".gitignore"), "/.asked/\n");
   git("init", "--quiet", "--initial-branch=main");
   git("add", "-A");
@@ -64,7 +76,8 @@ export function makeCheckout(root) {
       git("commit", "--quiet", "-m", `Change ${path}`);
     },
     /** What a command prints: `answer("wrangler secret list", […])`. */
-    answer: (command, value) => writeFileSync(join(root, ".asked/answers", command.replaceAll(" ", "-")), typeof value === "string" ? value : JSON.stringify(value)),
+    answer: (command, value) =>
+      writeFileSync(join(root, ".asked/answers", command.replaceAll(" ", "-")), typeof value === "string" ? value : JSON.stringify(value)),
     fail: (command, why = "no\n") => writeFileSync(join(root, ".asked/fails", command.replaceAll(" ", "-")), why),
     /** The file that was given with --file last. */
     given: () => readFileSync(join(root, ".asked/file"), "utf8"),
@@ -75,7 +88,10 @@ export function makeCheckout(root) {
       writeFileSync(log, "");
       const [command, first] = script.endsWith(".sh") ? [join(root, script), []] : [process.execPath, [join(root, script)]];
       return new Promise((done) => {
-        const child = spawn(command, [...first, ...args], { cwd: root, env: { PATH: process.env.PATH, HOME: root, ...env } });
+        const child = spawn(command, [...first, ...args], {
+          cwd: root,
+          env: { PATH: process.env.PATH, HOME: root, NODE_COMPILE_CACHE: join(dirname(root), "compiled"), ...env },
+        });
         let printed = "";
         for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk) => (printed += chunk));
         child.on("close", (status) => done({ status, printed, asked: readFileSync(log, "utf8").split("\n").slice(0, -1) }));

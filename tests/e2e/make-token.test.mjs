@@ -22,7 +22,7 @@ after(async () => {
 
 function make(args, { script = SCRIPT, secret = h.secrets.JWT_SECRET } = {}) {
   return new Promise((done) => {
-    const env = { PATH: process.env.PATH, ...(secret && { JWT_SECRET: secret }) };
+    const env = { PATH: process.env.PATH, NODE_COMPILE_CACHE: join(directory, "compiled"), ...(secret && { JWT_SECRET: secret }) };
     execFile(process.execPath, [script, ...args], { env }, (error, stdout, stderr) => done({ status: error?.code ?? 0, stdout, stderr }));
   });
 }
@@ -57,7 +57,10 @@ test("a tenant token is the club's admin's, for at most a year", async () => {
   const token = await made("tenant", "--tenant", tenantId, "--ttl", "365d");
   assert.equal((await h.api("GET", `/api/v1/tenants/${tenantId}/provision-status`, { token })).status, 200);
   const claims = await whoami(token);
-  assert.deepEqual([claims.tenantId, claims.aud, claims.roles, claims.exp - claims.iat], [tenantId, "syston-mobile", ["tenant_admin", "owner"], 365 * DAY]);
+  assert.deepEqual(
+    [claims.tenantId, claims.aud, claims.roles, claims.exp - claims.iat],
+    [tenantId, "syston-mobile", ["tenant_admin", "owner"], 365 * DAY],
+  );
 });
 
 test("what the service would refuse, or what is unclear, is refused with one line", async () => {
@@ -82,7 +85,10 @@ test("what the service would refuse, or what is unclear, is refused with one lin
     assert.match(stderr, /^✗ .+\n$/);
   }
   assert.match((await make(["service"], { secret: "x".repeat(31) })).stderr, /shorter than 32 bytes/);
-  assert.match((await make(["service", "--environment", "production"], { secret: null })).stderr, /give production's secret in the environment/);
+  assert.match(
+    (await make(["service", "--environment", "production"], { secret: null })).stderr,
+    /give production's secret in the environment/,
+  );
 });
 
 test("locally the secret is .dev.vars', as wrangler reads it; issuer and audience are the environment's", async () => {

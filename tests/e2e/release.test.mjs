@@ -1,11 +1,9 @@
-// Deploying, sharing out and going back, with a wrangler that only takes down what it is asked; and the rules that come before.
+// Deploying, sharing out and going back, with a wrangler that only takes down what it is asked.
 import assert from "node:assert/strict";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
-import { configurations, foreignParts, missingBindings, objectMigration, placeholders, problems, requiredSecrets, sharedIds } from "../../scripts/lib/environments.mjs";
-import { contractions } from "../../scripts/lib/migrations.mjs";
 import { makeCheckout } from "./checkout.mjs";
 
 const directory = mkdtempSync(join(tmpdir(), "tenantry-release-"));
@@ -13,12 +11,15 @@ after(() => rmSync(directory, { recursive: true, force: true }));
 
 const SECRETS = ["JWT_SECRET", "DATA_KEY", "GAS_HMAC_SECRET", "RESEND_API_KEY"].map((name) => ({ name, type: "secret_text" }));
 const WORKER_URL = "https://tenantry.example.org";
-const all = await configurations();
 
 /** A checkout that may be deployed. */
 function ready(name) {
   const there = makeCheckout(join(directory, name));
-  there.edit("wrangler.toml", (text) => text.replaceAll(/0{8}-0000-0000-0000-0{11}(\d)/g, "5c6e7a80-9b1d-4f2a-8c3e-1a2b3c4d5e6$1").replaceAll(/REPLACE-WITH-(\w+)-DEPLOYMENT/g, "AKfy$1"));
+  there.edit("wrangler.toml", (text) =>
+    text
+      .replaceAll(/0{8}-0000-0000-0000-0{11}(\d)/g, "5c6e7a80-9b1d-4f2a-8c3e-1a2b3c4d5e6$1")
+      .replaceAll(/REPLACE-WITH-(\w+)-DEPLOYMENT/g, "AKfy$1"),
+  );
   there.answer("wrangler whoami", { loggedIn: true });
   there.answer("wrangler secret list", SECRETS);
   return { ...there, deploy: (args = ["--env", "production"], env = { WORKER_URL }) => there.run("scripts/deploy.mjs", args, env) };
@@ -35,98 +36,16 @@ function assertRefused(result, why) {
   assert.match(result.printed.split("\n").at(-2), why);
 }
 
-describe("the environments", () => {
-  const changed = (name, change) => {
-    const copy = structuredClone(all);
-    change(copy[name], copy);
-    return copy;
-  };
-
-  test("of wrangler.toml share nothing, bind no sandbox, and lack nothing", () => assert.deepEqual(problems(all), []));
-
-  test("that share a database, a name or a rate limit are found", () => {
-    for (const [what, change] of [
-      ["database_id", (config, { production }) => (config.d1_databases[0].database_id = production.d1_databases[0].database_id)],
-      ["database_name", (config, { local }) => (config.d1_databases[0].database_name = local.d1_databases[0].database_name)],
-      ["name", (config, { production }) => (config.name = production.name)],
-      ["ratelimit namespace_id", (config, { local }) => (config.ratelimits[1].namespace_id = local.ratelimits[3].namespace_id)],
-    ]) {
-      const found = sharedIds(changed("preview", change));
-      assert.equal(found.length, 1, what);
-      assert.ok(found[0].startsWith(`${what} `), found[0]);
-    }
-  });
-
-  test("that reach the sandbox, or say that they are another, are found", () => {
-    for (const change of [
-      (config) => config.services.push({ binding: "EGRESS", service: "anything" }),
-      (config) => config.services.push({ binding: "OTHER", service: "tenantry-sandbox" }),
-      (config, { local }) => (config.vars.GAS_WEBAPP_URL = local.vars.GAS_WEBAPP_URL),
-      (config) => (config.vars.ENVIRONMENT = "development"),
-      (config) => (config.vars.EMAIL_PROVIDER = "log"),
-    ]) {
-      assert.equal(foreignParts("production", changed("production", change).production).length, 1, `${change}`);
-    }
-  });
-
-  test("that lack a binding or variable of development are found: wrangler inherits none", () => {
-    for (const change of [(config) => config.ratelimits.pop(), (config) => (config.d1_databases = []), (config) => delete config.vars.BASE_DOMAIN, (config) => delete config.version_metadata]) {
-      assert.equal(missingBindings("preview", changed("preview", change)).length, 1, `${change}`);
-    }
-  });
-
-  test("have placeholders until somebody fills them in, and those alone", () => {
-    for (const name of ["preview", "production"]) assert.deepEqual(placeholders(all[name]).map((line) => line.split(" ")[0]), ["GAS_WEBAPP_URL", "database_id"]);
-    const filled = structuredClone(all.production);
-    filled.vars.GAS_WEBAPP_URL = "https://script.google.com/macros/s/AKfy/exec";
-    filled.d1_databases[0].database_id = "5c6e7a80-9b1d-4f2a-8c3e-1a2b3c4d5e60";
-    assert.deepEqual(placeholders(filled), []);
-  });
-
-  test("need the secrets without which they are not ready", () => {
-    assert.deepEqual(requiredSecrets(all.production), SECRETS.map(({ name }) => name));
-    const quiet = { ...all.preview, vars: { ...all.preview.vars, EMAIL_PROVIDER: "log" } };
-    assert.ok(!requiredSecrets(quiet).includes("RESEND_API_KEY"));
-    assert.equal(objectMigration(all.production), "v1");
-  });
-});
-
-describe("a migration", () => {
-  for (const sql of [
-    "drop table tenants",
-    "DROP INDEX IF EXISTS by_slug;",
-    "alter table tenants rename to clubs",
-    "alter table tenants rename column name to title",
-    'ALTER TABLE "tenants"\n  DROP COLUMN name',
-    "alter table tenants add column size integer not null",
-    "alter table tenants add column size integer not null default null",
-    "create table t (a text) strict; /* and */ drop table u",
-    "create table tenants_new (id text); insert into tenants_new select id from tenants; drop table tenants; alter table tenants_new rename to tenants",
-    "delete from tenants",
-    "pragma writable_schema = on",
-  ]) {
-    test(`that takes something away is refused: ${sql.replaceAll("\n", " ")}`, () => assert.ok(contractions(sql).length > 0));
-  }
-
-  test("that only adds is not, whatever words are in its comments, texts and names", () => {
-    for (const sql of [
-      "",
-      "-- drop table tenants;\n/* alter table t rename */ create table t (a text not null) strict;",
-      "alter table t add column a text",
-      "alter table t add column b integer not null default 0 check (b in (0, 1))",
-      "alter table t add column c text default 'not null'",
-      "insert into flags (name) values ('; drop table t')",
-      'create table "drop" (id text); create index by_drop on "drop" (id)',
-      "create trigger t after insert on a begin update b set n = n + 1; end",
-    ]) {
-      assert.deepEqual(contractions(sql), [], sql);
-    }
-  });
-});
-
 describe("npm run deploy", { concurrency: 2 }, () => {
   const COMMIT = /(?<=--tag )[0-9a-f]{12}/;
-  const STEPS = ["npm run lint", "npm test", "npm run build", "wrangler d1 migrations apply DB --remote --env production", "wrangler deploy --strict --tag COMMIT --env production", "smoke-test.sh production"];
+  const STEPS = [
+    "npm run lint",
+    "npm test",
+    "npm run build",
+    "wrangler d1 migrations apply DB --remote --env production",
+    "wrangler deploy --strict --tag COMMIT --env production",
+    "smoke-test.sh production",
+  ];
   const steps = (result) => changes(result).map((line) => line.replace(COMMIT, "COMMIT"));
 
   test("checks, tests, builds, migrates, deploys, tries it, and tags what production runs", async () => {
@@ -141,7 +60,10 @@ describe("npm run deploy", { concurrency: 2 }, () => {
 
     const checked = await there.deploy(["--env", "preview", "--checked"]);
     assert.equal(checked.status, 0, checked.printed);
-    assert.deepEqual(steps(checked), STEPS.slice(2).map((line) => line.replace("production", "preview")));
+    assert.deepEqual(
+      steps(checked),
+      STEPS.slice(2).map((line) => line.replace("production", "preview")),
+    );
     assert.deepEqual(tags(there), [tag], "preview is not tagged");
 
     // Going back by git, as the runbook prints it: the tag may be deployed, another commit may not.
@@ -155,7 +77,9 @@ describe("npm run deploy", { concurrency: 2 }, () => {
     const result = await there.deploy(["--env", "production", "--dry-run"]);
     assert.equal(result.status, 0, result.printed);
     assert.deepEqual(changes(result), []);
-    const named = [...result.printed.matchAll(/^would run: (.*)$/gm)].map(([, line]) => line.replace(COMMIT, "COMMIT").replace("scripts/smoke", "smoke"));
+    const named = [...result.printed.matchAll(/^would run: (.*)$/gm)].map(([, line]) =>
+      line.replace(COMMIT, "COMMIT").replace("scripts/smoke", "smoke"),
+    );
     assert.deepEqual(named.slice(0, -1), STEPS);
     assert.match(named.at(-1), /^git tag prod-\d{12} HEAD$/);
     assert.deepEqual(tags(there), []);
@@ -206,7 +130,10 @@ describe("npm run deploy", { concurrency: 2 }, () => {
     there.git("tag", "prod-202601010000");
     const name = "migrations/9000_later.sql";
     there.edit(name, () => "alter table tenants drop column name;\n");
-    assertRefused(await there.deploy(), /^✗ migrations\/9000_later\.sql drops a column: alter table tenants drop column name\. The version before/);
+    assertRefused(
+      await there.deploy(),
+      /^✗ migrations\/9000_later\.sql drops a column: alter table tenants drop column name\. The version before/,
+    );
     there.edit(name, () => "alter table tenants add column size integer;\n");
     assert.equal((await there.deploy(["--env", "production", "--checked"])).status, 0);
     there.edit(name, () => "alter table tenants add column size text;\n");
@@ -216,8 +143,13 @@ describe("npm run deploy", { concurrency: 2 }, () => {
   test("ships a Durable Object migration only when told to", async () => {
     const there = ready("objects");
     there.git("tag", "prod-202601010000");
-    there.edit("wrangler.toml", (text) => text.replace('new_sqlite_classes = ["Provisioner"]\n', '$&\n[[migrations]]\ntag = "v2"\nnew_sqlite_classes = ["Another"]\n'));
-    assertRefused(await there.deploy(), /^✗ Durable Object migration v2 is new since prod-202601010000, and Cloudflare rolls back across none/);
+    there.edit("wrangler.toml", (text) =>
+      text.replace('new_sqlite_classes = ["Provisioner"]\n', '$&\n[[migrations]]\ntag = "v2"\nnew_sqlite_classes = ["Another"]\n'),
+    );
+    assertRefused(
+      await there.deploy(),
+      /^✗ Durable Object migration v2 is new since prod-202601010000, and Cloudflare rolls back across none/,
+    );
     assert.equal((await there.deploy(["--env", "production", "--checked", "--object-migration"])).status, 0);
   });
 
@@ -246,7 +178,11 @@ const deployed = (...shares) =>
     created_on: `2026-01-0${index + 1}T00:00:00Z`,
     versions: Object.entries(share).map(([version_id, percentage]) => ({ version_id, percentage })),
   }));
-const version = (id, migration_tag, revision) => ({ id, annotations: { "workers/tag": revision }, resources: { script_runtime: { migration_tag } } });
+const version = (id, migration_tag, revision) => ({
+  id,
+  annotations: { "workers/tag": revision },
+  resources: { script_runtime: { migration_tag } },
+});
 
 describe("npm run rollout", { concurrency: 2 }, () => {
   test("uploads a version for a share of the traffic, tries that one, raises its share, and tags it at the end", async () => {
@@ -268,7 +204,9 @@ describe("npm run rollout", { concurrency: 2 }, () => {
     there.edit("README.md", () => "newer");
     there.answer("wrangler deployments list", deployed({ old: 100 }, { old: 90, uploaded: 10 }));
     there.answer("wrangler versions view uploaded", version("uploaded", "v1", revision));
-    const last = await there.run("scripts/rollout.mjs", ["--env", "production", "--percent", "100", "--version", "uploaded"], { WORKER_URL });
+    const last = await there.run("scripts/rollout.mjs", ["--env", "production", "--percent", "100", "--version", "uploaded"], {
+      WORKER_URL,
+    });
     assert.equal(last.status, 0, last.printed);
     assert.deepEqual(changes(last), [
       "wrangler versions deploy uploaded@100% --message '100 percent' --yes --env production".replaceAll("'", ""),
@@ -281,14 +219,17 @@ describe("npm run rollout", { concurrency: 2 }, () => {
     const there = ready("unshared");
     const rollout = (...args) => there.run("scripts/rollout.mjs", ["--env", "production", ...args], { WORKER_URL });
     there.answer("wrangler deployments list", deployed({ only: 100 }));
-    for (const args of [[], ["--percent", "0"], ["--percent", "101"], ["--percent", "ten"]]) assertRefused(await rollout(...args), /^✗ Say which share/);
+    for (const args of [[], ["--percent", "0"], ["--percent", "101"], ["--percent", "ten"]])
+      assertRefused(await rollout(...args), /^✗ Say which share/);
     assertRefused(await rollout("--percent", "50", "--version", "only"), /^✗ only has all of production already/);
     const dry = await rollout("--percent", "10", "--dry-run");
     assert.equal(dry.status, 0, dry.printed);
     assert.deepEqual(changes(dry), []);
     assert.match(dry.printed, /would run: wrangler versions deploy NEW-VERSION@10% only@90%/);
     there.git("tag", "prod-202601010000");
-    there.edit("wrangler.toml", (text) => text.replace('new_sqlite_classes = ["Provisioner"]\n', '$&\n[[migrations]]\ntag = "v2"\nnew_sqlite_classes = ["Another"]\n'));
+    there.edit("wrangler.toml", (text) =>
+      text.replace('new_sqlite_classes = ["Provisioner"]\n', '$&\n[[migrations]]\ntag = "v2"\nnew_sqlite_classes = ["Another"]\n'),
+    );
     assertRefused(await rollout("--percent", "10"), /^✗ Durable Object migration v2 is new/);
   });
 });
@@ -326,7 +267,10 @@ describe("npm run rollback", () => {
 
   test("is refused across a Durable Object migration, to what runs already, and when Cloudflare says nothing", async () => {
     there.answer("wrangler deployments list", deployed({ ancient: 100 }, { two: 100 }));
-    assertRefused(await rollback(), /^✗ ancient is from before the Durable Object migration v1 \(it has none\), and Cloudflare goes back across none: deploy a fix forward\.$/);
+    assertRefused(
+      await rollback(),
+      /^✗ ancient is from before the Durable Object migration v1 \(it has none\), and Cloudflare goes back across none: deploy a fix forward\.$/,
+    );
     assertRefused(await rollback("--to", "two"), /^✗ two is what runs in production/);
     assertRefused(await rollback("--to", "unheard-of"), /^✗ Cloudflare does not know the version unheard-of/);
     there.answer("wrangler deployments list", deployed({ two: 100 }));

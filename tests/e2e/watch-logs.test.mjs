@@ -43,8 +43,9 @@ before(async () => {
   await h.stranger("/throw?secret=in-a-query");
   text = await h.tail(
     (lines) =>
-      ["tenant_provision_complete", "tenant_provision_failed", "token_revoked", "signup_rejected"].every((word) => lines.some(({ msg }) => msg === word)) &&
-      lines.filter((line) => line === "two").length === 2,
+      ["tenant_provision_complete", "tenant_provision_failed", "token_revoked", "signup_rejected"].every((word) =>
+        lines.some(({ msg }) => msg === word),
+      ) && lines.filter((line) => line === "two").length === 2,
   );
   writeFileSync(FILE, text);
 });
@@ -76,7 +77,10 @@ describe("a filter shows what it names, and nothing else:", () => {
   test("all", () => {
     const logged = text.match(/^ {16}\{$/gm);
     assert.ok(logged.length > 30);
-    const { length } = JSON.parse(`[${text.replaceAll(/^}\n(?=\{)/gm, "},\n")}]`).flatMap(({ logs, exceptions }) => [...logs.flatMap(({ message }) => message), ...exceptions]);
+    const { length } = JSON.parse(`[${text.replaceAll(/^}\n(?=\{)/gm, "},\n")}]`).flatMap(({ logs, exceptions }) => [
+      ...logs.flatMap(({ message }) => message),
+      ...exceptions,
+    ]);
     assert.equal(watch("all").length, length);
   });
 
@@ -143,7 +147,7 @@ test("text between the events, compact events, foreign objects and Windows line 
   const noisy = [
     "Successfully created tail, expires at 2026-11-21T18:00:00Z\n\n",
     `${JSON.stringify(JSON.parse(first))}\n`,
-    "Connected to tenantry-production, waiting for logs...\n{\n  \"hello\": 1\n}\n[1, 2]\n{ not json }\n\"text\"\nnull\n",
+    'Connected to tenantry-production, waiting for logs...\n{\n  "hello": 1\n}\n[1, 2]\n{ not json }\n"text"\nnull\n',
     ...rest,
     '{"logs":null,"outcome":7}\n{"logs":[null,1,{"message":"one text","level":"log","timestamp":"?"}],"exceptions":[null]}\n',
   ].join("");
@@ -162,7 +166,14 @@ test("a tail that was cut off gives what came whole, also when another begins be
 });
 
 test("an outcome without an exception, and lines that the platform dropped, are told", () => {
-  const event = { outcome: "exceededCpu", eventTimestamp: 1_795_258_972_306, event: { request: { url: "https://a.example/b?c", method: "POST" } }, logs: [], exceptions: [], truncated: true };
+  const event = {
+    outcome: "exceededCpu",
+    eventTimestamp: 1_795_258_972_306,
+    event: { request: { url: "https://a.example/b?c", method: "POST" } },
+    logs: [],
+    exceptions: [],
+    truncated: true,
+  };
   assert.deepEqual(watch("all", { input: `${JSON.stringify(event, null, 2)}\n` }), [
     "2026-11-21T11:02:52Z error outcome method=POST path=/b outcome=exceededCpu",
     '2026-11-21T11:02:52Z warn  truncated error="Cloudflare cut this request\'s lines off"',
@@ -171,8 +182,19 @@ test("an outcome without an exception, and lines that the platform dropped, are 
 
 test("asked unclearly, it says what to do, and asks nobody", () => {
   const from = ["--from", FILE];
-  for (const args of [[], ["everything"], ["deny", "staging"], ["tenant"], ["deny", "--from"], ["deny", "production", ...from], ["deny", "--from", join(directory, "none")]]) {
-    const { status, stdout, stderr } = spawnSync(join(ROOT, "scripts/watch-logs.sh"), args, { encoding: "utf8", env: { PATH: process.env.PATH } });
+  for (const args of [
+    [],
+    ["everything"],
+    ["deny", "staging"],
+    ["tenant"],
+    ["deny", "--from"],
+    ["deny", "production", ...from],
+    ["deny", "--from", join(directory, "none")],
+  ]) {
+    const { status, stdout, stderr } = spawnSync(join(ROOT, "scripts/watch-logs.sh"), args, {
+      encoding: "utf8",
+      env: { PATH: process.env.PATH },
+    });
     assert.deepEqual([status, stdout], [2, ""], `${args}`);
     assert.match(stderr, /^✗ .+\n$/);
   }
@@ -189,14 +211,25 @@ describe("following", () => {
     writeFileSync(join(root, "node_modules/.bin/wrangler"), `#!/usr/bin/env bash\necho "$*" >"${root}/asked"\n${wrangler}\n`);
     chmodSync(join(root, "node_modules/.bin/wrangler"), 0o755);
     return (args, env = {}) => {
-      const { status, stdout, stderr } = spawnSync(join(root, "scripts/watch-logs.sh"), args, { encoding: "utf8", env: { PATH: process.env.PATH, ...env } });
-      return { status, lines: stdout.split("\n").slice(0, -1), stderr, asked: () => spawnSync("cat", [join(root, "asked")], { encoding: "utf8" }).stdout.trim() };
+      const { status, stdout, stderr } = spawnSync(join(root, "scripts/watch-logs.sh"), args, {
+        encoding: "utf8",
+        env: { PATH: process.env.PATH, ...env },
+      });
+      return {
+        status,
+        lines: stdout.split("\n").slice(0, -1),
+        stderr,
+        asked: () => spawnSync("cat", [join(root, "asked")], { encoding: "utf8" }).stdout.trim(),
+      };
     };
   }
 
   test("production, when no environment is named, as the runbook prints it; or the one that is", () => {
     const run = checkout(`cat "${FILE}"`);
-    for (const [args, environment] of [[["deny"], "production"], [["deny", "preview"], "preview"]]) {
+    for (const [args, environment] of [
+      [["deny"], "production"],
+      [["deny", "preview"], "preview"],
+    ]) {
       const { status, lines, stderr, asked } = run(args);
       assert.deepEqual([status, lines, asked()], [0, watch("deny"), `tail --env ${environment} --format json`], stderr);
     }
@@ -211,7 +244,10 @@ describe("following", () => {
   test("the local service's log, live, through the file that npm start writes", async () => {
     const state = join(directory, "state");
     const keep = logFile(state);
-    const child = spawn(join(ROOT, "scripts/watch-logs.sh"), ["deny", "local"], { env: { PATH: process.env.PATH, STATE_DIR: state }, detached: true });
+    const child = spawn(join(ROOT, "scripts/watch-logs.sh"), ["deny", "local"], {
+      env: { PATH: process.env.PATH, STATE_DIR: state },
+      detached: true,
+    });
     let seen = "";
     child.stdout.on("data", (chunk) => (seen += chunk));
     try {
@@ -228,10 +264,32 @@ describe("following", () => {
 });
 
 test("a printed object is read back as it was, a printed warning too, and nothing else is taken for one", () => {
-  const object = { level: "warn", msg: "it's", b: `"q" 'x' \`t\``, c: "\x1b[31m\n\u0007é", n: -1.5, yes: true, no: null, list: ["a", { y: 1 }], "x-y": {}, e: [] };
+  const object = {
+    level: "warn",
+    msg: "it's",
+    b: `"q" 'x' \`t\``,
+    c: "\x1b[31m\n\u0007é",
+    n: -1.5,
+    yes: true,
+    no: null,
+    list: ["a", { y: 1 }],
+    "x-y": {},
+    e: [],
+  };
   assert.deepEqual(parsePrinted(inspect(object, { breakLength: Infinity, depth: 9 })), object);
   const taken = [];
   const take = loggedObjects((each) => taken.push(each));
-  for (const line of ["⎔ Starting local server...", "\x1b[33m▲ \x1b[43;33m[\x1b[43;30mWARNING\x1b[43;33m]\x1b[0m \x1b[1m{\x1b[0m", "", "    level: 'warn',", "    roles: []", "  }", "{ a: <ref *1> }", "  }", "{ level: 'info' }"]) take(line);
+  for (const line of [
+    "⎔ Starting local server...",
+    "\x1b[33m▲ \x1b[43;33m[\x1b[43;30mWARNING\x1b[43;33m]\x1b[0m \x1b[1m{\x1b[0m",
+    "",
+    "    level: 'warn',",
+    "    roles: []",
+    "  }",
+    "{ a: <ref *1> }",
+    "  }",
+    "{ level: 'info' }",
+  ])
+    take(line);
   assert.deepEqual(taken, [{ level: "warn", roles: [] }, { level: "info" }]);
 });
