@@ -1,13 +1,14 @@
 // RUNBOOK.md's own commands: the blocks marked `runnable` are run as they stand against the service as `npm start` runs it; of the
 // others, what can be checked without an account. A new section is covered by being there.
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { startService } from "../../scripts/lib/service.mjs";
-import { client, makeWebhook } from "../client.mjs";
+import { client, makeWebhook, until } from "../client.mjs";
 import { makeCheckout } from "./checkout.mjs";
 import { blocksOf, paste } from "./runbook.mjs";
 
@@ -69,6 +70,32 @@ describe("a block that is marked runnable works as it stands:", () => {
       const { status: open } = await api("GET", "/health/ready");
       assert.equal(open, 200, "the service works on");
     });
+  }
+});
+
+test("what the local service logs can be followed, warnings and errors too", async () => {
+  const { tenantId, runId } = await club("failed");
+  await api("GET", "/whoami");
+  const child = spawn(join(ROOT, "scripts/watch-logs.sh"), ["all", "local", "--json"], {
+    env: { PATH: process.env.PATH, STATE_DIR: service.stateDir },
+    detached: true,
+  });
+  let seen = "";
+  child.stdout.on("data", (chunk) => (seen += chunk));
+  const lines = () =>
+    seen
+      .split("\n")
+      .slice(0, -1)
+      .map((line) => JSON.parse(line));
+  try {
+    const wanted = [
+      (line) => line.msg === "tenant_provision_failed" && line.level === "error" && line.tenantId === tenantId && line.runId === runId,
+      (line) => line.msg === "authz_deny" && line.level === "warn" && line.reason === "no_token" && Array.isArray(line.roles),
+      (line) => line.msg === "request" && line.route === "/whoami" && line.status === 401,
+    ];
+    await until(() => wanted.every((is) => lines().some(is)), { what: "the lines in the local log" });
+  } finally {
+    process.kill(-child.pid, "SIGTERM");
   }
 });
 
