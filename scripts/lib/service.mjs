@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { logFile } from "./log.mjs";
 import { freePort, migrate, serve } from "./runtime.mjs";
 
 /** Starts both. `kill` and `restart` act on the product; the sandbox, and so the record of what happened outside, goes on. */
@@ -20,7 +21,14 @@ export async function startService({ vars } = {}) {
   writeFileSync(envFile, Object.entries(secrets).map(([key, value]) => `${key}="${value}"\n`).join(""), { mode: 0o600 });
 
   const output = [];
-  const begin = (name, port) => serve(name, { port, stateDir, envFile, vars: name === "product" ? vars : {}, onLine: (line) => output.push(line) });
+  const keep = logFile(stateDir);
+  const begin = (name, port) => {
+    const onLine = (line) => {
+      output.push(line);
+      if (name === "product") keep(line);
+    };
+    return serve(name, { port, stateDir, envFile, vars: name === "product" ? vars : {}, onLine });
+  };
   const ports = { product: await freePort(), sandbox: await freePort() };
   let product;
   let sandbox;
@@ -42,6 +50,7 @@ export async function startService({ vars } = {}) {
     url: product.url,
     sandboxUrl: sandbox.url,
     secrets,
+    stateDir,
     /** Everything that both printed. */
     output,
     /** SIGKILL to the product's whole process group. */
