@@ -8,6 +8,7 @@ pub mod provisioning;
 pub mod readiness;
 pub mod revocation;
 pub mod signup;
+pub mod stats;
 pub mod steps;
 pub mod sweep;
 pub mod tokens;

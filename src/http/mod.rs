@@ -18,6 +18,7 @@ pub mod provisioning;
 pub mod router;
 pub mod service;
 pub mod signup;
+pub mod stats;
 pub mod tokens;
 pub mod webhook;
 pub mod whoami;

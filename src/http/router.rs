@@ -12,7 +12,7 @@ use axum::{
 use crate::{domain::Permission, ports::Ports};
 
 use super::{
-    bgops, error::ApiError, events, form, health, links, provisioning, signup, tokens, webhook, whoami,
+    bgops, error::ApiError, events, form, health, links, provisioning, signup, stats, tokens, webhook, whoami,
 };
 
 /// One route.
@@ -58,6 +58,7 @@ pub const ROUTES: &[Route] = {
         route("POST", "/api/v1/tenants/{id}/provision/retry", SameTenant),
         route("POST", "/api/v1/tenants/{id}/webhook/test", SameTenantOrPlatform),
         route("POST", "/api/v1/admin/tokens/revoke", PlatformAdmin),
+        route("GET", "/api/v1/admin/stats", PlatformAdmin),
         route("GET", "/api/v1/tenants/{id}/events", SameTenantOrPlatform),
         route("GET", "/api/v1/bgops/sagas", PlatformAdmin),
         route("GET", "/api/v1/bgops/sagas/{run}", PlatformAdmin),
@@ -108,6 +109,7 @@ fn handlers<P: Ports>() -> Vec<(&'static str, MethodRouter)> {
         ("/api/v1/tenants/{id}/provision/retry", post(provisioning::retry::<P>)),
         ("/api/v1/tenants/{id}/webhook/test", post(webhook::test::<P>)),
         ("/api/v1/admin/tokens/revoke", post(tokens::revoke::<P>)),
+        ("/api/v1/admin/stats", get(stats::get::<P>)),
         ("/api/v1/tenants/{id}/events", get(events::list::<P>)),
         ("/api/v1/bgops/sagas", get(bgops::list::<P>)),
         ("/api/v1/bgops/sagas/{run}", get(bgops::get::<P>)),

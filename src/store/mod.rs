@@ -10,6 +10,7 @@ pub mod health;
 pub mod keys;
 pub mod links;
 pub mod promos;
+pub mod rollups;
 pub mod runs;
 pub mod sagas;
 pub mod signups;

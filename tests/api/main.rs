@@ -16,6 +16,7 @@ mod conventions;
 mod every_route;
 mod lessons;
 mod plans;
+mod rollups;
 mod routes;
 mod simulation;
 mod support;
