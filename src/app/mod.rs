@@ -1,9 +1,11 @@
 //! Use cases: what touches more than one store or port. No HTTP answers, no SQL.
 
 pub mod access;
+pub mod clubs;
 pub mod links;
 pub mod mail;
 pub mod operators;
+pub mod promos;
 pub mod provisioning;
 pub mod readiness;
 pub mod revocation;

@@ -74,7 +74,7 @@ impl<P: Ports> App<P> {
     ) -> Result<Queued, QueueError> {
         let sealed = self.ports.seal(secret.secret(), tenant.as_str()).await?;
         let now = self.ports.now();
-        let store = store::connections::set_webhook(tenant, url, &sealed, now);
+        let store = store::connections::set_webhook(tenant, url, Some(&sealed), now);
         self.queue(claims, tenant, Some(Plan::Starter), vec![store], caller).await
     }
 
@@ -158,7 +158,11 @@ impl<P: Ports> App<P> {
         self.tell_object_to_queue(&tenant, caller).await
     }
 
-    async fn tell_object_to_queue(&self, tenant: &Tenant, caller: Caller) -> Result<Queued, QueueError> {
+    pub(super) async fn tell_object_to_queue(
+        &self,
+        tenant: &Tenant,
+        caller: Caller,
+    ) -> Result<Queued, QueueError> {
         let subject = tenant.subject().ok_or(QueueError::NotFound)?;
         let id = subject.tenant.clone();
         let command = Command::Queue { subject, plan: tenant.plan, caller };

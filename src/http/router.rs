@@ -12,7 +12,8 @@ use axum::{
 use crate::{domain::Permission, ports::Ports};
 
 use super::{
-    bgops, error::ApiError, events, form, health, links, provisioning, signup, stats, tokens, webhook, whoami,
+    audit, bgops, error::ApiError, events, form, health, links, profile, promos, provisioning, register,
+    signup, stats, tokens, webhook, whoami,
 };
 
 /// One route.
@@ -57,8 +58,18 @@ pub const ROUTES: &[Route] = {
         route("GET", "/api/v1/tenants/{id}/provision-status", TenantReader),
         route("POST", "/api/v1/tenants/{id}/provision/retry", SameTenant),
         route("POST", "/api/v1/tenants/{id}/webhook/test", SameTenantOrPlatform),
+        route("GET", "/api/v1/tenants/me", TenantAdmin),
+        route("PATCH", "/api/v1/tenants/me", TenantAdmin),
         route("POST", "/api/v1/admin/tokens/revoke", PlatformAdmin),
+        route("POST", "/api/v1/admin/tenant/webhook", PlatformAdmin),
+        route("GET", "/api/v1/admin/tenants", PlatformAdmin),
+        route("GET", "/api/v1/admin/tenants/{id}", PlatformAdmin),
+        route("PATCH", "/api/v1/admin/tenants/{id}", PlatformAdmin),
+        route("GET", "/api/v1/admin/promo-codes", PlatformAdmin),
+        route("POST", "/api/v1/admin/promo-codes", PlatformAdmin),
+        route("POST", "/api/v1/admin/promo-codes/{code}/deactivate", PlatformAdmin),
         route("GET", "/api/v1/admin/stats", PlatformAdmin),
+        route("GET", "/api/v1/admin/audit", PlatformAdmin),
         route("GET", "/api/v1/tenants/{id}/events", SameTenantOrPlatform),
         route("GET", "/api/v1/bgops/sagas", PlatformAdmin),
         route("GET", "/api/v1/bgops/sagas/{run}", PlatformAdmin),
@@ -108,8 +119,15 @@ fn handlers<P: Ports>() -> Vec<(&'static str, MethodRouter)> {
         ("/api/v1/tenants/{id}/provision-status", get(provisioning::status::<P>)),
         ("/api/v1/tenants/{id}/provision/retry", post(provisioning::retry::<P>)),
         ("/api/v1/tenants/{id}/webhook/test", post(webhook::test::<P>)),
+        ("/api/v1/tenants/me", get(profile::get::<P>).patch(profile::change::<P>)),
         ("/api/v1/admin/tokens/revoke", post(tokens::revoke::<P>)),
+        ("/api/v1/admin/tenant/webhook", post(register::correct_webhook::<P>)),
+        ("/api/v1/admin/tenants", get(register::list::<P>)),
+        ("/api/v1/admin/tenants/{id}", get(register::get::<P>).patch(register::change::<P>)),
+        ("/api/v1/admin/promo-codes", get(promos::list::<P>).post(promos::create::<P>)),
+        ("/api/v1/admin/promo-codes/{code}/deactivate", post(promos::deactivate::<P>)),
         ("/api/v1/admin/stats", get(stats::get::<P>)),
+        ("/api/v1/admin/audit", get(audit::list::<P>)),
         ("/api/v1/tenants/{id}/events", get(events::list::<P>)),
         ("/api/v1/bgops/sagas", get(bgops::list::<P>)),
         ("/api/v1/bgops/sagas/{run}", get(bgops::get::<P>)),
