@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 
 use crate::{
     db::DbError,
-    domain::{Claims, Denial, RunId, Timestamp, Upstream, id},
+    domain::{Claims, Denial, RunId, Timestamp, Upstream},
     ports::{Level, LogLine, ObjectError, Ports},
     store,
     workflow::{
@@ -114,10 +114,8 @@ impl<P: Ports> App<P> {
         reason: &str,
         request: &str,
     ) -> Result<bool, CloseError> {
-        let now = self.ports.now();
-        let audit_id = format!("aud_{}", id::token_id(now, self.ports.random()));
         let subject = format!("upstream_{}", upstream.as_str());
-        let audit = store::tokens::audit(&audit_id, claims, "upstream.close", &subject, reason, request, now);
+        let audit = store::audit::write(&self.act(claims, reason, request), "upstream.close", &subject);
         self.on_behalf_of(claims, vec![audit]).await?;
         Ok(self.tell_breaker(upstream, Wish::Close).await?.moved.is_some())
     }

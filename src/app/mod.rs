@@ -2,15 +2,18 @@
 
 pub mod access;
 pub mod breakers;
+pub mod clubs;
 pub mod deliveries;
 pub mod deprovisioning;
 pub mod links;
 pub mod mail;
 pub mod operators;
+pub mod promos;
 pub mod provisioning;
 pub mod readiness;
 pub mod revocation;
 pub mod signup;
+pub mod stats;
 pub mod steps;
 pub mod sweep;
 pub mod telling;

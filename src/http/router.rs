@@ -6,14 +6,14 @@ use axum::{
     extract::Request,
     middleware::{Next, from_fn},
     response::Response,
-    routing::{MethodRouter, delete, get, post},
+    routing::{MethodRouter, get, post},
 };
 
 use crate::{domain::Permission, ports::Ports};
 
 use super::{
-    bgops, deliveries, error::ApiError, events, form, health, links, provisioning, signup, tenants, tokens,
-    upstreams, webhook, whoami,
+    audit, bgops, deliveries, error::ApiError, events, form, health, links, profile, promos, provisioning,
+    register, signup, stats, tokens, upstreams, webhook, whoami,
 };
 
 /// One route.
@@ -60,8 +60,19 @@ pub const ROUTES: &[Route] = {
         route("POST", "/api/v1/tenants/{id}/webhook/test", SameTenantOrPlatform),
         route("GET", "/api/v1/tenants/{id}/webhook/deliveries", SameTenantOrPlatform),
         route("POST", "/api/v1/tenants/{id}/webhook/deliveries/{delivery}/redeliver", SameTenantOrPlatform),
+        route("GET", "/api/v1/tenants/me", TenantAdmin),
+        route("PATCH", "/api/v1/tenants/me", TenantAdmin),
         route("POST", "/api/v1/admin/tokens/revoke", PlatformAdmin),
+        route("POST", "/api/v1/admin/tenant/webhook", PlatformAdmin),
+        route("GET", "/api/v1/admin/tenants", PlatformAdmin),
+        route("GET", "/api/v1/admin/tenants/{id}", PlatformAdmin),
+        route("PATCH", "/api/v1/admin/tenants/{id}", PlatformAdmin),
         route("DELETE", "/api/v1/admin/tenants/{id}", PlatformAdmin),
+        route("GET", "/api/v1/admin/promo-codes", PlatformAdmin),
+        route("POST", "/api/v1/admin/promo-codes", PlatformAdmin),
+        route("POST", "/api/v1/admin/promo-codes/{code}/deactivate", PlatformAdmin),
+        route("GET", "/api/v1/admin/stats", PlatformAdmin),
+        route("GET", "/api/v1/admin/audit", PlatformAdmin),
         route("GET", "/api/v1/tenants/{id}/events", SameTenantOrPlatform),
         route("GET", "/api/v1/bgops/sagas", PlatformAdmin),
         route("GET", "/api/v1/bgops/sagas/{run}", PlatformAdmin),
@@ -115,8 +126,18 @@ fn handlers<P: Ports>() -> Vec<(&'static str, MethodRouter)> {
         ("/api/v1/tenants/{id}/webhook/test", post(webhook::test::<P>)),
         ("/api/v1/tenants/{id}/webhook/deliveries", get(deliveries::list::<P>)),
         ("/api/v1/tenants/{id}/webhook/deliveries/{delivery}/redeliver", post(deliveries::redeliver::<P>)),
+        ("/api/v1/tenants/me", get(profile::get::<P>).patch(profile::change::<P>)),
         ("/api/v1/admin/tokens/revoke", post(tokens::revoke::<P>)),
-        ("/api/v1/admin/tenants/{id}", delete(tenants::remove::<P>)),
+        ("/api/v1/admin/tenant/webhook", post(register::correct_webhook::<P>)),
+        ("/api/v1/admin/tenants", get(register::list::<P>)),
+        (
+            "/api/v1/admin/tenants/{id}",
+            get(register::get::<P>).patch(register::change::<P>).delete(register::remove::<P>),
+        ),
+        ("/api/v1/admin/promo-codes", get(promos::list::<P>).post(promos::create::<P>)),
+        ("/api/v1/admin/promo-codes/{code}/deactivate", post(promos::deactivate::<P>)),
+        ("/api/v1/admin/stats", get(stats::get::<P>)),
+        ("/api/v1/admin/audit", get(audit::list::<P>)),
         ("/api/v1/tenants/{id}/events", get(events::list::<P>)),
         ("/api/v1/bgops/sagas", get(bgops::list::<P>)),
         ("/api/v1/bgops/sagas/{run}", get(bgops::get::<P>)),

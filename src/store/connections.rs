@@ -7,6 +7,8 @@ use crate::{
     domain::{TenantId, Timestamp, WebhookUrl},
 };
 
+use super::audit::Act;
+
 /// A club's webhook as stored.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Connection {
@@ -22,16 +24,34 @@ pub struct Connection {
     pub disabled_reason: Option<String>,
 }
 
-/// Stores the webhook of a starter club.
+/// Stores the webhook of a starter club that is not cancelled. Without a secret the stored one stays, and nothing is stored where there is none.
 #[must_use]
-pub fn set_webhook(tenant: &TenantId, url: &WebhookUrl, sealed: &str, now: Timestamp) -> Statement {
+pub fn set_webhook(tenant: &TenantId, url: &WebhookUrl, sealed: Option<&str>, now: Timestamp) -> Statement {
     Statement::new(
         "insert into make_connections (tenant_id, webhook_url, webhook_secret, updated_at)
-         select id, ?2, ?3, ?4 from tenants where id = ?1 and plan = 'starter'
+         select t.id, ?2, coalesce(?3, m.webhook_secret), ?4
+         from tenants t left join make_connections m on m.tenant_id = t.id
+         where t.id = ?1 and t.plan = 'starter' and t.status <> 'cancelled'
+           and coalesce(?3, m.webhook_secret) is not null
          on conflict (tenant_id) do update set webhook_url = excluded.webhook_url,
            webhook_secret = excluded.webhook_secret, validated_at = null, failing_since = null, disabled_at = null,
            disabled_reason = null, updated_at = excluded.updated_at",
         [tenant.as_str().into(), url.as_str().into(), sealed.into(), now.seconds().into()],
+    )
+}
+
+/// Writes down that an operator stores the webhook of a club, where [`set_webhook`] will.
+#[must_use]
+pub fn audit_webhook(tenant: &TenantId, url: &WebhookUrl, new_secret: bool, act: &Act<'_>) -> Statement {
+    let [id, actor, reason, request, now] = act.params();
+    Statement::new(
+        "insert into audit_log (id, actor, reason, request_id, occurred_at, action, subject, data)
+         select ?1, ?2, ?3, ?4, ?5, 'tenant.webhook', t.id,
+           json_object('host', ?7, 'newSecret', json(iif(?8, 'true', 'false')), 'runId', t.provision_run_id)
+         from tenants t left join make_connections m on m.tenant_id = t.id
+         where t.id = ?6 and t.plan = 'starter' and t.status <> 'cancelled'
+           and (?8 or m.webhook_secret is not null)",
+        [id, actor, reason, request, now, tenant.as_str().into(), url.host().into(), new_secret.into()],
     )
 }
 

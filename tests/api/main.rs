@@ -17,6 +17,7 @@ mod deliveries;
 mod every_route;
 mod lessons;
 mod plans;
+mod rollups;
 mod routes;
 mod simulation;
 mod support;

@@ -9,7 +9,7 @@ use tenantry::ports::Limit;
 
 use crate::{
     plans::everything_happens,
-    support::{Answer, Manner, Reaction, TestApp, Token, signup},
+    support::{Answer, Club, Manner, Reaction, TestApp, Token, signup},
 };
 
 /// The words of the log that requests, runs and sweeps write.
@@ -115,6 +115,7 @@ async fn every_error() -> Vec<(Answer, u16, &'static str)> {
     ];
     let redeliver = format!("/api/v1/tenants/{}/webhook/deliveries/none/redeliver", club.id);
     all.push((app.post(&redeliver).token(&club.jwt).send().await, 404, "DELIVERY_NOT_FOUND"));
+    all.extend(errors_of_operators(&app).await);
     app.signed_up_with_key("fc-key", "key-1").await;
     let keyed = |form: serde_json::Value| {
         app.post("/public/signup/start").header("idempotency-key", "key-1").json(&form).send()
@@ -142,6 +143,25 @@ async fn every_error() -> Vec<(Answer, u16, &'static str)> {
     let mute = TestApp::with(&[("JWT_SECRET", "")]);
     all.push((mute.signs_up(&signup("fc-nord")).await, 500, "INTERNAL"));
     all
+}
+
+async fn errors_of_operators(app: &TestApp) -> Vec<(Answer, u16, &'static str)> {
+    const ADMIN: &str = "/api/v1/admin";
+    let (live, gone) = (app.provisioned("fc-live").await, app.signed_up("fc-gone").await);
+    gone.becomes("status", "cancelled");
+    let operator = Token::operator(app.now()).sign();
+    let send = |method: Method, path: &str, body: serde_json::Value| {
+        app.ask(method, &format!("{ADMIN}{path}")).token(&operator).json(&body).send()
+    };
+    let change = |club: &Club, body| send(Method::PATCH, &format!("/tenants/{}", club.id), body);
+    let make = || send(Method::POST, "/promo-codes", json!({ "code": "TWICE", "discountPercent": 10 }));
+    make().await.is(200);
+    vec![
+        (change(&live, json!({ "plan": "pro", "reason": "test" })).await, 409, "PLAN_LOCKED"),
+        (change(&gone, json!({ "comped": true, "reason": "test" })).await, 409, "TENANT_CANCELLED"),
+        (make().await, 409, "PROMO_EXISTS"),
+        (send(Method::POST, "/promo-codes/NEVER/deactivate", json!({})).await, 404, "PROMO_NOT_FOUND"),
+    ]
 }
 
 #[tokio::test]

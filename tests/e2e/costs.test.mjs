@@ -81,6 +81,14 @@ const REQUESTS = {
     ...[1, 0],
     () => h.api("POST", "/internal/provision/queue", { token: service(), body: { tenantId: clubs.pro.tenantId } }),
   ],
+  "GET tenants/me": [1, 0, () => h.api("GET", "/api/v1/tenants/me", { token: clubs.pro.jwt })],
+  "PATCH tenants/me": [1, 0, () => h.api("PATCH", "/api/v1/tenants/me", { token: clubs.pro.jwt, body: { name: "Renamed" } })],
+  "GET admin/stats": [1, 0, () => h.api("GET", "/api/v1/admin/stats", { token: h.token() })],
+  "GET admin/tenants/{id}": [1, 0, () => h.api("GET", `/api/v1/admin/tenants/${clubs.pro.tenantId}`, { token: h.token() })],
+  "PATCH admin/tenants/{id}": [
+    ...[1, 0],
+    () => h.api("PATCH", `/api/v1/admin/tenants/${clubs.pro.tenantId}`, { token: h.token(), body: { comped: true, reason: "why" } }),
+  ],
   "POST magic/start": [1, 0, () => h.api("POST", "/auth/magic/start", { body: { email: "nobody@example.org" } }), 202],
   "GET bgops/upstreams, a breaker each": [1, 5, () => h.api("GET", "/api/v1/bgops/upstreams", { token: h.token() })],
   "POST magic/verify, no link": [0, 0, () => h.api("POST", "/auth/magic/verify", { body: { token: "a.b.c" } }), 401],
@@ -136,7 +144,10 @@ async function isListed(club) {
 }
 
 test("what a request reads does not grow with the number of clubs and codes", async () => {
-  const requests = ["POST start with a promo code", "GET availability, taken", "POST verify-promo", "GET whoami", "GET provision-status"];
+  const requests = [
+    ...["POST start with a promo code", "GET availability, taken", "POST verify-promo", "GET whoami", "GET provision-status"],
+    ...["GET admin/stats", "GET admin/tenants/{id}"],
+  ];
   const read = async () => {
     const costs = {};
     for (const name of requests) costs[name] = (await costOf(REQUESTS[name][2])).rowsRead;

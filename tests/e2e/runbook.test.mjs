@@ -93,6 +93,16 @@ test("the SQL that looks a webhook up finds it", async () => {
   assert.deepEqual(await h.sql(select), []);
 });
 
+test("the curl that corrects a webhook corrects it, and the failed run goes on", async () => {
+  const club = await h.signup();
+  await h.confirm(club, { ...makeWebhook(), webhookUrl: "https://hook.eu2.make.com/gone" });
+  assert.equal((await h.settled(club)).status, "failed");
+  const fix = blockWith("/api/v1/admin/tenant/webhook").replaceAll(TENANT, club.tenantId).replace("PLATFORM_ADMIN_JWT", h.token());
+  const { success, data } = await paste(fix);
+  assert.deepEqual([success, data.tenant, data.makeWebhookUrl], [true, club.tenantId, "https://hook.us1.make.com/correct-url"]);
+  assert.equal((await h.settled(club)).status, "completed");
+});
+
 test("the SQL that counts tenants counts them", async () => {
   const counted = await h.sql(sqlWith("SELECT status, COUNT(*)"));
   const expected = Object.fromEntries(

@@ -106,6 +106,22 @@ pub fn example(route: &Route, club: &Club) -> Example {
             Body::Json(json!({ "email": "owner@fc-example.example" }))
         }
         ("POST", "/auth/magic/verify") => Body::Json(json!({ "token": link_of(club) })),
+        ("PATCH", "/api/v1/tenants/me") => {
+            Body::Json(json!({ "name": "FC Fitting", "primaryColor": "#102030" }))
+        }
+        ("PATCH", "/api/v1/admin/tenants/{id}") => {
+            Body::Json(json!({ "comped": true, "reason": "a sponsor pays" }))
+        }
+        ("POST", "/api/v1/admin/tenant/webhook") => Body::Json(json!({
+            "tenant": club.id, "make_webhook_url": "https://hook.us1.make.com/correct-url",
+            "webhook_secret": WEBHOOK_SECRET,
+        })),
+        ("POST", "/api/v1/admin/promo-codes") => {
+            Body::Json(json!({ "code": "MADE2027", "discountPercent": 50, "tenantSlugs": ["fc-example"] }))
+        }
+        ("POST", "/api/v1/admin/promo-codes/{code}/deactivate") => {
+            Body::OptionalJson(json!({ "reason": "over" }))
+        }
         ("POST", "/api/v1/admin/tokens/revoke") => {
             Body::Json(json!({ "jti": "some-token", "reason": "lost" }))
         }
@@ -126,7 +142,7 @@ pub fn example(route: &Route, club: &Club) -> Example {
 
 /// The path with everything named that belongs to the club.
 fn named(pattern: &str, club: &Club) -> String {
-    let mut path = pattern.replace("{id}", &club.id).replace("{name}", "make");
+    let mut path = pattern.replace("{id}", &club.id).replace("{name}", "make").replace("{code}", "EXAMPLE");
     if pattern.contains("{run}") {
         path = path.replace("{run}", club.outside().objects().run(&club.id).unwrap().id.as_str());
     }
