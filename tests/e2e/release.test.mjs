@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
+import { configurations, objectMigration } from "../../scripts/lib/environments.mjs";
 import { makeCheckout } from "./checkout.mjs";
 
 const directory = mkdtempSync(join(tmpdir(), "tenantry-release-"));
@@ -11,6 +12,7 @@ after(() => rmSync(directory, { recursive: true, force: true }));
 
 const SECRETS = ["JWT_SECRET", "DATA_KEY", "GAS_HMAC_SECRET", "RESEND_API_KEY"].map((name) => ({ name, type: "secret_text" }));
 const WORKER_URL = "https://tenantry.example.org";
+const NEWEST_OBJECTS = objectMigration((await configurations()).production);
 
 /** A checkout that may be deployed. */
 function ready(name) {
@@ -143,12 +145,10 @@ describe("npm run deploy", { concurrency: 2 }, () => {
   test("ships a Durable Object migration only when told to", async () => {
     const there = ready("objects");
     there.git("tag", "prod-202601010000");
-    there.edit("wrangler.toml", (text) =>
-      text.replace('new_sqlite_classes = ["Provisioner"]\n', '$&\n[[migrations]]\ntag = "v2"\nnew_sqlite_classes = ["Another"]\n'),
-    );
+    there.edit("wrangler.toml", withAnotherObject);
     assertRefused(
       await there.deploy(),
-      /^✗ Durable Object migration v2 is new since prod-202601010000, and Cloudflare rolls back across none/,
+      /^✗ Durable Object migration v99 is new since prod-202601010000, and Cloudflare rolls back across none/,
     );
     assert.equal((await there.deploy(["--env", "production", "--checked", "--object-migration"])).status, 0);
   });
@@ -178,6 +178,9 @@ const deployed = (...shares) =>
     created_on: `2026-01-0${index + 1}T00:00:00Z`,
     versions: Object.entries(share).map(([version_id, percentage]) => ({ version_id, percentage })),
   }));
+/** The configuration with one more Durable Object class than is there now. */
+const withAnotherObject = (text) =>
+  text.replace(/.*new_sqlite_classes = [^\n]*\n/s, '$&\n[[migrations]]\ntag = "v99"\nnew_sqlite_classes = ["Another"]\n');
 const version = (id, migration_tag, revision) => ({
   id,
   annotations: { "workers/tag": revision },
@@ -203,7 +206,7 @@ describe("npm run rollout", { concurrency: 2 }, () => {
     // Meanwhile the branch went on: what is tagged is what was uploaded.
     there.edit("README.md", () => "newer");
     there.answer("wrangler deployments list", deployed({ old: 100 }, { old: 90, uploaded: 10 }));
-    there.answer("wrangler versions view uploaded", version("uploaded", "v1", revision));
+    there.answer("wrangler versions view uploaded", version("uploaded", NEWEST_OBJECTS, revision));
     const last = await there.run("scripts/rollout.mjs", ["--env", "production", "--percent", "100", "--version", "uploaded"], {
       WORKER_URL,
     });
@@ -227,16 +230,14 @@ describe("npm run rollout", { concurrency: 2 }, () => {
     assert.deepEqual(changes(dry), []);
     assert.match(dry.printed, /would run: wrangler versions deploy NEW-VERSION@10% only@90%/);
     there.git("tag", "prod-202601010000");
-    there.edit("wrangler.toml", (text) =>
-      text.replace('new_sqlite_classes = ["Provisioner"]\n', '$&\n[[migrations]]\ntag = "v2"\nnew_sqlite_classes = ["Another"]\n'),
-    );
-    assertRefused(await rollout("--percent", "10"), /^✗ Durable Object migration v2 is new/);
+    there.edit("wrangler.toml", withAnotherObject);
+    assertRefused(await rollout("--percent", "10"), /^✗ Durable Object migration v99 is new/);
   });
 });
 
 describe("npm run rollback", () => {
   const there = ready("rollback");
-  for (const id of ["one", "two", "three"]) there.answer(`wrangler versions view ${id}`, version(id, "v1"));
+  for (const id of ["one", "two", "three"]) there.answer(`wrangler versions view ${id}`, version(id, NEWEST_OBJECTS));
   there.answer("wrangler versions view ancient", version("ancient", null));
   const rollback = (...args) => there.run("scripts/rollback.mjs", ["--env", "production", ...args]);
 
@@ -269,7 +270,9 @@ describe("npm run rollback", () => {
     there.answer("wrangler deployments list", deployed({ ancient: 100 }, { two: 100 }));
     assertRefused(
       await rollback(),
-      /^✗ ancient is from before the Durable Object migration v1 \(it has none\), and Cloudflare goes back across none: deploy a fix forward\.$/,
+      new RegExp(
+        `^✗ ancient is from before the Durable Object migration ${NEWEST_OBJECTS} \\(it has none\\), and Cloudflare goes back across none: deploy a fix forward\\.$`,
+      ),
     );
     assertRefused(await rollback("--to", "two"), /^✗ two is what runs in production/);
     assertRefused(await rollback("--to", "unheard-of"), /^✗ Cloudflare does not know the version unheard-of/);
