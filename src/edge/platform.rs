@@ -3,6 +3,7 @@
 use std::{cell::RefCell, future::Future, sync::Arc, time::Duration};
 
 use futures_util::{FutureExt, pin_mut, select};
+use js_sys::Reflect;
 use serde::{Serialize, de::DeserializeOwned};
 use worker::{
     Context, Date, Delay, Env, Fetcher, Method, ObjectNamespace, Request, RequestInit, send::SendWrapper,
@@ -75,11 +76,20 @@ fn settings(outside: &Outside) -> Arc<Settings> {
     SETTINGS.with_borrow_mut(|cached| {
         cached
             .get_or_insert_with(|| {
-                let get = |name: &str| outside.env.var(name).ok().map(|value| value.to_string());
+                let get = |name: &str| match name {
+                    "CF_VERSION_METADATA" => deployment(&outside.env),
+                    _ => outside.env.var(name).ok().map(|value| value.to_string()),
+                };
                 Arc::new(Settings::new(Config::read(get, outside.egress.is_some())))
             })
             .clone()
     })
+}
+
+/// The id in the binding of that name: an object, not a variable.
+fn deployment(env: &Env) -> Option<String> {
+    let metadata = Reflect::get(env, &"CF_VERSION_METADATA".into()).ok()?;
+    Reflect::get(&metadata, &"id".into()).ok()?.as_string()
 }
 
 /// The platform's clock. It stands still between two waits, as the platform has it.
