@@ -45,7 +45,7 @@ fn attempted(run: &Run, task: Task, outcome: &Outcome) -> LogLine {
 fn ended(run: &Run, now: Timestamp) -> LogLine {
     let (line, since) = match (&run.undo, &run.stage) {
         (Some(undo), _) => {
-            (undo_ended(undo.status(), undo.failure().map(|f| f.code.as_str())), undo.asked_at)
+            (undo_ended(undo.status(), undo.stage.failure().map(|f| f.code.as_str())), undo.asked_at)
         }
         (None, Stage::Failed { failure, .. }) => {
             let line = LogLine::new(Level::Error, "tenant_provision_failed");
@@ -53,7 +53,7 @@ fn ended(run: &Run, now: Timestamp) -> LogLine {
         }
         (None, _) => (LogLine::new(Level::Info, "tenant_provision_complete"), run.queued_at),
     };
-    let step = run.undo.as_ref().map_or_else(|| run.current(), |undo| undo.current());
+    let step = run.undo.as_ref().map_or_else(|| run.current(), |undo| undo.stage.current());
     let ms = u64::try_from(now.since(since).as_millis()).unwrap_or(u64::MAX);
     line.with_some("step", step.map(|step| step.as_str())).with("ms", ms)
 }

@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::{
     db::{Answer, Db, DbError, Statement},
     domain::{Plan, RunId, RunStatus, Step, StepStatus, TenantId, TenantStatus, Timestamp, UndoStatus},
-    workflow::{Attempt, Report, Run, StepReport, UndoStage, report::Trouble},
+    workflow::{Attempt, Report, Run, Stage, StepReport, report::Trouble},
 };
 
 use super::deliveries;
@@ -151,7 +151,7 @@ fn event_id(run: &Run, end: &str) -> String {
 }
 
 fn undone(run: &Run) -> Option<[Statement; 2]> {
-    let UndoStage::Undone { at } = run.undo.as_ref()?.stage else { return None };
+    let Stage::Completed { at } = run.undo.as_ref()?.stage else { return None };
     let (tenant, kind, id) = (&run.subject.tenant, "tenant.deprovisioned", event_id(run, "undone"));
     let data = json!({ "runId": run.id, "plan": run.plan });
     let trace = run.caller.traceparent.as_deref();

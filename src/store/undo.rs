@@ -5,7 +5,7 @@ use serde::Deserialize;
 use crate::{
     db::Statement,
     domain::{RunId, Step, TenantId, Timestamp},
-    workflow::{Artifact, Record, Removal, Run, Undo, UndoStage},
+    workflow::{Artifact, Record, Removal, Run, Stage, Undo},
 };
 
 use super::signups::KEY_SECONDS;
@@ -74,9 +74,9 @@ fn update_run(run: &Run, undo: &Undo, now: Timestamp) -> Statement {
         [
             run.id.as_str().into(),
             undo.status().as_str().into(),
-            undo.current().map(Step::as_str).into(),
-            undo.failure().map(|failure| failure.code.as_str()).into(),
-            undo.failure().map(|failure| failure.message.as_str()).into(),
+            undo.stage.current().map(Step::as_str).into(),
+            undo.stage.failure().map(|failure| failure.code.as_str()).into(),
+            undo.stage.failure().map(|failure| failure.message.as_str()).into(),
             version(run).into(),
             now.seconds().into(),
         ],
@@ -127,10 +127,10 @@ fn upsert_removal(run: &Run, undo: &Undo, removal: &Removal) -> Statement {
     let (status, error) = match &undo.stage {
         _ if removal.left => ("left", None),
         _ if removal.done_at.is_some() => ("removed", None),
-        UndoStage::Failed { step, failure, .. } if *step == removal.step => {
+        Stage::Failed { step, failure, .. } if *step == removal.step => {
             ("failed", Some((failure.code.as_str(), failure.message.as_str())))
         }
-        UndoStage::Waiting { step, fault, .. } if *step == removal.step => {
+        Stage::Waiting { step, fault, .. } if *step == removal.step => {
             ("removing", Some((fault.code.as_str(), fault.code.message())))
         }
         _ => ("removing", None),

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::domain::{Step, Task, Timestamp};
 
-use super::{Fault, FaultCode, Outcome, Run, run::Next};
+use super::{Fault, FaultCode, Next, Outcome, Run};
 
 /// How long to wait before telling D1 again what it could not be told.
 const LISTING_RETRY: Duration = Duration::from_secs(10);

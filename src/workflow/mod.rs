@@ -1,6 +1,6 @@
 //! Provisioning as values: no clock, no network, no storage of its own.
 //!
-//! [`run`] holds the state of one run and the only table of its transitions; [`policy`] says how each step is
+//! [`run`] holds the state of one run and how it moves, [`stage`] where it stands and what that wants done; [`policy`] says how each step is
 //! tried; [`advance`](mod@advance) does one step after another against a [`World`], recording before
 //! and after; [`undo`] removes what a run made. The same code runs in the Durable Object, in tests, and in a simulation.
 //! [`breaker`] keeps all runs together from asking an other side that is dead.
@@ -14,6 +14,7 @@ pub mod policy;
 pub mod record;
 pub mod report;
 pub mod run;
+pub mod stage;
 pub mod undo;
 
 pub use advance::{Wake, World, advance};
@@ -22,5 +23,6 @@ pub use obey::{Fresh, Obeyed, Ring, obey};
 pub use outcome::{Artifact, Failure, FailureCode, Fault, FaultCode, Outcome};
 pub use record::{Attempt, Caller, Record};
 pub use report::{Report, StepReport};
-pub use run::{Run, Stage};
-pub use undo::{Removal, Undo, UndoStage};
+pub use run::Run;
+pub use stage::{Next, Stage};
+pub use undo::{Removal, Undo};

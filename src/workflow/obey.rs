@@ -2,7 +2,7 @@
 
 use crate::domain::{RunId, RunStatus, Timestamp};
 
-use super::{Caller, Command, Reply, Report, Run, run::Next};
+use super::{Caller, Command, Next, Reply, Report, Run};
 
 /// What a new run, or a new round of one, is made of.
 #[derive(Debug, Clone)]

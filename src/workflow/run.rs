@@ -8,50 +8,10 @@ use serde::{Deserialize, Serialize};
 use crate::domain::{Plan, RunId, RunStatus, Step, StepStatus, Task, Timestamp};
 
 use super::{
-    Artifact, Attempt, Caller, Failure, FailureCode, Fault, FaultCode, Outcome, Record, Subject, Undo,
+    Artifact, Attempt, Caller, Failure, FailureCode, Fault, FaultCode, Next, Outcome, Record, Stage, Subject,
+    Undo,
     policy::{GivingUp, RUN_LIMIT, policy},
 };
-
-/// Where a run stands. Each state owns what only it knows.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Stage {
-    /// `step` is next.
-    Ready {
-        /// The step.
-        step: Step,
-    },
-    /// An attempt at `step` was begun. Found at the start of an alarm, it was interrupted.
-    Running {
-        /// The step.
-        step: Step,
-        /// When the attempt began.
-        since: Timestamp,
-    },
-    /// The last attempt at `step` ended unknown; the next is due at `until`.
-    Waiting {
-        /// The step.
-        step: Step,
-        /// When to try again.
-        until: Timestamp,
-        /// How the last attempt ended.
-        fault: Fault,
-    },
-    /// Every step is done.
-    Completed {
-        /// Since when.
-        at: Timestamp,
-    },
-    /// Given up at `step`.
-    Failed {
-        /// The step.
-        step: Step,
-        /// Why.
-        failure: Failure,
-        /// Since when.
-        at: Timestamp,
-    },
-}
 
 /// One provisioning run of one tenant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -87,21 +47,6 @@ pub struct Run {
     /// Undoing it, once that was asked for: from then on nothing else is done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub undo: Option<Undo>,
-}
-
-/// What a run wants done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Next {
-    /// Begin an attempt at this.
-    Begin(Task),
-    /// An attempt at this was interrupted: note it, then go on.
-    Recover(Task),
-    /// Nothing before this moment.
-    Sleep(Timestamp),
-    /// Its time is up.
-    Expire,
-    /// Nothing any more.
-    Rest,
 }
 
 impl Run {
@@ -153,14 +98,7 @@ impl Run {
         if let Some(undo) = &self.undo {
             return undo.next(now);
         }
-        match &self.stage {
-            Stage::Completed { .. } | Stage::Failed { .. } => Next::Rest,
-            _ if now >= self.deadline_at => Next::Expire,
-            Stage::Ready { step } => Next::Begin(Task::Do(*step)),
-            Stage::Running { step, .. } => Next::Recover(Task::Do(*step)),
-            Stage::Waiting { until, .. } if *until > now => Next::Sleep((*until).min(self.deadline_at)),
-            Stage::Waiting { step, .. } => Next::Begin(Task::Do(*step)),
-        }
+        self.stage.next(Task::Do, self.deadline_at, now)
     }
 
     /// Records that an attempt at `task` begins. Answers its number.
@@ -186,11 +124,11 @@ impl Run {
     /// What is being attempted, and since when.
     #[must_use]
     pub fn running(&self) -> Option<(Task, Timestamp)> {
-        match (&self.undo, &self.stage) {
-            (Some(undo), _) => undo.running().map(|(step, since)| (Task::Undo(step), since)),
-            (None, Stage::Running { step, since }) => Some((Task::Do(*step), *since)),
-            _ => None,
-        }
+        let (stage, task): (_, fn(Step) -> Task) = match &self.undo {
+            Some(undo) => (&undo.stage, Task::Undo),
+            None => (&self.stage, Task::Do),
+        };
+        stage.running().map(|(step, since)| (task(step), since))
     }
 
     /// Records how the attempt that is running ended, and moves on. Without a running attempt it changes nothing: the
@@ -307,8 +245,8 @@ impl Run {
     #[must_use]
     pub const fn is_waiting(&self) -> bool {
         match &self.undo {
-            Some(undo) => undo.is_waiting(),
-            None => matches!(self.stage, Stage::Waiting { .. }),
+            Some(undo) => undo.stage.is_waiting(),
+            None => self.stage.is_waiting(),
         }
     }
 
@@ -332,13 +270,7 @@ impl Run {
     /// The step it is at; none when every step is done.
     #[must_use]
     pub const fn current(&self) -> Option<Step> {
-        match &self.stage {
-            Stage::Ready { step }
-            | Stage::Running { step, .. }
-            | Stage::Waiting { step, .. }
-            | Stage::Failed { step, .. } => Some(*step),
-            Stage::Completed { .. } => None,
-        }
+        self.stage.current()
     }
 
     /// Where one of its steps stands, in one word.

@@ -9,51 +9,9 @@ use serde::{Deserialize, Serialize};
 use crate::domain::{Step, Task, Timestamp, UndoStatus};
 
 use super::{
-    Failure, FailureCode, Fault, FaultCode, Outcome, Record,
+    Failure, FailureCode, Fault, FaultCode, Next, Outcome, Record, Stage,
     policy::{Leaves, RUN_LIMIT, leaves, policy},
-    run::Next,
 };
-
-/// Where undoing stands. Each state owns what only it knows.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum UndoStage {
-    /// `step` is next.
-    Ready {
-        /// The step.
-        step: Step,
-    },
-    /// An attempt at undoing `step` was begun.
-    Running {
-        /// The step.
-        step: Step,
-        /// When the attempt began.
-        since: Timestamp,
-    },
-    /// The last attempt ended unknown; the next is due at `until`.
-    Waiting {
-        /// The step.
-        step: Step,
-        /// When to try again.
-        until: Timestamp,
-        /// How the last attempt ended.
-        fault: Fault,
-    },
-    /// All is removed.
-    Undone {
-        /// Since when.
-        at: Timestamp,
-    },
-    /// `step` could not be undone.
-    Failed {
-        /// The step.
-        step: Step,
-        /// Why.
-        failure: Failure,
-        /// Since when.
-        at: Timestamp,
-    },
-}
 
 /// What is remembered of undoing one step.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -83,7 +41,7 @@ pub struct Undo {
     /// When it is given up.
     pub deadline_at: Timestamp,
     /// Where it stands.
-    pub stage: UndoStage,
+    pub stage: Stage,
     /// What is removed, in order.
     pub removals: Vec<Removal>,
 }
@@ -114,7 +72,7 @@ impl Undo {
             rounds: 1,
             asked_at: now,
             deadline_at: now.after(RUN_LIMIT),
-            stage: UndoStage::Ready { step: first },
+            stage: Stage::Ready { step: first },
             removals,
         }
     }
@@ -122,14 +80,7 @@ impl Undo {
     /// What it wants done at `now`.
     #[must_use]
     pub fn next(&self, now: Timestamp) -> Next {
-        match &self.stage {
-            UndoStage::Undone { .. } | UndoStage::Failed { .. } => Next::Rest,
-            _ if now >= self.deadline_at => Next::Expire,
-            UndoStage::Ready { step } => Next::Begin(Task::Undo(*step)),
-            UndoStage::Running { step, .. } => Next::Recover(Task::Undo(*step)),
-            UndoStage::Waiting { until, .. } if *until > now => Next::Sleep((*until).min(self.deadline_at)),
-            UndoStage::Waiting { step, .. } => Next::Begin(Task::Undo(*step)),
-        }
+        self.stage.next(Task::Undo, self.deadline_at, now)
     }
 
     /// Records that an attempt begins.
@@ -139,37 +90,37 @@ impl Undo {
             removal.round += 1;
             removal.started_at.get_or_insert(now);
         }
-        self.stage = UndoStage::Running { step, since: now };
+        self.stage = Stage::Running { step, since: now };
     }
 
     /// Records how the attempt that is running ended, and moves on.
     pub fn settle(&mut self, outcome: Outcome, now: Timestamp, random: u32) {
-        let UndoStage::Running { step, .. } = self.stage else { return };
+        let Stage::Running { step, .. } = self.stage else { return };
         match outcome {
             Outcome::Done(_) => self.go_on(step, now),
-            Outcome::Refused(failure) => self.stage = UndoStage::Failed { step, failure, at: now },
+            Outcome::Refused(failure) => self.stage = Stage::Failed { step, failure, at: now },
             Outcome::Unknown(fault) => self.retry_or_give_up(step, fault, now, random),
         }
     }
 
     /// Records that the time is up.
     pub fn expire(&mut self, now: Timestamp) {
-        let Some(step) = self.current() else { return };
+        let Some(step) = self.stage.current() else { return };
         let message = "Removing took too long and was stopped. Try again: it goes on where it stopped.";
         let failure = Failure::new(FailureCode::DeadlineExceeded, message);
-        self.stage = UndoStage::Failed { step, failure, at: now };
+        self.stage = Stage::Failed { step, failure, at: now };
     }
 
     /// Tries again what failed, with fresh attempts and a fresh deadline.
     pub fn resume(&mut self, now: Timestamp) {
-        let UndoStage::Failed { step, .. } = self.stage else { return };
+        let Stage::Failed { step, .. } = self.stage else { return };
         self.begin_round(now);
-        self.stage = UndoStage::Ready { step };
+        self.stage = Stage::Ready { step };
     }
 
     /// Leaves what could not be removed, and goes on behind it. Answers whether it did.
     pub fn skip(&mut self, now: Timestamp) -> bool {
-        let UndoStage::Failed { step, .. } = self.stage else { return false };
+        let Stage::Failed { step, .. } = self.stage else { return false };
         if leaves(step) == Leaves::TheName {
             return false;
         }
@@ -185,60 +136,22 @@ impl Undo {
     #[must_use]
     pub const fn status(&self) -> UndoStatus {
         match self.stage {
-            UndoStage::Ready { .. } | UndoStage::Running { .. } | UndoStage::Waiting { .. } => {
-                UndoStatus::Undoing
-            }
-            UndoStage::Undone { .. } => UndoStatus::Undone,
-            UndoStage::Failed { .. } => UndoStatus::CompensationFailed,
-        }
-    }
-
-    /// The step that it is at; none when all is removed.
-    #[must_use]
-    pub const fn current(&self) -> Option<Step> {
-        match &self.stage {
-            UndoStage::Ready { step }
-            | UndoStage::Running { step, .. }
-            | UndoStage::Waiting { step, .. }
-            | UndoStage::Failed { step, .. } => Some(*step),
-            UndoStage::Undone { .. } => None,
-        }
-    }
-
-    /// The step that is being undone, and since when.
-    #[must_use]
-    pub const fn running(&self) -> Option<(Step, Timestamp)> {
-        match self.stage {
-            UndoStage::Running { step, since } => Some((step, since)),
-            _ => None,
-        }
-    }
-
-    /// Why it failed.
-    #[must_use]
-    pub const fn failure(&self) -> Option<&Failure> {
-        match &self.stage {
-            UndoStage::Failed { failure, .. } => Some(failure),
-            _ => None,
+            Stage::Ready { .. } | Stage::Running { .. } | Stage::Waiting { .. } => UndoStatus::Undoing,
+            Stage::Completed { .. } => UndoStatus::Undone,
+            Stage::Failed { .. } => UndoStatus::CompensationFailed,
         }
     }
 
     /// Whether something could not be removed.
     #[must_use]
     pub const fn has_failed(&self) -> bool {
-        matches!(self.stage, UndoStage::Failed { .. })
+        matches!(self.stage, Stage::Failed { .. })
     }
 
     /// Whether nothing is left to do.
     #[must_use]
     pub const fn is_over(&self) -> bool {
         !matches!(self.status(), UndoStatus::Undoing)
-    }
-
-    /// Whether it waits before it tries again.
-    #[must_use]
-    pub const fn is_waiting(&self) -> bool {
-        matches!(self.stage, UndoStage::Waiting { .. })
     }
 
     /// How often undoing `step` was tried.
@@ -266,13 +179,13 @@ impl Undo {
         self.stage = if tried >= policy.attempts {
             let message = format!("{} We tried {tried} times.", fault.code.message());
             let failure = Failure::new(FailureCode::UpstreamUnavailable, message);
-            UndoStage::Failed { step, failure, at: now }
+            Stage::Failed { step, failure, at: now }
         } else {
             let wait = match fault.code {
                 FaultCode::Interrupted => std::time::Duration::ZERO,
                 _ => policy.delay(tried, &fault, random),
             };
-            UndoStage::Waiting { step, until: now.after(wait), fault }
+            Stage::Waiting { step, until: now.after(wait), fault }
         };
     }
 
@@ -281,8 +194,7 @@ impl Undo {
             removal.done_at = Some(now);
         }
         let following = self.removals.iter().skip_while(|removal| removal.step != step).nth(1);
-        self.stage =
-            following.map_or(UndoStage::Undone { at: now }, |next| UndoStage::Ready { step: next.step });
+        self.stage = following.map_or(Stage::Completed { at: now }, |next| Stage::Ready { step: next.step });
     }
 
     fn removal_mut(&mut self, step: Step) -> Option<&mut Removal> {

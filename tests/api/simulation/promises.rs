@@ -5,7 +5,7 @@ use std::time::Duration;
 use tenantry::{
     domain::{RunStatus, Step, UndoStatus},
     workflow::{
-        Run, Stage, UndoStage,
+        Run, Stage,
         policy::{RUN_LIMIT, policy},
     },
 };
@@ -109,7 +109,7 @@ impl World {
         assert!(is_done || ended == wanted, "D1 knows how undoing it ended: {wanted:?}, {ended:?}");
         let Some(undo) = &run.undo else { return };
         match &undo.stage {
-            UndoStage::Failed { failure, .. } if !is_done => {
+            Stage::Failed { failure, .. } if !is_done => {
                 assert!(!failure.message.is_empty(), "a reason that a person can act on");
                 assert!(!self.name_is_free.get(), "the name is free, and something is left behind it");
                 self.counts(|sum| sum.not_undone += 1);

@@ -266,7 +266,7 @@ impl World {
         let checkpoint = self.checkpoint.borrow().clone();
         let Some(run) = checkpoint else { return };
         let mut register = self.register.borrow_mut();
-        let undo_step = run.undo.as_ref().and_then(|undo| undo.current());
+        let undo_step = run.undo.as_ref().and_then(|undo| undo.stage.current());
         if register.undo == Some(UndoStatus::CompensationFailed) && undo_step != Some(Step::SeedDefaults) {
             register.wants_undo(self.now.get());
         } else if register.state == RunStatus::Failed && run.current() != Some(Step::Activate) {

@@ -11,7 +11,7 @@ use tenantry::{
     domain::{Plan, RunStatus, Step, Task, Timestamp, UndoStatus},
     workflow::{
         Artifact, Caller, Command, Failure, FailureCode, Fault, FaultCode, Fresh, Outcome, Reply, Ring, Run,
-        Stage, Subject, UndoStage, Wake, World, advance,
+        Stage, Subject, Wake, World, advance,
         advance::Moment,
         obey,
         policy::{Leaves, leaves},
@@ -275,8 +275,8 @@ impl Lab {
     /// How undoing it ended: `undone`, or the word for why not.
     pub fn was_undone(&self) -> String {
         match self.run().undo.map(|undo| undo.stage) {
-            Some(UndoStage::Undone { .. }) => "undone".to_owned(),
-            Some(UndoStage::Failed { failure, .. }) => failure.code.as_str().to_owned(),
+            Some(Stage::Completed { .. }) => "undone".to_owned(),
+            Some(Stage::Failed { failure, .. }) => failure.code.as_str().to_owned(),
             other => panic!("it was not undone: {other:?}"),
         }
     }
