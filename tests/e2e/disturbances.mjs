@@ -1,12 +1,15 @@
 // What can go wrong with one call of an object: `how` it is done to it (see instrumented.mjs), what the history calls it, how many
 // seconds the next attempt waits at least, and whether it takes as long as a time limit.
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+
 
 /** It is done, and the answer can't be read. */
 const unreadable = (type, body) => ({ kind: "lost", status: 200, headers: { "content-type": type }, body });
 const HTML = "<!DOCTYPE html><title>Error</title>";
 
 /** With a call to the outside. */
-export const OUTSIDE = [
+const OUTSIDE = [
   { name: "no answer ever comes", how: { kind: "silence" }, error: /^TIMEOUT$/, isSlow: true },
   { name: "a status of 500", how: { kind: "status", status: 500 }, error: /^SERVER_ERROR$/, waits: 1 },
   // Longer than the first wait of our own.
@@ -26,14 +29,44 @@ export const OUTSIDE = [
 ];
 
 /** With a batch of D1's. */
-export const IN_D1 = [
+const IN_D1 = [
   { name: "no answer comes, and it was done", how: "hang after", error: /^STORE_UNAVAILABLE$/, isSlow: true },
   { name: "it fails before it is done", how: "break before", error: /^STORE_UNAVAILABLE$/ },
   { name: "it fails after it was done", how: "break after", error: /^STORE_UNAVAILABLE$/ },
 ];
 
 /** With any of them. */
-export const BY_US = [
+const BY_US = [
   { name: "the object is reset before it", how: "reset before", error: /^INTERRUPTED$/ },
   { name: "the object is reset after it", how: "reset after", error: /^INTERRUPTED$/ },
 ];
+
+/** Everything that can go wrong with what is called at a task, as `h.work` tells it. */
+export const disturbancesOf = (task, calls) =>
+  calls.flatMap((what, call) => [...(what === "D1" ? IN_D1 : OUTSIDE), ...BY_US].map((fault) => ({ task, call, what, ...fault })));
+
+/** A test for each: those that wait for a time limit all at once, and meanwhile the others, a few at a time. */
+export function each(what, disturbances, run) {
+  const crowds = {
+    "for as long as anybody waits,": [disturbances.filter(({ isSlow }) => isSlow), true],
+    "at once,": [disturbances.filter(({ isSlow }) => !isSlow), 16],
+  };
+  describe(what, { concurrency: true }, () => {
+    for (const [name, [crowd, concurrency]] of Object.entries(crowds)) {
+      describe(name, { concurrency }, () => {
+        for (const one of crowd) test(`${one.name}: call ${one.call} of ${one.task}, to ${one.what}`, () => run(one));
+      });
+    }
+  });
+}
+
+/**
+ * The history of a task shows the attempt that was disturbed, with its error, and one more that was not; `isWritten` when the work and
+ * the word of it are one batch, and that was done: then the history says so, whoever missed its answer.
+ */
+export function assertTold([first, second, ...more], { error, waits = 0 }, isWritten) {
+  assert.deepEqual([second.outcome, second.error, more], ["done", null, []]);
+  assert.equal(first.outcome, isWritten ? "done" : "unknown");
+  if (!isWritten) assert.match(first.error, error);
+  assert.ok(second.at - first.at >= waits, `the second attempt came ${second.at - first.at} s later`);
+}

@@ -31,14 +31,28 @@ export async function instrumentedBundle() {
 export async function startInstrumented(options = {}) {
   const { directory, remove } = await instrumentedBundle();
   const h = await startHarness({ ...options, productDirectory: directory });
+  return {
+    ...h,
+    ...controls(h.api),
+    async close() {
+      await h.close();
+      remove();
+    },
+  };
+}
+
+/** What can be told to the instrumented product, over its API. */
+export function controls(api) {
   const control = async (method, path, body) => {
-    const response = await h.api(method, `/__test/${path}`, { body });
+    const response = await api(method, `/__test/${path}`, { body });
     if (response.status !== 200) throw new Error(`${method} /__test/${path}: ${response.status}`);
     return response.body;
   };
   return {
-    ...h,
-    /** `{database?: "ok" | "down" | "hanging" | "absent", object?: "ok" | "failing" | "hanging"}`, until told otherwise. */
+    /**
+     * `{database?: "ok" | "down" | "hanging" | "absent", object?: "ok" | "failing" | "hanging", limits?: "on" | "off"}`, until told
+     * otherwise: without limits the product waits for ever.
+     */
     behave: (behaviour) => control("PUT", "behaviour", behaviour),
     /** At the `at`-th moment of the tenant's object: "reset" ends the object, as a deploy does; "break" fails the call. */
     strike: (tenant, at, kind) => control("PUT", "strike", { tenant, at, kind }),
@@ -53,12 +67,10 @@ export async function startInstrumented(options = {}) {
     disturb: (tenant, task, call, how) => control("PUT", "disturbance", { tenant, task, call, how }),
     /** What the tenant's object called so far at each task, and whether its disturbance, if it has one, has come. */
     work: (tenant) => control("GET", `work?tenant=${tenant}`),
+    /** The tenants of which a call is held. */
+    held: () => control("GET", "held"),
     /** What was called since the last `forget`. */
     calls: () => control("GET", "calls"),
     forget: () => control("DELETE", "calls"),
-    async close() {
-      await h.close();
-      remove();
-    },
   };
 }

@@ -23,6 +23,7 @@ export function witness(h) {
 
   /** Waits until the club's run is over; answers provision-status. */
   async function settled(club, { within = 60_000 } = {}) {
+    states = undefined;
     const over = async () => ["completed", "failed"].includes((await ask()).get(club.tenantId)?.provision_state);
     await until(over, { within, every: 200, what: `the run of ${club.tenantId} to end` });
     return (await h.status(club)).body;
@@ -30,6 +31,7 @@ export function witness(h) {
 
   /** Waits until nothing of the club is being removed any more; answers how that ended. */
   async function removed(club, { within = 60_000 } = {}) {
+    states = undefined;
     const over = async () => {
       const state = (await ask()).get(club.tenantId)?.undo_state;
       return ["undone", "compensation_failed"].includes(state) && state;
@@ -69,7 +71,17 @@ export function witness(h) {
     assertSame(await requestsUnder(key));
   }
 
-  return { settled, removed, requestsUnder, effectsUnder, assertDoneOnce };
+  /** The attempts at a step, or at its undoing, oldest first. */
+  const historyOf = (runId, task) =>
+    h.sql(
+      `select attempt, outcome, error, started_at as at from provision_history
+       where run_id = ? and step = ? and undo = ? order by attempt`,
+      runId,
+      task.replace(/^undo_/, ""),
+      Number(task.startsWith("undo_")),
+    );
+
+  return { settled, removed, requestsUnder, effectsUnder, historyOf, assertDoneOnce };
 }
 
 /** A repeat is recognised by its key, and Resend also wants the same to the byte. */

@@ -5,8 +5,8 @@ import Product, { Provisioner as ProductObject } from "product";
 
 const LONG_MS = 600_000;
 
-/** D1: "ok", "down", "hanging" or "absent". The object: "ok", "failing" or "hanging". */
-const behaviour = { database: "ok", object: "ok" };
+/** D1: "ok", "down", "hanging" or "absent". The object: "ok", "failing" or "hanging". The product's time limits: "on" or "off". */
+const behaviour = { database: "ok", object: "ok", limits: "on" };
 /** What was called: {by: "request" | "object", tenant?, kind: "batch" | "object" | "egress", …}. */
 let calls = [];
 /**
@@ -134,6 +134,10 @@ function scripted(request, fault) {
   copy.headers.set("sandbox-fault", JSON.stringify(fault));
   return copy;
 }
+
+// A call that is held is held for as long as the test wants: without limits nothing that takes a second or more ever comes.
+const { setTimeout } = globalThis;
+globalThis.setTimeout = (then, ms, ...rest) => (behaviour.limits === "off" && ms >= 1000 ? 0 : setTimeout(then, ms, ...rest));
 
 export class Provisioner extends ProductObject {
   constructor(context, env) {
