@@ -5,8 +5,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { freePort, migrate, serve } from "./runtime.mjs";
 
-/** Starts both. `kill` and `restart` act on the product; the sandbox, and so the record of what happened outside, goes on. */
-export async function startService({ vars } = {}) {
+/**
+ * Starts both. `kill` and `restart` act on the product; the sandbox, and so the record of what happened outside, goes on. `vars` and
+ * `secrets` go over the usual ones, and `entry` is served in place of the product's own bundle.
+ */
+export async function startService({ vars, secrets: more, entry } = {}) {
   const stateDir = mkdtempSync(join(tmpdir(), "tenantry-"));
   const secrets = {
     JWT_SECRET: randomBytes(32).toString("hex"),
@@ -14,13 +17,17 @@ export async function startService({ vars } = {}) {
     RESEND_API_KEY: `re_${randomBytes(16).toString("hex")}`,
     DATA_KEY: randomBytes(32).toString("base64"),
     METRICS_TOKEN: randomBytes(16).toString("hex"),
+    ...more,
   };
   // In place of .dev.vars: what a developer added there must not change a test.
   const envFile = join(stateDir, "secrets.env");
   writeFileSync(envFile, Object.entries(secrets).map(([key, value]) => `${key}="${value}"\n`).join(""), { mode: 0o600 });
 
   const output = [];
-  const begin = (name, port) => serve(name, { port, stateDir, envFile, vars: name === "product" ? vars : {}, onLine: (line) => output.push(line) });
+  const begin = (name, port) => {
+    const own = name === "product" ? { vars, entry } : {};
+    return serve(name, { port, stateDir, envFile, ...own, onLine: (line) => output.push(line) });
+  };
   const ports = { product: await freePort(), sandbox: await freePort() };
   let product;
   let sandbox;
