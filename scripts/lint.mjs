@@ -1,7 +1,9 @@
 // `npm run lint`: formatting, lints and documentation without a warning, scripts that parse, configurations that wrangler accepts.
 import { readdirSync } from "node:fs";
+import { configurations as environments, problems } from "./lib/environments.mjs";
 import { Failure, NODE, QUIET_WRANGLER, WRANGLER, at, capture, exitWith, run, say } from "./lib/project.mjs";
 import { prepare } from "./lib/prepare.mjs";
+import { lastDeployed, migrationProblem } from "./lib/release.mjs";
 import { CONFIG } from "./lib/runtime.mjs";
 import * as setup from "./lib/setup.mjs";
 
@@ -19,6 +21,7 @@ try {
   await run("cargo", ["doc", "--locked", "--no-deps", "--document-private-items"], { env: { RUSTDOCFLAGS: "-D warnings" } });
   await scripts();
   await configurations();
+  await promises();
   say("Lint passed");
 } catch (error) {
   exitWith(error);
@@ -58,4 +61,11 @@ async function configurations() {
       advice: `wrangler refuses ${name}: see above.`,
     });
   }
+}
+
+/** No environment shares anything with another, or lacks what development has; migrations only add. */
+async function promises() {
+  say("wrangler.toml keeps environments apart, migrations only add");
+  const [problem] = [...problems(await environments()), await migrationProblem(await lastDeployed())].filter(Boolean);
+  if (problem) throw new Failure(problem);
 }

@@ -8,11 +8,10 @@
 //
 // The secret comes from the environment alone: arguments are visible to every user of the machine. It signs a service token that
 // lives five minutes. Exits 0 only when the service accepted. Needs Node 20 and nothing else.
-import { createHmac, randomUUID } from "node:crypto";
 import { parseArgs } from "node:util";
+import { KINDS, issue } from "./lib/tokens.mjs";
 
 const USAGE = "Usage: JWT_SECRET=… node scripts/provision-tenant.js <tenantId> [--retry] [--url https://…]";
-const LIFE_SECONDS = 300;
 
 function fail(line) {
   console.error(`✗ ${line}`);
@@ -41,19 +40,8 @@ function request() {
 }
 
 function serviceToken(secret) {
-  const iat = Math.floor(Date.now() / 1000);
-  const part = (value) => Buffer.from(JSON.stringify(value)).toString("base64url");
-  const claims = {
-    roles: ["service"],
-    sub: "provision-tenant",
-    iss: process.env.JWT_ISSUER || "syston.app",
-    aud: "internal",
-    jti: randomUUID(),
-    iat,
-    exp: iat + LIFE_SECONDS,
-  };
-  const signed = `${part({ alg: "HS256", typ: "JWT" })}.${part(claims)}`;
-  return `${signed}.${createHmac("sha256", secret).update(signed).digest("base64url")}`;
+  const { roles, aud, ttl } = KINDS.service;
+  return issue({ roles, aud, sub: "provision-tenant", iss: process.env.JWT_ISSUER || "syston.app" }, ttl, secret);
 }
 
 const { tenantId, url } = request();

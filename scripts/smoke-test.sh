@@ -5,12 +5,15 @@
 #
 # local       http://127.0.0.1:8787, or PORT (`npm start`, with its sandboxed upstreams)
 # preview, production     the address in WORKER_URL, and the service must say that it is that environment
+# WORKER_VERSION  NAME="ID" asks one version of a Worker, whatever share of the traffic it gets (`npm run rollout` sets it)
 # WORKER_URL  any address; without an argument, the environment is not checked
 #
 # Needs bash, curl and jq. Away from the sandbox the clubs are real: SMOKE_WEBHOOK_URL names a Make webhook that may be pinged
 # (SMOKE_WEBHOOK_SECRET: its secret), SMOKE_EMAIL an address (its local part gets a +suffix), and PLATFORM_ADMIN_JWT, when given,
 # deletes the clubs afterwards. Exits 0 only if checks ran and all of them passed.
 set -euo pipefail
+
+[ "${1:-}" != --help ] || { sed -n '2,/^set /{/^#/s/^# \{0,1\}//p}' "$0"; exit 0; }
 
 fail() { printf '✗ %s\n' "$1" >&2; exit 2; }
 
@@ -47,6 +50,7 @@ call() {
   [ "$secure" = no ] || options+=(--proto '=https' --tlsv1.2)
   : >"$work/headers"
   [ -z "$3" ] || printf 'Authorization: Bearer %s\n' "$3" >"$work/headers"
+  [ -z "${WORKER_VERSION:-}" ] || printf 'Cloudflare-Workers-Version-Overrides: %s\n' "$WORKER_VERSION" >>"$work/headers"
   if [ $# -ge 4 ]; then
     printf 'Content-Type: application/json\n' >>"$work/headers"
     printf '%s' "$4" >"$work/request"

@@ -1,6 +1,8 @@
 // `npm start`: sets up what is missing, builds, migrates the local database and serves the product with its sandboxed upstreams.
 // PORT, SANDBOX_PORT and STATE_DIR override 8787, 8788 and .wrangler/state; the data outlives the run.
+// What the product logs is kept in STATE_DIR/product.log, where `scripts/watch-logs.sh … local` follows it.
 import { resolve } from "node:path";
+import { logFile } from "./lib/log.mjs";
 import { Failure, ROOT, at, exitWith, say } from "./lib/project.mjs";
 import { prepare } from "./lib/prepare.mjs";
 import { claimPort, migrate, serve } from "./lib/runtime.mjs";
@@ -40,10 +42,16 @@ async function start() {
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => stop(0));
 
   say("Starting (database migrations, sandbox, product) …");
+  const keep = logFile(stateDir);
+  const show = print("product");
+  const onLine = (line) => {
+    keep(line);
+    show(line);
+  };
   const [sandbox, product] = await Promise.all([
     // The upstreams know the secrets that the product shares with them.
     serve("sandbox", { port: sandboxPort, stateDir, envFile: at(".dev.vars"), onLine: print("sandbox") }).then(begun),
-    migrate(stateDir).then(() => serve("product", { port, stateDir, onLine: print("product") })).then(begun),
+    migrate(stateDir).then(() => serve("product", { port, stateDir, onLine })).then(begun),
   ]);
   sweepEveryMinute(product);
   process.stdout.write(`\n  Product  ${product.url}\n  Sandbox  ${sandbox.url}  (what its upstreams received: mail, calls, faults)\n\n  Ctrl-C stops both; the data stays in ${stateDir}\n\n`);

@@ -5,6 +5,7 @@
 #
 # It takes effect with the next request. `local` (the default) switches the database of `npm start`; STATE_DIR as there.
 set -euo pipefail
+[ "${1:-}" != --help ] || { sed -n '2,/^set /{/^#/s/^# \{0,1\}//p}' "$0"; exit 0; }
 cd "$(dirname "$0")/.."
 
 fail() { printf '✗ %s\n' "$1" >&2; exit 2; }

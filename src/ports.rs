@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use crate::{
     db::Db,
     domain::{Secret, TenantId, Timestamp},
-    workflow::{Command, Reply},
+    workflow::{Command, Reply, breaker},
 };
 
 /// How loud a line of the log is.
@@ -177,6 +177,8 @@ pub trait Ports: Clone + Send + Sync + 'static {
     async fn allows(&self, limit: Limit, key: &str) -> Result<bool, LimiterError>;
     /// Tells a tenant's object something, within a deadline.
     async fn tell_object(&self, tenant: &TenantId, command: &Command) -> Result<Reply, ObjectError>;
+    /// Tells a breaker's object something, within a deadline.
+    async fn tell_breaker(&self, command: &breaker::Command) -> Result<breaker::Reply, ObjectError>;
     /// Calls the outside, within the call's limit.
     async fn call(&self, call: Call) -> Result<Called, CallError>;
     /// Encrypts a secret for storage. `context` must be the same to open it.

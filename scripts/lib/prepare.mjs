@@ -1,7 +1,7 @@
 // The first line of every entry script: sets up what the script needs, then makes sure that it runs under npm's Node 24.
 import { spawn } from "node:child_process";
-import { realpathSync } from "node:fs";
-import { NODE, exitWith, withBins } from "./project.mjs";
+import { existsSync, realpathSync } from "node:fs";
+import { Failure, NODE, exitWith, withBins } from "./project.mjs";
 import * as build from "./build.mjs";
 import * as setup from "./setup.mjs";
 
@@ -15,6 +15,12 @@ export async function prepare(...needs) {
   } catch (error) {
     exitWith(error);
   }
+  await onProjectNode();
+}
+
+/** For a script that installs nothing and leaves standard output to its result. */
+export async function onProjectNode() {
+  if (!existsSync(NODE)) exitWith(new Failure("The Node packages are missing: run npm install."));
   if (process.execPath !== realpathSync(NODE)) await again();
 }
 

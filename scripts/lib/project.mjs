@@ -33,6 +33,13 @@ export function exitWith(error) {
   process.exit(1);
 }
 
+/** Prints the comment at the top of a script, for its --help, and ends. */
+export function help(script) {
+  const [, comment] = /^(?:#!.*\n)?((?:\/\/.*\n)+)/.exec(readFileSync(new URL(script), "utf8"));
+  process.stdout.write(comment.replaceAll(/^\/\/ ?/gm, ""));
+  process.exit(0);
+}
+
 /** Runs a program with its output visible; rejects with `advice` when it fails. */
 export function run(command, args, { env = {}, cwd = ROOT, advice, input = "inherit" } = {}) {
   return new Promise((done, fail) => {

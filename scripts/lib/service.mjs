@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { logFile } from "./log.mjs";
 import { freePort, migrate, serve } from "./runtime.mjs";
 
 /**
@@ -24,9 +25,14 @@ export async function startService({ vars, secrets: more, entry } = {}) {
   writeFileSync(envFile, Object.entries(secrets).map(([key, value]) => `${key}="${value}"\n`).join(""), { mode: 0o600 });
 
   const output = [];
+  const keep = logFile(stateDir);
   const begin = (name, port) => {
     const own = name === "product" ? { vars, entry } : {};
-    return serve(name, { port, stateDir, envFile, ...own, onLine: (line) => output.push(line) });
+    const onLine = (line) => {
+      output.push(line);
+      if (name === "product") keep(line);
+    };
+    return serve(name, { port, stateDir, envFile, ...own, onLine });
   };
   const ports = { product: await freePort(), sandbox: await freePort() };
   let product;
@@ -49,6 +55,7 @@ export async function startService({ vars, secrets: more, entry } = {}) {
     url: product.url,
     sandboxUrl: sandbox.url,
     secrets,
+    stateDir,
     /** Everything that both printed. */
     output,
     /** SIGKILL to the product's whole process group. */

@@ -22,7 +22,7 @@ export const make = {
   name: "make",
   plays: (host) => /^hook\.([a-z0-9-]+\.)*make\.com$/.test(host),
   identify: (call) => ({
-    operation: "ping",
+    operation: call.headers["webhook-id"]?.startsWith("evt_") ? "event" : "ping",
     key: call.headers["webhook-id"] ?? call.headers["idempotency-key"] ?? null,
     effect: true,
   }),

@@ -3,9 +3,9 @@
 
 use crate::{
     db::{Answer, Db, DbError, Statement},
-    domain::{Claims, Denial},
+    domain::{Claims, Denial, id},
     ports::Ports,
-    store,
+    store::{self, audit::Act},
 };
 
 use super::App;
@@ -22,6 +22,18 @@ pub enum AccessError {
 }
 
 impl<P: Ports> App<P> {
+    /// Somebody at work, for the audit log.
+    pub(super) fn act<'a>(&self, claims: &'a Claims, reason: &'a str, request: &'a str) -> Act<'a> {
+        let now = self.ports.now();
+        Act {
+            id: format!("aud_{}", id::token_id(now, self.ports.random())),
+            actor: claims.sub.as_deref().unwrap_or("unknown"),
+            reason,
+            request,
+            now,
+        }
+    }
+
     /// Runs `statements` on behalf of `claims`, all or nothing, and answers them.
     ///
     /// # Errors

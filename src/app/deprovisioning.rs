@@ -2,8 +2,7 @@
 //! end. Its history stays.
 
 use crate::{
-    db::Statement,
-    domain::{Claims, RunId, TenantId, UndoStatus, id},
+    domain::{Claims, RunId, TenantId, UndoStatus},
     ports::{Level, LogLine, ObjectError, Ports},
     store::{self, tenants::Tenant},
     workflow::{Caller, Command, Reply},
@@ -36,7 +35,8 @@ impl<P: Ports> App<P> {
         caller: Caller,
     ) -> Result<Option<Removal>, AccessError> {
         let now = self.ports.now();
-        let audit = self.audited(claims, "tenant.deprovision", tenant.as_str(), reason, request);
+        let act = self.act(claims, reason, request);
+        let audit = store::audit::write(&act, "tenant.deprovision", tenant.as_str());
         let statements = vec![audit, store::undo::want(tenant, now), store::tenants::select(tenant)];
         let mut answers = self.on_behalf_of(claims, statements).await?;
         let Some(tenant) = store::tenants::read(answers.pop().unwrap_or_default())? else { return Ok(None) };
@@ -77,19 +77,5 @@ impl<P: Ports> App<P> {
             }
             other => Err(ObjectError(format!("undo answered {other:?}"))),
         }
-    }
-
-    /// The line of the audit log for something that is done now.
-    pub(super) fn audited(
-        &self,
-        claims: &Claims,
-        action: &str,
-        subject: &str,
-        reason: &str,
-        request: &str,
-    ) -> Statement {
-        let now = self.ports.now();
-        let id = format!("aud_{}", id::token_id(now, self.ports.random()));
-        store::tokens::audit(&id, claims, action, subject, reason, request, now)
     }
 }

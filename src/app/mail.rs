@@ -41,7 +41,7 @@ impl Mail {
                 &format!("{name} is ready. Your club's address is {address}."),
                 "Use this link to sign in. It works once, and for 24 hours.",
             ],
-            link,
+            Some(link),
             "If you did not sign a club up, you can ignore this mail.",
         )
     }
@@ -56,26 +56,52 @@ impl Mail {
                 &format!("Somebody, hopefully you, asked to sign in to {name}."),
                 "Use this link to sign in. It works once, and for 24 hours.",
             ],
-            link,
+            Some(link),
             "If it was not you, you can ignore this mail: nobody gets in without the link.",
         )
     }
 
-    fn compose(to: &Email, subject: &str, paragraphs: &[&str], link: &str, footer: &str) -> Self {
+    /// The mail that tells an owner that nothing is sent to their webhook any more. `why` is a sentence of ours.
+    #[must_use]
+    pub fn webhook_disabled(name: &ClubName, to: &Email, host: &str, why: &str) -> Self {
+        Self::compose(
+            to,
+            &format!("The webhook of {name} is switched off"),
+            &[
+                &format!("We tell your webhook on {host} what happens to {name}. {why}"),
+                "We have switched it off: nothing is sent there any more. Your club itself works as before.",
+                "To switch it on again, repair the scenario in Make and send a test to it, or store a new address. What \
+                 was not delivered is listed, and can be sent again.",
+            ],
+            None,
+            "If you have stopped using the webhook, there is nothing to do.",
+        )
+    }
+
+    fn compose(to: &Email, subject: &str, paragraphs: &[&str], link: Option<&str>, footer: &str) -> Self {
         // A line break in a subject is a header of its own to careless mailers; a club's name has none by its parse.
-        let text = format!("{}\n\n{link}\n\n{footer}\n", paragraphs.join("\n\n"));
+        let parts: Vec<&str> = paragraphs.iter().copied().chain(link).chain([footer]).collect();
+        let text = format!("{}\n", parts.join("\n\n"));
+        let button = link.map(button).unwrap_or_default();
         let body: String = paragraphs.iter().map(|p| format!("<p>{}</p>", escape(p))).collect();
         let html = format!(
             "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>{title}</title></head>\
              <body style=\"font-family:system-ui,sans-serif;max-width:36rem;margin:2rem auto;padding:0 1rem;line-height:1.5\">\
-             {body}<p><a href=\"{link}\" style=\"display:inline-block;padding:.75rem 1.25rem;background:#1f4e79;color:#fff;\
-             text-decoration:none;border-radius:.5rem\">Sign in</a></p><p style=\"color:#555\">{footer}</p></body></html>",
+             {body}{button}<p style=\"color:#555\">{footer}</p></body></html>",
             title = escape(subject),
-            link = escape(link),
             footer = escape(footer),
         );
         Self { to: to.clone(), subject: subject.to_owned(), html, text }
     }
+}
+
+/// What leads to `link`.
+fn button(link: &str) -> String {
+    format!(
+        "<p><a href=\"{}\" style=\"display:inline-block;padding:.75rem 1.25rem;background:#1f4e79;color:#fff;\
+         text-decoration:none;border-radius:.5rem\">Sign in</a></p>",
+        escape(link)
+    )
 }
 
 /// Text as HTML shows it, in content and in attributes.

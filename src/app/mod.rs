@@ -1,14 +1,19 @@
 //! Use cases: what touches more than one store or port. No HTTP answers, no SQL.
 
 pub mod access;
+pub mod breakers;
+pub mod clubs;
+pub mod deliveries;
 pub mod deprovisioning;
 pub mod links;
 pub mod mail;
 pub mod operators;
+pub mod promos;
 pub mod provisioning;
 pub mod readiness;
 pub mod revocation;
 pub mod signup;
+pub mod stats;
 pub mod steps;
 pub mod sweep;
 pub mod telling;
@@ -20,6 +25,7 @@ pub mod webhooks;
 use std::sync::Arc;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::{
@@ -35,7 +41,7 @@ pub struct App<P> {
     /// The configuration, and the keys made from it.
     pub settings: Arc<Settings>,
     /// What it works on now: fields of every line that it logs.
-    scope: Arc<Vec<(&'static str, String)>>,
+    scope: Arc<Vec<(&'static str, Value)>>,
 }
 
 /// What is made once from the configuration.
@@ -65,13 +71,14 @@ impl<P: Ports> App<P> {
 
     /// The same application at work on something: `fields` are on every line that it logs.
     #[must_use]
-    pub fn scoped(&self, fields: Vec<(&'static str, String)>) -> Self {
-        Self { scope: Arc::new(fields), ..self.clone() }
+    pub fn scoped<V: Into<Value>>(&self, fields: Vec<(&'static str, V)>) -> Self {
+        let scope = fields.into_iter().map(|(name, value)| (name, value.into())).collect();
+        Self { scope: Arc::new(scope), ..self.clone() }
     }
 
     /// Tells the log.
     pub fn log(&self, line: LogLine) {
-        let scoped = self.scope.iter().fold(line, |line, (name, value)| line.with(name, value.as_str()));
+        let scoped = self.scope.iter().fold(line, |line, (name, value)| line.with(name, value.clone()));
         self.ports.log(scoped);
     }
 

@@ -81,7 +81,8 @@ impl<P: Ports> App<P> {
         caller: Caller,
     ) -> Result<Report, ActionError> {
         let now = self.ports.now();
-        let mut statements = vec![self.audited(claims, action.as_str(), run.as_str(), reason, request)];
+        let act = self.act(claims, reason, request);
+        let mut statements = vec![store::audit::write(&act, action.as_str(), run.as_str())];
         // As for a club's own retry: stored first, so that the sweep finds it should the object not hear of it.
         statements.extend(match action {
             Action::Retry => {

@@ -74,7 +74,7 @@ impl<P: Ports> App<P> {
     ) -> Result<Queued, QueueError> {
         let sealed = self.ports.seal(secret.secret(), tenant.as_str()).await?;
         let now = self.ports.now();
-        let store = store::connections::set_webhook(tenant, url, &sealed, now);
+        let store = store::connections::set_webhook(tenant, url, Some(&sealed), now);
         self.queue(claims, tenant, Some(Plan::Starter), vec![store], caller).await
     }
 
@@ -158,7 +158,11 @@ impl<P: Ports> App<P> {
         self.tell_object_to_queue(&tenant, caller).await
     }
 
-    async fn tell_object_to_queue(&self, tenant: &Tenant, caller: Caller) -> Result<Queued, QueueError> {
+    pub(super) async fn tell_object_to_queue(
+        &self,
+        tenant: &Tenant,
+        caller: Caller,
+    ) -> Result<Queued, QueueError> {
         // A club that is being removed is not there any more for whoever wants to set it up.
         let subject = tenant.subject().filter(|_| tenant.undo_state.is_none()).ok_or(QueueError::NotFound)?;
         let id = subject.tenant.clone();

@@ -57,7 +57,8 @@ impl<P: Ports> App<P> {
             Target::Tenant(tenant) => store::tokens::revoke_tenant(tenant, now),
             Target::All => store::tokens::revoke_all(now),
         };
-        let audit = self.audited(claims, "tokens.revoke", &target.subject(), reason, request);
+        let act = self.act(claims, reason, request);
+        let audit = store::audit::write(&act, "tokens.revoke", &target.subject());
         let answers = self.on_behalf_of(claims, vec![revocation, audit]).await?;
         Ok(answers.first().is_some_and(|answer| answer.changes > 0))
     }

@@ -5,7 +5,10 @@
 
 use crate::{
     db::{Db, DbError, Statement},
-    domain::{Step, Task, WebhookUrl, config::SubdomainMode},
+    domain::{
+        Step, Task, Upstream, WebhookUrl,
+        config::{EmailProvider, SubdomainMode},
+    },
     ports::Ports,
     store,
     workflow::{Artifact, Failure, FailureCode, Fault, FaultCode, Outcome, Run},
@@ -27,8 +30,41 @@ impl From<DbError> for Outcome {
 }
 
 impl<P: Ports> App<P> {
-    /// Performs one attempt at `task` of `run`.
+    /// Performs one attempt at `task` of `run`, unless the other side is to be left alone.
     pub async fn perform(&self, run: &Run, task: Task) -> Outcome {
+        match self.asked_by(task) {
+            Some((upstream, calls)) => self.through(upstream, calls, &run.id, self.attempt(run, task)).await,
+            None => self.attempt(run, task).await,
+        }
+    }
+
+    /// The other side that `task` asks as it is configured, and how often in one attempt; none for what is done inside.
+    fn asked_by(&self, task: Task) -> Option<(Upstream, u32)> {
+        let config = self.config();
+        match (task, task.step()) {
+            (_, Step::ConfigureRouting) => match config.subdomain_mode {
+                SubdomainMode::Record => Some((Upstream::Cloudflare, cloudflare::CALLS)),
+                SubdomainMode::Wildcard | SubdomainMode::None => None,
+            },
+            (Task::Do(_), Step::ValidateWebhook) => Some((Upstream::Make, 1)),
+            (Task::Do(_), Step::CreateSpreadsheet) => Some((Upstream::AppsScript, 1)),
+            // It is looked for when it was removed.
+            (Task::Undo(_), Step::CreateSpreadsheet) => Some((Upstream::AppsScript, 2)),
+            (Task::Do(_), Step::VerifySpreadsheet) => match config.google_service_account_key {
+                // A token, then the spreadsheet.
+                Some(_) => Some((Upstream::Google, 2)),
+                None => Some((Upstream::AppsScript, 1)),
+            },
+            (Task::Do(_), Step::SendWelcomeEmail) => match config.email_provider {
+                EmailProvider::Resend => Some((Upstream::Resend, 1)),
+                EmailProvider::Log => None,
+            },
+            (Task::Undo(_), Step::ValidateWebhook | Step::VerifySpreadsheet | Step::SendWelcomeEmail)
+            | (_, Step::SeedDefaults | Step::CreateOwner | Step::Activate) => None,
+        }
+    }
+
+    async fn attempt(&self, run: &Run, task: Task) -> Outcome {
         let performed = match task {
             Task::Do(step) => self.do_step(run, step).await,
             Task::Undo(step) => self.undo(run, step).await,

@@ -1,9 +1,10 @@
-//! The sweep, once a minute: the second net under the alarms, and what expired goes.
+//! The sweep, once a minute: the second net under the alarms, events on their way to webhooks, and what expired goes.
 
 use std::time::Duration;
 
 use crate::{
-    domain::RunId,
+    db::DbError,
+    domain::{RunId, Timestamp},
     ports::{Level, LogLine, Ports},
     store::{self, tenants::Tenant},
     workflow::{Caller, Command},
@@ -19,22 +20,30 @@ const STUCK: Duration = Duration::from_secs(5 * 60);
 const BATCH: u32 = 25;
 
 impl<P: Ports> App<P> {
-    /// Wakes what has not moved, and removes what expired. It costs the same however many tenants there are.
+    /// Wakes what has not moved, delivers what is due, and removes what expired. It costs the same however many tenants there are.
     pub async fn sweep(&self) {
         let now = self.ports.now();
-        let unmoved = store::tenants::unmoved(self.ports.db(), now.before(QUIET), BATCH, now).await;
-        for tenant in unmoved.iter().flatten() {
-            self.wake(tenant).await;
-        }
+        // Neither waits for the other: an object or a webhook that hangs holds up its own kind only.
+        let (unmoved, delivered) = futures_util::join!(self.wake_unmoved(now), self.deliver(None));
         let pruned = store::sweep::prune(self.ports.db(), now).await;
-        let error = unmoved.as_ref().err().or(pruned.as_ref().err()).map(ToString::to_string);
+        let errors = [unmoved.as_ref().err(), delivered.as_ref().err(), pruned.as_ref().err()];
+        let error = errors.into_iter().flatten().next().map(ToString::to_string);
         let level = if error.is_some() { Level::Error } else { Level::Info };
         self.log(
             LogLine::new(level, "sweep")
-                .with("looked", unmoved.map_or(0, |tenants| tenants.len()))
+                .with("looked", unmoved.unwrap_or(0))
+                .with("delivered", delivered.unwrap_or(0))
                 .with("pruned", pruned.unwrap_or(0))
                 .with_some("error", error),
         );
+    }
+
+    async fn wake_unmoved(&self, now: Timestamp) -> Result<usize, DbError> {
+        let unmoved = store::tenants::unmoved(self.ports.db(), now.before(QUIET), BATCH, now).await?;
+        for tenant in &unmoved {
+            self.wake(tenant).await;
+        }
+        Ok(unmoved.len())
     }
 
     /// Wakes a tenant's object: it goes on if its alarm was lost, and starts if it was never told.

@@ -62,6 +62,8 @@ impl<P: Ports> App<P> {
         undone.settle(Outcome::Done(None), now, 0);
         let mut statements = store::undo::let_go(&run.subject.tenant, now);
         statements.extend(store::runs::listing(&undone, now)?);
+        // Its webhook hears of it first, if it is there.
+        statements.push(store::connections::forget_cancelled(&run.subject.tenant));
         self.write(statements).await
     }
 }

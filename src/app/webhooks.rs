@@ -1,7 +1,7 @@
 //! Trying a club's webhook out.
 
 use crate::{
-    db::DbError,
+    db::{Db, DbError},
     domain::{Claims, Secret, TenantId, WebhookUrl, id},
     ports::{CryptoError, Ports},
     store,
@@ -47,7 +47,8 @@ impl From<DbError> for TryError {
 }
 
 impl<P: Ports> App<P> {
-    /// Sends a signed `webhook.ping` to `webhook`, or else to the one that is stored, and answers what came back.
+    /// Sends a signed `webhook.ping` to `webhook`, or else to the one that is stored, and answers what came back. A stored one
+    /// that was switched off may be tried, too, and is on again if it takes the ping.
     ///
     /// # Errors
     ///
@@ -63,10 +64,11 @@ impl<P: Ports> App<P> {
         let mut answers = self.on_behalf_of(claims, statements).await?;
         let answer = answers.pop().unwrap_or_default();
         store::tenants::read(answers.pop().unwrap_or_default())?.ok_or(TryError::NotFound)?;
+        let stored = store::connections::read_webhook(answer)?.filter(|_| webhook.is_none());
         let (url, secret) = match webhook {
             Some(webhook) => webhook,
             None => {
-                let stored = store::connections::read_webhook(answer)?.ok_or(TryError::NoWebhook)?;
+                let stored = stored.as_ref().ok_or(TryError::NoWebhook)?;
                 let url = WebhookUrl::parse(&stored.webhook_url, &self.config().allowed_webhook_hosts);
                 let secret = self.ports.open(&stored.webhook_secret, tenant.as_str()).await?;
                 (url.map_err(|_| TryError::NoWebhook)?, secret)
@@ -75,7 +77,15 @@ impl<P: Ports> App<P> {
         let now = self.ports.now();
         let id = format!("msg_{}", id::token_id(now, self.ports.random()));
         let call = make::ping(&url, &secret, &id, tenant.as_str(), now, caller.traceparent);
-        Ok(match self.call(call).await {
+        let called = self.call(call).await;
+        let taken = called.as_ref().is_ok_and(|called| (200..300).contains(&called.status));
+        if let Some(stored) =
+            stored.filter(|stored| taken && stored.failing_since.or(stored.disabled_at).is_some())
+        {
+            // It works again: one that was switched off is on from now on.
+            self.ports.db().query(store::connections::set_working(tenant, &stored)).await?;
+        }
+        Ok(match called {
             Err(error) => {
                 let reason = match error {
                     crate::ports::CallError::Timeout => "The webhook did not answer in time.",

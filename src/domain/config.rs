@@ -33,6 +33,8 @@ pub struct Config {
     pub environment: String,
     /// `APP_VERSION`, else `API_VERSION`: what `/health` answers.
     pub version: String,
+    /// What Cloudflare calls this deployment of the code, where it says so: during a gradual rollout there are two.
+    pub deployment: Option<String>,
     /// `JWT_ISSUER`
     pub jwt_issuer: String,
     /// `JWT_AUDIENCE`
@@ -127,6 +129,7 @@ impl Config {
             version: text("APP_VERSION")
                 .or_else(|| text("API_VERSION"))
                 .unwrap_or_else(|| "unknown".to_owned()),
+            deployment: text("CF_VERSION_METADATA"),
             jwt_issuer: text_or("JWT_ISSUER", "syston.app"),
             jwt_audience: text_or("JWT_AUDIENCE", "syston-mobile"),
             jwt_secret: secret("JWT_SECRET"),

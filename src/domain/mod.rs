@@ -16,6 +16,7 @@ pub mod provisioning;
 pub mod secret;
 pub mod slug;
 pub mod time;
+pub mod upstream;
 pub mod webhook;
 
 pub use access::{Denial, Permission};
@@ -32,4 +33,5 @@ pub use provisioning::{RunStatus, Step, StepStatus, Task, UndoStatus};
 pub use secret::Secret;
 pub use slug::Slug;
 pub use time::Timestamp;
+pub use upstream::Upstream;
 pub use webhook::{WebhookSecret, WebhookUrl};

@@ -52,9 +52,48 @@ pub enum TenantStatus {
 }
 
 impl TenantStatus {
+    /// The status as stored and answered.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Trial => "trial",
+            Self::Active => "active",
+            Self::Suspended => "suspended",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
     /// Whether a token of this tenant may do anything.
     #[must_use]
     pub const fn lets_in(self) -> bool {
         matches!(self, Self::Trial | Self::Active)
+    }
+}
+
+impl TryFrom<String> for TenantStatus {
+    type Error = Problem;
+
+    fn try_from(text: String) -> Result<Self, Problem> {
+        match text.as_str() {
+            "trial" => Ok(Self::Trial),
+            "active" => Ok(Self::Active),
+            "suspended" => Ok(Self::Suspended),
+            "cancelled" => Ok(Self::Cancelled),
+            _ => Err(Problem::new("invalid_status", "Choose \"trial\", \"active\" or \"suspended\".")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_is_stored_under_the_word_that_is_answered() {
+        for status in
+            [TenantStatus::Trial, TenantStatus::Active, TenantStatus::Suspended, TenantStatus::Cancelled]
+        {
+            assert_eq!(serde_json::to_string(&status).unwrap(), format!("\"{}\"", status.as_str()));
+        }
     }
 }

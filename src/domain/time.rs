@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::issue::Problem;
+
 /// Milliseconds since the Unix epoch, UTC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -61,6 +63,17 @@ impl Timestamp {
     }
 }
 
+/// RFC 3339 with any offset, as somebody sends it.
+impl TryFrom<String> for Timestamp {
+    type Error = Problem;
+
+    fn try_from(text: String) -> Result<Self, Problem> {
+        chrono::DateTime::parse_from_rfc3339(&text)
+            .map(|time| Self(time.timestamp_millis()))
+            .map_err(|_| Problem::new("invalid_time", "Enter a time like 2026-12-31T23:59:59Z."))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -68,6 +81,21 @@ mod tests {
     #[test]
     fn rfc3339_is_utc_with_milliseconds() {
         assert_eq!(Timestamp::from_millis(1_763_683_200_007).rfc3339(), "2025-11-21T00:00:00.007Z");
+    }
+
+    #[test]
+    fn a_time_is_read_with_its_offset() {
+        for (text, millis) in [
+            ("2025-11-21T00:00:00.007Z", 1_763_683_200_007),
+            ("2025-11-21T01:00:00+01:00", 1_763_683_200_000),
+        ] {
+            assert_eq!(Timestamp::try_from(text.to_owned()).unwrap().millis(), millis);
+        }
+        for text in
+            ["", "tomorrow", "2025-11-21", "2025-11-21T00:00:00", "1763683200", "2025-13-01T00:00:00Z"]
+        {
+            assert!(Timestamp::try_from(text.to_owned()).is_err(), "{text:?}");
+        }
     }
 
     #[test]

@@ -81,6 +81,12 @@ impl WebhookUrl {
     }
 }
 
+/// The host of a stored webhook: all of it that may be shown.
+#[must_use]
+pub fn host_of(url: &str) -> Option<String> {
+    Url::parse(url).ok()?.host_str().map(str::to_owned)
+}
+
 /// The secret that signs what is sent to the webhook: 16–200 printable characters.
 #[derive(Debug, Clone, PartialEq)]
 pub struct WebhookSecret(Secret);

@@ -6,6 +6,7 @@
     reason = "this is the one module behind the wall that .clippy.toml builds"
 )]
 
+mod breaker;
 mod crypto;
 mod d1;
 mod egress;

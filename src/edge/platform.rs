@@ -3,6 +3,8 @@
 use std::{cell::RefCell, future::Future, sync::Arc, time::Duration};
 
 use futures_util::{FutureExt, pin_mut, select};
+use js_sys::Reflect;
+use serde::{Serialize, de::DeserializeOwned};
 use worker::{
     Context, Date, Delay, Env, Fetcher, Method, ObjectNamespace, Request, RequestInit, send::SendWrapper,
 };
@@ -11,13 +13,15 @@ use crate::{
     app::Settings,
     domain::{Config, Secret, TenantId, Timestamp},
     ports::{Call, CallError, Called, CryptoError, Limit, LimiterError, LogLine, ObjectError, Ports},
-    workflow::{Command, Reply},
+    workflow::{Command, Reply, breaker},
 };
 
 use super::{crypto, d1::D1, egress, log};
 
 /// How long an object has to answer.
 const OBJECT_LIMIT: Duration = Duration::from_secs(5);
+/// How long a breaker has: it stands before every attempt, and without it the attempt leaves all the same.
+const BREAKER_LIMIT: Duration = Duration::from_secs(2);
 
 thread_local! {
     /// An isolate lives with one version of the code and its configuration: read once.
@@ -40,6 +44,7 @@ struct Outside {
     env: Env,
     egress: Option<Fetcher>,
     objects: Option<ObjectNamespace>,
+    breakers: Option<ObjectNamespace>,
     context: Option<Context>,
 }
 
@@ -47,8 +52,13 @@ impl Platform {
     /// The platform behind `env`. `context` is there for a request, and not for an alarm.
     pub(super) fn of(env: &Env, context: Option<Context>) -> Self {
         let egress = env.service("EGRESS").ok();
-        let outside =
-            Outside { env: env.clone(), objects: env.durable_object("PROVISIONER").ok(), context, egress };
+        let outside = Outside {
+            env: env.clone(),
+            objects: env.durable_object("PROVISIONER").ok(),
+            breakers: env.durable_object("BREAKER").ok(),
+            context,
+            egress,
+        };
         Self(Arc::new(Bindings {
             db: D1::new(env.d1("DB").ok()),
             settings: settings(&outside),
@@ -66,11 +76,20 @@ fn settings(outside: &Outside) -> Arc<Settings> {
     SETTINGS.with_borrow_mut(|cached| {
         cached
             .get_or_insert_with(|| {
-                let get = |name: &str| outside.env.var(name).ok().map(|value| value.to_string());
+                let get = |name: &str| match name {
+                    "CF_VERSION_METADATA" => deployment(&outside.env),
+                    _ => outside.env.var(name).ok().map(|value| value.to_string()),
+                };
                 Arc::new(Settings::new(Config::read(get, outside.egress.is_some())))
             })
             .clone()
     })
+}
+
+/// The id in the binding of that name: an object, not a variable.
+fn deployment(env: &Env) -> Option<String> {
+    let metadata = Reflect::get(env, &"CF_VERSION_METADATA".into()).ok()?;
+    Reflect::get(&metadata, &"id".into()).ok()?.as_string()
 }
 
 /// The platform's clock. It stands still between two waits, as the platform has it.
@@ -124,13 +143,13 @@ impl Ports for Platform {
     }
 
     async fn tell_object(&self, tenant: &TenantId, command: &Command) -> Result<Reply, ObjectError> {
-        let answer = self.ask(tenant, command).fuse();
-        let limit = Delay::from(OBJECT_LIMIT).fuse();
-        pin_mut!(answer, limit);
-        select! {
-            answer = answer => answer,
-            () = limit => Err(ObjectError("no answer in time".to_owned())),
-        }
+        let objects = self.0.outside.objects.as_ref();
+        within(OBJECT_LIMIT, ask(objects, "PROVISIONER", tenant.as_str(), command)).await
+    }
+
+    async fn tell_breaker(&self, command: &breaker::Command) -> Result<breaker::Reply, ObjectError> {
+        let breakers = self.0.outside.breakers.as_ref();
+        within(BREAKER_LIMIT, ask(breakers, "BREAKER", command.upstream.as_str(), command)).await
     }
 
     async fn call(&self, call: Call) -> Result<Called, CallError> {
@@ -157,23 +176,36 @@ impl Ports for Platform {
     }
 }
 
-impl Platform {
-    async fn ask(&self, tenant: &TenantId, command: &Command) -> Result<Reply, ObjectError> {
-        let failed = |error: worker::Error| ObjectError(error.to_string());
-        let objects = self
-            .0
-            .outside
-            .objects
-            .as_ref()
-            .ok_or_else(|| ObjectError("PROVISIONER is not bound".to_owned()))?;
-        // A new stub each time: one whose object was lost stays broken.
-        let stub = objects.id_from_name(tenant.as_str()).and_then(|id| id.get_stub()).map_err(failed)?;
-        let body = serde_json::to_string(command).map_err(|e| ObjectError(e.to_string()))?;
-        let mut init = RequestInit::new();
-        init.with_method(Method::Post).with_body(Some(body.into()));
-        let request = Request::new_with_init("https://provisioner/", &init).map_err(failed)?;
-        let mut response = stub.fetch_with_request(request).await.map_err(failed)?;
-        let text = response.text().await.map_err(failed)?;
-        serde_json::from_str(&text).map_err(|e| ObjectError(format!("{}: {e}", response.status_code())))
+/// An object that does not answer in time is as far away as one that is gone.
+async fn within<T>(
+    limit: Duration,
+    answer: impl Future<Output = Result<T, ObjectError>>,
+) -> Result<T, ObjectError> {
+    let answer = answer.fuse();
+    let limit = Delay::from(limit).fuse();
+    pin_mut!(answer, limit);
+    select! {
+        answer = answer => answer,
+        () = limit => Err(ObjectError("no answer in time".to_owned())),
     }
+}
+
+/// Asks the object of this name behind `binding`.
+async fn ask<T: DeserializeOwned>(
+    objects: Option<&ObjectNamespace>,
+    binding: &str,
+    name: &str,
+    command: &impl Serialize,
+) -> Result<T, ObjectError> {
+    let failed = |error: worker::Error| ObjectError(error.to_string());
+    let objects = objects.ok_or_else(|| ObjectError(format!("{binding} is not bound")))?;
+    // A new stub each time: one whose object was lost stays broken.
+    let stub = objects.id_from_name(name).and_then(|id| id.get_stub()).map_err(failed)?;
+    let body = serde_json::to_string(command).map_err(|e| ObjectError(e.to_string()))?;
+    let mut init = RequestInit::new();
+    init.with_method(Method::Post).with_body(Some(body.into()));
+    let request = Request::new_with_init("https://object/", &init).map_err(failed)?;
+    let mut response = stub.fetch_with_request(request).await.map_err(failed)?;
+    let text = response.text().await.map_err(failed)?;
+    serde_json::from_str(&text).map_err(|e| ObjectError(format!("{}: {e}", response.status_code())))
 }

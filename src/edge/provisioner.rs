@@ -61,6 +61,12 @@ impl DurableObject for Provisioner {
             app.ports
                 .log(LogLine::new(Level::Error, "provision_alarm_failed").with("error", error.to_string()));
         }
+        if wake == Wake::Never
+            && let Ok(Some(run)) = self.load()
+        {
+            // The run is over, and its event waits. The alarm doesn't: it must be free for the next round.
+            app.deliver_later(&run.subject.tenant);
+        }
         Response::empty()
     }
 }

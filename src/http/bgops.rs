@@ -2,7 +2,6 @@
 
 use axum::{Json, extract::RawQuery};
 use http::StatusCode;
-use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::{
@@ -21,7 +20,7 @@ use super::{
     body::Fields,
     context::Context,
     error::ApiError,
-    page::{Query, cursor, cut},
+    page::{Query, cursor, cut, word},
     tokens::reason,
 };
 
@@ -268,11 +267,6 @@ fn key_json(key: &Key) -> Value {
 
 fn at(seconds: i64) -> String {
     Timestamp::from_seconds(seconds).rfc3339()
-}
-
-/// A word that is stored as it is answered.
-fn word<T: DeserializeOwned>(text: &str) -> Option<T> {
-    serde_json::from_value(Value::String(text.to_owned())).ok()
 }
 
 fn parse_run(text: &str) -> Result<RunId, ApiError> {

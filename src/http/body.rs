@@ -1,5 +1,7 @@
 //! Reading a JSON body: bounded, typed field by field, every problem told at once.
 
+use std::ops::RangeInclusive;
+
 use axum::{
     body::{Body, Bytes},
     extract::{FromRequest, Request},
@@ -13,7 +15,7 @@ use serde_json::{Map, Value};
 
 use crate::domain::{Issues, issue::Problem};
 
-use super::error::ApiError;
+use super::{error::ApiError, tokens::reason};
 
 /// No body of ours is larger.
 const LIMIT: usize = 16 * 1024;
@@ -111,16 +113,69 @@ impl Fields {
         number
     }
 
+    /// A field that is left as it is when it is absent or `null`; empty is as wrong as anything else that is.
+    pub fn change<T: TryFrom<String, Error = Problem>>(&mut self, name: &'static str) -> Option<T> {
+        if self.has(name) { self.required(name) } else { None }
+    }
+
+    /// A whole number within `range` that may be absent.
+    pub fn optional_within(&mut self, name: &'static str, range: RangeInclusive<u32>) -> Option<u32> {
+        let number = self.optional_integer(name)?;
+        let within = u32::try_from(number).ok().filter(|number| range.contains(number));
+        if within.is_none() {
+            let message = format!("This must be from {} to {}.", range.start(), range.end());
+            self.issues.push(name, Problem::new("out_of_range", message));
+        }
+        within
+    }
+
+    /// `true` or `false`, or absent.
+    pub fn optional_flag(&mut self, name: &'static str) -> Option<bool> {
+        let value = self.values.get(name).filter(|value| !value.is_null())?;
+        let flag = value.as_bool();
+        if flag.is_none() {
+            self.issues.push(name, Problem::wrong_type("true or false"));
+        }
+        flag
+    }
+
+    /// A list that may be absent, each of it read by its own rule.
+    pub fn optional_list<T: TryFrom<String, Error = Problem>>(
+        &mut self,
+        name: &'static str,
+        longest: usize,
+    ) -> Option<Vec<T>> {
+        let value = self.values.get(name).filter(|value| !value.is_null())?;
+        let read = match value.as_array() {
+            Some(list) if (1..=longest).contains(&list.len()) => list
+                .iter()
+                .map(|one| one.as_str().ok_or_else(|| Problem::wrong_type("a list of texts")))
+                .map(|text| text.and_then(|text| T::try_from(text.to_owned())))
+                .collect(),
+            Some(_) => Err(Problem::new("invalid_length", format!("List 1 to {longest}."))),
+            None => Err(Problem::wrong_type("a list of texts")),
+        };
+        read.map_err(|problem| self.issues.push(name, problem)).ok()
+    }
+
+    /// Why an operator does what often needs no explanation: `reason`, or else `usual`.
+    pub(super) fn reason_or(&mut self, usual: &str) -> String {
+        match self.values.get("reason") {
+            Some(Value::String(text)) if text.trim().is_empty() => None,
+            _ if self.has("reason") => self.optional_with("reason", reason),
+            _ => None,
+        }
+        .unwrap_or_else(|| usual.to_owned())
+    }
+
+    /// Notes what is wrong with a field beyond its own rule.
+    pub fn refuse(&mut self, name: &'static str, problem: Problem) {
+        self.issues.push(name, problem);
+    }
+
     /// Whether the field, which may be absent, is `true`.
     pub fn is_true(&mut self, name: &'static str) -> bool {
-        match self.values.get(name) {
-            None | Some(Value::Null) => false,
-            Some(Value::Bool(value)) => *value,
-            Some(_) => {
-                self.issues.push(name, Problem::wrong_type("true or false"));
-                false
-            }
-        }
+        self.optional_flag(name).unwrap_or(false)
     }
 
     /// Whether the field is there.

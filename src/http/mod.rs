@@ -3,23 +3,29 @@
 //! A file per resource; each reads in the same order: handlers, then what they answer with. Errors become responses in
 //! [`error`] and nowhere else; permissions are extractors in [`auth`].
 
+pub mod audit;
 pub mod auth;
 pub mod bgops;
 pub mod body;
 pub mod context;
 pub mod cors;
+pub mod deliveries;
 pub mod error;
 pub mod events;
 pub mod form;
 pub mod health;
 pub mod links;
 pub mod page;
+pub mod profile;
+pub mod promos;
 pub mod provisioning;
+pub mod register;
 pub mod router;
 pub mod service;
 pub mod signup;
-pub mod tenants;
+pub mod stats;
 pub mod tokens;
+pub mod upstreams;
 pub mod webhook;
 pub mod whoami;
 

@@ -138,7 +138,8 @@ fn summary<P: Ports>(
         .with("method", method)
         .with("status", status.as_u16())
         .with("ms", u64::try_from(ms).unwrap_or(u64::MAX))
-        .with("version", app.config().version.as_str())
+        .with("version", app.config().deployment.as_ref().unwrap_or(&app.config().version).as_str())
+        .with("release", app.config().version.as_str())
         .with_some("code", error.map(|e| e.code))
         .with_some("error", error.and_then(|e| e.cause.as_deref()))
 }

@@ -7,24 +7,51 @@ use crate::{
     domain::{TenantId, Timestamp, WebhookUrl},
 };
 
+use super::audit::Act;
+
 /// A club's webhook as stored.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Connection {
     /// Where it is.
     pub webhook_url: String,
-    /// Its secret, sealed.
+    /// Its secret, sealed: sealed anew each time that a webhook is stored, it says which one this is.
     pub webhook_secret: String,
+    /// Since when every delivery has failed, Unix seconds.
+    pub failing_since: Option<i64>,
+    /// Since when nothing is sent there any more.
+    pub disabled_at: Option<i64>,
+    /// Why not.
+    pub disabled_reason: Option<String>,
 }
 
-/// Stores the webhook of a starter club.
+/// Stores the webhook of a starter club that is not cancelled. Without a secret the stored one stays, and nothing is stored where there is none.
 #[must_use]
-pub fn set_webhook(tenant: &TenantId, url: &WebhookUrl, sealed: &str, now: Timestamp) -> Statement {
+pub fn set_webhook(tenant: &TenantId, url: &WebhookUrl, sealed: Option<&str>, now: Timestamp) -> Statement {
     Statement::new(
         "insert into make_connections (tenant_id, webhook_url, webhook_secret, updated_at)
-         select id, ?2, ?3, ?4 from tenants where id = ?1 and plan = 'starter'
+         select t.id, ?2, coalesce(?3, m.webhook_secret), ?4
+         from tenants t left join make_connections m on m.tenant_id = t.id
+         where t.id = ?1 and t.plan = 'starter' and t.status <> 'cancelled'
+           and coalesce(?3, m.webhook_secret) is not null
          on conflict (tenant_id) do update set webhook_url = excluded.webhook_url,
-           webhook_secret = excluded.webhook_secret, validated_at = null, updated_at = excluded.updated_at",
+           webhook_secret = excluded.webhook_secret, validated_at = null, failing_since = null, disabled_at = null,
+           disabled_reason = null, updated_at = excluded.updated_at",
         [tenant.as_str().into(), url.as_str().into(), sealed.into(), now.seconds().into()],
+    )
+}
+
+/// Writes down that an operator stores the webhook of a club, where [`set_webhook`] will.
+#[must_use]
+pub fn audit_webhook(tenant: &TenantId, url: &WebhookUrl, new_secret: bool, act: &Act<'_>) -> Statement {
+    let [id, actor, reason, request, now] = act.params();
+    Statement::new(
+        "insert into audit_log (id, actor, reason, request_id, occurred_at, action, subject, data)
+         select ?1, ?2, ?3, ?4, ?5, 'tenant.webhook', t.id,
+           json_object('host', ?7, 'newSecret', json(iif(?8, 'true', 'false')), 'runId', t.provision_run_id)
+         from tenants t left join make_connections m on m.tenant_id = t.id
+         where t.id = ?6 and t.plan = 'starter' and t.status <> 'cancelled'
+           and (?8 or m.webhook_secret is not null)",
+        [id, actor, reason, request, now, tenant.as_str().into(), url.host().into(), new_secret.into()],
     )
 }
 
@@ -41,7 +68,8 @@ pub async fn webhook(db: &impl Db, tenant: &TenantId) -> Result<Option<Connectio
 #[must_use]
 pub fn select_webhook(tenant: &TenantId) -> Statement {
     Statement::new(
-        "select webhook_url, webhook_secret from make_connections where tenant_id = ?1",
+        "select webhook_url, webhook_secret, failing_since, disabled_at, disabled_reason
+         from make_connections where tenant_id = ?1",
         [tenant.as_str().into()],
     )
 }
@@ -55,12 +83,75 @@ pub fn read_webhook(answer: Answer) -> Result<Option<Connection>, DbError> {
     answer.first()
 }
 
-/// Notes that the webhook took a ping.
+/// Notes that the webhook took a ping: one that was switched off is on again.
 #[must_use]
 pub fn set_validated(tenant: &TenantId, now: Timestamp) -> Statement {
     Statement::new(
-        "update make_connections set validated_at = ?2 where tenant_id = ?1",
+        "update make_connections set validated_at = ?2, failing_since = null, disabled_at = null, disabled_reason = null
+         where tenant_id = ?1",
         [tenant.as_str().into(), now.seconds().into()],
+    )
+}
+
+/// Notes that this very webhook took a delivery, or a ping after it was switched off.
+#[must_use]
+pub fn set_working(tenant: &TenantId, connection: &Connection) -> Statement {
+    Statement::new(
+        "update make_connections set failing_since = null, disabled_at = null, disabled_reason = null
+         where tenant_id = ?1 and webhook_secret = ?2 and (failing_since is not null or disabled_at is not null)",
+        [tenant.as_str().into(), connection.webhook_secret.as_str().into()],
+    )
+}
+
+/// Notes that this very webhook failed, unless it was failing already.
+#[must_use]
+pub fn set_failing(tenant: &TenantId, connection: &Connection, now: Timestamp) -> Statement {
+    Statement::new(
+        "update make_connections set failing_since = ?3
+         where tenant_id = ?1 and webhook_secret = ?2 and failing_since is null",
+        [tenant.as_str().into(), connection.webhook_secret.as_str().into(), now.seconds().into()],
+    )
+}
+
+/// Switches this very webhook off: nothing more is sent there, what waited is cancelled, and the club's events tell of it.
+#[must_use]
+pub fn disable(tenant: &TenantId, connection: &Connection, reason: &str, now: Timestamp) -> [Statement; 3] {
+    let id =
+        format!("evt_{}_webhook_disabled_{}", tenant.as_str().trim_start_matches("tenant_"), now.seconds());
+    [
+        Statement::new(
+            "update make_connections set disabled_at = ?3, disabled_reason = ?4
+             where tenant_id = ?1 and webhook_secret = ?2 and disabled_at is null",
+            [
+                tenant.as_str().into(),
+                connection.webhook_secret.as_str().into(),
+                now.seconds().into(),
+                reason.into(),
+            ],
+        ),
+        Statement::new(
+            "update webhook_deliveries set status = 'cancelled', next_at = null, settled_at = ?2
+             where tenant_id = ?1 and status = 'pending'
+               and exists (select 1 from make_connections where tenant_id = ?1 and disabled_at is not null)",
+            [tenant.as_str().into(), now.seconds().into()],
+        ),
+        Statement::new(
+            "insert into domain_events (tenant_id, occurred_at, id, type, data)
+             select tenant_id, disabled_at, ?3, 'webhook.disabled', json_object('reason', disabled_reason)
+             from make_connections where tenant_id = ?1 and disabled_at = ?2 on conflict do nothing",
+            [tenant.as_str().into(), now.seconds().into(), id.into()],
+        ),
+    ]
+}
+
+/// Removes the webhook of a cancelled club once nothing waits to be sent there: its secret must not outlive it.
+#[must_use]
+pub fn forget_cancelled(tenant: &TenantId) -> Statement {
+    Statement::new(
+        "delete from make_connections where tenant_id = ?1
+           and exists (select 1 from tenants where id = ?1 and status = 'cancelled')
+           and not exists (select 1 from webhook_deliveries where tenant_id = ?1 and status = 'pending')",
+        [tenant.as_str().into()],
     )
 }
 

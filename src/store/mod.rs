@@ -4,12 +4,17 @@
 //! nothing here looks and then writes.
 
 pub mod access;
+pub mod audit;
 pub mod connections;
+pub mod deliveries;
 pub mod events;
 pub mod health;
 pub mod keys;
 pub mod links;
+pub mod profile;
 pub mod promos;
+pub mod register;
+pub mod rollups;
 pub mod runs;
 pub mod sagas;
 pub mod signups;

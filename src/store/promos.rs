@@ -3,11 +3,11 @@
 use serde::Deserialize;
 
 use crate::{
-    db::{Db, DbError, Statement},
+    db::{Answer, Db, DbError, Statement},
     domain::{Plan, PromoCode, Slug, Timestamp, promo::PromoProblem},
 };
 
-use super::flag;
+use super::{audit::Act, flag};
 
 /// What a code gives, and whether it may be used.
 #[derive(Debug, Clone, Deserialize)]
@@ -50,4 +50,149 @@ pub async fn by_code(
         [code.as_str().into(), slug.map(Slug::as_str).into(), now.seconds().into()],
     );
     db.query(statement).await?.first()
+}
+
+/// A code as an operator makes it.
+#[derive(Debug, Clone)]
+pub struct NewPromo {
+    /// The code.
+    pub code: PromoCode,
+    /// The discount, 0 to 100.
+    pub discount_percent: u32,
+    /// How often it can be used.
+    pub max_uses: Option<u32>,
+    /// From when it can be used.
+    pub starts_at: Option<Timestamp>,
+    /// Until when it can be used.
+    pub valid_until: Option<Timestamp>,
+    /// The plan it gives, whatever was chosen.
+    pub plan: Option<Plan>,
+    /// Whether it holds for ever.
+    pub lifetime: bool,
+    /// The clubs it is for; none for every club.
+    pub slugs: Option<Vec<Slug>>,
+    /// What operators should know about it.
+    pub notes: Option<String>,
+}
+
+/// A code as operators see it.
+#[derive(Debug, Clone, Deserialize)]
+pub struct PromoRow {
+    /// The code.
+    pub code: PromoCode,
+    /// The discount.
+    pub discount_percent: u32,
+    /// The plan it gives.
+    pub plan: Option<Plan>,
+    /// Whether it holds for ever.
+    #[serde(deserialize_with = "flag")]
+    pub lifetime: bool,
+    /// Whether it can be used at all.
+    #[serde(deserialize_with = "flag")]
+    pub active: bool,
+    /// From when it can be used, Unix seconds.
+    pub starts_at: Option<i64>,
+    /// Until when it can be used, Unix seconds.
+    pub valid_until: Option<i64>,
+    /// How often it can be used.
+    pub max_uses: Option<u32>,
+    /// How often it was used.
+    pub uses: u32,
+    /// The clubs it is for, as a JSON array.
+    pub tenant_slugs: Option<String>,
+    /// What operators should know about it.
+    pub notes: Option<String>,
+    /// When it was made, Unix seconds.
+    pub created_at: i64,
+}
+
+/// Makes a code, and writes that down, unless there is one of this name: the second answer says which.
+#[must_use]
+pub fn create(promo: &NewPromo, act: &Act<'_>) -> [Statement; 2] {
+    let [id, actor, reason, request, now] = act.params();
+    let slugs = promo.slugs.as_ref().map(|slugs| serde_json::to_string(slugs).unwrap_or_default());
+    [
+        Statement::new(
+            "insert into audit_log (id, actor, reason, request_id, occurred_at, action, subject, data)
+             select ?1, ?2, ?3, ?4, ?5, 'promo.create', 'promo:' || ?6, json_object(
+               'discountPercent', cast(?7 as integer), 'maxUses', cast(?8 as integer))
+             where not exists (select 1 from promo_codes where code = ?6)",
+            [
+                id,
+                actor,
+                reason,
+                request,
+                now.clone(),
+                promo.code.as_str().into(),
+                promo.discount_percent.into(),
+                promo.max_uses.into(),
+            ],
+        ),
+        Statement::new(
+            "insert into promo_codes (code, discount_percent, plan, lifetime, starts_at, valid_until, max_uses,
+               tenant_slugs, notes, created_at)
+             values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) on conflict (code) do nothing",
+            [
+                promo.code.as_str().into(),
+                promo.discount_percent.into(),
+                promo.plan.map(Plan::as_str).into(),
+                promo.lifetime.into(),
+                promo.starts_at.map(Timestamp::seconds).into(),
+                promo.valid_until.map(Timestamp::seconds).into(),
+                promo.max_uses.into(),
+                slugs.into(),
+                promo.notes.as_deref().into(),
+                now,
+            ],
+        ),
+    ]
+}
+
+/// Switches a code off, and writes that down, unless it is: the second answer says whether it was on.
+#[must_use]
+pub fn deactivate(code: &PromoCode, act: &Act<'_>) -> [Statement; 2] {
+    let [id, actor, reason, request, now] = act.params();
+    [
+        Statement::new(
+            "insert into audit_log (id, actor, reason, request_id, occurred_at, action, subject, data)
+             select ?1, ?2, ?3, ?4, ?5, 'promo.deactivate', 'promo:' || code, json_object('uses', uses)
+             from promo_codes where code = ?6 and active = 1",
+            [id, actor, reason, request, now, code.as_str().into()],
+        ),
+        Statement::new(
+            "update promo_codes set active = 0 where code = ?1 and active = 1",
+            [code.as_str().into()],
+        ),
+    ]
+}
+
+/// Selects one code, for [`read`].
+#[must_use]
+pub fn select(code: &PromoCode) -> Statement {
+    Statement::new(
+        "select code, discount_percent, plan, lifetime, active, starts_at, valid_until, max_uses, uses, tenant_slugs,
+           notes, created_at
+         from promo_codes where code = ?1",
+        [code.as_str().into()],
+    )
+}
+
+/// Reads the answer to [`select`].
+///
+/// # Errors
+///
+/// When the row is not what the schema promises.
+pub fn read(answer: Answer) -> Result<Option<PromoRow>, DbError> {
+    answer.first()
+}
+
+/// Lists codes by their name, from behind `after`. Read with [`Answer::rows`] as [`PromoRow`].
+#[must_use]
+pub fn list(after: Option<&PromoCode>, limit: u32) -> Statement {
+    Statement::new(
+        "select code, discount_percent, plan, lifetime, active, starts_at, valid_until, max_uses, uses, tenant_slugs,
+           notes, created_at
+         from promo_codes where code > ?1 order by code limit ?2",
+        [after.map_or("", PromoCode::as_str).into(), limit.into()],
+    )
 }

@@ -9,6 +9,8 @@ use crate::{
     workflow::{Attempt, Report, Run, StepReport, UndoStage, report::Trouble},
 };
 
+use super::deliveries;
+
 /// Writes what D1 doesn't list yet of a run. An older version than the listed one changes nothing, and nothing changes a run
 /// that went live: its object may not have heard of it.
 ///
@@ -141,33 +143,28 @@ fn insert_attempt(run: &Run, attempt: &Attempt) -> Statement {
 
 /// The end of a run is an event of its tenant, under an id that a replay repeats; so is the end of undoing it.
 fn lifecycle_events(run: &Run, report: &Report) -> Vec<Statement> {
-    let undone = run.undo.as_ref().and_then(|undo| match undo.stage {
-        UndoStage::Undone { at } => Some(deprovisioned(run, at)),
-        _ => None,
-    });
-    ended(run, report).into_iter().chain(undone).collect()
+    ended(run, report).into_iter().chain(undone(run)).flatten().collect()
 }
 
 fn event_id(run: &Run, end: &str) -> String {
     format!("evt_{}_{end}", run.id.as_str().trim_start_matches("run_"))
 }
 
-fn deprovisioned(run: &Run, at: Timestamp) -> Statement {
+fn undone(run: &Run) -> Option<[Statement; 2]> {
+    let UndoStage::Undone { at } = run.undo.as_ref()?.stage else { return None };
+    let (tenant, kind, id) = (&run.subject.tenant, "tenant.deprovisioned", event_id(run, "undone"));
     let data = json!({ "runId": run.id, "plan": run.plan });
-    Statement::new(
-        "insert into domain_events (tenant_id, occurred_at, id, type, data)
-         select ?1, ?2, ?3, 'tenant.deprovisioned', ?4
+    let trace = run.caller.traceparent.as_deref();
+    let announcement = deliveries::announce(tenant, &id, kind, &data, at, trace);
+    let event = Statement::new(
+        "insert into domain_events (tenant_id, occurred_at, id, type, data) select ?1, ?2, ?3, ?4, ?5
          where not exists (select 1 from domain_events where tenant_id = ?1 and id = ?3)",
-        [
-            run.subject.tenant.as_str().into(),
-            at.seconds().into(),
-            event_id(run, "undone").into(),
-            data.to_string().into(),
-        ],
-    )
+        [tenant.as_str().into(), at.seconds().into(), id.into(), kind.into(), data.to_string().into()],
+    );
+    Some([event, announcement])
 }
 
-fn ended(run: &Run, report: &Report) -> Option<Statement> {
+fn ended(run: &Run, report: &Report) -> Option<[Statement; 2]> {
     let kind = match report.status {
         RunStatus::Completed => "tenant.provisioned",
         RunStatus::Failed => "tenant.failed",
@@ -175,20 +172,25 @@ fn ended(run: &Run, report: &Report) -> Option<Statement> {
     };
     let reason = report.failure.as_ref().map(|f| &f.code);
     let data = json!({ "runId": run.id, "plan": run.plan, "reason": reason, "step": report.step });
-    Some(Statement::new(
+    let (tenant, ended_at) = (&run.subject.tenant, report.ended_at.unwrap_or(run.queued_at));
+    let id = event_id(run, &format!("{}_{}", run.rounds, report.status.as_str()));
+    let announcement =
+        deliveries::announce(tenant, &id, kind, &data, ended_at, run.caller.traceparent.as_deref());
+    let event = Statement::new(
         "insert into domain_events (tenant_id, occurred_at, id, type, data) select ?1, ?2, ?3, ?4, ?5
          where exists (select 1 from provision_runs where id = ?6 and status = ?7)
            and not exists (select 1 from domain_events where tenant_id = ?1 and id = ?3)",
         [
-            run.subject.tenant.as_str().into(),
-            report.ended_at.map(Timestamp::seconds).into(),
-            event_id(run, &format!("{}_{}", run.rounds, report.status.as_str())).into(),
+            tenant.as_str().into(),
+            ended_at.seconds().into(),
+            id.into(),
             kind.into(),
             data.to_string().into(),
             run.id.as_str().into(),
             report.status.as_str().into(),
         ],
-    ))
+    );
+    Some([event, announcement])
 }
 
 /// Where a tenant's provisioning stands, as D1 lists it.

@@ -8,14 +8,14 @@ use crate::{
 /// How many rows of a kind one sweep removes.
 const BATCH: i64 = 200;
 
-/// Removes what expired. Answers how many rows.
+/// Removes what expired, and keeps the roll-ups short. Answers how many rows.
 ///
 /// # Errors
 ///
 /// When the database doesn't answer: the next sweep does it.
 pub async fn prune(db: &impl Db, now: Timestamp) -> Result<u64, DbError> {
     let params = || [now.seconds().into(), BATCH.into()];
-    let statements = vec![
+    let mut statements = vec![
         Statement::new(
             "delete from idempotency_keys where id in
                (select id from idempotency_keys where expires_at <= ?1 order by expires_at limit ?2)",
@@ -31,6 +31,9 @@ pub async fn prune(db: &impl Db, now: Timestamp) -> Result<u64, DbError> {
                (select jti from revoked_tokens where expires_at <= ?1 order by expires_at limit ?2)",
             params(),
         ),
+        super::deliveries::prune(now, BATCH),
     ];
-    Ok(db.batch(statements).await?.iter().map(|answer| answer.changes).sum())
+    let expiring = statements.len();
+    statements.extend(super::rollups::fold(now));
+    Ok(db.batch(statements).await?.iter().take(expiring).map(|answer| answer.changes).sum())
 }

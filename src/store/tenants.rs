@@ -141,6 +141,19 @@ pub fn want_another_try(tenant: &TenantId, now: Timestamp) -> Statement {
     )
 }
 
+/// Notes that a tenant wants its provisioning tried again, if it is the webhook that it failed on.
+#[must_use]
+pub fn want_another_ping(tenant: &TenantId, now: Timestamp) -> Statement {
+    Statement::new(
+        "update tenants set provision_state = 'processing', provision_reason = null, provision_updated_at = ?2
+         where id = ?1 and provision_state = 'failed' and provisioned_at is null and status <> 'cancelled'
+           and provision_reason in ('WEBHOOK_MISSING', 'WEBHOOK_REJECTED', 'UPSTREAM_UNAVAILABLE')
+           and exists (select 1 from make_connections where tenant_id = ?1)
+           and exists (select 1 from provision_runs where id = provision_run_id and step = 'validate_webhook')",
+        [tenant.as_str().into(), now.seconds().into()],
+    )
+}
+
 /// The tenants whose provisioning, or whose removal, has not moved since `before`: of each, those first that were not looked at for longest, so that
 /// none hides behind others that can't be helped.
 ///

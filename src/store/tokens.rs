@@ -2,7 +2,7 @@
 
 use crate::{
     db::Statement,
-    domain::{Claims, TenantId, Timestamp},
+    domain::{TenantId, Timestamp},
 };
 
 /// The longest life of any token: what a revocation without an end is remembered for.
@@ -51,33 +51,5 @@ pub fn revoke_all(now: Timestamp) -> Statement {
          on conflict (name) do update set enabled = 1, value = max(coalesce(value, 0), excluded.value),
            updated_at = excluded.updated_at",
         [(now.seconds() + 1).into(), now.seconds().into()],
-    )
-}
-
-/// Writes down who did what, why. What is done to a tenant or a run that is not there is not done.
-#[must_use]
-pub fn audit(
-    id: &str,
-    claims: &Claims,
-    action: &str,
-    subject: &str,
-    reason: &str,
-    request: &str,
-    now: Timestamp,
-) -> Statement {
-    Statement::new(
-        "insert into audit_log (id, actor, action, subject, reason, request_id, occurred_at)
-         select ?1, ?2, ?3, ?4, ?5, ?6, ?7
-         where (?4 not glob 'tenant_*' or exists (select 1 from tenants where id = ?4))
-           and (?4 not glob 'run_*' or exists (select 1 from provision_runs where id = ?4))",
-        [
-            id.into(),
-            claims.sub.as_deref().unwrap_or("unknown").into(),
-            action.into(),
-            subject.into(),
-            reason.into(),
-            request.into(),
-            now.seconds().into(),
-        ],
     )
 }

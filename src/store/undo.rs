@@ -183,7 +183,7 @@ pub fn remove_spreadsheet(tenant: &TenantId) -> Statement {
     Statement::new("delete from pro_automation where tenant_id = ?1", [tenant.as_str().into()])
 }
 
-/// Lets go of the club: its content, its secrets, its name and its address, which are free from then on. Its history
+/// Lets go of the club: its content, its name and its address, which are free from then on. Its history
 /// stays: runs, events, what was audited.
 #[must_use]
 pub fn let_go(tenant: &TenantId, now: Timestamp) -> Vec<Statement> {
@@ -191,7 +191,6 @@ pub fn let_go(tenant: &TenantId, now: Timestamp) -> Vec<Statement> {
     vec![
         by_id("delete from feed_posts where id = 'post_welcome_' || ?1"),
         by_id("delete from tenant_brand where tenant_id = ?1"),
-        by_id("delete from make_connections where tenant_id = ?1"),
         // Found by the index on its end, which is as far from its beginning as every key's: the same request under the
         // same key signs up anew.
         Statement::new(

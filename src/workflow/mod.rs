@@ -3,8 +3,10 @@
 //! [`run`] holds the state of one run and the only table of its transitions; [`policy`] says how each step is
 //! tried; [`advance`](mod@advance) does one step after another against a [`World`], recording before
 //! and after; [`undo`] removes what a run made. The same code runs in the Durable Object, in tests, and in a simulation.
+//! [`breaker`] keeps all runs together from asking an other side that is dead.
 
 pub mod advance;
+pub mod breaker;
 pub mod command;
 pub mod obey;
 pub mod outcome;

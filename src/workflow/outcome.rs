@@ -131,6 +131,8 @@ pub enum FaultCode {
     Interrupted,
     /// Our own database did not answer.
     StoreUnavailable,
+    /// The other side was not asked: it failed too often, or was asked as often as it allows.
+    CircuitOpen,
 }
 
 impl FaultCode {
@@ -146,6 +148,7 @@ impl FaultCode {
             Self::Contradiction => "CONTRADICTION",
             Self::Interrupted => "INTERRUPTED",
             Self::StoreUnavailable => "STORE_UNAVAILABLE",
+            Self::CircuitOpen => "CIRCUIT_OPEN",
         }
     }
 
@@ -161,6 +164,7 @@ impl FaultCode {
             Self::Contradiction => "The other side says one thing and shows another.",
             Self::Interrupted => "The work was interrupted.",
             Self::StoreUnavailable => "Our own database did not answer.",
+            Self::CircuitOpen => "The other side needs a rest; we ask it again as soon as it can answer.",
         }
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::domain::Step;
 
-use super::Fault;
+use super::{Fault, FaultCode};
 
 /// How long a run may take, from being queued (or queued again) to its end.
 pub const RUN_LIMIT: Duration = Duration::from_secs(30 * 60);
@@ -95,13 +95,22 @@ pub const fn leaves(step: Step) -> Leaves {
 }
 
 impl Policy {
+    /// Whether an attempt that ended in `fault` is one of those that the step has in a round. The other side that was not
+    /// asked has not failed; but a step that only warns ends soon, whatever the reason.
+    #[must_use]
+    pub fn counts(&self, fault: &Fault) -> bool {
+        fault.code != FaultCode::CircuitOpen || self.giving_up == GivingUp::Warns
+    }
+
     /// How long to wait after the `failed`-th attempt (counted from one) of a round ended in `fault`. The other
     /// side's own word wins; `random` spreads the rest, so that a thousand runs that failed together do not come back
     /// together.
     #[must_use]
     pub fn delay(&self, failed: u32, fault: &Fault, random: u32) -> Duration {
         if let Some(asked) = fault.retry_after {
-            return asked.min(LONGEST_RETRY_AFTER);
+            // What only warns holds no club up while nobody is asked.
+            let rests = fault.code == FaultCode::CircuitOpen && self.giving_up == GivingUp::Warns;
+            return asked.min(if rests { self.longest_delay } else { LONGEST_RETRY_AFTER });
         }
         let doubled =
             self.first_delay.saturating_mul(1_u32.checked_shl(failed.saturating_sub(1)).unwrap_or(u32::MAX));
@@ -115,7 +124,6 @@ impl Policy {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::workflow::FaultCode;
 
     const TIMEOUT: Fault = Fault::new(FaultCode::Timeout);
 

@@ -420,6 +420,11 @@ impl Run {
 
     fn retry_or_give_up(&mut self, step: Step, fault: Fault, now: Timestamp, random: u32) {
         let policy = policy(step);
+        if !policy.counts(&fault)
+            && let Some(record) = self.record_mut(step)
+        {
+            record.round = record.round.saturating_sub(1);
+        }
         let tried = self.records.iter().find(|r| r.step == step).map_or(0, |r| r.round);
         if tried >= policy.attempts {
             let message = format!("{} We tried {tried} times.", fault.code.message());

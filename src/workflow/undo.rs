@@ -257,6 +257,11 @@ impl Undo {
 
     fn retry_or_give_up(&mut self, step: Step, fault: Fault, now: Timestamp, random: u32) {
         let policy = policy(step);
+        if !policy.counts(&fault)
+            && let Some(removal) = self.removal_mut(step)
+        {
+            removal.round = removal.round.saturating_sub(1);
+        }
         let tried = self.removals.iter().find(|r| r.step == step).map_or(0, |r| r.round);
         self.stage = if tried >= policy.attempts {
             let message = format!("{} We tried {tried} times.", fault.code.message());

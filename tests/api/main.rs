@@ -13,9 +13,11 @@
 )]
 
 mod conventions;
+mod deliveries;
 mod every_route;
 mod lessons;
 mod plans;
+mod rollups;
 mod routes;
 mod simulation;
 mod support;

@@ -9,14 +9,15 @@ use tenantry::ports::Limit;
 
 use crate::{
     plans::everything_happens,
-    support::{Answer, Manner, Reaction, TestApp, Token, signup},
+    support::{Answer, Club, Manner, Reaction, TestApp, Token, signup},
 };
 
 /// The words of the log that requests, runs and sweeps write.
 const LOG_WORDS: &str = "authz_deny authz_grant link_mailed operator_action request signup_completed signup_rejected \
                          signup_started sweep tenant_deprovision_failed tenant_deprovision_queued tenant_deprovision_step tenant_deprovisioned \
                          tenant_provision_complete tenant_provision_failed tenant_provision_queued tenant_provision_start \
-                         tenant_provision_step token_revoked upstream_call webhook_delivery";
+                         tenant_provision_step token_revoked upstream_call webhook_delivery \
+                         webhook_disabled";
 
 #[tokio::test]
 async fn the_log_speaks_in_these_words() {
@@ -102,11 +103,19 @@ async fn every_error() -> Vec<(Answer, u16, &'static str)> {
         ),
         (app.get(&format!("{sagas}/run_never")).token(&operator).send().await, 404, "RUN_NOT_FOUND"),
         (
+            app.post("/api/v1/bgops/upstreams/never/close").token(&operator).json(&reason).send().await,
+            404,
+            "UPSTREAM_NOT_FOUND",
+        ),
+        (
             app.post(&format!("{sagas}/{run}/cancel")).token(&operator).json(&reason).send().await,
             409,
             "RUN_STATE_CONFLICT",
         ),
     ];
+    let redeliver = format!("/api/v1/tenants/{}/webhook/deliveries/none/redeliver", club.id);
+    all.push((app.post(&redeliver).token(&club.jwt).send().await, 404, "DELIVERY_NOT_FOUND"));
+    all.extend(errors_of_operators(&app).await);
     app.signed_up_with_key("fc-key", "key-1").await;
     let keyed = |form: serde_json::Value| {
         app.post("/public/signup/start").header("idempotency-key", "key-1").json(&form).send()
@@ -122,6 +131,9 @@ async fn every_error() -> Vec<(Answer, u16, &'static str)> {
     all.push((guarded.signs_up(&person).await, 503, "TURNSTILE_UNAVAILABLE"));
     app.outside().objects().become_(Manner::Gone);
     all.push((pro.confirms_pro().await, 503, "PROVISIONER_UNAVAILABLE"));
+    app.outside().breakers().become_(Manner::Gone);
+    let close = app.post("/api/v1/bgops/upstreams/make/close").token(&operator).json(&reason);
+    all.push((close.send().await, 503, "BREAKER_UNAVAILABLE"));
     app.outside().limits(Limit::Lookup, 0);
     all.push((app.get("/public/signup/availability?slug=abc").send().await, 429, "RATE_LIMITED"));
     app.db().execute("insert into feature_flags values ('signup_enabled', 0, null, 0)", ());
@@ -131,6 +143,25 @@ async fn every_error() -> Vec<(Answer, u16, &'static str)> {
     let mute = TestApp::with(&[("JWT_SECRET", "")]);
     all.push((mute.signs_up(&signup("fc-nord")).await, 500, "INTERNAL"));
     all
+}
+
+async fn errors_of_operators(app: &TestApp) -> Vec<(Answer, u16, &'static str)> {
+    const ADMIN: &str = "/api/v1/admin";
+    let (live, gone) = (app.provisioned("fc-live").await, app.signed_up("fc-gone").await);
+    gone.becomes("status", "cancelled");
+    let operator = Token::operator(app.now()).sign();
+    let send = |method: Method, path: &str, body: serde_json::Value| {
+        app.ask(method, &format!("{ADMIN}{path}")).token(&operator).json(&body).send()
+    };
+    let change = |club: &Club, body| send(Method::PATCH, &format!("/tenants/{}", club.id), body);
+    let make = || send(Method::POST, "/promo-codes", json!({ "code": "TWICE", "discountPercent": 10 }));
+    make().await.is(200);
+    vec![
+        (change(&live, json!({ "plan": "pro", "reason": "test" })).await, 409, "PLAN_LOCKED"),
+        (change(&gone, json!({ "comped": true, "reason": "test" })).await, 409, "TENANT_CANCELLED"),
+        (make().await, 409, "PROMO_EXISTS"),
+        (send(Method::POST, "/promo-codes/NEVER/deactivate", json!({})).await, 404, "PROMO_NOT_FOUND"),
+    ]
 }
 
 #[tokio::test]

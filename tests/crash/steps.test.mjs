@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { after, describe, test } from "node:test";
 import { startService } from "../../scripts/lib/service.mjs";
 import { client, makeWebhook, until } from "../client.mjs";
+import { callsOf } from "../e2e/disturbances.mjs";
 import { controls, instrumentedBundle } from "../e2e/instrumented.mjs";
 
 const bundle = await instrumentedBundle();
@@ -45,21 +46,21 @@ async function live(plan) {
 }
 
 /** What a club calls on its way in and out again. */
-async function callsOf(plan) {
+async function workOf(plan) {
   const club = await live(plan);
   await remove(club);
   await removed(club);
   return (await work(club.tenantId)).work;
 }
 
-const pro = await callsOf("pro");
-const starter = await callsOf("starter");
+const pro = await workOf("pro");
+const starter = await workOf("starter");
 
 const cells = Object.entries({ pro, starter }).flatMap(([plan, work]) =>
   Object.entries(work)
     // What the plans share is held in the pro run.
     .filter(([task]) => plan === "pro" || !(task in pro))
-    .flatMap(([task, calls]) => calls.map((what, call) => ({ plan, task, call, what })))
+    .flatMap(([task, calls]) => callsOf(task, calls).map((call) => ({ plan, ...call })))
     .flatMap((cell) => ["before", "after"].map((when) => ({ ...cell, when }))),
 );
 
@@ -67,7 +68,7 @@ const cells = Object.entries({ pro, starter }).flatMap(([plan, work]) =>
 await behave({ limits: "off" });
 await Promise.all(
   cells.map(async (cell) => {
-    const hold = (club) => disturb(club.tenantId, cell.task, cell.call, `hold ${cell.when}`);
+    const hold = (club) => disturb(club.tenantId, { ...cell, how: `hold ${cell.when}` });
     if (cell.task.startsWith("undo_")) {
       cell.club = await live(cell.plan);
       await hold(cell.club);
@@ -84,9 +85,9 @@ await service.kill();
 await service.restart();
 
 describe("killed", { concurrency: 8 }, () => {
-  for (const { club, plan, task, call, what, when } of cells) {
+  for (const { club, plan, task, what, nth, when } of cells) {
     const isRemoval = task.startsWith("undo_");
-    test(`${when} call ${call} of ${task}, to ${what}, a ${isRemoval ? "removal ends undone" : "run completes"}`, async () => {
+    test(`${when} call ${nth} of ${task} to ${what}, a ${isRemoval ? "removal ends undone" : "run completes"}`, async () => {
       if (isRemoval) {
         await removed(club);
       } else {

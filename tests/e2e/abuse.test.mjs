@@ -322,6 +322,8 @@ describe("without Turnstile", () => {
       evil: "https://evil.example/collect",
       plain: "http://hook.eu2.make.com/x",
     };
+    const pingsTo = async (webhook) =>
+      (await requestsTo(HOST, pathOf(webhook))).filter(({ body }) => JSON.parse(body).type === "webhook.ping");
     const tryOut = (club, { body, token = club.jwt } = {}) =>
       h.api("POST", `/api/v1/tenants/${club.tenantId}/webhook/test`, { token, body });
 
@@ -344,7 +346,7 @@ describe("without Turnstile", () => {
         assertWorks(tried);
         assert.deepEqual([tried.body.data.delivered, tried.body.data.status], [false, name === "evil" ? 307 : 302]);
 
-        assert.equal((await requestsTo(HOST, pathOf(webhook))).length, 2, "the run's ping and the try's");
+        assert.equal((await pingsTo(webhook)).length, 2, "the run's ping and the try's");
         for (const [host, path] of [["hook.eu1.make.com"], ["evil.example"], [HOST, "/elsewhere"], [HOST, "/x"]]) {
           assert.deepEqual(await requestsTo(host, path), [], host);
         }
@@ -372,7 +374,7 @@ describe("without Turnstile", () => {
       await h.confirm(club, webhook);
       await h.settled(club);
       for (const token of [club.jwt, h.token()]) assert.equal((await tryOut(club, { token })).body.data.delivered, true);
-      const pings = await requestsTo(HOST, pathOf(webhook));
+      const pings = await pingsTo(webhook);
       assert.equal(new Set(pings.map(({ key }) => key)).size, 3, "each under a key of its own");
       assert.ok(pings.every(({ signature }) => signature.valid));
     });

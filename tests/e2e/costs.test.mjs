@@ -1,4 +1,4 @@
-// What a request and a whole club cost, counted where the product calls: batches of D1, calls to the object, rows read and written.
+// What a request and a whole club cost, counted where the product calls: batches of D1, calls to objects, rows read and written.
 // The budgets are ARCHITECTURE's ("count round trips"); a row written is what D1 bills, index entries included.
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
@@ -9,8 +9,10 @@ import { startInstrumented } from "./instrumented.mjs";
 const h = await startInstrumented();
 after(() => h.close());
 
-/** Rows that one club may write to D1, from its signup to its activation. */
+/** Rows that one club may write to D1, from its signup until its webhook was told that it is live. */
 const ROWS_PER_CLUB = 80;
+/** Breakers that its run asks, one before each step that calls out; while nothing fails, none is told anything afterwards. */
+const BREAKERS = { starter: ["make", "resend"], pro: ["apps_script", "apps_script", "resend"] };
 
 const sum = (calls, name) => calls.reduce((total, call) => total + (call[name] ?? 0), 0);
 
@@ -23,7 +25,7 @@ async function costOf(request) {
   return {
     status: answer.status,
     batches: count("batch"),
-    objects: count("object"),
+    objects: count("object") + count("breaker"),
     outside: count("egress"),
     rowsRead: sum(calls, "rowsRead"),
     rowsWritten: sum(calls, "rowsWritten"),
@@ -79,7 +81,16 @@ const REQUESTS = {
     ...[1, 0],
     () => h.api("POST", "/internal/provision/queue", { token: service(), body: { tenantId: clubs.pro.tenantId } }),
   ],
+  "GET tenants/me": [1, 0, () => h.api("GET", "/api/v1/tenants/me", { token: clubs.pro.jwt })],
+  "PATCH tenants/me": [1, 0, () => h.api("PATCH", "/api/v1/tenants/me", { token: clubs.pro.jwt, body: { name: "Renamed" } })],
+  "GET admin/stats": [1, 0, () => h.api("GET", "/api/v1/admin/stats", { token: h.token() })],
+  "GET admin/tenants/{id}": [1, 0, () => h.api("GET", `/api/v1/admin/tenants/${clubs.pro.tenantId}`, { token: h.token() })],
+  "PATCH admin/tenants/{id}": [
+    ...[1, 0],
+    () => h.api("PATCH", `/api/v1/admin/tenants/${clubs.pro.tenantId}`, { token: h.token(), body: { comped: true, reason: "why" } }),
+  ],
   "POST magic/start": [1, 0, () => h.api("POST", "/auth/magic/start", { body: { email: "nobody@example.org" } }), 202],
+  "GET bgops/upstreams, a breaker each": [1, 5, () => h.api("GET", "/api/v1/bgops/upstreams", { token: h.token() })],
   "POST magic/verify, no link": [0, 0, () => h.api("POST", "/auth/magic/verify", { body: { token: "a.b.c" } }), 401],
 };
 
@@ -109,7 +120,10 @@ for (const plan of ["starter", "pro"]) {
     assert.equal((await h.settled(club)).status, "completed");
     // The run's last listing comes after the status says completed: an odd moment is one that is still out.
     await until(async () => (await h.moments(club.tenantId)).moments.length % 2 === 0 && (await isListed(club)));
-    const calls = (await h.calls()).filter(({ kind }) => kind === "batch");
+    const all = await h.calls();
+    const breakers = all.filter(({ kind }) => kind === "breaker").map(({ by, upstream }) => [by, upstream]);
+    assert.deepEqual(breakers, BREAKERS[plan].map((upstream) => ["object", upstream]));
+    const calls = all.filter(({ kind }) => kind === "batch");
     const ofObject = calls.filter(({ by }) => by === "object");
     const written = sum(calls, "rowsWritten");
     t.diagnostic(`${written} rows in ${calls.length} batches (${sum(ofObject, "rowsWritten")} in the object's ${ofObject.length})`);
@@ -119,18 +133,21 @@ for (const plan of ["starter", "pro"]) {
   });
 }
 
-/** The attempt at the last step is listed too. */
+/** The attempt at the last step is listed too, and a starter club's webhook was told. */
 async function isListed(club) {
   const [row] = await h.sql(
-    `select count(*) as attempts from provision_history h join provision_runs r on r.id = h.run_id
-     where r.tenant_id = ? and h.step = 'activate'`,
+    `select count(*) as attempts, (select group_concat(status) from webhook_deliveries where tenant_id = ?1) as delivered
+     from provision_history h join provision_runs r on r.id = h.run_id where r.tenant_id = ?1 and h.step = 'activate'`,
     club.tenantId,
   );
-  return row.attempts === 1;
+  return row.attempts === 1 && row.delivered === (club.tenant.plan === "starter" ? "delivered" : null);
 }
 
 test("what a request reads does not grow with the number of clubs and codes", async () => {
-  const requests = ["POST start with a promo code", "GET availability, taken", "POST verify-promo", "GET whoami", "GET provision-status"];
+  const requests = [
+    ...["POST start with a promo code", "GET availability, taken", "POST verify-promo", "GET whoami", "GET provision-status"],
+    ...["GET admin/stats", "GET admin/tenants/{id}"],
+  ];
   const read = async () => {
     const costs = {};
     for (const name of requests) costs[name] = (await costOf(REQUESTS[name][2])).rowsRead;

@@ -41,9 +41,16 @@ const BY_US = [
   { name: "the object is reset after it", how: "reset after", error: /^INTERRUPTED$/ },
 ];
 
+/** A breaker that is away stops nothing, and is another test's. */
+const faultsOf = (what) => ({ D1: IN_D1, "its breaker": [] })[what] ?? OUTSIDE;
+
 /** Everything that can go wrong with what is called at a task, as `h.work` tells it. */
 export const disturbancesOf = (task, calls) =>
-  calls.flatMap((what, call) => [...(what === "D1" ? IN_D1 : OUTSIDE), ...BY_US].map((fault) => ({ task, call, what, ...fault })));
+  callsOf(task, calls).flatMap((call) => [...faultsOf(call.what), ...BY_US].map((fault) => ({ ...call, ...fault })));
+
+/** The calls of a task, each as it can be disturbed: the how-many-th to whom. */
+export const callsOf = (task, calls) =>
+  calls.map((what, at) => ({ task, what, nth: calls.slice(0, at).filter((one) => one === what).length }));
 
 /** A test for each: those that wait for a time limit all at once, and meanwhile the others, a few at a time. */
 export function each(what, disturbances, run) {
@@ -54,7 +61,7 @@ export function each(what, disturbances, run) {
   describe(what, { concurrency: true }, () => {
     for (const [name, [crowd, concurrency]] of Object.entries(crowds)) {
       describe(name, { concurrency }, () => {
-        for (const one of crowd) test(`${one.name}: call ${one.call} of ${one.task}, to ${one.what}`, () => run(one));
+        for (const one of crowd) test(`${one.name}: call ${one.nth} of ${one.task} to ${one.what}`, () => run(one));
       });
     }
   });

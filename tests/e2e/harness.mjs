@@ -41,16 +41,18 @@ const ABSENT = {
 
 /**
  * `vars` and `secrets` go over the configuration's; `env` picks another environment of wrangler.toml (its limits, its vars), still
- * with the sandbox as EGRESS; `productDirectory` holds another bundle of the product (instrumented.mjs makes one).
+ * with the sandbox as EGRESS; `productDirectory` holds another bundle of the product (instrumented.mjs makes one), `configPath` is
+ * another configuration for it, and `workers` run beside it.
  */
-export async function startHarness({ vars = {}, secrets = {}, env, productDirectory = "build/bundles/product" } = {}) {
+export async function startHarness({ vars = {}, secrets = {}, env, ...other } = {}) {
+  const { productDirectory = "build/bundles/product", configPath = "wrangler.toml", workers = [] } = other;
   const ours = { ...SECRETS, ...secrets };
   const { compatibility_date, d1_databases } = readConfig({ config: `${ROOT}wrangler.toml`, env }, { hideWarnings: true });
   const server = createTestHarness({
     root: ROOT,
     workers: [
       {
-        configPath: "wrangler.toml",
+        configPath,
         env,
         prebuiltWorkerDir: productDirectory,
         vars,
@@ -63,6 +65,7 @@ export async function startHarness({ vars = {}, secrets = {}, env, productDirect
         secrets: { ...ABSENT, ...ours },
       },
       { config: { name: SQL, main: "tests/e2e/sql.js", compatibility_date, d1_databases } },
+      ...workers,
     ],
   });
   const { url } = await server.listen();

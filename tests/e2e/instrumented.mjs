@@ -50,8 +50,8 @@ export function controls(api) {
   };
   return {
     /**
-     * `{database?: "ok" | "down" | "hanging" | "absent", object?: "ok" | "failing" | "hanging", limits?: "on" | "off"}`, until told
-     * otherwise: without limits the product waits for ever.
+     * `{database?: "ok" | "down" | "hanging" | "absent", object?: "ok" | "failing" | "hanging", breaker?: likewise, limits?: "on" | "off"}`,
+     * until told otherwise: without limits the product waits for ever.
      */
     behave: (behaviour) => control("PUT", "behaviour", behaviour),
     /** At the `at`-th moment of the tenant's object: "reset" ends the object, as a deploy does; "break" fails the call. */
@@ -59,12 +59,12 @@ export function controls(api) {
     /** The moments of the tenant's object so far, which of them belong to no task, and whether its strike, if it has one, has come. */
     moments: (tenant) => control("GET", `moments?tenant=${tenant}`),
     /**
-     * Disturbs the `call`-th call that the tenant's object makes at `task`: a step, or `undo_` and a step. `how` says what, and
-     * whether before the call or after it: "reset before" ends the object, as a deploy does, "forget after" together with its alarm;
+     * Disturbs the `nth` call, from zero, that the tenant's object makes to `what` ("D1", "its breaker", or a host) at `task`: a step,
+     * or `undo_` and a step. `how` says what is done, and whether before the call or after it: "reset before" ends the object, as a deploy does, "forget after" together with its alarm;
      * "break" fails the call, "hang" and "hold" never let it return. For a call to the outside it may be a fault for the sandbox to
      * act out.
      */
-    disturb: (tenant, task, call, how) => control("PUT", "disturbance", { tenant, task, call, how }),
+    disturb: (tenant, { task, what, nth = 0, how }) => control("PUT", "disturbance", { tenant, task, what, nth, how }),
     /** What the tenant's object called so far at each task, and whether its disturbance, if it has one, has come. */
     work: (tenant) => control("GET", `work?tenant=${tenant}`),
     /** The tenants of which a call is held. */

@@ -47,7 +47,7 @@ const cells = steps.flatMap(({ plan, step, calls }) => disturbancesOf(step, call
 
 each("a run completes although", cells, async (cell) => {
   const club = await newClub(cell.plan);
-  await h.disturb(club.tenantId, cell.task, cell.call, cell.how);
+  await h.disturb(club.tenantId, cell);
   await h.confirm(club, club.webhook);
   const { status, data } = await settled(club);
   assert.equal(status, "completed", JSON.stringify(data));

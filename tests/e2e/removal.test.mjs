@@ -12,6 +12,7 @@ import { witness } from "./once.mjs";
 
 const ZONE = "0123456789abcdef0123456789abcdef";
 const TOKEN = "end-to-end tests edit DNS with this";
+const SCRIPT = "script.google.com";
 
 const h = await startInstrumented({
   vars: { SUBDOMAIN_MODE: "record", CLOUDFLARE_ZONE_ID: ZONE },
@@ -137,7 +138,7 @@ each(
   pro.flatMap(([task, calls]) => disturbancesOf(task, calls)),
   async (cell) => {
     const club = await live("pro");
-    await h.disturb(club.tenantId, cell.task, cell.call, cell.how);
+    await h.disturb(club.tenantId, cell);
     await remove(club);
     assert.equal(await removed(club), "undone");
     const newcomer = await assertGone(club);
@@ -156,14 +157,17 @@ each(
 
 describe("what cannot be removed", { concurrency: true }, () => {
   const REFUSALS = {
-    create_spreadsheet: { call: 0, status: 200, body: { ok: false, error: "Not today.", code: "QUOTA" } },
-    configure_routing: { call: 1, status: 400, body: { success: false, errors: [{ code: 1234, message: "Locked." }], result: null } },
+    create_spreadsheet: { what: SCRIPT, status: 200, body: { ok: false, error: "Not today.", code: "QUOTA" } },
+    configure_routing: {
+      ...{ what: "api.cloudflare.com", nth: 1, status: 400 },
+      body: { success: false, errors: [{ code: 1234, message: "Locked." }], result: null },
+    },
   };
 
-  for (const [step, { call, ...refusal }] of Object.entries(REFUSALS)) {
+  for (const [step, { what, nth, ...refusal }] of Object.entries(REFUSALS)) {
     const refused = async () => {
       const club = await live("pro");
-      await h.disturb(club.tenantId, `undo_${step}`, call, { kind: "status", ...refusal });
+      await h.disturb(club.tenantId, { task: `undo_${step}`, what, nth, how: { kind: "status", ...refusal } });
       await remove(club);
       assert.equal(await removed(club), "compensation_failed");
       const { body } = await operator("GET", `/api/v1/bgops/sagas?status=compensation_failed&tenant=${club.tenantId}`);
@@ -206,7 +210,7 @@ describe("what cannot be removed", { concurrency: true }, () => {
   test("because our own access is wrong, is said so", async () => {
     const club = await live("pro");
     const body = { success: false, errors: [{ code: 10000, message: "Authentication error" }], messages: [], result: null };
-    await h.disturb(club.tenantId, "undo_configure_routing", 1, { kind: "status", status: 403, body });
+    await h.disturb(club.tenantId, { task: "undo_configure_routing", what: "api.cloudflare.com", nth: 1, how: { kind: "status", status: 403, body } });
     await remove(club);
     assert.equal(await removed(club), "compensation_failed");
     assert.equal((await saga(club)).undo.reason, "MISCONFIGURED");
@@ -239,24 +243,27 @@ describe("removed all the same is", { concurrency: true }, () => {
 
   test("a club while its spreadsheet is being made", async () => {
     const club = await newClub("pro");
-    await h.disturb(club.tenantId, "create_spreadsheet", 0, { kind: "delay", ms: 3000 });
+    await h.disturb(club.tenantId, { task: "create_spreadsheet", what: SCRIPT, how: { kind: "delay", ms: 3000 } });
     await h.confirm(club);
-    await until(async () => (await h.work(club.tenantId)).work.create_spreadsheet);
+    await until(async () => (await h.work(club.tenantId)).work.create_spreadsheet?.includes(SCRIPT));
     await assertStopped(club);
   });
 
   test("a club whose webhook keeps silent", async () => {
     const club = await newClub("starter");
-    await h.disturb(club.tenantId, "validate_webhook", 1, { kind: "silence" });
+    await h.disturb(club.tenantId, { task: "validate_webhook", what: "hook.eu2.make.com", how: { kind: "silence" } });
     await h.confirm(club, club.webhook);
-    await until(async () => (await h.work(club.tenantId)).work.validate_webhook?.length > 1);
+    await until(async () => (await h.work(club.tenantId)).work.validate_webhook?.includes("hook.eu2.make.com"));
     await assertStopped(club);
     assert.deepEqual(await h.sandbox(`/__sandbox/mails?to=${club.email}`), { mails: [] });
   });
 
   test("a club that waits for its next attempt", async () => {
     const club = await newClub("pro");
-    await h.disturb(club.tenantId, "create_spreadsheet", 0, { kind: "lost", status: 429, headers: { "retry-after": "500" } });
+    await h.disturb(club.tenantId, {
+      ...{ task: "create_spreadsheet", what: SCRIPT },
+      how: { kind: "lost", status: 429, headers: { "retry-after": "500" } },
+    });
     await h.confirm(club);
     await until(async () => (await h.status(club)).body.data.steps.some(({ retryAt }) => retryAt));
     assert.equal((await sheetsOf(club)).length, 1, "made, and nobody knows");
@@ -265,7 +272,7 @@ describe("removed all the same is", { concurrency: true }, () => {
 
   test("a club whose object lost its alarm on the way: the sweep finds it", async () => {
     const club = await live("pro");
-    await h.disturb(club.tenantId, "undo_create_spreadsheet", 0, "forget after");
+    await h.disturb(club.tenantId, { task: "undo_create_spreadsheet", what: SCRIPT, how: "forget after" });
     await remove(club);
     await until(async () => (await h.work(club.tenantId)).disturbed);
     // An alarm that failed is rung again within two seconds; this one is not.

@@ -1,10 +1,10 @@
 // The operators' runbook, as printed (runbook.md beside this file): its token snippet, its calls, its SQL.
+// RUNBOOK.md's own commands are run by runbook-commands.test.mjs.
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
-import { dirname } from "node:path";
 import { after, before, test } from "node:test";
 import { clubForm, makeWebhook, startHarness, until } from "./harness.mjs";
+import { blocksOf, paste } from "./runbook.mjs";
 
 const h = await startHarness();
 after(() => h.close());
@@ -13,18 +13,16 @@ const RUNBOOK = readFileSync(new URL("runbook.md", import.meta.url), "utf8");
 /** The tenant that the runbook's examples name. */
 const TENANT = "tenant_123";
 
-const blocks = [...RUNBOOK.matchAll(/^```bash\n(.*?)^```$/gms)].map(([, block]) => block);
+const blocks = blocksOf(RUNBOOK).map(({ code }) => code);
 const blockWith = (text) => blocks.find((block) => block.includes(text));
 const requeue = blockWith("/internal/provision/queue");
 const sqlWith = (text) => [...RUNBOOK.matchAll(/--command \\\n {2}"(.*)"$/gm)].map(([, sql]) => sql).find((sql) => sql.startsWith(text));
 
-/** Runs a block in bash, as somebody who pastes it; answers what the last command printed. */
-function paste(block, env = {}) {
-  return new Promise((done, fail) => {
-    const PATH = `${dirname(process.execPath)}:${process.env.PATH}`;
-    const variables = { PATH, WORKER_URL: h.url.origin, JWT_SECRET: h.secrets.JWT_SECRET, ...env };
-    execFile("bash", ["-euo", "pipefail", "-c", block], { env: variables }, (error, out) => (error ? fail(error) : done(JSON.parse(out))));
-  });
+/** Pastes a block, with what the runbook has people set; answers what the last command printed. */
+async function pasted(block, env = {}) {
+  const { status, stdout, stderr } = await paste(block, { env: { WORKER_URL: h.url.origin, JWT_SECRET: h.secrets.JWT_SECRET, ...env } });
+  assert.equal(status, 0, stderr);
+  return JSON.parse(stdout);
 }
 
 const rows = (table, tenant) => h.sql(`select * from ${table} where ${table === "tenants" ? "id" : "tenant_id"} = ?`, tenant);
@@ -47,17 +45,17 @@ test("the quick reference: health, whoami and the status endpoint", async () => 
   const commands = [...RUNBOOK.matchAll(/^\| [^|]+ \| `(curl [^`]+)` \|/gm)].map(([, command]) => command);
   assert.equal(commands.length, 2);
   const club = await h.signup();
-  const [health, whoami] = await Promise.all(commands.map((command) => paste(command.replace("Bearer JWT", `Bearer ${club.jwt}`))));
+  const [health, whoami] = await Promise.all(commands.map((command) => pasted(command.replace("Bearer JWT", `Bearer ${club.jwt}`))));
   assert.equal(health.ok, true);
   assert.equal(whoami.data.tenantId, club.tenantId);
   const ask = blockWith("/provision-status").replace("TENANT_ID", club.tenantId).replace("Bearer JWT", `Bearer ${club.jwt}`);
-  assert.equal((await paste(ask)).status, "pending");
+  assert.equal((await pasted(ask)).status, "pending");
 });
 
 test("the token snippet and its curl re-queue a failed run", async () => {
   const refusal = { host: "script.google.com", kind: "status", status: 200, body: { ok: false, error: "quota", code: "QUOTA" } };
   await h.sandbox("/__sandbox/faults", { method: "POST", body: { ...refusal, bodyIncludes: TENANT, times: 1 } });
-  const first = await paste(requeue);
+  const first = await pasted(requeue);
   assert.deepEqual([first.success, first.data.status, first.data.changed], [true, "processing", true]);
   const failed = await until(async () => {
     const { body } = await statusOf(TENANT);
@@ -65,7 +63,7 @@ test("the token snippet and its curl re-queue a failed run", async () => {
   });
   assert.equal(failed.data.reason, "SPREADSHEET_REJECTED");
 
-  const again = await paste(requeue, { JWT_ISSUER: "syston.app" });
+  const again = await pasted(requeue, { JWT_ISSUER: "syston.app" });
   assert.deepEqual([again.success, again.data.runId, again.data.changed], [true, first.data.runId, true]);
   const completed = await until(async () => {
     const { body } = await statusOf(TENANT);
@@ -76,13 +74,13 @@ test("the token snippet and its curl re-queue a failed run", async () => {
 
 test("with another secret or issuer, the snippet's token opens nothing", async () => {
   for (const env of [{ JWT_SECRET: "another secret that is long enough" }, { JWT_ISSUER: "evil.example" }]) {
-    const { success, error } = await paste(requeue, env);
+    const { success, error } = await pasted(requeue, env);
     assert.deepEqual([success, error.code], [false, "INVALID_TOKEN"]);
   }
 });
 
 test("a tenant that is not there is told", async () => {
-  const { success, error } = await paste(requeue.replaceAll(TENANT, "tenant_nobody"));
+  const { success, error } = await pasted(requeue.replaceAll(TENANT, "tenant_nobody"));
   assert.deepEqual([success, error.code], [false, "TENANT_NOT_FOUND"]);
 });
 
@@ -93,6 +91,16 @@ test("the SQL that looks a webhook up finds it", async () => {
   const select = sqlWith("SELECT webhook_url");
   assert.deepEqual(await h.sql(select.replace(TENANT, club.tenantId)), [{ webhook_url: webhook.webhookUrl }]);
   assert.deepEqual(await h.sql(select), []);
+});
+
+test("the curl that corrects a webhook corrects it, and the failed run goes on", async () => {
+  const club = await h.signup();
+  await h.confirm(club, { ...makeWebhook(), webhookUrl: "https://hook.eu2.make.com/gone" });
+  assert.equal((await h.settled(club)).status, "failed");
+  const fix = blockWith("/api/v1/admin/tenant/webhook").replaceAll(TENANT, club.tenantId).replace("PLATFORM_ADMIN_JWT", h.token());
+  const { success, data } = await paste(fix);
+  assert.deepEqual([success, data.tenant, data.makeWebhookUrl], [true, club.tenantId, "https://hook.us1.make.com/correct-url"]);
+  assert.equal((await h.settled(club)).status, "completed");
 });
 
 test("the SQL that counts tenants counts them", async () => {
@@ -147,7 +155,7 @@ async function assertCompletedByHand(club) {
 
   const seen = async () => [await rows("tenants", club.tenantId), await rows("provision_runs", club.tenantId), (await requests()).length];
   const before = await seen();
-  const { success, data } = await paste(requeue.replaceAll(TENANT, club.tenantId));
+  const { success, data } = await pasted(requeue.replaceAll(TENANT, club.tenantId));
   assert.deepEqual([success, data.status, data.changed], [true, "completed", false]);
   assert.match(data.message, /already completed/);
   assert.deepEqual(await seen(), before);

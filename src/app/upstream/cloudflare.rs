@@ -22,7 +22,7 @@ const GONE: u32 = 81044;
 /// Another record stands in the way, or the very one that was wanted.
 const TAKEN: [u32; 4] = [81053, 81054, 81057, 81058];
 /// How many calls an attempt makes one after the other: look, do, look again.
-const CALLS: u32 = 3;
+pub const CALLS: u32 = 3;
 
 /// A record as Cloudflare shows it.
 #[derive(Debug, Clone, Deserialize)]

@@ -27,8 +27,14 @@ pub fn ping(
     at: Timestamp,
     traceparent: Option<String>,
 ) -> Call {
-    let body = json!({ "type": "webhook.ping", "timestamp": at.rfc3339(), "data": { "tenantId": tenant } })
-        .to_string();
+    let body = json!({ "type": "webhook.ping", "timestamp": at.rfc3339(), "data": { "tenantId": tenant } });
+    Call { traceparent, ..message(url, secret, id, body.to_string(), at) }
+}
+
+/// A signed message, by the Standard Webhooks specification: the id stays the same for every attempt, `at` is the moment of
+/// this one, because receivers refuse what is older than a few minutes.
+#[must_use]
+pub fn message(url: &WebhookUrl, secret: &Secret, id: &str, body: String, at: Timestamp) -> Call {
     let timestamp = at.seconds().to_string();
     let signature = hmac_sha256(&webhook_key(secret), format!("{id}.{timestamp}.{body}").as_bytes());
     Call {
@@ -45,7 +51,7 @@ pub fn ping(
         body: Some(body),
         time_limit: TIME_LIMIT,
         follow: &[],
-        traceparent,
+        traceparent: None,
     }
 }
 
@@ -66,6 +72,33 @@ pub fn judge(called: &Called, strict: bool, now: Timestamp) -> Outcome {
         status => refused(&format!(
             "The webhook refused our ping (status {status}). Check the address and the scenario in Make."
         )),
+    }
+}
+
+/// How a webhook took an event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Taken {
+    /// It has it.
+    Delivered,
+    /// Nothing is there any more, and never will be: as the specification has 410.
+    Gone,
+    /// Not now, whatever the reason: whoever runs it may mend it.
+    NotNow {
+        /// Why, in a word.
+        error: &'static str,
+        /// How long it asked us to wait.
+        retry_after: Option<Duration>,
+    },
+}
+
+/// What the answer to an event means. Unlike a ping's, a refusal is tried again: the event is not the webhook's to judge.
+#[must_use]
+pub fn judge_event(called: &Called, now: Timestamp) -> Taken {
+    match (called.status, unknown_status(called, now)) {
+        (200..300, _) => Taken::Delivered,
+        (410, _) => Taken::Gone,
+        (_, Some(fault)) => Taken::NotNow { error: fault.code.as_str(), retry_after: fault.retry_after },
+        (_, None) => Taken::NotNow { error: "REJECTED", retry_after: None },
     }
 }
 

@@ -46,4 +46,9 @@ async fn the_summary_names_the_pattern_and_never_the_address() {
     assert_eq!(line.fields["route"], "/api/v1/tenants/{id}/provision-status");
     assert_eq!((&line.fields["method"], &line.fields["status"]), (&"GET".into(), &200.into()));
     assert_eq!((&line.fields["level"], &line.fields["version"]), (&"info".into(), &"1.2.3".into()));
+    assert_eq!(line.fields["release"], "1.2.3");
+    let app = TestApp::with(&[("CF_VERSION_METADATA", "3f6f4b5e")]);
+    app.get("/health").send().await;
+    let fields = app.log_of("request").pop().unwrap().fields;
+    assert_eq!((&fields["version"], &fields["release"]), (&"3f6f4b5e".into(), &"1.2.3".into()));
 }

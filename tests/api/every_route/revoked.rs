@@ -64,7 +64,8 @@ fn causes(audience: Audience) -> Vec<Cause> {
 async fn is_revoked(route: &Route, club: &Club, token: &Token, what: &str) {
     let example = crate::support::example(route, club);
     let before = club.db().contents();
-    let told = club.outside().objects().told();
+    let told = || club.outside().objects().told() + club.outside().breakers().told();
+    let told_before = told();
     let sent = club.outside().upstreams().sent().len();
     let batches = club.db().batches();
     let answer = example.ask().token(&token.sign()).send().await;
@@ -77,7 +78,7 @@ async fn is_revoked(route: &Route, club: &Club, token: &Token, what: &str) {
         route.path
     );
     club.db().is_still(&before);
-    assert_eq!(club.outside().objects().told(), told, "{} {what}", route.path);
+    assert_eq!(told(), told_before, "{} {what}", route.path);
     assert_eq!(club.outside().upstreams().sent().len(), sent, "{} {what}", route.path);
     assert_eq!(club.log_of("authz_deny").last().unwrap().fields["reason"], "token_revoked");
 }

@@ -5,7 +5,7 @@
 //! The workflow is the real one. A seed that fails is printed; `SIMULATION_SEED=<seed> cargo test --test api no_schedule`
 //! plays it alone and tells everything that happened; it is then kept below.
 
-mod chance;
+pub mod chance;
 mod outside;
 mod promises;
 mod register;
@@ -79,6 +79,7 @@ pub struct Summary {
     not_undone: u64,
     lies: u64,
     deployed_over: u64,
+    refused: u64,
 }
 
 impl Summary {
@@ -95,6 +96,7 @@ impl Summary {
             not_undone: self.not_undone + other.not_undone,
             lies: self.lies + other.lies,
             deployed_over: self.deployed_over + other.deployed_over,
+            refused: self.refused + other.refused,
         }
     }
 }
@@ -145,6 +147,7 @@ fn no_schedule_breaks_a_promise() {
         ("what could not be undone", sum.not_undone),
         ("lies", sum.lies),
         ("deployments over an older version", sum.deployed_over),
+        ("attempts that did not leave", sum.refused),
     ] {
         assert!(count > schedules / 200, "{what}: {sum:?}");
     }

@@ -30,6 +30,11 @@ impl World {
         if is_inside(task) && !self.has_d1() {
             return fault(FaultCode::StoreUnavailable);
         }
+        if self.rests && !is_inside(task) && self.goes_wrong(3) {
+            let wait = Duration::from_secs(1 + self.chance.below(450));
+            self.counts(|sum| sum.refused += 1);
+            return Outcome::Unknown(Fault { retry_after: Some(wait), ..Fault::new(FaultCode::CircuitOpen) });
+        }
         if self.dead.0 == task.step() && self.now.get() < self.dead.1.get() {
             return self.is_dead();
         }

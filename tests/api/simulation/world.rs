@@ -50,6 +50,9 @@ pub struct World {
     d1_down_until: Cell<Timestamp>,
     /// The step whose other side is down, and until when.
     pub dead: (Step, Cell<Timestamp>),
+    /// Whether the other sides are left alone at times. In every fourth schedule, so that the seeds that are kept still play
+    /// what they were kept for.
+    pub rests: bool,
     sweeps_at: Cell<Timestamp>,
     /// The furthest step that was ever done, as a place in the plan.
     pub done: Cell<usize>,
@@ -85,6 +88,7 @@ impl World {
             register: RefCell::new(Register::new(now)),
             d1_down_until: Cell::new(now),
             dead,
+            rests: seed % 4 == 2,
             sweeps_at: Cell::new(now.after(SWEEP)),
             done: Cell::new(0),
             there: RefCell::default(),
@@ -241,7 +245,9 @@ impl World {
         self.happens(format_args!("somebody queues it"));
         self.register.borrow_mut().wants(self.now.get());
         let register = self.register.borrow().clone();
-        if register.state != RunStatus::Completed && register.undo.is_none() {
+        // What D1 said may be old when the object is told.
+        let is_late = self.goes_wrong(16);
+        if is_late || register.state != RunStatus::Completed && register.undo.is_none() {
             self.object_is_told(Command::Queue { subject: subject(), plan: self.plan, caller: caller() });
         }
     }

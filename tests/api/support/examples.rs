@@ -94,14 +94,34 @@ pub fn example(route: &Route, club: &Club) -> Example {
         }
         ("POST", "/public/signup/starter/make") => Body::Json(webhook()),
         ("POST", "/api/v1/tenants/{id}/webhook/test") => Body::OptionalJson(webhook()),
-        ("POST", "/public/signup/pro/confirm" | "/api/v1/tenants/{id}/provision/retry" | "/auth/logout") => {
-            Body::Optional
-        }
+        (
+            "POST",
+            "/public/signup/pro/confirm"
+            | "/api/v1/tenants/{id}/provision/retry"
+            | "/api/v1/tenants/{id}/webhook/deliveries/{delivery}/redeliver"
+            | "/auth/logout",
+        ) => Body::Optional,
         ("POST", "/auth/magic/start") => {
             status = 202;
             Body::Json(json!({ "email": "owner@fc-example.example" }))
         }
         ("POST", "/auth/magic/verify") => Body::Json(json!({ "token": link_of(club) })),
+        ("PATCH", "/api/v1/tenants/me") => {
+            Body::Json(json!({ "name": "FC Fitting", "primaryColor": "#102030" }))
+        }
+        ("PATCH", "/api/v1/admin/tenants/{id}") => {
+            Body::Json(json!({ "comped": true, "reason": "a sponsor pays" }))
+        }
+        ("POST", "/api/v1/admin/tenant/webhook") => Body::Json(json!({
+            "tenant": club.id, "make_webhook_url": "https://hook.us1.make.com/correct-url",
+            "webhook_secret": WEBHOOK_SECRET,
+        })),
+        ("POST", "/api/v1/admin/promo-codes") => {
+            Body::Json(json!({ "code": "MADE2027", "discountPercent": 50, "tenantSlugs": ["fc-example"] }))
+        }
+        ("POST", "/api/v1/admin/promo-codes/{code}/deactivate") => {
+            Body::OptionalJson(json!({ "reason": "over" }))
+        }
         ("POST", "/api/v1/admin/tokens/revoke") => {
             Body::Json(json!({ "jti": "some-token", "reason": "lost" }))
         }
@@ -111,6 +131,9 @@ pub fn example(route: &Route, club: &Club) -> Example {
         ("POST", path) if path.starts_with("/api/v1/bgops/sagas/{run}/") => {
             Body::Json(json!({ "reason": "asked by the club" }))
         }
+        ("POST", "/api/v1/bgops/upstreams/{name}/close") => {
+            Body::Json(json!({ "reason": "it is back, says its status page" }))
+        }
         (method, path) => panic!("give {method} {path} an example here"),
     };
     let path = format!("{}{query}", named(route.path, club));
@@ -119,9 +142,14 @@ pub fn example(route: &Route, club: &Club) -> Example {
 
 /// The path with everything named that belongs to the club.
 fn named(pattern: &str, club: &Club) -> String {
-    let mut path = pattern.replace("{id}", &club.id);
+    let mut path = pattern.replace("{id}", &club.id).replace("{name}", "make").replace("{code}", "EXAMPLE");
     if pattern.contains("{run}") {
         path = path.replace("{run}", club.outside().objects().run(&club.id).unwrap().id.as_str());
+    }
+    if pattern.contains("{delivery}") {
+        let id = format!("select id from webhook_deliveries where tenant_id = '{}'", club.id);
+        let known = club.db().rows(&id);
+        path = path.replace("{delivery}", known.first().map_or("none", |row| row["id"].as_str().unwrap()));
     }
     if pattern.contains("{key}") {
         path =
@@ -150,7 +178,9 @@ pub async fn club_for(app: &TestApp, route: &Route) -> Club {
     match route.path {
         "/public/signup/pro/confirm" => app.signed_up_pro("fc-fitting").await,
         "/api/v1/bgops/idempotency/{key}" => app.signed_up_with_key("fc-fitting", "some-key").await,
-        "/api/v1/bgops/sagas/{run}" | "/api/v1/bgops/sagas/{run}/history" => {
+        "/api/v1/bgops/sagas/{run}"
+        | "/api/v1/bgops/sagas/{run}/history"
+        | "/api/v1/tenants/{id}/webhook/deliveries/{delivery}/redeliver" => {
             app.provisioned("fc-fitting").await
         }
         "/api/v1/bgops/sagas/{run}/cancel" => {

@@ -2,6 +2,7 @@
 
 mod answer;
 mod app;
+mod breakers;
 mod database;
 mod dns;
 mod examples;

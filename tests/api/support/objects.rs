@@ -140,8 +140,9 @@ pub async fn ring(app: &App<Outside>, tenant: &str) -> bool {
     let Some(at) = app.ports.objects().take_alarm(tenant) else { return false };
     app.ports.is_at(at);
     let Ok(wake) = advance(&Tenant { app, id: tenant }).await;
-    if let Wake::At(next) = wake {
-        app.ports.objects().arm(tenant, next);
+    match wake {
+        Wake::At(next) => app.ports.objects().arm(tenant, next),
+        Wake::Never => app.deliver_later(&tenant.parse().unwrap()),
     }
     true
 }

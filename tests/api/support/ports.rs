@@ -15,10 +15,12 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use tenantry::{
     domain::{Secret, TenantId, Timestamp},
     ports::{Call, CallError, Called, CryptoError, Limit, LimiterError, LogLine, ObjectError, Ports},
-    workflow::{Command, Reply},
+    workflow::{Command, Reply, breaker},
 };
 
-use super::{app::SECRETS, database::Database, objects::Objects, turns, upstreams::Upstreams};
+use super::{
+    app::SECRETS, breakers::Breakers, database::Database, objects::Objects, turns, upstreams::Upstreams,
+};
 
 type Work = Pin<Box<dyn Future<Output = ()>>>;
 
@@ -40,6 +42,7 @@ struct Inner {
     budgets: Mutex<BTreeMap<String, u32>>,
     used: Mutex<BTreeMap<String, u32>>,
     objects: Objects,
+    breakers: Breakers,
     upstreams: Upstreams,
 }
 
@@ -56,6 +59,7 @@ impl Outside {
             budgets: Mutex::default(),
             used: Mutex::default(),
             objects: Objects::default(),
+            breakers: Breakers::default(),
             upstreams: Upstreams::default(),
         }))
     }
@@ -63,6 +67,11 @@ impl Outside {
     /// The objects.
     pub fn objects(&self) -> &Objects {
         &self.0.objects
+    }
+
+    /// The breakers.
+    pub fn breakers(&self) -> &Breakers {
+        &self.0.breakers
     }
 
     /// The other sides.
@@ -160,6 +169,13 @@ impl Ports for Outside {
         // Across the wire as text, as in reality.
         let command = serde_json::from_str(&serde_json::to_string(command).unwrap()).unwrap();
         let reply = self.0.objects.obey(tenant, command, self.now(), self.random())?;
+        Ok(serde_json::from_str(&serde_json::to_string(&reply).unwrap()).unwrap())
+    }
+
+    async fn tell_breaker(&self, command: &breaker::Command) -> Result<breaker::Reply, ObjectError> {
+        turns(1).await;
+        let command = serde_json::from_str(&serde_json::to_string(command).unwrap()).unwrap();
+        let reply = self.0.breakers.obey(&command, self.now())?;
         Ok(serde_json::from_str(&serde_json::to_string(&reply).unwrap()).unwrap())
     }
 

@@ -15,13 +15,14 @@ use super::{
     lab::{Attempt, Lab},
 };
 
-const FAULTS: [FaultCode; 6] = [
+const FAULTS: [FaultCode; 7] = [
     FaultCode::Timeout,
     FaultCode::Connection,
     FaultCode::ServerError,
     FaultCode::RateLimited,
     FaultCode::Malformed,
     FaultCode::StoreUnavailable,
+    FaultCode::CircuitOpen,
 ];
 
 #[test]
@@ -73,6 +74,52 @@ fn a_step_that_stays_unknown_is_tried_so_often_and_no_more() {
         assert_eq!(lab.attempts_at(step), usize::try_from(policy(step).attempts).unwrap(), "{step:?}");
         assert!(lab.clock().since(super::lab::START) < RUN_LIMIT, "{step:?}");
     }
+}
+
+/// The other side was not asked, so it has not failed: only the run's own deadline ends this.
+#[test]
+fn an_attempt_that_did_not_leave_is_none_of_those_that_a_step_has() {
+    for (plan, step) in every_step().filter(|(_, step)| policy(*step).giving_up == GivingUp::FailsTheRun) {
+        let attempts = usize::try_from(policy(step).attempts).unwrap();
+        let lab = Lab::queued(plan);
+        lab.next(step, std::iter::repeat_n(rests(45), attempts));
+        lab.next(step, std::iter::repeat_n(Attempt::Unknown(Fault::new(FaultCode::Timeout)), attempts - 1));
+        lab.next(step, [rests(45)]);
+        lab.runs_to_the_end();
+        assert_eq!(
+            (lab.ended().as_str(), lab.attempts_at(step)),
+            ("completed", 2 * attempts + 1),
+            "{step:?}"
+        );
+
+        let lab = Lab::queued(plan);
+        lab.always(step, rests(45));
+        lab.runs_to_the_end();
+        let run = lab.run();
+        let record = run.records.iter().find(|record| record.step == step).unwrap();
+        assert_eq!((lab.ended().as_str(), record.round), ("DEADLINE_EXCEEDED", 0), "{step:?}");
+        assert!(record.attempts > policy(step).attempts, "{step:?}: all in the history");
+    }
+}
+
+/// A club goes live although its mail can't be sent, and soon.
+#[test]
+fn what_only_warns_is_not_waited_for_until_the_deadline() {
+    for (plan, step) in every_step().filter(|(_, step)| policy(*step).giving_up == GivingUp::Warns) {
+        let lab = Lab::queued(plan);
+        lab.always(step, rests(450));
+        lab.runs_to_the_end();
+        let attempts = usize::try_from(policy(step).attempts).unwrap();
+        assert_eq!((lab.ended().as_str(), lab.attempts_at(step)), ("completed", attempts), "{step:?}");
+        assert_eq!(Report::of(&lab.run()).warnings.len(), 1, "{step:?}");
+        assert!(lab.clock().since(super::lab::START) < Duration::from_secs(300), "{step:?}");
+    }
+}
+
+/// The other side is left alone for so many seconds.
+fn rests(seconds: u64) -> Attempt {
+    let wait = Some(Duration::from_secs(seconds));
+    Attempt::Unknown(Fault { retry_after: wait, ..Fault::new(FaultCode::CircuitOpen) })
 }
 
 /// The predecessors called this a failed signup, although the tenant existed.

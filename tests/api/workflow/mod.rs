@@ -1,6 +1,8 @@
 //! Provisioning, driven through everything that can go wrong with it: the tests loop over plans, steps and faults, so
 //! that a new step is covered without a new test.
 
+mod breaker;
+mod breakers;
 mod faults;
 mod formats;
 mod interruptions;

@@ -1,13 +1,18 @@
-// The product behind a pane of glass: each call to D1, to the object and through EGRESS is noted, and a test can take D1 or the
-// object away, end an object right before or after one of its calls, or have a call fail in any way. Nothing of the product is
+// The product behind a pane of glass: each call to D1, to the objects and through EGRESS is noted, and a test can take D1 or the
+// objects away, end an object right before or after one of its calls, or have a call fail in any way. Nothing of the product is
 // replaced.
 import Product, { Provisioner as ProductObject } from "product";
 
+export { CircuitBreaker } from "product";
+
 const LONG_MS = 600_000;
 
-/** D1: "ok", "down", "hanging" or "absent". The object: "ok", "failing" or "hanging". The product's time limits: "on" or "off". */
-const behaviour = { database: "ok", object: "ok", limits: "on" };
-/** What was called: {by: "request" | "object", tenant?, kind: "batch" | "object" | "egress", …}. */
+/**
+ * D1: "ok", "down", "hanging" or "absent". The object and the breakers: "ok", "failing" or "hanging". The product's time limits: "on" or
+ * "off".
+ */
+const behaviour = { database: "ok", object: "ok", breaker: "ok", limits: "on" };
+/** What was called: {by: "request" | "object", tenant?, kind: "batch" | "object" | "breaker" | "egress", …}. */
 let calls = [];
 /**
  * By tenant: the moments of its object's calls so far, which of them belong to no task, and what is to happen at one of them: {at,
@@ -16,7 +21,7 @@ let calls = [];
 const moments = new Map();
 const between = new Map();
 const strikes = new Map();
-/** By tenant: what its object called at each task so far, and what is to happen to one of these calls: {task, call, how}. */
+/** By tenant: what its object called at each task so far, and what is to happen to one of these calls: {task, what, nth, how}. */
 const work = new Map();
 const disturbances = new Map();
 const held = new Set();
@@ -37,6 +42,7 @@ async function moment(object, when, what) {
 /** What the object is at, by its own checkpoint: a step, a step's undoing, or nothing that belongs to one. */
 function taskOf(object) {
   const [row] = object.context.storage.sql.exec("select run from checkpoint").toArray();
+  if (row === undefined) return null;
   const { stage, undo } = JSON.parse(row.run);
   if (undo) return undo.stage.running ? `undo_${undo.stage.running.step}` : null;
   return stage.running?.step ?? null;
@@ -50,7 +56,8 @@ function disturbance(object, what) {
   work.set(object.tenant, calls);
   (calls[task] ??= []).push(what);
   const wanted = disturbances.get(object.tenant);
-  if (wanted?.task !== task || wanted.call !== calls[task].length - 1) return undefined;
+  const nth = calls[task].filter((one) => one === what).length - 1;
+  if (wanted?.task !== task || wanted.what !== what || wanted.nth !== nth) return undefined;
   disturbances.delete(object.tenant);
   return wanted.how;
 }
@@ -76,10 +83,10 @@ const MANNERS = {
 };
 
 /** `send` makes the call; it may be given a fault for the sandbox to act out. */
-async function disturbed(object, how, send) {
+async function carryOut(object, how, send) {
   if (typeof how !== "string") return send(how);
   const [manner, when] = how.split(" ");
-  if (when === "after") await send();
+  if (when === "after") await Promise.allSettled([send()]);
   await MANNERS[manner](object);
   throw new Error("broken by a test");
 }
@@ -107,7 +114,7 @@ function observed(env, object) {
       const sql = statements.map(({ statement }) => statement);
       const what = `batch: ${sql[0].trim().split(/\s+/).slice(0, 3).join(" ")}`;
       await moment(object, "before", what);
-      const answers = await disturbed(object, disturbance(object, "D1"), () => answer(env.DB, statements));
+      const answers = await carryOut(object, disturbance(object, "D1"), () => answer(env.DB, statements));
       const total = (name) => answers.reduce((sum, { meta }) => sum + (meta[name] ?? 0), 0);
       calls.push({ ...by, kind: "batch", sql, rowsRead: total("rows_read"), rowsWritten: total("rows_written") });
       await moment(object, "after", what);
@@ -118,13 +125,38 @@ function observed(env, object) {
     async fetch(request, init) {
       const { host } = new URL(request.url ?? request);
       await moment(object, "before", host);
-      const response = await disturbed(object, disturbance(object, host), (fault) => env.EGRESS.fetch(scripted(request, fault), init));
+      const response = await carryOut(object, disturbance(object, host), (fault) => env.EGRESS.fetch(scripted(request, fault), init));
       calls.push({ ...by, kind: "egress", host });
       await moment(object, "after", host);
       return response;
     },
   });
-  return behaviour.database === "absent" ? { ...env, DB: undefined, EGRESS } : { ...env, DB, EGRESS };
+  const BREAKER = objects(env.BREAKER, async (id, send) => {
+    await moment(object, "before", `breaker ${id.name}`);
+    calls.push({ ...by, kind: "breaker", upstream: id.name });
+    const response = await carryOut(object, disturbance(object, "its breaker"), async () => {
+      await disturbed(behaviour.breaker);
+      return send();
+    });
+    await moment(object, "after", `breaker ${id.name}`);
+    return response;
+  });
+  return { ...env, DB: behaviour.database === "absent" ? undefined : DB, EGRESS, BREAKER };
+}
+
+async function disturbed(how) {
+  if (how === "failing") throw new Error("The object was taken away by a test.");
+  if (how === "hanging") await scheduler.wait(LONG_MS);
+}
+
+/** Around the objects' own fetch: a Rust object's methods live on an instance that its constructor hands out. */
+function objects(namespace, call) {
+  return over(namespace, {
+    get(id) {
+      const stub = namespace.get(id);
+      return over(stub, { fetch: (request, init) => call(id, () => stub.fetch(request, init)) });
+    },
+  });
 }
 
 /** The sandbox does to this one call what its header says. */
@@ -145,25 +177,14 @@ export class Provisioner extends ProductObject {
   }
 }
 
-// Around the object's own fetch: a Rust object's methods live on an instance that its constructor hands out.
-const objects = (namespace) =>
-  over(namespace, {
-    get(id) {
-      const stub = namespace.get(id);
-      return over(stub, {
-        async fetch(request, init) {
-          calls.push({ by: "request", kind: "object" });
-          if (behaviour.object === "failing") throw new Error("The object was taken away by a test.");
-          if (behaviour.object === "hanging") await scheduler.wait(LONG_MS);
-          return stub.fetch(request, init);
-        },
-      });
-    },
-  });
-
 export default class extends Product {
   constructor(context, env) {
-    super(context, { ...observed(env, null), PROVISIONER: objects(env.PROVISIONER) });
+    const PROVISIONER = objects(env.PROVISIONER, async (id, send) => {
+      calls.push({ by: "request", kind: "object" });
+      await disturbed(behaviour.object);
+      return send();
+    });
+    super(context, { ...observed(env, null), PROVISIONER });
   }
 
   async fetch(request) {

@@ -3,7 +3,9 @@
 use http::Method;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Breaks, Club, Manner, RECORDS, Reaction, TestApp, Token, signup, walk_pages};
+use crate::support::{
+    Answer, Breaks, Club, Manner, RECORDS, Reaction, TestApp, Token, WEBHOOK_SECRET, signup, walk_pages,
+};
 
 const SAGAS: &str = "/api/v1/bgops/sagas";
 
@@ -33,6 +35,8 @@ fn run_of(club: &Club) -> String {
 
 /// Nothing of the club is left but its history, and its name is free.
 async fn is_gone(club: &Club) {
+    // Its webhook is forgotten once that has heard of it.
+    club.outside().finishes_deferred_work().await;
     let row = club.row();
     assert_eq!(
         json!([row["slug"], row["email"], row["status"], row["undo_state"], row["route_ready"]]),
@@ -74,6 +78,12 @@ async fn its_tokens_die_at_once_and_the_rest_follows() {
     club.waits().await;
     is_gone(&club).await;
     club.gets("/whoami").send().await.refuses(403, "FORBIDDEN", "token_revoked");
+    let told = app.outside().upstreams().sent_to("make").pop().unwrap();
+    assert!(told.is_signed_with(WEBHOOK_SECRET));
+    assert_eq!(
+        (&told.json()["type"], &told.json()["data"]),
+        (&json!("tenant.deprovisioned"), &json!({ "tenantId": club.id, "runId": run, "plan": "starter" }))
+    );
 }
 
 #[tokio::test]

@@ -1,3 +1,4 @@
 mod idempotency;
 mod sagas;
 mod sagas_actions;
+mod upstreams;

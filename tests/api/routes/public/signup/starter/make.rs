@@ -33,7 +33,10 @@ async fn the_secret_is_stored_sealed_for_this_club_and_never_shown() {
     let answer = club.connects_make().await;
     assert!(!answer.text.contains(WEBHOOK_SECRET));
     let row = app.db().row("select * from make_connections");
-    assert_eq!(keys(&row), ["tenant_id", "updated_at", "validated_at", "webhook_secret", "webhook_url"]);
+    for column in ["validated_at", "failing_since", "disabled_at", "disabled_reason"] {
+        assert_eq!(row[column], json!(null), "{column}");
+    }
+    assert_eq!(keys(&row).len(), 8);
     assert_eq!(row["webhook_url"], "https://hook.eu2.make.com/fc-nord");
     assert!(row["webhook_secret"].as_str().unwrap().starts_with("v1."));
     assert!(!serde_json::to_string(&app.db().contents()).unwrap().contains(WEBHOOK_SECRET));

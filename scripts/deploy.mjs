@@ -1,0 +1,27 @@
+// `npm run deploy -- --env preview|production [--checked] [--object-migration] [--dry-run]`: the release build, to everybody at once.
+//
+// Refuses unless the checkout is clean and on main (or on a tag prod-… to go back to), wrangler.toml holds for the environment,
+// every migration since the last deployment only adds, wrangler is logged in and all required secrets are set. Then: lint and tests,
+// the build, the database's migrations, the deployment, the smoke test on WORKER_URL, and in production the tag prod-YYYYMMDDHHMM.
+//
+// --checked            lint and tests ran on this very commit already
+// --object-migration   ships a new Durable Object migration, across which no rollback goes
+// --dry-run            checks everything, names every command that would change something, and runs none of them
+import { prepare } from "./lib/prepare.mjs";
+import { exitWith } from "./lib/project.mjs";
+import { commit, options, prepareVersion, release, remember, smoke } from "./lib/release.mjs";
+
+await prepare();
+try {
+  const asked = options(import.meta.url, { flags: ["checked", "object-migration"] });
+  const it = release(asked.env, asked["dry-run"]);
+  await prepareVersion(it, { checked: asked.checked, objects: asked["object-migration"] });
+  await it.changeByWrangler(["deploy", "--strict", "--tag", await commit()], {
+    advice: "The version was not deployed: see above. The one before works on with what the migrations added.",
+  });
+  await smoke(it);
+  await remember(it);
+  it.done(`Deployed to ${asked.env}. Watch it for ten minutes: scripts/watch-logs.sh errors ${asked.env}`);
+} catch (error) {
+  exitWith(error);
+}

@@ -1,0 +1,29 @@
+// Tokens as operators make them: what each kind says, how long it may live, and the signature. Node's built-ins only.
+import { createHmac, randomUUID } from "node:crypto";
+
+const HOUR = 3600;
+const DAY = 24 * HOUR;
+
+/** `ttl`: how long a token lives unless told otherwise; `most`: the service refuses what lives longer. All in seconds. */
+export const KINDS = {
+  service: { roles: ["service"], aud: "internal", ttl: 300, most: 300 },
+  platform: { roles: ["admin"], aud: "syston-admin", ttl: HOUR, most: 7 * DAY },
+  tenant: { roles: ["tenant_admin", "owner"], aud: "syston-mobile", ttl: HOUR, most: 365 * DAY },
+};
+
+/** The service signs nothing with a shorter secret, and accepts nothing that was. */
+export const SHORTEST_SECRET = 32;
+
+/** A token with these claims, issued now. The key is the secret's UTF-8 bytes as they are. */
+export function issue(claims, ttl, secret) {
+  const iat = Math.floor(Date.now() / 1000);
+  const part = (value) => Buffer.from(JSON.stringify(value)).toString("base64url");
+  const signed = `${part({ alg: "HS256", typ: "JWT" })}.${part({ ...claims, jti: randomUUID(), iat, exp: iat + ttl })}`;
+  return `${signed}.${createHmac("sha256", secret).update(signed).digest("base64url")}`;
+}
+
+/** `90`, `90s`, `5m`, `2h` or `7d` in seconds; null for anything else. */
+export function seconds(text) {
+  const [, number, unit] = /^([1-9]\d{0,8})([smhd]?)$/.exec(text) ?? [];
+  return number === undefined ? null : Number(number) * { "": 1, s: 1, m: 60, h: HOUR, d: DAY }[unit];
+}

@@ -1,0 +1,134 @@
+//! The breakers, one for each other side: asked before an attempt leaves, told when it ended badly, and shown to operators. One
+//! that does not answer stops nothing.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+
+use crate::{
+    db::DbError,
+    domain::{Claims, Denial, RunId, Timestamp, Upstream},
+    ports::{Level, LogLine, ObjectError, Ports},
+    store,
+    workflow::{
+        Fault, FaultCode, Outcome,
+        breaker::{Admission, Breaker, Command, Moved, Reply, Verdict, Wish},
+    },
+};
+
+use super::{App, access::AccessError};
+
+/// The longest that a run rests before it asks again, half as much again for its place in the line: after five minutes
+/// without a move it would count as stuck.
+const LONGEST_REST: Duration = Duration::from_secs(180);
+
+/// Why a breaker was not closed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CloseError {
+    /// The token does not admit its holder any more.
+    #[error(transparent)]
+    Denied(#[from] Denial),
+    /// The database did not answer.
+    #[error(transparent)]
+    Db(#[from] DbError),
+    /// The breaker did not answer: whether it is closed is unknown, and closing it again is safe.
+    #[error(transparent)]
+    Object(#[from] ObjectError),
+}
+
+impl From<AccessError> for CloseError {
+    fn from(error: AccessError) -> Self {
+        match error {
+            AccessError::Denied(denial) => Self::Denied(denial),
+            AccessError::Db(error) => Self::Db(error),
+        }
+    }
+}
+
+impl<P: Ports> App<P> {
+    /// Does `work`, an attempt of `run` that asks `upstream` up to `calls` times, if its breaker lets it through.
+    pub async fn through(
+        &self,
+        upstream: Upstream,
+        calls: u32,
+        run: &RunId,
+        work: impl Future<Output = Outcome>,
+    ) -> Outcome {
+        let watched = match self.admission(upstream, calls, run).await {
+            Admission::Go { watched } => watched,
+            Admission::Wait { until } => return Outcome::Unknown(self.rest(until)),
+        };
+        let outcome = work.await;
+        let verdict = Verdict::of(&outcome);
+        if watched || matches!(verdict, Verdict::Failed { .. }) {
+            // Whoever could not be told hears of the next one.
+            let _ = self.tell_breaker(upstream, Wish::Report { run: run.clone(), verdict }).await;
+        }
+        outcome
+    }
+
+    async fn admission(&self, upstream: Upstream, cost: u32, run: &RunId) -> Admission {
+        let told = self.tell_breaker(upstream, Wish::Admit { run: run.clone(), cost }).await;
+        told.ok().and_then(|reply| reply.admission).unwrap_or(Admission::Go { watched: false })
+    }
+
+    /// Those who wait for the same moment come back one after the other: the longer the wait, the more there are.
+    fn rest(&self, until: Timestamp) -> Fault {
+        let wait = until.since(self.ports.now()).min(LONGEST_REST);
+        let spread = u64::try_from(wait.as_millis() / 2).unwrap_or(0) + 1000;
+        let later = Duration::from_millis(u64::from(u32::from_le_bytes(self.ports.random())) % spread);
+        Fault { retry_after: Some(wait + later), ..Fault::new(FaultCode::CircuitOpen) }
+    }
+
+    async fn tell_breaker(&self, upstream: Upstream, wish: Wish) -> Result<Reply, ObjectError> {
+        let told = self.ports.tell_breaker(&Command { upstream, wish }).await;
+        match &told {
+            Ok(Reply { moved: Some(moved), breaker, .. }) => self.log(line(upstream, *moved, breaker)),
+            Ok(_) => {}
+            Err(error) => {
+                let line = LogLine::new(Level::Error, "circuit_unavailable");
+                self.log(line.with("upstream", upstream.as_str()).with("error", error.to_string()));
+            }
+        }
+        told
+    }
+
+    /// Every breaker as it stands; none for one that does not answer.
+    pub async fn breakers(&self) -> Vec<(Upstream, Option<Breaker>)> {
+        join_all(Upstream::ALL.map(async |upstream| {
+            let told = self.tell_breaker(upstream, Wish::Look).await;
+            (upstream, told.ok().map(|reply| reply.breaker))
+        }))
+        .await
+    }
+
+    /// Closes a breaker, for a reason. Answers whether it was anything but closed.
+    ///
+    /// # Errors
+    ///
+    /// See [`CloseError`].
+    pub async fn close_breaker(
+        &self,
+        claims: &Claims,
+        upstream: Upstream,
+        reason: &str,
+        request: &str,
+    ) -> Result<bool, CloseError> {
+        let subject = format!("upstream_{}", upstream.as_str());
+        let audit = store::audit::write(&self.act(claims, reason, request), "upstream.close", &subject);
+        self.on_behalf_of(claims, vec![audit]).await?;
+        Ok(self.tell_breaker(upstream, Wish::Close).await?.moved.is_some())
+    }
+}
+
+fn line(upstream: Upstream, moved: Moved, breaker: &Breaker) -> LogLine {
+    let (level, msg) = match moved {
+        Moved::Opened => (Level::Warn, "circuit_opened"),
+        Moved::HalfOpened => (Level::Info, "circuit_half_open"),
+        Moved::Closed => (Level::Info, "circuit_closed"),
+    };
+    LogLine::new(level, msg)
+        .with("upstream", upstream.as_str())
+        .with("failures", breaker.failures())
+        .with_some("nextProbeAt", breaker.next_probe_at().map(Timestamp::rfc3339))
+}

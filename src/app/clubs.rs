@@ -1,0 +1,142 @@
+//! What operators do to clubs: each for a reason, written down in the same batch that does it.
+
+use crate::{
+    db::DbError,
+    domain::{Claims, Plan, RunStatus, TenantId, TenantStatus, WebhookSecret, WebhookUrl},
+    ports::Ports,
+    store::{
+        self,
+        register::{Change, Details},
+    },
+    workflow::Caller,
+};
+
+use super::{
+    App,
+    access::AccessError,
+    provisioning::{QueueError, Queued},
+};
+
+/// Why a club's webhook was not corrected, or its run not resumed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CorrectionError {
+    /// There is no such club.
+    #[error("tenant not found")]
+    NotFound,
+    /// Its plan has no webhook.
+    #[error("plan mismatch")]
+    PlanMismatch,
+    /// It is gone.
+    #[error("cancelled")]
+    Cancelled,
+    /// No secret was given, and none is stored.
+    #[error("no secret")]
+    NoSecret,
+    /// The webhook could not be stored, or was stored and the object did not hear of it.
+    #[error(transparent)]
+    Queue(#[from] QueueError),
+}
+
+impl From<DbError> for CorrectionError {
+    fn from(error: DbError) -> Self {
+        Self::Queue(error.into())
+    }
+}
+
+/// Why a club was not changed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ChangeError {
+    /// There is no such club.
+    #[error("tenant not found")]
+    NotFound,
+    /// It is gone.
+    #[error("cancelled")]
+    Cancelled,
+    /// The steps of its run depend on its plan.
+    #[error("plan locked")]
+    PlanLocked,
+    /// The token does not admit its holder any more, or the database did not answer.
+    #[error(transparent)]
+    Access(#[from] AccessError),
+}
+
+impl From<DbError> for ChangeError {
+    fn from(error: DbError) -> Self {
+        Self::Access(error.into())
+    }
+}
+
+impl<P: Ports> App<P> {
+    /// Stores another webhook for a starter club, and resumes its run if it is the webhook that it failed on. Without a
+    /// secret the stored one stays. Answers what resuming did; none when there was nothing to resume.
+    ///
+    /// # Errors
+    ///
+    /// See [`CorrectionError`].
+    pub async fn correct_webhook(
+        &self,
+        claims: &Claims,
+        tenant: &TenantId,
+        url: &WebhookUrl,
+        secret: Option<&WebhookSecret>,
+        reason: &str,
+        caller: Caller,
+    ) -> Result<Option<Queued>, CorrectionError> {
+        let sealed = match secret {
+            Some(secret) => {
+                let sealed = self.ports.seal(secret.secret(), tenant.as_str()).await;
+                Some(sealed.map_err(QueueError::from)?)
+            }
+            None => None,
+        };
+        let act = self.act(claims, reason, caller.request.as_deref().unwrap_or_default());
+        let statements = vec![
+            store::connections::audit_webhook(tenant, url, sealed.is_some(), &act),
+            store::connections::set_webhook(tenant, url, sealed.as_deref(), act.now),
+            // As for a club's own retry: stored first, so that the sweep finds it should the object not hear of it.
+            store::tenants::want_another_ping(tenant, act.now),
+            store::register::select(tenant),
+            store::tenants::select(tenant),
+        ];
+        let mut answers = self.on_behalf_of(claims, statements).await.map_err(QueueError::from)?;
+        let known = store::tenants::read(answers.pop().unwrap_or_default())?;
+        let details = store::register::read(answers.pop().unwrap_or_default())?;
+        let (tenant, details) = known.zip(details).ok_or(CorrectionError::NotFound)?;
+        match (details.club.status, details.club.plan, &details.more.webhook_url) {
+            (TenantStatus::Cancelled, ..) => Err(CorrectionError::Cancelled),
+            (_, Plan::Pro, _) => Err(CorrectionError::PlanMismatch),
+            (_, Plan::Starter, None) => Err(CorrectionError::NoSecret),
+            _ if tenant.provisioning() == RunStatus::Processing => {
+                Ok(Some(self.tell_object_to_queue(&tenant, caller).await?))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// Changes a club: where it stands, its plan, whether it pays. Answers the club as it is then.
+    ///
+    /// # Errors
+    ///
+    /// See [`ChangeError`]: nothing was changed then.
+    pub async fn change_club(
+        &self,
+        claims: &Claims,
+        tenant: &TenantId,
+        change: Change,
+        reason: &str,
+        request: &str,
+    ) -> Result<Details, ChangeError> {
+        let act = self.act(claims, reason, request);
+        let mut statements = Vec::from(store::register::change(tenant, change, &act));
+        statements.push(store::register::select(tenant));
+        let answer = self.on_behalf_of(claims, statements).await?.pop().unwrap_or_default();
+        let details = store::register::read(answer)?.ok_or(ChangeError::NotFound)?;
+        if details.club.status == TenantStatus::Cancelled {
+            return Err(ChangeError::Cancelled);
+        }
+        if change.plan.is_some_and(|plan| plan != details.club.plan) {
+            return Err(ChangeError::PlanLocked);
+        }
+        Ok(details)
+    }
+}

@@ -1,0 +1,314 @@
+//! Delivering lifecycle events to the clubs' webhooks: at least once, each under one id, for about a day. A webhook that stays
+//! dead is switched off, and its owner told.
+
+use std::time::Duration;
+
+use futures_util::{StreamExt, stream};
+use serde_json::Value;
+
+use crate::{
+    db::{Db, DbError, Statement},
+    domain::{RunStatus, TenantId, Timestamp, WebhookUrl},
+    ports::{Call, Level, LogLine, Ports},
+    store::{
+        connections::{self, Connection},
+        deliveries::{self, Attempted, Claimed, Status},
+        tenants::{self, Tenant},
+    },
+    workflow::{Fault, FaultCode},
+};
+
+use super::{
+    App, digest,
+    mail::{Mail, MailError},
+    upstream::make::{self, Taken},
+};
+
+/// How long to wait after each attempt that failed; after the last one it is given up. The sweep comes by once a minute, so
+/// that nothing is waited for more exactly than that.
+pub const SCHEDULE: [Duration; 7] = [
+    Duration::from_secs(5),
+    Duration::from_secs(5 * 60),
+    Duration::from_secs(30 * 60),
+    Duration::from_secs(2 * 3600),
+    Duration::from_secs(5 * 3600),
+    Duration::from_secs(10 * 3600),
+    Duration::from_secs(10 * 3600),
+];
+/// The longest that a webhook may ask us to wait.
+const LONGEST_WAIT: Duration = Duration::from_secs(12 * 3600);
+/// A webhook that has done nothing but fail for this long is switched off.
+const DEAD_AFTER: Duration = Duration::from_secs(5 * 24 * 3600);
+/// One at which a whole schedule failed is switched off sooner, if it failed throughout.
+const DEAD_WHEN_GIVEN_UP_AFTER: Duration = Duration::from_secs(24 * 3600);
+/// How many deliveries are claimed at once, and for how long: longer than they take if each waits its full five seconds.
+const BATCH: u32 = 20;
+const LEASE: Duration = Duration::from_secs(120);
+/// How many are sent at the same time. The platform queues what goes beyond six open connections, and the wait in its queue
+/// would count as the webhook's.
+const AT_ONCE: usize = 4;
+
+/// When an attempt that failed is followed by another, if it is. `random` spreads what failed together.
+#[must_use]
+pub fn again_at(attempt: u32, asked: Option<Duration>, random: u32, now: Timestamp) -> Option<Timestamp> {
+    let index = usize::try_from(attempt).ok()?.checked_sub(1)?;
+    let pause = *SCHEDULE.get(index)?;
+    let pause = pause.max(asked.unwrap_or_default().min(LONGEST_WAIT));
+    // Up to a tenth more.
+    let spread = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX) / 10;
+    Some(now.after(pause + Duration::from_millis(spread * u64::from(random) / u64::from(u32::MAX))))
+}
+
+/// How an attempt at a delivery went.
+enum Sent {
+    /// The webhook answered.
+    Answered(u16, Taken),
+    /// It did not.
+    Unanswered(FaultCode),
+    /// Nothing was sent, through no fault of the webhook's.
+    Held(&'static str),
+}
+
+impl<P: Ports> App<P> {
+    /// Delivers what is due, of one tenant or of all, a bounded number in a bounded time. Answers how many were delivered.
+    ///
+    /// # Errors
+    ///
+    /// When the database doesn't answer: nothing was sent then.
+    pub async fn deliver(&self, tenant: Option<&TenantId>) -> Result<usize, DbError> {
+        let now = self.ports.now();
+        let due = deliveries::claim(self.ports.db(), tenant, now, now.after(LEASE), BATCH).await?;
+        let ends =
+            stream::iter(&due).map(|delivery| self.attempt_delivery(delivery)).buffer_unordered(AT_ONCE);
+        Ok(ends.filter(|delivered| std::future::ready(*delivered)).count().await)
+    }
+
+    /// Delivers what a tenant has due, without anybody waiting for it. What fails is the sweep's.
+    pub fn deliver_later(&self, tenant: &TenantId) {
+        let (app, tenant) = (self.clone(), tenant.clone());
+        self.ports.defer(async move {
+            if let Err(error) = app.deliver(Some(&tenant)).await {
+                let line = LogLine::new(Level::Warn, "webhook_delivery_not_begun");
+                app.log(line.with("tenantId", tenant.as_str()).with("error", error.to_string()));
+            }
+        });
+    }
+
+    /// One attempt at one delivery. Whatever can't be written down is repeated when the claim ends, under the same id.
+    async fn attempt_delivery(&self, delivery: &Claimed) -> bool {
+        let scope: Vec<(&'static str, Value)> = vec![
+            ("tenantId", delivery.tenant_id.as_str().into()),
+            ("deliveryId", delivery.id.as_str().into()),
+            ("eventType", delivery.r#type.as_str().into()),
+            ("attempt", delivery.attempts.into()),
+        ];
+        let run = delivery.run().map(|run| ("runId", run.into()));
+        let trace = delivery.traceparent.as_deref().and_then(|parent| parent.split('-').nth(1));
+        let trace = trace.map(|trace| ("traceId", trace.into()));
+        let app = self.scoped(scope.into_iter().chain(run).chain(trace).collect());
+        app.attempt_and_settle(delivery).await.unwrap_or_else(|error| {
+            let line = LogLine::new(Level::Error, "webhook_delivery_not_settled");
+            app.log(line.with("error", error.to_string()));
+            false
+        })
+    }
+
+    async fn attempt_and_settle(&self, delivery: &Claimed) -> Result<bool, DbError> {
+        if delivery.attempts > u32::try_from(SCHEDULE.len()).unwrap_or(u32::MAX) + 1 {
+            // Every attempt was cut off before its end could be written down.
+            let lost = settled(Status::Failed, None, Some(FaultCode::Interrupted.as_str()));
+            return self.settle(delivery, &lost, Vec::new()).await.map(|()| false);
+        }
+        let Some(connection) = delivery.connection()? else {
+            let nobody = settled(Status::Cancelled, None, Some("NO_WEBHOOK"));
+            return self.settle(delivery, &nobody, Vec::new()).await.map(|()| false);
+        };
+        let sent = self.send_event(delivery, &connection).await;
+        let delivered = matches!(sent, Sent::Answered(_, Taken::Delivered));
+        match sent {
+            Sent::Answered(status, Taken::Delivered) => {
+                let working = connections::set_working(&delivery.tenant_id, &connection);
+                self.settle(delivery, &settled(Status::Delivered, Some(status), None), vec![working]).await
+            }
+            Sent::Answered(status, Taken::Gone) => self.is_gone(delivery, &connection, status).await,
+            Sent::Answered(status, Taken::NotNow { error, retry_after }) => {
+                let failed = self.not_now(delivery, Some(status), error, retry_after);
+                self.fails(delivery, &connection, failed).await
+            }
+            Sent::Unanswered(fault) => {
+                let failed = self.not_now(delivery, None, fault.as_str(), None);
+                self.fails(delivery, &connection, failed).await
+            }
+            Sent::Held(error) => {
+                self.settle(delivery, &self.not_now(delivery, None, error, None), Vec::new()).await
+            }
+        }
+        .map(|()| delivered)
+    }
+
+    async fn send_event(&self, delivery: &Claimed, connection: &Connection) -> Sent {
+        // Judged again: the list of hosts may have changed since it was stored.
+        let Ok(url) = WebhookUrl::parse(&connection.webhook_url, &self.config().allowed_webhook_hosts) else {
+            return Sent::Held("HOST_NOT_ALLOWED");
+        };
+        let Ok(secret) = self.ports.open(&connection.webhook_secret, delivery.tenant_id.as_str()).await
+        else {
+            return Sent::Held("MISCONFIGURED");
+        };
+        let message = make::message(&url, &secret, &delivery.id, delivery.body.clone(), self.ports.now());
+        match self.call(Call { traceparent: delivery.traceparent.clone(), ..message }).await {
+            Ok(called) => Sent::Answered(called.status, make::judge_event(&called, self.ports.now())),
+            Err(error) => Sent::Unanswered(Fault::from(error).code),
+        }
+    }
+
+    /// What becomes of a delivery that failed: another attempt, or the end.
+    fn not_now(
+        &self,
+        delivery: &Claimed,
+        answered: Option<u16>,
+        error: &'static str,
+        asked: Option<Duration>,
+    ) -> Attempted {
+        let random = u32::from_le_bytes(self.ports.random());
+        let next_at = again_at(delivery.attempts, asked, random, self.ports.now());
+        let status = if next_at.is_some() { Status::Pending } else { Status::Failed };
+        Attempted { status, next_at, answered, error: Some(error) }
+    }
+
+    /// Nothing is there any more, and the webhook is switched off at once. Only a club that is still being set up is spared:
+    /// its owner is told on the page, and corrects it there.
+    async fn is_gone(&self, delivery: &Claimed, connection: &Connection, status: u16) -> Result<(), DbError> {
+        let tenant = self.tenant_of(delivery).await?;
+        if tenant.as_ref().is_some_and(|tenant| tenant.provisioning() != RunStatus::Completed) {
+            let gone = settled(Status::Failed, Some(status), Some("GONE"));
+            return self.settle(delivery, &gone, Vec::new()).await;
+        }
+        let later = self.not_now(delivery, Some(status), "GONE", None);
+        self.disable(delivery, connection, tenant, "gone", later).await
+    }
+
+    /// The webhook failed: it is failing from now on, if it was not before, and is switched off when it has been for long.
+    async fn fails(
+        &self,
+        delivery: &Claimed,
+        connection: &Connection,
+        failed: Attempted,
+    ) -> Result<(), DbError> {
+        let now = self.ports.now();
+        let since = connection.failing_since.map(Timestamp::from_seconds);
+        let failing_for = since.map_or(Duration::ZERO, |since| now.since(since));
+        let given_up = failed.status == Status::Failed;
+        if failing_for >= DEAD_AFTER || (given_up && failing_for >= DEAD_WHEN_GIVEN_UP_AFTER) {
+            let tenant = self.tenant_of(delivery).await?;
+            return self.disable(delivery, connection, tenant, "failing", failed).await;
+        }
+        let failing = connections::set_failing(&delivery.tenant_id, connection, now);
+        self.settle(delivery, &failed, vec![failing]).await
+    }
+
+    /// Tells the owner, then switches the webhook off: a notice that can't be sent holds it up, as long as the delivery has
+    /// attempts left, so that nobody's webhook goes silent without a word.
+    async fn disable(
+        &self,
+        delivery: &Claimed,
+        connection: &Connection,
+        tenant: Option<Tenant>,
+        reason: &'static str,
+        later: Attempted,
+    ) -> Result<(), DbError> {
+        let told = self.tell_owner(connection, tenant, reason).await;
+        if matches!(told, Err(MailError::Unknown(_))) && later.status == Status::Pending {
+            return self.settle(delivery, &later, Vec::new()).await;
+        }
+        let now = self.ports.now();
+        let ended = Attempted { status: Status::Failed, next_at: None, ..later };
+        let off = connections::disable(&delivery.tenant_id, connection, reason, now);
+        self.settle(delivery, &ended, off.into()).await?;
+        self.log(
+            LogLine::new(Level::Warn, "webhook_disabled")
+                .with("reason", reason)
+                .with_some("error", told.err().map(|error| format!("{error:?}"))),
+        );
+        Ok(())
+    }
+
+    async fn tenant_of(&self, delivery: &Claimed) -> Result<Option<Tenant>, DbError> {
+        tenants::read(self.ports.db().query(tenants::select(&delivery.tenant_id)).await?)
+    }
+
+    /// Under a key by which a repeat is recognised: one notice for one webhook, whichever delivery found it dead.
+    async fn tell_owner(
+        &self,
+        connection: &Connection,
+        tenant: Option<Tenant>,
+        reason: &str,
+    ) -> Result<(), MailError> {
+        // A club that has gone has nobody to tell.
+        let Some(subject) = tenant.and_then(|tenant| tenant.subject()) else { return Ok(()) };
+        let since = connection.failing_since.map(|since| Timestamp::from_seconds(since).rfc3339());
+        let why = match (reason, since.as_deref().and_then(|since| since.get(..10))) {
+            ("failing", Some(day)) => format!("It has taken nothing since {day}."),
+            _ => "It answers that nothing is there any more.".to_owned(),
+        };
+        let host = url::Url::parse(&connection.webhook_url).ok();
+        let host = host.as_ref().and_then(url::Url::host_str).unwrap_or_default();
+        let mail = Mail::webhook_disabled(&subject.name, &subject.email, host, &why);
+        let parts =
+            [subject.tenant.as_str(), &connection.webhook_secret, since.as_deref().unwrap_or_default()];
+        self.send_mail(&mail, &format!("webhook_disabled/{}", digest(&parts)), None).await
+    }
+
+    async fn settle(
+        &self,
+        delivery: &Claimed,
+        attempted: &Attempted,
+        more: Vec<Statement>,
+    ) -> Result<(), DbError> {
+        let mut statements = vec![deliveries::settle(delivery, attempted, self.ports.now())];
+        statements.extend(more);
+        if attempted.status != Status::Pending {
+            statements.push(connections::forget_cancelled(&delivery.tenant_id));
+        }
+        self.ports.db().batch(statements).await.map(|_| ())
+    }
+}
+
+const fn settled(status: Status, answered: Option<u16>, error: Option<&'static str>) -> Attempted {
+    Attempted { status, next_at: None, answered, error }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_seconds(1_792_584_000);
+
+    fn pause(attempt: u32, asked: Option<u64>, random: u32) -> Option<u64> {
+        again_at(attempt, asked.map(Duration::from_secs), random, NOW).map(|at| at.since(NOW).as_secs())
+    }
+
+    #[test]
+    fn eight_attempts_in_a_little_more_than_a_day() {
+        let pauses: Vec<Option<u64>> = (1..=9).map(|attempt| pause(attempt, None, 0)).collect();
+        let seconds = [5, 300, 1800, 7200, 18_000, 36_000, 36_000];
+        assert_eq!(pauses[..7], seconds.map(Some));
+        assert_eq!(pauses[7..], [None, None]);
+        assert_eq!(pause(0, None, 0), None);
+        assert!(SCHEDULE.iter().sum::<Duration>() > DEAD_WHEN_GIVEN_UP_AFTER);
+    }
+
+    #[test]
+    fn what_failed_together_is_spread_by_a_tenth() {
+        assert_eq!(pause(2, None, u32::MAX), Some(330));
+        assert!((300..330).contains(&pause(2, None, u32::MAX / 2).unwrap()));
+    }
+
+    #[test]
+    fn a_webhook_may_ask_for_more_time_but_not_for_any() {
+        assert_eq!(pause(1, Some(600), 0), Some(600));
+        assert_eq!(pause(3, Some(600), 0), Some(1800), "never sooner than planned");
+        assert_eq!(pause(1, Some(1_000_000), 0), Some(12 * 3600));
+        assert_eq!(pause(8, Some(600), 0), None, "nor longer than the schedule");
+    }
+}

@@ -1,0 +1,155 @@
+//! Who did what to whom, why, and in which request.
+
+use serde::Deserialize;
+
+use crate::{
+    db::{Answer, DbError, Statement, Value},
+    domain::Timestamp,
+};
+
+/// Somebody at work: what the audit log says of anything that is done.
+#[derive(Debug, Clone)]
+pub struct Act<'a> {
+    /// The entry's id.
+    pub id: String,
+    /// Who.
+    pub actor: &'a str,
+    /// Why.
+    pub reason: &'a str,
+    /// In which request.
+    pub request: &'a str,
+    /// When.
+    pub now: Timestamp,
+}
+
+impl Act<'_> {
+    /// The first five parameters of a statement that writes it down: id, actor, reason, request, time.
+    #[must_use]
+    pub fn params(&self) -> [Value; 5] {
+        [
+            self.id.as_str().into(),
+            self.actor.into(),
+            self.reason.into(),
+            self.request.into(),
+            self.now.seconds().into(),
+        ]
+    }
+}
+
+/// Writes down who did what, why. What is done to a tenant or a run that is not there is not done.
+#[must_use]
+pub fn write(act: &Act<'_>, action: &str, subject: &str) -> Statement {
+    let [id, actor, reason, request, now] = act.params();
+    Statement::new(
+        "insert into audit_log (id, actor, reason, request_id, occurred_at, action, subject)
+         select ?1, ?2, ?3, ?4, ?5, ?6, ?7
+         where (?7 not glob 'tenant_*' or exists (select 1 from tenants where id = ?7))
+           and (?7 not glob 'run_*' or exists (select 1 from provision_runs where id = ?7))",
+        [id, actor, reason, request, now, action.into(), subject.into()],
+    )
+}
+
+/// Which entries to list.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// Of this person.
+    pub actor: Option<String>,
+    /// Of this kind.
+    pub action: Option<String>,
+    /// About this.
+    pub subject: Option<String>,
+    /// Older than this one.
+    pub before: Option<String>,
+    /// At most this many.
+    pub limit: u32,
+}
+
+/// One entry.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Entry {
+    /// Its id.
+    pub id: String,
+    /// Who.
+    pub actor: String,
+    /// Did what.
+    pub action: String,
+    /// To whom, or to what.
+    pub subject: String,
+    /// Why.
+    pub reason: String,
+    /// In which request.
+    pub request_id: String,
+    /// More about it, as JSON.
+    pub data: String,
+    /// When, Unix seconds.
+    pub occurred_at: i64,
+}
+
+/// How many entries one page looks at, however many there are.
+const WINDOW: u32 = 500;
+
+/// The columns of an [`Entry`], from entries that `$where` walks an index for.
+macro_rules! page {
+    ($where:literal) => {
+        concat!(
+            "select id, actor, action, subject, reason, request_id, data, occurred_at
+             from (select * from audit_log where ",
+            $where,
+            " and id < ?4 order by id desc limit ?5)
+             where (?1 is null or subject = ?1) and (?2 is null or actor = ?2) and (?3 is null or action = ?3)
+             order by id desc limit ?6"
+        )
+    };
+}
+
+/// The last entry of the window that [`page`] looks at, if it is full.
+macro_rules! window_end {
+    ($where:literal) => {
+        concat!(
+            "select id from audit_log where ",
+            $where,
+            " and id < ?3 and ?1 is ?1 and ?2 is ?2 order by id desc limit 1 offset ?4"
+        )
+    };
+}
+
+/// Lists entries, newest first, and says where the window of this page ends. Read with [`read_page`].
+#[must_use]
+pub fn list(filter: &Filter) -> [Statement; 2] {
+    // Three texts and not one: each walks the index that fits, and never the table.
+    let (page, end) = match (&filter.subject, &filter.actor) {
+        (Some(_), _) => (page!("subject = ?1"), window_end!("subject = ?1")),
+        (None, Some(_)) => (page!("actor = ?2"), window_end!("actor = ?2")),
+        (None, None) => (page!("id > ''"), window_end!("id > ''")),
+    };
+    let text = |value: &Option<String>| Value::from(value.as_deref());
+    // After every id there is.
+    let before = || Value::from(filter.before.as_deref().unwrap_or("aud_~"));
+    [
+        Statement::new(
+            page,
+            [
+                text(&filter.subject),
+                text(&filter.actor),
+                text(&filter.action),
+                before(),
+                WINDOW.into(),
+                filter.limit.into(),
+            ],
+        ),
+        Statement::new(end, [text(&filter.subject), text(&filter.actor), before(), (WINDOW - 1).into()]),
+    ]
+}
+
+/// Reads the answers to [`list`]: the entries, and the last one that was looked at if there may be more behind it.
+///
+/// # Errors
+///
+/// When a row is not what the schema promises.
+pub fn read_page(page: Answer, end: Answer) -> Result<(Vec<Entry>, Option<String>), DbError> {
+    #[derive(Deserialize)]
+    struct End {
+        id: String,
+    }
+    Ok((page.rows()?, end.first::<End>()?.map(|end| end.id)))
+}

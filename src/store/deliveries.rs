@@ -1,0 +1,280 @@
+//! Lifecycle events on their way to the clubs' webhooks: an outbox, filled in the batch that writes the event.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use crate::{
+    db::{Answer, Db, DbError, Statement},
+    domain::{TenantId, Timestamp},
+};
+
+use super::{connections::Connection, events::Mark};
+
+/// For how long a settled delivery is kept.
+const KEPT_SECONDS: i64 = 30 * 24 * 3600;
+
+/// Where a delivery stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// It is sent, or sent again.
+    Pending,
+    /// The webhook has it.
+    Delivered,
+    /// It was given up.
+    Failed,
+    /// There is nobody to send it to any more.
+    Cancelled,
+}
+
+impl Status {
+    /// The word as stored and answered.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Delivered => "delivered",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+/// Queues the announcement of an event that the same batch has just written, if the club has a webhook that is on. Written
+/// twice, it is queued once: its key is that of the event.
+#[must_use]
+pub fn announce(
+    tenant: &TenantId,
+    event: &str,
+    kind: &str,
+    data: &Value,
+    at: Timestamp,
+    traceparent: Option<&str>,
+) -> Statement {
+    let mut known = Map::from_iter([("tenantId".to_owned(), json!(tenant))]);
+    let fields = data.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null());
+    known.extend(fields.map(|(name, value)| (name.clone(), value.clone())));
+    let body = json!({ "type": kind, "timestamp": at.rfc3339(), "data": known });
+    Statement::new(
+        "insert into webhook_deliveries (tenant_id, created_at, id, type, body, traceparent, next_at)
+         select e.tenant_id, e.occurred_at, e.id, e.type, ?3, ?4, e.occurred_at
+         from domain_events e join make_connections c on c.tenant_id = e.tenant_id
+         where e.tenant_id = ?1 and e.id = ?2 and c.disabled_at is null on conflict do nothing",
+        [tenant.as_str().into(), event.into(), body.to_string().into(), traceparent.into()],
+    )
+}
+
+/// A delivery whose turn it is, held by whoever claimed it.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Claimed {
+    /// Whose.
+    pub tenant_id: TenantId,
+    /// When what it announces happened, Unix seconds.
+    pub created_at: i64,
+    /// Its id.
+    pub id: String,
+    /// What it announces.
+    pub r#type: String,
+    /// What is sent.
+    pub body: String,
+    /// The trace that it belongs to.
+    pub traceparent: Option<String>,
+    /// Which attempt this is, counted from one.
+    pub attempts: u32,
+    /// The club's webhook, as JSON.
+    connection: Option<String>,
+}
+
+impl Claimed {
+    /// The run that it tells of, if it does.
+    #[must_use]
+    pub fn run(&self) -> Option<String> {
+        let body: Value = serde_json::from_str(&self.body).ok()?;
+        body.pointer("/data/runId")?.as_str().map(str::to_owned)
+    }
+
+    /// The club's webhook, unless it has none that is on.
+    ///
+    /// # Errors
+    ///
+    /// When the row is not what the schema promises.
+    pub fn connection(&self) -> Result<Option<Connection>, DbError> {
+        let Some(text) = &self.connection else { return Ok(None) };
+        let connection: Connection =
+            serde_json::from_str(text).map_err(|e| DbError::Corrupt(e.to_string()))?;
+        Ok(Some(connection).filter(|connection| connection.disabled_at.is_none()))
+    }
+}
+
+/// The club's webhook beside what was claimed. All in one statement, so that no two can claim the same.
+macro_rules! claim {
+    ($which:literal) => {
+        concat!(
+            "update webhook_deliveries set attempts = attempts + 1, next_at = ?2
+             where (tenant_id, created_at, id) in
+               (select tenant_id, created_at, id from webhook_deliveries where ",
+            $which,
+            " and next_at <= ?1 order by next_at limit ?3)
+             returning tenant_id, created_at, id, type, body, traceparent, attempts,
+               (select json_object('webhook_url', webhook_url, 'webhook_secret', webhook_secret,
+                  'failing_since', failing_since, 'disabled_at', disabled_at, 'disabled_reason', disabled_reason)
+                from make_connections where tenant_id = webhook_deliveries.tenant_id) as connection"
+        )
+    };
+}
+
+/// Claims the deliveries that are due, of one tenant or of all, those first that have waited longest. Until `lease` nobody
+/// else gets them; who does not come back by then has lost them.
+///
+/// # Errors
+///
+/// When the database doesn't answer.
+pub async fn claim(
+    db: &impl Db,
+    tenant: Option<&TenantId>,
+    now: Timestamp,
+    lease: Timestamp,
+    limit: u32,
+) -> Result<Vec<Claimed>, DbError> {
+    let (now, lease) = (now.seconds().into(), lease.seconds().into());
+    let statement = match tenant {
+        None => Statement::new(claim!("status = 'pending'"), [now, lease, limit.into()]),
+        // The plus keeps it off the index of everybody's.
+        Some(tenant) => Statement::new(
+            claim!("tenant_id = ?4 and +status = 'pending'"),
+            [now, lease, limit.into(), tenant.as_str().into()],
+        ),
+    };
+    db.query(statement).await?.rows()
+}
+
+/// How an attempt ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attempted {
+    /// Where the delivery stands now.
+    pub status: Status,
+    /// When it is tried again, if it is.
+    pub next_at: Option<Timestamp>,
+    /// The HTTP status, if there was one.
+    pub answered: Option<u16>,
+    /// What went wrong, in a word.
+    pub error: Option<&'static str>,
+}
+
+/// Writes down how an attempt ended, unless somebody else has made another since.
+#[must_use]
+pub fn settle(delivery: &Claimed, attempted: &Attempted, now: Timestamp) -> Statement {
+    let settled_at = (attempted.status != Status::Pending).then_some(now.seconds());
+    Statement::new(
+        "update webhook_deliveries set status = ?5, next_at = ?6, last_status = ?7, last_error = ?8, settled_at = ?9
+         where tenant_id = ?1 and created_at = ?2 and id = ?3 and attempts = ?4 and status = 'pending'",
+        [
+            delivery.tenant_id.as_str().into(),
+            delivery.created_at.into(),
+            delivery.id.as_str().into(),
+            delivery.attempts.into(),
+            attempted.status.as_str().into(),
+            attempted.next_at.map(Timestamp::seconds).into(),
+            attempted.answered.map(u32::from).into(),
+            attempted.error.into(),
+            settled_at.into(),
+        ],
+    )
+}
+
+/// A delivery as its club sees it.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Delivery {
+    /// Its id: that of the event.
+    pub id: String,
+    /// What it announces.
+    pub r#type: String,
+    /// Where it stands.
+    pub status: Status,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// What the webhook answered last.
+    pub last_status: Option<u16>,
+    /// What went wrong last, in a word.
+    pub last_error: Option<String>,
+    /// When it is tried next, Unix seconds.
+    pub next_at: Option<i64>,
+    /// When what it announces happened.
+    pub created_at: i64,
+    /// When it was over.
+    pub settled_at: Option<i64>,
+}
+
+/// Lists a tenant's deliveries, newest first, from `before` on. Read with [`crate::db::Answer::rows`].
+#[must_use]
+pub fn list(tenant: &TenantId, before: Option<&Mark>, limit: u32) -> Statement {
+    Statement::new(
+        "select id, type, status, attempts, last_status, last_error, next_at, created_at, settled_at
+         from webhook_deliveries where tenant_id = ?1 and (created_at, id) < (?2, ?3)
+         order by created_at desc, id desc limit ?4",
+        [
+            tenant.as_str().into(),
+            before.map_or(1 << 52, |mark| mark.occurred_at).into(),
+            before.map_or("", |mark| mark.id.as_str()).into(),
+            limit.into(),
+        ],
+    )
+}
+
+/// Makes a delivery due now, if the club has a webhook that is on. One that was over begins its schedule anew.
+#[must_use]
+pub fn redeliver(tenant: &TenantId, id: &str, now: Timestamp) -> Statement {
+    Statement::new(
+        "update webhook_deliveries set status = 'pending', next_at = ?3, settled_at = null,
+           attempts = case status when 'pending' then attempts else 0 end
+         where tenant_id = ?1 and id = ?2
+           and exists (select 1 from make_connections where tenant_id = ?1 and disabled_at is null)",
+        [tenant.as_str().into(), id.into(), now.seconds().into()],
+    )
+}
+
+/// Selects one delivery, for [`read`].
+#[must_use]
+pub fn select(tenant: &TenantId, id: &str) -> Statement {
+    Statement::new(
+        "select id, type, status, attempts, last_status, last_error, next_at, created_at, settled_at
+         from webhook_deliveries where tenant_id = ?1 and id = ?2",
+        [tenant.as_str().into(), id.into()],
+    )
+}
+
+/// Reads the answer to [`select`].
+///
+/// # Errors
+///
+/// When the row is not what the schema promises.
+pub fn read(answer: Answer) -> Result<Option<Delivery>, DbError> {
+    answer.first()
+}
+
+/// Removes what has been over for long, a bounded number at a time.
+#[must_use]
+pub fn prune(now: Timestamp, limit: i64) -> Statement {
+    Statement::new(
+        "delete from webhook_deliveries where (tenant_id, created_at, id) in
+           (select tenant_id, created_at, id from webhook_deliveries where settled_at <= ?1
+            order by settled_at limit ?2)",
+        [(now.seconds() - KEPT_SECONDS).into(), limit.into()],
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::db::Value as Bound;
+
+    #[test]
+    fn an_announcement_says_what_is_known_and_whose_it_is() {
+        let tenant = "tenant_1".parse().unwrap();
+        let data = json!({ "runId": "run_1", "plan": "starter", "reason": null });
+        let at = Timestamp::from_millis(1_763_683_200_007);
+        let statement = announce(&tenant, "evt_1", "tenant.provisioned", &data, at, None);
+        let body = r#"{"data":{"plan":"starter","runId":"run_1","tenantId":"tenant_1"},"timestamp":"2025-11-21T00:00:00.007Z","type":"tenant.provisioned"}"#;
+        assert_eq!(statement.params.get(2), Some(&Bound::Text(body.to_owned())));
+    }
+}

@@ -1,0 +1,56 @@
+//! A club as its own people see and change it.
+
+use crate::{
+    db::Statement,
+    domain::{ClubName, HexColor, TenantId, Timestamp},
+};
+
+/// Selects a club. Read with [`crate::db::Answer::first`] as [`super::register::Club`].
+#[must_use]
+pub fn select(tenant: &TenantId) -> Statement {
+    Statement::new(
+        "select t.id, t.slug, t.name, t.email, t.plan, t.status, t.comped, t.trial_ends_at, t.created_at,
+           b.primary_color, b.secondary_color, t.provision_reason, t.provision_run_id, t.provisioned_at,
+           iif(t.provisioned_at is null, t.provision_state, 'completed') as provision
+         from tenants t left join tenant_brand b on b.tenant_id = t.id where t.id = ?1",
+        [tenant.as_str().into()],
+    )
+}
+
+/// What a club changes about itself; what is none stays.
+#[derive(Debug, Clone, Default)]
+pub struct Change {
+    /// Its name.
+    pub name: Option<ClubName>,
+    /// Its colours.
+    pub primary: Option<HexColor>,
+    /// Its colours.
+    pub secondary: Option<HexColor>,
+}
+
+/// Changes a club.
+#[must_use]
+pub fn change(tenant: &TenantId, change: &Change, now: Timestamp) -> Vec<Statement> {
+    let mut statements = Vec::new();
+    if let Some(name) = &change.name {
+        statements.push(Statement::new(
+            "update tenants set name = ?2, updated_at = ?3 where id = ?1",
+            [tenant.as_str().into(), name.as_str().into(), now.seconds().into()],
+        ));
+    }
+    if change.primary.is_some() || change.secondary.is_some() {
+        statements.push(Statement::new(
+            "insert into tenant_brand (tenant_id, primary_color, secondary_color, updated_at)
+             select id, coalesce(?2, '#1f4e79'), coalesce(?3, '#f4b942'), ?4 from tenants where id = ?1
+             on conflict (tenant_id) do update set primary_color = coalesce(?2, primary_color),
+               secondary_color = coalesce(?3, secondary_color), updated_at = excluded.updated_at",
+            [
+                tenant.as_str().into(),
+                change.primary.as_ref().map(HexColor::as_str).into(),
+                change.secondary.as_ref().map(HexColor::as_str).into(),
+                now.seconds().into(),
+            ],
+        ));
+    }
+    statements
+}

@@ -1,0 +1,169 @@
+//! What is counted as it happens, by triggers: the same to read however many clubs there are.
+//!
+//! Hours and days are those since 1970, UTC. See `migrations/0007_admin.sql` for what each row says.
+
+use serde::Deserialize;
+
+use crate::{
+    db::{Answer, DbError, Statement},
+    domain::{Plan, Timestamp},
+};
+
+/// Seconds in an hour.
+pub const HOUR: i64 = 3600;
+/// Seconds in a day.
+pub const DAY: i64 = 24 * HOUR;
+/// For how many days there is a row of its own; what is older is added up.
+const DAYS_KEPT: i64 = 31;
+
+/// The upper ends of the buckets of [`Runs::took`], in seconds; the last has none.
+pub const BOUNDS: [i64; 11] = [1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800];
+
+/// How many clubs of a plan there are, by status.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Clubs {
+    /// Their plan.
+    pub plan: Plan,
+    /// Signed up.
+    pub trial: i64,
+    /// Live.
+    pub active: i64,
+    /// Stopped.
+    pub suspended: i64,
+    /// Gone.
+    pub cancelled: i64,
+}
+
+/// How many clubs signed up in an hour.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Signups {
+    /// Which hour.
+    pub hour: i64,
+    /// How many.
+    pub signups: i64,
+}
+
+/// The runs of a plan that were queued on a day.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Runs {
+    /// Which day; 0 for all that are too old for a row of their own.
+    pub day: i64,
+    /// Their plan.
+    pub plan: Plan,
+    /// At work now.
+    pub processing: i64,
+    /// Completed.
+    pub completed: i64,
+    /// Given up, and not tried again since.
+    pub failed: i64,
+    /// How many completed within each of [`BOUNDS`] but not the one before, and how many took longer: a JSON array.
+    took: String,
+    /// How long they took together, in seconds.
+    pub took_sum: i64,
+}
+
+impl Runs {
+    /// How many completed within each of [`BOUNDS`] but not the one before, and how many took longer.
+    ///
+    /// # Errors
+    ///
+    /// When it is not what the statement promises.
+    pub fn took(&self) -> Result<[i64; BOUNDS.len() + 1], DbError> {
+        serde_json::from_str(&self.took).map_err(|e| DbError::Corrupt(e.to_string()))
+    }
+}
+
+/// How many attempts at a step ended otherwise than done.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Trouble {
+    /// The step.
+    pub step: String,
+    /// `refused` or `unknown`.
+    pub outcome: String,
+    /// How many.
+    pub attempts: i64,
+}
+
+/// Everything that is counted.
+#[derive(Debug, Clone)]
+pub struct Counts {
+    /// The clubs.
+    pub clubs: Vec<Clubs>,
+    /// The hours of the last thirty days in which any signed up.
+    pub signups: Vec<Signups>,
+    /// The days on which runs were queued.
+    pub runs: Vec<Runs>,
+    /// The attempts that were not done.
+    pub troubles: Vec<Trouble>,
+    /// How often a run was given up: one that is tried again can be given up again.
+    pub failures: i64,
+}
+
+/// Selects everything that is counted. Read with [`read`].
+#[must_use]
+pub fn select(now: Timestamp) -> [Statement; 5] {
+    let since = now.seconds().div_euclid(DAY) * (DAY / HOUR) - 29 * (DAY / HOUR);
+    [
+        Statement::new(
+            "select plan, trial, active, suspended, cancelled from tenant_counts where plan > ''",
+            [],
+        ),
+        Statement::new("select hour, signups from signup_counts where hour >= ?1 order by hour", [since.into()]),
+        Statement::new(
+            "select day, plan, processing, completed, failed, took_sum, json_array(took_1, took_2, took_5,
+               took_10, took_20, took_30, took_60, took_120, took_300, took_600, took_1800, took_longer) as took
+             from run_counts where day >= 0",
+            [],
+        ),
+        Statement::new("select step, outcome, attempts from step_troubles where step > '' order by step, outcome", []),
+        Statement::new("select events from event_counts where type = 'tenant.failed'", []),
+    ]
+}
+
+/// Reads the answers to [`select`].
+///
+/// # Errors
+///
+/// When a row is not what the schema promises.
+pub fn read(answers: Vec<Answer>) -> Result<Counts, DbError> {
+    #[derive(Deserialize)]
+    struct Events {
+        events: i64,
+    }
+    let mut answers = answers.into_iter();
+    let mut next = || answers.next().unwrap_or_default();
+    Ok(Counts {
+        clubs: next().rows()?,
+        signups: next().rows()?,
+        runs: next().rows()?,
+        troubles: next().rows()?,
+        failures: next().first::<Events>()?.map_or(0, |row| row.events),
+    })
+}
+
+/// Keeps the roll-ups short: hours that nobody looks at any more go, and days are added up under day 0.
+#[must_use]
+pub fn fold(now: Timestamp) -> [Statement; 3] {
+    let oldest = now.seconds().div_euclid(DAY) - DAYS_KEPT;
+    [
+        Statement::new("delete from signup_counts where hour < ?1", [(oldest * (DAY / HOUR)).into()]),
+        Statement::new(
+            "insert into run_counts
+             select 0, plan, sum(processing), sum(completed), sum(failed), sum(took_1), sum(took_2),
+               sum(took_5), sum(took_10), sum(took_20), sum(took_30), sum(took_60), sum(took_120), sum(took_300),
+               sum(took_600), sum(took_1800), sum(took_longer), sum(took_sum)
+             from run_counts where day > 0 and day < ?1 group by plan
+             on conflict (day, plan) do update set processing = processing + excluded.processing,
+               completed = completed + excluded.completed, failed = failed + excluded.failed,
+               took_1 = took_1 + excluded.took_1,
+               took_2 = took_2 + excluded.took_2, took_5 = took_5 + excluded.took_5,
+               took_10 = took_10 + excluded.took_10, took_20 = took_20 + excluded.took_20,
+               took_30 = took_30 + excluded.took_30, took_60 = took_60 + excluded.took_60,
+               took_120 = took_120 + excluded.took_120, took_300 = took_300 + excluded.took_300,
+               took_600 = took_600 + excluded.took_600, took_1800 = took_1800 + excluded.took_1800,
+               took_longer = took_longer + excluded.took_longer, took_sum = took_sum + excluded.took_sum",
+            [oldest.into()],
+        ),
+        Statement::new("delete from run_counts where day > 0 and day < ?1", [oldest.into()]),
+    ]
+}

@@ -1,0 +1,170 @@
+//! `GET /api/v1/bgops/upstreams` and `POST /{name}/close`
+
+use serde_json::{Value, json};
+use tenantry::{
+    domain::Upstream,
+    ports::Ports,
+    workflow::breaker::{Command, Verdict, Wish},
+};
+
+use crate::support::{Answer, Manner, TestApp, Token};
+
+const PATH: &str = "/api/v1/bgops/upstreams";
+
+async fn list(app: &TestApp) -> Answer {
+    app.get(PATH).token(&Token::operator(app.now()).sign()).send().await
+}
+
+async fn close(app: &TestApp, name: &str, body: Value) -> Answer {
+    let token = Token::operator(app.now()).sign();
+    app.post(&format!("{PATH}/{name}/close")).token(&token).json(&body).send().await
+}
+
+/// So many runs failed.
+async fn fails(app: &TestApp, upstream: Upstream, times: usize) {
+    for n in 0..times {
+        let verdict = Verdict::Failed { retry_after: None };
+        let wish = Wish::Report { run: format!("run_{n}").parse().unwrap(), verdict };
+        app.outside().tell_breaker(&Command { upstream, wish }).await.unwrap();
+    }
+}
+
+async fn asks(app: &TestApp, upstream: Upstream, cost: u32) {
+    let wish = Wish::Admit { run: "run_asks".parse().unwrap(), cost };
+    app.outside().tell_breaker(&Command { upstream, wish }).await.unwrap();
+}
+
+#[tokio::test]
+async fn every_upstream_is_shown_as_its_breaker_sees_it() {
+    let app = TestApp::new();
+    let quiet = |name: &str| {
+        json!({
+            "upstream": name, "state": "closed", "failures": 0, "since": null, "nextProbeAt": null, "budget": null
+        })
+    };
+    fails(&app, Upstream::Make, 2).await;
+    fails(&app, Upstream::AppsScript, 10).await;
+    fails(&app, Upstream::Resend, 10).await;
+    asks(&app, Upstream::Cloudflare, 3).await;
+    app.passes(31);
+    asks(&app, Upstream::Resend, 1).await;
+    let body = list(&app).await.is(200);
+    let since = "2027-01-15T08:00:12.345Z";
+    let (mut make, mut script, mut resend) = (quiet("make"), quiet("apps_script"), quiet("resend"));
+    let mut cloudflare = quiet("cloudflare");
+    (make["failures"], make["since"]) = (json!(2), json!(since));
+    (script["state"], script["failures"], script["since"]) = (json!("open"), json!(10), json!(since));
+    script["nextProbeAt"] = json!("2027-01-15T08:00:42.345Z");
+    (resend["state"], resend["failures"], resend["since"]) = (json!("half_open"), json!(10), json!(since));
+    cloudflare["budget"] = json!({ "used": 3, "calls": 1200, "windowSeconds": 300 });
+    let data = [make, script, quiet("google"), resend, cloudflare];
+    assert_eq!(body, json!({ "success": true, "data": data }));
+}
+
+#[tokio::test]
+async fn a_breaker_that_does_not_answer_is_shown_as_unknown() {
+    let app = TestApp::new();
+    app.outside().breakers().become_(Manner::Gone);
+    let data = list(&app).await.is(200)["data"].clone();
+    assert_eq!(data.as_array().unwrap().len(), Upstream::ALL.len());
+    for one in data.as_array().unwrap() {
+        assert_eq!((&one["state"], &one["failures"]), (&json!("unknown"), &Value::Null));
+    }
+    assert_eq!(data[4]["budget"], json!({ "used": null, "calls": 1200, "windowSeconds": 300 }));
+}
+
+#[tokio::test]
+async fn without_a_database_nobody_is_let_in() {
+    let app = TestApp::new();
+    app.db().goes_down();
+    list(&app).await.fails(503, "STORE_UNAVAILABLE");
+    close(&app, "make", json!({ "reason": "it is back" })).await.fails(503, "STORE_UNAVAILABLE");
+    assert_eq!(app.outside().breakers().told(), 0);
+}
+
+#[tokio::test]
+async fn an_open_breaker_does_not_make_the_service_unready() {
+    let app = TestApp::new();
+    fails(&app, Upstream::AppsScript, 10).await;
+    app.get("/health/ready").send().await.is(200);
+}
+
+#[tokio::test]
+async fn an_operator_closes_a_breaker_and_it_is_written_down() {
+    let app = TestApp::new();
+    fails(&app, Upstream::AppsScript, 10).await;
+    let answer = close(&app, "apps_script", json!({ "reason": "Google says it is back" })).await;
+    let data = json!({ "upstream": "apps_script", "state": "closed", "changed": true });
+    assert_eq!(answer.is(200), json!({ "success": true, "data": data }));
+    assert_eq!(list(&app).await.is(200)["data"][1]["state"], "closed");
+    let row = app.db().row("select actor, action, subject, reason, request_id, occurred_at from audit_log");
+    assert_eq!(
+        row,
+        json!({
+            "actor": "ops", "action": "upstream.close", "subject": "upstream_apps_script",
+            "reason": "Google says it is back", "request_id": answer.header("x-request-id"), "occurred_at": app.now()
+        })
+    );
+    let line = app.log_of("operator_action").pop().unwrap();
+    assert_eq!(
+        (&line.fields["action"], &line.fields["upstream"]),
+        (&json!("upstream.close"), &json!("apps_script"))
+    );
+    assert_eq!(app.log_of("circuit_closed")[0].fields["upstream"], "apps_script");
+}
+
+#[tokio::test]
+async fn closing_a_closed_one_changes_nothing_but_forgets_what_it_counted() {
+    let app = TestApp::new();
+    fails(&app, Upstream::Make, 9).await;
+    let data = close(&app, "make", json!({ "reason": "to be sure" })).await.is(200)["data"].clone();
+    assert_eq!(data["changed"], false);
+    assert_eq!(app.outside().breakers().of(Upstream::Make).failures(), 0);
+    assert!(app.log_of("circuit_closed").is_empty());
+}
+
+#[tokio::test]
+async fn closing_gives_no_budget_back() {
+    let app = TestApp::new();
+    asks(&app, Upstream::Cloudflare, 7).await;
+    close(&app, "cloudflare", json!({ "reason": "to be sure" })).await.is(200);
+    assert_eq!(list(&app).await.is(200)["data"][4]["budget"]["used"], 7);
+}
+
+#[tokio::test]
+async fn a_reason_must_be_given() {
+    let app = TestApp::new();
+    for (body, code) in [
+        (json!({}), "required"),
+        (json!({ "reason": "  " }), "required"),
+        (json!({ "reason": 7 }), "invalid_type"),
+        (json!({ "reason": "x".repeat(501) }), "too_long"),
+    ] {
+        let complaints = close(&app, "make", body).await.complains_about();
+        assert_eq!(complaints, [("reason".to_owned(), code.to_owned())]);
+    }
+    assert_eq!(app.db().number("select count(*) from audit_log"), 0);
+}
+
+#[tokio::test]
+async fn an_upstream_that_there_is_not_is_not_found_and_nothing_is_written_down() {
+    let app = TestApp::new();
+    for name in ["never", "MAKE", "%ff", "google_token"] {
+        close(&app, name, json!({ "reason": "typo" })).await.fails(404, "UPSTREAM_NOT_FOUND");
+    }
+    assert_eq!(app.db().number("select count(*) from audit_log"), 0);
+    assert_eq!(app.outside().breakers().told(), 0);
+}
+
+#[tokio::test]
+async fn a_breaker_that_does_not_answer_is_told_and_asking_again_is_safe() {
+    let app = TestApp::new();
+    fails(&app, Upstream::Make, 10).await;
+    app.outside().breakers().become_(Manner::Mute);
+    let answer = close(&app, "make", json!({ "reason": "it is back" })).await;
+    answer.fails(503, "BREAKER_UNAVAILABLE");
+    assert_eq!(answer.header("retry-after"), "5");
+    app.outside().breakers().become_(Manner::Obedient);
+    let data = close(&app, "make", json!({ "reason": "it is back" })).await.is(200)["data"].clone();
+    assert_eq!(data["changed"], false, "it was closed the first time");
+}

@@ -1,0 +1,121 @@
+//! `GET` and `PATCH /api/v1/tenants/me`
+
+use http::Method;
+use serde_json::{Value, json};
+
+use crate::support::{Answer, Club, TestApp, WEBHOOK_SECRET};
+
+const PATH: &str = "/api/v1/tenants/me";
+
+async fn patch(club: &Club, body: Value) -> Answer {
+    club.ask(Method::PATCH, PATH).token(&club.jwt).json(&body).send().await
+}
+
+async fn profile(club: &Club) -> Value {
+    club.gets(PATH).send().await.is(200)["data"].clone()
+}
+
+#[tokio::test]
+async fn a_club_sees_itself() {
+    let app = TestApp::new();
+    let club = app.signed_up("fc-nord").await;
+    assert_eq!(
+        profile(&club).await,
+        json!({
+            "id": club.id, "slug": "fc-nord", "address": "fc-nord.clubs.example", "name": "FC fc-nord",
+            "email": "owner@fc-nord.example", "plan": "starter", "status": "trial", "comped": false,
+            "trialEndsAt": club.row()["trial_ends_at"], "createdAt": "2027-01-15T08:00:12.000Z",
+            "brand": { "primaryColor": "#1f4e79", "secondaryColor": "#f4b942" },
+            "provisioning": { "status": "pending", "reason": null, "runId": null, "provisionedAt": null },
+        })
+    );
+    club.connects_make().await.is(200);
+    club.waits().await;
+    let answer = club.gets(PATH).send().await;
+    let provisioning = answer.is(200)["data"]["provisioning"].clone();
+    let run = club.outside().objects().run(&club.id).unwrap().id;
+    assert_eq!(
+        (&provisioning["status"], &provisioning["runId"]),
+        (&json!("completed"), &json!(run.as_str()))
+    );
+    assert!(provisioning["provisionedAt"].is_string());
+    for secret in ["hook.eu2", WEBHOOK_SECRET, "eyJ"] {
+        assert!(!answer.text.contains(secret), "{secret}");
+    }
+}
+
+#[tokio::test]
+async fn a_club_changes_its_name_and_its_colours_each_alone() {
+    let app = TestApp::new();
+    let club = app.signed_up("fc-nord").await;
+    let other = app.signed_up("fc-sued").await;
+    let data = patch(&club, json!({ "name": "  FC Nord 1899 " })).await.is(200)["data"].clone();
+    assert_eq!((&data["name"], &data["slug"]), (&json!("FC Nord 1899"), &json!("fc-nord")));
+    assert_eq!(data["brand"], json!({ "primaryColor": "#1f4e79", "secondaryColor": "#f4b942" }));
+    let data = patch(&club, json!({ "secondaryColor": "#ABCDEF" })).await.is(200)["data"].clone();
+    assert_eq!(data["brand"], json!({ "primaryColor": "#1f4e79", "secondaryColor": "#abcdef" }));
+    let data = patch(&club, json!({ "primaryColor": "#000000", "name": null })).await.is(200)["data"].clone();
+    assert_eq!(data["brand"], json!({ "primaryColor": "#000000", "secondaryColor": "#abcdef" }));
+    assert_eq!(data, profile(&club).await);
+    assert_eq!(profile(&other).await["name"], "FC fc-sued", "nobody else changed");
+}
+
+#[tokio::test]
+async fn two_changes_at_once_are_both_kept() {
+    let app = TestApp::new();
+    let club = app.signed_up("fc-nord").await;
+    let (one, other) = tokio::join!(
+        patch(&club, json!({ "primaryColor": "#000000" })),
+        patch(&club, json!({ "secondaryColor": "#ffffff", "name": "Nord" })),
+    );
+    one.is(200);
+    other.is(200);
+    let data = profile(&club).await;
+    assert_eq!(data["brand"], json!({ "primaryColor": "#000000", "secondaryColor": "#ffffff" }));
+    assert_eq!(data["name"], "Nord");
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_change_is_told_and_nothing_is_changed() {
+    let app = TestApp::new();
+    let club = app.signed_up("fc-nord").await;
+    let before = app.db().contents();
+    let one = |field: &str, code: &str| vec![(field.to_owned(), code.to_owned())];
+    for (body, complaints) in [
+        (json!({}), one("name", "nothing_to_change")),
+        (json!({ "name": null }), one("name", "nothing_to_change")),
+        (json!({ "plan": "pro", "status": "active", "comped": true }), one("name", "nothing_to_change")),
+        (json!({ "name": "" }), one("name", "required")),
+        (json!({ "name": "x".repeat(101) }), one("name", "too_long")),
+        (json!({ "name": 7 }), one("name", "invalid_type")),
+        (json!({ "name": "Nord", "primaryColor": "red" }), one("primaryColor", "invalid_color")),
+        (json!({ "secondaryColor": "" }), one("secondaryColor", "invalid_color")),
+    ] {
+        assert_eq!(patch(&club, body.clone()).await.complains_about(), complaints, "{body}");
+    }
+    let both = patch(&club, json!({ "name": " ", "primaryColor": "red" })).await.complains_about();
+    assert_eq!(both.len(), 2, "all at once");
+    app.db().is_still(&before);
+}
+
+#[tokio::test]
+async fn a_suspended_club_sees_and_changes_nothing() {
+    let app = TestApp::new();
+    let club = app.signed_up("fc-nord").await;
+    club.becomes("status", "suspended");
+    let before = app.db().contents();
+    club.gets(PATH).send().await.refuses(403, "FORBIDDEN", "token_revoked");
+    patch(&club, json!({ "name": "Nord" })).await.refuses(403, "FORBIDDEN", "token_revoked");
+    app.db().is_still(&before);
+}
+
+#[tokio::test]
+async fn a_change_before_the_welcome_is_in_the_welcome() {
+    let app = TestApp::new();
+    let club = app.signed_up("fc-nord").await;
+    patch(&club, json!({ "name": "FC Nord 1899" })).await.is(200);
+    club.connects_make().await.is(200);
+    club.waits().await;
+    let mail = app.outside().upstreams().sent_to("resend").pop().unwrap().json();
+    assert!(mail["text"].as_str().unwrap().contains("FC Nord 1899"));
+}

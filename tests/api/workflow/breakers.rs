@@ -1,0 +1,256 @@
+//! The breakers in the midst of provisioning: what many clubs' runs do when an other side is dead, and what one's do.
+
+use std::time::Duration;
+
+use serde_json::json;
+use tenantry::{
+    domain::{RunStatus, Timestamp, Upstream},
+    ports::Ports,
+    workflow::breaker::State,
+};
+
+use crate::support::{Club, Manner, Reaction, TestApp};
+
+async fn pro(app: &TestApp, slug: &str) -> Club {
+    let club = app.signed_up_pro(slug).await;
+    club.confirms_pro().await.is(200);
+    club
+}
+
+async fn many(app: &TestApp, count: usize) -> Vec<Club> {
+    let mut clubs = Vec::new();
+    for n in 0..count {
+        clubs.push(pro(app, &format!("fc-{n:03}")).await);
+    }
+    clubs
+}
+
+fn state(app: &TestApp, upstream: Upstream) -> State {
+    app.outside().breakers().of(upstream).state
+}
+
+fn is_open(app: &TestApp, upstream: Upstream) -> bool {
+    !matches!(state(app, upstream), State::Closed { .. })
+}
+
+fn calls(app: &TestApp) -> usize {
+    app.outside().upstreams().sent_to("apps_script").len()
+}
+
+/// The alarms of all of them ring, each when it is due, until `end` or until there is none.
+async fn time_goes_on(clubs: &[Club], end: Option<Timestamp>) {
+    loop {
+        let alarm = |club: &Club| club.outside().objects().alarm(&club.id).map(|at| (at, club.id.clone()));
+        let Some((at, id)) = clubs.iter().filter_map(alarm).min() else { return };
+        if end.is_some_and(|end| at > end) {
+            return;
+        }
+        clubs[0].alarm_rings(&id).await;
+    }
+}
+
+fn after(app: &TestApp, seconds: i64) -> Option<Timestamp> {
+    Some(Timestamp::from_seconds(app.now() + seconds))
+}
+
+/// Three clubs' runs fail against Apps Script until its breaker is open.
+async fn opened(app: &TestApp) -> Vec<Club> {
+    let clubs = many(app, 3).await;
+    app.outside().upstreams().always("apps_script", Reaction::TimesOut);
+    time_goes_on(&clubs, after(app, 15)).await;
+    assert!(is_open(app, Upstream::AppsScript));
+    assert_eq!(calls(app), 10);
+    clubs
+}
+
+#[tokio::test]
+async fn a_fourth_clubs_run_waits_without_a_call_and_completes_when_the_other_side_is_back() {
+    let app = TestApp::new();
+    let mut clubs = opened(&app).await;
+    let fourth = pro(&app, "fc-fourth").await;
+    fourth.alarm_rings(&fourth.id).await;
+    assert_eq!(calls(&app), 10, "no call left");
+    let run = app.outside().objects().run(&fourth.id).unwrap();
+    assert_eq!(run.status(), RunStatus::Processing);
+    let status = fourth.sees_status().await.is(200);
+    let step = status["data"]["steps"][2].clone();
+    assert_eq!((&step["name"], &step["attempts"]), (&json!("create_spreadsheet"), &json!(1)));
+    assert_eq!(step["error"]["code"], "CIRCUIT_OPEN");
+    assert!(step["error"]["message"].as_str().unwrap().starts_with("The other side needs a rest"));
+    let listed = app.db().row(&format!(
+        "select outcome, error, upstream_status from provision_history
+         where run_id = '{}' and step = 'create_spreadsheet'",
+        run.id
+    ));
+    assert_eq!(listed, json!({ "outcome": "unknown", "error": "CIRCUIT_OPEN", "upstream_status": null }));
+    app.outside().upstreams().always("apps_script", Reaction::Healthy);
+    clubs.push(fourth);
+    time_goes_on(&clubs, None).await;
+    for club in &clubs {
+        assert_eq!(club.ended().await, "completed");
+    }
+    assert_eq!(state(&app, Upstream::AppsScript), State::default());
+    let moves: Vec<String> =
+        app.log_words().into_iter().filter(|word| word.starts_with("circuit_")).collect();
+    assert_eq!(moves, ["circuit_opened", "circuit_half_open", "circuit_closed"]);
+}
+
+#[tokio::test]
+async fn what_happens_to_a_breaker_is_told_on_whose_behalf_it_was_asked() {
+    let app = TestApp::new();
+    let clubs = opened(&app).await;
+    let line = app.log_of("circuit_opened").pop().unwrap();
+    assert_eq!((&line.fields["level"], &line.fields["upstream"]), (&json!("warn"), &json!("apps_script")));
+    assert_eq!((&line.fields["failures"], &line.fields["step"]), (&json!(10), &json!("create_spreadsheet")));
+    assert!(clubs.iter().any(|club| line.fields["tenantId"] == club.id.as_str()));
+    assert!(line.fields["requestId"].is_string() && line.fields["nextProbeAt"].is_string());
+    time_goes_on(&clubs, after(&app, 60)).await;
+    assert_eq!(app.log_of("circuit_half_open")[0].fields["level"], "info");
+}
+
+#[tokio::test]
+async fn a_dead_other_side_is_hardly_asked_by_however_many_runs() {
+    let app = TestApp::new();
+    let clubs = many(&app, 40).await;
+    app.outside().upstreams().always("apps_script", Reaction::Answers(503, ""));
+    let began = Timestamp::from_seconds(app.now());
+    time_goes_on(&clubs, after(&app, 20 * 60)).await;
+    // Those that open it, and one at 30, 60, 120, … seconds.
+    assert!((12..=18).contains(&calls(&app)), "{} calls", calls(&app));
+    let later = app.outside().now().after(Duration::from_secs(300));
+    let alarms = clubs.iter().filter_map(|club| app.outside().objects().alarm(&club.id));
+    assert!(alarms.max().unwrap() < later, "nobody waits for so long that it counts as stuck");
+    app.outside().upstreams().always("apps_script", Reaction::Healthy);
+    time_goes_on(&clubs, None).await;
+    for club in &clubs {
+        assert_eq!(club.ended().await, "completed");
+    }
+    // They come back one after the other, not at once.
+    let mut busiest = std::collections::BTreeMap::new();
+    for sent in app.outside().upstreams().sent_to("apps_script") {
+        if sent.at.since(began).as_secs() > 60 {
+            *busiest.entry(sent.at.seconds()).or_insert(0) += 1;
+        }
+    }
+    assert!(busiest.values().all(|calls| *calls <= 12), "{busiest:?}");
+}
+
+#[tokio::test]
+async fn one_clubs_dead_scenario_stops_no_other() {
+    let app = TestApp::new();
+    let club = app.queued("fc-nord").await;
+    app.outside().upstreams().next("make", vec![Reaction::TimesOut; 16]);
+    for _ in 0..2 {
+        club.waits().await;
+        assert_eq!(club.ended().await, "UPSTREAM_UNAVAILABLE");
+        club.retries().await;
+    }
+    assert_eq!(app.outside().upstreams().sent_to("make").len(), 16);
+    assert!(!is_open(&app, Upstream::Make));
+    let other = app.provisioned("fc-sued").await;
+    assert_eq!(other.ended().await, "completed");
+    let attempts = app.db().number(&format!(
+        "select count(*) from provision_history h join provision_runs r on r.id = h.run_id
+         where r.tenant_id = '{}' and h.step = 'validate_webhook'",
+        other.id
+    ));
+    assert_eq!(attempts, 1);
+}
+
+#[tokio::test]
+async fn an_upstream_that_is_dead_stops_no_step_of_another() {
+    let app = TestApp::new();
+    opened(&app).await;
+    assert_eq!(app.provisioned("fc-starter").await.ended().await, "completed");
+}
+
+/// A breaker is a help: without it everything goes on as if there were none.
+#[tokio::test]
+async fn a_breaker_that_does_not_answer_stops_nothing() {
+    for manner in [Manner::Gone, Manner::Mute] {
+        let app = TestApp::new();
+        app.outside().breakers().become_(manner);
+        let (starter, pro) = (app.queued("fc-nord").await, pro(&app, "fc-sued").await);
+        app.outside().upstreams().next("apps_script", [Reaction::TimesOut]);
+        time_goes_on(&[starter.clone(), pro.clone()], None).await;
+        assert_eq!((starter.ended().await.as_str(), pro.ended().await.as_str()), ("completed", "completed"));
+        let lines = app.log_of("circuit_unavailable");
+        // Before five steps, one of them twice, and after the attempt that failed.
+        assert_eq!(lines.len(), 7, "{manner:?}");
+        assert_eq!(
+            (&lines[0].fields["level"], &lines[0].fields["error"]),
+            (&json!("error"), &json!("object: no answer in time"))
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_run_that_nothing_happens_to_asks_before_each_outside_step_and_tells_nothing() {
+    let app = TestApp::new();
+    app.provisioned("fc-nord").await;
+    assert_eq!((app.outside().breakers().told(), app.outside().breakers().reports()), (2, 0));
+    let club = pro(&app, "fc-sued").await;
+    club.waits().await;
+    assert_eq!((app.outside().breakers().told(), app.outside().breakers().reports()), (5, 0));
+}
+
+#[tokio::test]
+async fn once_something_failed_the_next_answer_is_told_and_nothing_is_counted_any_more() {
+    let app = TestApp::new();
+    let club = pro(&app, "fc-nord").await;
+    app.outside().upstreams().next("apps_script", [Reaction::Answers(500, "")]);
+    club.alarm_rings(&club.id).await;
+    assert_eq!(app.outside().breakers().of(Upstream::AppsScript).failures(), 1);
+    club.waits().await;
+    assert_eq!(app.outside().breakers().reports(), 2);
+    assert_eq!(state(&app, Upstream::AppsScript), State::default());
+}
+
+#[tokio::test]
+async fn what_is_our_own_fault_is_nobody_elses() {
+    let app = TestApp::new();
+    let club = app.queued("fc-nord").await;
+    app.outside().upstreams().next("make", [Reaction::TimesOut]);
+    club.alarm_rings(&club.id).await;
+    let reports = app.outside().breakers().reports();
+    app.db().goes_down();
+    for _ in 0..3 {
+        club.alarm_rings(&club.id).await;
+    }
+    assert_eq!(app.outside().breakers().of(Upstream::Make).failures(), 1);
+    assert!(app.outside().breakers().reports() > reports, "one that is watched says that it says nothing");
+    app.db().comes_up();
+    club.waits().await;
+    assert_eq!(club.ended().await, "completed");
+}
+
+/// The welcome mail fails no run, and holds none up for long.
+#[tokio::test]
+async fn a_club_goes_live_although_the_mails_breaker_is_open() {
+    let app = TestApp::new();
+    let mut clubs = Vec::new();
+    for n in 0..4 {
+        clubs.push(app.queued(&format!("fc-{n}")).await);
+    }
+    app.outside().upstreams().always("resend", Reaction::Breaks);
+    let began = app.now();
+    time_goes_on(&clubs, None).await;
+    for club in &clubs {
+        assert_eq!(club.ended().await, "completed");
+        let status = club.sees_status().await.is(200);
+        assert_eq!(status["data"]["warnings"][0]["code"], "UPSTREAM_UNAVAILABLE");
+    }
+    assert!(is_open(&app, Upstream::Resend));
+    assert!(app.now() - began < 6 * 60);
+}
+
+#[tokio::test]
+async fn with_a_service_account_it_is_google_that_is_watched() {
+    let key = r#"{"client_email":"bot@project.iam","private_key":"a private key","private_key_id":"k1"}"#;
+    let app = TestApp::with(&[("GOOGLE_SERVICE_ACCOUNT_KEY", key)]);
+    app.outside().upstreams().next("google_token", [Reaction::Answers(503, "")]);
+    let club = pro(&app, "fc-nord").await;
+    club.alarm_rings(&club.id).await;
+    let failures = |upstream| app.outside().breakers().of(upstream).failures();
+    assert_eq!((failures(Upstream::Google), failures(Upstream::AppsScript)), (1, 0));
+}

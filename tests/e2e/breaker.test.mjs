@@ -1,0 +1,139 @@
+// The breakers in the real runtime: an upstream that is dead for many clubs is left alone until it is back, and a breaker that is
+// itself away stops nothing. The upstream asks for waits of two seconds, so that nobody here waits for half a minute.
+import assert from "node:assert/strict";
+import { after, describe, test } from "node:test";
+import { until } from "./harness.mjs";
+import { startInstrumented } from "./instrumented.mjs";
+
+const h = await startInstrumented();
+after(() => h.close());
+
+const CLUBS = 14;
+const DEAD = { host: "script.google.com", kind: "status", status: 503 };
+const TWO_SECONDS = { headers: { "retry-after": "2" } };
+
+const script = (fault) => h.sandbox("/__sandbox/faults", { method: "POST", body: fault });
+const heal = () => h.sandbox("/__sandbox/faults", { method: "DELETE" });
+
+const asked = async () => (await h.sandbox("/__sandbox/requests?host=script.google.com&limit=20000")).requests;
+
+async function upstream(name) {
+  const { status, body } = await h.api("GET", "/api/v1/bgops/upstreams", { token: h.token() });
+  assert.equal(status, 200, JSON.stringify(body));
+  return body.data.find((one) => one.upstream === name);
+}
+
+const close = (name, body) => h.api("POST", `/api/v1/bgops/upstreams/${name}/close`, { token: h.token(), body });
+
+async function queued(count, plan = "pro") {
+  const clubs = await Promise.all(Array.from({ length: count }, () => h.signup({ plan })));
+  await Promise.all(clubs.map((club) => h.confirm(club)));
+  return clubs;
+}
+
+async function allComplete(clubs) {
+  for (const club of clubs) {
+    const { status, data } = await h.settled(club, { within: 90_000 });
+    assert.equal(status, "completed", JSON.stringify(data));
+  }
+}
+
+const refusals = (club) =>
+  h.sql(
+    `select h.step, h.outcome, h.error, h.upstream_status from provision_history h join provision_runs r on r.id = h.run_id
+     where r.tenant_id = ? and h.error = 'CIRCUIT_OPEN'`,
+    club.tenantId,
+  );
+
+describe("an upstream that is dead", () => {
+  let clubs;
+  let opened;
+
+  test("opens its breaker, and no other", async () => {
+    await script({ ...DEAD, ...TWO_SECONDS });
+    clubs = await queued(CLUBS);
+    opened = await until(async () => {
+      const one = await upstream("apps_script");
+      return one.state !== "closed" && one;
+    });
+    assert.ok(["open", "half_open"].includes(opened.state) && opened.failures >= 10, JSON.stringify(opened));
+    assert.ok(Date.parse(opened.since) > Date.now() - 20_000);
+    const make = { upstream: "make", state: "closed", failures: 0, since: null, nextProbeAt: null, budget: null };
+    assert.deepEqual(await upstream("make"), make);
+    assert.deepEqual((await upstream("cloudflare")).budget, { used: 0, calls: 1200, windowSeconds: 300 });
+    assert.equal((await h.api("GET", "/health/ready")).status, 200);
+  });
+
+  test("is asked by one run at a time while all the others wait, whatever becomes of the breaker's object", async () => {
+    const late = await queued(6);
+    clubs.push(...late);
+    // Whoever had left before it opened arrives within a moment.
+    const first = Date.parse(opened.since) + 1500;
+    const probes = async () => (await asked()).map(({ at }) => Date.parse(at)).filter((at) => at > first);
+    await until(async () => (await probes()).length >= 1, { every: 100 });
+    await until(() => h.product.evictDurableObject("BREAKER", { name: "apps_script" }).then(() => true));
+    await until(async () => (await probes()).length >= 3, { every: 100, within: 60_000 });
+    const all = await asked();
+    const moments = await probes();
+    assert.ok(all.length - moments.length <= CLUBS + 2, `${all.length - moments.length} calls until it was open`);
+    for (const [index, moment] of moments.slice(1).entries()) {
+      assert.ok(moment - moments[index] >= 1900, `a probe ${moment - moments[index]} ms after another`);
+    }
+    assert.notEqual((await upstream("apps_script")).state, "closed");
+    const refused = (await Promise.all(late.map(refusals))).filter((attempts) => attempts.length > 0);
+    assert.ok(refused.length >= late.length - moments.length, "whoever was no probe was refused");
+    assert.deepEqual(refused[0][0], { step: "create_spreadsheet", outcome: "unknown", error: "CIRCUIT_OPEN", upstream_status: null });
+    for (const club of clubs) assert.equal((await h.status(club)).body.status, "processing");
+  });
+
+  test("is asked by all of them once it is back, and all complete", async () => {
+    await heal();
+    await allComplete(clubs);
+    const one = await upstream("apps_script");
+    assert.deepEqual([one.state, one.failures, one.since, one.nextProbeAt], ["closed", 0, null, null]);
+    for (const word of ["circuit_opened", "circuit_half_open", "circuit_closed"]) {
+      const lines = h.logs().filter(({ msg }) => msg === word);
+      assert.ok(lines.length > 0 && lines.every((line) => line.upstream === "apps_script" && line.runId), word);
+    }
+    const { spreadsheets } = await h.sandbox("/__sandbox/spreadsheets");
+    assert.equal(spreadsheets.length, clubs.length, "one each");
+  });
+
+  test("is asked at once by whoever comes after an operator closed its breaker", async () => {
+    await script({ ...DEAD, headers: { "retry-after": "3000" } });
+    await queued(CLUBS);
+    const { nextProbeAt } = await until(async () => {
+      const one = await upstream("apps_script");
+      return one.state === "open" && one;
+    });
+    const wait = Date.parse(nextProbeAt) - Date.now();
+    assert.ok(wait > 280_000 && wait <= 300_000, `no longer than five minutes: ${wait} ms`);
+    await heal();
+    assert.equal((await close("apps_script", {})).status, 400);
+    const { status, body } = await close("apps_script", { reason: "Google says that it is back" });
+    assert.deepEqual([status, body.data], [200, { upstream: "apps_script", state: "closed", changed: true }]);
+    await allComplete(await queued(1));
+    const [row] = await h.sql("select actor, action, subject, reason from audit_log");
+    assert.deepEqual(row, {
+      ...{ actor: "test", action: "upstream.close", subject: "upstream_apps_script" },
+      reason: "Google says that it is back",
+    });
+  });
+});
+
+describe("a breaker that", () => {
+  for (const [breaker, plans] of Object.entries({ failing: ["starter", "pro"], hanging: ["starter"] })) {
+    test(`is ${breaker} stops nothing`, async () => {
+      await h.behave({ breaker });
+      if (breaker === "failing") await script({ ...DEAD, host: "api.resend.com", ...TWO_SECONDS, times: 1 });
+      for (const plan of plans) await allComplete(await queued(1, plan));
+      const one = await upstream("apps_script");
+      assert.deepEqual([one.state, one.failures, one.since], ["unknown", null, null]);
+      const { status, body } = await close("make", { reason: "to be sure" });
+      assert.deepEqual([status, body.error.code], [503, "BREAKER_UNAVAILABLE"]);
+      const line = h.logs().find(({ msg }) => msg === "circuit_unavailable");
+      assert.deepEqual([line.level, typeof line.error], ["error", "string"]);
+      await h.behave({ breaker: "ok" });
+    });
+  }
+});

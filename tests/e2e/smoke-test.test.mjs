@@ -1,0 +1,121 @@
+// scripts/smoke-test.sh: it passes on a service that takes clubs in, and on nothing else.
+import assert from "node:assert/strict";
+import { spawn, spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { createServer } from "node:http";
+import { createServer as createSecureServer } from "node:https";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { startHarness } from "./harness.mjs";
+
+const SCRIPT = fileURLToPath(new URL("../../scripts/smoke-test.sh", import.meta.url));
+const directory = mkdtempSync(join(tmpdir(), "tenantry-smoke-"));
+const h = await startHarness();
+after(async () => {
+  await h.close();
+  rmSync(directory, { recursive: true, force: true });
+});
+
+function smoke(args, env) {
+  return new Promise((done) => {
+    const child = spawn(SCRIPT, args, { env: { PATH: process.env.PATH, HOME: directory, ...env } });
+    let printed = "";
+    for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk) => (printed += chunk));
+    child.on("close", (status) => done({ status, printed }));
+  });
+}
+
+/** A server on this machine that answers everything with `{"ok":true,…}`; `seen` are the requests' headers. */
+async function stub(create, options, body = { ok: true, environment: "production" }) {
+  const seen = [];
+  const server = create(options, (request, response) => {
+    seen.push(request.headers);
+    response.setHeader("content-type", "application/json");
+    response.end(JSON.stringify(body));
+  });
+  await new Promise((done) => server.listen(0, "127.0.0.1", done));
+  return { port: server.address().port, seen, close: () => server.close() };
+}
+
+test("signs a club of each plan up, and passes when both are provisioned: as local, and without an argument", async () => {
+  for (const [args, env] of [
+    [["local"], { PORT: h.url.port }],
+    [[], { WORKER_URL: `${h.url.origin}/` }],
+  ]) {
+    const { status, printed } = await smoke(args, env);
+    assert.equal(status, 0, printed);
+    for (const plan of ["starter", "pro"]) assert.match(printed, new RegExp(`✓ ${plan}: provisioned in [\\d.]+ s`));
+    assert.match(printed, /\n1[0-9] passed, 0 failed\n$/);
+    assert.doesNotMatch(printed, /eyJ/, "a token");
+  }
+});
+
+test("fails when a club is not provisioned", async () => {
+  const refusal = { host: "script.google.com", kind: "status", status: 200, body: { ok: false, error: "quota" }, times: 1 };
+  await h.sandbox("/__sandbox/faults", { method: "POST", body: refusal });
+  const { status, printed } = await smoke(["local"], { PORT: h.url.port });
+  assert.equal(status, 1, printed);
+  assert.match(printed, /✓ starter: provisioned[^]*✗ pro: provisioned[^]* 1 failed\n$/);
+});
+
+test("fails when the service says that it is another environment", async () => {
+  for (const environment of ["preview", "production"]) {
+    const { status, printed } = await smoke([environment], { WORKER_URL: h.url.origin });
+    assert.equal(status, 1, printed);
+    assert.match(printed, new RegExp(`✗ environment is ${environment}: status 200`));
+    assert.doesNotMatch(printed, /signup/);
+  }
+});
+
+test("fails when not a single check could run", async () => {
+  for (const [args, env, why] of [
+    [["staging"], {}, /^✗ Unknown environment: staging/],
+    [["production"], {}, /^✗ Set WORKER_URL to the address of production/],
+    [["production"], { WORKER_URL: "http://tenantry.example.org" }, /^✗ http:\/\/tenantry\.example\.org: only https/],
+  ]) {
+    const { status, printed } = await smoke(args, env);
+    assert.equal(status, 2);
+    assert.match(printed, why);
+  }
+  const { port, close } = await stub(createServer, {});
+  close();
+  const { status, printed } = await smoke(["local"], { PORT: String(port) });
+  assert.equal(status, 1, printed);
+  assert.match(printed, /✗ health: status 000/);
+});
+
+test("trusts no certificate that nobody vouches for", async () => {
+  const [key, cert] = ["key.pem", "cert.pem"].map((name) => join(directory, name));
+  const made = spawnSync("openssl", [
+    "req",
+    "-x509",
+    "-newkey",
+    "rsa:2048",
+    "-nodes",
+    "-subj",
+    "/CN=localhost",
+    "-days",
+    "1",
+    "-keyout",
+    key,
+    "-out",
+    cert,
+  ]);
+  assert.equal(made.status, 0, `${made.stderr}`);
+  const server = await stub(createSecureServer, { key: readFileSync(key), cert: readFileSync(cert) });
+  const { status, printed } = await smoke(["production"], { WORKER_URL: `https://localhost:${server.port}` });
+  server.close();
+  assert.equal(status, 1, printed);
+  assert.match(printed, /✗ health: status 000[^]*certificate/i);
+  assert.deepEqual(server.seen, [], "nothing was sent");
+});
+
+test("asks one version of a Worker when told to", async () => {
+  const server = await stub(createServer, {}, { ok: false });
+  await smoke(["local"], { PORT: String(server.port), WORKER_VERSION: 'tenantry-production="0e5a"' });
+  server.close();
+  assert.equal(server.seen.length, 1);
+  assert.equal(server.seen[0]["cloudflare-workers-version-overrides"], 'tenantry-production="0e5a"');
+});
