@@ -55,10 +55,10 @@ export async function migrate(stateDir) {
 
 /**
  * Starts one Worker on a port and resolves when it answers. `envFile` replaces .dev.vars; `onLine` gets every line it prints;
- * `vars` are passed over the configuration's.
+ * `vars` are passed over the configuration's, and `entry` is served in place of its `main`.
  */
-export function serve(name, { port, stateDir, envFile, vars = {}, onLine = () => {} }) {
-  const args = ["dev", "--config", CONFIG[name], "--env", "", "--ip", HOST, "--port", String(port), "--inspector-port", "0"];
+export function serve(name, { port, stateDir, envFile, vars = {}, entry, onLine = () => {} }) {
+  const args = ["dev", ...(entry ? [entry] : []), "--config", CONFIG[name], "--env", "", "--ip", HOST, "--port", String(port), "--inspector-port", "0"];
   args.push("--persist-to", stateDir, "--show-interactive-dev-session=false");
   if (envFile) args.push("--env-file", envFile);
   for (const [key, value] of Object.entries(vars)) args.push("--var", `${key}:${value}`);

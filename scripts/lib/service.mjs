@@ -6,8 +6,11 @@ import { join } from "node:path";
 import { logFile } from "./log.mjs";
 import { freePort, migrate, serve } from "./runtime.mjs";
 
-/** Starts both. `kill` and `restart` act on the product; the sandbox, and so the record of what happened outside, goes on. */
-export async function startService({ vars } = {}) {
+/**
+ * Starts both. `kill` and `restart` act on the product; the sandbox, and so the record of what happened outside, goes on. `vars` and
+ * `secrets` go over the usual ones, and `entry` is served in place of the product's own bundle.
+ */
+export async function startService({ vars, secrets: more, entry } = {}) {
   const stateDir = mkdtempSync(join(tmpdir(), "tenantry-"));
   const secrets = {
     JWT_SECRET: randomBytes(32).toString("hex"),
@@ -15,6 +18,7 @@ export async function startService({ vars } = {}) {
     RESEND_API_KEY: `re_${randomBytes(16).toString("hex")}`,
     DATA_KEY: randomBytes(32).toString("base64"),
     METRICS_TOKEN: randomBytes(16).toString("hex"),
+    ...more,
   };
   // In place of .dev.vars: what a developer added there must not change a test.
   const envFile = join(stateDir, "secrets.env");
@@ -23,11 +27,12 @@ export async function startService({ vars } = {}) {
   const output = [];
   const keep = logFile(stateDir);
   const begin = (name, port) => {
+    const own = name === "product" ? { vars, entry } : {};
     const onLine = (line) => {
       output.push(line);
       if (name === "product") keep(line);
     };
-    return serve(name, { port, stateDir, envFile, vars: name === "product" ? vars : {}, onLine });
+    return serve(name, { port, stateDir, envFile, ...own, onLine });
   };
   const ports = { product: await freePort(), sandbox: await freePort() };
   let product;

@@ -2,11 +2,13 @@
 // /__sandbox/ on any host that is not played.
 //
 //   POST   faults            {host, kind, path?, method?, bodyIncludes?, status?, headers?, body?, ms?, times?, skip?,
-//                            probability?} -> {id}
+//                            probability?, seed?} -> {id}
 //     status   answers that; nothing is done         delay    waits `ms`, then goes on
 //     silence  never answers                         throw    breaks the connection by an exception
 //     lost     does it, then answers `status` (502)
-//     `host` is exact or "*"; `path` a prefix; `body` a text or JSON; `ms` with status or lost holds the answer back.
+//     `host` is exact or "*"; `path` a prefix; `body` a text or JSON; `ms` with status or lost holds the answer back;
+//     `probability` is drawn for each matching call, the same way for the same `seed`. A call to an upstream may bring
+//     its own fault, without `host`, as JSON in a header `sandbox-fault`.
 //   GET    faults            those in force          DELETE   faults, faults/:id
 //   GET    requests          ?host= &path= &key= &after=<id> &limit=   in the order of arrival
 //   GET    effects           ?upstream= &key=        GET      mails ?to= &limit=, mails/:id, mails/:id/html

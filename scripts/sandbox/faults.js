@@ -1,9 +1,14 @@
 // Scripted faults: which calls they hit, and how often. A fault is what the control API was given (see control.js),
-// stored with two counters: `skip` matching calls still to let pass, and `times` hits left (null: for ever).
+// stored with two counters: `skip` matching calls still to let pass, and `times` hits left (null: for ever). A call can
+// also bring its own fault along, in a header.
 
-import { isObject, isText } from "./replies.js";
+import { isObject, isText, parseJson } from "./replies.js";
 
 export const KINDS = ["status", "delay", "silence", "throw", "lost"];
+
+// In a call's header, as JSON: what is to be done to this very call. A test that sees the service's calls leave knows
+// best which one it means.
+const HEADER = "sandbox-fault";
 
 // Long enough to outlast every time limit of the service, short enough to end by itself.
 export const SILENCE_MS = 120_000;
@@ -26,6 +31,7 @@ const RULES = {
   times: { test: (value) => isCount(value) && value > 0, must: "be a positive whole number, or null" },
   skip: { test: isCount, must: "be a whole number" },
   probability: { test: (value) => typeof value === "number" && value >= 0 && value <= 1, must: "be from 0 to 1" },
+  seed: { test: (value) => Number.isInteger(value), must: "be a whole number" },
 };
 
 // What is wrong with a fault as it was sent, as texts; none when it can be used. Misspelt fields are wrong too: a
@@ -64,9 +70,19 @@ export const removeFault = (sql, id) => sql.exec("delete from faults where id = 
 
 export const removeFaults = (sql) => sql.exec("delete from faults returning id").toArray().length;
 
+// A call's headers, and the fault that it brought along: what is recorded is the call without it.
+export function withoutFault({ [HEADER]: text, ...headers }) {
+  if (text === undefined) return { headers, fault: undefined };
+  const fault = { host: "*", ...parseJson(text) };
+  const problems = faultProblems(fault);
+  if (problems.length > 0) throw new Error(`${HEADER}: ${problems.join("; ")}`);
+  return { headers, fault };
+}
+
 // The first fault, oldest first, that hits this call, its counters moved on. Those that let the call pass are counted
 // too.
 export function takeFault(sql, call) {
+  if (call.fault) return call.fault;
   return listFaults(sql).find((fault) => matches(fault, call) && fires(sql, fault));
 }
 
@@ -84,10 +100,20 @@ function fires(sql, fault) {
     sql.exec("update faults set skip = skip - 1 where id = ?", fault.id);
     return false;
   }
-  if (fault.probability != null && Math.random() >= fault.probability) return false;
+  if (fault.probability != null && draw(sql, fault) >= fault.probability) return false;
   if (fault.times === 1) removeFault(sql, fault.id);
   else sql.exec("update faults set times = times - 1, applied = applied + 1 where id = ?", fault.id);
   return true;
+}
+
+// From 0 to 1; with a seed (mulberry32, whose state it is) the same ones for the same seed.
+function draw(sql, fault) {
+  if (fault.seed == null) return Math.random();
+  const state = (fault.seed + 0x6d2b79f5) | 0;
+  sql.exec("update faults set body = json_set(body, '$.seed', ?) where id = ?", state, fault.id);
+  let t = Math.imul(state ^ (state >>> 15), 1 | state);
+  t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+  return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
 }
 
 // The answer that a "status" or "lost" fault gives; without a body, what the upstream itself would say with that

@@ -3,7 +3,7 @@
 // shows what was received (page.js). For development and tests; it keeps what it is sent in the clear.
 
 import { control } from "./control.js";
-import { SILENCE_MS } from "./faults.js";
+import { SILENCE_MS, withoutFault } from "./faults.js";
 import { servePage } from "./page.js";
 import { json, toResponse } from "./replies.js";
 import { isPlayed } from "./upstreams.js";
@@ -33,7 +33,7 @@ async function readCall(request, url) {
     url: url.href,
     host: url.hostname,
     path: url.pathname,
-    headers: Object.fromEntries(request.headers),
+    ...withoutFault(Object.fromEntries(request.headers)),
     body: await request.text(),
   };
 }

@@ -121,6 +121,7 @@ fn hold(run: &Run, record: &Record) -> Statement {
     )
 }
 
+/// What was undone stays listed as that: its object may not have heard of it.
 fn upsert_removal(run: &Run, undo: &Undo, removal: &Removal) -> Statement {
     let record = run.records.iter().find(|record| record.step == removal.step);
     let (kind, id, ours) = record.map_or(("name", None, true), made);
@@ -138,7 +139,8 @@ fn upsert_removal(run: &Run, undo: &Undo, removal: &Removal) -> Statement {
     Statement::new(
         "insert into provision_undo (run_id, step, kind, external_id, created_by_us, status, attempts, started_at,
            removed_at, error_code, error)
-         select id, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11 from provision_runs where id = ?1 and version = ?12
+         select id, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11 from provision_runs
+         where id = ?1 and version = ?12 and (undo_state is not 'undone' or ?13 = 'undone')
          on conflict (run_id, step) do update set status = excluded.status, attempts = excluded.attempts,
            started_at = excluded.started_at, removed_at = excluded.removed_at, error_code = excluded.error_code,
            error = excluded.error",
@@ -155,6 +157,7 @@ fn upsert_removal(run: &Run, undo: &Undo, removal: &Removal) -> Statement {
             error.map(|(code, _)| code).into(),
             error.map(|(_, message)| message).into(),
             version(run).into(),
+            undo.status().as_str().into(),
         ],
     )
 }

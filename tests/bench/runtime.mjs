@@ -107,7 +107,7 @@ const EMPTY = {
 };
 
 /** The workerd processes that we started: our children's stat files name us as their parent. */
-function workerdPids() {
+export function workerdPids() {
   return readdirSync("/proc")
     .filter((name) => /^\d+$/.test(name))
     .map(Number)

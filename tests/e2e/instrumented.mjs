@@ -11,8 +11,8 @@ import { startHarness } from "./harness.mjs";
 
 const at = (path) => fileURLToPath(new URL(`../../${path}`, import.meta.url));
 
-/** `options` as of `startHarness`. */
-export async function startInstrumented(options = {}) {
+/** The instrumented product as a bundle in a directory of its own: `{directory, remove}`. */
+export async function instrumentedBundle() {
   const directory = mkdtempSync(join(tmpdir(), "tenantry-instrumented-"));
   await build({
     entryPoints: [at("tests/e2e/instrumented/worker.js")],
@@ -24,27 +24,53 @@ export async function startInstrumented(options = {}) {
     logLevel: "error",
   });
   copyFileSync(at("build/index_bg.wasm"), join(directory, "index_bg.wasm"));
+  return { directory, remove: () => rmSync(directory, { recursive: true, force: true }) };
+}
 
+/** `options` as of `startHarness`. */
+export async function startInstrumented(options = {}) {
+  const { directory, remove } = await instrumentedBundle();
   const h = await startHarness({ ...options, productDirectory: directory });
+  return {
+    ...h,
+    ...controls(h.api),
+    async close() {
+      await h.close();
+      remove();
+    },
+  };
+}
+
+/** What can be told to the instrumented product, over its API. */
+export function controls(api) {
   const control = async (method, path, body) => {
-    const response = await h.api(method, `/__test/${path}`, { body });
+    const response = await api(method, `/__test/${path}`, { body });
     if (response.status !== 200) throw new Error(`${method} /__test/${path}: ${response.status}`);
     return response.body;
   };
   return {
-    ...h,
-    /** `{database?: "ok" | "down" | "hanging" | "absent", object?: "ok" | "failing" | "hanging", breaker?: likewise}`, until told otherwise. */
+    /**
+     * `{database?: "ok" | "down" | "hanging" | "absent", object?: "ok" | "failing" | "hanging", breaker?: likewise, limits?: "on" | "off"}`,
+     * until told otherwise: without limits the product waits for ever.
+     */
     behave: (behaviour) => control("PUT", "behaviour", behaviour),
-    /** At the `at`-th moment of the tenant's object: "reset" ends the object, as a deploy does, "forget" together with its alarm; "break" fails the call. */
+    /** At the `at`-th moment of the tenant's object: "reset" ends the object, as a deploy does; "break" fails the call. */
     strike: (tenant, at, kind) => control("PUT", "strike", { tenant, at, kind }),
-    /** The moments of the tenant's object so far, and whether its strike, if it has one, has come. */
+    /** The moments of the tenant's object so far, which of them belong to no task, and whether its strike, if it has one, has come. */
     moments: (tenant) => control("GET", `moments?tenant=${tenant}`),
+    /**
+     * Disturbs the `nth` call, from zero, that the tenant's object makes to `what` ("D1", "its breaker", or a host) at `task`: a step,
+     * or `undo_` and a step. `how` says what is done, and whether before the call or after it: "reset before" ends the object, as a deploy does, "forget after" together with its alarm;
+     * "break" fails the call, "hang" and "hold" never let it return. For a call to the outside it may be a fault for the sandbox to
+     * act out.
+     */
+    disturb: (tenant, { task, what, nth = 0, how }) => control("PUT", "disturbance", { tenant, task, what, nth, how }),
+    /** What the tenant's object called so far at each task, and whether its disturbance, if it has one, has come. */
+    work: (tenant) => control("GET", `work?tenant=${tenant}`),
+    /** The tenants of which a call is held. */
+    held: () => control("GET", "held"),
     /** What was called since the last `forget`. */
     calls: () => control("GET", "calls"),
     forget: () => control("DELETE", "calls"),
-    async close() {
-      await h.close();
-      rmSync(directory, { recursive: true, force: true });
-    },
   };
 }

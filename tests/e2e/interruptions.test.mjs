@@ -1,33 +1,19 @@
-// Runs that are interrupted: the object reset, or a call of it broken, at each moment there is, and the object evicted while it
-// waits. Each ends completed without anybody asking, and what was done outside was done once under each key.
+// Runs that are interrupted between their steps: the object reset, or a call of it broken, at each moment that belongs to no step
+// (matrix.test.mjs has the others), and the object evicted while it waits. Each ends completed without anybody asking, and what was
+// done outside was done once under each key.
 import assert from "node:assert/strict";
 import { after, describe, test } from "node:test";
 import { makeWebhook, until } from "./harness.mjs";
 import { startInstrumented } from "./instrumented.mjs";
+import { witness } from "./once.mjs";
 
 const h = await startInstrumented();
 after(() => h.close());
+const { settled, assertDoneOnce } = witness(h);
 
 const newClub = async (plan) => ({ ...(await h.signup({ plan })), webhook: makeWebhook() });
 
-let states;
-/** Where every club stands. Asked for all who wait: a hundred runs at once must not drown in each other's questions. */
-function ask() {
-  states ??= h.sql("select id, provision_state as state from tenants").then((rows) => {
-    setTimeout(() => (states = undefined), 200);
-    return new Map(rows.map(({ id, state }) => [id, state]));
-  });
-  return states;
-}
-
-/** Waits until the club's run is over; answers provision-status. */
-async function settled(club) {
-  const over = async () => ["completed", "failed"].includes((await ask()).get(club.tenantId));
-  await until(over, { within: 60_000, every: 200, what: `the run of ${club.tenantId} to end` });
-  return (await h.status(club)).body;
-}
-
-/** The moments of an undisturbed run: the tests below strike at each of them. */
+/** The moments of an undisturbed run, those of its steps left out: the tests below strike at each of them. */
 async function momentsOf(plan) {
   const club = await newClub(plan);
   await h.confirm(club, club.webhook);
@@ -35,14 +21,15 @@ async function momentsOf(plan) {
   // The object has one thing more to tell D1 when the listing says completed already, and an event to deliver.
   await until(async () => (await h.sql("select id from webhook_deliveries where tenant_id = ? and status = 'pending'", club.tenantId)).length === 0);
   return until(async () => {
-    const { moments } = await h.moments(club.tenantId);
-    return moments.length % 2 === 0 && /webhook_deliveries/.test(moments.at(-1)) && moments;
+    const { moments, between } = await h.moments(club.tenantId);
+    const isOver = moments.length % 2 === 0 && /webhook_deliveries/.test(moments.at(-1));
+    return isOver && moments.map((moment, at) => (between.includes(at) ? moment : null));
   });
 }
 
 const pro = await momentsOf("pro");
 // What the plans share is struck in the pro run.
-const starter = (await momentsOf("starter")).map((moment) => (/hook|make/.test(moment) ? moment : null));
+const starter = (await momentsOf("starter")).map((moment) => (/hook|make/.test(moment ?? "") ? moment : null));
 
 describe("a run completes", { concurrency: true }, () => {
   for (const [plan, moments] of Object.entries({ starter, pro })) {
@@ -59,6 +46,7 @@ describe("a run completes", { concurrency: true }, () => {
           const { status, data } = await settled(club);
           assert.equal(status, "completed", JSON.stringify(data));
           await until(async () => (await h.moments(club.tenantId)).struck, { what: "the strike", every: 250 });
+          for (const { name, attempts } of data.steps) assert.equal(attempts, 1, name);
           await assertDoneOnce(club, data);
         });
       }
@@ -88,13 +76,9 @@ describe("evicted while it waits for the next attempt, the object goes on", { co
 
   test("unless its alarm was lost, too: then the sweep wakes it", async () => {
     const club = await newClub("pro");
-    await h.strike(
-      club.tenantId,
-      pro.findIndex((moment) => moment.startsWith("after script.google.com")),
-      "forget",
-    );
+    await h.disturb(club.tenantId, { task: "create_spreadsheet", what: "script.google.com", how: "forget after" });
     await h.confirm(club);
-    await until(async () => (await h.moments(club.tenantId)).struck);
+    await until(async () => (await h.work(club.tenantId)).disturbed);
     // An alarm that failed is rung again within two seconds; this one is not.
     await new Promise((done) => setTimeout(done, 3000));
     await h.sweep();
@@ -132,40 +116,3 @@ test("the sweep begins what was asked for while the object was away", async () =
   assert.equal(status, "completed", JSON.stringify(data));
   await assertDoneOnce(club, data);
 });
-
-const OUTSIDE = {
-  starter: ["make/validate_webhook", "resend/send_welcome_email"],
-  pro: ["apps-script/create_spreadsheet", "resend/send_welcome_email"],
-};
-
-/** One run, one of each thing in D1, and one effect under each key; at most one step was tried twice. */
-async function assertDoneOnce(club, data) {
-  const [there] = await h.sql(
-    `select status, provision_state,
-       (select count(*) from provision_runs where tenant_id = t.id) as runs,
-       (select count(*) from auth_users where tenant_id = t.id) as owners,
-       (select count(*) from feed_posts where tenant_id = t.id) as posts,
-       (select count(*) from tenant_brand where tenant_id = t.id) as brands,
-       (select group_concat(type) from domain_events where tenant_id = t.id) as events
-     from tenants t where id = ?`,
-    club.tenantId,
-  );
-  assert.deepEqual(there, {
-    ...{ status: "active", provision_state: "completed", runs: 1, owners: 1, posts: 1, brands: 1 },
-    events: "tenant.signed_up,tenant.provisioned",
-  });
-  const repeated = data.steps.filter(({ attempts }) => attempts > 1);
-  assert.ok(repeated.length <= 1 && data.steps.every(({ attempts }) => attempts <= 2), JSON.stringify(data.checkpoints));
-  assert.deepEqual(data.warnings, []);
-
-  for (const [upstream, step] of OUTSIDE[club.plan].map((word) => word.split("/"))) {
-    const key = `${data.runId}/${step}`;
-    const { effects } = await h.sandbox(`/__sandbox/effects?key=${encodeURIComponent(key)}`);
-    assert.equal(effects.length, 1);
-    // Make recognises no keys: a ping whose answer was lost is sent again, and counts twice.
-    const most = upstream === "make" ? 2 : 1;
-    assert.ok(effects[0].count >= 1 && effects[0].count <= most, `${effects[0].count} under ${key}`);
-    const { requests } = await h.sandbox(`/__sandbox/requests?key=${encodeURIComponent(key)}`);
-    assert.equal(new Set(requests.map(({ body }) => body)).size, 1, "every attempt sends the same to the byte");
-  }
-}

@@ -18,7 +18,7 @@ async function ask(route, method, path, options = {}) {
   asked.push({ route, method, status, requestId: headers.get("x-request-id") });
   if (body?.jwt) secret.add(body.jwt);
   if (options.token) secret.add(options.token);
-  return { status, body };
+  return { status, body, requestId: headers.get("x-request-id") };
 }
 
 const start = async (form, headers) => ask("/public/signup/start", "POST", "/public/signup/start", { body: form, headers });
@@ -50,6 +50,27 @@ async function wholeClub(name, plan, { webhook = makeWebhook(), promoCode } = {}
   });
   clubs[name] = club;
   return club;
+}
+
+/** One club that is removed on the second try, and one of which a part is refused. */
+async function removals() {
+  const operator = h.token();
+  const body = { reason: "left the league" };
+  const remove = ({ tenantId }) =>
+    ask("/api/v1/admin/tenants/{id}", "DELETE", `/api/v1/admin/tenants/${tenantId}`, { token: operator, body });
+  const ends = ({ tenantId }) =>
+    until(async () => {
+      const [{ undo_state: state }] = await h.sql("select undo_state from tenants where id = ?", tenantId);
+      return state !== "undoing" && state;
+    });
+  const fault = { host: "script.google.com", kind: "status", times: 1, body: { ok: false, error: "secret-in-a-refusal" } };
+  secret.add("secret-in-a-refusal");
+  for (const [name, status] of [["removed", 500], ["kept", 200]]) {
+    const club = await wholeClub(name, "pro");
+    await h.sandbox("/__sandbox/faults", { method: "POST", body: { ...fault, status, bodyIncludes: club.tenantId } });
+    club.asked = (await remove(club)).requestId;
+    await ends(club);
+  }
 }
 
 before(async () => {
@@ -97,6 +118,8 @@ before(async () => {
   await ask("/public/signup/availability", "GET", `/public/signup/availability?slug=${starter.clubSlug}`);
   await ask("/public/signup/verify-promo", "POST", "/public/signup/verify-promo", { body: { promoCode: "SPRING" } });
   secret.add("in-a-query");
+
+  await removals();
 
   // The last line of the last deferred mail and of the last run.
   await until(async () => h.logs().filter(({ msg }) => msg === "link_mailed").length >= 2);
@@ -203,6 +226,38 @@ describe("runs", () => {
   });
 });
 
+describe("removals", () => {
+  const of = ({ tenantId }) => lines().filter((line) => line.tenantId === tenantId && line.msg.startsWith("tenant_deprovision"));
+  const told = (line) => [line.level, line.msg, line.step, line.attempt, line.outcome, line.error].filter(Boolean).join(" ");
+
+  test("that end, step by step in reverse", () => {
+    const own = of(clubs.removed);
+    assert.deepEqual(own.map(told), [
+      "warn tenant_deprovision_queued",
+      "info tenant_deprovision_step create_owner 2 done",
+      "warn tenant_deprovision_step create_spreadsheet 2 unknown SERVER_ERROR",
+      "info tenant_deprovision_step create_spreadsheet 3 done",
+      "info tenant_deprovision_step configure_routing 2 done",
+      "info tenant_deprovision_step seed_defaults 2 done",
+      "info tenant_deprovisioned",
+    ]);
+    for (const line of own) {
+      assert.equal(line.runId, clubs.removed.end.data.runId);
+      assert.equal(line.requestId, clubs.removed.asked, line.msg);
+    }
+    assert.ok(Number.isInteger(own.at(-1).ms));
+  });
+
+  test("that can't, with the step and the reason", () => {
+    assert.deepEqual(of(clubs.kept).map(told), [
+      "warn tenant_deprovision_queued",
+      "info tenant_deprovision_step create_owner 2 done",
+      "error tenant_deprovision_step create_spreadsheet 2 refused COMPENSATION_REFUSED",
+      "error tenant_deprovision_failed create_spreadsheet COMPENSATION_REFUSED",
+    ]);
+  });
+});
+
 test("a webhook's delivery is told with its host, status and time, and whose it was", () => {
   const deliveries = lines("webhook_delivery");
   assert.ok(deliveries.length >= 4);
@@ -257,7 +312,9 @@ test("nor in an event, a run, its steps or its history", async () => {
 });
 
 test("nothing went wrong that nobody scripted", () => {
-  const expected = ({ msg, tenantId }) => /^tenant_provision_(step|failed)$/.test(msg) && tenantId === clubs.failed.tenantId;
+  const expected = ({ msg, tenantId }) =>
+    (/^tenant_provision_(step|failed)$/.test(msg) && tenantId === clubs.failed.tenantId) ||
+    (/^tenant_deprovision_(step|failed)$/.test(msg) && tenantId === clubs.kept.tenantId);
   assert.deepEqual(
     lines().filter((line) => line.level === "error" && !expected(line)),
     [],

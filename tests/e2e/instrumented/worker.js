@@ -1,33 +1,93 @@
 // The product behind a pane of glass: each call to D1, to the objects and through EGRESS is noted, and a test can take D1 or the
-// objects away, or end an object right before or after one of its calls. Nothing of the product is replaced.
+// objects away, end an object right before or after one of its calls, or have a call fail in any way. Nothing of the product is
+// replaced.
 import Product, { Provisioner as ProductObject } from "product";
 
 export { CircuitBreaker } from "product";
 
 const LONG_MS = 600_000;
 
-/** D1: "ok", "down", "hanging" or "absent". The object and the breakers: "ok", "failing" or "hanging". */
-const behaviour = { database: "ok", object: "ok", breaker: "ok" };
+/**
+ * D1: "ok", "down", "hanging" or "absent". The object and the breakers: "ok", "failing" or "hanging". The product's time limits: "on" or
+ * "off".
+ */
+const behaviour = { database: "ok", object: "ok", breaker: "ok", limits: "on" };
 /** What was called: {by: "request" | "object", tenant?, kind: "batch" | "object" | "breaker" | "egress", …}. */
 let calls = [];
-/** By tenant: the moments of its object's calls so far, and what is to happen at one of them: {at, kind: "reset" | "forget" | "break"}. */
+/**
+ * By tenant: the moments of its object's calls so far, which of them belong to no task, and what is to happen at one of them: {at,
+ * kind: "reset" | "break"}.
+ */
 const moments = new Map();
+const between = new Map();
 const strikes = new Map();
+/** By tenant: what its object called at each task so far, and what is to happen to one of these calls: {task, what, nth, how}. */
+const work = new Map();
+const disturbances = new Map();
+const held = new Set();
 
 /** Every call of an object has two moments, before it leaves and after it came back; the run may end, or the call fail, at either. */
 async function moment(object, when, what) {
   if (object === null) return;
   const seen = moments.get(object.tenant) ?? [];
   moments.set(object.tenant, [...seen, `${when} ${what}`]);
+  if (taskOf(object) === null) between.set(object.tenant, [...(between.get(object.tenant) ?? []), seen.length]);
   const strike = strikes.get(object.tenant);
   if (strike?.at !== seen.length) return;
   strikes.delete(object.tenant);
-  if (strike.kind === "forget") await object.context.storage.deleteAlarm();
-  if (strike.kind === "reset" || strike.kind === "forget") {
-    // In a turn of its own, as a reset from outside comes: never with the product's code on the stack.
-    await scheduler.wait(1);
-    object.context.abort("reset by a test");
-  }
+  if (strike.kind === "reset") await reset(object);
+  throw new Error("broken by a test");
+}
+
+/** What the object is at, by its own checkpoint: a step, a step's undoing, or nothing that belongs to one. */
+function taskOf(object) {
+  const [row] = object.context.storage.sql.exec("select run from checkpoint").toArray();
+  if (row === undefined) return null;
+  const { stage, undo } = JSON.parse(row.run);
+  if (undo) return undo.stage.running ? `undo_${undo.stage.running.step}` : null;
+  return stage.running?.step ?? null;
+}
+
+/** Notes a call that belongs to a task; answers how it is to be disturbed. */
+function disturbance(object, what) {
+  const task = object && taskOf(object);
+  if (!task) return undefined;
+  const calls = work.get(object.tenant) ?? {};
+  work.set(object.tenant, calls);
+  (calls[task] ??= []).push(what);
+  const wanted = disturbances.get(object.tenant);
+  const nth = calls[task].filter((one) => one === what).length - 1;
+  if (wanted?.task !== task || wanted.what !== what || wanted.nth !== nth) return undefined;
+  disturbances.delete(object.tenant);
+  return wanted.how;
+}
+
+async function reset(object) {
+  // In a turn of its own, as a reset from outside comes: never with the product's code on the stack.
+  await scheduler.wait(1);
+  object.context.abort("reset by a test");
+}
+
+const MANNERS = {
+  reset,
+  async forget(object) {
+    await object.context.storage.deleteAlarm();
+    await reset(object);
+  },
+  hold(object) {
+    held.add(object.tenant);
+    return scheduler.wait(LONG_MS);
+  },
+  hang: () => scheduler.wait(LONG_MS),
+  break() {},
+};
+
+/** `send` makes the call; it may be given a fault for the sandbox to act out. */
+async function carryOut(object, how, send) {
+  if (typeof how !== "string") return send(how);
+  const [manner, when] = how.split(" ");
+  if (when === "after") await Promise.allSettled([send()]);
+  await MANNERS[manner](object);
   throw new Error("broken by a test");
 }
 
@@ -54,7 +114,7 @@ function observed(env, object) {
       const sql = statements.map(({ statement }) => statement);
       const what = `batch: ${sql[0].trim().split(/\s+/).slice(0, 3).join(" ")}`;
       await moment(object, "before", what);
-      const answers = await answer(env.DB, statements);
+      const answers = await carryOut(object, disturbance(object, "D1"), () => answer(env.DB, statements));
       const total = (name) => answers.reduce((sum, { meta }) => sum + (meta[name] ?? 0), 0);
       calls.push({ ...by, kind: "batch", sql, rowsRead: total("rows_read"), rowsWritten: total("rows_written") });
       await moment(object, "after", what);
@@ -65,7 +125,7 @@ function observed(env, object) {
     async fetch(request, init) {
       const { host } = new URL(request.url ?? request);
       await moment(object, "before", host);
-      const response = await env.EGRESS.fetch(request, init);
+      const response = await carryOut(object, disturbance(object, host), (fault) => env.EGRESS.fetch(scripted(request, fault), init));
       calls.push({ ...by, kind: "egress", host });
       await moment(object, "after", host);
       return response;
@@ -74,8 +134,10 @@ function observed(env, object) {
   const BREAKER = objects(env.BREAKER, async (id, send) => {
     await moment(object, "before", `breaker ${id.name}`);
     calls.push({ ...by, kind: "breaker", upstream: id.name });
-    await disturbed(behaviour.breaker);
-    const response = await send();
+    const response = await carryOut(object, disturbance(object, "its breaker"), async () => {
+      await disturbed(behaviour.breaker);
+      return send();
+    });
     await moment(object, "after", `breaker ${id.name}`);
     return response;
   });
@@ -96,6 +158,18 @@ function objects(namespace, call) {
     },
   });
 }
+
+/** The sandbox does to this one call what its header says. */
+function scripted(request, fault) {
+  if (fault === undefined) return request;
+  const copy = new Request(request);
+  copy.headers.set("sandbox-fault", JSON.stringify(fault));
+  return copy;
+}
+
+// A call that is held is held for as long as the test wants: without limits nothing that takes a second or more ever comes.
+const { setTimeout } = globalThis;
+globalThis.setTimeout = (then, ms, ...rest) => (behaviour.limits === "off" && ms >= 1000 ? 0 : setTimeout(then, ms, ...rest));
 
 export class Provisioner extends ProductObject {
   constructor(context, env) {
@@ -128,13 +202,24 @@ async function control(request, path, tenant) {
     case "PUT strike":
       strikes.set(input.tenant, input);
       return Response.json({});
+    case "PUT disturbance":
+      disturbances.set(input.tenant, input);
+      return Response.json({});
+    case "GET work":
+      return Response.json({ work: work.get(tenant) ?? {}, disturbed: !disturbances.has(tenant) });
+    case "GET held":
+      return Response.json([...held]);
     case "GET calls":
       return Response.json(calls);
     case "DELETE calls":
       calls = [];
       return Response.json({});
     case "GET moments":
-      return Response.json({ moments: moments.get(tenant) ?? [], struck: !strikes.has(tenant) });
+      return Response.json({
+        moments: moments.get(tenant) ?? [],
+        between: between.get(tenant) ?? [],
+        struck: !strikes.has(tenant),
+      });
     default:
       return new Response("no such control", { status: 404 });
   }

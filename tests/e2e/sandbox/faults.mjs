@@ -124,6 +124,30 @@ describe("faults", () => {
     assert.equal((await ping()).status, 501);
   });
 
+  test("the same seed draws the same calls, about as many as the probability says", async () => {
+    const drawn = async (seed) => {
+      const { id } = await fault({ host: "*", kind: "status", status: 500, probability: 0.3, seed });
+      const statuses = [];
+      for (let n = 0; n < 60; n++) statuses.push((await ping()).status);
+      await control("DELETE", `faults/${id}`);
+      return statuses;
+    };
+    const first = await drawn(7);
+    assert.deepEqual(await drawn(7), first);
+    assert.notDeepEqual(await drawn(8), first);
+    const hits = first.filter((status) => status === 500).length;
+    assert.ok(hits > 6 && hits < 36, `${hits} of 60`);
+  });
+
+  test("a call brings its own fault, which is not recorded as a header and hits no other", async () => {
+    const own = { "webhook-id": "k1", "sandbox-fault": JSON.stringify({ kind: "lost", status: 503 }) };
+    assert.equal((await ping(own)).status, 503);
+    assert.equal((await ping()).status, 200);
+    const [seen] = await requests();
+    assert.deepEqual([seen.fault, seen.headers["sandbox-fault"]], ["lost", undefined]);
+    assert.equal((await effects())[0].count, 2);
+  });
+
   test("faults are removed one by one or all at once", async () => {
     const { id } = await fault({ host: "*", kind: "status", status: 500 });
     await fault({ host: "*", kind: "status", status: 501 });
@@ -145,6 +169,7 @@ describe("faults", () => {
       { host: "*", kind: "lost", times: 0 },
       { host: "*", kind: "lost", pathPrefix: "/" },
       { host: "*", kind: "lost", probability: 2 },
+      { host: "*", kind: "lost", seed: 0.5 },
       [],
       null,
     ];

@@ -4,7 +4,7 @@ use http::Method;
 use serde_json::{Value, json};
 
 use crate::support::{
-    Answer, Club, Manner, RECORDS, Reaction, TestApp, Token, WEBHOOK_SECRET, signup, walk_pages,
+    Answer, Breaks, Club, Manner, RECORDS, Reaction, TestApp, Token, WEBHOOK_SECRET, signup, walk_pages,
 };
 
 const SAGAS: &str = "/api/v1/bgops/sagas";
@@ -287,6 +287,29 @@ async fn the_wish_is_not_lost_with_the_object() {
         app.app.sweep().await;
         club.waits().await;
         is_gone(&club).await;
+    }
+}
+
+#[tokio::test]
+async fn every_batch_of_a_removal_may_fail_before_or_after_it_is_done() {
+    let mut nth = 0;
+    loop {
+        for how in [Breaks::Before, Breaks::After] {
+            let app = TestApp::new();
+            let club = pro(&app).await;
+            is_removed(&club).await;
+            let before = app.db().batches();
+            app.db().breaks(nth, how);
+            club.waits().await;
+            if app.db().batches() - before <= nth {
+                assert!(nth >= 6, "{nth} batches");
+                return;
+            }
+            let left = app.db().rows("select step, status from provision_undo where status <> 'removed'");
+            assert_eq!(left, Vec::<Value>::new(), "batch {nth} {how:?}");
+            is_gone(&club).await;
+        }
+        nth += 1;
     }
 }
 

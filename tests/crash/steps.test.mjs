@@ -1,0 +1,141 @@
+// The whole product runtime is killed while one club is held at each call of each step, before it and after it, and one at each call of
+// each removal, and is started on the same state. One death for all of them: every run ends completed and every removal undone, without
+// anybody asking, and what was done outside was done once.
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { after, describe, test } from "node:test";
+import { startService } from "../../scripts/lib/service.mjs";
+import { client, makeWebhook, until } from "../client.mjs";
+import { callsOf } from "../e2e/disturbances.mjs";
+import { controls, instrumentedBundle } from "../e2e/instrumented.mjs";
+
+const bundle = await instrumentedBundle();
+after(() => bundle.remove());
+const service = await startService({
+  entry: join(bundle.directory, "index.js"),
+  vars: { SUBDOMAIN_MODE: "record", CLOUDFLARE_ZONE_ID: "0123456789abcdef0123456789abcdef" },
+  secrets: { CLOUDFLARE_API_TOKEN: "crash tests edit DNS with this" },
+});
+after(() => service.stop());
+const { api, sandbox, signup, confirm, status, settled, token } = client({
+  url: service.url,
+  secret: service.secrets.JWT_SECRET,
+  sandboxFetch: (path, init) => fetch(new URL(path, service.sandboxUrl), init),
+});
+const { behave, disturb, work, held } = controls(api);
+
+const operator = async (method, path, body) => {
+  const answer = await api(method, path, { token: token(), body });
+  assert.ok(answer.status < 300, `${method} ${path}: ${JSON.stringify(answer.body)}`);
+  return answer.body.data;
+};
+
+const remove = (club) => operator("DELETE", `/api/v1/admin/tenants/${club.tenantId}`, { reason: "left the league" });
+
+const undoOf = async (club) => (await operator("GET", `/api/v1/bgops/sagas/${club.runId}`)).undo?.status;
+
+const removed = (club) =>
+  until(async () => (await undoOf(club)) === "undone", { within: 60_000, every: 250, what: `the removal of ${club.tenantId}` });
+
+async function live(plan) {
+  const club = { ...(await signup({ plan })), webhook: makeWebhook() };
+  await confirm(club, club.webhook);
+  const { status: end, data } = await settled(club, { within: 60_000, every: 250 });
+  assert.equal(end, "completed", JSON.stringify(data));
+  return { ...club, runId: data.runId };
+}
+
+/** What a club calls on its way in and out again. */
+async function workOf(plan) {
+  const club = await live(plan);
+  await remove(club);
+  await removed(club);
+  return (await work(club.tenantId)).work;
+}
+
+const pro = await workOf("pro");
+const starter = await workOf("starter");
+
+const cells = Object.entries({ pro, starter }).flatMap(([plan, work]) =>
+  Object.entries(work)
+    // What the plans share is held in the pro run.
+    .filter(([task]) => plan === "pro" || !(task in pro))
+    .flatMap(([task, calls]) => callsOf(task, calls).map((call) => ({ plan, ...call })))
+    .flatMap((cell) => ["before", "after"].map((when) => ({ ...cell, when }))),
+);
+
+// So that all of them are at their calls when the end comes, however many there are.
+await behave({ limits: "off" });
+await Promise.all(
+  cells.map(async (cell) => {
+    const hold = (club) => disturb(club.tenantId, { ...cell, how: `hold ${cell.when}` });
+    if (cell.task.startsWith("undo_")) {
+      cell.club = await live(cell.plan);
+      await hold(cell.club);
+      await remove(cell.club);
+    } else {
+      cell.club = { ...(await signup({ plan: cell.plan })), webhook: makeWebhook() };
+      await hold(cell.club);
+      await confirm(cell.club, cell.club.webhook);
+    }
+  }),
+);
+await until(async () => (await held()).length === cells.length, { within: 60_000, every: 100, what: "all clubs to be held" });
+await service.kill();
+await service.restart();
+
+describe("killed", { concurrency: 8 }, () => {
+  for (const { club, plan, task, what, nth, when } of cells) {
+    const isRemoval = task.startsWith("undo_");
+    test(`${when} call ${nth} of ${task} to ${what}, a ${isRemoval ? "removal ends undone" : "run completes"}`, async () => {
+      if (isRemoval) {
+        await removed(club);
+      } else {
+        const end = await settled(club, { within: 60_000, every: 250 });
+        assert.equal(end.status, "completed", JSON.stringify(end));
+        club.runId = end.data.runId;
+      }
+      const attempts = await until(async () => {
+        const attempts = await attemptsAt(club, task);
+        return attempts.length >= 2 && attempts;
+      });
+      // The last batch of a run, and of a removal, writes its own end.
+      const isWritten = ["activate", "undo_seed_defaults"].includes(task) && when === "after";
+      assert.deepEqual(attempts, [isWritten ? "done" : "unknown INTERRUPTED", "done"]);
+      await assertOnce(club, plan, isRemoval);
+    });
+  }
+});
+
+async function attemptsAt(club, task) {
+  const history = await operator("GET", `/api/v1/bgops/sagas/${club.runId}/history`);
+  return history
+    .filter(({ step, undo }) => task === (undo ? `undo_${step}` : step))
+    .sort((a, b) => a.attempt - b.attempt)
+    .map(({ outcome, error }) => [outcome, error].filter(Boolean).join(" "));
+}
+
+/** Each thing was made once outside, and of a club that was removed, removed once. */
+async function assertOnce(club, plan, isRemoval) {
+  const count = async (key) => {
+    const { effects } = await sandbox(`/__sandbox/effects?key=${encodeURIComponent(key)}`);
+    return effects.map(({ count }) => count).join();
+  };
+  const { runId } = club;
+  assert.equal(await count(`${runId}/send_welcome_email`), "1");
+  assert.equal(await count(`CNAME ${club.clubSlug}.clubs.example`), "1");
+  if (plan === "pro") assert.equal(await count(`${runId}/create_spreadsheet`), "1");
+  // Make recognises no key: a ping whose answer was lost is sent again.
+  else assert.match(await count(`${runId}/validate_webhook`), /^[12]$/);
+  if (isRemoval && plan === "pro") assert.equal(await count(`${runId}/undo_create_spreadsheet`), "1");
+  const { spreadsheets } = await sandbox("/__sandbox/spreadsheets");
+  const sheets = spreadsheets.filter(({ tenantId }) => tenantId === club.tenantId);
+  assert.equal(sheets.length, plan === "pro" && !isRemoval ? 1 : 0);
+}
+
+test("nothing is removed twice", async () => {
+  const { effects } = await sandbox("/__sandbox/effects?upstream=cloudflare");
+  assert.deepEqual(effects.filter(({ count }) => count !== 1), []);
+  const { body } = await status(cells.find(({ task }) => task === "activate").club);
+  assert.equal(body.status, "completed");
+});

@@ -1,0 +1,73 @@
+// Every step against everything that can go wrong with it. Which steps there are, provision-status says; what each calls, an
+// undisturbed run shows: a step that is added is disturbed without a test of its own. Whatever happens, the run ends completed, its
+// history says what happened, and what was done outside was done once under each key.
+//
+// A process that is killed at each step: tests/crash/steps.test.mjs.
+import assert from "node:assert/strict";
+import { after, test } from "node:test";
+import { makeWebhook, until } from "./harness.mjs";
+import { startInstrumented } from "./instrumented.mjs";
+import { witness } from "./once.mjs";
+import { assertTold, disturbancesOf, each } from "./disturbances.mjs";
+
+const h = await startInstrumented({
+  // Each club with a DNS record of its own: of all ways to be reached, the one that can fail.
+  vars: { SUBDOMAIN_MODE: "record", CLOUDFLARE_ZONE_ID: "0123456789abcdef0123456789abcdef" },
+  secrets: { CLOUDFLARE_API_TOKEN: "end-to-end tests edit DNS with this" },
+});
+after(() => h.close());
+const { settled, assertDoneOnce, effectsUnder, historyOf } = witness(h);
+
+// So much goes wrong here at once that breakers would open: that is another test's.
+await h.behave({ breaker: "failing" });
+
+const newClub = async (plan) => ({ ...(await h.signup({ plan })), webhook: makeWebhook() });
+
+/** The steps of a plan, as its club is told before they begin, with what each calls in an undisturbed run. */
+async function stepsOf(plan) {
+  const club = await newClub(plan);
+  const { steps } = (await h.status(club)).body.data;
+  await h.confirm(club, club.webhook);
+  assert.equal((await settled(club)).status, "completed");
+  const { work } = await h.work(club.tenantId);
+  return steps.map(({ name }) => ({ plan, step: name, calls: work[name] ?? [] }));
+}
+
+const pro = await stepsOf("pro");
+const starter = await stepsOf("starter");
+// What the plans share is disturbed in the pro run.
+const steps = [...pro, ...starter.filter(({ step }) => !pro.some((one) => one.step === step))];
+
+test("every step does something that can be disturbed", () => {
+  assert.ok(pro.length >= 7 && starter.length >= 6);
+  for (const { step, calls } of steps) assert.ok(calls.length > 0, `nothing is known of ${step} that could fail`);
+});
+
+const cells = steps.flatMap(({ plan, step, calls }) => disturbancesOf(step, calls).map((cell) => ({ plan, ...cell })));
+
+each("a run completes although", cells, async (cell) => {
+  const club = await newClub(cell.plan);
+  await h.disturb(club.tenantId, cell);
+  await h.confirm(club, club.webhook);
+  const { status, data } = await settled(club);
+  assert.equal(status, "completed", JSON.stringify(data));
+  await until(async () => (await h.work(club.tenantId)).disturbed, { what: "the disturbance", every: 250 });
+  await assertAttempts(cell, data);
+  await assertDoneOnce(club, data);
+  const [record] = await effectsUnder(`CNAME ${club.clubSlug}.clubs.example`);
+  assert.equal(record.count, 1);
+});
+
+async function assertAttempts(cell, { runId, steps }) {
+  const { task, what, how, isAnAnswer } = cell;
+  // Make queues whatever it gets: any 2xx is its yes, whatever it says.
+  const count = isAnAnswer && /make\.com$/.test(what) ? 1 : 2;
+  const attempts = await until(async () => {
+    const attempts = await historyOf(runId, task);
+    return attempts.length >= count && attempts;
+  });
+  // Going live and writing so is one batch.
+  const isWritten = task === pro.at(-1).step && /after$/.test(how);
+  if (count > 1) assertTold(attempts, cell, isWritten);
+  for (const { name, attempts } of steps) assert.equal(attempts, name === task && !isWritten ? count : 1, name);
+}

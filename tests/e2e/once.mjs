@@ -1,0 +1,96 @@
+// What a run leaves behind that was disturbed on its way: everything, and each thing once.
+//
+//   const { settled, assertDoneOnce } = witness(h);
+import assert from "node:assert/strict";
+import { until } from "./harness.mjs";
+
+/** The steps by which something is made outside, under the run's key. */
+const OUTSIDE = {
+  starter: ["validate_webhook", "send_welcome_email"],
+  pro: ["create_spreadsheet", "send_welcome_email"],
+};
+
+export function witness(h) {
+  let states;
+  /** Where every club stands. Asked for all who wait: a hundred runs at once must not drown in each other's questions. */
+  function ask() {
+    states ??= h.sql("select id, provision_state, undo_state from tenants").then((rows) => {
+      setTimeout(() => (states = undefined), 200);
+      return new Map(rows.map(({ id, ...state }) => [id, state]));
+    });
+    return states;
+  }
+
+  /** Waits until the club's run is over; answers provision-status. */
+  async function settled(club, { within = 60_000 } = {}) {
+    states = undefined;
+    const over = async () => ["completed", "failed"].includes((await ask()).get(club.tenantId)?.provision_state);
+    await until(over, { within, every: 200, what: `the run of ${club.tenantId} to end` });
+    return (await h.status(club)).body;
+  }
+
+  /** Waits until nothing of the club is being removed any more; answers how that ended. */
+  async function removed(club, { within = 60_000 } = {}) {
+    states = undefined;
+    const over = async () => {
+      const state = (await ask()).get(club.tenantId)?.undo_state;
+      return ["undone", "compensation_failed"].includes(state) && state;
+    };
+    return until(over, { within, every: 200, what: `the removal of ${club.tenantId} to end` });
+  }
+
+  const requestsUnder = async (key) => (await h.sandbox(`/__sandbox/requests?key=${encodeURIComponent(key)}`)).requests;
+  const effectsUnder = async (key) => (await h.sandbox(`/__sandbox/effects?key=${encodeURIComponent(key)}`)).effects;
+
+  /** One run, one of each thing in D1, and one effect under each key. */
+  async function assertDoneOnce(club, data) {
+    const [there] = await h.sql(
+      `select status, provision_state, route_ready,
+         (select count(*) from provision_runs where tenant_id = t.id) as runs,
+         (select count(*) from auth_users where tenant_id = t.id) as owners,
+         (select count(*) from feed_posts where tenant_id = t.id) as posts,
+         (select count(*) from tenant_brand where tenant_id = t.id) as brands,
+         (select group_concat(type) from domain_events where tenant_id = t.id) as events
+       from tenants t where id = ?`,
+      club.tenantId,
+    );
+    assert.deepEqual(there, {
+      ...{ status: "active", provision_state: "completed", route_ready: 1, runs: 1, owners: 1, posts: 1, brands: 1 },
+      events: "tenant.signed_up,tenant.provisioned",
+    });
+    assert.deepEqual(data.warnings, []);
+    for (const step of OUTSIDE[club.plan]) await assertOneEffect(`${data.runId}/${step}`);
+  }
+
+  async function assertOneEffect(key) {
+    const [effect, ...more] = await effectsUnder(key);
+    assert.deepEqual(more, [], key);
+    // Make recognises no keys, its receiver does: a ping whose answer was lost is sent again, the same to the byte.
+    const most = effect.upstream === "make" ? 2 : 1;
+    assert.ok(effect.count >= 1 && effect.count <= most, `${effect.count} under ${key}`);
+    assertSame(await requestsUnder(key));
+  }
+
+  /** The attempts at a step, or at its undoing, oldest first. */
+  const historyOf = (runId, task) =>
+    h.sql(
+      `select attempt, outcome, error, started_at as at from provision_history
+       where run_id = ? and step = ? and undo = ? order by attempt`,
+      runId,
+      task.replace(/^undo_/, ""),
+      Number(task.startsWith("undo_")),
+    );
+
+  return { settled, removed, requestsUnder, effectsUnder, historyOf, assertDoneOnce };
+}
+
+/** A repeat is recognised by its key, and Resend also wants the same to the byte. */
+export function assertSame(requests) {
+  const [first] = requests;
+  for (const { url, body, headers } of requests) {
+    assert.deepEqual([url, body], [first.url, first.body]);
+    for (const name of ["webhook-id", "webhook-timestamp", "webhook-signature", "idempotency-key"]) {
+      assert.equal(headers[name], first.headers[name], name);
+    }
+  }
+}
