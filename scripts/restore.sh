@@ -61,10 +61,11 @@ ask() {
 ours="type = 'table' and name not glob '_cf_*' and name not glob 'sqlite_*'"
 ask "select name from sqlite_master where $ours order by rowid desc" >"$work/tables"
 rows=0
-counts=$(grep -vx d1_migrations "$work/tables" | sed 's/.*/(select count(*) from "&")/' | paste -sd + -) || true
+# The sweep of a Worker that is already there notes its moment in measures, which is nobody's data.
+counts=$(grep -vxE 'd1_migrations|measures' "$work/tables" | sed 's/.*/(select count(*) from "&")/' | paste -sd + -) || true
 if [ -n "$counts" ]; then rows=$(ask "select $counts"); fi
 
-kept=$(grep '^INSERT INTO ' "$file" | grep -cv '^INSERT INTO "\(d1_migrations\|sqlite_sequence\)" ') || true
+kept=$(grep '^INSERT INTO ' "$file" | grep -cv '^INSERT INTO "\(d1_migrations\|measures\|sqlite_sequence\)" ') || true
 there=$(wc -l <"$work/tables" | tr -d ' ')
 printf '· %s: %s tables, %s rows\n' "$file" "$(grep -c '^CREATE TABLE ' "$file")" "$kept"
 printf '· the database of %s: %s tables, %s rows%s\n' "$environment" "$there" "$rows" "$([ "$rows" = 0 ] || echo ', which will be gone')"

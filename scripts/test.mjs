@@ -9,7 +9,7 @@ const SUITES = {
   /** Routes, store and workflow against real SQLite, and everything with a rule. */
   host: () => run("cargo", ["test", "--locked"], { advice: "The host tests failed: see above, or run `npm run test:host`." }),
   /** The built Worker in the real runtime. */
-  e2e: () => nodeTests("e2e"),
+  e2e: async () => nodeTests("e2e", { PROMTOOL: await setup.promtool() }),
   /** The whole runtime killed while it provisions. */
   crash: () => nodeTests("crash"),
   /** The pages in Chromium, against a service of their own. */

@@ -1,7 +1,7 @@
-// Sets up whatever is missing: Node packages, the Rust target, the build tools, development's secrets, a browser.
+// Sets up whatever is missing: Node packages, the Rust target, the build tools, development's secrets, a browser, promtool.
 // Each step looks first and does nothing when there is nothing to do. Node's built-ins only.
 import { randomBytes } from "node:crypto";
-import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { Failure, NODE, at, capture, fingerprint, run, say, stamped } from "./project.mjs";
@@ -37,11 +37,13 @@ export async function rust() {
   });
 }
 
+/** Outside the checkout: every checkout shares it. */
+const cacheFolder = () => join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "tenantry");
+
 /** The build tools' folder, built on first use. It lies outside the checkout: every checkout of these versions shares it. */
 export async function buildTools() {
   const versions = Object.entries(TOOLS).map(([name, version]) => `${name}-${version}`).join("_");
-  const cache = join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "tenantry");
-  const tools = join(cache, versions);
+  const tools = join(cacheFolder(), versions);
   if (existsSync(tools)) return join(tools, "bin");
 
   if ((await programAmong(["cc"])) === null) await debianPackages(["gcc", "libc6-dev"], "Rust needs a C compiler to link with");
@@ -91,6 +93,31 @@ export async function chromium() {
   if (found !== null) return found;
   await debianPackages(["chromium"], "The browser tests need Chromium");
   return programAmong(names);
+}
+
+/**
+ * promtool, which reads metrics and rules as Prometheus does: the one named by PROMTOOL, an installed one, or Debian's. That
+ * comes in a package with the server, which would start if it were installed: the one program is taken out of it.
+ */
+export async function promtool() {
+  const kept = join(cacheFolder(), "promtool");
+  const found = await programAmong([process.env.PROMTOOL, "promtool", kept].filter(Boolean));
+  if (found !== null) return found;
+  const advice = "The tests of the metrics need promtool: install Prometheus (https://prometheus.io/download), or name its promtool in PROMTOOL, then run the command again.";
+  if ((await programAmong(["apt-get"])) === null || (await programAmong(["dpkg-deb"])) === null) throw new Failure(advice);
+  say("The tests of the metrics need promtool: taking it out of Debian's prometheus (20 MB, once for this machine) …");
+  mkdirSync(cacheFolder(), { recursive: true });
+  const folder = mkdtempSync(`${kept}-`);
+  try {
+    if (process.getuid?.() === 0) await run("apt-get", ["update", "-qq"], { advice });
+    await run("apt-get", ["download", "-qq", "-o", "APT::Sandbox::User=root", "prometheus"], { cwd: folder, advice });
+    const [archive] = readdirSync(folder);
+    await run("dpkg-deb", ["-x", archive, "."], { cwd: folder, advice });
+    renameSync(join(folder, "usr/bin/promtool"), kept);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+  return kept;
 }
 
 /** Where the first of these programs is, or null. */

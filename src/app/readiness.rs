@@ -67,7 +67,11 @@ impl<P: Ports> App<P> {
         Check::of("configuration", result)
     }
 
-    async fn within(&self, check: impl Future<Output = Result<(), String>>) -> Result<(), String> {
+    /// What `check` says, or that it said nothing in time.
+    pub(super) async fn within<T>(
+        &self,
+        check: impl Future<Output = Result<T, String>>,
+    ) -> Result<T, String> {
         let limit = self.ports.sleep(TIME_LIMIT);
         futures_util::pin_mut!(check, limit);
         match futures_util::future::select(check, limit).await {

@@ -16,6 +16,8 @@ pub struct Summary {
     pub failed: i64,
     /// How many completed within each of [`BOUNDS`] but not the one before, and how many took longer.
     pub took: [i64; BOUNDS.len() + 1],
+    /// How long they took together, in seconds.
+    pub took_sum: i64,
 }
 
 impl Summary {
@@ -30,6 +32,7 @@ impl Summary {
             sum.processing += row.processing;
             sum.completed += row.completed;
             sum.failed += row.failed;
+            sum.took_sum += row.took_sum;
             for (bucket, count) in sum.took.iter_mut().zip(row.took()?) {
                 *bucket += count;
             }

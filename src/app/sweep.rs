@@ -25,7 +25,8 @@ impl<P: Ports> App<P> {
         let now = self.ports.now();
         // Neither waits for the other: an object or a webhook that hangs holds up its own kind only.
         let (unmoved, delivered) = futures_util::join!(self.wake_unmoved(now), self.deliver(None));
-        let pruned = store::sweep::prune(self.ports.db(), now).await;
+        let well = unmoved.is_ok() && delivered.is_ok();
+        let pruned = store::sweep::prune(self.ports.db(), self.ports.now(), well).await;
         let errors = [unmoved.as_ref().err(), delivered.as_ref().err(), pruned.as_ref().err()];
         let error = errors.into_iter().flatten().next().map(ToString::to_string);
         let level = if error.is_some() { Level::Error } else { Level::Info };

@@ -21,6 +21,8 @@ pub enum Permission {
     Service,
     /// The platform's operators.
     PlatformAdmin,
+    /// The platform's operators, or its monitoring: that holds `METRICS_TOKEN`, which is no token of ours.
+    Monitoring,
 }
 
 /// Why a valid token may not do this. The words are those of `error.reason` and of the log's `authz_deny` line.
@@ -51,7 +53,7 @@ impl Permission {
             Self::SameTenantOrPlatform => &[Tenant, PlatformAdmin],
             Self::TenantReader => &[Tenant, PlatformAdmin, Service],
             Self::Service => &[Service],
-            Self::PlatformAdmin => &[PlatformAdmin],
+            Self::PlatformAdmin | Self::Monitoring => &[PlatformAdmin],
         }
     }
 

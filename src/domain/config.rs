@@ -6,6 +6,9 @@ use super::{Secret, webhook::AllowedHosts};
 /// Shortest acceptable `JWT_SECRET*`, in bytes: HS256's own block of entropy.
 pub const SHORTEST_JWT_SECRET: usize = 32;
 
+/// Shortest acceptable `METRICS_TOKEN`, in bytes: long enough that nobody guesses it.
+pub const SHORTEST_METRICS_TOKEN: usize = 16;
+
 /// Where mail goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EmailProvider {
@@ -81,7 +84,7 @@ pub struct Config {
     pub data_key_previous: Option<Secret>,
     /// `TURNSTILE_SECRET`: if set, a signup must come with a Turnstile token.
     pub turnstile_secret: Option<Secret>,
-    /// `METRICS_TOKEN`
+    /// `METRICS_TOKEN`: reads `/metrics`, and nothing else.
     pub metrics_token: Option<Secret>,
     /// Whether calls to the outside go through the `EGRESS` binding.
     pub has_egress: bool,
@@ -182,6 +185,10 @@ impl Config {
         check(long_enough(&self.jwt_secret_previous), "JWT_SECRET_PREVIOUS is shorter than 32 bytes");
         check(self.data_key.is_some(), "DATA_KEY is missing");
         check(self.data_key.as_ref().is_none_or(|key| key.len() >= 32), "DATA_KEY is shorter than 32 bytes");
+        check(
+            self.metrics_token.as_ref().is_none_or(|token| token.len() >= SHORTEST_METRICS_TOKEN),
+            "METRICS_TOKEN is shorter than 16 bytes",
+        );
         check(!self.gas_webapp_url.is_empty(), "GAS_WEBAPP_URL is missing");
         check(self.gas_hmac_secret.is_some(), "GAS_HMAC_SECRET is missing");
         check(!self.base_domain.is_empty(), "BASE_DOMAIN is missing");
@@ -249,6 +256,7 @@ mod tests {
             ("JWT_NOT_BEFORE", "yesterday", "JWT_NOT_BEFORE must be Unix seconds"),
             ("DATA_KEY", "", "DATA_KEY is missing"),
             ("DATA_KEY", "short", "DATA_KEY is shorter than 32 bytes"),
+            ("METRICS_TOKEN", "fifteen-bytes..", "METRICS_TOKEN is shorter than 16 bytes"),
             ("GAS_WEBAPP_URL", "", "GAS_WEBAPP_URL is missing"),
             ("GAS_HMAC_SECRET", "", "GAS_HMAC_SECRET is missing"),
             ("BASE_DOMAIN", "", "BASE_DOMAIN is missing"),

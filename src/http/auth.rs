@@ -8,7 +8,7 @@ use http::{header::AUTHORIZATION, request::Parts};
 use crate::{
     app::{App, access::AccessError, provisioning::QueueError, tokens::TokenError},
     db::{Answer, Statement},
-    domain::{Audience, Claims, Denial, Permission, TenantId},
+    domain::{Audience, Claims, Denial, Permission, Secret, TenantId, config::SHORTEST_METRICS_TOKEN},
     ports::Ports,
 };
 
@@ -45,7 +45,9 @@ grade!(
     /// [`Permission::TenantReader`]
     TenantReader,
     /// [`Permission::Service`]
-    Service
+    Service,
+    /// [`Permission::Monitoring`], for those of them who hold a token of ours. See [`Scraper`].
+    Monitoring
 );
 
 /// Somebody whose token is good and who may do this. Whether it was revoked is asked together with the data.
@@ -126,6 +128,31 @@ impl<P: Ports, G: Grade, S: Send + Sync> FromRequestParts<S> for Caller<P, G> {
             context.admit(&claims, named.as_deref());
         }
         Ok(Self { app, claims, requested, grade: PhantomData })
+    }
+}
+
+/// Who reads the metrics.
+#[derive(Debug, Clone)]
+pub enum Scraper<P> {
+    /// Whoever holds `METRICS_TOKEN`. It is configuration: nothing that is stored says whether it still admits anybody.
+    Monitoring(App<P>),
+    /// An operator.
+    Operator(Box<Caller<P, Monitoring>>),
+}
+
+impl<P: Ports, S: Send + Sync> FromRequestParts<S> for Scraper<P> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let app = App::<P>::from_request_parts(parts, state).await?;
+        let header = parts.headers.get(AUTHORIZATION).and_then(|header| header.to_str().ok());
+        let given = header.and_then(bearer).map(|token| Secret::new(token.to_owned()));
+        // Without a METRICS_TOKEN, or with one that could be guessed, nobody holds it.
+        let long_enough = given.as_ref().is_some_and(|given| given.len() >= SHORTEST_METRICS_TOKEN);
+        if long_enough && given == app.config().metrics_token {
+            return Ok(Self::Monitoring(app));
+        }
+        Ok(Self::Operator(Box::new(Caller::from_request_parts(parts, state).await?)))
     }
 }
 

@@ -12,8 +12,8 @@ use axum::{
 use crate::{domain::Permission, ports::Ports};
 
 use super::{
-    audit, bgops, deliveries, error::ApiError, events, form, health, links, profile, promos, provisioning,
-    register, signup, stats, tokens, upstreams, webhook, whoami,
+    audit, bgops, deliveries, error::ApiError, events, form, health, links, metrics, profile, promos,
+    provisioning, register, signup, stats, tokens, upstreams, webhook, whoami,
 };
 
 /// One route.
@@ -34,7 +34,8 @@ const fn route(method: &'static str, path: &'static str, permission: Permission)
 /// Every route, and who may use it. Tests walk it with every kind of caller.
 pub const ROUTES: &[Route] = {
     use Permission::{
-        AnyToken, Anyone, PlatformAdmin, SameTenant, SameTenantOrPlatform, Service, TenantAdmin, TenantReader,
+        AnyToken, Anyone, Monitoring, PlatformAdmin, SameTenant, SameTenantOrPlatform, Service, TenantAdmin,
+        TenantReader,
     };
     &[
         route("GET", "/health", Anyone),
@@ -86,6 +87,7 @@ pub const ROUTES: &[Route] = {
         route("GET", "/api/v1/bgops/idempotency/{key}", PlatformAdmin),
         route("POST", "/internal/provision/queue", Service),
         route("POST", "/internal/provision/retry", Service),
+        route("GET", "/metrics", Monitoring),
     ]
 };
 
@@ -151,6 +153,7 @@ fn handlers<P: Ports>() -> Vec<(&'static str, MethodRouter)> {
         ("/api/v1/bgops/idempotency/{key}", get(bgops::key::<P>)),
         ("/internal/provision/queue", post(provisioning::queue::<P>)),
         ("/internal/provision/retry", post(provisioning::queue::<P>)),
+        ("/metrics", get(metrics::get::<P>)),
     ]
 }
 

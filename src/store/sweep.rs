@@ -8,12 +8,13 @@ use crate::{
 /// How many rows of a kind one sweep removes.
 const BATCH: i64 = 200;
 
-/// Removes what expired, and keeps the roll-ups short. Answers how many rows.
+/// Removes what expired, and keeps the roll-ups short. Answers how many rows. `well` says whether the rest of the sweep was
+/// done: then this is its end, and monitoring sees when that was.
 ///
 /// # Errors
 ///
 /// When the database doesn't answer: the next sweep does it.
-pub async fn prune(db: &impl Db, now: Timestamp) -> Result<u64, DbError> {
+pub async fn prune(db: &impl Db, now: Timestamp, well: bool) -> Result<u64, DbError> {
     let params = || [now.seconds().into(), BATCH.into()];
     let mut statements = vec![
         Statement::new(
@@ -35,5 +36,6 @@ pub async fn prune(db: &impl Db, now: Timestamp) -> Result<u64, DbError> {
     ];
     let expiring = statements.len();
     statements.extend(super::rollups::fold(now));
+    statements.extend(well.then(|| super::metrics::swept(now)));
     Ok(db.batch(statements).await?.iter().take(expiring).map(|answer| answer.changes).sum())
 }

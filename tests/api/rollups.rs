@@ -9,17 +9,19 @@ use crate::support::{Database, TestApp, splitmix};
 const MIGRATION: &str = "0007_admin.sql";
 
 /// What the roll-ups say that can be counted again at any time.
-const ROLLED_UP: [&str; 4] = [
+const ROLLED_UP: [&str; 6] = [
     "select plan, trial, active, suspended, cancelled from tenant_counts
      where trial + active + suspended + cancelled > 0 order by plan",
     "select plan, sum(processing) as processing, sum(completed) as completed, sum(failed) as failed from run_counts
      group by plan having sum(processing) + sum(completed) + sum(failed) > 0 order by plan",
     "select step, outcome, attempts from step_troubles order by step, outcome",
     "select type, events from event_counts order by type",
+    "select undoing, undone, compensation_failed from undo_counts where undoing + undone + compensation_failed > 0",
+    "select pending from delivery_counts where pending > 0",
 ];
 
 /// The same, counted.
-const COUNTED: [&str; 4] = [
+const COUNTED: [&str; 6] = [
     "select plan, count(*) filter (where status = 'trial') as trial, count(*) filter (where status = 'active') as active,
        count(*) filter (where status = 'suspended') as suspended, count(*) filter (where status = 'cancelled') as cancelled
      from tenants group by plan order by plan",
@@ -30,6 +32,10 @@ const COUNTED: [&str; 4] = [
      group by step, outcome order by step, outcome",
     "select type, count(*) as events from domain_events
      where type not in ('tenant.signed_up', 'tenant.provisioned') group by type order by type",
+    "select count(*) filter (where undo_state = 'undoing') as undoing, count(*) filter (where undo_state = 'undone') as undone,
+       count(*) filter (where undo_state = 'compensation_failed') as compensation_failed
+     from tenants where undo_state is not null group by true",
+    "select count(*) as pending from webhook_deliveries where status = 'pending' group by status",
 ];
 
 #[track_caller]
@@ -47,7 +53,9 @@ fn something_happens(db: &Database, dice: u64, n: u64) {
     let (plan, day) = (pick(&["starter", "pro"]), (dice >> 40) % 60);
     let status = pick(&["trial", "active", "suspended", "cancelled"]);
     let state = pick(&["processing", "completed", "failed"]);
-    let sql = match dice % 10 {
+    let undo = pick(&["null", "'undoing'", "'undone'", "'compensation_failed'"]);
+    let delivery = pick(&["delivered", "failed", "cancelled"]);
+    let sql = match dice % 17 {
         0 | 1 => format!(
             "insert into tenants (id, slug, name, email, plan, status, trial_ends_at, owner_user_id, signup_fingerprint,
                created_at, updated_at)
@@ -69,6 +77,26 @@ fn something_happens(db: &Database, dice: u64, n: u64) {
         ),
         8 => format!("delete from provision_runs where id = {} and id not in (select run_id from provision_history)",
             any("provision_runs")
+        ),
+        9 | 10 => format!("update tenants set undo_state = {undo} where id = {}", any("tenants")),
+        11 => format!(
+            "insert or ignore into webhook_deliveries (tenant_id, created_at, id, type, body, next_at)
+             select id, {day}, 'evt_{n}', 'test', '{{}}', {n} from tenants where id = {}",
+            any("tenants")
+        ),
+        12 => format!(
+            "update webhook_deliveries set status = '{delivery}', next_at = null, settled_at = {n} where tenant_id = {}",
+            any("tenants")
+        ),
+        13 => format!(
+            "update webhook_deliveries set status = 'pending', next_at = {n}, settled_at = null where tenant_id = {}",
+            any("tenants")
+        ),
+        14 => format!("delete from webhook_deliveries where created_at > {day} and status = 'pending'"),
+        15 => format!(
+            "delete from tenants where id = {} and id not in (select tenant_id from provision_runs)
+               and id not in (select tenant_id from webhook_deliveries)",
+            any("tenants")
         ),
         _ => format!(
             "insert or ignore into provision_history (run_id, step, attempt, outcome, ms, started_at)
@@ -177,7 +205,11 @@ fn what_was_there_before_them_is_in_them() {
              insert into provision_history (run_id, step, attempt, outcome, ms, started_at)
              select id, 'activate', 1, iif(status = 'failed', 'refused', 'done'), 0, 0 from provision_runs;
              insert into domain_events (tenant_id, occurred_at, id, type, data)
-             select tenant_id, 0, id, 'tenant.' || status, '{}' from provision_runs;",
+             select tenant_id, 0, id, 'tenant.' || status, '{}' from provision_runs;
+             update tenants set undo_state = iif(slug < 'fc-2', 'undone', 'undoing') where status = 'active';
+             insert into webhook_deliveries (tenant_id, created_at, id, type, body, status, next_at, settled_at)
+             select id, 0, 'evt_1', 'test', '{}', iif(plan = 'pro', 'failed', 'pending'), iif(plan = 'pro', null, 1),
+               iif(plan = 'pro', 1, null) from tenants;",
         )
         .unwrap();
     for (_, text) in sources.iter().filter(|(name, _)| name.as_str() >= MIGRATION) {
@@ -193,12 +225,15 @@ fn what_was_there_before_them_is_in_them() {
     let number = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap();
     assert_eq!(number("select sum(took_5) from run_counts"), 5);
     assert_eq!(number("select sum(took_sum) from run_counts"), 15);
+    assert_eq!(number("select failed from delivery_counts"), 6);
     assert_eq!(number("select sum(signups) from signup_counts"), 15, "of the last month alone");
 }
 
 /// The names of what a statement above selects, in its order.
 fn columns(sql: &str) -> &'static str {
     match sql {
+        sql if sql.contains("undoing") => "undoing, undone, compensation_failed",
+        sql if sql.contains("pending") => "pending",
         sql if sql.contains("suspended") => "plan, trial, active, suspended, cancelled",
         sql if sql.contains("processing") => "plan, processing, completed, failed",
         sql if sql.contains("events") => "type, events",

@@ -84,6 +84,7 @@ const REQUESTS = {
   "GET tenants/me": [1, 0, () => h.api("GET", "/api/v1/tenants/me", { token: clubs.pro.jwt })],
   "PATCH tenants/me": [1, 0, () => h.api("PATCH", "/api/v1/tenants/me", { token: clubs.pro.jwt, body: { name: "Renamed" } })],
   "GET admin/stats": [1, 0, () => h.api("GET", "/api/v1/admin/stats", { token: h.token() })],
+  "GET metrics, a breaker each": [1, 5, () => h.api("GET", "/metrics", { token: h.secrets.METRICS_TOKEN })],
   "GET admin/tenants/{id}": [1, 0, () => h.api("GET", `/api/v1/admin/tenants/${clubs.pro.tenantId}`, { token: h.token() })],
   "PATCH admin/tenants/{id}": [
     ...[1, 0],
@@ -146,7 +147,7 @@ async function isListed(club) {
 test("what a request reads does not grow with the number of clubs and codes", async () => {
   const requests = [
     ...["POST start with a promo code", "GET availability, taken", "POST verify-promo", "GET whoami", "GET provision-status"],
-    ...["GET admin/stats", "GET admin/tenants/{id}"],
+    ...["GET admin/stats", "GET admin/tenants/{id}", "GET metrics, a breaker each"],
   ];
   const read = async () => {
     const costs = {};

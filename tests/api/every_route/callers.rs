@@ -160,7 +160,8 @@ async fn a_leak_is_answered_by_an_instant_before_which_nothing_counts() {
 fn misplaced(route: &Route, club: &Club, other: &str) -> Vec<(&'static str, Token, &'static str)> {
     const AUD: &str = "unexpected \"aud\" claim value";
     use Permission::{
-        AnyToken, Anyone, PlatformAdmin, SameTenant, SameTenantOrPlatform, Service, TenantAdmin, TenantReader,
+        AnyToken, Anyone, Monitoring, PlatformAdmin, SameTenant, SameTenantOrPlatform, Service, TenantAdmin,
+        TenantReader,
     };
     let now = club.now();
     let (tenant, operator, service) =
@@ -177,7 +178,7 @@ fn misplaced(route: &Route, club: &Club, other: &str) -> Vec<(&'static str, Toke
         SameTenantOrPlatform => (true, true, false),
         TenantReader => (true, true, true),
         Service => (false, false, true),
-        PlatformAdmin => (false, true, false),
+        PlatformAdmin | Monitoring => (false, true, false),
     };
     let no_roles = |token: &Token| token.clone().with("roles", json!([]));
     if takes_tenants {

@@ -4,5 +4,6 @@ mod api;
 mod auth;
 mod health;
 mod internal;
+mod metrics;
 mod public;
 mod whoami;

@@ -31,8 +31,10 @@ pub const RECORDS: [(&str, &str); 3] =
     [("SUBDOMAIN_MODE", "record"), ("CLOUDFLARE_ZONE_ID", ZONE), ("CLOUDFLARE_API_TOKEN", CLOUDFLARE_TOKEN)];
 /// The secret that clubs of these tests give their webhooks.
 pub const WEBHOOK_SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+/// What monitoring holds, where a test gives it anything.
+pub const METRICS_TOKEN: &str = "the-token-of-monitoring";
 /// What must never be seen.
-pub const SECRETS: [&str; 7] = [
+pub const SECRETS: [&str; 8] = [
     SECRET,
     GAS_SECRET,
     RESEND_KEY,
@@ -40,6 +42,7 @@ pub const SECRETS: [&str; 7] = [
     WEBHOOK_SECRET,
     "a private key",
     "the-turnstile-secret",
+    METRICS_TOKEN,
 ];
 
 /// The application of one test.

@@ -210,7 +210,7 @@ pub fn good_tokens(route: &Route, club: &Club) -> Vec<(Audience, Token)> {
         Permission::TenantAdmin | Permission::SameTenant => &[Tenant],
         Permission::SameTenantOrPlatform => &[Tenant, PlatformAdmin],
         Permission::Service => &[Service],
-        Permission::PlatformAdmin => &[PlatformAdmin],
+        Permission::PlatformAdmin | Permission::Monitoring => &[PlatformAdmin],
     };
     let now = club.now();
     audiences

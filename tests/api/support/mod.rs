@@ -9,6 +9,7 @@ mod examples;
 mod objects;
 mod people;
 mod ports;
+mod scrape;
 mod tokens;
 mod upstreams;
 
@@ -18,12 +19,13 @@ use std::{
 };
 
 pub use answer::{Answer, keys};
-pub use app::{Ask, RECORDS, SECRETS, TestApp, WEBHOOK_SECRET, ZONE};
+pub use app::{Ask, METRICS_TOKEN, RECORDS, SECRETS, TestApp, WEBHOOK_SECRET, ZONE};
 pub use database::{Breaks, Cost, Database};
 pub use examples::{Body, Example, club_for, example, good_tokens};
 pub use objects::Manner;
 pub use people::{Club, signup, walk_pages};
 pub use ports::{Outside, splitmix};
+pub use scrape::Scrape;
 pub use tokens::Token;
 pub use upstreams::{Reaction, Sent};
 

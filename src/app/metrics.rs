@@ -1,0 +1,26 @@
+//! What monitoring is told while the database does not answer.
+
+use crate::{
+    db::Db,
+    ports::{Level, LogLine, Ports},
+    store::metrics::{self, Measures},
+};
+
+use super::App;
+
+impl<P: Ports> App<P> {
+    /// What the database says of everything, on nobody's behalf; none when it does not say so in time, which the log tells.
+    pub async fn measures(&self) -> Option<Measures> {
+        let asked = self.within(async {
+            let answers = self.ports.db().batch(metrics::select(self.ports.now())).await;
+            answers.and_then(metrics::read).map_err(|error| error.to_string())
+        });
+        match asked.await {
+            Ok(measures) => Some(measures),
+            Err(error) => {
+                self.log(LogLine::new(Level::Error, "metrics_incomplete").with("error", error));
+                None
+            }
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! What monitoring asks of the database: one batch that reads the same few rows however many clubs there are.
+//!
+//! See `migrations/0007_admin.sql` and `migrations/0008_metrics.sql` for what each row says.
+
+use serde::Deserialize;
+
+use crate::{
+    db::{Answer, DbError, Statement},
+    domain::Timestamp,
+};
+
+use super::rollups::{self, Clubs, Runs, Trouble};
+
+/// How often something happened.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Events {
+    /// What.
+    pub r#type: String,
+    /// How often.
+    pub events: i64,
+}
+
+/// How many clubs are removed, or were wanted to be.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub struct Removals {
+    /// At work.
+    pub undoing: i64,
+    /// Done.
+    pub undone: i64,
+    /// Given up: somebody must look.
+    pub compensation_failed: i64,
+}
+
+/// How many deliveries wait, and how often one was settled.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub struct Deliveries {
+    /// Waiting.
+    pub pending: i64,
+    /// Taken by the webhook.
+    pub delivered: i64,
+    /// Given up.
+    pub failed: i64,
+    /// Without anybody to send them to any more.
+    pub cancelled: i64,
+}
+
+/// Moments, in Unix seconds, and what else there is one of.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub struct Moments {
+    /// When the provisioning last moved that has not moved for longest; none when none is at work.
+    pub provisioning_since: Option<i64>,
+    /// The same of the removals.
+    pub removing_since: Option<i64>,
+    /// When the delivery is due that is due first; none when none waits.
+    pub due_at: Option<i64>,
+    /// When the sweep last did all of its work; none before it first did.
+    pub swept_at: Option<i64>,
+    /// How many clubs somebody deleted by hand.
+    pub deleted: i64,
+    /// The newest migration that was applied.
+    pub migration: Option<String>,
+}
+
+/// Everything that monitoring asks of the database.
+#[derive(Debug, Clone)]
+pub struct Measures {
+    /// The clubs.
+    pub clubs: Vec<Clubs>,
+    /// The days on which runs were queued.
+    pub runs: Vec<Runs>,
+    /// The attempts that were not done.
+    pub troubles: Vec<Trouble>,
+    /// What happened, but for what happens to every club.
+    pub events: Vec<Events>,
+    /// The clubs that are removed.
+    pub removals: Removals,
+    /// The webhooks' deliveries.
+    pub deliveries: Deliveries,
+    /// The rest.
+    pub moments: Moments,
+}
+
+/// Selects everything. Read with [`read`].
+#[must_use]
+pub fn select(now: Timestamp) -> Vec<Statement> {
+    let [clubs, _, runs, troubles, _] = rollups::select(now);
+    vec![
+        clubs,
+        runs,
+        troubles,
+        Statement::new("select type, events from event_counts where type > '' order by type", []),
+        Statement::new("select undoing, undone, compensation_failed from undo_counts where id = 1", []),
+        Statement::new("select pending, delivered, failed, cancelled from delivery_counts where id = 1", []),
+        Statement::new(
+            "select
+               (select min(provision_updated_at) from tenants
+                where provision_state = 'processing' and undo_state is null and provisioned_at is null) as provisioning_since,
+               (select min(undo_updated_at) from tenants where undo_state = 'undoing') as removing_since,
+               (select min(next_at) from webhook_deliveries where status = 'pending') as due_at,
+               (select value from measures where name = 'sweep_ended_at') as swept_at,
+               coalesce((select value from measures where name = 'tenants_deleted'), 0) as deleted,
+               (select max(name) from d1_migrations) as migration",
+            [],
+        ),
+    ]
+}
+
+/// Reads the answers to [`select`].
+///
+/// # Errors
+///
+/// When a row is not what the schema promises.
+pub fn read(answers: Vec<Answer>) -> Result<Measures, DbError> {
+    let mut answers = answers.into_iter();
+    let mut next = || answers.next().unwrap_or_default();
+    Ok(Measures {
+        clubs: next().rows()?,
+        runs: next().rows()?,
+        troubles: next().rows()?,
+        events: next().rows()?,
+        removals: next().first()?.unwrap_or_default(),
+        deliveries: next().first()?.unwrap_or_default(),
+        moments: next().first()?.unwrap_or_default(),
+    })
+}
+
+/// Notes that the sweep did all of its work.
+#[must_use]
+pub fn swept(now: Timestamp) -> Statement {
+    Statement::new(
+        "insert into measures (name, value) values ('sweep_ended_at', ?1)
+         on conflict (name) do update set value = excluded.value",
+        [now.seconds().into()],
+    )
+}
