@@ -20,6 +20,7 @@ try {
   say("cargo doc");
   await run("cargo", ["doc", "--locked", "--no-deps", "--document-private-items"], { env: { RUSTDOCFLAGS: "-D warnings" } });
   await scripts();
+  await document();
   await configurations();
   await promises();
   say("Lint passed");
@@ -47,6 +48,15 @@ async function scripts() {
     if ((await capture(NODE, ["--check", at(file)])) === null) throw new Failure(`${file} does not parse: run \`node --check ${file}\`.`);
   }
   for (const file of shell) await run("bash", ["-n", at(file)], { advice: `${file} does not parse: see above.` });
+}
+
+/** The API's document keeps the rules of redocly.yaml. That it is what the service does, the host tests say. */
+async function document() {
+  say("redocly lint public/openapi.json");
+  await run(NODE, [at("node_modules/@redocly/cli/bin/cli.js"), "lint", "public/openapi.json"], {
+    env: { REDOCLY_TELEMETRY: "off", REDOCLY_SUPPRESS_UPDATE_NOTICE: "true" },
+    advice: "The document breaks a rule: mend what it is made of, in tests/api/openapi, then run `npm run openapi`.",
+  });
 }
 
 /** wrangler accepts each environment. Of the EGRESS that preview and production lack, it warns; see wrangler.toml. */

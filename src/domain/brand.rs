@@ -6,6 +6,11 @@ use super::issue::Problem;
 
 /// `#RRGGBB`, stored in lower case.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(
+    not(target_arch = "wasm32"),
+    derive(utoipa::ToSchema),
+    schema(pattern = "^#[0-9a-fA-F]{6}$", example = "#1a2b3c")
+)]
 #[serde(try_from = "String")]
 pub struct HexColor(String);
 

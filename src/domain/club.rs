@@ -8,6 +8,11 @@ use super::issue::Problem;
 
 /// 1–100 characters, trimmed, no control characters.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(
+    not(target_arch = "wasm32"),
+    derive(utoipa::ToSchema),
+    schema(min_length = 1, max_length = 100, example = "Riverside FC")
+)]
 #[serde(try_from = "String")]
 pub struct ClubName(String);
 

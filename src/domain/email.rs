@@ -10,6 +10,11 @@ use super::issue::Problem;
 /// A syntactically valid address, stored normalised: trimmed and in lower case, so that one mailbox is one
 /// owner whatever the keyboard made of it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(
+    not(target_arch = "wasm32"),
+    derive(utoipa::ToSchema),
+    schema(format = "email", max_length = 254, example = "ann@example.org")
+)]
 #[serde(try_from = "String")]
 pub struct Email(String);
 

@@ -35,9 +35,14 @@ fn parse(prefix: &str, text: &str) -> Result<String, Problem> {
 }
 
 macro_rules! id {
-    ($(#[$doc:meta])* $name:ident, $prefix:literal) => {
+    ($(#[$doc:meta])* $name:ident, $prefix:literal, $pattern:literal) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[cfg_attr(
+            not(target_arch = "wasm32"),
+            derive(utoipa::ToSchema),
+            schema(max_length = 64, pattern = $pattern)
+        )]
         #[serde(try_from = "String")]
         pub struct $name(String);
 
@@ -82,22 +87,26 @@ macro_rules! id {
 id!(
     /// A tenant: one club.
     TenantId,
-    "tenant_"
+    "tenant_",
+    "^tenant_[A-Za-z0-9_-]+$"
 );
 id!(
     /// A person who may sign in.
     UserId,
-    "user_"
+    "user_",
+    "^user_[A-Za-z0-9_-]+$"
 );
 id!(
     /// One provisioning run of one tenant.
     RunId,
-    "run_"
+    "run_",
+    "^run_[A-Za-z0-9_-]+$"
 );
 id!(
     /// One request: in its answer, and on every log line it caused.
     RequestId,
-    "req_"
+    "req_",
+    "^req_[A-Za-z0-9_-]+$"
 );
 
 #[cfg(test)]

@@ -8,6 +8,11 @@ use super::issue::Problem;
 
 /// 4–20 of `A-Z0-9`; typed in any case, with spaces around it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(
+    not(target_arch = "wasm32"),
+    derive(utoipa::ToSchema),
+    schema(pattern = "^[A-Z0-9]{4,20}$", example = "SPRING27")
+)]
 #[serde(try_from = "String")]
 pub struct PromoCode(String);
 

@@ -78,6 +78,11 @@ const RESERVED: &[&str] = &[
 
 /// 3–63 of `a-z0-9-`, no hyphen at either end, not punycode, not reserved: a DNS label of the club's own.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(
+    not(target_arch = "wasm32"),
+    derive(utoipa::ToSchema),
+    schema(min_length = 3, max_length = 63, pattern = "^[a-z0-9][a-z0-9-]*[a-z0-9]$", example = "riverside")
+)]
 #[serde(try_from = "String")]
 pub struct Slug(String);
 

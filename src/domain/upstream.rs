@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// One of the other sides, as far as it fails as a whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Upstream {
     /// Make, behind the clubs' webhooks.

@@ -1,12 +1,12 @@
 //! `/api/v1/bgops`: what runs in the background, for operators: runs, their attempts, idempotency keys.
 
-use axum::{Json, extract::RawQuery};
+use axum::extract::RawQuery;
 use http::StatusCode;
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use crate::{
     app::operators::{Action, ActionError},
-    domain::{RunId, Timestamp},
+    domain::{Plan, RunId, RunStatus, Step, TenantId, Timestamp, UndoStatus},
     ports::{Level, LogLine, Ports},
     store::{
         keys::{self, Key},
@@ -16,6 +16,7 @@ use crate::{
 };
 
 use super::{
+    answer::{Data, Json, Page, Time, data, each, page},
     auth::{Caller, PathPart, PlatformAdmin},
     body::Fields,
     context::Context,
@@ -29,7 +30,7 @@ use super::{
 pub async fn list<P: Ports>(
     caller: Caller<P, PlatformAdmin>,
     RawQuery(query): RawQuery,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<Page<Run>>, ApiError> {
     let mut query = Query::of(query.as_deref());
     let limit = query.limit();
     let filter = Filter {
@@ -49,8 +50,7 @@ pub async fn list<P: Ports>(
     let (rows, next) = cut(rows, limit, |saga| saga.id.to_string());
     // A page looks at so many runs and no more: the next goes on behind them, even if none of these was wanted.
     let next = next.or_else(|| end.map(|run| cursor(run.as_str())));
-    let data: Vec<Value> = rows.iter().map(|saga| saga_json(saga, now)).collect();
-    Ok(Json(json!({ "success": true, "data": data, "nextCursor": next })))
+    Ok(page(rows, next, |saga| Run::of(saga, now)))
 }
 
 /// `GET /api/v1/bgops/sagas/{run}`
@@ -58,19 +58,18 @@ pub async fn list<P: Ports>(
 pub async fn get<P: Ports>(
     caller: Caller<P, PlatformAdmin>,
     PathPart(run): PathPart,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<Data<RunDetails>>, ApiError> {
     let run = parse_run(&run)?;
     let statements = vec![sagas::select(&run), undo::select(&run), sagas::select_steps(&run)];
     let mut answers = caller.ask_all(statements).await?;
     let steps: Vec<StepRow> = answers.pop().unwrap_or_default().rows()?;
     let made: Vec<RemovalRow> = answers.pop().unwrap_or_default().rows()?;
     let saga = sagas::read(answers.pop().unwrap_or_default())?.ok_or_else(run_not_found)?;
-    let mut data = saga_json(&saga, caller.app.ports.now());
-    if let Some(fields) = data.as_object_mut() {
-        fields.insert("steps".to_owned(), steps.iter().map(step_json).collect());
-        fields.insert("made".to_owned(), made.iter().map(removal_json).collect());
-    }
-    Ok(Json(json!({ "success": true, "data": data })))
+    Ok(data(RunDetails {
+        run: Run::of(saga, caller.app.ports.now()),
+        steps: each(steps, RunStep::from),
+        made: each(made, Made::from),
+    }))
 }
 
 /// `GET /api/v1/bgops/sagas/{run}/history`
@@ -78,13 +77,12 @@ pub async fn get<P: Ports>(
 pub async fn history<P: Ports>(
     caller: Caller<P, PlatformAdmin>,
     PathPart(run): PathPart,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<Data<Vec<Attempt>>>, ApiError> {
     let run = parse_run(&run)?;
     let mut answers = caller.ask_all(vec![sagas::select(&run), sagas::select_history(&run)]).await?;
     let attempts: Vec<AttemptRow> = answers.pop().unwrap_or_default().rows()?;
     sagas::read(answers.pop().unwrap_or_default())?.ok_or_else(run_not_found)?;
-    let data: Vec<Value> = attempts.iter().map(attempt_json).collect();
-    Ok(Json(json!({ "success": true, "data": data })))
+    Ok(data(each(attempts, Attempt::from)))
 }
 
 /// `POST /api/v1/bgops/sagas/{run}/retry`
@@ -94,7 +92,7 @@ pub async fn retry<P: Ports>(
     context: Context,
     PathPart(run): PathPart,
     fields: Fields,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<Data<ActedOn>>, ApiError> {
     act(&caller, &context, &run, Action::Retry, fields).await
 }
 
@@ -105,7 +103,7 @@ pub async fn cancel<P: Ports>(
     context: Context,
     PathPart(run): PathPart,
     mut fields: Fields,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<Data<ActedOn>>, ApiError> {
     let action = if fields.is_true("undo") { Action::Undo } else { Action::Cancel };
     act(&caller, &context, &run, action, fields).await
 }
@@ -117,7 +115,7 @@ pub async fn skip_step<P: Ports>(
     context: Context,
     PathPart(run): PathPart,
     fields: Fields,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<Data<ActedOn>>, ApiError> {
     act(&caller, &context, &run, Action::SkipStep, fields).await
 }
 
@@ -127,7 +125,7 @@ async fn act<P: Ports>(
     run: &str,
     action: Action,
     mut fields: Fields,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<Data<ActedOn>>, ApiError> {
     let reason = fields.required_with("reason", reason);
     let reason = fields.all(reason)?;
     let run = parse_run(run)?;
@@ -141,9 +139,7 @@ async fn act<P: Ports>(
             .with("action", action.as_str())
             .with("runId", run.as_str()),
     );
-    Ok(Json(
-        json!({ "success": true, "data": { "runId": report.run, "status": report.status, "step": report.step, "undo": report.undo } }),
-    ))
+    Ok(data(ActedOn { run_id: report.run, status: report.status, step: report.step, undo: report.undo }))
 }
 
 fn not_done<P: Ports>(error: ActionError, caller: &Caller<P, PlatformAdmin>) -> ApiError {
@@ -165,7 +161,7 @@ fn not_done<P: Ports>(error: ActionError, caller: &Caller<P, PlatformAdmin>) -> 
 pub async fn keys<P: Ports>(
     caller: Caller<P, PlatformAdmin>,
     RawQuery(query): RawQuery,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<Page<IdempotencyKey>>, ApiError> {
     let mut query = Query::of(query.as_deref());
     let limit = query.limit();
     let before = query.cursor(|text| {
@@ -176,8 +172,7 @@ pub async fn keys<P: Ports>(
     let before = before.as_ref().map(|(expires_at, id)| (*expires_at, id.as_str()));
     let rows: Vec<Key> = caller.ask(keys::list(before, limit + 1)).await?.rows()?;
     let (rows, next) = cut(rows, limit, |key| format!("{} {}", key.expires_at, key.id));
-    let data: Vec<Value> = rows.iter().map(key_json).collect();
-    Ok(Json(json!({ "success": true, "data": data, "nextCursor": next })))
+    Ok(page(rows, next, IdempotencyKey::from))
 }
 
 /// `GET /api/v1/bgops/idempotency/{key}`
@@ -185,88 +180,10 @@ pub async fn keys<P: Ports>(
 pub async fn key<P: Ports>(
     caller: Caller<P, PlatformAdmin>,
     PathPart(key): PathPart,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<Data<IdempotencyKey>>, ApiError> {
     let found: Option<Key> = caller.ask(keys::select(&key)).await?.first()?;
     let found = found.ok_or_else(ApiError::not_found)?;
-    Ok(Json(json!({ "success": true, "data": key_json(&found) })))
-}
-
-fn saga_json(saga: &Saga, now: Timestamp) -> Value {
-    json!({
-        "runId": saga.id,
-        "tenantId": saga.tenant_id,
-        "plan": saga.plan,
-        "status": saga.status,
-        "stuck": saga.is_stuck(now),
-        "step": saga.step,
-        "reason": saga.reason,
-        "error": saga.error,
-        "version": saga.version,
-        "startedAt": at(saga.started_at),
-        "updatedAt": at(saga.updated_at),
-        "deadlineAt": at(saga.deadline_at),
-        "completedAt": saga.completed_at.map(at),
-        "undo": saga.undo_state.map(|status| json!({
-            "status": status,
-            "step": saga.undo_step,
-            "reason": saga.undo_reason,
-            "error": saga.undo_error,
-        })),
-    })
-}
-
-fn removal_json(made: &RemovalRow) -> Value {
-    json!({
-        "step": made.step,
-        "kind": made.kind,
-        "externalId": made.external_id,
-        "createdByUs": made.created_by_us,
-        "status": made.status,
-        "attempts": made.attempts,
-        "removedAt": made.removed_at.map(at),
-        "error": made.error_code,
-    })
-}
-
-fn step_json(step: &StepRow) -> Value {
-    json!({
-        "name": step.step,
-        "status": step.status,
-        "attempts": step.attempts,
-        "startedAt": step.started_at.map(at),
-        "completedAt": step.completed_at.map(at),
-        "retryAt": step.retry_at.map(at),
-        "error": step.error_code,
-    })
-}
-
-fn attempt_json(attempt: &AttemptRow) -> Value {
-    json!({
-        "step": attempt.step,
-        "undo": attempt.undo,
-        "attempt": attempt.attempt,
-        "outcome": attempt.outcome,
-        "error": attempt.error,
-        "upstreamStatus": attempt.upstream_status,
-        "ms": attempt.ms,
-        "startedAt": at(attempt.started_at),
-        "requestId": attempt.request_id,
-    })
-}
-
-fn key_json(key: &Key) -> Value {
-    json!({
-        "key": key.id,
-        "operation": key.operation,
-        "tenantId": key.tenant_id,
-        "status": key.status,
-        "createdAt": at(key.created_at),
-        "expiresAt": at(key.expires_at),
-    })
-}
-
-fn at(seconds: i64) -> String {
-    Timestamp::from_seconds(seconds).rfc3339()
+    Ok(data(found.into()))
 }
 
 fn parse_run(text: &str) -> Result<RunId, ApiError> {
@@ -275,4 +192,277 @@ fn parse_run(text: &str) -> Result<RunId, ApiError> {
 
 fn run_not_found() -> ApiError {
     ApiError::new(StatusCode::NOT_FOUND, "RUN_NOT_FOUND", "There is no such run.")
+}
+
+/// Why an operator does something; it is written down.
+#[cfg(not(target_arch = "wasm32"))]
+#[derive(Debug, utoipa::ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub struct Why {
+    /// Why.
+    #[schema(value_type = crate::http::tokens::Reason)]
+    pub reason: String,
+}
+
+/// Why a run is cancelled; it is written down.
+#[cfg(not(target_arch = "wasm32"))]
+#[derive(Debug, utoipa::ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub struct Cancellation {
+    /// Why.
+    #[schema(value_type = crate::http::tokens::Reason)]
+    pub reason: String,
+    /// `true` also removes what the run made.
+    pub undo: Option<bool>,
+}
+
+/// One provisioning run.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct Run {
+    /// Its id.
+    pub run_id: RunId,
+    /// Its club.
+    pub tenant_id: TenantId,
+    /// The plan that it provisions.
+    pub plan: Plan,
+    /// Where it stands.
+    pub status: RunStatus,
+    /// Whether it has not moved for longer than it should need.
+    pub stuck: bool,
+    /// The step it is at.
+    pub step: Option<Step>,
+    /// Why it was given up: the word.
+    pub reason: Option<String>,
+    /// Why it was given up: the sentence.
+    pub error: Option<String>,
+    /// How many changes were recorded.
+    pub version: u64,
+    /// When it was queued.
+    pub started_at: Time,
+    /// When it last changed.
+    pub updated_at: Time,
+    /// When it is given up if it is not over by then.
+    pub deadline_at: Time,
+    /// When it was over.
+    pub completed_at: Option<Time>,
+    /// How far undoing it is, once that was asked for.
+    pub undo: Option<RunUndo>,
+}
+
+/// How far undoing a run is.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct RunUndo {
+    /// Where it stands.
+    pub status: UndoStatus,
+    /// The step that is undone.
+    pub step: Option<Step>,
+    /// What could not be removed: the word.
+    pub reason: Option<String>,
+    /// What could not be removed: the sentence.
+    pub error: Option<String>,
+}
+
+/// One run, its steps, and what it made.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct RunDetails {
+    /// The run.
+    #[serde(flatten)]
+    pub run: Run,
+    /// Its steps that were tried, in order.
+    pub steps: Vec<RunStep>,
+    /// What it made outside, and whether that was removed.
+    pub made: Vec<Made>,
+}
+
+/// One step of a run.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct RunStep {
+    /// Which.
+    pub name: Step,
+    /// Where it stands.
+    pub status: String,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// When it was first tried.
+    pub started_at: Option<Time>,
+    /// When it was done.
+    pub completed_at: Option<Time>,
+    /// When it is tried again.
+    pub retry_at: Option<Time>,
+    /// What went wrong last: the word.
+    pub error: Option<String>,
+}
+
+/// Something that a run made outside.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct Made {
+    /// The step that made it.
+    pub step: Step,
+    /// What it is, like `dns_record`.
+    pub kind: String,
+    /// The other side's id for it.
+    pub external_id: Option<String>,
+    /// Whether the run made it, rather than found it.
+    pub created_by_us: bool,
+    /// Whether it is still there.
+    pub status: String,
+    /// How often removing it was tried.
+    pub attempts: u32,
+    /// When it was removed.
+    pub removed_at: Option<Time>,
+    /// What went wrong last: the word.
+    pub error: Option<String>,
+}
+
+/// One attempt at one step.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct Attempt {
+    /// The step.
+    pub step: Step,
+    /// Whether it was to undo the step.
+    pub undo: bool,
+    /// Which attempt it was, counted from 1.
+    pub attempt: u32,
+    /// What came of it.
+    pub outcome: String,
+    /// What went wrong: the word.
+    pub error: Option<String>,
+    /// The HTTP status that the other side answered.
+    pub upstream_status: Option<u16>,
+    /// How long it took, milliseconds.
+    pub ms: i64,
+    /// When it began.
+    pub started_at: Time,
+    /// The request that queued it.
+    pub request_id: Option<String>,
+}
+
+/// A run that an operator did something to.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct ActedOn {
+    /// Its id.
+    pub run_id: RunId,
+    /// Where it stands now.
+    pub status: RunStatus,
+    /// The step it is at.
+    pub step: Option<Step>,
+    /// Where undoing it stands, once that was asked for.
+    pub undo: Option<UndoStatus>,
+}
+
+/// An idempotency key; never what a caller sent, nor what it was answered.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct IdempotencyKey {
+    /// A digest of the caller's key.
+    pub key: String,
+    /// What it guards.
+    pub operation: String,
+    /// The club that came of it.
+    pub tenant_id: Option<TenantId>,
+    /// Whether the operation is over.
+    pub status: String,
+    /// When it was first used.
+    pub created_at: Time,
+    /// When it is forgotten.
+    pub expires_at: Time,
+}
+
+impl Run {
+    fn of(saga: Saga, now: Timestamp) -> Self {
+        Self {
+            stuck: saga.is_stuck(now),
+            run_id: saga.id,
+            tenant_id: saga.tenant_id,
+            plan: saga.plan,
+            status: saga.status,
+            step: saga.step,
+            reason: saga.reason,
+            error: saga.error,
+            version: saga.version,
+            started_at: Time::at(saga.started_at),
+            updated_at: Time::at(saga.updated_at),
+            deadline_at: Time::at(saga.deadline_at),
+            completed_at: saga.completed_at.map(Time::at),
+            undo: saga.undo_state.map(|status| RunUndo {
+                status,
+                step: saga.undo_step,
+                reason: saga.undo_reason,
+                error: saga.undo_error,
+            }),
+        }
+    }
+}
+
+impl From<StepRow> for RunStep {
+    fn from(row: StepRow) -> Self {
+        Self {
+            name: row.step,
+            status: row.status,
+            attempts: row.attempts,
+            started_at: row.started_at.map(Time::at),
+            completed_at: row.completed_at.map(Time::at),
+            retry_at: row.retry_at.map(Time::at),
+            error: row.error_code,
+        }
+    }
+}
+
+impl From<RemovalRow> for Made {
+    fn from(row: RemovalRow) -> Self {
+        Self {
+            step: row.step,
+            kind: row.kind,
+            external_id: row.external_id,
+            created_by_us: row.created_by_us,
+            status: row.status,
+            attempts: row.attempts,
+            removed_at: row.removed_at.map(Time::at),
+            error: row.error_code,
+        }
+    }
+}
+
+impl From<AttemptRow> for Attempt {
+    fn from(row: AttemptRow) -> Self {
+        Self {
+            step: row.step,
+            undo: row.undo,
+            attempt: row.attempt,
+            outcome: row.outcome,
+            error: row.error,
+            upstream_status: row.upstream_status,
+            ms: row.ms,
+            started_at: Time::at(row.started_at),
+            request_id: row.request_id,
+        }
+    }
+}
+
+impl From<Key> for IdempotencyKey {
+    fn from(key: Key) -> Self {
+        Self {
+            key: key.id,
+            operation: key.operation,
+            tenant_id: key.tenant_id,
+            status: key.status,
+            created_at: Time::at(key.created_at),
+            expires_at: Time::at(key.expires_at),
+        }
+    }
 }

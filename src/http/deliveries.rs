@@ -2,25 +2,22 @@
 
 use std::convert::Infallible;
 
-use axum::{
-    Json,
-    extract::{FromRequestParts, RawPathParams, RawQuery},
-};
+use axum::extract::{FromRequestParts, RawPathParams, RawQuery};
 use http::{StatusCode, request::Parts};
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use crate::{
-    domain::Timestamp,
     ports::{Limit, Ports},
     store::{
         connections::{self, Connection},
-        deliveries::{self, Delivery},
+        deliveries::{self, Delivery, Status},
         events::Mark,
         tenants,
     },
 };
 
 use super::{
+    answer::{Data, Json, Time, Yes, data, each},
     auth::{Caller, SameTenantOrPlatform},
     body::OptionalFields,
     error::ApiError,
@@ -32,7 +29,7 @@ use super::{
 pub async fn list<P: Ports>(
     caller: Caller<P, SameTenantOrPlatform>,
     RawQuery(query): RawQuery,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<Deliveries>, ApiError> {
     let mut query = Query::of(query.as_deref());
     let limit = query.limit();
     let before = query.cursor(|text| {
@@ -51,9 +48,12 @@ pub async fn list<P: Ports>(
     let webhook = connections::read_webhook(answers.pop().unwrap_or_default())?;
     tenants::read(answers.pop().unwrap_or_default())?.ok_or_else(ApiError::tenant_not_found)?;
     let (rows, next) = cut(rows, limit, |delivery| format!("{} {}", delivery.created_at, delivery.id));
-    let data: Vec<Value> = rows.iter().map(delivery_json).collect();
-    let webhook = webhook.as_ref().map(webhook_json);
-    Ok(Json(json!({ "success": true, "data": data, "nextCursor": next, "webhook": webhook })))
+    Ok(Json(Deliveries {
+        success: Yes,
+        data: each(rows, WebhookDelivery::from),
+        next_cursor: next,
+        webhook: webhook.map(WebhookHealth::from),
+    }))
 }
 
 /// `POST /api/v1/tenants/{id}/webhook/deliveries/{delivery}/redeliver`
@@ -62,7 +62,7 @@ pub async fn redeliver<P: Ports>(
     caller: Caller<P, SameTenantOrPlatform>,
     DeliveryPart(delivery): DeliveryPart,
     _: OptionalFields,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<Data<WebhookDelivery>>, ApiError> {
     let (app, tenant) = (&caller.app, caller.tenant()?);
     if !app.allows(Limit::Lookup, tenant.as_str()).await {
         return Err(ApiError::rate_limited());
@@ -83,7 +83,7 @@ pub async fn redeliver<P: Ports>(
         return Err(no_webhook());
     }
     app.deliver_later(tenant);
-    Ok(Json(json!({ "success": true, "data": delivery_json(&found) })))
+    Ok(data(found.into()))
 }
 
 /// The delivery that the path names. What can't be decoded is empty, and names none.
@@ -102,31 +102,83 @@ impl<S: Send + Sync> FromRequestParts<S> for DeliveryPart {
     }
 }
 
-fn delivery_json(delivery: &Delivery) -> Value {
-    json!({
-        "id": delivery.id,
-        "type": delivery.r#type,
-        "status": delivery.status,
-        "attempts": delivery.attempts,
-        "lastStatus": delivery.last_status,
-        "lastError": delivery.last_error,
-        "nextAttemptAt": delivery.next_at.map(at),
-        "createdAt": at(delivery.created_at),
-        "settledAt": delivery.settled_at.map(at),
-    })
+/// One page of what a club's webhook was sent, newest first, and how the webhook is doing.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct Deliveries {
+    /// It was done.
+    pub success: Yes,
+    /// What is on the page.
+    pub data: Vec<WebhookDelivery>,
+    /// Where the next page begins: the `cursor` to ask for; `null` on the last one.
+    pub next_cursor: Option<String>,
+    /// How the webhook is doing; `null` while the club has none.
+    pub webhook: Option<WebhookHealth>,
 }
 
-/// How the webhook is doing; never where it is.
-fn webhook_json(webhook: &Connection) -> Value {
-    json!({
-        "failingSince": webhook.failing_since.map(at),
-        "disabledAt": webhook.disabled_at.map(at),
-        "disabledReason": webhook.disabled_reason,
-    })
+/// One event on its way to a club's webhook.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct WebhookDelivery {
+    /// Its id, which the webhook gets as `webhook-id`.
+    pub id: String,
+    /// What it announces, like `tenant.provisioned`.
+    pub r#type: String,
+    /// Where it stands.
+    pub status: Status,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// The HTTP status of the last answer; `null` when there was none.
+    pub last_status: Option<u16>,
+    /// What went wrong last: the word.
+    pub last_error: Option<String>,
+    /// When it is tried next; `null` when it is over.
+    pub next_attempt_at: Option<Time>,
+    /// When it was announced.
+    pub created_at: Time,
+    /// When it was over.
+    pub settled_at: Option<Time>,
 }
 
-fn at(seconds: i64) -> String {
-    Timestamp::from_seconds(seconds).rfc3339()
+impl From<Delivery> for WebhookDelivery {
+    fn from(delivery: Delivery) -> Self {
+        Self {
+            id: delivery.id,
+            r#type: delivery.r#type,
+            status: delivery.status,
+            attempts: delivery.attempts,
+            last_status: delivery.last_status,
+            last_error: delivery.last_error,
+            next_attempt_at: delivery.next_at.map(Time::at),
+            created_at: Time::at(delivery.created_at),
+            settled_at: delivery.settled_at.map(Time::at),
+        }
+    }
+}
+
+/// How a webhook is doing; never where it is.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct WebhookHealth {
+    /// Since when it has taken nothing.
+    pub failing_since: Option<Time>,
+    /// When it was switched off.
+    pub disabled_at: Option<Time>,
+    /// Why it was switched off.
+    pub disabled_reason: Option<String>,
+}
+
+impl From<Connection> for WebhookHealth {
+    fn from(webhook: Connection) -> Self {
+        Self {
+            failing_since: webhook.failing_since.map(Time::at),
+            disabled_at: webhook.disabled_at.map(Time::at),
+            disabled_reason: webhook.disabled_reason,
+        }
+    }
 }
 
 fn delivery_not_found() -> ApiError {

@@ -5,8 +5,9 @@
 
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
-use serde_json::{Value, json};
+use serde::Serialize;
 
+use super::answer::No;
 use crate::{
     app::{
         access::AccessError,
@@ -38,6 +39,37 @@ pub struct ApiError {
     pub cause: Option<Box<str>>,
     /// Who was refused, for the log only.
     pub refused: Option<Box<Refused>>,
+}
+
+/// It was not done, or only in part.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct Failure {
+    /// It was not done.
+    pub success: No,
+    /// Why.
+    pub error: Told,
+}
+
+/// Why something was not done.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema), schema(as = Error))]
+#[serde(rename_all = "camelCase")]
+pub struct Told {
+    /// The word for programs.
+    pub code: &'static str,
+    /// The sentence for people.
+    pub message: String,
+    /// The request: operators find what happened under it.
+    pub request_id: RequestId,
+    /// Which of several reasons, where the code has several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(not(target_arch = "wasm32"), schema(nullable = false))]
+    pub reason: Option<&'static str>,
+    /// Everything that is wrong with the input, field by field.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub issues: Vec<Issue>,
 }
 
 /// Who was refused: the fields of the log's `authz_deny`.
@@ -208,15 +240,17 @@ impl ApiError {
 
     /// The error as it is answered.
     #[must_use]
-    pub fn body(&self, id: &RequestId) -> Value {
-        let mut error = json!({ "code": self.code, "message": self.message, "requestId": id });
-        if let (Some(reason), Some(fields)) = (self.reason, error.as_object_mut()) {
-            fields.insert("reason".to_owned(), reason.into());
+    pub fn body(&self, id: &RequestId) -> Failure {
+        Failure {
+            success: No,
+            error: Told {
+                code: self.code,
+                message: self.message.clone(),
+                request_id: id.clone(),
+                reason: self.reason,
+                issues: self.issues.clone(),
+            },
         }
-        if let (false, Some(fields)) = (self.issues.is_empty(), error.as_object_mut()) {
-            fields.insert("issues".to_owned(), json!(self.issues));
-        }
-        json!({ "success": false, "error": error })
     }
 }
 

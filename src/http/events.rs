@@ -1,10 +1,10 @@
 //! `GET /api/v1/tenants/{id}/events`: what happened to a club.
 
-use axum::{Json, extract::RawQuery};
-use serde_json::{Value, json};
+use axum::extract::RawQuery;
+use serde::Serialize;
+use serde_json::Value;
 
 use crate::{
-    domain::Timestamp,
     ports::Ports,
     store::{
         events::{self, Event, Mark},
@@ -13,6 +13,7 @@ use crate::{
 };
 
 use super::{
+    answer::{Json, Page, Time, page},
     auth::{Caller, SameTenantOrPlatform},
     error::ApiError,
     page::{Query, cut},
@@ -23,7 +24,7 @@ use super::{
 pub async fn list<P: Ports>(
     caller: Caller<P, SameTenantOrPlatform>,
     RawQuery(query): RawQuery,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<Page<ClubEvent>>, ApiError> {
     let mut query = Query::of(query.as_deref());
     let limit = query.limit();
     let before = query.cursor(|text| {
@@ -37,15 +38,31 @@ pub async fn list<P: Ports>(
     let rows: Vec<Event> = answers.pop().unwrap_or_default().rows()?;
     tenants::read(answers.pop().unwrap_or_default())?.ok_or_else(ApiError::tenant_not_found)?;
     let (rows, next) = cut(rows, limit, |event| format!("{} {}", event.occurred_at, event.id));
-    let data: Vec<Value> = rows.iter().map(event_json).collect();
-    Ok(Json(json!({ "success": true, "data": data, "nextCursor": next })))
+    Ok(page(rows, next, ClubEvent::from))
 }
 
-fn event_json(event: &Event) -> Value {
-    json!({
-        "id": event.id,
-        "type": event.r#type,
-        "occurredAt": Timestamp::from_seconds(event.occurred_at).rfc3339(),
-        "data": serde_json::from_str::<Value>(&event.data).unwrap_or_default(),
-    })
+/// One thing that happened to a club.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct ClubEvent {
+    /// Its id, which its webhook gets as `webhook-id` where it is announced.
+    pub id: String,
+    /// What happened, like `tenant.provisioned`.
+    pub r#type: String,
+    /// When.
+    pub occurred_at: Time,
+    /// What there is to say of it.
+    pub data: Value,
+}
+
+impl From<Event> for ClubEvent {
+    fn from(event: Event) -> Self {
+        Self {
+            id: event.id,
+            r#type: event.r#type,
+            occurred_at: Time::at(event.occurred_at),
+            data: serde_json::from_str(&event.data).unwrap_or_default(),
+        }
+    }
 }

@@ -1,59 +1,120 @@
 //! `/health` and its kin.
 
-use axum::{
-    Json,
-    response::{IntoResponse, Response},
-};
+use std::collections::BTreeMap;
+
+use axum::response::{IntoResponse, Response};
 use http::StatusCode;
-use serde_json::{Map, Value, json};
+use serde::Serialize;
 
 use crate::{
-    app::{App, readiness::Check},
+    app::{App, readiness},
     ports::Ports,
 };
 
+use super::answer::{Json, Time, Yes};
+
 /// `GET /health`: touches nothing.
 pub async fn health<P: Ports>(app: App<P>) -> Response {
-    Json(json!({
-        "ok": true,
-        "status": "ok",
-        "version": app.config().version,
-        "environment": app.config().environment,
-        "timestamp": app.ports.now().rfc3339(),
-    }))
+    Json(Health {
+        ok: Yes,
+        status: Well::Ok,
+        version: app.config().version.clone(),
+        environment: app.config().environment.clone(),
+        timestamp: app.ports.now().into(),
+    })
     .into_response()
 }
 
 /// `GET /health/live`: constant.
 pub async fn live() -> Response {
-    Json(json!({ "ok": true, "status": "ok" })).into_response()
+    Json(Alive { ok: Yes, status: Well::Ok }).into_response()
 }
 
 /// `GET /health/ready`: everything that a request may need.
 #[worker::send]
 pub async fn ready<P: Ports>(app: App<P>) -> Response {
-    answer(&app.readiness().await, "ready")
+    answer(&app.readiness().await, Well::Ready)
 }
 
 /// `GET /health/startup`: the schema and the configuration.
 #[worker::send]
 pub async fn startup<P: Ports>(app: App<P>) -> Response {
-    answer(&app.startup().await, "ok")
+    answer(&app.startup().await, Well::Ok)
 }
 
-fn answer(checks: &[Check], well: &str) -> Response {
+fn answer(checks: &[readiness::Check], well: Well) -> Response {
     let ok = checks.iter().all(|check| check.problem.is_none());
-    let told: Map<String, Value> = checks
+    let told = checks
         .iter()
-        .map(|check| {
-            let value = match &check.problem {
-                None => json!({ "ok": true }),
-                Some(problem) => json!({ "ok": false, "problem": problem }),
-            };
-            (check.name.to_owned(), value)
-        })
-        .collect();
+        .map(|check| (check.name, Check { ok: check.problem.is_none(), problem: check.problem.clone() }));
     let status = if ok { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    let word = if ok { well } else { "unavailable" };
-    (status, Json(json!({ "ok": ok, "status": word, "checks": told }))).into_response()
+    let word = if ok { well } else { Well::Unavailable };
+    (status, Json(Checked { ok, status: word, checks: told.collect() })).into_response()
+}
+
+/// It answers.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct Alive {
+    /// It is up.
+    pub ok: Yes,
+    /// `ok`
+    pub status: Well,
+}
+
+/// What answers.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct Health {
+    /// It is up.
+    pub ok: Yes,
+    /// `ok`
+    pub status: Well,
+    /// The version that was deployed.
+    pub version: String,
+    /// Which environment this is.
+    pub environment: String,
+    /// When it answered.
+    pub timestamp: Time,
+}
+
+/// What was checked.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct Checked {
+    /// Whether all is well.
+    pub ok: bool,
+    /// The same in a word.
+    pub status: Well,
+    /// Each check by its name.
+    pub checks: BTreeMap<&'static str, Check>,
+}
+
+/// One check.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct Check {
+    /// Whether it is well.
+    pub ok: bool,
+    /// What is not, where something isn't.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(not(target_arch = "wasm32"), schema(nullable = false))]
+    pub problem: Option<String>,
+}
+
+/// How it is, in a word.
+#[derive(Debug, Clone, Copy, Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema), schema(as = HealthStatus))]
+#[serde(rename_all = "lowercase")]
+pub enum Well {
+    /// Up.
+    Ok,
+    /// Ready for requests.
+    Ready,
+    /// Not ready.
+    Unavailable,
 }

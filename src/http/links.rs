@@ -1,19 +1,21 @@
 //! `/auth/magic`: asking for a link by mail, and exchanging it.
 
-use axum::{
-    Json,
-    response::{IntoResponse, Response},
-};
+use axum::response::{IntoResponse, Response};
 use http::StatusCode;
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use crate::{
     app::{App, digest},
-    domain::{Email, TenantId, issue::Problem},
+    domain::{ClubName, Email, Plan, Slug, TenantId, issue::Problem},
     ports::{Limit, Ports},
 };
 
-use super::{body::Fields, context::Context, error::ApiError};
+use super::{
+    answer::{Json, Yes, done},
+    body::Fields,
+    context::Context,
+    error::ApiError,
+};
 
 /// `POST /auth/magic/start`: the same answer for a known and an unknown address.
 #[worker::send]
@@ -32,7 +34,7 @@ pub async fn start<P: Ports>(
         return Err(ApiError::rate_limited());
     }
     app.start_link(&email, tenant.as_ref(), &context.origin).await?;
-    Ok((StatusCode::ACCEPTED, Json(json!({ "success": true }))).into_response())
+    Ok((StatusCode::ACCEPTED, done()).into_response())
 }
 
 /// `POST /auth/magic/verify`: a link for a token, once.
@@ -41,7 +43,7 @@ pub async fn verify<P: Ports>(
     app: App<P>,
     context: Context,
     mut fields: Fields,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<SignedIn>, ApiError> {
     let token = fields
         .required_with("token", |text| if text.is_empty() { Err(Problem::required()) } else { Ok(text) });
     let token = fields.all(token)?;
@@ -49,20 +51,76 @@ pub async fn verify<P: Ports>(
         return Err(ApiError::rate_limited());
     }
     let (signed_in, jwt) = app.verify_link(&token).await?;
-    let owner = &signed_in.owner;
-    Ok(Json(json!({
-        "success": true,
-        "tenantId": owner.id,
-        // Enough for a page on another device to go on where the first left off.
-        "tenant": {
-            "id": owner.id,
-            "slug": signed_in.slug,
-            "name": owner.name,
-            "email": owner.email,
-            "plan": signed_in.plan,
-            "comped": signed_in.comped,
-            "trialEndsAt": signed_in.trial_ends_at,
+    let owner = signed_in.owner;
+    Ok(Json(SignedIn {
+        success: Yes,
+        tenant_id: owner.id.clone(),
+        tenant: OwnClub {
+            id: owner.id,
+            slug: signed_in.slug,
+            name: owner.name,
+            email: owner.email,
+            plan: signed_in.plan,
+            comped: signed_in.comped,
+            trial_ends_at: signed_in.trial_ends_at,
         },
-        "jwt": jwt,
-    })))
+        jwt,
+    }))
+}
+
+/// Whom to mail a link.
+#[cfg(not(target_arch = "wasm32"))]
+#[derive(Debug, utoipa::ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub struct LinkRequest {
+    /// The owner's address.
+    pub email: Email,
+    /// The club, where one address owns several.
+    pub tenant_id: Option<TenantId>,
+}
+
+/// A link to exchange.
+#[cfg(not(target_arch = "wasm32"))]
+#[derive(Debug, utoipa::ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub struct LinkExchange {
+    /// What stands behind `#token=` in the mailed link.
+    #[schema(min_length = 1)]
+    pub token: String,
+}
+
+/// Somebody who came in by a link.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct SignedIn {
+    /// It was done.
+    pub success: Yes,
+    /// The club.
+    pub tenant_id: TenantId,
+    /// Enough for a page on another device to go on where the first left off.
+    pub tenant: OwnClub,
+    /// A tenant admin's token, good for 7 days.
+    pub jwt: String,
+}
+
+/// A club as whoever came in by a link gets to know it.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct OwnClub {
+    /// Its id.
+    pub id: TenantId,
+    /// Its name in addresses.
+    pub slug: Option<Slug>,
+    /// Its name.
+    pub name: ClubName,
+    /// Its owner's address.
+    pub email: Email,
+    /// Its plan.
+    pub plan: Plan,
+    /// Whether it pays nothing.
+    pub comped: bool,
+    /// When its trial ends, Unix seconds.
+    pub trial_ends_at: i64,
 }

@@ -3,6 +3,7 @@
 //! A file per resource; each reads in the same order: handlers, then what they answer with. Errors become responses in
 //! [`error`] and nowhere else; permissions are extractors in [`auth`].
 
+pub mod answer;
 pub mod audit;
 pub mod auth;
 pub mod bgops;

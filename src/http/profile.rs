@@ -1,31 +1,34 @@
 //! `/api/v1/tenants/me`: a club as its own people see and change it.
 
-use axum::Json;
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use crate::{
     domain::issue::Problem,
     ports::Ports,
     store::{
         profile::{self, Change},
-        register::Club,
+        register,
     },
 };
 
 use super::{
+    answer::{Data, Json, data},
     auth::{Caller, TenantAdmin},
     body::Fields,
     error::ApiError,
-    register::{brand_json, club_json},
+    register::{Brand, Club},
 };
+
+#[cfg(not(target_arch = "wasm32"))]
+use crate::domain::{ClubName, HexColor};
 
 /// What a club may change about itself.
 const CHANGEABLE: [&str; 3] = ["name", "primaryColor", "secondaryColor"];
 
 /// `GET /api/v1/tenants/me`
 #[worker::send]
-pub async fn get<P: Ports>(caller: Caller<P, TenantAdmin>) -> Result<Json<Value>, ApiError> {
-    let found: Option<Club> = caller.ask(profile::select(caller.tenant()?)).await?.first()?;
+pub async fn get<P: Ports>(caller: Caller<P, TenantAdmin>) -> Result<Json<Data<Profile>>, ApiError> {
+    let found: Option<register::Club> = caller.ask(profile::select(caller.tenant()?)).await?.first()?;
     answer(&caller, found)
 }
 
@@ -34,7 +37,7 @@ pub async fn get<P: Ports>(caller: Caller<P, TenantAdmin>) -> Result<Json<Value>
 pub async fn change<P: Ports>(
     caller: Caller<P, TenantAdmin>,
     mut fields: Fields,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<Data<Profile>>, ApiError> {
     let change = Change {
         name: fields.change("name"),
         primary: fields.change("primaryColor"),
@@ -48,17 +51,43 @@ pub async fn change<P: Ports>(
     let tenant = caller.tenant()?;
     let mut statements = profile::change(tenant, &change, caller.app.ports.now());
     statements.push(profile::select(tenant));
-    let found: Option<Club> = caller.ask_all(statements).await?.pop().unwrap_or_default().first()?;
+    let found: Option<register::Club> =
+        caller.ask_all(statements).await?.pop().unwrap_or_default().first()?;
     answer(&caller, found)
 }
 
-fn answer<P: Ports>(caller: &Caller<P, TenantAdmin>, found: Option<Club>) -> Result<Json<Value>, ApiError> {
+fn answer<P: Ports>(
+    caller: &Caller<P, TenantAdmin>,
+    found: Option<register::Club>,
+) -> Result<Json<Data<Profile>>, ApiError> {
     let club = found.ok_or_else(ApiError::tenant_not_found)?;
     let address = club.slug.as_deref().map(|slug| caller.app.config().club_address(slug));
-    let mut data = club_json(&club);
-    if let Some(fields) = data.as_object_mut() {
-        fields.insert("address".to_owned(), json!(address));
-        fields.insert("brand".to_owned(), brand_json(&club));
-    }
-    Ok(Json(json!({ "success": true, "data": data })))
+    Ok(data(Profile { brand: Brand::of(&club), club: club.into(), address }))
+}
+
+/// What a club changes about itself: at least one of these.
+#[cfg(not(target_arch = "wasm32"))]
+#[derive(Debug, utoipa::ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub struct ProfileChange {
+    /// Its name.
+    pub name: Option<ClubName>,
+    /// Its first colour.
+    pub primary_color: Option<HexColor>,
+    /// Its second colour.
+    pub secondary_color: Option<HexColor>,
+}
+
+/// A club as its own people see it.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct Profile {
+    /// The club.
+    #[serde(flatten)]
+    pub club: Club,
+    /// The club's own address.
+    pub address: Option<String>,
+    /// Its colours.
+    pub brand: Brand,
 }

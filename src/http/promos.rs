@@ -1,22 +1,26 @@
 //! `/api/v1/admin/promo-codes`: promo codes, for operators.
 
-use axum::{Json, extract::RawQuery};
+use axum::extract::RawQuery;
 use http::StatusCode;
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use crate::{
-    domain::{PromoCode, Timestamp, issue::Problem},
+    domain::{Plan, PromoCode, Timestamp, issue::Problem},
     ports::{Level, LogLine, Ports},
     store::promos::{self, NewPromo, PromoRow},
 };
 
 use super::{
+    answer::{Data, Json, Page, Time, data, page},
     auth::{Caller, PathPart, PlatformAdmin},
     body::{Fields, OptionalFields},
     context::Context,
     error::ApiError,
     page::{Query, cut},
 };
+
+#[cfg(not(target_arch = "wasm32"))]
+use crate::domain::Slug;
 
 /// The most uses a code may have.
 const MOST_USES: u32 = 1_000_000_000;
@@ -28,15 +32,14 @@ const MOST_SLUGS: usize = 100;
 pub async fn list<P: Ports>(
     caller: Caller<P, PlatformAdmin>,
     RawQuery(query): RawQuery,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<Page<Promo>>, ApiError> {
     let mut query = Query::of(query.as_deref());
     let limit = query.limit();
     let after = query.cursor(|text| PromoCode::try_from(text.to_owned()).ok());
     let after = query.all(after)?;
     let rows: Vec<PromoRow> = caller.ask(promos::list(after.as_ref(), limit + 1)).await?.rows()?;
     let (rows, next) = cut(rows, limit, |promo| promo.code.to_string());
-    let data: Vec<Value> = rows.iter().map(promo_json).collect();
-    Ok(Json(json!({ "success": true, "data": data, "nextCursor": next })))
+    Ok(page(rows, next, Promo::from))
 }
 
 /// `POST /api/v1/admin/promo-codes`
@@ -45,7 +48,7 @@ pub async fn create<P: Ports>(
     caller: Caller<P, PlatformAdmin>,
     context: Context,
     mut fields: Fields,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<Data<Promo>>, ApiError> {
     let reason = fields.reason_or("promo code created");
     let promo = read(&mut fields, caller.app.ports.now());
     let promo = fields.all(promo)?;
@@ -58,7 +61,7 @@ pub async fn create<P: Ports>(
             ApiError::new(StatusCode::CONFLICT, "PROMO_EXISTS", "There is a promo code of this name already.")
         })?;
     log_action(&caller, "promo.create", &made);
-    Ok(Json(json!({ "success": true, "data": promo_json(&made) })))
+    Ok(data(made.into()))
 }
 
 /// `POST /api/v1/admin/promo-codes/{code}/deactivate`
@@ -68,7 +71,7 @@ pub async fn deactivate<P: Ports>(
     context: Context,
     PathPart(code): PathPart,
     OptionalFields(mut fields): OptionalFields,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<Data<PromoDeactivated>>, ApiError> {
     let reason = fields.reason_or("promo code deactivated");
     fields.all(Some(()))?;
     let unknown = || ApiError::new(StatusCode::NOT_FOUND, "PROMO_NOT_FOUND", "There is no such promo code.");
@@ -82,11 +85,7 @@ pub async fn deactivate<P: Ports>(
     if was_on {
         log_action(&caller, "promo.deactivate", &promo);
     }
-    let mut data = promo_json(&promo);
-    if let Some(fields) = data.as_object_mut() {
-        fields.insert("changed".to_owned(), was_on.into());
-    }
-    Ok(Json(json!({ "success": true, "data": data })))
+    Ok(data(PromoDeactivated { promo: promo.into(), changed: was_on }))
 }
 
 fn log_action<P: Ports>(caller: &Caller<P, PlatformAdmin>, action: &str, promo: &PromoRow) {
@@ -128,22 +127,112 @@ fn exact_code(text: String) -> Result<PromoCode, Problem> {
     }
 }
 
-fn promo_json(promo: &PromoRow) -> Value {
-    let at = |seconds: i64| Timestamp::from_seconds(seconds).rfc3339();
-    let slugs = promo.tenant_slugs.as_deref().and_then(|text| serde_json::from_str::<Value>(text).ok());
-    json!({
-        "code": promo.code,
-        "discountPercent": promo.discount_percent,
-        "plan": promo.plan,
-        "lifetime": promo.lifetime,
-        "active": promo.active,
-        "startsAt": promo.starts_at.map(at),
-        "validUntil": promo.valid_until.map(at),
-        "maxUses": promo.max_uses,
-        "uses": promo.uses,
-        "usesRemaining": promo.max_uses.map(|most| most.saturating_sub(promo.uses)),
-        "tenantSlugs": slugs,
-        "notes": promo.notes,
-        "createdAt": at(promo.created_at),
-    })
+/// A promo code to make.
+#[cfg(not(target_arch = "wasm32"))]
+#[derive(Debug, utoipa::ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub struct NewPromoCode {
+    /// The code.
+    pub code: PromoCode,
+    /// How much it takes off, percent.
+    #[schema(maximum = 100)]
+    pub discount_percent: u32,
+    /// How often it can be used; without end where this is left out.
+    #[schema(minimum = 1, maximum = 1_000_000_000)]
+    pub max_uses: Option<u32>,
+    /// From when on it can be used; any offset.
+    #[schema(format = DateTime)]
+    pub starts_at: Option<String>,
+    /// Until when it can be used: ahead, and after `startsAt`.
+    #[schema(format = DateTime)]
+    pub valid_until: Option<String>,
+    /// The plan that it gives, whatever was asked for.
+    pub plan: Option<Plan>,
+    /// Whether the discount never ends.
+    pub lifetime: Option<bool>,
+    /// The clubs that may use it; any, where this is left out.
+    #[schema(min_items = 1, max_items = 100)]
+    pub tenant_slugs: Option<Vec<Slug>>,
+    /// For operators.
+    #[schema(max_length = 500)]
+    pub notes: Option<String>,
+    /// Why; it is written down.
+    #[schema(max_length = 500)]
+    pub reason: Option<String>,
+}
+
+/// Why, where there is something to say; it is written down.
+#[cfg(not(target_arch = "wasm32"))]
+#[derive(Debug, utoipa::ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub struct WhyNot {
+    /// Why.
+    #[schema(max_length = 500)]
+    pub reason: Option<String>,
+}
+
+/// A promo code.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct Promo {
+    /// The code.
+    pub code: PromoCode,
+    /// How much it takes off, percent.
+    #[cfg_attr(not(target_arch = "wasm32"), schema(maximum = 100))]
+    pub discount_percent: u32,
+    /// The plan that it gives, whatever was asked for.
+    pub plan: Option<Plan>,
+    /// Whether the discount never ends.
+    pub lifetime: bool,
+    /// Whether it is switched on.
+    pub active: bool,
+    /// From when on it can be used.
+    pub starts_at: Option<Time>,
+    /// Until when it can be used.
+    pub valid_until: Option<Time>,
+    /// How often it can be used.
+    pub max_uses: Option<u32>,
+    /// How often it was.
+    pub uses: u32,
+    /// How often it still can be.
+    pub uses_remaining: Option<u32>,
+    /// The clubs that may use it.
+    pub tenant_slugs: Option<Vec<String>>,
+    /// For operators.
+    pub notes: Option<String>,
+    /// When it was made.
+    pub created_at: Time,
+}
+
+/// A promo code that was switched off.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct PromoDeactivated {
+    /// The code.
+    #[serde(flatten)]
+    pub promo: Promo,
+    /// Whether this request did it.
+    pub changed: bool,
+}
+
+impl From<PromoRow> for Promo {
+    fn from(row: PromoRow) -> Self {
+        Self {
+            code: row.code,
+            discount_percent: row.discount_percent,
+            plan: row.plan,
+            lifetime: row.lifetime,
+            active: row.active,
+            starts_at: row.starts_at.map(Time::at),
+            valid_until: row.valid_until.map(Time::at),
+            max_uses: row.max_uses,
+            uses: row.uses,
+            uses_remaining: row.max_uses.map(|most| most.saturating_sub(row.uses)),
+            tenant_slugs: row.tenant_slugs.and_then(|text| serde_json::from_str(&text).ok()),
+            notes: row.notes,
+            created_at: Time::at(row.created_at),
+        }
+    }
 }

@@ -1,11 +1,10 @@
 //! Provisioning: where it stands, and starting it.
 
-use axum::{
-    Json,
-    response::{IntoResponse, Response},
-};
+use std::collections::BTreeMap;
+
+use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
-use serde_json::{Map, Value, json};
+use serde::Serialize;
 
 use crate::{
     app::{
@@ -14,13 +13,14 @@ use crate::{
         provisioning::{Queued, poll_again_in},
     },
     db::DbError,
-    domain::{Audience, RunStatus, StepStatus, TenantId, Timestamp},
+    domain::{Audience, Plan, RunId, RunStatus, Step, StepStatus, TenantId, Timestamp},
     ports::{Level, LogLine, Ports},
     store::runs::{Listed, untried},
-    workflow::{Report, StepReport},
+    workflow::{Report, StepReport, Trouble},
 };
 
 use super::{
+    answer::{Data, Json, Time, Yes, data},
     auth::{Caller, SameTenant, Service, TenantReader},
     body::{Fields, OptionalFields},
     context::Context,
@@ -74,17 +74,15 @@ async fn degraded<P: Ports>(
                 report: Some(report),
             };
             let mut view = view(&listed);
-            if let Some(data) = view.get_mut("data").and_then(Value::as_object_mut) {
-                data.insert("degraded".to_owned(), true.into());
-            }
+            view.data.degraded = Some(Yes);
             Ok(answer(&view, listed.report.as_ref(), caller.app.ports.now(), headers))
         }
         Ok(None) | Err(_) => Err(error.into()),
     }
 }
 
-fn answer(view: &Value, report: Option<&Report>, now: Timestamp, headers: &HeaderMap) -> Response {
-    let body = view.to_string();
+fn answer(view: &ProvisionStatus, report: Option<&Report>, now: Timestamp, headers: &HeaderMap) -> Response {
+    let body = serde_json::to_string(view).unwrap_or_default();
     let etag = format!("\"{}\"", digest(&[&body]));
     let known = headers.get(header::IF_NONE_MATCH).and_then(|v| v.to_str().ok()).is_some_and(|known| {
         known.split(',').any(|tag| tag.trim().trim_start_matches("W/") == etag || tag.trim() == "*")
@@ -99,14 +97,14 @@ fn answer(view: &Value, report: Option<&Report>, now: Timestamp, headers: &Heade
         answer.insert(header::ETAG, etag);
     }
     answer.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
-    if view.get("status") == Some(&json!(RunStatus::Processing)) {
+    if view.status == RunStatus::Processing {
         answer.insert(header::RETRY_AFTER, HeaderValue::from(poll_again_in(report, now).as_secs()));
     }
     response
 }
 
 /// The shape that callers rely on.
-fn view(listed: &Listed) -> Value {
+fn view(listed: &Listed) -> ProvisionStatus {
     let report = listed.report.as_ref();
     let completed = listed.status == RunStatus::Completed;
     let steps = report.map_or_else(|| untried(listed.plan), |report| report.steps.clone());
@@ -114,46 +112,27 @@ fn view(listed: &Listed) -> Value {
     let progress = if completed { 100 } else { finished * 100 / steps.len().max(1) };
     let current = if completed { None } else { report.and_then(|r| r.step) };
     let failure = report.and_then(|r| r.failure.as_ref()).filter(|_| listed.status == RunStatus::Failed);
-    let checkpoints: Map<String, Value> = steps.iter().map(checkpoint).collect();
-    let at = |seconds: Option<i64>| seconds.map(|s| Timestamp::from_seconds(s).rfc3339());
-    json!({
-        "success": true,
-        "status": listed.status,
-        "data": {
-            "status": listed.status,
-            "plan": listed.plan,
-            "progress": progress,
-            "step": current,
-            "currentStep": current,
-            "checkpoints": checkpoints,
-            "steps": steps.iter().map(step).collect::<Vec<_>>(),
-            "reason": failure.map(|f| &f.code),
-            "error": failure.map(|f| &f.message),
-            "updatedAt": at(listed.updated_at),
-            "startedAt": report.map(|r| r.started_at.rfc3339()),
-            "completedAt": at(listed.completed_at.filter(|_| completed)),
-            "runId": report.map(|r| &r.run),
-            "warnings": report.map_or_else(Vec::new, |r| r.warnings.clone()),
-        }
-    })
-}
-
-fn step(step: &StepReport) -> Value {
-    let at = |moment: Option<Timestamp>| moment.map(Timestamp::rfc3339);
-    json!({
-        "name": step.name,
-        "status": step.status,
-        "attempts": step.attempts,
-        "startedAt": at(step.started_at),
-        "completedAt": at(step.completed_at.filter(|_| step.status == StepStatus::Completed)),
-        "retryAt": at(step.retry_at),
-        "error": step.error,
-    })
-}
-
-fn checkpoint(step: &StepReport) -> (String, Value) {
-    let value = json!({ "status": step.status, "attempts": step.attempts, "error": step.error });
-    (step.name.as_str().to_owned(), value)
+    ProvisionStatus {
+        success: Yes,
+        status: listed.status,
+        data: Provision {
+            status: listed.status,
+            plan: listed.plan,
+            progress,
+            step: current,
+            current_step: current,
+            checkpoints: steps.iter().map(|step| (step.name.as_str(), Checkpoint::of(step))).collect(),
+            steps: steps.iter().map(ProvisionStep::of).collect(),
+            reason: failure.map(|f| f.code.clone()),
+            error: failure.map(|f| f.message.clone()),
+            updated_at: listed.updated_at.map(Time::at),
+            started_at: report.map(|r| r.started_at.into()),
+            completed_at: listed.completed_at.filter(|_| completed).map(Time::at),
+            run_id: report.map(|r| r.run.clone()),
+            warnings: report.map_or_else(Vec::new, |r| r.warnings.clone()),
+            degraded: None,
+        },
+    }
 }
 
 /// `POST /internal/provision/queue` and `/retry`
@@ -162,14 +141,14 @@ pub async fn queue<P: Ports>(
     caller: Caller<P, Service>,
     context: Context,
     mut fields: Fields,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<Data<QueuedRun>>, ApiError> {
     let tenant: Option<TenantId> = fields.required("tenantId");
     let tenant = fields.all(tenant)?;
     caller
         .app
         .queue_provisioning(&caller.claims, &tenant, context.caller())
         .await
-        .map(|done| queued(&done))
+        .map(queued)
         .map_err(|error| caller.not_queued(error))
 }
 
@@ -179,24 +158,152 @@ pub async fn retry<P: Ports>(
     caller: Caller<P, SameTenant>,
     context: Context,
     _: OptionalFields,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<Data<QueuedRun>>, ApiError> {
     caller
         .app
         .retry_own(&caller.claims, caller.tenant()?, context.caller())
         .await
-        .map(|done| queued(&done))
+        .map(queued)
         .map_err(|error| caller.not_queued(error))
 }
 
 /// What queueing did, and that it did nothing if so.
-pub(super) fn queued(done: &Queued) -> Json<Value> {
+pub(super) fn queued(done: Queued) -> Json<Data<QueuedRun>> {
     let message = match (done.changed, done.status) {
         (true, _) => "Provisioning has started.",
         (false, RunStatus::Completed) => "Provisioning is already completed; nothing was changed.",
         (false, _) => "Provisioning is already under way; nothing was changed.",
     };
-    Json(json!({
-        "success": true,
-        "data": { "runId": done.run, "status": done.status, "changed": done.changed, "message": message }
-    }))
+    data(QueuedRun { run_id: done.run, status: done.status, changed: done.changed, message })
+}
+
+/// Whom to provision.
+#[cfg(not(target_arch = "wasm32"))]
+#[derive(Debug, utoipa::ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub struct ProvisionRequest {
+    /// The club.
+    pub tenant_id: TenantId,
+}
+
+/// What queueing did.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct QueuedRun {
+    /// The run; `null` for a club that went live without one.
+    pub run_id: Option<RunId>,
+    /// Where it stands.
+    pub status: RunStatus,
+    /// Whether this request did anything.
+    pub changed: bool,
+    /// The same as a sentence for people.
+    pub message: &'static str,
+}
+
+/// How far a club's provisioning is.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct ProvisionStatus {
+    /// It was done.
+    pub success: Yes,
+    /// Where it stands.
+    pub status: RunStatus,
+    /// All there is to say of it.
+    pub data: Provision,
+}
+
+/// How far a club's provisioning is, in full.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct Provision {
+    /// Where it stands.
+    pub status: RunStatus,
+    /// The club's plan.
+    pub plan: Plan,
+    /// How much of it is done, percent.
+    #[cfg_attr(not(target_arch = "wasm32"), schema(maximum = 100))]
+    pub progress: usize,
+    /// The step it is at.
+    pub step: Option<Step>,
+    /// The same as `step`.
+    pub current_step: Option<Step>,
+    /// Each step by its name.
+    pub checkpoints: BTreeMap<&'static str, Checkpoint>,
+    /// Its steps, in order.
+    pub steps: Vec<ProvisionStep>,
+    /// Why it failed: the word.
+    pub reason: Option<String>,
+    /// Why it failed: the sentence.
+    pub error: Option<String>,
+    /// When it last changed.
+    pub updated_at: Option<Time>,
+    /// When it was queued.
+    pub started_at: Option<Time>,
+    /// When the club went live.
+    pub completed_at: Option<Time>,
+    /// The run.
+    pub run_id: Option<RunId>,
+    /// What was left undone without failing.
+    pub warnings: Vec<Trouble>,
+    /// There while the database is down: this is what the run itself knows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(not(target_arch = "wasm32"), schema(nullable = false))]
+    pub degraded: Option<Yes>,
+}
+
+/// One step, by its name.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct Checkpoint {
+    /// Where it stands.
+    pub status: StepStatus,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// What went wrong last.
+    pub error: Option<Trouble>,
+}
+
+/// One step.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct ProvisionStep {
+    /// Which.
+    pub name: Step,
+    /// Where it stands.
+    pub status: StepStatus,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// When it was first tried.
+    pub started_at: Option<Time>,
+    /// When it was done.
+    pub completed_at: Option<Time>,
+    /// When it is tried again.
+    pub retry_at: Option<Time>,
+    /// What went wrong last.
+    pub error: Option<Trouble>,
+}
+
+impl Checkpoint {
+    fn of(step: &StepReport) -> Self {
+        Self { status: step.status, attempts: step.attempts, error: step.error.clone() }
+    }
+}
+
+impl ProvisionStep {
+    fn of(step: &StepReport) -> Self {
+        Self {
+            name: step.name,
+            status: step.status,
+            attempts: step.attempts,
+            started_at: step.started_at.map(Time::from),
+            completed_at: step.completed_at.filter(|_| step.status == StepStatus::Completed).map(Time::from),
+            retry_at: step.retry_at.map(Time::from),
+            error: step.error.clone(),
+        }
+    }
 }

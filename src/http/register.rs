@@ -1,8 +1,8 @@
 //! `/api/v1/admin/tenants` and `/api/v1/admin/tenant/webhook`: the register of clubs, for operators.
 
-use axum::{Json, extract::RawQuery};
+use axum::extract::RawQuery;
 use http::StatusCode;
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use crate::{
     app::{
@@ -10,14 +10,15 @@ use crate::{
         provisioning::Queued,
     },
     domain::{
-        Issues, TenantId, TenantStatus, Timestamp, UndoStatus, WebhookSecret, WebhookUrl, issue::Problem,
-        webhook,
+        Issues, Plan, RunId, RunStatus, TenantId, TenantStatus, UndoStatus, WebhookSecret, WebhookUrl,
+        issue::Problem, webhook,
     },
     ports::{Level, LogLine, Ports},
-    store::register::{self, Change, Club, Details, Filter},
+    store::register::{self, Change, Details, Filter},
 };
 
 use super::{
+    answer::{Data, Json, Page, Time, data, page},
     auth::{Caller, PlatformAdmin},
     body::Fields,
     context::Context,
@@ -35,7 +36,7 @@ const LONGEST_PREFIX: usize = 100;
 pub async fn list<P: Ports>(
     caller: Caller<P, PlatformAdmin>,
     RawQuery(query): RawQuery,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<Page<Club>>, ApiError> {
     let mut query = Query::of(query.as_deref());
     let limit = query.limit();
     let filter = Filter {
@@ -51,16 +52,15 @@ pub async fn list<P: Ports>(
     let (rows, next) = cut(rows, limit, |club| club.id.to_string());
     // A page looks at so many clubs and no more: the next goes on behind them, even if none of these was wanted.
     let next = next.or_else(|| end.map(|tenant| cursor(tenant.as_str())));
-    let data: Vec<Value> = rows.iter().map(club_json).collect();
-    Ok(Json(json!({ "success": true, "data": data, "nextCursor": next })))
+    Ok(page(rows, next, Club::from))
 }
 
 /// `GET /api/v1/admin/tenants/{id}`
 #[worker::send]
-pub async fn get<P: Ports>(caller: Caller<P, PlatformAdmin>) -> Result<Json<Value>, ApiError> {
+pub async fn get<P: Ports>(caller: Caller<P, PlatformAdmin>) -> Result<Json<Data<ClubDetails>>, ApiError> {
     let found = register::read(caller.ask(register::select(caller.tenant()?)).await?)?;
     let details = found.ok_or_else(ApiError::tenant_not_found)?;
-    Ok(Json(json!({ "success": true, "data": details_json(&details) })))
+    Ok(data(details.into()))
 }
 
 /// `PATCH /api/v1/admin/tenants/{id}`
@@ -69,7 +69,7 @@ pub async fn change<P: Ports>(
     caller: Caller<P, PlatformAdmin>,
     context: Context,
     mut fields: Fields,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<Data<ClubDetails>>, ApiError> {
     let reason = fields.required_with("reason", reason);
     let change = Change {
         status: fields.change("status"),
@@ -92,7 +92,7 @@ pub async fn change<P: Ports>(
         .await
         .map_err(|error| not_changed(error, &caller))?;
     log_action(&caller, "tenant.update", tenant, None);
-    Ok(Json(json!({ "success": true, "data": details_json(&details) })))
+    Ok(data(details.into()))
 }
 
 /// `DELETE /api/v1/admin/tenants/{id}`: done at once for the club's tokens, and followed by the rest: 202 until that is done.
@@ -101,7 +101,7 @@ pub async fn remove<P: Ports>(
     caller: Caller<P, PlatformAdmin>,
     context: Context,
     mut fields: Fields,
-) -> Result<(StatusCode, Json<Value>), ApiError> {
+) -> Result<(StatusCode, Json<Data<ClubRemoval>>), ApiError> {
     let reason = fields.required_with("reason", reason);
     let reason = fields.all(reason)?;
     let tenant = caller.tenant()?;
@@ -113,8 +113,7 @@ pub async fn remove<P: Ports>(
         .ok_or_else(ApiError::tenant_not_found)?;
     log_action(&caller, "tenant.deprovision", tenant, None);
     let status = if removal.status == UndoStatus::Undone { StatusCode::OK } else { StatusCode::ACCEPTED };
-    let data = json!({ "tenantId": tenant, "runId": removal.run, "undo": removal.status });
-    Ok((status, Json(json!({ "success": true, "data": data }))))
+    Ok((status, data(ClubRemoval { tenant_id: tenant.clone(), run_id: removal.run, undo: removal.status })))
 }
 
 /// `POST /api/v1/admin/tenant/webhook`
@@ -123,7 +122,7 @@ pub async fn correct_webhook<P: Ports>(
     caller: Caller<P, PlatformAdmin>,
     context: Context,
     mut fields: Fields,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<Data<WebhookCorrected>>, ApiError> {
     let hosts = &caller.app.config().allowed_webhook_hosts;
     let tenant: Option<TenantId> = fields.required("tenant");
     let url = fields.required_with("make_webhook_url", |text| WebhookUrl::parse(&text, hosts));
@@ -136,12 +135,12 @@ pub async fn correct_webhook<P: Ports>(
         .await
         .map_err(|error| not_corrected(error, &caller))?;
     log_action(&caller, "tenant.webhook", &tenant, Some(&url));
-    Ok(Json(json!({ "success": true, "data": {
-        "tenant": tenant,
-        "makeWebhookUrl": url.as_str(),
-        "resumed": resumed.as_ref().is_some_and(|queued| queued.changed),
-        "runId": resumed.as_ref().and_then(|queued: &Queued| queued.run.as_ref()),
-    } })))
+    Ok(data(WebhookCorrected {
+        tenant,
+        make_webhook_url: url.as_str().to_owned(),
+        resumed: resumed.as_ref().is_some_and(|queued| queued.changed),
+        run_id: resumed.and_then(|queued: Queued| queued.run),
+    }))
 }
 
 fn log_action<P: Ports>(
@@ -200,72 +199,284 @@ fn prefix(text: &str) -> Option<String> {
     (1..=LONGEST_PREFIX).contains(&text.chars().count()).then(|| text.to_owned())
 }
 
-pub(super) fn club_json(club: &Club) -> Value {
-    json!({
-        "id": club.id,
-        "slug": club.slug,
-        "name": club.name,
-        "email": club.email,
-        "plan": club.plan,
-        "status": club.status,
-        "comped": club.comped,
-        "trialEndsAt": club.trial_ends_at,
-        "createdAt": at(club.created_at),
-        "provisioning": provisioning_json(club),
-    })
+/// What an operator changes about a club: at least one of `status`, `plan` and `comped`.
+#[cfg(not(target_arch = "wasm32"))]
+#[derive(Debug, utoipa::ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub struct ClubChange {
+    /// Why; it is written down.
+    #[schema(value_type = crate::http::tokens::Reason)]
+    pub reason: String,
+    /// Where it stands from now on. A club is cancelled by `DELETE`.
+    pub status: Option<ClubStatusChange>,
+    /// Its plan, as long as provisioning has not begun.
+    pub plan: Option<Plan>,
+    /// Whether it pays nothing.
+    pub comped: Option<bool>,
 }
 
-fn provisioning_json(club: &Club) -> Value {
-    json!({
-        "status": club.provision,
-        "reason": club.provision_reason,
-        "runId": club.provision_run_id,
-        "provisionedAt": club.provisioned_at.map(at),
-    })
+/// Where an operator may put a club.
+#[cfg(not(target_arch = "wasm32"))]
+#[derive(Debug, utoipa::ToSchema)]
+#[schema(rename_all = "lowercase")]
+pub enum ClubStatusChange {
+    /// Trying it out.
+    Trial,
+    /// Live.
+    Active,
+    /// Stopped: its tokens open nothing.
+    Suspended,
 }
 
-pub(super) fn brand_json(club: &Club) -> Value {
-    json!({ "primaryColor": club.primary_color, "secondaryColor": club.secondary_color })
+/// The webhook that a starter club should have had.
+#[cfg(not(target_arch = "wasm32"))]
+#[derive(Debug, utoipa::ToSchema)]
+pub struct WebhookCorrection {
+    /// The club.
+    pub tenant: TenantId,
+    /// Where its webhook is.
+    #[schema(value_type = crate::http::signup::MakeUrl)]
+    pub make_webhook_url: String,
+    /// What signs what is sent there; the stored one stays where this is left out.
+    #[schema(value_type = Option<crate::http::signup::MakeSecret>)]
+    pub webhook_secret: Option<String>,
+    /// Why; it is written down.
+    #[schema(max_length = 500)]
+    pub reason: Option<String>,
 }
 
-fn details_json(details: &Details) -> Value {
-    let Details { club, more } = details;
-    let mut json = club_json(club);
-    let webhook = more
-        .webhook_url
-        .as_deref()
-        .map(|url| json!({ "host": webhook::host_of(url), "validatedAt": more.validated_at.map(at) }));
-    let spreadsheet = more
-        .spreadsheet_url
-        .as_deref()
-        .map(|url| json!({ "url": url, "verifiedAt": more.verified_at.map(at) }));
-    let fields_of_more = [
-        ("updatedAt", at(more.updated_at).into()),
-        ("promoCode", json!(more.promo_code_used)),
-        ("routeReady", more.route_ready.into()),
-        ("brand", brand_json(club)),
-        ("webhook", webhook.unwrap_or_default()),
-        ("spreadsheet", spreadsheet.unwrap_or_default()),
-        (
-            "counts",
-            json!({
-                "runs": more.runs, "attempts": more.attempts, "events": more.events,
-                "audited": more.audited,
-            }),
-        ),
-    ];
-    if let Some(fields) = json.as_object_mut() {
-        fields.extend(fields_of_more.map(|(name, value)| (name.to_owned(), value)));
-        if let Some(run) = fields.get_mut("provisioning").and_then(Value::as_object_mut) {
-            run.insert("step".to_owned(), json!(more.step));
-            run.insert("error".to_owned(), json!(more.error));
-            run.insert("startedAt".to_owned(), json!(more.started_at.map(at)));
-            run.insert("endedAt".to_owned(), json!(more.ended_at.map(at)));
+/// What every account of a club says.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct ClubFacts {
+    /// Its id.
+    pub id: TenantId,
+    /// Its name in addresses; `null` once released.
+    pub slug: Option<String>,
+    /// Its name.
+    pub name: String,
+    /// Its owner's address; `null` once released.
+    pub email: Option<String>,
+    /// Its plan.
+    pub plan: Plan,
+    /// Where it stands.
+    pub status: TenantStatus,
+    /// Whether it pays nothing.
+    pub comped: bool,
+    /// When its trial ends, Unix seconds.
+    pub trial_ends_at: i64,
+    /// When it signed up.
+    pub created_at: Time,
+}
+
+/// A club.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct Club {
+    /// What every account of a club says.
+    #[serde(flatten)]
+    pub facts: ClubFacts,
+    /// How its provisioning went.
+    pub provisioning: Provisioning,
+}
+
+/// How a club's provisioning went.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct Provisioning {
+    /// Where it stands.
+    pub status: RunStatus,
+    /// Why it failed: the word.
+    pub reason: Option<String>,
+    /// The latest run.
+    pub run_id: Option<RunId>,
+    /// When the club went live.
+    pub provisioned_at: Option<Time>,
+}
+
+/// A club's colours, where it chose some.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct Brand {
+    /// The first.
+    pub primary_color: Option<String>,
+    /// The second.
+    pub secondary_color: Option<String>,
+}
+
+/// A club and all that was made for it.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct ClubDetails {
+    /// What every account of a club says.
+    #[serde(flatten)]
+    pub facts: ClubFacts,
+    /// How its provisioning went.
+    pub provisioning: ProvisioningDetails,
+    /// When it was last changed.
+    pub updated_at: Time,
+    /// The promo code it signed up with.
+    pub promo_code: Option<String>,
+    /// Whether it can be reached at its address.
+    pub route_ready: bool,
+    /// Its colours.
+    pub brand: Brand,
+    /// Its webhook.
+    pub webhook: Option<WebhookFacts>,
+    /// Its spreadsheet.
+    pub spreadsheet: Option<Spreadsheet>,
+    /// How much there is of what other routes list.
+    pub counts: Counts,
+}
+
+/// How a club's provisioning went, and where it is.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct ProvisioningDetails {
+    /// How it went.
+    #[serde(flatten)]
+    pub provisioning: Provisioning,
+    /// The step it is at.
+    pub step: Option<String>,
+    /// Why it failed: the sentence.
+    pub error: Option<String>,
+    /// When it was queued.
+    pub started_at: Option<Time>,
+    /// When it was over.
+    pub ended_at: Option<Time>,
+}
+
+/// What may be shown of a club's webhook.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct WebhookFacts {
+    /// Its host.
+    pub host: Option<String>,
+    /// When it last took a test.
+    pub validated_at: Option<Time>,
+}
+
+/// A club's spreadsheet.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct Spreadsheet {
+    /// Where it is.
+    pub url: String,
+    /// When it was read back.
+    pub verified_at: Option<Time>,
+}
+
+/// How much there is of what other routes list.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct Counts {
+    /// Runs; no further than to 100.
+    pub runs: u32,
+    /// Attempts of the latest run.
+    pub attempts: u32,
+    /// Events; no further than to 100.
+    pub events: u32,
+    /// What operators did to it; no further than to 100.
+    pub audited: u32,
+}
+
+/// A club on its way out.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct ClubRemoval {
+    /// The club.
+    pub tenant_id: TenantId,
+    /// The run that is undone; `null` while it could not be reached.
+    pub run_id: Option<RunId>,
+    /// Where that stands.
+    pub undo: UndoStatus,
+}
+
+/// A webhook that an operator corrected.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct WebhookCorrected {
+    /// The club.
+    pub tenant: TenantId,
+    /// Where its webhook is now.
+    pub make_webhook_url: String,
+    /// Whether a run that had failed on it goes on.
+    pub resumed: bool,
+    /// That run.
+    pub run_id: Option<RunId>,
+}
+
+impl From<register::Club> for Club {
+    fn from(club: register::Club) -> Self {
+        Self {
+            provisioning: Provisioning {
+                status: club.provision,
+                reason: club.provision_reason,
+                run_id: club.provision_run_id,
+                provisioned_at: club.provisioned_at.map(Time::at),
+            },
+            facts: ClubFacts {
+                id: club.id,
+                slug: club.slug,
+                name: club.name,
+                email: club.email,
+                plan: club.plan,
+                status: club.status,
+                comped: club.comped,
+                trial_ends_at: club.trial_ends_at,
+                created_at: Time::at(club.created_at),
+            },
         }
     }
-    json
 }
 
-fn at(seconds: i64) -> String {
-    Timestamp::from_seconds(seconds).rfc3339()
+impl Brand {
+    pub(super) fn of(club: &register::Club) -> Self {
+        Self { primary_color: club.primary_color.clone(), secondary_color: club.secondary_color.clone() }
+    }
+}
+
+impl From<Details> for ClubDetails {
+    fn from(Details { club, more }: Details) -> Self {
+        let brand = Brand::of(&club);
+        let Club { facts, provisioning } = club.into();
+        Self {
+            facts,
+            provisioning: ProvisioningDetails {
+                provisioning,
+                step: more.step,
+                error: more.error,
+                started_at: more.started_at.map(Time::at),
+                ended_at: more.ended_at.map(Time::at),
+            },
+            updated_at: Time::at(more.updated_at),
+            promo_code: more.promo_code_used,
+            route_ready: more.route_ready,
+            brand,
+            webhook: more.webhook_url.map(|url| WebhookFacts {
+                host: webhook::host_of(&url),
+                validated_at: more.validated_at.map(Time::at),
+            }),
+            spreadsheet: more
+                .spreadsheet_url
+                .map(|url| Spreadsheet { url, verified_at: more.verified_at.map(Time::at) }),
+            counts: Counts {
+                runs: more.runs,
+                attempts: more.attempts,
+                events: more.events,
+                audited: more.audited,
+            },
+        }
+    }
 }

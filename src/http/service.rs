@@ -86,7 +86,8 @@ fn render(error: &ApiError, context: &Context, original: Response) -> Response {
     if let Some(challenge) = challenge {
         parts.headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
     }
-    Response::from_parts(parts, Body::from(error.body(&context.id).to_string()))
+    let body = serde_json::to_vec(&error.body(&context.id)).unwrap_or_default();
+    Response::from_parts(parts, Body::from(body))
 }
 
 fn put_headers(headers: &mut HeaderMap, context: &Context) {

@@ -1,12 +1,8 @@
 //! The public signup: start, look-ups, and the steps of the form that follow.
 
-use axum::{
-    Json,
-    extract::RawQuery,
-    response::{IntoResponse, Response},
-};
+use axum::extract::RawQuery;
 use http::{HeaderMap, StatusCode};
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use crate::{
     app::{
@@ -14,18 +10,20 @@ use crate::{
         signup::{Granted, Request},
     },
     domain::{
-        HexColor, Issues, PromoCode, Slug, WebhookSecret, WebhookUrl, issue::Problem, promo::PromoProblem,
+        ClubName, Email, HexColor, Issues, Plan, PromoCode, Slug, TenantId, TenantStatus, WebhookSecret,
+        WebhookUrl, issue::Problem, promo::PromoProblem,
     },
     ports::{Level, Limit, LogLine, Ports},
     store,
 };
 
 use super::{
+    answer::{Data, Done, Json, Yes, data, done},
     auth::{Caller, TenantAdmin},
     body::{Fields, OptionalFields},
     context::Context,
     error::ApiError,
-    provisioning::queued,
+    provisioning::{QueuedRun, queued},
 };
 
 /// The longest `Idempotency-Key`.
@@ -38,11 +36,11 @@ pub async fn start<P: Ports>(
     context: Context,
     headers: HeaderMap,
     fields: Result<Fields, ApiError>,
-) -> Result<Response, ApiError> {
+) -> Result<Json<SignedUp>, ApiError> {
     let key = read_key(&headers);
     let request = fields.and_then(|fields| read_start(fields, key?));
     let granted = grant(&app, &context, request).await?;
-    Ok(Json(started(&granted)).into_response())
+    Ok(Json(started(granted)))
 }
 
 /// Signs a club up, within the limits, and tells the log how it ended: a refusal for whatever reason, too.
@@ -103,32 +101,25 @@ fn read_key(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
     }
 }
 
-fn started(granted: &Granted) -> Value {
-    let tenant = &granted.tenant;
-    let mut answer = json!({
-        "success": true,
-        "tenantId": tenant.id,
-        "tenant": {
-            "id": tenant.id,
-            "slug": tenant.slug,
-            "name": tenant.name,
-            "email": tenant.email,
-            "plan": tenant.plan,
-            "status": tenant.status,
-            "comped": tenant.comped,
-            "trialEndsAt": tenant.trial_ends_at,
+fn started(granted: Granted) -> SignedUp {
+    let tenant = granted.tenant;
+    SignedUp {
+        success: Yes,
+        tenant_id: tenant.id.clone(),
+        tenant: NewClub {
+            id: tenant.id,
+            slug: tenant.slug,
+            name: tenant.name,
+            email: tenant.email,
+            plan: tenant.plan,
+            status: tenant.status,
+            comped: tenant.comped,
+            trial_ends_at: tenant.trial_ends_at,
         },
-        "discount": tenant.discount,
-    });
-    if let Some(fields) = answer.as_object_mut() {
-        if let Some(token) = &granted.token {
-            fields.insert("jwt".to_owned(), token.as_str().into());
-        }
-        if granted.replayed {
-            fields.insert("replayed".to_owned(), true.into());
-        }
+        discount: tenant.discount,
+        jwt: granted.token,
+        replayed: granted.replayed.then_some(Yes),
     }
-    answer
 }
 
 /// `GET /public/signup/availability?slug=`
@@ -137,7 +128,7 @@ pub async fn availability<P: Ports>(
     app: App<P>,
     context: Context,
     RawQuery(query): RawQuery,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<Data<Availability>>, ApiError> {
     limit_lookup(&app, &context).await?;
     let text = url::form_urlencoded::parse(query.unwrap_or_default().as_bytes())
         .find(|(name, _)| name == "slug")
@@ -149,25 +140,33 @@ pub async fn availability<P: Ports>(
     };
     let slug = match Slug::try_from(text.clone()) {
         Ok(slug) => slug,
-        Err(problem) => return Ok(Json(unavailable(&app, &text, problem.code, &[]))),
+        Err(problem) => return Ok(data(unavailable(&app, text, problem.code, Vec::new()))),
     };
     let alternatives = slug.alternatives();
     let taken = store::tenants::taken_slugs(app.ports.db(), &slug, &alternatives).await?;
     if taken.iter().any(|t| t == slug.as_str()) {
-        let free: Vec<_> =
-            alternatives.iter().map(Slug::as_str).filter(|s| !taken.iter().any(|t| t == s)).take(3).collect();
-        return Ok(Json(unavailable(&app, slug.as_str(), "taken", &free)));
+        let is_free = |slug: &Slug| !taken.iter().any(|t| t == slug.as_str());
+        let free = alternatives.into_iter().filter(is_free).take(3).collect();
+        return Ok(data(unavailable(&app, slug.to_string(), "taken", free)));
     }
     let address = app.config().club_address(slug.as_str());
-    Ok(Json(json!({ "success": true, "data": { "slug": slug, "available": true, "address": address } })))
+    Ok(data(Availability {
+        slug: slug.to_string(),
+        available: true,
+        address,
+        reason: None,
+        suggestions: None,
+    }))
 }
 
-fn unavailable<P: Ports>(app: &App<P>, slug: &str, reason: &str, suggestions: &[&str]) -> Value {
-    let address = app.config().club_address(slug);
-    let data = json!({
-        "slug": slug, "available": false, "address": address, "reason": reason, "suggestions": suggestions
-    });
-    json!({ "success": true, "data": data })
+fn unavailable<P: Ports>(
+    app: &App<P>,
+    slug: String,
+    reason: &'static str,
+    suggestions: Vec<Slug>,
+) -> Availability {
+    let address = app.config().club_address(&slug);
+    Availability { slug, available: false, address, reason: Some(reason), suggestions: Some(suggestions) }
 }
 
 /// `POST /public/signup/verify-promo`
@@ -176,7 +175,7 @@ pub async fn verify_promo<P: Ports>(
     app: App<P>,
     context: Context,
     mut fields: Fields,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<Data<PromoOffer>>, ApiError> {
     limit_lookup(&app, &context).await?;
     let name = if fields.has("promoCode") || !fields.has("code") { "promoCode" } else { "code" };
     // A code that can't exist is as unknown as one that doesn't.
@@ -190,16 +189,13 @@ pub async fn verify_promo<P: Ports>(
     if let Some(problem) = promo.problem {
         return refuse(problem);
     }
-    Ok(Json(json!({
-        "success": true,
-        "data": {
-            "code": code,
-            "discountPercent": promo.discount_percent,
-            "appliedPlan": promo.plan,
-            "lifetime": promo.lifetime,
-            "usesRemaining": promo.uses_remaining,
-        }
-    })))
+    Ok(data(PromoOffer {
+        code,
+        discount_percent: promo.discount_percent,
+        applied_plan: promo.plan,
+        lifetime: promo.lifetime,
+        uses_remaining: promo.uses_remaining,
+    }))
 }
 
 async fn limit_lookup<P: Ports>(app: &App<P>, context: &Context) -> Result<(), ApiError> {
@@ -211,14 +207,14 @@ async fn limit_lookup<P: Ports>(app: &App<P>, context: &Context) -> Result<(), A
 pub async fn brand<P: Ports>(
     caller: Caller<P, TenantAdmin>,
     mut fields: Fields,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<Done>, ApiError> {
     let primary: Option<HexColor> = fields.required("primaryColor");
     let secondary: Option<HexColor> = fields.required("secondaryColor");
     let (primary, secondary) = fields.all(primary.zip(secondary))?;
     let app = &caller.app;
     let write = store::tenants::set_brand(caller.tenant()?, &primary, &secondary, app.ports.now());
     app.on_behalf_of(&caller.claims, vec![write]).await.map_err(|error| caller.refused(error))?;
-    Ok(Json(json!({ "success": true })))
+    Ok(done())
 }
 
 /// `POST /public/signup/starter/make`
@@ -227,13 +223,13 @@ pub async fn starter_make<P: Ports>(
     caller: Caller<P, TenantAdmin>,
     context: Context,
     mut fields: Fields,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<Data<QueuedRun>>, ApiError> {
     let (url, secret) = read_webhook(&caller, &mut fields);
     let (url, secret) = fields.all(url.zip(secret)).map_err(name_the_host)?;
     let app = &caller.app;
     app.connect_make(&caller.claims, caller.tenant()?, &url, &secret, context.caller())
         .await
-        .map(|done| queued(&done))
+        .map(queued)
         .map_err(|error| caller.not_queued(error))
 }
 
@@ -267,11 +263,172 @@ pub async fn pro_confirm<P: Ports>(
     caller: Caller<P, TenantAdmin>,
     context: Context,
     _: OptionalFields,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<Data<QueuedRun>>, ApiError> {
     caller
         .app
         .confirm_pro(&caller.claims, caller.tenant()?, context.caller())
         .await
-        .map(|done| queued(&done))
+        .map(queued)
         .map_err(|error| caller.not_queued(error))
+}
+
+/// A club to sign up.
+#[cfg(not(target_arch = "wasm32"))]
+#[derive(Debug, utoipa::ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub struct SignupRequest {
+    /// The club's name.
+    pub club_name: ClubName,
+    /// Its name in addresses: not reserved (`www`, `api`, `admin` …), and not `xn--…`.
+    pub club_slug: Slug,
+    /// The owner's address, one club each.
+    pub email: Email,
+    /// What to sign up for.
+    pub plan: Plan,
+    /// A promo code; empty is as good as none.
+    #[schema(example = "SPRING27")]
+    pub promo_code: Option<String>,
+    /// What Turnstile gave the page, where it is switched on.
+    pub turnstile_token: Option<String>,
+}
+
+/// A promo code to look up: under `promoCode`, or under `code`.
+#[cfg(not(target_arch = "wasm32"))]
+#[derive(Debug, utoipa::ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub struct PromoQuestion {
+    /// The code, in any case.
+    pub promo_code: Option<String>,
+    /// The same under its other name.
+    pub code: Option<String>,
+    /// The club that wants to use it; some codes are for certain clubs.
+    pub tenant_slug: Option<Slug>,
+}
+
+/// A club's colours.
+#[cfg(not(target_arch = "wasm32"))]
+#[derive(Debug, utoipa::ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub struct BrandRequest {
+    /// The first.
+    pub primary_color: HexColor,
+    /// The second.
+    pub secondary_color: HexColor,
+}
+
+/// A club's Make webhook.
+#[cfg(not(target_arch = "wasm32"))]
+#[derive(Debug, utoipa::ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub struct MakeConnection {
+    /// Where it is.
+    #[schema(value_type = MakeUrl)]
+    pub webhook_url: String,
+    /// What signs what is sent there.
+    #[schema(value_type = MakeSecret)]
+    pub webhook_secret: String,
+}
+
+/// The address of a webhook: `https`, no credentials, no port, a name on an allowed host.
+#[cfg(not(target_arch = "wasm32"))]
+#[derive(Debug, utoipa::ToSchema)]
+#[schema(
+    format = "uri",
+    max_length = 2048,
+    pattern = "^https://",
+    example = "https://hook.eu2.make.com/abc123"
+)]
+pub struct MakeUrl(pub String);
+
+/// The secret of a webhook: printable, or `whsec_…` as Standard Webhooks has it.
+#[cfg(not(target_arch = "wasm32"))]
+#[derive(Debug, utoipa::ToSchema)]
+#[schema(min_length = 16, max_length = 200, example = "whsec_bXktc2lnbmluZy1zZWNyZXQ=")]
+pub struct MakeSecret(pub String);
+
+/// A club that signed up.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct SignedUp {
+    /// It was done.
+    pub success: Yes,
+    /// The club.
+    pub tenant_id: TenantId,
+    /// What is stored of it.
+    pub tenant: NewClub,
+    /// The discount that was granted, percent.
+    #[cfg_attr(not(target_arch = "wasm32"), schema(maximum = 100))]
+    pub discount: u8,
+    /// A tenant admin's token, good for a year. Left out when the same request came without its `Idempotency-Key` again: the
+    /// owner gets a link by mail instead.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(not(target_arch = "wasm32"), schema(nullable = false))]
+    pub jwt: Option<String>,
+    /// There when the club had signed up before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(not(target_arch = "wasm32"), schema(nullable = false))]
+    pub replayed: Option<Yes>,
+}
+
+/// A club as it signed up.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct NewClub {
+    /// Its id.
+    pub id: TenantId,
+    /// Its name in addresses.
+    pub slug: Slug,
+    /// Its name.
+    pub name: ClubName,
+    /// Its owner's address.
+    pub email: Email,
+    /// The plan that was stored: a promo code may have changed it.
+    pub plan: Plan,
+    /// Where it stands.
+    pub status: TenantStatus,
+    /// Whether it pays nothing.
+    pub comped: bool,
+    /// When its trial ends, Unix seconds.
+    pub trial_ends_at: i64,
+}
+
+/// Whether a name is free.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct Availability {
+    /// The name that was asked for.
+    pub slug: String,
+    /// Whether it is free.
+    pub available: bool,
+    /// The address that a club of this name has.
+    pub address: String,
+    /// Why it is not: `taken`, or what is wrong with it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(not(target_arch = "wasm32"), schema(nullable = false))]
+    pub reason: Option<&'static str>,
+    /// Names like it that are free, where it is not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(not(target_arch = "wasm32"), schema(nullable = false))]
+    pub suggestions: Option<Vec<Slug>>,
+}
+
+/// What a promo code gives.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct PromoOffer {
+    /// The code.
+    pub code: PromoCode,
+    /// How much it takes off, percent.
+    #[cfg_attr(not(target_arch = "wasm32"), schema(maximum = 100))]
+    pub discount_percent: u8,
+    /// The plan that it gives, whatever was asked for.
+    pub applied_plan: Option<Plan>,
+    /// Whether the discount never ends.
+    pub lifetime: bool,
+    /// How often it still can be used.
+    pub uses_remaining: Option<u32>,
 }

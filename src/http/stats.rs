@@ -1,7 +1,6 @@
 //! `GET /api/v1/admin/stats`: how many clubs there are, how many sign up, how provisioning goes.
 
-use axum::Json;
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use crate::{
     app::stats::Summary,
@@ -11,90 +10,245 @@ use crate::{
 };
 
 use super::{
+    answer::{Data, Json, Time, data, each},
     auth::{Caller, PlatformAdmin},
     error::ApiError,
 };
 
 /// `GET /api/v1/admin/stats`
 #[worker::send]
-pub async fn get<P: Ports>(caller: Caller<P, PlatformAdmin>) -> Result<Json<Value>, ApiError> {
+pub async fn get<P: Ports>(caller: Caller<P, PlatformAdmin>) -> Result<Json<Data<Stats>>, ApiError> {
     let now = caller.app.ports.now();
     let counts = rollups::read(caller.ask_all(rollups::select(now).into()).await?)?;
-    Ok(Json(json!({ "success": true, "data": {
-        "generatedAt": now.rfc3339(),
-        "tenants": tenants(&counts.clubs),
-        "signups": signups(&counts.signups, now),
-        "provisioning": provisioning(&counts, now)?,
-    } })))
+    Ok(data(Stats {
+        generated_at: now.into(),
+        tenants: tenants(&counts.clubs),
+        signups: signups(&counts.signups, now),
+        provisioning: provisioning(counts, now)?,
+    }))
 }
 
-fn tenants(clubs: &[Clubs]) -> Value {
+fn tenants(clubs: &[Clubs]) -> TenantStats {
     let statuses = |plan: Option<Plan>| {
         let sum = |count: fn(&Clubs) -> i64| {
             clubs.iter().filter(|c| plan.is_none_or(|plan| plan == c.plan)).map(count).sum::<i64>()
         };
-        json!({
-            "trial": sum(|c| c.trial),
-            "active": sum(|c| c.active),
-            "suspended": sum(|c| c.suspended),
-            "cancelled": sum(|c| c.cancelled),
-        })
+        Statuses {
+            trial: sum(|c| c.trial),
+            active: sum(|c| c.active),
+            suspended: sum(|c| c.suspended),
+            cancelled: sum(|c| c.cancelled),
+        }
     };
-    json!({
-        "total": clubs.iter().map(|c| c.trial + c.active + c.suspended + c.cancelled).sum::<i64>(),
-        "byStatus": statuses(None),
-        "byPlan": { "starter": statuses(Some(Plan::Starter)), "pro": statuses(Some(Plan::Pro)) },
-    })
+    TenantStats {
+        total: clubs.iter().map(|c| c.trial + c.active + c.suspended + c.cancelled).sum::<i64>(),
+        by_status: statuses(None),
+        by_plan: StatusesByPlan { starter: statuses(Some(Plan::Starter)), pro: statuses(Some(Plan::Pro)) },
+    }
 }
 
 /// The last 24 hours and 30 days, this hour and this day included, those without a signup too.
-fn signups(signups: &[Signups], now: Timestamp) -> Value {
+fn signups(signups: &[Signups], now: Timestamp) -> SignupStats {
     let count = |from: i64, to: i64| {
         let within = signups.iter().filter(|row| (from..to).contains(&row.hour));
         within.map(|row| row.signups).sum::<i64>()
     };
-    let entry = |hour: i64, hours: i64| {
-        let at = Timestamp::from_seconds(hour * HOUR).rfc3339();
-        json!({ "at": at, "count": count(hour, hour + hours) })
-    };
+    let entry =
+        |hour: i64, hours: i64| SignupCount { at: Time::at(hour * HOUR), count: count(hour, hour + hours) };
     let (hours_a_day, hour, day) =
         (DAY / HOUR, now.seconds().div_euclid(HOUR), now.seconds().div_euclid(DAY));
-    let per_hour: Vec<Value> = (hour - 23..=hour).map(|hour| entry(hour, 1)).collect();
-    let per_day: Vec<Value> = (day - 29..=day).map(|day| entry(day * hours_a_day, hours_a_day)).collect();
-    json!({
-        "last24Hours": count(hour - 23, hour + 1),
-        "last30Days": count((day - 29) * hours_a_day, hour + 1),
-        "perHour": per_hour,
-        "perDay": per_day,
-    })
+    SignupStats {
+        last_24_hours: count(hour - 23, hour + 1),
+        last_30_days: count((day - 29) * hours_a_day, hour + 1),
+        per_hour: (hour - 23..=hour).map(|hour| entry(hour, 1)).collect(),
+        per_day: (day - 29..=day).map(|day| entry(day * hours_a_day, hours_a_day)).collect(),
+    }
 }
 
-fn provisioning(counts: &Counts, now: Timestamp) -> Result<Value, ApiError> {
+fn provisioning(counts: Counts, now: Timestamp) -> Result<ProvisioningStats, ApiError> {
     let since = now.seconds().div_euclid(DAY) - 29;
     let summary = |oldest: i64, plan: Option<Plan>| {
         let wanted = counts.runs.iter().filter(|row| row.day >= oldest);
-        Summary::of(wanted.filter(|row| plan.is_none_or(|plan| plan == row.plan)))
-            .map(|sum| summary_json(&sum))
+        Summary::of(wanted.filter(|row| plan.is_none_or(|plan| plan == row.plan))).map(RunStats::of)
     };
-    Ok(json!({
-        "total": summary(0, None)?,
-        "last30Days": summary(since, None)?,
-        "byPlan": { "starter": summary(since, Some(Plan::Starter))?, "pro": summary(since, Some(Plan::Pro))? },
-        "failures": counts.failures,
-        "troubles": counts.troubles.iter().map(trouble_json).collect::<Vec<_>>(),
-    }))
-}
-
-fn summary_json(summary: &Summary) -> Value {
-    json!({
-        "processing": summary.processing,
-        "completed": summary.completed,
-        "failed": summary.failed,
-        "successRatio": summary.success_ratio(),
-        "durationMs": { "p50": summary.quantile_ms(50), "p95": summary.quantile_ms(95) },
+    Ok(ProvisioningStats {
+        total: summary(0, None)?,
+        last_30_days: summary(since, None)?,
+        by_plan: RunStatsByPlan {
+            starter: summary(since, Some(Plan::Starter))?,
+            pro: summary(since, Some(Plan::Pro))?,
+        },
+        failures: counts.failures,
+        troubles: each(counts.troubles, StepTrouble::from),
     })
 }
 
-fn trouble_json(trouble: &Trouble) -> Value {
-    json!({ "step": trouble.step, "outcome": trouble.outcome, "attempts": trouble.attempts })
+/// How many clubs there are, how many sign up, how provisioning goes.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct Stats {
+    /// When it was counted.
+    pub generated_at: Time,
+    /// How many clubs there are.
+    pub tenants: TenantStats,
+    /// How many sign up.
+    pub signups: SignupStats,
+    /// How provisioning goes.
+    pub provisioning: ProvisioningStats,
+}
+
+/// How many clubs there are.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct TenantStats {
+    /// All of them.
+    pub total: i64,
+    /// By where they stand.
+    pub by_status: Statuses,
+    /// By plan, and where they stand.
+    pub by_plan: StatusesByPlan,
+}
+
+/// How many clubs stand where.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct Statuses {
+    /// Trying it out.
+    pub trial: i64,
+    /// Live.
+    pub active: i64,
+    /// Stopped.
+    pub suspended: i64,
+    /// Gone.
+    pub cancelled: i64,
+}
+
+/// How many clubs of which plan stand where.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct StatusesByPlan {
+    /// Of the starter plan.
+    pub starter: Statuses,
+    /// Of the pro plan.
+    pub pro: Statuses,
+}
+
+/// How many clubs sign up.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct SignupStats {
+    /// In the last 24 hours, this one included.
+    #[serde(rename = "last24Hours")]
+    pub last_24_hours: i64,
+    /// In the last 30 days, this one included.
+    #[serde(rename = "last30Days")]
+    pub last_30_days: i64,
+    /// Hour by hour, oldest first.
+    pub per_hour: Vec<SignupCount>,
+    /// Day by day, oldest first.
+    pub per_day: Vec<SignupCount>,
+}
+
+/// How many clubs signed up within an hour or a day.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct SignupCount {
+    /// When it began.
+    pub at: Time,
+    /// How many.
+    pub count: i64,
+}
+
+/// How provisioning goes.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct ProvisioningStats {
+    /// All runs there were.
+    pub total: RunStats,
+    /// Those queued in the last 30 days, this one included.
+    #[serde(rename = "last30Days")]
+    pub last_30_days: RunStats,
+    /// The same by plan.
+    pub by_plan: RunStatsByPlan,
+    /// How many clubs wait because theirs failed.
+    pub failures: i64,
+    /// What attempts came to, other than being done.
+    pub troubles: Vec<StepTrouble>,
+}
+
+/// How runs went.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct RunStats {
+    /// Not over yet.
+    pub processing: i64,
+    /// Done.
+    pub completed: i64,
+    /// Given up.
+    pub failed: i64,
+    /// How many of those that are over were done, 0 to 1; `null` while none is over.
+    pub success_ratio: Option<f64>,
+    /// How long those that were done took.
+    pub duration_ms: Durations,
+}
+
+/// How runs of which plan went.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct RunStatsByPlan {
+    /// Of the starter plan.
+    pub starter: RunStats,
+    /// Of the pro plan.
+    pub pro: RunStats,
+}
+
+/// How long runs took, milliseconds; `null` while none was done.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct Durations {
+    /// Half of them took no longer.
+    pub p50: Option<i64>,
+    /// 95 of 100 took no longer.
+    pub p95: Option<i64>,
+}
+
+/// What attempts at a step came to, other than being done.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct StepTrouble {
+    /// The step.
+    pub step: String,
+    /// What they came to.
+    pub outcome: String,
+    /// How many.
+    pub attempts: i64,
+}
+
+impl RunStats {
+    fn of(summary: Summary) -> Self {
+        Self {
+            processing: summary.processing,
+            completed: summary.completed,
+            failed: summary.failed,
+            success_ratio: summary.success_ratio(),
+            duration_ms: Durations { p50: summary.quantile_ms(50), p95: summary.quantile_ms(95) },
+        }
+    }
+}
+
+impl From<Trouble> for StepTrouble {
+    fn from(trouble: Trouble) -> Self {
+        Self { step: trouble.step, outcome: trouble.outcome, attempts: trouble.attempts }
+    }
 }

@@ -1,7 +1,6 @@
 //! Ending sign-ins: one's own, and an operator's revocations.
 
-use axum::Json;
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use crate::{
     app::revocation::Target,
@@ -10,6 +9,7 @@ use crate::{
 };
 
 use super::{
+    answer::{Data, Done, Json, data, done},
     auth::{AnyToken, Caller, PlatformAdmin},
     body::{Fields, OptionalFields},
     context::Context,
@@ -21,7 +21,7 @@ use super::{
 pub async fn logout<P: Ports>(
     caller: Caller<P, AnyToken>,
     _: OptionalFields,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<Done>, ApiError> {
     let revoked = caller.app.log_out(&caller.claims).await.map_err(|error| caller.refused(error))?;
     if !revoked {
         return Err(ApiError::malformed(
@@ -30,7 +30,7 @@ pub async fn logout<P: Ports>(
     }
     let line = LogLine::new(Level::Info, "token_revoked").with("scope", "token");
     caller.app.log(line.with_some("tenantId", caller.claims.tenant.as_ref().map(TenantId::as_str)));
-    Ok(Json(json!({ "success": true })))
+    Ok(done())
 }
 
 /// `POST /api/v1/admin/tokens/revoke`
@@ -39,7 +39,7 @@ pub async fn revoke<P: Ports>(
     caller: Caller<P, PlatformAdmin>,
     context: Context,
     mut fields: Fields,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<Data<Revoked>>, ApiError> {
     let reason = fields.required_with("reason", reason);
     let jti = fields.optional_text("jti");
     let exp = fields.optional_integer("exp");
@@ -65,13 +65,70 @@ pub async fn revoke<P: Ports>(
         return Err(ApiError::tenant_not_found());
     }
     let (scope, tenant) = match &target {
-        Target::Token { .. } => ("token", None),
-        Target::Tenant(tenant) => ("tenant", Some(tenant.as_str())),
-        Target::All => ("all", None),
+        Target::Token { .. } => (Scope::Token, None),
+        Target::Tenant(tenant) => (Scope::Tenant, Some(tenant.as_str())),
+        Target::All => (Scope::All, None),
     };
-    let line = LogLine::new(Level::Warn, "token_revoked").with("scope", scope);
+    let line = LogLine::new(Level::Warn, "token_revoked").with("scope", scope.as_str());
     caller.app.log(line.with_some("tenantId", tenant));
-    Ok(Json(json!({ "success": true, "data": { "scope": scope } })))
+    Ok(data(Revoked { scope }))
+}
+
+/// What to revoke: one token, those of one club, or all; exactly one of `jti`, `tenantId` and `all`.
+#[cfg(not(target_arch = "wasm32"))]
+#[derive(Debug, utoipa::ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub struct Revocation {
+    /// Why; it is written down.
+    #[schema(value_type = Reason)]
+    pub reason: String,
+    /// The id of one token.
+    #[schema(max_length = 200)]
+    pub jti: Option<String>,
+    /// When that token ends by itself, Unix seconds: until then its id is remembered.
+    pub exp: Option<i64>,
+    /// The club whose tokens, as issued until now, are revoked.
+    pub tenant_id: Option<TenantId>,
+    /// `true` revokes every token issued until now.
+    pub all: Option<bool>,
+}
+
+/// Why an operator does something, for whoever reads the audit log later.
+#[cfg(not(target_arch = "wasm32"))]
+#[derive(Debug, utoipa::ToSchema)]
+#[schema(min_length = 1, max_length = 500, pattern = r"\S", example = "asked by the club")]
+pub struct Reason(pub String);
+
+/// What was revoked.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct Revoked {
+    /// How much.
+    pub scope: Scope,
+}
+
+/// How much was revoked.
+#[derive(Debug, Clone, Copy, Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema), schema(as = RevokedScope))]
+#[serde(rename_all = "lowercase")]
+pub enum Scope {
+    /// One token.
+    Token,
+    /// Those of one club.
+    Tenant,
+    /// All of them.
+    All,
+}
+
+impl Scope {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Token => "token",
+            Self::Tenant => "tenant",
+            Self::All => "all",
+        }
+    }
 }
 
 /// Why an operator does something: whoever reads the audit log later needs more than a word.

@@ -1,8 +1,7 @@
 //! `/api/v1/bgops/upstreams`: the other sides as their breakers see them, for operators.
 
-use axum::Json;
 use http::StatusCode;
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use crate::{
     app::breakers::CloseError,
@@ -12,6 +11,7 @@ use crate::{
 };
 
 use super::{
+    answer::{Data, Json, Time, data},
     auth::{Caller, PathPart, PlatformAdmin},
     body::Fields,
     context::Context,
@@ -21,14 +21,14 @@ use super::{
 
 /// `GET /api/v1/bgops/upstreams`
 #[worker::send]
-pub async fn list<P: Ports>(caller: Caller<P, PlatformAdmin>) -> Result<Json<Value>, ApiError> {
+pub async fn list<P: Ports>(
+    caller: Caller<P, PlatformAdmin>,
+) -> Result<Json<Data<Vec<UpstreamState>>>, ApiError> {
     // Nothing but whether the caller may: the breakers are no rows.
     caller.ask_all(Vec::new()).await?;
     let now = caller.app.ports.now();
     let breakers = caller.app.breakers().await;
-    let data: Vec<Value> =
-        breakers.iter().map(|(upstream, breaker)| upstream_json(*upstream, breaker.as_ref(), now)).collect();
-    Ok(Json(json!({ "success": true, "data": data })))
+    Ok(data(breakers.iter().map(|(upstream, breaker)| state(*upstream, breaker.as_ref(), now)).collect()))
 }
 
 /// `POST /api/v1/bgops/upstreams/{name}/close`
@@ -38,7 +38,7 @@ pub async fn close<P: Ports>(
     context: Context,
     PathPart(name): PathPart,
     mut fields: Fields,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<Data<BreakerClosed>>, ApiError> {
     let reason = fields.required_with("reason", reason);
     let reason = fields.all(reason)?;
     let upstream = Upstream::named(&name).ok_or_else(not_found)?;
@@ -52,33 +52,89 @@ pub async fn close<P: Ports>(
             .with("action", "upstream.close")
             .with("upstream", upstream.as_str()),
     );
-    Ok(Json(
-        json!({ "success": true, "data": { "upstream": upstream, "state": "closed", "changed": changed } }),
-    ))
+    Ok(data(BreakerClosed { upstream, state: BreakerState::Closed, changed }))
 }
 
-fn upstream_json(upstream: Upstream, breaker: Option<&Breaker>, now: Timestamp) -> Value {
-    let budget = limits(upstream).budget.map(|budget| {
-        json!({
-            "used": breaker.map(|breaker| breaker.used(&budget, now)),
-            "calls": budget.calls,
-            "windowSeconds": budget.window.as_secs(),
-        })
+/// One of the other sides, as its breaker sees it.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct UpstreamState {
+    /// Which.
+    pub upstream: Upstream,
+    /// How its breaker stands.
+    pub state: BreakerState,
+    /// How many calls failed in a row; `null` when the breaker does not answer.
+    pub failures: Option<u32>,
+    /// Since when it has failed.
+    pub since: Option<Time>,
+    /// When one run may ask it again, while the breaker is open.
+    pub next_probe_at: Option<Time>,
+    /// How many calls it takes, where that is limited.
+    pub budget: Option<CallBudget>,
+}
+
+/// How a breaker stands.
+#[derive(Debug, Clone, Copy, Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum BreakerState {
+    /// Calls go out.
+    Closed,
+    /// Calls wait.
+    Open,
+    /// One call at a time goes out.
+    HalfOpen,
+    /// It does not answer, and stops nothing.
+    Unknown,
+}
+
+/// How many calls an upstream takes within a while.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct CallBudget {
+    /// How many of them were used; `null` when the breaker does not answer.
+    pub used: Option<u32>,
+    /// How many there are.
+    pub calls: u32,
+    /// Within how many seconds.
+    pub window_seconds: u64,
+}
+
+/// A breaker that an operator closed.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct BreakerClosed {
+    /// Whose.
+    pub upstream: Upstream,
+    /// How it stands now.
+    pub state: BreakerState,
+    /// Whether it was anything but closed.
+    pub changed: bool,
+}
+
+fn state(upstream: Upstream, breaker: Option<&Breaker>, now: Timestamp) -> UpstreamState {
+    let budget = limits(upstream).budget.map(|budget| CallBudget {
+        used: breaker.map(|breaker| breaker.used(&budget, now)),
+        calls: budget.calls,
+        window_seconds: budget.window.as_secs(),
     });
     let (state, since) = match breaker.map(|breaker| &breaker.state) {
-        None => ("unknown", None),
-        Some(State::Closed { failures }) => ("closed", failures.first().map(|failed| failed.at)),
-        Some(State::Open { outage, .. }) => ("open", Some(outage.since)),
-        Some(State::HalfOpen { outage, .. }) => ("half_open", Some(outage.since)),
+        None => (BreakerState::Unknown, None),
+        Some(State::Closed { failures }) => (BreakerState::Closed, failures.first().map(|failed| failed.at)),
+        Some(State::Open { outage, .. }) => (BreakerState::Open, Some(outage.since)),
+        Some(State::HalfOpen { outage, .. }) => (BreakerState::HalfOpen, Some(outage.since)),
     };
-    json!({
-        "upstream": upstream,
-        "state": state,
-        "failures": breaker.map(Breaker::failures),
-        "since": since.map(Timestamp::rfc3339),
-        "nextProbeAt": breaker.and_then(Breaker::next_probe_at).map(Timestamp::rfc3339),
-        "budget": budget,
-    })
+    UpstreamState {
+        upstream,
+        state,
+        failures: breaker.map(Breaker::failures),
+        since: since.map(Time::from),
+        next_probe_at: breaker.and_then(Breaker::next_probe_at).map(Time::from),
+        budget,
+    }
 }
 
 fn not_closed<P: Ports>(error: CloseError, caller: &Caller<P, PlatformAdmin>) -> ApiError {

@@ -1,8 +1,7 @@
 //! Trying a club's webhook out, before or after it is stored.
 
-use axum::Json;
 use http::StatusCode;
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use crate::{
     app::webhooks::TryError,
@@ -10,6 +9,7 @@ use crate::{
 };
 
 use super::{
+    answer::{Data, Json, data},
     auth::{Caller, SameTenantOrPlatform},
     body::OptionalFields,
     context::Context,
@@ -23,7 +23,7 @@ pub async fn test<P: Ports>(
     caller: Caller<P, SameTenantOrPlatform>,
     context: Context,
     OptionalFields(mut fields): OptionalFields,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<Data<WebhookTest>>, ApiError> {
     let tenant = caller.tenant()?;
     let webhook = if fields.has("webhookUrl") || fields.has("webhookSecret") {
         let (url, secret) = read_webhook(&caller, &mut fields);
@@ -46,8 +46,38 @@ pub async fn test<P: Ports>(
             TryError::Access(error) => caller.refused(error),
         },
     )?;
-    Ok(Json(json!({
-        "success": true,
-        "data": { "delivered": tried.delivered, "status": tried.status, "ms": tried.ms, "reason": tried.reason }
-    })))
+    Ok(data(WebhookTest {
+        delivered: tried.delivered,
+        status: tried.status,
+        ms: tried.ms,
+        reason: tried.reason,
+    }))
+}
+
+/// A webhook to try instead of the stored one: both fields, or none.
+#[cfg(not(target_arch = "wasm32"))]
+#[derive(Debug, utoipa::ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub struct WebhookTrial {
+    /// Where it is.
+    #[schema(value_type = Option<crate::http::signup::MakeUrl>)]
+    pub webhook_url: Option<String>,
+    /// What signs what is sent there.
+    #[schema(value_type = Option<crate::http::signup::MakeSecret>)]
+    pub webhook_secret: Option<String>,
+}
+
+/// What came of a test.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct WebhookTest {
+    /// Whether the webhook answered by 2xx.
+    pub delivered: bool,
+    /// The HTTP status that it answered; `null` when it did not answer.
+    pub status: Option<u16>,
+    /// How long that took, milliseconds.
+    pub ms: Option<u64>,
+    /// What went wrong: the word.
+    pub reason: Option<String>,
 }

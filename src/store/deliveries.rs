@@ -15,6 +15,11 @@ const KEPT_SECONDS: i64 = 30 * 24 * 3600;
 
 /// Where a delivery stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(
+    not(target_arch = "wasm32"),
+    derive(utoipa::ToSchema),
+    schema(as = DeliveryStatus)
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
     /// It is sent, or sent again.

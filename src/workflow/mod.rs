@@ -22,7 +22,7 @@ pub use command::{Command, Reply, Subject};
 pub use obey::{Fresh, Obeyed, Ring, obey};
 pub use outcome::{Artifact, Failure, FailureCode, Fault, FaultCode, Outcome};
 pub use record::{Attempt, Caller, Record};
-pub use report::{Report, StepReport};
+pub use report::{Report, StepReport, Trouble};
 pub use run::Run;
 pub use stage::{Next, Stage};
 pub use undo::{Removal, Undo};

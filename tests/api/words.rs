@@ -60,7 +60,7 @@ async fn a_denial_and_a_grant_say_who_wanted_what() {
 }
 
 /// One request for each word.
-async fn every_error() -> Vec<(Answer, u16, &'static str)> {
+pub async fn every_error() -> Vec<(Answer, u16, &'static str)> {
     let app = TestApp::new();
     let club = app.signed_up("fc-nord").await;
     let pro = app.signed_up_pro("fc-sued").await;
@@ -165,7 +165,7 @@ async fn errors_of_operators(app: &TestApp) -> Vec<(Answer, u16, &'static str)> 
 }
 
 #[tokio::test]
-async fn every_error_keeps_its_word_and_its_status() {
+pub async fn every_error_keeps_its_word_and_its_status() {
     for (answer, status, code) in every_error().await {
         answer.fails(status, code);
     }

@@ -245,7 +245,8 @@ test("what was not read of all those answers ends nobody's request when it is co
     const answers = await Promise.all(Array.from({ length: 40 }, () => h.api("GET", "/health")));
     assert.ok(answers.every(({ status }) => status === 200));
   }
-  const foreign = h.logs().filter(({ text }) => text !== undefined);
+  // workerd's own note that a context ended with something still queued for it, which it marks as not worth a report.
+  const foreign = h.logs().filter(({ text }) => text !== undefined && !text.startsWith("NOSENTRY "));
   assert.deepEqual(
     foreign.map(({ text }) => text.slice(0, 200)),
     [],

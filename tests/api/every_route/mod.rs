@@ -13,7 +13,7 @@ use tenantry::{
 use crate::support::{Club, Example, TestApp, club_for, example};
 
 /// A route with all that its example needs, and a world of its own.
-async fn stage(route: &Route) -> (Club, Example) {
+pub async fn stage(route: &Route) -> (Club, Example) {
     let app = TestApp::new();
     let club = club_for(&app, route).await;
     let example = example(route, &club);

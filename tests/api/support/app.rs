@@ -12,6 +12,8 @@ use tenantry::{
     ports::{LogLine, Ports},
 };
 
+use crate::openapi::contract;
+
 use super::{answer::Answer, database::Database, objects, ports::Outside};
 
 /// When every test begins: neither a whole second nor a whole day.
@@ -126,7 +128,7 @@ impl TestApp {
             .header("cf-connecting-ip", "192.0.2.1")
             .body(Body::empty())
             .unwrap();
-        Ask { app: self.clone(), request }
+        Ask { app: self.clone(), request, sent: None }
     }
 
     /// The log so far, as the words of its lines.
@@ -163,6 +165,7 @@ impl TestApp {
 pub struct Ask {
     app: TestApp,
     request: Request<Body>,
+    sent: Option<Value>,
 }
 
 impl Ask {
@@ -200,7 +203,7 @@ impl Ask {
     /// With this JSON.
     pub fn json(self, value: &Value) -> Self {
         let text = value.to_string();
-        self.header("content-type", "application/json").body(text)
+        Self { sent: Some(value.clone()), ..self.header("content-type", "application/json").body(text) }
     }
 
     /// With this body, as it is.
@@ -209,13 +212,16 @@ impl Ask {
         self
     }
 
-    /// Sends it; whatever comes back must keep the conventions.
+    /// Sends it; whatever comes back must keep the conventions, and be what the document says.
     pub async fn send(self) -> Answer {
         let method = self.request.method().clone();
         let before = self.app.outside().log_length();
         let answer =
             Answer::read(serve(self.app.app.clone(), self.app.router.clone(), self.request).await).await;
-        answer.keeps_the_conventions(&method, &self.app.outside().log_from(before));
+        let log = self.app.outside().log_from(before);
+        answer.keeps_the_conventions(&method, &log);
+        let route = log.last().and_then(|line| line.fields["route"].as_str()).unwrap_or_default();
+        contract::keeps(&method, route, self.sent.as_ref(), &answer);
         answer
     }
 }

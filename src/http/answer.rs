@@ -1,0 +1,182 @@
+//! What the answers have in common: their envelopes, and times as callers read them.
+//!
+//! An answer is a type, and the type is sent: `public/openapi.json` is written from the same types by a test. A field that may
+//! have no value is there and `null`; one that is sometimes left out says so.
+
+use axum::response::{IntoResponse, Response};
+use http::{HeaderValue, header};
+use serde::{Serialize, Serializer};
+
+use crate::domain::Timestamp;
+
+use super::error::ApiError;
+
+/// An answer in JSON. One kind of writer for all of them: axum's own, besides the others that there are, would cost the
+/// Worker some kilobytes.
+#[derive(Debug, Clone, Copy)]
+pub struct Json<T>(pub T);
+
+impl<T: Serialize> IntoResponse for Json<T> {
+    fn into_response(self) -> Response {
+        written(serde_json::to_vec(&self.0))
+    }
+}
+
+fn written(body: serde_json::Result<Vec<u8>>) -> Response {
+    let body = match body {
+        Ok(body) => body,
+        Err(error) => return ApiError::internal(error.to_string()).into_response(),
+    };
+    ([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], body).into_response()
+}
+
+/// `true`: it was done.
+#[derive(Debug, Clone, Copy)]
+pub struct Yes;
+
+/// `false`: it was not.
+#[derive(Debug, Clone, Copy)]
+pub struct No;
+
+/// A moment as RFC 3339, UTC, to the millisecond.
+#[derive(Debug, Clone, Copy)]
+pub struct Time(Timestamp);
+
+/// Nothing to say but that it was done.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
+pub struct Done {
+    /// It was done.
+    pub success: Yes,
+}
+
+/// What was asked for.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
+pub struct Data<T> {
+    /// It was done.
+    pub success: Yes,
+    /// What was asked for.
+    pub data: T,
+}
+
+/// One page of a list, newest first unless the route says otherwise.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct Page<T> {
+    /// It was done.
+    pub success: Yes,
+    /// What is on the page. It may be empty and yet not the last one.
+    pub data: Vec<T>,
+    /// Where the next page begins: the `cursor` to ask for; `null` on the last one.
+    pub next_cursor: Option<String>,
+}
+
+/// That it was done.
+#[must_use]
+pub const fn done() -> Json<Done> {
+    Json(Done { success: Yes })
+}
+
+/// What was asked for.
+#[must_use]
+pub const fn data<T>(data: T) -> Json<Data<T>> {
+    Json(Data { success: Yes, data })
+}
+
+/// One page of a list, made of its rows.
+#[must_use]
+pub fn page<R, T>(rows: Vec<R>, next_cursor: Option<String>, read: impl Fn(R) -> T) -> Json<Page<T>> {
+    Json(Page { success: Yes, data: each(rows, read), next_cursor })
+}
+
+/// Every row as it is answered. A loop: `collect` would reuse the rows' memory, which costs the Worker more than it saves.
+pub fn each<R, T>(rows: Vec<R>, read: impl Fn(R) -> T) -> Vec<T> {
+    let mut answers = Vec::with_capacity(rows.len());
+    for row in rows {
+        answers.push(read(row));
+    }
+    answers
+}
+
+impl Time {
+    /// From Unix seconds, as rows have them.
+    #[must_use]
+    pub const fn at(seconds: i64) -> Self {
+        Self(Timestamp::from_seconds(seconds))
+    }
+}
+
+impl From<Timestamp> for Time {
+    fn from(moment: Timestamp) -> Self {
+        Self(moment)
+    }
+}
+
+impl Serialize for Time {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0.rfc3339())
+    }
+}
+
+impl Serialize for Yes {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bool(true)
+    }
+}
+
+impl Serialize for No {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bool(false)
+    }
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+mod schema {
+    use std::borrow::Cow;
+
+    use utoipa::{
+        PartialSchema, ToSchema,
+        openapi::{KnownFormat, Object, ObjectBuilder, RefOr, Schema, SchemaFormat, Type},
+    };
+
+    use super::{No, Time, Yes};
+
+    fn constant(value: bool) -> RefOr<Schema> {
+        Object::builder().schema_type(Type::Boolean).enum_values(Some([value])).into()
+    }
+
+    impl PartialSchema for Yes {
+        fn schema() -> RefOr<Schema> {
+            constant(true)
+        }
+    }
+
+    impl PartialSchema for No {
+        fn schema() -> RefOr<Schema> {
+            constant(false)
+        }
+    }
+
+    impl PartialSchema for Time {
+        fn schema() -> RefOr<Schema> {
+            ObjectBuilder::new()
+                .schema_type(Type::String)
+                .format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)))
+                .description(Some("A moment as RFC 3339, UTC, to the millisecond."))
+                .examples(["2027-01-15T08:00:12.345Z"])
+                .into()
+        }
+    }
+
+    impl ToSchema for Time {
+        fn name() -> Cow<'static, str> {
+            Cow::Borrowed("Time")
+        }
+    }
+
+    // Inlined where they stand: nobody looks them up.
+    impl ToSchema for Yes {}
+    impl ToSchema for No {}
+}

@@ -1,0 +1,77 @@
+//! The bodies that the document asks for are those that the handlers read: their types are not parsed by themselves, as
+//! everything that is wrong with a body is told at once.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+use tenantry::http::router::{ROUTES, Route};
+
+use super::published;
+use crate::{
+    every_route::stage,
+    support::{good_tokens, keys},
+};
+
+/// The routes that read a JSON body, each with what the document asks for.
+fn routes_with_a_body() -> impl Iterator<Item = (&'static Route, &'static Value)> {
+    ROUTES.iter().filter_map(|route| {
+        let operation = &published()["paths"][route.path][route.method.to_lowercase()];
+        let schema = operation.pointer("/requestBody/content/application~1json/schema/$ref")?.as_str()?;
+        Some((route, published().pointer(schema.trim_start_matches('#')).unwrap()))
+    })
+}
+
+/// The fields that a route complains about when it is sent this.
+async fn complaints(route: &Route, body: &Value) -> BTreeSet<String> {
+    let (club, example) = stage(route).await;
+    let token = good_tokens(route, &club).into_iter().next().map(|(_, token)| token.sign());
+    let answer = example.bare().json(body).maybe_token(token.as_deref()).send().await;
+    answer.complains_about().into_iter().map(|(field, _)| field).collect()
+}
+
+#[tokio::test]
+async fn every_field_that_must_be_there_is_missed() {
+    for (route, schema) in routes_with_a_body() {
+        let required: BTreeSet<String> = schema["required"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(|name| name.as_str().unwrap().to_owned())
+            .collect();
+        if !required.is_empty() {
+            let missed = complaints(route, &json!({})).await;
+            assert!(missed.is_superset(&required), "{route:?} misses {missed:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_field_that_may_be_there_is_read() {
+    for (route, schema) in routes_with_a_body() {
+        for name in keys(&schema["properties"]) {
+            let told = complaints(route, &json!({ name.as_str(): { "none": "is an object" } })).await;
+            assert!(told.contains(&name), "{route:?} does not read {name}: {told:?}");
+        }
+    }
+}
+
+/// What a handler reads stands in its source: `fields.required("clubName")`.
+#[test]
+fn no_field_is_read_that_is_not_in_the_document() {
+    let known: BTreeSet<String> =
+        routes_with_a_body().flat_map(|(_, schema)| keys(&schema["properties"])).collect();
+    let mut read = BTreeSet::new();
+    for file in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/src/http")).unwrap() {
+        let source = std::fs::read_to_string(file.unwrap().path()).unwrap();
+        for call in source.split("fields.").skip(1) {
+            let name = call
+                .split_once("(\"")
+                .filter(|(verb, _)| verb.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'));
+            read.extend(name.and_then(|(_, rest)| rest.split_once('"')).map(|(name, _)| name.to_owned()));
+        }
+    }
+    // `reason_or` takes the usual reason, not a name.
+    read.retain(|name| !name.contains(' '));
+    assert!(read.len() > 20, "{read:?}");
+    assert_eq!(read.difference(&known).collect::<Vec<_>>(), Vec::<&String>::new());
+}

@@ -1,0 +1,317 @@
+//! What each route of the table takes and answers. A new route is described here, and nowhere else.
+
+use serde_json::json;
+use tenantry::{
+    domain::{Plan, RunId, RunStatus, Step, TenantId, TenantStatus, Upstream},
+    http::{
+        answer::Done, audit, bgops, deliveries, error::Failure, events, health, links, profile, promos,
+        provisioning, register, router::Route, signup, stats, tokens, upstreams, webhook, whoami,
+    },
+};
+
+use super::operation::{Operation, Tag, op};
+
+/// The types that no operation names, but parameters and failures do.
+pub fn common() -> Operation {
+    op(Tag::Health, "", "")
+        .answers::<Failure>(0, "")
+        .answers::<TenantId>(0, "")
+        .answers::<RunId>(0, "")
+        .answers::<Upstream>(0, "")
+}
+
+/// What a route takes and answers.
+pub fn describe(route: &Route) -> Operation {
+    let known = of_anyone(route).or_else(|| of_clubs(route)).or_else(|| of_operators(route));
+    known.unwrap_or_else(|| {
+        panic!("describe {} {} in tests/api/openapi/operations.rs", route.method, route.path)
+    })
+}
+
+fn of_anyone(route: &Route) -> Option<Operation> {
+    use Tag::{Health, SignIn, Signup};
+    Some(match (route.method, route.path) {
+        ("GET", "/health") => {
+            op(Health, "getHealth", "What is running").answers::<health::Health>(200, "It is up.")
+        }
+        ("GET", "/health/live") => {
+            op(Health, "getLive", "Is it up?").answers::<health::Alive>(200, "It is up.")
+        }
+        ("GET", "/healthz") => {
+            op(Health, "getHealthz", "The same as /health/live").answers::<health::Alive>(200, "It is up.")
+        }
+        ("GET", "/metrics") => op(Health, "getMetrics", "How it is going, for Prometheus")
+            .says("While the database is down, `METRICS_TOKEN` still gets what needs none, with `tenantry_store_up 0`.")
+            .answers_text(200, "text/plain", "In the text format of Prometheus."),
+        ("GET", "/health/ready") => checked(op(Health, "getReady", "Can it work?")),
+        ("GET", "/readyz") => checked(op(Health, "getReadyz", "The same as /health/ready")),
+        ("GET", "/health/startup") => checked(op(Health, "getStartup", "May it start?")),
+        ("POST", "/public/signup/start") => op(Signup, "signUp", "Sign a club up")
+            .says(
+                "With an `Idempotency-Key`, the same request answers the same club and a token for 24 hours. Without one, it \
+                 answers the club but no token, and its owner gets a link by mail.",
+            )
+            .reads(
+                "Idempotency-Key",
+                "Makes a repeat safe: any text of the client's own.",
+                &json!({ "type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]+$" }),
+            )
+            .takes::<signup::SignupRequest>()
+            .answers::<signup::SignedUp>(200, "The club is signed up.")
+            .fails(SIGNUP_ERRORS)
+            .fails(&["IDEMPOTENCY_IN_PROGRESS", "IDEMPOTENCY_KEY_REUSED"]),
+        ("POST", "/public/signup/form") => op(Signup, "signUpByForm", "Sign a club up by a form without JavaScript")
+            .says("Answers pages, not JSON: the form again, with what is wrong beside each field, or that a link was mailed.")
+            .takes_form::<signup::SignupRequest>()
+            .answers_text(200, "text/html", "The club is signed up; a link was mailed.")
+            .fails(SIGNUP_ERRORS),
+        ("GET", "/public/signup/availability") => op(Signup, "getAvailability", "Is a name free?")
+            .needs("slug", "The name. Names that can't be are answered as not available.", &json!({ "type": "string" }))
+            .data::<signup::Availability>("Whether it is.")
+            .fails(&["RATE_LIMITED", "STORE_UNAVAILABLE"]),
+        ("POST", "/public/signup/verify-promo") => op(Signup, "verifyPromo", "What does a promo code give?")
+            .takes::<signup::PromoQuestion>()
+            .data::<signup::PromoOffer>("What it gives.")
+            .fails(&["INVALID_PROMO", "RATE_LIMITED", "STORE_UNAVAILABLE"]),
+        ("POST", "/public/signup/brand") => op(Signup, "setBrand", "Choose the club's colours")
+            .takes::<signup::BrandRequest>()
+            .answers::<Done>(200, "They are stored."),
+        ("POST", "/public/signup/starter/make") => op(Signup, "connectMake", "Connect Make, and go")
+            .says("For the starter plan: stores the webhook and queues provisioning. It answers at once.")
+            .takes::<signup::MakeConnection>()
+            .data::<provisioning::QueuedRun>("Provisioning is queued, or was already.")
+            .fails(&["INVALID_WEBHOOK_HOST", "PLAN_MISMATCH", "TENANT_NOT_FOUND", "PROVISIONER_UNAVAILABLE"]),
+        ("POST", "/public/signup/pro/confirm") => op(Signup, "confirmPro", "Confirm, and go")
+            .says("For the pro plan: queues provisioning. It answers at once.")
+            .ignores_a_body()
+            .data::<provisioning::QueuedRun>("Provisioning is queued, or was already.")
+            .fails(&["PLAN_MISMATCH", "TENANT_NOT_FOUND", "PROVISIONER_UNAVAILABLE"]),
+        ("GET", "/whoami") => op(SignIn, "whoAmI", "What a token says").data::<whoami::WhoAmI>("What it says."),
+        ("GET", "/api/v1/admin/whoami") => {
+            op(SignIn, "whoAmIAdmin", "The same as /whoami").data::<whoami::WhoAmI>("What it says.")
+        }
+        ("POST", "/auth/magic/start") => op(SignIn, "mailLink", "Mail a link to sign in")
+            .says("The answer is the same for a known and an unknown address.")
+            .takes::<links::LinkRequest>()
+            .answers::<Done>(202, "If the address owns a club, a link is on its way.")
+            .fails(&["RATE_LIMITED", "STORE_UNAVAILABLE"]),
+        ("POST", "/auth/magic/verify") => op(SignIn, "signInByLink", "Exchange a link for a token, once")
+            .takes::<links::LinkExchange>()
+            .answers::<links::SignedIn>(200, "Signed in.")
+            .fails(&["INVALID_TOKEN", "RATE_LIMITED", "STORE_UNAVAILABLE"]),
+        ("POST", "/auth/logout") => op(SignIn, "logOut", "Revoke the token that is sent")
+            .ignores_a_body()
+            .answers::<Done>(200, "It opens nothing any more."),
+        _ => return None,
+    })
+}
+
+const SIGNUP_ERRORS: &[&str] = &[
+    "EMAIL_EXISTS",
+    "INVALID_PROMO",
+    "RATE_LIMITED",
+    "SIGNUPS_DISABLED",
+    "SLUG_TAKEN",
+    "STORE_UNAVAILABLE",
+    "TURNSTILE_FAILED",
+    "TURNSTILE_UNAVAILABLE",
+];
+
+fn checked(operation: Operation) -> Operation {
+    operation
+        .answers::<health::Checked>(200, "All is well.")
+        .answers::<health::Checked>(503, "Something isn't.")
+}
+
+fn of_clubs(route: &Route) -> Option<Operation> {
+    use Tag::{Club, Machines};
+    Some(match (route.method, route.path) {
+        ("GET", "/api/v1/tenants/{id}/provision-status") => op(
+            Club,
+            "getProvisionStatus",
+            "How far provisioning is",
+        )
+        .says(
+            "`Retry-After` says when to ask again while it is processing; `If-None-Match` saves the answer.",
+        )
+        .reads("If-None-Match", "The `ETag` of the answer that is known.", &json!({ "type": "string" }))
+        .answers::<provisioning::ProvisionStatus>(200, "How far it is.")
+        .answers_nothing(304, "What is known has not changed.")
+        .with_headers(&["ETag"]),
+        ("POST", "/api/v1/tenants/{id}/provision/retry") => {
+            op(Club, "retryProvisioning", "Try the club's own failed provisioning again")
+                .ignores_a_body()
+                .data::<provisioning::QueuedRun>("It goes on at the step that failed.")
+                .fails(&["NOT_RETRYABLE", "PLAN_MISMATCH", "PROVISIONER_UNAVAILABLE"])
+        }
+        ("POST", "/api/v1/tenants/{id}/webhook/test") => {
+            op(Club, "testWebhook", "Send a signed test to a webhook")
+                .says("To the one in the body, else to the stored one.")
+                .may_take::<webhook::WebhookTrial>()
+                .data::<webhook::WebhookTest>("What came of it, good or bad.")
+                .fails(&["INVALID_WEBHOOK_HOST", "NO_WEBHOOK", "RATE_LIMITED"])
+        }
+        ("GET", "/api/v1/tenants/{id}/webhook/deliveries") => {
+            let mut operation = op(Club, "listDeliveries", "What the webhook was sent")
+                .pages::<deliveries::WebhookDelivery>("");
+            operation.answers.clear();
+            operation.answers::<deliveries::Deliveries>(200, "One page of it.")
+        }
+        ("POST", "/api/v1/tenants/{id}/webhook/deliveries/{delivery}/redeliver") => {
+            op(Club, "redeliver", "Send one of them again, now")
+                .ignores_a_body()
+                .data::<deliveries::WebhookDelivery>("It is on its way.")
+                .fails(&["DELIVERY_NOT_FOUND", "NO_WEBHOOK", "RATE_LIMITED"])
+        }
+        ("GET", "/api/v1/tenants/{id}/events") => {
+            op(Club, "listEvents", "What happened to a club").pages::<events::ClubEvent>("One page of it.")
+        }
+        ("GET", "/api/v1/tenants/me") => {
+            op(Club, "getOwnClub", "The club's profile, plan, colours and set-up")
+                .data::<profile::Profile>("The club.")
+                .fails(&["TENANT_NOT_FOUND"])
+        }
+        ("PATCH", "/api/v1/tenants/me") => op(Club, "changeOwnClub", "Change the club's name or colours")
+            .takes::<profile::ProfileChange>()
+            .data::<profile::Profile>("The club as it is now.")
+            .fails(&["TENANT_NOT_FOUND"]),
+        ("POST", "/internal/provision/queue") => queue(op(Machines, "queueProvisioning", "Provision a club")),
+        ("POST", "/internal/provision/retry") => {
+            queue(op(Machines, "queueProvisioningAgain", "The same as /internal/provision/queue"))
+        }
+        _ => return None,
+    })
+}
+
+fn queue(operation: Operation) -> Operation {
+    operation
+        .says(
+            "Starts a run, or resumes one at the step that failed. It changes nothing while one is at work.",
+        )
+        .takes::<provisioning::ProvisionRequest>()
+        .data::<provisioning::QueuedRun>("What that did.")
+        .fails(&["TENANT_NOT_FOUND", "PLAN_MISMATCH", "PROVISIONER_UNAVAILABLE"])
+}
+
+fn of_operators(route: &Route) -> Option<Operation> {
+    use Tag::{Access, Clubs, Promos, Runs};
+    let text = json!({ "type": "string", "maxLength": 250 });
+    Some(match (route.method, route.path) {
+        ("POST", "/api/v1/admin/tokens/revoke") => op(Access, "revokeTokens", "Revoke tokens")
+            .takes::<tokens::Revocation>()
+            .data::<tokens::Revoked>("They open nothing any more.")
+            .fails(&["TENANT_NOT_FOUND"]),
+        ("GET", "/api/v1/admin/stats") => {
+            op(Access, "getStats", "Clubs, signups and provisioning in numbers")
+                .data::<stats::Stats>("The numbers.")
+        }
+        ("GET", "/api/v1/admin/audit") => op(Access, "listAudit", "Who did what to whom, and why")
+            .asks("actor", "By this one only.", &text)
+            .asks("action", "This only.", &text)
+            .asks("subject", "To this one only.", &text)
+            .pages::<audit::AuditEntry>("One page of it."),
+        ("POST", "/api/v1/admin/tenant/webhook") => {
+            op(Clubs, "correctWebhook", "Correct a starter club's webhook")
+                .says("A run that failed on it goes on.")
+                .takes::<register::WebhookCorrection>()
+                .data::<register::WebhookCorrected>("It is stored.")
+                .fails(&[
+                    "INVALID_WEBHOOK_HOST",
+                    "PLAN_MISMATCH",
+                    "PROVISIONER_UNAVAILABLE",
+                    "TENANT_CANCELLED",
+                    "TENANT_NOT_FOUND",
+                ])
+        }
+        ("GET", "/api/v1/admin/tenants") => op(Clubs, "listClubs", "Clubs, newest first")
+            .asks_for::<TenantStatus>("status", "Those that stand here.")
+            .asks_for::<Plan>("plan", "Those of this plan.")
+            .asks_for::<RunStatus>("provision", "Those whose provisioning stands here.")
+            .asks(
+                "q",
+                "Those whose slug, address or name begins so, in any case.",
+                &json!({ "type": "string", "maxLength": 100 }),
+            )
+            .pages::<register::Club>("One page of them."),
+        ("GET", "/api/v1/admin/tenants/{id}") => op(Clubs, "getClub", "A club and all that was made for it")
+            .data::<register::ClubDetails>("The club."),
+        ("PATCH", "/api/v1/admin/tenants/{id}") => {
+            op(Clubs, "changeClub", "Change where a club stands, its plan, or whether it pays")
+                .takes::<register::ClubChange>()
+                .data::<register::ClubDetails>("The club as it is now.")
+                .fails(&["PLAN_LOCKED", "TENANT_CANCELLED"])
+        }
+        ("DELETE", "/api/v1/admin/tenants/{id}") => op(Clubs, "removeClub", "Remove a club")
+            .says("Its tokens at once, then what was made for it, at last its name and address.")
+            .takes::<bgops::Why>()
+            .data::<register::ClubRemoval>("All is gone.")
+            .data_with::<register::ClubRemoval>(202, "It is on its way out."),
+        ("GET", "/api/v1/admin/promo-codes") => {
+            op(Promos, "listPromos", "Promo codes, by name").pages::<promos::Promo>("One page of them.")
+        }
+        ("POST", "/api/v1/admin/promo-codes") => op(Promos, "createPromo", "Make a promo code")
+            .takes::<promos::NewPromoCode>()
+            .data::<promos::Promo>("It is made.")
+            .fails(&["PROMO_EXISTS"]),
+        ("POST", "/api/v1/admin/promo-codes/{code}/deactivate") => {
+            op(Promos, "deactivatePromo", "Switch a promo code off")
+                .may_take::<promos::WhyNot>()
+                .data::<promos::PromoDeactivated>("It is off.")
+                .fails(&["PROMO_NOT_FOUND"])
+        }
+        ("GET", "/api/v1/bgops/sagas") => op(Runs, "listRuns", "Provisioning runs, newest first")
+            .asks(
+                "status",
+                "Those that stand here; how undoing stands counts too.",
+                &json!({ "anyOf": [
+                { "$ref": "#/components/schemas/RunStatus" }, { "$ref": "#/components/schemas/UndoStatus" },
+            ] }),
+            )
+            .asks(
+                "stuck",
+                "Those that have not moved for longer than they should need.",
+                &json!({ "type": "boolean" }),
+            )
+            .asks_for::<Step>("step", "Those at this step.")
+            .asks_for::<Plan>("plan", "Those of this plan.")
+            .asks_for::<TenantId>("tenant", "Those of this club.")
+            .pages::<bgops::Run>("One page of them."),
+        ("GET", "/api/v1/bgops/sagas/{run}") => op(Runs, "getRun", "A run, its steps, and what it made")
+            .data::<bgops::RunDetails>("The run.")
+            .fails(&["RUN_NOT_FOUND"]),
+        ("GET", "/api/v1/bgops/sagas/{run}/history") => op(Runs, "getRunHistory", "Every attempt of a run")
+            .lists::<bgops::Attempt>("The attempts.")
+            .fails(&["RUN_NOT_FOUND"]),
+        ("POST", "/api/v1/bgops/sagas/{run}/retry") => {
+            act(op(Runs, "retryRun", "Let a failed run go on").takes::<bgops::Why>())
+        }
+        ("POST", "/api/v1/bgops/sagas/{run}/cancel") => act(op(Runs, "cancelRun", "Give a run up")
+            .says("With `undo`, what it made is removed, and the club's name and address are free at last.")
+            .takes::<bgops::Cancellation>()),
+        ("POST", "/api/v1/bgops/sagas/{run}/skip-step") => {
+            act(op(Runs, "skipStep", "Let a run go on without the step that failed").takes::<bgops::Why>())
+        }
+        ("GET", "/api/v1/bgops/upstreams") => {
+            op(Runs, "listUpstreams", "The other sides, as their breakers see them")
+                .lists::<upstreams::UpstreamState>("Each of them.")
+        }
+        ("POST", "/api/v1/bgops/upstreams/{name}/close") => op(Runs, "closeBreaker", "Close a breaker")
+            .takes::<bgops::Why>()
+            .data::<upstreams::BreakerClosed>("It is closed.")
+            .fails(&["BREAKER_UNAVAILABLE", "UPSTREAM_NOT_FOUND"]),
+        ("GET", "/api/v1/bgops/idempotency") => op(Runs, "listIdempotencyKeys", "Idempotency keys")
+            .pages::<bgops::IdempotencyKey>("One page of them."),
+        ("GET", "/api/v1/bgops/idempotency/{key}") => op(Runs, "getIdempotencyKey", "One idempotency key")
+            .data::<bgops::IdempotencyKey>("The key.")
+            .fails(&["NOT_FOUND"]),
+        _ => return None,
+    })
+}
+
+fn act(operation: Operation) -> Operation {
+    operation.data::<bgops::ActedOn>("It is done.").fails(&[
+        "PROVISIONER_UNAVAILABLE",
+        "RUN_NOT_FOUND",
+        "RUN_STATE_CONFLICT",
+    ])
+}
