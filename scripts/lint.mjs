@@ -1,5 +1,6 @@
 // `npm run lint`: formatting, lints and documentation without a warning, scripts that parse, configurations that wrangler accepts.
 import { readdirSync } from "node:fs";
+import { clientTypes } from "./lib/build.mjs";
 import { configurations as environments, problems } from "./lib/environments.mjs";
 import { Failure, NODE, QUIET_WRANGLER, WRANGLER, at, capture, exitWith, run, say } from "./lib/project.mjs";
 import { prepare } from "./lib/prepare.mjs";
@@ -56,6 +57,11 @@ async function document() {
   await run(NODE, [at("node_modules/@redocly/cli/bin/cli.js"), "lint", "public/openapi.json"], {
     env: { REDOCLY_TELEMETRY: "off", REDOCLY_SUPPRESS_UPDATE_NOTICE: "true" },
     advice: "The document breaks a rule: mend what it is made of, in tests/api/openapi, then run `npm run openapi`.",
+  });
+  say("tsc, a client with types from public/openapi.json");
+  await clientTypes();
+  await run(NODE, [at("node_modules/typescript/bin/tsc"), "--project", "tests/e2e"], {
+    advice: "The client in tests/e2e/client.test.mts does not fit the document: see above.",
   });
 }
 

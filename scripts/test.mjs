@@ -43,7 +43,7 @@ try {
 /** Two files at a time: each starts a runtime of its own, and the machine may have two cores. */
 function nodeTests(suite, env = {}) {
   const directory = at("tests", suite);
-  const files = existsSync(directory) ? readdirSync(directory).filter((name) => name.endsWith(".test.mjs")).sort() : [];
+  const files = existsSync(directory) ? readdirSync(directory).filter((name) => /\.test\.m[jt]s$/.test(name)).sort() : [];
   if (files.length === 0) throw new Failure(`There are no tests in tests/${suite}.`);
   const paths = files.map((name) => `tests/${suite}/${name}`);
   return run(NODE, ["--test", "--test-concurrency=2", "--test-reporter=spec", ...paths], {

@@ -1,7 +1,7 @@
 // Builds the Worker, and the bundles that the tests load. Each part is skipped while its inputs are what they were.
 import { existsSync, rmSync, writeFileSync } from "node:fs";
 import { basename, dirname } from "node:path";
-import { NODE, QUIET_WRANGLER, WRANGLER, at, capture, fingerprint, run, say, stamped } from "./project.mjs";
+import { Failure, NODE, QUIET_WRANGLER, WRANGLER, at, capture, fingerprint, run, say, stamped } from "./project.mjs";
 import { buildTools, rust } from "./setup.mjs";
 
 const STAMP = at("build/.inputs");
@@ -37,8 +37,21 @@ export async function worker() {
 /** Both Workers as `createTestHarness` loads them: bundled once, not at every start. */
 export async function bundles() {
   await worker();
+  await clientTypes();
   await bundle("product", at("wrangler.toml"), fingerprint(["build/.inputs", "wrangler.toml", "package-lock.json"]));
   await bundle("sandbox", at("scripts/sandbox/wrangler.toml"), fingerprint(["scripts/sandbox", "package-lock.json"]));
+}
+
+/** The types of a client, from the API's document, in build/openapi.d.ts. */
+export async function clientTypes() {
+  const inputs = fingerprint(["public/openapi.json", "package-lock.json"]);
+  const types = at("build/openapi.d.ts");
+  if (stamped(`${types}.inputs`, inputs) && existsSync(types)) return;
+  const generator = at("node_modules/openapi-typescript/bin/cli.js");
+  if ((await capture(NODE, [generator, at("public/openapi.json"), "--output", types])) === null) {
+    throw new Failure("The client's types could not be generated: run `npx openapi-typescript public/openapi.json`.");
+  }
+  writeFileSync(`${types}.inputs`, inputs);
 }
 
 async function bundle(name, config, inputs) {

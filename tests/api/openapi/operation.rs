@@ -58,6 +58,9 @@ impl Tag {
     }
 }
 
+/// A media type, and the schema of what is answered so.
+pub type Content = (&'static str, Value);
+
 /// A body as it may be sent.
 #[derive(Debug)]
 pub struct Sent {
@@ -77,7 +80,7 @@ pub struct Operation {
     pub parameters: Vec<Value>,
     pub body: Option<Sent>,
     /// By status: what it means, and its media type and schema where it has a body.
-    pub answers: Vec<(u16, &'static str, Option<(&'static str, Value)>)>,
+    pub answers: Vec<(u16, &'static str, Option<Content>)>,
     /// The headers that its successes carry, by name.
     pub headers: &'static [&'static str],
     /// The codes that not every such route has.
