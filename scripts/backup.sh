@@ -1,11 +1,10 @@
 #!/usr/bin/env bash
 # Backs the database up: one SQL file that scripts/restore.sh reads, and its checksum beside it.
 #
-#   scripts/backup.sh --env preview|production [--to DIR] [--keep N]
-#   scripts/backup.sh --local [--to DIR] [--keep N]
+#   scripts/backup.sh --env local|preview|production [--to DIR] [--keep N]
 #
 # The file is DIR/tenantry-ENVIRONMENT-TIME.sql; DIR is backups/ by default. --keep N removes that environment's older ones, so
-# that N are left. --local backs up the database of `npm start`, STATE_DIR as there.
+# that N are left. `local` (or --local) is the database of `npm start`, STATE_DIR as there.
 #
 # While Cloudflare exports, its database answers no queries: do it at a quiet hour. It keeps every minute of the last 30 days anyway
 # (see "Backups" in RUNBOOK.md); this file is for what has to last longer, or be elsewhere. It holds names, addresses and sealed
@@ -19,7 +18,7 @@ while [ $# -gt 0 ]; do
   case "$1" in
     --local) environment=local ;;
     --env)
-      case "${2:-}" in preview | production) ;; *) fail "Say where: --env preview or --env production." ;; esac
+      case "${2:-}" in local | preview | production) ;; *) fail "Say where: --env local, preview or production." ;; esac
       environment=$2
       shift
       ;;
@@ -38,7 +37,7 @@ while [ $# -gt 0 ]; do
   esac
   shift
 done
-[ -n "$environment" ] || fail "Say what to back up: --env preview, --env production, or --local."
+[ -n "$environment" ] || fail "Say what to back up: --env local, preview or production."
 cd "$(dirname "$0")/.."
 [ -x node_modules/.bin/wrangler ] || fail "wrangler is missing: run npm install."
 export PATH="$PWD/node_modules/.bin:$PATH" WRANGLER_SEND_METRICS=false

@@ -1,12 +1,11 @@
 #!/usr/bin/env bash
 # Puts a backup of scripts/backup.sh into a database, all of it or nothing.
 #
-#   scripts/restore.sh FILE --env preview|production [--force] [--dry-run]
-#   scripts/restore.sh FILE --local [--force] [--dry-run]
+#   scripts/restore.sh FILE --env local|preview|production [--force] [--dry-run]
 #
 # The checksum beside FILE must hold. A database that has rows is refused; with --force it is backed up beside FILE, emptied, and
-# replaced. --dry-run says what would be done, and does nothing. --local restores the database of `npm start` (STATE_DIR as there),
-# which must not run meanwhile.
+# replaced. --dry-run says what would be done, and does nothing. `local` (or --local) is the database of `npm start` (STATE_DIR as
+# there), which must not run meanwhile.
 #
 # To go back by minutes in one of the last 30 days, use Time Travel instead: see "Backups" in RUNBOOK.md.
 set -euo pipefail
@@ -18,7 +17,7 @@ while [ $# -gt 0 ]; do
   case "$1" in
     --local) environment=local ;;
     --env)
-      case "${2:-}" in preview | production) ;; *) fail "Say where: --env preview or --env production." ;; esac
+      case "${2:-}" in local | preview | production) ;; *) fail "Say where: --env local, preview or production." ;; esac
       environment=$2
       shift
       ;;
@@ -29,8 +28,8 @@ while [ $# -gt 0 ]; do
   esac
   shift
 done
-[ -n "$file" ] || fail "Say which backup: scripts/restore.sh FILE --env preview|production, or --local."
-[ -n "$environment" ] || fail "Say where to: --env preview, --env production, or --local."
+[ -n "$file" ] || fail "Say which backup: scripts/restore.sh FILE --env local|preview|production"
+[ -n "$environment" ] || fail "Say where to: --env local, preview or production."
 [ -r "$file" ] || fail "$file can't be read."
 [ -r "$file.sha256" ] || fail "$file.sha256 is missing: without its checksum nobody knows whether the backup is whole."
 file="$(cd "$(dirname "$file")" && pwd)/$(basename "$file")"

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Rotates JWT_SECRET without signing anybody out, or signs everybody out at once.
 #
-#   scripts/rotate-jwt-secret.sh routine|emergency --env preview|production
-#   scripts/rotate-jwt-secret.sh routine|emergency --local [FILE]     FILE: .dev.vars by default
+#   scripts/rotate-jwt-secret.sh routine|emergency --env local|preview|production
+#   scripts/rotate-jwt-secret.sh routine|emergency --local [FILE]     FILE: .dev.vars by default, as with --env local
 #
 # routine     The new secret is accepted everywhere before anything is signed with it, and the old one is accepted for as long
 #             as its tokens live: a year. Needs the current secret in JWT_SECRET (Cloudflare never shows it again). While an
@@ -24,7 +24,7 @@ environment="" file="" keep="" drop_previous=""
 while [ $# -gt 0 ]; do
   case "$1" in
     --local) file=.dev.vars; if [ $# -gt 1 ] && [[ $2 != --* ]]; then file=$2; shift; fi ;;
-    --env) environment=${2:-}; shift ;;
+    --env) if [ "${2:-}" = local ]; then file=.dev.vars; else environment=${2:-}; fi; shift ;;
     --keep) keep=${2:-}; shift ;;
     --drop-previous) drop_previous=yes ;;
     *) fail "Unknown argument: $1" ;;
@@ -34,7 +34,7 @@ done
 if [ -n "$file" ]; then
   [ -f "$file" ] || fail "$file does not exist: run npm start once."
 else
-  case "$environment" in preview | production) ;; *) fail "Say where: --env preview, --env production, or --local." ;; esac
+  case "$environment" in preview | production) ;; *) fail "Say where: --env local, preview or production." ;; esac
   [ -n "$keep" ] || fail "Say where to keep the new secret: --keep FILE. Cloudflare will not show it again."
   [ -x node_modules/.bin/wrangler ] || fail "wrangler is missing: run npm install."
 fi

@@ -10,7 +10,7 @@
 #
 # Needs bash, curl and jq. Away from the sandbox the clubs are real: SMOKE_WEBHOOK_URL names a Make webhook that may be pinged
 # (SMOKE_WEBHOOK_SECRET: its secret), SMOKE_EMAIL an address (its local part gets a +suffix), and PLATFORM_ADMIN_JWT, when given,
-# deletes the clubs afterwards. Exits 0 only if checks ran and all of them passed.
+# removes the clubs afterwards, which is a check too. Exits 0 only if checks ran and all of them passed.
 set -euo pipefail
 
 [ "${1:-}" != --help ] || { sed -n '2,/^set /{/^#/s/^# \{0,1\}//p}' "$0"; exit 0; }
@@ -96,20 +96,34 @@ finish() {
 }
 trap finish EXIT
 
+# What it made must go as well as it came: a club that can't be removed is a check that failed.
 clean_up() {
   [ ${#tenants[@]} -gt 0 ] || return 0
   if [ -z "${PLATFORM_ADMIN_JWT:-}" ]; then
-    printf '· Left behind (PLATFORM_ADMIN_JWT would let me delete them): %s\n' "${tenants[*]}"
+    printf '· Left behind (PLATFORM_ADMIN_JWT would let me remove them): %s\n' "${tenants[*]}"
     return 0
   fi
   local tenant
-  for tenant in "${tenants[@]}"; do
-    call DELETE "/api/v1/admin/tenants/$tenant" "$PLATFORM_ADMIN_JWT"
-    case "$status" in
-      2??) printf '· Deleted %s\n' "$tenant" ;;
-      *) printf '· Could not delete %s: status %s %s\n' "$tenant" "$status" "$(summary)" ;;
+  for tenant in "${tenants[@]}"; do remove "$tenant" || true; done
+}
+
+# remove TENANT: asks for it, and waits until all that was made for it is gone.
+remove() {
+  local tenant=$1 deadline
+  call DELETE "/api/v1/admin/tenants/$tenant" "$PLATFORM_ADMIN_JWT" '{"reason":"smoke test"}'
+  # Nothing to wait for if it was refused.
+  if [[ $status != 2?? ]]; then holds "$tenant: removal" 202 '.success'; return; fi
+
+  deadline=$((SECONDS + 60))
+  while :; do
+    call GET "/api/v1/bgops/sagas?tenant=$tenant" "$PLATFORM_ADMIN_JWT"
+    case "$status:$(jq -r '.data[0].undo.status // ""' "$work/body" 2>/dev/null)" in
+      200:undone | 200:compensation_failed) break ;;
     esac
+    [ "$SECONDS" -lt "$deadline" ] || break
+    sleep 0.1
   done
+  holds "$tenant: removed" 200 '.data[0].undo.status == "undone"'
 }
 
 # club PLAN: from signup to completed.

@@ -7,7 +7,7 @@
 # all        everything that was logged
 # authz      who was let in or refused, and what was revoked; `deny` the refusals alone
 # signup     signups, and the requests to their routes
-# provision  provisioning runs, their steps, and the calls that they make
+# provision  provisioning runs and removals, their steps, the calls that they make, and what upstreams' breakers do
 # errors     lines of level error, answers from 500, exceptions, and requests that the platform ended
 # tenant     what concerns the club that TENANT_ID names
 #

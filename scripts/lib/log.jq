@@ -39,7 +39,7 @@ def lines_in:
   end;
 
 def is_authz: [.msg] | inside(["authz_grant", "authz_deny", "token_revoked"]);
-def is_provisioning: (.msg | startswith("tenant_provision_") or startswith("provision_")) or ([.msg] | inside(["webhook_delivery", "sweep"]))
+def is_provisioning: (.msg | test("^(tenant_(de)?provision|provision_|circuit_)")) or ([.msg] | inside(["webhook_delivery", "sweep"]))
   or (.msg == "upstream_call" and .runId != null);
 def is_signup: (.msg | startswith("signup_")) or (((.route | strings) // "") | startswith("/public/signup/"));
 def is_error: .level == "error" or ((.status | numbers) // 0) >= 500;

@@ -1,26 +1,47 @@
-// The operators' runbook, as printed (runbook.md beside this file): its token snippet, its calls, its SQL.
-// RUNBOOK.md's own commands are run by runbook-commands.test.mjs.
+// The operators' older runbook (runbook.md beside this file): every command of it is in the last table of RUNBOOK.md, and what that says
+// works "as printed" is run here as it is printed. RUNBOOK.md's own commands are run by runbook-commands.test.mjs.
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { clubForm, makeWebhook, startHarness, until } from "./harness.mjs";
-import { blocksOf, paste } from "./runbook.mjs";
+import { makeCheckout } from "./checkout.mjs";
+import { clubForm, makeWebhook, until } from "./harness.mjs";
+import { blocksOf, callsIn, commandsOf, flat, paste } from "./runbook.mjs";
+import { startTailed } from "./tail.mjs";
 
-const h = await startHarness();
-after(() => h.close());
+const directory = mkdtempSync(join(tmpdir(), "tenantry-older-"));
+const h = await startTailed();
+after(async () => {
+  await h.close();
+  rmSync(directory, { recursive: true, force: true });
+});
 
-const RUNBOOK = readFileSync(new URL("runbook.md", import.meta.url), "utf8");
-/** The tenant that the runbook's examples name. */
+const OLDER = readFileSync(new URL("runbook.md", import.meta.url), "utf8");
+const RUNBOOK = readFileSync(new URL("../../RUNBOOK.md", import.meta.url), "utf8");
+/** The tenant that the older runbook's examples name. */
 const TENANT = "tenant_123";
 
-const blocks = blocksOf(RUNBOOK).map(({ code }) => code);
-const blockWith = (text) => blocks.find((block) => block.includes(text));
-const requeue = blockWith("/internal/provision/queue");
-const sqlWith = (text) => [...RUNBOOK.matchAll(/--command \\\n {2}"(.*)"$/gm)].map(([, sql]) => sql).find((sql) => sql.startsWith(text));
+const blocks = blocksOf(OLDER).map(({ code }) => code);
+const inTable = [...OLDER.matchAll(/^\| [^|]+ \| `([^`]+)` \|/gm)].flatMap(([, code]) => code.split(" && "));
+const commands = [...new Set([...inTable, ...blocks.flatMap(commandsOf)])];
 
-/** Pastes a block, with what the runbook has people set; answers what the last command printed. */
-async function pasted(block, env = {}) {
-  const { status, stdout, stderr } = await paste(block, { env: { WORKER_URL: h.url.origin, JWT_SECRET: h.secrets.JWT_SECRET, ...env } });
+/** What was run here as it is printed. */
+const ran = new Set();
+/** The commands that begin so, from now on held to have been run. */
+function printed(beginning) {
+  const found = commands.filter((command) => flat(command).startsWith(beginning));
+  assert.notDeepEqual(found, [], beginning);
+  for (const command of found) ran.add(command);
+  return found[0];
+}
+
+const requeue = `${printed("SERVICE_JWT=")}\n${printed("curl -X POST $WORKER_URL/internal/provision/queue")}`;
+const sqlWith = (text) => [...OLDER.matchAll(/--command \\\n {2}"(.*)"$/gm)].map(([, sql]) => sql).find((sql) => sql.startsWith(text));
+
+/** Pastes commands, with what the runbook has people set; answers what the last one printed. */
+async function pasted(code, env = {}) {
+  const { status, stdout, stderr } = await paste(code, { env: { WORKER_URL: h.url.origin, JWT_SECRET: h.secrets.JWT_SECRET, ...env } });
   assert.equal(status, 0, stderr);
   return JSON.parse(stdout);
 }
@@ -41,15 +62,12 @@ before(async () => {
   await h.sql(`insert into tenants (${names}) values (${names.map(() => "?")})`, ...Object.values(copy));
 });
 
-test("the quick reference: health, whoami and the status endpoint", async () => {
-  const commands = [...RUNBOOK.matchAll(/^\| [^|]+ \| `(curl [^`]+)` \|/gm)].map(([, command]) => command);
-  assert.equal(commands.length, 2);
+test("health, whoami and the status endpoint", async () => {
   const club = await h.signup();
-  const [health, whoami] = await Promise.all(commands.map((command) => pasted(command.replace("Bearer JWT", `Bearer ${club.jwt}`))));
-  assert.equal(health.ok, true);
-  assert.equal(whoami.data.tenantId, club.tenantId);
-  const ask = blockWith("/provision-status").replace("TENANT_ID", club.tenantId).replace("Bearer JWT", `Bearer ${club.jwt}`);
-  assert.equal((await pasted(ask)).status, "pending");
+  const asClub = (beginning) => printed(beginning).replace(/Bearer \w+/, `Bearer ${club.jwt}`).replace("TENANT_ID", club.tenantId);
+  assert.equal((await pasted(printed("curl $WORKER_URL/health"))).ok, true);
+  assert.equal((await pasted(asClub("curl $WORKER_URL/whoami"))).data.tenantId, club.tenantId);
+  assert.equal((await pasted(asClub("curl $WORKER_URL/api/v1/tenants/TENANT_ID/provision-status"))).status, "pending");
 });
 
 test("the token snippet and its curl re-queue a failed run", async () => {
@@ -97,8 +115,9 @@ test("the curl that corrects a webhook corrects it, and the failed run goes on",
   const club = await h.signup();
   await h.confirm(club, { ...makeWebhook(), webhookUrl: "https://hook.eu2.make.com/gone" });
   assert.equal((await h.settled(club)).status, "failed");
-  const fix = blockWith("/api/v1/admin/tenant/webhook").replaceAll(TENANT, club.tenantId).replace("PLATFORM_ADMIN_JWT", h.token());
-  const { success, data } = await paste(fix);
+  const fix = printed("curl -X POST $WORKER_URL/api/v1/admin/tenant/webhook").replaceAll(TENANT, club.tenantId);
+  const { success, data, error } = await pasted(fix.replace("PLATFORM_ADMIN_JWT", h.token()));
+  assert.equal(error, undefined);
   assert.deepEqual([success, data.tenant, data.makeWebhookUrl], [true, club.tenantId, "https://hook.us1.make.com/correct-url"]);
   assert.equal((await h.settled(club)).status, "completed");
 });
@@ -145,6 +164,61 @@ test("the SQL that completes a tenant by hand is believed, whatever its run says
     await until(async () => (await rows("provision_runs", club.tenantId))[0].status === "failed");
     await assertCompletedByHand(club);
   });
+});
+
+test("the scripts, the address of the service account and the last commits", async () => {
+  const { root, answer } = makeCheckout(join(directory, "checkout"));
+  const club = await h.signup();
+  await h.confirm(club);
+  assert.equal((await h.settled(club)).status, "completed");
+  await h.api("GET", "/whoami");
+  await h.sql("alter table promo_codes rename to promo_codes_away");
+  assert.equal((await h.api("POST", "/public/signup/verify-promo", { body: { promoCode: "SPRING" } })).status, 503);
+  await h.sql("alter table promo_codes_away rename to promo_codes");
+  const enough = (lines) =>
+    lines.some(({ msg, tenantId }) => msg === "tenant_provision_complete" && tenantId === club.tenantId) &&
+    lines.some(({ msg, status }) => msg === "request" && status === 503);
+  answer("wrangler tail", await h.tail(enough));
+
+  const env = { GOOGLE_SERVICE_ACCOUNT_KEY: JSON.stringify({ client_email: "clubs@x.iam.gserviceaccount.com", private_key: "a\nb" }) };
+  for (const [beginning, wanted] of [
+    ["./scripts/watch-logs.sh deny", /authz_deny/],
+    ["./scripts/watch-logs.sh signup", /signup_completed/],
+    ["./scripts/watch-logs.sh provision", /tenant_provision_complete/],
+    ["./scripts/watch-logs.sh errors", /status=503/],
+    ["TENANT_ID=tenant_123 ./scripts/watch-logs.sh tenant", new RegExp(`tenantId=${club.tenantId}`)],
+    ["echo $GOOGLE_SERVICE_ACCOUNT_KEY", /^clubs@x\.iam\.gserviceaccount\.com\n$/],
+    ["git log --oneline --decorate", /A checkout/],
+  ]) {
+    const { status, stdout, stderr } = await paste(printed(beginning).replace(TENANT, club.tenantId), { cwd: root, env });
+    assert.equal(status, 0, `${beginning}: ${stderr}`);
+    assert.match(stdout, wanted, beginning);
+  }
+});
+
+test("the smoke test", async () => {
+  const cwd = new URL("../../", import.meta.url);
+  const { status, stdout } = await paste(printed("./scripts/smoke-test.sh"), { cwd, env: { WORKER_URL: h.url.origin } });
+  assert.equal(status, 0, stdout);
+  assert.match(stdout, / 0 failed\n$/);
+});
+
+test("RUNBOOK.md says of every command what became of it, and of no other; what changed has its reason", () => {
+  const [, table] = RUNBOOK.split("## What became of the older runbook's commands\n");
+  const rows = [...table.matchAll(/^\| (`.+?`) \| (.+?) \| (.*?) ?\|$/gm)].flatMap(([, there, here, why]) =>
+    [...there.matchAll(/`([^`]+)`/g)].map(([, beginning]) => ({ beginning: beginning.replaceAll("\\|", "|"), here, why })),
+  );
+  const used = new Set();
+  for (const command of commands) {
+    const fitting = rows.filter(({ beginning }) => `${flat(command)} `.startsWith(beginning));
+    const row = fitting.sort((one, other) => other.beginning.length - one.beginning.length)[0];
+    assert.ok(row, `nothing is said of ${command}`);
+    used.add(row);
+    if (row.here === "as printed") assert.ok(ran.has(command), `said to work as printed, but not run: ${command}`);
+    else if (row.here === "with `npx`") assert.equal(callsIn(command)[0]?.program, "wrangler", command);
+    else assert.ok(/`|\]\(#/.test(row.here) && row.why.length > 10, `what in its place, and why: ${command}`);
+  }
+  assert.deepEqual(rows.filter((row) => !used.has(row)), [], "the older runbook has no such command");
 });
 
 async function assertCompletedByHand(club) {

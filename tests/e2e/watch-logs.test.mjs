@@ -102,6 +102,14 @@ describe("a filter shows what it names, and nothing else:", () => {
     assert.deepEqual(words("provision"), new Set([...expected, "upstream_call", "webhook_delivery"]));
   });
 
+  test("provision, of removals and breakers too", () => {
+    const removal = ["queued", "step", "failed"].map((word) => `tenant_deprovision_${word}`);
+    const provision = [...removal, "tenant_deprovisioned", "circuit_opened"];
+    const lines = [...provision, "provision_alarm_failed", "sweep", "request", "authz_grant"].map((msg) => JSON.stringify({ msg }));
+    const shown = objects("provision", { input: `${lines.join("\n")}\n` }).map(({ msg }) => msg);
+    assert.deepEqual(shown, [...provision, "provision_alarm_failed", "sweep"]);
+  });
+
   test("errors", () => {
     const errors = objects("errors");
     for (const line of errors) assert.ok(line.level === "error" || line.status >= 500, JSON.stringify(line));
