@@ -78,6 +78,21 @@ const STATES = {
     await until(async () => (await undo()) === "compensation_failed", { what: "a removal that fails" });
     return club;
   },
+  /** Completed after the moment that the database was put back to. */
+  async forgotten() {
+    const club = await STATES.completed();
+    const sql = `update tenants set status = 'trial', provision_state = 'processing', provisioned_at = null
+      where id = '${club.tenantId}';
+      update provision_runs set status = 'processing', step = 'activate', completed_at = null, updated_at = updated_at - 600
+      where id = '${club.runId}'`;
+    const env = { ...filledIn(club), ...setUp(club), SQL: sql };
+    assert.equal((await paste('npx wrangler d1 execute DB $D1 --command "$SQL"', { env, cwd: root })).status, 0);
+    const { body } = await api("GET", "/api/v1/bgops/sagas?stuck=true", { token: token() });
+    assert.ok(body.data.some(({ runId }) => runId === club.runId));
+    const retry = await api("POST", `/api/v1/bgops/sagas/${club.runId}/retry`, { token: token(), body: { reason: "a test" } });
+    assert.equal(retry.status, 409);
+    return club;
+  },
 };
 
 const newClub = (form) => signup(form, { headers: { "idempotency-key": randomUUID() } });
@@ -124,7 +139,8 @@ before(async () => {
   await h.signup();
   await h.api("GET", "/whoami");
   await h.stranger("/throw");
-  const text = await h.tail((lines) => ["request", "authz_deny"].every((word) => lines.some(({ msg }) => msg === word)) && lines.includes("two"));
+  const words = ["request", "authz_deny"];
+  const text = await h.tail((lines) => lines.includes("two") && words.every((word) => lines.some(({ msg }) => msg === word)));
   writeFileSync(join(root, "tail.json"), text);
   await h.close();
 });
@@ -178,7 +194,7 @@ test("and does what the text says of it", () => {
     ["Suspending a club", /"status": "suspended"/, /"status": "active"/],
     ["Promo codes", /"discountPercent": 50/],
     ["Who did what", /"action":"tenant.update"/, /"action":"tenant.deprovision"/],
-    ["Backups", /✓ \S+backups\/tenantry-local/, /✓ Nothing was changed: this was a dry run/],
+    ["Backups", /✓ \S+backups\/tenantry-local/, /✓ Nothing was changed: this was a dry run/, /\{"status":"completed","stuck":false\}/],
     ["Service levels", /"successRatio"/, /"requests": [1-9]/, /trial/],
   ]) {
     for (const words of wanted) assert.match(printed[heading] ?? "", words, heading);
@@ -278,7 +294,8 @@ describe("what a command is told, its program knows:", { concurrency: 2 }, () =>
             : [process.execPath, join(ROOT, command)];
     // Not every npm command is a script of ours with something to say: those that are told nothing need none.
     if (command === "npm" && !existsSync(args[0])) return "";
-    return (await promisify(execFile)(file, [...args, "--help"], { env: { PATH: process.env.PATH, WRANGLER_SEND_METRICS: "false" } })).stdout;
+    const env = { PATH: process.env.PATH, WRANGLER_SEND_METRICS: "false" };
+    return (await promisify(execFile)(file, [...args, "--help"], { env })).stdout;
   }
 });
 
