@@ -1,4 +1,4 @@
-// `npm test`: sets up what is missing and runs every test. With names after it, only those suites: host, e2e, crash, browser.
+// `npm test`: sets up what is missing and runs every test. With names after it, only those suites: host, e2e, crash, fuzz, browser.
 import { existsSync, readdirSync } from "node:fs";
 import { Failure, NODE, QUIET_WRANGLER, at, exitWith, run, say } from "./lib/project.mjs";
 import { prepare } from "./lib/prepare.mjs";
@@ -12,6 +12,20 @@ const SUITES = {
   e2e: async () => nodeTests("e2e", { PROMTOOL: await setup.promtool() }),
   /** The whole runtime killed while it provisions. */
   crash: () => nodeTests("crash"),
+  /** The service driven by its own document, by an independent reader of it. */
+  async fuzz() {
+    const SCHEMATHESIS = await setup.schemathesis();
+    const service = await startService();
+    try {
+      const { url: BASE_URL, sandboxUrl: SANDBOX_URL, secrets } = service;
+      await run(NODE, [at("tests/fuzz/fuzz.mjs")], {
+        env: { SCHEMATHESIS, BASE_URL, SANDBOX_URL, JWT_SECRET: secrets.JWT_SECRET },
+        advice: "The service and its document differ: see above, or run `npm run test:fuzz`.",
+      });
+    } finally {
+      await service.stop();
+    }
+  },
   /** The pages in Chromium, against a service of their own. */
   async browser() {
     const CHROMIUM = await setup.chromium();

@@ -9,6 +9,9 @@ import { Failure, NODE, at, capture, fingerprint, run, say, stamped } from "./pr
 /** Versions that fit the crates pinned in Cargo.toml: change them together. */
 const TOOLS = { "worker-build": "0.8.7", "wasm-bindgen-cli": "0.2.129" };
 
+/** An independent reader of the API's document, which drives the service by it. */
+const SCHEMATHESIS = "4.32.5";
+
 /** `npm ci`, when the lock file is not what is installed. */
 export async function nodePackages() {
   const stamp = at("node_modules/.tenantry-lock");
@@ -84,6 +87,29 @@ export function secrets() {
   writeFileSync(path, text + (text === "" || text.endsWith("\n") ? "" : "\n") + lines, { mode: 0o600 });
   chmodSync(path, 0o600);
   say(`Generated ${missing.join(", ")} in .dev.vars`);
+}
+
+/** Schemathesis in a Python environment of its own, made on first use, beside the build tools. */
+export async function schemathesis() {
+  const environment = join(cacheFolder(), `schemathesis-${SCHEMATHESIS}`);
+  const program = join(environment, "bin", "schemathesis");
+  if (existsSync(join(environment, ".complete"))) return program;
+  const advice = "The fuzz tests need Python 3.10 or newer with venv: install it (`sudo apt-get install python3-venv`, or your system's equivalent), then run the command again.";
+  const python = await programAmong(["python3"]);
+  if (python === null) await debianPackages(["python3-venv"], "The fuzz tests need Python");
+  rmSync(environment, { recursive: true, force: true });
+  mkdirSync(cacheFolder(), { recursive: true });
+  say(`Installing schemathesis ${SCHEMATHESIS}, once for this machine …`);
+  if ((await capture("python3", ["-m", "venv", environment])) === null) {
+    await debianPackages(["python3-venv"], "The fuzz tests need Python's venv");
+    await run("python3", ["-m", "venv", "--clear", environment], { advice });
+  }
+  await run(join(environment, "bin", "pip"), ["install", "--quiet", "--disable-pip-version-check", `schemathesis==${SCHEMATHESIS}`], {
+    advice: "schemathesis could not be installed: check that PyPI can be reached, then run the command again.",
+  });
+  // Written last: an interrupted installation is never taken for a finished one.
+  writeFileSync(join(environment, ".complete"), "");
+  return program;
 }
 
 /** A Chromium to drive: the one named by CHROMIUM, an installed one, or Debian's, installed when we may. */

@@ -23,7 +23,9 @@ const SMALL: usize = 64 * 1024;
 
 /// Takes a request over.
 pub(super) async fn read(mut request: Request) -> Result<http::Request<Body>> {
-    let mut builder = http::Request::builder().method(request.method().as_ref()).uri(request.inner().url());
+    // As it was sent: worker's own type takes every method that it does not know for a GET.
+    let method = request.inner().method();
+    let mut builder = http::Request::builder().method(method.as_str()).uri(request.inner().url());
     let mut length = None;
     for name in READ {
         let Some(value) = request.headers().get(name)? else { continue };

@@ -76,7 +76,12 @@ pub struct LinkRequest {
     /// The owner's address.
     pub email: Email,
     /// The club, where one address owns several.
-    pub tenant_id: Option<TenantId>,
+    #[schema(
+        max_length = 64,
+        pattern = "^(tenant_[A-Za-z0-9_-]+)?$",
+        example = "tenant_01a3185c80397978a1c17e7efb610b25"
+    )]
+    pub tenant_id: Option<String>,
 }
 
 /// A link to exchange.

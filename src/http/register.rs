@@ -238,7 +238,7 @@ pub struct WebhookCorrection {
     #[schema(value_type = crate::http::signup::MakeUrl)]
     pub make_webhook_url: String,
     /// What signs what is sent there; the stored one stays where this is left out.
-    #[schema(value_type = Option<crate::http::signup::MakeSecret>)]
+    #[schema(max_length = 200, pattern = "^([^\\p{Cc}]{16,})?$", example = "whsec_bXktc2lnbmluZy1zZWNyZXQ=")]
     pub webhook_secret: Option<String>,
     /// Why; it is written down.
     #[schema(max_length = 500)]

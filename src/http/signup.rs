@@ -302,7 +302,8 @@ pub struct PromoQuestion {
     /// The same under its other name.
     pub code: Option<String>,
     /// The club that wants to use it; some codes are for certain clubs.
-    pub tenant_slug: Option<Slug>,
+    #[schema(pattern = "^([a-z0-9][a-z0-9-]{1,61}[a-z0-9])?$", example = "riverside")]
+    pub tenant_slug: Option<String>,
 }
 
 /// A club's colours.

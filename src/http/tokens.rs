@@ -88,7 +88,12 @@ pub struct Revocation {
     /// When that token ends by itself, Unix seconds: until then its id is remembered.
     pub exp: Option<i64>,
     /// The club whose tokens, as issued until now, are revoked.
-    pub tenant_id: Option<TenantId>,
+    #[schema(
+        max_length = 64,
+        pattern = "^(tenant_[A-Za-z0-9_-]+)?$",
+        example = "tenant_01a3185c80397978a1c17e7efb610b25"
+    )]
+    pub tenant_id: Option<String>,
     /// `true` revokes every token issued until now.
     pub all: Option<bool>,
 }

@@ -107,6 +107,15 @@ describe("every answer", () => {
     }
   });
 
+  test("to a method that nobody knows is a refusal, never what a GET would get", async () => {
+    for (const method of ["QUERY", "PROPFIND"]) {
+      for (const path of ["/health", "/api/v1/admin/tenants"]) {
+        const { status, headers, body } = await h.api(method, path, { token: h.token() });
+        assert.deepEqual([status, body.error.code, headers.get("allow")], [405, "METHOD_NOT_ALLOWED", "GET,HEAD"], `${method} ${path}`);
+      }
+    }
+  });
+
   test("that is a file has the security headers, too", async () => {
     for (const [path, type] of [
       ["/", "text/html"],
@@ -114,6 +123,9 @@ describe("every answer", () => {
       ["/js/app.js", "text/javascript"],
       ["/css/page.css", "text/css"],
       ["/favicon.svg", "image/svg+xml"],
+      ["/docs/", "text/html"],
+      ["/docs/docs.js", "text/javascript"],
+      ["/openapi.json", "application/json"],
     ]) {
       const { status, headers } = await h.api("GET", path);
       assert.equal(status, 200, path);

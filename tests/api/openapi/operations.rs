@@ -274,7 +274,13 @@ fn of_operators(route: &Route) -> Option<Operation> {
             )
             .asks_for::<Step>("step", "Those at this step.")
             .asks_for::<Plan>("plan", "Those of this plan.")
-            .asks_for::<TenantId>("tenant", "Those of this club.")
+            .asks(
+                "tenant",
+                "Those of this club.",
+                &json!({
+                    "type": "string", "maxLength": 64, "pattern": "^(tenant_[A-Za-z0-9_-]+)?$",
+                }),
+            )
             .pages::<bgops::Run>("One page of them."),
         ("GET", "/api/v1/bgops/sagas/{run}") => op(Runs, "getRun", "A run, its steps, and what it made")
             .data::<bgops::RunDetails>("The run.")

@@ -1,0 +1,45 @@
+// Schemathesis, an independent reader of openapi.json, against the running service: thousands of requests, right and wrong by the
+// document, and every answer held against it. `npm run test:fuzz` starts what this needs and sets:
+//
+//   BASE_URL, SANDBOX_URL   the service and its sandbox
+//   JWT_SECRET              what its tokens are signed with
+//   SCHEMATHESIS            the program
+import { spawnSync } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { KINDS, issue } from "../../scripts/lib/tokens.mjs";
+import { client } from "../client.mjs";
+
+const { BASE_URL, SANDBOX_URL, JWT_SECRET, SCHEMATHESIS } = process.env;
+const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+const CONFIG = fileURLToPath(new URL("schemathesis.toml", import.meta.url));
+
+/** What ends the tokens or the club that all others need; each of these has a run and a club of its own. */
+const ENDS = ["logOut", "revokeTokens", "removeClub"];
+
+const api = client({ url: BASE_URL, secret: JWT_SECRET, sandboxFetch: (path, init) => fetch(new URL(path, SANDBOX_URL), init) });
+const others = ENDS.flatMap((id) => ["--exclude-operation-id", id]);
+const codes = [await run(others)];
+for (const id of ENDS) codes.push(await run(["--include-operation-id", id]));
+process.exit(codes.some((code) => code !== 0) ? 1 : 0);
+
+async function run(which) {
+  const club = await api.signup();
+  await api.confirm(club);
+  const { data } = await api.settled(club);
+  // Issued in the next second: an earlier run may have revoked all that was issued in this one.
+  await new Promise((done) => setTimeout(done, 1100));
+  const token = (kind, claims = {}) => {
+    const { roles, aud, ttl } = KINDS[kind];
+    return issue({ sub: "fuzz", iss: "syston.app", aud, roles, ...claims }, ttl, JWT_SECRET);
+  };
+  const env = {
+    ...process.env,
+    CLUB: club.tenantId,
+    RUN: data.runId,
+    CLUB_TOKEN: token("tenant", { tenantId: club.tenantId }),
+    OPERATOR_TOKEN: token("platform"),
+    MACHINE_TOKEN: token("service"),
+  };
+  const args = ["--config-file", CONFIG, "run", `${BASE_URL}/openapi.json`, ...which];
+  return spawnSync(SCHEMATHESIS, args, { cwd: ROOT, env, stdio: ["ignore", "inherit", "inherit"] }).status;
+}
