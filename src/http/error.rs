@@ -41,7 +41,7 @@ pub struct ApiError {
     pub refused: Option<Box<Refused>>,
 }
 
-/// It was not done, or only in part.
+/// It was not done.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
