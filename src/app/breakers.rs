@@ -62,7 +62,7 @@ impl<P: Ports> App<P> {
         let verdict = Verdict::of(&outcome);
         if watched || matches!(verdict, Verdict::Failed { .. }) {
             // Whoever could not be told hears of the next one.
-            let _ = self.tell_breaker(upstream, Wish::Report { run: run.clone(), verdict }).await;
+            let _ = self.tell_breaker(upstream, Wish::Report { run: run.clone(), verdict, watched }).await;
         }
         outcome
     }

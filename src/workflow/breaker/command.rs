@@ -33,11 +33,18 @@ pub enum Wish {
         run: RunId,
         /// What it says.
         verdict: Verdict,
+        /// Whether its admission said that it is watched: if so, it would have told of a success, too.
+        #[serde(default = "yes", skip_serializing_if = "Clone::clone")]
+        watched: bool,
     },
     /// Let everybody through again.
     Close,
     /// Say where it stands.
     Look,
+}
+
+const fn yes() -> bool {
+    true
 }
 
 /// The object's answer.
@@ -73,7 +80,10 @@ pub fn obey(known: &Breaker, command: &Command, now: Timestamp) -> Reply {
     let mut admission = None;
     match &command.wish {
         Wish::Admit { run, cost } => admission = Some(breaker.admit(&limits, run, *cost, now)),
-        Wish::Report { run, verdict } => breaker.report(&limits, run, *verdict, now),
+        // Of those that nobody watched only the failures are told: one of them says that something may be wrong, and from
+        // then on all are watched. Counted one by one, a fifth of many at once would look like ten in a row.
+        Wish::Report { watched: false, verdict: Verdict::Failed { .. }, .. } if breaker.failures() > 0 => {}
+        Wish::Report { run, verdict, .. } => breaker.report(&limits, run, *verdict, now),
         Wish::Close => breaker.close(),
         Wish::Look => {}
     }

@@ -281,11 +281,28 @@ fn told(upstream: Upstream, wish: Wish) -> Command {
     Command { upstream, wish }
 }
 
+/// Whoever was let through while nothing was wrong tells only of its failure: how many succeeded beside it, nobody knows.
+#[test]
+fn many_failures_at_once_among_those_that_nobody_watched_open_nothing() {
+    let report = |run, watched| told(Upstream::Make, Wish::Report { run, verdict: FAILED, watched });
+    let mut breaker = Breaker::default();
+    for number in 1..50 {
+        breaker = obey(&breaker, &report(run(number), false), START).breaker;
+    }
+    assert_eq!(breaker.failures(), 1, "from now on all are watched");
+    let admit = told(Upstream::Make, Wish::Admit { run: run(50), cost: 1 });
+    assert_eq!(obey(&breaker, &admit, START).admission, Some(Admission::Go { watched: true }));
+    for number in 50..59 {
+        breaker = obey(&breaker, &report(run(number), true), START).breaker;
+    }
+    assert!(breaker.next_probe_at().is_some(), "ten in a row of those that are watched");
+}
+
 /// What is stored is read by a later version.
 #[test]
 fn every_state_is_written_as_it_was() {
     let admit = |run| told(Upstream::Cloudflare, Wish::Admit { run, cost: 3 });
-    let report = |run| told(Upstream::Cloudflare, Wish::Report { run, verdict: FAILED });
+    let report = |run| told(Upstream::Cloudflare, Wish::Report { run, verdict: FAILED, watched: true });
     let mut breaker = obey(&Breaker::default(), &admit(run(1)), START).breaker;
     breaker = obey(&breaker, &report(run(1)), START).breaker;
     let spent = json!([{ "at": 1_800_000_012_345_i64, "calls": 3 }]);
@@ -315,7 +332,7 @@ fn is_written(breaker: &Breaker, text: &Value) {
 #[test]
 fn commands_and_replies_are_written_as_they_were() {
     let waits = Verdict::Failed { retry_after: Some(Duration::from_secs(7)) };
-    let report = |verdict| Wish::Report { run: run(1), verdict };
+    let report = |verdict| Wish::Report { run: run(1), verdict, watched: true };
     for (wish, text) in [
         (Wish::Admit { run: run(1), cost: 2 }, json!({ "admit": { "run": "run_1", "cost": 2 } })),
         (report(Verdict::Answered), json!({ "report": { "run": "run_1", "verdict": "answered" } })),

@@ -281,6 +281,7 @@ async fn a_breaker_is_seen_as_it_stands() {
         let wish = Wish::Report {
             run: format!("run_{n}").parse().unwrap(),
             verdict: Verdict::Failed { retry_after: None },
+            watched: true,
         };
         app.outside().tell_breaker(&Command { upstream: Upstream::Make, wish }).await.unwrap();
     }

@@ -24,7 +24,7 @@ async fn close(app: &TestApp, name: &str, body: Value) -> Answer {
 async fn fails(app: &TestApp, upstream: Upstream, times: usize) {
     for n in 0..times {
         let verdict = Verdict::Failed { retry_after: None };
-        let wish = Wish::Report { run: format!("run_{n}").parse().unwrap(), verdict };
+        let wish = Wish::Report { run: format!("run_{n}").parse().unwrap(), verdict, watched: true };
         app.outside().tell_breaker(&Command { upstream, wish }).await.unwrap();
     }
 }
