@@ -32,16 +32,20 @@ impl From<DbError> for Outcome {
 impl<P: Ports> App<P> {
     /// Performs one attempt at `task` of `run`, unless the other side is to be left alone.
     pub async fn perform(&self, run: &Run, task: Task) -> Outcome {
-        match self.asked_by(task) {
+        match self.asked_by(run, task) {
             Some((upstream, calls)) => self.through(upstream, calls, &run.id, self.attempt(run, task)).await,
             None => self.attempt(run, task).await,
         }
     }
 
     /// The other side that `task` asks as it is configured, and how often in one attempt; none for what is done inside.
-    fn asked_by(&self, task: Task) -> Option<(Upstream, u32)> {
+    fn asked_by(&self, run: &Run, task: Task) -> Option<(Upstream, u32)> {
         let config = self.config();
         match (task, task.step()) {
+            // What was made there is removed there, whatever is configured by then.
+            (Task::Undo(_), Step::ConfigureRouting) if run.artifact(Step::ConfigureRouting).is_some() => {
+                Some((Upstream::Cloudflare, cloudflare::CALLS))
+            }
             (_, Step::ConfigureRouting) => match config.subdomain_mode {
                 SubdomainMode::Record => Some((Upstream::Cloudflare, cloudflare::CALLS)),
                 SubdomainMode::Wildcard | SubdomainMode::None => None,

@@ -2,6 +2,7 @@
 
 use http::Method;
 use serde_json::{Value, json};
+use tenantry::domain::Upstream;
 
 use crate::support::{
     Answer, Breaks, Club, Manner, RECORDS, Reaction, TestApp, Token, WEBHOOK_SECRET, signup, walk_pages,
@@ -134,6 +135,21 @@ async fn a_record_of_its_own_goes_too() {
     club.waits().await;
     assert_eq!(app.outside().upstreams().dns(|dns| dns.records().len()), 0);
     is_gone(&club).await;
+}
+
+/// Whatever is configured by then: the record is where it was made, and its other side is asked no more than it may be.
+#[tokio::test]
+async fn a_record_goes_although_clubs_share_one_by_now() {
+    let app = TestApp::with(&RECORDS);
+    let club = app.provisioned("fc-nord").await;
+    let records = [RECORDS.as_slice(), &[("SUBDOMAIN_MODE", "wildcard")]].concat();
+    let club = club.with_app(app.redeployed_with(&records));
+    let used = || app.outside().breakers().of(Upstream::Cloudflare);
+    let before = used();
+    is_removed(&club).await;
+    club.waits().await;
+    assert_eq!(app.outside().upstreams().dns(|dns| dns.records().len()), 0);
+    assert_ne!(used(), before, "its calls are counted");
 }
 
 #[tokio::test]
