@@ -6,8 +6,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 
 use crate::{
-    db::DbError,
-    domain::{Claims, Denial, RunId, Timestamp, Upstream},
+    domain::{Claims, RunId, Timestamp, Upstream},
     ports::{Level, LogLine, ObjectError, Ports},
     store,
     workflow::{
@@ -25,24 +24,12 @@ const LONGEST_REST: Duration = Duration::from_secs(180);
 /// Why a breaker was not closed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CloseError {
-    /// The token does not admit its holder any more.
+    /// The token does not admit its holder any more, or the database did not answer.
     #[error(transparent)]
-    Denied(#[from] Denial),
-    /// The database did not answer.
-    #[error(transparent)]
-    Db(#[from] DbError),
+    Access(#[from] AccessError),
     /// The breaker did not answer: whether it is closed is unknown, and closing it again is safe.
     #[error(transparent)]
     Object(#[from] ObjectError),
-}
-
-impl From<AccessError> for CloseError {
-    fn from(error: AccessError) -> Self {
-        match error {
-            AccessError::Denied(denial) => Self::Denied(denial),
-            AccessError::Db(error) => Self::Db(error),
-        }
-    }
 }
 
 impl<P: Ports> App<P> {

@@ -2,7 +2,7 @@
 
 use crate::{
     db::DbError,
-    domain::{Claims, Denial, RunId, Step, UndoStatus},
+    domain::{Claims, RunId, Step, UndoStatus},
     ports::{ObjectError, Ports},
     store::{self, tenants::Tenant},
     workflow::{Caller, Command, Reply, Report},
@@ -45,23 +45,17 @@ pub enum ActionError {
     /// It is not in a state in which that can be done.
     #[error("conflict")]
     Conflict,
-    /// The token does not admit its holder any more.
+    /// The token does not admit its holder any more, or the database did not answer.
     #[error(transparent)]
-    Denied(#[from] Denial),
-    /// The database did not answer.
-    #[error(transparent)]
-    Db(#[from] DbError),
+    Access(#[from] AccessError),
     /// The object did not answer: whether it was done is unknown, and doing it again is safe.
     #[error(transparent)]
     Object(#[from] ObjectError),
 }
 
-impl From<AccessError> for ActionError {
-    fn from(error: AccessError) -> Self {
-        match error {
-            AccessError::Denied(denial) => Self::Denied(denial),
-            AccessError::Db(error) => Self::Db(error),
-        }
+impl From<DbError> for ActionError {
+    fn from(error: DbError) -> Self {
+        Self::Access(error.into())
     }
 }
 

@@ -150,8 +150,7 @@ fn not_done<P: Ports>(error: ActionError, caller: &Caller<P, PlatformAdmin>) -> 
             "RUN_STATE_CONFLICT",
             "The run is not in a state in which that can be done. Nothing was changed.",
         ),
-        ActionError::Denied(denial) => ApiError::forbidden(denial, &caller.claims, None),
-        ActionError::Db(error) => error.into(),
+        ActionError::Access(error) => caller.refused(error),
         ActionError::Object(cause) => ApiError::provisioner_unavailable(&cause),
     }
 }

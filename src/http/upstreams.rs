@@ -139,8 +139,7 @@ fn state(upstream: Upstream, breaker: Option<&Breaker>, now: Timestamp) -> Upstr
 
 fn not_closed<P: Ports>(error: CloseError, caller: &Caller<P, PlatformAdmin>) -> ApiError {
     match error {
-        CloseError::Denied(denial) => ApiError::forbidden(denial, &caller.claims, None),
-        CloseError::Db(error) => error.into(),
+        CloseError::Access(error) => caller.refused(error),
         CloseError::Object(cause) => ApiError {
             retry_after: Some(5),
             cause: Some(cause.to_string().into()),
