@@ -85,7 +85,7 @@ describe("with Turnstile, a signup", () => {
     "answers nonsense": { kind: "status", status: 200, body: "<html>" },
     "breaks the connection": { kind: "throw" },
   })) {
-    test(`fails for now when Turnstile ${name}, and can be sent again at once`, async () => {
+    test(`is turned away when Turnstile ${name}, and can be sent again at once`, async () => {
       const [form, key] = [clubForm({ turnstileToken: person() }), randomUUID()];
       const stored = await h.dump();
       await script({ ...SITEVERIFY, ...fault });
