@@ -59,7 +59,8 @@ export async function migrate(stateDir) {
  */
 export function serve(name, { port, stateDir, envFile, vars = {}, entry, onLine = () => {} }) {
   const args = ["dev", ...(entry ? [entry] : []), "--config", CONFIG[name], "--env", "", "--ip", HOST, "--port", String(port), "--inspector-port", "0"];
-  args.push("--persist-to", stateDir, "--show-interactive-dev-session=false");
+  // A directory each: of two runtimes on one, each opens the databases of both, and locks the other out while that one starts.
+  args.push("--persist-to", name === "product" ? stateDir : join(stateDir, name), "--show-interactive-dev-session=false");
   if (envFile) args.push("--env-file", envFile);
   for (const [key, value] of Object.entries(vars)) args.push("--var", `${key}:${value}`);
   const child = spawnWrangler(args, stateDir);
