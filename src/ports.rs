@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     db::Db,
-    domain::{Secret, TenantId, Timestamp},
+    domain::{Secret, Served, TenantId, Timestamp},
     workflow::{Command, Reply, breaker},
 };
 
@@ -169,6 +169,8 @@ pub trait Ports: Clone + Send + Sync + 'static {
     fn fill_random(&self, bytes: &mut [u8]);
     /// The log.
     fn log(&self, line: LogLine);
+    /// Counts a request that was answered. It is written down within seconds, together with others.
+    fn count(&self, served: Served);
     /// Goes on with `work` after the answer was sent.
     fn defer(&self, work: impl Future<Output = ()> + 'static);
     /// Ends after `duration`.

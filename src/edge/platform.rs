@@ -11,8 +11,10 @@ use worker::{
 
 use crate::{
     app::Settings,
-    domain::{Config, Secret, TenantId, Timestamp},
+    db::Db,
+    domain::{Config, Secret, Served, Tally, TenantId, Timestamp},
     ports::{Call, CallError, Called, CryptoError, Limit, LimiterError, LogLine, ObjectError, Ports},
+    store::requests,
     workflow::{Command, Reply, breaker},
 };
 
@@ -22,10 +24,15 @@ use super::{crypto, d1::D1, egress, log};
 const OBJECT_LIMIT: Duration = Duration::from_secs(5);
 /// How long a breaker has: it stands before every attempt, and without it the attempt leaves all the same.
 const BREAKER_LIMIT: Duration = Duration::from_secs(2);
+/// How long an isolate's requests are counted before they are written down: the platform ends what goes on 30 seconds after
+/// an answer.
+const COUNTED_FOR: Duration = Duration::from_secs(10);
 
 thread_local! {
     /// An isolate lives with one version of the code and its configuration: read once.
     static SETTINGS: RefCell<Option<Arc<Settings>>> = const { RefCell::new(None) };
+    /// What this isolate answered and has not written down.
+    static TALLY: RefCell<Tally> = const { RefCell::new(Tally::new()) };
 }
 
 /// Cloudflare, as one request or one alarm sees it.
@@ -117,6 +124,19 @@ impl Ports for Platform {
 
     fn log(&self, line: LogLine) {
         log::write(line, now());
+    }
+
+    fn count(&self, served: Served) {
+        if TALLY.with_borrow_mut(|tally| tally.add(served, now())) {
+            let platform = self.clone();
+            self.defer(async move {
+                platform.sleep(COUNTED_FOR).await;
+                let counts = TALLY.with_borrow_mut(Tally::take);
+                if platform.db().query(requests::add(&counts)).await.is_err() {
+                    TALLY.with_borrow_mut(|tally| tally.put_back(counts));
+                }
+            });
+        }
     }
 
     fn defer(&self, work: impl Future<Output = ()> + 'static) {

@@ -10,7 +10,7 @@ use tower_service::Service;
 
 use crate::{
     app::App,
-    domain::Claims,
+    domain::{Claims, Served},
     ports::{Level, LogLine, Ports},
 };
 
@@ -66,7 +66,9 @@ pub async fn serve<P: Ports>(app: App<P>, mut router: Router, mut request: Reque
             }
         }
     }
-    app.log(summary(&app, &context, method.as_str(), route.as_ref(), response.status(), error.as_ref()));
+    let route = route.as_ref().map_or("unmatched", |route| route.0.as_str());
+    app.ports.count(Served::new(route, method.as_str(), response.status().as_u16()));
+    app.log(summary(&app, &context, method.as_str(), route, response.status(), error.as_ref()));
     response
 }
 
@@ -128,14 +130,14 @@ fn summary<P: Ports>(
     app: &App<P>,
     context: &Context,
     method: &str,
-    route: Option<&RouteName>,
+    route: &str,
     status: StatusCode,
     error: Option<&ApiError>,
 ) -> LogLine {
     let level = if status.is_server_error() { Level::Error } else { Level::Info };
     let ms = app.ports.now().since(context.started_at).as_millis();
     LogLine::new(level, "request")
-        .with("route", route.map_or("unmatched", |route| route.0.as_str()))
+        .with("route", route)
         .with("method", method)
         .with("status", status.as_u16())
         .with("ms", u64::try_from(ms).unwrap_or(u64::MAX))

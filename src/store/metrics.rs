@@ -1,6 +1,6 @@
 //! What monitoring asks of the database: one batch that reads the same few rows however many clubs there are.
 //!
-//! See `migrations/0007_admin.sql` and `migrations/0008_metrics.sql` for what each row says.
+//! See `migrations/0007_admin.sql`, `0008_metrics.sql` and `0009_requests.sql` for what each row says.
 
 use serde::Deserialize;
 
@@ -9,7 +9,10 @@ use crate::{
     domain::Timestamp,
 };
 
-use super::rollups::{self, Clubs, Runs, Trouble};
+use super::{
+    requests::{self, Requests},
+    rollups::{self, Clubs, Runs, Trouble},
+};
 
 /// How often something happened.
 #[derive(Debug, Clone, Deserialize)]
@@ -76,6 +79,8 @@ pub struct Measures {
     pub removals: Removals,
     /// The webhooks' deliveries.
     pub deliveries: Deliveries,
+    /// The requests.
+    pub requests: Vec<Requests>,
     /// The rest.
     pub moments: Moments,
 }
@@ -91,6 +96,7 @@ pub fn select(now: Timestamp) -> Vec<Statement> {
         Statement::new("select type, events from event_counts where type > '' order by type", []),
         Statement::new("select undoing, undone, compensation_failed from undo_counts where id = 1", []),
         Statement::new("select pending, delivered, failed, cancelled from delivery_counts where id = 1", []),
+        requests::select(),
         Statement::new(
             "select
                (select min(provision_updated_at) from tenants
@@ -120,6 +126,7 @@ pub fn read(answers: Vec<Answer>) -> Result<Measures, DbError> {
         events: next().rows()?,
         removals: next().first()?.unwrap_or_default(),
         deliveries: next().first()?.unwrap_or_default(),
+        requests: next().rows()?,
         moments: next().first()?.unwrap_or_default(),
     })
 }

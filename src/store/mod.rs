@@ -15,6 +15,7 @@ pub mod metrics;
 pub mod profile;
 pub mod promos;
 pub mod register;
+pub mod requests;
 pub mod rollups;
 pub mod runs;
 pub mod sagas;

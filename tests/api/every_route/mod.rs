@@ -6,7 +6,7 @@ mod revoked;
 mod table;
 
 use tenantry::{
-    domain::Permission,
+    domain::{Permission, Served},
     http::router::{ROUTES, Route},
 };
 
@@ -31,6 +31,17 @@ async fn every_route_has_an_example_that_succeeds() {
         let (club, example) = stage(route).await;
         let answer = example.succeeds(route, &club).await;
         assert_eq!(answer.status, example.status, "{route:?}: {}", answer.text);
+    }
+}
+
+#[tokio::test]
+async fn every_answer_is_counted_once_by_its_pattern() {
+    for route in ROUTES {
+        let (club, example) = stage(route).await;
+        club.outside().take_counted();
+        let answer = example.succeeds(route, &club).await;
+        let counted = club.outside().take_counted();
+        assert_eq!(counted, [Served::new(route.path, route.method, answer.status.as_u16())], "{route:?}");
     }
 }
 

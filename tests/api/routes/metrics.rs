@@ -2,8 +2,9 @@
 
 mod history;
 
+use http::Method;
 use serde_json::json;
-use tenantry::domain::Upstream;
+use tenantry::{domain::Upstream, http::router::ROUTES};
 
 use crate::support::{Answer, METRICS_TOKEN, Manner, Scrape, TestApp, Token};
 
@@ -178,6 +179,49 @@ async fn an_older_schema_is_seen() {
     assert!(read.of("tenantry_schema_needed_version") > 4);
 }
 
+#[tokio::test]
+async fn requests_are_added_up_by_route_method_and_class_of_status() {
+    let app = monitored();
+    for _ in 0..3 {
+        app.get("/health").send().await.is(200);
+    }
+    app.get("/whoami").send().await.is(401);
+    app.get("/whoami").token("a.b.c").send().await.is(401);
+    app.get("/wp-login.php").send().await.is(404);
+    app.get("/.env").send().await.is(404);
+    app.ask(Method::from_bytes(b"BREW").unwrap(), "/health").send().await.is(405);
+    let before = scrape(&app).await;
+    app.writes_requests_down().await;
+    let more = |route, method, status, requests| {
+        let labels = format!(r#"route="{route}",method="{method}",status="{status}""#);
+        (format!("tenantry_http_requests_total{{{labels}}}"), requests)
+    };
+    let expected = [
+        more("/health", "GET", "2xx", 3),
+        more("/whoami", "GET", "4xx", 2),
+        more("unmatched", "GET", "4xx", 2),
+        more("unmatched", "other", "4xx", 1),
+        more("/metrics", "GET", "2xx", 1),
+    ];
+    assert_eq!(before.until(&scrape(&app).await), expected.into());
+    app.get("/health").send().await.is(200);
+    app.writes_requests_down().await;
+    let later = scrape(&app).await;
+    assert_eq!(later.of(r#"tenantry_http_requests_total{route="/health",method="GET",status="2xx"}"#), 4);
+}
+
+#[tokio::test]
+async fn a_failure_within_is_a_request_that_failed() {
+    let app = monitored();
+    let token = Token::operator(app.now()).sign();
+    app.db().goes_down();
+    app.get("/whoami").token(&token).send().await.is(503);
+    app.db().comes_up();
+    app.writes_requests_down().await;
+    let read = scrape(&app).await;
+    assert_eq!(read.of(r#"tenantry_http_requests_total{route="/whoami",method="GET",status="5xx"}"#), 1);
+}
+
 /// A label for each club would be a series for each club.
 #[tokio::test]
 async fn nothing_in_it_names_a_club_or_grows_with_their_number() {
@@ -190,7 +234,7 @@ async fn nothing_in_it_names_a_club_or_grows_with_their_number() {
     }
     let after = scrape(&app).await;
     assert_eq!(names(&after), names(&before));
-    assert!(after.samples.len() < 150, "{}", after.samples.len());
+    assert!(after.samples.len() < 150 + 4 * ROUTES.len(), "{}", after.samples.len());
     let text = json!(after.samples).to_string();
     for sign in ["tenant_", "run_0", "fc-", "@", "make.com"] {
         assert!(!text.contains(sign), "{sign} in {text}");

@@ -7,9 +7,11 @@ use http::{HeaderValue, Method, Request};
 use serde_json::Value;
 use tenantry::{
     app::{App, Settings},
-    domain::{Config, Timestamp},
+    db::Db,
+    domain::{Config, Tally, Timestamp},
     http::{router, serve},
     ports::{LogLine, Ports},
+    store::requests,
 };
 
 use crate::openapi::contract;
@@ -82,6 +84,15 @@ impl TestApp {
             app: App::new(Outside::healthy(START), Arc::new(Settings::new(config))),
             router: router::<Outside>(),
         }
+    }
+
+    /// Writes down which requests were answered, as an isolate does now and then.
+    pub async fn writes_requests_down(&self) {
+        let mut tally = Tally::new();
+        for served in self.outside().take_counted() {
+            let _ = tally.add(served, self.outside().now());
+        }
+        self.db().query(requests::add(&tally.take())).await.unwrap();
     }
 
     /// The same world, seen by a deployment with these variables.

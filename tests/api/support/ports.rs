@@ -13,7 +13,7 @@ use std::{
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use tenantry::{
-    domain::{Secret, TenantId, Timestamp},
+    domain::{Secret, Served, TenantId, Timestamp},
     ports::{Call, CallError, Called, CryptoError, Limit, LimiterError, LogLine, ObjectError, Ports},
     workflow::{Command, Reply, breaker},
 };
@@ -39,6 +39,7 @@ struct Inner {
     clock: AtomicI64,
     randomness: Mutex<u64>,
     log: Mutex<Vec<LogLine>>,
+    counted: Mutex<Vec<Served>>,
     budgets: Mutex<BTreeMap<String, u32>>,
     used: Mutex<BTreeMap<String, u32>>,
     objects: Objects,
@@ -56,6 +57,7 @@ impl Outside {
             clock: AtomicI64::new(start.millis()),
             randomness: Mutex::new(0x7e4a_47a1),
             log: Mutex::default(),
+            counted: Mutex::default(),
             budgets: Mutex::default(),
             used: Mutex::default(),
             objects: Objects::default(),
@@ -104,6 +106,11 @@ impl Outside {
         self.0.log.lock().unwrap().get(number..).unwrap_or_default().to_vec()
     }
 
+    /// Takes the requests that were counted so far.
+    pub fn take_counted(&self) -> Vec<Served> {
+        std::mem::take(&mut self.0.counted.lock().unwrap())
+    }
+
     /// How many lines there are in the log.
     pub fn log_length(&self) -> usize {
         self.0.log.lock().unwrap().len()
@@ -142,6 +149,10 @@ impl Ports for Outside {
     fn log(&self, line: LogLine) {
         assert_shows_nothing(&line);
         self.0.log.lock().unwrap().push(line);
+    }
+
+    fn count(&self, served: Served) {
+        self.0.counted.lock().unwrap().push(served);
     }
 
     fn defer(&self, work: impl Future<Output = ()> + 'static) {

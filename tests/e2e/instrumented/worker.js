@@ -12,7 +12,7 @@ const LONG_MS = 600_000;
  * "off".
  */
 const behaviour = { database: "ok", object: "ok", breaker: "ok", limits: "on" };
-/** What was called: {by: "request" | "object", tenant?, kind: "batch" | "object" | "breaker" | "egress", …}. */
+/** What was called: {by: "request" | "object" | "tally" (an isolate that writes down what it answered), tenant?, kind: "batch" | "object" | "breaker" | "egress", …}. */
 let calls = [];
 /**
  * By tenant: the moments of its object's calls so far, which of them belong to no task, and what is to happen at one of them: {at,
@@ -114,9 +114,13 @@ function observed(env, object) {
       const sql = statements.map(({ statement }) => statement);
       const what = `batch: ${sql[0].trim().split(/\s+/).slice(0, 3).join(" ")}`;
       await moment(object, "before", what);
-      const answers = await carryOut(object, disturbance(object, "D1"), () => answer(env.DB, statements));
+      const tally = sql[0].includes("into request_counts") ? { by: "tally" } : {};
+      const answers = await carryOut(object, disturbance(object, "D1"), () => answer(env.DB, statements)).catch((error) => {
+        calls.push({ ...by, ...tally, kind: "failed batch", sql });
+        throw error;
+      });
       const total = (name) => answers.reduce((sum, { meta }) => sum + (meta[name] ?? 0), 0);
-      calls.push({ ...by, kind: "batch", sql, rowsRead: total("rows_read"), rowsWritten: total("rows_written") });
+      calls.push({ ...by, ...tally, kind: "batch", sql, rowsRead: total("rows_read"), rowsWritten: total("rows_written") });
       await moment(object, "after", what);
       return answers;
     },

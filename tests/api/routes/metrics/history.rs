@@ -323,7 +323,7 @@ async fn cost_with(count: u32) -> BTreeMap<&'static str, Cost> {
     assert_eq!(read.of(r#"tenantry_unmoved_seconds{work="removal"}"#), app.now() - 1);
     assert_eq!(read.of(r#"tenantry_unmoved_seconds{work="provisioning"}"#), app.now() - 2);
     let costs = app.db().take_costs();
-    assert_eq!(costs.len(), 7, "nobody has to be let in");
+    assert_eq!(costs.len(), 8, "nobody has to be let in");
     costs
 }
 
