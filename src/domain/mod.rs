@@ -32,7 +32,7 @@ pub use plan::{Plan, TenantStatus};
 pub use promo::PromoCode;
 pub use provisioning::{RunStatus, Step, StepStatus, Task, UndoStatus};
 pub use secret::Secret;
-pub use served::{Served, Tally};
+pub use served::{Served, Tally, Turn};
 pub use slug::Slug;
 pub use time::Timestamp;
 pub use upstream::Upstream;

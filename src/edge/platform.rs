@@ -12,7 +12,7 @@ use worker::{
 use crate::{
     app::Settings,
     db::Db,
-    domain::{Config, Secret, Served, Tally, TenantId, Timestamp},
+    domain::{Config, Secret, Served, Tally, TenantId, Timestamp, Turn},
     ports::{Call, CallError, Called, CryptoError, Limit, LimiterError, LogLine, ObjectError, Ports},
     store::requests,
     workflow::{Command, Reply, breaker},
@@ -24,9 +24,6 @@ use super::{crypto, d1::D1, egress, log};
 const OBJECT_LIMIT: Duration = Duration::from_secs(5);
 /// How long a breaker has: it stands before every attempt, and without it the attempt leaves all the same.
 const BREAKER_LIMIT: Duration = Duration::from_secs(2);
-/// How long an isolate's requests are counted before they are written down: the platform ends what goes on 30 seconds after
-/// an answer.
-const COUNTED_FOR: Duration = Duration::from_secs(10);
 
 thread_local! {
     /// An isolate lives with one version of the code and its configuration: read once.
@@ -127,16 +124,22 @@ impl Ports for Platform {
     }
 
     fn count(&self, served: Served) {
-        if TALLY.with_borrow_mut(|tally| tally.add(served, now())) {
-            let platform = self.clone();
-            self.defer(async move {
-                platform.sleep(COUNTED_FOR).await;
-                let counts = TALLY.with_borrow_mut(Tally::take);
-                if platform.db().query(requests::add(&counts)).await.is_err() {
-                    TALLY.with_borrow_mut(|tally| tally.put_back(counts));
-                }
-            });
-        }
+        let wait = match TALLY.with_borrow_mut(|tally| tally.add(served, now())) {
+            Turn::Now => Duration::ZERO,
+            Turn::After(wait) => wait,
+            Turn::Another => return,
+        };
+        let platform = self.clone();
+        self.defer(async move {
+            if !wait.is_zero() {
+                platform.sleep(wait).await;
+            }
+            let counts = TALLY.with_borrow_mut(|tally| tally.take(now()));
+            // The database's failures are told by those who wait for it.
+            if platform.db().query(requests::add(&counts)).await.is_err() {
+                TALLY.with_borrow_mut(|tally| tally.put_back(counts));
+            }
+        });
     }
 
     fn defer(&self, work: impl Future<Output = ()> + 'static) {

@@ -92,7 +92,7 @@ impl TestApp {
         for served in self.outside().take_counted() {
             let _ = tally.add(served, self.outside().now());
         }
-        self.db().query(requests::add(&tally.take())).await.unwrap();
+        self.db().query(requests::add(&tally.take(self.outside().now()))).await.unwrap();
     }
 
     /// The same world, seen by a deployment with these variables.
