@@ -24,8 +24,19 @@ environment="" file="" keep="" drop_previous=""
 while [ $# -gt 0 ]; do
   case "$1" in
     --local) file=.dev.vars; if [ $# -gt 1 ] && [[ $2 != --* ]]; then file=$2; shift; fi ;;
-    --env) if [ "${2:-}" = local ]; then file=.dev.vars; else environment=${2:-}; fi; shift ;;
-    --keep) keep=${2:-}; shift ;;
+    --env)
+      case "${2:-}" in
+        local) file=.dev.vars ;;
+        preview | production) environment=$2 ;;
+        *) fail "Say where: --env local, preview or production." ;;
+      esac
+      shift
+      ;;
+    --keep)
+      [ $# -gt 1 ] || fail "Say where to keep the new secret: --keep FILE."
+      keep=$2
+      shift
+      ;;
     --drop-previous) drop_previous=yes ;;
     *) fail "Unknown argument: $1" ;;
   esac
@@ -34,7 +45,7 @@ done
 if [ -n "$file" ]; then
   [ -f "$file" ] || fail "$file does not exist: run npm start once."
 else
-  case "$environment" in preview | production) ;; *) fail "Say where: --env local, preview or production." ;; esac
+  [ -n "$environment" ] || fail "Say where: --env local, preview or production."
   [ -n "$keep" ] || fail "Say where to keep the new secret: --keep FILE. Cloudflare will not show it again."
   [ -x node_modules/.bin/wrangler ] || fail "wrangler is missing: run npm install."
 fi

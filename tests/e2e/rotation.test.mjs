@@ -263,6 +263,8 @@ describe("scripts/rotate-jwt-secret.sh", () => {
       [["routine"]],
       [["emergency", "--env", "staging", "--keep", join(directory, "kept")]],
       [["emergency", "--env", "production"]],
+      [["emergency", "--env"]],
+      [["emergency", "--env", "production", "--keep"]],
       [["routine", "--local", join(directory, "missing")]],
       [["routine", "--local", file, "--force"]],
       [["routine", "--local", file], { NEW_JWT_SECRET: "x".repeat(31) }],
