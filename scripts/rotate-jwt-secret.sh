@@ -89,6 +89,9 @@ new=${NEW_JWT_SECRET:-$(head -c 48 /dev/urandom | base64 | tr -d '\n')}
 # Written just before the first change: a refused run must not overwrite the copy of the secret in force.
 keep_it() { if [ -n "$keep" ]; then (umask 077; printf '%s\n' "$new" >"$keep"); fi; }
 
+# Cloudflare takes a secret at once; a file is read at the start.
+note_restart() { if [ -n "$file" ]; then step "All of this counts once npm start begins anew."; fi; }
+
 if [ "$path" = routine ]; then
   old=$(current)
   [ "${#old}" -ge 32 ] || fail "Set JWT_SECRET to the current secret: tokens that it signed must go on working."
@@ -104,6 +107,7 @@ if [ "$path" = routine ]; then
   printf '%s' "$new" | put JWT_SECRET
   step "JWT_SECRET_NEXT: done with"
   drop JWT_SECRET_NEXT
+  note_restart
   printf '✓ Rotated. Remove JWT_SECRET_PREVIOUS in a year, when the last token that it signed has ended.\n'
 else
   keep_it
@@ -112,5 +116,6 @@ else
   step "JWT_SECRET_NEXT, JWT_SECRET_PREVIOUS: accepted no more"
   drop JWT_SECRET_NEXT
   drop JWT_SECRET_PREVIOUS
+  note_restart
   printf '✓ Every token that was signed before is refused. Owners sign in again by a mailed link.\n'
 fi
