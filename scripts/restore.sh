@@ -64,9 +64,12 @@ rows=0
 counts=$(grep -vxE 'd1_migrations|measures' "$work/tables" | sed 's/.*/(select count(*) from "&")/' | paste -sd + -) || true
 if [ -n "$counts" ]; then rows=$(ask "select $counts"); fi
 
-kept=$(grep '^INSERT INTO ' "$file" | grep -cv '^INSERT INTO "\(d1_migrations\|measures\|sqlite_sequence\)" ') || true
+# A statement ends at a NUL, and the dump's text may hold some.
+tr -d '\0' <"$file" >"$work/backup.sql"
+nuls=$(($(wc -c <"$file") - $(wc -c <"$work/backup.sql")))
+kept=$(grep '^INSERT INTO ' "$work/backup.sql" | grep -cv '^INSERT INTO "\(d1_migrations\|measures\|sqlite_sequence\)" ') || true
 there=$(wc -l <"$work/tables" | tr -d ' ')
-printf '· %s: %s tables, %s rows\n' "$file" "$(grep -c '^CREATE TABLE ' "$file")" "$kept"
+printf '· %s: %s tables, %s rows%s\n' "$file" "$(grep -c '^CREATE TABLE ' "$work/backup.sql")" "$kept" "$([ "$nuls" = 0 ] || echo ", $nuls NUL left out")"
 printf '· the database of %s: %s tables, %s rows%s\n' "$environment" "$there" "$rows" "$([ "$rows" = 0 ] || echo ', which will be gone')"
 if [ "$rows" != 0 ] && [ -z "$force" ]; then
   fail "The database of $environment has rows: say --force to replace them. They are backed up first."
@@ -81,7 +84,7 @@ fi
 {
   printf 'PRAGMA defer_foreign_keys=TRUE;\n'
   sed 's/.*/DROP TABLE "&";/' "$work/tables"
-  cat "$file"
+  cat "$work/backup.sql"
 } >"$work/restore.sql"
 wrangler d1 execute DB "${where[@]}" --yes --file "$work/restore.sql" >"$work/printed" 2>&1 \
   || { cat "$work/printed" >&2; fail "The backup could not be restored, and the database is as it was: see above."; }

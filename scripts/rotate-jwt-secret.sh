@@ -24,8 +24,19 @@ environment="" file="" keep="" drop_previous=""
 while [ $# -gt 0 ]; do
   case "$1" in
     --local) file=.dev.vars; if [ $# -gt 1 ] && [[ $2 != --* ]]; then file=$2; shift; fi ;;
-    --env) if [ "${2:-}" = local ]; then file=.dev.vars; else environment=${2:-}; fi; shift ;;
-    --keep) keep=${2:-}; shift ;;
+    --env)
+      case "${2:-}" in
+        local) file=.dev.vars ;;
+        preview | production) environment=$2 ;;
+        *) fail "Say where: --env local, preview or production." ;;
+      esac
+      shift
+      ;;
+    --keep)
+      [ $# -gt 1 ] || fail "Say where to keep the new secret: --keep FILE."
+      keep=$2
+      shift
+      ;;
     --drop-previous) drop_previous=yes ;;
     *) fail "Unknown argument: $1" ;;
   esac
@@ -34,7 +45,7 @@ done
 if [ -n "$file" ]; then
   [ -f "$file" ] || fail "$file does not exist: run npm start once."
 else
-  case "$environment" in preview | production) ;; *) fail "Say where: --env local, preview or production." ;; esac
+  [ -n "$environment" ] || fail "Say where: --env local, preview or production."
   [ -n "$keep" ] || fail "Say where to keep the new secret: --keep FILE. Cloudflare will not show it again."
   [ -x node_modules/.bin/wrangler ] || fail "wrangler is missing: run npm install."
 fi
@@ -78,6 +89,9 @@ new=${NEW_JWT_SECRET:-$(head -c 48 /dev/urandom | base64 | tr -d '\n')}
 # Written just before the first change: a refused run must not overwrite the copy of the secret in force.
 keep_it() { if [ -n "$keep" ]; then (umask 077; printf '%s\n' "$new" >"$keep"); fi; }
 
+# Cloudflare takes a secret at once; a file is read at the start.
+note_restart() { if [ -n "$file" ]; then step "All of this counts once npm start begins anew."; fi; }
+
 if [ "$path" = routine ]; then
   old=$(current)
   [ "${#old}" -ge 32 ] || fail "Set JWT_SECRET to the current secret: tokens that it signed must go on working."
@@ -93,6 +107,7 @@ if [ "$path" = routine ]; then
   printf '%s' "$new" | put JWT_SECRET
   step "JWT_SECRET_NEXT: done with"
   drop JWT_SECRET_NEXT
+  note_restart
   printf '✓ Rotated. Remove JWT_SECRET_PREVIOUS in a year, when the last token that it signed has ended.\n'
 else
   keep_it
@@ -101,5 +116,6 @@ else
   step "JWT_SECRET_NEXT, JWT_SECRET_PREVIOUS: accepted no more"
   drop JWT_SECRET_NEXT
   drop JWT_SECRET_PREVIOUS
+  note_restart
   printf '✓ Every token that was signed before is refused. Owners sign in again by a mailed link.\n'
 fi

@@ -16,7 +16,11 @@ case "${1:-}" in
   *) fail "Say on or off: scripts/switch-signups.sh on|off [local|preview|production]" ;;
 esac
 case "${2:-local}" in
-  local) where=(--local --persist-to "${STATE_DIR:-.wrangler/state}" --env "") ;;
+  local)
+    state=${STATE_DIR:-.wrangler/state}
+    [ -d "$state/v3/d1" ] || fail "There is no database in $state: run npm start once (with the same STATE_DIR)."
+    where=(--local --persist-to "$state" --env "")
+    ;;
   preview | production) where=(--remote --env "$2") ;;
   *) fail "Unknown environment: $2. Use local, preview or production." ;;
 esac
@@ -24,5 +28,5 @@ esac
 
 PATH="$PWD/node_modules/.bin:$PATH" WRANGLER_SEND_METRICS=false wrangler d1 execute DB "${where[@]}" --yes --command \
   "insert into feature_flags (name, enabled, updated_at) values ('signup_enabled', $enabled, unixepoch())
-   on conflict (name) do update set enabled = excluded.enabled, updated_at = excluded.updated_at" >/dev/null
+   on conflict (name) do update set enabled = excluded.enabled, updated_at = excluded.updated_at" >/dev/null || fail "Nothing was switched: see above."
 printf '✓ Signups are %s (%s)\n' "$1" "${2:-local}"

@@ -26,8 +26,14 @@ while [ $# -gt 0 ]; do
   case "$1" in
     --json) form=json ;;
     --from) [ $# -gt 1 ] || fail "Say what to read: --from FILE, or --from - for standard input."; from=$2; shift ;;
-    all | authz | deny | signup | provision | errors | tenant) filter=$1 ;;
-    local | preview | production) environment=$1 ;;
+    all | authz | deny | signup | provision | errors | tenant)
+      [ -z "$filter" ] || fail "One filter at a time: $filter or $1."
+      filter=$1
+      ;;
+    local | preview | production)
+      [ -z "$environment" ] || fail "One environment at a time: $environment or $1."
+      environment=$1
+      ;;
     *) fail "Unknown argument: $1. Say all, authz, deny, signup, provision, errors or tenant, and local, preview or production." ;;
   esac
   shift

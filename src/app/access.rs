@@ -23,7 +23,7 @@ pub enum AccessError {
 
 impl<P: Ports> App<P> {
     /// Somebody at work, for the audit log.
-    pub(super) fn act<'a>(&self, claims: &'a Claims, reason: &'a str, request: &'a str) -> Act<'a> {
+    pub(crate) fn act<'a>(&self, claims: &'a Claims, reason: &'a str, request: &'a str) -> Act<'a> {
         let now = self.ports.now();
         Act {
             id: format!("aud_{}", id::token_id(now, self.ports.random())),

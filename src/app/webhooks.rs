@@ -4,7 +4,7 @@ use crate::{
     db::{Db, DbError},
     domain::{Claims, Secret, TenantId, WebhookUrl, id},
     ports::{CryptoError, Ports},
-    store,
+    store::{self, audit::Act},
     workflow::{Caller, Outcome},
 };
 
@@ -48,7 +48,7 @@ impl From<DbError> for TryError {
 
 impl<P: Ports> App<P> {
     /// Sends a signed `webhook.ping` to `webhook`, or else to the one that is stored, and answers what came back. A stored one
-    /// that was switched off may be tried, too, and is on again if it takes the ping.
+    /// that was switched off may be tried, too, and is on again if it takes the ping: written down if `act` says who did it.
     ///
     /// # Errors
     ///
@@ -58,6 +58,7 @@ impl<P: Ports> App<P> {
         claims: &Claims,
         tenant: &TenantId,
         webhook: Option<(WebhookUrl, Secret)>,
+        act: Option<&Act<'_>>,
         caller: Caller,
     ) -> Result<Tried, TryError> {
         let statements = vec![store::tenants::select(tenant), store::connections::select_webhook(tenant)];
@@ -83,7 +84,9 @@ impl<P: Ports> App<P> {
             stored.filter(|stored| taken && stored.failing_since.or(stored.disabled_at).is_some())
         {
             // It works again: one that was switched off is on from now on.
-            self.ports.db().query(store::connections::set_working(tenant, &stored)).await?;
+            let audit = act.map(|act| store::connections::audit_working(tenant, &stored, act));
+            let working = store::connections::set_working(tenant, &stored);
+            self.ports.db().batch(audit.into_iter().chain([working]).collect()).await?;
         }
         Ok(match called {
             Err(error) => {

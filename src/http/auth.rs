@@ -10,6 +10,7 @@ use crate::{
     db::{Answer, Statement},
     domain::{Audience, Claims, Denial, Permission, Secret, TenantId, config::SHORTEST_METRICS_TOKEN},
     ports::Ports,
+    store::audit::Act,
 };
 
 use super::{context::Context, error::ApiError};
@@ -88,6 +89,12 @@ impl<P: Ports, G: Grade> Caller<P, G> {
     /// When the token does not admit its holder any more, or the database doesn't answer.
     pub async fn ask_all(&self, statements: Vec<Statement>) -> Result<Vec<Answer>, ApiError> {
         self.app.on_behalf_of(&self.claims, statements).await.map_err(|error| self.refused(error))
+    }
+
+    /// What the audit log says of this if an operator does it. What clubs do with their own is their own business.
+    pub fn audited<'a>(&'a self, reason: &'a str, context: &'a Context) -> Option<Act<'a>> {
+        let by_operator = self.claims.audience == Some(Audience::PlatformAdmin);
+        by_operator.then(|| self.app.act(&self.claims, reason, context.id.as_str()))
     }
 
     /// Why something was not done on the caller's behalf.

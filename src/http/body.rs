@@ -84,23 +84,15 @@ impl Fields {
         name: &'static str,
         parse: impl FnOnce(String) -> Result<T, Problem>,
     ) -> Option<T> {
-        let result = match self.values.get(name) {
-            Some(Value::String(text)) => parse(text.clone()),
-            _ => Err(Problem::wrong_type("text")),
-        };
+        let result = text_in(self.values.get(name)).and_then(|text| parse(text.to_owned()));
         result.map_err(|problem| self.issues.push(name, problem)).ok()
     }
 
     /// Text that may be absent, `null` or empty, and has no rule of its own.
     pub fn optional_text(&mut self, name: &'static str) -> Option<String> {
-        match self.values.get(name)? {
-            Value::Null => None,
-            Value::String(text) => Some(text.clone()).filter(|text| !text.is_empty()),
-            _ => {
-                self.issues.push(name, Problem::wrong_type("text"));
-                None
-            }
-        }
+        let value = self.values.get(name).filter(|value| !value.is_null())?;
+        let text = text_in(Some(value)).map(ToOwned::to_owned);
+        text.map_err(|problem| self.issues.push(name, problem)).ok().filter(|text| !text.is_empty())
     }
 
     /// A whole number that may be absent.
@@ -194,6 +186,16 @@ impl Fields {
             Some(values) if self.issues.is_empty() => Ok(values),
             _ => Err(ApiError::validation(self.issues)),
         }
+    }
+}
+
+/// A field's text. SQL ends at a NUL: a backup with one in it could not be restored.
+fn text_in(value: Option<&Value>) -> Result<&str, Problem> {
+    match value.and_then(Value::as_str) {
+        Some(text) if text.contains('\0') => {
+            Err(Problem::new("invalid_characters", "The character NUL is not possible."))
+        }
+        text => text.ok_or_else(|| Problem::wrong_type("text")),
     }
 }
 

@@ -20,6 +20,7 @@ use super::{
     answer::{Data, Json, Time, Yes, data, each},
     auth::{Caller, SameTenantOrPlatform},
     body::OptionalFields,
+    context::Context,
     error::ApiError,
     page::{Query, cut},
 };
@@ -60,19 +61,25 @@ pub async fn list<P: Ports>(
 #[worker::send]
 pub async fn redeliver<P: Ports>(
     caller: Caller<P, SameTenantOrPlatform>,
+    context: Context,
     DeliveryPart(delivery): DeliveryPart,
-    _: OptionalFields,
+    OptionalFields(mut fields): OptionalFields,
 ) -> Result<Json<Data<WebhookDelivery>>, ApiError> {
     let (app, tenant) = (&caller.app, caller.tenant()?);
+    let reason = fields.reason_or("delivery sent again");
+    fields.all(Some(()))?;
     if !app.allows(Limit::Lookup, tenant.as_str()).await {
         return Err(ApiError::rate_limited());
     }
-    let statements = vec![
+    let mut statements = vec![
         tenants::select(tenant),
         deliveries::redeliver(tenant, &delivery, app.ports.now()),
         deliveries::select(tenant, &delivery),
         connections::select_webhook(tenant),
     ];
+    if let Some(act) = caller.audited(&reason, &context) {
+        statements.insert(0, deliveries::audit_redelivery(tenant, &delivery, &act));
+    }
     let mut answers = caller.ask_all(statements).await?;
     let webhook = connections::read_webhook(answers.pop().unwrap_or_default())?;
     let found = deliveries::read(answers.pop().unwrap_or_default())?;

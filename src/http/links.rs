@@ -90,7 +90,7 @@ pub struct LinkRequest {
 #[schema(rename_all = "camelCase")]
 pub struct LinkExchange {
     /// What stands behind `#token=` in the mailed link.
-    #[schema(min_length = 1)]
+    #[schema(min_length = 1, pattern = r"^[^\u0000]+$")]
     pub token: String,
 }
 

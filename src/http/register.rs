@@ -241,7 +241,7 @@ pub struct WebhookCorrection {
     #[schema(max_length = 200, pattern = "^([^\\p{Cc}]{16,})?$", example = "whsec_bXktc2lnbmluZy1zZWNyZXQ=")]
     pub webhook_secret: Option<String>,
     /// Why; it is written down.
-    #[schema(max_length = 500)]
+    #[schema(max_length = 500, pattern = r"^[^\u0000]*$")]
     pub reason: Option<String>,
 }
 

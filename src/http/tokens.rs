@@ -83,7 +83,7 @@ pub struct Revocation {
     #[schema(value_type = Reason)]
     pub reason: String,
     /// The id of one token.
-    #[schema(max_length = 200)]
+    #[schema(max_length = 200, pattern = r"^[^\u0000]*$")]
     pub jti: Option<String>,
     /// When that token ends by itself, Unix seconds: until then its id is remembered.
     pub exp: Option<i64>,
@@ -101,7 +101,12 @@ pub struct Revocation {
 /// Why an operator does something, for whoever reads the audit log later.
 #[cfg(not(target_arch = "wasm32"))]
 #[derive(Debug, utoipa::ToSchema)]
-#[schema(min_length = 1, max_length = 500, pattern = r"\S", example = "asked by the club")]
+#[schema(
+    min_length = 1,
+    max_length = 500,
+    pattern = r"^[^\u0000]*[^\s\u0000][^\u0000]*$",
+    example = "asked by the club"
+)]
 pub struct Reason(pub String);
 
 /// What was revoked.

@@ -25,27 +25,31 @@ pub async fn test<P: Ports>(
     OptionalFields(mut fields): OptionalFields,
 ) -> Result<Json<Data<WebhookTest>>, ApiError> {
     let tenant = caller.tenant()?;
+    let reason = fields.reason_or("webhook tried");
     let webhook = if fields.has("webhookUrl") || fields.has("webhookSecret") {
         let (url, secret) = read_webhook(&caller, &mut fields);
         let (url, secret) = fields.all(url.zip(secret)).map_err(name_the_host)?;
         Some((url, secret.secret().clone()))
     } else {
+        fields.all(Some(()))?;
         None
     };
     let app = &caller.app;
     if !app.allows(Limit::Lookup, tenant.as_str()).await {
         return Err(ApiError::rate_limited());
     }
-    let tried = app.try_webhook(&caller.claims, tenant, webhook, context.caller()).await.map_err(
-        |error| match error {
+    let act = caller.audited(&reason, &context);
+    let tried = app
+        .try_webhook(&caller.claims, tenant, webhook, act.as_ref(), context.caller())
+        .await
+        .map_err(|error| match error {
             TryError::NotFound => ApiError::tenant_not_found(),
             TryError::NoWebhook => {
                 ApiError::new(StatusCode::CONFLICT, "NO_WEBHOOK", "No webhook is stored for this club yet.")
             }
             TryError::Sealed(cause) => ApiError::internal(cause.to_string()),
             TryError::Access(error) => caller.refused(error),
-        },
-    )?;
+        })?;
     Ok(data(WebhookTest {
         delivered: tried.delivered,
         status: tried.status,
@@ -65,6 +69,9 @@ pub struct WebhookTrial {
     /// What signs what is sent there.
     #[schema(value_type = Option<crate::http::signup::MakeSecret>)]
     pub webhook_secret: Option<String>,
+    /// Why, if an operator's test may switch the webhook on; it is written down.
+    #[schema(max_length = 500, pattern = r"^[^\u0000]*$")]
+    pub reason: Option<String>,
 }
 
 /// What came of a test.

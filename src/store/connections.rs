@@ -103,6 +103,18 @@ pub fn set_working(tenant: &TenantId, connection: &Connection) -> Statement {
     )
 }
 
+/// Writes down that an operator's test switches this very webhook on, where [`set_working`] will.
+#[must_use]
+pub fn audit_working(tenant: &TenantId, connection: &Connection, act: &Act<'_>) -> Statement {
+    let [id, actor, reason, request, now] = act.params();
+    Statement::new(
+        "insert into audit_log (id, actor, reason, request_id, occurred_at, action, subject)
+         select ?1, ?2, ?3, ?4, ?5, 'webhook.enable', tenant_id
+         from make_connections where tenant_id = ?6 and webhook_secret = ?7 and disabled_at is not null",
+        [id, actor, reason, request, now, tenant.as_str().into(), connection.webhook_secret.as_str().into()],
+    )
+}
+
 /// Notes that this very webhook failed, unless it was failing already.
 #[must_use]
 pub fn set_failing(tenant: &TenantId, connection: &Connection, now: Timestamp) -> Statement {

@@ -8,7 +8,7 @@ use crate::{
     domain::{TenantId, Timestamp},
 };
 
-use super::{connections::Connection, events::Mark};
+use super::{audit::Act, connections::Connection, events::Mark};
 
 /// For how long a settled delivery is kept.
 const KEPT_SECONDS: i64 = 30 * 24 * 3600;
@@ -235,6 +235,19 @@ pub fn redeliver(tenant: &TenantId, id: &str, now: Timestamp) -> Statement {
          where tenant_id = ?1 and id = ?2
            and exists (select 1 from make_connections where tenant_id = ?1 and disabled_at is null)",
         [tenant.as_str().into(), id.into(), now.seconds().into()],
+    )
+}
+
+/// Writes down that an operator sends a delivery again, where [`redeliver`] will.
+#[must_use]
+pub fn audit_redelivery(tenant: &TenantId, delivery: &str, act: &Act<'_>) -> Statement {
+    let [id, actor, reason, request, now] = act.params();
+    Statement::new(
+        "insert into audit_log (id, actor, reason, request_id, occurred_at, action, subject, data)
+         select ?1, ?2, ?3, ?4, ?5, 'webhook.redeliver', ?6, json_object('delivery', id)
+         from webhook_deliveries where tenant_id = ?6 and id = ?7
+           and exists (select 1 from make_connections where tenant_id = ?6 and disabled_at is null)",
+        [id, actor, reason, request, now, tenant.as_str().into(), delivery.into()],
     )
 }
 

@@ -32,6 +32,7 @@ test("a definite failure says which step, why and what to do; trying again goes 
   await failedPanel(page);
   assert.equal(await page.evaluate(() => document.activeElement.id), "failed-heading");
   assert.match(await page.textContent("#failed-at"), /Saying hello to Make/);
+  assert.doesNotMatch(await page.textContent("#progress"), /goes on, and/, "nothing goes on by itself now");
   assert.match(await page.textContent("#failed-why"), /\w/);
   assert.match(await page.textContent("#failed-do"), /Switch your scenario on/);
   assert.match(await page.textContent("#failed-support"), /run_/);

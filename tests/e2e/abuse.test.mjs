@@ -304,6 +304,13 @@ describe("without Turnstile", () => {
         assert.equal(flag(), 1);
       });
 
+      test("makes no database where npm start has none", async () => {
+        const nowhere = join(stateDir, "nowhere");
+        const run = promisify(execFile)(command, ["off"], { cwd: tmpdir(), env: { ...process.env, STATE_DIR: nowhere } });
+        await assert.rejects(run, ({ code, stderr }) => code === 2 && /^✗ There is no database in .*: run npm start once/.test(stderr));
+        assert.ok(!existsSync(nowhere));
+      });
+
       test("does nothing unless it was told clearly", async () => {
         for (const args of [[], ["of"], ["off", "staging"]]) {
           await assert.rejects(run(...args), ({ code, stderr }) => code === 2 && /^✗ .+\n$/.test(stderr));

@@ -28,9 +28,9 @@ const changes = ({ asked }) => asked.filter((line) => !line.includes("--command"
 const files = (folder) => readdirSync(folder).sort();
 
 /** A backup of production, made by the script. */
-async function made(name) {
+async function made(name, dump = DUMP) {
   const folder = join(directory, name);
-  there.answer("wrangler d1 export", DUMP);
+  there.answer("wrangler d1 export", dump);
   const result = await backup("--env", "production", "--to", folder);
   assert.equal(result.status, 0, result.printed);
   return { folder, result, file: join(folder, files(folder)[0]) };
@@ -119,6 +119,16 @@ describe("scripts/restore.sh", () => {
     assert.equal(changes(result).length, 1);
     assert.match(changes(result)[0], /^wrangler d1 execute DB --remote --env preview --yes --file \S+$/);
     assert.equal(there.given(), `PRAGMA defer_foreign_keys=TRUE;\n${DUMP}`);
+  });
+
+  test("leaves NULs out, at which a statement would end, and counts what stands behind them", async () => {
+    const another = `\nINSERT INTO "tenants" ("id") VALUES('tenant_2');`;
+    const { file } = await made("nul", DUMP.replace("tenant_1", "tenant\0_1") + another);
+    there.answer("wrangler d1 execute", rows());
+    const result = await restore(file, "--env", "preview");
+    assert.equal(result.status, 0, result.printed);
+    assert.match(result.printed, /^· .*: 2 tables, 2 rows, 1 NUL left out\n· the database/);
+    assert.equal(there.given(), `PRAGMA defer_foreign_keys=TRUE;\n${DUMP}${another}`);
   });
 
   test("refuses a database with rows; forced, it backs that up first, and replaces it in one go, children first", async () => {

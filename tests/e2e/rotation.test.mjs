@@ -114,6 +114,7 @@ describe("the routine path, nobody notices", () => {
     assert.equal(status, 0, printed);
     copyFileSync(FILE, join(stages, "4"));
     for (const secret of [OLD, NEW]) assert.ok(!printed.includes(secret));
+    assert.match(printed, /\n· .* once npm start begins anew\.\n✓/, "what runs has read the file already");
     assert.ok(readFileSync(FILE, "utf8").includes(REST), "everything else is as it was");
     assert.equal(statSync(FILE).mode & 0o777, 0o600);
     const [none, old] = ["", OLD];
@@ -174,6 +175,7 @@ describe("the emergency path, it ends at once", () => {
     const { JWT_SECRET, JWT_SECRET_NEXT, JWT_SECRET_PREVIOUS } = secretsIn(FILE);
     assert.deepEqual([JWT_SECRET_NEXT, JWT_SECRET_PREVIOUS], ["", ""]);
     assert.match(JWT_SECRET, /^[A-Za-z0-9+/]{64}$/, "48 random bytes");
+    assert.match(printed, /\n· .* once npm start begins anew\.\n✓/);
     assert.ok(![OLD, NEW].includes(JWT_SECRET) && !printed.includes(JWT_SECRET));
     assert.ok(readFileSync(FILE, "utf8").includes(REST));
     await h.reconfigure({ secrets: secretsIn(FILE) });
@@ -263,6 +265,8 @@ describe("scripts/rotate-jwt-secret.sh", () => {
       [["routine"]],
       [["emergency", "--env", "staging", "--keep", join(directory, "kept")]],
       [["emergency", "--env", "production"]],
+      [["emergency", "--env"]],
+      [["emergency", "--env", "production", "--keep"]],
       [["routine", "--local", join(directory, "missing")]],
       [["routine", "--local", file, "--force"]],
       [["routine", "--local", file], { NEW_JWT_SECRET: "x".repeat(31) }],

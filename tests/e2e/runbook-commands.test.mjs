@@ -254,6 +254,13 @@ test("every variable is filled in, made by the set-up, or set by its own block",
   for (const name of Object.keys(setUp({}))) assert.match(first, new RegExp(`\\b${name}=`), name);
 });
 
+test("what a command leaves in the checkout is not committed, and stands in no deployment's way", () => {
+  const ignored = readFileSync(join(ROOT, ".gitignore"), "utf8").split("\n");
+  const left = [...new Set([...RUNBOOK.matchAll(/(?:--keep|--to| >) ([a-z][\w.-]*)(?=[\s`])/g)].map(([, name]) => name))];
+  assert.deepEqual(left.sort(), ["backups", "new-secret.txt", "tail.json"]);
+  for (const name of left) assert.ok(ignored.includes(`/${name}`) || ignored.includes(`/${name}/`), name);
+});
+
 describe("what a command is told, its program knows:", { concurrency: 2 }, () => {
   const inText = [...RUNBOOK.replaceAll(/^```[^]*?^```/gm, "").matchAll(/`([^`\n]+)`/g)].map(([, code]) => code.replaceAll("\\|", "|"));
   // What the older runbook said is in the first column of the last section.

@@ -114,6 +114,10 @@ test("fails when not a single check could run", async () => {
     [["staging"], {}, /^✗ Unknown environment: staging/],
     [["production"], {}, /^✗ Set WORKER_URL to the address of production/],
     [["production"], { WORKER_URL: "http://tenantry.example.org" }, /^✗ http:\/\/tenantry\.example\.org: only https/],
+    // Names that only begin like this machine's: a platform admin's token would travel there in the clear.
+    [[], { WORKER_URL: "http://127.0.0.1.example.org" }, /^✗ .*: only https/],
+    [[], { WORKER_URL: "http://localhost.example.org:8787/" }, /^✗ .*: only https/],
+    [[], { WORKER_URL: "http://127.0.0.1:80@tenantry.example.org" }, /^✗ .*: only https/],
   ]) {
     const { status, printed } = await smoke(args, env);
     assert.equal(status, 2);

@@ -193,6 +193,8 @@ test("asked unclearly, it says what to do, and asks nobody", () => {
   for (const args of [
     [],
     ["everything"],
+    ["deny", "errors", ...from],
+    ["deny", "preview", "production"],
     ["deny", "staging"],
     ["tenant"],
     ["deny", "--from"],

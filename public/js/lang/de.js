@@ -143,7 +143,7 @@ export default {
 
   "progress.heading": "Ihr Verein wird eingerichtet",
   "progress.lead":
-    "Das dauert meist weniger als eine halbe Minute. Sie können diese Seite schließen: Es geht weiter, und die Begrüßungsmail sagt Ihnen, wenn alles fertig ist.",
+    "Das dauert meist weniger als eine halbe Minute. Sie können diese Seite schließen: Gebraucht wird sie nur, wenn ein Schritt scheitert, und die Begrüßungsmail sagt Ihnen, wenn alles fertig ist.",
   "progress.bar": "Fortschritt der Einrichtung",
   "progress.percent": ({ percent }) => `${percent} %`,
   "progress.lostTouch": ({ n }) =>

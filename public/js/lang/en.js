@@ -142,7 +142,7 @@ export default {
 
   "progress.heading": "Setting up your club",
   "progress.lead":
-    "This usually takes less than half a minute. You may close this page: the work goes on, and the welcome mail tells you when it is done.",
+    "This usually takes less than half a minute. You may close this page: the set-up needs it only if a step fails, and the welcome mail tells you when it is done.",
   "progress.bar": "Progress of the set-up",
   "progress.percent": ({ percent }) => `${percent} %`,
   "progress.lostTouch": ({ n }) => `We can’t reach the service. The set-up goes on without us; looking again in ${n} s.`,

@@ -156,3 +156,24 @@ async fn unknown_fields_are_ignored() {
         assert_eq!(answer.status, example.status, "{}: {}", route.path, answer.text);
     }
 }
+
+/// SQL ends at a NUL: a backup that holds one can't be restored.
+#[tokio::test]
+async fn a_text_with_a_nul_is_refused_wherever_it_stands() {
+    for (route, club, example) in takers_of_json().await {
+        let (Body::Json(value) | Body::OptionalJson(value)) = &example.body else { continue };
+        let before = club.db().contents();
+        for (name, field) in value.as_object().into_iter().flatten() {
+            let with_nul = match field {
+                serde_json::Value::String(text) => format!("{text}\0{text}").into(),
+                serde_json::Value::Array(_) => serde_json::json!(["a\0b"]),
+                _ => continue,
+            };
+            let mut value = value.clone();
+            value[name] = with_nul;
+            let answer = ask(route, &club, &example).json(&value).send().await;
+            assert!(answer.status.is_client_error(), "{} {name}: {}", route.path, answer.text);
+            club.db().is_still(&before);
+        }
+    }
+}

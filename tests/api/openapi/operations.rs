@@ -159,7 +159,7 @@ fn of_clubs(route: &Route) -> Option<Operation> {
         }
         ("POST", "/api/v1/tenants/{id}/webhook/deliveries/{delivery}/redeliver") => {
             op(Club, "redeliver", "Send one of them again, now")
-                .ignores_a_body()
+                .may_take::<promos::WhyNot>()
                 .data::<deliveries::WebhookDelivery>("It is on its way.")
                 .fails(&["DELIVERY_NOT_FOUND", "NO_WEBHOOK", "RATE_LIMITED"])
         }

@@ -94,13 +94,12 @@ pub fn example(route: &Route, club: &Club) -> Example {
         }
         ("POST", "/public/signup/starter/make") => Body::Json(webhook()),
         ("POST", "/api/v1/tenants/{id}/webhook/test") => Body::OptionalJson(webhook()),
-        (
-            "POST",
-            "/public/signup/pro/confirm"
-            | "/api/v1/tenants/{id}/provision/retry"
-            | "/api/v1/tenants/{id}/webhook/deliveries/{delivery}/redeliver"
-            | "/auth/logout",
-        ) => Body::Optional,
+        ("POST", "/api/v1/tenants/{id}/webhook/deliveries/{delivery}/redeliver") => {
+            Body::OptionalJson(json!({ "reason": "asked by the club" }))
+        }
+        ("POST", "/public/signup/pro/confirm" | "/api/v1/tenants/{id}/provision/retry" | "/auth/logout") => {
+            Body::Optional
+        }
         ("POST", "/auth/magic/start") => {
             status = 202;
             Body::Json(json!({ "email": "owner@fc-example.example" }))

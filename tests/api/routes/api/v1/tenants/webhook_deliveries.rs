@@ -192,6 +192,29 @@ async fn operators_look_and_send_again_but_not_for_a_club_that_never_was() {
 }
 
 #[tokio::test]
+async fn what_an_operator_sends_again_is_written_down_what_the_club_does_is_not() {
+    let app = TestApp::new();
+    let club = app.provisioned("fc-nord").await;
+    let operator = Token::operator(app.now()).sign();
+    let id = only(&club).await["id"].as_str().unwrap().to_owned();
+    redelivers(&club, &id).await.is(200);
+    assert!(app.db().rows("select * from audit_log").is_empty());
+    let again = |id: &str| app.post(&format!("{}/{id}/redeliver", path(&club))).token(&operator);
+    again(&id).json(&json!({ "reason": "the club asked" })).send().await.is(200);
+    app.passes(1);
+    again(&id).send().await.is(200);
+    again("evt_nothing").send().await.fails(404, "DELIVERY_NOT_FOUND");
+    app.db().execute("update make_connections set disabled_at = 1, disabled_reason = 'gone'", ());
+    again(&id).send().await.fails(409, "NO_WEBHOOK");
+    let written = app.db().rows("select actor, action, subject, reason, data from audit_log order by id");
+    let entry = |reason: &str| {
+        json!({ "actor": "ops", "action": "webhook.redeliver", "subject": club.id, "reason": reason,
+            "data": json!({ "delivery": id }).to_string() })
+    };
+    assert_eq!(written, [entry("the club asked"), entry("delivery sent again")]);
+}
+
+#[tokio::test]
 async fn sending_again_is_limited_for_each_club() {
     let app = TestApp::new();
     let (one, other) = (app.provisioned("fc-nord").await, app.provisioned("fc-sued").await);

@@ -105,6 +105,40 @@ async fn an_operator_tries_a_clubs_webhook() {
 }
 
 #[tokio::test]
+async fn an_operators_test_that_switches_a_webhook_on_is_written_down() {
+    let app = TestApp::new();
+    let club = app.provisioned("fc-nord").await;
+    let path = format!("/api/v1/tenants/{}/webhook/test", club.id);
+    let operator = Token::operator(app.now()).sign();
+    let off = || {
+        app.db().execute(
+            "update make_connections set failing_since = 1, disabled_at = 1, disabled_reason = 'gone'",
+            (),
+        )
+    };
+    let trial = || app.post(&path).token(&operator);
+    trial().send().await.is(200);
+    off();
+    test(&club, None).await.is(200);
+    assert!(
+        app.db().rows("select * from audit_log").is_empty(),
+        "nothing was switched on, or by the club itself"
+    );
+    off();
+    trial().json(&json!({ "reason": "Make is back" })).send().await.is(200);
+    off();
+    app.passes(1);
+    trial().send().await.is(200);
+    let written = app.db().rows("select actor, action, subject, reason from audit_log order by id");
+    let entry = |reason: &str| json!({ "actor": "ops", "action": "webhook.enable", "subject": club.id, "reason": reason });
+    assert_eq!(written, [entry("Make is back"), entry("webhook tried")]);
+    assert_eq!(
+        app.db().rows("select 1 from make_connections where disabled_at is not null"),
+        Vec::<Value>::new()
+    );
+}
+
+#[tokio::test]
 async fn trying_is_limited_for_each_club() {
     let app = TestApp::new();
     let (one, other) = (app.queued("fc-nord").await, app.queued("fc-sued").await);
