@@ -139,7 +139,7 @@ impl<P: Ports> App<P> {
         };
         let call = resend::send(api_key, &config.resend_from_email, mail, key, traceparent);
         let called = self.call(call).await.map_err(|error| MailError::Unknown(error.into()))?;
-        match resend::judge(&called, self.ports.now()) {
+        match resend::judge(&called, self.ports.now()).answered(called.status) {
             Outcome::Done(_) => Ok(()),
             Outcome::Refused(failure) => Err(MailError::Refused(failure)),
             Outcome::Unknown(fault) => Err(MailError::Unknown(fault)),

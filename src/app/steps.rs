@@ -145,7 +145,8 @@ impl<P: Ports> App<P> {
         let call =
             make::ping(&url, &secret, &key, tenant.as_str(), run.queued_at, run.caller.traceparent.clone());
         let called = self.call(call).await.map_err(|error| Outcome::Unknown(error.into()))?;
-        let outcome = make::judge(&called, self.config().make_validate_strict, self.ports.now());
+        let outcome = make::judge(&called, self.config().make_validate_strict, self.ports.now())
+            .answered(called.status);
         if matches!(outcome, Outcome::Done(_)) {
             self.write(vec![store::connections::set_validated(tenant, self.ports.now())]).await?;
         }
@@ -164,7 +165,7 @@ impl<P: Ports> App<P> {
             run.caller.traceparent.clone(),
         );
         let called = self.call(call).await.map_err(|error| Outcome::Unknown(error.into()))?;
-        let outcome = apps_script::judge_provision(&called, self.ports.now());
+        let outcome = apps_script::judge_provision(&called, self.ports.now()).answered(called.status);
         if let Outcome::Done(Some(Artifact::Spreadsheet { id, url })) = &outcome {
             let tenant = &run.subject.tenant;
             self.write(vec![store::connections::set_spreadsheet(tenant, id, url, self.ports.now())]).await?;
@@ -194,7 +195,7 @@ impl<P: Ports> App<P> {
                     run.caller.traceparent.clone(),
                 );
                 let called = self.call(call).await.map_err(|error| Outcome::Unknown(error.into()))?;
-                apps_script::judge_verify(&called, self.ports.now())
+                apps_script::judge_verify(&called, self.ports.now()).answered(called.status)
             }
         };
         if matches!(outcome, Outcome::Done(_)) {

@@ -16,6 +16,17 @@ pub enum Outcome {
     Unknown(Fault),
 }
 
+impl Outcome {
+    /// The same, of an attempt that the other side answered with this status.
+    #[must_use]
+    pub fn answered(self, status: u16) -> Self {
+        match self {
+            Self::Refused(failure) => Self::Refused(Failure { status: Some(status), ..failure }),
+            Self::Done(_) | Self::Unknown(_) => self,
+        }
+    }
+}
+
 /// What a step made outside, and needs to be known later: to verify it, and to remove it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -102,12 +113,15 @@ pub struct Failure {
     pub code: FailureCode,
     /// The sentence.
     pub message: String,
+    /// The HTTP status, where the other side refused with one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
 }
 
 impl Failure {
     /// A failure with its sentence.
     pub fn new(code: FailureCode, message: impl Into<String>) -> Self {
-        Self { code, message: message.into() }
+        Self { code, message: message.into(), status: None }
     }
 }
 

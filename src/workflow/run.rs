@@ -388,7 +388,7 @@ impl Run {
     fn note(&mut self, task: Task, started_at: Timestamp, ended_at: Timestamp, outcome: &Outcome) {
         let (word, error, upstream_status) = match outcome {
             Outcome::Done(_) => ("done", None, None),
-            Outcome::Refused(failure) => ("refused", Some(failure.code.as_str()), None),
+            Outcome::Refused(failure) => ("refused", Some(failure.code.as_str()), failure.status),
             Outcome::Unknown(fault) => ("unknown", Some(fault.code.as_str()), fault.status),
         };
         self.unlisted.push(Attempt {

@@ -115,7 +115,7 @@ pub async fn remove<P: Ports>(
     let Some(secret) = &config.gas_hmac_secret else { return misconfigured() };
     let call = deprovision(url, secret, subject, spreadsheet, keys, traceparent.clone());
     let told = match app.call(call).await {
-        Ok(called) => judge_deprovision(&called, now()),
+        Ok(called) => judge_deprovision(&called, now()).map_err(|outcome| outcome.answered(called.status)),
         Err(error) => Err(Outcome::Unknown(error.into())),
     };
     let removed = match told {
@@ -126,7 +126,7 @@ pub async fn remove<P: Ports>(
     let Some(id) = spreadsheet.or(removed.as_deref()) else { return Outcome::Done(None) };
     let key = format!("{}/verify", keys.removal);
     match app.call(verify(url, secret, subject, id, &key, traceparent)).await {
-        Ok(called) => judge_gone(&called, now()),
+        Ok(called) => judge_gone(&called, now()).answered(called.status),
         Err(error) => Outcome::Unknown(error.into()),
     }
 }

@@ -83,8 +83,10 @@ impl No {
     /// The outcome, where `failure` says what a refusal means. A caller who is not let in is set up wrongly whatever it wanted.
     fn or(self, failure: impl FnOnce(u32) -> Failure) -> Outcome {
         match self {
-            Self::Refused { status: 401 | 403, .. } => Outcome::Refused(misconfigured()),
-            Self::Refused { code, .. } => Outcome::Refused(failure(code)),
+            Self::Refused { status: status @ (401 | 403), .. } => {
+                Outcome::Refused(misconfigured()).answered(status)
+            }
+            Self::Refused { status, code } => Outcome::Refused(failure(code)).answered(status),
             Self::Unknown(fault) => Outcome::Unknown(fault),
         }
     }

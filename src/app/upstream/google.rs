@@ -77,7 +77,7 @@ pub async fn verify<P: Ports>(
         traceparent,
     };
     match app.call(call).await {
-        Ok(called) => judge_sheet(&called, spreadsheet, app.ports.now()),
+        Ok(called) => judge_sheet(&called, spreadsheet, app.ports.now()).answered(called.status),
         Err(error) => Outcome::Unknown(error.into()),
     }
 }
@@ -101,7 +101,7 @@ async fn token<P: Ports>(
         traceparent,
     };
     let called = app.call(call).await.map_err(|error| Outcome::Unknown(error.into()))?;
-    read_token(&called, app.ports.now())
+    read_token(&called, app.ports.now()).map_err(|outcome| outcome.answered(called.status))
 }
 
 /// RFC 7523: who we are, signed with RS256.

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Club, Reaction, TestApp, Token, keys, walk_pages};
+use crate::support::{Answer, Club, RECORDS, Reaction, TestApp, Token, keys, walk_pages};
 
 async fn get(app: &TestApp, path: &str) -> Answer {
     app.get(&format!("/api/v1/bgops/sagas{path}")).token(&Token::operator(app.now()).sign()).send().await
@@ -159,6 +159,35 @@ async fn every_attempt_is_in_the_history() {
         ]
     );
     assert!(data[0]["ms"].is_u64() && data[0]["startedAt"].is_string());
+}
+
+#[tokio::test]
+async fn a_refused_attempt_says_with_which_status() {
+    let app = TestApp::with(&RECORDS);
+    let taken = r#"{"success":false,"errors":[{"code":81045}],"result":null}"#;
+    for (slug, upstream, reaction, error) in [
+        ("fc-nord", "make", Reaction::Answers(410, ""), "WEBHOOK_REJECTED 410"),
+        ("fc-sued", "apps_script", Reaction::Answers(200, r#"{"ok":false}"#), "SPREADSHEET_REJECTED 200"),
+        ("fc-west", "apps_script", Reaction::Answers(404, ""), "SPREADSHEET_REJECTED 404"),
+        ("fc-ost", "cloudflare", Reaction::Answers(403, taken), "MISCONFIGURED 403"),
+        ("fc-mail", "resend", Reaction::Answers(422, "{}"), "EMAIL_REJECTED 422"),
+    ] {
+        let club =
+            if upstream == "apps_script" { app.signed_up_pro(slug).await } else { app.signed_up(slug).await };
+        app.outside().upstreams().next(upstream, [reaction]);
+        if upstream == "apps_script" { club.confirms_pro().await } else { club.connects_make().await }
+            .is(200);
+        club.waits().await;
+        let data = get(&app, &format!("/{}/history", run_of(&club))).await.is(200)["data"].clone();
+        let told: Vec<String> = data
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|a| a["outcome"] == "refused")
+            .map(|a| format!("{} {}", a["error"], a["upstreamStatus"]).replace('"', ""))
+            .collect();
+        assert_eq!(told, [error], "{slug}");
+    }
 }
 
 #[tokio::test]
