@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{ClubName, Email, Plan, Slug, TenantId, UserId};
+use crate::domain::{ClubName, Email, Plan, Slug, TenantId, Timestamp, UserId};
 
 use super::{Caller, Report};
 
@@ -44,6 +44,9 @@ pub enum Command {
         subject: Subject,
         /// Which steps.
         plan: Plan,
+        /// Since when D1 lists it as at work: a run that failed later was not wanted again since.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        wanted_at: Option<Timestamp>,
     },
     /// Stop whatever is at work, and remove what the run made; or try again what could not be removed. Idempotent while
     /// that is at work, and after it is done.

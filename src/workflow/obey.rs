@@ -2,7 +2,7 @@
 
 use crate::domain::{RunId, RunStatus, Timestamp};
 
-use super::{Caller, Command, Next, Reply, Report, Run};
+use super::{Caller, Command, Next, Reply, Report, Run, Stage};
 
 /// What a new run, or a new round of one, is made of.
 #[derive(Debug, Clone)]
@@ -43,7 +43,7 @@ pub fn obey(known: Option<Run>, command: Command, fresh: Fresh, now: Timestamp) 
         (Command::Queue { subject, plan, caller }, None) => {
             started(Run::queued(fresh.run, plan, subject, fresh.link_id, caller, now))
         }
-        (Command::Wake { subject, plan }, None) => {
+        (Command::Wake { subject, plan, .. }, None) => {
             started(Run::queued(fresh.run, plan, subject, fresh.link_id, Caller::default(), now))
         }
         (Command::Undo { subject, plan, caller }, None) => {
@@ -55,7 +55,7 @@ pub fn obey(known: Option<Run>, command: Command, fresh: Fresh, now: Timestamp) 
         (_, None) => nothing(Reply::NoRun),
         (Command::Undo { caller, .. }, Some(run)) => undo(run, caller, now),
         (Command::Queue { caller, .. }, Some(run)) => requeue(run, fresh.link_id, caller, now),
-        (Command::Wake { .. }, Some(run)) => wake(run, fresh.link_id, now),
+        (Command::Wake { wanted_at, .. }, Some(run)) => wake(run, wanted_at, fresh.link_id, now),
         (Command::Report, Some(run)) => nothing(Reply::Run { report: Report::of(&run), changed: false }),
         (Command::Cancel, Some(run)) => changed(run, |run| run.cancel(now)),
         (Command::Skip, Some(run)) => changed(run, |run| run.skip(now)),
@@ -101,13 +101,21 @@ fn woken(run: &Run, now: Timestamp) -> Obeyed {
     Obeyed { ring, ..nothing(Reply::Run { report: Report::of(run), changed: false }) }
 }
 
-/// Whatever is left to do is done. D1 wakes whom it lists as at work: a run that failed, and is listed so, was wanted again
-/// since, and the wish never arrived.
-fn wake(run: Run, link_id: String, now: Timestamp) -> Obeyed {
-    if run.status() == RunStatus::Failed && !run.is_unlisted() {
+/// Whatever is left to do is done. D1 wakes whom it lists as at work. A run that failed, and is listed so, was wanted again
+/// since, and the wish never arrived. If it failed after it was last wanted, D1 is behind: what the sweep read was old when it
+/// came here, or the database was put back. Then nothing is begun, whoever stopped the run, and the failure is listed again.
+fn wake(mut run: Run, wanted_at: Option<Timestamp>, link_id: String, now: Timestamp) -> Obeyed {
+    let Stage::Failed { at, .. } = run.stage else { return woken(&run, now) };
+    if run.is_unlisted() || run.undo.is_some() {
+        return woken(&run, now);
+    }
+    // A second is as exactly as D1 knows it.
+    if wanted_at.is_none_or(|wanted_at| wanted_at.seconds() >= at.seconds()) {
         return requeue(run, link_id, Caller::default(), now);
     }
-    woken(&run, now)
+    run.list_again();
+    let reply = Reply::Run { report: Report::of(&run), changed: false };
+    Obeyed { save: Some(run), ring: Ring::Now, reply }
 }
 
 fn changed(mut run: Run, change: impl FnOnce(&mut Run) -> bool) -> Obeyed {

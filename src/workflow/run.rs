@@ -226,6 +226,11 @@ impl Run {
         self.unlisted.drain(..attempts.min(self.unlisted.len()));
     }
 
+    /// D1 forgot it, or may have: it is listed as if it never was.
+    pub fn list_again(&mut self) {
+        self.listed_version = 0;
+    }
+
     /// Whether D1 lists less than this.
     #[must_use]
     pub fn is_unlisted(&self) -> bool {

@@ -59,6 +59,27 @@ async fn a_retry_that_never_arrived_arrives() {
     assert_eq!(club.ended().await, "completed");
 }
 
+/// An operator stopped it while the sweep was on its way, or the database was put back to before.
+#[tokio::test]
+async fn a_run_that_failed_after_the_database_last_wanted_it_is_listed_again_and_not_begun() {
+    let app = TestApp::new();
+    let club = app.signed_up("fc-nord").await;
+    club.connects("https://hook.eu2.make.com/gone").await.is(200);
+    let wanted_at = app.now();
+    app.passes(61);
+    club.waits().await;
+    assert_eq!(club.ended().await, "WEBHOOK_REJECTED");
+    let run = app.outside().objects().run(&club.id);
+    club.becomes("provision_state", "processing");
+    club.becomes("provision_updated_at", wanted_at);
+    sweep(&app).await;
+    club.waits().await;
+    assert_eq!(club.ended().await, "WEBHOOK_REJECTED");
+    assert_eq!(app.outside().objects().run(&club.id), run);
+    let announced = "select count(*) from webhook_deliveries where type = 'tenant.failed'";
+    assert_eq!(app.db().number(announced), 1, "its end is announced once");
+}
+
 #[tokio::test]
 async fn an_end_that_was_never_listed_is_listed() {
     let app = TestApp::new();

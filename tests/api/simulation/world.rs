@@ -332,7 +332,7 @@ impl World {
                 Command::Undo { subject: subject(), plan: self.plan, caller: Caller::default() }
             }
             None if register.state == RunStatus::Processing => {
-                Command::Wake { subject: subject(), plan: self.plan }
+                Command::Wake { subject: subject(), plan: self.plan, wanted_at: Some(register.moved_at) }
             }
             _ => return,
         };

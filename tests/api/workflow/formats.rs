@@ -147,7 +147,15 @@ fn commands_are_written_as_they_were() {
             json!({ "queue": { "subject": told, "plan": "pro", "caller": from } }),
         ),
         (
-            Command::Wake { subject: subject(), plan: Plan::Starter },
+            Command::Wake {
+                subject: subject(),
+                plan: Plan::Starter,
+                wanted_at: Some(Timestamp::from_seconds(1_800_000_000)),
+            },
+            json!({ "wake": { "subject": told, "plan": "starter", "wanted_at": 1_800_000_000_000_i64 } }),
+        ),
+        (
+            Command::Wake { subject: subject(), plan: Plan::Starter, wanted_at: None },
             json!({ "wake": { "subject": told, "plan": "starter" } }),
         ),
         (

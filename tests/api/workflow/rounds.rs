@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tenantry::{
-    domain::{Plan, RunStatus, Step},
+    domain::{Plan, RunStatus, Step, Timestamp},
     workflow::{
         Caller, Command, Fault, FaultCode, Reply,
         policy::{GivingUp, RUN_LIMIT, policy},
@@ -20,6 +20,11 @@ fn changed(reply: &Reply) -> bool {
         Reply::Run { changed, .. } => *changed,
         other => panic!("{other:?}"),
     }
+}
+
+/// What the sweep says of a club that D1 lists as at work since `wanted_at`.
+fn woken(plan: Plan, wanted_at: Timestamp) -> Command {
+    Command::Wake { subject: subject(), plan, wanted_at: Some(wanted_at) }
 }
 
 #[test]
@@ -83,7 +88,7 @@ fn a_run_whose_alarm_was_lost_is_woken_by_whoever_asks() {
     for (plan, step) in every_step() {
         for wake in [
             Command::Queue { subject: subject(), plan, caller: Default::default() },
-            Command::Wake { subject: subject(), plan },
+            Command::Wake { subject: subject(), plan, wanted_at: None },
         ] {
             let lab = Lab::queued(plan);
             lab.next(step, [Attempt::DiesAfter]);
@@ -102,7 +107,7 @@ fn waking_begins_nothing_that_completed() {
         let lab = Lab::queued(plan);
         lab.runs_to_the_end();
         let run = lab.run();
-        assert!(!changed(&lab.is_told(Command::Wake { subject: subject(), plan })));
+        assert!(!changed(&lab.is_told(woken(plan, lab.clock()))));
         assert_eq!((lab.run(), lab.alarm()), (run, None), "{plan:?}");
     }
 }
@@ -115,9 +120,28 @@ fn waking_a_run_whose_failure_is_listed_tries_again() {
         lab.next(step, [Attempt::Refused]);
         lab.runs_to_the_end();
         let failed = lab.ended() != "completed";
-        assert_eq!(changed(&lab.is_told(Command::Wake { subject: subject(), plan })), failed, "{step:?}");
+        assert_eq!(changed(&lab.is_told(woken(plan, lab.clock()))), failed, "{step:?}");
         lab.runs_to_the_end();
         assert_eq!(lab.ended(), "completed", "{step:?}");
+    }
+}
+
+/// The sweep reads first, and wakes one after the other: what it read may be old by then.
+#[test]
+fn waking_a_run_that_was_stopped_since_begins_nothing_and_lists_it_again() {
+    for (plan, step) in every_step() {
+        let lab = Lab::queued(plan);
+        let read = woken(plan, lab.clock());
+        lab.passes(Duration::from_secs(61));
+        lab.next(step, [Attempt::Unknown(Fault::new(FaultCode::Timeout))]);
+        lab.rings();
+        lab.is_told(Command::Cancel);
+        lab.runs_to_the_end();
+        let (stopped, (_, listings)) = (lab.run(), lab.writes());
+        assert!(!changed(&lab.is_told(read)), "{step:?}");
+        lab.runs_to_the_end();
+        assert_eq!((lab.ended().as_str(), lab.attempts_at(step)), ("CANCELLED", 1), "{step:?}");
+        assert_eq!((lab.run(), lab.writes().1), (stopped, listings + 1), "{step:?}");
     }
 }
 

@@ -206,7 +206,7 @@ fn what_is_undone_is_not_started_stopped_or_skipped_again() {
         ] {
             assert!(matches!(lab.is_told(command), Reply::Run { changed: false, .. }));
         }
-        lab.is_told(Command::Wake { subject: subject(), plan: Plan::Starter });
+        lab.is_told(Command::Wake { subject: subject(), plan: Plan::Starter, wanted_at: Some(lab.clock()) });
         assert_eq!(lab.run(), before);
         lab.runs_to_the_end();
         assert_eq!(lab.was_undone(), "undone");
