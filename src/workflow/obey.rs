@@ -58,7 +58,7 @@ pub fn obey(known: Option<Run>, command: Command, fresh: Fresh, now: Timestamp) 
         (Command::Wake { wanted_at, .. }, Some(run)) => wake(run, wanted_at, fresh.link_id, now),
         (Command::Report, Some(run)) => nothing(Reply::Run { report: Report::of(&run), changed: false }),
         (Command::Cancel, Some(run)) => changed(run, |run| run.cancel(now)),
-        (Command::Skip, Some(run)) => changed(run, |run| run.skip(now)),
+        (Command::Skip, Some(run)) => changed(run, |run| run.skip(fresh.link_id, now)),
     }
 }
 

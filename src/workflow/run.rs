@@ -167,10 +167,7 @@ impl Run {
         }
         self.rounds += 1;
         self.deadline_at = now.after(RUN_LIMIT);
-        if !self.is_done(Step::SendWelcomeEmail) && self.link_is_stale(now) {
-            self.link_id = link_id;
-            self.link_issued_at = now;
-        }
+        self.renew_link(link_id, now);
         // Where the links lead is part of the mail, and so of every attempt at it; the rest is not.
         self.caller = Caller { origin: std::mem::take(&mut self.caller.origin), ..caller };
         self.move_to(Stage::Ready { step });
@@ -200,7 +197,7 @@ impl Run {
 
     /// Leaves out the step at which the run failed, or the removal that did, on an operator's word, and goes on behind it.
     /// Going live, and letting go of the club's name, can't be left out. Answers whether it did.
-    pub fn skip(&mut self, now: Timestamp) -> bool {
+    pub fn skip(&mut self, link_id: String, now: Timestamp) -> bool {
         if let Some(undo) = &mut self.undo {
             let skipped = undo.skip(now);
             self.version += u64::from(skipped);
@@ -216,6 +213,7 @@ impl Run {
         }
         self.rounds += 1;
         self.deadline_at = now.after(RUN_LIMIT);
+        self.renew_link(link_id, now);
         self.go_on(step, now);
         true
     }
@@ -327,6 +325,14 @@ impl Run {
 
     fn is_done(&self, step: Step) -> bool {
         self.records.iter().any(|r| r.step == step && r.done_at.is_some())
+    }
+
+    /// A round that begins long after the one before must not mail a link that is over.
+    fn renew_link(&mut self, link_id: String, now: Timestamp) {
+        if !self.is_done(Step::SendWelcomeEmail) && self.link_is_stale(now) {
+            self.link_id = link_id;
+            self.link_issued_at = now;
+        }
     }
 
     /// A link lives a day; half of that is the least that a mail may leave its reader.

@@ -222,6 +222,22 @@ fn a_link_that_has_grown_old_is_replaced_before_it_is_mailed() {
     }
 }
 
+/// The step that failed overnight is left out in the morning: the mail that follows must not bring a link that is over.
+#[test]
+fn a_link_that_has_grown_old_is_replaced_when_the_step_before_it_is_left_out() {
+    for (hours, fresh) in [(1, false), (12, false), (13, true), (48, true)] {
+        let lab = Lab::queued(Plan::Starter);
+        lab.next(Step::ValidateWebhook, [Attempt::Refused]);
+        lab.runs_to_the_end();
+        let before = lab.run();
+        lab.passes(Duration::from_secs(hours * 3600));
+        lab.is_told(Command::Skip);
+        let after = lab.run();
+        assert_eq!(after.link_id != before.link_id, fresh, "{hours}");
+        assert_eq!(after.link_issued_at == lab.clock(), fresh, "{hours}");
+    }
+}
+
 #[test]
 fn a_link_that_was_mailed_is_never_replaced() {
     let plan = Plan::Starter;
