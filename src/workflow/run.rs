@@ -146,6 +146,7 @@ impl Run {
 
     /// Records that the time is up.
     pub fn expire(&mut self, now: Timestamp) {
+        self.note_overtaken(now);
         if self.undo.is_some() {
             return self.change_undo(|undo| undo.expire(now));
         }
@@ -176,6 +177,7 @@ impl Run {
     /// Stops a run that has not ended, on an operator's word. Answers whether it did.
     pub fn cancel(&mut self, now: Timestamp) -> bool {
         let (RunStatus::Processing, Some(step)) = (self.status(), self.current()) else { return false };
+        self.note_overtaken(now);
         let failure = Failure::new(FailureCode::Cancelled, "Setting up was stopped by our support.");
         self.move_to(Stage::Failed { step, failure, at: now });
         true
@@ -413,6 +415,13 @@ impl Run {
             request: self.caller.request.clone(),
             upstream_status,
         });
+    }
+
+    /// An attempt that is given up while it is away may yet do something outside: it is one of those that were made.
+    fn note_overtaken(&mut self, now: Timestamp) {
+        if let Some((task, since)) = self.running() {
+            self.note(task, since, now, &Outcome::Unknown(Fault::new(FaultCode::Interrupted)));
+        }
     }
 
     fn record_mut(&mut self, step: Step) -> Option<&mut Record> {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tenantry::{
-    domain::{Plan, RunStatus, Step, Timestamp},
+    domain::{Plan, RunStatus, Step, Task, Timestamp},
     workflow::{
         Caller, Command, Fault, FaultCode, Reply,
         policy::{GivingUp, RUN_LIMIT, policy},
@@ -177,6 +177,31 @@ fn a_run_that_is_cancelled_during_a_call_stays_cancelled() {
             ("completed", 2),
             "{step:?}: under the same key"
         );
+    }
+}
+
+/// An attempt that was begun may have done something outside: who looks for what stands where must find it.
+#[test]
+fn an_attempt_that_was_overtaken_is_in_the_history() {
+    for (plan, step) in every_step() {
+        let undone = Command::Undo { subject: subject(), plan, caller: Caller::default() };
+        for command in [Command::Cancel, undone] {
+            let lab = Lab::queued(plan);
+            lab.next(step, [Attempt::Meanwhile(vec![command.clone()])]);
+            lab.runs_to_the_end();
+            assert_eq!(
+                lab.history_of(Task::Do(step)),
+                [Some("INTERRUPTED".to_owned())],
+                "{step:?} {command:?}"
+            );
+        }
+        let lab = Lab::queued(plan);
+        lab.next(step, [Attempt::DiesAfter]);
+        lab.rings();
+        lab.passes(RUN_LIMIT);
+        lab.runs_to_the_end();
+        assert_eq!(lab.ended(), "DEADLINE_EXCEEDED", "{step:?}");
+        assert_eq!(lab.history_of(Task::Do(step)), [Some("INTERRUPTED".to_owned())], "{step:?}");
     }
 }
 
