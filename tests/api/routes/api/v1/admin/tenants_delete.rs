@@ -354,6 +354,12 @@ async fn a_club_that_is_being_removed_is_not_set_up_again() {
     club.waits().await;
     app.machine_queues(&club.id).await.fails(404, "TENANT_NOT_FOUND");
     is_gone(&club).await;
+    // Nor is one told to be there that once was live.
+    let club = app.provisioned("fc-sued").await;
+    is_removed(&club).await;
+    app.machine_queues(&club.id).await.fails(404, "TENANT_NOT_FOUND");
+    club.waits().await;
+    app.machine_queues(&club.id).await.fails(404, "TENANT_NOT_FOUND");
 }
 
 #[tokio::test]
