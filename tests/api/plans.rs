@@ -277,6 +277,7 @@ async fn a_filter_that_matches_nothing_costs_no_more_in_a_larger_crowd() {
         for path in [
             "/api/v1/bgops/sagas?step=create_owner",
             "/api/v1/bgops/sagas?plan=pro",
+            "/api/v1/bgops/sagas?stuck=true",
             "/api/v1/bgops/sagas?status=failed&plan=pro",
             "/api/v1/bgops/sagas?status=completed&step=seed_defaults",
             "/api/v1/admin/tenants?status=suspended",
