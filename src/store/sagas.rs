@@ -217,7 +217,8 @@ pub fn select_tenant(run: &RunId) -> Statement {
 #[must_use]
 pub fn want_another_try(run: &RunId, except: Option<Step>, now: Timestamp) -> Statement {
     Statement::new(
-        "update tenants set provision_state = 'processing', provision_reason = null, provision_updated_at = ?2
+        "update tenants set provision_state = 'processing', provision_reason = null, provision_updated_at = ?2,
+           swept_at = ?2 + 60
          where id = (select tenant_id from provision_runs
                      where id = ?1 and status = 'failed' and (?3 is null or step <> ?3))
            and provision_state = 'failed' and provisioned_at is null and undo_state is null",

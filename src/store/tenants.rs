@@ -124,7 +124,8 @@ pub fn set_brand(tenant: &TenantId, primary: &HexColor, secondary: &HexColor, no
 #[must_use]
 pub fn want_provisioning(tenant: &TenantId, plan: Option<Plan>, now: Timestamp) -> Statement {
     Statement::new(
-        "update tenants set provision_state = 'processing', provision_reason = null, provision_updated_at = ?2
+        "update tenants set provision_state = 'processing', provision_reason = null, provision_updated_at = ?2,
+           swept_at = ?2 + 60
          where id = ?1 and provision_state in ('pending', 'failed') and provisioned_at is null and undo_state is null
            and (?3 is null or plan = ?3)",
         [tenant.as_str().into(), now.seconds().into(), plan.map(Plan::as_str).into()],
@@ -135,7 +136,8 @@ pub fn want_provisioning(tenant: &TenantId, plan: Option<Plan>, now: Timestamp) 
 #[must_use]
 pub fn want_another_try(tenant: &TenantId, now: Timestamp) -> Statement {
     Statement::new(
-        "update tenants set provision_state = 'processing', provision_reason = null, provision_updated_at = ?2
+        "update tenants set provision_state = 'processing', provision_reason = null, provision_updated_at = ?2,
+           swept_at = ?2 + 60
          where id = ?1 and provision_state = 'failed' and provisioned_at is null and undo_state is null",
         [tenant.as_str().into(), now.seconds().into()],
     )
@@ -145,7 +147,8 @@ pub fn want_another_try(tenant: &TenantId, now: Timestamp) -> Statement {
 #[must_use]
 pub fn want_another_ping(tenant: &TenantId, now: Timestamp) -> Statement {
     Statement::new(
-        "update tenants set provision_state = 'processing', provision_reason = null, provision_updated_at = ?2
+        "update tenants set provision_state = 'processing', provision_reason = null, provision_updated_at = ?2,
+           swept_at = ?2 + 60
          where id = ?1 and provision_state = 'failed' and provisioned_at is null and status <> 'cancelled'
            and provision_reason in ('WEBHOOK_MISSING', 'WEBHOOK_REJECTED', 'UPSTREAM_UNAVAILABLE')
            and exists (select 1 from make_connections where tenant_id = ?1)
@@ -154,8 +157,9 @@ pub fn want_another_ping(tenant: &TenantId, now: Timestamp) -> Statement {
     )
 }
 
-/// The tenants whose provisioning, or whose removal, has not moved since `before`: of each, those first that were not looked at for longest, so that
-/// none hides behind others that can't be helped.
+/// The tenants whose provisioning, or whose removal, has not moved since `before`: of each, those first that were not looked
+/// at for longest, so that none hides behind others that can't be helped. Whoever is wanted is not looked at for a minute, so
+/// that a crowd that has just come is not read through.
 ///
 /// # Errors
 ///
@@ -170,11 +174,11 @@ pub async fn unmoved(
         "update tenants set swept_at = ?3
          where id in (
            select id from (select id from tenants
-             where provision_state = 'processing' and swept_at >= 0 and provision_updated_at < ?1 and undo_state is null
+             where provision_state = 'processing' and swept_at <= ?3 and provision_updated_at < ?1 and undo_state is null
              order by swept_at limit ?2)
            union all
            select id from (select id from tenants
-             where undo_state = 'undoing' and swept_at >= 0 and undo_updated_at < ?1 order by swept_at limit ?2))
+             where undo_state = 'undoing' and swept_at <= ?3 and undo_updated_at < ?1 order by swept_at limit ?2))
          returning id, slug, name, email, plan, owner_user_id, provision_state, provisioned_at, provision_run_id,
            provision_updated_at, undo_state, undo_updated_at",
         [before.seconds().into(), limit.into(), now.seconds().into()],

@@ -1,6 +1,7 @@
 //! The sweep, once a minute: the second net under the alarms, and what expired goes.
 
 use serde_json::json;
+use tenantry::{db::Db, domain::Timestamp, store::tenants};
 
 use crate::support::{Breaks, Club, Manner, Reaction, TestApp};
 
@@ -95,6 +96,30 @@ async fn an_end_that_was_never_listed_is_listed() {
     sweep(&app).await;
     club.waits().await;
     assert_eq!(club.ended().await, "WEBHOOK_REJECTED");
+}
+
+/// A thousand clubs that signed up in the same minute are all at work, and none of them needs the sweep.
+#[tokio::test]
+async fn a_sweep_does_not_read_those_that_moved_just_now() {
+    let mut costs = Vec::new();
+    for count in [100, 1000] {
+        let app = TestApp::new();
+        let numbers =
+            format!("with recursive n(i) as (select 1 union all select i + 1 from n where i < {count})");
+        let insert = "insert into tenants (id, name, plan, trial_ends_at, owner_user_id, signup_fingerprint, created_at,
+             updated_at)
+           {n} select 'tenant_' || i, 'FC', 'starter', 0, 'user_' || i, '', 0, 0 from n";
+        app.db().execute(&insert.replace("{n}", &numbers), ());
+        for n in 1..=count {
+            let (tenant, now) = (format!("tenant_{n}").parse().unwrap(), Timestamp::from_seconds(app.now()));
+            app.db().query(tenants::want_provisioning(&tenant, None, now)).await.unwrap();
+        }
+        app.passes(59);
+        app.db().take_costs();
+        assert_eq!(sweep(&app).await["looked"], 0);
+        costs.push(app.db().take_costs());
+    }
+    assert_eq!(costs[0], costs[1]);
 }
 
 #[tokio::test]
