@@ -67,7 +67,10 @@ async fn the_starter_club_fails_until_a_step_is_left_out(club: &Club) {
     let run = club.outside().objects().run(&club.id).unwrap().id;
     operator_posts(club, &format!("{SAGAS}/{}/retry", run.as_str()), json!({})).await;
     operator_posts(club, &format!("{SAGAS}/{}/cancel", run.as_str()), json!({})).await;
-    operator_posts(club, &format!("{SAGAS}/{}/skip-step", run.as_str()), json!({})).await;
+    // The second comes too late.
+    for _ in 0..2 {
+        operator_posts(club, &format!("{SAGAS}/{}/skip-step", run.as_str()), json!({})).await;
+    }
     club.waits().await;
     assert_eq!(club.ended().await, "completed");
 }
