@@ -51,7 +51,7 @@ impl<P: Ports> App<P> {
     async fn wake(&self, tenant: &Tenant) {
         let (Some(subject), plan) = (tenant.subject(), tenant.plan) else { return };
         let command = match tenant.undo_state {
-            None => Command::Wake { subject, plan, wanted_at: Some(tenant.moved_at()) },
+            None => Command::Wake { subject, plan, wanted_at: Some(tenant.provision_since()) },
             Some(_) => Command::Undo { subject, plan, caller: Caller::default() },
         };
         let answer = self.ports.tell_object(tenant.id(), &command).await;

@@ -27,6 +27,9 @@ pub struct Tenant {
     /// Where removing it stands, once that was asked for.
     pub undo_state: Option<UndoStatus>,
     undo_updated_at: Option<i64>,
+    /// When its run was last listed, where that is asked for: also of an attempt that changed nothing else.
+    #[serde(default)]
+    run_updated_at: Option<i64>,
 }
 
 impl Tenant {
@@ -57,7 +60,14 @@ impl Tenant {
     /// When its provisioning, or removing it, last moved, as far as D1 lists.
     #[must_use]
     pub fn moved_at(&self) -> Timestamp {
-        Timestamp::from_seconds(self.undo_updated_at.or(self.provision_updated_at).unwrap_or(0))
+        let state = self.undo_updated_at.or(self.provision_updated_at);
+        Timestamp::from_seconds(state.max(self.run_updated_at).unwrap_or(0))
+    }
+
+    /// Since when its provisioning stands as D1 lists it.
+    #[must_use]
+    pub fn provision_since(&self) -> Timestamp {
+        Timestamp::from_seconds(self.provision_updated_at.unwrap_or(0))
     }
 
     /// Where its provisioning stands: an operator's own `provisioned_at` counts as much as a run's.
@@ -180,7 +190,8 @@ pub async fn unmoved(
            select id from (select id from tenants
              where undo_state = 'undoing' and swept_at <= ?3 and undo_updated_at < ?1 order by swept_at limit ?2))
          returning id, slug, name, email, plan, owner_user_id, provision_state, provisioned_at, provision_run_id,
-           provision_updated_at, undo_state, undo_updated_at",
+           provision_updated_at, undo_state, undo_updated_at,
+           (select r.updated_at from provision_runs r where r.id = provision_run_id) as run_updated_at",
         [before.seconds().into(), limit.into(), now.seconds().into()],
     );
     db.query(statement).await?.rows()

@@ -98,6 +98,24 @@ async fn an_end_that_was_never_listed_is_listed() {
     assert_eq!(club.ended().await, "WEBHOOK_REJECTED");
 }
 
+/// Setting up may take its half hour: it is when nothing happens that an operator must look.
+#[tokio::test]
+async fn a_run_that_is_tried_again_and_again_moves() {
+    let app = TestApp::new();
+    let club = app.queued("fc-nord").await;
+    app.outside().upstreams().always("make", Reaction::AsksToWait(429, "200"));
+    for _ in 0..3 {
+        club.alarm_rings(&club.id).await;
+        app.passes(150);
+        sweep(&app).await;
+    }
+    assert!(app.log_of("tenant_provision_stuck").is_empty());
+    app.outside().objects().loses_the_alarm(&club.id);
+    app.passes(150);
+    sweep(&app).await;
+    assert_eq!(app.log_of("tenant_provision_stuck").len(), 1);
+}
+
 /// A thousand clubs that signed up in the same minute are all at work, and none of them needs the sweep.
 #[tokio::test]
 async fn a_sweep_does_not_read_those_that_moved_just_now() {
