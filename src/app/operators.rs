@@ -126,7 +126,7 @@ fn command(action: Action, tenant: &Tenant, caller: Caller) -> Result<Command, A
         (Action::Cancel, _) => Ok(Command::Cancel),
         (Action::Retry, None) => Ok(Command::Queue { subject: subject()?, plan, caller }),
         (Action::Retry | Action::Undo, Some(UndoStatus::Undoing)) => {
-            Ok(Command::Undo { subject: subject()?, plan, caller })
+            Ok(Command::Undo { subject: subject()?, plan, caller, listed_version: None })
         }
         (Action::Retry | Action::Undo, _) => Err(ActionError::Conflict),
     }

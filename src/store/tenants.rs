@@ -30,6 +30,9 @@ pub struct Tenant {
     /// When its run was last listed, where that is asked for: also of an attempt that changed nothing else.
     #[serde(default)]
     run_updated_at: Option<i64>,
+    /// Which version of its run is listed, where that is asked for.
+    #[serde(default)]
+    run_version: Option<u64>,
 }
 
 impl Tenant {
@@ -64,10 +67,10 @@ impl Tenant {
         Timestamp::from_seconds(state.max(self.run_updated_at).unwrap_or(0))
     }
 
-    /// Since when its provisioning stands as D1 lists it.
+    /// Which version of its run is listed; 0 if none is.
     #[must_use]
-    pub fn provision_since(&self) -> Timestamp {
-        Timestamp::from_seconds(self.provision_updated_at.unwrap_or(0))
+    pub fn listed_version(&self) -> u64 {
+        self.run_version.unwrap_or(0)
     }
 
     /// Where its provisioning stands: an operator's own `provisioned_at` counts as much as a run's.
@@ -191,7 +194,8 @@ pub async fn unmoved(
              where undo_state = 'undoing' and swept_at <= ?3 and undo_updated_at < ?1 order by swept_at limit ?2))
          returning id, slug, name, email, plan, owner_user_id, provision_state, provisioned_at, provision_run_id,
            provision_updated_at, undo_state, undo_updated_at,
-           (select r.updated_at from provision_runs r where r.id = provision_run_id) as run_updated_at",
+           (select r.updated_at from provision_runs r where r.id = provision_run_id) as run_updated_at,
+           (select r.version from provision_runs r where r.id = provision_run_id) as run_version",
         [before.seconds().into(), limit.into(), now.seconds().into()],
     );
     db.query(statement).await?.rows()

@@ -226,9 +226,11 @@ impl Run {
         self.unlisted.drain(..attempts.min(self.unlisted.len()));
     }
 
-    /// D1 forgot it, or may have: it is listed as if it never was.
+    /// D1 forgot it, or may have: it is listed as if it never was, under a version of its own. Whatever D1 said before it has
+    /// that is old then.
     pub fn list_again(&mut self) {
         self.listed_version = 0;
+        self.version += 1;
     }
 
     /// Whether D1 lists less than this.

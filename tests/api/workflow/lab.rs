@@ -207,7 +207,7 @@ impl Lab {
     /// Somebody wants it undone.
     pub fn is_undone(&self) -> Reply {
         let plan = self.checkpoint.borrow().as_ref().map_or(Plan::Starter, |_| self.run().plan);
-        self.is_told(Command::Undo { subject: subject(), plan, caller: caller() })
+        self.is_told(Command::Undo { subject: subject(), plan, caller: caller(), listed_version: None })
     }
 
     /// Time passes.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tenantry::{
-    domain::{Plan, RunStatus, Step, Task, Timestamp},
+    domain::{Plan, RunStatus, Step, Task},
     workflow::{
         Caller, Command, Fault, FaultCode, Reply,
         policy::{GivingUp, RUN_LIMIT, policy},
@@ -22,9 +22,10 @@ fn changed(reply: &Reply) -> bool {
     }
 }
 
-/// What the sweep says of a club that D1 lists as at work since `wanted_at`.
-fn woken(plan: Plan, wanted_at: Timestamp) -> Command {
-    Command::Wake { subject: subject(), plan, wanted_at: Some(wanted_at) }
+/// What the sweep says when D1 lists the run as it is now.
+fn woken(lab: &Lab) -> Command {
+    let run = lab.run();
+    Command::Wake { subject: subject(), plan: run.plan, listed_version: Some(run.version) }
 }
 
 #[test]
@@ -88,7 +89,7 @@ fn a_run_whose_alarm_was_lost_is_woken_by_whoever_asks() {
     for (plan, step) in every_step() {
         for wake in [
             Command::Queue { subject: subject(), plan, caller: Default::default() },
-            Command::Wake { subject: subject(), plan, wanted_at: None },
+            Command::Wake { subject: subject(), plan, listed_version: None },
         ] {
             let lab = Lab::queued(plan);
             lab.next(step, [Attempt::DiesAfter]);
@@ -107,7 +108,7 @@ fn waking_begins_nothing_that_completed() {
         let lab = Lab::queued(plan);
         lab.runs_to_the_end();
         let run = lab.run();
-        assert!(!changed(&lab.is_told(woken(plan, lab.clock()))));
+        assert!(!changed(&lab.is_told(woken(&lab))));
         assert_eq!((lab.run(), lab.alarm()), (run, None), "{plan:?}");
     }
 }
@@ -120,7 +121,7 @@ fn waking_a_run_whose_failure_is_listed_tries_again() {
         lab.next(step, [Attempt::Refused]);
         lab.runs_to_the_end();
         let failed = lab.ended() != "completed";
-        assert_eq!(changed(&lab.is_told(woken(plan, lab.clock()))), failed, "{step:?}");
+        assert_eq!(changed(&lab.is_told(woken(&lab))), failed, "{step:?}");
         lab.runs_to_the_end();
         assert_eq!(lab.ended(), "completed", "{step:?}");
     }
@@ -131,7 +132,7 @@ fn waking_a_run_whose_failure_is_listed_tries_again() {
 fn waking_a_run_that_was_stopped_since_begins_nothing_and_lists_it_again() {
     for (plan, step) in every_step() {
         let lab = Lab::queued(plan);
-        let read = woken(plan, lab.clock());
+        let read = woken(&lab);
         lab.passes(Duration::from_secs(61));
         lab.next(step, [Attempt::Unknown(Fault::new(FaultCode::Timeout))]);
         lab.rings();
@@ -141,7 +142,8 @@ fn waking_a_run_that_was_stopped_since_begins_nothing_and_lists_it_again() {
         assert!(!changed(&lab.is_told(read)), "{step:?}");
         lab.runs_to_the_end();
         assert_eq!((lab.ended().as_str(), lab.attempts_at(step)), ("CANCELLED", 1), "{step:?}");
-        assert_eq!((lab.run(), lab.writes().1), (stopped, listings + 1), "{step:?}");
+        assert_eq!((lab.run().stage, lab.run().rounds), (stopped.stage, stopped.rounds), "{step:?}");
+        assert_eq!(lab.writes().1, listings + 1, "{step:?}");
     }
 }
 
@@ -184,7 +186,8 @@ fn a_run_that_is_cancelled_during_a_call_stays_cancelled() {
 #[test]
 fn an_attempt_that_was_overtaken_is_in_the_history() {
     for (plan, step) in every_step() {
-        let undone = Command::Undo { subject: subject(), plan, caller: Caller::default() };
+        let undone =
+            Command::Undo { subject: subject(), plan, caller: Caller::default(), listed_version: None };
         for command in [Command::Cancel, undone] {
             let lab = Lab::queued(plan);
             lab.next(step, [Attempt::Meanwhile(vec![command.clone()])]);
