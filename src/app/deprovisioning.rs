@@ -64,8 +64,8 @@ impl<P: Ports> App<P> {
         caller: Caller,
     ) -> Result<(RunId, UndoStatus), ObjectError> {
         let gone = || ObjectError("there is nobody to undo it for".to_owned());
-        let command =
-            Command::Undo { subject: tenant.subject().ok_or_else(gone)?, plan: tenant.plan, caller };
+        let subject = tenant.subject().ok_or_else(gone)?;
+        let command = Command::Undo { subject, plan: tenant.plan, caller, listed_version: None };
         match self.ports.tell_object(tenant.id(), &command).await? {
             Reply::Run { report, .. } => {
                 self.log(

@@ -1,7 +1,7 @@
 //! What operators do to runs: each with a reason, written down in the same batch that lets them in.
 
 use crate::{
-    db::DbError,
+    db::{Db, DbError},
     domain::{Claims, RunId, Step, UndoStatus},
     ports::{ObjectError, Ports},
     store::{self, tenants::Tenant},
@@ -92,7 +92,22 @@ impl<P: Ports> App<P> {
         statements.push(store::sagas::select_tenant(run));
         let mut answers = self.on_behalf_of(claims, statements).await?;
         let tenant = store::tenants::read(answers.pop().unwrap_or_default())?.ok_or(ActionError::NotFound)?;
-        let command = command(action, &tenant, caller)?;
+        let acted = self.tell_of_run(run, action, &tenant, caller).await;
+        if matches!(acted, Err(ActionError::Conflict | ActionError::NotFound)) {
+            // An entry that can't be corrected says no more than that somebody wanted it.
+            let _ = self.ports.db().query(store::audit::not_done(&act.id)).await;
+        }
+        acted
+    }
+
+    async fn tell_of_run(
+        &self,
+        run: &RunId,
+        action: Action,
+        tenant: &Tenant,
+        caller: Caller,
+    ) -> Result<Report, ActionError> {
+        let command = command(action, tenant, caller)?;
         match self.ports.tell_object(tenant.id(), &command).await? {
             Reply::Run { report, changed: true } if report.run == *run => Ok(report),
             Reply::Run { .. } => Err(ActionError::Conflict),
@@ -111,7 +126,7 @@ fn command(action: Action, tenant: &Tenant, caller: Caller) -> Result<Command, A
         (Action::Cancel, _) => Ok(Command::Cancel),
         (Action::Retry, None) => Ok(Command::Queue { subject: subject()?, plan, caller }),
         (Action::Retry | Action::Undo, Some(UndoStatus::Undoing)) => {
-            Ok(Command::Undo { subject: subject()?, plan, caller })
+            Ok(Command::Undo { subject: subject()?, plan, caller, listed_version: None })
         }
         (Action::Retry | Action::Undo, _) => Err(ActionError::Conflict),
     }

@@ -148,7 +148,9 @@ impl<P: Ports> App<P> {
         plan: Option<Plan>,
         caller: Caller,
     ) -> Result<Queued, QueueError> {
-        let tenant = store::tenants::read(answers.pop().unwrap_or_default())?.ok_or(QueueError::NotFound)?;
+        let tenant = store::tenants::read(answers.pop().unwrap_or_default())?
+            .filter(|tenant| tenant.undo_state.is_none())
+            .ok_or(QueueError::NotFound)?;
         if plan.is_some_and(|plan| plan != tenant.plan) {
             return Err(QueueError::PlanMismatch);
         }

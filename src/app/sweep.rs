@@ -50,9 +50,10 @@ impl<P: Ports> App<P> {
     /// Wakes a tenant's object: it goes on if its alarm was lost, and starts if it was never told.
     async fn wake(&self, tenant: &Tenant) {
         let (Some(subject), plan) = (tenant.subject(), tenant.plan) else { return };
+        let listed_version = Some(tenant.listed_version());
         let command = match tenant.undo_state {
-            None => Command::Wake { subject, plan },
-            Some(_) => Command::Undo { subject, plan, caller: Caller::default() },
+            None => Command::Wake { subject, plan, listed_version },
+            Some(_) => Command::Undo { subject, plan, caller: Caller::default(), listed_version },
         };
         let answer = self.ports.tell_object(tenant.id(), &command).await;
         let quiet = self.ports.now().since(tenant.moved_at());

@@ -163,12 +163,9 @@ pub async fn keys<P: Ports>(
 ) -> Result<Json<Page<IdempotencyKey>>, ApiError> {
     let mut query = Query::of(query.as_deref());
     let limit = query.limit();
-    let before = query.cursor(|text| {
-        let (expires_at, id) = text.split_once(' ')?;
-        Some((expires_at.parse().ok()?, id.to_owned()))
-    });
-    let before: Option<(i64, String)> = query.all(before)?;
-    let before = before.as_ref().map(|(expires_at, id)| (*expires_at, id.as_str()));
+    let before = query.mark();
+    let before = query.all(before)?;
+    let before = before.as_ref().map(|mark| (mark.occurred_at, mark.id.as_str()));
     let rows: Vec<Key> = caller.ask(keys::list(before, limit + 1)).await?.rows()?;
     let (rows, next) = cut(rows, limit, |key| format!("{} {}", key.expires_at, key.id));
     Ok(page(rows, next, IdempotencyKey::from))

@@ -11,7 +11,6 @@ use crate::{
     store::{
         connections::{self, Connection},
         deliveries::{self, Delivery, Status},
-        events::Mark,
         tenants,
     },
 };
@@ -33,10 +32,7 @@ pub async fn list<P: Ports>(
 ) -> Result<Json<Deliveries>, ApiError> {
     let mut query = Query::of(query.as_deref());
     let limit = query.limit();
-    let before = query.cursor(|text| {
-        let (created_at, id) = text.split_once(' ')?;
-        Some(Mark { occurred_at: created_at.parse().ok()?, id: id.to_owned() })
-    });
+    let before = query.mark();
     let before = query.all(before)?;
     let tenant = caller.tenant()?;
     let statements = vec![

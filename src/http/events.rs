@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::{
     ports::Ports,
     store::{
-        events::{self, Event, Mark},
+        events::{self, Event},
         tenants,
     },
 };
@@ -27,10 +27,7 @@ pub async fn list<P: Ports>(
 ) -> Result<Json<Page<ClubEvent>>, ApiError> {
     let mut query = Query::of(query.as_deref());
     let limit = query.limit();
-    let before = query.cursor(|text| {
-        let (occurred_at, id) = text.split_once(' ')?;
-        Some(Mark { occurred_at: occurred_at.parse().ok()?, id: id.to_owned() })
-    });
+    let before = query.mark();
     let before = query.all(before)?;
     let tenant = caller.tenant()?;
     let statements = vec![tenants::select(tenant), events::list(tenant, before.as_ref(), limit + 1)];

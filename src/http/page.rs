@@ -3,12 +3,17 @@
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::de::DeserializeOwned;
 
-use crate::domain::{Issues, issue::Problem};
+use crate::{
+    domain::{Issues, issue::Problem},
+    store::events::Mark,
+};
 
 use super::error::ApiError;
 
 const DEFAULT_LIMIT: u32 = 50;
 const LARGEST_LIMIT: u32 = 100;
+/// No row of ours is of a later moment, Unix seconds; and D1 can bind no number that is much larger.
+const LATEST: i64 = 1 << 52;
 
 /// The query of a list: what it names, and what is wrong with it.
 #[derive(Debug, Default)]
@@ -54,6 +59,15 @@ impl Query {
         self.optional("cursor", |text| {
             let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
             parse(std::str::from_utf8(&bytes).ok()?)
+        })
+    }
+
+    /// `cursor`, as the moment and the id that were put into it.
+    pub fn mark(&mut self) -> Option<Mark> {
+        self.cursor(|text| {
+            let (occurred_at, id) = text.split_once(' ')?;
+            let occurred_at = occurred_at.parse().ok().filter(|at| (0..=LATEST).contains(at))?;
+            Some(Mark { occurred_at, id: id.to_owned() })
         })
     }
 

@@ -49,6 +49,15 @@ pub fn write(act: &Act<'_>, action: &str, subject: &str) -> Statement {
     )
 }
 
+/// Notes that what was written down was not done after all: only the run's own object knows whether it can be.
+#[must_use]
+pub fn not_done(id: &str) -> Statement {
+    Statement::new(
+        "update audit_log set data = json_object('done', json('false')) where id = ?1",
+        [id.into()],
+    )
+}
+
 /// Which entries to list.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {

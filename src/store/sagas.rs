@@ -101,16 +101,35 @@ impl Saga {
 /// are.
 const WINDOW: u32 = 500;
 
+/// The runs that are at work, as two indexes find them: no more of each than `$most`.
+macro_rules! at_work {
+    ($most:literal) => {
+        concat!(
+            "id in (
+               select id from (select id from provision_runs where status = 'processing' and id < ?3
+                 order by id desc limit ",
+            $most,
+            ") union
+               select id from (select id from provision_runs where undo_state = 'undoing' and id < ?3
+                 order by id desc limit ",
+            $most,
+            "))"
+        )
+    };
+}
+
 /// The columns of a [`Saga`], from runs that `$where` walks an index for.
 macro_rules! page {
-    ($where:literal) => {
+    ($where:expr) => {
         concat!(
             "select id, tenant_id, plan, status, step, reason, error, version, started_at, deadline_at, completed_at,
                updated_at, undo_state, undo_step, undo_reason, undo_error
              from (select * from provision_runs where ",
             $where,
             " and id < ?3 order by id desc limit ?8)
-             where (?4 is null or updated_at <= ?4) and (?5 is null or step = ?5) and (?6 is null or plan = ?6)
+             where (?4 is null or updated_at <= ?4
+                 and (undo_state = 'undoing' or undo_state is null and status = 'processing'))
+               and (?5 is null or step = ?5 or undo_step = ?5) and (?6 is null or plan = ?6)
                and (?1 is null or tenant_id = ?1) and (?2 is null or status = ?2 or undo_state = ?2)
              order by id desc limit ?7"
         )
@@ -119,7 +138,7 @@ macro_rules! page {
 
 /// The last run of the window that [`page`] looks at, if it is full.
 macro_rules! window_end {
-    ($where:literal) => {
+    ($where:expr) => {
         concat!(
             "select id from provision_runs where ",
             $where,
@@ -131,12 +150,12 @@ macro_rules! window_end {
 /// Lists runs, newest first, and says where the window of this page ends. Read with [`read_page`].
 #[must_use]
 pub fn list(filter: &Filter, now: Timestamp) -> [Statement; 2] {
-    let status =
-        if filter.stuck { filter.status.or(Some(State::Run(RunStatus::Processing))) } else { filter.status };
+    let status = filter.status;
     let quiet_since = filter.stuck.then(|| now.seconds() - STUCK_SECONDS);
-    // Four texts and not one: each walks the index that fits, and never the table.
+    // Five texts and not one: each walks the index that fits, and never the table.
     let (page, end) = match (&filter.tenant, status) {
         (Some(_), _) => (page!("tenant_id = ?1"), window_end!("tenant_id = ?1")),
+        (None, None) if filter.stuck => (page!(at_work!("?8")), window_end!(at_work!("?4 + 1"))),
         (None, Some(State::Run(_))) => (page!("status = ?2"), window_end!("status = ?2")),
         (None, Some(State::Undo(_))) => (page!("undo_state = ?2"), window_end!("undo_state = ?2")),
         (None, None) => (page!("id > ''"), window_end!("id > ''")),
@@ -198,7 +217,8 @@ pub fn select_tenant(run: &RunId) -> Statement {
 #[must_use]
 pub fn want_another_try(run: &RunId, except: Option<Step>, now: Timestamp) -> Statement {
     Statement::new(
-        "update tenants set provision_state = 'processing', provision_reason = null, provision_updated_at = ?2
+        "update tenants set provision_state = 'processing', provision_reason = null, provision_updated_at = ?2,
+           swept_at = ?2 + 60
          where id = (select tenant_id from provision_runs
                      where id = ?1 and status = 'failed' and (?3 is null or step <> ?3))
            and provision_state = 'failed' and provisioned_at is null and undo_state is null",

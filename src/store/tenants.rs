@@ -27,6 +27,12 @@ pub struct Tenant {
     /// Where removing it stands, once that was asked for.
     pub undo_state: Option<UndoStatus>,
     undo_updated_at: Option<i64>,
+    /// When its run was last listed, where that is asked for: also of an attempt that changed nothing else.
+    #[serde(default)]
+    run_updated_at: Option<i64>,
+    /// Which version of its run is listed, where that is asked for.
+    #[serde(default)]
+    run_version: Option<u64>,
 }
 
 impl Tenant {
@@ -57,7 +63,14 @@ impl Tenant {
     /// When its provisioning, or removing it, last moved, as far as D1 lists.
     #[must_use]
     pub fn moved_at(&self) -> Timestamp {
-        Timestamp::from_seconds(self.undo_updated_at.or(self.provision_updated_at).unwrap_or(0))
+        let state = self.undo_updated_at.or(self.provision_updated_at);
+        Timestamp::from_seconds(state.max(self.run_updated_at).unwrap_or(0))
+    }
+
+    /// Which version of its run is listed; 0 if none is.
+    #[must_use]
+    pub fn listed_version(&self) -> u64 {
+        self.run_version.unwrap_or(0)
     }
 
     /// Where its provisioning stands: an operator's own `provisioned_at` counts as much as a run's.
@@ -124,7 +137,8 @@ pub fn set_brand(tenant: &TenantId, primary: &HexColor, secondary: &HexColor, no
 #[must_use]
 pub fn want_provisioning(tenant: &TenantId, plan: Option<Plan>, now: Timestamp) -> Statement {
     Statement::new(
-        "update tenants set provision_state = 'processing', provision_reason = null, provision_updated_at = ?2
+        "update tenants set provision_state = 'processing', provision_reason = null, provision_updated_at = ?2,
+           swept_at = ?2 + 60
          where id = ?1 and provision_state in ('pending', 'failed') and provisioned_at is null and undo_state is null
            and (?3 is null or plan = ?3)",
         [tenant.as_str().into(), now.seconds().into(), plan.map(Plan::as_str).into()],
@@ -135,7 +149,8 @@ pub fn want_provisioning(tenant: &TenantId, plan: Option<Plan>, now: Timestamp) 
 #[must_use]
 pub fn want_another_try(tenant: &TenantId, now: Timestamp) -> Statement {
     Statement::new(
-        "update tenants set provision_state = 'processing', provision_reason = null, provision_updated_at = ?2
+        "update tenants set provision_state = 'processing', provision_reason = null, provision_updated_at = ?2,
+           swept_at = ?2 + 60
          where id = ?1 and provision_state = 'failed' and provisioned_at is null and undo_state is null",
         [tenant.as_str().into(), now.seconds().into()],
     )
@@ -145,7 +160,8 @@ pub fn want_another_try(tenant: &TenantId, now: Timestamp) -> Statement {
 #[must_use]
 pub fn want_another_ping(tenant: &TenantId, now: Timestamp) -> Statement {
     Statement::new(
-        "update tenants set provision_state = 'processing', provision_reason = null, provision_updated_at = ?2
+        "update tenants set provision_state = 'processing', provision_reason = null, provision_updated_at = ?2,
+           swept_at = ?2 + 60
          where id = ?1 and provision_state = 'failed' and provisioned_at is null and status <> 'cancelled'
            and provision_reason in ('WEBHOOK_MISSING', 'WEBHOOK_REJECTED', 'UPSTREAM_UNAVAILABLE')
            and exists (select 1 from make_connections where tenant_id = ?1)
@@ -154,8 +170,9 @@ pub fn want_another_ping(tenant: &TenantId, now: Timestamp) -> Statement {
     )
 }
 
-/// The tenants whose provisioning, or whose removal, has not moved since `before`: of each, those first that were not looked at for longest, so that
-/// none hides behind others that can't be helped.
+/// The tenants whose provisioning, or whose removal, has not moved since `before`: of each, those first that were not looked
+/// at for longest, so that none hides behind others that can't be helped. Whoever is wanted is not looked at for a minute, so
+/// that a crowd that has just come is not read through.
 ///
 /// # Errors
 ///
@@ -170,13 +187,15 @@ pub async fn unmoved(
         "update tenants set swept_at = ?3
          where id in (
            select id from (select id from tenants
-             where provision_state = 'processing' and swept_at >= 0 and provision_updated_at < ?1 and undo_state is null
+             where provision_state = 'processing' and swept_at <= ?3 and provision_updated_at < ?1 and undo_state is null
              order by swept_at limit ?2)
            union all
            select id from (select id from tenants
-             where undo_state = 'undoing' and swept_at >= 0 and undo_updated_at < ?1 order by swept_at limit ?2))
+             where undo_state = 'undoing' and swept_at <= ?3 and undo_updated_at < ?1 order by swept_at limit ?2))
          returning id, slug, name, email, plan, owner_user_id, provision_state, provisioned_at, provision_run_id,
-           provision_updated_at, undo_state, undo_updated_at",
+           provision_updated_at, undo_state, undo_updated_at,
+           (select r.updated_at from provision_runs r where r.id = provision_run_id) as run_updated_at,
+           (select r.version from provision_runs r where r.id = provision_run_id) as run_version",
         [before.seconds().into(), limit.into(), now.seconds().into()],
     );
     db.query(statement).await?.rows()

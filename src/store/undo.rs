@@ -15,7 +15,7 @@ use super::signups::KEY_SECONDS;
 #[must_use]
 pub fn want(tenant: &TenantId, now: Timestamp) -> Statement {
     Statement::new(
-        "update tenants set undo_state = 'undoing', undo_updated_at = ?2, status = 'cancelled',
+        "update tenants set undo_state = 'undoing', undo_updated_at = ?2, swept_at = ?2 + 60, status = 'cancelled',
            tokens_valid_after = max(tokens_valid_after, ?2 + 1), updated_at = ?2
          where id = ?1 and coalesce(undo_state, 'compensation_failed') = 'compensation_failed'",
         [tenant.as_str().into(), now.seconds().into()],
@@ -26,7 +26,7 @@ pub fn want(tenant: &TenantId, now: Timestamp) -> Statement {
 #[must_use]
 pub fn want_of_run(run: &RunId, now: Timestamp) -> Statement {
     Statement::new(
-        "update tenants set undo_state = 'undoing', undo_updated_at = ?2, status = 'cancelled',
+        "update tenants set undo_state = 'undoing', undo_updated_at = ?2, swept_at = ?2 + 60, status = 'cancelled',
            tokens_valid_after = max(tokens_valid_after, ?2 + 1), updated_at = ?2
          where id = (select tenant_id from provision_runs where id = ?1 and status <> 'completed')
            and provisioned_at is null and undo_state is null",
@@ -38,7 +38,7 @@ pub fn want_of_run(run: &RunId, now: Timestamp) -> Statement {
 #[must_use]
 pub fn want_again(run: &RunId, except: Option<Step>, now: Timestamp) -> Statement {
     Statement::new(
-        "update tenants set undo_state = 'undoing', undo_updated_at = ?2
+        "update tenants set undo_state = 'undoing', undo_updated_at = ?2, swept_at = ?2 + 60
          where id = (select tenant_id from provision_runs where id = ?1 and (?3 is null or undo_step <> ?3))
            and undo_state = 'compensation_failed'",
         [run.as_str().into(), now.seconds().into(), except.map(Step::as_str).into()],

@@ -44,6 +44,9 @@ pub enum Command {
         subject: Subject,
         /// Which steps.
         plan: Plan,
+        /// Which version of the run D1 lists, none being 0: a failure that D1 did not know of was not wanted again.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        listed_version: Option<u64>,
     },
     /// Stop whatever is at work, and remove what the run made; or try again what could not be removed. Idempotent while
     /// that is at work, and after it is done.
@@ -55,6 +58,9 @@ pub enum Command {
         /// What the request leaves to it.
         #[serde(default)]
         caller: Caller,
+        /// Which version of the run D1 lists, if it is the sweep that says so: as for waking.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        listed_version: Option<u64>,
     },
     /// Stop the run.
     Cancel,

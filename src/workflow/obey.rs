@@ -2,7 +2,7 @@
 
 use crate::domain::{RunId, RunStatus, Timestamp};
 
-use super::{Caller, Command, Next, Reply, Report, Run};
+use super::{Caller, Command, Next, Reply, Report, Run, Undo};
 
 /// What a new run, or a new round of one, is made of.
 #[derive(Debug, Clone)]
@@ -43,22 +43,22 @@ pub fn obey(known: Option<Run>, command: Command, fresh: Fresh, now: Timestamp) 
         (Command::Queue { subject, plan, caller }, None) => {
             started(Run::queued(fresh.run, plan, subject, fresh.link_id, caller, now))
         }
-        (Command::Wake { subject, plan }, None) => {
+        (Command::Wake { subject, plan, .. }, None) => {
             started(Run::queued(fresh.run, plan, subject, fresh.link_id, Caller::default(), now))
         }
-        (Command::Undo { subject, plan, caller }, None) => {
+        (Command::Undo { subject, plan, caller, .. }, None) => {
             // Nothing was ever begun; the run is there to say who undid what, and when.
             let mut run = Run::queued(fresh.run, plan, subject, fresh.link_id, Caller::default(), now);
             run.begin_undo(caller, now);
             started(run)
         }
         (_, None) => nothing(Reply::NoRun),
-        (Command::Undo { caller, .. }, Some(run)) => undo(run, caller, now),
+        (Command::Undo { caller, listed_version, .. }, Some(run)) => undo(run, listed_version, caller, now),
         (Command::Queue { caller, .. }, Some(run)) => requeue(run, fresh.link_id, caller, now),
-        (Command::Wake { .. }, Some(run)) => wake(run, fresh.link_id, now),
+        (Command::Wake { listed_version, .. }, Some(run)) => wake(run, listed_version, fresh.link_id, now),
         (Command::Report, Some(run)) => nothing(Reply::Run { report: Report::of(&run), changed: false }),
         (Command::Cancel, Some(run)) => changed(run, |run| run.cancel(now)),
-        (Command::Skip, Some(run)) => changed(run, |run| run.skip(now)),
+        (Command::Skip, Some(run)) => changed(run, |run| run.skip(fresh.link_id, now)),
     }
 }
 
@@ -86,7 +86,11 @@ fn requeue(mut run: Run, link_id: String, caller: Caller, now: Timestamp) -> Obe
 }
 
 /// Begins to undo a run, or tries again; what is at work is woken in case its alarm was lost.
-fn undo(mut run: Run, caller: Caller, now: Timestamp) -> Obeyed {
+fn undo(mut run: Run, listed_version: Option<u64>, caller: Caller, now: Timestamp) -> Obeyed {
+    let has_failed = run.undo.as_ref().is_some_and(Undo::has_failed) && !run.is_unlisted();
+    if has_failed && is_behind(&run, listed_version) {
+        return listed_again(run);
+    }
     if run.begin_undo(caller, now) { started(run) } else { woken(&run, now) }
 }
 
@@ -103,11 +107,27 @@ fn woken(run: &Run, now: Timestamp) -> Obeyed {
 
 /// Whatever is left to do is done. D1 wakes whom it lists as at work: a run that failed, and is listed so, was wanted again
 /// since, and the wish never arrived.
-fn wake(run: Run, link_id: String, now: Timestamp) -> Obeyed {
-    if run.status() == RunStatus::Failed && !run.is_unlisted() {
-        return requeue(run, link_id, Caller::default(), now);
+fn wake(run: Run, listed_version: Option<u64>, link_id: String, now: Timestamp) -> Obeyed {
+    if run.status() != RunStatus::Failed || run.undo.is_some() || run.is_unlisted() {
+        return woken(&run, now);
     }
-    woken(&run, now)
+    if is_behind(&run, listed_version) {
+        return listed_again(run);
+    }
+    requeue(run, link_id, Caller::default(), now)
+}
+
+/// Whether D1 did not know how the run ended when it said that it is wanted: what the sweep read was old when it came here, or
+/// the database was put back.
+fn is_behind(run: &Run, listed_version: Option<u64>) -> bool {
+    listed_version.is_some_and(|listed| listed < run.version)
+}
+
+/// Nothing is begun: D1 is told once more how the run ended.
+fn listed_again(mut run: Run) -> Obeyed {
+    run.list_again();
+    let reply = Reply::Run { report: Report::of(&run), changed: false };
+    Obeyed { save: Some(run), ring: Ring::Now, reply }
 }
 
 fn changed(mut run: Run, change: impl FnOnce(&mut Run) -> bool) -> Obeyed {

@@ -146,6 +146,7 @@ impl Run {
 
     /// Records that the time is up.
     pub fn expire(&mut self, now: Timestamp) {
+        self.note_overtaken(now);
         if self.undo.is_some() {
             return self.change_undo(|undo| undo.expire(now));
         }
@@ -167,10 +168,7 @@ impl Run {
         }
         self.rounds += 1;
         self.deadline_at = now.after(RUN_LIMIT);
-        if !self.is_done(Step::SendWelcomeEmail) && self.link_is_stale(now) {
-            self.link_id = link_id;
-            self.link_issued_at = now;
-        }
+        self.renew_link(link_id, now);
         // Where the links lead is part of the mail, and so of every attempt at it; the rest is not.
         self.caller = Caller { origin: std::mem::take(&mut self.caller.origin), ..caller };
         self.move_to(Stage::Ready { step });
@@ -179,6 +177,7 @@ impl Run {
     /// Stops a run that has not ended, on an operator's word. Answers whether it did.
     pub fn cancel(&mut self, now: Timestamp) -> bool {
         let (RunStatus::Processing, Some(step)) = (self.status(), self.current()) else { return false };
+        self.note_overtaken(now);
         let failure = Failure::new(FailureCode::Cancelled, "Setting up was stopped by our support.");
         self.move_to(Stage::Failed { step, failure, at: now });
         true
@@ -200,7 +199,7 @@ impl Run {
 
     /// Leaves out the step at which the run failed, or the removal that did, on an operator's word, and goes on behind it.
     /// Going live, and letting go of the club's name, can't be left out. Answers whether it did.
-    pub fn skip(&mut self, now: Timestamp) -> bool {
+    pub fn skip(&mut self, link_id: String, now: Timestamp) -> bool {
         if let Some(undo) = &mut self.undo {
             let skipped = undo.skip(now);
             self.version += u64::from(skipped);
@@ -216,6 +215,7 @@ impl Run {
         }
         self.rounds += 1;
         self.deadline_at = now.after(RUN_LIMIT);
+        self.renew_link(link_id, now);
         self.go_on(step, now);
         true
     }
@@ -224,6 +224,13 @@ impl Run {
     pub fn listed(&mut self, version: u64, attempts: usize) {
         self.listed_version = self.listed_version.max(version);
         self.unlisted.drain(..attempts.min(self.unlisted.len()));
+    }
+
+    /// D1 forgot it, or may have: it is listed as if it never was, under a version of its own. Whatever D1 said before it has
+    /// that is old then.
+    pub fn list_again(&mut self) {
+        self.listed_version = 0;
+        self.version += 1;
     }
 
     /// Whether D1 lists less than this.
@@ -324,6 +331,14 @@ impl Run {
         self.records.iter().any(|r| r.step == step && r.done_at.is_some())
     }
 
+    /// A round that begins long after the one before must not mail a link that is over.
+    fn renew_link(&mut self, link_id: String, now: Timestamp) {
+        if !self.is_done(Step::SendWelcomeEmail) && self.link_is_stale(now) {
+            self.link_id = link_id;
+            self.link_issued_at = now;
+        }
+    }
+
     /// A link lives a day; half of that is the least that a mail may leave its reader.
     fn link_is_stale(&self, now: Timestamp) -> bool {
         now.since(self.link_issued_at).as_secs() > 12 * 3600
@@ -402,6 +417,13 @@ impl Run {
             request: self.caller.request.clone(),
             upstream_status,
         });
+    }
+
+    /// An attempt that is given up while it is away may yet do something outside: it is one of those that were made.
+    fn note_overtaken(&mut self, now: Timestamp) {
+        if let Some((task, since)) = self.running() {
+            self.note(task, since, now, &Outcome::Unknown(Fault::new(FaultCode::Interrupted)));
+        }
     }
 
     fn record_mut(&mut self, step: Step) -> Option<&mut Record> {

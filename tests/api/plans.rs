@@ -69,7 +69,10 @@ async fn the_starter_club_fails_until_a_step_is_left_out(club: &Club) {
     let run = club.outside().objects().run(&club.id).unwrap().id;
     operator_posts(club, &format!("{SAGAS}/{}/retry", run.as_str()), json!({})).await;
     operator_posts(club, &format!("{SAGAS}/{}/cancel", run.as_str()), json!({})).await;
-    operator_posts(club, &format!("{SAGAS}/{}/skip-step", run.as_str()), json!({})).await;
+    // The second comes too late.
+    for _ in 0..2 {
+        operator_posts(club, &format!("{SAGAS}/{}/skip-step", run.as_str()), json!({})).await;
+    }
     club.waits().await;
     assert_eq!(club.ended().await, "completed");
 }
@@ -280,6 +283,7 @@ async fn a_filter_that_matches_nothing_costs_no_more_in_a_larger_crowd() {
         for path in [
             "/api/v1/bgops/sagas?step=create_owner",
             "/api/v1/bgops/sagas?plan=pro",
+            "/api/v1/bgops/sagas?stuck=true",
             "/api/v1/bgops/sagas?status=failed&plan=pro",
             "/api/v1/bgops/sagas?status=completed&step=seed_defaults",
             "/api/v1/admin/tenants?status=suspended",

@@ -1,6 +1,7 @@
 //! The sweep, once a minute: the second net under the alarms, and what expired goes.
 
 use serde_json::json;
+use tenantry::{db::Db, domain::Timestamp, store::tenants};
 
 use crate::support::{Breaks, Club, Manner, Reaction, TestApp};
 
@@ -59,6 +60,28 @@ async fn a_retry_that_never_arrived_arrives() {
     assert_eq!(club.ended().await, "completed");
 }
 
+/// An operator stopped it while the sweep was on its way, or the database was put back to before.
+#[tokio::test]
+async fn a_run_that_failed_after_the_database_last_wanted_it_is_listed_again_and_not_begun() {
+    let app = TestApp::new();
+    let club = app.signed_up("fc-nord").await;
+    club.connects("https://hook.eu2.make.com/gone").await.is(200);
+    app.passes(61);
+    club.waits().await;
+    assert_eq!(club.ended().await, "WEBHOOK_REJECTED");
+    let rounds = || app.outside().objects().run(&club.id).map(|run| run.rounds);
+    let before = rounds();
+    club.becomes("provision_state", "processing");
+    app.db().execute("update provision_runs set status = 'processing', version = 1", ());
+    app.passes(61);
+    sweep(&app).await;
+    club.waits().await;
+    assert_eq!(club.ended().await, "WEBHOOK_REJECTED");
+    assert_eq!(rounds(), before);
+    let announced = "select count(*) from webhook_deliveries where type = 'tenant.failed'";
+    assert_eq!(app.db().number(announced), 1, "its end is announced once");
+}
+
 #[tokio::test]
 async fn an_end_that_was_never_listed_is_listed() {
     let app = TestApp::new();
@@ -74,6 +97,48 @@ async fn an_end_that_was_never_listed_is_listed() {
     sweep(&app).await;
     club.waits().await;
     assert_eq!(club.ended().await, "WEBHOOK_REJECTED");
+}
+
+/// Setting up may take its half hour: it is when nothing happens that an operator must look.
+#[tokio::test]
+async fn a_run_that_is_tried_again_and_again_moves() {
+    let app = TestApp::new();
+    let club = app.queued("fc-nord").await;
+    app.outside().upstreams().always("make", Reaction::AsksToWait(429, "200"));
+    for _ in 0..3 {
+        club.alarm_rings(&club.id).await;
+        app.passes(150);
+        sweep(&app).await;
+    }
+    assert!(app.log_of("tenant_provision_stuck").is_empty());
+    app.outside().objects().loses_the_alarm(&club.id);
+    app.passes(150);
+    sweep(&app).await;
+    assert_eq!(app.log_of("tenant_provision_stuck").len(), 1);
+}
+
+/// A thousand clubs that signed up in the same minute are all at work, and none of them needs the sweep.
+#[tokio::test]
+async fn a_sweep_does_not_read_those_that_moved_just_now() {
+    let mut costs = Vec::new();
+    for count in [100, 1000] {
+        let app = TestApp::new();
+        let numbers =
+            format!("with recursive n(i) as (select 1 union all select i + 1 from n where i < {count})");
+        let insert = "insert into tenants (id, name, plan, trial_ends_at, owner_user_id, signup_fingerprint, created_at,
+             updated_at)
+           {n} select 'tenant_' || i, 'FC', 'starter', 0, 'user_' || i, '', 0, 0 from n";
+        app.db().execute(&insert.replace("{n}", &numbers), ());
+        for n in 1..=count {
+            let (tenant, now) = (format!("tenant_{n}").parse().unwrap(), Timestamp::from_seconds(app.now()));
+            app.db().query(tenants::want_provisioning(&tenant, None, now)).await.unwrap();
+        }
+        app.passes(59);
+        app.db().take_costs();
+        assert_eq!(sweep(&app).await["looked"], 0);
+        costs.push(app.db().take_costs());
+    }
+    assert_eq!(costs[0], costs[1]);
 }
 
 #[tokio::test]

@@ -284,7 +284,12 @@ impl World {
         self.happens(format_args!("somebody removes the club"));
         self.register.borrow_mut().wants_undo(self.now.get());
         if self.register.borrow().undo == Some(UndoStatus::Undoing) {
-            self.object_is_told(Command::Undo { subject: subject(), plan: self.plan, caller: caller() });
+            self.object_is_told(Command::Undo {
+                subject: subject(),
+                plan: self.plan,
+                caller: caller(),
+                listed_version: None,
+            });
         }
     }
 
@@ -327,12 +332,16 @@ impl World {
         if !self.has_d1() || !quiet {
             return;
         }
+        let listed_version = Some(register.run.map_or(0, |(version, _)| version));
         let wakes = match register.undo {
-            Some(UndoStatus::Undoing) => {
-                Command::Undo { subject: subject(), plan: self.plan, caller: Caller::default() }
-            }
+            Some(UndoStatus::Undoing) => Command::Undo {
+                subject: subject(),
+                plan: self.plan,
+                caller: Caller::default(),
+                listed_version,
+            },
             None if register.state == RunStatus::Processing => {
-                Command::Wake { subject: subject(), plan: self.plan }
+                Command::Wake { subject: subject(), plan: self.plan, listed_version }
             }
             _ => return,
         };

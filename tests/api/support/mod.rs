@@ -23,7 +23,7 @@ pub use app::{Ask, METRICS_TOKEN, RECORDS, SECRETS, TestApp, WEBHOOK_SECRET, ZON
 pub use database::{Breaks, Cost, Database};
 pub use examples::{Body, Example, club_for, example, good_tokens};
 pub use objects::Manner;
-pub use people::{Club, signup, walk_pages};
+pub use people::{Club, IMPOSSIBLE_MOMENTS, signup, walk_pages};
 pub use ports::{Outside, splitmix};
 pub use scrape::Scrape;
 pub use tokens::Token;

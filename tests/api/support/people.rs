@@ -192,6 +192,9 @@ impl Club {
     }
 }
 
+/// Cursors of the right shape that name a moment which never was, and which D1 could not even bind: 2⁵³ + 1, and -1.
+pub const IMPOSSIBLE_MOMENTS: [&str; 2] = ["cursor=OTAwNzE5OTI1NDc0MDk5MyBldnRfMQ", "cursor=LTEgZXZ0XzE"];
+
 /// Every row of a list, page by page.
 pub async fn walk_pages(app: &TestApp, path: &str, limit: usize, token: &str) -> Vec<Value> {
     let mut all = Vec::new();

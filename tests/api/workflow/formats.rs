@@ -147,12 +147,27 @@ fn commands_are_written_as_they_were() {
             json!({ "queue": { "subject": told, "plan": "pro", "caller": from } }),
         ),
         (
-            Command::Wake { subject: subject(), plan: Plan::Starter },
+            Command::Wake { subject: subject(), plan: Plan::Starter, listed_version: Some(7) },
+            json!({ "wake": { "subject": told, "plan": "starter", "listed_version": 7 } }),
+        ),
+        (
+            Command::Wake { subject: subject(), plan: Plan::Starter, listed_version: None },
             json!({ "wake": { "subject": told, "plan": "starter" } }),
         ),
         (
-            Command::Undo { subject: subject(), plan: Plan::Pro, caller: caller() },
+            Command::Undo { subject: subject(), plan: Plan::Pro, caller: caller(), listed_version: None },
             json!({ "undo": { "subject": told, "plan": "pro", "caller": from } }),
+        ),
+        (
+            Command::Undo {
+                subject: subject(),
+                plan: Plan::Pro,
+                caller: Caller::default(),
+                listed_version: Some(7),
+            },
+            json!({
+                "undo": { "subject": told, "plan": "pro", "caller": { "origin": "" }, "listed_version": 7 }
+            }),
         ),
         (Command::Cancel, json!("cancel")),
         (Command::Skip, json!("skip")),

@@ -83,6 +83,8 @@ pub struct Lab {
     pub effects: RefCell<BTreeMap<&'static str, usize>>,
     /// What D1 was told last.
     pub listed: RefCell<Option<Run>>,
+    /// What became of each attempt, as D1 was told: by what was tried, and which attempt it was.
+    pub history: RefCell<BTreeMap<(String, u32), Option<String>>>,
     /// Every word to the log.
     pub told: RefCell<Vec<String>>,
 }
@@ -106,6 +108,7 @@ impl Lab {
             begun_at: RefCell::default(),
             effects: RefCell::default(),
             listed: RefCell::default(),
+            history: RefCell::default(),
             told: RefCell::default(),
         };
         lab.is_told(Command::Queue { subject: subject(), plan, caller: caller() });
@@ -204,7 +207,7 @@ impl Lab {
     /// Somebody wants it undone.
     pub fn is_undone(&self) -> Reply {
         let plan = self.checkpoint.borrow().as_ref().map_or(Plan::Starter, |_| self.run().plan);
-        self.is_told(Command::Undo { subject: subject(), plan, caller: caller() })
+        self.is_told(Command::Undo { subject: subject(), plan, caller: caller(), listed_version: None })
     }
 
     /// Time passes.
@@ -286,6 +289,16 @@ impl Lab {
         self.attempts.borrow().iter().filter(|(tried, _)| *tried == step).count()
     }
 
+    /// What went wrong in each attempt at `task`, as D1 was told.
+    pub fn history_of(&self, task: Task) -> Vec<Option<String>> {
+        let history = self.history.borrow();
+        history
+            .iter()
+            .filter(|((tried, _), _)| *tried == word(task))
+            .map(|(_, error)| error.clone())
+            .collect()
+    }
+
     /// How often `step` was done.
     pub fn effects_of(&self, step: Step) -> usize {
         self.effects.borrow().get(step.as_str()).copied().unwrap_or(0)
@@ -308,6 +321,13 @@ impl Lab {
         assert!(order.is_sorted(), "a completed step was tried again: {tried:?}");
         for (step, key) in self.attempts.borrow().iter() {
             assert_eq!(*key, format!("{}/{}", run.id, step.as_str()), "one key a step, for ever");
+        }
+        for step in Step::ALL {
+            let removals = self.removals.borrow().iter().filter(|(removed, _)| *removed == step).count();
+            for (task, tried) in [(Task::Do(step), self.attempts_at(step)), (Task::Undo(step), removals)] {
+                let told = self.history_of(task).len();
+                assert!(told >= tried, "{task:?} was tried {tried} times, and {told} are in the history");
+            }
         }
         assert_ne!(run.status(), RunStatus::Processing, "it is silently stuck: {:?}", run.stage);
         if let Some(undo) = &run.undo {
@@ -400,6 +420,11 @@ impl World for Lab {
         let newest = self.listed.borrow().as_ref().map_or(0, |listed| listed.version);
         assert!(run.version >= newest, "an older version is listed after a newer one");
         *self.listed.borrow_mut() = Some(run.clone());
+        for attempt in &run.unlisted {
+            let task = if attempt.undo { Task::Undo(attempt.step) } else { Task::Do(attempt.step) };
+            let error = attempt.error.clone();
+            self.history.borrow_mut().entry((word(task), attempt.number)).or_insert(error);
+        }
         if self.is_here(Death::AfterListing(number)) {
             std::future::pending::<()>().await;
         }

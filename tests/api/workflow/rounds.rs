@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tenantry::{
-    domain::{Plan, RunStatus, Step},
+    domain::{Plan, RunStatus, Step, Task},
     workflow::{
         Caller, Command, Fault, FaultCode, Reply,
         policy::{GivingUp, RUN_LIMIT, policy},
@@ -20,6 +20,12 @@ fn changed(reply: &Reply) -> bool {
         Reply::Run { changed, .. } => *changed,
         other => panic!("{other:?}"),
     }
+}
+
+/// What the sweep says when D1 lists the run as it is now.
+fn woken(lab: &Lab) -> Command {
+    let run = lab.run();
+    Command::Wake { subject: subject(), plan: run.plan, listed_version: Some(run.version) }
 }
 
 #[test]
@@ -83,7 +89,7 @@ fn a_run_whose_alarm_was_lost_is_woken_by_whoever_asks() {
     for (plan, step) in every_step() {
         for wake in [
             Command::Queue { subject: subject(), plan, caller: Default::default() },
-            Command::Wake { subject: subject(), plan },
+            Command::Wake { subject: subject(), plan, listed_version: None },
         ] {
             let lab = Lab::queued(plan);
             lab.next(step, [Attempt::DiesAfter]);
@@ -102,7 +108,7 @@ fn waking_begins_nothing_that_completed() {
         let lab = Lab::queued(plan);
         lab.runs_to_the_end();
         let run = lab.run();
-        assert!(!changed(&lab.is_told(Command::Wake { subject: subject(), plan })));
+        assert!(!changed(&lab.is_told(woken(&lab))));
         assert_eq!((lab.run(), lab.alarm()), (run, None), "{plan:?}");
     }
 }
@@ -115,9 +121,29 @@ fn waking_a_run_whose_failure_is_listed_tries_again() {
         lab.next(step, [Attempt::Refused]);
         lab.runs_to_the_end();
         let failed = lab.ended() != "completed";
-        assert_eq!(changed(&lab.is_told(Command::Wake { subject: subject(), plan })), failed, "{step:?}");
+        assert_eq!(changed(&lab.is_told(woken(&lab))), failed, "{step:?}");
         lab.runs_to_the_end();
         assert_eq!(lab.ended(), "completed", "{step:?}");
+    }
+}
+
+/// The sweep reads first, and wakes one after the other: what it read may be old by then.
+#[test]
+fn waking_a_run_that_was_stopped_since_begins_nothing_and_lists_it_again() {
+    for (plan, step) in every_step() {
+        let lab = Lab::queued(plan);
+        let read = woken(&lab);
+        lab.passes(Duration::from_secs(61));
+        lab.next(step, [Attempt::Unknown(Fault::new(FaultCode::Timeout))]);
+        lab.rings();
+        lab.is_told(Command::Cancel);
+        lab.runs_to_the_end();
+        let (stopped, (_, listings)) = (lab.run(), lab.writes());
+        assert!(!changed(&lab.is_told(read)), "{step:?}");
+        lab.runs_to_the_end();
+        assert_eq!((lab.ended().as_str(), lab.attempts_at(step)), ("CANCELLED", 1), "{step:?}");
+        assert_eq!((lab.run().stage, lab.run().rounds), (stopped.stage, stopped.rounds), "{step:?}");
+        assert_eq!(lab.writes().1, listings + 1, "{step:?}");
     }
 }
 
@@ -153,6 +179,32 @@ fn a_run_that_is_cancelled_during_a_call_stays_cancelled() {
             ("completed", 2),
             "{step:?}: under the same key"
         );
+    }
+}
+
+/// An attempt that was begun may have done something outside: who looks for what stands where must find it.
+#[test]
+fn an_attempt_that_was_overtaken_is_in_the_history() {
+    for (plan, step) in every_step() {
+        let undone =
+            Command::Undo { subject: subject(), plan, caller: Caller::default(), listed_version: None };
+        for command in [Command::Cancel, undone] {
+            let lab = Lab::queued(plan);
+            lab.next(step, [Attempt::Meanwhile(vec![command.clone()])]);
+            lab.runs_to_the_end();
+            assert_eq!(
+                lab.history_of(Task::Do(step)),
+                [Some("INTERRUPTED".to_owned())],
+                "{step:?} {command:?}"
+            );
+        }
+        let lab = Lab::queued(plan);
+        lab.next(step, [Attempt::DiesAfter]);
+        lab.rings();
+        lab.passes(RUN_LIMIT);
+        lab.runs_to_the_end();
+        assert_eq!(lab.ended(), "DEADLINE_EXCEEDED", "{step:?}");
+        assert_eq!(lab.history_of(Task::Do(step)), [Some("INTERRUPTED".to_owned())], "{step:?}");
     }
 }
 
@@ -192,6 +244,22 @@ fn a_link_that_has_grown_old_is_replaced_before_it_is_mailed() {
         let before = lab.run();
         lab.passes(Duration::from_secs(hours * 3600));
         lab.is_queued_again();
+        let after = lab.run();
+        assert_eq!(after.link_id != before.link_id, fresh, "{hours}");
+        assert_eq!(after.link_issued_at == lab.clock(), fresh, "{hours}");
+    }
+}
+
+/// The step that failed overnight is left out in the morning: the mail that follows must not bring a link that is over.
+#[test]
+fn a_link_that_has_grown_old_is_replaced_when_the_step_before_it_is_left_out() {
+    for (hours, fresh) in [(1, false), (12, false), (13, true), (48, true)] {
+        let lab = Lab::queued(Plan::Starter);
+        lab.next(Step::ValidateWebhook, [Attempt::Refused]);
+        lab.runs_to_the_end();
+        let before = lab.run();
+        lab.passes(Duration::from_secs(hours * 3600));
+        lab.is_told(Command::Skip);
         let after = lab.run();
         assert_eq!(after.link_id != before.link_id, fresh, "{hours}");
         assert_eq!(after.link_issued_at == lab.clock(), fresh, "{hours}");

@@ -70,7 +70,7 @@ fn a_run_that_failed_anywhere_is_undone_from_there() {
 fn a_run_is_undone_in_the_middle_of_any_step() {
     for (plan, step) in every_step() {
         let lab = Lab::queued(plan);
-        let undo = Command::Undo { subject: subject(), plan, caller: caller() };
+        let undo = Command::Undo { subject: subject(), plan, caller: caller(), listed_version: None };
         lab.next(step, [Attempt::Meanwhile(vec![undo])]);
         lab.runs_to_the_end();
         assert_eq!(lab.was_undone(), "undone", "{step:?}");
@@ -206,11 +206,40 @@ fn what_is_undone_is_not_started_stopped_or_skipped_again() {
         ] {
             assert!(matches!(lab.is_told(command), Reply::Run { changed: false, .. }));
         }
-        lab.is_told(Command::Wake { subject: subject(), plan: Plan::Starter });
+        lab.is_told(Command::Wake {
+            subject: subject(),
+            plan: Plan::Starter,
+            listed_version: Some(before.version),
+        });
         assert_eq!(lab.run(), before);
         lab.runs_to_the_end();
         assert_eq!(lab.was_undone(), "undone");
     }
+}
+
+/// The sweep reads first, and tells one after the other: what could not be removed meanwhile is an operator's to try again.
+#[test]
+fn a_removal_that_failed_since_the_sweep_read_it_is_not_tried_again() {
+    let lab = completed(Plan::Starter);
+    lab.is_undone();
+    let told = |listed: u64| Command::Undo {
+        subject: subject(),
+        plan: Plan::Starter,
+        caller: caller(),
+        listed_version: Some(listed),
+    };
+    let read = lab.run().version;
+    lab.next_removal(Step::CreateOwner, [Attempt::Refused]);
+    lab.runs_to_the_end();
+    let failed = lab.run();
+    assert!(matches!(lab.is_told(told(read)), Reply::Run { changed: false, .. }));
+    lab.runs_to_the_end();
+    assert_eq!(lab.run().undo, failed.undo, "listed again, and no more");
+    let failed = lab.run();
+    // D1 knew that it had failed, and says that it is wanted: somebody wants it.
+    assert!(matches!(lab.is_told(told(failed.version)), Reply::Run { changed: true, .. }));
+    lab.runs_to_the_end();
+    assert_eq!(lab.was_undone(), "undone");
 }
 
 #[test]

@@ -341,8 +341,19 @@ async fn a_removal_that_does_not_move_is_told() {
     let line = app.log_of("tenant_provision_stuck").pop().unwrap();
     assert_eq!((&line.fields["tenantId"], &line.fields["undo"]), (&json!(club.id), &json!(true)));
     let token = Token::operator(app.now()).sign();
-    let stuck = walk_pages(&app, &format!("{SAGAS}?status=undoing&stuck=true"), 10, &token).await;
-    assert_eq!(stuck.len(), 1);
+    for (query, count) in [
+        ("stuck=true", 1),
+        ("stuck=true&status=undoing", 1),
+        ("stuck=true&step=create_spreadsheet", 1),
+        ("status=undoing&step=create_spreadsheet", 1),
+        ("stuck=true&status=completed", 1),
+        ("stuck=true&step=create_owner", 0),
+        ("stuck=true&plan=starter", 0),
+    ] {
+        let listed = walk_pages(&app, &format!("{SAGAS}?{query}"), 10, &token).await;
+        assert_eq!(listed.iter().filter(|saga| saga["stuck"] == true).count(), count, "{query}");
+        assert_eq!(listed.len(), count, "{query}: what is listed as stuck is stuck");
+    }
 }
 
 #[tokio::test]
@@ -354,6 +365,12 @@ async fn a_club_that_is_being_removed_is_not_set_up_again() {
     club.waits().await;
     app.machine_queues(&club.id).await.fails(404, "TENANT_NOT_FOUND");
     is_gone(&club).await;
+    // Nor is one told to be there that once was live.
+    let club = app.provisioned("fc-sued").await;
+    is_removed(&club).await;
+    app.machine_queues(&club.id).await.fails(404, "TENANT_NOT_FOUND");
+    club.waits().await;
+    app.machine_queues(&club.id).await.fails(404, "TENANT_NOT_FOUND");
 }
 
 #[tokio::test]

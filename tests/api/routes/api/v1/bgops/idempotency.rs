@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::{Answer, TestApp, Token, walk_pages};
+use crate::support::{Answer, IMPOSSIBLE_MOMENTS, TestApp, Token, walk_pages};
 
 async fn get(app: &TestApp, path: &str) -> Answer {
     app.get(&format!("/api/v1/bgops/idempotency{path}"))
@@ -62,7 +62,8 @@ async fn pages_show_every_key_once() {
 #[tokio::test]
 async fn what_cannot_be_asked_is_told() {
     let app = TestApp::new();
-    for query in ["limit=abc", "limit=-1", "limit=0", "limit=101", "cursor=nonsense"] {
+    let bad = ["limit=abc", "limit=-1", "limit=0", "limit=101", "cursor=nonsense"];
+    for query in bad.into_iter().chain(IMPOSSIBLE_MOMENTS) {
         let complaints = get(&app, &format!("?{query}")).await.complains_about();
         assert_eq!(complaints[0].0, query.split('=').next().unwrap());
     }

@@ -64,6 +64,9 @@ async fn filters_narrow_the_list() {
         ("?status=processing".to_owned(), vec![&waiting]),
         ("?status=pending".to_owned(), vec![]),
         ("?stuck=true".to_owned(), vec![&waiting]),
+        ("?stuck=true&status=failed".to_owned(), vec![]),
+        (format!("?stuck=true&tenant={}", completed.id), vec![]),
+        (format!("?stuck=true&tenant={}", waiting.id), vec![&waiting]),
         ("?stuck=false".to_owned(), vec![&waiting, &failed, &completed]),
         ("?step=validate_webhook".to_owned(), vec![&failed]),
         ("?plan=pro".to_owned(), vec![&waiting]),
@@ -113,6 +116,36 @@ async fn pages_show_every_run_once() {
         let runs: std::collections::BTreeSet<String> =
             seen.iter().map(|saga| saga["runId"].to_string()).collect();
         assert_eq!((seen.len(), runs.len()), (5, 5), "{query} {limit}");
+    }
+}
+
+/// Two indexes find them, and a page looks at 500 together.
+#[tokio::test]
+async fn pages_show_every_stuck_run_and_removal_once() {
+    let app = TestApp::new();
+    let numbers = "with recursive n(i) as (select 1 union all select i + 1 from n where i < 1300)";
+    for insert in [
+        "insert into tenants (id, name, plan, trial_ends_at, owner_user_id, signup_fingerprint, created_at, updated_at)
+         {n} select 'tenant_' || i, 'FC', 'starter', 0, 'user_' || i, '', 0, 0 from n",
+        "insert into provision_runs (id, tenant_id, plan, status, undo_state, version, started_at, deadline_at, updated_at)
+         {n} select 'run_' || printf('%04d', i), 'tenant_' || i, 'starter', iif(i % 3, 'processing', 'completed'),
+           iif(i % 3, null, 'undoing'), 1, 0, 0, 0 from n",
+    ] {
+        app.db().execute(&insert.replace("{n}", numbers), ());
+    }
+    for (query, count) in [("", 1300), ("&step=activate", 0)] {
+        let (mut seen, mut cursor) = (std::collections::BTreeSet::new(), String::new());
+        loop {
+            let page = get(&app, &format!("?stuck=true&limit=100{query}{cursor}")).await.is(200);
+            for saga in page["data"].as_array().unwrap() {
+                assert!(seen.insert(saga["runId"].to_string()), "{saga} is listed twice");
+            }
+            match page["nextCursor"].as_str() {
+                Some(next) => cursor = format!("&cursor={next}"),
+                None => break,
+            }
+        }
+        assert_eq!(seen.len(), count, "{query}");
     }
 }
 

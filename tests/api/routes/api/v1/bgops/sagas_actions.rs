@@ -85,6 +85,18 @@ async fn what_a_run_is_not_in_a_state_for_is_not_done() {
         act(club, action).await.fails(409, "RUN_STATE_CONFLICT");
         assert_eq!(club.outside().objects().run(&club.id), before, "{action}");
     }
+    act(&failed, "retry").await.is(200);
+    let token = Token::operator(app.now()).sign();
+    let audit = app.get("/api/v1/admin/audit").token(&token).send().await.is(200)["data"].clone();
+    let entries = audit.as_array().unwrap().iter();
+    let mut told: Vec<String> =
+        entries.map(|entry| format!("{} {}", entry["action"], entry["data"]).replace('"', "")).collect();
+    told.sort();
+    // It does not say of anything that it was done which was not.
+    let not_done =
+        ["saga.cancel", "saga.cancel", "saga.retry"].map(|action| format!("{action} {{done:false}}"));
+    assert_eq!(told[..3], not_done);
+    assert_eq!(told[3..], ["saga.retry {}", "saga.skip_step {done:false}"]);
     let app = TestApp::new();
     let waiting = waiting(&app).await;
     act(&waiting, "skip-step").await.fails(409, "RUN_STATE_CONFLICT");

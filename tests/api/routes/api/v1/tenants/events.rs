@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Club, TestApp, Token, keys, walk_pages};
+use crate::support::{Club, IMPOSSIBLE_MOMENTS, TestApp, Token, keys, walk_pages};
 
 fn path(club: &Club) -> String {
     format!("/api/v1/tenants/{}/events", club.id)
@@ -58,6 +58,15 @@ async fn pages_show_every_event_once() {
         let ids: Vec<&str> = seen.iter().map(|event| event["id"].as_str().unwrap()).collect();
         assert_eq!(ids.get(..7).unwrap(), ["evt_6", "evt_5", "evt_4", "evt_3", "evt_2", "evt_1", "evt_0"]);
         assert_eq!(ids.len(), 8, "{limit}");
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_asked_is_told() {
+    let app = TestApp::new();
+    let club = app.signed_up("fc-nord").await;
+    for query in ["limit=0", "limit=abc", "cursor=!!"].into_iter().chain(IMPOSSIBLE_MOMENTS) {
+        club.gets(&format!("{}?{query}", path(&club))).send().await.fails(400, "VALIDATION");
     }
 }
 

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use tenantry::ports::Limit;
 
-use crate::support::{Answer, Club, Reaction, TestApp, Token, keys, walk_pages};
+use crate::support::{Answer, Club, IMPOSSIBLE_MOMENTS, Reaction, TestApp, Token, keys, walk_pages};
 
 fn path(club: &Club) -> String {
     format!("/api/v1/tenants/{}/webhook/deliveries", club.id)
@@ -106,7 +106,7 @@ async fn pages_show_every_delivery_once_newest_first() {
         let ids: Vec<&str> = seen.iter().map(|row| row["id"].as_str().unwrap()).collect();
         assert_eq!(ids, ["evt_6", "evt_5", "evt_4", "evt_3", "evt_2", "evt_1", "evt_0"], "{limit}");
     }
-    for query in ["limit=0", "limit=abc", "cursor=!!"] {
+    for query in ["limit=0", "limit=abc", "cursor=!!"].into_iter().chain(IMPOSSIBLE_MOMENTS) {
         club.gets(&format!("{}?{query}", path(&club))).send().await.fails(400, "VALIDATION");
     }
 }
