@@ -28,9 +28,11 @@ pub async fn list(db: &impl Db, run: &Run, now: Timestamp) -> Result<(), DbError
 /// When the run can't be written as rows.
 pub fn listing(run: &Run, now: Timestamp) -> Result<Vec<Statement>, DbError> {
     let report = Report::of(run);
-    let mut statements = vec![upsert_run(run, &report, now)?];
+    // The tenant first: by the listed run's version it is known whether this one says anything new.
+    let mut statements = vec![update_tenant(run, &report, now)];
+    statements.extend(super::undo::update_tenant(run, now));
+    statements.push(upsert_run(run, &report, now)?);
     statements.extend(super::undo::listing(run, now));
-    statements.push(update_tenant(run, &report, now));
     let changed = report.steps.iter().enumerate().filter(|(_, step)| is_changed(run, step));
     statements.extend(changed.map(|(position, step)| upsert_step(run, position, step)));
     statements.extend(run.unlisted.iter().map(|attempt| insert_attempt(run, attempt)));
@@ -74,7 +76,8 @@ fn upsert_run(run: &Run, report: &Report, now: Timestamp) -> Result<Statement, D
     ))
 }
 
-/// Only what changed is written, and `completed` is never left: an operator may have completed by hand what failed.
+/// Only what changed is written, and `completed` is never left: an operator may have completed by hand what failed. What D1
+/// was told before, its answer lost, changes nothing: somebody may have wanted the run again since.
 fn update_tenant(run: &Run, report: &Report, now: Timestamp) -> Statement {
     Statement::new(
         "update tenants set provision_state = ?2, provision_reason = ?3, provision_run_id = ?4,
@@ -82,7 +85,7 @@ fn update_tenant(run: &Run, report: &Report, now: Timestamp) -> Statement {
          where id = ?1 and provision_state <> 'completed'
            and (provision_state, coalesce(provision_reason, ''), coalesce(provision_run_id, ''))
              <> (?2, coalesce(?3, ''), ?4)
-           and exists (select 1 from provision_runs where id = ?4 and version = ?6)",
+           and not exists (select 1 from provision_runs where id = ?4 and (version >= ?6 or status = 'completed'))",
         [
             run.subject.tenant.as_str().into(),
             report.status.as_str().into(),

@@ -55,7 +55,6 @@ pub fn listing(run: &Run, now: Timestamp) -> Vec<Statement> {
     let mut statements: Vec<Statement> = fresh.map(|record| hold(run, record)).collect();
     if let Some(undo) = &run.undo {
         statements.push(update_run(run, undo, now));
-        statements.push(update_tenant(run, undo, now));
         let tried = undo.removals.iter().filter(|removal| removal.attempts > 0);
         statements.extend(tried.map(|removal| upsert_removal(run, undo, removal)));
     }
@@ -83,11 +82,15 @@ fn update_run(run: &Run, undo: &Undo, now: Timestamp) -> Statement {
     )
 }
 
-fn update_tenant(run: &Run, undo: &Undo, now: Timestamp) -> Statement {
-    Statement::new(
+/// Lists where undoing a run stands with its tenant, before the run itself is listed: as there, what D1 was told before changes
+/// nothing.
+#[must_use]
+pub fn update_tenant(run: &Run, now: Timestamp) -> Option<Statement> {
+    let undo = run.undo.as_ref()?;
+    Some(Statement::new(
         "update tenants set undo_state = ?2, undo_updated_at = ?3, provision_run_id = coalesce(provision_run_id, ?4)
          where id = ?1 and undo_state is not null and undo_state <> 'undone' and undo_state <> ?2
-           and exists (select 1 from provision_runs where id = ?4 and version = ?5)",
+           and not exists (select 1 from provision_runs where id = ?4 and version >= ?5)",
         [
             run.subject.tenant.as_str().into(),
             undo.status().as_str().into(),
@@ -95,7 +98,7 @@ fn update_tenant(run: &Run, undo: &Undo, now: Timestamp) -> Statement {
             run.id.as_str().into(),
             version(run).into(),
         ],
-    )
+    ))
 }
 
 /// What a step made, in a word, with the other side's id for it, and whether it was made by the attempt that told of it:

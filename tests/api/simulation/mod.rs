@@ -23,10 +23,11 @@ use world::World;
 const SCHEDULES: u64 = 100_000;
 
 /// Seeds that once failed, and what they found.
-const KEPT: [u64; 4] = [
+const KEPT: [u64; 5] = [
     405, // A step was left out, D1 was away, the alarm was lost: the sweep did not know that anything was at work.
     923, // Going live was done, and its answer and the alarm were lost.
     4212, // Likewise, in the middle of an attempt.
+    75_993, // D1 was told of a failure, its answer lost, and told once more after somebody had wanted the run again.
     354_744, // The alarm was late again and again: the sweep woke it in vain, past its deadline.
 ];
 

@@ -45,7 +45,13 @@ impl World {
     /// Whatever is left to do, an alarm is set, or the sweep will find it.
     fn will_go_on(&self, run: &Run) {
         let register = self.register.borrow();
-        let is_known = register.run.is_some_and(|(version, _)| version >= run.version);
+        // D1 need not hear again of an end that it knows.
+        let is_told_again = run.listed_version == 0
+            && match &run.undo {
+                Some(undo) => register.undo == Some(undo.status()),
+                None => register.state == run.status(),
+            };
+        let is_known = is_told_again || register.run.is_some_and(|(version, _)| version >= run.version);
         let left = !run.is_over() || !is_known;
         let is_swept = register.state == RunStatus::Processing || register.undo == Some(UndoStatus::Undoing);
         let found = self.alarm.get().is_some() || is_swept;

@@ -47,20 +47,20 @@ impl Register {
     pub fn lists(&mut self, run: &Run, now: Timestamp) {
         let (version, status) = (run.version, run.status());
         let known = self.run.map_or(0, |(version, _)| version);
-        if version > known && self.run.is_none_or(|(_, status)| status != RunStatus::Completed) {
+        let is_news = version > known;
+        let was_completed = self.run.is_some_and(|(_, status)| status == RunStatus::Completed);
+        if is_news && self.run.is_none_or(|(_, status)| status != RunStatus::Completed) {
             self.run = Some((version, status));
         }
         if let Some(undo) = run.undo.as_ref().map(|undo| undo.status()) {
             self.run = self.run.map(|(known, status)| (known.max(version), status));
-            let is_this = self.run.is_some_and(|(known, _)| known == version);
             let moves = self.undo.is_some_and(|known| known != UndoStatus::Undone && known != undo);
-            if is_this && moves {
+            if is_news && moves {
                 self.undo = Some(undo);
                 self.moved_at = now;
             }
         }
-        let is_this = self.run.is_some_and(|(known, _)| known == version);
-        if is_this && self.state != RunStatus::Completed && self.state != status {
+        if is_news && !was_completed && self.state != RunStatus::Completed && self.state != status {
             self.state = status;
             self.moved_at = if self.undo.is_some() { self.moved_at } else { now };
         }

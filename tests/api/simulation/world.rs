@@ -53,6 +53,10 @@ pub struct World {
     /// Whether the other sides are left alone at times. In every fourth schedule, so that the seeds that are kept still play
     /// what they were kept for.
     pub rests: bool,
+    /// Whether the sweep is slow at times: what it read is old when it wakes. In every eighth, for the same reason.
+    sweeps_slowly: bool,
+    /// Whether somebody wanted a failed run again, and nothing was begun since.
+    is_wanted_again: Cell<bool>,
     sweeps_at: Cell<Timestamp>,
     /// The furthest step that was ever done, as a place in the plan.
     pub done: Cell<usize>,
@@ -89,6 +93,8 @@ impl World {
             d1_down_until: Cell::new(now),
             dead,
             rests: seed % 4 == 2,
+            sweeps_slowly: seed % 8 == 1,
+            is_wanted_again: Cell::new(false),
             sweeps_at: Cell::new(now.after(SWEEP)),
             done: Cell::new(0),
             there: RefCell::default(),
@@ -243,12 +249,21 @@ impl World {
             return;
         }
         self.happens(format_args!("somebody queues it"));
-        self.register.borrow_mut().wants(self.now.get());
+        self.wants();
         let register = self.register.borrow().clone();
         // What D1 said may be old when the object is told.
         let is_late = self.goes_wrong(16);
         if is_late || register.state != RunStatus::Completed && register.undo.is_none() {
             self.object_is_told(Command::Queue { subject: subject(), plan: self.plan, caller: caller() });
+        }
+    }
+
+    fn wants(&self) {
+        let mut register = self.register.borrow_mut();
+        let failed = register.state == RunStatus::Failed;
+        register.wants(self.now.get());
+        if failed && register.state == RunStatus::Processing {
+            self.is_wanted_again.set(true);
         }
     }
 
@@ -265,14 +280,13 @@ impl World {
         }
         let checkpoint = self.checkpoint.borrow().clone();
         let Some(run) = checkpoint else { return };
-        let mut register = self.register.borrow_mut();
+        let register = self.register.borrow().clone();
         let undo_step = run.undo.as_ref().and_then(|undo| undo.stage.current());
         if register.undo == Some(UndoStatus::CompensationFailed) && undo_step != Some(Step::SeedDefaults) {
-            register.wants_undo(self.now.get());
+            self.register.borrow_mut().wants_undo(self.now.get());
         } else if register.state == RunStatus::Failed && run.current() != Some(Step::Activate) {
-            register.wants(self.now.get());
+            self.wants();
         }
-        drop(register);
         self.an_operator_says(Command::Skip);
     }
 
@@ -345,6 +359,12 @@ impl World {
             }
             _ => return,
         };
+        if self.sweeps_slowly && self.goes_wrong(3) {
+            self.happens(format_args!("the sweep is slow, and an operator is quicker"));
+            self.an_operator_says(Command::Cancel);
+            self.passes(Duration::from_secs(self.chance.below(240)));
+            self.rings();
+        }
         self.happens(format_args!("the sweep wakes it"));
         self.object_is_told(wakes);
     }
@@ -362,9 +382,12 @@ impl World {
         let now = self.now.get();
         let fresh = Fresh { run: "run_1".parse().unwrap(), link_id: self.chance.bits().to_string() };
         self.happens(format_args!("the object is told to {}", word_of(&command)));
+        let wakes = matches!(command, Command::Wake { .. });
         let obeyed = obey(self.checkpoint.borrow().clone(), command, fresh, now);
         if let Some(run) = obeyed.save {
             if before.is_some_and(|(rounds, _)| run.rounds > rounds) {
+                let wanted = self.is_wanted_again.replace(false);
+                assert!(wanted || !wakes, "the sweep begins nothing again that nobody wants");
                 self.counts(|sum| sum.rounds += 1);
             }
             assert!(
