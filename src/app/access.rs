@@ -27,7 +27,7 @@ impl<P: Ports> App<P> {
         let now = self.ports.now();
         Act {
             id: format!("aud_{}", id::token_id(now, self.ports.random())),
-            actor: claims.sub.as_deref().unwrap_or("unknown"),
+            actor: claims.sub.as_deref().filter(|sub| !sub.is_empty()).unwrap_or("unknown"),
             reason,
             request,
             now,

@@ -70,10 +70,11 @@ impl<P: Ports> App<P> {
         Self { ports, settings, scope: Arc::default() }
     }
 
-    /// The same application at work on something: `fields` are on every line that it logs.
+    /// The same application at work on something, or on a part of it: `fields`, too, are on every line that it logs.
     #[must_use]
     pub fn scoped<V: Into<Value>>(&self, fields: Vec<(&'static str, V)>) -> Self {
-        let scope = fields.into_iter().map(|(name, value)| (name, value.into())).collect();
+        let fields = fields.into_iter().map(|(name, value)| (name, value.into()));
+        let scope = self.scope.iter().cloned().chain(fields).collect();
         Self { scope: Arc::new(scope), ..self.clone() }
     }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::{
     db::DbError,
-    domain::{RunId, Timestamp},
+    domain::{RequestId, RunId, Timestamp},
     ports::{Level, LogLine, Ports},
     store::{self, tenants::Tenant},
     workflow::{Caller, Command},
@@ -23,14 +23,17 @@ impl<P: Ports> App<P> {
     /// Wakes what has not moved, delivers what is due, and removes what expired. It costs the same however many tenants there are.
     pub async fn sweep(&self) {
         let now = self.ports.now();
+        // Nobody asked for it: its lines are found by an id of its own.
+        let id = RequestId::new(now, self.ports.random());
+        let app = self.scoped(vec![("requestId", id.as_str())]);
         // Neither waits for the other: an object or a webhook that hangs holds up its own kind only.
-        let (unmoved, delivered) = futures_util::join!(self.wake_unmoved(now), self.deliver(None));
+        let (unmoved, delivered) = futures_util::join!(app.wake_unmoved(now), app.deliver(None));
         let well = unmoved.is_ok() && delivered.is_ok();
         let pruned = store::sweep::prune(self.ports.db(), self.ports.now(), well).await;
         let errors = [unmoved.as_ref().err(), delivered.as_ref().err(), pruned.as_ref().err()];
         let error = errors.into_iter().flatten().next().map(ToString::to_string);
         let level = if error.is_some() { Level::Error } else { Level::Info };
-        self.log(
+        app.log(
             LogLine::new(level, "sweep")
                 .with("looked", unmoved.unwrap_or(0))
                 .with("delivered", delivered.unwrap_or(0))

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::issue::Problem;
 
-/// 1–100 characters, trimmed, no control characters.
+/// 1–100 characters, trimmed, none that controls text or turns its direction.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(
     not(target_arch = "wasm32"),
@@ -35,7 +35,7 @@ impl TryFrom<String> for ClubName {
         if name.chars().count() > 100 {
             return Err(Problem::new("too_long", "Use at most 100 characters."));
         }
-        if name.chars().any(char::is_control) {
+        if name.chars().any(|c| c.is_control() || turns_direction(c)) {
             return Err(Problem::new(
                 "invalid_characters",
                 "Line breaks and control characters are not possible.",
@@ -43,6 +43,11 @@ impl TryFrom<String> for ClubName {
         }
         Ok(Self(name.to_owned()))
     }
+}
+
+/// Whether what follows is shown in another order than it stands there: a name could show as another one.
+const fn turns_direction(c: char) -> bool {
+    matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 impl fmt::Display for ClubName {
@@ -65,6 +70,8 @@ mod tests {
     fn blank_or_broken_names_are_refused() {
         assert_eq!(ClubName::try_from("  ".to_owned()).unwrap_err().code, "required");
         assert_eq!(ClubName::try_from("a\nb".to_owned()).unwrap_err().code, "invalid_characters");
+        assert_eq!(ClubName::try_from("FC \u{202e}droN".to_owned()).unwrap_err().code, "invalid_characters");
+        assert_eq!(ClubName::try_from("مكابي".to_owned()).unwrap().as_str(), "مكابي");
         assert_eq!(ClubName::try_from(" FC Nord ".to_owned()).unwrap().as_str(), "FC Nord");
     }
 }

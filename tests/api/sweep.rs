@@ -117,6 +117,20 @@ async fn a_run_that_is_tried_again_and_again_moves() {
     assert_eq!(app.log_of("tenant_provision_stuck").len(), 1);
 }
 
+#[tokio::test]
+async fn a_sweep_is_found_in_the_log_by_an_id_of_its_own() {
+    let app = TestApp::new();
+    let club = app.queued("fc-nord").await;
+    app.outside().objects().loses_the_alarm(&club.id);
+    app.passes(400);
+    let first = sweep(&app).await;
+    let stuck = app.log_of("tenant_provision_stuck").pop().unwrap();
+    assert!(first["requestId"].as_str().unwrap().starts_with("req_"));
+    assert_eq!(stuck.fields["requestId"], first["requestId"]);
+    app.passes(60);
+    assert_ne!(sweep(&app).await["requestId"], first["requestId"]);
+}
+
 /// A thousand clubs that signed up in the same minute are all at work, and none of them needs the sweep.
 #[tokio::test]
 async fn a_sweep_does_not_read_those_that_moved_just_now() {
