@@ -44,6 +44,10 @@ const DEAD_WHEN_GIVEN_UP_AFTER: Duration = Duration::from_secs(24 * 3600);
 /// How many deliveries are claimed at once, and for how long: longer than they take if each waits its full five seconds.
 const BATCH: u32 = 20;
 const LEASE: Duration = Duration::from_secs(120);
+/// How often one sweep claims, while there is more, and when it claims no more. The platform lets one invocation call out a
+/// thousand times, the database included.
+const ROUNDS: usize = 10;
+const CLAIMS_FOR: Duration = Duration::from_secs(30);
 /// How many are sent at the same time. The platform queues what goes beyond six open connections, and the wait in its queue
 /// would count as the webhook's.
 const AT_ONCE: usize = 4;
@@ -70,24 +74,51 @@ enum Sent {
 }
 
 impl<P: Ports> App<P> {
-    /// Delivers what is due, of one tenant or of all, a bounded number in a bounded time. Answers how many were delivered.
+    /// Delivers what is due, a bounded number in a bounded time, what waited longest first. Answers how many were delivered.
+    ///
+    /// # Errors
+    ///
+    /// When the database doesn't answer: nothing more was sent then.
+    pub async fn deliver_due(&self) -> Result<usize, DbError> {
+        let begun_at = self.ports.now();
+        let mut delivered = 0;
+        for _ in 0..ROUNDS {
+            let due = self.claim(None).await?;
+            delivered += self.send(&due).await;
+            let is_all = due.len() < BATCH as usize;
+            if is_all || self.ports.now().since(begun_at) >= CLAIMS_FOR {
+                break;
+            }
+        }
+        Ok(delivered)
+    }
+
+    /// Delivers what a tenant has due. Answers how many were delivered.
     ///
     /// # Errors
     ///
     /// When the database doesn't answer: nothing was sent then.
-    pub async fn deliver(&self, tenant: Option<&TenantId>) -> Result<usize, DbError> {
+    pub async fn deliver(&self, tenant: &TenantId) -> Result<usize, DbError> {
+        Ok(self.send(&self.claim(Some(tenant)).await?).await)
+    }
+
+    async fn claim(&self, tenant: Option<&TenantId>) -> Result<Vec<Claimed>, DbError> {
         let now = self.ports.now();
-        let due = deliveries::claim(self.ports.db(), tenant, now, now.after(LEASE), BATCH).await?;
+        deliveries::claim(self.ports.db(), tenant, now, now.after(LEASE), BATCH).await
+    }
+
+    /// Answers how many were delivered.
+    async fn send(&self, due: &[Claimed]) -> usize {
         let ends =
-            stream::iter(&due).map(|delivery| self.attempt_delivery(delivery)).buffer_unordered(AT_ONCE);
-        Ok(ends.filter(|delivered| std::future::ready(*delivered)).count().await)
+            stream::iter(due).map(|delivery| self.attempt_delivery(delivery)).buffer_unordered(AT_ONCE);
+        ends.filter(|delivered| std::future::ready(*delivered)).count().await
     }
 
     /// Delivers what a tenant has due, without anybody waiting for it. What fails is the sweep's.
     pub fn deliver_later(&self, tenant: &TenantId) {
         let (app, tenant) = (self.clone(), tenant.clone());
         self.ports.defer(async move {
-            if let Err(error) = app.deliver(Some(&tenant)).await {
+            if let Err(error) = app.deliver(&tenant).await {
                 let line = LogLine::new(Level::Warn, "webhook_delivery_not_begun");
                 app.log(line.with("tenantId", tenant.as_str()).with("error", error.to_string()));
             }

@@ -148,7 +148,7 @@ impl<P: Ports> App<P> {
         let outcome = make::judge(&called, self.config().make_validate_strict, self.ports.now())
             .answered(called.status);
         if matches!(outcome, Outcome::Done(_)) {
-            self.write(vec![store::connections::set_validated(tenant, self.ports.now())]).await?;
+            self.write(vec![store::connections::set_validated(tenant, &stored, self.ports.now())]).await?;
         }
         Ok(outcome)
     }

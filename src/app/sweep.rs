@@ -27,7 +27,7 @@ impl<P: Ports> App<P> {
         let id = RequestId::new(now, self.ports.random());
         let app = self.scoped(vec![("requestId", id.as_str())]);
         // Neither waits for the other: an object or a webhook that hangs holds up its own kind only.
-        let (unmoved, delivered) = futures_util::join!(app.wake_unmoved(now), app.deliver(None));
+        let (unmoved, delivered) = futures_util::join!(app.wake_unmoved(now), app.deliver_due());
         let well = unmoved.is_ok() && delivered.is_ok();
         let pruned = store::sweep::prune(self.ports.db(), self.ports.now(), well).await;
         let errors = [unmoved.as_ref().err(), delivered.as_ref().err(), pruned.as_ref().err()];

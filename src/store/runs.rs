@@ -176,7 +176,11 @@ fn ended(run: &Run, report: &Report) -> Option<[Statement; 2]> {
     let reason = report.failure.as_ref().map(|f| &f.code);
     let data = json!({ "runId": run.id, "plan": run.plan, "reason": reason, "step": report.step });
     let (tenant, ended_at) = (&run.subject.tenant, report.ended_at.unwrap_or(run.queued_at));
-    let id = event_id(run, &format!("{}_{}", run.rounds, report.status.as_str()));
+    // It may fail again and again. It goes live once, even if an operator stopped it meanwhile and wanted it again.
+    let id = match report.status {
+        RunStatus::Completed => event_id(run, "completed"),
+        _ => event_id(run, &format!("{}_failed", run.rounds)),
+    };
     let announcement =
         deliveries::announce(tenant, &id, kind, &data, ended_at, run.caller.traceparent.as_deref());
     let event = Statement::new(

@@ -10,7 +10,7 @@ use crate::support::{Breaks, Club, Reaction, Sent, TestApp, WEBHOOK_SECRET, keys
 
 /// What is due is delivered, as the sweep does it; answers how many were.
 async fn delivers(app: &TestApp) -> usize {
-    app.app.deliver(None).await.unwrap()
+    app.app.deliver_due().await.unwrap()
 }
 
 /// The one delivery there is.
@@ -84,7 +84,7 @@ async fn a_tenants_own_are_its_own() {
     let club = provisioned(&app).await;
     app.provisioned("fc-sued").await;
     let tenant = club.id.parse().unwrap();
-    assert_eq!(app.app.deliver(Some(&tenant)).await, Ok(1));
+    assert_eq!(app.app.deliver(&tenant).await, Ok(1));
     assert_eq!(events(&app)[0].json()["data"]["tenantId"], club.id);
 }
 
@@ -145,17 +145,66 @@ async fn of_many_who_deliver_at_once_one_sends() {
     assert_eq!(app.db().number("select count(*) from webhook_deliveries where status = 'delivered'"), 30);
 }
 
+/// Stopped while it went live, and wanted again by somebody who did not know.
+#[tokio::test]
+async fn a_run_that_completes_again_is_announced_once() {
+    let app = TestApp::new();
+    let club = provisioned(&app).await;
+    delivers(&app).await;
+    let mut run = app.outside().objects().run(&club.id).unwrap();
+    run.rounds += 1;
+    run.version += 1;
+    store::runs::list(app.db(), &run, app.outside().now()).await.unwrap();
+    assert_eq!(delivers(&app).await, 0);
+    let told = app.db().number("select count(*) from domain_events where type = 'tenant.provisioned'");
+    assert_eq!((told, events(&app).len()), (1, 1));
+}
+
+#[tokio::test]
+async fn a_ping_that_another_webhook_took_says_nothing_of_this_one() {
+    let app = TestApp::new();
+    let club = app.signed_up("fc-nord").await;
+    club.connects_make().await.is(200);
+    let tenant = club.id.parse().unwrap();
+    let pinged = store::connections::webhook(app.db(), &tenant).await.unwrap().unwrap();
+    club.connects("https://hook.eu1.make.com/another").await.is(200);
+    let now = app.outside().now();
+    app.db().batch(vec![store::connections::set_validated(&tenant, &pinged, now)]).await.unwrap();
+    assert_eq!(connection(&app)["validated_at"], Value::Null);
+    let current = store::connections::webhook(app.db(), &tenant).await.unwrap().unwrap();
+    app.db().batch(vec![store::connections::set_validated(&tenant, &current, now)]).await.unwrap();
+    assert_eq!(connection(&app)["validated_at"], now.seconds());
+}
+
+/// So many more deliveries are due to a club.
+fn has_due(app: &TestApp, club: &Club, count: u32) {
+    let numbers =
+        format!("with recursive n(i) as (select 1 union all select i + 1 from n where i < {count})");
+    let insert = "insert into webhook_deliveries (tenant_id, created_at, id, type, body, next_at)";
+    let due = format!("{numbers} {insert} select ?1, ?2, 'evt_' || i, 'test', '{{}}', ?2 from n");
+    app.db().execute(&due, rusqlite::params![club.id, app.now()]);
+}
+
 #[tokio::test]
 async fn one_sweep_sends_a_bounded_number_those_that_waited_longest_first() {
     let app = TestApp::new();
     let first = provisioned(&app).await;
     app.passes(60);
-    for n in 0..25 {
-        app.provisioned(&format!("fc-{n:03}")).await;
-    }
-    assert_eq!(delivers(&app).await, 20);
-    assert!(events(&app).iter().any(|event| event.json()["data"]["tenantId"] == first.id));
-    assert_eq!(delivers(&app).await, 6);
+    has_due(&app, &first, 204);
+    assert_eq!(delivers(&app).await, 200);
+    assert_eq!(events(&app)[0].json()["data"]["tenantId"], first.id);
+    assert_eq!(delivers(&app).await, 5);
+}
+
+#[tokio::test]
+async fn a_sweep_that_takes_long_claims_no_more() {
+    let app = TestApp::new();
+    let club = provisioned(&app).await;
+    app.outside().upstreams().always("make", Reaction::Hangs);
+    has_due(&app, &club, 100);
+    assert_eq!(delivers(&app).await, 0);
+    let tried = app.db().number("select count(*) from webhook_deliveries where attempts > 0");
+    assert_eq!(tried, 20, "of 101");
 }
 
 #[tokio::test]
@@ -256,7 +305,7 @@ async fn a_claim_whose_answer_was_lost_ends_by_itself() {
     let app = TestApp::new();
     provisioned(&app).await;
     app.db().breaks(0, Breaks::After);
-    assert!(app.app.deliver(None).await.is_err());
+    assert!(app.app.deliver_due().await.is_err());
     app.passes(120);
     assert_eq!(delivers(&app).await, 1);
 }

@@ -192,6 +192,9 @@ impl Ports for Outside {
 
     async fn call(&self, call: Call) -> Result<Called, CallError> {
         turns(1).await;
+        if self.0.upstreams.hangs(call.upstream) {
+            self.passes(call.time_limit);
+        }
         self.0.upstreams.take(call, self.now())
     }
 

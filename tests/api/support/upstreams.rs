@@ -31,6 +31,8 @@ pub enum Reaction {
     AsksToWait(u16, &'static str),
     /// Not in time, and nothing done.
     TimesOut,
+    /// Likewise, and all the time that it has goes by.
+    Hangs,
     /// By breaking the connection, and nothing done.
     Breaks,
     /// It does it, and the answer is lost.
@@ -152,6 +154,11 @@ impl Upstreams {
         self.state().sheets.iter().filter(|sheet| sheet.is_there).map(|sheet| sheet.id.clone()).collect()
     }
 
+    /// Whether an upstream lets all the time go by.
+    pub fn hangs(&self, upstream: &str) -> bool {
+        self.state().always.get(upstream) == Some(&Reaction::Hangs)
+    }
+
     /// Takes a call.
     pub fn take(&self, call: Call, now: Timestamp) -> Result<Called, CallError> {
         let mut state = self.state();
@@ -170,7 +177,7 @@ impl Upstreams {
             Reaction::AsksToWait(status, after) => {
                 Ok(Called { retry_after: Some(after.to_owned()), ..called(status, "") })
             }
-            Reaction::TimesOut => Err(CallError::Timeout),
+            Reaction::TimesOut | Reaction::Hangs => Err(CallError::Timeout),
             Reaction::Breaks => Err(CallError::Connection),
             Reaction::LosesTheAnswer => {
                 state.play(&sent);

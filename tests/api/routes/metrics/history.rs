@@ -82,7 +82,7 @@ async fn a_run_moves_these_numbers_and_no_others() {
         .collect();
     expected.extend(buckets.iter().map(|name| (name.as_str(), 1)));
     assert_eq!(before.until(&scrape(&app).await), changed(&expected));
-    app.app.deliver(None).await.unwrap();
+    app.app.deliver_due().await.unwrap();
     let delivered = scrape(&app).await;
     assert_eq!(delivered.of("tenantry_webhook_deliveries_pending"), 0);
     assert_eq!(delivered.of(r#"tenantry_webhook_deliveries_settled_total{outcome="delivered"}"#), 1);
@@ -230,7 +230,7 @@ async fn a_delivery_that_waits_is_not_overdue_before_its_time() {
     let app = monitored();
     app.provisioned("fc-nord").await;
     app.outside().upstreams().always("make", Reaction::Answers(500, ""));
-    app.app.deliver(None).await.unwrap();
+    app.app.deliver_due().await.unwrap();
     let seen = async || {
         let read = scrape(&app).await;
         (
