@@ -6,10 +6,10 @@ use serde_json::json;
 use crate::{
     db::{Answer, Db, DbError, Statement},
     domain::{Plan, RunId, RunStatus, Step, StepStatus, TenantId, TenantStatus, Timestamp, UndoStatus},
-    workflow::{Attempt, Report, Run, Stage, StepReport, report::Trouble},
+    workflow::{Artifact, Attempt, Report, Run, Stage, StepReport, Undo, report::Trouble},
 };
 
-use super::deliveries;
+use super::{connections, deliveries, tenants, undo};
 
 /// Writes what D1 doesn't list yet of a run. An older version than the listed one changes nothing, and nothing changes a run
 /// that went live: its object may not have heard of it.
@@ -28,16 +28,43 @@ pub async fn list(db: &impl Db, run: &Run, now: Timestamp) -> Result<(), DbError
 /// When the run can't be written as rows.
 pub fn listing(run: &Run, now: Timestamp) -> Result<Vec<Statement>, DbError> {
     let report = Report::of(run);
-    // The tenant first: by the listed run's version it is known whether this one says anything new.
-    let mut statements = vec![update_tenant(run, &report, now)];
-    statements.extend(super::undo::update_tenant(run, now));
+    let mut statements = if run.listed_version == 0 { put_back(run, now) } else { Vec::new() };
+    // The tenant before the run: by the listed run's version it is known whether this one says anything new.
+    statements.push(update_tenant(run, &report, now));
+    statements.extend(undo::update_tenant(run, now));
     statements.push(upsert_run(run, &report, now)?);
-    statements.extend(super::undo::listing(run, now));
+    statements.extend(undo::listing(run, now));
     let changed = report.steps.iter().enumerate().filter(|(_, step)| is_changed(run, step));
     statements.extend(changed.map(|(position, step)| upsert_step(run, position, step)));
     statements.extend(run.unlisted.iter().map(|attempt| insert_attempt(run, attempt)));
     statements.extend(lifecycle_events(run, &report));
     Ok(statements)
+}
+
+/// Everything that a run wrote that completed or was undone, as far as it knows it: D1 may have been put back to before.
+fn put_back(run: &Run, now: Timestamp) -> Vec<Statement> {
+    let tenant = &run.subject.tenant;
+    match run.undo.as_ref().map(Undo::status) {
+        Some(UndoStatus::Undone) => {
+            let mut statements = undo::let_go(tenant, now);
+            statements.extend([
+                undo::remove_owner(run),
+                undo::remove_route(tenant, now),
+                undo::remove_spreadsheet(tenant),
+            ]);
+            return statements;
+        }
+        None if run.status() == RunStatus::Completed => {}
+        _ => return Vec::new(),
+    }
+    let mut statements = tenants::seed(tenant, &run.subject.name, now);
+    statements.push(tenants::set_route_ready(tenant, now));
+    if let Some(Artifact::Spreadsheet { id, url }) = run.artifact(Step::CreateSpreadsheet) {
+        statements.push(connections::set_spreadsheet(tenant, id, url, now));
+        statements.push(connections::set_spreadsheet_verified(tenant, now));
+    }
+    statements.extend([tenants::insert_owner(&run.subject, now), tenants::activate(tenant, now)]);
+    statements
 }
 
 /// A step that was tried since the last listing, or is where the run stands now, or was left out.

@@ -87,8 +87,8 @@ fn requeue(mut run: Run, link_id: String, caller: Caller, now: Timestamp) -> Obe
 
 /// Begins to undo a run, or tries again; what is at work is woken in case its alarm was lost.
 fn undo(mut run: Run, listed_version: Option<u64>, caller: Caller, now: Timestamp) -> Obeyed {
-    let has_failed = run.undo.as_ref().is_some_and(Undo::has_failed) && !run.is_unlisted();
-    if has_failed && is_behind(&run, listed_version) {
+    let has_ended = run.undo.as_ref().is_some_and(Undo::is_over) && !run.is_unlisted();
+    if has_ended && is_behind(&run, listed_version) {
         return listed_again(run);
     }
     if run.begin_undo(caller, now) { started(run) } else { woken(&run, now) }
@@ -108,7 +108,8 @@ fn woken(run: &Run, now: Timestamp) -> Obeyed {
 /// Whatever is left to do is done. D1 wakes whom it lists as at work: a run that failed, and is listed so, was wanted again
 /// since, and the wish never arrived.
 fn wake(run: Run, listed_version: Option<u64>, link_id: String, now: Timestamp) -> Obeyed {
-    if run.status() != RunStatus::Failed || run.undo.is_some() || run.is_unlisted() {
+    let has_ended = matches!(run.status(), RunStatus::Failed | RunStatus::Completed);
+    if !has_ended || run.undo.is_some() || run.is_unlisted() {
         return woken(&run, now);
     }
     if is_behind(&run, listed_version) {

@@ -1,13 +1,13 @@
 //! The sweep, once a minute: the second net under the alarms, and what expired goes.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tenantry::{db::Db, domain::Timestamp, store::tenants};
 
-use crate::support::{Breaks, Club, Manner, Reaction, TestApp};
+use crate::support::{Breaks, Club, Manner, Reaction, TestApp, Token};
 
-async fn sweep(app: &TestApp) -> serde_json::Value {
+async fn sweep(app: &TestApp) -> Value {
     app.app.sweep().await;
-    serde_json::Value::Object(app.log_of("sweep").pop().unwrap().fields)
+    Value::Object(app.log_of("sweep").pop().unwrap().fields)
 }
 
 /// A club whose first attempt at its webhook timed out, and whose alarm was lost since.
@@ -80,6 +80,83 @@ async fn a_run_that_failed_after_the_database_last_wanted_it_is_listed_again_and
     assert_eq!(rounds(), before);
     let announced = "select count(*) from webhook_deliveries where type = 'tenant.failed'";
     assert_eq!(app.db().number(announced), 1, "its end is announced once");
+}
+
+/// The database is put back to when the club had just been queued; its object, and the other sides, stay as they are.
+#[tokio::test]
+async fn a_club_that_went_live_after_the_database_was_saved_is_put_back_by_what_its_object_knows() {
+    for slug in ["fc-starter", "fc-pro"] {
+        let app = TestApp::new();
+        let is_pro = slug == "fc-pro";
+        let club = if is_pro { app.signed_up_pro(slug).await } else { app.signed_up(slug).await };
+        if is_pro { club.confirms_pro().await } else { club.connects_make().await }.is(200);
+        club.waits().await;
+        let (live, done) = (club.row(), app.outside().upstreams().effects());
+        app.db().execute(
+            "update tenants set status = 'trial', provision_state = 'processing', provisioned_at = null,
+               provision_run_id = null, route_ready = 0",
+            (),
+        );
+        for table in
+            ["provision_steps", "provision_history", "provision_undo", "webhook_deliveries", "provision_runs"]
+        {
+            app.db().execute(&format!("delete from {table}"), ());
+        }
+        for table in ["tenant_brand", "feed_posts", "auth_users", "pro_automation"] {
+            app.db().execute(&format!("delete from {table}"), ());
+        }
+        app.db().execute("delete from domain_events where type = 'tenant.provisioned'", ());
+        assert_eq!(club.ended().await, "processing");
+        app.passes(120);
+        sweep(&app).await;
+        club.waits().await;
+        assert_eq!(club.ended().await, "completed");
+        for column in ["status", "provision_state", "provision_run_id", "route_ready"] {
+            assert_eq!(club.row()[column], live[column], "{column}");
+        }
+        for table in ["provision_runs", "tenant_brand", "feed_posts", "auth_users"] {
+            assert_eq!(app.db().number(&format!("select count(*) from {table}")), 1, "{table}");
+        }
+        let sheets = app.db().number("select count(*) from pro_automation where verified_at is not null");
+        assert_eq!(sheets, i64::from(is_pro));
+        let steps = app.db().number("select count(*) from provision_steps where status = 'completed'");
+        assert_eq!(steps, if is_pro { 7 } else { 6 });
+        assert_eq!(app.outside().upstreams().effects(), done, "nothing is done outside again");
+        app.passes(120);
+        assert_eq!(sweep(&app).await["looked"], 0, "it is at rest");
+    }
+}
+
+/// The database is put back to when the club was live.
+#[tokio::test]
+async fn a_club_that_was_removed_after_the_database_was_saved_is_let_go_of_once_more() {
+    let app = TestApp::new();
+    let club = app.provisioned("fc-nord").await;
+    let (slug, email) = (club.row()["slug"].to_string(), club.row()["email"].to_string());
+    let remove = async |status| {
+        let token = Token::operator(app.now()).sign();
+        let ask = app.ask(http::Method::DELETE, &format!("/api/v1/admin/tenants/{}", club.id)).token(&token);
+        ask.json(&json!({ "reason": "the club closed" })).send().await.is(status);
+    };
+    remove(202).await;
+    club.waits().await;
+    assert_eq!(club.row()["undo_state"], "undone");
+    app.db().execute(
+        "update tenants set undo_state = null, undo_updated_at = null, status = 'active', slug = ?1, email = ?2",
+        (slug.trim_matches('"'), email.trim_matches('"')),
+    );
+    app.db().execute("update provision_runs set version = version - 5, undo_state = null", ());
+    remove(200).await;
+    app.passes(120);
+    sweep(&app).await;
+    club.waits().await;
+    let row = club.row();
+    assert_eq!(
+        (&row["undo_state"], &row["slug"], &row["email"]),
+        (&json!("undone"), &Value::Null, &Value::Null)
+    );
+    app.passes(120);
+    assert_eq!(sweep(&app).await["looked"], 0, "it is at rest");
 }
 
 #[tokio::test]

@@ -78,19 +78,27 @@ const STATES = {
     await until(async () => (await undo()) === "compensation_failed", { what: "a removal that fails" });
     return club;
   },
-  /** Completed after the moment that the database was put back to. */
+  /** Completed after the moment that the database was put back to, and since then the sweep came by. */
   async forgotten() {
     const club = await STATES.completed();
-    const sql = `update tenants set status = 'trial', provision_state = 'processing', provisioned_at = null
-      where id = '${club.tenantId}';
-      update provision_runs set status = 'processing', step = 'activate', completed_at = null, updated_at = updated_at - 600
-      where id = '${club.runId}'`;
+    const sql = `update tenants set status = 'trial', provision_state = 'processing', provisioned_at = null, swept_at = 0,
+      provision_updated_at = provision_updated_at - 600 where id = '${club.tenantId}';
+      delete from auth_users where tenant_id = '${club.tenantId}';
+      update provision_runs set status = 'processing', step = 'activate', completed_at = null, updated_at = updated_at - 600,
+      version = 1 where id = '${club.runId}'`;
     const env = { ...filledIn(club), ...setUp(club), SQL: sql };
     assert.equal((await paste('npx wrangler d1 execute DB $D1 --command "$SQL"', { env, cwd: root })).status, 0);
     const { body } = await api("GET", "/api/v1/bgops/sagas?stuck=true", { token: token() });
     assert.ok(body.data.some(({ runId }) => runId === club.runId));
     const retry = await api("POST", `/api/v1/bgops/sagas/${club.runId}/retry`, { token: token(), body: { reason: "a test" } });
     assert.equal(retry.status, 409);
+    await fetch(`${service.url}/cdn-cgi/local/scheduled`);
+    await until(async () => (await status(club)).body.status === "completed", { what: "the sweep's putting it back" });
+    const [{ results }] = JSON.parse((await paste(`npx wrangler d1 execute DB $D1 --json --command "$SQL"`, {
+      env: { ...env, SQL: `select roles from auth_users where tenant_id = '${club.tenantId}'` },
+      cwd: root,
+    })).stdout);
+    assert.deepEqual(results, [{ roles: '["tenant_admin","owner"]' }]);
     return club;
   },
 };

@@ -391,7 +391,8 @@ impl World {
                 self.counts(|sum| sum.rounds += 1);
             }
             assert!(
-                before.is_none_or(|(_, status)| status != RunStatus::Completed) || run.undo.is_some(),
+                before.is_none_or(|(_, status)| status != RunStatus::Completed || run.status() == status)
+                    || run.undo.is_some(),
                 "what is completed stays so, or is undone"
             );
             *self.checkpoint.borrow_mut() = Some(run);
