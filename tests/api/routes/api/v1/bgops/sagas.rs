@@ -162,16 +162,19 @@ async fn one_run_is_shown_with_its_steps() {
     assert_eq!((&data["status"], &data["tenantId"]), (&json!("processing"), &json!(waiting.id)));
 }
 
+async fn history(app: &TestApp, club: &Club) -> Vec<Value> {
+    let answer = get(app, &format!("/{}/history", run_of(club))).await.is(200);
+    answer["data"].as_array().unwrap().clone()
+}
+
 #[tokio::test]
 async fn every_attempt_is_in_the_history() {
     let app = TestApp::new();
     let club = app.queued("fc-nord").await;
     app.outside().upstreams().next("make", [Reaction::Answers(503, ""), Reaction::TimesOut]);
     club.waits().await;
-    let data = get(&app, &format!("/{}/history", run_of(&club))).await.is(200)["data"].clone();
+    let data = history(&app, &club).await;
     let told: Vec<String> = data
-        .as_array()
-        .unwrap()
         .iter()
         .map(|a| {
             format!("{} {} {} {} {}", a["step"], a["attempt"], a["outcome"], a["error"], a["upstreamStatus"])
@@ -211,14 +214,10 @@ async fn a_refused_attempt_says_with_which_status() {
         if upstream == "apps_script" { club.confirms_pro().await } else { club.connects_make().await }
             .is(200);
         club.waits().await;
-        let data = get(&app, &format!("/{}/history", run_of(&club))).await.is(200)["data"].clone();
-        let told: Vec<String> = data
-            .as_array()
-            .unwrap()
-            .iter()
-            .filter(|a| a["outcome"] == "refused")
-            .map(|a| format!("{} {}", a["error"], a["upstreamStatus"]).replace('"', ""))
-            .collect();
+        let data = history(&app, &club).await;
+        let refused = data.iter().filter(|a| a["outcome"] == "refused");
+        let told: Vec<String> =
+            refused.map(|a| format!("{} {}", a["error"], a["upstreamStatus"]).replace('"', "")).collect();
         assert_eq!(told, [error], "{slug}");
     }
 }
