@@ -28,7 +28,7 @@ pub async fn list(db: &impl Db, run: &Run, now: Timestamp) -> Result<(), DbError
 /// When the run can't be written as rows.
 pub fn listing(run: &Run, now: Timestamp) -> Result<Vec<Statement>, DbError> {
     let report = Report::of(run);
-    let mut statements = if run.listed_version == 0 { put_back(run, now) } else { Vec::new() };
+    let mut statements = if run.listed_version == 0 { put_back(run, &report, now) } else { Vec::new() };
     // The tenant before the run: by the listed run's version it is known whether this one says anything new.
     statements.push(update_tenant(run, &report, now));
     statements.extend(undo::update_tenant(run, now));
@@ -41,8 +41,8 @@ pub fn listing(run: &Run, now: Timestamp) -> Result<Vec<Statement>, DbError> {
     Ok(statements)
 }
 
-/// Everything that a run wrote that completed or was undone, as far as it knows it: D1 may have been put back to before.
-fn put_back(run: &Run, now: Timestamp) -> Vec<Statement> {
+/// What a run that completed or was undone wrote, as far as it knows it: D1 may have been put back to before.
+fn put_back(run: &Run, report: &Report, now: Timestamp) -> Vec<Statement> {
     let tenant = &run.subject.tenant;
     match run.undo.as_ref().map(Undo::status) {
         Some(UndoStatus::Undone) => {
@@ -52,19 +52,33 @@ fn put_back(run: &Run, now: Timestamp) -> Vec<Statement> {
                 undo::remove_route(tenant, now),
                 undo::remove_spreadsheet(tenant),
             ]);
-            return statements;
+            statements
         }
-        None if run.status() == RunStatus::Completed => {}
-        _ => return Vec::new(),
+        None if report.status == RunStatus::Completed => {
+            let done = report.steps.iter().filter(|step| step.status == StepStatus::Completed);
+            done.flat_map(|step| written_by(run, step.name, now)).collect()
+        }
+        _ => Vec::new(),
     }
-    let mut statements = tenants::seed(tenant, &run.subject.name, now);
-    statements.push(tenants::set_route_ready(tenant, now));
-    if let Some(Artifact::Spreadsheet { id, url }) = run.artifact(Step::CreateSpreadsheet) {
-        statements.push(connections::set_spreadsheet(tenant, id, url, now));
-        statements.push(connections::set_spreadsheet_verified(tenant, now));
+}
+
+/// What a step wrote beside the listing. A webhook, and when a mail was taken, the run does not know.
+fn written_by(run: &Run, step: Step, now: Timestamp) -> Vec<Statement> {
+    let tenant = &run.subject.tenant;
+    match step {
+        Step::SeedDefaults => tenants::seed(tenant, &run.subject.name, now),
+        Step::ConfigureRouting => vec![tenants::set_route_ready(tenant, now)],
+        Step::CreateSpreadsheet => match run.artifact(step) {
+            Some(Artifact::Spreadsheet { id, url }) => {
+                vec![connections::set_spreadsheet(tenant, id, url, now)]
+            }
+            _ => Vec::new(),
+        },
+        Step::VerifySpreadsheet => vec![connections::set_spreadsheet_verified(tenant, now)],
+        Step::CreateOwner => vec![tenants::insert_owner(&run.subject, now)],
+        Step::Activate => vec![tenants::activate(tenant, now)],
+        Step::ValidateWebhook | Step::SendWelcomeEmail => Vec::new(),
     }
-    statements.extend([tenants::insert_owner(&run.subject, now), tenants::activate(tenant, now)]);
-    statements
 }
 
 /// A step that was tried since the last listing, or is where the run stands now, or was left out.

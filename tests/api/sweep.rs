@@ -82,6 +82,51 @@ async fn a_run_that_failed_after_the_database_last_wanted_it_is_listed_again_and
     assert_eq!(app.db().number(announced), 1, "its end is announced once");
 }
 
+/// The database is put back to when the club was at work.
+fn is_put_back(app: &TestApp) {
+    app.db().execute(
+        "update tenants set status = 'trial', provision_state = 'processing', provisioned_at = null,
+           provision_run_id = null, route_ready = 0",
+        (),
+    );
+    for table in [
+        ["provision_steps", "provision_history", "provision_undo", "webhook_deliveries", "provision_runs"]
+            .as_slice(),
+        ["tenant_brand", "feed_posts", "auth_users", "pro_automation"].as_slice(),
+    ]
+    .concat()
+    {
+        app.db().execute(&format!("delete from {table}"), ());
+    }
+    app.db().execute("delete from domain_events where type = 'tenant.provisioned'", ());
+}
+
+#[tokio::test]
+async fn what_an_operator_had_left_out_is_not_put_back() {
+    let app = TestApp::new();
+    let club = app.signed_up_pro("fc-nord").await;
+    club.confirms_pro().await.is(200);
+    app.outside().upstreams().next("apps_script", [Reaction::Healthy, Reaction::Answers(404, "")]);
+    club.waits().await;
+    assert_eq!(club.ended().await, "SPREADSHEET_REJECTED");
+    let run = app.outside().objects().run(&club.id).unwrap().id;
+    let skip = app.post(&format!("/api/v1/bgops/sagas/{}/skip-step", run.as_str()));
+    skip.token(&Token::operator(app.now()).sign())
+        .json(&json!({ "reason": "looked at it" }))
+        .send()
+        .await
+        .is(200);
+    club.waits().await;
+    assert_eq!(club.ended().await, "completed");
+    is_put_back(&app);
+    app.passes(120);
+    sweep(&app).await;
+    club.waits().await;
+    assert_eq!(club.ended().await, "completed");
+    let sheet = app.db().row("select spreadsheet_id, verified_at from pro_automation");
+    assert!(sheet["spreadsheet_id"].is_string() && sheet["verified_at"].is_null(), "{sheet}");
+}
+
 /// The database is put back to when the club had just been queued; its object, and the other sides, stay as they are.
 #[tokio::test]
 async fn a_club_that_went_live_after_the_database_was_saved_is_put_back_by_what_its_object_knows() {
@@ -92,20 +137,7 @@ async fn a_club_that_went_live_after_the_database_was_saved_is_put_back_by_what_
         if is_pro { club.confirms_pro().await } else { club.connects_make().await }.is(200);
         club.waits().await;
         let (live, done) = (club.row(), app.outside().upstreams().effects());
-        app.db().execute(
-            "update tenants set status = 'trial', provision_state = 'processing', provisioned_at = null,
-               provision_run_id = null, route_ready = 0",
-            (),
-        );
-        for table in
-            ["provision_steps", "provision_history", "provision_undo", "webhook_deliveries", "provision_runs"]
-        {
-            app.db().execute(&format!("delete from {table}"), ());
-        }
-        for table in ["tenant_brand", "feed_posts", "auth_users", "pro_automation"] {
-            app.db().execute(&format!("delete from {table}"), ());
-        }
-        app.db().execute("delete from domain_events where type = 'tenant.provisioned'", ());
+        is_put_back(&app);
         assert_eq!(club.ended().await, "processing");
         app.passes(120);
         sweep(&app).await;
