@@ -5,6 +5,7 @@ pub mod breakers;
 pub mod clubs;
 pub mod deliveries;
 pub mod deprovisioning;
+pub mod gate;
 pub mod links;
 pub mod mail;
 pub mod metrics;

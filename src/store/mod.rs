@@ -8,6 +8,7 @@ pub mod audit;
 pub mod connections;
 pub mod deliveries;
 pub mod events;
+pub mod flags;
 pub mod health;
 pub mod keys;
 pub mod links;

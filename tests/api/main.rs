@@ -15,6 +15,7 @@
 mod conventions;
 mod deliveries;
 mod every_route;
+mod gate;
 mod lessons;
 mod openapi;
 mod plans;
