@@ -125,6 +125,12 @@ pub enum DbError {
 const RAISED: &str = "malformed JSON";
 
 impl DbError {
+    /// Whether a row refers to one that is not there.
+    #[must_use]
+    pub fn is_about_a_missing_row(&self) -> bool {
+        matches!(self, Self::Constraint(message) if message.contains("FOREIGN KEY"))
+    }
+
     /// What an error of SQLite's means, by its message: it names a violated constraint by `table.column`. Whatever else
     /// goes wrong, the store can't be used now.
     #[must_use]

@@ -2,6 +2,7 @@
 //! end. Its history stays.
 
 use crate::{
+    db::Db,
     domain::{Claims, RunId, TenantId, UndoStatus},
     ports::{Level, LogLine, ObjectError, Ports},
     store::{self, tenants::Tenant},
@@ -63,9 +64,13 @@ impl<P: Ports> App<P> {
         tenant: &Tenant,
         caller: Caller,
     ) -> Result<(RunId, UndoStatus), ObjectError> {
-        let gone = || ObjectError("there is nobody to undo it for".to_owned());
-        let subject = tenant.subject().ok_or_else(gone)?;
-        let command = Command::Undo { subject, plan: tenant.plan, caller, listed_version: None };
+        let command = Command::Undo {
+            subject: tenant.subject(),
+            plan: tenant.plan,
+            caller,
+            listed_version: None,
+            run: tenant.run().cloned(),
+        };
         match self.ports.tell_object(tenant.id(), &command).await? {
             Reply::Run { report, .. } => {
                 self.log(
@@ -75,7 +80,16 @@ impl<P: Ports> App<P> {
                 );
                 Ok((report.run, report.undo.unwrap_or(UndoStatus::Undoing)))
             }
+            Reply::NoRun => self.close_removal(tenant).await,
             other => Err(ObjectError(format!("undo answered {other:?}"))),
         }
+    }
+
+    /// D1 let go of the name, and no object knows of a run: nothing is left to remove.
+    pub(super) async fn close_removal(&self, tenant: &Tenant) -> Result<(RunId, UndoStatus), ObjectError> {
+        let closed = self.ports.db().query(store::undo::close(tenant.id(), self.ports.now())).await;
+        closed.map_err(|error| ObjectError(error.to_string()))?;
+        let run = tenant.run().ok_or_else(|| ObjectError("there is no run".to_owned()))?;
+        Ok((run.clone(), UndoStatus::Undone))
     }
 }

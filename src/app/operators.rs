@@ -2,7 +2,7 @@
 
 use crate::{
     db::{Db, DbError},
-    domain::{Claims, RunId, Step, UndoStatus},
+    domain::{Claims, RunId, RunStatus, Step, UndoStatus},
     ports::{ObjectError, Ports},
     store::{self, tenants::Tenant},
     workflow::{Caller, Command, Reply, Report},
@@ -19,8 +19,10 @@ pub enum Action {
     Cancel,
     /// Stop it, and remove what it made.
     Undo,
-    /// Leave out the step, or the removal, at which it failed.
-    SkipStep,
+    /// Leave out this step, or this removal, at which it failed.
+    SkipStep(Step),
+    /// Forget what its object stores and can't read, and go on from what D1 lists.
+    Reset,
 }
 
 impl Action {
@@ -31,7 +33,8 @@ impl Action {
             Self::Retry => "saga.retry",
             Self::Cancel => "saga.cancel",
             Self::Undo => "saga.undo",
-            Self::SkipStep => "saga.skip_step",
+            Self::SkipStep(_) => "saga.skip_step",
+            Self::Reset => "saga.reset",
         }
     }
 }
@@ -45,6 +48,9 @@ pub enum ActionError {
     /// It is not in a state in which that can be done.
     #[error("conflict")]
     Conflict,
+    /// This version can't read what its object stores.
+    #[error("unreadable")]
+    Unreadable,
     /// The token does not admit its holder any more, or the database did not answer.
     #[error(transparent)]
     Access(#[from] AccessError),
@@ -82,18 +88,18 @@ impl<P: Ports> App<P> {
             Action::Retry => {
                 vec![store::sagas::want_another_try(run, None, now), store::undo::want_again(run, None, now)]
             }
-            Action::SkipStep => vec![
-                store::sagas::want_another_try(run, Some(Step::Activate), now),
-                store::undo::want_again(run, Some(Step::SeedDefaults), now),
+            Action::SkipStep(step) => vec![
+                store::sagas::want_another_try(run, Some(step), now),
+                store::undo::want_again(run, Some(step), now),
             ],
             Action::Undo => vec![store::undo::want_of_run(run, now)],
-            Action::Cancel => Vec::new(),
+            Action::Cancel | Action::Reset => Vec::new(),
         });
         statements.push(store::sagas::select_tenant(run));
         let mut answers = self.on_behalf_of(claims, statements).await?;
         let tenant = store::tenants::read(answers.pop().unwrap_or_default())?.ok_or(ActionError::NotFound)?;
         let acted = self.tell_of_run(run, action, &tenant, caller).await;
-        if matches!(acted, Err(ActionError::Conflict | ActionError::NotFound)) {
+        if matches!(acted, Err(ActionError::Conflict | ActionError::NotFound | ActionError::Unreadable)) {
             // An entry that can't be corrected says no more than that somebody wanted it.
             let _ = self.ports.db().query(store::audit::not_done(&act.id)).await;
         }
@@ -107,27 +113,50 @@ impl<P: Ports> App<P> {
         tenant: &Tenant,
         caller: Caller,
     ) -> Result<Report, ActionError> {
-        let command = command(action, tenant, caller)?;
+        let command = command(run, action, tenant, caller)?;
         match self.ports.tell_object(tenant.id(), &command).await? {
-            Reply::Run { report, changed: true } if report.run == *run => Ok(report),
+            Reply::Run { report, changed: true } if report.run == *run => {
+                if action == Action::Cancel && self.went_live(run).await? {
+                    return Err(ActionError::Conflict);
+                }
+                Ok(report)
+            }
             Reply::Run { .. } => Err(ActionError::Conflict),
-            _ => Err(ActionError::NotFound),
+            Reply::Unreadable => Err(ActionError::Unreadable),
+            Reply::NoRun | Reply::Pong => Err(ActionError::NotFound),
         }
+    }
+
+    /// Whether a run went live before its object heard of it: then it was too late to stop it. The object learns that when it
+    /// tells D1 how it ended.
+    async fn went_live(&self, run: &RunId) -> Result<bool, ActionError> {
+        let listed = store::sagas::read(self.ports.db().query(store::sagas::select(run)).await?)?;
+        Ok(listed.is_some_and(|listed| listed.status == RunStatus::Completed))
     }
 }
 
 /// What the object is told. A run that is being undone is only undone, and one that went live is not undone by its run:
 /// that removes a club at work, and goes by the club's own name.
-fn command(action: Action, tenant: &Tenant, caller: Caller) -> Result<Command, ActionError> {
-    let plan = tenant.plan;
-    let subject = || tenant.subject().ok_or(ActionError::Conflict);
+fn command(run: &RunId, action: Action, tenant: &Tenant, caller: Caller) -> Result<Command, ActionError> {
+    let (plan, seen) = (tenant.plan, run.clone());
     match (action, tenant.undo_state) {
-        (Action::SkipStep, _) => Ok(Command::Skip),
-        (Action::Cancel, _) => Ok(Command::Cancel),
-        (Action::Retry, None) => Ok(Command::Queue { subject: subject()?, plan, caller }),
-        (Action::Retry | Action::Undo, Some(UndoStatus::Undoing)) => {
-            Ok(Command::Undo { subject: subject()?, plan, caller, listed_version: None })
-        }
+        (Action::SkipStep(step), _) => Ok(Command::SkipStep { run: seen, step }),
+        (Action::Cancel, _) => Ok(Command::CancelRun { run: seen }),
+        (Action::Reset, _) => Ok(Command::Reset { run: seen }),
+        (Action::Retry, None) => Ok(Command::Queue {
+            subject: tenant.subject().ok_or(ActionError::Conflict)?,
+            plan,
+            caller,
+            run: Some(seen),
+            listed_version: Some(tenant.listed_version()),
+        }),
+        (Action::Retry | Action::Undo, Some(UndoStatus::Undoing)) => Ok(Command::Undo {
+            subject: tenant.subject(),
+            plan,
+            caller,
+            listed_version: None,
+            run: Some(seen),
+        }),
         (Action::Retry | Action::Undo, _) => Err(ActionError::Conflict),
     }
 }

@@ -168,7 +168,13 @@ impl<P: Ports> App<P> {
         // A club that is being removed is not there any more for whoever wants to set it up.
         let subject = tenant.subject().filter(|_| tenant.undo_state.is_none()).ok_or(QueueError::NotFound)?;
         let id = subject.tenant.clone();
-        let command = Command::Queue { subject, plan: tenant.plan, caller };
+        let command = Command::Queue {
+            subject,
+            plan: tenant.plan,
+            caller,
+            run: None,
+            listed_version: Some(tenant.listed_version()).filter(|version| *version > 0),
+        };
         match self.ports.tell_object(&id, &command).await? {
             Reply::Run { report, changed } => {
                 self.log(

@@ -11,11 +11,12 @@ use crate::{
     },
     ports::Ports,
     store,
-    workflow::{Artifact, Failure, FailureCode, Fault, FaultCode, Outcome, Run},
+    workflow::{Artifact, Failure, FailureCode, Fault, FaultCode, Outcome, Permit, Product, Run, Webhook},
 };
 
 use super::{
     App, digest,
+    gate::Gate,
     mail::{Mail, MailError},
     upstream::{apps_script, cloudflare, google, make},
 };
@@ -24,12 +25,38 @@ use super::{
 pub(super) type Performed = Result<Outcome, Outcome>;
 
 impl From<DbError> for Outcome {
-    fn from(_: DbError) -> Self {
-        Self::Unknown(Fault::new(FaultCode::StoreUnavailable))
+    fn from(error: DbError) -> Self {
+        match error {
+            // Raised: it was put back, and is told everything before it is asked again.
+            DbError::Unavailable(_) | DbError::Raised => {
+                Self::Unknown(Fault::new(FaultCode::StoreUnavailable))
+            }
+            error if error.is_about_a_missing_row() => Self::Refused(tenant_gone()),
+            // It did answer: waiting for it to come back would be in vain.
+            DbError::Constraint(_) | DbError::Corrupt(_) => Self::Unknown(Fault::new(FaultCode::Malformed)),
+        }
     }
 }
 
+fn tenant_gone() -> Failure {
+    Failure::new(FailureCode::TenantGone, "This club does not exist any more.")
+}
+
 impl<P: Ports> App<P> {
+    /// Whether an attempt at `task` of `run` may begin. It is asked when an alarm begins its work, and before whatever asks outside.
+    pub async fn permit(&self, run: &Run, task: Task, is_first: bool) -> Permit {
+        if !is_first && self.asked_by(run, task).is_none() {
+            return Permit::Granted;
+        }
+        match self.gate(&run.subject.tenant).await {
+            Ok(Gate::Open) => Permit::Granted,
+            Ok(Gate::Paused) => Permit::Paused,
+            Ok(Gate::Suspended | Gate::Removed) => Permit::Stopped,
+            Ok(Gate::Unknown) => Permit::TenantUnknown,
+            Err(_) => Permit::Unavailable,
+        }
+    }
+
     /// Performs one attempt at `task` of `run`, unless the other side is to be left alone.
     pub async fn perform(&self, run: &Run, task: Task) -> Outcome {
         match self.asked_by(run, task) {
@@ -103,26 +130,18 @@ impl<P: Ports> App<P> {
         let answer = self.ports.db().batch(statements).await?.pop().unwrap_or_default();
         match store::tenants::read(answer)? {
             Some(_) => Ok(Outcome::Done(None)),
-            None => Ok(Outcome::Refused(Failure::new(
-                FailureCode::TenantGone,
-                "This club does not exist any more.",
-            ))),
+            None => Ok(Outcome::Refused(tenant_gone())),
         }
     }
 
     async fn configure_routing(&self, run: &Run) -> Performed {
-        let outcome = match self.config().subdomain_mode {
-            SubdomainMode::None => return Ok(Outcome::Done(None)),
+        Ok(match self.config().subdomain_mode {
+            SubdomainMode::None => Outcome::Done(Some(Product::NoRoute)),
             SubdomainMode::Wildcard => Outcome::Done(None),
             SubdomainMode::Record => {
                 cloudflare::create(self, &run.subject, run.caller.traceparent.clone()).await
             }
-        };
-        if matches!(outcome, Outcome::Done(_)) {
-            let tenant = &run.subject.tenant;
-            self.write(vec![store::tenants::set_route_ready(tenant, self.ports.now())]).await?;
-        }
-        Ok(outcome)
+        })
     }
 
     async fn validate_webhook(&self, run: &Run) -> Performed {
@@ -142,15 +161,17 @@ impl<P: Ports> App<P> {
         let secret =
             self.ports.open(&stored.webhook_secret, tenant.as_str()).await.map_err(|_| misconfigured())?;
         let key = run.idempotency_key(Step::ValidateWebhook);
-        let call =
-            make::ping(&url, &secret, &key, tenant.as_str(), run.queued_at, run.caller.traceparent.clone());
+        let now = self.ports.now();
+        let call = make::ping(&url, &secret, &key, tenant.as_str(), now, run.caller.traceparent.clone());
         let called = self.call(call).await.map_err(|error| Outcome::Unknown(error.into()))?;
-        let outcome = make::judge(&called, self.config().make_validate_strict, self.ports.now())
-            .answered(called.status);
-        if matches!(outcome, Outcome::Done(_)) {
-            self.write(vec![store::connections::set_validated(tenant, &stored, self.ports.now())]).await?;
-        }
-        Ok(outcome)
+        let outcome = make::judge(&called, self.config().make_validate_strict, self.ports.now());
+        Ok(match outcome {
+            Outcome::Done(_) => Outcome::Done(Some(Product::Pinged(Webhook {
+                url: stored.webhook_url,
+                secret: stored.webhook_secret,
+            }))),
+            other => other.answered(called.status),
+        })
     }
 
     async fn create_spreadsheet(&self, run: &Run) -> Performed {
@@ -165,12 +186,7 @@ impl<P: Ports> App<P> {
             run.caller.traceparent.clone(),
         );
         let called = self.call(call).await.map_err(|error| Outcome::Unknown(error.into()))?;
-        let outcome = apps_script::judge_provision(&called, self.ports.now()).answered(called.status);
-        if let Outcome::Done(Some(Artifact::Spreadsheet { id, url })) = &outcome {
-            let tenant = &run.subject.tenant;
-            self.write(vec![store::connections::set_spreadsheet(tenant, id, url, self.ports.now())]).await?;
-        }
-        Ok(outcome)
+        Ok(apps_script::judge_provision(&called, self.ports.now()).answered(called.status))
     }
 
     async fn verify_spreadsheet(&self, run: &Run) -> Performed {
@@ -178,7 +194,7 @@ impl<P: Ports> App<P> {
             return Ok(apps_script::missing());
         };
         let config = self.config();
-        let outcome = match &config.google_service_account_key {
+        Ok(match &config.google_service_account_key {
             Some(file) => {
                 let account = google::Account::parse(file).map_err(Outcome::Refused)?;
                 google::verify(self, &account, id, run.caller.traceparent.clone()).await
@@ -197,12 +213,7 @@ impl<P: Ports> App<P> {
                 let called = self.call(call).await.map_err(|error| Outcome::Unknown(error.into()))?;
                 apps_script::judge_verify(&called, self.ports.now()).answered(called.status)
             }
-        };
-        if matches!(outcome, Outcome::Done(_)) {
-            let tenant = &run.subject.tenant;
-            self.write(vec![store::connections::set_spreadsheet_verified(tenant, self.ports.now())]).await?;
-        }
-        Ok(outcome)
+        })
     }
 
     async fn send_welcome_email(&self, run: &Run) -> Performed {

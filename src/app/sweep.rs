@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::{
     db::DbError,
     domain::{RequestId, RunId, Timestamp},
-    ports::{Level, LogLine, Ports},
+    ports::{Level, LogLine, ObjectError, Ports},
     store::{self, tenants::Tenant},
     workflow::{Caller, Command},
 };
@@ -52,13 +52,10 @@ impl<P: Ports> App<P> {
 
     /// Wakes a tenant's object: it goes on if its alarm was lost, and starts if it was never told.
     async fn wake(&self, tenant: &Tenant) {
-        let (Some(subject), plan) = (tenant.subject(), tenant.plan) else { return };
-        let listed_version = Some(tenant.listed_version());
-        let command = match tenant.undo_state {
-            None => Command::Wake { subject, plan, listed_version },
-            Some(_) => Command::Undo { subject, plan, caller: Caller::default(), listed_version },
+        let answer = match wish(tenant) {
+            Some(command) => self.ports.tell_object(tenant.id(), &command).await,
+            None => Err(ObjectError("the tenant has no name any more".to_owned())),
         };
-        let answer = self.ports.tell_object(tenant.id(), &command).await;
         let quiet = self.ports.now().since(tenant.moved_at());
         if quiet >= STUCK {
             self.log(
@@ -70,5 +67,20 @@ impl<P: Ports> App<P> {
                     .with_some("error", answer.err().map(|error| error.to_string())),
             );
         }
+    }
+}
+
+/// What a tenant's object is told. A removal goes on for whoever it was made: the object knows.
+fn wish(tenant: &Tenant) -> Option<Command> {
+    let (subject, plan, listed_version) = (tenant.subject(), tenant.plan, Some(tenant.listed_version()));
+    match tenant.undo_state {
+        None => Some(Command::Wake { subject: subject?, plan, listed_version, resume: false }),
+        Some(_) => Some(Command::Undo {
+            subject,
+            plan,
+            caller: Caller::default(),
+            listed_version,
+            run: tenant.run().cloned(),
+        }),
     }
 }

@@ -21,6 +21,8 @@ impl<P: Ports> App<P> {
         let line = match moment {
             Moment::Started => LogLine::new(Level::Info, "tenant_provision_start"),
             Moment::NotListed => LogLine::new(Level::Error, "tenant_provision_not_listed"),
+            Moment::Orphaned => LogLine::new(Level::Error, "tenant_provision_orphaned"),
+            Moment::PutBack => LogLine::new(Level::Warn, "tenant_provision_listed_again"),
             Moment::Attempted(task, outcome) => attempted(run, task, outcome),
             Moment::Ended => ended(run, self.ports.now()),
         };

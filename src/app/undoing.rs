@@ -6,7 +6,7 @@ use crate::{
     domain::Step,
     ports::Ports,
     store,
-    workflow::{Artifact, Outcome, Run},
+    workflow::{Artifact, FailureCode, Outcome, Run},
 };
 
 use super::{
@@ -31,11 +31,7 @@ impl<P: Ports> App<P> {
 
     async fn remove_route(&self, run: &Run) -> Performed {
         let made = run.artifact(Step::ConfigureRouting);
-        let outcome = cloudflare::remove(self, &run.subject, made, run.caller.traceparent.clone()).await;
-        if matches!(outcome, Outcome::Done(_)) {
-            self.write(vec![store::undo::remove_route(&run.subject.tenant, self.ports.now())]).await?;
-        }
-        Ok(outcome)
+        Ok(cloudflare::remove(self, &run.subject, made, run.caller.traceparent.clone()).await)
     }
 
     /// Without an id, the answer to making it was lost: the script finds it by the key under which it was asked for.
@@ -47,12 +43,7 @@ impl<P: Ports> App<P> {
         let provision = run.idempotency_key(Step::CreateSpreadsheet);
         let removal = run.undo_key(Step::CreateSpreadsheet);
         let keys = apps_script::Keys { provision: &provision, removal: &removal };
-        let outcome =
-            apps_script::remove(self, &run.subject, known, keys, run.caller.traceparent.clone()).await;
-        if matches!(outcome, Outcome::Done(_)) {
-            self.write(vec![store::undo::remove_spreadsheet(&run.subject.tenant)]).await?;
-        }
-        Ok(outcome)
+        Ok(apps_script::remove(self, &run.subject, known, keys, run.caller.traceparent.clone()).await)
     }
 
     /// Letting the name go and the listing's "undone" are one batch: nobody gets the name while anything is left behind it.
@@ -64,6 +55,12 @@ impl<P: Ports> App<P> {
         statements.extend(store::runs::listing(&undone, now)?);
         // Its webhook hears of it first, if it is there.
         statements.push(store::connections::forget_cancelled(&run.subject.tenant));
-        self.write(statements).await
+        match self.write(statements).await {
+            // D1 does not know the tenant: nobody holds a name.
+            Err(Outcome::Refused(failure)) if failure.code == FailureCode::TenantGone => {
+                Ok(Outcome::Done(None))
+            }
+            written => written,
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! The Durable Object that provisions one tenant: a shell around [`advance`].
 //!
-//! One checkpoint row, one alarm. Requests only start and report; only the alarm advances, and it never throws: the
-//! platform would drop it after six failures.
+//! One checkpoint row, one alarm. Requests only start and report; only the alarm advances. It fails only if the next alarm can't
+//! be set: then the platform rings it again.
 
 use std::{cell::Cell, time::Duration};
 
@@ -13,14 +13,21 @@ use crate::{
     app::App,
     domain::{RunId, Task, Timestamp},
     ports::{Level, LogLine, Ports},
-    store,
-    workflow::{Command, Fresh, Outcome, Reply, Ring, Run, Wake, World, advance, advance::Moment, obey},
+    store::{self, recovery, recovery::Place},
+    workflow::{
+        Command, Fresh, Listing, Outcome, Permit, Reply, Run, Wake, World, advance, advance::Moment, obey,
+        obey_after_loss,
+    },
 };
 
 use super::platform::{Platform, now};
 
-/// When to look again after a checkpoint could not be read or written.
+/// When to look again after a checkpoint could not be written.
 const AFTER_FAILURE: Duration = Duration::from_secs(30);
+/// When to look again at a checkpoint that can't be read: only another version, or an operator, changes that.
+const WHILE_UNREADABLE: Duration = Duration::from_secs(10 * 60);
+/// An alarm that is set for now, or earlier, from inside an alarm never rings (cloudflare/workerd#6866).
+const SOONEST_ALARM: Duration = Duration::from_millis(10);
 
 #[durable_object(alarm)]
 pub struct Provisioner {
@@ -48,24 +55,18 @@ impl DurableObject for Provisioner {
         let wake = match advance(&world).await {
             Ok(wake) => wake,
             Err(error) => {
-                app.log(
-                    LogLine::new(Level::Error, "provision_checkpoint_failed")
-                        .with("error", error.to_string()),
-                );
-                Wake::At(now().after(AFTER_FAILURE))
+                let is_unreadable = self.log_checkpoint_failure(&app, &error);
+                Wake::At(now().after(if is_unreadable { WHILE_UNREADABLE } else { AFTER_FAILURE }))
             }
         };
-        if let Wake::At(moment) = wake
-            && let Err(error) = self.arm(moment).await
-        {
-            app.ports
-                .log(LogLine::new(Level::Error, "provision_alarm_failed").with("error", error.to_string()));
-        }
-        if wake == Wake::Never
-            && let Ok(Some(run)) = self.load()
-        {
-            // The run is over, and its event waits. The alarm doesn't: it must be free for the next round.
-            app.deliver_later(&run.subject.tenant);
+        match wake {
+            Wake::At(moment) => self.arm(moment).await?,
+            Wake::Never => {
+                if let Ok(Some(run)) = self.load() {
+                    // The run is over, and its event waits. The alarm doesn't: it must be free for the next round.
+                    app.deliver_later(&run.subject.tenant);
+                }
+            }
         }
         Response::empty()
     }
@@ -79,21 +80,46 @@ impl Provisioner {
     }
 
     async fn obey(&self, command: Command) -> Result<Reply> {
-        let (now, platform) = (now(), Platform::of(&self.env, None));
-        let fresh = Fresh {
-            run: RunId::new(now, platform.random()),
-            link_id: URL_SAFE_NO_PAD.encode(platform.random::<32>()),
+        let app = self.app();
+        let is_reset = matches!(command, Command::Reset { .. });
+        let is_unreadable = match self.load() {
+            Ok(_) => false,
+            Err(error) => self.log_checkpoint_failure(&app, &error),
         };
-        let obeyed = obey(self.load()?, command, fresh, now);
+        if is_unreadable && !is_reset {
+            return Ok(Reply::Unreadable);
+        }
+        let fresh = Fresh {
+            run: RunId::new(now(), app.ports.random()),
+            link_id: URL_SAFE_NO_PAD.encode(app.ports.random::<32>()),
+        };
+        let found = if is_unreadable || self.load()?.is_none() {
+            let config = app.config();
+            let place =
+                Place { zone: config.cloudflare_zone_id.clone(), base_domain: config.base_domain.clone() };
+            let found = recovery::take_over(app.ports.db(), &command, &place, &fresh, now()).await;
+            found.map_err(|error| worker::Error::RustError(error.to_string()))?
+        } else {
+            None
+        };
+        // Read again: other commands came while D1 was asked.
+        let known = if is_unreadable { None } else { self.load()? };
+        let now = now();
+        let obeyed = match (known, found) {
+            (None, Some(found)) => obey_after_loss(found, command, fresh, now),
+            (known, _) => obey(known, command, fresh, now),
+        };
         if let Some(run) = &obeyed.save {
             self.save(run)?;
+            if obeyed.ended {
+                app.tell_moment(run, Moment::Ended);
+            }
         }
-        let ring = match obeyed.ring {
-            Ring::AsSet => false,
-            Ring::IfUnset => self.state.storage().get_alarm().await?.is_none(),
-            Ring::Now => true,
-        };
-        if ring {
+        if obeyed.forget {
+            self.delete_everything().await?;
+        }
+        let set_for = self.state.storage().get_alarm().await?.map(Timestamp::from_millis);
+        if obeyed.ring.sets(set_for, now) {
             self.arm(now).await?;
         }
         Ok(obeyed.reply)
@@ -101,7 +127,33 @@ impl Provisioner {
 
     /// `set_alarm` takes an offset.
     async fn arm(&self, moment: Timestamp) -> Result<()> {
-        self.state.storage().set_alarm(moment.since(now())).await
+        self.state.storage().set_alarm(moment.since(now()).max(SOONEST_ALARM)).await
+    }
+
+    async fn delete_everything(&self) -> Result<()> {
+        let storage = self.state.storage();
+        storage.delete_alarm().await?;
+        storage.delete_all().await?;
+        self.has_table.set(false);
+        Ok(())
+    }
+
+    /// Whether the checkpoint can't be read, rather than reached. The line names the tenant as far as the text tells.
+    fn log_checkpoint_failure(&self, app: &App<Platform>, error: &worker::Error) -> bool {
+        let text = self.text().ok().flatten();
+        let is_unreadable = text.as_deref().is_some_and(|text| Run::read(text).is_err());
+        let value: serde_json::Value =
+            text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
+        let field = |path: &str| value.pointer(path).and_then(serde_json::Value::as_str).map(str::to_owned);
+        app.log(
+            LogLine::new(Level::Error, "provision_checkpoint_failed")
+                .with("error", error.to_string())
+                .with("unreadable", is_unreadable)
+                .with("object", self.state.id().to_string())
+                .with_some("tenantId", field("/subject/tenant"))
+                .with_some("runId", field("/id")),
+        );
+        is_unreadable
     }
 
     fn sql(&self) -> Result<SqlStorage> {
@@ -113,14 +165,16 @@ impl Provisioner {
     }
 
     fn load(&self) -> Result<Option<Run>> {
+        self.text()?.map(|text| Run::read(&text).map_err(worker::Error::SerdeJsonError)).transpose()
+    }
+
+    fn text(&self) -> Result<Option<String>> {
         #[derive(Deserialize)]
         struct Row {
             run: String,
         }
         let rows: Vec<Row> = self.sql()?.exec("select run from checkpoint", None)?.to_array()?;
-        rows.first()
-            .map(|row| serde_json::from_str(&row.run).map_err(worker::Error::SerdeJsonError))
-            .transpose()
+        Ok(rows.into_iter().next().map(|row| row.run))
     }
 
     fn save(&self, run: &Run) -> Result<()> {
@@ -162,8 +216,16 @@ impl World for Tenant<'_> {
         self.app.at_work_on(run, Some(task)).perform(run, task).await
     }
 
-    async fn list(&self, run: &Run) -> bool {
-        store::runs::list(self.app.ports.db(), run, now()).await.is_ok()
+    async fn forget(&self) -> Result<()> {
+        self.object.delete_everything().await
+    }
+
+    async fn permit(&self, run: &Run, task: Task, is_first: bool) -> Permit {
+        self.app.at_work_on(run, Some(task)).permit(run, task, is_first).await
+    }
+
+    async fn list(&self, run: &Run) -> Listing {
+        store::runs::list(self.app.ports.db(), run, now()).await
     }
 
     fn tell(&self, run: &Run, moment: Moment<'_>) {

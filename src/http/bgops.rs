@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::{
     app::operators::{Action, ActionError},
-    domain::{Plan, RunId, RunStatus, Step, TenantId, Timestamp, UndoStatus},
+    domain::{Plan, RunId, RunStatus, Step, TenantId, Timestamp, UndoStatus, issue::Problem},
     ports::{Level, LogLine, Ports},
     store::{
         keys::{self, Key},
@@ -114,9 +114,29 @@ pub async fn skip_step<P: Ports>(
     caller: Caller<P, PlatformAdmin>,
     context: Context,
     PathPart(run): PathPart,
+    mut fields: Fields,
+) -> Result<Json<Data<ActedOn>>, ApiError> {
+    let step = fields.required_with("step", step);
+    let reason = fields.required_with("reason", reason);
+    let (step, reason) = fields.all(step.zip(reason))?;
+    act_for(&caller, &context, &run, Action::SkipStep(step), &reason).await
+}
+
+/// `POST /api/v1/bgops/sagas/{run}/reset`
+#[worker::send]
+pub async fn reset<P: Ports>(
+    caller: Caller<P, PlatformAdmin>,
+    context: Context,
+    PathPart(run): PathPart,
     fields: Fields,
 ) -> Result<Json<Data<ActedOn>>, ApiError> {
-    act(&caller, &context, &run, Action::SkipStep, fields).await
+    act(&caller, &context, &run, Action::Reset, fields).await
+}
+
+fn step(text: String) -> Result<Step, Problem> {
+    word(text.as_str()).ok_or_else(|| {
+        Problem::new("unknown", "Name the step at which the run failed, like validate_webhook.")
+    })
 }
 
 async fn act<P: Ports>(
@@ -128,10 +148,20 @@ async fn act<P: Ports>(
 ) -> Result<Json<Data<ActedOn>>, ApiError> {
     let reason = fields.required_with("reason", reason);
     let reason = fields.all(reason)?;
+    act_for(caller, context, run, action, &reason).await
+}
+
+async fn act_for<P: Ports>(
+    caller: &Caller<P, PlatformAdmin>,
+    context: &Context,
+    run: &str,
+    action: Action,
+    reason: &str,
+) -> Result<Json<Data<ActedOn>>, ApiError> {
     let run = parse_run(run)?;
     let report = caller
         .app
-        .act_on_run(&caller.claims, &run, action, &reason, context.id.as_str(), context.caller())
+        .act_on_run(&caller.claims, &run, action, reason, context.id.as_str(), context.caller())
         .await
         .map_err(|error| not_done(error, caller))?;
     caller.app.log(
@@ -150,8 +180,13 @@ fn not_done<P: Ports>(error: ActionError, caller: &Caller<P, PlatformAdmin>) -> 
             "RUN_STATE_CONFLICT",
             "The run is not in a state in which that can be done. Nothing was changed.",
         ),
+        ActionError::Unreadable => ApiError::new(
+            StatusCode::CONFLICT,
+            "CHECKPOINT_UNREADABLE",
+            "This version can't read what the run stored, so nothing was changed. Deploy the version that wrote it, or reset the run.",
+        ),
         ActionError::Access(error) => caller.refused(error),
-        ActionError::Object(cause) => ApiError::provisioner_unavailable(&cause),
+        ActionError::Object(cause) => ApiError::object_unavailable(&cause),
     }
 }
 
@@ -195,6 +230,18 @@ fn run_not_found() -> ApiError {
 #[derive(Debug, utoipa::ToSchema)]
 #[schema(rename_all = "camelCase")]
 pub struct Why {
+    /// Why.
+    #[schema(value_type = crate::http::tokens::Reason)]
+    pub reason: String,
+}
+
+/// Which step is left out, and why; it is written down.
+#[cfg(not(target_arch = "wasm32"))]
+#[derive(Debug, utoipa::ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub struct SkipStepRequest {
+    /// The step, or the removal, at which the run failed. At any other nothing is done.
+    pub step: Step,
     /// Why.
     #[schema(value_type = crate::http::tokens::Reason)]
     pub reason: String,

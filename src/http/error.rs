@@ -238,6 +238,13 @@ impl ApiError {
         }
     }
 
+    /// The object did not answer an operator.
+    #[must_use]
+    pub fn object_unavailable(cause: &ObjectError) -> Self {
+        let message = "The run does not answer. Whether it was done is unknown; doing it again is safe.";
+        Self { message: message.to_owned(), ..Self::provisioner_unavailable(cause) }
+    }
+
     /// The error as it is answered.
     #[must_use]
     pub fn body(&self, id: &RequestId) -> Failure {

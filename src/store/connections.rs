@@ -5,6 +5,7 @@ use serde::Deserialize;
 use crate::{
     db::{Answer, Db, DbError, Statement},
     domain::{TenantId, Timestamp, WebhookUrl},
+    workflow::Webhook,
 };
 
 use super::audit::Act;
@@ -85,15 +86,15 @@ pub fn read_webhook(answer: Answer) -> Result<Option<Connection>, DbError> {
 
 /// Notes that this very webhook took a ping: one that was switched off is on again.
 #[must_use]
-pub fn set_validated(tenant: &TenantId, connection: &Connection, now: Timestamp) -> Statement {
+pub fn set_validated(tenant: &TenantId, webhook: &Webhook, now: Timestamp) -> Statement {
     Statement::new(
         "update make_connections set validated_at = ?2, failing_since = null, disabled_at = null, disabled_reason = null
          where tenant_id = ?1 and webhook_url = ?3 and webhook_secret = ?4",
         [
             tenant.as_str().into(),
             now.seconds().into(),
-            connection.webhook_url.as_str().into(),
-            connection.webhook_secret.as_str().into(),
+            webhook.url.as_str().into(),
+            webhook.secret.as_str().into(),
         ],
     )
 }

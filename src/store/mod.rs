@@ -15,6 +15,7 @@ pub mod links;
 pub mod metrics;
 pub mod profile;
 pub mod promos;
+pub mod recovery;
 pub mod register;
 pub mod requests;
 pub mod rollups;

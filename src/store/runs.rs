@@ -5,20 +5,53 @@ use serde_json::json;
 
 use crate::{
     db::{Answer, Db, DbError, Statement},
-    domain::{Plan, RunId, RunStatus, Step, StepStatus, TenantId, TenantStatus, Timestamp, UndoStatus},
-    workflow::{Artifact, Attempt, Report, Run, Stage, StepReport, Undo, report::Trouble},
+    domain::{Plan, RunId, RunStatus, Step, StepStatus, Task, TenantId, TenantStatus, Timestamp, UndoStatus},
+    workflow::{Artifact, Attempt, Listing, Record, Report, Run, Stage, StepReport, report::Trouble},
 };
 
 use super::{connections, deliveries, tenants, undo};
 
-/// Writes what D1 doesn't list yet of a run. An older version than the listed one changes nothing, and nothing changes a run
-/// that went live: its object may not have heard of it.
-///
-/// # Errors
-///
-/// When the database doesn't answer: it is written again later.
-pub async fn list(db: &impl Db, run: &Run, now: Timestamp) -> Result<(), DbError> {
-    db.batch(listing(run, now)?).await.map(|_| ())
+/// Writes what D1 doesn't list yet of a run, and says what it listed before. An older version than the listed one changes
+/// nothing, and nothing changes a run that went live: its object may not have heard of it.
+pub async fn list(db: &impl Db, run: &Run, now: Timestamp) -> Listing {
+    let answers = match listing(run, now) {
+        Ok(statements) => db.batch(statements).await,
+        Err(error) => Err(error),
+    };
+    match answers.map(|answers| answers.into_iter().next().unwrap_or_default().first::<Before>()) {
+        Ok(Ok(before)) => {
+            Listing::Written { was_completed: before.is_some_and(|row| row.status.is_some_and(is_completed)) }
+        }
+        Err(DbError::Raised) => Listing::PutBack,
+        Err(error) if error.is_about_a_missing_row() => Listing::TenantUnknown,
+        Ok(Err(_)) | Err(_) => Listing::Unavailable,
+    }
+}
+
+#[derive(Debug, Deserialize)]
+struct Before {
+    status: Option<String>,
+}
+
+fn is_completed(status: String) -> bool {
+    status == RunStatus::Completed.as_str()
+}
+
+/// Raises if D1 knows less of the run than it was told once, so that nothing of the batch is done: it was put back, and has to be
+/// told everything. What was undone takes nothing new, and may lag behind, and so does what completed until it is undone.
+fn refuse_if_put_back(run: &Run) -> Statement {
+    Statement::new(
+        "select r.status,
+           case when coalesce(r.version, 0) < ?2 and r.undo_state is not 'undone'
+             and not (r.status is 'completed' and r.undo_state is null and ?3 = 0)
+           then json('put back ' || one) end
+         from (select 1 as one) left join provision_runs r on r.id = ?1",
+        [
+            run.id.as_str().into(),
+            i64::try_from(run.listed_version).unwrap_or(i64::MAX).into(),
+            run.undo.is_some().into(),
+        ],
+    )
 }
 
 /// The statements of [`list`], for a batch that does more.
@@ -28,7 +61,11 @@ pub async fn list(db: &impl Db, run: &Run, now: Timestamp) -> Result<(), DbError
 /// When the run can't be written as rows.
 pub fn listing(run: &Run, now: Timestamp) -> Result<Vec<Statement>, DbError> {
     let report = Report::of(run);
-    let mut statements = if run.listed_version == 0 { put_back(run, &report, now) } else { Vec::new() };
+    let mut statements = vec![refuse_if_put_back(run)];
+    statements.extend(written_by_steps(run, now));
+    if run.listed_version == 0 {
+        statements.push(end_other_runs(run, now));
+    }
     // The tenant before the run: by the listed run's version it is known whether this one says anything new.
     statements.push(update_tenant(run, &report, now));
     statements.extend(undo::update_tenant(run, now));
@@ -41,44 +78,77 @@ pub fn listing(run: &Run, now: Timestamp) -> Result<Vec<Statement>, DbError> {
     Ok(statements)
 }
 
-/// What a run that completed or was undone wrote, as far as it knows it: D1 may have been put back to before.
-fn put_back(run: &Run, report: &Report, now: Timestamp) -> Vec<Statement> {
-    let tenant = &run.subject.tenant;
-    match run.undo.as_ref().map(Undo::status) {
-        Some(UndoStatus::Undone) => {
-            let mut statements = undo::let_go(tenant, now);
-            statements.extend([
-                undo::remove_owner(run),
-                undo::remove_route(tenant, now),
-                undo::remove_spreadsheet(tenant),
-            ]);
-            statements
-        }
-        None if report.status == RunStatus::Completed => {
-            let done = report.steps.iter().filter(|step| step.status == StepStatus::Completed);
-            done.flat_map(|step| written_by(run, step.name, now)).collect()
-        }
-        _ => Vec::new(),
+/// The rows beside the listing that the run's steps wrote, or removed, since D1 was told last. A step that asks outside leaves
+/// them to the listing: what was done outside is known by the checkpoint, and is not done again because D1 was away. Where D1
+/// has to be told everything, it may have been put back.
+fn written_by_steps(run: &Run, now: Timestamp) -> Vec<Statement> {
+    let is_all = run.listed_version == 0;
+    if let Some(undo) = &run.undo {
+        let removed = undo.removals.iter().filter(|removal| removal.done_at.is_some() && !removal.left);
+        return removed
+            .filter(|removal| is_all || is_news(run, Task::Undo(removal.step)))
+            .flat_map(|removal| removed_by(run, removal.step, now))
+            .collect();
     }
+    let done = run.records.iter().filter(|record| record.done_at.is_some() && !record.skipped);
+    done.filter(|record| record.warning.is_none())
+        .filter(|record| is_all || is_news(run, Task::Do(record.step)))
+        .flat_map(|record| written_by(run, record, is_all, now))
+        .collect()
 }
 
-/// What a step wrote beside the listing. A webhook, and when a mail was taken, the run does not know.
-fn written_by(run: &Run, step: Step, now: Timestamp) -> Vec<Statement> {
+/// Whether D1 was not told yet that this was done.
+fn is_news(run: &Run, task: Task) -> bool {
+    run.unlisted.iter().any(|attempt| {
+        attempt.step == task.step() && attempt.undo == task.is_undo() && attempt.outcome == "done"
+    })
+}
+
+/// What a step wrote. What was done in D1 alone is there, unless D1 was put back.
+fn written_by(run: &Run, record: &Record, is_all: bool, now: Timestamp) -> Vec<Statement> {
     let tenant = &run.subject.tenant;
-    match step {
-        Step::SeedDefaults => tenants::seed(tenant, &run.subject.name, now),
+    match record.step {
+        Step::SeedDefaults if is_all => tenants::seed(tenant, &run.subject.name, now),
+        Step::CreateOwner if is_all => vec![tenants::insert_owner(&run.subject, now)],
+        Step::Activate if is_all => vec![tenants::activate(tenant, now)],
+        Step::ConfigureRouting if record.no_route => Vec::new(),
         Step::ConfigureRouting => vec![tenants::set_route_ready(tenant, now)],
-        Step::CreateSpreadsheet => match run.artifact(step) {
+        Step::ValidateWebhook => {
+            record.webhook.iter().map(|webhook| connections::set_validated(tenant, webhook, now)).collect()
+        }
+        Step::CreateSpreadsheet => match &record.artifact {
             Some(Artifact::Spreadsheet { id, url }) => {
                 vec![connections::set_spreadsheet(tenant, id, url, now)]
             }
             _ => Vec::new(),
         },
         Step::VerifySpreadsheet => vec![connections::set_spreadsheet_verified(tenant, now)],
-        Step::CreateOwner => vec![tenants::insert_owner(&run.subject, now)],
-        Step::Activate => vec![tenants::activate(tenant, now)],
-        Step::ValidateWebhook | Step::SendWelcomeEmail => Vec::new(),
+        Step::SeedDefaults | Step::CreateOwner | Step::Activate | Step::SendWelcomeEmail => Vec::new(),
     }
+}
+
+/// What removing a step's work removed from D1.
+fn removed_by(run: &Run, step: Step, now: Timestamp) -> Vec<Statement> {
+    let tenant = &run.subject.tenant;
+    match step {
+        Step::SeedDefaults => undo::let_go(tenant, now),
+        Step::ConfigureRouting => vec![undo::remove_route(tenant, now)],
+        Step::CreateSpreadsheet => vec![undo::remove_spreadsheet(tenant)],
+        Step::CreateOwner => vec![undo::remove_owner(run)],
+        Step::ValidateWebhook | Step::VerifySpreadsheet | Step::SendWelcomeEmail | Step::Activate => {
+            Vec::new()
+        }
+    }
+}
+
+/// The object is the authority: a run that D1 has at work beside this one is none that anybody goes on with.
+fn end_other_runs(run: &Run, now: Timestamp) -> Statement {
+    Statement::new(
+        "update provision_runs set status = 'failed', reason = 'CANCELLED', error = 'Another run took its place.',
+           completed_at = ?3, updated_at = ?3
+         where tenant_id = ?1 and status = 'processing' and id <> ?2",
+        [run.subject.tenant.as_str().into(), run.id.as_str().into(), now.seconds().into()],
+    )
 }
 
 /// A step that was tried since the last listing, or is where the run stands now, or was left out.
@@ -122,7 +192,7 @@ fn upsert_run(run: &Run, report: &Report, now: Timestamp) -> Result<Statement, D
 fn update_tenant(run: &Run, report: &Report, now: Timestamp) -> Statement {
     Statement::new(
         "update tenants set provision_state = ?2, provision_reason = ?3, provision_run_id = ?4,
-           provision_updated_at = ?5
+           provision_updated_at = ?5, resume_at = ?7
          where id = ?1 and provision_state <> 'completed'
            and (provision_state, coalesce(provision_reason, ''), coalesce(provision_run_id, ''))
              <> (?2, coalesce(?3, ''), ?4)
@@ -134,6 +204,7 @@ fn update_tenant(run: &Run, report: &Report, now: Timestamp) -> Statement {
             run.id.as_str().into(),
             now.seconds().into(),
             i64::try_from(run.version).unwrap_or(i64::MAX).into(),
+            run.resume_at().map(Timestamp::seconds).into(),
         ],
     )
 }
@@ -209,6 +280,9 @@ fn undone(run: &Run) -> Option<[Statement; 2]> {
 }
 
 fn ended(run: &Run, report: &Report) -> Option<[Statement; 2]> {
+    if run.is_no_news() {
+        return None;
+    }
     let kind = match report.status {
         RunStatus::Completed => "tenant.provisioned",
         RunStatus::Failed => "tenant.failed",

@@ -207,22 +207,22 @@ pub fn select(run: &RunId) -> Statement {
 pub fn select_tenant(run: &RunId) -> Statement {
     Statement::new(
         "select t.id, t.slug, t.name, t.email, t.plan, t.owner_user_id, t.provision_state, t.provisioned_at,
-           t.provision_run_id, t.provision_updated_at, t.undo_state, t.undo_updated_at
+           t.provision_run_id, t.provision_updated_at, t.undo_state, t.undo_updated_at, r.version as run_version
          from provision_runs r join tenants t on t.id = r.tenant_id where r.id = ?1",
         [run.as_str().into()],
     )
 }
 
-/// Notes that a failed run is wanted to go on, unless it failed at `except`.
+/// Notes that a failed run is wanted to go on; behind the step at which it failed, if that is to be left out: `skipped`.
 #[must_use]
-pub fn want_another_try(run: &RunId, except: Option<Step>, now: Timestamp) -> Statement {
+pub fn want_another_try(run: &RunId, skipped: Option<Step>, now: Timestamp) -> Statement {
     Statement::new(
         "update tenants set provision_state = 'processing', provision_reason = null, provision_updated_at = ?2,
            swept_at = ?2 + 60
          where id = (select tenant_id from provision_runs
-                     where id = ?1 and status = 'failed' and (?3 is null or step <> ?3))
+                     where id = ?1 and status = 'failed' and (?3 is null or step = ?3 and step <> 'activate'))
            and provision_state = 'failed' and provisioned_at is null and undo_state is null",
-        [run.as_str().into(), now.seconds().into(), except.map(Step::as_str).into()],
+        [run.as_str().into(), now.seconds().into(), skipped.map(Step::as_str).into()],
     )
 }
 

@@ -30,8 +30,7 @@ pub struct Tenant {
     /// When its run was last listed, where that is asked for: also of an attempt that changed nothing else.
     #[serde(default)]
     run_updated_at: Option<i64>,
-    /// Which version of its run is listed, where that is asked for.
-    #[serde(default)]
+    /// Which version of its run is listed.
     run_version: Option<u64>,
 }
 
@@ -85,7 +84,8 @@ impl Tenant {
 pub fn select(tenant: &TenantId) -> Statement {
     Statement::new(
         "select id, slug, name, email, plan, owner_user_id, provision_state, provisioned_at,
-           provision_run_id, provision_updated_at, undo_state, undo_updated_at
+           provision_run_id, provision_updated_at, undo_state, undo_updated_at,
+           (select r.version from provision_runs r where r.id = provision_run_id) as run_version
          from tenants where id = ?1",
         [tenant.as_str().into()],
     )

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use crate::{
     db::Statement,
     domain::{RunId, Step, TenantId, Timestamp},
-    workflow::{Artifact, Record, Removal, Run, Stage, Undo},
+    workflow::{Artifact, Record, Removal, Run, Stage, Undo, policy::KEPT_AFTER_REMOVAL},
 };
 
 use super::signups::KEY_SECONDS;
@@ -34,14 +34,24 @@ pub fn want_of_run(run: &RunId, now: Timestamp) -> Statement {
     )
 }
 
-/// Notes that what could not be removed is wanted to be, unless that is what `except` made.
+/// Notes that what could not be removed is wanted to be; or that it is left, and the rest is removed: `skipped` made it.
 #[must_use]
-pub fn want_again(run: &RunId, except: Option<Step>, now: Timestamp) -> Statement {
+pub fn want_again(run: &RunId, skipped: Option<Step>, now: Timestamp) -> Statement {
     Statement::new(
         "update tenants set undo_state = 'undoing', undo_updated_at = ?2, swept_at = ?2 + 60
-         where id = (select tenant_id from provision_runs where id = ?1 and (?3 is null or undo_step <> ?3))
+         where id = (select tenant_id from provision_runs where id = ?1 and (?3 is null or undo_step = ?3 and undo_step <> 'seed_defaults'))
            and undo_state = 'compensation_failed'",
-        [run.as_str().into(), now.seconds().into(), except.map(Step::as_str).into()],
+        [run.as_str().into(), now.seconds().into(), skipped.map(Step::as_str).into()],
+    )
+}
+
+/// Notes that a tenant is removed whose name D1 has let go of, and that no object knows: nothing is left to remove.
+#[must_use]
+pub fn close(tenant: &TenantId, now: Timestamp) -> Statement {
+    Statement::new(
+        "update tenants set undo_state = 'undone', undo_updated_at = ?2, status = 'cancelled'
+         where id = ?1 and slug is null and undo_state = 'undoing'",
+        [tenant.as_str().into(), now.seconds().into()],
     )
 }
 
@@ -83,13 +93,15 @@ fn update_run(run: &Run, undo: &Undo, now: Timestamp) -> Statement {
 }
 
 /// Lists where undoing a run stands with its tenant, before the run itself is listed: as there, what D1 was told before changes
-/// nothing.
+/// nothing. A database that was put back to before the wish does not know that the tenant's tokens are dead.
 #[must_use]
 pub fn update_tenant(run: &Run, now: Timestamp) -> Option<Statement> {
     let undo = run.undo.as_ref()?;
     Some(Statement::new(
-        "update tenants set undo_state = ?2, undo_updated_at = ?3, provision_run_id = coalesce(provision_run_id, ?4)
-         where id = ?1 and undo_state is not null and undo_state <> 'undone' and undo_state <> ?2
+        "update tenants set undo_state = ?2, undo_updated_at = ?3, provision_run_id = coalesce(provision_run_id, ?4),
+           status = 'cancelled', tokens_valid_after = max(tokens_valid_after, ?6 + 1),
+           forget_at = iif(?2 = 'undone', ?3 + ?7, null)
+         where id = ?1 and (undo_state is null or undo_state not in ('undone', ?2))
            and not exists (select 1 from provision_runs where id = ?4 and version >= ?5)",
         [
             run.subject.tenant.as_str().into(),
@@ -97,6 +109,8 @@ pub fn update_tenant(run: &Run, now: Timestamp) -> Option<Statement> {
             now.seconds().into(),
             run.id.as_str().into(),
             version(run).into(),
+            undo.asked_at.seconds().into(),
+            i64::try_from(KEPT_AFTER_REMOVAL.as_secs()).unwrap_or(i64::MAX).into(),
         ],
     ))
 }

@@ -8,10 +8,12 @@ use std::time::Duration;
 
 use crate::domain::{Step, Task, Timestamp};
 
-use super::{Fault, FaultCode, Next, Outcome, Run};
+use super::{Fault, FaultCode, Next, Outcome, Run, policy::KEPT_AFTER_REMOVAL};
 
-/// How long to wait before telling D1 again what it could not be told.
-const LISTING_RETRY: Duration = Duration::from_secs(10);
+/// How many turns one alarm takes at the most: many times what a run needs from its beginning to its end.
+const MOST_TURNS: u32 = 100;
+/// How long until a run that is removed, of a tenant that D1 does not know, tries again to tell D1.
+const ORPHAN_REST: Duration = Duration::from_secs(24 * 3600);
 
 /// When to come back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +35,41 @@ pub enum Moment<'a> {
     Ended,
     /// D1 could not be told.
     NotListed,
+    /// D1 does not know the tenant.
+    Orphaned,
+    /// D1 knew less than it had been told: it was put back.
+    PutBack,
+}
+
+/// How telling D1 went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Listing {
+    /// It is written.
+    Written {
+        /// Whether D1 had the run as completed before.
+        was_completed: bool,
+    },
+    /// Nothing is written: D1 knows less than it was told once. It was put back.
+    PutBack,
+    /// D1 did not answer.
+    Unavailable,
+    /// D1 does not know the tenant.
+    TenantUnknown,
+}
+
+/// Whether an attempt may begin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Permit {
+    /// It may.
+    Granted,
+    /// Provisioning is paused.
+    Paused,
+    /// The tenant is suspended, or it is to be removed.
+    Stopped,
+    /// D1 does not know the tenant.
+    TenantUnknown,
+    /// Nobody could say.
+    Unavailable,
 }
 
 /// What a run lives in: a Durable Object, or a simulation.
@@ -51,8 +88,12 @@ pub trait World {
     fn save(&self, run: &Run) -> Result<(), Self::Error>;
     /// Performs one attempt at doing or undoing a step.
     async fn perform(&self, run: &Run, task: Task) -> Outcome;
-    /// Writes the listing in D1; answers whether it is written.
-    async fn list(&self, run: &Run) -> bool;
+    /// Deletes the checkpoint, and everything else that is stored.
+    async fn forget(&self) -> Result<(), Self::Error>;
+    /// Whether an attempt at this may begin. `is_first` says whether it is the first since the alarm rang.
+    async fn permit(&self, run: &Run, task: Task, is_first: bool) -> Permit;
+    /// Writes the listing in D1.
+    async fn list(&self, run: &Run) -> Listing;
     /// Tells the log.
     fn tell(&self, run: &Run, moment: Moment<'_>);
 }
@@ -63,10 +104,16 @@ pub trait World {
 ///
 /// When the checkpoint can't be read or written: nothing was lost, and coming back later goes on from it.
 pub async fn advance<W: World>(world: &W) -> Result<Wake, W::Error> {
+    let (mut is_first, mut turns) = (true, 0);
     // Re-read after every wait: commands may have changed the run meanwhile.
     while let Some(mut run) = world.load()? {
         match run.next(world.now()) {
-            Next::Begin(task) => attempt(world, run, task).await?,
+            _ if run.waits_for_its_tenant() => {
+                if let Told::NotNow(until) = list(world, &run).await? {
+                    return abandon(world, until);
+                }
+            }
+            Next::Begin(task) => attempt(world, task, std::mem::take(&mut is_first)).await?,
             Next::Recover(task) => {
                 let outcome = Outcome::Unknown(Fault::new(FaultCode::Interrupted));
                 settle(world, run, task, outcome)?;
@@ -76,24 +123,102 @@ pub async fn advance<W: World>(world: &W) -> Result<Wake, W::Error> {
                 world.save(&run)?;
                 world.tell(&run, Moment::Ended);
             }
-            Next::Sleep(until) => {
-                let listed = list(world, &run).await?;
-                return Ok(Wake::At(if listed {
-                    until
-                } else {
-                    until.min(world.now().after(LISTING_RETRY))
-                }));
-            }
-            Next::Rest => {
-                let listed = list(world, &run).await?;
-                return Ok(if listed { Wake::Never } else { Wake::At(world.now().after(LISTING_RETRY)) });
-            }
+            Next::Sleep(until) => match list(world, &run).await? {
+                Told::Now => return Ok(Wake::At(until)),
+                Told::NotNow(retry_at) => return Ok(Wake::At(until.min(retry_at))),
+                Told::Overtaken => {}
+            },
+            Next::Rest => match list(world, &run).await? {
+                Told::Now => return Ok(Wake::Never),
+                Told::NotNow(retry_at) => return rest_of_orphan(world, &run, retry_at).await,
+                Told::Overtaken => {}
+            },
+        }
+        turns += 1;
+        if turns >= MOST_TURNS {
+            // Whatever keeps changing it: the platform must see an end of the alarm.
+            return Ok(Wake::At(world.now().after(Duration::from_secs(1))));
         }
     }
     Ok(Wake::Never)
 }
 
-async fn attempt<W: World>(world: &W, mut run: Run, task: Task) -> Result<(), W::Error> {
+/// Whether D1 knows of a run as it is now.
+enum Told {
+    /// It does.
+    Now,
+    /// The run changed meanwhile, or everything has to be told again.
+    Overtaken,
+    /// It could not be told; the next try is due then.
+    NotNow(Timestamp),
+}
+
+/// D1 still does not know the tenant. After a long while what was made for it is removed.
+fn abandon<W: World>(world: &W, until: Timestamp) -> Result<Wake, W::Error> {
+    let Some(mut run) = world.load()? else { return Ok(Wake::Never) };
+    if !run.is_abandoned(world.now()) {
+        return Ok(Wake::At(until));
+    }
+    let caller = run.caller.clone();
+    run.begin_undo(caller, world.now());
+    world.save(&run)?;
+    // The next alarm begins with it: this one has told D1, in vain, already.
+    Ok(Wake::At(world.now()))
+}
+
+/// An ended run that D1 can't be told of. One whose tenant D1 does not know is kept as long as a removed tenant's, and then
+/// forgotten: it holds a name and an address. Nobody can press anything for it: what could not be removed is tried again each day.
+async fn rest_of_orphan<W: World>(world: &W, run: &Run, retry_at: Timestamp) -> Result<Wake, W::Error> {
+    let (Some(since), Some(undo)) = (run.orphaned_since, &run.undo) else { return Ok(Wake::At(retry_at)) };
+    let now = world.now();
+    if now >= since.after(KEPT_AFTER_REMOVAL) {
+        world.forget().await?;
+        return Ok(Wake::Never);
+    }
+    let again_at = match undo.failed_at() {
+        Some(failed_at) => failed_at.after(ORPHAN_REST),
+        None => now.after(ORPHAN_REST),
+    };
+    if now >= again_at
+        && let Some(mut run) = world.load()?
+    {
+        let caller = run.caller.clone();
+        run.begin_undo(caller, now);
+        world.save(&run)?;
+        return Ok(Wake::At(now));
+    }
+    Ok(Wake::At(again_at))
+}
+
+async fn attempt<W: World>(world: &W, task: Task, is_first: bool) -> Result<(), W::Error> {
+    let Some(run) = world.load()? else { return Ok(()) };
+    let permit = world.permit(&run, task, is_first).await;
+    // Somebody may have changed the run while that was asked.
+    let Some(mut run) = world.load()?.filter(|run| run.next(world.now()) == Next::Begin(task)) else {
+        return Ok(());
+    };
+    match permit {
+        Permit::Granted => return perform(world, run, task).await,
+        Permit::Paused => run.pause(task, world.now()),
+        // What is removed is removed from whoever it was made for.
+        Permit::Stopped | Permit::TenantUnknown if task.is_undo() => return perform(world, run, task).await,
+        Permit::Stopped => {
+            run.stop("This club is suspended, so setting it up was stopped.", world.now());
+        }
+        Permit::TenantUnknown => {
+            run.orphan(world.now());
+            world.tell(&run, Moment::Orphaned);
+        }
+        Permit::Unavailable => run.postpone(task, world.now(), world.random()),
+    }
+    world.save(&run)?;
+    if run.is_over() {
+        world.tell(&run, Moment::Ended);
+    }
+    Ok(())
+}
+
+async fn perform<W: World>(world: &W, mut run: Run, task: Task) -> Result<(), W::Error> {
     let number = run.begin(task, world.now());
     world.save(&run)?;
     if task == Task::Do(Step::SeedDefaults) && number == 1 {
@@ -125,18 +250,33 @@ fn settle<W: World>(world: &W, mut run: Run, task: Task, outcome: Outcome) -> Re
 }
 
 /// Tells D1 what it doesn't list yet. A listing that can't be written holds up nothing.
-async fn list<W: World>(world: &W, run: &Run) -> Result<bool, W::Error> {
-    if !run.is_unlisted() {
-        return Ok(true);
+async fn list<W: World>(world: &W, run: &Run) -> Result<Told, W::Error> {
+    if !run.is_unlisted() && run.orphaned_since.is_none() {
+        return Ok(Told::Now);
     }
-    if !world.list(run).await {
-        world.tell(run, Moment::NotListed);
-        return Ok(false);
+    let listing = world.list(run).await;
+    let Some(mut current) = world.load()? else { return Ok(Told::Now) };
+    let (told, moment) = match listing {
+        Listing::Written { was_completed } => {
+            let went_live = current.listed(run, was_completed, world.now());
+            let told = if current.is_unlisted() { Told::Overtaken } else { Told::Now };
+            (told, went_live.then_some(Moment::Ended))
+        }
+        Listing::PutBack => {
+            current.list_again(world.now());
+            (Told::Overtaken, Some(Moment::PutBack))
+        }
+        Listing::Unavailable => {
+            (Told::NotNow(current.not_listed(world.now(), world.random())), Some(Moment::NotListed))
+        }
+        Listing::TenantUnknown => {
+            current.orphan(world.now());
+            (Told::NotNow(current.not_listed(world.now(), world.random())), Some(Moment::Orphaned))
+        }
+    };
+    world.save(&current)?;
+    if let Some(moment) = moment {
+        world.tell(&current, moment);
     }
-    if let Some(mut current) = world.load()? {
-        current.listed(run.version, run.unlisted.len());
-        world.save(&current)?;
-        return Ok(!current.is_unlisted());
-    }
-    Ok(true)
+    Ok(told)
 }

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{ClubName, Email, Plan, Slug, TenantId, UserId};
+use crate::domain::{ClubName, Email, Plan, RunId, Slug, Step, TenantId, UserId};
 
 use super::{Caller, Report};
 
@@ -37,6 +37,12 @@ pub enum Command {
         /// What the request leaves to the run.
         #[serde(default)]
         caller: Caller,
+        /// The run that the sender saw, if it is about one: another one is left as it is.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        run: Option<RunId>,
+        /// Which version of a run D1 lists, if it lists one: an object that has none takes that over.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        listed_version: Option<u64>,
     },
     /// Go on if there is anything to do: the second net under a lost alarm, and under a queueing that never arrived.
     Wake {
@@ -47,12 +53,16 @@ pub enum Command {
         /// Which version of the run D1 lists, none being 0: a failure that D1 did not know of was not wanted again.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         listed_version: Option<u64>,
+        /// Whether nobody asked for it: a run that failed for an outage may go on by now.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        resume: bool,
     },
     /// Stop whatever is at work, and remove what the run made; or try again what could not be removed. Idempotent while
     /// that is at work, and after it is done.
     Undo {
-        /// Whom.
-        subject: Subject,
+        /// Whom; nobody any more if D1 let go of the name already. An object that has a run knows.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        subject: Option<Subject>,
         /// Which steps.
         plan: Plan,
         /// What the request leaves to it.
@@ -61,10 +71,37 @@ pub enum Command {
         /// Which version of the run D1 lists, if it is the sweep that says so: as for waking.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         listed_version: Option<u64>,
+        /// The run that D1 lists: an object that has none takes that over.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        run: Option<RunId>,
     },
-    /// Stop the run.
+    /// Stop this run.
+    CancelRun {
+        /// The one that the operator saw.
+        run: RunId,
+    },
+    /// Leave out the step at which this run failed, and go on behind it.
+    SkipStep {
+        /// The one that the operator saw.
+        run: RunId,
+        /// The step that the operator saw; at any other nothing is done.
+        step: Step,
+    },
+    /// Forget what is stored and take over what D1 lists of this run: what is stored can't be read.
+    Reset {
+        /// The run.
+        run: RunId,
+    },
+    /// Compare what is stored with what D1 lists: it was put back, and may know less than it was told.
+    Compare {
+        /// Which version of the run D1 lists, none being 0.
+        listed_version: u64,
+    },
+    /// Delete everything that is stored, if the run was undone: it holds a name and an address.
+    Forget,
+    /// [`CancelRun`](Self::CancelRun), as version 0.2.0 says it.
     Cancel,
-    /// Leave out the step at which the run failed, and go on behind it.
+    /// [`SkipStep`](Self::SkipStep), as version 0.2.0 says it.
     Skip,
     /// Say where the run stands.
     Report,
@@ -85,6 +122,8 @@ pub enum Reply {
     },
     /// There is no run.
     NoRun,
+    /// What is stored can't be read by this version.
+    Unreadable,
     /// Here.
     Pong,
 }

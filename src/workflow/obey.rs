@@ -1,5 +1,7 @@
 //! What a command does to a run: the same in the object and in every test.
 
+use std::time::Duration;
+
 use crate::domain::{RunId, RunStatus, Timestamp};
 
 use super::{Caller, Command, Next, Reply, Report, Run, Undo};
@@ -18,10 +20,25 @@ pub struct Fresh {
 pub enum Ring {
     /// As it is set.
     AsSet,
-    /// Now, if it is not set: it was lost.
+    /// Now, if it is not set, or is overdue by a minute: it was lost, or never rings.
     IfUnset,
     /// Now.
     Now,
+}
+
+/// An alarm that is overdue by this much does not ring any more.
+pub const OVERDUE: Duration = Duration::from_secs(60);
+
+impl Ring {
+    /// Whether the alarm is set anew, where `set_for` is when it rings.
+    #[must_use]
+    pub fn sets(self, set_for: Option<Timestamp>, now: Timestamp) -> bool {
+        match self {
+            Self::AsSet => false,
+            Self::IfUnset => set_for.is_none_or(|at| now.since(at) >= OVERDUE),
+            Self::Now => true,
+        }
+    }
 }
 
 /// What a command came to.
@@ -31,6 +48,10 @@ pub struct Obeyed {
     pub save: Option<Run>,
     /// When the alarm must ring.
     pub ring: Ring,
+    /// Whether the run, or undoing it, ended with it: that is worth a line in the log.
+    pub ended: bool,
+    /// Whether everything that is stored is deleted.
+    pub forget: bool,
     /// What to answer.
     pub reply: Reply,
 }
@@ -38,37 +59,80 @@ pub struct Obeyed {
 /// Does what `command` says to `known`, the run that is there.
 #[must_use]
 pub fn obey(known: Option<Run>, command: Command, fresh: Fresh, now: Timestamp) -> Obeyed {
-    match (command, known) {
-        (Command::Ping, _) => nothing(Reply::Pong),
-        (Command::Queue { subject, plan, caller }, None) => {
+    let Some(run) = known else { return obey_without_run(command, fresh, now) };
+    match command {
+        Command::Ping => nothing(Reply::Pong),
+        Command::Queue { run: Some(seen), .. }
+        | Command::CancelRun { run: seen }
+        | Command::SkipStep { run: seen, .. }
+            if seen != run.id =>
+        {
+            unchanged(&run)
+        }
+        Command::Undo { caller, listed_version, .. } => undo(run, listed_version, caller, now),
+        Command::Queue { caller, .. } => requeue(run, fresh.link_id, caller, now),
+        Command::Wake { listed_version, resume, .. } => wake(run, listed_version, resume, fresh.link_id, now),
+        Command::Report | Command::Reset { .. } => unchanged(&run),
+        Command::Cancel | Command::CancelRun { .. } => changed(run, |run| run.cancel(now)),
+        Command::Skip => changed(run, |run| run.skip(None, fresh.link_id, now)),
+        Command::SkipStep { step, .. } => changed(run, |run| run.skip(Some(step), fresh.link_id, now)),
+        Command::Compare { listed_version } => compare(run, listed_version, now),
+        Command::Forget if run.is_undone() => Obeyed { forget: true, ..nothing(Reply::NoRun) },
+        // D1 has it as undone; its object may not have heard of that yet.
+        Command::Forget => woken(&run, now),
+    }
+}
+
+/// Where D1 lists a run, it was taken over before: there really is none.
+fn obey_without_run(command: Command, fresh: Fresh, now: Timestamp) -> Obeyed {
+    match command {
+        Command::Ping => nothing(Reply::Pong),
+        Command::Queue { subject, plan, caller, .. } => {
             started(Run::queued(fresh.run, plan, subject, fresh.link_id, caller, now))
         }
-        (Command::Wake { subject, plan, .. }, None) => {
+        Command::Wake { subject, plan, .. } => {
             started(Run::queued(fresh.run, plan, subject, fresh.link_id, Caller::default(), now))
         }
-        (Command::Undo { subject, plan, caller, .. }, None) => {
+        Command::Undo { subject: Some(subject), plan, caller, .. } => {
             // Nothing was ever begun; the run is there to say who undid what, and when.
             let mut run = Run::queued(fresh.run, plan, subject, fresh.link_id, Caller::default(), now);
             run.begin_undo(caller, now);
             started(run)
         }
-        (_, None) => nothing(Reply::NoRun),
-        (Command::Undo { caller, listed_version, .. }, Some(run)) => undo(run, listed_version, caller, now),
-        (Command::Queue { caller, .. }, Some(run)) => requeue(run, fresh.link_id, caller, now),
-        (Command::Wake { listed_version, .. }, Some(run)) => wake(run, listed_version, fresh.link_id, now),
-        (Command::Report, Some(run)) => nothing(Reply::Run { report: Report::of(&run), changed: false }),
-        (Command::Cancel, Some(run)) => changed(run, |run| run.cancel(now)),
-        (Command::Skip, Some(run)) => changed(run, |run| run.skip(fresh.link_id, now)),
+        Command::Undo { subject: None, .. }
+        | Command::Report
+        | Command::Compare { .. }
+        | Command::Reset { .. }
+        | Command::Cancel
+        | Command::CancelRun { .. }
+        | Command::Skip
+        | Command::SkipStep { .. } => nothing(Reply::NoRun),
+        Command::Forget => Obeyed { forget: true, ..nothing(Reply::NoRun) },
     }
 }
 
+/// Does what `command` says to a run that D1 lists, and that this object had lost or can't read: it is taken over.
+#[must_use]
+pub fn obey_after_loss(mut found: Run, command: Command, fresh: Fresh, now: Timestamp) -> Obeyed {
+    found.found_again(now);
+    if matches!(command, Command::Reset { .. }) {
+        return started(found);
+    }
+    let obeyed = obey(Some(found.clone()), command, fresh, now);
+    Obeyed { save: Some(obeyed.save.unwrap_or(found)), ring: Ring::Now, ..obeyed }
+}
+
 fn nothing(reply: Reply) -> Obeyed {
-    Obeyed { save: None, ring: Ring::AsSet, reply }
+    Obeyed { save: None, ring: Ring::AsSet, ended: false, forget: false, reply }
+}
+
+fn unchanged(run: &Run) -> Obeyed {
+    nothing(Reply::Run { report: Report::of(run), changed: false })
 }
 
 fn started(run: Run) -> Obeyed {
     let reply = Reply::Run { report: Report::of(&run), changed: true };
-    Obeyed { save: Some(run), ring: Ring::Now, reply }
+    Obeyed { save: Some(run), ring: Ring::Now, ..nothing(reply) }
 }
 
 /// Resumes a failed run; one at work is woken in case its alarm was lost; a completed one rests.
@@ -88,7 +152,8 @@ fn requeue(mut run: Run, link_id: String, caller: Caller, now: Timestamp) -> Obe
 /// Begins to undo a run, or tries again; what is at work is woken in case its alarm was lost.
 fn undo(mut run: Run, listed_version: Option<u64>, caller: Caller, now: Timestamp) -> Obeyed {
     let has_ended = run.undo.as_ref().is_some_and(Undo::is_over) && !run.is_unlisted();
-    if has_ended && is_behind(&run, listed_version) {
+    let is_under_way = run.undo.as_ref().is_some_and(|undo| !undo.is_over());
+    if has_ended && is_behind(&run, listed_version) || is_under_way && was_put_back(&run, listed_version) {
         return listed_again(run);
     }
     if run.begin_undo(caller, now) { started(run) } else { woken(&run, now) }
@@ -102,12 +167,15 @@ fn woken(run: &Run, now: Timestamp) -> Obeyed {
         Next::Rest if !run.is_unlisted() => Ring::AsSet,
         _ => Ring::IfUnset,
     };
-    Obeyed { ring, ..nothing(Reply::Run { report: Report::of(run), changed: false }) }
+    Obeyed { ring, ..unchanged(run) }
 }
 
 /// Whatever is left to do is done. D1 wakes whom it lists as at work: a run that failed, and is listed so, was wanted again
-/// since, and the wish never arrived.
-fn wake(run: Run, listed_version: Option<u64>, link_id: String, now: Timestamp) -> Obeyed {
+/// since, and the wish never arrived; or it failed for an outage that may be over.
+fn wake(mut run: Run, listed_version: Option<u64>, resume: bool, link_id: String, now: Timestamp) -> Obeyed {
+    if was_put_back(&run, listed_version) {
+        return listed_again(run);
+    }
     let has_ended = matches!(run.status(), RunStatus::Failed | RunStatus::Completed);
     if !has_ended || run.undo.is_some() || run.is_unlisted() {
         return woken(&run, now);
@@ -115,7 +183,24 @@ fn wake(run: Run, listed_version: Option<u64>, link_id: String, now: Timestamp) 
     if is_behind(&run, listed_version) {
         return listed_again(run);
     }
+    if resume && run.status() == RunStatus::Failed {
+        run.resume(link_id, now);
+        return started(run);
+    }
     requeue(run, link_id, Caller::default(), now)
+}
+
+/// Nothing is begun: D1 is told everything once more if it knows less than it was told.
+fn compare(run: Run, listed_version: u64, now: Timestamp) -> Obeyed {
+    if was_put_back(&run, Some(listed_version)) {
+        return listed_again(run);
+    }
+    woken(&run, now)
+}
+
+/// Whether D1 lists less than it was told once, whatever the run is doing.
+fn was_put_back(run: &Run, listed_version: Option<u64>) -> bool {
+    listed_version.is_some_and(|listed| listed < run.listed_version)
 }
 
 /// Whether D1 did not know how the run ended when it said that it is wanted: what the sweep read was old when it came here, or
@@ -124,16 +209,17 @@ fn is_behind(run: &Run, listed_version: Option<u64>) -> bool {
     listed_version.is_some_and(|listed| listed < run.version)
 }
 
-/// Nothing is begun: D1 is told once more how the run ended.
+/// Nothing is begun: D1 is told once more. What it says then of what it knew is certain, where a command's word may be old.
 fn listed_again(mut run: Run) -> Obeyed {
-    run.list_again();
+    run.version += 1;
     let reply = Reply::Run { report: Report::of(&run), changed: false };
-    Obeyed { save: Some(run), ring: Ring::Now, reply }
+    Obeyed { save: Some(run), ring: Ring::Now, ..nothing(reply) }
 }
 
 fn changed(mut run: Run, change: impl FnOnce(&mut Run) -> bool) -> Obeyed {
+    let was_over = run.is_over();
     if change(&mut run) {
-        return started(run);
+        return Obeyed { ended: run.is_over() && !was_over, ..started(run) };
     }
-    nothing(Reply::Run { report: Report::of(&run), changed: false })
+    unchanged(&run)
 }

@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::Webhook;
+
 /// The end of one attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
     /// It is done.
-    Done(Option<Artifact>),
+    Done(Option<Product>),
     /// It can't be done: the other side said so. Trying again changes nothing.
     Refused(Failure),
     /// It may or may not have been done: no answer, or none that says. Trying again is safe, because the attempt
@@ -25,6 +27,17 @@ impl Outcome {
             Self::Done(_) | Self::Unknown(_) => self,
         }
     }
+}
+
+/// What a step has to show for itself once it is done. It is kept in the checkpoint at once; D1 is told with the next listing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Product {
+    /// It made something outside.
+    Made(Artifact),
+    /// This webhook took a ping.
+    Pinged(Webhook),
+    /// Nothing, as it is configured: the tenant has no address on the web.
+    NoRoute,
 }
 
 /// What a step made outside, and needs to be known later: to verify it, and to remove it.

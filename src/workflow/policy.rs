@@ -2,12 +2,32 @@
 
 use std::time::Duration;
 
-use crate::domain::Step;
+use crate::domain::{Step, Timestamp};
 
 use super::{Fault, FaultCode};
 
 /// How long a run may take, from being queued (or queued again) to its end.
 pub const RUN_LIMIT: Duration = Duration::from_secs(30 * 60);
+/// The last attempt of a step begins so long before the run's deadline, beside the step's own time limit.
+const BEFORE_DEADLINE: Duration = Duration::from_secs(5);
+/// How long the removed tenant's object keeps its checkpoint, which holds a name and an address.
+pub const KEPT_AFTER_REMOVAL: Duration = Duration::from_secs(30 * 24 * 3600);
+/// How long a run waits for a tenant that D1 does not know before what it made is removed: a database that was put back by
+/// mistake may be put forward again.
+pub const ORPHAN_GRACE: Duration = Duration::from_secs(24 * 3600);
+/// How long a run waits before it looks again whether provisioning is still paused.
+pub const PAUSE_CHECK: Duration = Duration::from_secs(30);
+/// After a run that failed for an outage, how long until it is resumed without anyone asking: one pause per try. A breaker
+/// that closes meanwhile resumes it sooner.
+pub const RESUME_AFTER: [Duration; 7] = [
+    Duration::from_secs(5 * 60),
+    Duration::from_secs(15 * 60),
+    Duration::from_secs(30 * 60),
+    Duration::from_secs(3600),
+    Duration::from_secs(2 * 3600),
+    Duration::from_secs(4 * 3600),
+    Duration::from_secs(8 * 3600),
+];
 /// The longest wait that another side's `Retry-After` can make us take.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(10 * 60);
 /// Jitter, in percent of the delay, either way.
@@ -58,13 +78,13 @@ pub const fn policy(step: Step) -> Policy {
     use GivingUp::{FailsTheRun, Warns};
     match step {
         Step::SeedDefaults | Step::CreateOwner | Step::Activate => row(10, 20, 1, 60, FailsTheRun),
+        // What asks outside is tried over the whole half hour: seven times within four minutes, then every four minutes.
         // Up to three calls, one after the other.
-        Step::ConfigureRouting => row(15, 8, 2, 60, FailsTheRun),
+        Step::ConfigureRouting => row(15, 18, 2, 240, FailsTheRun),
         // Five seconds is what the contract gives a webhook to answer.
-        Step::ValidateWebhook => row(5, 8, 2, 60, FailsTheRun),
+        Step::ValidateWebhook => row(5, 18, 2, 240, FailsTheRun),
         // Apps Script needs seconds on a good day.
-        Step::CreateSpreadsheet => row(30, 8, 2, 120, FailsTheRun),
-        Step::VerifySpreadsheet => row(30, 8, 2, 60, FailsTheRun),
+        Step::CreateSpreadsheet | Step::VerifySpreadsheet => row(30, 18, 2, 240, FailsTheRun),
         Step::SendWelcomeEmail => row(10, 5, 2, 60, Warns),
     }
 }
@@ -94,31 +114,94 @@ pub const fn leaves(step: Step) -> Leaves {
     }
 }
 
+/// How often a task was tried since its run was last queued.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tries {
+    /// Attempts that count.
+    pub counted: u32,
+    /// Attempts in a row, the last ones, that did not count.
+    pub uncounted: u32,
+}
+
 impl Policy {
-    /// Whether an attempt that ended in `fault` is one of those that the step has in a round. The other side that was not
-    /// asked has not failed; but a step that only warns ends soon, whatever the reason.
+    /// Whether an attempt that ended in `fault` is one of those that the step has in a round. An upstream that was not asked has
+    /// not failed, and neither has it if the interruption or the outage was our own: the run's deadline bounds those. But a step
+    /// that only warns ends soon, whatever the reason.
     #[must_use]
-    pub fn counts(&self, fault: &Fault) -> bool {
-        fault.code != FaultCode::CircuitOpen || self.giving_up == GivingUp::Warns
+    pub fn uses_attempt(&self, fault: &Fault) -> bool {
+        !matches!(fault.code, FaultCode::CircuitOpen | FaultCode::StoreUnavailable | FaultCode::Interrupted)
+            || self.giving_up == GivingUp::Warns
     }
 
-    /// How long to wait after the `failed`-th attempt (counted from one) of a round ended in `fault`. The other
-    /// side's own word wins; `random` spreads the rest, so that a thousand runs that failed together do not come back
-    /// together.
+    /// When to try again after an attempt that ended in `fault`; none when it is given up. The attempts are spread over the time
+    /// until `deadline_at`: the last one begins right before it.
+    #[must_use]
+    pub fn next_attempt(
+        &self,
+        tries: Tries,
+        fault: &Fault,
+        deadline_at: Timestamp,
+        now: Timestamp,
+        random: u32,
+    ) -> Option<Timestamp> {
+        if !self.uses_attempt(fault) {
+            let wait = match fault.code {
+                // One interruption is ours, and over: nothing is gained by waiting. Many in a row are something else.
+                FaultCode::Interrupted if tries.uncounted <= 1 => Duration::ZERO,
+                _ => self.delay(tries.uncounted, fault, random),
+            };
+            return Some(now.after(wait));
+        }
+        if tries.counted >= self.attempts {
+            return None;
+        }
+        let next = now.after(self.delay(tries.counted, fault, random));
+        let last = deadline_at.before(self.time_limit + BEFORE_DEADLINE);
+        if next <= last || fault.retry_after.is_some() {
+            return Some(next);
+        }
+        (now.after(self.first_delay) <= last).then_some(last)
+    }
+
+    /// How long to wait after the `failed`-th attempt (counted from one) of a round ended in `fault`. The upstream may ask for more
+    /// time than we would take, up to a bound, and never for less; a breaker says exactly when. `random` spreads the rest, so that
+    /// a thousand runs that failed together do not come back together.
     #[must_use]
     pub fn delay(&self, failed: u32, fault: &Fault, random: u32) -> Duration {
-        if let Some(asked) = fault.retry_after {
-            // What only warns holds no club up while nobody is asked.
-            let rests = fault.code == FaultCode::CircuitOpen && self.giving_up == GivingUp::Warns;
-            return asked.min(if rests { self.longest_delay } else { LONGEST_RETRY_AFTER });
+        let own = self.backoff(failed, random);
+        match (fault.code, fault.retry_after) {
+            (_, None) => own,
+            // What only warns holds no run up while nobody is asked.
+            (FaultCode::CircuitOpen, Some(asked)) if self.giving_up == GivingUp::Warns => {
+                asked.min(self.longest_delay)
+            }
+            (FaultCode::CircuitOpen, Some(asked)) => asked.min(LONGEST_RETRY_AFTER),
+            (_, Some(asked)) => own.max(asked.min(LONGEST_RETRY_AFTER)),
         }
+    }
+
+    fn backoff(&self, failed: u32, random: u32) -> Duration {
         let doubled =
             self.first_delay.saturating_mul(1_u32.checked_shl(failed.saturating_sub(1)).unwrap_or(u32::MAX));
-        let millis = u64::try_from(doubled.min(self.longest_delay).as_millis()).unwrap_or(u64::MAX);
-        let spread = millis * JITTER_PERCENT / 100;
-        let offset = u64::from(random) % (2 * spread + 1);
-        Duration::from_millis(millis - spread + offset)
+        jittered(doubled.min(self.longest_delay), random)
     }
+}
+
+/// How long to wait after the `failed`-th time in a row (counted from one) that D1 could not be told, so that a database that
+/// has just come back is not met by everybody at once. One that does not know the tenant is asked less and less.
+#[must_use]
+pub fn listing_delay(failed: u32, is_orphan: bool, random: u32) -> Duration {
+    let (first, longest) = (10, if is_orphan { 3600 } else { 300 });
+    let doubled = 1_u64.checked_shl(failed.saturating_sub(1)).unwrap_or(u64::MAX).saturating_mul(first);
+    jittered(Duration::from_secs(doubled.min(longest)), random)
+}
+
+/// Up to a fifth less or more.
+fn jittered(wait: Duration, random: u32) -> Duration {
+    let millis = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+    let spread = millis * JITTER_PERCENT / 100;
+    let offset = u64::from(random) % (2 * spread + 1);
+    Duration::from_millis(millis - spread + offset)
 }
 
 #[cfg(test)]
@@ -126,11 +209,12 @@ mod tests {
     use super::*;
 
     const TIMEOUT: Fault = Fault::new(FaultCode::Timeout);
+    const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
 
     #[test]
     fn delays_double_up_to_the_longest_within_a_fifth_of_jitter() {
         let policy = policy(Step::CreateSpreadsheet);
-        for (failed, seconds) in [(1, 2), (2, 4), (3, 8), (6, 64), (7, 120), (40, 120)] {
+        for (failed, seconds) in [(1, 2), (2, 4), (3, 8), (6, 64), (8, 240), (40, 240)] {
             for random in [0, 1, 7, 1_000_003, u32::MAX] {
                 let delay = policy.delay(failed, &TIMEOUT, random).as_millis();
                 assert!(delay >= seconds * 800 && delay <= seconds * 1200, "{failed}: {delay}");
@@ -140,19 +224,47 @@ mod tests {
     }
 
     #[test]
-    fn the_other_sides_word_wins_within_reason() {
+    fn an_upstream_may_ask_for_more_time_within_reason_and_never_for_less() {
         let asked = |seconds| Fault { retry_after: Some(Duration::from_secs(seconds)), ..TIMEOUT };
-        let policy = policy(Step::SendWelcomeEmail);
+        let policy = policy(Step::ValidateWebhook);
         assert_eq!(policy.delay(1, &asked(37), 5), Duration::from_secs(37));
         assert_eq!(policy.delay(1, &asked(86_400), 5), LONGEST_RETRY_AFTER);
+        for failed in 1..10 {
+            assert_eq!(policy.delay(failed, &asked(0), 5), policy.delay(failed, &TIMEOUT, 5), "{failed}");
+        }
     }
 
     #[test]
-    fn every_step_fits_into_the_run() {
-        for step in Step::ALL {
-            let policy = policy(step);
-            let longest = (policy.time_limit + policy.longest_delay) * policy.attempts;
-            assert!(longest <= RUN_LIMIT, "{step:?}: {longest:?}");
+    fn a_breaker_says_exactly_when() {
+        let rests = Fault { retry_after: Some(Duration::from_secs(1)), ..Fault::new(FaultCode::CircuitOpen) };
+        assert_eq!(policy(Step::ValidateWebhook).delay(9, &rests, 5), Duration::from_secs(1));
+    }
+
+    /// Whatever the jitter: the first failure comes early, the last attempt right before the deadline.
+    #[test]
+    fn attempts_are_spread_over_the_whole_run() {
+        for step in Step::ALL.into_iter().filter(|step| policy(*step).longest_delay.as_secs() == 240) {
+            for random in [0, 7, 1_000_003, u32::MAX] {
+                let (policy, deadline_at) = (policy(step), NOW.after(RUN_LIMIT));
+                let (mut now, mut counted) = (NOW, 1);
+                while let Some(next) =
+                    policy.next_attempt(Tries { counted, uncounted: 0 }, &TIMEOUT, deadline_at, now, random)
+                {
+                    assert!(next > now && next.after(policy.time_limit) < deadline_at, "{step:?} {counted}");
+                    (now, counted) = (next, counted + 1);
+                }
+                assert!(now.since(NOW) > RUN_LIMIT - Duration::from_secs(45), "{step:?}: {now:?}");
+                assert!((10..=policy.attempts).contains(&counted), "{step:?}: {counted}");
+            }
         }
+    }
+
+    #[test]
+    fn a_database_that_came_back_is_not_met_by_everybody_at_once() {
+        let first: Vec<Duration> = (0..9).map(|random| listing_delay(1, false, random * 411)).collect();
+        assert!(first.windows(2).all(|pair| pair[0] != pair[1]));
+        assert!(listing_delay(30, false, 0) >= Duration::from_secs(240));
+        assert!(listing_delay(30, false, u32::MAX) <= Duration::from_secs(360));
+        assert!(listing_delay(30, true, 0) >= Duration::from_secs(2880));
     }
 }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::{Step, Timestamp};
 
-use super::{Artifact, Failure};
+use super::{Artifact, Failure, policy::Tries};
 
 /// What a run remembers of one step.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -13,8 +13,11 @@ pub struct Record {
     pub step: Step,
     /// How often it was tried, over all rounds.
     pub attempts: u32,
-    /// How often it was tried since the run was last queued.
+    /// How often it was tried since the run was last queued, by the attempts that count.
     pub round: u32,
+    /// How many attempts in a row, the last ones, did not count.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub uncounted: u32,
     /// When it was first tried.
     pub started_at: Option<Timestamp>,
     /// When it was done, or left with a warning.
@@ -25,9 +28,55 @@ pub struct Record {
     /// Why it was left with a warning.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub warning: Option<Failure>,
-    /// Whether an operator had it left out.
+    /// Whether it was left out, by an operator or because the run began before there was such a step.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub skipped: bool,
+    /// Whether there was nothing to do, as the service was configured: the tenant has no address on the web.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub no_route: bool,
+    /// The webhook that took its ping.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub webhook: Option<Webhook>,
+}
+
+impl Record {
+    /// Of a step that was not begun.
+    #[must_use]
+    pub const fn new(step: Step) -> Self {
+        Self {
+            step,
+            attempts: 0,
+            round: 0,
+            uncounted: 0,
+            started_at: None,
+            done_at: None,
+            artifact: None,
+            warning: None,
+            skipped: false,
+            no_route: false,
+            webhook: None,
+        }
+    }
+
+    /// How often it was tried since the run was last queued.
+    #[must_use]
+    pub const fn tries(&self) -> Tries {
+        Tries { counted: self.round, uncounted: self.uncounted }
+    }
+}
+
+/// A webhook as it was stored when it took a ping: D1 is told later, and by then another one may be stored.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Webhook {
+    /// Where it is.
+    pub url: String,
+    /// Its secret, sealed: sealed anew each time that a webhook is stored.
+    pub secret: String,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+pub(super) const fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// One attempt that ended: a line of the run's history.

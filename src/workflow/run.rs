@@ -3,15 +3,21 @@
 //! The whole value is one checkpoint row of the Durable Object. Its JSON is read by later versions of this code, so
 //! its shape is pinned by a test.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{Plan, RunId, RunStatus, Step, StepStatus, Task, Timestamp};
+use crate::domain::{Plan, RunId, RunStatus, Step, StepStatus, Task, Timestamp, UndoStatus};
 
 use super::{
-    Artifact, Attempt, Caller, Failure, FailureCode, Fault, FaultCode, Next, Outcome, Record, Stage, Subject,
-    Undo,
+    Artifact, Attempt, Caller, Failure, FailureCode, Fault, FaultCode, Next, Outcome, Product, Record, Stage,
+    Subject, Undo,
     policy::{GivingUp, RUN_LIMIT, policy},
+    record::is_zero,
 };
+
+/// For so long the mail provider certainly recognises a repeated mail by its key: it promises a day.
+const REPEATED_MAIL: Duration = Duration::from_secs(20 * 3600);
 
 /// One provisioning run of one tenant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,13 +46,31 @@ pub struct Run {
     pub records: Vec<Record>,
     /// Attempts that D1 doesn't list yet.
     pub unlisted: Vec<Attempt>,
-    /// The newest version that D1 lists.
+    /// The newest version that D1 lists; 0 if D1 has to be told everything.
     pub listed_version: u64,
+    /// How often in a row D1 could not be told.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub listing_failures: u32,
     /// Where it was queued from.
     pub caller: Caller,
     /// Undoing it, once that was asked for: from then on nothing else is done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub undo: Option<Undo>,
+    /// How often it was resumed without anyone asking, since somebody last queued it.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub resumes: u32,
+    /// The step at which it was resumed without anyone asking: one attempt tells whether the outage is over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub probing: Option<Step>,
+    /// Whether it waits because provisioning is paused.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub paused: bool,
+    /// Whether its object lost it, and took it over from D1: steps that D1 does not list may have been begun.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub was_lost: bool,
+    /// Since when D1 has not known its tenant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub orphaned_since: Option<Timestamp>,
 }
 
 impl Run {
@@ -60,19 +84,7 @@ impl Run {
         caller: Caller,
         now: Timestamp,
     ) -> Self {
-        let records = Step::of(plan)
-            .iter()
-            .map(|step| Record {
-                step: *step,
-                attempts: 0,
-                round: 0,
-                started_at: None,
-                done_at: None,
-                artifact: None,
-                warning: None,
-                skipped: false,
-            })
-            .collect();
+        let records = Step::of(plan).iter().map(|step| Record::new(*step)).collect();
         Self {
             id,
             subject,
@@ -87,8 +99,14 @@ impl Run {
             records,
             unlisted: Vec::new(),
             listed_version: 0,
+            listing_failures: 0,
             caller,
             undo: None,
+            resumes: 0,
+            probing: None,
+            paused: false,
+            was_lost: false,
+            orphaned_since: None,
         }
     }
 
@@ -103,6 +121,7 @@ impl Run {
 
     /// Records that an attempt at `task` begins. Answers its number.
     pub fn begin(&mut self, task: Task, now: Timestamp) -> u32 {
+        self.paused = false;
         match (task, &mut self.undo) {
             (Task::Undo(step), Some(undo)) => {
                 undo.begin(step, now);
@@ -137,7 +156,7 @@ impl Run {
         let Some((task, since)) = self.running() else { return };
         self.note(task, since, now, &outcome);
         match (task, outcome) {
-            (Task::Do(step), Outcome::Done(artifact)) => self.done(step, artifact, now),
+            (Task::Do(step), Outcome::Done(product)) => self.done(step, product, now),
             (Task::Do(step), Outcome::Refused(failure)) => self.give_up(step, failure, now),
             (Task::Do(step), Outcome::Unknown(fault)) => self.retry_or_give_up(step, fault, now, random),
             (Task::Undo(_), outcome) => self.change_undo(|undo| undo.settle(outcome, now, random)),
@@ -161,10 +180,11 @@ impl Run {
     /// Queues a failed run again: it goes on at the failed step, with fresh attempts and a fresh deadline. Any other
     /// run stays as it is.
     pub fn requeue(&mut self, link_id: String, caller: Caller, now: Timestamp) {
-        let (Stage::Failed { step, .. }, None) = (&self.stage, &self.undo) else { return };
-        let step = *step;
+        let (Stage::Failed { .. }, None) = (&self.stage, &self.undo) else { return };
+        (self.resumes, self.probing) = (0, None);
+        let Some(step) = self.first_not_done() else { return };
         for record in &mut self.records {
-            record.round = 0;
+            (record.round, record.uncounted) = (0, 0);
         }
         self.rounds += 1;
         self.deadline_at = now.after(RUN_LIMIT);
@@ -176,9 +196,15 @@ impl Run {
 
     /// Stops a run that has not ended, on an operator's word. Answers whether it did.
     pub fn cancel(&mut self, now: Timestamp) -> bool {
+        self.stop("Setting up was stopped by our support.", now)
+    }
+
+    /// Stops a run that has not ended: this is why, for people. Answers whether it did.
+    pub fn stop(&mut self, why: &str, now: Timestamp) -> bool {
         let (RunStatus::Processing, Some(step)) = (self.status(), self.current()) else { return false };
         self.note_overtaken(now);
-        let failure = Failure::new(FailureCode::Cancelled, "Setting up was stopped by our support.");
+        self.paused = false;
+        let failure = Failure::new(FailureCode::Cancelled, why);
         self.move_to(Stage::Failed { step, failure, at: now });
         true
     }
@@ -188,7 +214,7 @@ impl Run {
     pub fn begin_undo(&mut self, caller: Caller, now: Timestamp) -> bool {
         self.cancel(now);
         match &mut self.undo {
-            None => self.undo = Some(Undo::of(&self.records, now)),
+            None => self.undo = Some(Undo::of(&self.records, self.was_lost, now)),
             Some(undo) if undo.has_failed() => undo.resume(now),
             Some(_) => return false,
         }
@@ -197,9 +223,12 @@ impl Run {
         true
     }
 
-    /// Leaves out the step at which the run failed, or the removal that did, on an operator's word, and goes on behind it.
-    /// Going live, and letting go of the club's name, can't be left out. Answers whether it did.
-    pub fn skip(&mut self, link_id: String, now: Timestamp) -> bool {
+    /// Leaves out the step at which the run failed, or the removal that did, on an operator's word, and goes on behind it: if it
+    /// is the one that the operator saw. Going live, and letting go of the club's name, can't be left out. Answers whether it did.
+    pub fn skip(&mut self, seen: Option<Step>, link_id: String, now: Timestamp) -> bool {
+        if self.failed_at().is_none_or(|step| seen.is_some_and(|seen| seen != step)) {
+            return false;
+        }
         if let Some(undo) = &mut self.undo {
             let skipped = undo.skip(now);
             self.version += u64::from(skipped);
@@ -209,6 +238,7 @@ impl Run {
         if step == Step::Activate {
             return false;
         }
+        (self.resumes, self.probing) = (0, None);
         if let Some(record) = self.record_mut(step) {
             record.done_at = Some(now);
             record.skipped = true;
@@ -216,21 +246,59 @@ impl Run {
         self.rounds += 1;
         self.deadline_at = now.after(RUN_LIMIT);
         self.renew_link(link_id, now);
-        self.go_on(step, now);
+        self.go_on(now);
         true
     }
 
-    /// Records that D1 lists `version`, and the first `attempts` of what it had not listed.
-    pub fn listed(&mut self, version: u64, attempts: usize) {
-        self.listed_version = self.listed_version.max(version);
-        self.unlisted.drain(..attempts.min(self.unlisted.len()));
+    /// The step, or the removal, at which it failed.
+    #[must_use]
+    pub const fn failed_at(&self) -> Option<Step> {
+        let stage = match &self.undo {
+            Some(undo) => &undo.stage,
+            None => &self.stage,
+        };
+        match stage {
+            Stage::Failed { step, .. } => Some(*step),
+            _ => None,
+        }
     }
 
-    /// D1 forgot it, or may have: it is listed as if it never was, under a version of its own. Whatever D1 said before it has
-    /// that is old then.
-    pub fn list_again(&mut self) {
+    /// Records that D1 was told of the run as `told`, and whether D1 had it as completed before. Answers whether the run went live
+    /// without knowing.
+    pub fn listed(&mut self, told: &Self, was_completed: bool, now: Timestamp) -> bool {
+        (self.listing_failures, self.orphaned_since) = (0, None);
+        self.listed_version = self.listed_version.max(told.version);
+        self.unlisted.drain(..told.unlisted.len().min(self.unlisted.len()));
+        let went_live = was_completed && self.undo.is_none() && self.status() != RunStatus::Completed;
+        if went_live {
+            self.went_live(now);
+        }
+        went_live
+    }
+
+    /// D1 forgot it, or may have: everything is told again, under a version of its own, which makes old whatever D1 says until
+    /// then. The welcome mail that D1 forgot was perhaps never sent: as long as the provider recognises a repeat, it is queued again.
+    pub fn list_again(&mut self, now: Timestamp) {
         self.listed_version = 0;
         self.version += 1;
+        let is_between_steps = matches!(self.stage, Stage::Ready { .. } | Stage::Waiting { .. });
+        if is_between_steps
+            && self.undo.is_none()
+            && let Some(record) = self.record_mut(Step::SendWelcomeEmail)
+            && !record.skipped
+            && record.done_at.is_some_and(|done_at| now.since(done_at) < REPEATED_MAIL)
+        {
+            record.done_at = None;
+            self.stage = Stage::Ready { step: Step::SendWelcomeEmail };
+        }
+    }
+
+    /// Going live was done, and its answer lost; or an operator stopped the run when that was too late.
+    fn went_live(&mut self, now: Timestamp) {
+        if let Some(record) = self.record_mut(Step::Activate) {
+            record.done_at.get_or_insert(now);
+        }
+        self.move_to(Stage::Completed { at: now });
     }
 
     /// Whether D1 lists less than this.
@@ -246,6 +314,12 @@ impl Run {
             Some(undo) => undo.is_over(),
             None => self.status() != RunStatus::Processing,
         }
+    }
+
+    /// Whether everything that it made was removed, and its name is free.
+    #[must_use]
+    pub fn is_undone(&self) -> bool {
+        self.undo.as_ref().is_some_and(|undo| undo.status() == UndoStatus::Undone)
     }
 
     /// Whether it waits before it tries again.
@@ -332,7 +406,7 @@ impl Run {
     }
 
     /// A round that begins long after the one before must not mail a link that is over.
-    fn renew_link(&mut self, link_id: String, now: Timestamp) {
+    pub(super) fn renew_link(&mut self, link_id: String, now: Timestamp) {
         if !self.is_done(Step::SendWelcomeEmail) && self.link_is_stale(now) {
             self.link_id = link_id;
             self.link_issued_at = now;
@@ -344,12 +418,18 @@ impl Run {
         now.since(self.link_issued_at).as_secs() > 12 * 3600
     }
 
-    fn done(&mut self, step: Step, artifact: Option<Artifact>, now: Timestamp) {
+    fn done(&mut self, step: Step, product: Option<Product>, now: Timestamp) {
         if let Some(record) = self.record_mut(step) {
             record.done_at = Some(now);
-            record.artifact = artifact;
+            match product {
+                Some(Product::Made(artifact)) => record.artifact = Some(artifact),
+                Some(Product::Pinged(webhook)) => record.webhook = Some(webhook),
+                Some(Product::NoRoute) => record.no_route = true,
+                None => {}
+            }
         }
-        self.go_on(step, now);
+        self.probing = None;
+        self.go_on(now);
     }
 
     fn give_up(&mut self, step: Step, failure: Failure, now: Timestamp) {
@@ -360,42 +440,47 @@ impl Run {
                     record.done_at = Some(now);
                     record.warning = Some(failure);
                 }
-                self.go_on(step, now);
+                self.go_on(now);
             }
         }
     }
 
     fn retry_or_give_up(&mut self, step: Step, fault: Fault, now: Timestamp, random: u32) {
-        let policy = policy(step);
-        if !policy.counts(&fault)
-            && let Some(record) = self.record_mut(step)
-        {
+        let (policy, deadline_at, probing) = (policy(step), self.deadline_at, self.probing == Some(step));
+        let Some(record) = self.record_mut(step) else { return };
+        let counts = policy.uses_attempt(&fault);
+        if counts {
+            record.uncounted = 0;
+        } else {
             record.round = record.round.saturating_sub(1);
+            record.uncounted += 1;
         }
-        let tried = self.records.iter().find(|r| r.step == step).map_or(0, |r| r.round);
-        if tried >= policy.attempts {
-            let message = format!("{} We tried {tried} times.", fault.code.message());
-            return self.give_up(step, Failure::new(FailureCode::UpstreamUnavailable, message), now);
+        let tries = record.tries();
+        let next = policy.next_attempt(tries, &fault, deadline_at, now, random);
+        match next.filter(|_| !(probing && counts)) {
+            Some(until) => self.move_to(Stage::Waiting { step, until, fault }),
+            None => self.give_up(step, gave_up(&fault, tries.counted), now),
         }
-        // An interruption is ours, not the other side's: nothing is gained by waiting.
-        let wait = match fault.code {
-            FaultCode::Interrupted => std::time::Duration::ZERO,
-            _ => policy.delay(tried, &fault, random),
-        };
-        self.move_to(Stage::Waiting { step, until: now.after(wait), fault });
     }
 
-    fn go_on(&mut self, step: Step, now: Timestamp) {
-        let following = Step::of(self.plan).iter().skip_while(|s| **s != step).nth(1);
-        self.move_to(following.map_or(Stage::Completed { at: now }, |next| Stage::Ready { step: *next }));
+    /// What is next is the first step of the run's own record that is not done: what the code would do next is another version's
+    /// business.
+    fn go_on(&mut self, now: Timestamp) {
+        let next = self.first_not_done();
+        self.move_to(next.map_or(Stage::Completed { at: now }, |step| Stage::Ready { step }));
     }
 
-    fn move_to(&mut self, stage: Stage) {
+    /// The first step that is not done.
+    pub(super) fn first_not_done(&self) -> Option<Step> {
+        self.records.iter().find(|record| record.done_at.is_none()).map(|record| record.step)
+    }
+
+    pub(super) fn move_to(&mut self, stage: Stage) {
         self.stage = stage;
         self.version += 1;
     }
 
-    fn change_undo(&mut self, change: impl FnOnce(&mut Undo)) {
+    pub(super) fn change_undo(&mut self, change: impl FnOnce(&mut Undo)) {
         self.undo.as_mut().map(change);
         self.version += 1;
     }
@@ -426,7 +511,13 @@ impl Run {
         }
     }
 
-    fn record_mut(&mut self, step: Step) -> Option<&mut Record> {
+    pub(super) fn record_mut(&mut self, step: Step) -> Option<&mut Record> {
         self.records.iter_mut().find(|r| r.step == step)
     }
+}
+
+/// Why a step, or removing what it made, was given up after so many attempts that nobody knows the end of.
+pub(super) fn gave_up(fault: &Fault, tried: u32) -> Failure {
+    let times = if tried == 1 { "once".to_owned() } else { format!("{tried} times") };
+    Failure::new(FailureCode::UpstreamUnavailable, format!("{} We tried {times}.", fault.code.message()))
 }

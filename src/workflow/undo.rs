@@ -9,8 +9,10 @@ use serde::{Deserialize, Serialize};
 use crate::domain::{Step, Task, Timestamp, UndoStatus};
 
 use super::{
-    Failure, FailureCode, Fault, FaultCode, Next, Outcome, Record, Stage,
-    policy::{Leaves, RUN_LIMIT, leaves, policy},
+    Failure, FailureCode, Fault, Next, Outcome, Record, Stage,
+    policy::{Leaves, RUN_LIMIT, Tries, leaves, policy},
+    record::is_zero,
+    run::gave_up,
 };
 
 /// What is remembered of undoing one step.
@@ -20,8 +22,11 @@ pub struct Removal {
     pub step: Step,
     /// How often it was tried, over all rounds.
     pub attempts: u32,
-    /// How often it was tried in this round.
+    /// How often it was tried in this round, by the attempts that count.
     pub round: u32,
+    /// How many attempts in a row, the last ones, did not count.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub uncounted: u32,
     /// When it was first tried.
     pub started_at: Option<Timestamp>,
     /// When it was confirmed, or left.
@@ -47,21 +52,22 @@ pub struct Undo {
 }
 
 impl Undo {
-    /// Of a run whose steps stand so.
+    /// Of a run whose steps stand so. One that `was_lost` may have begun any of them: undoing what never was finds nothing to do.
     #[must_use]
-    pub fn of(records: &[Record], now: Timestamp) -> Self {
+    pub fn of(records: &[Record], was_lost: bool, now: Timestamp) -> Self {
         let removals: Vec<Removal> = records
             .iter()
             .rev()
             .filter(|record| match leaves(record.step) {
                 Leaves::Nothing => false,
-                Leaves::Something => record.attempts > 0,
+                Leaves::Something => record.attempts > 0 || was_lost,
                 Leaves::TheName => true,
             })
             .map(|record| Removal {
                 step: record.step,
                 attempts: 0,
                 round: 0,
+                uncounted: 0,
                 started_at: None,
                 done_at: None,
                 left: false,
@@ -148,6 +154,15 @@ impl Undo {
         matches!(self.stage, Stage::Failed { .. })
     }
 
+    /// When it was given up.
+    #[must_use]
+    pub const fn failed_at(&self) -> Option<Timestamp> {
+        match self.stage {
+            Stage::Failed { at, .. } => Some(at),
+            _ => None,
+        }
+    }
+
     /// Whether nothing is left to do.
     #[must_use]
     pub const fn is_over(&self) -> bool {
@@ -162,30 +177,25 @@ impl Undo {
 
     fn begin_round(&mut self, now: Timestamp) {
         for removal in &mut self.removals {
-            removal.round = 0;
+            (removal.round, removal.uncounted) = (0, 0);
         }
         self.rounds += 1;
         self.deadline_at = now.after(RUN_LIMIT);
     }
 
     fn retry_or_give_up(&mut self, step: Step, fault: Fault, now: Timestamp, random: u32) {
-        let policy = policy(step);
-        if !policy.counts(&fault)
-            && let Some(removal) = self.removal_mut(step)
-        {
-            removal.round = removal.round.saturating_sub(1);
-        }
-        let tried = self.removals.iter().find(|r| r.step == step).map_or(0, |r| r.round);
-        self.stage = if tried >= policy.attempts {
-            let message = format!("{} We tried {tried} times.", fault.code.message());
-            let failure = Failure::new(FailureCode::UpstreamUnavailable, message);
-            Stage::Failed { step, failure, at: now }
+        let (policy, deadline_at) = (policy(step), self.deadline_at);
+        let Some(removal) = self.removal_mut(step) else { return };
+        if policy.uses_attempt(&fault) {
+            removal.uncounted = 0;
         } else {
-            let wait = match fault.code {
-                FaultCode::Interrupted => std::time::Duration::ZERO,
-                _ => policy.delay(tried, &fault, random),
-            };
-            Stage::Waiting { step, until: now.after(wait), fault }
+            removal.round = removal.round.saturating_sub(1);
+            removal.uncounted += 1;
+        }
+        let tries = Tries { counted: removal.round, uncounted: removal.uncounted };
+        self.stage = match policy.next_attempt(tries, &fault, deadline_at, now, random) {
+            Some(until) => Stage::Waiting { step, until, fault },
+            None => Stage::Failed { step, failure: gave_up(&fault, tries.counted), at: now },
         };
     }
 
@@ -193,11 +203,11 @@ impl Undo {
         if let Some(removal) = self.removal_mut(step) {
             removal.done_at = Some(now);
         }
-        let following = self.removals.iter().skip_while(|removal| removal.step != step).nth(1);
-        self.stage = following.map_or(Stage::Completed { at: now }, |next| Stage::Ready { step: next.step });
+        let next = self.removals.iter().find(|removal| removal.done_at.is_none()).map(|removal| removal.step);
+        self.stage = next.map_or(Stage::Completed { at: now }, |step| Stage::Ready { step });
     }
 
-    fn removal_mut(&mut self, step: Step) -> Option<&mut Removal> {
+    pub(super) fn removal_mut(&mut self, step: Step) -> Option<&mut Removal> {
         self.removals.iter_mut().find(|removal| removal.step == step)
     }
 }

@@ -112,7 +112,7 @@ async fn what_an_operator_had_left_out_is_not_put_back() {
     let run = app.outside().objects().run(&club.id).unwrap().id;
     let skip = app.post(&format!("/api/v1/bgops/sagas/{}/skip-step", run.as_str()));
     skip.token(&Token::operator(app.now()).sign())
-        .json(&json!({ "reason": "looked at it" }))
+        .json(&json!({ "step": "verify_spreadsheet", "reason": "looked at it" }))
         .send()
         .await
         .is(200);
@@ -197,7 +197,7 @@ async fn an_end_that_was_never_listed_is_listed() {
     let club = app.queued("fc-nord").await;
     app.outside().upstreams().always("make", Reaction::Answers(410, ""));
     // The one batch that tells of the end.
-    app.db().breaks(5, Breaks::Before);
+    app.db().breaks(7, Breaks::Before);
     club.alarm_rings(&club.id).await;
     assert!(app.outside().objects().run(&club.id).unwrap().is_unlisted());
     app.outside().objects().loses_the_alarm(&club.id);

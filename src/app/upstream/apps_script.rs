@@ -14,7 +14,7 @@ use crate::{
     app::App,
     domain::{Secret, Step, Timestamp},
     ports::{Call, Called, Ports},
-    workflow::{Artifact, Failure, FailureCode, Fault, FaultCode, Outcome, Subject, policy::policy},
+    workflow::{Artifact, Failure, FailureCode, Fault, FaultCode, Outcome, Product, Subject, policy::policy},
 };
 
 use super::{hex, hmac_sha256, malformed, unknown_status};
@@ -161,7 +161,7 @@ pub fn judge_provision(called: &Called, now: Timestamp) -> Outcome {
         Ok(Answer { ok: true, spreadsheet_id: Some(id), spreadsheet_url, .. }) if !id.is_empty() => {
             let url =
                 spreadsheet_url.unwrap_or_else(|| format!("https://docs.google.com/spreadsheets/d/{id}"));
-            Outcome::Done(Some(Artifact::Spreadsheet { id, url }))
+            Outcome::Done(Some(Product::Made(Artifact::Spreadsheet { id, url })))
         }
         Ok(Answer { ok: true, .. }) => Outcome::Unknown(malformed(called)),
         Ok(Answer { ok: false, .. }) => Outcome::Refused(Failure::new(
@@ -290,10 +290,10 @@ mod tests {
         );
         assert_eq!(
             done,
-            Outcome::Done(Some(Artifact::Spreadsheet {
+            Outcome::Done(Some(Product::Made(Artifact::Spreadsheet {
                 id: "s1".to_owned(),
                 url: "https://x/s1".to_owned()
-            }))
+            })))
         );
     }
 

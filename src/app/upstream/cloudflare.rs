@@ -11,7 +11,7 @@ use crate::{
     app::App,
     domain::{Config, Secret, Step, Timestamp, config::SubdomainMode},
     ports::{Call, Called, Ports},
-    workflow::{Artifact, Failure, FailureCode, Fault, FaultCode, Outcome, Subject, policy::policy},
+    workflow::{Artifact, Failure, FailureCode, Fault, FaultCode, Outcome, Product, Subject, policy::policy},
 };
 
 use super::{malformed, unknown_status};
@@ -101,7 +101,7 @@ pub async fn create<P: Ports>(app: &App<P>, subject: &Subject, traceparent: Opti
         let zone = zone.id.to_owned();
         Ok(Artifact::DnsRecord { id: record.id, zone, name: wanted.name.clone(), created })
     };
-    made.await.map_or_else(|outcome| outcome, |artifact| Outcome::Done(Some(artifact)))
+    made.await.map_or_else(|outcome| outcome, |artifact| Outcome::Done(Some(Product::Made(artifact))))
 }
 
 /// Removes the club's record: the one that [`create`] told of, or, when its answer was lost, what is found under the club's

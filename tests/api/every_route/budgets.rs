@@ -19,10 +19,11 @@ fn budget(route: &Route) -> (usize, usize, usize) {
         | "/public/signup/pro/confirm"
         | "/api/v1/tenants/{id}/provision/retry"
         | "/api/v1/bgops/sagas/{run}/retry"
-        | "/api/v1/bgops/sagas/{run}/cancel"
         | "/api/v1/bgops/sagas/{run}/skip-step"
         | "/internal/provision/queue"
         | "/internal/provision/retry" => (1, 1, 0),
+        // Whether it was too late is asked afterwards; the object asks what D1 lists.
+        "/api/v1/bgops/sagas/{run}/cancel" | "/api/v1/bgops/sagas/{run}/reset" => (2, 1, 0),
         "/api/v1/tenants/{id}/webhook/test" => (1, 0, 1),
         "/api/v1/bgops/upstreams/{name}/close" => (1, 1, 0),
         // One breaker for each, all at once.

@@ -295,7 +295,13 @@ fn of_operators(route: &Route) -> Option<Operation> {
             .says("With `undo`, what it made is removed, and the club's name and address are free at last.")
             .takes::<bgops::Cancellation>()),
         ("POST", "/api/v1/bgops/sagas/{run}/skip-step") => {
-            act(op(Runs, "skipStep", "Let a run go on without the step that failed").takes::<bgops::Why>())
+            act(op(Runs, "skipStep", "Let a run go on without the step that failed")
+                .takes::<bgops::SkipStepRequest>())
+        }
+        ("POST", "/api/v1/bgops/sagas/{run}/reset") => {
+            act(op(Runs, "resetRun", "Let a run go on from what the database lists")
+                .says("For a run that stored what this version can't read. What the database does not list is done once more, under the same keys.")
+                .takes::<bgops::Why>())
         }
         ("GET", "/api/v1/bgops/upstreams") => {
             op(Runs, "listUpstreams", "The other sides, as their breakers see them")
@@ -316,6 +322,7 @@ fn of_operators(route: &Route) -> Option<Operation> {
 
 fn act(operation: Operation) -> Operation {
     operation.data::<bgops::ActedOn>("It is done.").fails(&[
+        "CHECKPOINT_UNREADABLE",
         "PROVISIONER_UNAVAILABLE",
         "RUN_NOT_FOUND",
         "RUN_STATE_CONFLICT",

@@ -3,7 +3,8 @@
 //! things at any moment.
 //!
 //! The workflow is the real one. A seed that fails is printed; `SIMULATION_SEED=<seed> cargo test --test api no_schedule`
-//! plays it alone and tells everything that happened; it is then kept below.
+//! plays it alone and tells everything that happened; what it
+//! found is then kept as a story, in `tests/api/workflow`: a seed is another schedule as soon as anything here changes.
 
 pub mod chance;
 mod outside;
@@ -21,15 +22,6 @@ use world::World;
 
 /// How many schedules an ordinary run of the tests goes through; `SIMULATION_SCHEDULES` asks for more.
 const SCHEDULES: u64 = 100_000;
-
-/// Seeds that once failed, and what they found.
-const KEPT: [u64; 5] = [
-    405, // A step was left out, D1 was away, the alarm was lost: the sweep did not know that anything was at work.
-    923, // Going live was done, and its answer and the alarm were lost.
-    4212, // Likewise, in the middle of an attempt.
-    75_993, // D1 was told of a failure, its answer lost, and told once more after somebody had wanted the run again.
-    354_744, // The alarm was late again and again: the sweep woke it in vain, past its deadline.
-];
 
 /// Plays the schedule of a seed: what came of it, or which promise was broken.
 fn plays(seed: u64) -> Result<Summary, String> {
@@ -81,6 +73,11 @@ pub struct Summary {
     lies: u64,
     deployed_over: u64,
     refused: u64,
+    put_back: u64,
+    forgotten: u64,
+    dead_alarms: u64,
+    resumed: u64,
+    abandoned: u64,
 }
 
 impl Summary {
@@ -98,6 +95,11 @@ impl Summary {
             lies: self.lies + other.lies,
             deployed_over: self.deployed_over + other.deployed_over,
             refused: self.refused + other.refused,
+            put_back: self.put_back + other.put_back,
+            forgotten: self.forgotten + other.forgotten,
+            dead_alarms: self.dead_alarms + other.dead_alarms,
+            resumed: self.resumed + other.resumed,
+            abandoned: self.abandoned + other.abandoned,
         }
     }
 }
@@ -135,7 +137,7 @@ fn no_schedule_breaks_a_promise() {
         sum = sum.and(one.unwrap_or_else(|cause| panic!("{cause}")));
     }
     // Nothing of what can go wrong is rare.
-    assert_eq!(sum.completed + sum.failed, schedules);
+    assert_eq!(sum.completed + sum.failed + sum.abandoned, schedules);
     for (what, count) in [
         ("completed", sum.completed),
         ("failed", sum.failed),
@@ -149,16 +151,13 @@ fn no_schedule_breaks_a_promise() {
         ("lies", sum.lies),
         ("deployments over an older version", sum.deployed_over),
         ("attempts that did not leave", sum.refused),
+        ("databases that were put back", sum.put_back),
+        ("objects that lost what they stored", sum.forgotten),
+        ("alarms that never rang", sum.dead_alarms),
+        ("runs that were resumed by themselves", sum.resumed),
+        ("runs whose tenant D1 did not know", sum.abandoned),
     ] {
         assert!(count > schedules / 200, "{what}: {sum:?}");
-    }
-}
-
-#[test]
-fn what_once_broke_a_promise_does_not_break_it_again() {
-    for seed in KEPT {
-        let told = plays(seed);
-        assert!(told.is_ok(), "{seed}: {told:?}");
     }
 }
 

@@ -5,7 +5,8 @@ use std::time::Duration;
 use tenantry::{
     domain::{RunStatus, Step, Task, Timestamp},
     workflow::{
-        Artifact, Command, Failure, FailureCode, Fault, FaultCode, Outcome, Run, World as Lives,
+        Artifact, Command, Failure, FailureCode, Fault, FaultCode, Listing, Outcome, Permit, Product, Run,
+        World as Lives,
         advance::Moment,
         policy::{Leaves, leaves},
     },
@@ -30,6 +31,16 @@ impl World {
         if is_inside(task) && !self.has_d1() {
             return fault(FaultCode::StoreUnavailable);
         }
+        let lists_the_end = matches!(task, Task::Do(Step::Activate) | Task::Undo(Step::SeedDefaults));
+        if lists_the_end && self.register.borrow().exists && self.register.borrow().is_behind(run) {
+            return fault(FaultCode::StoreUnavailable);
+        }
+        if is_inside(task) && !self.register.borrow().exists {
+            let gone = Failure::new(FailureCode::TenantGone, "This club does not exist any more.");
+            // Its rows went with it.
+            self.there.borrow_mut().remove(&task.step());
+            return if task.is_undo() { Outcome::Done(None) } else { Outcome::Refused(gone) };
+        }
         if self.rests && !is_inside(task) && self.goes_wrong(3) {
             let wait = Duration::from_secs(1 + self.chance.below(450));
             self.counts(|sum| sum.refused += 1);
@@ -40,6 +51,11 @@ impl World {
         }
         if self.goes_wrong(60) {
             return Outcome::Refused(Failure::new(FailureCode::WebhookRejected, "The other side said no."));
+        }
+        if self.goes_wrong(60) {
+            // In the past, by the clock of the other side.
+            let at_once = Some(Duration::ZERO);
+            return Outcome::Unknown(Fault { retry_after: at_once, ..Fault::new(FaultCode::ServerError) });
         }
         if self.goes_wrong(15) {
             return fault(*self.chance.one_of(&[
@@ -69,10 +85,32 @@ impl World {
             self.counts(|sum| sum.lost_answers += 1);
             return fault(FaultCode::Connection);
         }
-        Outcome::Done((task == Task::Do(Step::CreateSpreadsheet)).then(|| Artifact::Spreadsheet {
+        let sheet = || Artifact::Spreadsheet {
             id: "sheet_1".to_owned(),
             url: "https://docs.google.com/sheet_1".to_owned(),
-        }))
+        };
+        Outcome::Done((task == Task::Do(Step::CreateSpreadsheet)).then(sheet).map(Product::Made))
+    }
+
+    /// The object takes commands while it waits for an answer.
+    fn somebody_says_something(&self) {
+        if self.goes_wrong(40) {
+            self.obeys(Command::Cancel);
+        }
+        if self.goes_wrong(40) && self.has_d1() && self.register.borrow().exists {
+            self.wants();
+            let listed_version = self.register.borrow().run.map(|(version, _)| version);
+            self.obeys(Command::Queue {
+                subject: subject(),
+                plan: self.plan,
+                caller: caller(),
+                run: None,
+                listed_version,
+            });
+        }
+        if self.goes_wrong(80) {
+            self.an_operator_undoes();
+        }
     }
 
     fn is_dead(&self) -> Outcome {
@@ -104,6 +142,15 @@ impl World {
                 self.lets_the_name_go(&ended);
             }
             self.register_lists(&ended);
+        }
+    }
+
+    /// What the steps wrote beside the listing is written with it, as far as D1 was not told; everything, if it was put back.
+    fn is_told_what_steps_wrote(&self, run: &Run) {
+        if run.is_undone() {
+            self.name_is_free.set(true);
+        } else if run.listed_version == 0 && run.undo.is_none() && run.status() == RunStatus::Completed {
+            self.register.borrow_mut().live = true;
         }
     }
 
@@ -190,36 +237,66 @@ impl Lives for World {
         if self.goes_wrong(50) {
             std::future::pending::<()>().await;
         }
-        // The object takes commands while the call is away.
-        if self.goes_wrong(40) {
-            self.obeys(Command::Cancel);
-        }
-        if self.goes_wrong(40) {
-            self.obeys(Command::Queue { subject: subject(), plan: self.plan, caller: caller() });
-        }
-        if self.goes_wrong(80) {
-            self.an_operator_undoes();
-        }
+        self.somebody_says_something();
         outcome
     }
 
-    async fn list(&self, run: &Run) -> bool {
+    async fn forget(&self) -> Result<(), Died> {
+        *self.checkpoint.borrow_mut() = None;
+        Ok(())
+    }
+
+    async fn permit(&self, _: &Run, task: Task, is_first: bool) -> Permit {
+        let permit = if !is_first && is_inside(task) {
+            Permit::Granted
+        } else if !self.has_d1() {
+            Permit::Unavailable
+        } else if self.is_paused() {
+            Permit::Paused
+        } else if !self.register.borrow().exists {
+            Permit::TenantUnknown
+        } else {
+            Permit::Granted
+        };
+        self.somebody_says_something();
+        permit
+    }
+
+    async fn list(&self, run: &Run) -> Listing {
         if self.goes_wrong(50) {
             std::future::pending::<()>().await;
         }
-        if !self.has_d1() {
-            return false;
+        if self.goes_wrong(20) {
+            self.somebody_says_something();
         }
+        if !self.has_d1() {
+            return Listing::Unavailable;
+        }
+        if !self.register.borrow().exists {
+            return Listing::TenantUnknown;
+        }
+        if self.register.borrow().is_behind(run) {
+            return Listing::PutBack;
+        }
+        let was_completed = self.register.borrow().has_completed();
+        self.is_told_what_steps_wrote(run);
         self.register_lists(run);
         if self.goes_wrong(50) {
             std::future::pending::<()>().await;
         }
-        !self.goes_wrong(20)
+        if self.goes_wrong(20) {
+            self.somebody_says_something();
+        }
+        if self.goes_wrong(20) { Listing::Unavailable } else { Listing::Written { was_completed } }
     }
 
     fn tell(&self, run: &Run, moment: Moment<'_>) {
         if let Moment::Attempted(task, outcome) = moment {
             self.happens(format_args!("{task:?} ended: {outcome:?}"));
+        }
+        if moment == Moment::PutBack {
+            // A mail that D1 forgot may be queued again: the provider knows it by its key.
+            self.done.set(0);
         }
         self.remembers(run);
     }

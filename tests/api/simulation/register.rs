@@ -1,6 +1,8 @@
 //! D1, as far as provisioning knows it: the wish, and the listing of the run. The rules are those of the statements in
 //! `store::runs` and `store::tenants`; `the_register_is_d1` holds them against each other.
 
+use std::rc::Rc;
+
 use tenantry::{
     domain::{RunStatus, Timestamp, UndoStatus},
     workflow::Run,
@@ -9,6 +11,8 @@ use tenantry::{
 /// What D1 holds about one tenant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Register {
+    /// Whether there is such a tenant: a database may be put back to before its signup.
+    pub exists: bool,
     /// `tenants.provision_state`
     pub state: RunStatus,
     /// `tenants.undo_state`
@@ -19,12 +23,55 @@ pub struct Register {
     pub live: bool,
     /// `provision_runs`: the version and the status.
     pub run: Option<(u64, RunStatus)>,
+    /// `tenants.resume_at`
+    pub resume_at: Option<Timestamp>,
+    /// The run as it was when it was listed last: what an object that has lost it takes over.
+    pub listed: Option<Rc<Run>>,
 }
 
 impl Register {
     /// A tenant that just signed up.
     pub fn new(now: Timestamp) -> Self {
-        Self { state: RunStatus::Pending, undo: None, moved_at: now, live: false, run: None }
+        Self {
+            exists: true,
+            state: RunStatus::Pending,
+            undo: None,
+            moved_at: now,
+            live: false,
+            run: None,
+            resume_at: None,
+            listed: None,
+        }
+    }
+
+    /// A database that was put back to before the signup.
+    pub fn without_tenant(now: Timestamp) -> Self {
+        Self { exists: false, ..Self::new(now) }
+    }
+
+    /// `refuse_if_put_back`: whether it knows less of the run than it was told once.
+    pub fn is_behind(&self, run: &Run) -> bool {
+        let (version, status) = self.run.unwrap_or((0, RunStatus::Pending));
+        let is_undoing = self.listed.as_ref().is_some_and(|listed| listed.undo.is_some());
+        let is_undone = self.listed.as_ref().is_some_and(|listed| listed.is_undone());
+        let takes_nothing = is_undone || status == RunStatus::Completed && !is_undoing && run.undo.is_none();
+        version < run.listed_version && !takes_nothing
+    }
+
+    /// Whether it has the run as completed.
+    pub fn has_completed(&self) -> bool {
+        self.run.is_some_and(|(_, status)| status == RunStatus::Completed)
+    }
+
+    /// `resume_due`: a run that failed for an outage may go on.
+    pub fn resumes(&mut self, now: Timestamp) -> bool {
+        let due = self.state == RunStatus::Failed
+            && self.undo.is_none()
+            && self.resume_at.is_some_and(|at| at <= now);
+        if due {
+            (self.state, self.moved_at, self.resume_at) = (RunStatus::Processing, now, None);
+        }
+        due
     }
 
     /// `want_provisioning`: pending or failed becomes processing.
@@ -49,12 +96,16 @@ impl Register {
         let known = self.run.map_or(0, |(version, _)| version);
         let is_news = version > known;
         let was_completed = self.run.is_some_and(|(_, status)| status == RunStatus::Completed);
+        let is_taken = is_news && (!was_completed || run.undo.is_some());
+        if is_taken {
+            self.listed = Some(Rc::new(run.clone()));
+        }
         if is_news && self.run.is_none_or(|(_, status)| status != RunStatus::Completed) {
             self.run = Some((version, status));
         }
         if let Some(undo) = run.undo.as_ref().map(|undo| undo.status()) {
             self.run = self.run.map(|(known, status)| (known.max(version), status));
-            let moves = self.undo.is_some_and(|known| known != UndoStatus::Undone && known != undo);
+            let moves = self.undo.is_none_or(|known| known != UndoStatus::Undone && known != undo);
             if is_news && moves {
                 self.undo = Some(undo);
                 self.moved_at = now;
@@ -62,6 +113,7 @@ impl Register {
         }
         if is_news && !was_completed && self.state != RunStatus::Completed && self.state != status {
             self.state = status;
+            self.resume_at = run.resume_at();
             self.moved_at = if self.undo.is_some() { self.moved_at } else { now };
         }
     }
@@ -73,7 +125,7 @@ mod tests {
         db::Db,
         domain::{Plan, Step},
         store,
-        workflow::{Fault, FaultCode},
+        workflow::{Fault, FaultCode, Listing},
     };
 
     use super::*;
@@ -134,14 +186,22 @@ mod tests {
                     register.wants_undo(START);
                 } else {
                     let run = chance.one_of(&moments);
-                    store::runs::list(app.db(), run, START).await.unwrap();
-                    register.lists(run, START);
+                    let listing = if register.is_behind(run) {
+                        Listing::PutBack
+                    } else {
+                        Listing::Written { was_completed: register.has_completed() }
+                    };
+                    assert_eq!(store::runs::list(app.db(), run, START).await, listing, "{seed}");
+                    if listing != Listing::PutBack {
+                        register.lists(run, START);
+                    }
                 }
                 let row = app.db().row(
-                    "select t.provision_state, t.undo_state, r.version, r.status from tenants t left join provision_runs r on true",
+                    "select t.provision_state, t.undo_state, t.resume_at, r.version, r.status from tenants t left join provision_runs r on true",
                 );
                 assert_eq!(row["provision_state"], register.state.as_str(), "{seed}");
                 assert_eq!(row["undo_state"].as_str(), register.undo.map(UndoStatus::as_str), "{seed}");
+                assert_eq!(row["resume_at"].as_i64(), register.resume_at.map(Timestamp::seconds), "{seed}");
                 let listed = row["version"].as_u64().zip(row["status"].as_str());
                 assert_eq!(
                     listed,

@@ -8,9 +8,9 @@ use std::{
 
 use futures_util::FutureExt;
 use tenantry::{
-    domain::{Plan, RunStatus, Step, Timestamp, UndoStatus},
+    domain::{Plan, RunId, RunStatus, Step, Timestamp, UndoStatus},
     workflow::{
-        Caller, Command, Fresh, Ring, Run, Wake, advance, obey,
+        Caller, Command, Fresh, Run, Wake, advance, obey, obey_after_loss,
         policy::{Leaves, leaves},
     },
 };
@@ -47,13 +47,22 @@ pub struct World {
     pub checkpoint: RefCell<Option<Run>>,
     pub alarm: Cell<Option<Timestamp>>,
     pub register: RefCell<Register>,
+    /// D1 as it was at some moments: what it may be put back to.
+    backups: RefCell<Vec<Register>>,
+    /// Whether D1 is put back at times, or objects lose what they store. In a part of the schedules each, and never both.
+    pub restores: bool,
+    forgets: bool,
+    /// Whether D1 was put back, and was not compared with the object since.
+    pub is_put_back: Cell<bool>,
+    /// Whether the alarm is set, and never rings.
+    alarm_is_dead: Cell<bool>,
     d1_down_until: Cell<Timestamp>,
+    paused_until: Cell<Timestamp>,
     /// The step whose other side is down, and until when.
     pub dead: (Step, Cell<Timestamp>),
-    /// Whether the other sides are left alone at times. In every fourth schedule, so that the seeds that are kept still play
-    /// what they were kept for.
+    /// Whether the other sides are left alone at times. In every fourth schedule.
     pub rests: bool,
-    /// Whether the sweep is slow at times: what it read is old when it wakes. In every eighth, for the same reason.
+    /// Whether the sweep is slow at times: what it read is old when it wakes. In every eighth.
     sweeps_slowly: bool,
     /// Whether somebody wanted a failed run again, and nothing was begun since.
     is_wanted_again: Cell<bool>,
@@ -62,6 +71,8 @@ pub struct World {
     pub done: Cell<usize>,
     /// What is there because a step was done.
     pub there: RefCell<BTreeSet<Step>>,
+    /// What an operator had left when the rest was removed.
+    pub left: RefCell<BTreeSet<Step>>,
     /// Whether another club may have the name.
     pub name_is_free: Cell<bool>,
     summary: Cell<Summary>,
@@ -90,7 +101,13 @@ impl World {
             checkpoint: RefCell::default(),
             alarm: Cell::new(None),
             register: RefCell::new(Register::new(now)),
+            backups: RefCell::new(vec![Register::new(now), Register::without_tenant(now)]),
+            restores: seed % 8 == 3,
+            forgets: seed % 8 == 5,
+            is_put_back: Cell::new(false),
+            alarm_is_dead: Cell::new(false),
             d1_down_until: Cell::new(now),
+            paused_until: Cell::new(now),
             dead,
             rests: seed % 4 == 2,
             sweeps_slowly: seed % 8 == 1,
@@ -98,6 +115,7 @@ impl World {
             sweeps_at: Cell::new(now.after(SWEEP)),
             done: Cell::new(0),
             there: RefCell::default(),
+            left: RefCell::default(),
             name_is_free: Cell::new(false),
             summary: Cell::default(),
             story: RefCell::default(),
@@ -123,8 +141,9 @@ impl World {
             register.lists(&run, self.now.get());
         } else if run.listed_version > 0 {
             register.run = Some((run.listed_version, RunStatus::Processing));
+            register.listed = Some(std::rc::Rc::new(run.clone()));
         }
-        self.alarm.set((!run.is_over() || run.is_unlisted()).then(|| self.now.get()));
+        self.set_alarm((!run.is_over() || run.is_unlisted()).then(|| self.now.get()));
         *self.checkpoint.borrow_mut() = Some(run);
     }
 
@@ -135,6 +154,8 @@ impl World {
 
     /// What was done is done for ever.
     pub fn remembers(&self, run: &Run) {
+        let left = run.undo.iter().flat_map(|undo| &undo.removals).filter(|removal| removal.left);
+        self.left.borrow_mut().extend(left.map(|removal| removal.step));
         let done = Step::of(self.plan).iter().take_while(|step| {
             run.records.iter().any(|record| record.step == **step && record.done_at.is_some())
         });
@@ -152,10 +173,11 @@ impl World {
         }
         self.stormy.set(false);
         self.d1_down_until.set(self.now.get());
-        let (state, undo) = (self.register.borrow().state, self.register.borrow().undo);
-        if self.checkpoint.borrow().is_none() && state == RunStatus::Pending && undo.is_none() {
-            // Nobody got through to D1 in all that time.
-            self.somebody_queues();
+        self.paused_until.set(self.now.get());
+        self.what_d1_forgot_is_told_again();
+        if !self.register.borrow().exists && self.has_no_alarm() {
+            // A lost alarm of somebody whom D1 does not know is found by nobody.
+            self.rings();
         }
         for _ in 0..2000 {
             self.goes_on();
@@ -203,9 +225,142 @@ impl World {
         self.now.get() >= self.d1_down_until.get()
     }
 
+    pub fn is_paused(&self) -> bool {
+        self.now.get() < self.paused_until.get()
+    }
+
+    /// Nobody got through to D1 in all that time, or it was put back: then the sweep compares what it lists with what the objects
+    /// know, and people ask once more for what it forgot.
+    fn what_d1_forgot_is_told_again(&self) {
+        for _ in 0..3 {
+            self.d1_is_compared();
+            if self.is_put_back.get() && !self.has_no_alarm() {
+                self.set_alarm(None);
+                self.rings();
+            }
+        }
+        let register = self.register.borrow().clone();
+        if register.state == RunStatus::Pending && register.undo.is_none() {
+            self.somebody_queues();
+        }
+    }
+
+    /// The sweep compares what D1 lists with what the object knows.
+    fn d1_is_compared(&self) {
+        let register = self.register.borrow().clone();
+        if !self.is_put_back.get() || !self.has_d1() || !register.exists {
+            return;
+        }
+        if self.checkpoint.borrow().is_some() {
+            self.happens(format_args!("D1 is compared with what the object knows"));
+            self.obeys(Command::Compare { listed_version: register.run.map_or(0, |(version, _)| version) });
+        }
+        // As often as it takes: until nothing differs any more.
+        let listed = register.run.map_or(0, |(version, _)| version);
+        let differs =
+            self.checkpoint.borrow().as_ref().is_some_and(|run| {
+                register.is_behind(run) || listed < run.version && !register.has_completed()
+            });
+        self.is_put_back.set(differs);
+    }
+
+    /// The run, as its object knows it, else as D1 lists it.
+    pub fn run(&self) -> Option<Run> {
+        let listed = || self.register.borrow().listed.as_deref().cloned();
+        self.checkpoint.borrow().clone().or_else(listed)
+    }
+
+    /// D1 is put back to what it was at some moment before.
+    fn d1_is_put_back(&self) {
+        if !self.restores {
+            return;
+        }
+        let backup = self.chance.one_of(&self.backups.borrow()).clone();
+        self.happens(format_args!(
+            "D1 is put back to {:?}, {:?}, {:?}",
+            backup.state, backup.undo, backup.run
+        ));
+        self.counts(|sum| sum.put_back += 1);
+        self.name_is_free.set(backup.undo == Some(UndoStatus::Undone));
+        *self.register.borrow_mut() = backup;
+        self.is_put_back.set(true);
+    }
+
+    /// The object loses everything that it stores; D1 is there.
+    fn the_object_forgets(&self) {
+        if !self.forgets || self.checkpoint.borrow().is_none() || !self.is_listed() {
+            return;
+        }
+        self.happens(format_args!("the object forgets everything"));
+        self.counts(|sum| sum.forgotten += 1);
+        *self.checkpoint.borrow_mut() = None;
+        self.set_alarm(None);
+        // What D1 does not list is done once more, under the same keys.
+        self.done.set(0);
+        let listed = self.register.borrow().listed.clone();
+        if let Some(run) = listed {
+            self.remembers(&run);
+        }
+    }
+
+    /// Whether D1 lists a run: an object that is lost before is lost with what it made.
+    fn is_listed(&self) -> bool {
+        self.register.borrow().run.is_some()
+    }
+
+    /// The run that D1 lists, as an object takes it over that has lost it.
+    fn take_over(&self, command: &Command) -> Option<Run> {
+        let is_about_it = match command {
+            Command::Queue { listed_version, .. } | Command::Wake { listed_version, .. } => {
+                listed_version.is_some_and(|version| version > 0)
+            }
+            Command::Undo { run, .. } => run.is_some(),
+            Command::CancelRun { .. } | Command::SkipStep { .. } => true,
+            _ => false,
+        };
+        let register = self.register.borrow();
+        let listed = register.listed.as_ref().filter(|_| is_about_it && self.has_d1())?;
+        let mut run = Run::clone(listed);
+        run.unlisted.clear();
+        (run.listed_version, run.listing_failures) = (run.version, 0);
+        if let Some(undo) = &mut run.undo
+            && let Some(step) = undo.stage.current()
+            && !undo.has_failed()
+        {
+            undo.stage = tenantry::workflow::Stage::Ready { step };
+        }
+        Some(run)
+    }
+
+    pub fn set_alarm(&self, at: Option<Timestamp>) {
+        self.alarm.set(at);
+        self.alarm_is_dead.set(false);
+    }
+
+    /// Whether no alarm will ring.
+    pub fn has_no_alarm(&self) -> bool {
+        self.alarm.get().is_none() || self.alarm_is_dead.get()
+    }
+
+    fn the_alarm_never_rings(&self) {
+        if self.alarm.get().is_some() {
+            self.happens(format_args!("the alarm is set, and never rings"));
+            self.counts(|sum| sum.dead_alarms += 1);
+            self.alarm_is_dead.set(true);
+        }
+    }
+
     /// One thing that happens while the storm lasts.
     fn something_happens(&self) {
-        match self.chance.below(24) {
+        match self.chance.below(28) {
+            24 if self.chance.one_in(2) => self.d1_is_put_back(),
+            24 => self.d1_is_compared(),
+            25 => self.the_object_forgets(),
+            26 if self.chance.one_in(2) => self.the_alarm_never_rings(),
+            27 if self.chance.one_in(2) => {
+                self.happens(format_args!("provisioning is paused"));
+                self.paused_until.set(self.now.get().after(Duration::from_secs(self.chance.below(600))));
+            }
             0 | 1 => self.somebody_queues(),
             2 if self.chance.one_in(3) => self.an_operator_says(Command::Cancel),
             3 if self.chance.one_in(2) => self.an_operator_skips(),
@@ -231,10 +386,14 @@ impl World {
 
     /// Time goes on to whatever comes next, the alarm or the sweep.
     fn goes_on(&self) {
-        let (sweep, alarm) = (self.sweeps_at.get(), self.alarm.get());
-        if let Some(alarm) = alarm.filter(|alarm| *alarm <= sweep) {
+        // The sweep does not see whom D1 does not know, who waits for days.
+        let sees = self.register.borrow().exists || self.stormy.get();
+        let sweep =
+            if sees { self.sweeps_at.get() } else { self.now.get().after(Duration::from_secs(1 << 30)) };
+        let alarm = self.alarm.get();
+        if let Some(alarm) = alarm.filter(|alarm| *alarm <= sweep && !self.alarm_is_dead.get()) {
             self.now.set(self.now.get().max(alarm));
-            self.alarm.set(None);
+            self.set_alarm(None);
             self.rings();
         } else {
             self.now.set(self.now.get().max(sweep));
@@ -245,8 +404,11 @@ impl World {
 
     /// A club, its page or a machine: the wish first, then the object.
     fn somebody_queues(&self) {
-        if !self.has_d1() {
+        if !self.has_d1() || !self.register.borrow().exists {
             return;
+        }
+        if self.goes_wrong(2) {
+            self.backups.borrow_mut().push(self.register.borrow().clone());
         }
         self.happens(format_args!("somebody queues it"));
         self.wants();
@@ -254,11 +416,18 @@ impl World {
         // What D1 said may be old when the object is told.
         let is_late = self.goes_wrong(16);
         if is_late || register.state != RunStatus::Completed && register.undo.is_none() {
-            self.object_is_told(Command::Queue { subject: subject(), plan: self.plan, caller: caller() });
+            let listed_version = register.run.map(|(version, _)| version);
+            self.object_is_told(Command::Queue {
+                subject: subject(),
+                plan: self.plan,
+                caller: caller(),
+                run: None,
+                listed_version,
+            });
         }
     }
 
-    fn wants(&self) {
+    pub fn wants(&self) {
         let mut register = self.register.borrow_mut();
         let failed = register.state == RunStatus::Failed;
         register.wants(self.now.get());
@@ -268,7 +437,7 @@ impl World {
     }
 
     fn an_operator_says(&self, command: Command) {
-        if self.checkpoint.borrow().is_some() && self.has_d1() {
+        if self.checkpoint.borrow().is_some() && self.has_d1() && self.register.borrow().exists {
             self.object_is_told(command);
         }
     }
@@ -278,33 +447,38 @@ impl World {
         if !self.has_d1() {
             return;
         }
-        let checkpoint = self.checkpoint.borrow().clone();
-        let Some(run) = checkpoint else { return };
+        // An operator names the step that D1 shows, which may be old.
         let register = self.register.borrow().clone();
-        let undo_step = run.undo.as_ref().and_then(|undo| undo.stage.current());
-        if register.undo == Some(UndoStatus::CompensationFailed) && undo_step != Some(Step::SeedDefaults) {
+        let Some(shown) = register.listed.clone() else { return };
+        let Some(step) = shown.failed_at() else { return };
+        if register.undo == Some(UndoStatus::CompensationFailed) && step != Step::SeedDefaults {
             self.register.borrow_mut().wants_undo(self.now.get());
-        } else if register.state == RunStatus::Failed && run.current() != Some(Step::Activate) {
+        } else if register.state == RunStatus::Failed && step != Step::Activate {
             self.wants();
         }
-        self.an_operator_says(Command::Skip);
+        self.an_operator_says(Command::SkipStep { run: shown.id.clone(), step });
     }
 
     /// Somebody removes the club: the wish first, then the object.
     pub fn an_operator_undoes(&self) {
-        if !self.has_d1() {
+        if !self.has_d1() || !self.register.borrow().exists {
             return;
         }
         self.happens(format_args!("somebody removes the club"));
         self.register.borrow_mut().wants_undo(self.now.get());
         if self.register.borrow().undo == Some(UndoStatus::Undoing) {
             self.object_is_told(Command::Undo {
-                subject: subject(),
+                subject: Some(subject()),
                 plan: self.plan,
                 caller: caller(),
                 listed_version: None,
+                run: self.listed_run(),
             });
         }
+    }
+
+    fn listed_run(&self) -> Option<RunId> {
+        self.register.borrow().listed.as_ref().map(|run| run.id.clone())
     }
 
     fn an_operator_tries_to_undo_again(&self) {
@@ -320,13 +494,33 @@ impl World {
         self.happens(format_args!("another version takes over"));
         let mut text = serde_json::to_value(&run).unwrap();
         text["something"] = serde_json::json!({ "new": true });
-        let read: Run = serde_json::from_value(text).unwrap();
+        let read = Run::read(&text.to_string()).unwrap();
         assert_eq!(read, run);
-        *self.checkpoint.borrow_mut() = Some(read);
+        *self.checkpoint.borrow_mut() =
+            Some(if self.chance.one_in(2) { self.of_fewer_steps(read) } else { read });
+    }
+
+    /// The run as a version left it that knew one step less: it is added when this version reads it.
+    fn of_fewer_steps(&self, run: Run) -> Run {
+        let mut fewer = run.clone();
+        let step = *self.chance.one_of(Step::of(self.plan));
+        let is_at = run.current() == Some(step) || step == Step::SeedDefaults;
+        fewer
+            .records
+            .retain(|record| record.step != step || record.attempts > 0 || record.done_at.is_some() || is_at);
+        if fewer.undo.is_none() && fewer.status() != RunStatus::Completed {
+            self.happens(format_args!("an older version knew nothing of {}", step.as_str()));
+        } else {
+            return run;
+        }
+        let read = Run::read(&serde_json::to_string(&fewer).unwrap()).unwrap();
+        assert_eq!(read.records, run.records, "what was missing is in its place");
+        read
     }
 
     fn an_alarm_is_lost(&self) {
-        if self.alarm.take().is_some() {
+        if self.alarm.get().is_some() {
+            self.set_alarm(None);
             self.happens(format_args!("the alarm is lost"));
             self.counts(|sum| sum.lost_alarms += 1);
         }
@@ -335,27 +529,37 @@ impl World {
     fn an_alarm_is_late(&self) {
         if let Some(alarm) = self.alarm.get() {
             self.happens(format_args!("the alarm is late"));
-            self.alarm.set(Some(alarm.after(Duration::from_secs(self.chance.below(LATE)))));
+            self.set_alarm(Some(alarm.after(Duration::from_secs(self.chance.below(LATE)))));
         }
     }
 
     /// The sweep wakes what has not moved.
     fn sweeps(&self) {
+        if !self.has_d1() || self.is_paused() {
+            return;
+        }
+        let resumes = self.register.borrow_mut().resumes(self.now.get());
+        if resumes {
+            self.happens(format_args!("the sweep resumes it"));
+            self.counts(|sum| sum.resumed += 1);
+            self.is_wanted_again.set(true);
+        }
         let register = self.register.borrow().clone();
         let quiet = self.now.get().since(register.moved_at) >= SWEEP;
-        if !self.has_d1() || !quiet {
+        if !register.exists || !quiet && !resumes {
             return;
         }
         let listed_version = Some(register.run.map_or(0, |(version, _)| version));
         let wakes = match register.undo {
             Some(UndoStatus::Undoing) => Command::Undo {
-                subject: subject(),
+                subject: Some(subject()),
                 plan: self.plan,
                 caller: Caller::default(),
                 listed_version,
+                run: self.listed_run(),
             },
             None if register.state == RunStatus::Processing => {
-                Command::Wake { subject: subject(), plan: self.plan, listed_version }
+                Command::Wake { subject: subject(), plan: self.plan, listed_version, resume: resumes }
             }
             _ => return,
         };
@@ -383,7 +587,15 @@ impl World {
         let fresh = Fresh { run: "run_1".parse().unwrap(), link_id: self.chance.bits().to_string() };
         self.happens(format_args!("the object is told to {}", word_of(&command)));
         let wakes = matches!(command, Command::Wake { .. });
-        let obeyed = obey(self.checkpoint.borrow().clone(), command, fresh, now);
+        let known = self.checkpoint.borrow().clone();
+        let found = if known.is_none() { self.take_over(&command) } else { None };
+        if known.is_none() && found.is_none() && self.is_listed() && !self.has_d1() {
+            return self.happens(format_args!("but D1 can't say whether there was a run"));
+        }
+        let obeyed = match found {
+            Some(found) => obey_after_loss(found, command, fresh, now),
+            None => obey(known, command, fresh, now),
+        };
         if let Some(run) = obeyed.save {
             if before.is_some_and(|(rounds, _)| run.rounds > rounds) {
                 let wanted = self.is_wanted_again.replace(false);
@@ -397,23 +609,21 @@ impl World {
             );
             *self.checkpoint.borrow_mut() = Some(run);
         }
-        match obeyed.ring {
-            Ring::AsSet => {}
-            Ring::IfUnset => self.alarm.set(self.alarm.get().or(Some(now))),
-            Ring::Now => self.alarm.set(Some(now)),
+        if obeyed.ring.sets(self.alarm.get(), now) {
+            self.set_alarm(Some(now));
         }
     }
 
     /// The alarm rings: the workflow advances until it is done, or dead.
     fn rings(&self) {
         match advance(self).now_or_never() {
-            Some(Ok(Wake::At(next))) => self.alarm.set(Some(next)),
+            Some(Ok(Wake::At(next))) => self.set_alarm(Some(next)),
             Some(Ok(Wake::Never)) => {}
             // What died is rung for again by the platform.
             Some(Err(Died)) | None => {
                 self.happens(format_args!("the process dies"));
                 self.counts(|sum| sum.deaths += 1);
-                self.alarm.set(Some(self.now.get().after(Duration::from_secs(2))));
+                self.set_alarm(Some(self.now.get().after(Duration::from_secs(2))));
             }
         }
     }
@@ -424,8 +634,11 @@ fn word_of(command: &Command) -> &'static str {
         Command::Queue { .. } => "queue",
         Command::Wake { .. } => "wake",
         Command::Undo { .. } => "undo",
-        Command::Cancel => "cancel",
-        Command::Skip => "skip",
+        Command::Cancel | Command::CancelRun { .. } => "cancel",
+        Command::Skip | Command::SkipStep { .. } => "skip",
+        Command::Reset { .. } => "reset",
+        Command::Forget => "forget",
+        Command::Compare { .. } => "compare",
         Command::Report => "report",
         Command::Ping => "say that it is there",
     }

@@ -127,6 +127,9 @@ pub fn example(route: &Route, club: &Club) -> Example {
         ("POST", "/internal/provision/queue" | "/internal/provision/retry") => {
             Body::Json(json!({ "tenantId": club.id }))
         }
+        ("POST", "/api/v1/bgops/sagas/{run}/skip-step") => {
+            Body::Json(json!({ "step": "validate_webhook", "reason": "the scenario comes later" }))
+        }
         ("POST", path) if path.starts_with("/api/v1/bgops/sagas/{run}/") => {
             Body::Json(json!({ "reason": "asked by the club" }))
         }
@@ -143,7 +146,7 @@ pub fn example(route: &Route, club: &Club) -> Example {
 fn named(pattern: &str, club: &Club) -> String {
     let mut path = pattern.replace("{id}", &club.id).replace("{name}", "make").replace("{code}", "EXAMPLE");
     if pattern.contains("{run}") {
-        path = path.replace("{run}", club.outside().objects().run(&club.id).unwrap().id.as_str());
+        path = path.replace("{run}", club.row()["provision_run_id"].as_str().unwrap());
     }
     if pattern.contains("{delivery}") {
         let id = format!("select id from webhook_deliveries where tenant_id = '{}'", club.id);
@@ -186,6 +189,11 @@ pub async fn club_for(app: &TestApp, route: &Route) -> Club {
             let club = app.queued("fc-fitting").await;
             app.outside().upstreams().next("make", [super::Reaction::TimesOut]);
             club.alarm_rings(&club.id).await;
+            club
+        }
+        "/api/v1/bgops/sagas/{run}/reset" => {
+            let club = app.provisioned("fc-fitting").await;
+            app.outside().objects().stores(&club.id, r#"{"written":"by another version"}"#);
             club
         }
         "/api/v1/tenants/{id}/provision/retry"

@@ -9,11 +9,14 @@ use tenantry::{
     app::App,
     domain::{RunId, Task, TenantId, Timestamp},
     ports::{ObjectError, Ports},
-    store,
-    workflow::{self, Command, Fresh, Outcome, Reply, Ring, Run, Wake, World, advance, advance::Moment},
+    store::{self, recovery, recovery::Place},
+    workflow::{
+        self, Command, Fresh, Listing, Outcome, Permit, Reply, Run, Wake, World, advance, advance::Moment,
+        obey_after_loss,
+    },
 };
 
-use super::ports::Outside;
+use super::{app::ZONE, database::Database, ports::Outside};
 
 /// How the objects take commands.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -62,7 +65,7 @@ impl Objects {
     /// A tenant's run, as its object remembers it.
     pub fn run(&self, tenant: &str) -> Option<Run> {
         let checkpoint = self.state().objects.get(tenant)?.checkpoint.clone()?;
-        Some(serde_json::from_str(&checkpoint).unwrap())
+        Some(Run::read(&checkpoint).unwrap())
     }
 
     /// A tenant's next alarm.
@@ -84,25 +87,78 @@ impl Objects {
         object.alarm = object.alarm.or(object.checkpoint.is_some().then_some(at));
     }
 
-    /// Obeys a command, or doesn't.
-    pub fn obey(
+    /// Obeys a command, or doesn't. `db` is where it looks for a run that it has lost.
+    pub async fn obey(
         &self,
+        db: &Database,
         tenant: &TenantId,
         command: Command,
         now: Timestamp,
         random: [u8; 10],
     ) -> Result<Reply, ObjectError> {
-        let mut state = self.state();
-        state.told += 1;
-        if state.manner == Manner::Gone {
+        self.state().told += 1;
+        if self.state().manner == Manner::Gone {
             return Err(ObjectError("no answer in time".to_owned()));
         }
-        let reply = tell(state.objects.entry(tenant.as_str().to_owned()).or_default(), command, now, random);
-        if state.manner == Manner::Mute {
+        let reply = self.obeys(db, tenant.as_str(), command, now, random).await?;
+        if self.state().manner == Manner::Mute {
             Err(ObjectError("no answer in time".to_owned()))
         } else {
             Ok(reply)
         }
+    }
+
+    /// What the object's shell does with a command.
+    async fn obeys(
+        &self,
+        db: &Database,
+        tenant: &str,
+        command: Command,
+        now: Timestamp,
+        random: [u8; 10],
+    ) -> Result<Reply, ObjectError> {
+        let is_unreadable = self.checkpoint(tenant).is_some_and(|text| Run::read(&text).is_err());
+        if is_unreadable && !matches!(command, Command::Reset { .. }) {
+            return Ok(Reply::Unreadable);
+        }
+        let fresh = Fresh { run: RunId::new(now, random), link_id: format!("link-{random:?}") };
+        let place = Place { zone: ZONE.to_owned(), base_domain: "clubs.example".to_owned() };
+        let found = if is_unreadable || self.checkpoint(tenant).is_none() {
+            let found = recovery::take_over(db, &command, &place, &fresh, now).await;
+            found.map_err(|error| ObjectError(error.to_string()))?
+        } else {
+            None
+        };
+        let known = if is_unreadable { None } else { self.run(tenant) };
+        let obeyed = match (known, found) {
+            (None, Some(found)) => obey_after_loss(found, command, fresh, now),
+            (known, _) => workflow::obey(known, command, fresh, now),
+        };
+        if let Some(run) = &obeyed.save {
+            self.save(tenant, run);
+        }
+        if obeyed.forget {
+            self.forgets(tenant);
+        }
+        if obeyed.ring.sets(self.alarm(tenant), now) {
+            self.arm(tenant, now);
+        }
+        Ok(obeyed.reply)
+    }
+
+    /// What a tenant's object stores.
+    pub fn checkpoint(&self, tenant: &str) -> Option<String> {
+        self.state().objects.get(tenant)?.checkpoint.clone()
+    }
+
+    /// Another version wrote this.
+    pub fn stores(&self, tenant: &str, checkpoint: &str) {
+        self.state().objects.entry(tenant.to_owned()).or_default().checkpoint = Some(checkpoint.to_owned());
+    }
+
+    /// A tenant's object is gone, with all that it stored.
+    pub fn forgets(&self, tenant: &str) {
+        self.state().objects.remove(tenant);
     }
 
     fn save(&self, tenant: &str, run: &Run) {
@@ -117,22 +173,6 @@ impl Objects {
     fn arm(&self, tenant: &str, at: Timestamp) {
         self.state().objects.entry(tenant.to_owned()).or_default().alarm = Some(at);
     }
-}
-
-/// What the object's shell does with a command.
-fn tell(object: &mut Object, command: Command, now: Timestamp, random: [u8; 10]) -> Reply {
-    let known = object.checkpoint.as_deref().map(|text| serde_json::from_str(text).unwrap());
-    let fresh = Fresh { run: RunId::new(now, random), link_id: format!("link-{random:?}") };
-    let obeyed = workflow::obey(known, command, fresh, now);
-    if let Some(run) = obeyed.save {
-        object.checkpoint = Some(serde_json::to_string(&run).unwrap());
-    }
-    match obeyed.ring {
-        Ring::AsSet => {}
-        Ring::IfUnset => object.alarm = object.alarm.or(Some(now)),
-        Ring::Now => object.alarm = Some(now),
-    }
-    obeyed.reply
 }
 
 /// A tenant's alarm rings: the workflow advances. Answers whether there was one.
@@ -176,8 +216,17 @@ impl World for Tenant<'_> {
         self.app.at_work_on(run, Some(task)).perform(run, task).await
     }
 
-    async fn list(&self, run: &Run) -> bool {
-        store::runs::list(self.app.ports.db(), run, self.app.ports.now()).await.is_ok()
+    async fn forget(&self) -> Result<(), Self::Error> {
+        self.app.ports.objects().forgets(self.id);
+        Ok(())
+    }
+
+    async fn permit(&self, run: &Run, task: Task, is_first: bool) -> Permit {
+        self.app.at_work_on(run, Some(task)).permit(run, task, is_first).await
+    }
+
+    async fn list(&self, run: &Run) -> Listing {
+        store::runs::list(self.app.ports.db(), run, self.app.ports.now()).await
     }
 
     fn tell(&self, run: &Run, moment: Moment<'_>) {

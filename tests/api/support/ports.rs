@@ -179,7 +179,8 @@ impl Ports for Outside {
         turns(1).await;
         // Across the wire as text, as in reality.
         let command = serde_json::from_str(&serde_json::to_string(command).unwrap()).unwrap();
-        let reply = self.0.objects.obey(tenant, command, self.now(), self.random())?;
+        let objects = &self.0.objects;
+        let reply = objects.obey(&self.0.db, tenant, command, self.now(), self.random()).await?;
         Ok(serde_json::from_str(&serde_json::to_string(&reply).unwrap()).unwrap())
     }
 

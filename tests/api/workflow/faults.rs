@@ -71,26 +71,32 @@ fn a_step_that_stays_unknown_is_tried_so_often_and_no_more() {
             GivingUp::Warns => "completed",
         };
         assert_eq!(lab.ended(), expected, "{step:?}");
-        assert_eq!(lab.attempts_at(step), usize::try_from(policy(step).attempts).unwrap(), "{step:?}");
-        assert!(lab.clock().since(super::lab::START) < RUN_LIMIT, "{step:?}");
+        let (tried, took) = (lab.attempts_at(step), lab.clock().since(super::lab::START));
+        let policy = policy(step);
+        assert!((5..=usize::try_from(policy.attempts).unwrap()).contains(&tried), "{step:?}: {tried}");
+        assert!(took < RUN_LIMIT, "{step:?}");
+        // What asks outside has the whole half hour, whoever is down.
+        let is_outside = policy.longest_delay == Duration::from_secs(240);
+        assert!(!is_outside || took > RUN_LIMIT - Duration::from_secs(60), "{step:?}: {took:?}");
     }
 }
 
-/// The other side was not asked, so it has not failed: only the run's own deadline ends this.
+/// The upstream was not asked, or our own database or process failed: the step has not. Only the run's deadline ends this.
 #[test]
-fn an_attempt_that_did_not_leave_is_none_of_those_that_a_step_has() {
+fn what_is_not_the_steps_failure_uses_none_of_its_attempts() {
     for (plan, step) in every_step().filter(|(_, step)| policy(*step).giving_up == GivingUp::FailsTheRun) {
-        let attempts = usize::try_from(policy(step).attempts).unwrap();
-        let lab = Lab::queued(plan);
-        lab.next(step, std::iter::repeat_n(rests(45), attempts));
-        lab.next(step, std::iter::repeat_n(Attempt::Unknown(Fault::new(FaultCode::Timeout)), attempts - 1));
-        lab.next(step, [rests(45)]);
-        lab.runs_to_the_end();
-        assert_eq!(
-            (lab.ended().as_str(), lab.attempts_at(step)),
-            ("completed", 2 * attempts + 1),
-            "{step:?}"
-        );
+        let store = Attempt::Unknown(Fault::new(FaultCode::StoreUnavailable));
+        for free in [rests(5), store, Attempt::DiesBefore] {
+            let lab = Lab::queued(plan);
+            lab.next(step, std::iter::repeat_n(free.clone(), 9));
+            lab.next(step, std::iter::repeat_n(Attempt::Unknown(Fault::new(FaultCode::Timeout)), 6));
+            lab.next(step, [free.clone()]);
+            lab.runs_to_the_end();
+            let told = (lab.ended(), lab.attempts_at(step));
+            assert_eq!(told, ("completed".to_owned(), 17), "{step:?} {free:?}");
+            let record = lab.run().records.into_iter().find(|record| record.step == step).unwrap();
+            assert_eq!((record.round, record.attempts), (7, 17), "{step:?} {free:?}");
+        }
 
         let lab = Lab::queued(plan);
         lab.always(step, rests(45));
@@ -138,7 +144,7 @@ fn a_lost_answer_repeats_the_step_under_the_same_key() {
 }
 
 #[test]
-fn the_other_sides_word_about_waiting_is_kept() {
+fn an_upstream_may_ask_for_more_time_and_never_for_less() {
     for (plan, step) in every_step() {
         for seconds in [0, 1, 37, 500] {
             let lab = Lab::queued(plan);
@@ -157,7 +163,8 @@ fn the_other_sides_word_about_waiting_is_kept() {
                 .map(|(at, _)| *at)
                 .collect();
             let took = at[1].since(at[0]).saturating_sub(Duration::from_millis(20));
-            assert_eq!(took, wait, "{step:?}");
+            let own = policy(step).delay(1, &Fault::new(FaultCode::RateLimited), 7);
+            assert_eq!(took, wait.max(own), "{step:?}: never sooner than we would ourselves");
         }
     }
 }
@@ -169,7 +176,7 @@ fn waits_grow_and_an_early_alarm_tries_nothing() {
         lab.always(step, Attempt::Unknown(Fault::new(FaultCode::ServerError)));
         lab.rings();
         let mut last = Duration::ZERO;
-        for attempt in 1..policy(step).attempts {
+        for attempt in 1..policy(step).attempts.min(9) {
             let due = lab.alarm().unwrap();
             let wait = due.since(lab.clock());
             let longest = policy(step).longest_delay;

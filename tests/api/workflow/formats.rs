@@ -14,7 +14,7 @@ use tenantry::{
     workflow::{Artifact, Caller, Command, Fault, FaultCode, Reply, Run},
 };
 
-use super::lab::{Attempt, Lab, caller, subject};
+use super::lab::{Attempt, Lab, caller, queue, subject, undo, wake};
 
 /// The version whose checkpoints are those that are written now.
 const NEWEST: &str = "0.2.0";
@@ -42,7 +42,7 @@ fn every_stage() -> [(&'static str, Run); 10] {
     lab.next(Step::VerifySpreadsheet, [Attempt::Refused]);
     lab.runs_to_the_end();
     let failed = lab.run();
-    lab.is_told(Command::Skip);
+    lab.is_skipped(Step::VerifySpreadsheet);
     lab.next(Step::SendWelcomeEmail, [Attempt::Refused]);
     lab.runs_to_the_end();
     let completed = lab.run();
@@ -58,7 +58,7 @@ fn every_stage() -> [(&'static str, Run); 10] {
     lab.next_removal(Step::CreateSpreadsheet, [Attempt::Refused]);
     lab.runs_to_the_end();
     let undo_failed = lab.run();
-    lab.is_told(Command::Skip);
+    lab.is_skipped(Step::CreateSpreadsheet);
     lab.runs_to_the_end();
     [
         ("ready", ready),
@@ -142,33 +142,60 @@ fn commands_are_written_as_they_were() {
         "traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
     });
     for (command, text) in [
+        (queue(Plan::Pro, caller()), json!({ "queue": { "subject": told, "plan": "pro", "caller": from } })),
         (
-            Command::Queue { subject: subject(), plan: Plan::Pro, caller: caller() },
-            json!({ "queue": { "subject": told, "plan": "pro", "caller": from } }),
-        ),
-        (
-            Command::Wake { subject: subject(), plan: Plan::Starter, listed_version: Some(7) },
+            wake(Plan::Starter, Some(7), false),
             json!({ "wake": { "subject": told, "plan": "starter", "listed_version": 7 } }),
         ),
+        (wake(Plan::Starter, None, false), json!({ "wake": { "subject": told, "plan": "starter" } })),
         (
-            Command::Wake { subject: subject(), plan: Plan::Starter, listed_version: None },
-            json!({ "wake": { "subject": told, "plan": "starter" } }),
-        ),
-        (
-            Command::Undo { subject: subject(), plan: Plan::Pro, caller: caller(), listed_version: None },
+            undo(Plan::Pro, caller(), None),
             json!({ "undo": { "subject": told, "plan": "pro", "caller": from } }),
         ),
         (
-            Command::Undo {
-                subject: subject(),
-                plan: Plan::Pro,
-                caller: Caller::default(),
-                listed_version: Some(7),
-            },
+            undo(Plan::Pro, Caller::default(), Some(7)),
             json!({
                 "undo": { "subject": told, "plan": "pro", "caller": { "origin": "" }, "listed_version": 7 }
             }),
         ),
+        (
+            Command::Queue {
+                subject: subject(),
+                plan: Plan::Pro,
+                caller: Caller::default(),
+                run: Some("run_lab".parse().unwrap()),
+                listed_version: Some(7),
+            },
+            json!({
+                "queue": {
+                    "subject": told, "plan": "pro", "caller": { "origin": "" }, "run": "run_lab", "listed_version": 7
+                }
+            }),
+        ),
+        (
+            wake(Plan::Starter, Some(7), true),
+            json!({ "wake": { "subject": told, "plan": "starter", "listed_version": 7, "resume": true } }),
+        ),
+        (
+            Command::Undo {
+                subject: None,
+                plan: Plan::Pro,
+                caller: Caller::default(),
+                listed_version: None,
+                run: Some("run_lab".parse().unwrap()),
+            },
+            json!({ "undo": { "plan": "pro", "caller": { "origin": "" }, "run": "run_lab" } }),
+        ),
+        (
+            Command::CancelRun { run: "run_lab".parse().unwrap() },
+            json!({ "cancel_run": { "run": "run_lab" } }),
+        ),
+        (
+            Command::SkipStep { run: "run_lab".parse().unwrap(), step: Step::ValidateWebhook },
+            json!({ "skip_step": { "run": "run_lab", "step": "validate_webhook" } }),
+        ),
+        (Command::Reset { run: "run_lab".parse().unwrap() }, json!({ "reset": { "run": "run_lab" } })),
+        (Command::Forget, json!("forget")),
         (Command::Cancel, json!("cancel")),
         (Command::Skip, json!("skip")),
         (Command::Report, json!("report")),
@@ -178,7 +205,7 @@ fn commands_are_written_as_they_were() {
         assert_eq!(serde_json::from_value::<Command>(text).unwrap(), command);
     }
     let bare = json!({ "queue": { "subject": told, "plan": "pro", "something": "new" } });
-    let command = Command::Queue { subject: subject(), plan: Plan::Pro, caller: Caller::default() };
+    let command = queue(Plan::Pro, Caller::default());
     assert_eq!(serde_json::from_value::<Command>(bare).unwrap(), command);
 }
 

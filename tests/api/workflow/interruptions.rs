@@ -1,6 +1,11 @@
 //! The process dies: at every checkpoint, at every listing, before and after every effect; alarms ring twice.
 
-use tenantry::domain::{Plan, Step};
+use std::time::Duration;
+
+use tenantry::{
+    domain::{Plan, Step},
+    workflow::policy::RUN_LIMIT,
+};
 
 use super::{
     every_step,
@@ -145,8 +150,8 @@ fn a_process_that_always_dies_in_a_step_does_not_die_for_ever() {
             let lab = Lab::queued(plan);
             lab.always(step, death);
             lab.runs_to_the_end();
-            let bound = tenantry::workflow::policy::policy(step).attempts;
-            assert_eq!(lab.attempts_at(step), usize::try_from(bound).unwrap(), "{step:?}");
+            assert!(lab.attempts_at(step) < 50, "{step:?}: {}", lab.attempts_at(step));
+            assert!(lab.clock().since(super::lab::START) < RUN_LIMIT + Duration::from_secs(60), "{step:?}");
         }
     }
 }

@@ -10,8 +10,8 @@ use futures_util::FutureExt;
 use tenantry::{
     domain::{Plan, RunStatus, Step, Task, Timestamp, UndoStatus},
     workflow::{
-        Artifact, Caller, Command, Failure, FailureCode, Fault, FaultCode, Fresh, Outcome, Reply, Ring, Run,
-        Stage, Subject, Wake, World, advance,
+        Artifact, Caller, Command, Failure, FailureCode, Fault, FaultCode, Fresh, Listing, Outcome, Permit,
+        Product, Reply, Run, Stage, Subject, Wake, World, advance,
         advance::Moment,
         obey,
         policy::{Leaves, leaves},
@@ -71,6 +71,12 @@ pub struct Lab {
     listings: Cell<usize>,
     /// How many listings fail, from now on.
     pub listing_fails: Cell<usize>,
+    /// Whether D1 does not know the tenant.
+    pub tenant_is_unknown: Cell<bool>,
+    /// Whether attempts may begin.
+    pub permit: Cell<Permit>,
+    /// What the object is told while D1 is told of it, once.
+    pub while_listed: RefCell<Vec<Command>>,
     /// Every attempt, in order: the step, and the key under which it went out.
     pub attempts: RefCell<Vec<(Step, String)>>,
     /// Every attempt at undoing a step, in order.
@@ -102,6 +108,9 @@ impl Lab {
             saves: Cell::new(0),
             listings: Cell::new(0),
             listing_fails: Cell::new(0),
+            tenant_is_unknown: Cell::new(false),
+            permit: Cell::new(Permit::Granted),
+            while_listed: RefCell::default(),
             attempts: RefCell::default(),
             removals: RefCell::default(),
             there: RefCell::default(),
@@ -111,14 +120,14 @@ impl Lab {
             history: RefCell::default(),
             told: RefCell::default(),
         };
-        lab.is_told(Command::Queue { subject: subject(), plan, caller: caller() });
+        lab.is_told(queue(plan, caller()));
         lab
     }
 
     /// A run that was left with this checkpoint, by whatever version; its alarm rings again.
     pub fn left_with(checkpoint: &str) -> Self {
         let lab = Self::queued(Plan::Starter);
-        let run: Run = serde_json::from_str(checkpoint).unwrap();
+        let run = Run::read(checkpoint).unwrap();
         lab.now.set(run.queued_at.after(Duration::from_secs(60)));
         *lab.checkpoint.borrow_mut() = Some(checkpoint.to_owned());
         *lab.listed.borrow_mut() = Some(run).filter(|run| !run.is_unlisted());
@@ -158,7 +167,7 @@ impl Lab {
 
     /// The run, as its checkpoint has it.
     pub fn run(&self) -> Run {
-        serde_json::from_str(self.checkpoint.borrow().as_deref().unwrap()).unwrap()
+        Run::read(self.checkpoint.borrow().as_deref().unwrap()).unwrap()
     }
 
     /// The next alarm.
@@ -185,15 +194,19 @@ impl Lab {
     pub fn is_told(&self, command: Command) -> Reply {
         let now = self.now.get();
         let fresh = Fresh { run: "run_lab".parse().unwrap(), link_id: format!("link-{}", now.millis()) };
-        let known = self.checkpoint.borrow().as_deref().map(|text| serde_json::from_str(text).unwrap());
+        let known = self.checkpoint.borrow().as_deref().map(|text| Run::read(text).unwrap());
         let obeyed = obey(known, command, fresh, now);
-        if let Some(run) = obeyed.save {
-            *self.checkpoint.borrow_mut() = Some(serde_json::to_string(&run).unwrap());
+        if let Some(run) = &obeyed.save {
+            *self.checkpoint.borrow_mut() = Some(serde_json::to_string(run).unwrap());
+            if obeyed.ended {
+                self.tell(run, Moment::Ended);
+            }
         }
-        match obeyed.ring {
-            Ring::AsSet => {}
-            Ring::IfUnset => self.alarm.set(self.alarm.get().or(Some(now))),
-            Ring::Now => self.alarm.set(Some(now)),
+        if obeyed.forget {
+            *self.checkpoint.borrow_mut() = None;
+        }
+        if obeyed.ring.sets(self.alarm.get(), now) {
+            self.alarm.set(Some(now));
         }
         obeyed.reply
     }
@@ -201,13 +214,28 @@ impl Lab {
     /// Somebody queues it again.
     pub fn is_queued_again(&self) -> Reply {
         let plan = self.run().plan;
-        self.is_told(Command::Queue { subject: subject(), plan, caller: Caller::default() })
+        self.is_told(queue(plan, Caller::default()))
+    }
+
+    /// An operator leaves out the step at which it failed.
+    pub fn is_skipped(&self, step: Step) -> Reply {
+        self.is_told(Command::SkipStep { run: self.run().id, step })
+    }
+
+    /// An operator stops it.
+    pub fn is_cancelled(&self) -> Reply {
+        self.is_told(self.cancel())
+    }
+
+    /// What an operator says who stops it.
+    pub fn cancel(&self) -> Command {
+        Command::CancelRun { run: self.run().id }
     }
 
     /// Somebody wants it undone.
     pub fn is_undone(&self) -> Reply {
         let plan = self.checkpoint.borrow().as_ref().map_or(Plan::Starter, |_| self.run().plan);
-        self.is_told(Command::Undo { subject: subject(), plan, caller: caller(), listed_version: None })
+        self.is_told(undo(plan, caller(), None))
     }
 
     /// Time passes.
@@ -361,7 +389,7 @@ impl World for Lab {
     }
 
     fn load(&self) -> Result<Option<Run>, Died> {
-        Ok(self.checkpoint.borrow().as_deref().map(|text| serde_json::from_str(text).unwrap()))
+        Ok(self.checkpoint.borrow().as_deref().map(|text| Run::read(text).unwrap()))
     }
 
     fn save(&self, run: &Run) -> Result<(), Died> {
@@ -392,7 +420,7 @@ impl World for Lab {
         if !matches!(attempt, Attempt::Refused | Attempt::Unknown(_) | Attempt::DiesBefore) {
             self.is_done(task);
         }
-        let done = || Outcome::Done(artifact(step).filter(|_| !task.is_undo()));
+        let done = || Outcome::Done(artifact(step).filter(|_| !task.is_undo()).map(Product::Made));
         match attempt {
             Attempt::Works => done(),
             Attempt::Meanwhile(commands) => {
@@ -408,17 +436,34 @@ impl World for Lab {
         }
     }
 
-    async fn list(&self, run: &Run) -> bool {
+    async fn forget(&self) -> Result<(), Died> {
+        *self.checkpoint.borrow_mut() = None;
+        Ok(())
+    }
+
+    async fn permit(&self, _: &Run, _: Task, _: bool) -> Permit {
+        self.permit.get()
+    }
+
+    async fn list(&self, run: &Run) -> Listing {
         let number = self.listings.replace(self.listings.get() + 1);
         if self.is_here(Death::BeforeListing(number)) {
             std::future::pending::<()>().await;
         }
         if self.listing_fails.get() > 0 {
             self.listing_fails.set(self.listing_fails.get() - 1);
-            return false;
+            return Listing::Unavailable;
         }
-        let newest = self.listed.borrow().as_ref().map_or(0, |listed| listed.version);
-        assert!(run.version >= newest, "an older version is listed after a newer one");
+        if self.tenant_is_unknown.get() {
+            return Listing::TenantUnknown;
+        }
+        let known = self.listed.borrow().as_ref().map_or(0, |listed| listed.version);
+        let was_completed =
+            self.listed.borrow().as_ref().is_some_and(|listed| listed.status() == RunStatus::Completed);
+        if known < run.listed_version {
+            return Listing::PutBack;
+        }
+        assert!(run.version >= known, "an older version is listed after a newer one");
         *self.listed.borrow_mut() = Some(run.clone());
         for attempt in &run.unlisted {
             let task = if attempt.undo { Task::Undo(attempt.step) } else { Task::Do(attempt.step) };
@@ -428,7 +473,10 @@ impl World for Lab {
         if self.is_here(Death::AfterListing(number)) {
             std::future::pending::<()>().await;
         }
-        true
+        for command in std::mem::take(&mut *self.while_listed.borrow_mut()) {
+            self.is_told(command);
+        }
+        Listing::Written { was_completed }
     }
 
     fn tell(&self, _: &Run, moment: Moment<'_>) {
@@ -437,6 +485,8 @@ impl World for Lab {
             Moment::Attempted(task, outcome) => format!("{} {}", word(task), word_of(outcome)),
             Moment::Ended => "ended".to_owned(),
             Moment::NotListed => "not listed".to_owned(),
+            Moment::Orphaned => "orphaned".to_owned(),
+            Moment::PutBack => "put back".to_owned(),
         };
         self.told.borrow_mut().push(word);
     }
@@ -460,6 +510,21 @@ fn artifact(step: Step) -> Option<Artifact> {
         id: "sheet_1".to_owned(),
         url: "https://docs.google.com/sheet_1".to_owned(),
     })
+}
+
+/// Somebody queues the run of [`subject`].
+pub fn queue(plan: Plan, caller: Caller) -> Command {
+    Command::Queue { subject: subject(), plan, caller, run: None, listed_version: None }
+}
+
+/// The sweep wakes it, or resumes it.
+pub fn wake(plan: Plan, listed_version: Option<u64>, resume: bool) -> Command {
+    Command::Wake { subject: subject(), plan, listed_version, resume }
+}
+
+/// Somebody, or the sweep, wants it removed.
+pub fn undo(plan: Plan, caller: Caller, listed_version: Option<u64>) -> Command {
+    Command::Undo { subject: Some(subject()), plan, caller, listed_version, run: None }
 }
 
 /// Where every run is queued from.

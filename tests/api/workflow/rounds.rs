@@ -12,7 +12,7 @@ use tenantry::{
 
 use super::{
     every_step,
-    lab::{Attempt, Lab, subject},
+    lab::{Attempt, Lab, queue, undo, wake},
 };
 
 fn changed(reply: &Reply) -> bool {
@@ -25,7 +25,7 @@ fn changed(reply: &Reply) -> bool {
 /// What the sweep says when D1 lists the run as it is now.
 fn woken(lab: &Lab) -> Command {
     let run = lab.run();
-    Command::Wake { subject: subject(), plan: run.plan, listed_version: Some(run.version) }
+    wake(run.plan, Some(run.version), false)
 }
 
 #[test]
@@ -87,15 +87,12 @@ fn queueing_a_run_at_work_or_a_completed_one_changes_nothing() {
 #[test]
 fn a_run_whose_alarm_was_lost_is_woken_by_whoever_asks() {
     for (plan, step) in every_step() {
-        for wake in [
-            Command::Queue { subject: subject(), plan, caller: Default::default() },
-            Command::Wake { subject: subject(), plan, listed_version: None },
-        ] {
+        for told in [queue(plan, Caller::default()), wake(plan, None, false)] {
             let lab = Lab::queued(plan);
             lab.next(step, [Attempt::DiesAfter]);
             lab.rings();
             lab.loses_its_alarm();
-            lab.is_told(wake);
+            lab.is_told(told);
             lab.runs_to_the_end();
             assert_eq!(lab.ended(), "completed", "{step:?}");
         }
@@ -136,7 +133,7 @@ fn waking_a_run_that_was_stopped_since_begins_nothing_and_lists_it_again() {
         lab.passes(Duration::from_secs(61));
         lab.next(step, [Attempt::Unknown(Fault::new(FaultCode::Timeout))]);
         lab.rings();
-        lab.is_told(Command::Cancel);
+        lab.is_cancelled();
         lab.runs_to_the_end();
         let (stopped, (_, listings)) = (lab.run(), lab.writes());
         assert!(!changed(&lab.is_told(read)), "{step:?}");
@@ -153,10 +150,10 @@ fn a_cancelled_run_stops_before_its_next_attempt() {
         let lab = Lab::queued(plan);
         lab.next(step, [Attempt::Unknown(Fault::new(FaultCode::Timeout))]);
         lab.rings();
-        assert!(changed(&lab.is_told(Command::Cancel)), "{step:?}");
+        assert!(changed(&lab.is_cancelled()), "{step:?}");
         lab.runs_to_the_end();
         assert_eq!((lab.ended().as_str(), lab.attempts_at(step)), ("CANCELLED", 1), "{step:?}");
-        assert!(!changed(&lab.is_told(Command::Cancel)), "{step:?}: it has ended");
+        assert!(!changed(&lab.is_cancelled()), "{step:?}: it has ended");
         lab.is_queued_again();
         lab.runs_to_the_end();
         assert_eq!(lab.ended(), "completed", "{step:?}");
@@ -168,7 +165,7 @@ fn a_cancelled_run_stops_before_its_next_attempt() {
 fn a_run_that_is_cancelled_during_a_call_stays_cancelled() {
     for (plan, step) in every_step() {
         let lab = Lab::queued(plan);
-        lab.next(step, [Attempt::Meanwhile(vec![Command::Cancel])]);
+        lab.next(step, [Attempt::Meanwhile(vec![lab.cancel()])]);
         lab.runs_to_the_end();
         assert_eq!((lab.ended().as_str(), lab.attempts_at(step)), ("CANCELLED", 1), "{step:?}");
         assert_eq!(lab.run().current(), Some(step));
@@ -186,9 +183,8 @@ fn a_run_that_is_cancelled_during_a_call_stays_cancelled() {
 #[test]
 fn an_attempt_that_was_overtaken_is_in_the_history() {
     for (plan, step) in every_step() {
-        let undone =
-            Command::Undo { subject: subject(), plan, caller: Caller::default(), listed_version: None };
-        for command in [Command::Cancel, undone] {
+        let undone = undo(plan, Caller::default(), None);
+        for command in [Command::CancelRun { run: "run_lab".parse().unwrap() }, undone] {
             let lab = Lab::queued(plan);
             lab.next(step, [Attempt::Meanwhile(vec![command.clone()])]);
             lab.runs_to_the_end();
@@ -212,8 +208,8 @@ fn an_attempt_that_was_overtaken_is_in_the_history() {
 fn a_run_that_is_cancelled_and_queued_again_during_a_call_repeats_the_step() {
     for (plan, step) in every_step() {
         let lab = Lab::queued(plan);
-        let again = Command::Queue { subject: subject(), plan, caller: Caller::default() };
-        lab.next(step, [Attempt::Meanwhile(vec![Command::Cancel, again])]);
+        let again = queue(plan, Caller::default());
+        lab.next(step, [Attempt::Meanwhile(vec![lab.cancel(), again])]);
         lab.runs_to_the_end();
         assert_eq!((lab.ended().as_str(), lab.attempts_at(step)), ("completed", 2), "{step:?}");
     }
@@ -225,7 +221,7 @@ fn a_step_that_failed_can_be_left_out_but_not_going_live() {
         let lab = Lab::queued(plan);
         lab.always(step, Attempt::Refused);
         lab.runs_to_the_end();
-        let skipped = changed(&lab.is_told(Command::Skip));
+        let skipped = changed(&lab.is_skipped(step));
         assert_eq!(skipped, step != Step::Activate, "{step:?}");
         if skipped {
             lab.runs_to_the_end();
@@ -259,7 +255,7 @@ fn a_link_that_has_grown_old_is_replaced_when_the_step_before_it_is_left_out() {
         lab.runs_to_the_end();
         let before = lab.run();
         lab.passes(Duration::from_secs(hours * 3600));
-        lab.is_told(Command::Skip);
+        lab.is_skipped(Step::ValidateWebhook);
         let after = lab.run();
         assert_eq!(after.link_id != before.link_id, fresh, "{hours}");
         assert_eq!(after.link_issued_at == lab.clock(), fresh, "{hours}");

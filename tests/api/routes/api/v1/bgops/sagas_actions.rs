@@ -1,10 +1,10 @@
-//! `POST /api/v1/bgops/sagas/{run}/retry`, `/cancel` and `/skip-step`
+//! `POST /api/v1/bgops/sagas/{run}/retry`, `/cancel`, `/skip-step` and `/reset`
 
 use serde_json::{Value, json};
 
 use crate::support::{Answer, Club, Manner, Reaction, TestApp, Token};
 
-const ACTIONS: [&str; 3] = ["retry", "cancel", "skip-step"];
+const ACTIONS: [&str; 4] = ["retry", "cancel", "skip-step", "reset"];
 
 fn run_of(club: &Club) -> String {
     club.outside().objects().run(&club.id).unwrap().id.as_str().to_owned()
@@ -16,7 +16,16 @@ async fn post(app: &TestApp, run: &str, action: &str, body: Value) -> Answer {
 }
 
 async fn act(club: &Club, action: &str) -> Answer {
-    post(club, &run_of(club), action, json!({ "reason": "the club asked" })).await
+    post(club, &run_of(club), action, body_of(action, "the club asked")).await
+}
+
+/// What each of them is sent.
+fn body_of(action: &str, reason: impl Into<Value>) -> Value {
+    let mut body = json!({ "reason": reason.into() });
+    if action == "skip-step" {
+        body["step"] = "validate_webhook".into();
+    }
+    body
 }
 
 async fn failed(app: &TestApp) -> Club {
@@ -109,7 +118,7 @@ async fn a_run_that_never_was_is_not_found_and_nothing_is_written_down() {
     let before = app.db().contents();
     for action in ACTIONS {
         for run in ["run_never", "nonsense"] {
-            post(&app, run, action, json!({ "reason": "typo" })).await.fails(404, "RUN_NOT_FOUND");
+            post(&app, run, action, body_of(action, "typo")).await.fails(404, "RUN_NOT_FOUND");
         }
     }
     app.db().is_still(&before);
@@ -120,12 +129,13 @@ async fn a_reason_must_be_given() {
     let app = TestApp::new();
     let club = failed(&app).await;
     for action in ACTIONS {
-        for (body, code) in [
-            (json!({}), "required"),
-            (json!({ "reason": "  " }), "required"),
-            (json!({ "reason": 7 }), "invalid_type"),
-            (json!({ "reason": "x".repeat(501) }), "too_long"),
+        for (reason, code) in [
+            (Value::Null, "required"),
+            (json!("  "), "required"),
+            (json!(7), "invalid_type"),
+            (json!("x".repeat(501)), "too_long"),
         ] {
+            let body = body_of(action, reason);
             let complaints = post(&app, &run_of(&club), action, body).await.complains_about();
             assert_eq!(complaints, [("reason".to_owned(), code.to_owned())]);
         }

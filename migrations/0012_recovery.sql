@@ -1,0 +1,11 @@
+-- What goes on by itself: runs that failed for an outage, and the objects of tenants that were removed.
+
+-- When a run that failed for an outage is resumed without anyone asking; null if it is not.
+alter table tenants add column resume_at integer;
+create index tenants_resumable on tenants (resume_at) where resume_at is not null;
+
+-- When the object of a removed tenant, which holds its name and address, is to delete what it stores; null once it has.
+alter table tenants add column forget_at integer;
+create index tenants_forgettable on tenants (forget_at) where forget_at is not null;
+
+update tenants set forget_at = undo_updated_at + 30 * 86400 where undo_state = 'undone';

@@ -1,0 +1,107 @@
+//! What a run does when it is kept from its work: provisioning is paused, D1 does not answer or does not know the tenant, an
+//! upstream was away for so long that the run failed.
+
+use crate::domain::{RunStatus, Task, Timestamp};
+
+use super::{
+    Caller, FailureCode, Fault, FaultCode, Run, Stage,
+    policy::{ORPHAN_GRACE, PAUSE_CHECK, RESUME_AFTER, RUN_LIMIT, listing_delay, policy},
+};
+
+impl Run {
+    /// Provisioning is paused: nothing is begun, and the time does not count. D1 is told when that begins, and not again each time
+    /// that it is looked for its end.
+    pub fn pause(&mut self, task: Task, now: Timestamp) {
+        let fault = Fault { retry_after: Some(PAUSE_CHECK), ..Fault::new(FaultCode::CircuitOpen) };
+        let waiting = Stage::Waiting { step: task.step(), until: now.after(PAUSE_CHECK), fault };
+        let (stage, deadline_at) = match &mut self.undo {
+            Some(undo) => (&mut undo.stage, &mut undo.deadline_at),
+            None => (&mut self.stage, &mut self.deadline_at),
+        };
+        (*stage, *deadline_at) = (waiting, deadline_at.after(PAUSE_CHECK));
+        self.version += u64::from(!self.paused);
+        self.paused = true;
+    }
+
+    /// Nobody could say whether an attempt at `task` may begin: D1 did not answer. That costs no attempt.
+    pub fn postpone(&mut self, task: Task, now: Timestamp, random: u32) {
+        let (step, fault) = (task.step(), Fault::new(FaultCode::StoreUnavailable));
+        let tries = match &mut self.undo {
+            Some(undo) => undo.removal_mut(step).map(|removal| {
+                removal.uncounted += 1;
+                removal.uncounted
+            }),
+            None => self.record_mut(step).map(|record| {
+                record.uncounted += 1;
+                record.uncounted
+            }),
+        };
+        let until = now.after(policy(step).delay(tries.unwrap_or(1), &fault, random));
+        let stage = self.undo.as_mut().map_or(&mut self.stage, |undo| &mut undo.stage);
+        *stage = Stage::Waiting { step, until, fault };
+        self.version += 1;
+    }
+
+    /// D1 could not be told. Answers when to try again.
+    pub fn not_listed(&mut self, now: Timestamp, random: u32) -> Timestamp {
+        self.listing_failures = self.listing_failures.saturating_add(1);
+        now.after(listing_delay(self.listing_failures, self.orphaned_since.is_some(), random))
+    }
+
+    /// D1 does not know the tenant: it was put back to before the signup.
+    pub fn orphan(&mut self, now: Timestamp) {
+        self.orphaned_since.get_or_insert(now);
+    }
+
+    /// Whether nothing is begun because D1 does not know the tenant. What it made is removed in the end.
+    #[must_use]
+    pub const fn waits_for_its_tenant(&self) -> bool {
+        self.orphaned_since.is_some() && self.undo.is_none()
+    }
+
+    /// Whether D1 has not known the tenant for so long that what was made for it is to be removed.
+    #[must_use]
+    pub fn is_abandoned(&self, now: Timestamp) -> bool {
+        self.undo.is_none() && self.orphaned_since.is_some_and(|since| now >= since.after(ORPHAN_GRACE))
+    }
+
+    /// When a run that failed for an outage is resumed without anyone asking, unless its upstream is known to be back sooner.
+    #[must_use]
+    pub fn resume_at(&self) -> Option<Timestamp> {
+        let Stage::Failed { at, .. } = &self.stage else { return None };
+        let pause = RESUME_AFTER.get(usize::try_from(self.resumes).ok()?)?;
+        (self.failed_for_outage() && self.undo.is_none()).then(|| at.after(*pause))
+    }
+
+    /// Goes on without anyone asking: at the step that failed, one attempt tells whether the outage is over.
+    pub fn resume(&mut self, link_id: String, now: Timestamp) {
+        let resumes = self.resumes + 1;
+        self.requeue(link_id, Caller::default(), now);
+        if let Stage::Ready { step } = self.stage {
+            (self.resumes, self.probing) = (resumes, Some(step));
+        }
+    }
+
+    /// A run that D1 lists, and whose object lost it, goes on with fresh time.
+    pub fn found_again(&mut self, now: Timestamp) {
+        self.was_lost = true;
+        self.deadline_at = now.after(RUN_LIMIT);
+        if self.status() == RunStatus::Processing
+            && let Some(step) = self.first_not_done()
+        {
+            self.stage = Stage::Ready { step };
+        }
+    }
+
+    /// Whether a round that nobody asked for failed as the one before: that is not told again.
+    #[must_use]
+    pub fn is_no_news(&self) -> bool {
+        self.resumes > 0 && self.failed_for_outage()
+    }
+
+    fn failed_for_outage(&self) -> bool {
+        self.stage.failure().is_some_and(|failure| {
+            matches!(failure.code, FailureCode::UpstreamUnavailable | FailureCode::DeadlineExceeded)
+        })
+    }
+}

@@ -1,0 +1,67 @@
+//! A run that another version of this code began: how it is read.
+//!
+//! A run follows its own record of steps. What it lacks of the steps that its plan has by now is added when it is read; what it
+//! has that this version does not know is kept as it is, and passed over.
+
+use crate::domain::{RunStatus, Step};
+
+use super::{Record, Run};
+
+/// What becomes of a step that a run's plan has gained since the run began.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Gained {
+    /// It is done in its place, or next if the run is past that.
+    Done,
+    /// The run ends as the version that began it would have ended it.
+    LeftOut,
+}
+
+/// The table: a step that is added to a plan is added here with the answer for the runs that are under way.
+pub const fn gained(step: Step) -> Gained {
+    match step {
+        Step::SeedDefaults
+        | Step::ConfigureRouting
+        | Step::ValidateWebhook
+        | Step::CreateSpreadsheet
+        | Step::VerifySpreadsheet
+        | Step::CreateOwner
+        | Step::SendWelcomeEmail
+        | Step::Activate => Gained::Done,
+    }
+}
+
+impl Run {
+    /// Reads a checkpoint, whichever version wrote it.
+    ///
+    /// # Errors
+    ///
+    /// When it is none.
+    pub fn read(text: &str) -> Result<Self, serde_json::Error> {
+        let mut run: Self = serde_json::from_str(text)?;
+        run.follows(Step::of(run.plan), gained);
+        Ok(run)
+    }
+
+    /// The run learns of the steps that its plan has in this version; `gained` says what becomes of those that are new to it.
+    pub fn follows(&mut self, steps: &[Step], gained: impl Fn(Step) -> Gained) {
+        let is_under_way = self.undo.is_none() && self.status() != RunStatus::Completed;
+        if !is_under_way {
+            return;
+        }
+        for (place, step) in steps.iter().enumerate() {
+            if self.records.iter().any(|record| record.step == *step) {
+                continue;
+            }
+            let behind = steps.get(place..).unwrap_or_default();
+            let at = self.records.iter().position(|record| behind.contains(&record.step));
+            self.records.insert(at.unwrap_or(self.records.len()), self.missing(*step, gained(*step)));
+        }
+    }
+
+    fn missing(&self, step: Step, gained: Gained) -> Record {
+        match gained {
+            Gained::Done => Record::new(step),
+            Gained::LeftOut => Record { done_at: Some(self.queued_at), skipped: true, ..Record::new(step) },
+        }
+    }
+}
