@@ -19,6 +19,7 @@ pub mod slug;
 pub mod time;
 pub mod upstream;
 pub mod webhook;
+pub mod word;
 
 pub use access::{Denial, Permission};
 pub use brand::HexColor;
@@ -37,3 +38,5 @@ pub use slug::Slug;
 pub use time::Timestamp;
 pub use upstream::Upstream;
 pub use webhook::{WebhookSecret, WebhookUrl};
+pub use word::Word;
+pub(crate) use word::words;

@@ -10,7 +10,7 @@ use crate::{
     ports::{Level, LogLine, Ports},
     store::{
         keys::{self, Key},
-        sagas::{self, AttemptRow, Filter, Saga, StepRow},
+        sagas::{self, AttemptRow, Filter, Saga, State, StepRow},
         undo::{self, RemovalRow},
     },
 };
@@ -21,7 +21,7 @@ use super::{
     body::Fields,
     context::Context,
     error::ApiError,
-    page::{Query, cursor, cut, word},
+    page::{Query, cursor, cut},
     tokens::reason,
 };
 
@@ -34,10 +34,10 @@ pub async fn list<P: Ports>(
     let mut query = Query::of(query.as_deref());
     let limit = query.limit();
     let filter = Filter {
-        status: query.optional("status", word),
+        status: query.optional("status", State::named),
         stuck: query.optional("stuck", |text| text.parse().ok()).unwrap_or(false),
-        step: query.optional("step", word),
-        plan: query.optional("plan", word),
+        step: query.optional("step", Step::named),
+        plan: query.optional("plan", Plan::named),
         tenant: query.optional("tenant", |text| text.parse().ok()),
         before: query.cursor(|text| text.parse().ok()),
         limit: limit + 1,

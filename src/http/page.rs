@@ -1,7 +1,6 @@
 //! Pages of lists: `limit` from 1 to 100, and a `cursor` that only this service reads.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use serde::de::DeserializeOwned;
 
 use crate::{
     domain::{Issues, issue::Problem},
@@ -79,11 +78,6 @@ impl Query {
     pub fn all<T>(self, read: T) -> Result<T, ApiError> {
         if self.issues.is_empty() { Ok(read) } else { Err(ApiError::validation(self.issues)) }
     }
-}
-
-/// A word that is stored as it is answered.
-pub(super) fn word<T: DeserializeOwned>(text: &str) -> Option<T> {
-    serde_json::from_value(text.into()).ok()
 }
 
 /// A cursor that goes on behind `mark`.

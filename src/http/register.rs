@@ -23,7 +23,7 @@ use super::{
     body::Fields,
     context::Context,
     error::ApiError,
-    page::{Query, cursor, cut, word},
+    page::{Query, cursor, cut},
     signup::name_the_host,
     tokens::reason,
 };
@@ -40,9 +40,9 @@ pub async fn list<P: Ports>(
     let mut query = Query::of(query.as_deref());
     let limit = query.limit();
     let filter = Filter {
-        status: query.optional("status", word),
-        plan: query.optional("plan", word),
-        provision: query.optional("provision", word),
+        status: query.optional("status", TenantStatus::named),
+        plan: query.optional("plan", Plan::named),
+        provision: query.optional("provision", RunStatus::named),
         prefix: query.optional("q", prefix),
         before: query.cursor(|text| text.parse().ok()),
         limit: limit + 1,

@@ -1,11 +1,11 @@
 //! Lifecycle events on their way to the clubs' webhooks: an outbox, filled in the batch that writes the event.
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::{
     db::{Answer, Db, DbError, Statement},
-    domain::{TenantId, Timestamp},
+    domain::{TenantId, Timestamp, words},
 };
 
 use super::{audit::Act, connections::Connection, events::Mark};
@@ -13,35 +13,17 @@ use super::{audit::Act, connections::Connection, events::Mark};
 /// For how long a settled delivery is kept.
 const KEPT_SECONDS: i64 = 30 * 24 * 3600;
 
-/// Where a delivery stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(
-    not(target_arch = "wasm32"),
-    derive(utoipa::ToSchema),
-    schema(as = DeliveryStatus)
-)]
-#[serde(rename_all = "snake_case")]
-pub enum Status {
-    /// It is sent, or sent again.
-    Pending,
-    /// The webhook has it.
-    Delivered,
-    /// It was given up.
-    Failed,
-    /// There is nobody to send it to any more.
-    Cancelled,
-}
-
-impl Status {
-    /// The word as stored and answered.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::Delivered => "delivered",
-            Self::Failed => "failed",
-            Self::Cancelled => "cancelled",
-        }
+words! {
+    /// Where a delivery stands.
+    Status as "DeliveryStatus" {
+        /// It is sent, or sent again.
+        Pending = "pending",
+        /// The webhook has it.
+        Delivered = "delivered",
+        /// It was given up.
+        Failed = "failed",
+        /// There is nobody to send it to any more.
+        Cancelled = "cancelled",
     }
 }
 

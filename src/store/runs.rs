@@ -77,7 +77,7 @@ fn written_by(run: &Run, step: Step, now: Timestamp) -> Vec<Statement> {
         Step::VerifySpreadsheet => vec![connections::set_spreadsheet_verified(tenant, now)],
         Step::CreateOwner => vec![tenants::insert_owner(&run.subject, now)],
         Step::Activate => vec![tenants::activate(tenant, now)],
-        Step::ValidateWebhook | Step::SendWelcomeEmail => Vec::new(),
+        Step::ValidateWebhook | Step::SendWelcomeEmail | Step::Other(_) => Vec::new(),
     }
 }
 
@@ -212,7 +212,7 @@ fn ended(run: &Run, report: &Report) -> Option<[Statement; 2]> {
     let kind = match report.status {
         RunStatus::Completed => "tenant.provisioned",
         RunStatus::Failed => "tenant.failed",
-        RunStatus::Pending | RunStatus::Processing => return None,
+        RunStatus::Pending | RunStatus::Processing | RunStatus::Other(_) => return None,
     };
     let reason = report.failure.as_ref().map(|f| &f.code);
     let data = json!({ "runId": run.id, "plan": run.plan, "reason": reason, "step": report.step });
@@ -301,7 +301,7 @@ pub fn select(tenant: &TenantId) -> Statement {
            (select json_group_array(json_object('step', step, 'status', status, 'attempts', attempts,
               'started_at', started_at, 'completed_at', completed_at, 'retry_at', retry_at,
               'error_code', error_code, 'error', error))
-            from provision_steps where run_id = r.id) as steps
+            from (select * from provision_steps where run_id = r.id order by position)) as steps
          from tenants t left join provision_runs r on r.id = t.provision_run_id
          where t.id = ?1",
         [tenant.as_str().into()],
@@ -345,7 +345,8 @@ pub fn read(answer: Answer) -> Result<Option<Listed>, DbError> {
     }))
 }
 
-/// Every step of the plan, in order: those that were tried as listed, the current one as running.
+/// Every step of the plan, in order: those that were tried as listed, the current one as running. Behind them those that only
+/// another version has.
 #[must_use]
 fn steps(plan: Plan, current: Option<Step>, done: Vec<StepRow>) -> Vec<StepReport> {
     let mut steps = untried(plan);
@@ -355,7 +356,11 @@ fn steps(plan: Plan, current: Option<Step>, done: Vec<StepRow>) -> Vec<StepRepor
         }
     }
     for row in done {
-        let Some(step) = steps.iter_mut().find(|s| s.name == row.step) else { continue };
+        let index = steps.iter().position(|step| step.name == row.step).unwrap_or_else(|| {
+            steps.push(untried_step(row.step));
+            steps.len() - 1
+        });
+        let Some(step) = steps.get_mut(index) else { continue };
         if row.status != StepStatus::Pending {
             step.status = row.status;
         }
@@ -371,16 +376,17 @@ fn steps(plan: Plan, current: Option<Step>, done: Vec<StepRow>) -> Vec<StepRepor
 /// Every step of the plan, in order, none tried.
 #[must_use]
 pub fn untried(plan: Plan) -> Vec<StepReport> {
-    Step::of(plan)
-        .iter()
-        .map(|step| StepReport {
-            name: *step,
-            status: StepStatus::Pending,
-            attempts: 0,
-            started_at: None,
-            completed_at: None,
-            retry_at: None,
-            error: None,
-        })
-        .collect()
+    Step::of(plan).iter().copied().map(untried_step).collect()
+}
+
+const fn untried_step(name: Step) -> StepReport {
+    StepReport {
+        name,
+        status: StepStatus::Pending,
+        attempts: 0,
+        started_at: None,
+        completed_at: None,
+        retry_at: None,
+        error: None,
+    }
 }

@@ -11,8 +11,7 @@ use crate::{
 const STUCK_SECONDS: i64 = 5 * 60;
 
 /// Where a run, or undoing it, stands: one word for operators to filter by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(untagged)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
     /// Of the run.
     Run(RunStatus),
@@ -21,6 +20,12 @@ pub enum State {
 }
 
 impl State {
+    /// The one with this word.
+    #[must_use]
+    pub fn named(word: &str) -> Option<Self> {
+        RunStatus::named(word).map(Self::Run).or_else(|| UndoStatus::named(word).map(Self::Undo))
+    }
+
     const fn as_str(self) -> &'static str {
         match self {
             Self::Run(status) => status.as_str(),

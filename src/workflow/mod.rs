@@ -11,6 +11,7 @@ pub mod command;
 pub mod obey;
 pub mod outcome;
 pub mod policy;
+mod reading;
 pub mod record;
 pub mod report;
 pub mod run;

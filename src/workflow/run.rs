@@ -15,6 +15,7 @@ use super::{
 
 /// One provisioning run of one tenant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(remote = "Self")]
 pub struct Run {
     /// Its id.
     pub id: RunId,
