@@ -23,5 +23,6 @@ mod routes;
 mod simulation;
 mod support;
 mod sweep;
+mod tomorrow;
 mod words;
 mod workflow;

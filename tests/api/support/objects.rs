@@ -65,6 +65,15 @@ impl Objects {
         Some(serde_json::from_str(&checkpoint).unwrap())
     }
 
+    /// Another version wrote a tenant's checkpoint.
+    pub fn another_version_writes(&self, tenant: &str, change: impl FnOnce(&mut serde_json::Value)) {
+        let mut state = self.state();
+        let checkpoint = state.objects.get_mut(tenant).and_then(|object| object.checkpoint.as_mut()).unwrap();
+        let mut value = serde_json::from_str(checkpoint).unwrap();
+        change(&mut value);
+        *checkpoint = value.to_string();
+    }
+
     /// A tenant's next alarm.
     pub fn alarm(&self, tenant: &str) -> Option<Timestamp> {
         self.state().objects.get(tenant)?.alarm
