@@ -104,7 +104,8 @@ impl<P: Ports> App<P> {
 
     async fn claim(&self, tenant: Option<&TenantId>) -> Result<Vec<Claimed>, DbError> {
         let now = self.ports.now();
-        deliveries::claim(self.ports.db(), tenant, now, now.after(LEASE), BATCH).await
+        let due = deliveries::claim(self.ports.db(), tenant, now, now.after(LEASE), BATCH).await?;
+        Ok(self.readable(due, "webhook_deliveries"))
     }
 
     /// Answers how many were delivered.

@@ -21,7 +21,7 @@ use super::{
     body::Fields,
     context::Context,
     error::ApiError,
-    page::{Query, cursor, cut},
+    page::{Query, cursor, cut, cut_of},
     tokens::reason,
 };
 
@@ -46,8 +46,11 @@ pub async fn list<P: Ports>(
     let now = caller.app.ports.now();
     let mut answers = caller.ask_all(sagas::list(&filter, now).into()).await?;
     let end = answers.pop().unwrap_or_default();
-    let (rows, end) = sagas::read_page(answers.pop().unwrap_or_default(), end)?;
-    let (rows, next) = cut(rows, limit, |saga| saga.id.to_string());
+    let end = sagas::read_end(end)?;
+    let runs = answers.pop().unwrap_or_default();
+    let read = runs.rows.len();
+    let (rows, next) =
+        cut_of(read, caller.app.readable(runs, "provision_runs"), limit, |saga: &Saga| saga.id.to_string());
     // A page looks at so many runs and no more: the next goes on behind them, even if none of these was wanted.
     let next = next.or_else(|| end.map(|run| cursor(run.as_str())));
     Ok(page(rows, next, |saga| Run::of(saga, now)))

@@ -87,9 +87,19 @@ pub fn cursor(mark: &str) -> String {
 }
 
 /// Cuts `rows`, of which one more than `limit` was asked for, to a page, and says where the next begins.
-pub fn cut<T>(mut rows: Vec<T>, limit: u32, mark: impl Fn(&T) -> String) -> (Vec<T>, Option<String>) {
+pub fn cut<T>(rows: Vec<T>, limit: u32, mark: impl Fn(&T) -> String) -> (Vec<T>, Option<String>) {
+    cut_of(rows.len(), rows, limit, mark)
+}
+
+/// As [`cut`], where only some of the rows that were `read` could be: no other is hidden behind one that can't.
+pub fn cut_of<T>(
+    read: usize,
+    mut rows: Vec<T>,
+    limit: u32,
+    mark: impl Fn(&T) -> String,
+) -> (Vec<T>, Option<String>) {
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    if rows.len() <= limit {
+    if read <= limit {
         return (rows, None);
     }
     rows.truncate(limit);

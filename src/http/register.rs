@@ -23,7 +23,7 @@ use super::{
     body::Fields,
     context::Context,
     error::ApiError,
-    page::{Query, cursor, cut},
+    page::{Query, cursor, cut_of},
     signup::name_the_host,
     tokens::reason,
 };
@@ -48,8 +48,11 @@ pub async fn list<P: Ports>(
         limit: limit + 1,
     };
     let filter = query.all(filter)?;
-    let (rows, end) = register::read_page(caller.ask_all(register::list(&filter)).await?)?;
-    let (rows, next) = cut(rows, limit, |club| club.id.to_string());
+    let (clubs, end) = register::read_page(caller.ask_all(register::list(&filter)).await?)?;
+    let read = clubs.rows.len();
+    let (rows, next) = cut_of(read, caller.app.readable(clubs, "tenants"), limit, |club: &register::Club| {
+        club.id.to_string()
+    });
     // A page looks at so many clubs and no more: the next goes on behind them, even if none of these was wanted.
     let next = next.or_else(|| end.map(|tenant| cursor(tenant.as_str())));
     Ok(page(rows, next, Club::from))

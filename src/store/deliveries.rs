@@ -111,7 +111,7 @@ macro_rules! claim {
 }
 
 /// Claims the deliveries that are due, of one tenant or of all, those first that have waited longest. Until `lease` nobody
-/// else gets them; who does not come back by then has lost them.
+/// else gets them; who does not come back by then has lost them. Read with [`Answer::rows_lossy`], as [`Claimed`].
 ///
 /// # Errors
 ///
@@ -122,7 +122,7 @@ pub async fn claim(
     now: Timestamp,
     lease: Timestamp,
     limit: u32,
-) -> Result<Vec<Claimed>, DbError> {
+) -> Result<Answer, DbError> {
     let (now, lease) = (now.seconds().into(), lease.seconds().into());
     let statement = match tenant {
         None => Statement::new(claim!("status = 'pending'"), [now, lease, limit.into()]),
@@ -132,7 +132,7 @@ pub async fn claim(
             [now, lease, limit.into(), tenant.as_str().into()],
         ),
     };
-    db.query(statement).await?.rows()
+    db.query(statement).await
 }
 
 /// How an attempt ended.

@@ -152,7 +152,8 @@ macro_rules! window_end {
     };
 }
 
-/// Lists runs, newest first, and says where the window of this page ends. Read with [`read_page`].
+/// Lists runs, newest first, and says where the window of this page ends: read with
+/// [`Answer::rows_lossy`], as [`Saga`], and with [`read_end`].
 #[must_use]
 pub fn list(filter: &Filter, now: Timestamp) -> [Statement; 2] {
     let status = filter.status;
@@ -183,17 +184,17 @@ pub fn list(filter: &Filter, now: Timestamp) -> [Statement; 2] {
     ]
 }
 
-/// Reads the answers to [`list`]: the runs, and the last one that was looked at if there may be more behind it.
+/// Reads where the window of a page of [`list`] ends: the last run that was looked at if there may be more behind it.
 ///
 /// # Errors
 ///
 /// When a row is not what the schema promises.
-pub fn read_page(page: Answer, end: Answer) -> Result<(Vec<Saga>, Option<RunId>), DbError> {
+pub fn read_end(end: Answer) -> Result<Option<RunId>, DbError> {
     #[derive(Deserialize)]
     struct End {
         id: RunId,
     }
-    Ok((page.rows()?, end.first::<End>()?.map(|end| end.id)))
+    Ok(end.first::<End>()?.map(|end| end.id))
 }
 
 /// Selects one run. Read with [`Answer::first`].

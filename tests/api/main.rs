@@ -26,3 +26,4 @@ mod sweep;
 mod tomorrow;
 mod words;
 mod workflow;
+mod yesterday;

@@ -214,8 +214,9 @@ impl<'a, P: Ports> Zone<'a, P> {
     }
 
     async fn by_name(&self, name: &str) -> Result<Vec<Record>, Outcome> {
+        let encoded: String = url::form_urlencoded::byte_serialize(name.as_bytes()).collect();
         let found: Vec<Record> =
-            self.ask("GET", &format!("?name.exact={name}"), None).await.map_err(No::or_misconfigured)?;
+            self.ask("GET", &format!("?name.exact={encoded}"), None).await.map_err(No::or_misconfigured)?;
         // Records are removed by this answer: that the filter was heeded is not taken on trust.
         Ok(found.into_iter().filter(|record| record.name.eq_ignore_ascii_case(name)).collect())
     }
