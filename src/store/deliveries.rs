@@ -66,8 +66,13 @@ pub struct Claimed {
     pub body: String,
     /// The trace that it belongs to.
     pub traceparent: Option<String>,
-    /// Which attempt this is, counted from one.
+    /// How often it was sent, or was about to be.
     pub attempts: u32,
+    /// By which claim it is held.
+    claim: u32,
+    /// Whether the last of its attempts is this claim's own.
+    #[serde(skip)]
+    pub is_begun: bool,
     /// The club's webhook, as JSON.
     connection: Option<String>,
 }
@@ -97,12 +102,12 @@ impl Claimed {
 macro_rules! claim {
     ($which:literal) => {
         concat!(
-            "update webhook_deliveries set attempts = attempts + 1, next_at = ?2
+            "update webhook_deliveries set claim = claim + 1, next_at = ?2
              where (tenant_id, created_at, id) in
                (select tenant_id, created_at, id from webhook_deliveries where ",
             $which,
             " and next_at <= ?1 order by next_at limit ?3)
-             returning tenant_id, created_at, id, type, body, traceparent, attempts,
+             returning tenant_id, created_at, id, type, body, traceparent, attempts, claim,
                (select json_object('webhook_url', webhook_url, 'webhook_secret', webhook_secret,
                   'failing_since', failing_since, 'disabled_at', disabled_at, 'disabled_reason', disabled_reason)
                 from make_connections where tenant_id = webhook_deliveries.tenant_id) as connection"
@@ -111,7 +116,8 @@ macro_rules! claim {
 }
 
 /// Claims the deliveries that are due, of one tenant or of all, those first that have waited longest. Until `lease` nobody
-/// else gets them; who does not come back by then has lost them. Read with [`Answer::rows_lossy`], as [`Claimed`].
+/// else gets them; who does not come back by then has lost them, and nothing was counted: see
+/// [`begin`]. Read with [`Answer::rows_lossy`], as [`Claimed`].
 ///
 /// # Errors
 ///
@@ -148,13 +154,34 @@ pub struct Attempted {
     pub error: Option<&'static str>,
 }
 
-/// Writes down how an attempt ended, unless somebody else has made another since.
+/// Counts an attempt that is about to be made, if the delivery is still held; until `next_at` nobody else makes another, even if
+/// nobody comes back to say how this one ended.
+#[must_use]
+pub fn begin(delivery: &Claimed, next_at: Timestamp) -> Statement {
+    Statement::new(
+        // A version that knows no claims counts its attempts by them.
+        "update webhook_deliveries set attempts = attempts + 1, next_at = ?6
+         where tenant_id = ?1 and created_at = ?2 and id = ?3 and claim = ?4 and attempts = ?5 and status = 'pending'",
+        [
+            delivery.tenant_id.as_str().into(),
+            delivery.created_at.into(),
+            delivery.id.as_str().into(),
+            delivery.claim.into(),
+            delivery.attempts.into(),
+            next_at.seconds().into(),
+        ],
+    )
+}
+
+/// Writes down how an attempt ended, unless somebody else holds the delivery since. That it arrived is true whoever holds it.
 #[must_use]
 pub fn settle(delivery: &Claimed, attempted: &Attempted, now: Timestamp) -> Statement {
     let settled_at = (attempted.status != Status::Pending).then_some(now.seconds());
     Statement::new(
         "update webhook_deliveries set status = ?5, next_at = ?6, last_status = ?7, last_error = ?8, settled_at = ?9
-         where tenant_id = ?1 and created_at = ?2 and id = ?3 and attempts = ?4 and status = 'pending'",
+         where tenant_id = ?1 and created_at = ?2 and id = ?3
+           and ((claim = ?10 and attempts = ?4 and status = 'pending')
+             or (?5 = 'delivered' and status in ('pending', 'failed')))",
         [
             delivery.tenant_id.as_str().into(),
             delivery.created_at.into(),
@@ -165,6 +192,7 @@ pub fn settle(delivery: &Claimed, attempted: &Attempted, now: Timestamp) -> Stat
             attempted.answered.map(u32::from).into(),
             attempted.error.into(),
             settled_at.into(),
+            delivery.claim.into(),
         ],
     )
 }
@@ -208,15 +236,16 @@ pub fn list(tenant: &TenantId, before: Option<&Mark>, limit: u32) -> Statement {
     )
 }
 
-/// Makes a delivery due now, if the club has a webhook that is on. One that was over begins its schedule anew.
+/// Makes a delivery due now, if the club has a webhook that is on. One that was over, or is at the last of its `most` attempts,
+/// begins its schedule anew; the failure of an attempt that is on its way says nothing of it any more.
 #[must_use]
-pub fn redeliver(tenant: &TenantId, id: &str, now: Timestamp) -> Statement {
+pub fn redeliver(tenant: &TenantId, id: &str, most: u32, now: Timestamp) -> Statement {
     Statement::new(
-        "update webhook_deliveries set status = 'pending', next_at = ?3, settled_at = null,
-           attempts = case status when 'pending' then attempts else 0 end
+        "update webhook_deliveries set status = 'pending', next_at = ?3, settled_at = null, claim = claim + 1,
+           attempts = iif(status = 'pending' and attempts < ?4, attempts, 0)
          where tenant_id = ?1 and id = ?2
            and exists (select 1 from make_connections where tenant_id = ?1 and disabled_at is null)",
-        [tenant.as_str().into(), id.into(), now.seconds().into()],
+        [tenant.as_str().into(), id.into(), now.seconds().into(), most.into()],
     )
 }
 

@@ -1,5 +1,6 @@
 //! Lifecycle events on their way to the clubs' webhooks: sent once if all goes well, and under one id however often if not.
 
+mod claims;
 mod dead;
 
 use futures_util::future::join_all;
@@ -279,7 +280,7 @@ async fn a_webhook_that_asks_for_time_gets_it() {
 async fn what_could_not_be_written_down_is_sent_again_when_the_claim_ends() {
     let app = TestApp::new();
     provisioned(&app).await;
-    app.db().breaks(1, Breaks::Before);
+    app.db().breaks(2, Breaks::Before);
     assert_eq!(delivers(&app).await, 0);
     assert_eq!(app.log_of("webhook_delivery_not_settled").len(), 1);
     app.passes(119);
@@ -294,7 +295,7 @@ async fn what_could_not_be_written_down_is_sent_again_when_the_claim_ends() {
 async fn what_was_written_down_is_not_sent_again_though_the_answer_was_lost() {
     let app = TestApp::new();
     provisioned(&app).await;
-    app.db().breaks(1, Breaks::After);
+    app.db().breaks(2, Breaks::After);
     delivers(&app).await;
     app.passes(600);
     assert_eq!((delivers(&app).await, events(&app).len()), (0, 1));
