@@ -199,7 +199,7 @@ fn undone(run: &Run) -> Option<[Statement; 2]> {
     let (tenant, kind, id) = (&run.subject.tenant, "tenant.deprovisioned", event_id(run, "undone"));
     let data = json!({ "runId": run.id, "plan": run.plan });
     let trace = run.caller.traceparent.as_deref();
-    let announcement = deliveries::announce(tenant, &id, kind, &data, at, trace);
+    let announcement = deliveries::announce(tenant, &id, kind, &data, at, trace, None);
     let event = Statement::new(
         "insert into domain_events (tenant_id, occurred_at, id, type, data) select ?1, ?2, ?3, ?4, ?5
          where not exists (select 1 from domain_events where tenant_id = ?1 and id = ?3)",
@@ -211,6 +211,10 @@ fn undone(run: &Run) -> Option<[Statement; 2]> {
 fn ended(run: &Run, report: &Report) -> Option<[Statement; 2]> {
     let kind = match report.status {
         RunStatus::Completed => "tenant.provisioned",
+        // Nothing failed that was never tried: the club is removed, and that is told.
+        RunStatus::Failed if run.undo.is_some() && run.records.iter().all(|record| record.attempts == 0) => {
+            return None;
+        }
         RunStatus::Failed => "tenant.failed",
         RunStatus::Pending | RunStatus::Processing | RunStatus::Other(_) => return None,
     };
@@ -222,8 +226,10 @@ fn ended(run: &Run, report: &Report) -> Option<[Statement; 2]> {
         RunStatus::Completed => event_id(run, "completed"),
         _ => event_id(run, &format!("{}_failed", run.rounds)),
     };
-    let announcement =
-        deliveries::announce(tenant, &id, kind, &data, ended_at, run.caller.traceparent.as_deref());
+    // Whoever tries again and again is told of it once an hour.
+    let seldom = (report.status == RunStatus::Failed).then(|| event_id(run, ""));
+    let trace = run.caller.traceparent.as_deref();
+    let announcement = deliveries::announce(tenant, &id, kind, &data, ended_at, trace, seldom.as_deref());
     let event = Statement::new(
         "insert into domain_events (tenant_id, occurred_at, id, type, data) select ?1, ?2, ?3, ?4, ?5
          where exists (select 1 from provision_runs where id = ?6 and status = ?7)

@@ -163,7 +163,8 @@ pub fn want_another_ping(tenant: &TenantId, now: Timestamp) -> Statement {
         "update tenants set provision_state = 'processing', provision_reason = null, provision_updated_at = ?2,
            swept_at = ?2 + 60
          where id = ?1 and provision_state = 'failed' and provisioned_at is null and status <> 'cancelled'
-           and provision_reason in ('WEBHOOK_MISSING', 'WEBHOOK_REJECTED', 'UPSTREAM_UNAVAILABLE')
+           and provision_reason in ('WEBHOOK_MISSING', 'WEBHOOK_REJECTED', 'UPSTREAM_UNAVAILABLE', 'DEADLINE_EXCEEDED',
+             'CANCELLED')
            and exists (select 1 from make_connections where tenant_id = ?1)
            and exists (select 1 from provision_runs where id = provision_run_id and step = 'validate_webhook')",
         [tenant.as_str().into(), now.seconds().into()],

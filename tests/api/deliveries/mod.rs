@@ -106,6 +106,39 @@ async fn a_failed_run_is_announced_with_its_reason() {
     assert_eq!(events(&app).pop().unwrap().json()["type"], "tenant.provisioned");
 }
 
+/// Whoever presses "try again" every minute is told of it once an hour; each failure is an event all the same.
+#[tokio::test]
+async fn a_run_that_fails_again_and_again_is_announced_once_an_hour() {
+    let app = TestApp::new();
+    let club = app.queued("fc-nord").await;
+    let failures = || {
+        let announced =
+            app.db().number("select count(*) from webhook_deliveries where type = 'tenant.failed'");
+        (announced, app.db().number("select count(*) from domain_events where type = 'tenant.failed'"))
+    };
+    let fails = async || {
+        app.outside().upstreams().next("make", [Reaction::Answers(400, "")]);
+        club.waits().await;
+    };
+    fails().await;
+    let begun = app.now();
+    assert_eq!(failures(), (1, 1));
+    for n in 2..5 {
+        app.passes(60);
+        club.retries().await.is(200);
+        fails().await;
+        assert_eq!(failures(), (1, n));
+    }
+    app.passes(u64::try_from(begun + 3601 - app.now()).unwrap());
+    club.retries().await.is(200);
+    fails().await;
+    assert_eq!(failures(), (2, 5));
+    club.retries().await.is(200);
+    club.waits().await;
+    let provisioned = "select count(*) from webhook_deliveries where type = 'tenant.provisioned'";
+    assert_eq!(app.db().number(provisioned), 1, "that is told at once");
+}
+
 #[tokio::test]
 async fn without_a_webhook_that_is_on_nothing_is_announced() {
     let app = TestApp::new();
