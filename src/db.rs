@@ -89,6 +89,18 @@ impl Answer {
             .collect()
     }
 
+    /// The rows that are a `T`; `unreadable` hears of the others. For what is worked through row by row: one that went wrong must
+    /// not hold up the rest.
+    pub fn rows_lossy<T: DeserializeOwned>(self, mut unreadable: impl FnMut(&RawValue, DbError)) -> Vec<T> {
+        self.rows
+            .into_iter()
+            .filter_map(|row| {
+                let read = serde_json::from_str(row.get());
+                read.map_err(|e| unreadable(&row, DbError::Corrupt(e.to_string()))).ok()
+            })
+            .collect()
+    }
+
     /// The first row as `T`, if there is one.
     ///
     /// # Errors

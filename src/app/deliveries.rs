@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use futures_util::{StreamExt, stream};
+use futures_util::future::join_all;
 use serde_json::Value;
 
 use crate::{
@@ -44,6 +44,9 @@ const DEAD_WHEN_GIVEN_UP_AFTER: Duration = Duration::from_secs(24 * 3600);
 /// How many deliveries are claimed at once, and for how long: longer than they take if each waits its full five seconds.
 const BATCH: u32 = 20;
 const LEASE: Duration = Duration::from_secs(120);
+/// How often a delivery is sent, if nobody takes it.
+pub const ATTEMPTS: u32 = 8;
+const _: () = assert!(ATTEMPTS as usize == SCHEDULE.len() + 1, "a pause between any two");
 /// How often one sweep claims, while there is more, and when it claims no more. The platform lets one invocation call out a
 /// thousand times, the database included.
 const ROUNDS: usize = 10;
@@ -84,8 +87,8 @@ impl<P: Ports> App<P> {
         let mut delivered = 0;
         for _ in 0..ROUNDS {
             let due = self.claim(None).await?;
-            delivered += self.send(&due).await;
             let is_all = due.len() < BATCH as usize;
+            delivered += self.send(due).await;
             if is_all || self.ports.now().since(begun_at) >= CLAIMS_FOR {
                 break;
             }
@@ -99,19 +102,57 @@ impl<P: Ports> App<P> {
     ///
     /// When the database doesn't answer: nothing was sent then.
     pub async fn deliver(&self, tenant: &TenantId) -> Result<usize, DbError> {
-        Ok(self.send(&self.claim(Some(tenant)).await?).await)
+        Ok(self.send(self.claim(Some(tenant)).await?).await)
     }
 
     async fn claim(&self, tenant: Option<&TenantId>) -> Result<Vec<Claimed>, DbError> {
         let now = self.ports.now();
-        deliveries::claim(self.ports.db(), tenant, now, now.after(LEASE), BATCH).await
+        let due = deliveries::claim(self.ports.db(), tenant, now, now.after(LEASE), BATCH).await?;
+        Ok(self.readable(due, "webhook_deliveries"))
     }
 
     /// Answers how many were delivered.
-    async fn send(&self, due: &[Claimed]) -> usize {
-        let ends =
-            stream::iter(due).map(|delivery| self.attempt_delivery(delivery)).buffer_unordered(AT_ONCE);
-        ends.filter(|delivered| std::future::ready(*delivered)).count().await
+    async fn send(&self, mut due: Vec<Claimed>) -> usize {
+        let mut delivered = 0;
+        while !due.is_empty() {
+            let next = due.drain(..AT_ONCE.min(due.len())).collect();
+            let begun = self.begin(next).await;
+            let ends = join_all(begun.iter().map(|delivery| self.attempt_delivery(delivery))).await;
+            delivered += ends.into_iter().filter(|delivered| *delivered).count();
+        }
+        delivered
+    }
+
+    /// Counts the attempts that are about to be made, in one round trip: one that dies before it was sent counts for nothing, and
+    /// one that kills whoever sends it is tried by the schedule like any other. Answers those that are still ours.
+    async fn begin(&self, mut deliveries: Vec<Claimed>) -> Vec<Claimed> {
+        let (now, lease) = (self.ports.now(), self.ports.now().after(LEASE));
+        let begin = |delivery: &Claimed| {
+            let random = u32::from_le_bytes(self.ports.random());
+            let next_at =
+                again_at(delivery.attempts + 1, None, random, now).map_or(lease, |at| at.max(lease));
+            deliveries::begin(delivery, next_at)
+        };
+        let statements: Vec<Statement> =
+            deliveries.iter().filter(|one| is_to_be_sent(one)).map(begin).collect();
+        if statements.is_empty() {
+            return deliveries;
+        }
+        let answers = self.ports.db().batch(statements).await.unwrap_or_else(|error| {
+            let line = LogLine::new(Level::Warn, "webhook_delivery_not_begun");
+            self.log(line.with("error", error.to_string()));
+            Vec::new()
+        });
+        let mut begun = answers.into_iter().map(|answer| answer.changes > 0);
+        deliveries.retain_mut(|delivery| {
+            if !is_to_be_sent(delivery) {
+                return true;
+            }
+            delivery.is_begun = begun.next().unwrap_or(false);
+            delivery.attempts += 1;
+            delivery.is_begun
+        });
+        deliveries
     }
 
     /// Delivers what a tenant has due, without anybody waiting for it. What fails is the sweep's.
@@ -125,7 +166,7 @@ impl<P: Ports> App<P> {
         });
     }
 
-    /// One attempt at one delivery. Whatever can't be written down is repeated when the claim ends, under the same id.
+    /// One attempt at one delivery. Whatever can't be written down is repeated later, under the same id.
     async fn attempt_delivery(&self, delivery: &Claimed) -> bool {
         let scope: Vec<(&'static str, Value)> = vec![
             ("tenantId", delivery.tenant_id.as_str().into()),
@@ -145,14 +186,23 @@ impl<P: Ports> App<P> {
     }
 
     async fn attempt_and_settle(&self, delivery: &Claimed) -> Result<bool, DbError> {
-        if delivery.attempts > u32::try_from(SCHEDULE.len()).unwrap_or(u32::MAX) + 1 {
-            // Every attempt was cut off before its end could be written down.
+        if !delivery.is_begun && delivery.attempts >= ATTEMPTS {
+            // The last attempt was cut off before its end could be written down.
             let lost = settled(Status::Failed, None, Some(FaultCode::Interrupted.as_str()));
             return self.settle(delivery, &lost, Vec::new()).await.map(|()| false);
         }
-        let Some(connection) = delivery.connection()? else {
-            let nobody = settled(Status::Cancelled, None, Some("NO_WEBHOOK"));
-            return self.settle(delivery, &nobody, Vec::new()).await.map(|()| false);
+        let connection = match delivery.connection() {
+            Ok(Some(connection)) => connection,
+            Ok(None) => {
+                let nobody = settled(Status::Cancelled, None, Some("NO_WEBHOOK"));
+                return self.settle(delivery, &nobody, Vec::new()).await.map(|()| false);
+            }
+            Err(error) => {
+                let line = LogLine::new(Level::Error, "row_unreadable").with("table", "make_connections");
+                self.log(line.with("error", error.to_string()));
+                let held = self.not_now(delivery, None, "MISCONFIGURED", None);
+                return self.settle(delivery, &held, Vec::new()).await.map(|()| false);
+            }
         };
         let sent = self.send_event(delivery, &connection).await;
         let delivered = matches!(sent, Sent::Answered(_, Taken::Delivered));
@@ -303,6 +353,11 @@ impl<P: Ports> App<P> {
         }
         self.ports.db().batch(statements).await.map(|_| ())
     }
+}
+
+/// Unless all its attempts are used up, or there is nobody to send it to.
+fn is_to_be_sent(delivery: &Claimed) -> bool {
+    delivery.attempts < ATTEMPTS && !matches!(delivery.connection(), Ok(None))
 }
 
 const fn settled(status: Status, answered: Option<u16>, error: Option<&'static str>) -> Attempted {

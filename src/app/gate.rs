@@ -37,7 +37,8 @@ impl<P: Ports> App<P> {
             // A pause ends, and what else there is to say is said then.
             _ if standing.paused => Gate::Paused,
             Some(TenantStatus::Trial | TenantStatus::Active) => Gate::Open,
-            Some(TenantStatus::Suspended) => Gate::Suspended,
+            // A later version's word: whoever it lets in, the access check here does not.
+            Some(TenantStatus::Suspended | TenantStatus::Other(_)) => Gate::Suspended,
             Some(TenantStatus::Cancelled) => Gate::Removed,
             None => Gate::Unknown,
         })

@@ -27,10 +27,12 @@ pub mod webhooks;
 use std::sync::Arc;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::{
+    db::Answer,
     domain::Config,
     ports::{Call, CallError, Called, Level, Limit, LogLine, Ports},
 };
@@ -83,6 +85,21 @@ impl<P: Ports> App<P> {
     pub fn log(&self, line: LogLine) {
         let scoped = self.scope.iter().fold(line, |line, (name, value)| line.with(name, value.clone()));
         self.ports.log(scoped);
+    }
+
+    /// The rows of `table` that can be read, each on its own; the log hears of the others, and whose they are.
+    pub fn readable<T: DeserializeOwned>(&self, answer: Answer, table: &'static str) -> Vec<T> {
+        #[derive(Deserialize)]
+        struct Whose {
+            tenant_id: Option<String>,
+            id: Option<String>,
+        }
+        answer.rows_lossy(|row, error| {
+            let whose = serde_json::from_str::<Whose>(row.get()).ok();
+            let tenant = whose.and_then(|whose| whose.tenant_id.or(whose.id.filter(|_| table == "tenants")));
+            let line = LogLine::new(Level::Error, "row_unreadable").with("table", table);
+            self.log(line.with_some("tenantId", tenant).with("error", error.to_string()));
+        })
     }
 
     /// Calls the outside, and tells the log: the host, never the path.

@@ -91,7 +91,7 @@ impl<P: Ports> App<P> {
                 EmailProvider::Log => None,
             },
             (Task::Undo(_), Step::ValidateWebhook | Step::VerifySpreadsheet | Step::SendWelcomeEmail)
-            | (_, Step::SeedDefaults | Step::CreateOwner | Step::Activate) => None,
+            | (_, Step::SeedDefaults | Step::CreateOwner | Step::Activate | Step::Other(_)) => None,
         }
     }
 
@@ -115,6 +115,7 @@ impl<P: Ports> App<P> {
             }
             Step::SendWelcomeEmail => self.send_welcome_email(run).await,
             Step::Activate => self.activate(run).await,
+            Step::Other(_) => Ok(of_a_newer_version("This step belongs to a newer version of the service.")),
         }
     }
 
@@ -190,8 +191,12 @@ impl<P: Ports> App<P> {
     }
 
     async fn verify_spreadsheet(&self, run: &Run) -> Performed {
-        let Some(Artifact::Spreadsheet { id, .. }) = run.artifact(Step::CreateSpreadsheet) else {
-            return Ok(apps_script::missing());
+        let id = match run.artifact(Step::CreateSpreadsheet) {
+            Some(Artifact::Spreadsheet { id, .. }) => id,
+            Some(Artifact::Other(_)) => {
+                return Ok(of_a_newer_version("The spreadsheet was made by a newer version of the service."));
+            }
+            _ => return Ok(apps_script::missing()),
         };
         let config = self.config();
         Ok(match &config.google_service_account_key {
@@ -242,6 +247,12 @@ impl<P: Ports> App<P> {
         statements.extend(store::runs::listing(&completed, now)?);
         self.write(statements).await
     }
+}
+
+/// What a newer version did or began is not this one's to go on with: it does not know what that is.
+pub(super) fn of_a_newer_version(what: &str) -> Outcome {
+    let message = format!("{what} Deploy that version and try again, or leave it.");
+    Outcome::Refused(Failure::new(FailureCode::Misconfigured, message))
 }
 
 fn misconfigured() -> Outcome {

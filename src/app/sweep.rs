@@ -44,6 +44,7 @@ impl<P: Ports> App<P> {
 
     async fn wake_unmoved(&self, now: Timestamp) -> Result<usize, DbError> {
         let unmoved = store::tenants::unmoved(self.ports.db(), now.before(QUIET), BATCH, now).await?;
+        let unmoved: Vec<Tenant> = self.readable(unmoved, "tenants");
         for tenant in &unmoved {
             self.wake(tenant).await;
         }

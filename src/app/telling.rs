@@ -65,6 +65,8 @@ fn undo_ended(status: UndoStatus, error: Option<&str>) -> LogLine {
         UndoStatus::CompensationFailed => {
             LogLine::new(Level::Error, "tenant_deprovision_failed").with_some("error", error)
         }
-        UndoStatus::Undoing | UndoStatus::Undone => LogLine::new(Level::Info, "tenant_deprovisioned"),
+        UndoStatus::Undoing | UndoStatus::Undone | UndoStatus::Other(_) => {
+            LogLine::new(Level::Info, "tenant_deprovisioned")
+        }
     }
 }

@@ -11,13 +11,16 @@ use crate::{
 
 use super::{
     App,
-    steps::Performed,
+    steps::{Performed, of_a_newer_version},
     upstream::{apps_script, cloudflare},
 };
 
 impl<P: Ports> App<P> {
     /// Performs one attempt at undoing `step` of `run`.
     pub(super) async fn undo(&self, run: &Run, step: Step) -> Performed {
+        if let Some(Artifact::Other(_)) = run.artifact(step) {
+            return Ok(made_by_a_newer_version());
+        }
         match step {
             Step::SeedDefaults => self.let_go(run).await,
             Step::ConfigureRouting => self.remove_route(run).await,
@@ -26,6 +29,7 @@ impl<P: Ports> App<P> {
             Step::ValidateWebhook | Step::VerifySpreadsheet | Step::SendWelcomeEmail | Step::Activate => {
                 Ok(Outcome::Done(None))
             }
+            Step::Other(_) => Ok(made_by_a_newer_version()),
         }
     }
 
@@ -63,4 +67,9 @@ impl<P: Ports> App<P> {
             written => written,
         }
     }
+}
+
+/// It is never told as removed: it may still be there.
+fn made_by_a_newer_version() -> Outcome {
+    of_a_newer_version("This was made by a newer version of the service.")
 }

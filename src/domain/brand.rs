@@ -11,7 +11,7 @@ use super::issue::Problem;
     derive(utoipa::ToSchema),
     schema(pattern = "^#[0-9a-fA-F]{6}$", example = "#1a2b3c")
 )]
-#[serde(try_from = "String")]
+#[serde(transparent)]
 pub struct HexColor(String);
 
 impl HexColor {

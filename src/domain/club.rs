@@ -13,7 +13,7 @@ use super::issue::Problem;
     derive(utoipa::ToSchema),
     schema(min_length = 1, max_length = 100, example = "Riverside FC")
 )]
-#[serde(try_from = "String")]
+#[serde(transparent)]
 pub struct ClubName(String);
 
 impl ClubName {

@@ -15,7 +15,7 @@ use super::issue::Problem;
     derive(utoipa::ToSchema),
     schema(format = "email", max_length = 254, example = "ann@example.org")
 )]
-#[serde(try_from = "String")]
+#[serde(transparent)]
 pub struct Email(String);
 
 impl Email {

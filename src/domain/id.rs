@@ -43,7 +43,7 @@ macro_rules! id {
             derive(utoipa::ToSchema),
             schema(max_length = 64, pattern = $pattern)
         )]
-        #[serde(try_from = "String")]
+        #[serde(transparent)]
         pub struct $name(String);
 
         impl $name {

@@ -1,6 +1,7 @@
 //! Every value that has a rule, and its parse.
 //!
-//! A value of one of these types has been checked; nothing downstream checks it again.
+//! A value of one of these types was checked when it came in, by `TryFrom` or `FromStr`; nothing downstream checks it again. What is
+//! stored is read as it is, whatever rule came later: `Deserialize` is for our own rows, checkpoints and commands.
 
 pub mod access;
 pub mod brand;
@@ -19,6 +20,7 @@ pub mod slug;
 pub mod time;
 pub mod upstream;
 pub mod webhook;
+pub mod word;
 
 pub use access::{Denial, Permission};
 pub use brand::HexColor;
@@ -37,3 +39,5 @@ pub use slug::Slug;
 pub use time::Timestamp;
 pub use upstream::Upstream;
 pub use webhook::{WebhookSecret, WebhookUrl};
+pub use word::Word;
+pub(crate) use word::words;

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::issue::Problem;
+use super::{issue::Problem, words};
 
 /// What a club signed up for; it decides which steps provision it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,47 +24,37 @@ impl Plan {
             Self::Pro => "pro",
         }
     }
+
+    /// The plan with this word.
+    #[must_use]
+    pub fn named(word: &str) -> Option<Self> {
+        [Self::Starter, Self::Pro].into_iter().find(|plan| plan.as_str() == word)
+    }
 }
 
 impl TryFrom<String> for Plan {
     type Error = Problem;
 
     fn try_from(text: String) -> Result<Self, Problem> {
-        match text.as_str() {
-            "starter" => Ok(Self::Starter),
-            "pro" => Ok(Self::Pro),
-            _ => Err(Problem::new("invalid_plan", "Choose \"starter\" or \"pro\".")),
-        }
+        Self::named(&text).ok_or_else(|| Problem::new("invalid_plan", "Choose \"starter\" or \"pro\"."))
     }
 }
 
-/// Where a tenant stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
-#[serde(rename_all = "lowercase")]
-pub enum TenantStatus {
-    /// Signed up, not provisioned yet.
-    Trial,
-    /// Provisioned.
-    Active,
-    /// Stopped by an operator: its tokens do nothing.
-    Suspended,
-    /// Gone: its tokens do nothing.
-    Cancelled,
+words! {
+    /// Where a tenant stands.
+    TenantStatus {
+        /// Signed up, not provisioned yet.
+        Trial = "trial",
+        /// Provisioned.
+        Active = "active",
+        /// Stopped by an operator: its tokens do nothing.
+        Suspended = "suspended",
+        /// Gone: its tokens do nothing.
+        Cancelled = "cancelled",
+    }
 }
 
 impl TenantStatus {
-    /// The status as stored and answered.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Trial => "trial",
-            Self::Active => "active",
-            Self::Suspended => "suspended",
-            Self::Cancelled => "cancelled",
-        }
-    }
-
     /// Whether a token of this tenant may do anything.
     #[must_use]
     pub const fn lets_in(self) -> bool {
@@ -76,13 +66,8 @@ impl TryFrom<String> for TenantStatus {
     type Error = Problem;
 
     fn try_from(text: String) -> Result<Self, Problem> {
-        match text.as_str() {
-            "trial" => Ok(Self::Trial),
-            "active" => Ok(Self::Active),
-            "suspended" => Ok(Self::Suspended),
-            "cancelled" => Ok(Self::Cancelled),
-            _ => Err(Problem::new("invalid_status", "Choose \"trial\", \"active\" or \"suspended\".")),
-        }
+        Self::named(&text)
+            .ok_or_else(|| Problem::new("invalid_status", "Choose \"trial\", \"active\" or \"suspended\"."))
     }
 }
 

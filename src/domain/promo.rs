@@ -13,7 +13,7 @@ use super::issue::Problem;
     derive(utoipa::ToSchema),
     schema(pattern = "^[A-Z0-9]{4,20}$", example = "SPRING27")
 )]
-#[serde(try_from = "String")]
+#[serde(transparent)]
 pub struct PromoCode(String);
 
 impl PromoCode {

@@ -1,45 +1,31 @@
 //! The words of provisioning: steps, states, reasons. They are stored, answered and filtered by, so each is pinned.
 
-use serde::{Deserialize, Serialize};
+use super::{Plan, words};
 
-use super::Plan;
-
-/// One step of provisioning.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
-#[serde(rename_all = "snake_case")]
-pub enum Step {
-    /// Default brand and welcome content.
-    SeedDefaults,
-    /// The club's address.
-    ConfigureRouting,
-    /// A signed ping to the club's Make scenario.
-    ValidateWebhook,
-    /// The club's spreadsheet, made by Apps Script.
-    CreateSpreadsheet,
-    /// The spreadsheet read back.
-    VerifySpreadsheet,
-    /// The person who signed up becomes the owner.
-    CreateOwner,
-    /// A mail with a link to sign in.
-    SendWelcomeEmail,
-    /// The club goes live.
-    Activate,
+words! {
+    /// One step of provisioning.
+    #[derive(PartialOrd, Ord, Hash)]
+    Step {
+        /// Default brand and welcome content.
+        SeedDefaults = "seed_defaults",
+        /// The club's address.
+        ConfigureRouting = "configure_routing",
+        /// A signed ping to the club's Make scenario.
+        ValidateWebhook = "validate_webhook",
+        /// The club's spreadsheet, made by Apps Script.
+        CreateSpreadsheet = "create_spreadsheet",
+        /// The spreadsheet read back.
+        VerifySpreadsheet = "verify_spreadsheet",
+        /// The person who signed up becomes the owner.
+        CreateOwner = "create_owner",
+        /// A mail with a link to sign in.
+        SendWelcomeEmail = "send_welcome_email",
+        /// The club goes live.
+        Activate = "activate",
+    }
 }
 
 impl Step {
-    /// Every step there is.
-    pub const ALL: [Self; 8] = [
-        Self::SeedDefaults,
-        Self::ConfigureRouting,
-        Self::ValidateWebhook,
-        Self::CreateSpreadsheet,
-        Self::VerifySpreadsheet,
-        Self::CreateOwner,
-        Self::SendWelcomeEmail,
-        Self::Activate,
-    ];
-
     /// The steps of a plan, in their order.
     #[must_use]
     pub const fn of(plan: Plan) -> &'static [Self] {
@@ -61,21 +47,6 @@ impl Step {
                 Self::SendWelcomeEmail,
                 Self::Activate,
             ],
-        }
-    }
-
-    /// The step as stored, answered and logged.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::SeedDefaults => "seed_defaults",
-            Self::ConfigureRouting => "configure_routing",
-            Self::ValidateWebhook => "validate_webhook",
-            Self::CreateSpreadsheet => "create_spreadsheet",
-            Self::VerifySpreadsheet => "verify_spreadsheet",
-            Self::CreateOwner => "create_owner",
-            Self::SendWelcomeEmail => "send_welcome_email",
-            Self::Activate => "activate",
         }
     }
 }
@@ -105,87 +76,45 @@ impl Task {
     }
 }
 
-/// Where undoing a run stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
-#[serde(rename_all = "snake_case")]
-pub enum UndoStatus {
-    /// At work, or waiting to try again.
-    Undoing,
-    /// What was made is gone, and the club's name and address are free.
-    Undone,
-    /// Something could not be removed: an operator tries again, or leaves it.
-    CompensationFailed,
-}
-
-impl UndoStatus {
-    /// The word as stored and answered.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Undoing => "undoing",
-            Self::Undone => "undone",
-            Self::CompensationFailed => "compensation_failed",
-        }
+words! {
+    /// Where undoing a run stands.
+    UndoStatus {
+        /// At work, or waiting to try again.
+        Undoing = "undoing",
+        /// What was made is gone, and the club's name and address are free.
+        Undone = "undone",
+        /// Something could not be removed: an operator tries again, or leaves it.
+        CompensationFailed = "compensation_failed",
     }
 }
 
-/// Where a tenant's provisioning stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
-#[serde(rename_all = "snake_case")]
-pub enum RunStatus {
-    /// Not queued yet.
-    Pending,
-    /// At work, or waiting to try again.
-    Processing,
-    /// Done.
-    Completed,
-    /// Given up, with a reason.
-    Failed,
-}
-
-impl RunStatus {
-    /// The word as stored and answered.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::Processing => "processing",
-            Self::Completed => "completed",
-            Self::Failed => "failed",
-        }
+words! {
+    /// Where a tenant's provisioning stands.
+    RunStatus {
+        /// Not queued yet.
+        Pending = "pending",
+        /// At work, or waiting to try again.
+        Processing = "processing",
+        /// Done.
+        Completed = "completed",
+        /// Given up, with a reason.
+        Failed = "failed",
     }
 }
 
-/// Where one step stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
-#[serde(rename_all = "snake_case")]
-pub enum StepStatus {
-    /// Not begun.
-    Pending,
-    /// At work, or waiting to try again.
-    Running,
-    /// Done: it never runs again.
-    Completed,
-    /// Given up.
-    Failed,
-    /// Left out.
-    Skipped,
-}
-
-impl StepStatus {
-    /// The word as stored and answered.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::Running => "running",
-            Self::Completed => "completed",
-            Self::Failed => "failed",
-            Self::Skipped => "skipped",
-        }
+words! {
+    /// Where one step stands.
+    StepStatus {
+        /// Not begun.
+        Pending = "pending",
+        /// At work, or waiting to try again.
+        Running = "running",
+        /// Done: it never runs again.
+        Completed = "completed",
+        /// Given up.
+        Failed = "failed",
+        /// Left out.
+        Skipped = "skipped",
     }
 }
 

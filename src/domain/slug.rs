@@ -83,7 +83,7 @@ const RESERVED: &[&str] = &[
     derive(utoipa::ToSchema),
     schema(min_length = 3, max_length = 63, pattern = "^[a-z0-9][a-z0-9-]*[a-z0-9]$", example = "riverside")
 )]
-#[serde(try_from = "String")]
+#[serde(transparent)]
 pub struct Slug(String);
 
 impl Slug {

@@ -10,7 +10,7 @@ use crate::{
     ports::{Level, LogLine, Ports},
     store::{
         keys::{self, Key},
-        sagas::{self, AttemptRow, Filter, Saga, StepRow},
+        sagas::{self, AttemptRow, Filter, Saga, State, StepRow},
         undo::{self, RemovalRow},
     },
 };
@@ -21,7 +21,7 @@ use super::{
     body::Fields,
     context::Context,
     error::ApiError,
-    page::{Query, cursor, cut, word},
+    page::{Query, cursor, cut, cut_of},
     tokens::reason,
 };
 
@@ -34,10 +34,10 @@ pub async fn list<P: Ports>(
     let mut query = Query::of(query.as_deref());
     let limit = query.limit();
     let filter = Filter {
-        status: query.optional("status", word),
+        status: query.optional("status", State::named),
         stuck: query.optional("stuck", |text| text.parse().ok()).unwrap_or(false),
-        step: query.optional("step", word),
-        plan: query.optional("plan", word),
+        step: query.optional("step", Step::named),
+        plan: query.optional("plan", Plan::named),
         tenant: query.optional("tenant", |text| text.parse().ok()),
         before: query.cursor(|text| text.parse().ok()),
         limit: limit + 1,
@@ -46,8 +46,11 @@ pub async fn list<P: Ports>(
     let now = caller.app.ports.now();
     let mut answers = caller.ask_all(sagas::list(&filter, now).into()).await?;
     let end = answers.pop().unwrap_or_default();
-    let (rows, end) = sagas::read_page(answers.pop().unwrap_or_default(), end)?;
-    let (rows, next) = cut(rows, limit, |saga| saga.id.to_string());
+    let end = sagas::read_end(end)?;
+    let runs = answers.pop().unwrap_or_default();
+    let read = runs.rows.len();
+    let (rows, next) =
+        cut_of(read, caller.app.readable(runs, "provision_runs"), limit, |saga: &Saga| saga.id.to_string());
     // A page looks at so many runs and no more: the next goes on behind them, even if none of these was wanted.
     let next = next.or_else(|| end.map(|run| cursor(run.as_str())));
     Ok(page(rows, next, |saga| Run::of(saga, now)))
@@ -134,7 +137,7 @@ pub async fn reset<P: Ports>(
 }
 
 fn step(text: String) -> Result<Step, Problem> {
-    word(text.as_str()).ok_or_else(|| {
+    Step::named(&text).ok_or_else(|| {
         Problem::new("unknown", "Name the step at which the run failed, like validate_webhook.")
     })
 }

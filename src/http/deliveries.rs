@@ -7,6 +7,7 @@ use http::{StatusCode, request::Parts};
 use serde::Serialize;
 
 use crate::{
+    app::deliveries::ATTEMPTS,
     ports::{Limit, Ports},
     store::{
         connections::{self, Connection},
@@ -69,7 +70,7 @@ pub async fn redeliver<P: Ports>(
     }
     let mut statements = vec![
         tenants::select(tenant),
-        deliveries::redeliver(tenant, &delivery, app.ports.now()),
+        deliveries::redeliver(tenant, &delivery, ATTEMPTS, app.ports.now()),
         deliveries::select(tenant, &delivery),
         connections::select_webhook(tenant),
     ];

@@ -1,7 +1,6 @@
 //! Pages of lists: `limit` from 1 to 100, and a `cursor` that only this service reads.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use serde::de::DeserializeOwned;
 
 use crate::{
     domain::{Issues, issue::Problem},
@@ -81,11 +80,6 @@ impl Query {
     }
 }
 
-/// A word that is stored as it is answered.
-pub(super) fn word<T: DeserializeOwned>(text: &str) -> Option<T> {
-    serde_json::from_value(text.into()).ok()
-}
-
 /// A cursor that goes on behind `mark`.
 #[must_use]
 pub fn cursor(mark: &str) -> String {
@@ -93,9 +87,19 @@ pub fn cursor(mark: &str) -> String {
 }
 
 /// Cuts `rows`, of which one more than `limit` was asked for, to a page, and says where the next begins.
-pub fn cut<T>(mut rows: Vec<T>, limit: u32, mark: impl Fn(&T) -> String) -> (Vec<T>, Option<String>) {
+pub fn cut<T>(rows: Vec<T>, limit: u32, mark: impl Fn(&T) -> String) -> (Vec<T>, Option<String>) {
+    cut_of(rows.len(), rows, limit, mark)
+}
+
+/// As [`cut`], where only some of the rows that were `read` could be: no other is hidden behind one that can't.
+pub fn cut_of<T>(
+    read: usize,
+    mut rows: Vec<T>,
+    limit: u32,
+    mark: impl Fn(&T) -> String,
+) -> (Vec<T>, Option<String>) {
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    if rows.len() <= limit {
+    if read <= limit {
         return (rows, None);
     }
     rows.truncate(limit);

@@ -23,7 +23,7 @@ use super::{
     body::Fields,
     context::Context,
     error::ApiError,
-    page::{Query, cursor, cut, word},
+    page::{Query, cursor, cut_of},
     signup::name_the_host,
     tokens::reason,
 };
@@ -40,16 +40,19 @@ pub async fn list<P: Ports>(
     let mut query = Query::of(query.as_deref());
     let limit = query.limit();
     let filter = Filter {
-        status: query.optional("status", word),
-        plan: query.optional("plan", word),
-        provision: query.optional("provision", word),
+        status: query.optional("status", TenantStatus::named),
+        plan: query.optional("plan", Plan::named),
+        provision: query.optional("provision", RunStatus::named),
         prefix: query.optional("q", prefix),
         before: query.cursor(|text| text.parse().ok()),
         limit: limit + 1,
     };
     let filter = query.all(filter)?;
-    let (rows, end) = register::read_page(caller.ask_all(register::list(&filter)).await?)?;
-    let (rows, next) = cut(rows, limit, |club| club.id.to_string());
+    let (clubs, end) = register::read_page(caller.ask_all(register::list(&filter)).await?)?;
+    let read = clubs.rows.len();
+    let (rows, next) = cut_of(read, caller.app.readable(clubs, "tenants"), limit, |club: &register::Club| {
+        club.id.to_string()
+    });
     // A page looks at so many clubs and no more: the next goes on behind them, even if none of these was wanted.
     let next = next.or_else(|| end.map(|tenant| cursor(tenant.as_str())));
     Ok(page(rows, next, Club::from))

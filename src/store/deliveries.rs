@@ -1,11 +1,11 @@
 //! Lifecycle events on their way to the clubs' webhooks: an outbox, filled in the batch that writes the event.
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::{
     db::{Answer, Db, DbError, Statement},
-    domain::{TenantId, Timestamp},
+    domain::{TenantId, Timestamp, words},
 };
 
 use super::{audit::Act, connections::Connection, events::Mark};
@@ -13,40 +13,22 @@ use super::{audit::Act, connections::Connection, events::Mark};
 /// For how long a settled delivery is kept.
 const KEPT_SECONDS: i64 = 30 * 24 * 3600;
 
-/// Where a delivery stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(
-    not(target_arch = "wasm32"),
-    derive(utoipa::ToSchema),
-    schema(as = DeliveryStatus)
-)]
-#[serde(rename_all = "snake_case")]
-pub enum Status {
-    /// It is sent, or sent again.
-    Pending,
-    /// The webhook has it.
-    Delivered,
-    /// It was given up.
-    Failed,
-    /// There is nobody to send it to any more.
-    Cancelled,
-}
-
-impl Status {
-    /// The word as stored and answered.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::Delivered => "delivered",
-            Self::Failed => "failed",
-            Self::Cancelled => "cancelled",
-        }
+words! {
+    /// Where a delivery stands.
+    Status as "DeliveryStatus" {
+        /// It is sent, or sent again.
+        Pending = "pending",
+        /// The webhook has it.
+        Delivered = "delivered",
+        /// It was given up.
+        Failed = "failed",
+        /// There is nobody to send it to any more.
+        Cancelled = "cancelled",
     }
 }
 
 /// Queues the announcement of an event that the same batch has just written, if the club has a webhook that is on. Written
-/// twice, it is queued once: its key is that of the event.
+/// twice, it is queued once: its key is that of the event. Of those whose ids begin with `seldom`, one an hour is announced.
 #[must_use]
 pub fn announce(
     tenant: &TenantId,
@@ -55,6 +37,7 @@ pub fn announce(
     data: &Value,
     at: Timestamp,
     traceparent: Option<&str>,
+    seldom: Option<&str>,
 ) -> Statement {
     let mut known = Map::from_iter([("tenantId".to_owned(), json!(tenant))]);
     let fields = data.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null());
@@ -64,8 +47,12 @@ pub fn announce(
         "insert into webhook_deliveries (tenant_id, created_at, id, type, body, traceparent, next_at)
          select e.tenant_id, e.occurred_at, e.id, e.type, ?3, ?4, e.occurred_at
          from domain_events e join make_connections c on c.tenant_id = e.tenant_id
-         where e.tenant_id = ?1 and e.id = ?2 and c.disabled_at is null on conflict do nothing",
-        [tenant.as_str().into(), event.into(), body.to_string().into(), traceparent.into()],
+         where e.tenant_id = ?1 and e.id = ?2 and c.disabled_at is null
+           and (?5 is null or not exists (select 1 from webhook_deliveries
+             where tenant_id = ?1 and created_at > e.occurred_at - 3600 and type = e.type and id <> ?2
+               and substr(id, 1, length(?5)) = ?5))
+         on conflict do nothing",
+        [tenant.as_str().into(), event.into(), body.to_string().into(), traceparent.into(), seldom.into()],
     )
 }
 
@@ -84,8 +71,13 @@ pub struct Claimed {
     pub body: String,
     /// The trace that it belongs to.
     pub traceparent: Option<String>,
-    /// Which attempt this is, counted from one.
+    /// How often it was sent, or was about to be.
     pub attempts: u32,
+    /// By which claim it is held.
+    claim: u32,
+    /// Whether the last of its attempts is this claim's own.
+    #[serde(skip)]
+    pub is_begun: bool,
     /// The club's webhook, as JSON.
     connection: Option<String>,
 }
@@ -115,12 +107,12 @@ impl Claimed {
 macro_rules! claim {
     ($which:literal) => {
         concat!(
-            "update webhook_deliveries set attempts = attempts + 1, next_at = ?2
+            "update webhook_deliveries set claim = claim + 1, next_at = ?2
              where (tenant_id, created_at, id) in
                (select tenant_id, created_at, id from webhook_deliveries where ",
             $which,
             " and next_at <= ?1 order by next_at limit ?3)
-             returning tenant_id, created_at, id, type, body, traceparent, attempts,
+             returning tenant_id, created_at, id, type, body, traceparent, attempts, claim,
                (select json_object('webhook_url', webhook_url, 'webhook_secret', webhook_secret,
                   'failing_since', failing_since, 'disabled_at', disabled_at, 'disabled_reason', disabled_reason)
                 from make_connections where tenant_id = webhook_deliveries.tenant_id) as connection"
@@ -129,7 +121,8 @@ macro_rules! claim {
 }
 
 /// Claims the deliveries that are due, of one tenant or of all, those first that have waited longest. Until `lease` nobody
-/// else gets them; who does not come back by then has lost them.
+/// else gets them; who does not come back by then has lost them, and nothing was counted: see
+/// [`begin`]. Read with [`Answer::rows_lossy`], as [`Claimed`].
 ///
 /// # Errors
 ///
@@ -140,7 +133,7 @@ pub async fn claim(
     now: Timestamp,
     lease: Timestamp,
     limit: u32,
-) -> Result<Vec<Claimed>, DbError> {
+) -> Result<Answer, DbError> {
     let (now, lease) = (now.seconds().into(), lease.seconds().into());
     let statement = match tenant {
         None => Statement::new(claim!("status = 'pending'"), [now, lease, limit.into()]),
@@ -150,7 +143,7 @@ pub async fn claim(
             [now, lease, limit.into(), tenant.as_str().into()],
         ),
     };
-    db.query(statement).await?.rows()
+    db.query(statement).await
 }
 
 /// How an attempt ended.
@@ -166,13 +159,34 @@ pub struct Attempted {
     pub error: Option<&'static str>,
 }
 
-/// Writes down how an attempt ended, unless somebody else has made another since.
+/// Counts an attempt that is about to be made, if the delivery is still held; until `next_at` nobody else makes another, even if
+/// nobody comes back to say how this one ended.
+#[must_use]
+pub fn begin(delivery: &Claimed, next_at: Timestamp) -> Statement {
+    Statement::new(
+        // A version that knows no claims counts its attempts by them.
+        "update webhook_deliveries set attempts = attempts + 1, next_at = ?6
+         where tenant_id = ?1 and created_at = ?2 and id = ?3 and claim = ?4 and attempts = ?5 and status = 'pending'",
+        [
+            delivery.tenant_id.as_str().into(),
+            delivery.created_at.into(),
+            delivery.id.as_str().into(),
+            delivery.claim.into(),
+            delivery.attempts.into(),
+            next_at.seconds().into(),
+        ],
+    )
+}
+
+/// Writes down how an attempt ended, unless somebody else holds the delivery since. That it arrived is true whoever holds it.
 #[must_use]
 pub fn settle(delivery: &Claimed, attempted: &Attempted, now: Timestamp) -> Statement {
     let settled_at = (attempted.status != Status::Pending).then_some(now.seconds());
     Statement::new(
         "update webhook_deliveries set status = ?5, next_at = ?6, last_status = ?7, last_error = ?8, settled_at = ?9
-         where tenant_id = ?1 and created_at = ?2 and id = ?3 and attempts = ?4 and status = 'pending'",
+         where tenant_id = ?1 and created_at = ?2 and id = ?3
+           and ((claim = ?10 and attempts = ?4 and status = 'pending')
+             or (?5 = 'delivered' and status in ('pending', 'failed')))",
         [
             delivery.tenant_id.as_str().into(),
             delivery.created_at.into(),
@@ -183,6 +197,7 @@ pub fn settle(delivery: &Claimed, attempted: &Attempted, now: Timestamp) -> Stat
             attempted.answered.map(u32::from).into(),
             attempted.error.into(),
             settled_at.into(),
+            delivery.claim.into(),
         ],
     )
 }
@@ -226,15 +241,16 @@ pub fn list(tenant: &TenantId, before: Option<&Mark>, limit: u32) -> Statement {
     )
 }
 
-/// Makes a delivery due now, if the club has a webhook that is on. One that was over begins its schedule anew.
+/// Makes a delivery due now, if the club has a webhook that is on. One that was over, or is at the last of its `most` attempts,
+/// begins its schedule anew; the failure of an attempt that is on its way says nothing of it any more.
 #[must_use]
-pub fn redeliver(tenant: &TenantId, id: &str, now: Timestamp) -> Statement {
+pub fn redeliver(tenant: &TenantId, id: &str, most: u32, now: Timestamp) -> Statement {
     Statement::new(
-        "update webhook_deliveries set status = 'pending', next_at = ?3, settled_at = null,
-           attempts = case status when 'pending' then attempts else 0 end
+        "update webhook_deliveries set status = 'pending', next_at = ?3, settled_at = null, claim = claim + 1,
+           attempts = iif(status = 'pending' and attempts < ?4, attempts, 0)
          where tenant_id = ?1 and id = ?2
            and exists (select 1 from make_connections where tenant_id = ?1 and disabled_at is null)",
-        [tenant.as_str().into(), id.into(), now.seconds().into()],
+        [tenant.as_str().into(), id.into(), now.seconds().into(), most.into()],
     )
 }
 
@@ -291,7 +307,7 @@ mod tests {
         let tenant = "tenant_1".parse().unwrap();
         let data = json!({ "runId": "run_1", "plan": "starter", "reason": null });
         let at = Timestamp::from_millis(1_763_683_200_007);
-        let statement = announce(&tenant, "evt_1", "tenant.provisioned", &data, at, None);
+        let statement = announce(&tenant, "evt_1", "tenant.provisioned", &data, at, None, None);
         let body = r#"{"data":{"plan":"starter","runId":"run_1","tenantId":"tenant_1"},"timestamp":"2025-11-21T00:00:00.007Z","type":"tenant.provisioned"}"#;
         assert_eq!(statement.params.get(2), Some(&Bound::Text(body.to_owned())));
     }

@@ -212,7 +212,7 @@ impl Row {
                 failure: failure(self.reason, self.error.as_deref()),
                 at: ended_at,
             },
-            RunStatus::Pending | RunStatus::Processing => {
+            RunStatus::Pending | RunStatus::Processing | RunStatus::Other(_) => {
                 Stage::Ready { step: self.step.unwrap_or(Step::SeedDefaults) }
             }
         }

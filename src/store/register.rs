@@ -139,12 +139,13 @@ pub fn list(filter: &Filter) -> Vec<Statement> {
     statements
 }
 
-/// Reads the answers to [`list`]: the clubs, and the last one that was looked at if there may be more behind it.
+/// Reads the answers to [`list`]: the clubs, to be read with [`Answer::rows_lossy`], as [`Club`], and the last one that was
+/// looked at if there may be more behind it.
 ///
 /// # Errors
 ///
 /// When a row is not what the schema promises.
-pub fn read_page(answers: Vec<Answer>) -> Result<(Vec<Club>, Option<TenantId>), DbError> {
+pub fn read_page(answers: Vec<Answer>) -> Result<(Answer, Option<TenantId>), DbError> {
     #[derive(Deserialize)]
     struct End {
         id: TenantId,
@@ -158,8 +159,8 @@ pub fn read_page(answers: Vec<Answer>) -> Result<(Vec<Club>, Option<TenantId>), 
     let (by_age, end, by_name, most) = (next(), next(), next(), next());
     match most.first::<Most>()? {
         // Nobody else is called so: nothing is left behind this page but what did not fit it.
-        Some(Most { most }) if most < WINDOW => Ok((by_name.rows()?, None)),
-        _ => Ok((by_age.rows()?, end.first::<End>()?.map(|end| end.id))),
+        Some(Most { most }) if most < WINDOW => Ok((by_name, None)),
+        _ => Ok((by_age, end.first::<End>()?.map(|end| end.id))),
     }
 }
 

@@ -123,7 +123,9 @@ fn written_by(run: &Run, record: &Record, is_all: bool, now: Timestamp) -> Vec<S
             _ => Vec::new(),
         },
         Step::VerifySpreadsheet => vec![connections::set_spreadsheet_verified(tenant, now)],
-        Step::SeedDefaults | Step::CreateOwner | Step::Activate | Step::SendWelcomeEmail => Vec::new(),
+        Step::SeedDefaults | Step::CreateOwner | Step::Activate | Step::SendWelcomeEmail | Step::Other(_) => {
+            Vec::new()
+        }
     }
 }
 
@@ -135,9 +137,11 @@ fn removed_by(run: &Run, step: Step, now: Timestamp) -> Vec<Statement> {
         Step::ConfigureRouting => vec![undo::remove_route(tenant, now)],
         Step::CreateSpreadsheet => vec![undo::remove_spreadsheet(tenant)],
         Step::CreateOwner => vec![undo::remove_owner(run)],
-        Step::ValidateWebhook | Step::VerifySpreadsheet | Step::SendWelcomeEmail | Step::Activate => {
-            Vec::new()
-        }
+        Step::ValidateWebhook
+        | Step::VerifySpreadsheet
+        | Step::SendWelcomeEmail
+        | Step::Activate
+        | Step::Other(_) => Vec::new(),
     }
 }
 
@@ -270,7 +274,7 @@ fn undone(run: &Run) -> Option<[Statement; 2]> {
     let (tenant, kind, id) = (&run.subject.tenant, "tenant.deprovisioned", event_id(run, "undone"));
     let data = json!({ "runId": run.id, "plan": run.plan });
     let trace = run.caller.traceparent.as_deref();
-    let announcement = deliveries::announce(tenant, &id, kind, &data, at, trace);
+    let announcement = deliveries::announce(tenant, &id, kind, &data, at, trace, None);
     let event = Statement::new(
         "insert into domain_events (tenant_id, occurred_at, id, type, data) select ?1, ?2, ?3, ?4, ?5
          where not exists (select 1 from domain_events where tenant_id = ?1 and id = ?3)",
@@ -285,8 +289,12 @@ fn ended(run: &Run, report: &Report) -> Option<[Statement; 2]> {
     }
     let kind = match report.status {
         RunStatus::Completed => "tenant.provisioned",
+        // Nothing failed that was never tried: the club is removed, and that is told.
+        RunStatus::Failed if run.undo.is_some() && run.records.iter().all(|record| record.attempts == 0) => {
+            return None;
+        }
         RunStatus::Failed => "tenant.failed",
-        RunStatus::Pending | RunStatus::Processing => return None,
+        RunStatus::Pending | RunStatus::Processing | RunStatus::Other(_) => return None,
     };
     let reason = report.failure.as_ref().map(|f| &f.code);
     let data = json!({ "runId": run.id, "plan": run.plan, "reason": reason, "step": report.step });
@@ -296,8 +304,10 @@ fn ended(run: &Run, report: &Report) -> Option<[Statement; 2]> {
         RunStatus::Completed => event_id(run, "completed"),
         _ => event_id(run, &format!("{}_failed", run.rounds)),
     };
-    let announcement =
-        deliveries::announce(tenant, &id, kind, &data, ended_at, run.caller.traceparent.as_deref());
+    // Whoever tries again and again is told of it once an hour.
+    let seldom = (report.status == RunStatus::Failed).then(|| event_id(run, ""));
+    let trace = run.caller.traceparent.as_deref();
+    let announcement = deliveries::announce(tenant, &id, kind, &data, ended_at, trace, seldom.as_deref());
     let event = Statement::new(
         "insert into domain_events (tenant_id, occurred_at, id, type, data) select ?1, ?2, ?3, ?4, ?5
          where exists (select 1 from provision_runs where id = ?6 and status = ?7)
@@ -375,7 +385,7 @@ pub fn select(tenant: &TenantId) -> Statement {
            (select json_group_array(json_object('step', step, 'status', status, 'attempts', attempts,
               'started_at', started_at, 'completed_at', completed_at, 'retry_at', retry_at,
               'error_code', error_code, 'error', error))
-            from provision_steps where run_id = r.id) as steps
+            from (select * from provision_steps where run_id = r.id order by position)) as steps
          from tenants t left join provision_runs r on r.id = t.provision_run_id
          where t.id = ?1",
         [tenant.as_str().into()],
@@ -419,7 +429,8 @@ pub fn read(answer: Answer) -> Result<Option<Listed>, DbError> {
     }))
 }
 
-/// Every step of the plan, in order: those that were tried as listed, the current one as running.
+/// Every step of the plan, in order: those that were tried as listed, the current one as running. Behind them those that only
+/// another version has.
 #[must_use]
 fn steps(plan: Plan, current: Option<Step>, done: Vec<StepRow>) -> Vec<StepReport> {
     let mut steps = untried(plan);
@@ -429,7 +440,11 @@ fn steps(plan: Plan, current: Option<Step>, done: Vec<StepRow>) -> Vec<StepRepor
         }
     }
     for row in done {
-        let Some(step) = steps.iter_mut().find(|s| s.name == row.step) else { continue };
+        let index = steps.iter().position(|step| step.name == row.step).unwrap_or_else(|| {
+            steps.push(untried_step(row.step));
+            steps.len() - 1
+        });
+        let Some(step) = steps.get_mut(index) else { continue };
         if row.status != StepStatus::Pending {
             step.status = row.status;
         }
@@ -445,16 +460,17 @@ fn steps(plan: Plan, current: Option<Step>, done: Vec<StepRow>) -> Vec<StepRepor
 /// Every step of the plan, in order, none tried.
 #[must_use]
 pub fn untried(plan: Plan) -> Vec<StepReport> {
-    Step::of(plan)
-        .iter()
-        .map(|step| StepReport {
-            name: *step,
-            status: StepStatus::Pending,
-            attempts: 0,
-            started_at: None,
-            completed_at: None,
-            retry_at: None,
-            error: None,
-        })
-        .collect()
+    Step::of(plan).iter().copied().map(untried_step).collect()
+}
+
+const fn untried_step(name: Step) -> StepReport {
+    StepReport {
+        name,
+        status: StepStatus::Pending,
+        attempts: 0,
+        started_at: None,
+        completed_at: None,
+        retry_at: None,
+        error: None,
+    }
 }

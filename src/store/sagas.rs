@@ -11,8 +11,7 @@ use crate::{
 const STUCK_SECONDS: i64 = 5 * 60;
 
 /// Where a run, or undoing it, stands: one word for operators to filter by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(untagged)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
     /// Of the run.
     Run(RunStatus),
@@ -21,6 +20,12 @@ pub enum State {
 }
 
 impl State {
+    /// The one with this word.
+    #[must_use]
+    pub fn named(word: &str) -> Option<Self> {
+        RunStatus::named(word).map(Self::Run).or_else(|| UndoStatus::named(word).map(Self::Undo))
+    }
+
     const fn as_str(self) -> &'static str {
         match self {
             Self::Run(status) => status.as_str(),
@@ -147,7 +152,8 @@ macro_rules! window_end {
     };
 }
 
-/// Lists runs, newest first, and says where the window of this page ends. Read with [`read_page`].
+/// Lists runs, newest first, and says where the window of this page ends: read with
+/// [`Answer::rows_lossy`], as [`Saga`], and with [`read_end`].
 #[must_use]
 pub fn list(filter: &Filter, now: Timestamp) -> [Statement; 2] {
     let status = filter.status;
@@ -178,17 +184,17 @@ pub fn list(filter: &Filter, now: Timestamp) -> [Statement; 2] {
     ]
 }
 
-/// Reads the answers to [`list`]: the runs, and the last one that was looked at if there may be more behind it.
+/// Reads where the window of a page of [`list`] ends: the last run that was looked at if there may be more behind it.
 ///
 /// # Errors
 ///
 /// When a row is not what the schema promises.
-pub fn read_page(page: Answer, end: Answer) -> Result<(Vec<Saga>, Option<RunId>), DbError> {
+pub fn read_end(end: Answer) -> Result<Option<RunId>, DbError> {
     #[derive(Deserialize)]
     struct End {
         id: RunId,
     }
-    Ok((page.rows()?, end.first::<End>()?.map(|end| end.id)))
+    Ok(end.first::<End>()?.map(|end| end.id))
 }
 
 /// Selects one run. Read with [`Answer::first`].

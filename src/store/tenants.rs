@@ -163,7 +163,8 @@ pub fn want_another_ping(tenant: &TenantId, now: Timestamp) -> Statement {
         "update tenants set provision_state = 'processing', provision_reason = null, provision_updated_at = ?2,
            swept_at = ?2 + 60
          where id = ?1 and provision_state = 'failed' and provisioned_at is null and status <> 'cancelled'
-           and provision_reason in ('WEBHOOK_MISSING', 'WEBHOOK_REJECTED', 'UPSTREAM_UNAVAILABLE')
+           and provision_reason in ('WEBHOOK_MISSING', 'WEBHOOK_REJECTED', 'UPSTREAM_UNAVAILABLE', 'DEADLINE_EXCEEDED',
+             'CANCELLED')
            and exists (select 1 from make_connections where tenant_id = ?1)
            and exists (select 1 from provision_runs where id = provision_run_id and step = 'validate_webhook')",
         [tenant.as_str().into(), now.seconds().into()],
@@ -172,17 +173,12 @@ pub fn want_another_ping(tenant: &TenantId, now: Timestamp) -> Statement {
 
 /// The tenants whose provisioning, or whose removal, has not moved since `before`: of each, those first that were not looked
 /// at for longest, so that none hides behind others that can't be helped. Whoever is wanted is not looked at for a minute, so
-/// that a crowd that has just come is not read through.
+/// that a crowd that has just come is not read through. Read with [`Answer::rows_lossy`], as [`Tenant`].
 ///
 /// # Errors
 ///
 /// When the database doesn't answer.
-pub async fn unmoved(
-    db: &impl Db,
-    before: Timestamp,
-    limit: u32,
-    now: Timestamp,
-) -> Result<Vec<Tenant>, DbError> {
+pub async fn unmoved(db: &impl Db, before: Timestamp, limit: u32, now: Timestamp) -> Result<Answer, DbError> {
     let statement = Statement::new(
         "update tenants set swept_at = ?3
          where id in (
@@ -198,7 +194,7 @@ pub async fn unmoved(
            (select r.version from provision_runs r where r.id = provision_run_id) as run_version",
         [before.seconds().into(), limit.into(), now.seconds().into()],
     );
-    db.query(statement).await?.rows()
+    db.query(statement).await
 }
 
 /// Makes the club reachable at its address.

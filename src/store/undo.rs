@@ -117,13 +117,20 @@ pub fn update_tenant(run: &Run, now: Timestamp) -> Option<Statement> {
 
 /// What a step made, in a word, with the other side's id for it, and whether it was made by the attempt that told of it:
 /// else it was found there, and bore the club's marker.
-fn made(record: &Record) -> (&'static str, Option<&str>, bool) {
+fn made(record: &Record) -> (&str, Option<&str>, bool) {
     match (&record.artifact, record.step) {
         (Some(Artifact::Spreadsheet { id, .. }), _) => ("spreadsheet", Some(id), true),
         (Some(Artifact::DnsRecord { id, created, .. }), _) => ("dns_record", Some(id), *created),
+        // A word, and what belongs to it, as another version wrote them.
+        (Some(Artifact::Other(other)), _) => {
+            let (kind, rest) = other.as_object().and_then(|other| other.iter().next()).unzip();
+            let id = rest.and_then(|rest| rest.get("id")?.as_str());
+            (kind.map_or("unknown", String::as_str), id, true)
+        }
         (None, Step::CreateSpreadsheet) => ("spreadsheet", None, true),
         (None, Step::ConfigureRouting) => ("route", None, true),
         (None, Step::CreateOwner) => ("owner", None, true),
+        (None, Step::Other(word)) => (word.as_str(), None, true),
         (None, _) => ("name", None, true),
     }
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::{ClubName, Email, Plan, RunId, Slug, Step, TenantId, UserId};
 
-use super::{Caller, Report};
+use super::{Caller, Report, reading::any_plan};
 
 /// Whom a run provisions: taken down when it is queued, so that every attempt sends the same.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,6 +64,7 @@ pub enum Command {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         subject: Option<Subject>,
         /// Which steps.
+        #[serde(deserialize_with = "any_plan")]
         plan: Plan,
         /// What the request leaves to it.
         #[serde(default)]
@@ -112,6 +113,7 @@ pub enum Command {
 /// The object's answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[allow(clippy::large_enum_variant, reason = "one at a time, read and gone; small enough where pointers are")]
 pub enum Reply {
     /// Where the run stands; `changed` says whether the command did something.
     Run {

@@ -12,6 +12,7 @@ pub mod obey;
 mod outage;
 pub mod outcome;
 pub mod policy;
+mod reading;
 pub mod record;
 pub mod report;
 pub mod run;

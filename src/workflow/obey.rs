@@ -145,7 +145,9 @@ fn requeue(mut run: Run, link_id: String, caller: Caller, now: Timestamp) -> Obe
             run.requeue(link_id, caller, now);
             started(run)
         }
-        RunStatus::Pending | RunStatus::Processing | RunStatus::Completed => woken(&run, now),
+        RunStatus::Pending | RunStatus::Processing | RunStatus::Completed | RunStatus::Other(_) => {
+            woken(&run, now)
+        }
     }
 }
 

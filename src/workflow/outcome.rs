@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::domain::words;
+
 use super::Webhook;
 
 /// The end of one attempt.
@@ -62,59 +64,40 @@ pub enum Artifact {
         /// Whether it was made by the attempt that tells of it; else it was found, with the tenant's marker on it.
         created: bool,
     },
+    /// Something that this version doesn't know, as another version wrote it.
+    #[serde(untagged)]
+    Other(serde_json::Value),
 }
 
-/// Why a step, or a run, was given up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum FailureCode {
-    /// The club's address is taken by a record that is not ours.
-    SubdomainConflict,
-    /// Cloudflare refused to make the club's address.
-    SubdomainRejected,
-    /// No webhook is stored for the club.
-    WebhookMissing,
-    /// The webhook refused the ping.
-    WebhookRejected,
-    /// Apps Script refused to make the spreadsheet.
-    SpreadsheetRejected,
-    /// The spreadsheet is not there.
-    SpreadsheetMissing,
-    /// The service is not configured for this.
-    Misconfigured,
-    /// The mail provider refused the mail.
-    EmailRejected,
-    /// The other side could not be reached, as often as it was tried.
-    UpstreamUnavailable,
-    /// The run took longer than it may.
-    DeadlineExceeded,
-    /// The tenant is not there any more.
-    TenantGone,
-    /// The other side refused to remove what was made there.
-    CompensationRefused,
-    /// An operator stopped it.
-    Cancelled,
-}
-
-impl FailureCode {
-    /// The word as stored and answered.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::SubdomainConflict => "SUBDOMAIN_CONFLICT",
-            Self::SubdomainRejected => "SUBDOMAIN_REJECTED",
-            Self::WebhookMissing => "WEBHOOK_MISSING",
-            Self::WebhookRejected => "WEBHOOK_REJECTED",
-            Self::SpreadsheetRejected => "SPREADSHEET_REJECTED",
-            Self::SpreadsheetMissing => "SPREADSHEET_MISSING",
-            Self::Misconfigured => "MISCONFIGURED",
-            Self::EmailRejected => "EMAIL_REJECTED",
-            Self::UpstreamUnavailable => "UPSTREAM_UNAVAILABLE",
-            Self::DeadlineExceeded => "DEADLINE_EXCEEDED",
-            Self::TenantGone => "TENANT_GONE",
-            Self::CompensationRefused => "COMPENSATION_REFUSED",
-            Self::Cancelled => "CANCELLED",
-        }
+words! {
+    /// Why a step, or a run, was given up.
+    FailureCode {
+        /// The club's address is taken by a record that is not ours.
+        SubdomainConflict = "SUBDOMAIN_CONFLICT",
+        /// Cloudflare refused to make the club's address.
+        SubdomainRejected = "SUBDOMAIN_REJECTED",
+        /// No webhook is stored for the club.
+        WebhookMissing = "WEBHOOK_MISSING",
+        /// The webhook refused the ping.
+        WebhookRejected = "WEBHOOK_REJECTED",
+        /// Apps Script refused to make the spreadsheet.
+        SpreadsheetRejected = "SPREADSHEET_REJECTED",
+        /// The spreadsheet is not there.
+        SpreadsheetMissing = "SPREADSHEET_MISSING",
+        /// The service is not configured for this.
+        Misconfigured = "MISCONFIGURED",
+        /// The mail provider refused the mail.
+        EmailRejected = "EMAIL_REJECTED",
+        /// The other side could not be reached, as often as it was tried.
+        UpstreamUnavailable = "UPSTREAM_UNAVAILABLE",
+        /// The run took longer than it may.
+        DeadlineExceeded = "DEADLINE_EXCEEDED",
+        /// The tenant is not there any more.
+        TenantGone = "TENANT_GONE",
+        /// The other side refused to remove what was made there.
+        CompensationRefused = "COMPENSATION_REFUSED",
+        /// An operator stopped it.
+        Cancelled = "CANCELLED",
     }
 }
 
@@ -138,47 +121,31 @@ impl Failure {
     }
 }
 
-/// Why nobody knows how an attempt ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum FaultCode {
-    /// No answer in time.
-    Timeout,
-    /// The connection broke, or was never made.
-    Connection,
-    /// An answer that says the other side is in trouble.
-    ServerError,
-    /// Too many requests.
-    RateLimited,
-    /// An answer that can't be read.
-    Malformed,
-    /// An answer that says one thing, where a look says another.
-    Contradiction,
-    /// We were stopped in the middle.
-    Interrupted,
-    /// Our own database did not answer.
-    StoreUnavailable,
-    /// The other side was not asked: it failed too often, or was asked as often as it allows.
-    CircuitOpen,
+words! {
+    /// Why nobody knows how an attempt ended.
+    FaultCode {
+        /// No answer in time.
+        Timeout = "TIMEOUT",
+        /// The connection broke, or was never made.
+        Connection = "CONNECTION",
+        /// An answer that says the other side is in trouble.
+        ServerError = "SERVER_ERROR",
+        /// Too many requests.
+        RateLimited = "RATE_LIMITED",
+        /// An answer that can't be read.
+        Malformed = "MALFORMED",
+        /// An answer that says one thing, where a look says another.
+        Contradiction = "CONTRADICTION",
+        /// We were stopped in the middle.
+        Interrupted = "INTERRUPTED",
+        /// Our own database did not answer.
+        StoreUnavailable = "STORE_UNAVAILABLE",
+        /// The other side was not asked: it failed too often, or was asked as often as it allows.
+        CircuitOpen = "CIRCUIT_OPEN",
+    }
 }
 
 impl FaultCode {
-    /// The word as stored and answered.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Timeout => "TIMEOUT",
-            Self::Connection => "CONNECTION",
-            Self::ServerError => "SERVER_ERROR",
-            Self::RateLimited => "RATE_LIMITED",
-            Self::Malformed => "MALFORMED",
-            Self::Contradiction => "CONTRADICTION",
-            Self::Interrupted => "INTERRUPTED",
-            Self::StoreUnavailable => "STORE_UNAVAILABLE",
-            Self::CircuitOpen => "CIRCUIT_OPEN",
-        }
-    }
-
     /// A sentence for people.
     #[must_use]
     pub const fn message(self) -> &'static str {
@@ -192,6 +159,7 @@ impl FaultCode {
             Self::Interrupted => "The work was interrupted.",
             Self::StoreUnavailable => "Our own database did not answer.",
             Self::CircuitOpen => "The other side needs a rest; we ask it again as soon as it can answer.",
+            Self::Other(_) => "It did not come to an end that we know.",
         }
     }
 }

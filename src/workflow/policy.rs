@@ -77,7 +77,9 @@ pub const fn policy(step: Step) -> Policy {
     }
     use GivingUp::{FailsTheRun, Warns};
     match step {
-        Step::SeedDefaults | Step::CreateOwner | Step::Activate => row(10, 20, 1, 60, FailsTheRun),
+        Step::SeedDefaults | Step::CreateOwner | Step::Activate | Step::Other(_) => {
+            row(10, 20, 1, 60, FailsTheRun)
+        }
         // What asks outside is tried over the whole half hour: seven times within four minutes, then every four minutes.
         // Up to three calls, one after the other.
         Step::ConfigureRouting => row(15, 18, 2, 240, FailsTheRun),
@@ -105,7 +107,10 @@ pub enum Leaves {
 pub const fn leaves(step: Step) -> Leaves {
     match step {
         Step::SeedDefaults => Leaves::TheName,
-        Step::ConfigureRouting | Step::CreateSpreadsheet | Step::CreateOwner => Leaves::Something,
+        // What a step of another version left, this one can't know.
+        Step::ConfigureRouting | Step::CreateSpreadsheet | Step::CreateOwner | Step::Other(_) => {
+            Leaves::Something
+        }
         // A ping and a mail can't be taken back, a look changed nothing, and the club was stopped before anything is
         // undone.
         Step::ValidateWebhook | Step::VerifySpreadsheet | Step::SendWelcomeEmail | Step::Activate => {

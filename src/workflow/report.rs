@@ -49,6 +49,7 @@ pub struct StepReport {
 
 /// Where a run stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(remote = "Self")]
 pub struct Report {
     /// The run.
     pub run: RunId,

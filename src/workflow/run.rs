@@ -21,6 +21,7 @@ const REPEATED_MAIL: Duration = Duration::from_secs(20 * 3600);
 
 /// One provisioning run of one tenant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(remote = "Self")]
 pub struct Run {
     /// Its id.
     pub id: RunId,
@@ -470,9 +471,10 @@ impl Run {
         self.move_to(next.map_or(Stage::Completed { at: now }, |step| Stage::Ready { step }));
     }
 
-    /// The first step that is not done.
+    /// The first step that is not done, of those that this version knows: it passes over those of a later one.
     pub(super) fn first_not_done(&self) -> Option<Step> {
-        self.records.iter().find(|record| record.done_at.is_none()).map(|record| record.step)
+        let mut known = self.records.iter().filter(|record| !matches!(record.step, Step::Other(_)));
+        known.find(|record| record.done_at.is_none()).map(|record| record.step)
     }
 
     pub(super) fn move_to(&mut self, stage: Stage) {

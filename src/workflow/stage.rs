@@ -8,7 +8,7 @@ use super::{Failure, Fault};
 
 /// Where a run, or undoing it, stands. Each state owns what only it knows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(remote = "Self", rename_all = "snake_case")]
 pub enum Stage {
     /// `step` is next.
     Ready {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::{Step, Task, Timestamp, UndoStatus};
 
 use super::{
-    Failure, FailureCode, Fault, Next, Outcome, Record, Stage,
+    Artifact, Failure, FailureCode, Fault, Next, Outcome, Record, Stage,
     policy::{Leaves, RUN_LIMIT, Tries, leaves, policy},
     record::is_zero,
     run::gave_up,
@@ -59,7 +59,7 @@ impl Undo {
             .iter()
             .rev()
             .filter(|record| match leaves(record.step) {
-                Leaves::Nothing => false,
+                Leaves::Nothing => matches!(record.artifact, Some(Artifact::Other(_))),
                 Leaves::Something => record.attempts > 0 || was_lost,
                 Leaves::TheName => true,
             })

@@ -5,7 +5,7 @@
 
 use crate::domain::{RunStatus, Step};
 
-use super::{Record, Run};
+use super::{Record, Run, Stage};
 
 /// What becomes of a step that a run's plan has gained since the run began.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,7 +26,8 @@ pub const fn gained(step: Step) -> Gained {
         | Step::VerifySpreadsheet
         | Step::CreateOwner
         | Step::SendWelcomeEmail
-        | Step::Activate => Gained::Done,
+        | Step::Activate
+        | Step::Other(_) => Gained::Done,
     }
 }
 
@@ -55,6 +56,13 @@ impl Run {
             let behind = steps.get(place..).unwrap_or_default();
             let at = self.records.iter().position(|record| behind.contains(&record.step));
             self.records.insert(at.unwrap_or(self.records.len()), self.missing(*step, gained(*step)));
+        }
+        // It is at a step that this version does not know: that is passed over.
+        if matches!(self.stage.current(), Some(Step::Other(_)))
+            && self.status() == RunStatus::Processing
+            && let Some(step) = self.first_not_done()
+        {
+            self.stage = Stage::Ready { step };
         }
     }
 

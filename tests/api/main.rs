@@ -24,5 +24,7 @@ mod routes;
 mod simulation;
 mod support;
 mod sweep;
+mod tomorrow;
 mod words;
 mod workflow;
+mod yesterday;

@@ -377,3 +377,20 @@ async fn without_the_database_a_sweep_says_so_and_ends() {
     sweep(&app).await;
     assert!(app.log_of("tenant_provision_stuck").pop().unwrap().fields["error"].is_string());
 }
+
+/// It must not hold up the others, minute after minute.
+#[tokio::test]
+async fn a_row_that_cannot_be_read_stops_nobody_else() {
+    let app = TestApp::new();
+    let (broken, club) = (lost(&app, "fc-broken").await, lost(&app, "fc-nord").await);
+    app.db().execute("pragma ignore_check_constraints = on", ());
+    broken.becomes("plan", "of_tomorrow");
+    app.passes(61);
+    let line = sweep(&app).await;
+    assert_eq!((&line["level"], &line["looked"]), (&json!("info"), &json!(1)));
+    club.waits().await;
+    assert_eq!(club.ended().await, "completed");
+    let told = app.log_of("row_unreadable").pop().unwrap().fields;
+    assert_eq!((&told["level"], &told["table"]), (&json!("error"), &json!("tenants")));
+    assert_eq!(told["tenantId"], broken.id.as_str());
+}

@@ -105,7 +105,8 @@ pub async fn create<P: Ports>(app: &App<P>, subject: &Subject, traceparent: Opti
 }
 
 /// Removes the club's record: the one that [`create`] told of, or, when its answer was lost, what is found under the club's
-/// name. What doesn't bear the tenant's marker stays as it is. Done means that it was looked for and is not there.
+/// name. What doesn't bear the tenant's marker stays as it is, and is refused if it is the one that was told of. Done means
+/// that it was looked for and is not there.
 pub async fn remove<P: Ports>(
     app: &App<P>,
     subject: &Subject,
@@ -125,6 +126,10 @@ pub async fn remove<P: Ports>(
             Some((id, _)) => zone.by_id(id).await?.into_iter().collect(),
             None => zone.by_name(&wanted.name).await?,
         };
+        // What we made is there, and nothing says any more that it is ours: neither removed nor gone.
+        if known.is_some() && found.iter().any(|record| !wanted.is_marked(record)) {
+            return Err(unmarked());
+        }
         for record in found.iter().filter(|record| wanted.is_marked(record)) {
             zone.delete(&record.id).await?;
         }
@@ -149,6 +154,12 @@ fn conflict() -> Outcome {
         FailureCode::SubdomainConflict,
         "The club's address is already in use for something else. We have been told and look into it.",
     ))
+}
+
+fn unmarked() -> Outcome {
+    let message = "The club's DNS record is there, but its comment does not say any more that it is ours. Remove it at \
+                   Cloudflare, or put its comment back, and try again; or leave it.";
+    Outcome::Refused(Failure::new(FailureCode::CompensationRefused, message))
 }
 
 /// It says one thing, and shows another.
@@ -214,8 +225,9 @@ impl<'a, P: Ports> Zone<'a, P> {
     }
 
     async fn by_name(&self, name: &str) -> Result<Vec<Record>, Outcome> {
+        let encoded: String = url::form_urlencoded::byte_serialize(name.as_bytes()).collect();
         let found: Vec<Record> =
-            self.ask("GET", &format!("?name.exact={name}"), None).await.map_err(No::or_misconfigured)?;
+            self.ask("GET", &format!("?name.exact={encoded}"), None).await.map_err(No::or_misconfigured)?;
         // Records are removed by this answer: that the filter was heeded is not taken on trust.
         Ok(found.into_iter().filter(|record| record.name.eq_ignore_ascii_case(name)).collect())
     }

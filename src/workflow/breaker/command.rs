@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::{RunId, Timestamp, Upstream};
 
+use super::super::reading::or_nothing;
 use super::{Admission, Breaker, State, Verdict, limits};
 
 /// A command to a breaker's object.
@@ -32,6 +33,7 @@ pub enum Wish {
         /// The run.
         run: RunId,
         /// What it says.
+        #[serde(deserialize_with = "or_nothing")]
         verdict: Verdict,
         /// Whether its admission said that it is watched: if so, it would have told of a success, too.
         #[serde(default = "yes", skip_serializing_if = "Clone::clone")]
@@ -53,10 +55,10 @@ pub struct Reply {
     /// Where the breaker stands now.
     pub breaker: Breaker,
     /// What the wish changed about it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "or_nothing", skip_serializing_if = "Option::is_none")]
     pub moved: Option<Moved>,
     /// Whether the attempt may leave, if that was asked.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "or_nothing", skip_serializing_if = "Option::is_none")]
     pub admission: Option<Admission>,
 }
 

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::{RunId, Timestamp, Upstream};
 
-use super::{FailureCode, FaultCode, Outcome};
+use super::{FailureCode, FaultCode, Outcome, reading::or_nothing};
 
 pub use budget::Budget;
 use budget::Spent;
@@ -51,7 +51,9 @@ pub const fn limits(upstream: Upstream) -> Limits {
     let budget = match upstream {
         // What Cloudflare's API allows one account.
         Upstream::Cloudflare => Some(Budget { calls: 1200, window: Duration::from_secs(300) }),
-        Upstream::Make | Upstream::AppsScript | Upstream::Google | Upstream::Resend => None,
+        Upstream::Make | Upstream::AppsScript | Upstream::Google | Upstream::Resend | Upstream::Other(_) => {
+            None
+        }
     };
     Limits {
         failures: 10,
@@ -69,7 +71,8 @@ pub const fn limits(upstream: Upstream) -> Limits {
 /// The breaker of one other side.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Breaker {
-    /// Whether it lets anybody through.
+    /// Whether it lets anybody through: everybody, if that can't be read.
+    #[serde(deserialize_with = "or_nothing")]
     pub state: State,
     /// What was spent of the budget; nothing without one.
     #[serde(default)]
@@ -146,7 +149,7 @@ pub enum Admission {
 }
 
 /// What an attempt says about the other side.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// It is there: it said yes or no.
@@ -158,6 +161,7 @@ pub enum Verdict {
         retry_after: Option<Duration>,
     },
     /// Nothing: it was not asked, or what went wrong was ours.
+    #[default]
     Nothing,
 }
 
@@ -180,7 +184,8 @@ impl Verdict {
                 | FailureCode::UpstreamUnavailable
                 | FailureCode::DeadlineExceeded
                 | FailureCode::TenantGone
-                | FailureCode::Cancelled => Self::Nothing,
+                | FailureCode::Cancelled
+                | FailureCode::Other(_) => Self::Nothing,
             },
             Outcome::Unknown(fault) => match fault.code {
                 FaultCode::Timeout
@@ -189,9 +194,10 @@ impl Verdict {
                 | FaultCode::RateLimited
                 | FaultCode::Malformed
                 | FaultCode::Contradiction => Self::Failed { retry_after: fault.retry_after },
-                FaultCode::Interrupted | FaultCode::StoreUnavailable | FaultCode::CircuitOpen => {
-                    Self::Nothing
-                }
+                FaultCode::Interrupted
+                | FaultCode::StoreUnavailable
+                | FaultCode::CircuitOpen
+                | FaultCode::Other(_) => Self::Nothing,
             },
         }
     }

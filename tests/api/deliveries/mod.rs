@@ -1,5 +1,6 @@
 //! Lifecycle events on their way to the clubs' webhooks: sent once if all goes well, and under one id however often if not.
 
+mod claims;
 mod dead;
 
 use futures_util::future::join_all;
@@ -103,6 +104,39 @@ async fn a_failed_run_is_announced_with_its_reason() {
     club.waits().await;
     delivers(&app).await;
     assert_eq!(events(&app).pop().unwrap().json()["type"], "tenant.provisioned");
+}
+
+/// Whoever presses "try again" every minute is told of it once an hour; each failure is an event all the same.
+#[tokio::test]
+async fn a_run_that_fails_again_and_again_is_announced_once_an_hour() {
+    let app = TestApp::new();
+    let club = app.queued("fc-nord").await;
+    let failures = || {
+        let announced =
+            app.db().number("select count(*) from webhook_deliveries where type = 'tenant.failed'");
+        (announced, app.db().number("select count(*) from domain_events where type = 'tenant.failed'"))
+    };
+    let fails = async || {
+        app.outside().upstreams().next("make", [Reaction::Answers(400, "")]);
+        club.waits().await;
+    };
+    fails().await;
+    let begun = app.now();
+    assert_eq!(failures(), (1, 1));
+    for n in 2..5 {
+        app.passes(60);
+        club.retries().await.is(200);
+        fails().await;
+        assert_eq!(failures(), (1, n));
+    }
+    app.passes(u64::try_from(begun + 3601 - app.now()).unwrap());
+    club.retries().await.is(200);
+    fails().await;
+    assert_eq!(failures(), (2, 5));
+    club.retries().await.is(200);
+    club.waits().await;
+    let provisioned = "select count(*) from webhook_deliveries where type = 'tenant.provisioned'";
+    assert_eq!(app.db().number(provisioned), 1, "that is told at once");
 }
 
 #[tokio::test]
@@ -285,7 +319,7 @@ async fn a_webhook_that_asks_for_time_gets_it() {
 async fn what_could_not_be_written_down_is_sent_again_when_the_claim_ends() {
     let app = TestApp::new();
     provisioned(&app).await;
-    app.db().breaks(1, Breaks::Before);
+    app.db().breaks(2, Breaks::Before);
     assert_eq!(delivers(&app).await, 0);
     assert_eq!(app.log_of("webhook_delivery_not_settled").len(), 1);
     app.passes(119);
@@ -300,7 +334,7 @@ async fn what_could_not_be_written_down_is_sent_again_when_the_claim_ends() {
 async fn what_was_written_down_is_not_sent_again_though_the_answer_was_lost() {
     let app = TestApp::new();
     provisioned(&app).await;
-    app.db().breaks(1, Breaks::After);
+    app.db().breaks(2, Breaks::After);
     delivers(&app).await;
     app.passes(600);
     assert_eq!((delivers(&app).await, events(&app).len()), (0, 1));
@@ -321,7 +355,8 @@ async fn a_late_comer_settles_nothing() {
     let app = TestApp::new();
     provisioned(&app).await;
     let (now, soon) = (app.outside().now(), app.outside().now().after(std::time::Duration::from_secs(120)));
-    let late = store::deliveries::claim(app.db(), None, now, soon, 9).await.unwrap().pop().unwrap();
+    let late =
+        store::deliveries::claim(app.db(), None, now, soon, 9).await.unwrap().first().unwrap().unwrap();
     app.passes(120);
     app.outside().upstreams().next("make", [Reaction::TimesOut]);
     delivers(&app).await;

@@ -196,7 +196,12 @@ impl Ports for Outside {
         if self.0.upstreams.hangs(call.upstream) {
             self.passes(call.time_limit);
         }
-        self.0.upstreams.take(call, self.now())
+        let kills = self.0.upstreams.kills(call.upstream);
+        let answer = self.0.upstreams.take(call, self.now());
+        if kills {
+            std::future::pending::<()>().await;
+        }
+        answer
     }
 
     async fn seal(&self, plain: &Secret, context: &str) -> Result<String, CryptoError> {

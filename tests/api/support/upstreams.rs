@@ -33,6 +33,8 @@ pub enum Reaction {
     TimesOut,
     /// Likewise, and all the time that it has goes by.
     Hangs,
+    /// With it, whoever called dies.
+    Kills,
     /// By breaking the connection, and nothing done.
     Breaks,
     /// It does it, and the answer is lost.
@@ -159,6 +161,11 @@ impl Upstreams {
         self.state().always.get(upstream) == Some(&Reaction::Hangs)
     }
 
+    /// Whether every caller dies.
+    pub fn kills(&self, upstream: &str) -> bool {
+        self.state().always.get(upstream) == Some(&Reaction::Kills)
+    }
+
     /// Takes a call.
     pub fn take(&self, call: Call, now: Timestamp) -> Result<Called, CallError> {
         let mut state = self.state();
@@ -177,7 +184,7 @@ impl Upstreams {
             Reaction::AsksToWait(status, after) => {
                 Ok(Called { retry_after: Some(after.to_owned()), ..called(status, "") })
             }
-            Reaction::TimesOut | Reaction::Hangs => Err(CallError::Timeout),
+            Reaction::TimesOut | Reaction::Hangs | Reaction::Kills => Err(CallError::Timeout),
             Reaction::Breaks => Err(CallError::Connection),
             Reaction::LosesTheAnswer => {
                 state.play(&sent);

@@ -7,6 +7,7 @@ mod faults;
 mod formats;
 mod interruptions;
 pub mod lab;
+mod later;
 mod listing;
 mod outside;
 mod removal;

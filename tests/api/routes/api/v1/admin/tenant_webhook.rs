@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{audited, post};
-use crate::support::{Answer, Club, Manner, Reaction, TestApp, WEBHOOK_SECRET};
+use crate::support::{Answer, Club, Manner, Reaction, TestApp, Token, WEBHOOK_SECRET};
 
 const CORRECT: &str = "https://hook.us1.make.com/correct-url";
 
@@ -58,8 +58,8 @@ async fn every_failure_of_the_webhook_is_resumed_and_no_other() {
         ("WEBHOOK_MISSING", true),
         ("WEBHOOK_REJECTED", true),
         ("UPSTREAM_UNAVAILABLE", true),
-        ("CANCELLED", false),
-        ("DEADLINE_EXCEEDED", false),
+        ("CANCELLED", true),
+        ("DEADLINE_EXCEEDED", true),
         ("MISCONFIGURED", false),
     ] {
         let app = TestApp::new();
@@ -86,6 +86,32 @@ async fn an_upstream_that_was_down_too_long_is_tried_at_the_new_address() {
     assert_eq!(as_printed(&club).await.is(200)["data"]["resumed"], true);
     club.waits().await;
     assert_eq!(club.ended().await, "completed");
+}
+
+#[tokio::test]
+async fn a_run_that_was_out_of_time_or_stopped_at_its_webhook_resumes() {
+    for is_stopped in [false, true] {
+        let app = TestApp::new();
+        let club = app.queued("fc-nord").await;
+        app.outside().upstreams().always("make", Reaction::AsksToWait(503, "600"));
+        while app.outside().upstreams().sent_to("make").is_empty() {
+            club.alarm_rings(&club.id).await;
+        }
+        if is_stopped {
+            let run = club.outside().objects().run(&club.id).unwrap().id;
+            let token = Token::operator(app.now()).sign();
+            let cancel = app.post(&format!("/api/v1/bgops/sagas/{run}/cancel")).token(&token);
+            cancel.json(&json!({ "reason": "test" })).send().await.is(200);
+        } else {
+            app.passes(1801);
+        }
+        club.waits().await;
+        assert_eq!(club.ended().await, if is_stopped { "CANCELLED" } else { "DEADLINE_EXCEEDED" });
+        app.outside().upstreams().always("make", Reaction::Healthy);
+        assert_eq!(as_printed(&club).await.is(200)["data"]["resumed"], true);
+        club.waits().await;
+        assert_eq!(club.ended().await, "completed");
+    }
 }
 
 #[tokio::test]

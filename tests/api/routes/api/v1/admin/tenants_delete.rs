@@ -162,6 +162,29 @@ async fn a_club_that_was_never_set_up_is_removed_as_well() {
     assert_eq!(app.outside().upstreams().sent().len(), 0);
 }
 
+/// Nothing failed that was never tried.
+#[tokio::test]
+async fn a_club_that_never_ran_did_not_fail() {
+    let app = TestApp::new();
+    for is_queued in [false, true] {
+        let club = app.signed_up(&format!("fc-{is_queued}")).await;
+        if is_queued {
+            club.connects_make().await.is(200);
+        }
+        is_removed(&club).await;
+        club.waits().await;
+        let events = operator_gets(&app, &format!("/api/v1/tenants/{}/events", club.id)).await;
+        let told: Vec<&str> =
+            events.as_array().unwrap().iter().map(|e| e["type"].as_str().unwrap()).collect();
+        assert!(told.contains(&"tenant.deprovisioned"), "{told:?}");
+        assert!(!told.contains(&"tenant.failed"), "{told:?}");
+        app.outside().finishes_deferred_work().await;
+    }
+    let sent = app.outside().upstreams().sent_to("make");
+    assert_eq!(sent.len(), 1);
+    assert_eq!(sent[0].json()["type"], "tenant.deprovisioned");
+}
+
 #[tokio::test]
 async fn the_same_request_under_the_same_key_signs_up_anew() {
     let app = TestApp::new();
