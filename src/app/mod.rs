@@ -7,6 +7,7 @@ pub mod deliveries;
 pub mod deprovisioning;
 pub mod links;
 pub mod mail;
+pub mod mails;
 pub mod metrics;
 pub mod operators;
 pub mod promos;

@@ -5,18 +5,14 @@
 
 use crate::{
     db::{Db, DbError, Statement},
-    domain::{
-        Step, Task, Upstream, WebhookUrl,
-        config::{EmailProvider, SubdomainMode},
-    },
+    domain::{Step, Task, Upstream, WebhookUrl, config::SubdomainMode},
     ports::Ports,
     store,
     workflow::{Artifact, Failure, FailureCode, Fault, FaultCode, Outcome, Run},
 };
 
 use super::{
-    App, digest,
-    mail::{Mail, MailError},
+    App,
     upstream::{apps_script, cloudflare, google, make},
 };
 
@@ -59,12 +55,8 @@ impl<P: Ports> App<P> {
                 Some(_) => Some((Upstream::Google, 2)),
                 None => Some((Upstream::AppsScript, 1)),
             },
-            (Task::Do(_), Step::SendWelcomeEmail) => match config.email_provider {
-                EmailProvider::Resend => Some((Upstream::Resend, 1)),
-                EmailProvider::Log => None,
-            },
-            (Task::Undo(_), Step::ValidateWebhook | Step::VerifySpreadsheet | Step::SendWelcomeEmail)
-            | (_, Step::SeedDefaults | Step::CreateOwner | Step::Activate) => None,
+            (Task::Undo(_), Step::ValidateWebhook | Step::VerifySpreadsheet)
+            | (_, Step::SeedDefaults | Step::CreateOwner | Step::SendWelcomeEmail | Step::Activate) => None,
         }
     }
 
@@ -205,21 +197,11 @@ impl<P: Ports> App<P> {
         Ok(outcome)
     }
 
+    /// The mail is stored, and leaves by itself: whatever becomes of it holds no club up.
     async fn send_welcome_email(&self, run: &Run) -> Performed {
-        let subject = &run.subject;
-        let link = self
-            .link_url(&subject.tenant, run.link_issued_at, &run.link_id, &run.caller.origin)
-            .map_err(|_| misconfigured())?;
-        let hash = digest(&[&run.link_id]);
-        self.write(vec![store::links::insert(&subject.tenant, &hash, run.link_issued_at)]).await?;
-        let address = self.config().club_address(subject.slug.as_str());
-        let mail = Mail::welcome(&subject.name, &subject.email, &address, &link);
-        let key = run.idempotency_key(Step::SendWelcomeEmail);
-        self.send_mail(&mail, &key, run.caller.traceparent.clone()).await.map_err(|error| match error {
-            MailError::Refused(failure) => Outcome::Refused(failure),
-            MailError::Unknown(fault) => Outcome::Unknown(fault),
-        })?;
-        self.write(vec![store::tenants::set_welcome_sent(&subject.tenant, self.ports.now())]).await
+        let stored = self.write(vec![store::mails::welcome(run, self.ports.now())]).await?;
+        self.deliver_mails_later(&run.subject.tenant);
+        Ok(stored)
     }
 
     /// Going live and the listing's "completed" are one batch: nobody sees one without the other.

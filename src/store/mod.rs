@@ -11,6 +11,7 @@ pub mod events;
 pub mod health;
 pub mod keys;
 pub mod links;
+pub mod mails;
 pub mod metrics;
 pub mod profile;
 pub mod promos;

@@ -9,7 +9,7 @@ use crate::{
     workflow::{Artifact, Attempt, Report, Run, Stage, StepReport, Undo, report::Trouble},
 };
 
-use super::{connections, deliveries, tenants, undo};
+use super::{connections, deliveries, mails, tenants, undo};
 
 /// Writes what D1 doesn't list yet of a run. An older version than the listed one changes nothing, and nothing changes a run
 /// that went live: its object may not have heard of it.
@@ -62,7 +62,8 @@ fn put_back(run: &Run, report: &Report, now: Timestamp) -> Vec<Statement> {
     }
 }
 
-/// What a step wrote beside the listing. A webhook, and when a mail was taken, the run does not know.
+/// What a step wrote beside the listing. A webhook the run does not know. Its mail is stored again as long as the mail service
+/// recognises it, should it have been sent.
 fn written_by(run: &Run, step: Step, now: Timestamp) -> Vec<Statement> {
     let tenant = &run.subject.tenant;
     match step {
@@ -77,7 +78,12 @@ fn written_by(run: &Run, step: Step, now: Timestamp) -> Vec<Statement> {
         Step::VerifySpreadsheet => vec![connections::set_spreadsheet_verified(tenant, now)],
         Step::CreateOwner => vec![tenants::insert_owner(&run.subject, now)],
         Step::Activate => vec![tenants::activate(tenant, now)],
-        Step::ValidateWebhook | Step::SendWelcomeEmail => Vec::new(),
+        Step::SendWelcomeEmail => {
+            let done_at =
+                run.records.iter().find(|record| record.step == step).and_then(|record| record.done_at);
+            done_at.and_then(|at| mails::welcome_put_back(run, at, now)).into_iter().collect()
+        }
+        Step::ValidateWebhook => Vec::new(),
     }
 }
 
@@ -275,6 +281,8 @@ struct Row {
     ended_at: Option<i64>,
     run_updated_at: Option<i64>,
     undo_state: Option<UndoStatus>,
+    /// What became of the latest welcome mail, if it was given up: the word.
+    mail_error: Option<String>,
     steps: String,
 }
 
@@ -298,6 +306,8 @@ pub fn select(tenant: &TenantId) -> Statement {
            r.id as run_id, r.plan as run_plan, r.status as run_status, r.step, r.reason, r.error, r.version,
            r.warnings, r.started_at, r.completed_at as ended_at, r.updated_at as run_updated_at,
            r.undo_state,
+           (select iif(status = 'failed', coalesce(last_error, ''), null) from mails
+            where tenant_id = t.id and kind = 'welcome' order by key desc limit 1) as mail_error,
            (select json_group_array(json_object('step', step, 'status', status, 'attempts', attempts,
               'started_at', started_at, 'completed_at', completed_at, 'retry_at', retry_at,
               'error_code', error_code, 'error', error))
@@ -317,7 +327,9 @@ pub fn read(answer: Answer) -> Result<Option<Listed>, DbError> {
     let Some(row) = answer.first::<Row>()? else { return Ok(None) };
     let corrupt = |e: serde_json::Error| DbError::Corrupt(e.to_string());
     let done: Vec<StepRow> = serde_json::from_str(&row.steps).map_err(corrupt)?;
-    let warnings = row.warnings.as_deref().map_or(Ok(Vec::new()), serde_json::from_str).map_err(corrupt)?;
+    let mut warnings: Vec<Trouble> =
+        row.warnings.as_deref().map_or(Ok(Vec::new()), serde_json::from_str).map_err(corrupt)?;
+    warnings.extend(row.mail_error.as_deref().map(mails::warning));
     let completed_by_hand = row.provisioned_at.is_some() && row.status != TenantStatus::Trial;
     let status = if completed_by_hand { RunStatus::Completed } else { row.provision_state };
     let report = row.run_id.zip(row.run_status).map(|(run, run_status)| {
