@@ -29,7 +29,9 @@ impl<P: Ports> App<P> {
     /// Performs one attempt at `task` of `run`, unless the other side is to be left alone.
     pub async fn perform(&self, run: &Run, task: Task) -> Outcome {
         match self.asked_by(run, task) {
-            Some((upstream, calls)) => self.through(upstream, calls, &run.id, self.attempt(run, task)).await,
+            Some((upstream, calls)) => {
+                self.through(upstream, calls, run.asker(task), self.attempt(run, task)).await
+            }
             None => self.attempt(run, task).await,
         }
     }

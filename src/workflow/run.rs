@@ -10,6 +10,7 @@ use crate::domain::{Plan, RunId, RunStatus, Step, StepStatus, Task, Timestamp};
 use super::{
     Artifact, Attempt, Caller, Failure, FailureCode, Fault, FaultCode, Next, Outcome, Record, Stage, Subject,
     Undo,
+    breaker::Asker,
     policy::{GivingUp, RUN_LIMIT, policy},
 };
 
@@ -296,6 +297,17 @@ impl Run {
             }
             _ => StepStatus::Pending,
         }
+    }
+
+    /// Who asks an other side while an attempt at `task` is out. One that was not asked does not count as an attempt of its round.
+    #[must_use]
+    pub fn asker(&self, task: Task) -> Asker<'_> {
+        let tries = match (task, &self.undo) {
+            (Task::Do(step), _) => self.records.iter().find(|r| r.step == step).map_or(0, |r| r.round),
+            (Task::Undo(step), Some(undo)) => undo.tries(step),
+            (Task::Undo(_), None) => 0,
+        };
+        Asker { id: self.id.as_str(), tenant: Some(&self.subject.tenant), has_failed: tries > 1 }
     }
 
     /// The key under which every attempt at `step` is recognised outside.

@@ -160,6 +160,12 @@ impl Undo {
         self.removals.iter().find(|removal| removal.step == step).map_or(0, |removal| removal.attempts)
     }
 
+    /// How often undoing `step` was tried in this round.
+    #[must_use]
+    pub fn tries(&self, step: Step) -> u32 {
+        self.removals.iter().find(|removal| removal.step == step).map_or(0, |removal| removal.round)
+    }
+
     fn begin_round(&mut self, now: Timestamp) {
         for removal in &mut self.removals {
             removal.round = 0;
@@ -175,7 +181,7 @@ impl Undo {
         {
             removal.round = removal.round.saturating_sub(1);
         }
-        let tried = self.removals.iter().find(|r| r.step == step).map_or(0, |r| r.round);
+        let tried = self.tries(step);
         self.stage = if tried >= policy.attempts {
             let message = format!("{} We tried {tried} times.", fault.code.message());
             let failure = Failure::new(FailureCode::UpstreamUnavailable, message);

@@ -8,7 +8,7 @@ use tenantry::{
     domain::Upstream,
     ports::Ports,
     store::rollups::BOUNDS,
-    workflow::breaker::{Command, Verdict, Wish},
+    workflow::breaker::{AskerId, Command, Verdict, Wish},
 };
 
 use super::{monitored, scrape};
@@ -279,7 +279,7 @@ async fn a_breaker_is_seen_as_it_stands() {
     let app = monitored();
     for n in 0..10 {
         let wish = Wish::Report {
-            run: format!("run_{n}").parse().unwrap(),
+            run: AskerId::of(&format!("run_{n}")),
             verdict: Verdict::Failed { retry_after: None },
             watched: true,
         };

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use tenantry::{
     domain::Upstream,
     ports::Ports,
-    workflow::breaker::{Command, Verdict, Wish},
+    workflow::breaker::{AskerId, Command, Verdict, Wish},
 };
 
 use crate::support::{Answer, Manner, TestApp, Token};
@@ -24,13 +24,13 @@ async fn close(app: &TestApp, name: &str, body: Value) -> Answer {
 async fn fails(app: &TestApp, upstream: Upstream, times: usize) {
     for n in 0..times {
         let verdict = Verdict::Failed { retry_after: None };
-        let wish = Wish::Report { run: format!("run_{n}").parse().unwrap(), verdict, watched: true };
+        let wish = Wish::Report { run: AskerId::of(&format!("run_{n}")), verdict, watched: true };
         app.outside().tell_breaker(&Command { upstream, wish }).await.unwrap();
     }
 }
 
 async fn asks(app: &TestApp, upstream: Upstream, cost: u32) {
-    let wish = Wish::Admit { run: "run_asks".parse().unwrap(), cost };
+    let wish = Wish::Admit { run: AskerId::of("run_asks"), cost, tenant: None, has_failed: false };
     app.outside().tell_breaker(&Command { upstream, wish }).await.unwrap();
 }
 
