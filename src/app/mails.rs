@@ -12,13 +12,13 @@ use serde_json::Value;
 
 use crate::{
     db::{Db, DbError},
-    domain::{RunId, TenantId, TenantStatus, Timestamp, Upstream, config::EmailProvider},
+    domain::{TenantId, TenantStatus, Timestamp, Upstream, config::EmailProvider},
     ports::{Call, Level, LogLine, Ports},
     store::{
         links::LINK_SECONDS,
         mails::{self, Addressee, Attempted, Claimed, Kind, Status},
     },
-    workflow::{FailureCode, Fault, FaultCode, Outcome},
+    workflow::{FailureCode, Fault, FaultCode, Outcome, breaker::Asker},
 };
 
 use super::{
@@ -217,11 +217,9 @@ impl<P: Ports> App<P> {
         if self.config().email_provider == EmailProvider::Log {
             return work.await;
         }
-        let asker: Result<RunId, _> = mail.id.as_str().replacen("mail_", "run_", 1).parse();
-        match asker {
-            Ok(asker) => self.through(Upstream::Resend, 1, &asker, work).await,
-            Err(_) => work.await,
-        }
+        let asker =
+            Asker { id: mail.id.as_str(), tenant: Some(&mail.tenant_id), has_failed: mail.attempts > 0 };
+        self.through(Upstream::Resend, 1, asker, work).await
     }
 
     /// One attempt: counted just before it leaves, and not made if somebody else has the mail by then.

@@ -254,7 +254,7 @@ async fn a_sweep_does_not_read_those_that_moved_just_now() {
         app.db().execute(&insert.replace("{n}", &numbers), ());
         for n in 1..=count {
             let (tenant, now) = (format!("tenant_{n}").parse().unwrap(), Timestamp::from_seconds(app.now()));
-            app.db().query(tenants::want_provisioning(&tenant, None, now)).await.unwrap();
+            app.db().query(tenants::want_provisioning(&tenant, None, "", now)).await.unwrap();
         }
         app.passes(59);
         app.db().take_costs();
