@@ -29,7 +29,9 @@ pub async fn resend_welcome<P: Ports>(
 ) -> Result<Response, ApiError> {
     let (app, tenant) = (&caller.app, caller.tenant()?);
     let by_operator = caller.claims.audience == Some(Audience::PlatformAdmin);
-    let reason = if by_operator { fields.required_with("reason", reason) } else { Some(String::new()) };
+    // Clubs need not say why; what they say must be a text all the same.
+    let usual = fields.reason_or("welcome mail sent again");
+    let reason = if by_operator { fields.required_with("reason", reason) } else { Some(usual) };
     let reason = fields.all(reason)?;
     let club = digest(&["welcome", tenant.as_str()]);
     let (client, club) =

@@ -156,6 +156,20 @@ impl TestApp {
         self.outside().log_lines().into_iter().filter(|line| line.fields["msg"] == word).collect()
     }
 
+    /// The sweep sends mails, each when it is due, until none waits any more.
+    pub async fn mails_leave(&self) {
+        let due = "select coalesce(min(next_at), 0) from mails where status = 'pending'";
+        for _ in 0..200 {
+            match self.db().number(due) {
+                0 => return,
+                due => self.outside().is_at(Timestamp::from_seconds(due)),
+            }
+            // A sweep that the database does not answer is followed by another.
+            let _ = self.app.deliver_mails_due().await;
+        }
+        panic!("the mails never leave");
+    }
+
     /// A tenant's alarm rings, if it has one.
     pub async fn alarm_rings(&self, tenant: &str) -> bool {
         objects::ring(&self.app, tenant).await

@@ -102,20 +102,6 @@ fn an_attempt_that_did_not_leave_is_none_of_those_that_a_step_has() {
     }
 }
 
-/// A club goes live although its mail can't be sent, and soon.
-#[test]
-fn what_only_warns_is_not_waited_for_until_the_deadline() {
-    for (plan, step) in every_step().filter(|(_, step)| policy(*step).giving_up == GivingUp::Warns) {
-        let lab = Lab::queued(plan);
-        lab.always(step, rests(450));
-        lab.runs_to_the_end();
-        let attempts = usize::try_from(policy(step).attempts).unwrap();
-        assert_eq!((lab.ended().as_str(), lab.attempts_at(step)), ("completed", attempts), "{step:?}");
-        assert_eq!(Report::of(&lab.run()).warnings.len(), 1, "{step:?}");
-        assert!(lab.clock().since(super::lab::START) < Duration::from_secs(300), "{step:?}");
-    }
-}
-
 /// The other side is left alone for so many seconds.
 fn rests(seconds: u64) -> Attempt {
     let wait = Some(Duration::from_secs(seconds));
