@@ -16,6 +16,7 @@ mod conventions;
 mod deliveries;
 mod every_route;
 mod lessons;
+mod mails;
 mod openapi;
 mod plans;
 mod rollups;
