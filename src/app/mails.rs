@@ -45,7 +45,7 @@ const LINK_YOUNG_SECONDS: i64 = 12 * 3600;
 /// How many mails are claimed at once, and for how long: longer than they take if each waits its full ten seconds.
 const BATCH: u32 = 20;
 const LEASE: Duration = Duration::from_secs(120);
-/// How many are sent at the same time: see the webhooks' deliveries.
+/// How many are at it at the same time: see the webhooks' deliveries.
 const AT_ONCE: usize = 4;
 /// For how long one sweep claims, and for how long it waits for the mail service's budget.
 const SWEEPS_FOR: Duration = Duration::from_secs(45);
@@ -175,7 +175,14 @@ impl<P: Ports> App<P> {
 
     async fn attempt_and_settle_mail(&self, mail: &Claimed, until: Timestamp) -> Result<Ended, DbError> {
         let now = self.ports.now();
-        let Some(addressee) = mail.addressee()?.filter(|club| club.status != TenantStatus::Cancelled) else {
+        let addressee = match mail.addressee() {
+            Ok(addressee) => addressee.filter(|club| club.status != TenantStatus::Cancelled),
+            Err(error) => {
+                self.log(LogLine::new(Level::Error, "mail_unreadable").with("error", error.to_string()));
+                return self.hold_mail(mail, now.after(MENDING), "UNREADABLE").await;
+            }
+        };
+        let Some(addressee) = addressee else {
             return self.end_mail(mail, Status::Cancelled, None, "TENANT_CANCELLED").await;
         };
         if !addressee.status.lets_in() {

@@ -81,7 +81,9 @@ pub const fn limits(upstream: Upstream) -> Limits {
     let budget = match upstream {
         // What Cloudflare's API allows one account.
         Upstream::Cloudflare => Some(Budget { calls: 1200, window: Duration::from_secs(300) }),
-        Upstream::Make | Upstream::AppsScript | Upstream::Google | Upstream::Resend => None,
+        // What Resend's API allows one team.
+        Upstream::Resend => Some(Budget { calls: 2, window: Duration::from_secs(1) }),
+        Upstream::Make | Upstream::AppsScript | Upstream::Google => None,
     };
     Limits {
         failures: 10,

@@ -227,10 +227,14 @@ fn a_probe_is_given_up_only_after_any_attempt_has_ended() {
 }
 
 #[test]
-fn cloudflare_is_asked_1200_times_in_five_minutes_and_nobody_else_is_counted() {
+fn each_is_asked_as_often_as_it_allows() {
     for upstream in Upstream::ALL {
-        let expected = Budget { calls: 1200, window: Duration::from_secs(300) };
-        assert_eq!(limits(upstream).budget, (upstream == Upstream::Cloudflare).then_some(expected));
+        let expected = match upstream {
+            Upstream::Cloudflare => Some(Budget { calls: 1200, window: Duration::from_secs(300) }),
+            Upstream::Resend => Some(Budget { calls: 2, window: Duration::from_secs(1) }),
+            Upstream::Make | Upstream::AppsScript | Upstream::Google => None,
+        };
+        assert_eq!(limits(upstream).budget, expected);
     }
 }
 

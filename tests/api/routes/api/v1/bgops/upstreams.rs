@@ -56,6 +56,7 @@ async fn every_upstream_is_shown_as_its_breaker_sees_it() {
     (script["state"], script["failures"], script["since"]) = (json!("open"), json!(10), json!(since));
     script["nextProbeAt"] = json!("2027-01-15T08:00:42.345Z");
     (resend["state"], resend["failures"], resend["since"]) = (json!("half_open"), json!(10), json!(since));
+    resend["budget"] = json!({ "used": 1, "calls": 2, "windowSeconds": 1 });
     cloudflare["budget"] = json!({ "used": 3, "calls": 1200, "windowSeconds": 300 });
     let data = [make, script, quiet("google"), resend, cloudflare];
     assert_eq!(body, json!({ "success": true, "data": data }));
