@@ -117,12 +117,14 @@ impl<P: Ports> App<P> {
     /// Delivers what a tenant has due, without anybody waiting for it. What fails is the sweep's.
     pub fn deliver_later(&self, tenant: &TenantId) {
         let (app, tenant) = (self.clone(), tenant.clone());
-        self.ports.defer(async move {
-            if let Err(error) = app.deliver(&tenant).await {
-                let line = LogLine::new(Level::Warn, "webhook_delivery_not_begun");
-                app.log(line.with("tenantId", tenant.as_str()).with("error", error.to_string()));
-            }
-        });
+        self.ports.defer(async move { app.deliver_or_tell(&tenant).await });
+    }
+
+    pub(super) async fn deliver_or_tell(&self, tenant: &TenantId) {
+        if let Err(error) = self.deliver(tenant).await {
+            let line = LogLine::new(Level::Warn, "webhook_delivery_not_begun");
+            self.log(line.with("tenantId", tenant.as_str()).with("error", error.to_string()));
+        }
     }
 
     /// One attempt at one delivery. Whatever can't be written down is repeated when the claim ends, under the same id.

@@ -123,12 +123,23 @@ impl<P: Ports> App<P> {
     /// Sends what a tenant has due, without anybody waiting for it. What fails is tried again for a while, and then the sweep's.
     pub fn deliver_mails_later(&self, tenant: &TenantId) {
         let (app, tenant) = (self.clone(), tenant.clone());
+        self.ports.defer(async move { app.deliver_mails(&tenant).await });
+    }
+
+    /// Sends what a run left for others: its events to the webhook, which has five seconds, then its mails.
+    pub fn deliver_all_later(&self, tenant: &TenantId) {
+        let (app, tenant) = (self.clone(), tenant.clone());
         self.ports.defer(async move {
-            if let Err(error) = app.deliver_mails_of(&tenant).await {
-                let line = LogLine::new(Level::Warn, "mail_not_begun");
-                app.log(line.with("tenantId", tenant.as_str()).with("error", error.to_string()));
-            }
+            app.deliver_or_tell(&tenant).await;
+            app.deliver_mails(&tenant).await;
         });
+    }
+
+    async fn deliver_mails(&self, tenant: &TenantId) {
+        if let Err(error) = self.deliver_mails_of(tenant).await {
+            let line = LogLine::new(Level::Warn, "mail_not_begun");
+            self.log(line.with("tenantId", tenant.as_str()).with("error", error.to_string()));
+        }
     }
 
     async fn deliver_mails_of(&self, tenant: &TenantId) -> Result<(), DbError> {

@@ -199,11 +199,9 @@ impl<P: Ports> App<P> {
         Ok(outcome)
     }
 
-    /// The mail is stored, and leaves by itself: whatever becomes of it holds no club up.
+    /// The mail is stored, and leaves when the run rests, or with the sweep: whatever becomes of it holds no club up.
     async fn send_welcome_email(&self, run: &Run) -> Performed {
-        let stored = self.write(vec![store::mails::welcome(run, self.ports.now())]).await?;
-        self.deliver_mails_later(&run.subject.tenant);
-        Ok(stored)
+        self.write(vec![store::mails::welcome(run, self.ports.now())]).await
     }
 
     /// Going live and the listing's "completed" are one batch: nobody sees one without the other.

@@ -64,8 +64,8 @@ impl DurableObject for Provisioner {
         if wake == Wake::Never
             && let Ok(Some(run)) = self.load()
         {
-            // The run is over, and its event waits. The alarm doesn't: it must be free for the next round.
-            app.deliver_later(&run.subject.tenant);
+            // The run is over, and its event and its mail wait. The alarm doesn't: it must be free for the next round.
+            app.deliver_all_later(&run.subject.tenant);
         }
         Response::empty()
     }

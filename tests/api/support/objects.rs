@@ -142,7 +142,7 @@ pub async fn ring(app: &App<Outside>, tenant: &str) -> bool {
     let Ok(wake) = advance(&Tenant { app, id: tenant }).await;
     match wake {
         Wake::At(next) => app.ports.objects().arm(tenant, next),
-        Wake::Never => app.deliver_later(&tenant.parse().unwrap()),
+        Wake::Never => app.deliver_all_later(&tenant.parse().unwrap()),
     }
     true
 }
