@@ -14,6 +14,7 @@
 //   GET    effects           ?upstream= &key=        GET      mails ?to= &limit=, mails/:id, mails/:id/html
 //   GET    spreadsheets      newest first            DELETE   spreadsheets/:id   as if its owner had deleted it
 //   PUT    webhooks          {url, secret}           PUT      google {clientEmail, publicKey}
+//   PUT    resend            {perSecond}             so many calls in any second, as the real one; null: any number
 //   POST   reset             forgets everything
 
 import { faultProblems } from "./faults.js";
@@ -40,6 +41,7 @@ const ROUTES = [
   ["DELETE", /^spreadsheets\/([\w-]+)$/, async ({ store, id }) => removed(await store.removeSpreadsheet(id))],
   ["PUT", /^webhooks$/, putWebhook],
   ["PUT", /^google$/, putGoogle],
+  ["PUT", /^resend$/, putResend],
   ["POST", /^reset$/, async ({ store }) => (await store.reset(), json(200, { ok: true }))],
 ];
 
@@ -124,6 +126,14 @@ async function putGoogle({ request, store }) {
     return refuse(400, "publicKey must be the SPKI PEM of an RSA key");
   }
   await store.registerAccount(input.clientEmail, input.publicKey);
+  return json(200, { ok: true });
+}
+
+async function putResend({ request, store }) {
+  const perSecond = parseJson(await request.text())?.perSecond;
+  const isLimit = perSecond === null || (Number.isInteger(perSecond) && perSecond > 0);
+  if (!isLimit) return refuse(400, "perSecond must be a positive whole number, or null");
+  await store.limitResend(perSecond);
   return json(200, { ok: true });
 }
 

@@ -1,7 +1,9 @@
 // Resend's POST /emails (https://resend.com/docs/api-reference/emails/send-email, …/errors and
 // https://resend.com/docs/dashboard/emails/idempotency-keys). What is copied: the edge in front refuses a call
 // without User-Agent as text, before the API sees it; the error names; an Idempotency-Key is remembered for 24 hours,
-// answers the first id to the same payload without sending again, and refuses another payload with 409.
+// answers the first id to the same payload without sending again, and refuses another payload with 409; and, where a test
+// asks for it, the limit of calls in a second (https://resend.com/docs/api-reference/rate-limit), which counts refusals too.
+// A quota that is used up is a scripted fault: 429 with the name daily_quota_exceeded or monthly_quota_exceeded.
 
 import { isObject, isText, json, parseJson, text } from "./replies.js";
 import { bearerVerdict } from "./signatures.js";
@@ -28,9 +30,35 @@ export const resend = {
   plays: (host) => host === "api.resend.com",
   identify: (call) => ({ operation: "email", key: call.headers["idempotency-key"] ?? null, effect: true }),
   verify: async (call, { env }) => bearerVerdict(call.headers.authorization, env.RESEND_API_KEY),
-  answer: (call, tools) => refuseCaller(call, tools) ?? send(call, tools),
+  answer: (call, tools) => slowDown(tools) ?? refuseCaller(call, tools) ?? send(call, tools),
   failure: (status) => refuse(status, NAMES[status] ?? "internal_server_error", "An unexpected error occurred."),
 };
+
+// Takes so many calls in any second, or, told null, any number.
+export function limitCalls(sql, perSecond) {
+  sql.exec("delete from resend_limit");
+  if (perSecond !== null) sql.exec("insert into resend_limit (id, per_second) values (1, ?)", perSecond);
+}
+
+function slowDown({ sql, now }) {
+  const [limit] = sql.exec("select per_second from resend_limit").toArray();
+  if (limit === undefined) return undefined;
+  const [{ asked }] = sql
+    .exec(
+      `select count(*) as asked from (select at from requests where upstream = 'resend' order by id desc limit ?)
+       where at > ?`,
+      limit.per_second,
+      now - 1000,
+    )
+    .toArray();
+  if (asked < limit.per_second) return undefined;
+  return refuse(429, "rate_limit_exceeded", "Too many requests. Please limit the number of requests per second.", {
+    "retry-after": "1",
+    "ratelimit-limit": String(limit.per_second),
+    "ratelimit-remaining": "0",
+    "ratelimit-reset": "1",
+  });
+}
 
 function refuseCaller(call, { signature, key }) {
   if (!call.headers["user-agent"]) return text(403, "error code: 1010");

@@ -15,7 +15,7 @@ const GROWING = [
   "dns_records",
   "turnstile_tokens",
 ];
-const TABLES = [...GROWING, "faults", "webhooks", "google_account"];
+const TABLES = [...GROWING, "faults", "webhooks", "google_account", "resend_limit"];
 
 // `autoincrement` keeps ids rising across a reset: a reader's "after" stays valid.
 const SCHEMA = `
@@ -53,6 +53,7 @@ create table if not exists echoes (
 create table if not exists google_account (
   id integer primary key check (id = 1), client_email text not null, public_key text not null
 ) strict;
+create table if not exists resend_limit (id integer primary key check (id = 1), per_second integer not null) strict;
 create table if not exists google_tokens (
   id integer primary key autoincrement, token text not null unique, scope text not null, expires_at integer not null
 ) strict;

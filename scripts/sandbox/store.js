@@ -19,6 +19,7 @@ import {
   recordReply,
   removeSpreadsheet,
 } from "./recorder.js";
+import { limitCalls } from "./resend.js";
 import { clear, createTables } from "./schema.js";
 import { upstreamFor } from "./upstreams.js";
 
@@ -113,6 +114,10 @@ export class Store extends DurableObject {
 
   registerAccount(clientEmail, publicKey) {
     registerAccount(this.sql, clientEmail, publicKey);
+  }
+
+  limitResend(perSecond) {
+    limitCalls(this.sql, perSecond);
   }
 
   reset() {

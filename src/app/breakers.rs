@@ -6,12 +6,12 @@ use std::time::Duration;
 use futures_util::future::join_all;
 
 use crate::{
-    domain::{Claims, RunId, Timestamp, Upstream},
+    domain::{Claims, Timestamp, Upstream},
     ports::{Level, LogLine, ObjectError, Ports},
     store,
     workflow::{
         Fault, FaultCode, Outcome,
-        breaker::{Admission, Breaker, Command, Moved, Reply, Verdict, Wish},
+        breaker::{Admission, Asker, AskerId, Breaker, Command, Moved, Reply, Verdict, Wish},
     },
 };
 
@@ -33,15 +33,15 @@ pub enum CloseError {
 }
 
 impl<P: Ports> App<P> {
-    /// Does `work`, an attempt of `run` that asks `upstream` up to `calls` times, if its breaker lets it through.
+    /// Does `work`, an attempt of `asker` that asks `upstream` up to `calls` times, if its breaker lets it through.
     pub async fn through(
         &self,
         upstream: Upstream,
         calls: u32,
-        run: &RunId,
+        asker: Asker<'_>,
         work: impl Future<Output = Outcome>,
     ) -> Outcome {
-        let watched = match self.admission(upstream, calls, run).await {
+        let watched = match self.admission(upstream, calls, asker).await {
             Admission::Go { watched } => watched,
             Admission::Wait { until } => return Outcome::Unknown(self.rest(until)),
         };
@@ -49,13 +49,20 @@ impl<P: Ports> App<P> {
         let verdict = Verdict::of(&outcome);
         if watched || matches!(verdict, Verdict::Failed { .. }) {
             // Whoever could not be told hears of the next one.
-            let _ = self.tell_breaker(upstream, Wish::Report { run: run.clone(), verdict, watched }).await;
+            let report = Wish::Report { run: AskerId::of(asker.id), verdict, watched };
+            let _ = self.tell_breaker(upstream, report).await;
         }
         outcome
     }
 
-    async fn admission(&self, upstream: Upstream, cost: u32, run: &RunId) -> Admission {
-        let told = self.tell_breaker(upstream, Wish::Admit { run: run.clone(), cost }).await;
+    async fn admission(&self, upstream: Upstream, cost: u32, asker: Asker<'_>) -> Admission {
+        let wish = Wish::Admit {
+            run: AskerId::of(asker.id),
+            cost,
+            tenant: asker.tenant.cloned(),
+            has_failed: asker.has_failed,
+        };
+        let told = self.tell_breaker(upstream, wish).await;
         told.ok().and_then(|reply| reply.admission).unwrap_or(Admission::Go { watched: false })
     }
 

@@ -8,19 +8,19 @@ use serde_json::Value;
 
 use crate::{
     db::{Db, DbError, Statement},
-    domain::{RunStatus, TenantId, Timestamp, WebhookUrl},
+    domain::{MailId, RunStatus, TenantId, Timestamp, WebhookUrl},
     ports::{Call, Level, LogLine, Ports},
     store::{
         connections::{self, Connection},
         deliveries::{self, Attempted, Claimed, Status},
+        mails,
         tenants::{self, Tenant},
     },
     workflow::{Fault, FaultCode},
 };
 
 use super::{
-    App, digest,
-    mail::{Mail, MailError},
+    App,
     upstream::make::{self, Taken},
 };
 
@@ -158,12 +158,14 @@ impl<P: Ports> App<P> {
     /// Delivers what a tenant has due, without anybody waiting for it. What fails is the sweep's.
     pub fn deliver_later(&self, tenant: &TenantId) {
         let (app, tenant) = (self.clone(), tenant.clone());
-        self.ports.defer(async move {
-            if let Err(error) = app.deliver(&tenant).await {
-                let line = LogLine::new(Level::Warn, "webhook_delivery_not_begun");
-                app.log(line.with("tenantId", tenant.as_str()).with("error", error.to_string()));
-            }
-        });
+        self.ports.defer(async move { app.deliver_or_tell(&tenant).await });
+    }
+
+    pub(super) async fn deliver_or_tell(&self, tenant: &TenantId) {
+        if let Err(error) = self.deliver(tenant).await {
+            let line = LogLine::new(Level::Warn, "webhook_delivery_not_begun");
+            self.log(line.with("tenantId", tenant.as_str()).with("error", error.to_string()));
+        }
     }
 
     /// One attempt at one delivery. Whatever can't be written down is repeated later, under the same id.
@@ -265,8 +267,8 @@ impl<P: Ports> App<P> {
             let gone = settled(Status::Failed, Some(status), Some("GONE"));
             return self.settle(delivery, &gone, Vec::new()).await;
         }
-        let later = self.not_now(delivery, Some(status), "GONE", None);
-        self.disable(delivery, connection, tenant, "gone", later).await
+        let gone = settled(Status::Failed, Some(status), Some("GONE"));
+        self.disable(delivery, connection, "gone", gone).await
     }
 
     /// The webhook failed: it is failing from now on, if it was not before, and is switched off when it has been for long.
@@ -281,63 +283,43 @@ impl<P: Ports> App<P> {
         let failing_for = since.map_or(Duration::ZERO, |since| now.since(since));
         let given_up = failed.status == Status::Failed;
         if failing_for >= DEAD_AFTER || (given_up && failing_for >= DEAD_WHEN_GIVEN_UP_AFTER) {
-            let tenant = self.tenant_of(delivery).await?;
-            return self.disable(delivery, connection, tenant, "failing", failed).await;
+            return self.disable(delivery, connection, "failing", failed).await;
         }
         let failing = connections::set_failing(&delivery.tenant_id, connection, now);
         self.settle(delivery, &failed, vec![failing]).await
     }
 
-    /// Tells the owner, then switches the webhook off: a notice that can't be sent holds it up, as long as the delivery has
-    /// attempts left, so that nobody's webhook goes silent without a word.
+    /// Switches the webhook off, and tells its owner: the mail is stored with it, so that nobody's webhook goes silent without a
+    /// word.
     async fn disable(
         &self,
         delivery: &Claimed,
         connection: &Connection,
-        tenant: Option<Tenant>,
         reason: &'static str,
-        later: Attempted,
+        ended: Attempted,
     ) -> Result<(), DbError> {
-        let told = self.tell_owner(connection, tenant, reason).await;
-        if matches!(told, Err(MailError::Unknown(_))) && later.status == Status::Pending {
-            return self.settle(delivery, &later, Vec::new()).await;
-        }
         let now = self.ports.now();
-        let ended = Attempted { status: Status::Failed, next_at: None, ..later };
-        let off = connections::disable(&delivery.tenant_id, connection, reason, now);
-        self.settle(delivery, &ended, off.into()).await?;
-        self.log(
-            LogLine::new(Level::Warn, "webhook_disabled")
-                .with("reason", reason)
-                .with_some("error", told.err().map(|error| format!("{error:?}"))),
-        );
+        let tenant = &delivery.tenant_id;
+        let ended = Attempted { status: Status::Failed, next_at: None, ..ended };
+        let mut statements = Vec::from(connections::disable(tenant, connection, reason, now));
+        statements.push(self.notice(tenant, connection, reason, now));
+        self.settle(delivery, &ended, statements).await?;
+        self.deliver_mails_later(tenant);
+        self.log(LogLine::new(Level::Warn, "webhook_disabled").with("reason", reason));
         Ok(())
+    }
+
+    fn notice(&self, tenant: &TenantId, connection: &Connection, reason: &str, now: Timestamp) -> Statement {
+        let since = connection.failing_since.map(|since| Timestamp::from_seconds(since).rfc3339());
+        let since = since.as_deref().and_then(|since| since.get(..10)).filter(|_| reason == "failing");
+        let host = url::Url::parse(&connection.webhook_url).ok();
+        let host = host.as_ref().and_then(url::Url::host_str).unwrap_or_default();
+        let id = MailId::new(now, self.ports.random());
+        mails::webhook_disabled(tenant, connection, &id, host, since, now)
     }
 
     async fn tenant_of(&self, delivery: &Claimed) -> Result<Option<Tenant>, DbError> {
         tenants::read(self.ports.db().query(tenants::select(&delivery.tenant_id)).await?)
-    }
-
-    /// Under a key by which a repeat is recognised: one notice for one webhook, whichever delivery found it dead.
-    async fn tell_owner(
-        &self,
-        connection: &Connection,
-        tenant: Option<Tenant>,
-        reason: &str,
-    ) -> Result<(), MailError> {
-        // A club that has gone has nobody to tell.
-        let Some(subject) = tenant.and_then(|tenant| tenant.subject()) else { return Ok(()) };
-        let since = connection.failing_since.map(|since| Timestamp::from_seconds(since).rfc3339());
-        let why = match (reason, since.as_deref().and_then(|since| since.get(..10))) {
-            ("failing", Some(day)) => format!("It has taken nothing since {day}."),
-            _ => "It answers that nothing is there any more.".to_owned(),
-        };
-        let host = url::Url::parse(&connection.webhook_url).ok();
-        let host = host.as_ref().and_then(url::Url::host_str).unwrap_or_default();
-        let mail = Mail::webhook_disabled(&subject.name, &subject.email, host, &why);
-        let parts =
-            [subject.tenant.as_str(), &connection.webhook_secret, since.as_deref().unwrap_or_default()];
-        self.send_mail(&mail, &format!("webhook_disabled/{}", digest(&parts)), None).await
     }
 
     async fn settle(

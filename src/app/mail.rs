@@ -1,12 +1,6 @@
-//! The mails we send, and sending them. Whatever a club typed is escaped before it becomes HTML.
+//! What our mails say. Whatever a club typed is escaped before it becomes HTML.
 
-use crate::{
-    domain::{ClubName, Email, config::EmailProvider},
-    ports::{Level, LogLine, Ports},
-    workflow::{Failure, FailureCode, Fault, Outcome},
-};
-
-use super::{App, upstream::resend};
+use crate::domain::{ClubName, Email};
 
 /// A mail.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,15 +13,6 @@ pub struct Mail {
     pub html: String,
     /// The same for people who read it.
     pub text: String,
-}
-
-/// Why a mail was not sent.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum MailError {
-    /// It never will be.
-    Refused(Failure),
-    /// Nobody knows.
-    Unknown(Fault),
 }
 
 impl Mail {
@@ -112,39 +97,6 @@ pub fn escape(text: &str) -> String {
         .replace('>', "&gt;")
         .replace('"', "&quot;")
         .replace('\'', "&#39;")
-}
-
-impl<P: Ports> App<P> {
-    /// Sends a mail under a key by which a repeat is recognised.
-    ///
-    /// # Errors
-    ///
-    /// When it was refused, or nobody knows.
-    pub async fn send_mail(
-        &self,
-        mail: &Mail,
-        key: &str,
-        traceparent: Option<String>,
-    ) -> Result<(), MailError> {
-        let config = self.config();
-        if config.email_provider == EmailProvider::Log {
-            // Never the mail itself: it holds a live link.
-            let line = LogLine::new(Level::Info, "email_logged").with("contactEmail", mail.to.masked());
-            self.log(line.with("subject", mail.subject.as_str()));
-            return Ok(());
-        }
-        let Some(api_key) = &config.resend_api_key else {
-            let message = "Mail is not set up. We have been told and look into it.";
-            return Err(MailError::Refused(Failure::new(FailureCode::Misconfigured, message)));
-        };
-        let call = resend::send(api_key, &config.resend_from_email, mail, key, traceparent);
-        let called = self.call(call).await.map_err(|error| MailError::Unknown(error.into()))?;
-        match resend::judge(&called, self.ports.now()).answered(called.status) {
-            Outcome::Done(_) => Ok(()),
-            Outcome::Refused(failure) => Err(MailError::Refused(failure)),
-            Outcome::Unknown(fault) => Err(MailError::Unknown(fault)),
-        }
-    }
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ pub mod deprovisioning;
 pub mod gate;
 pub mod links;
 pub mod mail;
+pub mod mails;
 pub mod metrics;
 pub mod operators;
 pub mod promos;

@@ -135,7 +135,7 @@ impl<P: Ports> App<P> {
         mut statements: Vec<Statement>,
         caller: Caller,
     ) -> Result<Queued, QueueError> {
-        statements.push(store::tenants::want_provisioning(tenant, plan, self.ports.now()));
+        statements.push(store::tenants::want_provisioning(tenant, plan, &caller.origin, self.ports.now()));
         statements.push(store::tenants::select(tenant));
         let answers = self.on_behalf_of(claims, statements).await?;
         self.tell(answers, plan, caller).await

@@ -8,6 +8,7 @@ use crate::{
         self,
         signups::{Claim, SignedUp, Signup, Verdict},
     },
+    workflow::Caller,
 };
 
 use super::{
@@ -114,7 +115,7 @@ impl<P: Ports> App<P> {
     pub async fn sign_up(
         &self,
         request: &Request,
-        origin: &str,
+        caller: &Caller,
         client: &str,
     ) -> Result<Granted, SignupError> {
         let now = self.ports.now();
@@ -146,7 +147,7 @@ impl<P: Ports> App<P> {
                 Ok(Granted { tenant, token, replayed: true })
             }
             Verdict::ReplayedWithoutKey(tenant) => {
-                self.start_link(&tenant.email, Some(&tenant.id), origin).await?;
+                self.start_link(&tenant.email, Some(&tenant.id), caller).await?;
                 Ok(Granted { tenant, token: None, replayed: true })
             }
             Verdict::KeyReused => Err(SignupError::KeyReused),

@@ -5,19 +5,15 @@
 
 use crate::{
     db::{Db, DbError, Statement},
-    domain::{
-        Step, Task, Upstream, WebhookUrl,
-        config::{EmailProvider, SubdomainMode},
-    },
+    domain::{Step, Task, Upstream, WebhookUrl, config::SubdomainMode},
     ports::Ports,
     store,
     workflow::{Artifact, Failure, FailureCode, Fault, FaultCode, Outcome, Permit, Product, Run, Webhook},
 };
 
 use super::{
-    App, digest,
+    App,
     gate::Gate,
-    mail::{Mail, MailError},
     upstream::{apps_script, cloudflare, google, make},
 };
 
@@ -60,7 +56,9 @@ impl<P: Ports> App<P> {
     /// Performs one attempt at `task` of `run`, unless the other side is to be left alone.
     pub async fn perform(&self, run: &Run, task: Task) -> Outcome {
         match self.asked_by(run, task) {
-            Some((upstream, calls)) => self.through(upstream, calls, &run.id, self.attempt(run, task)).await,
+            Some((upstream, calls)) => {
+                self.through(upstream, calls, run.asker(task), self.attempt(run, task)).await
+            }
             None => self.attempt(run, task).await,
         }
     }
@@ -86,12 +84,15 @@ impl<P: Ports> App<P> {
                 Some(_) => Some((Upstream::Google, 2)),
                 None => Some((Upstream::AppsScript, 1)),
             },
-            (Task::Do(_), Step::SendWelcomeEmail) => match config.email_provider {
-                EmailProvider::Resend => Some((Upstream::Resend, 1)),
-                EmailProvider::Log => None,
-            },
-            (Task::Undo(_), Step::ValidateWebhook | Step::VerifySpreadsheet | Step::SendWelcomeEmail)
-            | (_, Step::SeedDefaults | Step::CreateOwner | Step::Activate | Step::Other(_)) => None,
+            (Task::Undo(_), Step::ValidateWebhook | Step::VerifySpreadsheet)
+            | (
+                _,
+                Step::SeedDefaults
+                | Step::CreateOwner
+                | Step::SendWelcomeEmail
+                | Step::Activate
+                | Step::Other(_),
+            ) => None,
         }
     }
 
@@ -221,21 +222,9 @@ impl<P: Ports> App<P> {
         })
     }
 
+    /// The mail is stored, and leaves when the run rests, or with the sweep: whatever becomes of it holds no club up.
     async fn send_welcome_email(&self, run: &Run) -> Performed {
-        let subject = &run.subject;
-        let link = self
-            .link_url(&subject.tenant, run.link_issued_at, &run.link_id, &run.caller.origin)
-            .map_err(|_| misconfigured())?;
-        let hash = digest(&[&run.link_id]);
-        self.write(vec![store::links::insert(&subject.tenant, &hash, run.link_issued_at)]).await?;
-        let address = self.config().club_address(subject.slug.as_str());
-        let mail = Mail::welcome(&subject.name, &subject.email, &address, &link);
-        let key = run.idempotency_key(Step::SendWelcomeEmail);
-        self.send_mail(&mail, &key, run.caller.traceparent.clone()).await.map_err(|error| match error {
-            MailError::Refused(failure) => Outcome::Refused(failure),
-            MailError::Unknown(fault) => Outcome::Unknown(fault),
-        })?;
-        self.write(vec![store::tenants::set_welcome_sent(&subject.tenant, self.ports.now())]).await
+        self.write(vec![store::mails::welcome(run, self.ports.now())]).await
     }
 
     /// Going live and the listing's "completed" are one batch: nobody sees one without the other.

@@ -1,4 +1,5 @@
-//! The sweep, once a minute: the second net under the alarms, events on their way to webhooks, and what expired goes.
+//! The sweep, once a minute: the second net under the alarms, events on their way to webhooks, mails on
+//! theirs to owners, and what expired goes.
 
 use std::time::Duration;
 
@@ -26,17 +27,20 @@ impl<P: Ports> App<P> {
         // Nobody asked for it: its lines are found by an id of its own.
         let id = RequestId::new(now, self.ports.random());
         let app = self.scoped(vec![("requestId", id.as_str())]);
-        // Neither waits for the other: an object or a webhook that hangs holds up its own kind only.
-        let (unmoved, delivered) = futures_util::join!(app.wake_unmoved(now), app.deliver_due());
-        let well = unmoved.is_ok() && delivered.is_ok();
+        // None waits for another: an object, a webhook or a mail service that hangs holds up its own kind only.
+        let (unmoved, delivered, mailed) =
+            futures_util::join!(app.wake_unmoved(now), app.deliver_due(), app.deliver_mails_due());
+        let well = unmoved.is_ok() && delivered.is_ok() && mailed.is_ok();
         let pruned = store::sweep::prune(self.ports.db(), self.ports.now(), well).await;
-        let errors = [unmoved.as_ref().err(), delivered.as_ref().err(), pruned.as_ref().err()];
+        let errors =
+            [unmoved.as_ref().err(), delivered.as_ref().err(), mailed.as_ref().err(), pruned.as_ref().err()];
         let error = errors.into_iter().flatten().next().map(ToString::to_string);
         let level = if error.is_some() { Level::Error } else { Level::Info };
         app.log(
             LogLine::new(level, "sweep")
                 .with("looked", unmoved.unwrap_or(0))
                 .with("delivered", delivered.unwrap_or(0))
+                .with("mailed", mailed.unwrap_or(0))
                 .with("pruned", pruned.unwrap_or(0))
                 .with_some("error", error),
         );

@@ -76,7 +76,7 @@ pub struct Config {
     pub resend_api_key: Option<Secret>,
     /// `RESEND_FROM_EMAIL`
     pub resend_from_email: String,
-    /// `ADMIN_CONSOLE_URL`: where mailed links lead; empty means the address that was asked.
+    /// `ADMIN_CONSOLE_URL`: where mailed links lead; empty, in development only, means the address that was asked.
     pub admin_console_url: String,
     /// `DATA_KEY`: encrypts secrets at rest; base64 of 32 bytes.
     pub data_key: Option<Secret>,
@@ -200,6 +200,10 @@ impl Config {
             check(self.resend_api_key.is_some(), "RESEND_API_KEY is missing");
             check(!self.resend_from_email.is_empty(), "RESEND_FROM_EMAIL is missing");
         }
+        if self.environment != "development" {
+            // The address that was asked is whatever the caller says that it is.
+            check(!self.admin_console_url.is_empty(), "ADMIN_CONSOLE_URL is missing");
+        }
         if self.is_production() {
             check(!self.has_egress, "EGRESS must not be bound in production");
             check(self.email_provider != EmailProvider::Log, "EMAIL_PROVIDER=log is not for production");
@@ -232,6 +236,7 @@ mod tests {
             "GAS_WEBAPP_URL" => "https://script.google.com/macros/s/x/exec",
             "RESEND_FROM_EMAIL" => "clubs@example.org",
             "BASE_DOMAIN" => "clubs.example",
+            "ADMIN_CONSOLE_URL" => "https://console.example",
             _ => return None,
         };
         Some(value.to_owned())
@@ -260,6 +265,7 @@ mod tests {
             ("GAS_WEBAPP_URL", "", "GAS_WEBAPP_URL is missing"),
             ("GAS_HMAC_SECRET", "", "GAS_HMAC_SECRET is missing"),
             ("BASE_DOMAIN", "", "BASE_DOMAIN is missing"),
+            ("ADMIN_CONSOLE_URL", "", "ADMIN_CONSOLE_URL is missing"),
             ("RESEND_API_KEY", "", "RESEND_API_KEY is missing"),
             ("RESEND_FROM_EMAIL", "", "RESEND_FROM_EMAIL is missing"),
             ("EMAIL_PROVIDER", "log", "EMAIL_PROVIDER=log is not for production"),
@@ -284,6 +290,21 @@ mod tests {
         assert_eq!(problems("zone", "token"), Vec::<String>::new());
         assert_eq!(problems("", "token"), ["CLOUDFLARE_ZONE_ID is missing"]);
         assert_eq!(problems("zone", ""), ["CLOUDFLARE_API_TOKEN is missing"]);
+    }
+
+    #[test]
+    fn only_in_development_a_request_decides_where_mailed_links_lead() {
+        for (environment, problems) in
+            [("development", 0), ("preview", 1), ("production", 1), ("staging", 1), ("", 1)]
+        {
+            let get = |name: &str| match name {
+                "ENVIRONMENT" => Some(environment.to_owned()),
+                "ADMIN_CONSOLE_URL" => None,
+                _ => complete(name),
+            };
+            let told = Config::read(get, false).problems;
+            assert_eq!(told, vec!["ADMIN_CONSOLE_URL is missing"; problems], "{environment}");
+        }
     }
 
     #[test]

@@ -103,6 +103,12 @@ id!(
     "^run_[A-Za-z0-9_-]+$"
 );
 id!(
+    /// One mail of ours.
+    MailId,
+    "mail_",
+    "^mail_[A-Za-z0-9_-]+$"
+);
+id!(
     /// One request: in its answer, and on every log line it caused.
     RequestId,
     "req_",

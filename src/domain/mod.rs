@@ -28,7 +28,7 @@ pub use claims::{Audience, Claims, Role};
 pub use club::ClubName;
 pub use config::Config;
 pub use email::Email;
-pub use id::{RequestId, RunId, TenantId, UserId};
+pub use id::{MailId, RequestId, RunId, TenantId, UserId};
 pub use issue::{Issue, Issues};
 pub use plan::{Plan, TenantStatus};
 pub use promo::PromoCode;

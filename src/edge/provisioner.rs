@@ -63,8 +63,8 @@ impl DurableObject for Provisioner {
             Wake::At(moment) => self.arm(moment).await?,
             Wake::Never => {
                 if let Ok(Some(run)) = self.load() {
-                    // The run is over, and its event waits. The alarm doesn't: it must be free for the next round.
-                    app.deliver_later(&run.subject.tenant);
+                    // The run is over, and its event and its mail wait. The alarm doesn't: it must be free for the next round.
+                    app.deliver_all_later(&run.subject.tenant);
                 }
             }
         }

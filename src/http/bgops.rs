@@ -10,6 +10,7 @@ use crate::{
     ports::{Level, LogLine, Ports},
     store::{
         keys::{self, Key},
+        mails,
         sagas::{self, AttemptRow, Filter, Saga, State, StepRow},
         undo::{self, RemovalRow},
     },
@@ -21,9 +22,13 @@ use super::{
     body::Fields,
     context::Context,
     error::ApiError,
+    mails::Mail,
     page::{Query, cursor, cut, cut_of},
     tokens::reason,
 };
+
+/// How many mails are shown beside a run.
+const MAILS: u32 = 20;
 
 /// `GET /api/v1/bgops/sagas`
 #[worker::send]
@@ -63,8 +68,14 @@ pub async fn get<P: Ports>(
     PathPart(run): PathPart,
 ) -> Result<Json<Data<RunDetails>>, ApiError> {
     let run = parse_run(&run)?;
-    let statements = vec![sagas::select(&run), undo::select(&run), sagas::select_steps(&run)];
+    let statements = vec![
+        sagas::select(&run),
+        undo::select(&run),
+        sagas::select_steps(&run),
+        mails::list_of_run(&run, MAILS),
+    ];
     let mut answers = caller.ask_all(statements).await?;
+    let mails: Vec<mails::Mail> = answers.pop().unwrap_or_default().rows()?;
     let steps: Vec<StepRow> = answers.pop().unwrap_or_default().rows()?;
     let made: Vec<RemovalRow> = answers.pop().unwrap_or_default().rows()?;
     let saga = sagas::read(answers.pop().unwrap_or_default())?.ok_or_else(run_not_found)?;
@@ -72,6 +83,7 @@ pub async fn get<P: Ports>(
         run: Run::of(saga, caller.app.ports.now()),
         steps: each(steps, RunStep::from),
         made: each(made, Made::from),
+        mails: each(mails, Mail::from),
     }))
 }
 
@@ -324,6 +336,8 @@ pub struct RunDetails {
     pub steps: Vec<RunStep>,
     /// What it made outside, and whether that was removed.
     pub made: Vec<Made>,
+    /// The mails to its club, welcome mails first, the newest of each kind first.
+    pub mails: Vec<Mail>,
 }
 
 /// One step of a run.

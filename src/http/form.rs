@@ -42,7 +42,7 @@ async fn sign_up<P: Ports>(app: &App<P>, context: &Context, fields: Fields) -> R
     let granted = signup::grant(app, context, signup::read_start(fields, None)).await?;
     // Without a script there is nobody to keep the token: the owner gets a link instead. A replay has mailed one already.
     if granted.token.is_some() {
-        app.start_link(&granted.tenant.email, Some(&granted.tenant.id), &context.origin).await?;
+        app.start_link(&granted.tenant.email, Some(&granted.tenant.id), &context.caller()).await?;
     }
     Ok(())
 }

@@ -33,7 +33,7 @@ pub async fn start<P: Ports>(
     if !(client && address) {
         return Err(ApiError::rate_limited());
     }
-    app.start_link(&email, tenant.as_ref(), &context.origin).await?;
+    app.start_link(&email, tenant.as_ref(), &context.caller()).await?;
     Ok((StatusCode::ACCEPTED, done()).into_response())
 }
 

@@ -17,7 +17,7 @@ use crate::{
     ports::Ports,
     store::{
         health::NEWEST_MIGRATION,
-        metrics::{self, Deliveries, Events, Measures, Moments, Removals},
+        metrics::{self, Deliveries, Events, Mails, Measures, Moments, Removals},
         requests::Requests,
         rollups::{BOUNDS, Clubs, Trouble},
     },
@@ -83,6 +83,7 @@ fn stored(text: &mut Exposition, measures: &Measures, now: Timestamp) -> Result<
     troubles(text, &measures.troubles);
     events(text, &measures.events);
     deliveries(text, &measures.deliveries, &measures.moments, now);
+    mails(text, &measures.mails, &measures.moments, now);
     moments(text, &measures.moments, now);
     Ok(())
 }
@@ -192,6 +193,21 @@ fn deliveries(text: &mut Exposition, deliveries: &Deliveries, moments: &Moments,
         "How long the delivery is overdue that was due first; 0 if none is.",
     )
     .sample(&[], age(moments.due_at, now));
+}
+
+fn mails(text: &mut Exposition, mails: &Mails, moments: &Moments, now: Timestamp) {
+    text.gauge("tenantry_mails_pending", "Mails to clubs' owners that wait.").sample(&[], mails.pending);
+    text.gauge("tenantry_mails_late", "Those of them that have waited for more than ten minutes.")
+        .sample(&[], mails.late);
+    text.counter("tenantry_mails_settled_total", "How often a mail was settled, by how it ended.")
+        .sample(&[("outcome", "sent")], mails.sent)
+        .sample(&[("outcome", "failed")], mails.failed)
+        .sample(&[("outcome", "cancelled")], mails.cancelled);
+    text.gauge(
+        "tenantry_mails_overdue_seconds",
+        "How long the mail is overdue that was due first; 0 if none is.",
+    )
+    .sample(&[], age(moments.mail_due_at, now));
 }
 
 fn moments(text: &mut Exposition, moments: &Moments, now: Timestamp) {

@@ -17,6 +17,7 @@ pub mod exposition;
 pub mod form;
 pub mod health;
 pub mod links;
+pub mod mails;
 pub mod metrics;
 pub mod page;
 pub mod profile;

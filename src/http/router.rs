@@ -12,7 +12,7 @@ use axum::{
 use crate::{domain::Permission, ports::Ports};
 
 use super::{
-    audit, bgops, deliveries, error::ApiError, events, form, health, links, metrics, profile, promos,
+    audit, bgops, deliveries, error::ApiError, events, form, health, links, mails, metrics, profile, promos,
     provisioning, register, signup, stats, tokens, upstreams, webhook, whoami,
 };
 
@@ -58,6 +58,7 @@ pub const ROUTES: &[Route] = {
         route("POST", "/auth/logout", AnyToken),
         route("GET", "/api/v1/tenants/{id}/provision-status", TenantReader),
         route("POST", "/api/v1/tenants/{id}/provision/retry", SameTenant),
+        route("POST", "/api/v1/tenants/{id}/welcome/resend", SameTenantOrPlatform),
         route("POST", "/api/v1/tenants/{id}/webhook/test", SameTenantOrPlatform),
         route("GET", "/api/v1/tenants/{id}/webhook/deliveries", SameTenantOrPlatform),
         route("POST", "/api/v1/tenants/{id}/webhook/deliveries/{delivery}/redeliver", SameTenantOrPlatform),
@@ -126,6 +127,7 @@ fn handlers<P: Ports>() -> Vec<(&'static str, MethodRouter)> {
         ("/auth/logout", post(tokens::logout::<P>)),
         ("/api/v1/tenants/{id}/provision-status", get(provisioning::status::<P>)),
         ("/api/v1/tenants/{id}/provision/retry", post(provisioning::retry::<P>)),
+        ("/api/v1/tenants/{id}/welcome/resend", post(mails::resend_welcome::<P>)),
         ("/api/v1/tenants/{id}/webhook/test", post(webhook::test::<P>)),
         ("/api/v1/tenants/{id}/webhook/deliveries", get(deliveries::list::<P>)),
         ("/api/v1/tenants/{id}/webhook/deliveries/{delivery}/redeliver", post(deliveries::redeliver::<P>)),

@@ -67,7 +67,7 @@ pub(super) async fn grant<P: Ports>(
 async fn sign_up<P: Ports>(app: &App<P>, context: &Context, request: &Request) -> Result<Granted, ApiError> {
     limit_start(app, context, request).await?;
     app.log(LogLine::new(Level::Info, "signup_started").with("plan", request.plan.as_str()));
-    app.sign_up(request, &context.origin, &context.client).await.map_err(ApiError::from)
+    app.sign_up(request, &context.caller(), &context.client).await.map_err(ApiError::from)
 }
 
 async fn limit_start<P: Ports>(app: &App<P>, context: &Context, request: &Request) -> Result<(), ApiError> {

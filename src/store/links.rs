@@ -9,8 +9,6 @@ use crate::{
 
 /// A mailed link lives a day.
 pub const LINK_SECONDS: i64 = 24 * 3600;
-/// A link is mailed on request at most every five minutes.
-const LINK_PAUSE_SECONDS: i64 = 5 * 60;
 
 /// Remembers a link that is about to be mailed.
 #[must_use]
@@ -57,42 +55,6 @@ pub struct SignedIn {
     pub comped: bool,
     /// When its trial ends, Unix seconds.
     pub trial_ends_at: i64,
-}
-
-/// Remembers a link for the owner of this address, and answers who that is: nobody for an unknown address, for
-/// another club than asked for, or within the pause after the last link. One batch, whatever the answer.
-///
-/// # Errors
-///
-/// When the database doesn't answer.
-pub async fn issue(
-    db: &impl Db,
-    email: &Email,
-    tenant: Option<&TenantId>,
-    hash: &str,
-    now: Timestamp,
-) -> Result<Option<Owner>, DbError> {
-    let insert = Statement::new(
-        "insert into magic_links (id, tenant_id, created_at, expires_at)
-         select ?1, id, max(?2, tokens_valid_after, coalesce(
-             (select value from feature_flags where name = 'tokens_valid_after' and enabled = 1), 0)), ?2 + ?3
-         from tenants
-         where email = ?4 and (?5 is null or id = ?5) and status in ('trial', 'active') and link_mailed_at <= ?2 - ?6",
-        [
-            hash.into(),
-            now.seconds().into(),
-            LINK_SECONDS.into(),
-            email.as_str().into(),
-            tenant.map(TenantId::as_str).into(),
-            LINK_PAUSE_SECONDS.into(),
-        ],
-    );
-    let mark = Statement::new(
-        "update tenants set link_mailed_at = ?2 where id = (select tenant_id from magic_links where id = ?1)
-         returning id, name, email, owner_user_id, tokens_valid_after",
-        [hash.into(), now.seconds().into()],
-    );
-    db.batch(vec![insert, mark]).await?.into_iter().nth(1).unwrap_or_default().first()
 }
 
 /// Spends a link: of any number of attempts one gets the owner. A link of a stopped club, or one issued before the

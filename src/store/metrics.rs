@@ -1,6 +1,6 @@
 //! What monitoring asks of the database: one batch that reads the same few rows however many clubs there are.
 //!
-//! See `migrations/0007_admin.sql`, `0008_metrics.sql` and `0009_requests.sql` for what each row says.
+//! See `migrations/0007_admin.sql`, `0008_metrics.sql`, `0009_requests.sql` and `0010_mails.sql` for what each row says.
 
 use serde::Deserialize;
 
@@ -47,6 +47,21 @@ pub struct Deliveries {
     pub cancelled: i64,
 }
 
+/// How many mails wait, and how often one was settled.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub struct Mails {
+    /// Waiting.
+    pub pending: i64,
+    /// Waiting for long.
+    pub late: i64,
+    /// Taken by the mail service.
+    pub sent: i64,
+    /// Given up.
+    pub failed: i64,
+    /// Without anybody who wants them any more.
+    pub cancelled: i64,
+}
+
 /// Moments, in Unix seconds, and what else there is one of.
 #[derive(Debug, Clone, Default, Deserialize)]
 pub struct Moments {
@@ -56,6 +71,8 @@ pub struct Moments {
     pub removing_since: Option<i64>,
     /// When the delivery is due that is due first; none when none waits.
     pub due_at: Option<i64>,
+    /// The same of the mails.
+    pub mail_due_at: Option<i64>,
     /// When the sweep last did all of its work; none before it first did.
     pub swept_at: Option<i64>,
     /// How many clubs somebody deleted by hand.
@@ -79,6 +96,8 @@ pub struct Measures {
     pub removals: Removals,
     /// The webhooks' deliveries.
     pub deliveries: Deliveries,
+    /// The mails.
+    pub mails: Mails,
     /// The requests.
     pub requests: Vec<Requests>,
     /// The rest.
@@ -96,6 +115,7 @@ pub fn select(now: Timestamp) -> Vec<Statement> {
         Statement::new("select type, events from event_counts where type > '' order by type", []),
         Statement::new("select undoing, undone, compensation_failed from undo_counts where id = 1", []),
         Statement::new("select pending, delivered, failed, cancelled from delivery_counts where id = 1", []),
+        Statement::new("select pending, late, sent, failed, cancelled from mail_counts where id = 1", []),
         requests::select(),
         Statement::new(
             "select
@@ -103,6 +123,7 @@ pub fn select(now: Timestamp) -> Vec<Statement> {
                 where provision_state = 'processing' and undo_state is null and provisioned_at is null) as provisioning_since,
                (select min(undo_updated_at) from tenants where undo_state = 'undoing') as removing_since,
                (select min(next_at) from webhook_deliveries where status = 'pending') as due_at,
+               (select min(next_at) from mails where status = 'pending') as mail_due_at,
                (select value from measures where name = 'sweep_ended_at') as swept_at,
                coalesce((select value from measures where name = 'tenants_deleted'), 0) as deleted,
                (select max(name) from d1_migrations) as migration",
@@ -126,6 +147,7 @@ pub fn read(answers: Vec<Answer>) -> Result<Measures, DbError> {
         events: next().rows()?,
         removals: next().first()?.unwrap_or_default(),
         deliveries: next().first()?.unwrap_or_default(),
+        mails: next().first()?.unwrap_or_default(),
         requests: next().rows()?,
         moments: next().first()?.unwrap_or_default(),
     })

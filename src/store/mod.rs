@@ -12,6 +12,7 @@ pub mod flags;
 pub mod health;
 pub mod keys;
 pub mod links;
+pub mod mails;
 pub mod metrics;
 pub mod profile;
 pub mod promos;

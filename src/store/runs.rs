@@ -9,7 +9,7 @@ use crate::{
     workflow::{Artifact, Attempt, Listing, Record, Report, Run, Stage, StepReport, report::Trouble},
 };
 
-use super::{connections, deliveries, tenants, undo};
+use super::{connections, deliveries, mails, tenants, undo};
 
 /// Writes what D1 doesn't list yet of a run, and says what it listed before. An older version than the listed one changes
 /// nothing, and nothing changes a run that went live: its object may not have heard of it.
@@ -123,6 +123,9 @@ fn written_by(run: &Run, record: &Record, is_all: bool, now: Timestamp) -> Vec<S
             _ => Vec::new(),
         },
         Step::VerifySpreadsheet => vec![connections::set_spreadsheet_verified(tenant, now)],
+        Step::SendWelcomeEmail if is_all => {
+            record.done_at.and_then(|at| mails::welcome_put_back(run, at, now)).into_iter().collect()
+        }
         Step::SeedDefaults | Step::CreateOwner | Step::Activate | Step::SendWelcomeEmail | Step::Other(_) => {
             Vec::new()
         }
@@ -359,6 +362,8 @@ struct Row {
     ended_at: Option<i64>,
     run_updated_at: Option<i64>,
     undo_state: Option<UndoStatus>,
+    /// What became of the latest welcome mail, if it was given up: the word.
+    mail_error: Option<String>,
     steps: String,
 }
 
@@ -382,6 +387,8 @@ pub fn select(tenant: &TenantId) -> Statement {
            r.id as run_id, r.plan as run_plan, r.status as run_status, r.step, r.reason, r.error, r.version,
            r.warnings, r.started_at, r.completed_at as ended_at, r.updated_at as run_updated_at,
            r.undo_state,
+           (select iif(status = 'failed', coalesce(last_error, ''), null) from mails
+            where tenant_id = t.id and kind = 'welcome' order by key desc limit 1) as mail_error,
            (select json_group_array(json_object('step', step, 'status', status, 'attempts', attempts,
               'started_at', started_at, 'completed_at', completed_at, 'retry_at', retry_at,
               'error_code', error_code, 'error', error))
@@ -401,7 +408,9 @@ pub fn read(answer: Answer) -> Result<Option<Listed>, DbError> {
     let Some(row) = answer.first::<Row>()? else { return Ok(None) };
     let corrupt = |e: serde_json::Error| DbError::Corrupt(e.to_string());
     let done: Vec<StepRow> = serde_json::from_str(&row.steps).map_err(corrupt)?;
-    let warnings = row.warnings.as_deref().map_or(Ok(Vec::new()), serde_json::from_str).map_err(corrupt)?;
+    let mut warnings: Vec<Trouble> =
+        row.warnings.as_deref().map_or(Ok(Vec::new()), serde_json::from_str).map_err(corrupt)?;
+    warnings.extend(row.mail_error.as_deref().map(mails::warning));
     let completed_by_hand = row.provisioned_at.is_some() && row.status != TenantStatus::Trial;
     let status = if completed_by_hand { RunStatus::Completed } else { row.provision_state };
     let report = row.run_id.zip(row.run_status).map(|(run, run_status)| {

@@ -33,6 +33,7 @@ pub async fn prune(db: &impl Db, now: Timestamp, well: bool) -> Result<u64, DbEr
             params(),
         ),
         super::deliveries::prune(now, BATCH),
+        super::mails::prune(now, BATCH),
     ];
     let expiring = statements.len();
     statements.extend(super::rollups::fold(now));

@@ -133,15 +133,16 @@ pub fn set_brand(tenant: &TenantId, primary: &HexColor, secondary: &HexColor, no
 }
 
 /// Notes that a tenant, if it has this plan, wants to be provisioned, unless it already is or is being. Stored before
-/// the object is told, so that the wish can't be lost between the two.
+/// the object is told, so that the wish can't be lost between the two; and with it where mailed links lead, which the first wish
+/// decides.
 #[must_use]
-pub fn want_provisioning(tenant: &TenantId, plan: Option<Plan>, now: Timestamp) -> Statement {
+pub fn want_provisioning(tenant: &TenantId, plan: Option<Plan>, origin: &str, now: Timestamp) -> Statement {
     Statement::new(
         "update tenants set provision_state = 'processing', provision_reason = null, provision_updated_at = ?2,
-           swept_at = ?2 + 60
+           swept_at = ?2 + 60, link_origin = coalesce(link_origin, ?4)
          where id = ?1 and provision_state in ('pending', 'failed') and provisioned_at is null and undo_state is null
            and (?3 is null or plan = ?3)",
-        [tenant.as_str().into(), now.seconds().into(), plan.map(Plan::as_str).into()],
+        [tenant.as_str().into(), now.seconds().into(), plan.map(Plan::as_str).into(), origin.into()],
     )
 }
 

@@ -215,6 +215,7 @@ pub fn let_go(tenant: &TenantId, now: Timestamp) -> Vec<Statement> {
     vec![
         by_id("delete from feed_posts where id = 'post_welcome_' || ?1"),
         by_id("delete from tenant_brand where tenant_id = ?1"),
+        super::mails::cancel(tenant, now),
         // Found by the index on its end, which is as far from its beginning as every key's: the same request under the
         // same key signs up anew.
         Statement::new(

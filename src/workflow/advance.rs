@@ -263,7 +263,7 @@ async fn list<W: World>(world: &W, run: &Run) -> Result<Told, W::Error> {
             (told, went_live.then_some(Moment::Ended))
         }
         Listing::PutBack => {
-            current.list_again(world.now());
+            current.list_again();
             (Told::Overtaken, Some(Moment::PutBack))
         }
         Listing::Unavailable => {

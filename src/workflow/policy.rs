@@ -33,15 +33,6 @@ const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(10 * 60);
 /// Jitter, in percent of the delay, either way.
 const JITTER_PERCENT: u64 = 20;
 
-/// What giving up on a step means.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum GivingUp {
-    /// The run fails.
-    FailsTheRun,
-    /// The run goes on with a warning.
-    Warns,
-}
-
 /// How one step is tried.
 #[derive(Debug, Clone, Copy)]
 pub struct Policy {
@@ -53,41 +44,31 @@ pub struct Policy {
     pub first_delay: Duration,
     /// The longest wait.
     pub longest_delay: Duration,
-    /// What giving up means.
-    pub giving_up: GivingUp,
 }
 
 /// The table.
 #[must_use]
 pub const fn policy(step: Step) -> Policy {
-    const fn row(
-        time_limit: u64,
-        attempts: u32,
-        first_delay: u64,
-        longest_delay: u64,
-        giving_up: GivingUp,
-    ) -> Policy {
+    const fn row(time_limit: u64, attempts: u32, first_delay: u64, longest_delay: u64) -> Policy {
         Policy {
             time_limit: Duration::from_secs(time_limit),
             attempts,
             first_delay: Duration::from_secs(first_delay),
             longest_delay: Duration::from_secs(longest_delay),
-            giving_up,
         }
     }
-    use GivingUp::{FailsTheRun, Warns};
     match step {
-        Step::SeedDefaults | Step::CreateOwner | Step::Activate | Step::Other(_) => {
-            row(10, 20, 1, 60, FailsTheRun)
+        // All that they do is in D1: the mail is stored there, and leaves by itself.
+        Step::SeedDefaults | Step::CreateOwner | Step::SendWelcomeEmail | Step::Activate | Step::Other(_) => {
+            row(10, 20, 1, 60)
         }
         // What asks outside is tried over the whole half hour: seven times within four minutes, then every four minutes.
         // Up to three calls, one after the other.
-        Step::ConfigureRouting => row(15, 18, 2, 240, FailsTheRun),
+        Step::ConfigureRouting => row(15, 18, 2, 240),
         // Five seconds is what the contract gives a webhook to answer.
-        Step::ValidateWebhook => row(5, 18, 2, 240, FailsTheRun),
+        Step::ValidateWebhook => row(5, 18, 2, 240),
         // Apps Script needs seconds on a good day.
-        Step::CreateSpreadsheet | Step::VerifySpreadsheet => row(30, 18, 2, 240, FailsTheRun),
-        Step::SendWelcomeEmail => row(10, 5, 2, 60, Warns),
+        Step::CreateSpreadsheet | Step::VerifySpreadsheet => row(30, 18, 2, 240),
     }
 }
 
@@ -130,12 +111,10 @@ pub struct Tries {
 
 impl Policy {
     /// Whether an attempt that ended in `fault` is one of those that the step has in a round. An upstream that was not asked has
-    /// not failed, and neither has it if the interruption or the outage was our own: the run's deadline bounds those. But a step
-    /// that only warns ends soon, whatever the reason.
+    /// not failed, and neither has it if the interruption or the outage was our own: the run's deadline bounds those.
     #[must_use]
-    pub fn uses_attempt(&self, fault: &Fault) -> bool {
+    pub const fn uses_attempt(&self, fault: &Fault) -> bool {
         !matches!(fault.code, FaultCode::CircuitOpen | FaultCode::StoreUnavailable | FaultCode::Interrupted)
-            || self.giving_up == GivingUp::Warns
     }
 
     /// When to try again after an attempt that ended in `fault`; none when it is given up. The attempts are spread over the time
@@ -176,10 +155,6 @@ impl Policy {
         let own = self.backoff(failed, random);
         match (fault.code, fault.retry_after) {
             (_, None) => own,
-            // What only warns holds no run up while nobody is asked.
-            (FaultCode::CircuitOpen, Some(asked)) if self.giving_up == GivingUp::Warns => {
-                asked.min(self.longest_delay)
-            }
             (FaultCode::CircuitOpen, Some(asked)) => asked.min(LONGEST_RETRY_AFTER),
             (_, Some(asked)) => own.max(asked.min(LONGEST_RETRY_AFTER)),
         }

@@ -3,8 +3,6 @@
 //! The whole value is one checkpoint row of the Durable Object. Its JSON is read by later versions of this code, so
 //! its shape is pinned by a test.
 
-use std::time::Duration;
-
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{Plan, RunId, RunStatus, Step, StepStatus, Task, Timestamp, UndoStatus};
@@ -12,12 +10,10 @@ use crate::domain::{Plan, RunId, RunStatus, Step, StepStatus, Task, Timestamp, U
 use super::{
     Artifact, Attempt, Caller, Failure, FailureCode, Fault, FaultCode, Next, Outcome, Product, Record, Stage,
     Subject, Undo,
-    policy::{GivingUp, RUN_LIMIT, policy},
+    breaker::Asker,
+    policy::{RUN_LIMIT, policy},
     record::is_zero,
 };
-
-/// For so long the mail provider certainly recognises a repeated mail by its key: it promises a day.
-const REPEATED_MAIL: Duration = Duration::from_secs(20 * 3600);
 
 /// One provisioning run of one tenant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -277,21 +273,10 @@ impl Run {
         went_live
     }
 
-    /// D1 forgot it, or may have: everything is told again, under a version of its own, which makes old whatever D1 says until
-    /// then. The welcome mail that D1 forgot was perhaps never sent: as long as the provider recognises a repeat, it is queued again.
-    pub fn list_again(&mut self, now: Timestamp) {
+    /// D1 forgot it: everything is told again, under a version of its own, which makes old whatever D1 says until then.
+    pub const fn list_again(&mut self) {
         self.listed_version = 0;
         self.version += 1;
-        let is_between_steps = matches!(self.stage, Stage::Ready { .. } | Stage::Waiting { .. });
-        if is_between_steps
-            && self.undo.is_none()
-            && let Some(record) = self.record_mut(Step::SendWelcomeEmail)
-            && !record.skipped
-            && record.done_at.is_some_and(|done_at| now.since(done_at) < REPEATED_MAIL)
-        {
-            record.done_at = None;
-            self.stage = Stage::Ready { step: Step::SendWelcomeEmail };
-        }
     }
 
     /// Going live was done, and its answer lost; or an operator stopped the run when that was too late.
@@ -373,6 +358,17 @@ impl Run {
         }
     }
 
+    /// Who asks an other side while an attempt at `task` is out. One that was not asked does not count as an attempt of its round.
+    #[must_use]
+    pub fn asker(&self, task: Task) -> Asker<'_> {
+        let tries = match (task, &self.undo) {
+            (Task::Do(step), _) => self.records.iter().find(|r| r.step == step).map_or(0, |r| r.round),
+            (Task::Undo(step), Some(undo)) => undo.tries(step),
+            (Task::Undo(_), None) => 0,
+        };
+        Asker { id: self.id.as_str(), tenant: Some(&self.subject.tenant), has_failed: tries > 1 }
+    }
+
     /// The key under which every attempt at `step` is recognised outside.
     #[must_use]
     pub fn idempotency_key(&self, step: Step) -> String {
@@ -434,16 +430,7 @@ impl Run {
     }
 
     fn give_up(&mut self, step: Step, failure: Failure, now: Timestamp) {
-        match policy(step).giving_up {
-            GivingUp::FailsTheRun => self.move_to(Stage::Failed { step, failure, at: now }),
-            GivingUp::Warns => {
-                if let Some(record) = self.record_mut(step) {
-                    record.done_at = Some(now);
-                    record.warning = Some(failure);
-                }
-                self.go_on(now);
-            }
-        }
+        self.move_to(Stage::Failed { step, failure, at: now });
     }
 
     fn retry_or_give_up(&mut self, step: Step, fault: Fault, now: Timestamp, random: u32) {

@@ -175,6 +175,12 @@ impl Undo {
         self.removals.iter().find(|removal| removal.step == step).map_or(0, |removal| removal.attempts)
     }
 
+    /// How often undoing `step` was tried in this round.
+    #[must_use]
+    pub fn tries(&self, step: Step) -> u32 {
+        self.removals.iter().find(|removal| removal.step == step).map_or(0, |removal| removal.round)
+    }
+
     fn begin_round(&mut self, now: Timestamp) {
         for removal in &mut self.removals {
             (removal.round, removal.uncounted) = (0, 0);

@@ -17,6 +17,7 @@ mod deliveries;
 mod every_route;
 mod gate;
 mod lessons;
+mod mails;
 mod openapi;
 mod plans;
 mod rollups;

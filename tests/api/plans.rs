@@ -36,7 +36,9 @@ pub async fn everything_happens(app: &TestApp) {
     let pro = app.signed_up_with(&form).await;
     app.signs_up(&form).await.is(200);
     people_prove_to_be_people(app).await;
-    events_are_delivered(&app.provisioned("fc-every-4").await).await;
+    let fourth = app.provisioned("fc-every-4").await;
+    mails_arrive_or_not(&fourth).await;
+    events_are_delivered(&fourth).await;
     for route in ROUTES.iter().filter(|route| !route.path.contains('{') && route.path != "/auth/logout") {
         example(route, &starter).succeeds(route, &starter).await;
     }
@@ -104,6 +106,17 @@ async fn events_are_delivered(club: &Club) {
         club.outside().finishes_deferred_work().await;
     }
     club.post(&format!("{path}/test")).token(&operator).send().await.is(200);
+}
+
+/// The welcome mail is refused for good, and an operator has another sent.
+async fn mails_arrive_or_not(club: &Club) {
+    club.outside().upstreams().next("resend", [Reaction::Answers(422, "{}")]);
+    club.outside().finishes_deferred_work().await;
+    let operator = Token::operator(club.now()).sign();
+    let body = json!({ "reason": "asked by the club" });
+    let path = format!("/api/v1/tenants/{}/welcome/resend", club.id);
+    club.post(&path).token(&operator).json(&body).send().await.is(202);
+    club.outside().finishes_deferred_work().await;
 }
 
 async fn clubs_look_after_themselves(club: &Club) {
@@ -253,6 +266,12 @@ fn is_crowded(db: &Database, count: u32) {
          {n} select 'tenant_' || i, i, 'evt_' || i, 'test', '{}', 1900000000 + i from n where i % 2",
         "insert into webhook_deliveries (tenant_id, created_at, id, type, body, status, settled_at)
          {n} select 'tenant_' || i, i, 'evt_' || i, 'test', '{}', 'delivered', 1900000000 + i from n where i % 2 = 0",
+        "insert into mails (tenant_id, kind, key, id, next_at, created_at)
+         {n} select 'tenant_' || i, 'welcome', 'run_' || i || '/send_welcome_email', 'mail_' || i, 1900000000 + i, 0
+         from n where i % 2",
+        "insert into mails (tenant_id, kind, key, id, status, settled_at, created_at)
+         {n} select 'tenant_' || i, 'welcome', 'run_' || i || '/send_welcome_email', 'mail_' || i, 'sent', 1900000000 + i, 0
+         from n where i % 2 = 0",
     ] {
         db.execute(&insert.replace("{n}", &numbers), ());
     }

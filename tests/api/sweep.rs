@@ -99,6 +99,8 @@ fn is_put_back(app: &TestApp) {
         app.db().execute(&format!("delete from {table}"), ());
     }
     app.db().execute("delete from domain_events where type = 'tenant.provisioned'", ());
+    app.db().execute("delete from mails", ());
+    app.db().execute("update tenants set owner_email_sent_at = null", ());
 }
 
 #[tokio::test]
@@ -136,6 +138,7 @@ async fn a_club_that_went_live_after_the_database_was_saved_is_put_back_by_what_
         let club = if is_pro { app.signed_up_pro(slug).await } else { app.signed_up(slug).await };
         if is_pro { club.confirms_pro().await } else { club.connects_make().await }.is(200);
         club.waits().await;
+        app.mails_leave().await;
         let (live, done) = (club.row(), app.outside().upstreams().effects());
         is_put_back(&app);
         assert_eq!(club.ended().await, "processing");
@@ -153,7 +156,15 @@ async fn a_club_that_went_live_after_the_database_was_saved_is_put_back_by_what_
         assert_eq!(sheets, i64::from(is_pro));
         let steps = app.db().number("select count(*) from provision_steps where status = 'completed'");
         assert_eq!(steps, if is_pro { 7 } else { 6 });
+        app.mails_leave().await;
         assert_eq!(app.outside().upstreams().effects(), done, "nothing is done outside again");
+        let mails = app.db().rows("select status, last_error from mails");
+        assert_eq!(
+            mails,
+            [json!({ "status": "sent", "last_error": null })],
+            "and D1 knows of the mail again"
+        );
+        assert!(club.row()["owner_email_sent_at"].is_i64());
         app.passes(120);
         assert_eq!(sweep(&app).await["looked"], 0, "it is at rest");
     }
@@ -254,7 +265,7 @@ async fn a_sweep_does_not_read_those_that_moved_just_now() {
         app.db().execute(&insert.replace("{n}", &numbers), ());
         for n in 1..=count {
             let (tenant, now) = (format!("tenant_{n}").parse().unwrap(), Timestamp::from_seconds(app.now()));
-            app.db().query(tenants::want_provisioning(&tenant, None, now)).await.unwrap();
+            app.db().query(tenants::want_provisioning(&tenant, None, "", now)).await.unwrap();
         }
         app.passes(59);
         app.db().take_costs();
@@ -340,7 +351,7 @@ async fn a_sweep_costs_the_same_however_much_there_is_to_do() {
     let (batches, told) = (app.db().batches(), app.outside().objects().told());
     let line = sweep(&app).await;
     assert_eq!((&line["looked"], &line["pruned"]), (&json!(25), &json!(200)));
-    assert_eq!((app.db().batches() - batches, app.outside().objects().told() - told), (3, 25));
+    assert_eq!((app.db().batches() - batches, app.outside().objects().told() - told), (4, 25));
 }
 
 /// Otherwise the first 25 that can't be woken would hide all others for ever.

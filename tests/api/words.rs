@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// The words of the log that requests, runs and sweeps write.
-const LOG_WORDS: &str = "authz_deny authz_grant link_mailed operator_action request signup_completed signup_rejected \
+const LOG_WORDS: &str = "authz_deny authz_grant mail_failed mail_sent operator_action request signup_completed signup_rejected \
                          signup_started sweep tenant_deprovision_failed tenant_deprovision_queued tenant_deprovision_step tenant_deprovisioned \
                          tenant_provision_complete tenant_provision_failed tenant_provision_queued tenant_provision_start \
                          tenant_provision_step token_revoked upstream_call webhook_delivery \
@@ -91,6 +91,11 @@ pub async fn every_error() -> Vec<(Answer, u16, &'static str)> {
         (pro.connects_make().await, 409, "PLAN_MISMATCH"),
         (club.connects("https://example.com/").await, 400, "INVALID_WEBHOOK_HOST"),
         (club.retries().await, 409, "NOT_RETRYABLE"),
+        (
+            club.post(&format!("/api/v1/tenants/{}/welcome/resend", club.id)).token(&club.jwt).send().await,
+            409,
+            "NOTHING_TO_RESEND",
+        ),
         (
             club.post(&format!("/api/v1/tenants/{}/webhook/test", club.id)).token(&club.jwt).send().await,
             409,

@@ -11,7 +11,7 @@ after(() => h.close());
 
 /** Rows that one club may write to D1, from its signup until its webhook was told that it is live. */
 const ROWS_PER_CLUB = 80;
-/** Breakers that its run asks, one before each step that calls out; while nothing fails, none is told anything afterwards. */
+/** Breakers that its run asks, one before each step that calls out, and then its mail; while nothing fails, none is told anything afterwards. */
 const BREAKERS = { starter: ["make", "resend"], pro: ["apps_script", "apps_script", "resend"] };
 
 const sum = (calls, name) => calls.reduce((total, call) => total + (call[name] ?? 0), 0);
@@ -146,14 +146,15 @@ async function tallied(from = 0) {
   await until(async () => (await h.calls()).slice(from).some(({ by }) => by === "tally"), { within: 30_000, every: 250, what: "a tally" });
 }
 
-/** The attempt at the last step is listed too, and a starter club's webhook was told. */
+/** The attempt at the last step is listed too, a starter club's webhook was told, and the welcome mail was sent. */
 async function isListed(club) {
   const [row] = await h.sql(
-    `select count(*) as attempts, (select group_concat(status) from webhook_deliveries where tenant_id = ?1) as delivered
+    `select count(*) as attempts, (select group_concat(status) from webhook_deliveries where tenant_id = ?1) as delivered,
+       (select group_concat(status) from mails where tenant_id = ?1) as mailed
      from provision_history h join provision_runs r on r.id = h.run_id where r.tenant_id = ?1 and h.step = 'activate'`,
     club.tenantId,
   );
-  return row.attempts === 1 && row.delivered === (club.tenant.plan === "starter" ? "delivered" : null);
+  return row.attempts === 1 && row.mailed === "sent" && row.delivered === (club.tenant.plan === "starter" ? "delivered" : null);
 }
 
 test("what a request reads does not grow with the number of clubs and codes", async () => {

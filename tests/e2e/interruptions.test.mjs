@@ -18,11 +18,12 @@ async function momentsOf(plan) {
   const club = await newClub(plan);
   await h.confirm(club, club.webhook);
   assert.equal((await settled(club)).status, "completed");
-  // The object has one thing more to tell D1 when the listing says completed already, and an event to deliver.
-  await until(async () => (await h.sql("select id from webhook_deliveries where tenant_id = ? and status = 'pending'", club.tenantId)).length === 0);
+  // The object has one thing more to tell D1 when the listing says completed already, an event to deliver, and then a mail.
+  const waiting = (table) => h.sql(`select id from ${table} where tenant_id = ? and status = 'pending'`, club.tenantId);
+  await until(async () => [...(await waiting("webhook_deliveries")), ...(await waiting("mails"))].length === 0);
   return until(async () => {
     const { moments, between } = await h.moments(club.tenantId);
-    const isOver = moments.length % 2 === 0 && /webhook_deliveries/.test(moments.at(-1));
+    const isOver = moments.length % 2 === 0 && / mails /.test(moments.at(-1));
     return isOver && moments.map((moment, at) => (between.includes(at) ? moment : null));
   });
 }
@@ -59,7 +60,6 @@ describe("evicted while it waits for the next attempt, the object goes on", { co
     ["validate_webhook", "starter", (club) => ({ host: "hook.eu2.make.com", path: new URL(club.webhook.webhookUrl).pathname })],
     ["create_spreadsheet", "pro", (club) => ({ host: "script.google.com", bodyIncludes: club.tenantId })],
     ["verify_spreadsheet", "pro", (club) => ({ host: "script.google.com", bodyIncludes: club.tenantId, skip: 1 })],
-    ["send_welcome_email", "pro", (club) => ({ host: "api.resend.com", bodyIncludes: club.email })],
   ]) {
     test(`at ${step}`, async () => {
       const club = await newClub(plan);

@@ -122,7 +122,7 @@ before(async () => {
   await removals();
 
   // The last line of the last deferred mail and of the last run.
-  await until(async () => h.logs().filter(({ msg }) => msg === "link_mailed").length >= 2);
+  await until(async () => h.logs().filter(({ msg, kind }) => msg === "mail_sent" && kind === "sign_in").length >= 2);
   await until(async () => h.logs().filter(({ msg }) => msg === "tenant_provision_failed").length >= 2);
 });
 

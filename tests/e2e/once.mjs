@@ -42,8 +42,29 @@ export function witness(h) {
   const requestsUnder = async (key) => (await h.sandbox(`/__sandbox/requests?key=${encodeURIComponent(key)}`)).requests;
   const effectsUnder = async (key) => (await h.sandbox(`/__sandbox/effects?key=${encodeURIComponent(key)}`)).effects;
 
+  /**
+   * Waits until the club's mails have left: what was interrupted on its way, or had to wait for the mail service, leaves with a sweep,
+   * which comes here as if its time had passed.
+   */
+  async function mailed(club) {
+    const left = async () => {
+      const [{ waiting }] = await h.sql("select count(*) as waiting from mails where tenant_id = ? and status = 'pending'", club.tenantId);
+      if (waiting === 0) return true;
+      await h.sql("update mails set next_at = unixepoch() where tenant_id = ? and status = 'pending'", club.tenantId);
+      await h.sweep();
+      return false;
+    };
+    // It leaves by itself, if nothing holds it up.
+    await until(async () => (await h.sql("select id from mails where tenant_id = ? and status = 'sent'", club.tenantId)).length > 0, {
+      within: 5000,
+      every: 250,
+    }).catch(() => undefined);
+    await until(left, { within: 120_000, every: 2000, what: `the mails of ${club.tenantId} to leave` });
+  }
+
   /** One run, one of each thing in D1, and one effect under each key. */
   async function assertDoneOnce(club, data) {
+    await mailed(club);
     const [there] = await h.sql(
       `select status, provision_state, route_ready,
          (select count(*) from provision_runs where tenant_id = t.id) as runs,

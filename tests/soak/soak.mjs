@@ -67,9 +67,23 @@ async function soak({ api, sandbox, signup, confirm, token, sql }) {
   };
   const [unfinished] = await Promise.all([watch.untilOver(MINUTES * 60_000, resume), queueing]);
 
+  say("Their mails leave …");
+  const unsent = await mailsLeave(sql);
   await report(sql, watch, { resumed, unanswered });
   const effects = (await sandbox("/__sandbox/effects")).effects;
-  return [...unfinished.map(([id, state]) => `${id} is still ${state}`), ...(await doneTwice(effects, sandbox)), ...(await missing(sql, effects))];
+  return [...unfinished.map(([id, state]) => `${id} is still ${state}`), ...unsent, ...(await doneTwice(effects, sandbox)), ...(await missing(sql, effects))];
+}
+
+/** Waits until no mail waits any more; answers those that still do, or were given up. */
+async function mailsLeave(sql) {
+  const deadline = Date.now() + MINUTES * 60_000;
+  for (;;) {
+    const unsent = await sql("select id, status, last_error from mails where status <> 'sent' limit 20");
+    if (unsent.every(({ status }) => status !== "pending") || Date.now() > deadline) {
+      return unsent.map(({ id, status, last_error: error }) => `${id} is ${status}: ${error}`);
+    }
+    await new Promise((done) => setTimeout(done, 2000));
+  }
 }
 
 /** Each with the share that leaves them the same chance, one after the other. */
@@ -94,8 +108,8 @@ async function report(sql, watch, { resumed, unanswered }) {
   }
   const errors = await sql("select outcome, error, count(*) as n from provision_history where error is not null group by 1, 2 order by 3 desc");
   say(`Attempts that failed: ${errors.map(({ outcome, error, n }) => `${n} ${outcome} ${error}`).join(", ") || "none"}`);
-  const [{ warned }] = await sql("select count(*) as warned from provision_runs where warnings <> '[]'");
-  say(`${resumed.length} runs failed and were queued again (${[...new Set(resumed)].join(", ") || "none"}), ${warned} completed with a warning`);
+  const [{ mails, left }] = await sql("select count(*) as mails, sum(attempts) as left from mails");
+  say(`${resumed.length} runs failed and were queued again (${[...new Set(resumed)].join(", ") || "none"}), ${mails} mails left in ${left} attempts`);
   say(`${unanswered} requests were not answered in time and asked again`);
   say(`Peak memory: ${workerdPids().map((pid) => `${peakMb(pid).toFixed(0)} MB`).join(", ")} of the runtime, product and sandbox together`);
 }
@@ -115,12 +129,12 @@ async function doneTwice(effects, sandbox) {
   return [...twice, ...different];
 }
 
-/** What a completed run must have done outside, under its key; a mail may be missing where there is a warning. */
+/** What a completed run must have done outside, under its key; and its mail, however long that took. */
 async function missing(sql, effects) {
-  const runs = await sql("select id, plan, warnings from provision_runs where status = 'completed'");
+  const runs = await sql("select id, plan from provision_runs where status = 'completed'");
   const done = new Set(effects.filter(({ count }) => count > 0).map(({ key }) => key));
-  return runs.flatMap(({ id, plan, warnings }) => {
-    const steps = [plan === "pro" ? "create_spreadsheet" : "validate_webhook", ...(warnings === "[]" ? ["send_welcome_email"] : [])];
+  return runs.flatMap(({ id, plan }) => {
+    const steps = [plan === "pro" ? "create_spreadsheet" : "validate_webhook", "send_welcome_email"];
     return steps.map((step) => `${id}/${step}`).filter((key) => !done.has(key)).map((key) => `${key} was never done`);
   });
 }

@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// HMAC-SHA-256 of `message` under `key`.
-fn hmac_sha256(key: &[u8], message: &[u8]) -> Vec<u8> {
+pub(super) fn hmac_sha256(key: &[u8], message: &[u8]) -> Vec<u8> {
     // HMAC takes keys of any length, so this can't fail; an empty signature would be refused by every receiver.
     Hmac::<Sha256>::new_from_slice(key)
         .map(|mac| mac.chain_update(message).finalize().into_bytes().to_vec())

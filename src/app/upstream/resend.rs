@@ -1,17 +1,22 @@
 //! Resend: mail. It needs a `User-Agent`, and recognises an `Idempotency-Key` for a day if the body is the same to the
 //! byte.
 
+use std::time::Duration;
+
 use serde::Deserialize;
 use serde_json::json;
 
 use crate::{
     app::mail::Mail,
-    domain::{Secret, Step, Timestamp},
+    domain::{Secret, Timestamp},
     ports::{Call, Called},
-    workflow::{Failure, FailureCode, Outcome, policy::policy},
+    workflow::{Failure, FailureCode, Outcome},
 };
 
 use super::{malformed, unknown_status};
+
+/// How long it has to answer.
+const TIME_LIMIT: Duration = Duration::from_secs(10);
 
 /// Sends a mail.
 #[must_use]
@@ -33,13 +38,14 @@ pub fn send(api_key: &Secret, from: &str, mail: &Mail, key: &str, traceparent: O
             ("idempotency-key", key.to_owned()),
         ],
         body: Some(body.to_string()),
-        time_limit: policy(Step::SendWelcomeEmail).time_limit,
+        time_limit: TIME_LIMIT,
         follow: &[],
         traceparent,
     }
 }
 
-/// What the answer means.
+/// What the answer means: a mail was taken, is refused for good, or may be taken later. What is refused because of us, our key,
+/// our address, our domain, is a matter of configuration: the mail may be taken once that is mended.
 #[must_use]
 pub fn judge(called: &Called, now: Timestamp) -> Outcome {
     #[derive(Deserialize)]
@@ -50,34 +56,50 @@ pub fn judge(called: &Called, now: Timestamp) -> Outcome {
     struct Problem {
         name: String,
     }
+    // A quota that is used up is a 429 like one that is asked too fast: the mail has time.
     if let Some(fault) = unknown_status(called, now) {
         return Outcome::Unknown(fault);
     }
-    match called.status {
-        200..300 => match serde_json::from_str::<Sent>(&called.body) {
+    let problem = serde_json::from_str::<Problem>(&called.body).map(|problem| problem.name).ok();
+    match (called.status, problem.as_deref()) {
+        (200..300, _) => match serde_json::from_str::<Sent>(&called.body) {
             Ok(sent) if !sent.id.is_empty() => Outcome::Done(None),
             // An error object with a good status is not a mail.
             _ => Outcome::Unknown(malformed(called)),
         },
-        409 => match serde_json::from_str::<Problem>(&called.body).map(|p| p.name).as_deref() {
-            // A mail under this key was taken before, with another body: after a change of keys, say.
-            Ok("invalid_idempotent_request") => Outcome::Done(None),
-            // The attempt before this one is still at work there.
-            _ => Outcome::Unknown(malformed(called)),
-        },
-        status => Outcome::Refused(Failure::new(
+        // A mail under this key was taken before, with another body: with an older link, or before a change of keys.
+        (409, Some("invalid_idempotent_request")) => Outcome::Done(None),
+        // The attempt before this one is still at work there.
+        (409, _) => Outcome::Unknown(malformed(called)),
+        (422, Some("invalid_from_address")) => Outcome::Refused(misconfigured()),
+        (400 | 422, _) => Outcome::Refused(Failure::new(
             FailureCode::EmailRejected,
-            format!("The mail could not be sent (status {status})."),
+            format!("The mail could not be sent (status {}).", called.status),
         )),
+        _ => Outcome::Refused(misconfigured()),
     }
+}
+
+/// It is not the mail, nor the mail service: it is us.
+#[must_use]
+pub fn misconfigured() -> Failure {
+    Failure::new(FailureCode::Misconfigured, "Mail is not set up. We have been told and look into it.")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::workflow::FaultCode;
 
     fn judged(status: u16, body: &str) -> Outcome {
         judge(&Called { status, retry_after: None, body: body.to_owned(), ms: 1 }, Timestamp::from_seconds(0))
+    }
+
+    fn refused_as(status: u16, name: &str) -> Option<FailureCode> {
+        match judged(status, &json!({ "statusCode": status, "name": name, "message": "…" }).to_string()) {
+            Outcome::Refused(failure) => Some(failure.code),
+            Outcome::Done(_) | Outcome::Unknown(_) => None,
+        }
     }
 
     #[test]
@@ -95,10 +117,36 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_is_not_tried_again() {
-        for status in [400, 401, 403, 422] {
-            assert!(matches!(judged(status, "{}"), Outcome::Refused(_)), "{status}");
+    fn what_is_wrong_with_the_mail_is_refused_for_good() {
+        for (status, name) in
+            [(400, "validation_error"), (422, "validation_error"), (422, "missing_required_field"), (422, "")]
+        {
+            assert_eq!(refused_as(status, name), Some(FailureCode::EmailRejected), "{status} {name}");
         }
-        assert!(matches!(judged(429, "{}"), Outcome::Unknown(_)));
+    }
+
+    #[test]
+    fn what_is_wrong_with_us_is_ours_to_mend() {
+        for (status, name) in [
+            (401, "missing_api_key"),
+            (401, "restricted_api_key"),
+            (403, "invalid_api_key"),
+            (403, "validation_error"),
+            (404, "not_found"),
+            (422, "invalid_from_address"),
+            (451, "security_error"),
+        ] {
+            assert_eq!(refused_as(status, name), Some(FailureCode::Misconfigured), "{status} {name}");
+        }
+        assert!(matches!(judged(403, "error code: 1010"), Outcome::Refused(_)), "the edge in front, too");
+    }
+
+    #[test]
+    fn a_quota_that_is_used_up_is_a_matter_of_time() {
+        for name in ["rate_limit_exceeded", "daily_quota_exceeded", "monthly_quota_exceeded"] {
+            let outcome = judged(429, &json!({ "statusCode": 429, "name": name }).to_string());
+            let Outcome::Unknown(fault) = outcome else { panic!("{outcome:?}") };
+            assert_eq!((fault.code, fault.status), (FaultCode::RateLimited, Some(429)));
+        }
     }
 }

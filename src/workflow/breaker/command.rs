@@ -3,10 +3,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{RunId, Timestamp, Upstream};
+use crate::domain::{TenantId, Timestamp, Upstream};
 
 use super::super::reading::or_nothing;
-use super::{Admission, Breaker, State, Verdict, limits};
+use super::{Admission, AskerId, Breaker, State, Verdict, limits};
 
 /// A command to a breaker's object.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,15 +23,21 @@ pub struct Command {
 pub enum Wish {
     /// Say whether an attempt of `run` may leave.
     Admit {
-        /// The run.
-        run: RunId,
+        /// The run, or the mail.
+        run: AskerId,
         /// How often it will ask.
         cost: u32,
+        /// Whose it is.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        tenant: Option<TenantId>,
+        /// Whether it failed at this other side before.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        has_failed: bool,
     },
     /// Hear how an attempt of `run` ended.
     Report {
-        /// The run.
-        run: RunId,
+        /// The run, or the mail.
+        run: AskerId,
         /// What it says.
         #[serde(deserialize_with = "or_nothing")]
         verdict: Verdict,
@@ -81,7 +87,7 @@ pub fn obey(known: &Breaker, command: &Command, now: Timestamp) -> Reply {
     let (mut breaker, limits) = (known.clone(), limits(command.upstream));
     let mut admission = None;
     match &command.wish {
-        Wish::Admit { run, cost } => admission = Some(breaker.admit(&limits, run, *cost, now)),
+        Wish::Admit { run, cost, .. } => admission = Some(breaker.admit(&limits, run, *cost, now)),
         // Of those that nobody watched only the failures are told: one of them says that something may be wrong, and from
         // then on all are watched. Counted one by one, a fifth of many at once would look like ten in a row.
         Wish::Report { watched: false, verdict: Verdict::Failed { .. }, .. } if breaker.failures() > 0 => {}

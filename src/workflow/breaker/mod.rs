@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{RunId, Timestamp, Upstream};
+use crate::domain::{RunId, TenantId, Timestamp, Upstream};
 
 use super::{FailureCode, FaultCode, Outcome, reading::or_nothing};
 
@@ -22,6 +22,36 @@ pub use command::{Command, Moved, Reply, Wish, obey};
 
 /// How many failures are kept while the breaker is closed: more than it takes to open it.
 const FAILURES_KEPT: usize = 50;
+
+/// Who asks a breaker.
+#[derive(Debug, Clone, Copy)]
+pub struct Asker<'a> {
+    /// The run, or the mail.
+    pub id: &'a str,
+    /// Whose it is: told to go on when there is no need to wait any more.
+    pub tenant: Option<&'a TenantId>,
+    /// Whether it failed at this other side before: somebody who was never tried is a better probe.
+    pub has_failed: bool,
+}
+
+/// An asker's id, as a breaker knows and writes it. Version 0.2.0 knows only runs, and can't read a breaker that names anything
+/// else: what is no run is written like one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct AskerId(String);
+
+impl AskerId {
+    /// The id of a run, or of a mail.
+    #[must_use]
+    pub fn of(id: &str) -> Self {
+        if id.parse::<RunId>().is_ok() {
+            return Self(id.to_owned());
+        }
+        let plain = id.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' });
+        Self(format!("run_{}", plain.take(60).collect::<String>()))
+    }
+}
+
 /// When a breaker opens, and when it lets somebody through.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
@@ -51,9 +81,9 @@ pub const fn limits(upstream: Upstream) -> Limits {
     let budget = match upstream {
         // What Cloudflare's API allows one account.
         Upstream::Cloudflare => Some(Budget { calls: 1200, window: Duration::from_secs(300) }),
-        Upstream::Make | Upstream::AppsScript | Upstream::Google | Upstream::Resend | Upstream::Other(_) => {
-            None
-        }
+        // What Resend's API allows one team.
+        Upstream::Resend => Some(Budget { calls: 2, window: Duration::from_secs(1) }),
+        Upstream::Make | Upstream::AppsScript | Upstream::Google | Upstream::Other(_) => None,
     };
     Limits {
         failures: 10,
@@ -100,7 +130,7 @@ pub enum State {
         /// What happened.
         outage: Outage,
         /// The run.
-        probe: RunId,
+        probe: AskerId,
         /// When it left.
         probe_at: Timestamp,
     },
@@ -116,7 +146,7 @@ impl Default for State {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failed {
     /// Whose.
-    pub run: RunId,
+    pub run: AskerId,
     /// When.
     pub at: Timestamp,
 }
@@ -205,7 +235,7 @@ impl Verdict {
 
 impl Breaker {
     /// Whether an attempt of `run` that asks `cost` times may leave now.
-    pub fn admit(&mut self, limits: &Limits, run: &RunId, cost: u32, now: Timestamp) -> Admission {
+    pub fn admit(&mut self, limits: &Limits, run: &AskerId, cost: u32, now: Timestamp) -> Admission {
         if let Some(until) = limits.budget.and_then(|budget| self.spent.refilled_at(&budget, cost, now)) {
             return Admission::Wait { until };
         }
@@ -231,7 +261,7 @@ impl Breaker {
     }
 
     /// Takes down what an attempt of `run` said about the other side.
-    pub fn report(&mut self, limits: &Limits, run: &RunId, verdict: Verdict, now: Timestamp) {
+    pub fn report(&mut self, limits: &Limits, run: &AskerId, verdict: Verdict, now: Timestamp) {
         match (&mut self.state, verdict) {
             (_, Verdict::Answered) => self.close(),
             (State::Closed { failures }, Verdict::Failed { retry_after }) => {
@@ -294,6 +324,6 @@ impl Breaker {
 
 /// Whether these come from so many runs.
 fn several(failures: &[Failed], runs: usize) -> bool {
-    let first = |at: usize, run: &RunId| failures.iter().take(at).all(|failed| failed.run != *run);
+    let first = |at: usize, run: &AskerId| failures.iter().take(at).all(|failed| failed.run != *run);
     failures.iter().enumerate().filter(|(at, failed)| first(*at, &failed.run)).count() >= runs
 }

@@ -31,6 +31,7 @@ async fn a_run_and_its_calls_belong_to_the_trace_that_queued_it() {
     ask.send().await.is(200);
     assert_eq!(app.log_of("tenant_provision_queued")[0].fields["traceId"], TRACE);
     club.waits().await;
+    app.outside().finishes_deferred_work().await;
     let parents = parents(&club);
     assert_eq!(parents.len(), 3, "two calls to Apps Script, one mail");
     for parent in parents {

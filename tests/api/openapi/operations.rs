@@ -4,8 +4,8 @@ use serde_json::json;
 use tenantry::{
     domain::{Plan, RunId, RunStatus, Step, TenantId, TenantStatus, Upstream},
     http::{
-        answer::Done, audit, bgops, deliveries, error::Failure, events, health, links, profile, promos,
-        provisioning, register, router::Route, signup, stats, tokens, upstreams, webhook, whoami,
+        answer::Done, audit, bgops, deliveries, error::Failure, events, health, links, mails, profile,
+        promos, provisioning, register, router::Route, signup, stats, tokens, upstreams, webhook, whoami,
     },
 };
 
@@ -143,6 +143,16 @@ fn of_clubs(route: &Route) -> Option<Operation> {
                 .ignores_a_body()
                 .data::<provisioning::QueuedRun>("It goes on at the step that failed.")
                 .fails(&["NOT_RETRYABLE", "PLAN_MISMATCH", "PROVISIONER_UNAVAILABLE"])
+        }
+        ("POST", "/api/v1/tenants/{id}/welcome/resend") => {
+            op(Club, "resendWelcome", "Send the welcome mail once more")
+                .says(
+                    "A new mail with a new link, in place of one that still waits; at most one in five minutes. Operators must \
+                     give a reason.",
+                )
+                .may_take::<mails::WelcomeRequest>()
+                .data_with::<mails::Mail>(202, "It is on its way.")
+                .fails(&["NOTHING_TO_RESEND", "RATE_LIMITED"])
         }
         ("POST", "/api/v1/tenants/{id}/webhook/test") => {
             op(Club, "testWebhook", "Send a signed test to a webhook")

@@ -90,7 +90,8 @@ async fn it_is_neither_ready_nor_started_with_a_configuration_that_does_not_hold
         ("DATA_KEY", "", "DATA_KEY is missing"),
         ("GAS_HMAC_SECRET", "", "GAS_HMAC_SECRET is missing"),
         ("RESEND_API_KEY", "", "RESEND_API_KEY is missing"),
-        ("ENVIRONMENT", "production", "EGRESS must not be bound in production"),
+        ("ENVIRONMENT", "preview", "ADMIN_CONSOLE_URL is missing"),
+        ("ENVIRONMENT", "production", "ADMIN_CONSOLE_URL is missing; EGRESS must not be bound in production"),
     ] {
         let app = TestApp::with(&[(name, value)]);
         for path in ["/health/ready", "/health/startup"] {

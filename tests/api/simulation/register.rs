@@ -177,7 +177,7 @@ mod tests {
             for _ in 0..20 {
                 if chance.one_in(4) {
                     app.db()
-                        .batch(vec![store::tenants::want_provisioning(&tenant, None, START)])
+                        .batch(vec![store::tenants::want_provisioning(&tenant, None, "", START)])
                         .await
                         .unwrap();
                     register.wants(START);

@@ -1,31 +1,13 @@
 //! The same storm over the whole application: the real steps, the real statements on real SQLite, other sides that fail,
 //! and a process that dies between any two of its waits.
 
-use std::{
-    future::Future,
-    pin::pin,
-    task::{Context, Poll, Waker},
-};
-
 use serde_json::json;
 
 use super::chance::Chance;
-use crate::support::{Breaks, Club, Manner, Reaction, TestApp};
+use crate::support::{Breaks, Club, Manner, Reaction, TestApp, dies_after};
 
 const SCHEDULES: u64 = 150;
 const STORMY_TURNS: usize = 25;
-
-/// Polls `work` so often and no more: then the process dies.
-fn dies_after<T>(polls: u64, work: impl Future<Output = T>) -> Option<T> {
-    let mut work = pin!(work);
-    let mut context = Context::from_waker(Waker::noop());
-    for _ in 0..polls {
-        if let Poll::Ready(ended) = work.as_mut().poll(&mut context) {
-            return Some(ended);
-        }
-    }
-    None
-}
 
 async fn storm(seed: u64) {
     let chance = Chance::of(seed);
@@ -50,6 +32,7 @@ async fn storm(seed: u64) {
             break;
         }
     }
+    app.mails_leave().await;
     for _ in 0..20 {
         app.passes(11 * 3600);
         app.app.sweep().await;
@@ -93,7 +76,7 @@ async fn something_happens(club: &Club, chance: &Chance, is_pro: bool) {
         Reaction::Answers(500, ""),
         Reaction::AsksToWait(429, "20"),
     ];
-    match chance.below(16) {
+    match chance.below(17) {
         0..=3 => {
             // Whoever asks may not be answered; the club asks again.
             let _ = if is_pro { club.confirms_pro().await } else { club.connects_make().await };
@@ -114,6 +97,9 @@ async fn something_happens(club: &Club, chance: &Chance, is_pro: bool) {
             club.passes(chance.below(120));
             // Nobody rings again for a sweep that died: the next one comes by itself.
             let _ = dies_after(1 + chance.below(40), club.app.sweep());
+        }
+        13 => {
+            let _ = dies_after(1 + chance.below(60), club.outside().finishes_deferred_work());
         }
         _ => {
             if dies_after(1 + chance.below(120), club.alarm_rings(&club.id)).is_none() {
@@ -136,6 +122,11 @@ async fn is_as_promised(club: &Club, seed: u64) {
         assert!(times == 1 || upstream == "make", "{what}: {key} was done {times} times by {upstream}");
     }
     let count = |of: &str| club.db().number(&format!("select count(*) from {of}"));
+    // Every club that went live got its welcome mail, and none got two.
+    let mailed = club.outside().upstreams().effects().keys().filter(|(to, _)| *to == "resend").count();
+    assert!(mailed >= usize::from(live), "{what}");
+    let (mails, sent) = (count("mails"), count("mails where status = 'sent'"));
+    assert_eq!((i64::try_from(mailed).unwrap(), mails), (sent, sent), "{what}");
     assert!(count("provision_runs") <= 1 && count("auth_users") <= 1 && count("feed_posts") <= 1, "{what}");
     let provisioned = count("domain_events where type = 'tenant.provisioned'");
     assert_eq!(provisioned, i64::from(live), "{what}");

@@ -156,6 +156,28 @@ impl TestApp {
         self.outside().log_lines().into_iter().filter(|line| line.fields["msg"] == word).collect()
     }
 
+    /// The sweep sends mails, each when it is due, until none waits any more.
+    pub async fn mails_leave(&self) {
+        let due = "select coalesce(min(next_at), 0) from mails where status = 'pending'";
+        for _ in 0..200 {
+            match self.db().number(due) {
+                0 => return,
+                due => self.outside().is_at(Timestamp::from_seconds(due)),
+            }
+            // A sweep that the database does not answer is followed by another.
+            let _ = self.app.deliver_mails_due().await;
+        }
+        panic!("the mails never leave");
+    }
+
+    /// The sweep comes by once a minute for so many seconds.
+    pub async fn mails_leave_for(&self, seconds: u64) {
+        for _ in 0..seconds / 60 {
+            self.passes(60);
+            let _ = self.app.deliver_mails_due().await;
+        }
+    }
+
     /// A tenant's alarm rings, if it has one.
     pub async fn alarm_rings(&self, tenant: &str) -> bool {
         objects::ring(&self.app, tenant).await
@@ -189,6 +211,13 @@ impl Ask {
     /// To another path.
     pub fn to(mut self, path: &str) -> Self {
         *self.request.uri_mut() = format!("https://api.example.com{path}").parse().unwrap();
+        self
+    }
+
+    /// At another address of the service.
+    pub fn at(mut self, host: &str) -> Self {
+        let path = self.request.uri().path_and_query().unwrap().as_str().to_owned();
+        *self.request.uri_mut() = format!("https://{host}{path}").parse().unwrap();
         self
     }
 

@@ -94,6 +94,10 @@ pub fn example(route: &Route, club: &Club) -> Example {
         }
         ("POST", "/public/signup/starter/make") => Body::Json(webhook()),
         ("POST", "/api/v1/tenants/{id}/webhook/test") => Body::OptionalJson(webhook()),
+        ("POST", "/api/v1/tenants/{id}/welcome/resend") => {
+            status = 202;
+            Body::OptionalJson(json!({ "reason": "asked by the club" }))
+        }
         ("POST", "/api/v1/tenants/{id}/webhook/deliveries/{delivery}/redeliver") => {
             Body::OptionalJson(json!({ "reason": "asked by the club" }))
         }
@@ -182,6 +186,7 @@ pub async fn club_for(app: &TestApp, route: &Route) -> Club {
         "/api/v1/bgops/idempotency/{key}" => app.signed_up_with_key("fc-fitting", "some-key").await,
         "/api/v1/bgops/sagas/{run}"
         | "/api/v1/bgops/sagas/{run}/history"
+        | "/api/v1/tenants/{id}/welcome/resend"
         | "/api/v1/tenants/{id}/webhook/deliveries/{delivery}/redeliver" => {
             app.provisioned("fc-fitting").await
         }

@@ -14,8 +14,8 @@ mod tokens;
 mod upstreams;
 
 use std::{
-    pin::Pin,
-    task::{Context, Poll},
+    pin::{Pin, pin},
+    task::{Context, Poll, Waker},
 };
 
 pub use answer::{Answer, keys};
@@ -28,6 +28,18 @@ pub use ports::{Outside, splitmix};
 pub use scrape::Scrape;
 pub use tokens::Token;
 pub use upstreams::{Reaction, Sent};
+
+/// Polls `work` so often and no more: then the process dies.
+pub fn dies_after<T>(polls: u64, work: impl Future<Output = T>) -> Option<T> {
+    let mut work = pin!(work);
+    let mut context = Context::from_waker(Waker::noop());
+    for _ in 0..polls {
+        if let Poll::Ready(ended) = work.as_mut().poll(&mut context) {
+            return Some(ended);
+        }
+    }
+    None
+}
 
 /// Lets others have `count` turns.
 pub fn turns(count: u32) -> Turns {

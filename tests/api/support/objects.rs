@@ -191,7 +191,7 @@ pub async fn ring(app: &App<Outside>, tenant: &str) -> bool {
     let Ok(wake) = advance(&Tenant { app, id: tenant }).await;
     match wake {
         Wake::At(next) => app.ports.objects().arm(tenant, next),
-        Wake::Never => app.deliver_later(&serde_json::from_value(tenant.into()).unwrap()),
+        Wake::Never => app.deliver_all_later(&serde_json::from_value(tenant.into()).unwrap()),
     }
     true
 }

@@ -2,7 +2,7 @@
 
 use std::{
     cell::RefCell,
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     pin::Pin,
     sync::{
         Arc, Mutex,
@@ -45,6 +45,7 @@ struct Inner {
     objects: Objects,
     breakers: Breakers,
     upstreams: Upstreams,
+    sleepers: Mutex<BTreeSet<(Timestamp, u64)>>,
 }
 
 impl Outside {
@@ -63,6 +64,7 @@ impl Outside {
             objects: Objects::default(),
             breakers: Breakers::default(),
             upstreams: Upstreams::default(),
+            sleepers: Mutex::default(),
         }))
     }
 
@@ -128,6 +130,32 @@ impl Outside {
     }
 }
 
+/// Somebody who sleeps, for as long as it is there.
+struct Sleeper<'a> {
+    outside: &'a Outside,
+    until: Timestamp,
+    number: u64,
+}
+
+impl<'a> Sleeper<'a> {
+    fn of(outside: &'a Outside, until: Timestamp) -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let sleeper = Self { outside, until, number: NEXT.fetch_add(1, Ordering::Relaxed) };
+        outside.0.sleepers.lock().unwrap().insert((until, sleeper.number));
+        sleeper
+    }
+
+    fn is_next(&self) -> bool {
+        self.outside.0.sleepers.lock().unwrap().first() == Some(&(self.until, self.number))
+    }
+}
+
+impl Drop for Sleeper<'_> {
+    fn drop(&mut self) {
+        self.outside.0.sleepers.lock().unwrap().remove(&(self.until, self.number));
+    }
+}
+
 impl Ports for Outside {
     type Db = Database;
 
@@ -159,10 +187,16 @@ impl Ports for Outside {
         DEFERRED.with_borrow_mut(|all| all.entry(self.0.id).or_default().push(Box::pin(work)));
     }
 
-    /// A long time for everything else: whoever sleeps is woken when nobody else has anything to do.
+    /// A long time for everything else: whoever sleeps is woken when nobody else has anything to do, those first who are due
+    /// first.
     async fn sleep(&self, duration: Duration) {
-        turns(1000).await;
-        self.passes(duration);
+        let sleeper = Sleeper::of(self, self.now().after(duration));
+        loop {
+            turns(1000).await;
+            if sleeper.is_next() {
+                return self.is_at(sleeper.until);
+            }
+        }
     }
 
     async fn allows(&self, limit: Limit, key: &str) -> Result<bool, LimiterError> {

@@ -69,6 +69,8 @@ struct State {
     dns: Dns,
     mails: BTreeMap<String, (String, String)>,
     spent: BTreeSet<String>,
+    /// How many calls Resend takes in a second; any number if nothing is said.
+    takes: Option<usize>,
 }
 
 /// The other sides.
@@ -129,6 +131,11 @@ impl Upstreams {
     /// From now on `upstream` takes every call so.
     pub fn always(&self, upstream: &'static str, reaction: Reaction) {
         self.state().always.insert(upstream, reaction);
+    }
+
+    /// From now on Resend takes so many calls in any second, as the real one does.
+    pub fn resend_takes(&self, a_second: usize) {
+        self.state().takes = Some(a_second);
     }
 
     /// Every call so far.
@@ -319,6 +326,15 @@ impl State {
                 403,
                 r#"{"statusCode":403,"name":"invalid_api_key","message":"API key is invalid."}"#,
             );
+        }
+        let now = sent.at.millis();
+        let asked = self.sent.iter().rev().take_while(|other| now - other.at.millis() < 1000);
+        let asked = asked.filter(|other| other.call.upstream == "resend").count();
+        if self.takes.is_some_and(|takes| asked > takes) {
+            return Called {
+                retry_after: Some("1".to_owned()),
+                ..called(429, r#"{"statusCode":429,"name":"rate_limit_exceeded","message":"…"}"#)
+            };
         }
         let body = sent.call.body.clone().unwrap();
         match self.mails.get(&sent.key()) {

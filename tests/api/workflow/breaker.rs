@@ -8,7 +8,8 @@ use tenantry::{
     workflow::{
         Failure, FailureCode, Fault, FaultCode, Outcome,
         breaker::{
-            Admission, Breaker, Budget, Command, Limits, Moved, Reply, State, Verdict, Wish, limits, obey,
+            Admission, AskerId, Breaker, Budget, Command, Limits, Moved, Reply, State, Verdict, Wish, limits,
+            obey,
         },
         policy::policy,
     },
@@ -21,8 +22,12 @@ const FAILED: Verdict = Verdict::Failed { retry_after: None };
 const GO: Admission = Admission::Go { watched: false };
 const WATCHED: Admission = Admission::Go { watched: true };
 
-fn run(number: u64) -> RunId {
-    format!("run_{number}").parse().unwrap()
+fn run(number: u64) -> AskerId {
+    AskerId::of(&format!("run_{number}"))
+}
+
+fn admits(run: AskerId, cost: u32) -> Wish {
+    Wish::Admit { run, cost, tenant: None, has_failed: false }
 }
 
 fn at(seconds: u64) -> Timestamp {
@@ -222,10 +227,14 @@ fn a_probe_is_given_up_only_after_any_attempt_has_ended() {
 }
 
 #[test]
-fn cloudflare_is_asked_1200_times_in_five_minutes_and_nobody_else_is_counted() {
+fn each_is_asked_as_often_as_it_allows() {
     for upstream in Upstream::ALL {
-        let expected = Budget { calls: 1200, window: Duration::from_secs(300) };
-        assert_eq!(limits(upstream).budget, (upstream == Upstream::Cloudflare).then_some(expected));
+        let expected = match upstream {
+            Upstream::Cloudflare => Some(Budget { calls: 1200, window: Duration::from_secs(300) }),
+            Upstream::Resend => Some(Budget { calls: 2, window: Duration::from_secs(1) }),
+            Upstream::Make | Upstream::AppsScript | Upstream::Google | Upstream::Other(_) => None,
+        };
+        assert_eq!(limits(upstream).budget, expected);
     }
 }
 
@@ -290,7 +299,7 @@ fn many_failures_at_once_among_those_that_nobody_watched_open_nothing() {
         breaker = obey(&breaker, &report(run(number), false), START).breaker;
     }
     assert_eq!(breaker.failures(), 1, "from now on all are watched");
-    let admit = told(Upstream::Make, Wish::Admit { run: run(50), cost: 1 });
+    let admit = told(Upstream::Make, admits(run(50), 1));
     assert_eq!(obey(&breaker, &admit, START).admission, Some(Admission::Go { watched: true }));
     for number in 50..59 {
         breaker = obey(&breaker, &report(run(number), true), START).breaker;
@@ -301,7 +310,7 @@ fn many_failures_at_once_among_those_that_nobody_watched_open_nothing() {
 /// What is stored is read by a later version.
 #[test]
 fn every_state_is_written_as_it_was() {
-    let admit = |run| told(Upstream::Cloudflare, Wish::Admit { run, cost: 3 });
+    let admit = |run| told(Upstream::Cloudflare, admits(run, 3));
     let report = |run| told(Upstream::Cloudflare, Wish::Report { run, verdict: FAILED, watched: true });
     let mut breaker = obey(&Breaker::default(), &admit(run(1)), START).breaker;
     breaker = obey(&breaker, &report(run(1)), START).breaker;
@@ -322,6 +331,18 @@ fn every_state_is_written_as_it_was() {
     is_written(&breaker, &json!({ "state": probe, "spent": spent }));
 }
 
+/// Version 0.2.0 begins anew on a breaker that names anything but runs.
+#[test]
+fn whoever_asks_is_named_as_runs_are() {
+    let written = |id: &str| serde_json::to_value(AskerId::of(id)).unwrap();
+    assert_eq!(written("run_0190a-b_c"), "run_0190a-b_c");
+    assert_eq!(written("mail_7/welcome"), "run_mail-7-welcome");
+    for id in ["run_", &"é".repeat(99), &"run_".repeat(40)] {
+        let written = written(id);
+        assert!(written.as_str().unwrap().parse::<RunId>().is_ok(), "{written}");
+    }
+}
+
 fn is_written(breaker: &Breaker, text: &Value) {
     assert_eq!(serde_json::to_value(breaker).unwrap(), *text);
     let mut newer = text.clone();
@@ -334,7 +355,11 @@ fn commands_and_replies_are_written_as_they_were() {
     let waits = Verdict::Failed { retry_after: Some(Duration::from_secs(7)) };
     let report = |verdict| Wish::Report { run: run(1), verdict, watched: true };
     for (wish, text) in [
-        (Wish::Admit { run: run(1), cost: 2 }, json!({ "admit": { "run": "run_1", "cost": 2 } })),
+        (admits(run(1), 2), json!({ "admit": { "run": "run_1", "cost": 2 } })),
+        (
+            Wish::Admit { run: run(1), cost: 2, tenant: Some("tenant_1".parse().unwrap()), has_failed: true },
+            json!({ "admit": { "run": "run_1", "cost": 2, "tenant": "tenant_1", "has_failed": true } }),
+        ),
         (report(Verdict::Answered), json!({ "report": { "run": "run_1", "verdict": "answered" } })),
         (report(FAILED), json!({ "report": { "run": "run_1", "verdict": { "failed": {} } } })),
         (

@@ -175,8 +175,8 @@ async fn a_breaker_that_does_not_answer_stops_nothing() {
         time_goes_on(&[starter.clone(), pro.clone()], None).await;
         assert_eq!((starter.ended().await.as_str(), pro.ended().await.as_str()), ("completed", "completed"));
         let lines = app.log_of("circuit_unavailable");
-        // Before five steps, one of them twice, and after the attempt that failed.
-        assert_eq!(lines.len(), 7, "{manner:?}");
+        // Before three steps, one of them twice, and after the attempt that failed.
+        assert_eq!(lines.len(), 5, "{manner:?}");
         assert_eq!(
             (&lines[0].fields["level"], &lines[0].fields["error"]),
             (&json!("error"), &json!("object: no answer in time"))
@@ -188,10 +188,10 @@ async fn a_breaker_that_does_not_answer_stops_nothing() {
 async fn a_run_that_nothing_happens_to_asks_before_each_outside_step_and_tells_nothing() {
     let app = TestApp::new();
     app.provisioned("fc-nord").await;
-    assert_eq!((app.outside().breakers().told(), app.outside().breakers().reports()), (2, 0));
+    assert_eq!((app.outside().breakers().told(), app.outside().breakers().reports()), (1, 0));
     let club = pro(&app, "fc-sued").await;
     club.waits().await;
-    assert_eq!((app.outside().breakers().told(), app.outside().breakers().reports()), (5, 0));
+    assert_eq!((app.outside().breakers().told(), app.outside().breakers().reports()), (3, 0));
 }
 
 #[tokio::test]
@@ -224,24 +224,29 @@ async fn what_is_our_own_fault_is_nobody_elses() {
     assert_eq!(club.ended().await, "completed");
 }
 
-/// The welcome mail fails no run, and holds none up for long.
+/// Mail fails no run, and holds none up; and it arrives when the mail service is back.
 #[tokio::test]
 async fn a_club_goes_live_although_the_mails_breaker_is_open() {
     let app = TestApp::new();
-    let mut clubs = Vec::new();
-    for n in 0..4 {
-        clubs.push(app.queued(&format!("fc-{n}")).await);
-    }
     app.outside().upstreams().always("resend", Reaction::Breaks);
-    let began = app.now();
-    time_goes_on(&clubs, None).await;
-    for club in &clubs {
-        assert_eq!(club.ended().await, "completed");
-        let status = club.sees_status().await.is(200);
-        assert_eq!(status["data"]["warnings"][0]["code"], "UPSTREAM_UNAVAILABLE");
+    for n in 0..4 {
+        let began = app.now();
+        assert_eq!(app.provisioned(&format!("fc-{n}")).await.ended().await, "completed");
+        assert!(app.now() - began < 5);
+    }
+    for pause in [70, 70, 330, 0] {
+        app.app.deliver_mails_due().await.unwrap();
+        app.passes(pause);
     }
     assert!(is_open(&app, Upstream::Resend));
-    assert!(app.now() - began < 6 * 60);
+    app.passes(3600);
+    app.outside().upstreams().always("resend", Reaction::Healthy);
+    app.mails_leave().await;
+    let arrived = app.outside().upstreams().effects();
+    assert_eq!(
+        arrived.into_iter().filter(|((upstream, _), times)| *upstream == "resend" && *times == 1).count(),
+        4
+    );
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use tenantry::{
     domain::{RunStatus, StepStatus},
     workflow::{
         Fault, FaultCode, Report,
-        policy::{GivingUp, RUN_LIMIT, policy},
+        policy::{RUN_LIMIT, policy},
     },
 };
 
@@ -46,17 +46,9 @@ fn a_step_that_is_refused_is_not_tried_again() {
         lab.runs_to_the_end();
         assert_eq!((lab.attempts_at(step), lab.effects_of(step)), (1, 0), "{step:?}");
         let run = lab.run();
-        match policy(step).giving_up {
-            GivingUp::FailsTheRun => {
-                assert_eq!((lab.ended(), run.current()), ("MISCONFIGURED".to_owned(), Some(step)));
-                let last = lab.attempts.borrow().last().map(|(step, _)| *step);
-                assert_eq!(last, Some(step), "nothing is done behind it");
-            }
-            GivingUp::Warns => {
-                assert_eq!(lab.ended(), "completed", "{step:?}");
-                assert_eq!(Report::of(&run).warnings.len(), 1, "{step:?}");
-            }
-        }
+        assert_eq!((lab.ended(), run.current()), ("MISCONFIGURED".to_owned(), Some(step)));
+        let last = lab.attempts.borrow().last().map(|(step, _)| *step);
+        assert_eq!(last, Some(step), "nothing is done behind it");
     }
 }
 
@@ -66,11 +58,7 @@ fn a_step_that_stays_unknown_is_tried_so_often_and_no_more() {
         let lab = Lab::queued(plan);
         lab.always(step, Attempt::Unknown(Fault::new(FaultCode::Timeout)));
         lab.runs_to_the_end();
-        let expected = match policy(step).giving_up {
-            GivingUp::FailsTheRun => "UPSTREAM_UNAVAILABLE",
-            GivingUp::Warns => "completed",
-        };
-        assert_eq!(lab.ended(), expected, "{step:?}");
+        assert_eq!(lab.ended(), "UPSTREAM_UNAVAILABLE", "{step:?}");
         let (tried, took) = (lab.attempts_at(step), lab.clock().since(super::lab::START));
         let policy = policy(step);
         assert!((5..=usize::try_from(policy.attempts).unwrap()).contains(&tried), "{step:?}: {tried}");
@@ -84,7 +72,7 @@ fn a_step_that_stays_unknown_is_tried_so_often_and_no_more() {
 /// The upstream was not asked, or our own database or process failed: the step has not. Only the run's deadline ends this.
 #[test]
 fn what_is_not_the_steps_failure_uses_none_of_its_attempts() {
-    for (plan, step) in every_step().filter(|(_, step)| policy(*step).giving_up == GivingUp::FailsTheRun) {
+    for (plan, step) in every_step() {
         let store = Attempt::Unknown(Fault::new(FaultCode::StoreUnavailable));
         for free in [rests(5), store, Attempt::DiesBefore] {
             let lab = Lab::queued(plan);
@@ -105,20 +93,6 @@ fn what_is_not_the_steps_failure_uses_none_of_its_attempts() {
         let record = run.records.iter().find(|record| record.step == step).unwrap();
         assert_eq!((lab.ended().as_str(), record.round), ("DEADLINE_EXCEEDED", 0), "{step:?}");
         assert!(record.attempts > policy(step).attempts, "{step:?}: all in the history");
-    }
-}
-
-/// A club goes live although its mail can't be sent, and soon.
-#[test]
-fn what_only_warns_is_not_waited_for_until_the_deadline() {
-    for (plan, step) in every_step().filter(|(_, step)| policy(*step).giving_up == GivingUp::Warns) {
-        let lab = Lab::queued(plan);
-        lab.always(step, rests(450));
-        lab.runs_to_the_end();
-        let attempts = usize::try_from(policy(step).attempts).unwrap();
-        assert_eq!((lab.ended().as_str(), lab.attempts_at(step)), ("completed", attempts), "{step:?}");
-        assert_eq!(Report::of(&lab.run()).warnings.len(), 1, "{step:?}");
-        assert!(lab.clock().since(super::lab::START) < Duration::from_secs(300), "{step:?}");
     }
 }
 
@@ -221,8 +195,7 @@ fn a_run_past_its_deadline_fails_with_a_reason() {
         );
         lab.runs_to_the_end();
         let ended = lab.ended();
-        let gave_up = policy(step).giving_up == GivingUp::Warns && ended == "completed";
-        assert!(ended == "DEADLINE_EXCEEDED" || gave_up, "{step:?}: {ended}");
+        assert!(ended == "DEADLINE_EXCEEDED", "{step:?}: {ended}");
         assert!(lab.clock().since(super::lab::START) <= RUN_LIMIT + Duration::from_secs(1), "{step:?}");
     }
 }

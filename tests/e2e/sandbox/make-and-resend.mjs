@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
 import { describe, test } from "node:test";
-import { RESEND_KEY, call, post, control, requests, effects, mails } from "./harness.mjs";
+import { RESEND_KEY, call, post, control, fault, requests, effects, mails } from "./harness.mjs";
 
 describe("Make", () => {
   const HOOK = "https://hook.eu1.make.com/abc123";
@@ -126,6 +126,26 @@ describe("Resend", () => {
     await send(mail);
     await send(mail);
     assert.equal((await mails()).length, 3);
+  });
+
+  test("a limit of calls in a second is kept where a test asks for it, and counts what it refuses", async () => {
+    assert.equal((await control("PUT", "resend", { perSecond: 0 })).status, 400);
+    await control("PUT", "resend", { perSecond: 2 });
+    const all = await Promise.all(["a", "b", "c", "d"].map((key) => send(mail, { "idempotency-key": key })));
+    assert.deepEqual(all.map(({ status }) => status).sort(), [200, 200, 429, 429]);
+    assert.equal(all.find(({ status }) => status === 429).name, "rate_limit_exceeded");
+    const refused = await post(EMAILS, mail, { authorization });
+    assert.deepEqual([refused.status, refused.headers.get("retry-after")], [429, "1"]);
+    assert.equal((await mails()).length, 2);
+    await control("PUT", "resend", { perSecond: null });
+    assert.equal((await send(mail)).status, 200);
+  });
+
+  test("a quota that is used up is scripted", async () => {
+    const body = { statusCode: 429, name: "daily_quota_exceeded", message: "You have reached your daily email sending quota." };
+    await fault({ host: "api.resend.com", kind: "status", status: 429, body, times: 1 });
+    assert.deepEqual(pick(await send(mail)), [429, "daily_quota_exceeded"]);
+    assert.equal((await send(mail)).status, 200);
   });
 
   test("a caller without User-Agent or key is refused", async () => {

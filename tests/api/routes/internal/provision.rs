@@ -82,6 +82,7 @@ async fn queueing_is_idempotent_while_a_run_is_at_work_and_after_it() {
         (&first, &json!("completed"), &json!(false))
     );
     assert_eq!(app.db().number("select count(*) from provision_runs"), 1);
+    app.outside().finishes_deferred_work().await;
     assert_eq!(app.outside().upstreams().sent_to("resend").len(), 1, "no second welcome");
 }
 

@@ -8,7 +8,7 @@ use tenantry::{
     domain::Upstream,
     ports::Ports,
     store::rollups::BOUNDS,
-    workflow::breaker::{Command, Verdict, Wish},
+    workflow::breaker::{AskerId, Command, Verdict, Wish},
 };
 
 use super::{monitored, scrape};
@@ -74,6 +74,7 @@ async fn a_run_moves_these_numbers_and_no_others() {
         (r#"provisioning_duration_seconds_count{plan="starter"}"#, 1),
         (r#"provisioning_duration_seconds_sum{plan="starter"}"#, took),
         ("webhook_deliveries_pending", 1),
+        ("mails_pending", 1),
         (trouble, 1),
     ];
     let ends = BOUNDS.iter().filter(|end| **end >= took).map(ToString::to_string).chain(["+Inf".to_owned()]);
@@ -86,6 +87,35 @@ async fn a_run_moves_these_numbers_and_no_others() {
     let delivered = scrape(&app).await;
     assert_eq!(delivered.of("tenantry_webhook_deliveries_pending"), 0);
     assert_eq!(delivered.of(r#"tenantry_webhook_deliveries_settled_total{outcome="delivered"}"#), 1);
+    app.app.deliver_mails_due().await.unwrap();
+    let mailed = scrape(&app).await;
+    assert_eq!((mailed.of("tenantry_mails_pending"), mailed.of("tenantry_mails_late")), (0, 0));
+    assert_eq!(mailed.of(r#"tenantry_mails_settled_total{outcome="sent"}"#), 1);
+}
+
+#[tokio::test]
+async fn a_mail_that_waits_for_long_is_late_until_it_is_over() {
+    for (ends, outcome) in [(Reaction::Healthy, "sent"), (Reaction::Answers(422, "{}"), "failed")] {
+        let app = monitored();
+        app.provisioned("fc-nord").await;
+        app.outside().upstreams().always("resend", Reaction::Answers(503, ""));
+        app.outside().finishes_deferred_work().await;
+        assert_eq!(scrape(&app).await.of("tenantry_mails_late"), 0);
+        app.passes(700);
+        let read = scrape(&app).await;
+        assert!((500..700).contains(&read.of("tenantry_mails_overdue_seconds")));
+        app.app.deliver_mails_due().await.unwrap();
+        let read = scrape(&app).await;
+        assert_eq!((read.of("tenantry_mails_late"), read.of("tenantry_mails_pending")), (1, 1));
+        assert_eq!(read.of("tenantry_mails_overdue_seconds"), 0);
+        app.outside().upstreams().always("resend", ends);
+        app.passes(3600);
+        app.app.deliver_mails_due().await.unwrap();
+        let read = scrape(&app).await;
+        assert_eq!((read.of("tenantry_mails_late"), read.of("tenantry_mails_pending")), (0, 0));
+        let settled = format!("tenantry_mails_settled_total{{outcome=\"{outcome}\"}}");
+        assert_eq!(read.of(&settled), 1);
+    }
 }
 
 #[tokio::test]
@@ -279,7 +309,7 @@ async fn a_breaker_is_seen_as_it_stands() {
     let app = monitored();
     for n in 0..10 {
         let wish = Wish::Report {
-            run: format!("run_{n}").parse().unwrap(),
+            run: AskerId::of(&format!("run_{n}")),
             verdict: Verdict::Failed { retry_after: None },
             watched: true,
         };
@@ -314,16 +344,20 @@ async fn cost_with(count: u32) -> BTreeMap<&'static str, Cost> {
         "insert into domain_events {n} select 'tenant_' || i, i, 'evt_' || i, 'test', '{}' from n",
         "insert into webhook_deliveries (tenant_id, created_at, id, type, body, next_at)
          {n} select 'tenant_' || i, i, 'evt_' || i, 'test', '{}', i from n",
+        "insert into mails (tenant_id, kind, key, id, next_at, created_at)
+         {n} select 'tenant_' || i, 'welcome', i, 'mail_' || i, i, 0 from n",
     ] {
         app.db().execute(&insert.replace("{n}", &numbers), ());
     }
     app.db().take_costs();
     let read = scrape(&app).await;
     assert_eq!(read.of("tenantry_webhook_deliveries_pending"), i64::from(count));
+    assert_eq!(read.of("tenantry_mails_pending"), i64::from(count));
+    assert_eq!(read.of("tenantry_mails_overdue_seconds"), app.now() - 1);
     assert_eq!(read.of(r#"tenantry_unmoved_seconds{work="removal"}"#), app.now() - 1);
     assert_eq!(read.of(r#"tenantry_unmoved_seconds{work="provisioning"}"#), app.now() - 2);
     let costs = app.db().take_costs();
-    assert_eq!(costs.len(), 8, "nobody has to be let in");
+    assert_eq!(costs.len(), 9, "nobody has to be let in");
     costs
 }
 

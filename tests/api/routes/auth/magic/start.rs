@@ -134,7 +134,7 @@ async fn a_mail_that_fails_is_nobodys_business_but_the_logs() {
     app.signed_up("fc-nord").await;
     app.outside().upstreams().always("resend", Reaction::Answers(403, r#"{"name":"invalid_api_key"}"#));
     ask(&app, json!({ "email": "owner@fc-nord.example" })).await.is(202);
-    let line = app.log_of("link_mailed").pop().unwrap();
-    assert_eq!(line.fields["level"], "error");
-    assert!(line.fields["error"].as_str().is_some());
+    let line = app.log_of("mail_misconfigured").pop().unwrap();
+    assert_eq!((&line.fields["level"], &line.fields["status"]), (&json!("error"), &json!(403)));
+    assert_eq!(app.log_of("mail_delayed").pop().unwrap().fields["error"], "MISCONFIGURED");
 }

@@ -171,6 +171,7 @@ async fn guessing_is_put_off() {
 async fn the_link_in_the_welcome_mail_opens_the_club() {
     let app = TestApp::new();
     let club = app.provisioned("fc-nord").await;
+    app.outside().finishes_deferred_work().await;
     let link = app.outside().upstreams().sent_to("resend").pop().unwrap().link();
     let token = link.rsplit_once("#token=").unwrap().1;
     assert_eq!(open(&app, token).await.is(200)["tenantId"], club.id.as_str());

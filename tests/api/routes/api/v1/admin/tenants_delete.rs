@@ -445,6 +445,7 @@ async fn it_is_written_down_who_removed_it_and_why() {
 async fn a_mailed_link_dies_with_the_club() {
     let app = TestApp::new();
     let club = app.provisioned("fc-nord").await;
+    app.outside().finishes_deferred_work().await;
     let mail = app.outside().upstreams().sent_to("resend").pop().unwrap().link();
     let token = mail.split_once("#token=").unwrap().1.to_owned();
     is_removed(&club).await;

@@ -206,7 +206,6 @@ async fn a_refused_attempt_says_with_which_status() {
         ("fc-sued", "apps_script", Reaction::Answers(200, r#"{"ok":false}"#), "SPREADSHEET_REJECTED 200"),
         ("fc-west", "apps_script", Reaction::Answers(404, ""), "SPREADSHEET_REJECTED 404"),
         ("fc-ost", "cloudflare", Reaction::Answers(403, taken), "MISCONFIGURED 403"),
-        ("fc-mail", "resend", Reaction::Answers(422, "{}"), "EMAIL_REJECTED 422"),
     ] {
         let club =
             if upstream == "apps_script" { app.signed_up_pro(slug).await } else { app.signed_up(slug).await };

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use tenantry::{
     domain::Upstream,
     ports::Ports,
-    workflow::breaker::{Command, Verdict, Wish},
+    workflow::breaker::{AskerId, Command, Verdict, Wish},
 };
 
 use crate::support::{Answer, Manner, TestApp, Token};
@@ -24,13 +24,13 @@ async fn close(app: &TestApp, name: &str, body: Value) -> Answer {
 async fn fails(app: &TestApp, upstream: Upstream, times: usize) {
     for n in 0..times {
         let verdict = Verdict::Failed { retry_after: None };
-        let wish = Wish::Report { run: format!("run_{n}").parse().unwrap(), verdict, watched: true };
+        let wish = Wish::Report { run: AskerId::of(&format!("run_{n}")), verdict, watched: true };
         app.outside().tell_breaker(&Command { upstream, wish }).await.unwrap();
     }
 }
 
 async fn asks(app: &TestApp, upstream: Upstream, cost: u32) {
-    let wish = Wish::Admit { run: "run_asks".parse().unwrap(), cost };
+    let wish = Wish::Admit { run: AskerId::of("run_asks"), cost, tenant: None, has_failed: false };
     app.outside().tell_breaker(&Command { upstream, wish }).await.unwrap();
 }
 
@@ -56,6 +56,7 @@ async fn every_upstream_is_shown_as_its_breaker_sees_it() {
     (script["state"], script["failures"], script["since"]) = (json!("open"), json!(10), json!(since));
     script["nextProbeAt"] = json!("2027-01-15T08:00:42.345Z");
     (resend["state"], resend["failures"], resend["since"]) = (json!("half_open"), json!(10), json!(since));
+    resend["budget"] = json!({ "used": 1, "calls": 2, "windowSeconds": 1 });
     cloudflare["budget"] = json!({ "used": 3, "calls": 1200, "windowSeconds": 300 });
     let data = [make, script, quiet("google"), resend, cloudflare];
     assert_eq!(body, json!({ "success": true, "data": data }));

@@ -116,6 +116,7 @@ async fn a_change_before_the_welcome_is_in_the_welcome() {
     patch(&club, json!({ "name": "FC Nord 1899" })).await.is(200);
     club.connects_make().await.is(200);
     club.waits().await;
+    app.outside().finishes_deferred_work().await;
     let mail = app.outside().upstreams().sent_to("resend").pop().unwrap().json();
     assert!(mail["text"].as_str().unwrap().contains("FC Nord 1899"));
 }

@@ -4,3 +4,4 @@ mod provision_retry;
 mod provision_status;
 mod webhook_deliveries;
 mod webhook_test;
+mod welcome_resend;

@@ -156,17 +156,43 @@ async fn a_failed_run_says_why_in_a_word_and_a_sentence() {
 }
 
 #[tokio::test]
-async fn a_mail_that_could_not_be_sent_is_a_warning() {
+async fn a_welcome_mail_that_was_given_up_is_a_warning_until_another_is_on_its_way() {
     let app = TestApp::new();
-    let club = app.queued("fc-nord").await;
-    app.outside().upstreams().always("resend", Reaction::Answers(422, r#"{"name":"validation_error"}"#));
-    club.waits().await;
-    let data = data(&club.sees_status().await.is(200));
-    assert_eq!((&data["status"], &data["progress"]), (&json!("completed"), &json!(100)));
+    let club = app.provisioned("fc-nord").await;
+    app.outside().upstreams().next("resend", [Reaction::Answers(422, r#"{"name":"validation_error"}"#)]);
+    assert_eq!(data(&club.sees_status().await.is(200))["warnings"], json!([]), "it may yet arrive");
+    club.mails_leave().await;
+    let told = data(&club.sees_status().await.is(200));
+    assert_eq!((&told["status"], &told["progress"]), (&json!("completed"), &json!(100)));
+    let message = "The welcome mail could not be delivered. Ask for another one, or for a link to sign in.";
+    assert_eq!(told["warnings"], json!([{ "code": "EMAIL_REJECTED", "message": message }]));
+    assert_eq!(names(&told, "completed").len(), 6);
+    assert_eq!((&told["reason"], &told["error"]), (&Value::Null, &Value::Null));
+    let path = format!("/api/v1/tenants/{}/welcome/resend", club.id);
+    club.post(&path).token(&club.jwt).send().await.is(202);
+    assert_eq!(data(&club.sees_status().await.is(200))["warnings"], json!([]));
+    club.mails_leave().await;
+    assert_eq!(data(&club.sees_status().await.is(200))["warnings"], json!([]));
+}
+
+#[tokio::test]
+async fn a_welcome_mail_that_found_nobody_for_a_day_is_a_warning() {
+    let app = TestApp::new();
+    let club = app.provisioned("fc-nord").await;
+    app.outside().upstreams().always("resend", Reaction::TimesOut);
+    club.mails_leave().await;
+    let told = data(&club.sees_status().await.is(200));
+    assert_eq!(told["warnings"][0]["code"], "UPSTREAM_UNAVAILABLE");
+}
+
+/// An older version left the warning with the run.
+#[tokio::test]
+async fn a_warning_of_an_older_version_is_told_still() {
+    let app = TestApp::new();
+    let club = app.provisioned("fc-nord").await;
     let warning = json!({ "code": "EMAIL_REJECTED", "message": "The mail could not be sent (status 422)." });
-    assert_eq!(data["warnings"], json!([warning]));
-    assert_eq!(names(&data, "failed"), ["send_welcome_email"]);
-    assert_eq!((&data["reason"], &data["error"]), (&Value::Null, &Value::Null));
+    app.db().execute("update provision_runs set warnings = ?1", [json!([warning]).to_string()]);
+    assert_eq!(data(&club.sees_status().await.is(200))["warnings"], json!([warning]));
 }
 
 /// The runbook's manual fix, which the predecessor's status ignored.

@@ -177,8 +177,8 @@ async fn a_repeat_is_answered_although_the_mail_fails() {
     app.outside().upstreams().always("resend", Reaction::Answers(500, "{}"));
     app.signs_up(&signup("fc-nord")).await.is(200);
     app.outside().finishes_deferred_work().await;
-    let line = &app.log_of("link_mailed")[0];
-    assert_eq!(line.fields["level"], "error");
+    let line = &app.log_of("mail_delayed")[0];
+    assert_eq!((&line.fields["level"], &line.fields["kind"]), (&json!("warn"), &json!("sign_in")));
 }
 
 #[tokio::test]

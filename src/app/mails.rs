@@ -1,0 +1,399 @@
+//! Sending the mails that wait: each arrives once, under one key, within what the mail service allows, for up to a day.
+//!
+//! Each attempt sends the same bytes, so that the mail service recognises a repeat: what a mail says comes from the club's row,
+//! and its link from its id and the moment at which it was issued. A link that grew old is renewed under the same key: if an
+//! earlier mail was taken after all, the mail service says so, and that one's link is good for its own day.
+
+use std::{cell::Cell, time::Duration};
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use futures_util::{StreamExt, stream};
+use serde_json::Value;
+
+use crate::{
+    db::{Db, DbError},
+    domain::{TenantId, TenantStatus, Timestamp, Upstream, config::EmailProvider},
+    ports::{Call, Level, LogLine, Ports},
+    store::{
+        links::LINK_SECONDS,
+        mails::{self, Addressee, Attempted, Claimed, Kind, Status},
+    },
+    workflow::{FailureCode, Fault, FaultCode, Outcome, breaker::Asker},
+};
+
+use super::{
+    App, digest,
+    mail::Mail,
+    upstream::{hmac_sha256, resend},
+};
+
+/// How long to wait after each attempt that failed; after the last of these as long again, until the mail is given up.
+const SCHEDULE: [Duration; 6] = [
+    Duration::from_secs(2),
+    Duration::from_secs(10),
+    Duration::from_secs(60),
+    Duration::from_secs(5 * 60),
+    Duration::from_secs(15 * 60),
+    Duration::from_secs(30 * 60),
+];
+/// The longest that the mail service may ask us to wait: asking once an hour costs nobody anything.
+const LONGEST_WAIT: Duration = Duration::from_secs(3600);
+/// How long to wait for somebody to mend the configuration, or to let a club in again.
+const MENDING: Duration = Duration::from_secs(15 * 60);
+/// A link lives a day; half of that is the least that a mail may leave its reader.
+const LINK_YOUNG_SECONDS: i64 = 12 * 3600;
+/// How many mails are claimed at once, and for how long: longer than they take if each waits its full ten seconds.
+const BATCH: u32 = 20;
+const LEASE: Duration = Duration::from_secs(120);
+/// How many are at it at the same time: see the webhooks' deliveries.
+const AT_ONCE: usize = 4;
+/// For how long one sweep claims, and for how long it waits for the mail service's budget.
+const SWEEPS_FOR: Duration = Duration::from_secs(45);
+/// For how long a mail is tried beside what wanted it: somebody may wait at their inbox, and the platform grants thirty seconds
+/// after an answer.
+const LINGERS_FOR: Duration = Duration::from_secs(20);
+
+/// When an attempt that failed is followed by another, if it is: the last one is made when its day is over. `random` spreads what
+/// failed together.
+#[must_use]
+pub fn again_at(
+    attempts: u32,
+    asked: Duration,
+    given_up_at: Timestamp,
+    random: u32,
+    now: Timestamp,
+) -> Option<Timestamp> {
+    if now >= given_up_at {
+        return None;
+    }
+    let last = SCHEDULE.len() - 1;
+    let index = usize::try_from(attempts.saturating_sub(1)).unwrap_or(last).min(last);
+    let pause = SCHEDULE.get(index).copied().unwrap_or(LONGEST_WAIT).max(asked.min(LONGEST_WAIT));
+    // Up to a tenth more.
+    let spread = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX) / 10;
+    let later = pause + Duration::from_millis(spread * u64::from(random) / u64::from(u32::MAX));
+    Some(now.after(later).min(given_up_at))
+}
+
+/// How a claim ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ended {
+    /// The mail service has it.
+    Sent,
+    /// It is over, or somebody else's.
+    Over,
+    /// It is tried again.
+    Later(Timestamp),
+    /// The mail service is not to be asked before this.
+    Held(Timestamp),
+}
+
+/// A mail as it leaves, and the link in it: its hash, and when it was issued.
+struct Letter {
+    mail: Mail,
+    link: Option<(String, Timestamp)>,
+}
+
+/// Why a mail can't be written now: a word for the log.
+struct Unwritten(FailureCode);
+
+impl<P: Ports> App<P> {
+    /// Sends what is due, as much as the mail service takes in a bounded time, what waited longest first. Answers how many were
+    /// sent.
+    ///
+    /// # Errors
+    ///
+    /// When the database doesn't answer: nothing more was sent then.
+    pub async fn deliver_mails_due(&self) -> Result<usize, DbError> {
+        let until = self.ports.now().after(SWEEPS_FOR);
+        let mut sent = 0;
+        loop {
+            let due = self.claim_mails(None).await?;
+            let ends = self.send_mails(&due, until).await;
+            sent += ends.iter().filter(|end| **end == Ended::Sent).count();
+            let is_all = due.len() < BATCH as usize;
+            // Whoever asks once more now would be told the same.
+            let is_held = ends.iter().any(|end| matches!(end, Ended::Held(_)));
+            if is_all || is_held || self.ports.now() >= until {
+                return Ok(sent);
+            }
+        }
+    }
+
+    /// Sends what a tenant has due, without anybody waiting for it. What fails is tried again for a while, and then the sweep's.
+    pub fn deliver_mails_later(&self, tenant: &TenantId) {
+        let (app, tenant) = (self.clone(), tenant.clone());
+        self.ports.defer(async move { app.deliver_mails(&tenant).await });
+    }
+
+    /// Sends what a run left for others: its events to the webhook, which has five seconds, then its mails.
+    pub fn deliver_all_later(&self, tenant: &TenantId) {
+        let (app, tenant) = (self.clone(), tenant.clone());
+        self.ports.defer(async move {
+            app.deliver_or_tell(&tenant).await;
+            app.deliver_mails(&tenant).await;
+        });
+    }
+
+    async fn deliver_mails(&self, tenant: &TenantId) {
+        if let Err(error) = self.deliver_mails_of(tenant).await {
+            let line = LogLine::new(Level::Warn, "mail_not_begun");
+            self.log(line.with("tenantId", tenant.as_str()).with("error", error.to_string()));
+        }
+    }
+
+    async fn deliver_mails_of(&self, tenant: &TenantId) -> Result<(), DbError> {
+        let until = self.ports.now().after(LINGERS_FOR);
+        loop {
+            let due = self.claim_mails(Some(tenant)).await?;
+            let ends = self.send_mails(&due, until).await;
+            let next = ends.into_iter().filter_map(|end| match end {
+                Ended::Later(at) | Ended::Held(at) => Some(at),
+                Ended::Sent | Ended::Over => None,
+            });
+            match next.min() {
+                Some(at) if at < until => self.ports.sleep(at.since(self.ports.now())).await,
+                _ => return Ok(()),
+            }
+        }
+    }
+
+    async fn claim_mails(&self, tenant: Option<&TenantId>) -> Result<Vec<Claimed>, DbError> {
+        let now = self.ports.now();
+        mails::claim(self.ports.db(), tenant, now, now.after(LEASE), BATCH).await
+    }
+
+    async fn send_mails(&self, due: &[Claimed], until: Timestamp) -> Vec<Ended> {
+        stream::iter(due).map(|mail| self.attempt_mail(mail, until)).buffer_unordered(AT_ONCE).collect().await
+    }
+
+    /// One attempt at one mail. Whatever can't be written down is repeated when the claim ends, under the same key.
+    async fn attempt_mail(&self, mail: &Claimed, until: Timestamp) -> Ended {
+        let scope: Vec<(&'static str, Value)> = vec![
+            ("tenantId", mail.tenant_id.as_str().into()),
+            ("mailId", mail.id.as_str().into()),
+            ("kind", mail.kind.as_str().into()),
+        ];
+        let request = mail.request_id.as_deref().map(|request| ("requestId", request.into()));
+        let trace = mail.traceparent.as_deref().and_then(|parent| parent.split('-').nth(1));
+        let trace = trace.map(|trace| ("traceId", trace.into()));
+        let app = self.scoped(scope.into_iter().chain(request).chain(trace).collect());
+        app.attempt_and_settle_mail(mail, until).await.unwrap_or_else(|error| {
+            app.log(LogLine::new(Level::Error, "mail_not_settled").with("error", error.to_string()));
+            Ended::Over
+        })
+    }
+
+    async fn attempt_and_settle_mail(&self, mail: &Claimed, until: Timestamp) -> Result<Ended, DbError> {
+        let now = self.ports.now();
+        let addressee = match mail.addressee() {
+            Ok(addressee) => addressee.filter(|club| club.status != TenantStatus::Cancelled),
+            Err(error) => {
+                self.log(LogLine::new(Level::Error, "mail_unreadable").with("error", error.to_string()));
+                return self.hold_mail(mail, now.after(MENDING), "UNREADABLE").await;
+            }
+        };
+        let Some(addressee) = addressee else {
+            return self.end_mail(mail, Status::Cancelled, None, "TENANT_CANCELLED").await;
+        };
+        if !addressee.status.lets_in() {
+            return self.hold_mail(mail, now.after(MENDING), "TENANT_SUSPENDED").await;
+        }
+        if mail.attempts > 0 && now >= mail.forgotten_at() {
+            return self.end_mail(mail, Status::Failed, None, FaultCode::Interrupted.as_str()).await;
+        }
+        match self.letter(mail, &addressee) {
+            Ok(letter) => self.send_letter(mail, &letter, until).await,
+            Err(Unwritten(code)) => {
+                self.log(LogLine::new(Level::Error, "mail_misconfigured").with("error", code.as_str()));
+                self.hold_mail(mail, now.after(MENDING), code.as_str()).await
+            }
+        }
+    }
+
+    /// Sends it as soon as the mail service may be asked, if that is before `until`.
+    async fn send_letter(&self, mail: &Claimed, letter: &Letter, until: Timestamp) -> Result<Ended, DbError> {
+        loop {
+            let is_lost = Cell::new(false);
+            let outcome = self.through_to_resend(mail, self.attempt_letter(mail, letter, &is_lost)).await;
+            if is_lost.get() {
+                return Ok(Ended::Over);
+            }
+            let Outcome::Unknown(Fault { code: FaultCode::CircuitOpen, retry_after, .. }) = outcome else {
+                return self.settle_mail(mail, outcome).await;
+            };
+            let at = self.ports.now().after(retry_after.unwrap_or_default());
+            if at >= until {
+                let ended = self.hold_mail(mail, at, FaultCode::CircuitOpen.as_str()).await?;
+                return Ok(if ended == Ended::Over { ended } else { Ended::Held(at) });
+            }
+            self.ports.sleep(retry_after.unwrap_or_default()).await;
+        }
+    }
+
+    async fn through_to_resend(&self, mail: &Claimed, work: impl Future<Output = Outcome>) -> Outcome {
+        if self.config().email_provider == EmailProvider::Log {
+            return work.await;
+        }
+        let asker =
+            Asker { id: mail.id.as_str(), tenant: Some(&mail.tenant_id), has_failed: mail.attempts > 0 };
+        self.through(Upstream::Resend, 1, asker, work).await
+    }
+
+    /// One attempt: counted just before it leaves, and not made if somebody else has the mail by then.
+    async fn attempt_letter(&self, mail: &Claimed, letter: &Letter, is_lost: &Cell<bool>) -> Outcome {
+        let link = letter.link.as_ref().map(|(hash, issued_at)| (hash.as_str(), *issued_at));
+        match mails::begin(self.ports.db(), mail, link).await {
+            Ok(true) => self.send_mail(&letter.mail, &mail.key, mail.traceparent.clone()).await,
+            Ok(false) => {
+                is_lost.set(true);
+                Outcome::Unknown(Fault::new(FaultCode::Interrupted))
+            }
+            Err(error) => error.into(),
+        }
+    }
+
+    /// Sends a mail under a key by which a repeat is recognised.
+    async fn send_mail(&self, mail: &Mail, key: &str, traceparent: Option<String>) -> Outcome {
+        let config = self.config();
+        if config.email_provider == EmailProvider::Log {
+            // Never the mail itself: it holds a live link.
+            let line = LogLine::new(Level::Info, "email_logged").with("contactEmail", mail.to.masked());
+            self.log(line.with("subject", mail.subject.as_str()));
+            return Outcome::Done(None);
+        }
+        let Some(api_key) = &config.resend_api_key else { return Outcome::Refused(resend::misconfigured()) };
+        let call: Call = resend::send(api_key, &config.resend_from_email, mail, key, traceparent);
+        match self.call(call).await {
+            Ok(called) => resend::judge(&called, self.ports.now()).answered(called.status),
+            Err(error) => Outcome::Unknown(error.into()),
+        }
+    }
+
+    async fn settle_mail(&self, mail: &Claimed, outcome: Outcome) -> Result<Ended, DbError> {
+        let (answered, asked, error) = match outcome {
+            Outcome::Done(_) => {
+                let sent = Attempted { status: Status::Sent, next_at: None, answered: None, error: None };
+                self.write_mail(mail, &sent).await?;
+                self.log(LogLine::new(Level::Info, "mail_sent").with("attempt", mail.attempts + 1));
+                return Ok(Ended::Sent);
+            }
+            Outcome::Refused(failure) if failure.code == FailureCode::Misconfigured => {
+                self.log(
+                    LogLine::new(Level::Error, "mail_misconfigured").with_some("status", failure.status),
+                );
+                (failure.status, MENDING, failure.code.as_str())
+            }
+            Outcome::Refused(failure) => {
+                return self.end_mail(mail, Status::Failed, failure.status, failure.code.as_str()).await;
+            }
+            Outcome::Unknown(fault) => {
+                (fault.status, fault.retry_after.unwrap_or_default(), fault.code.as_str())
+            }
+        };
+        let (now, random) = (self.ports.now(), u32::from_le_bytes(self.ports.random()));
+        match again_at(mail.attempts + 1, asked, mail.given_up_at(), random, now) {
+            Some(at) => {
+                let later =
+                    Attempted { status: Status::Pending, next_at: Some(at), answered, error: Some(error) };
+                self.write_mail(mail, &later).await?;
+                self.log(
+                    LogLine::new(Level::Warn, "mail_delayed")
+                        .with("attempt", mail.attempts + 1)
+                        .with("error", error)
+                        .with("nextAt", at.rfc3339()),
+                );
+                Ok(Ended::Later(at))
+            }
+            None => self.end_mail(mail, Status::Failed, answered, error).await,
+        }
+    }
+
+    /// It did not leave: that is no attempt. One whose day is over is not held any longer.
+    async fn hold_mail(&self, mail: &Claimed, at: Timestamp, error: &'static str) -> Result<Ended, DbError> {
+        if self.ports.now() >= mail.given_up_at() {
+            let is_stopped = error == "TENANT_SUSPENDED";
+            let status = if is_stopped { Status::Cancelled } else { Status::Failed };
+            return self.end_mail(mail, status, None, error).await;
+        }
+        let held =
+            Attempted { status: Status::Pending, next_at: Some(at), answered: None, error: Some(error) };
+        self.write_mail(mail, &held).await?;
+        Ok(Ended::Later(at))
+    }
+
+    async fn end_mail(
+        &self,
+        mail: &Claimed,
+        status: Status,
+        answered: Option<u16>,
+        error: &'static str,
+    ) -> Result<Ended, DbError> {
+        let over = Attempted { status, next_at: None, answered, error: Some(error) };
+        self.write_mail(mail, &over).await?;
+        let (level, word) = match status {
+            Status::Failed => (Level::Error, "mail_failed"),
+            Status::Pending | Status::Sent | Status::Cancelled => (Level::Info, "mail_cancelled"),
+        };
+        self.log(LogLine::new(level, word).with("error", error).with_some("status", answered));
+        Ok(Ended::Over)
+    }
+
+    async fn write_mail(&self, mail: &Claimed, attempted: &Attempted) -> Result<(), DbError> {
+        self.ports.db().batch(mails::settle(mail, attempted, self.ports.now())).await.map(|_| ())
+    }
+
+    /// What is sent: the same each time, as long as its link is young and its club's row says the same.
+    fn letter(&self, mail: &Claimed, club: &Addressee) -> Result<Letter, Unwritten> {
+        let to = club.email.as_ref().ok_or(Unwritten(FailureCode::TenantGone))?;
+        match Kind::named(&mail.kind).ok_or(Unwritten(FailureCode::Misconfigured))? {
+            Kind::Welcome => {
+                let slug = club.slug.as_ref().ok_or(Unwritten(FailureCode::TenantGone))?;
+                let address = self.config().club_address(slug.as_str());
+                self.with_link(mail, club, |link| Mail::welcome(&club.name, to, &address, link))
+            }
+            Kind::SignIn => self.with_link(mail, club, |link| Mail::sign_in(&club.name, to, link)),
+            Kind::WebhookDisabled => {
+                let data = mail.data();
+                let text = |name: &str| data.get(name).and_then(Value::as_str);
+                let why = match text("since") {
+                    Some(day) => format!("It has taken nothing since {day}."),
+                    None => "It answers that nothing is there any more.".to_owned(),
+                };
+                let host = text("host").unwrap_or_default();
+                Ok(Letter { mail: Mail::webhook_disabled(&club.name, to, host, &why), link: None })
+            }
+        }
+    }
+
+    fn with_link(
+        &self,
+        mail: &Claimed,
+        club: &Addressee,
+        write: impl FnOnce(&str) -> Mail,
+    ) -> Result<Letter, Unwritten> {
+        let missing = || Unwritten(FailureCode::Misconfigured);
+        let issued_at = link_issued_at(mail.link_issued_at, club.cutoff, self.ports.now());
+        let id = self.link_id(mail, issued_at).ok_or_else(missing)?;
+        let origin = mail.origin.as_deref().unwrap_or_default();
+        let link = self.link_url(&mail.tenant_id, issued_at, &id, origin).ok_or_else(missing)?;
+        Ok(Letter { mail: write(&link), link: Some((digest(&[&id]), issued_at)) })
+    }
+
+    /// A link's own id, which nobody can guess who does not hold the key that signs it anyway. It is not stored: what is stored
+    /// opens nothing.
+    fn link_id(&self, mail: &Claimed, issued_at: Timestamp) -> Option<String> {
+        let secret = self.config().jwt_secret.as_ref()?;
+        let message = format!("magic-link\n{}\n{}", mail.id.as_str(), issued_at.seconds());
+        Some(URL_SAFE_NO_PAD.encode(hmac_sha256(secret.expose().as_bytes(), message.as_bytes())))
+    }
+}
+
+/// When the link is issued that is mailed now: when it was, as long as it is young, and opens anything.
+fn link_issued_at(issued_at: Option<i64>, cutoff: i64, now: Timestamp) -> Timestamp {
+    let is_good = |issued_at: &i64| now.seconds() - issued_at <= LINK_YOUNG_SECONDS && *issued_at >= cutoff;
+    // A cut-off in this very second is a second ahead: what is issued after it must not fall before it.
+    Timestamp::from_seconds(issued_at.filter(is_good).unwrap_or(now.seconds().max(cutoff)))
+}
+
+const _: () = assert!(LINK_YOUNG_SECONDS < LINK_SECONDS);

@@ -1,0 +1,121 @@
+//! Mails to a club's owner, and sending the welcome mail once more.
+
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+use serde::Serialize;
+
+use crate::{
+    app::digest,
+    domain::{Audience, MailId},
+    ports::{Limit, Ports},
+    store::mails::{self, Obstacle, PAUSE_SECONDS, Status},
+};
+
+use super::{
+    answer::{Time, data},
+    auth::{Caller, SameTenantOrPlatform},
+    body::OptionalFields,
+    context::Context,
+    error::ApiError,
+    tokens::reason,
+};
+
+/// `POST /api/v1/tenants/{id}/welcome/resend`: a new mail with a new link, in place of one that still waits.
+#[worker::send]
+pub async fn resend_welcome<P: Ports>(
+    caller: Caller<P, SameTenantOrPlatform>,
+    context: Context,
+    OptionalFields(mut fields): OptionalFields,
+) -> Result<Response, ApiError> {
+    let (app, tenant) = (&caller.app, caller.tenant()?);
+    let by_operator = caller.claims.audience == Some(Audience::PlatformAdmin);
+    // Clubs need not say why; what they say must be a text all the same.
+    let usual = fields.reason_or("welcome mail sent again");
+    let reason = if by_operator { fields.required_with("reason", reason) } else { Some(usual) };
+    let reason = fields.all(reason)?;
+    let club = digest(&["welcome", tenant.as_str()]);
+    let (client, club) =
+        futures_util::join!(app.allows(Limit::Magic, &context.client), app.allows(Limit::Magic, &club));
+    if !(client && club) {
+        return Err(ApiError::rate_limited());
+    }
+    let now = app.ports.now();
+    let id = MailId::new(now, app.ports.random());
+    let mut statements = vec![mails::select_obstacle(tenant)];
+    statements.extend(mails::welcome_again(tenant, &id, &context.caller(), now));
+    if let Some(act) = caller.audited(&reason, &context) {
+        statements.insert(2, mails::audit_welcome(tenant, &id, &act));
+    }
+    let mut answers = caller.ask_all(statements).await?;
+    let mail = mails::read(answers.pop().unwrap_or_default())?;
+    let obstacle: Option<Obstacle> = answers.into_iter().next().unwrap_or_default().first()?;
+    let obstacle = obstacle.ok_or_else(ApiError::tenant_not_found)?;
+    let mail = mail.ok_or_else(|| not_sent(&obstacle, now.seconds()))?;
+    app.deliver_mails_later(tenant);
+    Ok((StatusCode::ACCEPTED, data(Mail::from(mail))).into_response())
+}
+
+fn not_sent(obstacle: &Obstacle, now: i64) -> ApiError {
+    if !obstacle.has_something {
+        let message = "There is no welcome mail to send again: the club is not set up yet, or was stopped.";
+        return ApiError::new(StatusCode::CONFLICT, "NOTHING_TO_RESEND", message);
+    }
+    let wait = obstacle.link_mailed_at + PAUSE_SECONDS - now;
+    let message = "A mail with a link was sent a moment ago. Look for it, or try again in five minutes.";
+    ApiError {
+        message: message.to_owned(),
+        retry_after: Some(u32::try_from(wait.max(1)).unwrap_or(u32::MAX)),
+        ..ApiError::rate_limited()
+    }
+}
+
+/// Why an operator sends the welcome mail once more; clubs themselves say nothing.
+#[cfg(not(target_arch = "wasm32"))]
+#[derive(Debug, utoipa::ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub struct WelcomeRequest {
+    /// Why: operators must say so, and it is written down.
+    #[schema(value_type = Option<crate::http::tokens::Reason>)]
+    pub reason: Option<String>,
+}
+
+/// A mail on its way to a club's owner; never to whom, nor what it says.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct Mail {
+    /// Its id.
+    pub id: MailId,
+    /// What it is for, like `welcome`.
+    pub kind: String,
+    /// Where it stands.
+    pub status: Status,
+    /// How often it was sent, or tried to be.
+    pub attempts: u32,
+    /// When it is tried next; `null` when it is over.
+    pub next_at: Option<Time>,
+    /// The HTTP status of the mail service's last refusal; `null` when there was none.
+    pub last_status: Option<u16>,
+    /// What went wrong last: the word.
+    pub last_error: Option<String>,
+    /// When it was wanted.
+    pub created_at: Time,
+    /// When it was over.
+    pub settled_at: Option<Time>,
+}
+
+impl From<mails::Mail> for Mail {
+    fn from(mail: mails::Mail) -> Self {
+        Self {
+            id: mail.id,
+            kind: mail.kind,
+            status: mail.status,
+            attempts: mail.attempts,
+            next_at: mail.next_at.map(Time::at),
+            last_status: mail.last_status,
+            last_error: mail.last_error,
+            created_at: Time::at(mail.created_at),
+            settled_at: mail.settled_at.map(Time::at),
+        }
+    }
+}

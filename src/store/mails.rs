@@ -1,0 +1,560 @@
+//! Mails on their way to the clubs' owners: an outbox, filled in the batch of whatever wants them.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::{
+    db::{Answer, Db, DbError, Statement},
+    domain::{ClubName, Email, MailId, RunId, Slug, Step, TenantId, TenantStatus, Timestamp},
+    workflow::{Caller, FailureCode, Run, report::Trouble},
+};
+
+use super::{audit::Act, connections::Connection};
+
+/// For how long the mail service remembers a key: from then on a repeat could be a second mail.
+const REMEMBERED_SECONDS: i64 = 24 * 3600;
+/// For how long a mail is tried: a little less.
+const TRIED_SECONDS: i64 = REMEMBERED_SECONDS - 30 * 60;
+/// A mail that has waited for this long is late.
+const LATE_SECONDS: i64 = 10 * 60;
+/// For how long a settled mail is kept.
+const KEPT_SECONDS: i64 = 30 * 24 * 3600;
+/// A mail is sent on request at most every five minutes.
+pub const PAUSE_SECONDS: i64 = 5 * 60;
+
+/// What a mail is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// It greets a new club.
+    Welcome,
+    /// It signs an owner in.
+    SignIn,
+    /// It tells an owner that nothing is sent to their webhook any more.
+    WebhookDisabled,
+}
+
+impl Kind {
+    /// The word as stored and answered.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Welcome => "welcome",
+            Self::SignIn => "sign_in",
+            Self::WebhookDisabled => "webhook_disabled",
+        }
+    }
+
+    /// The one with this word.
+    #[must_use]
+    pub fn named(word: &str) -> Option<Self> {
+        [Self::Welcome, Self::SignIn, Self::WebhookDisabled].into_iter().find(|kind| kind.as_str() == word)
+    }
+}
+
+/// Where a mail stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema), schema(as = MailStatus))]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// It is sent, or sent again.
+    Pending,
+    /// The mail service has it.
+    Sent,
+    /// It was given up.
+    Failed,
+    /// Nobody wants it any more: its club is gone, or it asked for another.
+    Cancelled,
+}
+
+impl Status {
+    /// The word as stored and answered.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Sent => "sent",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+/// The mail that greets the club of a run; wanted twice, it is there once. Its id is that of the run, and so is its key, under
+/// which earlier versions sent it themselves. One that was sent already is not wanted again.
+#[must_use]
+pub fn welcome(run: &Run, at: Timestamp) -> Statement {
+    let id = format!("mail_{}", run.id.as_str().trim_start_matches("run_"));
+    Statement::new(
+        "insert into mails (tenant_id, kind, key, id, origin, request_id, traceparent, next_at, created_at)
+         select id, 'welcome', ?2, ?3, coalesce(?4, link_origin), ?5, ?6, ?7, ?7
+         from tenants where id = ?1 and status <> 'cancelled' and owner_email_sent_at is null on conflict do nothing",
+        [
+            run.subject.tenant.as_str().into(),
+            run.idempotency_key(Step::SendWelcomeEmail).into(),
+            id.into(),
+            Some(run.caller.origin.as_str()).filter(|origin| !origin.is_empty()).into(),
+            run.caller.request.as_deref().into(),
+            run.caller.traceparent.as_deref().into(),
+            at.seconds().into(),
+        ],
+    )
+}
+
+/// The same for a database that was put back to before the mail was wanted, at `at`: while the mail service recognises its key,
+/// wanting it again loses nothing and sends nothing twice.
+#[must_use]
+pub fn welcome_put_back(run: &Run, at: Timestamp, now: Timestamp) -> Option<Statement> {
+    (now.seconds() - at.seconds() < TRIED_SECONDS).then(|| welcome(run, at))
+}
+
+/// What a club is told whose welcome mail was given up.
+#[must_use]
+pub fn warning(error: &str) -> Trouble {
+    let refused = FailureCode::EmailRejected.as_str();
+    let (code, message) = if error == refused {
+        (refused, "The welcome mail could not be delivered. Ask for another one, or for a link to sign in.")
+    } else {
+        (
+            FailureCode::UpstreamUnavailable.as_str(),
+            "The welcome mail could not be sent for a day. Ask for another one, or for a link to sign in.",
+        )
+    };
+    Trouble { code: code.to_owned(), message: message.to_owned() }
+}
+
+/// The welcome mail once more, with a link of its own, in place of one that still waits: for a club that was to get one, and was
+/// sent nothing within the pause. Read the last answer with [`read`]: none if there is nothing to send.
+#[must_use]
+pub fn welcome_again(tenant: &TenantId, id: &MailId, caller: &Caller, now: Timestamp) -> [Statement; 4] {
+    let key = format!("welcome/{}", id.as_str());
+    [
+        Statement::new(
+            "insert into mails (tenant_id, kind, key, id, origin, request_id, traceparent, next_at, created_at)
+             select id, 'welcome', ?2, ?3, coalesce(link_origin, ?4), ?5, ?6, ?7, ?7
+             from tenants where id = ?1 and status in ('trial', 'active') and undo_state is null and link_mailed_at <= ?7 - ?8
+               and (provisioned_at is not null
+                 or exists (select 1 from mails where tenant_id = tenants.id and kind = 'welcome'))",
+            [
+                tenant.as_str().into(),
+                key.as_str().into(),
+                id.as_str().into(),
+                caller.origin.as_str().into(),
+                caller.request.as_deref().into(),
+                caller.traceparent.as_deref().into(),
+                now.seconds().into(),
+                PAUSE_SECONDS.into(),
+            ],
+        ),
+        Statement::new(
+            "update tenants set link_mailed_at = ?3
+             where id = ?1 and exists (select 1 from mails where tenant_id = ?1 and kind = 'welcome' and key = ?2)",
+            [tenant.as_str().into(), key.as_str().into(), now.seconds().into()],
+        ),
+        supersede(tenant, Kind::Welcome, &key, now),
+        Statement::new(
+            "select id, kind, status, attempts, next_at, last_status, last_error, created_at, settled_at
+             from mails where tenant_id = ?1 and kind = 'welcome' and key = ?2",
+            [tenant.as_str().into(), key.into()],
+        ),
+    ]
+}
+
+/// Writes down that an operator sends the welcome mail once more, after [`welcome_again`] did.
+#[must_use]
+pub fn audit_welcome(tenant: &TenantId, mail: &MailId, act: &Act<'_>) -> Statement {
+    let [id, actor, reason, request, now] = act.params();
+    Statement::new(
+        "insert into audit_log (id, actor, reason, request_id, occurred_at, action, subject, data)
+         select ?1, ?2, ?3, ?4, ?5, 'mail.resend', tenant_id, json_object('mail', id)
+         from mails where tenant_id = ?6 and kind = 'welcome' and key = 'welcome/' || ?7",
+        [id, actor, reason, request, now, tenant.as_str().into(), mail.as_str().into()],
+    )
+}
+
+/// Why the welcome mail is not sent once more.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Obstacle {
+    /// Whether there is something to send.
+    #[serde(deserialize_with = "super::flag")]
+    pub has_something: bool,
+    /// When the club was last sent a link on request, Unix seconds.
+    pub link_mailed_at: i64,
+}
+
+/// Selects what may stand against sending the welcome mail once more; nothing for a club that does not exist.
+#[must_use]
+pub fn select_obstacle(tenant: &TenantId) -> Statement {
+    Statement::new(
+        "select link_mailed_at, status in ('trial', 'active') and undo_state is null and (provisioned_at is not null
+             or exists (select 1 from mails where tenant_id = tenants.id and kind = 'welcome')) as has_something
+         from tenants where id = ?1",
+        [tenant.as_str().into()],
+    )
+}
+
+/// The mails that still wait, of this kind, but for the one that was written last: that one is instead of them.
+fn supersede(tenant: &TenantId, kind: Kind, key: &str, now: Timestamp) -> Statement {
+    Statement::new(
+        "update mails set status = 'cancelled', next_at = null, late = 0, last_error = 'SUPERSEDED', settled_at = ?4
+         where tenant_id = ?1 and kind = ?2 and status = 'pending' and key in (
+           select key from mails where tenant_id = ?1 and kind = ?2 and key < ?3
+             and exists (select 1 from mails where tenant_id = ?1 and kind = ?2 and key = ?3)
+           order by key desc limit 10)",
+        [tenant.as_str().into(), kind.as_str().into(), key.into(), now.seconds().into()],
+    )
+}
+
+/// Whoever gets a link by mail.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Owner {
+    /// The club.
+    pub id: TenantId,
+}
+
+/// The mail with a link for the owner of this address, and who that is: nobody for an unknown address, for another club than
+/// asked for, or within the pause after the last link. One batch, whatever the answer.
+///
+/// # Errors
+///
+/// When the database doesn't answer.
+pub async fn sign_in(
+    db: &impl Db,
+    email: &Email,
+    tenant: Option<&TenantId>,
+    id: &MailId,
+    caller: &Caller,
+    now: Timestamp,
+) -> Result<Option<Owner>, DbError> {
+    let key = format!("link/{}", id.as_str());
+    let insert = Statement::new(
+        "insert into mails (tenant_id, kind, key, id, origin, request_id, traceparent, next_at, created_at)
+         select id, 'sign_in', ?1, ?2, ?3, ?4, ?5, ?6, ?6
+         from tenants
+         where email = ?7 and (?8 is null or id = ?8) and status in ('trial', 'active') and link_mailed_at <= ?6 - ?9",
+        [
+            key.as_str().into(),
+            id.as_str().into(),
+            caller.origin.as_str().into(),
+            caller.request.as_deref().into(),
+            caller.traceparent.as_deref().into(),
+            now.seconds().into(),
+            email.as_str().into(),
+            tenant.map(TenantId::as_str).into(),
+            PAUSE_SECONDS.into(),
+        ],
+    );
+    // Whoever asks again, because nothing came, shall not get all of them at once when it does.
+    let supersede = Statement::new(
+        "update mails set status = 'cancelled', next_at = null, late = 0, last_error = 'SUPERSEDED', settled_at = ?3
+         where tenant_id = (select id from tenants where email = ?1) and kind = 'sign_in' and status = 'pending' and key in (
+           select key from mails where tenant_id = (select id from tenants where email = ?1) and kind = 'sign_in' and key < ?2
+             and exists (select 1 from mails
+               where tenant_id = (select id from tenants where email = ?1) and kind = 'sign_in' and key = ?2)
+           order by key desc limit 10)",
+        [email.as_str().into(), key.as_str().into(), now.seconds().into()],
+    );
+    let mark = Statement::new(
+        "update tenants set link_mailed_at = ?3
+         where email = ?1 and exists (select 1 from mails where tenant_id = tenants.id and kind = 'sign_in' and key = ?2)
+         returning id",
+        [email.as_str().into(), key.into(), now.seconds().into()],
+    );
+    db.batch(vec![insert, supersede, mark]).await?.pop().unwrap_or_default().first()
+}
+
+/// The notice that this webhook is switched off, if the same batch has just done that. `since` is the day from which on it took
+/// nothing; none if nothing is there any more.
+#[must_use]
+pub fn webhook_disabled(
+    tenant: &TenantId,
+    connection: &Connection,
+    id: &MailId,
+    host: &str,
+    since: Option<&str>,
+    now: Timestamp,
+) -> Statement {
+    let data = json!({ "host": host, "since": since });
+    Statement::new(
+        "insert into mails (tenant_id, kind, key, id, data, next_at, created_at)
+         select tenant_id, 'webhook_disabled', 'webhook_disabled/' || tenant_id || '/' || disabled_at, ?3, ?4, ?5, ?5
+         from make_connections where tenant_id = ?1 and webhook_secret = ?2 and disabled_at = ?5
+           and exists (select 1 from tenants where id = ?1 and status <> 'cancelled') on conflict do nothing",
+        [
+            tenant.as_str().into(),
+            connection.webhook_secret.as_str().into(),
+            id.as_str().into(),
+            data.to_string().into(),
+            now.seconds().into(),
+        ],
+    )
+}
+
+/// A mail whose turn it is, held by whoever claimed it.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Claimed {
+    /// Whose.
+    pub tenant_id: TenantId,
+    /// What it is for: a word that a later version may know better.
+    pub kind: String,
+    /// Under which it is recognised.
+    pub key: String,
+    /// Its id.
+    pub id: MailId,
+    /// What it says beyond what the club's row says, as JSON.
+    data: String,
+    /// Where its link leads if nothing else is configured.
+    pub origin: Option<String>,
+    /// When its link was issued, Unix seconds.
+    pub link_issued_at: Option<i64>,
+    /// The request that it began with.
+    pub request_id: Option<String>,
+    /// The trace that it belongs to.
+    pub traceparent: Option<String>,
+    /// How often it left.
+    pub attempts: u32,
+    /// How often it was claimed, this time included.
+    claims: u32,
+    /// What went wrong last.
+    pub last_error: Option<String>,
+    /// When it was wanted, Unix seconds.
+    pub created_at: i64,
+    /// The club, as JSON.
+    addressee: Option<String>,
+}
+
+/// The club that a mail is for, as it is now.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Addressee {
+    /// Its name in addresses.
+    pub slug: Option<Slug>,
+    /// Its name.
+    pub name: ClubName,
+    /// Where its owner gets mail.
+    pub email: Option<Email>,
+    /// Where it stands.
+    pub status: TenantStatus,
+    /// Links that were issued before this open nothing, Unix seconds.
+    pub cutoff: i64,
+}
+
+impl Claimed {
+    /// The club that it is for.
+    ///
+    /// # Errors
+    ///
+    /// When the row is not what the schema promises.
+    pub fn addressee(&self) -> Result<Option<Addressee>, DbError> {
+        let text = self.addressee.as_deref();
+        text.map(serde_json::from_str).transpose().map_err(|e| DbError::Corrupt(e.to_string()))
+    }
+
+    /// What it says beyond what the club's row says.
+    #[must_use]
+    pub fn data(&self) -> Value {
+        serde_json::from_str(&self.data).unwrap_or_default()
+    }
+
+    /// When it is given up.
+    #[must_use]
+    pub const fn given_up_at(&self) -> Timestamp {
+        Timestamp::from_seconds(self.created_at + TRIED_SECONDS)
+    }
+
+    /// From when on the mail service may not recognise a repeat any more.
+    #[must_use]
+    pub const fn forgotten_at(&self) -> Timestamp {
+        Timestamp::from_seconds(self.created_at + REMEMBERED_SECONDS)
+    }
+}
+
+/// The club beside what was claimed. All in one statement, so that no two can claim the same.
+macro_rules! claim {
+    ($which:literal) => {
+        concat!(
+            "update mails set claims = claims + 1, next_at = ?2
+             where (tenant_id, kind, key) in
+               (select tenant_id, kind, key from mails where ",
+            $which,
+            " and next_at <= ?1 order by next_at limit ?3)
+             returning tenant_id, kind, key, id, data, origin, link_issued_at, request_id, traceparent, attempts, claims,
+               last_error, created_at,
+               (select json_object('slug', slug, 'name', name, 'email', email, 'status', status, 'cutoff',
+                  max(tokens_valid_after, coalesce(
+                    (select value from feature_flags where name = 'tokens_valid_after' and enabled = 1), 0)))
+                from tenants where id = mails.tenant_id) as addressee"
+        )
+    };
+}
+
+/// Claims the mails that are due, of one tenant or of all, those first that have waited longest. Until `lease` nobody else gets
+/// them; who does not come back by then has lost them.
+///
+/// # Errors
+///
+/// When the database doesn't answer.
+pub async fn claim(
+    db: &impl Db,
+    tenant: Option<&TenantId>,
+    now: Timestamp,
+    lease: Timestamp,
+    limit: u32,
+) -> Result<Vec<Claimed>, DbError> {
+    let (now, lease) = (now.seconds().into(), lease.seconds().into());
+    let statement = match tenant {
+        None => Statement::new(claim!("status = 'pending'"), [now, lease, limit.into()]),
+        // The plus keeps it off the index of everybody's.
+        Some(tenant) => Statement::new(
+            claim!("tenant_id = ?4 and +status = 'pending'"),
+            [now, lease, limit.into(), tenant.as_str().into()],
+        ),
+    };
+    db.query(statement).await?.rows()
+}
+
+/// Counts an attempt that is about to leave, and remembers its link. Answers whether it may: not if somebody else has claimed it
+/// since, or if its club was stopped.
+///
+/// # Errors
+///
+/// When the database doesn't answer: it must not leave then.
+pub async fn begin(db: &impl Db, mail: &Claimed, link: Option<(&str, Timestamp)>) -> Result<bool, DbError> {
+    let issued_at = link.map(|(_, issued_at)| issued_at.seconds());
+    let mut statements = vec![Statement::new(
+        "update mails set attempts = attempts + 1, link_issued_at = coalesce(?5, link_issued_at)
+         where tenant_id = ?1 and kind = ?2 and key = ?3 and claims = ?4 and status = 'pending'
+           and exists (select 1 from tenants where id = ?1 and status in ('trial', 'active') and undo_state is null)",
+        [
+            mail.tenant_id.as_str().into(),
+            mail.kind.as_str().into(),
+            mail.key.as_str().into(),
+            mail.claims.into(),
+            issued_at.into(),
+        ],
+    )];
+    if let Some((hash, issued_at)) = link {
+        statements.push(super::links::insert(&mail.tenant_id, hash, issued_at));
+    }
+    let begun = db.batch(statements).await?.into_iter().next().unwrap_or_default();
+    Ok(begun.changes > 0)
+}
+
+/// How an attempt ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attempted {
+    /// Where the mail stands now.
+    pub status: Status,
+    /// When it is tried again, if it is.
+    pub next_at: Option<Timestamp>,
+    /// The HTTP status, if there was one.
+    pub answered: Option<u16>,
+    /// What went wrong, in a word.
+    pub error: Option<&'static str>,
+}
+
+/// Writes down how an attempt ended, unless somebody else has claimed it since; and with it what follows from that: a club whose
+/// welcome mail was sent, or an event of one whose mail was given up.
+#[must_use]
+pub fn settle(mail: &Claimed, attempted: &Attempted, now: Timestamp) -> Vec<Statement> {
+    let is_pending = attempted.status == Status::Pending;
+    let settled_at = (!is_pending).then_some(now.seconds());
+    let late = is_pending && now.seconds() - mail.created_at >= LATE_SECONDS;
+    let mut statements = vec![Statement::new(
+        "update mails set status = ?5, next_at = ?6, last_status = ?7, last_error = ?8, settled_at = ?9, late = ?10
+         where tenant_id = ?1 and kind = ?2 and key = ?3 and claims = ?4 and status = 'pending'",
+        [
+            mail.tenant_id.as_str().into(),
+            mail.kind.as_str().into(),
+            mail.key.as_str().into(),
+            mail.claims.into(),
+            attempted.status.as_str().into(),
+            attempted.next_at.map(Timestamp::seconds).into(),
+            attempted.answered.map(u32::from).into(),
+            attempted.error.into(),
+            settled_at.into(),
+            late.into(),
+        ],
+    )];
+    match attempted.status {
+        Status::Sent if mail.kind == Kind::Welcome.as_str() => {
+            statements.push(super::tenants::set_welcome_sent(&mail.tenant_id, now));
+        }
+        Status::Failed => statements.push(fail(mail)),
+        Status::Pending | Status::Sent | Status::Cancelled => {}
+    }
+    statements
+}
+
+/// A mail that was given up is an event of its club, under an id that a repeat repeats.
+fn fail(mail: &Claimed) -> Statement {
+    Statement::new(
+        "insert into domain_events (tenant_id, occurred_at, id, type, data)
+         select tenant_id, settled_at, 'evt_' || substr(id, 6) || '_mail_failed', 'mail.failed',
+           json_object('kind', kind, 'reason', last_error)
+         from mails where tenant_id = ?1 and kind = ?2 and key = ?3 and status = 'failed' on conflict do nothing",
+        [mail.tenant_id.as_str().into(), mail.kind.as_str().into(), mail.key.as_str().into()],
+    )
+}
+
+/// Cancels what waits for a club that is cancelled.
+#[must_use]
+pub fn cancel(tenant: &TenantId, now: Timestamp) -> Statement {
+    Statement::new(
+        "update mails set status = 'cancelled', next_at = null, late = 0, last_error = 'TENANT_CANCELLED', settled_at = ?2
+         where tenant_id = ?1 and status = 'pending'
+           and exists (select 1 from tenants where id = ?1 and status = 'cancelled')",
+        [tenant.as_str().into(), now.seconds().into()],
+    )
+}
+
+/// A mail as operators and its club see it: never to whom, and never what it says.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Mail {
+    /// Its id.
+    pub id: MailId,
+    /// What it is for.
+    pub kind: String,
+    /// Where it stands.
+    pub status: Status,
+    /// How often it left.
+    pub attempts: u32,
+    /// When it is tried next, Unix seconds.
+    pub next_at: Option<i64>,
+    /// What the mail service answered last.
+    pub last_status: Option<u16>,
+    /// What went wrong last, in a word.
+    pub last_error: Option<String>,
+    /// When it was wanted.
+    pub created_at: i64,
+    /// When it was over.
+    pub settled_at: Option<i64>,
+}
+
+/// Lists the mails of a run's club: the welcome mails first, the newest first of each kind. Read with [`Answer::rows`].
+#[must_use]
+pub fn list_of_run(run: &RunId, limit: u32) -> Statement {
+    Statement::new(
+        "select id, kind, status, attempts, next_at, last_status, last_error, created_at, settled_at
+         from mails where tenant_id = (select tenant_id from provision_runs where id = ?1)
+         order by kind desc, key desc limit ?2",
+        [run.as_str().into(), limit.into()],
+    )
+}
+
+/// Reads one mail.
+///
+/// # Errors
+///
+/// When the row is not what the schema promises.
+pub fn read(answer: Answer) -> Result<Option<Mail>, DbError> {
+    answer.first()
+}
+
+/// Removes what has been over for long, a bounded number at a time.
+#[must_use]
+pub fn prune(now: Timestamp, limit: i64) -> Statement {
+    Statement::new(
+        "delete from mails where (tenant_id, kind, key) in
+           (select tenant_id, kind, key from mails where settled_at <= ?1 order by settled_at limit ?2)",
+        [(now.seconds() - KEPT_SECONDS).into(), limit.into()],
+    )
+}
