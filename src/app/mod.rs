@@ -10,6 +10,7 @@ pub mod links;
 pub mod mail;
 pub mod metrics;
 pub mod operators;
+pub mod pausing;
 pub mod promos;
 pub mod provisioning;
 pub mod readiness;

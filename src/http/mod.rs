@@ -19,6 +19,7 @@ pub mod health;
 pub mod links;
 pub mod metrics;
 pub mod page;
+pub mod pausing;
 pub mod profile;
 pub mod promos;
 pub mod provisioning;

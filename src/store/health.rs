@@ -7,15 +7,6 @@ use crate::db::{Db, DbError, Statement};
 /// The newest migration that this version needs.
 pub const NEWEST_MIGRATION: &str = "0009_requests.sql";
 
-/// Asks the database anything.
-///
-/// # Errors
-///
-/// When it doesn't answer.
-pub async fn ping(db: &impl Db) -> Result<(), DbError> {
-    db.query(Statement::new("select 1 as one", [])).await.map(|_| ())
-}
-
 /// Whether the newest migration was applied.
 ///
 /// # Errors

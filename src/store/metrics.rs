@@ -60,6 +60,8 @@ pub struct Moments {
     pub swept_at: Option<i64>,
     /// How many clubs somebody deleted by hand.
     pub deleted: i64,
+    /// 1 while provisioning is paused whole, else 0.
+    pub paused: i64,
     /// The newest migration that was applied.
     pub migration: Option<String>,
 }
@@ -105,6 +107,7 @@ pub fn select(now: Timestamp) -> Vec<Statement> {
                (select min(next_at) from webhook_deliveries where status = 'pending') as due_at,
                (select value from measures where name = 'sweep_ended_at') as swept_at,
                coalesce((select value from measures where name = 'tenants_deleted'), 0) as deleted,
+               exists (select 1 from feature_flags where name = 'provisioning_enabled' and enabled = 0) as paused,
                (select max(name) from d1_migrations) as migration",
             [],
         ),

@@ -4,8 +4,8 @@ use serde_json::json;
 use tenantry::{
     domain::{Plan, RunId, RunStatus, Step, TenantId, TenantStatus, Upstream},
     http::{
-        answer::Done, audit, bgops, deliveries, error::Failure, events, health, links, profile, promos,
-        provisioning, register, router::Route, signup, stats, tokens, upstreams, webhook, whoami,
+        answer::Done, audit, bgops, deliveries, error::Failure, events, health, links, pausing, profile,
+        promos, provisioning, register, router::Route, signup, stats, tokens, upstreams, webhook, whoami,
     },
 };
 
@@ -43,8 +43,8 @@ fn of_anyone(route: &Route) -> Option<Operation> {
         ("GET", "/metrics") => op(Health, "getMetrics", "How it is going, for Prometheus")
             .says("While the database is down, `METRICS_TOKEN` still gets what needs none, with `tenantry_store_up 0`.")
             .answers_text(200, "text/plain", "In the text format of Prometheus."),
-        ("GET", "/health/ready") => checked(op(Health, "getReady", "Can it work?")),
-        ("GET", "/readyz") => checked(op(Health, "getReadyz", "The same as /health/ready")),
+        ("GET", "/health/ready") => ready(op(Health, "getReady", "Can it work?")),
+        ("GET", "/readyz") => ready(op(Health, "getReadyz", "The same as /health/ready")),
         ("GET", "/health/startup") => checked(op(Health, "getStartup", "May it start?")),
         ("POST", "/public/signup/start") => op(Signup, "signUp", "Sign a club up")
             .says(
@@ -116,6 +116,10 @@ const SIGNUP_ERRORS: &[&str] = &[
     "TURNSTILE_FAILED",
     "TURNSTILE_UNAVAILABLE",
 ];
+
+fn ready(operation: Operation) -> Operation {
+    operation.answers::<health::Ready>(200, "All is well.").answers::<health::Ready>(503, "Something isn't.")
+}
 
 fn checked(operation: Operation) -> Operation {
     operation
@@ -296,6 +300,19 @@ fn of_operators(route: &Route) -> Option<Operation> {
             .takes::<bgops::Cancellation>()),
         ("POST", "/api/v1/bgops/sagas/{run}/skip-step") => {
             act(op(Runs, "skipStep", "Let a run go on without the step that failed").takes::<bgops::Why>())
+        }
+        ("POST", "/api/v1/bgops/provisioning/pause") => op(
+            Runs,
+            "pauseProvisioning",
+            "Pause provisioning whole",
+        )
+        .says("Runs and removals stop before their next call and wait; what is queued meanwhile waits too.")
+        .takes::<bgops::Why>()
+        .data::<pausing::ProvisioningSwitched>("It is paused."),
+        ("POST", "/api/v1/bgops/provisioning/resume") => {
+            op(Runs, "resumeProvisioning", "Resume provisioning")
+                .takes::<bgops::Why>()
+                .data::<pausing::ProvisioningSwitched>("It is on.")
         }
         ("GET", "/api/v1/bgops/upstreams") => {
             op(Runs, "listUpstreams", "The other sides, as their breakers see them")

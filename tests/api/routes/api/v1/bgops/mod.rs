@@ -1,4 +1,5 @@
 mod idempotency;
+mod provisioning;
 mod sagas;
 mod sagas_actions;
 mod upstreams;
