@@ -24,6 +24,7 @@ pub mod tokens;
 pub mod undoing;
 pub mod upstream;
 pub mod webhooks;
+pub mod witness;
 
 use std::sync::Arc;
 

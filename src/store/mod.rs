@@ -13,6 +13,7 @@ pub mod health;
 pub mod keys;
 pub mod links;
 pub mod metrics;
+pub mod overdue;
 pub mod profile;
 pub mod promos;
 pub mod register;

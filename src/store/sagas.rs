@@ -206,7 +206,7 @@ pub fn select(run: &RunId) -> Statement {
 #[must_use]
 pub fn select_tenant(run: &RunId) -> Statement {
     Statement::new(
-        "select t.id, t.slug, t.name, t.email, t.plan, t.owner_user_id, t.provision_state, t.provisioned_at,
+        "select t.id, t.slug, t.name, t.email, t.plan, t.status, t.owner_user_id, t.provision_state, t.provisioned_at,
            t.provision_run_id, t.provision_updated_at, t.undo_state, t.undo_updated_at
          from provision_runs r join tenants t on t.id = r.tenant_id where r.id = ?1",
         [run.as_str().into()],

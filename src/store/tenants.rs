@@ -5,7 +5,8 @@ use serde::Deserialize;
 use crate::{
     db::{Answer, Db, DbError, Statement},
     domain::{
-        ClubName, Email, HexColor, Plan, RunId, RunStatus, Slug, TenantId, Timestamp, UndoStatus, UserId,
+        ClubName, Email, HexColor, Plan, RunId, RunStatus, Slug, TenantId, TenantStatus, Timestamp,
+        UndoStatus, UserId,
     },
     workflow::Subject,
 };
@@ -19,6 +20,8 @@ pub struct Tenant {
     email: Option<Email>,
     /// Its plan.
     pub plan: Plan,
+    /// Where it stands: one that is stopped is not set up.
+    pub status: TenantStatus,
     owner_user_id: UserId,
     provision_state: RunStatus,
     provisioned_at: Option<i64>,
@@ -84,7 +87,7 @@ impl Tenant {
 #[must_use]
 pub fn select(tenant: &TenantId) -> Statement {
     Statement::new(
-        "select id, slug, name, email, plan, owner_user_id, provision_state, provisioned_at,
+        "select id, slug, name, email, plan, status, owner_user_id, provision_state, provisioned_at,
            provision_run_id, provision_updated_at, undo_state, undo_updated_at
          from tenants where id = ?1",
         [tenant.as_str().into()],
@@ -170,35 +173,26 @@ pub fn want_another_ping(tenant: &TenantId, now: Timestamp) -> Statement {
     )
 }
 
-/// The tenants whose provisioning, or whose removal, has not moved since `before`: of each, those first that were not looked
+/// Claims tenants whose provisioning, or whose removal, has not moved since `before`: of each, those first that were not looked
 /// at for longest, so that none hides behind others that can't be helped. Whoever is wanted is not looked at for a minute, so
-/// that a crowd that has just come is not read through.
-///
-/// # Errors
-///
-/// When the database doesn't answer.
-pub async fn unmoved(
-    db: &impl Db,
-    before: Timestamp,
-    limit: u32,
-    now: Timestamp,
-) -> Result<Vec<Tenant>, DbError> {
-    let statement = Statement::new(
+/// that a crowd that has just come is not read through. While provisioning is paused nobody is. Read with [`Answer::rows`].
+#[must_use]
+pub fn claim_unmoved(before: Timestamp, limit: u32, now: Timestamp) -> Statement {
+    Statement::new(
         "update tenants set swept_at = ?3
-         where id in (
+         where not exists (select 1 from feature_flags where name = 'provisioning_enabled' and enabled = 0) and id in (
            select id from (select id from tenants
-             where provision_state = 'processing' and swept_at <= ?3 and provision_updated_at < ?1 and undo_state is null
+             where provision_state = 'processing' and swept_at < ?3 and provision_updated_at < ?1 and undo_state is null
              order by swept_at limit ?2)
            union all
            select id from (select id from tenants
-             where undo_state = 'undoing' and swept_at <= ?3 and undo_updated_at < ?1 order by swept_at limit ?2))
-         returning id, slug, name, email, plan, owner_user_id, provision_state, provisioned_at, provision_run_id,
+             where undo_state = 'undoing' and swept_at < ?3 and undo_updated_at < ?1 order by swept_at limit ?2))
+         returning id, slug, name, email, plan, status, owner_user_id, provision_state, provisioned_at, provision_run_id,
            provision_updated_at, undo_state, undo_updated_at,
            (select r.updated_at from provision_runs r where r.id = provision_run_id) as run_updated_at,
            (select r.version from provision_runs r where r.id = provision_run_id) as run_version",
         [before.seconds().into(), limit.into(), now.seconds().into()],
-    );
-    db.query(statement).await?.rows()
+    )
 }
 
 /// Makes the club reachable at its address.

@@ -19,6 +19,7 @@ mod gate;
 mod lessons;
 mod openapi;
 mod plans;
+mod restored;
 mod rollups;
 mod routes;
 mod simulation;

@@ -48,6 +48,7 @@ pub async fn everything_happens(app: &TestApp) {
     operators_look(app, &starter).await;
     operators_change(app, &starter).await;
     clubs_are_removed(app, &pro).await;
+    the_database_is_put_back_and_an_object_is_gone(app).await;
     app.writes_requests_down().await;
     for body in [json!({ "tenantId": pro.id }), json!({ "jti": "x" }), json!({ "all": true })] {
         operator_posts(app, "/api/v1/admin/tokens/revoke", body).await;
@@ -165,6 +166,23 @@ async fn operators_change(app: &TestApp, club: &Club) {
     let body = json!({ "status": "suspended", "reason": "test" });
     app.ask(http::Method::PATCH, &path).token(&token).json(&body).send().await.is(200);
     operator_posts(app, "/api/v1/admin/promo-codes/EVERY/deactivate", json!({})).await;
+}
+
+async fn the_database_is_put_back_and_an_object_is_gone(app: &TestApp) {
+    let club = app.queued("fc-every-6").await;
+    for _ in 0..2 {
+        app.app.sweep().await;
+    }
+    app.outside().witness().forgets();
+    app.passes(60);
+    app.app.sweep().await;
+    operator_posts(app, "/api/v1/bgops/provisioning/resume", json!({})).await;
+    app.outside().objects().becomes_slow(&club.id);
+    for _ in 0..2 {
+        app.passes(3600);
+        app.app.sweep().await;
+    }
+    assert_eq!(club.row()["provision_state"], "failed");
 }
 
 async fn operator_posts(app: &TestApp, path: &str, mut body: Value) {

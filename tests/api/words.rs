@@ -13,10 +13,10 @@ use crate::{
 };
 
 /// The words of the log that requests, runs and sweeps write.
-const LOG_WORDS: &str = "authz_deny authz_grant link_mailed operator_action request signup_completed signup_rejected \
+const LOG_WORDS: &str = "authz_deny authz_grant database_restored link_mailed operator_action provisioning_paused request signup_completed signup_rejected \
                          signup_started sweep tenant_deprovision_failed tenant_deprovision_queued tenant_deprovision_step tenant_deprovisioned \
                          tenant_provision_complete tenant_provision_failed tenant_provision_queued tenant_provision_start \
-                         tenant_provision_step token_revoked upstream_call webhook_delivery \
+                         tenant_provision_step tenant_provision_stuck token_revoked upstream_call webhook_delivery \
                          webhook_disabled";
 
 #[tokio::test]
