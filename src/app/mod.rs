@@ -14,6 +14,7 @@ pub mod pausing;
 pub mod promos;
 pub mod provisioning;
 pub mod readiness;
+pub mod retries;
 pub mod revocation;
 pub mod signup;
 pub mod stats;

@@ -2,7 +2,7 @@
 
 use crate::{
     db::{Db, DbError},
-    domain::{Claims, RunId, Step, UndoStatus},
+    domain::{Claims, RunId, Step, TenantStatus, UndoStatus},
     ports::{ObjectError, Ports},
     store::{self, tenants::Tenant},
     workflow::{Caller, Command, Reply, Report},
@@ -45,12 +45,28 @@ pub enum ActionError {
     /// It is not in a state in which that can be done.
     #[error("conflict")]
     Conflict,
+    /// Its club is suspended: it is not set up.
+    #[error("suspended")]
+    Suspended,
+    /// Its club is gone.
+    #[error("cancelled")]
+    Cancelled,
     /// The token does not admit its holder any more, or the database did not answer.
     #[error(transparent)]
     Access(#[from] AccessError),
     /// The object did not answer: whether it was done is unknown, and doing it again is safe.
     #[error(transparent)]
     Object(#[from] ObjectError),
+}
+
+impl ActionError {
+    /// Whether it is known that nothing was done.
+    const fn is_refusal(&self) -> bool {
+        match self {
+            Self::NotFound | Self::Conflict | Self::Suspended | Self::Cancelled => true,
+            Self::Access(_) | Self::Object(_) => false,
+        }
+    }
 }
 
 impl From<DbError> for ActionError {
@@ -93,7 +109,7 @@ impl<P: Ports> App<P> {
         let mut answers = self.on_behalf_of(claims, statements).await?;
         let tenant = store::tenants::read(answers.pop().unwrap_or_default())?.ok_or(ActionError::NotFound)?;
         let acted = self.tell_of_run(run, action, &tenant, caller).await;
-        if matches!(acted, Err(ActionError::Conflict | ActionError::NotFound)) {
+        if acted.as_ref().is_err_and(ActionError::is_refusal) {
             // An entry that can't be corrected says no more than that somebody wanted it.
             let _ = self.ports.db().query(store::audit::not_done(&act.id)).await;
         }
@@ -120,6 +136,13 @@ impl<P: Ports> App<P> {
 /// that removes a club at work, and goes by the club's own name.
 fn command(action: Action, tenant: &Tenant, caller: Caller) -> Result<Command, ActionError> {
     let plan = tenant.plan;
+    if let (Action::Retry | Action::SkipStep, None) = (action, tenant.undo_state) {
+        match tenant.status {
+            TenantStatus::Suspended => return Err(ActionError::Suspended),
+            TenantStatus::Cancelled => return Err(ActionError::Cancelled),
+            TenantStatus::Trial | TenantStatus::Active => {}
+        }
+    }
     let subject = || tenant.subject().ok_or(ActionError::Conflict);
     match (action, tenant.undo_state) {
         (Action::SkipStep, _) => Ok(Command::Skip),

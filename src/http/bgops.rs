@@ -38,6 +38,7 @@ pub async fn list<P: Ports>(
         stuck: query.optional("stuck", |text| text.parse().ok()).unwrap_or(false),
         step: query.optional("step", word),
         plan: query.optional("plan", word),
+        reason: query.optional("reason", failure),
         tenant: query.optional("tenant", |text| text.parse().ok()),
         before: query.cursor(|text| text.parse().ok()),
         limit: limit + 1,
@@ -150,6 +151,8 @@ fn not_done<P: Ports>(error: ActionError, caller: &Caller<P, PlatformAdmin>) -> 
             "RUN_STATE_CONFLICT",
             "The run is not in a state in which that can be done. Nothing was changed.",
         ),
+        ActionError::Suspended => ApiError::tenant_suspended(),
+        ActionError::Cancelled => ApiError::tenant_cancelled(),
         ActionError::Access(error) => caller.refused(error),
         ActionError::Object(cause) => ApiError::provisioner_unavailable(&cause),
     }
@@ -180,6 +183,12 @@ pub async fn key<P: Ports>(
     let found: Option<Key> = caller.ask(keys::select(&key)).await?.first()?;
     let found = found.ok_or_else(ApiError::not_found)?;
     Ok(data(found.into()))
+}
+
+/// The word for a failure. One that nothing ever failed for matches nothing: words come and go with the versions.
+pub(super) fn failure(text: &str) -> Option<String> {
+    let is_word = (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_uppercase() || b == b'_');
+    is_word.then(|| text.to_owned())
 }
 
 fn parse_run(text: &str) -> Result<RunId, ApiError> {

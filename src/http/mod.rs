@@ -24,6 +24,7 @@ pub mod profile;
 pub mod promos;
 pub mod provisioning;
 pub mod register;
+pub mod retries;
 pub mod router;
 pub mod service;
 pub mod signup;

@@ -13,7 +13,7 @@ use crate::{domain::Permission, ports::Ports};
 
 use super::{
     audit, bgops, deliveries, error::ApiError, events, form, health, links, metrics, pausing, profile,
-    promos, provisioning, register, signup, stats, tokens, upstreams, webhook, whoami,
+    promos, provisioning, register, retries, signup, stats, tokens, upstreams, webhook, whoami,
 };
 
 /// One route.
@@ -76,6 +76,7 @@ pub const ROUTES: &[Route] = {
         route("GET", "/api/v1/admin/audit", PlatformAdmin),
         route("GET", "/api/v1/tenants/{id}/events", SameTenantOrPlatform),
         route("GET", "/api/v1/bgops/sagas", PlatformAdmin),
+        route("POST", "/api/v1/bgops/sagas/retry", PlatformAdmin),
         route("GET", "/api/v1/bgops/sagas/{run}", PlatformAdmin),
         route("GET", "/api/v1/bgops/sagas/{run}/history", PlatformAdmin),
         route("POST", "/api/v1/bgops/sagas/{run}/retry", PlatformAdmin),
@@ -144,6 +145,7 @@ fn handlers<P: Ports>() -> Vec<(&'static str, MethodRouter)> {
         ("/api/v1/admin/audit", get(audit::list::<P>)),
         ("/api/v1/tenants/{id}/events", get(events::list::<P>)),
         ("/api/v1/bgops/sagas", get(bgops::list::<P>)),
+        ("/api/v1/bgops/sagas/retry", post(retries::retry::<P>)),
         ("/api/v1/bgops/sagas/{run}", get(bgops::get::<P>)),
         ("/api/v1/bgops/sagas/{run}/history", get(bgops::history::<P>)),
         ("/api/v1/bgops/sagas/{run}/retry", post(bgops::retry::<P>)),

@@ -18,6 +18,7 @@ pub mod profile;
 pub mod promos;
 pub mod register;
 pub mod requests;
+pub mod retries;
 pub mod rollups;
 pub mod runs;
 pub mod sagas;

@@ -135,7 +135,7 @@ pub fn set_brand(tenant: &TenantId, primary: &HexColor, secondary: &HexColor, no
     )
 }
 
-/// Notes that a tenant, if it has this plan, wants to be provisioned, unless it already is or is being. Stored before
+/// Notes that a tenant, if it has this plan and is not stopped, wants to be provisioned, unless it already is or is being. Stored before
 /// the object is told, so that the wish can't be lost between the two.
 #[must_use]
 pub fn want_provisioning(tenant: &TenantId, plan: Option<Plan>, now: Timestamp) -> Statement {
@@ -143,6 +143,7 @@ pub fn want_provisioning(tenant: &TenantId, plan: Option<Plan>, now: Timestamp) 
         "update tenants set provision_state = 'processing', provision_reason = null, provision_updated_at = ?2,
            swept_at = ?2 + 60
          where id = ?1 and provision_state in ('pending', 'failed') and provisioned_at is null and undo_state is null
+           and status in ('trial', 'active')
            and (?3 is null or plan = ?3)",
         [tenant.as_str().into(), now.seconds().into(), plan.map(Plan::as_str).into()],
     )
@@ -154,7 +155,8 @@ pub fn want_another_try(tenant: &TenantId, now: Timestamp) -> Statement {
     Statement::new(
         "update tenants set provision_state = 'processing', provision_reason = null, provision_updated_at = ?2,
            swept_at = ?2 + 60
-         where id = ?1 and provision_state = 'failed' and provisioned_at is null and undo_state is null",
+         where id = ?1 and provision_state = 'failed' and provisioned_at is null and undo_state is null
+           and status in ('trial', 'active')",
         [tenant.as_str().into(), now.seconds().into()],
     )
 }
@@ -165,7 +167,7 @@ pub fn want_another_ping(tenant: &TenantId, now: Timestamp) -> Statement {
     Statement::new(
         "update tenants set provision_state = 'processing', provision_reason = null, provision_updated_at = ?2,
            swept_at = ?2 + 60
-         where id = ?1 and provision_state = 'failed' and provisioned_at is null and status <> 'cancelled'
+         where id = ?1 and provision_state = 'failed' and provisioned_at is null and status in ('trial', 'active')
            and provision_reason in ('WEBHOOK_MISSING', 'WEBHOOK_REJECTED', 'UPSTREAM_UNAVAILABLE')
            and exists (select 1 from make_connections where tenant_id = ?1)
            and exists (select 1 from provision_runs where id = provision_run_id and step = 'validate_webhook')",

@@ -150,6 +150,8 @@ async fn errors_of_operators(app: &TestApp) -> Vec<(Answer, u16, &'static str)> 
     let (live, gone) = (app.provisioned("fc-live").await, app.signed_up("fc-gone").await);
     gone.becomes("status", "cancelled");
     let operator = Token::operator(app.now()).sign();
+    let idle = app.signed_up("fc-idle").await;
+    idle.becomes("status", "suspended");
     let send = |method: Method, path: &str, body: serde_json::Value| {
         app.ask(method, &format!("{ADMIN}{path}")).token(&operator).json(&body).send()
     };
@@ -159,6 +161,7 @@ async fn errors_of_operators(app: &TestApp) -> Vec<(Answer, u16, &'static str)> 
     vec![
         (change(&live, json!({ "plan": "pro", "reason": "test" })).await, 409, "PLAN_LOCKED"),
         (change(&gone, json!({ "comped": true, "reason": "test" })).await, 409, "TENANT_CANCELLED"),
+        (idle.machine_queues(&idle.id).await, 409, "TENANT_SUSPENDED"),
         (make().await, 409, "PROMO_EXISTS"),
         (send(Method::POST, "/promo-codes/NEVER/deactivate", json!({})).await, 404, "PROMO_NOT_FOUND"),
     ]

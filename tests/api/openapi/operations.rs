@@ -5,7 +5,8 @@ use tenantry::{
     domain::{Plan, RunId, RunStatus, Step, TenantId, TenantStatus, Upstream},
     http::{
         answer::Done, audit, bgops, deliveries, error::Failure, events, health, links, pausing, profile,
-        promos, provisioning, register, router::Route, signup, stats, tokens, upstreams, webhook, whoami,
+        promos, provisioning, register, retries, router::Route, signup, stats, tokens, upstreams, webhook,
+        whoami,
     },
 };
 
@@ -194,7 +195,13 @@ fn queue(operation: Operation) -> Operation {
         )
         .takes::<provisioning::ProvisionRequest>()
         .data::<provisioning::QueuedRun>("What that did.")
-        .fails(&["TENANT_NOT_FOUND", "PLAN_MISMATCH", "PROVISIONER_UNAVAILABLE"])
+        .fails(&[
+            "TENANT_NOT_FOUND",
+            "PLAN_MISMATCH",
+            "PROVISIONER_UNAVAILABLE",
+            "TENANT_CANCELLED",
+            "TENANT_SUSPENDED",
+        ])
 }
 
 fn of_operators(route: &Route) -> Option<Operation> {
@@ -225,6 +232,7 @@ fn of_operators(route: &Route) -> Option<Operation> {
                     "PROVISIONER_UNAVAILABLE",
                     "TENANT_CANCELLED",
                     "TENANT_NOT_FOUND",
+                    "TENANT_SUSPENDED",
                 ])
         }
         ("GET", "/api/v1/admin/tenants") => op(Clubs, "listClubs", "Clubs, newest first")
@@ -279,6 +287,11 @@ fn of_operators(route: &Route) -> Option<Operation> {
             .asks_for::<Step>("step", "Those at this step.")
             .asks_for::<Plan>("plan", "Those of this plan.")
             .asks(
+                "reason",
+                "Those that were given up for this, or whose removal was.",
+                &json!({ "type": "string", "maxLength": 64, "pattern": "^[A-Z_]*$" }),
+            )
+            .asks(
                 "tenant",
                 "Those of this club.",
                 &json!({
@@ -286,6 +299,12 @@ fn of_operators(route: &Route) -> Option<Operation> {
                 }),
             )
             .pages::<bgops::Run>("One page of them."),
+        ("POST", "/api/v1/bgops/sagas/retry") => op(Runs, "retryRuns", "Let many failed runs go on")
+            .says(
+                "Those that failed first first, all of them or none. Press again while `remaining` is not 0.",
+            )
+            .takes::<retries::RetryRuns>()
+            .data::<retries::RunsRetried>("They go on, or would."),
         ("GET", "/api/v1/bgops/sagas/{run}") => op(Runs, "getRun", "A run, its steps, and what it made")
             .data::<bgops::RunDetails>("The run.")
             .fails(&["RUN_NOT_FOUND"]),
@@ -336,5 +355,7 @@ fn act(operation: Operation) -> Operation {
         "PROVISIONER_UNAVAILABLE",
         "RUN_NOT_FOUND",
         "RUN_STATE_CONFLICT",
+        "TENANT_CANCELLED",
+        "TENANT_SUSPENDED",
     ])
 }

@@ -127,6 +127,9 @@ pub fn example(route: &Route, club: &Club) -> Example {
         ("POST", "/internal/provision/queue" | "/internal/provision/retry") => {
             Body::Json(json!({ "tenantId": club.id }))
         }
+        ("POST", "/api/v1/bgops/sagas/retry") => {
+            Body::Json(json!({ "status": "failed", "reason": "WEBHOOK_REJECTED", "why": "Make is back" }))
+        }
         ("POST", path) if path.starts_with("/api/v1/bgops/sagas/{run}/") => {
             Body::Json(json!({ "reason": "asked by the club" }))
         }
