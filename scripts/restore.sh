@@ -1,18 +1,22 @@
 #!/usr/bin/env bash
 # Puts a backup of scripts/backup.sh into a database, all of it or nothing.
 #
-#   scripts/restore.sh FILE --env local|preview|production [--force] [--dry-run]
+#   scripts/restore.sh FILE --env local|preview|production [--force] [--resume] [--dry-run]
 #
 # The checksum beside FILE must hold. A database that has rows is refused; with --force it is backed up beside FILE, emptied, and
 # replaced. --dry-run says what would be done, and does nothing. `local` (or --local) is the database of `npm start` (STATE_DIR as
 # there), which must not run meanwhile.
+#
+# What is restored starts paused: nothing is set up, removed or sent until scripts/switch-provisioning.sh resumes it, or POST
+# /api/v1/bgops/provisioning/resume. Its runs would go on, and its mails and events leave, for clubs that may be another
+# environment's. --resume lets them.
 #
 # To go back by minutes in one of the last 30 days, use Time Travel instead: see "Backups" in RUNBOOK.md.
 set -euo pipefail
 [ "${1:-}" != --help ] || { sed -n '2,/^set /{/^#/s/^# \{0,1\}//p}' "$0"; exit 0; }
 fail() { printf '✗ %s\n' "$1" >&2; exit 2; }
 
-file="" environment="" force="" dry_run=""
+file="" environment="" force="" resume="" dry_run=""
 while [ $# -gt 0 ]; do
   case "$1" in
     --local) environment=local ;;
@@ -22,6 +26,7 @@ while [ $# -gt 0 ]; do
       shift
       ;;
     --force) force=yes ;;
+    --resume) resume=yes ;;
     --dry-run) dry_run=yes ;;
     --*) fail "Unknown argument: $1" ;;
     *) [ -z "$file" ] || fail "One file at a time: $file or $1."; file=$1 ;;
@@ -80,11 +85,16 @@ if [ "$rows" != 0 ]; then
   if [ "$environment" = local ]; then what=(--local); else what=(--env "$environment"); fi
   scripts/backup.sh "${what[@]}" --to "$(dirname "$file")" || fail "What is there could not be backed up: nothing was changed."
 fi
-# One file, so that emptying and filling happen together or not at all.
+# The service notices by itself that the database was put back, within a minute. Until then it must not go on either; and if it
+# shall go on, it has to be told that this one is meant.
+if [ -z "$resume" ]; then flag="'provisioning_enabled', 0, 1"; else flag="'restore_announced', 1, unixepoch()"; fi
+# One file, so that emptying, filling and pausing happen together or not at all.
 {
   printf 'PRAGMA defer_foreign_keys=TRUE;\n'
   sed 's/.*/DROP TABLE "&";/' "$work/tables"
   cat "$work/backup.sql"
+  printf '\nINSERT INTO feature_flags (name, enabled, value, updated_at) VALUES (%s, unixepoch())\n' "$flag"
+  printf 'ON CONFLICT (name) DO UPDATE SET enabled = excluded.enabled, value = excluded.value, updated_at = excluded.updated_at;\n'
 } >"$work/restore.sql"
 wrangler d1 execute DB "${where[@]}" --yes --file "$work/restore.sql" >"$work/printed" 2>&1 \
   || { cat "$work/printed" >&2; fail "The backup could not be restored, and the database is as it was: see above."; }
@@ -92,3 +102,9 @@ wrangler d1 execute DB "${where[@]}" --yes --file "$work/restore.sql" >"$work/pr
 next="npx wrangler d1 migrations apply DB --remote --env $environment"
 if [ "$environment" = local ]; then rm -f "$state/migrations.applied"; next="npm start"; fi
 printf '✓ Restored. %s applies the migrations that are newer than the backup.\n' "$next"
+if [ -z "$resume" ]; then
+  printf '· Provisioning is paused: no run, no removal, no event and no mail leaves. Look at what is there, then:\n'
+  printf '  scripts/switch-provisioning.sh on %s\n' "$environment"
+else
+  printf '· Provisioning goes on as the backup has it.\n'
+fi

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use crate::{
     db::Db,
     domain::{Secret, Served, TenantId, Timestamp},
-    workflow::{Command, Reply, breaker},
+    workflow::{Command, Reply, breaker, witness},
 };
 
 /// How loud a line of the log is.
@@ -181,6 +181,8 @@ pub trait Ports: Clone + Send + Sync + 'static {
     async fn tell_object(&self, tenant: &TenantId, command: &Command) -> Result<Reply, ObjectError>;
     /// Tells a breaker's object something, within a deadline.
     async fn tell_breaker(&self, command: &breaker::Command) -> Result<breaker::Reply, ObjectError>;
+    /// Tells the witness of the database something, within a deadline.
+    async fn tell_witness(&self, command: &witness::Command) -> Result<witness::Verdict, ObjectError>;
     /// Calls the outside, within the call's limit.
     async fn call(&self, call: Call) -> Result<Called, CallError>;
     /// Encrypts a secret for storage. `context` must be the same to open it.

@@ -29,6 +29,9 @@ pub enum CorrectionError {
     /// It is gone.
     #[error("cancelled")]
     Cancelled,
+    /// It is suspended.
+    #[error("suspended")]
+    Suspended,
     /// No secret was given, and none is stored.
     #[error("no secret")]
     NoSecret,
@@ -104,6 +107,7 @@ impl<P: Ports> App<P> {
         let (tenant, details) = known.zip(details).ok_or(CorrectionError::NotFound)?;
         match (details.club.status, details.club.plan, &details.more.webhook_url) {
             (TenantStatus::Cancelled, ..) => Err(CorrectionError::Cancelled),
+            (TenantStatus::Suspended, ..) => Err(CorrectionError::Suspended),
             (_, Plan::Pro, _) => Err(CorrectionError::PlanMismatch),
             (_, Plan::Starter, None) => Err(CorrectionError::NoSecret),
             _ if tenant.provisioning() == RunStatus::Processing => {

@@ -11,9 +11,11 @@ pub mod mail;
 pub mod mails;
 pub mod metrics;
 pub mod operators;
+pub mod pausing;
 pub mod promos;
 pub mod provisioning;
 pub mod readiness;
+pub mod retries;
 pub mod revocation;
 pub mod signup;
 pub mod stats;
@@ -24,6 +26,7 @@ pub mod tokens;
 pub mod undoing;
 pub mod upstream;
 pub mod webhooks;
+pub mod witness;
 
 use std::sync::Arc;
 

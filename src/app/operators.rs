@@ -2,7 +2,7 @@
 
 use crate::{
     db::{Db, DbError},
-    domain::{Claims, RunId, RunStatus, Step, UndoStatus},
+    domain::{Claims, RunId, RunStatus, Step, TenantStatus, UndoStatus},
     ports::{ObjectError, Ports},
     store::{self, tenants::Tenant},
     workflow::{Caller, Command, Reply, Report},
@@ -51,12 +51,28 @@ pub enum ActionError {
     /// This version can't read what its object stores.
     #[error("unreadable")]
     Unreadable,
+    /// Its club is suspended: it is not set up.
+    #[error("suspended")]
+    Suspended,
+    /// Its club is gone.
+    #[error("cancelled")]
+    Cancelled,
     /// The token does not admit its holder any more, or the database did not answer.
     #[error(transparent)]
     Access(#[from] AccessError),
     /// The object did not answer: whether it was done is unknown, and doing it again is safe.
     #[error(transparent)]
     Object(#[from] ObjectError),
+}
+
+impl ActionError {
+    /// Whether it is known that nothing was done.
+    const fn is_refusal(&self) -> bool {
+        match self {
+            Self::NotFound | Self::Conflict | Self::Unreadable | Self::Suspended | Self::Cancelled => true,
+            Self::Access(_) | Self::Object(_) => false,
+        }
+    }
 }
 
 impl From<DbError> for ActionError {
@@ -99,7 +115,7 @@ impl<P: Ports> App<P> {
         let mut answers = self.on_behalf_of(claims, statements).await?;
         let tenant = store::tenants::read(answers.pop().unwrap_or_default())?.ok_or(ActionError::NotFound)?;
         let acted = self.tell_of_run(run, action, &tenant, caller).await;
-        if matches!(acted, Err(ActionError::Conflict | ActionError::NotFound | ActionError::Unreadable)) {
+        if acted.as_ref().is_err_and(ActionError::is_refusal) {
             // An entry that can't be corrected says no more than that somebody wanted it.
             let _ = self.ports.db().query(store::audit::not_done(&act.id)).await;
         }
@@ -139,6 +155,13 @@ impl<P: Ports> App<P> {
 /// that removes a club at work, and goes by the club's own name.
 fn command(run: &RunId, action: Action, tenant: &Tenant, caller: Caller) -> Result<Command, ActionError> {
     let (plan, seen) = (tenant.plan, run.clone());
+    if let (Action::Retry | Action::SkipStep(_), None) = (action, tenant.undo_state) {
+        match tenant.status {
+            TenantStatus::Suspended | TenantStatus::Other(_) => return Err(ActionError::Suspended),
+            TenantStatus::Cancelled => return Err(ActionError::Cancelled),
+            TenantStatus::Trial | TenantStatus::Active => {}
+        }
+    }
     match (action, tenant.undo_state) {
         (Action::SkipStep(step), _) => Ok(Command::SkipStep { run: seen, step }),
         (Action::Cancel, _) => Ok(Command::CancelRun { run: seen }),

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use crate::{
     db::{Answer, DbError, Statement},
-    domain::{Claims, Denial, Plan, RunId, RunStatus, TenantId, Timestamp, WebhookSecret, WebhookUrl},
+    domain::{
+        Claims, Denial, Plan, RunId, RunStatus, TenantId, TenantStatus, Timestamp, WebhookSecret, WebhookUrl,
+    },
     ports::{CryptoError, Level, LogLine, ObjectError, Ports},
     store::{self, runs::Listed, tenants::Tenant},
     workflow::{Caller, Command, Reply, Report},
@@ -24,6 +26,12 @@ pub enum QueueError {
     /// The tenant has no failed run to try again.
     #[error("not retryable")]
     NotRetryable,
+    /// The tenant is suspended: it is not set up.
+    #[error("suspended")]
+    Suspended,
+    /// The tenant is gone.
+    #[error("cancelled")]
+    Cancelled,
     /// The token does not admit its holder any more.
     #[error(transparent)]
     Denied(#[from] Denial),
@@ -123,6 +131,7 @@ impl<P: Ports> App<P> {
         let tenant = store::tenants::read(answers.pop().unwrap_or_default())?.ok_or(QueueError::NotFound)?;
         match tenant.provisioning() {
             RunStatus::Processing => self.tell_object_to_queue(&tenant, caller).await,
+            // A stopped club's own token is refused before it comes here.
             _ => Err(QueueError::NotRetryable),
         }
     }
@@ -165,6 +174,12 @@ impl<P: Ports> App<P> {
         tenant: &Tenant,
         caller: Caller,
     ) -> Result<Queued, QueueError> {
+        // Its wish was not stored, either.
+        match tenant.status {
+            TenantStatus::Suspended => return Err(QueueError::Suspended),
+            TenantStatus::Cancelled if tenant.undo_state.is_none() => return Err(QueueError::Cancelled),
+            _ => {}
+        }
         // A club that is being removed is not there any more for whoever wants to set it up.
         let subject = tenant.subject().filter(|_| tenant.undo_state.is_none()).ok_or(QueueError::NotFound)?;
         let id = subject.tenant.clone();

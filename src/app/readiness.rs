@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::{
     domain::{TenantId, Timestamp},
     ports::Ports,
-    store,
+    store::{self, flags::Switches},
     workflow::{Command, Reply},
 };
 
@@ -29,11 +29,21 @@ impl Check {
     }
 }
 
+/// What readiness says.
+#[derive(Debug, Clone)]
+pub struct Readiness {
+    /// What was checked.
+    pub checks: Vec<Check>,
+    /// How operators set the switches; none if the database does not say. None of them makes the service unready: they are
+    /// meant.
+    pub switches: Option<Switches>,
+}
+
 impl<P: Ports> App<P> {
     /// Asks everything that a request may need.
-    pub async fn readiness(&self) -> Vec<Check> {
-        let database = self.within(async {
-            store::health::ping(self.ports.db()).await.map_err(|_| "does not answer".to_owned())
+    pub async fn readiness(&self) -> Readiness {
+        let switches = self.within(async {
+            store::flags::switches(self.ports.db()).await.map_err(|_| "does not answer".to_owned())
         });
         let object = self.within(async {
             let nobody = TenantId::new(Timestamp::from_millis(0), [0; 10]);
@@ -43,8 +53,14 @@ impl<P: Ports> App<P> {
                 Err(_) => Err("does not answer".to_owned()),
             }
         });
-        let (database, object) = futures_util::join!(database, object);
-        vec![Check::of("database", database), Check::of("provisioner", object), self.configuration()]
+        let (switches, object) = futures_util::join!(switches, object);
+        let (switches, database) = match switches {
+            Ok(switches) => (Some(switches), Ok(())),
+            Err(problem) => (None, Err(problem)),
+        };
+        let checks =
+            vec![Check::of("database", database), Check::of("provisioner", object), self.configuration()];
+        Readiness { checks, switches }
     }
 
     /// Asks whether this version can start: the schema it needs, and a configuration that holds.

@@ -1,14 +1,16 @@
 //! The sweep, once a minute: the second net under the alarms, events on their way to webhooks, mails on
 //! theirs to owners, and what expired goes.
 
-use std::time::Duration;
+use std::{cell::RefCell, time::Duration};
+
+use futures_util::{StreamExt, stream};
 
 use crate::{
-    db::DbError,
-    domain::{RequestId, RunId, Timestamp},
-    ports::{Level, LogLine, ObjectError, Ports},
-    store::{self, tenants::Tenant},
-    workflow::{Caller, Command},
+    db::{Db, DbError},
+    domain::{RequestId, RunId, TenantId, Timestamp, id},
+    ports::{Level, LogLine, Ports},
+    store::{self, flags::Sighting, overdue::Overdue, tenants::Tenant},
+    workflow::{Caller, Command, Reply},
 };
 
 use super::App;
@@ -17,8 +19,35 @@ use super::App;
 const QUIET: Duration = Duration::from_secs(60);
 /// Provisioning that has not moved for this long is worth an operator's look.
 const STUCK: Duration = Duration::from_secs(5 * 60);
-/// How many tenants one sweep looks at.
-const BATCH: u32 = 25;
+/// How many tenants are claimed at once. Whoever is claimed is woken, so that the next sweep goes on behind the last one.
+const CLAIM: u32 = 24;
+/// How many one sweep wakes at most, and when it claims no more: the next one begins after a minute.
+const MOST: usize = 600;
+const CLAIMS_FOR: Duration = Duration::from_secs(40);
+/// How many are woken at the same time: the platform queues what goes beyond six open connections.
+const AT_ONCE: usize = 6;
+/// How many runs one sweep gives up: each is a round trip.
+const GIVEN_UP: usize = 50;
+
+/// What a sweep found when it began.
+struct Begun {
+    /// What it saw of the database.
+    sighting: Sighting,
+    /// The first tenants that have not moved.
+    first: Vec<Tenant>,
+    /// The id to give a new database.
+    name: Option<i64>,
+    /// Whether nobody is woken.
+    is_paused: bool,
+    /// Whether nothing is sent, either.
+    is_held: bool,
+}
+
+/// A tenant that was woken, and whether its object answered where it stands.
+struct Woken {
+    tenant: TenantId,
+    answered: bool,
+}
 
 impl<P: Ports> App<P> {
     /// Wakes what has not moved, delivers what is due, and removes what expired. It costs the same however many tenants there are.
@@ -27,18 +56,29 @@ impl<P: Ports> App<P> {
         // Nobody asked for it: its lines are found by an id of its own.
         let id = RequestId::new(now, self.ports.random());
         let app = self.scoped(vec![("requestId", id.as_str())]);
-        // None waits for another: an object, a webhook or a mail service that hangs holds up its own kind only.
-        let (unmoved, delivered, mailed) =
-            futures_util::join!(app.wake_unmoved(now), app.deliver_due(), app.deliver_mails_due());
-        let well = unmoved.is_ok() && delivered.is_ok() && mailed.is_ok();
-        let pruned = store::sweep::prune(self.ports.db(), self.ports.now(), well).await;
+        let (looked, delivered, mailed, begun) = match app.begin_sweep(&id, now).await {
+            Ok(begun) => {
+                // None waits for another: an object, a webhook or a mail service that hangs holds up its own kind only.
+                let (looked, delivered, mailed) = futures_util::join!(
+                    app.wake_unmoved(&begun, now),
+                    app.deliver_unless_held(&begun),
+                    app.mail_unless_held(&begun)
+                );
+                (looked, delivered, mailed, Some(begun))
+            }
+            Err(error) => (Err(error), Ok(0), Ok(0), None),
+        };
+        let well = looked.is_ok() && delivered.is_ok() && mailed.is_ok();
+        let mark = begun.as_ref().filter(|_| well).map(|begun| begun.sighting.mark);
+        let name = begun.as_ref().and_then(|begun| begun.name);
+        let pruned = store::sweep::prune(self.ports.db(), self.ports.now(), mark, name).await;
         let errors =
-            [unmoved.as_ref().err(), delivered.as_ref().err(), mailed.as_ref().err(), pruned.as_ref().err()];
+            [looked.as_ref().err(), delivered.as_ref().err(), mailed.as_ref().err(), pruned.as_ref().err()];
         let error = errors.into_iter().flatten().next().map(ToString::to_string);
         let level = if error.is_some() { Level::Error } else { Level::Info };
         app.log(
             LogLine::new(level, "sweep")
-                .with("looked", unmoved.unwrap_or(0))
+                .with("looked", looked.unwrap_or(0))
                 .with("delivered", delivered.unwrap_or(0))
                 .with("mailed", mailed.unwrap_or(0))
                 .with("pruned", pruned.unwrap_or(0))
@@ -46,32 +86,121 @@ impl<P: Ports> App<P> {
         );
     }
 
-    async fn wake_unmoved(&self, now: Timestamp) -> Result<usize, DbError> {
-        let unmoved = store::tenants::unmoved(self.ports.db(), now.before(QUIET), BATCH, now).await?;
-        let unmoved: Vec<Tenant> = self.readable(unmoved, "tenants");
-        for tenant in &unmoved {
-            self.wake(tenant).await;
+    /// Looks at the database, claims the first who have not moved, and asks the witness, before anything is woken or sent: one
+    /// round trip and one call to an object.
+    async fn begin_sweep(&self, id: &RequestId, now: Timestamp) -> Result<Begun, DbError> {
+        let statements =
+            vec![store::flags::sighting(), store::tenants::claim_unmoved(now.before(QUIET), CLAIM, now)];
+        let mut answers = self.ports.db().batch(statements).await?;
+        let first = self.readable(answers.pop().unwrap_or_default(), "tenants");
+        let sighting: Option<Sighting> = answers.pop().unwrap_or_default().first()?;
+        let sighting = sighting.ok_or_else(|| DbError::Corrupt("the database shows nothing".to_owned()))?;
+        let witnessed = self.ask_witness(&sighting, id, now).await?;
+        let is_paused = sighting.paused || witnessed.paused;
+        if is_paused {
+            self.log(LogLine::new(Level::Warn, "provisioning_paused"));
         }
-        Ok(unmoved.len())
+        let is_held = sighting.held || witnessed.paused;
+        Ok(Begun { sighting, first, name: witnessed.name, is_paused, is_held })
+    }
+
+    async fn deliver_unless_held(&self, begun: &Begun) -> Result<usize, DbError> {
+        if begun.is_held { Ok(0) } else { self.deliver_due().await }
+    }
+
+    async fn mail_unless_held(&self, begun: &Begun) -> Result<usize, DbError> {
+        if begun.is_held { Ok(0) } else { self.deliver_mails_due().await }
+    }
+
+    /// Answers how many were woken.
+    async fn wake_unmoved(&self, begun: &Begun, now: Timestamp) -> Result<usize, DbError> {
+        if begun.is_paused {
+            return Ok(0);
+        }
+        let first = begun.first.clone();
+        let failed = RefCell::new(None);
+        let claims = stream::unfold(Some((Some(first), 0)), async |next| {
+            let (first, before) = next?;
+            let claimed = match first {
+                Some(first) => first,
+                None => self.claim_unmoved(now).await.map_err(|error| failed.replace(Some(error))).ok()?,
+            };
+            let count = before + claimed.len();
+            let is_last =
+                claimed.len() < CLAIM as usize || count >= MOST || self.ports.now().since(now) >= CLAIMS_FOR;
+            Some((stream::iter(claimed), (!is_last).then_some((None, count))))
+        });
+        let woken = claims.flatten().map(async |tenant| self.wake(&tenant).await).buffer_unordered(AT_ONCE);
+        let woken: Vec<Woken> = woken.collect().await;
+        self.note(&woken).await?;
+        failed.into_inner().map_or(Ok(woken.len()), Err)
+    }
+
+    async fn claim_unmoved(&self, now: Timestamp) -> Result<Vec<Tenant>, DbError> {
+        let claim = store::tenants::claim_unmoved(now.before(QUIET), CLAIM, now);
+        Ok(self.readable(self.ports.db().query(claim).await?, "tenants"))
     }
 
     /// Wakes a tenant's object: it goes on if its alarm was lost, and starts if it was never told.
-    async fn wake(&self, tenant: &Tenant) {
-        let answer = match wish(tenant) {
-            Some(command) => self.ports.tell_object(tenant.id(), &command).await,
-            None => Err(ObjectError("the tenant has no name any more".to_owned())),
+    async fn wake(&self, tenant: &Tenant) -> Woken {
+        let command = wish(tenant);
+        let error = match &command {
+            // Nobody can be told: that is somebody's business at once.
+            None => Some("its name or address was released".to_owned()),
+            Some(command) => match self.ports.tell_object(tenant.id(), command).await {
+                Ok(Reply::Run { .. }) => None,
+                Ok(Reply::NoRun) => self.close_removal(tenant).await.err().map(|error| error.to_string()),
+                Ok(other) => Some(format!("its object answered {other:?}")),
+                Err(error) => Some(error.to_string()),
+            },
         };
         let quiet = self.ports.now().since(tenant.moved_at());
-        if quiet >= STUCK {
+        let answered = error.is_none();
+        if quiet >= STUCK || command.is_none() {
             self.log(
                 LogLine::new(Level::Error, "tenant_provision_stuck")
                     .with("tenantId", tenant.id().as_str())
                     .with_some("runId", tenant.run().map(RunId::as_str))
                     .with("undo", tenant.undo_state.is_some())
                     .with("seconds", quiet.as_secs())
-                    .with_some("error", answer.err().map(|error| error.to_string())),
+                    .with_some("error", error),
             );
         }
+        Woken { tenant: tenant.id().clone(), answered }
+    }
+
+    /// Writes down whose object did not answer, and gives up what is past its deadline when its object can't say so.
+    async fn note(&self, woken: &[Woken]) -> Result<(), DbError> {
+        let ids = |answered: bool| -> Vec<&TenantId> {
+            woken.iter().filter(|woken| woken.answered == answered).map(|woken| &woken.tenant).collect()
+        };
+        let (heard, silent, now) = (ids(true), ids(false), self.ports.now());
+        if woken.is_empty() {
+            return Ok(());
+        }
+        let statements = vec![store::overdue::heard(&heard), store::overdue::silent(&silent, now)];
+        let answer = self.ports.db().batch(statements).await?.pop().unwrap_or_default();
+        for overdue in store::overdue::read(answer)?.iter().take(GIVEN_UP) {
+            self.give_up(overdue).await?;
+        }
+        Ok(())
+    }
+
+    async fn give_up(&self, overdue: &Overdue) -> Result<(), DbError> {
+        let now = self.ports.now();
+        let event = format!("evt_{}", id::token_id(now, self.ports.random()));
+        let answers = self.ports.db().batch(store::overdue::give_up(overdue, &event, now)).await?;
+        if answers.first().is_some_and(|event| event.changes > 0) {
+            self.log(
+                LogLine::new(Level::Error, "tenant_provision_failed")
+                    .with("tenantId", overdue.id.as_str())
+                    .with_some("runId", overdue.run.as_ref().map(RunId::as_str))
+                    .with("plan", overdue.plan.as_str())
+                    .with_some("step", overdue.step.map(|step| step.as_str()))
+                    .with("error", "DEADLINE_EXCEEDED"),
+            );
+        }
+        Ok(())
     }
 }
 

@@ -1,6 +1,6 @@
 //! The words of provisioning: steps, states, reasons. They are stored, answered and filtered by, so each is pinned.
 
-use super::{Plan, words};
+use super::{Plan, issue::Problem, words};
 
 words! {
     /// One step of provisioning.
@@ -22,6 +22,16 @@ words! {
         SendWelcomeEmail = "send_welcome_email",
         /// The club goes live.
         Activate = "activate",
+    }
+}
+
+/// The word of a step that this version knows, as somebody sends it.
+impl TryFrom<String> for Step {
+    type Error = Problem;
+
+    fn try_from(text: String) -> Result<Self, Problem> {
+        let problem = || Problem::new("invalid_value", "Use the word of a step, like validate_webhook.");
+        Self::named(&text).ok_or_else(problem)
     }
 }
 

@@ -15,7 +15,7 @@ use crate::{
     domain::{Config, Secret, Served, Tally, TenantId, Timestamp, Turn},
     ports::{Call, CallError, Called, CryptoError, Limit, LimiterError, LogLine, ObjectError, Ports},
     store::requests,
-    workflow::{Command, Reply, breaker},
+    workflow::{Command, Reply, breaker, witness},
 };
 
 use super::{crypto, d1::D1, egress, log};
@@ -24,6 +24,8 @@ use super::{crypto, d1::D1, egress, log};
 const OBJECT_LIMIT: Duration = Duration::from_secs(5);
 /// How long a breaker has: it stands before every attempt, and without it the attempt leaves all the same.
 const BREAKER_LIMIT: Duration = Duration::from_secs(2);
+/// The name of the object that remembers which database D1 is: no upstream's.
+const WITNESS: &str = "database-witness";
 
 thread_local! {
     /// An isolate lives with one version of the code and its configuration: read once.
@@ -173,6 +175,11 @@ impl Ports for Platform {
     async fn tell_breaker(&self, command: &breaker::Command) -> Result<breaker::Reply, ObjectError> {
         let breakers = self.0.outside.breakers.as_ref();
         within(BREAKER_LIMIT, ask(breakers, "BREAKER", command.upstream.as_str(), command)).await
+    }
+
+    async fn tell_witness(&self, command: &witness::Command) -> Result<witness::Verdict, ObjectError> {
+        let breakers = self.0.outside.breakers.as_ref();
+        within(BREAKER_LIMIT, ask(breakers, "BREAKER", WITNESS, command)).await
     }
 
     async fn call(&self, call: Call) -> Result<Called, CallError> {

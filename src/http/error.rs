@@ -136,6 +136,26 @@ impl ApiError {
         Self::new(StatusCode::NOT_FOUND, "TENANT_NOT_FOUND", "There is no such tenant.")
     }
 
+    /// The tenant is suspended.
+    #[must_use]
+    pub fn tenant_suspended() -> Self {
+        Self::new(
+            StatusCode::CONFLICT,
+            "TENANT_SUSPENDED",
+            "This club is suspended: it is not set up until that is lifted. Nothing was changed.",
+        )
+    }
+
+    /// The tenant is gone.
+    #[must_use]
+    pub fn tenant_cancelled() -> Self {
+        Self::new(
+            StatusCode::CONFLICT,
+            "TENANT_CANCELLED",
+            "This club was cancelled. Nothing of it can be changed any more.",
+        )
+    }
+
     /// There is something at this address, but not for this method.
     #[must_use]
     pub fn method_not_allowed() -> Self {
@@ -353,6 +373,8 @@ impl ApiError {
             QueueError::NotRetryable => {
                 conflict("NOT_RETRYABLE", "There is nothing to try again: setting up has not failed.")
             }
+            QueueError::Suspended => Self::tenant_suspended(),
+            QueueError::Cancelled => Self::tenant_cancelled(),
             QueueError::Denied(denial) => Self::forbidden(denial, claims, requested),
             QueueError::Db(error) => error.into(),
             QueueError::Object(cause) => Self::provisioner_unavailable(&cause),

@@ -33,23 +33,32 @@ pub async fn live() -> Response {
 /// `GET /health/ready`: everything that a request may need.
 #[worker::send]
 pub async fn ready<P: Ports>(app: App<P>) -> Response {
-    answer(&app.readiness().await, Well::Ready)
+    let readiness = app.readiness().await;
+    let (status, checked) = checked(&readiness.checks, Well::Ready);
+    let switches = readiness.switches;
+    let ready = Ready {
+        checked,
+        provisioning: switches.map(|s| if s.paused { Provisioning::Paused } else { Provisioning::On }),
+        signups: switches.map(|s| if s.closed { Signups::Closed } else { Signups::Open }),
+    };
+    (status, Json(ready)).into_response()
 }
 
 /// `GET /health/startup`: the schema and the configuration.
 #[worker::send]
 pub async fn startup<P: Ports>(app: App<P>) -> Response {
-    answer(&app.startup().await, Well::Ok)
+    let (status, checked) = checked(&app.startup().await, Well::Ok);
+    (status, Json(checked)).into_response()
 }
 
-fn answer(checks: &[readiness::Check], well: Well) -> Response {
+fn checked(checks: &[readiness::Check], well: Well) -> (StatusCode, Checked) {
     let ok = checks.iter().all(|check| check.problem.is_none());
     let told = checks
         .iter()
         .map(|check| (check.name, Check { ok: check.problem.is_none(), problem: check.problem.clone() }));
     let status = if ok { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let word = if ok { well } else { Well::Unavailable };
-    (status, Json(Checked { ok, status: word, checks: told.collect() })).into_response()
+    (status, Checked { ok, status: word, checks: told.collect() })
 }
 
 /// It answers.
@@ -91,6 +100,46 @@ pub struct Checked {
     pub status: Well,
     /// Each check by its name.
     pub checks: BTreeMap<&'static str, Check>,
+}
+
+/// What was checked, and how operators set the switches.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct Ready {
+    /// What was checked.
+    #[serde(flatten)]
+    pub checked: Checked,
+    /// Whether clubs are set up and removed; missing while the database does not say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(not(target_arch = "wasm32"), schema(nullable = false))]
+    pub provisioning: Option<Provisioning>,
+    /// Whether new clubs may sign up; missing while the database does not say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(not(target_arch = "wasm32"), schema(nullable = false))]
+    pub signups: Option<Signups>,
+}
+
+/// Whether clubs are set up and removed.
+#[derive(Debug, Clone, Copy, Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema), schema(as = ProvisioningSwitch))]
+#[serde(rename_all = "lowercase")]
+pub enum Provisioning {
+    /// They are.
+    On,
+    /// They wait until an operator resumes it.
+    Paused,
+}
+
+/// Whether new clubs may sign up.
+#[derive(Debug, Clone, Copy, Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema), schema(as = SignupSwitch))]
+#[serde(rename_all = "lowercase")]
+pub enum Signups {
+    /// They may.
+    Open,
+    /// They may not.
+    Closed,
 }
 
 /// One check.

@@ -217,6 +217,8 @@ fn moments(text: &mut Exposition, moments: &Moments, now: Timestamp) {
     )
     .sample(&[("work", "provisioning")], age(moments.provisioning_since, now))
     .sample(&[("work", "removal")], age(moments.removing_since, now));
+    text.gauge("tenantry_provisioning_paused", "1 while provisioning is paused whole, else 0.")
+        .sample(&[], moments.paused);
     if let Some(swept_at) = moments.swept_at {
         text.gauge(
             "tenantry_sweep_last_success_timestamp_seconds",

@@ -72,6 +72,7 @@ async fn degraded<P: Ports>(
                     .filter(|_| report.status == RunStatus::Completed)
                     .map(Timestamp::seconds),
                 report: Some(report),
+                failure: None,
             };
             let mut view = view(&listed);
             view.data.degraded = Some(Yes);
@@ -111,7 +112,8 @@ fn view(listed: &Listed) -> ProvisionStatus {
     let finished = steps.iter().filter(|step| step.completed_at.is_some()).count();
     let progress = if completed { 100 } else { finished * 100 / steps.len().max(1) };
     let current = if completed { None } else { report.and_then(|r| r.step) };
-    let failure = report.and_then(|r| r.failure.as_ref()).filter(|_| listed.status == RunStatus::Failed);
+    let failure = report.map_or(listed.failure.as_ref(), |report| report.failure.as_ref());
+    let failure = failure.filter(|_| listed.status == RunStatus::Failed);
     ProvisionStatus {
         success: Yes,
         status: listed.status,

@@ -159,7 +159,7 @@ fn log_action<P: Ports>(
 fn not_changed<P: Ports>(error: ChangeError, caller: &Caller<P, PlatformAdmin>) -> ApiError {
     match error {
         ChangeError::NotFound => ApiError::tenant_not_found(),
-        ChangeError::Cancelled => cancelled(),
+        ChangeError::Cancelled => ApiError::tenant_cancelled(),
         ChangeError::PlanLocked => ApiError::new(
             StatusCode::CONFLICT,
             "PLAN_LOCKED",
@@ -172,7 +172,8 @@ fn not_changed<P: Ports>(error: ChangeError, caller: &Caller<P, PlatformAdmin>) 
 fn not_corrected<P: Ports>(error: CorrectionError, caller: &Caller<P, PlatformAdmin>) -> ApiError {
     match error {
         CorrectionError::NotFound => ApiError::tenant_not_found(),
-        CorrectionError::Cancelled => cancelled(),
+        CorrectionError::Cancelled => ApiError::tenant_cancelled(),
+        CorrectionError::Suspended => ApiError::tenant_suspended(),
         CorrectionError::PlanMismatch => ApiError::new(
             StatusCode::CONFLICT,
             "PLAN_MISMATCH",
@@ -186,14 +187,6 @@ fn not_corrected<P: Ports>(error: CorrectionError, caller: &Caller<P, PlatformAd
         }
         CorrectionError::Queue(error) => caller.not_queued(error),
     }
-}
-
-fn cancelled() -> ApiError {
-    ApiError::new(
-        StatusCode::CONFLICT,
-        "TENANT_CANCELLED",
-        "This club was cancelled. Nothing of it can be changed any more.",
-    )
 }
 
 /// The beginning of a name, as somebody typed it.

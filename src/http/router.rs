@@ -12,8 +12,8 @@ use axum::{
 use crate::{domain::Permission, ports::Ports};
 
 use super::{
-    audit, bgops, deliveries, error::ApiError, events, form, health, links, mails, metrics, profile, promos,
-    provisioning, register, signup, stats, tokens, upstreams, webhook, whoami,
+    audit, bgops, deliveries, error::ApiError, events, form, health, links, mails, metrics, pausing, profile,
+    promos, provisioning, register, retries, signup, stats, tokens, upstreams, webhook, whoami,
 };
 
 /// One route.
@@ -77,12 +77,15 @@ pub const ROUTES: &[Route] = {
         route("GET", "/api/v1/admin/audit", PlatformAdmin),
         route("GET", "/api/v1/tenants/{id}/events", SameTenantOrPlatform),
         route("GET", "/api/v1/bgops/sagas", PlatformAdmin),
+        route("POST", "/api/v1/bgops/sagas/retry", PlatformAdmin),
         route("GET", "/api/v1/bgops/sagas/{run}", PlatformAdmin),
         route("GET", "/api/v1/bgops/sagas/{run}/history", PlatformAdmin),
         route("POST", "/api/v1/bgops/sagas/{run}/retry", PlatformAdmin),
         route("POST", "/api/v1/bgops/sagas/{run}/cancel", PlatformAdmin),
         route("POST", "/api/v1/bgops/sagas/{run}/skip-step", PlatformAdmin),
         route("POST", "/api/v1/bgops/sagas/{run}/reset", PlatformAdmin),
+        route("POST", "/api/v1/bgops/provisioning/pause", PlatformAdmin),
+        route("POST", "/api/v1/bgops/provisioning/resume", PlatformAdmin),
         route("GET", "/api/v1/bgops/upstreams", PlatformAdmin),
         route("POST", "/api/v1/bgops/upstreams/{name}/close", PlatformAdmin),
         route("GET", "/api/v1/bgops/idempotency", PlatformAdmin),
@@ -145,12 +148,15 @@ fn handlers<P: Ports>() -> Vec<(&'static str, MethodRouter)> {
         ("/api/v1/admin/audit", get(audit::list::<P>)),
         ("/api/v1/tenants/{id}/events", get(events::list::<P>)),
         ("/api/v1/bgops/sagas", get(bgops::list::<P>)),
+        ("/api/v1/bgops/sagas/retry", post(retries::retry::<P>)),
         ("/api/v1/bgops/sagas/{run}", get(bgops::get::<P>)),
         ("/api/v1/bgops/sagas/{run}/history", get(bgops::history::<P>)),
         ("/api/v1/bgops/sagas/{run}/retry", post(bgops::retry::<P>)),
         ("/api/v1/bgops/sagas/{run}/cancel", post(bgops::cancel::<P>)),
         ("/api/v1/bgops/sagas/{run}/skip-step", post(bgops::skip_step::<P>)),
         ("/api/v1/bgops/sagas/{run}/reset", post(bgops::reset::<P>)),
+        ("/api/v1/bgops/provisioning/pause", post(pausing::pause::<P>)),
+        ("/api/v1/bgops/provisioning/resume", post(pausing::resume::<P>)),
         ("/api/v1/bgops/upstreams", get(upstreams::list::<P>)),
         ("/api/v1/bgops/upstreams/{name}/close", post(upstreams::close::<P>)),
         ("/api/v1/bgops/idempotency", get(bgops::keys::<P>)),

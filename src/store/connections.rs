@@ -25,14 +25,14 @@ pub struct Connection {
     pub disabled_reason: Option<String>,
 }
 
-/// Stores the webhook of a starter club that is not cancelled. Without a secret the stored one stays, and nothing is stored where there is none.
+/// Stores the webhook of a starter club that is not stopped. Without a secret the stored one stays, and nothing is stored where there is none.
 #[must_use]
 pub fn set_webhook(tenant: &TenantId, url: &WebhookUrl, sealed: Option<&str>, now: Timestamp) -> Statement {
     Statement::new(
         "insert into make_connections (tenant_id, webhook_url, webhook_secret, updated_at)
          select t.id, ?2, coalesce(?3, m.webhook_secret), ?4
          from tenants t left join make_connections m on m.tenant_id = t.id
-         where t.id = ?1 and t.plan = 'starter' and t.status <> 'cancelled'
+         where t.id = ?1 and t.plan = 'starter' and t.status in ('trial', 'active')
            and coalesce(?3, m.webhook_secret) is not null
          on conflict (tenant_id) do update set webhook_url = excluded.webhook_url,
            webhook_secret = excluded.webhook_secret, validated_at = null, failing_since = null, disabled_at = null,
@@ -50,7 +50,7 @@ pub fn audit_webhook(tenant: &TenantId, url: &WebhookUrl, new_secret: bool, act:
          select ?1, ?2, ?3, ?4, ?5, 'tenant.webhook', t.id,
            json_object('host', ?7, 'newSecret', json(iif(?8, 'true', 'false')), 'runId', t.provision_run_id)
          from tenants t left join make_connections m on m.tenant_id = t.id
-         where t.id = ?6 and t.plan = 'starter' and t.status <> 'cancelled'
+         where t.id = ?6 and t.plan = 'starter' and t.status in ('trial', 'active')
            and (?8 or m.webhook_secret is not null)",
         [id, actor, reason, request, now, tenant.as_str().into(), url.host().into(), new_secret.into()],
     )

@@ -3,8 +3,8 @@
 use serde::Deserialize;
 
 use crate::{
-    db::{Answer, DbError, Statement},
-    domain::{TenantId, TenantStatus},
+    db::{Answer, Db, DbError, Statement},
+    domain::{TenantId, TenantStatus, Timestamp},
 };
 
 /// Whether a tenant's run may do anything outside: what D1 says of the pause and of the tenant.
@@ -40,4 +40,116 @@ pub fn read_gate(answer: Answer) -> Result<Standing, DbError> {
     }
     let row: Row = answer.first()?.ok_or_else(|| DbError::Corrupt("the gate answers no row".to_owned()))?;
     Ok(Standing { paused: row.paused, status: row.status })
+}
+
+/// The switches, as operators and monitoring are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+pub struct Switches {
+    /// Whether provisioning is paused whole.
+    #[serde(deserialize_with = "super::flag")]
+    pub paused: bool,
+    /// Whether nobody new may sign up.
+    #[serde(deserialize_with = "super::flag")]
+    pub closed: bool,
+}
+
+/// Asks how the switches stand.
+///
+/// # Errors
+///
+/// When the database doesn't answer.
+pub async fn switches(db: &impl Db) -> Result<Switches, DbError> {
+    let statement = Statement::new(
+        "select exists (select 1 from feature_flags where name = 'provisioning_enabled' and enabled = 0) as paused,
+           exists (select 1 from feature_flags where name = 'signup_enabled' and enabled = 0) as closed",
+        [],
+    );
+    db.query(statement)
+        .await?
+        .first()?
+        .ok_or_else(|| DbError::Corrupt("the switches answer no row".to_owned()))
+}
+
+/// Pauses provisioning whole. A pause that is there already stays as it is, and so does what it holds back.
+#[must_use]
+pub fn pause(hold: Hold, now: Timestamp) -> Statement {
+    Statement::new(
+        "insert into feature_flags (name, enabled, value, updated_at) values ('provisioning_enabled', 0, ?1, ?2)
+         on conflict (name) do update set enabled = 0, value = excluded.value, updated_at = excluded.updated_at
+         where feature_flags.enabled = 1 or excluded.value = 1 and feature_flags.value is not 1",
+        [matches!(hold, Hold::Everything).into(), now.seconds().into()],
+    )
+}
+
+/// Ends a pause.
+#[must_use]
+pub fn resume(now: Timestamp) -> Statement {
+    Statement::new(
+        "update feature_flags set enabled = 1, value = null, updated_at = ?1
+         where name = 'provisioning_enabled' and enabled = 0",
+        [now.seconds().into()],
+    )
+}
+
+/// What a pause holds back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hold {
+    /// Runs and removals. Events and mails go out.
+    Provisioning,
+    /// Whatever the sweep would send, too: the database may be another's, or from before it was sent.
+    Everything,
+}
+
+/// What a sweep sees of the database when it begins.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Sighting {
+    /// Whether provisioning is paused whole.
+    #[serde(deserialize_with = "super::flag")]
+    pub paused: bool,
+    /// Whether the pause holds back whatever the sweep would send, too.
+    #[serde(deserialize_with = "super::flag")]
+    pub held: bool,
+    /// The database's own id, once it has one.
+    pub database: Option<i64>,
+    /// When a sweep last did all of its work, Unix seconds.
+    pub mark: Option<i64>,
+    /// When somebody last said that the database is put back and shall not be paused for it, Unix seconds.
+    pub announced_at: Option<i64>,
+}
+
+/// Selects what a sweep sees of the database, for [`Answer::first`].
+#[must_use]
+pub fn sighting() -> Statement {
+    Statement::new(
+        "select exists (select 1 from feature_flags where name = 'provisioning_enabled' and enabled = 0) as paused,
+           exists (select 1 from feature_flags where name = 'provisioning_enabled' and enabled = 0 and value = 1) as held,
+           (select value from feature_flags where name = 'database_id') as database,
+           (select value from measures where name = 'sweep_ended_at') as mark,
+           (select value from feature_flags where name = 'restore_announced') as announced_at",
+        [],
+    )
+}
+
+/// Gives a new database its id. One that has one keeps it.
+#[must_use]
+pub fn name(database: i64, now: Timestamp) -> Statement {
+    Statement::new(
+        "insert into feature_flags (name, enabled, value, updated_at) values ('database_id', 1, ?1, ?2)
+         on conflict (name) do nothing",
+        [database.into(), now.seconds().into()],
+    )
+}
+
+/// Gives a database that was put back an id of its own, so that the next backup of where it came from is noticed, too; whoever
+/// announced it announced this one.
+#[must_use]
+pub fn rename(database: i64, now: Timestamp) -> Vec<Statement> {
+    vec![
+        Statement::new(
+            "insert into feature_flags (name, enabled, value, updated_at) values ('database_id', 1, ?1, ?2)
+             on conflict (name) do update set value = excluded.value, updated_at = excluded.updated_at",
+            [database.into(), now.seconds().into()],
+        ),
+        Statement::new("delete from feature_flags where name = 'restore_announced'", []),
+    ]
 }

@@ -5,16 +5,7 @@ use serde::Deserialize;
 use crate::db::{Db, DbError, Statement};
 
 /// The newest migration that this version needs.
-pub const NEWEST_MIGRATION: &str = "0012_recovery.sql";
-
-/// Asks the database anything.
-///
-/// # Errors
-///
-/// When it doesn't answer.
-pub async fn ping(db: &impl Db) -> Result<(), DbError> {
-    db.query(Statement::new("select 1 as one", [])).await.map(|_| ())
-}
+pub const NEWEST_MIGRATION: &str = "0013_operators.sql";
 
 /// Whether the newest migration was applied.
 ///

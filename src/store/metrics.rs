@@ -77,6 +77,8 @@ pub struct Moments {
     pub swept_at: Option<i64>,
     /// How many clubs somebody deleted by hand.
     pub deleted: i64,
+    /// 1 while provisioning is paused whole, else 0.
+    pub paused: i64,
     /// The newest migration that was applied.
     pub migration: Option<String>,
 }
@@ -126,6 +128,7 @@ pub fn select(now: Timestamp) -> Vec<Statement> {
                (select min(next_at) from mails where status = 'pending') as mail_due_at,
                (select value from measures where name = 'sweep_ended_at') as swept_at,
                coalesce((select value from measures where name = 'tenants_deleted'), 0) as deleted,
+               exists (select 1 from feature_flags where name = 'provisioning_enabled' and enabled = 0) as paused,
                (select max(name) from d1_migrations) as migration",
             [],
         ),
@@ -153,12 +156,13 @@ pub fn read(answers: Vec<Answer>) -> Result<Measures, DbError> {
     })
 }
 
-/// Notes that the sweep did all of its work.
+/// Notes that the sweep did all of its work, if the mark is still the one that it saw when it began: a database that was put back
+/// meanwhile keeps its own, or nobody would notice.
 #[must_use]
-pub fn swept(now: Timestamp) -> Statement {
+pub fn swept(seen: Option<i64>, now: Timestamp) -> Statement {
     Statement::new(
         "insert into measures (name, value) values ('sweep_ended_at', ?1)
-         on conflict (name) do update set value = excluded.value",
-        [now.seconds().into()],
+         on conflict (name) do update set value = excluded.value where measures.value is ?2",
+        [now.seconds().into(), seen.into()],
     )
 }

@@ -9,7 +9,7 @@ use crate::{
     workflow::{Artifact, Attempt, Listing, Record, Report, Run, Stage, StepReport, report::Trouble},
 };
 
-use super::{connections, deliveries, mails, tenants, undo};
+use super::{connections, deliveries, mails, overdue, tenants, undo};
 
 /// Writes what D1 doesn't list yet of a run, and says what it listed before. An older version than the listed one changes
 /// nothing, and nothing changes a run that went live: its object may not have heard of it.
@@ -341,6 +341,8 @@ pub struct Listed {
     pub completed_at: Option<i64>,
     /// The run, once there is one.
     pub report: Option<Report>,
+    /// Why the wish was given up of a tenant whose object never answered: there is no run to say so.
+    pub failure: Option<Trouble>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -348,6 +350,7 @@ struct Row {
     plan: Plan,
     status: TenantStatus,
     provision_state: RunStatus,
+    provision_reason: Option<String>,
     provision_updated_at: Option<i64>,
     provisioned_at: Option<i64>,
     run_id: Option<RunId>,
@@ -383,7 +386,7 @@ struct StepRow {
 #[must_use]
 pub fn select(tenant: &TenantId) -> Statement {
     Statement::new(
-        "select t.plan, t.status, t.provision_state, t.provision_updated_at, t.provisioned_at,
+        "select t.plan, t.status, t.provision_state, t.provision_reason, t.provision_updated_at, t.provisioned_at,
            r.id as run_id, r.plan as run_plan, r.status as run_status, r.step, r.reason, r.error, r.version,
            r.warnings, r.started_at, r.completed_at as ended_at, r.updated_at as run_updated_at,
            r.undo_state,
@@ -429,8 +432,11 @@ pub fn read(answer: Answer) -> Result<Option<Listed>, DbError> {
             undo: row.undo_state,
         }
     });
+    let given_up = row.provision_reason.filter(|_| report.is_none() && status == RunStatus::Failed);
+    let failure = given_up.map(|code| Trouble { code, message: overdue::MESSAGE.to_owned() });
     Ok(Some(Listed {
         plan: row.plan,
+        failure,
         status,
         updated_at: row.run_updated_at.max(row.provision_updated_at),
         completed_at: row.provisioned_at,

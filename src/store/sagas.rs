@@ -45,6 +45,8 @@ pub struct Filter {
     pub step: Option<Step>,
     /// Of this plan.
     pub plan: Option<Plan>,
+    /// Given up for this: the word, of the run or of undoing it.
+    pub reason: Option<String>,
     /// Of this tenant.
     pub tenant: Option<TenantId>,
     /// Older than this one.
@@ -136,6 +138,7 @@ macro_rules! page {
                  and (undo_state = 'undoing' or undo_state is null and status = 'processing'))
                and (?5 is null or step = ?5 or undo_step = ?5) and (?6 is null or plan = ?6)
                and (?1 is null or tenant_id = ?1) and (?2 is null or status = ?2 or undo_state = ?2)
+               and (?9 is null or reason = ?9 or undo_reason = ?9)
              order by id desc limit ?7"
         )
     };
@@ -176,10 +179,11 @@ pub fn list(filter: &Filter, now: Timestamp) -> [Statement; 2] {
         filter.plan.map(Plan::as_str).into(),
         filter.limit.into(),
         WINDOW.into(),
+        filter.reason.as_deref().into(),
     ];
-    let [quiet_since, step, plan, limit, window] = rest;
+    let [quiet_since, step, plan, limit, window, reason] = rest;
     [
-        Statement::new(page, [tenant(), status(), before(), quiet_since, step, plan, limit, window]),
+        Statement::new(page, [tenant(), status(), before(), quiet_since, step, plan, limit, window, reason]),
         Statement::new(end, [tenant(), status(), before(), (WINDOW - 1).into()]),
     ]
 }
@@ -212,7 +216,7 @@ pub fn select(run: &RunId) -> Statement {
 #[must_use]
 pub fn select_tenant(run: &RunId) -> Statement {
     Statement::new(
-        "select t.id, t.slug, t.name, t.email, t.plan, t.owner_user_id, t.provision_state, t.provisioned_at,
+        "select t.id, t.slug, t.name, t.email, t.plan, t.status, t.owner_user_id, t.provision_state, t.provisioned_at,
            t.provision_run_id, t.provision_updated_at, t.undo_state, t.undo_updated_at, r.version as run_version
          from provision_runs r join tenants t on t.id = r.tenant_id where r.id = ?1",
         [run.as_str().into()],
@@ -227,7 +231,8 @@ pub fn want_another_try(run: &RunId, skipped: Option<Step>, now: Timestamp) -> S
            swept_at = ?2 + 60
          where id = (select tenant_id from provision_runs
                      where id = ?1 and status = 'failed' and (?3 is null or step = ?3 and step <> 'activate'))
-           and provision_state = 'failed' and provisioned_at is null and undo_state is null",
+           and provision_state = 'failed' and provisioned_at is null and undo_state is null
+           and status in ('trial', 'active')",
         [run.as_str().into(), now.seconds().into(), skipped.map(Step::as_str).into()],
     )
 }

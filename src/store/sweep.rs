@@ -8,13 +8,19 @@ use crate::{
 /// How many rows of a kind one sweep removes.
 const BATCH: i64 = 200;
 
-/// Removes what expired, and keeps the roll-ups short. Answers how many rows. `well` says whether the rest of the sweep was
-/// done: then this is its end, and monitoring sees when that was.
+/// Removes what expired, and keeps the roll-ups short. Answers how many rows. `mark` is there if the rest of the sweep was
+/// done, and is what it saw at its beginning: then this is its end, and monitoring sees when that was. A new database gets its
+/// `name`.
 ///
 /// # Errors
 ///
 /// When the database doesn't answer: the next sweep does it.
-pub async fn prune(db: &impl Db, now: Timestamp, well: bool) -> Result<u64, DbError> {
+pub async fn prune(
+    db: &impl Db,
+    now: Timestamp,
+    mark: Option<Option<i64>>,
+    name: Option<i64>,
+) -> Result<u64, DbError> {
     let params = || [now.seconds().into(), BATCH.into()];
     let mut statements = vec![
         Statement::new(
@@ -37,6 +43,7 @@ pub async fn prune(db: &impl Db, now: Timestamp, well: bool) -> Result<u64, DbEr
     ];
     let expiring = statements.len();
     statements.extend(super::rollups::fold(now));
-    statements.extend(well.then(|| super::metrics::swept(now)));
+    statements.extend(mark.map(|seen| super::metrics::swept(seen, now)));
+    statements.extend(name.map(|name| super::flags::name(name, now)));
     Ok(db.batch(statements).await?.iter().take(expiring).map(|answer| answer.changes).sum())
 }

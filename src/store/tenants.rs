@@ -5,7 +5,8 @@ use serde::Deserialize;
 use crate::{
     db::{Answer, Db, DbError, Statement},
     domain::{
-        ClubName, Email, HexColor, Plan, RunId, RunStatus, Slug, TenantId, Timestamp, UndoStatus, UserId,
+        ClubName, Email, HexColor, Plan, RunId, RunStatus, Slug, TenantId, TenantStatus, Timestamp,
+        UndoStatus, UserId,
     },
     workflow::Subject,
 };
@@ -19,6 +20,8 @@ pub struct Tenant {
     email: Option<Email>,
     /// Its plan.
     pub plan: Plan,
+    /// Where it stands: one that is stopped is not set up.
+    pub status: TenantStatus,
     owner_user_id: UserId,
     provision_state: RunStatus,
     provisioned_at: Option<i64>,
@@ -83,7 +86,7 @@ impl Tenant {
 #[must_use]
 pub fn select(tenant: &TenantId) -> Statement {
     Statement::new(
-        "select id, slug, name, email, plan, owner_user_id, provision_state, provisioned_at,
+        "select id, slug, name, email, plan, status, owner_user_id, provision_state, provisioned_at,
            provision_run_id, provision_updated_at, undo_state, undo_updated_at,
            (select r.version from provision_runs r where r.id = provision_run_id) as run_version
          from tenants where id = ?1",
@@ -132,7 +135,7 @@ pub fn set_brand(tenant: &TenantId, primary: &HexColor, secondary: &HexColor, no
     )
 }
 
-/// Notes that a tenant, if it has this plan, wants to be provisioned, unless it already is or is being. Stored before
+/// Notes that a tenant, if it has this plan and is not stopped, wants to be provisioned, unless it already is or is being. Stored before
 /// the object is told, so that the wish can't be lost between the two; and with it where mailed links lead, which the first wish
 /// decides.
 #[must_use]
@@ -141,6 +144,7 @@ pub fn want_provisioning(tenant: &TenantId, plan: Option<Plan>, origin: &str, no
         "update tenants set provision_state = 'processing', provision_reason = null, provision_updated_at = ?2,
            swept_at = ?2 + 60, link_origin = coalesce(link_origin, ?4)
          where id = ?1 and provision_state in ('pending', 'failed') and provisioned_at is null and undo_state is null
+           and status in ('trial', 'active')
            and (?3 is null or plan = ?3)",
         [tenant.as_str().into(), now.seconds().into(), plan.map(Plan::as_str).into(), origin.into()],
     )
@@ -152,7 +156,8 @@ pub fn want_another_try(tenant: &TenantId, now: Timestamp) -> Statement {
     Statement::new(
         "update tenants set provision_state = 'processing', provision_reason = null, provision_updated_at = ?2,
            swept_at = ?2 + 60
-         where id = ?1 and provision_state = 'failed' and provisioned_at is null and undo_state is null",
+         where id = ?1 and provision_state = 'failed' and provisioned_at is null and undo_state is null
+           and status in ('trial', 'active')",
         [tenant.as_str().into(), now.seconds().into()],
     )
 }
@@ -163,7 +168,7 @@ pub fn want_another_ping(tenant: &TenantId, now: Timestamp) -> Statement {
     Statement::new(
         "update tenants set provision_state = 'processing', provision_reason = null, provision_updated_at = ?2,
            swept_at = ?2 + 60
-         where id = ?1 and provision_state = 'failed' and provisioned_at is null and status <> 'cancelled'
+         where id = ?1 and provision_state = 'failed' and provisioned_at is null and status in ('trial', 'active')
            and provision_reason in ('WEBHOOK_MISSING', 'WEBHOOK_REJECTED', 'UPSTREAM_UNAVAILABLE', 'DEADLINE_EXCEEDED',
              'CANCELLED')
            and exists (select 1 from make_connections where tenant_id = ?1)
@@ -172,30 +177,27 @@ pub fn want_another_ping(tenant: &TenantId, now: Timestamp) -> Statement {
     )
 }
 
-/// The tenants whose provisioning, or whose removal, has not moved since `before`: of each, those first that were not looked
+/// Claims tenants whose provisioning, or whose removal, has not moved since `before`: of each, those first that were not looked
 /// at for longest, so that none hides behind others that can't be helped. Whoever is wanted is not looked at for a minute, so
-/// that a crowd that has just come is not read through. Read with [`Answer::rows_lossy`], as [`Tenant`].
-///
-/// # Errors
-///
-/// When the database doesn't answer.
-pub async fn unmoved(db: &impl Db, before: Timestamp, limit: u32, now: Timestamp) -> Result<Answer, DbError> {
-    let statement = Statement::new(
+/// that a crowd that has just come is not read through. While provisioning is paused nobody is. Read with
+/// [`Answer::rows_lossy`], as [`Tenant`].
+#[must_use]
+pub fn claim_unmoved(before: Timestamp, limit: u32, now: Timestamp) -> Statement {
+    Statement::new(
         "update tenants set swept_at = ?3
-         where id in (
+         where not exists (select 1 from feature_flags where name = 'provisioning_enabled' and enabled = 0) and id in (
            select id from (select id from tenants
-             where provision_state = 'processing' and swept_at <= ?3 and provision_updated_at < ?1 and undo_state is null
+             where provision_state = 'processing' and swept_at < ?3 and provision_updated_at < ?1 and undo_state is null
              order by swept_at limit ?2)
            union all
            select id from (select id from tenants
-             where undo_state = 'undoing' and swept_at <= ?3 and undo_updated_at < ?1 order by swept_at limit ?2))
-         returning id, slug, name, email, plan, owner_user_id, provision_state, provisioned_at, provision_run_id,
+             where undo_state = 'undoing' and swept_at < ?3 and undo_updated_at < ?1 order by swept_at limit ?2))
+         returning id, slug, name, email, plan, status, owner_user_id, provision_state, provisioned_at, provision_run_id,
            provision_updated_at, undo_state, undo_updated_at,
            (select r.updated_at from provision_runs r where r.id = provision_run_id) as run_updated_at,
            (select r.version from provision_runs r where r.id = provision_run_id) as run_version",
         [before.seconds().into(), limit.into(), now.seconds().into()],
-    );
-    db.query(statement).await
+    )
 }
 
 /// Makes the club reachable at its address.

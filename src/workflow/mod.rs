@@ -3,7 +3,7 @@
 //! [`run`] holds the state of one run and how it moves, [`stage`] where it stands and what that wants done; [`policy`] says how each step is
 //! tried; [`advance`](mod@advance) does one step after another against a [`World`], recording before
 //! and after; [`undo`] removes what a run made. The same code runs in the Durable Object, in tests, and in a simulation.
-//! [`breaker`] keeps all runs together from asking an other side that is dead.
+//! [`breaker`] keeps all runs together from asking an other side that is dead. [`witness`] notices a database that was put back.
 
 pub mod advance;
 pub mod breaker;
@@ -19,6 +19,7 @@ pub mod run;
 pub mod stage;
 pub mod undo;
 pub mod versions;
+pub mod witness;
 
 pub use advance::{Listing, Permit, Wake, World, advance};
 pub use command::{Command, Reply, Subject};

@@ -13,10 +13,10 @@ use crate::{
 };
 
 /// The words of the log that requests, runs and sweeps write.
-const LOG_WORDS: &str = "authz_deny authz_grant mail_failed mail_sent operator_action request signup_completed signup_rejected \
+const LOG_WORDS: &str = "authz_deny authz_grant database_restored mail_failed mail_sent operator_action provisioning_paused request signup_completed signup_rejected \
                          signup_started sweep tenant_deprovision_failed tenant_deprovision_queued tenant_deprovision_step tenant_deprovisioned \
                          tenant_provision_complete tenant_provision_failed tenant_provision_queued tenant_provision_start \
-                         tenant_provision_step token_revoked upstream_call webhook_delivery \
+                         tenant_provision_step tenant_provision_stuck token_revoked upstream_call webhook_delivery \
                          webhook_disabled";
 
 #[tokio::test]
@@ -155,6 +155,8 @@ async fn errors_of_operators(app: &TestApp) -> Vec<(Answer, u16, &'static str)> 
     let (live, gone) = (app.provisioned("fc-live").await, app.signed_up("fc-gone").await);
     gone.becomes("status", "cancelled");
     let operator = Token::operator(app.now()).sign();
+    let idle = app.signed_up("fc-idle").await;
+    idle.becomes("status", "suspended");
     let send = |method: Method, path: &str, body: serde_json::Value| {
         app.ask(method, &format!("{ADMIN}{path}")).token(&operator).json(&body).send()
     };
@@ -164,6 +166,7 @@ async fn errors_of_operators(app: &TestApp) -> Vec<(Answer, u16, &'static str)> 
     vec![
         (change(&live, json!({ "plan": "pro", "reason": "test" })).await, 409, "PLAN_LOCKED"),
         (change(&gone, json!({ "comped": true, "reason": "test" })).await, 409, "TENANT_CANCELLED"),
+        (idle.machine_queues(&idle.id).await, 409, "TENANT_SUSPENDED"),
         (make().await, 409, "PROMO_EXISTS"),
         (send(Method::POST, "/promo-codes/NEVER/deactivate", json!({})).await, 404, "PROMO_NOT_FOUND"),
     ]

@@ -82,6 +82,13 @@ test("after a backup, the loss of everything, and a restore, the service answers
   assert.deepEqual(await seen(clubs), before);
   assert.equal((await api("GET", "/health/startup")).status, 200);
 
+  // Whatever was at work waits for somebody who looked, and the sweep, which notices what happened, changes nothing about that.
+  assert.match(restored.printed, /Provisioning is paused: .*\n {2}scripts\/switch-provisioning\.sh on local\n$/s);
+  await fetch(`${service.url}/cdn-cgi/local/scheduled`);
+  assert.equal((await api("GET", "/health/ready")).body.provisioning, "paused");
+  const resumed = await api("POST", "/api/v1/bgops/provisioning/resume", { token: token(), body: { reason: "the drill" } });
+  assert.deepEqual(resumed.body.data, { provisioning: "on", changed: true });
+
   // The objects are gone, too: what failed and what was never started begins, from what the database knows.
   await confirm(idle);
   assert.equal((await settled(idle)).status, "completed");

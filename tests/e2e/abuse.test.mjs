@@ -284,13 +284,13 @@ describe("without Turnstile", () => {
       before(() => migrate(stateDir));
       after(() => rmSync(stateDir, { recursive: true, force: true }));
 
-      function flag() {
+      function flag(name = "signup_enabled") {
         const databases = join(stateDir, "v3/d1/miniflare-D1DatabaseObject");
         const files = readdirSync(databases).filter((name) => /^[0-9a-f]+\.sqlite$/.test(name));
         assert.equal(files.length, 1);
         const database = new DatabaseSync(join(databases, files[0]), { readOnly: true });
         try {
-          return database.prepare("select enabled from feature_flags where name = 'signup_enabled'").get()?.enabled;
+          return database.prepare("select enabled from feature_flags where name = ?").get(name)?.enabled;
         } finally {
           database.close();
         }
@@ -302,6 +302,19 @@ describe("without Turnstile", () => {
         assert.equal(flag(), 0);
         await run("on", "local");
         assert.equal(flag(), 1);
+      });
+
+      test("pauses provisioning by the same switch, of an environment that must be named", async () => {
+        const pause = fileURLToPath(new URL("../../scripts/switch-provisioning.sh", import.meta.url));
+        const run = (...args) => promisify(execFile)(pause, args, { cwd: tmpdir(), env: { ...process.env, STATE_DIR: stateDir } });
+        for (const args of [[], ["off"], ["of", "local"], ["off", "staging"]]) {
+          await assert.rejects(run(...args), ({ code, stderr }) => code === 2 && /^✗ .+\n$/.test(stderr));
+        }
+        assert.equal(flag("provisioning_enabled"), undefined);
+        assert.match((await run("off", "local")).stdout, /^✓ Provisioning is paused \(local\)\n$/);
+        assert.equal(flag("provisioning_enabled"), 0);
+        assert.match((await run("on", "local")).stdout, /^✓ Provisioning is on \(local\)\n$/);
+        assert.equal(flag("provisioning_enabled"), 1);
       });
 
       test("makes no database where npm start has none", async () => {

@@ -23,6 +23,11 @@ const rows = (...results) => [{ results, success: true, meta: {} }];
 const there = makeCheckout(join(directory, "checkout"));
 const backup = (...args) => there.run("scripts/backup.sh", args);
 const restore = (...args) => there.run("scripts/restore.sh", args);
+/** What a restored database ends with: it is paused, or it was announced that it shall not be. */
+const ends = (flag) =>
+  `\nINSERT INTO feature_flags (name, enabled, value, updated_at) VALUES (${flag}, unixepoch())\n` +
+  "ON CONFLICT (name) DO UPDATE SET enabled = excluded.enabled, value = excluded.value, updated_at = excluded.updated_at;\n";
+const PAUSED = ends("'provisioning_enabled', 0, 1");
 /** What was asked that changes something. */
 const changes = ({ asked }) => asked.filter((line) => !line.includes("--command"));
 const files = (folder) => readdirSync(folder).sort();
@@ -116,9 +121,13 @@ describe("scripts/restore.sh", () => {
       result.printed,
       /: 2 tables, 1 rows\n· the database of preview: 0 tables, 0 rows\n✓ Restored\. npx wrangler d1 migrations apply DB --remote --env preview /,
     );
+    assert.match(result.printed, /· Provisioning is paused: .*\n {2}scripts\/switch-provisioning\.sh on preview\n$/);
     assert.equal(changes(result).length, 1);
     assert.match(changes(result)[0], /^wrangler d1 execute DB --remote --env preview --yes --file \S+$/);
-    assert.equal(there.given(), `PRAGMA defer_foreign_keys=TRUE;\n${DUMP}`);
+    assert.equal(there.given(), `PRAGMA defer_foreign_keys=TRUE;\n${DUMP}${PAUSED}`);
+    const going = await restore(file, "--env", "preview", "--resume");
+    assert.match(going.printed, /· Provisioning goes on as the backup has it\.\n$/);
+    assert.equal(there.given(), `PRAGMA defer_foreign_keys=TRUE;\n${DUMP}${ends("'restore_announced', 1, unixepoch()")}`);
   });
 
   test("leaves NULs out, at which a statement would end, and counts what stands behind them", async () => {
@@ -128,7 +137,7 @@ describe("scripts/restore.sh", () => {
     const result = await restore(file, "--env", "preview");
     assert.equal(result.status, 0, result.printed);
     assert.match(result.printed, /^· .*: 2 tables, 2 rows, 1 NUL left out\n· the database/);
-    assert.equal(there.given(), `PRAGMA defer_foreign_keys=TRUE;\n${DUMP}${another}`);
+    assert.equal(there.given(), `PRAGMA defer_foreign_keys=TRUE;\n${DUMP}${another}${PAUSED}`);
   });
 
   test("refuses a database with rows; forced, it backs that up first, and replaces it in one go, children first", async () => {
@@ -154,7 +163,7 @@ describe("scripts/restore.sh", () => {
     );
     assert.equal(
       there.given(),
-      `PRAGMA defer_foreign_keys=TRUE;\nDROP TABLE "tenant_brand";\nDROP TABLE "tenants";\nDROP TABLE "d1_migrations";\n${DUMP}`,
+      `PRAGMA defer_foreign_keys=TRUE;\nDROP TABLE "tenant_brand";\nDROP TABLE "tenants";\nDROP TABLE "d1_migrations";\n${DUMP}${PAUSED}`,
     );
 
     there.fail("wrangler d1 export", "no network\n");

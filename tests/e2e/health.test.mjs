@@ -27,6 +27,8 @@ test("all is well", async () => {
       ok: true,
       status: "ready",
       checks: { database: { ok: true }, provisioner: { ok: true }, configuration: { ok: true } },
+      provisioning: "on",
+      signups: "open",
     });
   }
   const startup = await h.api("GET", "/health/startup");

@@ -4,8 +4,9 @@ use serde_json::json;
 use tenantry::{
     domain::{Plan, RunId, RunStatus, Step, TenantId, TenantStatus, Upstream},
     http::{
-        answer::Done, audit, bgops, deliveries, error::Failure, events, health, links, mails, profile,
-        promos, provisioning, register, router::Route, signup, stats, tokens, upstreams, webhook, whoami,
+        answer::Done, audit, bgops, deliveries, error::Failure, events, health, links, mails, pausing,
+        profile, promos, provisioning, register, retries, router::Route, signup, stats, tokens, upstreams,
+        webhook, whoami,
     },
 };
 
@@ -43,8 +44,8 @@ fn of_anyone(route: &Route) -> Option<Operation> {
         ("GET", "/metrics") => op(Health, "getMetrics", "How it is going, for Prometheus")
             .says("While the database is down, `METRICS_TOKEN` still gets what needs none, with `tenantry_store_up 0`.")
             .answers_text(200, "text/plain", "In the text format of Prometheus."),
-        ("GET", "/health/ready") => checked(op(Health, "getReady", "Can it work?")),
-        ("GET", "/readyz") => checked(op(Health, "getReadyz", "The same as /health/ready")),
+        ("GET", "/health/ready") => ready(op(Health, "getReady", "Can it work?")),
+        ("GET", "/readyz") => ready(op(Health, "getReadyz", "The same as /health/ready")),
         ("GET", "/health/startup") => checked(op(Health, "getStartup", "May it start?")),
         ("POST", "/public/signup/start") => op(Signup, "signUp", "Sign a club up")
             .says(
@@ -116,6 +117,10 @@ const SIGNUP_ERRORS: &[&str] = &[
     "TURNSTILE_FAILED",
     "TURNSTILE_UNAVAILABLE",
 ];
+
+fn ready(operation: Operation) -> Operation {
+    operation.answers::<health::Ready>(200, "All is well.").answers::<health::Ready>(503, "Something isn't.")
+}
 
 fn checked(operation: Operation) -> Operation {
     operation
@@ -200,7 +205,13 @@ fn queue(operation: Operation) -> Operation {
         )
         .takes::<provisioning::ProvisionRequest>()
         .data::<provisioning::QueuedRun>("What that did.")
-        .fails(&["TENANT_NOT_FOUND", "PLAN_MISMATCH", "PROVISIONER_UNAVAILABLE"])
+        .fails(&[
+            "TENANT_NOT_FOUND",
+            "PLAN_MISMATCH",
+            "PROVISIONER_UNAVAILABLE",
+            "TENANT_CANCELLED",
+            "TENANT_SUSPENDED",
+        ])
 }
 
 fn of_operators(route: &Route) -> Option<Operation> {
@@ -231,6 +242,7 @@ fn of_operators(route: &Route) -> Option<Operation> {
                     "PROVISIONER_UNAVAILABLE",
                     "TENANT_CANCELLED",
                     "TENANT_NOT_FOUND",
+                    "TENANT_SUSPENDED",
                 ])
         }
         ("GET", "/api/v1/admin/tenants") => op(Clubs, "listClubs", "Clubs, newest first")
@@ -285,6 +297,11 @@ fn of_operators(route: &Route) -> Option<Operation> {
             .asks_for::<Step>("step", "Those at this step.")
             .asks_for::<Plan>("plan", "Those of this plan.")
             .asks(
+                "reason",
+                "Those that were given up for this, or whose removal was.",
+                &json!({ "type": "string", "maxLength": 64, "pattern": "^[A-Z_]*$" }),
+            )
+            .asks(
                 "tenant",
                 "Those of this club.",
                 &json!({
@@ -292,6 +309,12 @@ fn of_operators(route: &Route) -> Option<Operation> {
                 }),
             )
             .pages::<bgops::Run>("One page of them."),
+        ("POST", "/api/v1/bgops/sagas/retry") => op(Runs, "retryRuns", "Let many failed runs go on")
+            .says(
+                "Those that failed first first, all of them or none. Press again while `remaining` is not 0.",
+            )
+            .takes::<retries::RetryRuns>()
+            .data::<retries::RunsRetried>("They go on, or would."),
         ("GET", "/api/v1/bgops/sagas/{run}") => op(Runs, "getRun", "A run, its steps, and what it made")
             .data::<bgops::RunDetails>("The run.")
             .fails(&["RUN_NOT_FOUND"]),
@@ -312,6 +335,19 @@ fn of_operators(route: &Route) -> Option<Operation> {
             act(op(Runs, "resetRun", "Let a run go on from what the database lists")
                 .says("For a run that stored what this version can't read. What the database does not list is done once more, under the same keys.")
                 .takes::<bgops::Why>())
+        }
+        ("POST", "/api/v1/bgops/provisioning/pause") => op(
+            Runs,
+            "pauseProvisioning",
+            "Pause provisioning whole",
+        )
+        .says("Runs and removals stop before their next call and wait; what is queued meanwhile waits too.")
+        .takes::<bgops::Why>()
+        .data::<pausing::ProvisioningSwitched>("It is paused."),
+        ("POST", "/api/v1/bgops/provisioning/resume") => {
+            op(Runs, "resumeProvisioning", "Resume provisioning")
+                .takes::<bgops::Why>()
+                .data::<pausing::ProvisioningSwitched>("It is on.")
         }
         ("GET", "/api/v1/bgops/upstreams") => {
             op(Runs, "listUpstreams", "The other sides, as their breakers see them")
@@ -336,5 +372,7 @@ fn act(operation: Operation) -> Operation {
         "PROVISIONER_UNAVAILABLE",
         "RUN_NOT_FOUND",
         "RUN_STATE_CONFLICT",
+        "TENANT_CANCELLED",
+        "TENANT_SUSPENDED",
     ])
 }

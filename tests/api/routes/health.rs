@@ -41,9 +41,25 @@ async fn ready_asks_everything_that_a_request_may_need() {
         let checks = json!({ "database": { "ok": true }, "provisioner": { "ok": true }, "configuration": { "ok": true } });
         assert_eq!(
             app.get(path).send().await.is(200),
-            json!({ "ok": true, "status": "ready", "checks": checks })
+            json!({ "ok": true, "status": "ready", "checks": checks, "provisioning": "on", "signups": "open" })
         );
     }
+}
+
+/// Being paused or closed is meant: nobody must be called for it.
+#[tokio::test]
+async fn ready_says_how_operators_set_the_switches() {
+    let app = TestApp::new();
+    for (name, field, word) in
+        [("provisioning_enabled", "provisioning", "paused"), ("signup_enabled", "signups", "closed")]
+    {
+        app.db().execute("insert into feature_flags values (?1, 0, null, 0)", [name]);
+        let body = app.get("/health/ready").send().await.is(200);
+        assert_eq!((&body["status"], &body[field]), (&json!("ready"), &json!(word)));
+    }
+    app.db().goes_down();
+    let body = app.get("/health/ready").send().await.is(503);
+    assert_eq!((&body["provisioning"], &body["signups"]), (&Value::Null, &Value::Null));
 }
 
 /// The one thing that is wrong, if the service is not ready for that alone.

@@ -134,8 +134,14 @@ pub fn example(route: &Route, club: &Club) -> Example {
         ("POST", "/api/v1/bgops/sagas/{run}/skip-step") => {
             Body::Json(json!({ "step": "validate_webhook", "reason": "the scenario comes later" }))
         }
+        ("POST", "/api/v1/bgops/sagas/retry") => {
+            Body::Json(json!({ "status": "failed", "reason": "WEBHOOK_REJECTED", "why": "Make is back" }))
+        }
         ("POST", path) if path.starts_with("/api/v1/bgops/sagas/{run}/") => {
             Body::Json(json!({ "reason": "asked by the club" }))
+        }
+        ("POST", "/api/v1/bgops/provisioning/pause" | "/api/v1/bgops/provisioning/resume") => {
+            Body::Json(json!({ "reason": "the database is put back" }))
         }
         ("POST", "/api/v1/bgops/upstreams/{name}/close") => {
             Body::Json(json!({ "reason": "it is back, says its status page" }))

@@ -12,6 +12,7 @@ mod ports;
 mod scrape;
 mod tokens;
 mod upstreams;
+mod witness;
 
 use std::{
     pin::{Pin, pin},

@@ -1,7 +1,7 @@
 //! The provisioning objects: a checkpoint and an alarm for each tenant, around the real workflow.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Mutex, MutexGuard},
 };
 
@@ -40,6 +40,7 @@ struct Object {
 struct State {
     objects: BTreeMap<String, Object>,
     manner: Manner,
+    slow: BTreeSet<String>,
     told: usize,
 }
 
@@ -55,6 +56,28 @@ impl Objects {
     /// From now on they take commands so.
     pub fn become_(&self, manner: Manner) {
         self.state().manner = manner;
+    }
+
+    /// From now on this tenant's object does not answer within the time that it has.
+    pub fn becomes_slow(&self, tenant: &str) {
+        self.state().slow.insert(tenant.to_owned());
+    }
+
+    /// From now on it answers again.
+    pub fn becomes_fast(&self, tenant: &str) {
+        self.state().slow.remove(tenant);
+    }
+
+    /// A tenant's run has more time than it had.
+    pub fn has_time(&self, tenant: &str) {
+        let mut run = self.run(tenant).unwrap();
+        run.deadline_at = run.deadline_at.after(std::time::Duration::from_secs(7200));
+        self.save(tenant, &run);
+    }
+
+    /// Whether a tenant's object does not answer in time.
+    pub fn is_slow(&self, tenant: &TenantId) -> bool {
+        self.state().slow.contains(tenant.as_str())
     }
 
     /// How often one was told something.

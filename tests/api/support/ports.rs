@@ -15,11 +15,12 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use tenantry::{
     domain::{Secret, Served, TenantId, Timestamp},
     ports::{Call, CallError, Called, CryptoError, Limit, LimiterError, LogLine, ObjectError, Ports},
-    workflow::{Command, Reply, breaker},
+    workflow::{Command, Reply, breaker, witness},
 };
 
 use super::{
     app::SECRETS, breakers::Breakers, database::Database, objects::Objects, turns, upstreams::Upstreams,
+    witness::Witness,
 };
 
 type Work = Pin<Box<dyn Future<Output = ()>>>;
@@ -44,6 +45,7 @@ struct Inner {
     used: Mutex<BTreeMap<String, u32>>,
     objects: Objects,
     breakers: Breakers,
+    witness: Witness,
     upstreams: Upstreams,
     sleepers: Mutex<BTreeSet<(Timestamp, u64)>>,
 }
@@ -63,6 +65,7 @@ impl Outside {
             used: Mutex::default(),
             objects: Objects::default(),
             breakers: Breakers::default(),
+            witness: Witness::default(),
             upstreams: Upstreams::default(),
             sleepers: Mutex::default(),
         }))
@@ -76,6 +79,11 @@ impl Outside {
     /// The breakers.
     pub fn breakers(&self) -> &Breakers {
         &self.0.breakers
+    }
+
+    /// The witness of the database.
+    pub fn witness(&self) -> &Witness {
+        &self.0.witness
     }
 
     /// The other sides.
@@ -211,6 +219,10 @@ impl Ports for Outside {
 
     async fn tell_object(&self, tenant: &TenantId, command: &Command) -> Result<Reply, ObjectError> {
         turns(1).await;
+        if self.0.objects.is_slow(tenant) {
+            self.sleep(Duration::from_secs(5)).await;
+            return Err(ObjectError("no answer in time".to_owned()));
+        }
         // Across the wire as text, as in reality.
         let command = serde_json::from_str(&serde_json::to_string(command).unwrap()).unwrap();
         let objects = &self.0.objects;
@@ -223,6 +235,13 @@ impl Ports for Outside {
         let command = serde_json::from_str(&serde_json::to_string(command).unwrap()).unwrap();
         let reply = self.0.breakers.obey(&command, self.now())?;
         Ok(serde_json::from_str(&serde_json::to_string(&reply).unwrap()).unwrap())
+    }
+
+    async fn tell_witness(&self, command: &witness::Command) -> Result<witness::Verdict, ObjectError> {
+        turns(1).await;
+        let command = serde_json::from_str(&serde_json::to_string(command).unwrap()).unwrap();
+        let verdict = self.0.witness.obey(&command)?;
+        Ok(serde_json::from_str(&serde_json::to_string(&verdict).unwrap()).unwrap())
     }
 
     async fn call(&self, call: Call) -> Result<Called, CallError> {

@@ -4,10 +4,7 @@ use std::time::Duration;
 
 use tenantry::{
     domain::{Plan, RunStatus, Step, Task},
-    workflow::{
-        Caller, Command, Fault, FaultCode, Reply,
-        policy::RUN_LIMIT,
-    },
+    workflow::{Caller, Command, Fault, FaultCode, Reply, policy::RUN_LIMIT},
 };
 
 use super::{

@@ -1,0 +1,54 @@
+//! Pausing provisioning whole: before a restore, a migration, or while something is looked into. Runs and removals stop before
+//! their next call to the outside and wait; what is queued meanwhile is stored and waits too.
+
+use crate::{
+    domain::Claims,
+    ports::Ports,
+    store::{self, flags::Hold},
+};
+
+use super::{App, access::AccessError};
+
+/// What the audit log says was paused.
+pub(super) const SUBJECT: &str = "provisioning";
+/// The word in the audit log for a pause, whoever made it.
+pub const PAUSE: &str = "provisioning.pause";
+/// The word in the audit log for its end.
+pub const RESUME: &str = "provisioning.resume";
+
+impl<P: Ports> App<P> {
+    /// Pauses provisioning whole, for a reason. Answers whether it was on.
+    ///
+    /// # Errors
+    ///
+    /// When the operator's token does not admit anybody any more, or the database doesn't answer.
+    pub async fn pause_provisioning(
+        &self,
+        claims: &Claims,
+        reason: &str,
+        request: &str,
+    ) -> Result<bool, AccessError> {
+        let act = self.act(claims, reason, request);
+        let audit = store::audit::write(&act, PAUSE, SUBJECT);
+        let pause = store::flags::pause(Hold::Provisioning, act.now);
+        let answers = self.on_behalf_of(claims, vec![audit, pause]).await?;
+        Ok(answers.last().is_some_and(|answer| answer.changes > 0))
+    }
+
+    /// Ends a pause, for a reason. Answers whether there was one.
+    ///
+    /// # Errors
+    ///
+    /// When the operator's token does not admit anybody any more, or the database doesn't answer.
+    pub async fn resume_provisioning(
+        &self,
+        claims: &Claims,
+        reason: &str,
+        request: &str,
+    ) -> Result<bool, AccessError> {
+        let act = self.act(claims, reason, request);
+        let audit = store::audit::write(&act, RESUME, SUBJECT);
+        let answers = self.on_behalf_of(claims, vec![audit, store::flags::resume(act.now)]).await?;
+        Ok(answers.last().is_some_and(|answer| answer.changes > 0))
+    }
+}

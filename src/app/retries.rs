@@ -1,0 +1,109 @@
+//! One press after an outage: many failed runs, or removals, are tried again, for one reason.
+
+use std::time::Duration;
+
+use futures_util::{StreamExt, stream};
+
+use crate::{
+    domain::{Claims, RunId},
+    ports::{Level, LogLine, Ports},
+    store::{
+        self,
+        retries::{Failed, Filter},
+        tenants::Tenant,
+    },
+    workflow::{Caller, Command},
+};
+
+use super::{App, access::AccessError};
+
+/// The word in the audit log.
+pub const RETRY_MANY: &str = "saga.retry_many";
+/// How many objects are told at the same time: the platform queues what goes beyond six open connections.
+const AT_ONCE: usize = 6;
+/// For how long the operator waits. Whoever was not told by then is found by the sweep.
+const TELLS_FOR: Duration = Duration::from_secs(20);
+
+/// What one press did, or would do.
+#[derive(Debug, Clone)]
+pub struct Retried {
+    /// How many matched.
+    pub matched: u32,
+    /// Which are tried again, those that failed first first.
+    pub runs: Vec<RunId>,
+}
+
+impl<P: Ports> App<P> {
+    /// What [`retry_many`](Self::retry_many) would do.
+    ///
+    /// # Errors
+    ///
+    /// When the operator's token does not admit anybody any more, or the database doesn't answer.
+    pub async fn would_retry(&self, claims: &Claims, filter: &Filter) -> Result<Retried, AccessError> {
+        let answers = self.on_behalf_of(claims, vec![store::retries::select(filter)]).await?;
+        let (matched, runs) = store::retries::read(answers.into_iter().next().unwrap_or_default())?;
+        Ok(Retried { matched, runs })
+    }
+
+    /// Tries all that match again, as far as the limit goes. The wish is stored for all of them or for none; their objects hear of
+    /// it side by side, and whoever does not is found by the sweep.
+    ///
+    /// # Errors
+    ///
+    /// When the operator's token does not admit anybody any more, or the database doesn't answer.
+    pub async fn retry_many(
+        &self,
+        claims: &Claims,
+        filter: &Filter,
+        why: &str,
+        caller: Caller,
+    ) -> Result<Retried, AccessError> {
+        let act = self.act(claims, why, caller.request.as_deref().unwrap_or_default());
+        let statements = vec![
+            store::retries::select(filter),
+            store::retries::audit(filter, &act, RETRY_MANY),
+            store::retries::want(filter, act.now),
+        ];
+        let mut answers = self.on_behalf_of(claims, statements).await?;
+        let tenants: Vec<Tenant> = answers.pop().unwrap_or_default().rows()?;
+        answers.pop();
+        let (matched, runs) = store::retries::read(answers.pop().unwrap_or_default())?;
+        let told = self.tell_many(filter.status, tenants, &caller).await;
+        if !runs.is_empty() {
+            self.log(
+                LogLine::new(Level::Warn, "operator_action")
+                    .with("action", RETRY_MANY)
+                    .with("runs", runs.len())
+                    .with("told", told),
+            );
+        }
+        Ok(Retried { matched, runs })
+    }
+
+    /// Answers how many were told.
+    async fn tell_many(&self, status: Failed, tenants: Vec<Tenant>, caller: &Caller) -> usize {
+        let begun_at = self.ports.now();
+        let tell = async |tenant: Tenant| {
+            if self.ports.now().since(begun_at) >= TELLS_FOR {
+                return false;
+            }
+            let (plan, caller) = (tenant.plan, caller.clone());
+            let command = match (status, tenant.subject()) {
+                (Failed::Run, None) => return false,
+                (Failed::Run, Some(subject)) => Command::Queue {
+                    subject,
+                    plan,
+                    caller,
+                    run: tenant.run().cloned(),
+                    listed_version: Some(tenant.listed_version()),
+                },
+                (Failed::Removal, subject) => {
+                    Command::Undo { subject, plan, caller, listed_version: None, run: tenant.run().cloned() }
+                }
+            };
+            self.ports.tell_object(tenant.id(), &command).await.is_ok()
+        };
+        let told = stream::iter(tenants).map(tell).buffer_unordered(AT_ONCE);
+        told.filter(|told| std::future::ready(*told)).count().await
+    }
+}

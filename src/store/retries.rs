@@ -1,0 +1,177 @@
+//! Trying many failed runs, or removals, again at once, those that failed first first.
+
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::{
+    db::{Answer, DbError, Statement, Value},
+    domain::{Plan, RunId, Step, Timestamp, issue::Problem},
+};
+
+use super::audit::Act;
+
+/// What failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Failed {
+    /// Setting a club up.
+    Run,
+    /// Removing it.
+    Removal,
+}
+
+impl TryFrom<String> for Failed {
+    type Error = Problem;
+
+    fn try_from(text: String) -> Result<Self, Problem> {
+        let problem = || Problem::new("invalid_value", "Use failed or compensation_failed.");
+        [Self::Run, Self::Removal].into_iter().find(|failed| failed.as_str() == text).ok_or_else(problem)
+    }
+}
+
+impl Failed {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Run => "failed",
+            Self::Removal => "compensation_failed",
+        }
+    }
+}
+
+/// Which are tried again.
+#[derive(Debug, Clone)]
+pub struct Filter {
+    /// What failed.
+    pub status: Failed,
+    /// Those that failed at this step.
+    pub step: Option<Step>,
+    /// Those that failed for this reason.
+    pub reason: Option<String>,
+    /// Those of this plan.
+    pub plan: Option<Plan>,
+    /// At most this many.
+    pub limit: u32,
+}
+
+/// How many one look goes through, however many there are: what stands behind them has its turn when these were tried again.
+const WINDOW: u32 = 1000;
+
+/// Clubs whose run failed and can be tried again, as an index finds them.
+macro_rules! runs {
+    ($more:literal) => {
+        concat!(
+            "with matching as (
+               select tenant, id, at from
+                 (select id as tenant, provision_run_id as run, provision_updated_at as at from tenants
+                  where provision_state = 'failed' and provisioned_at is null and undo_state is null
+                    and status in ('trial', 'active')",
+            $more,
+            "     order by provision_updated_at limit ?5)
+                 join provision_runs on id = run
+               where status = 'failed' and ?1 is ?1 and (?2 is null or step = ?2) and (?3 is null or plan = ?3)
+               order by at, id)"
+        )
+    };
+}
+
+/// Clubs that could not be removed, as an index finds them.
+macro_rules! removals {
+    () => {
+        "with matching as (
+           select t.id as tenant, run as id, at from
+             (select id as run, tenant_id, updated_at as at, undo_step, undo_reason, plan as run_plan from provision_runs
+              where undo_state = 'compensation_failed' order by id limit ?5)
+             join tenants t on t.id = tenant_id
+           where t.undo_state = 'compensation_failed' and t.provision_run_id = run and (?1 is null or undo_reason = ?1)
+             and (?2 is null or undo_step = ?2) and (?3 is null or run_plan = ?3)
+           order by at, run)"
+    };
+}
+
+/// The same of the text behind each walk.
+macro_rules! each {
+    ($filter:expr, $rest:literal) => {
+        match ($filter.status, &$filter.reason) {
+            (Failed::Run, Some(_)) => concat!(runs!(" and provision_reason = ?1"), $rest),
+            (Failed::Run, None) => concat!(runs!(""), $rest),
+            (Failed::Removal, _) => concat!(removals!(), $rest),
+        }
+    };
+}
+
+fn params(filter: &Filter) -> [Value; 5] {
+    [
+        filter.reason.as_deref().into(),
+        filter.step.map(Step::as_str).into(),
+        filter.plan.map(Plan::as_str).into(),
+        filter.limit.into(),
+        WINDOW.into(),
+    ]
+}
+
+/// Selects how many match, and which of them are first. Read with [`read`].
+#[must_use]
+pub fn select(filter: &Filter) -> Statement {
+    let text = each!(
+        filter,
+        " select (select count(*) from matching) as matched,
+            (select json_group_array(id) from (select id from matching limit ?4)) as runs"
+    );
+    Statement::new(text, params(filter))
+}
+
+/// Reads the answer to [`select`]: how many match, and the first of them.
+///
+/// # Errors
+///
+/// When the row is not what the schema promises.
+pub fn read(answer: Answer) -> Result<(u32, Vec<RunId>), DbError> {
+    #[derive(Deserialize)]
+    struct Row {
+        matched: u32,
+        runs: String,
+    }
+    let row: Row = answer.first()?.ok_or_else(|| DbError::Corrupt("a count answers no row".to_owned()))?;
+    let runs = serde_json::from_str(&row.runs).map_err(|error| DbError::Corrupt(error.to_string()))?;
+    Ok((row.matched, runs))
+}
+
+/// Writes down who wants which of them tried again: one entry for all. If none matches, none.
+#[must_use]
+pub fn audit(filter: &Filter, act: &Act<'_>, action: &str) -> Statement {
+    let text = each!(
+        filter,
+        " insert into audit_log (id, actor, reason, request_id, occurred_at, action, subject, data)
+          select ?6, ?7, ?8, ?9, ?10, ?11, 'sagas', json_set(?12, '$.runs', json(runs))
+          from (select json_group_array(id) as runs, count(*) as many from (select id from matching limit ?4))
+          where many > 0"
+    );
+    let wanted = json!({
+        "status": filter.status.as_str(), "step": filter.step, "reason": filter.reason, "plan": filter.plan,
+    });
+    let act = act.params().into_iter().chain([action.into(), wanted.to_string().into()]);
+    Statement { sql: text, params: params(filter).into_iter().chain(act).collect() }
+}
+
+/// Notes that they are wanted again, as for one of them, and answers their tenants. Read with [`Answer::rows`].
+#[must_use]
+pub fn want(filter: &Filter, now: Timestamp) -> Statement {
+    let text = match filter.status {
+        Failed::Run => each!(
+            filter,
+            " update tenants set provision_state = 'processing', provision_reason = null, provision_updated_at = ?6,
+                swept_at = ?6 + 60
+              where id in (select tenant from matching limit ?4)
+              returning id, slug, name, email, plan, status, owner_user_id, provision_state, provisioned_at,
+                provision_run_id, provision_updated_at, undo_state, undo_updated_at"
+        ),
+        Failed::Removal => each!(
+            filter,
+            " update tenants set undo_state = 'undoing', undo_updated_at = ?6, swept_at = ?6 + 60
+              where id in (select tenant from matching limit ?4)
+              returning id, slug, name, email, plan, status, owner_user_id, provision_state, provisioned_at,
+                provision_run_id, provision_updated_at, undo_state, undo_updated_at"
+        ),
+    };
+    let now: Value = now.seconds().into();
+    Statement { sql: text, params: params(filter).into_iter().chain([now]).collect() }
+}

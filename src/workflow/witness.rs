@@ -1,0 +1,121 @@
+//! Whether D1 is the database that the last sweep saw, or was put back to an earlier moment, or is another's: somebody outside
+//! of D1 has to remember, and each sweep asks.
+//!
+//! D1 holds an id of its own and when a sweep last did all of its work. A small object remembers the pair. Its commands are read by
+//! the version before and after, as those of every object.
+
+use serde::{Deserialize, Serialize};
+
+/// By how much D1's mark may be older than the newest one seen, in seconds: two sweeps may overlap.
+const SLACK: i64 = 120;
+
+/// What the witness remembers of the database.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Known {
+    /// Its id.
+    pub database: i64,
+    /// The newest end of a sweep that was seen in it, Unix seconds; none while nobody has seen the id in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mark: Option<i64>,
+}
+
+/// A command to the witness's object.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Command {
+    /// Say whether this is the database that you know.
+    See {
+        /// The id in D1, if it has one.
+        database: Option<i64>,
+        /// When a sweep last did all of its work, as D1 has it.
+        mark: Option<i64>,
+        /// A random id, in case the database has none yet.
+        fresh: i64,
+    },
+    /// From now on this is the database.
+    Adopt {
+        /// The id in D1.
+        database: i64,
+        /// When a sweep last did all of its work, as D1 has it.
+        mark: Option<i64>,
+    },
+}
+
+/// What the witness answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// It is.
+    Same,
+    /// The database is new, or this version's first: it gets this id. Until it was seen there, it is offered again.
+    New {
+        /// The id.
+        database: i64,
+    },
+    /// It was put back, or is another.
+    PutBack {
+        /// How that is known.
+        sign: Sign,
+    },
+}
+
+/// How it is known that a database was put back, or is another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Sign {
+    /// It is older than what was seen in it.
+    Earlier,
+    /// It has another id.
+    Another,
+    /// It has lost its id: it is from before it had one.
+    Nameless,
+    /// The objects know of no database: they are new, or another's.
+    Unknown,
+}
+
+impl Sign {
+    /// For the log and the audit log.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Earlier => "the database is older than when it was last seen",
+            Self::Another => "the database is another",
+            Self::Nameless => "the database is from before it had an id",
+            Self::Unknown => "the objects know of no database",
+        }
+    }
+}
+
+/// Does what `command` says: the same in the object and in every test. What is remembered is to be written down if it is another
+/// than `known`.
+#[must_use]
+pub fn obey(known: Option<&Known>, command: &Command) -> (Option<Known>, Verdict) {
+    match (command, known) {
+        (Command::Adopt { database, mark }, _) => {
+            (Some(Known { database: *database, mark: Some(mark.unwrap_or(0)) }), Verdict::Same)
+        }
+        (Command::See { database: None, fresh, .. }, None) => {
+            (Some(Known { database: *fresh, mark: None }), Verdict::New { database: *fresh })
+        }
+        (Command::See { database: None, .. }, Some(Known { database, mark: None })) => {
+            (known.cloned(), Verdict::New { database: *database })
+        }
+        (Command::See { database: Some(seen), mark, .. }, Some(Known { database, mark: newest }))
+            if seen == database =>
+        {
+            let (mark, newest) = (mark.unwrap_or(0), newest.unwrap_or(0));
+            if mark + SLACK < newest {
+                return (known.cloned(), Verdict::PutBack { sign: Sign::Earlier });
+            }
+            (Some(Known { database: *database, mark: Some(mark.max(newest)) }), Verdict::Same)
+        }
+        (Command::See { database, .. }, _) => {
+            let sign = match (database, known) {
+                (None, _) => Sign::Nameless,
+                (_, None) => Sign::Unknown,
+                _ => Sign::Another,
+            };
+            (known.cloned(), Verdict::PutBack { sign })
+        }
+    }
+}
