@@ -129,8 +129,7 @@ impl<P: Ports> App<P> {
         let (now, lease) = (self.ports.now(), self.ports.now().after(LEASE));
         let begin = |delivery: &Claimed| {
             let random = u32::from_le_bytes(self.ports.random());
-            let next_at =
-                again_at(delivery.attempts + 1, None, random, now).map_or(lease, |at| at.max(lease));
+            let next_at = again_at(delivery.attempts + 1, None, random, now).filter(|at| *at > lease);
             deliveries::begin(delivery, next_at)
         };
         let statements: Vec<Statement> =

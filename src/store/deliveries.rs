@@ -159,23 +159,27 @@ pub struct Attempted {
     pub error: Option<&'static str>,
 }
 
-/// Counts an attempt that is about to be made, if the delivery is still held; until `next_at` nobody else makes another, even if
-/// nobody comes back to say how this one ended.
+/// Counts an attempt that is about to be made, if the delivery is still held; until `next_at`, or else the end of the claim, nobody
+/// else makes another, even if nobody comes back to say how this one ended.
 #[must_use]
-pub fn begin(delivery: &Claimed, next_at: Timestamp) -> Statement {
-    Statement::new(
-        // A version that knows no claims counts its attempts by them.
-        "update webhook_deliveries set attempts = attempts + 1, next_at = ?6
-         where tenant_id = ?1 and created_at = ?2 and id = ?3 and claim = ?4 and attempts = ?5 and status = 'pending'",
-        [
-            delivery.tenant_id.as_str().into(),
-            delivery.created_at.into(),
-            delivery.id.as_str().into(),
-            delivery.claim.into(),
-            delivery.attempts.into(),
-            next_at.seconds().into(),
-        ],
-    )
+pub fn begin(delivery: &Claimed, next_at: Option<Timestamp>) -> Statement {
+    let tenant = delivery.tenant_id.as_str().into();
+    let (created_at, id) = (delivery.created_at.into(), delivery.id.as_str().into());
+    let (claim, attempts) = (delivery.claim.into(), delivery.attempts.into());
+    // A version that knows no claims counts its attempts by them.
+    match next_at {
+        Some(at) => Statement::new(
+            "update webhook_deliveries set attempts = attempts + 1, next_at = ?6
+             where tenant_id = ?1 and created_at = ?2 and id = ?3 and claim = ?4 and attempts = ?5 and status = 'pending'",
+            [tenant, created_at, id, claim, attempts, at.seconds().into()],
+        ),
+        // What stands in an index costs to be written.
+        None => Statement::new(
+            "update webhook_deliveries set attempts = attempts + 1
+             where tenant_id = ?1 and created_at = ?2 and id = ?3 and claim = ?4 and attempts = ?5 and status = 'pending'",
+            [tenant, created_at, id, claim, attempts],
+        ),
+    }
 }
 
 /// Writes down how an attempt ended, unless somebody else holds the delivery since. That it arrived is true whoever holds it.
