@@ -65,6 +65,7 @@ export function foreignParts(name, config) {
   if (config.vars.ENVIRONMENT !== name) found.push(`${name} says ENVIRONMENT=${config.vars.ENVIRONMENT}: it must say ${name}.`);
   if (name === "production" && config.vars.EMAIL_PROVIDER === "log")
     found.push("production has EMAIL_PROVIDER=log: it would send no mail.");
+  if (!config.vars.ADMIN_CONSOLE_URL) found.push(`${name} has no ADMIN_CONSOLE_URL: mailed links would lead nowhere.`);
   return found;
 }
 
