@@ -157,12 +157,12 @@ pub fn read(answers: Vec<Answer>) -> Result<Measures, DbError> {
 }
 
 /// Notes that the sweep did all of its work, if the mark is still the one that it saw when it began: a database that was put back
-/// meanwhile keeps its own, or nobody would notice.
+/// meanwhile keeps its own, or nobody would notice. It never goes back: two machines' clocks may differ.
 #[must_use]
 pub fn swept(seen: Option<i64>, now: Timestamp) -> Statement {
     Statement::new(
         "insert into measures (name, value) values ('sweep_ended_at', ?1)
-         on conflict (name) do update set value = excluded.value where measures.value is ?2",
+         on conflict (name) do update set value = max(measures.value, excluded.value) where measures.value is ?2",
         [now.seconds().into(), seen.into()],
     )
 }

@@ -257,6 +257,18 @@ async fn while_an_operator_paused_provisioning_the_sweep_wakes_nobody_and_does_t
     assert_eq!(club.row()["swept_at"].as_i64().map(|at| at < app.now()), Some(true), "it keeps its place");
 }
 
+/// Two machines' clocks may differ: the mark of the slower one is no sign.
+#[tokio::test]
+async fn the_mark_never_goes_back_by_itself() {
+    let app = TestApp::new();
+    sweeps_for(&app, 3).await;
+    let ahead = app.now() + 600;
+    app.db().execute("update measures set value = ?1 where name = 'sweep_ended_at'", [ahead]);
+    sweeps_for(&app, 3).await;
+    assert_eq!(app.db().number("select value from measures where name = 'sweep_ended_at'"), ahead);
+    assert!(!is_paused(&app).await);
+}
+
 /// One call to the witness, and no round trip more than there would be.
 #[tokio::test]
 async fn looking_costs_one_call_and_no_round_trip() {
