@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::{
     app::operators::{Action, ActionError},
-    domain::{Plan, RunId, RunStatus, Step, TenantId, Timestamp, UndoStatus},
+    domain::{Plan, RunId, RunStatus, Step, TenantId, Timestamp, UndoStatus, Word, issue::Problem},
     ports::{Level, LogLine, Ports},
     store::{
         keys::{self, Key},
@@ -132,7 +132,7 @@ pub async fn skip_step<P: Ports>(
     PathPart(run): PathPart,
     mut fields: Fields,
 ) -> Result<Json<Data<ActedOn>>, ApiError> {
-    let step = fields.required::<Step>("step");
+    let step = fields.required_with("step", any_step);
     let reason = fields.required_with("reason", reason);
     let (step, reason) = fields.all(step.zip(reason))?;
     act_for(&caller, &context, &run, Action::SkipStep(step), &reason).await
@@ -233,6 +233,16 @@ pub async fn key<P: Ports>(
 pub(super) fn failure(text: &str) -> Option<String> {
     let is_word = (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_uppercase() || b == b'_');
     is_word.then(|| text.to_owned())
+}
+
+/// The word of any step: a run that another version began may have failed at one that this version does not know.
+fn any_step(text: String) -> Result<Step, Problem> {
+    let is_word = (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
+    let unknown = || Step::Other(Word::of(&text));
+    if is_word {
+        return Ok(Step::named(&text).unwrap_or_else(unknown));
+    }
+    Err(Problem::new("invalid_value", "Use the word of the step at which the run failed, like validate_webhook."))
 }
 
 fn parse_run(text: &str) -> Result<RunId, ApiError> {

@@ -74,19 +74,36 @@ async fn objects_that_all_hang_end_a_sweep_in_time_and_each_has_its_turn() {
     }
 }
 
-/// A removal whose name was let go of in a database that knew of no removal: nobody can be told.
+/// A removal whose name was let go of in a database that knew of no removal: its object knows for whom it is.
+#[tokio::test]
+async fn what_has_no_name_any_more_is_removed_all_the_same() {
+    for forgets in [false, true] {
+        let app = TestApp::new();
+        let club = app.provisioned("fc-nord").await;
+        for (column, value) in [("slug", None), ("undo_state", Some("undoing"))] {
+            club.becomes(column, value);
+        }
+        club.becomes("undo_updated_at", app.now());
+        if forgets {
+            app.outside().objects().forgets(&club.id);
+        }
+        app.passes(61);
+        sweep(&app).await;
+        club.waits().await;
+        assert_eq!(club.row()["undo_state"], "undone", "{forgets}");
+    }
+}
+
+/// Somebody wants to be set up whom nobody can name: that is an operator's business.
 #[tokio::test]
 async fn what_cannot_be_told_is_told_to_operators_at_once() {
     let app = TestApp::new();
-    let club = app.provisioned("fc-nord").await;
-    for (column, value) in [("slug", None), ("undo_state", Some("undoing"))] {
-        club.becomes(column, value);
-    }
-    club.becomes("undo_updated_at", app.now());
+    let club = app.queued("fc-nord").await;
+    club.becomes("slug", None::<String>);
     app.passes(61);
     sweep(&app).await;
     let line = app.log_of("tenant_provision_stuck").pop().unwrap();
-    assert_eq!((&line.fields["tenantId"], &line.fields["undo"]), (&json!(club.id), &json!(true)));
+    assert_eq!((&line.fields["tenantId"], &line.fields["undo"]), (&json!(club.id), &json!(false)));
     assert!(line.fields["error"].is_string());
 }
 

@@ -277,7 +277,7 @@ async fn looking_costs_one_call_and_no_round_trip() {
     let (batches, told) = (app.db().batches(), app.outside().witness().told());
     sweep(&app).await;
     // What to wake and how the database looks, what to deliver, what expired.
-    assert_eq!((app.db().batches() - batches, app.outside().witness().told() - told), (3, 1));
+    assert_eq!((app.db().batches() - batches, app.outside().witness().told() - told), (4, 1));
 }
 
 #[test]

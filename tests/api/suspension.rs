@@ -66,7 +66,8 @@ async fn an_operator_neither_retries_nor_skips_its_run_and_that_it_was_tried_is_
             let run = app.outside().objects().run(&club.id).unwrap().id;
             nothing_is_wanted(&club, async || {
                 let path = format!("/api/v1/bgops/sagas/{}/{action}", run.as_str());
-                operator_posts(&app, &path, &json!({ "reason": "test" })).await.fails(409, code);
+                let body = json!({ "reason": "test", "step": "validate_webhook" });
+                operator_posts(&app, &path, &body).await.fails(409, code);
             })
             .await;
             assert_eq!(app.db().row("select data from audit_log")["data"], r#"{"done":false}"#);

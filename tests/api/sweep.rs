@@ -205,12 +205,19 @@ async fn a_club_that_was_removed_after_the_database_was_saved_is_let_go_of_once_
 
 #[tokio::test]
 async fn an_end_that_was_never_listed_is_listed() {
-    let app = TestApp::new();
-    let club = app.queued("fc-nord").await;
-    app.outside().upstreams().always("make", Reaction::Answers(410, ""));
-    // The one batch that tells of the end.
-    app.db().breaks(7, Breaks::Before);
-    club.alarm_rings(&club.id).await;
+    // The one batch that tells of the end is the last.
+    let failing = async |nth| {
+        let app = TestApp::new();
+        let club = app.queued("fc-nord").await;
+        app.outside().upstreams().always("make", Reaction::Answers(410, ""));
+        let before = app.db().batches();
+        app.db().breaks(nth, Breaks::Before);
+        club.alarm_rings(&club.id).await;
+        let batches = app.db().batches() - before;
+        (app, club, batches)
+    };
+    let (_, _, batches) = failing(1000).await;
+    let (app, club, _) = failing(batches - 1).await;
     assert!(app.outside().objects().run(&club.id).unwrap().is_unlisted());
     app.outside().objects().loses_the_alarm(&club.id);
     assert_eq!(club.ended().await, "processing");

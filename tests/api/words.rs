@@ -118,6 +118,9 @@ pub async fn every_error() -> Vec<(Answer, u16, &'static str)> {
             "RUN_STATE_CONFLICT",
         ),
     ];
+    app.outside().objects().stores(&completed.id, r#"{"written":"by another version"}"#);
+    let cancel = app.post(&format!("{sagas}/{run}/cancel")).token(&operator).json(&reason);
+    all.push((cancel.send().await, 409, "CHECKPOINT_UNREADABLE"));
     let redeliver = format!("/api/v1/tenants/{}/webhook/deliveries/none/redeliver", club.id);
     all.push((app.post(&redeliver).token(&club.jwt).send().await, 404, "DELIVERY_NOT_FOUND"));
     all.extend(errors_of_operators(&app).await);

@@ -35,6 +35,7 @@ async fn a_club_of_looser_rules_is_read_set_up_mailed_and_removed() {
     club.confirms_pro().await.is(200);
     club.waits().await;
     assert_eq!(club.ended().await, "completed");
+    app.outside().finishes_deferred_work().await;
     let mail = app.outside().upstreams().sent_to("resend").pop().unwrap().call.body.unwrap();
     assert!(mail.contains("jürgen@vereinsheim"), "{mail}");
     app.ask(Method::DELETE, &path).token(&operator).json(&json!({ "reason": "left" })).send().await.is(202);
