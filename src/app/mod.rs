@@ -15,6 +15,7 @@ pub mod pausing;
 pub mod promos;
 pub mod provisioning;
 pub mod readiness;
+pub mod recovery;
 pub mod retries;
 pub mod revocation;
 pub mod signup;

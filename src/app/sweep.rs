@@ -59,12 +59,13 @@ impl<P: Ports> App<P> {
         let (looked, delivered, mailed, begun) = match app.begin_sweep(&id, now).await {
             Ok(begun) => {
                 // None waits for another: an object, a webhook or a mail service that hangs holds up its own kind only.
-                let (looked, delivered, mailed) = futures_util::join!(
+                let (looked, delivered, mailed, recovered) = futures_util::join!(
                     app.wake_unmoved(&begun, now),
                     app.deliver_unless_held(&begun),
-                    app.mail_unless_held(&begun)
+                    app.mail_unless_held(&begun),
+                    app.recover_unless_paused(&begun, now)
                 );
-                (looked, delivered, mailed, Some(begun))
+                (looked.and_then(|looked| recovered.map(|()| looked)), delivered, mailed, Some(begun))
             }
             Err(error) => (Err(error), Ok(0), Ok(0), None),
         };
@@ -106,6 +107,10 @@ impl<P: Ports> App<P> {
 
     async fn deliver_unless_held(&self, begun: &Begun) -> Result<usize, DbError> {
         if begun.is_held { Ok(0) } else { self.deliver_due().await }
+    }
+
+    async fn recover_unless_paused(&self, begun: &Begun, now: Timestamp) -> Result<(), DbError> {
+        if begun.is_paused { Ok(()) } else { self.recover(&begun.sighting, now).await }
     }
 
     async fn mail_unless_held(&self, begun: &Begun) -> Result<usize, DbError> {

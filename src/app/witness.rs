@@ -67,6 +67,7 @@ impl<P: Ports> App<P> {
         let is_announced = sighting.announced_at.is_some_and(|at| now.seconds() - at <= ANNOUNCED);
         let database = self.database_id();
         let mut statements = store::flags::rename(database, now);
+        statements.push(store::comparisons::begin());
         if !is_announced {
             let act = Act {
                 id: format!("aud_{}", id::token_id(now, self.ports.random())),

@@ -113,6 +113,13 @@ pub struct Sighting {
     pub database: Option<i64>,
     /// When a sweep last did all of its work, Unix seconds.
     pub mark: Option<i64>,
+    /// Whether some runs failed for an outage, and may go on.
+    #[serde(deserialize_with = "super::flag")]
+    pub resumable: bool,
+    /// When the object of a removed tenant is first to delete what it stores, Unix seconds.
+    pub forget_at: Option<i64>,
+    /// How far comparing the database with the objects is, as JSON, if that goes on.
+    pub comparison: Option<String>,
     /// When somebody last said that the database is put back and shall not be paused for it, Unix seconds.
     pub announced_at: Option<i64>,
 }
@@ -125,6 +132,10 @@ pub fn sighting() -> Statement {
            exists (select 1 from feature_flags where name = 'provisioning_enabled' and enabled = 0 and value = 1) as held,
            (select value from feature_flags where name = 'database_id') as database,
            (select value from measures where name = 'sweep_ended_at') as mark,
+           exists (select 1 from tenants where resume_at > 0) as resumable,
+           (select min(forget_at) from tenants where forget_at > 0) as forget_at,
+           (select json_object('cursor', cursor, 'differing', differing, 'passes', passes)
+            from comparisons where id = 1) as comparison,
            (select value from feature_flags where name = 'restore_announced') as announced_at",
         [],
     )

@@ -5,6 +5,7 @@
 
 pub mod access;
 pub mod audit;
+pub mod comparisons;
 pub mod connections;
 pub mod deliveries;
 pub mod events;

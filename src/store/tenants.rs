@@ -200,6 +200,29 @@ pub fn claim_unmoved(before: Timestamp, limit: u32, now: Timestamp) -> Statement
     )
 }
 
+/// Claims tenants whose run failed for an outage and may go on: its time has come, or the breaker of the upstream that it failed at
+/// closed since; and that breaker is not open. `breakers` says so for each step, as JSON: `{"<step>":{"open":0,"closedAt":1}}`.
+/// Read with [`Answer::rows_lossy`], as [`Tenant`].
+#[must_use]
+pub fn claim_resumable(breakers: &str, limit: u32, now: Timestamp) -> Statement {
+    Statement::new(
+        "update tenants set provision_state = 'processing', provision_reason = null, provision_updated_at = ?2,
+           swept_at = ?2 + 60, resume_at = null
+         where provision_state = 'failed' and provisioned_at is null and undo_state is null
+           and status in ('trial', 'active') and id in (
+           select t.id from (select id, resume_at, provision_run_id, provision_updated_at from tenants
+             where resume_at > 0 order by resume_at limit 1000) t
+             left join provision_runs r on r.id = t.provision_run_id
+           where coalesce(json_extract(?1, '$.' || r.step || '.open'), 0) = 0
+             and (t.resume_at <= ?2 or json_extract(?1, '$.' || r.step || '.closedAt') >= t.provision_updated_at)
+           order by t.resume_at limit ?3)
+         returning id, slug, name, email, plan, status, owner_user_id, provision_state, provisioned_at, provision_run_id,
+           provision_updated_at, undo_state, undo_updated_at,
+           (select r.version from provision_runs r where r.id = provision_run_id) as run_version",
+        [breakers.into(), now.seconds().into(), limit.into()],
+    )
+}
+
 /// Makes the club reachable at its address.
 #[must_use]
 pub fn set_route_ready(tenant: &TenantId, now: Timestamp) -> Statement {

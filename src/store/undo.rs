@@ -99,7 +99,7 @@ pub fn update_tenant(run: &Run, now: Timestamp) -> Option<Statement> {
     let undo = run.undo.as_ref()?;
     Some(Statement::new(
         "update tenants set undo_state = ?2, undo_updated_at = ?3, provision_run_id = coalesce(provision_run_id, ?4),
-           status = 'cancelled', tokens_valid_after = max(tokens_valid_after, ?6 + 1),
+           status = 'cancelled', tokens_valid_after = max(tokens_valid_after, ?6 + 1), resume_at = null,
            forget_at = iif(?2 = 'undone', ?3 + ?7, null)
          where id = ?1 and (undo_state is null or undo_state not in ('undone', ?2))
            and not exists (select 1 from provision_runs where id = ?4 and version >= ?5)",

@@ -85,7 +85,7 @@ impl World {
             None => state == RunStatus::Completed || (ended && state != RunStatus::Processing),
         };
         // What failed for an outage goes on by itself.
-        is_over && self.has_no_alarm() && self.register.borrow().resume_at.is_none()
+        is_over && self.has_no_alarm() && (self.register.borrow().resume_at.is_none() || undo.is_some())
     }
 
     /// What must hold when nothing happens any more.

@@ -107,6 +107,7 @@ impl Register {
             self.run = self.run.map(|(known, status)| (known.max(version), status));
             let moves = self.undo.is_none_or(|known| known != UndoStatus::Undone && known != undo);
             if is_news && moves {
+                self.resume_at = None;
                 self.undo = Some(undo);
                 self.moved_at = now;
             }

@@ -1,0 +1,155 @@
+//! What the sweep brings back by itself: runs that failed for an outage, what a database that was put back does not know, and
+//! objects that have stored a removed tenant's name for long enough.
+
+use std::time::Duration;
+
+use futures_util::{StreamExt, stream};
+use serde_json::{Map, Value, json};
+
+use crate::{
+    db::{Db, DbError},
+    domain::{Step, Timestamp, Upstream, config::SubdomainMode},
+    ports::{Level, LogLine, Ports},
+    store::{
+        comparisons::{self, Compared, Comparison},
+        flags::Sighting,
+        tenants::{self, Tenant},
+    },
+    workflow::{
+        Command, Reply,
+        breaker::{Breaker, State},
+    },
+};
+
+use super::App;
+
+/// How many runs one sweep resumes: an upstream that is just back is not met by everybody at once.
+const RESUMED: u32 = 60;
+/// How many tenants one sweep compares with their objects.
+const COMPARED: u32 = 300;
+/// How many objects one sweep lets forget.
+const FORGOTTEN: u32 = 25;
+/// How many objects are told something at the same time: the platform queues what goes beyond six open connections.
+const AT_ONCE: usize = 6;
+/// When an object that could not forget is told again.
+const AGAIN: Duration = Duration::from_secs(24 * 3600);
+
+impl<P: Ports> App<P> {
+    /// Brings back what there is to bring back.
+    ///
+    /// # Errors
+    ///
+    /// When the database doesn't answer: the next sweep goes on.
+    pub(super) async fn recover(&self, sighting: &Sighting, now: Timestamp) -> Result<(), DbError> {
+        if sighting.resumable {
+            self.resume_failed(now).await?;
+        }
+        if let Some(text) = &sighting.comparison {
+            let comparison = serde_json::from_str(text).map_err(|error| DbError::Corrupt(error.to_string()))?;
+            self.compare(comparison).await?;
+        }
+        if sighting.forget_at.is_some_and(|at| at <= now.seconds()) {
+            self.forget_removed(now).await?;
+        }
+        Ok(())
+    }
+
+    /// Resumes runs that failed for an outage, where nothing says that it goes on.
+    async fn resume_failed(&self, now: Timestamp) -> Result<(), DbError> {
+        let breakers = self.breakers().await;
+        let states: Map<String, Value> = Step::ALL
+            .into_iter()
+            .filter_map(|step| {
+                let upstream = self.upstream_of(step)?;
+                let breaker = breakers.iter().find(|(known, _)| *known == upstream)?.1.as_ref()?;
+                Some((step.as_str().to_owned(), state(breaker)))
+            })
+            .collect();
+        let claim = tenants::claim_resumable(&Value::Object(states).to_string(), RESUMED, now);
+        let claimed: Vec<Tenant> = self.readable(self.ports.db().query(claim).await?, "tenants");
+        let tell = async |tenant: &Tenant| {
+            let Some(subject) = tenant.subject() else { return };
+            let listed_version = Some(tenant.listed_version());
+            let command = Command::Wake { subject, plan: tenant.plan, listed_version, resume: true };
+            let told = self.ports.tell_object(tenant.id(), &command).await;
+            // Whoever did not hear is woken by the next sweep: D1 has it as wanted.
+            let line = LogLine::new(Level::Info, "tenant_provision_resumed");
+            let line = line.with("tenantId", tenant.id().as_str());
+            self.log(line.with_some("error", told.err().map(|error| error.to_string())));
+        };
+        stream::iter(&claimed).for_each_concurrent(AT_ONCE, tell).await;
+        Ok(())
+    }
+
+    /// The upstream that a step asks as it is configured.
+    fn upstream_of(&self, step: Step) -> Option<Upstream> {
+        let config = self.config();
+        match step {
+            Step::ConfigureRouting => {
+                (config.subdomain_mode == SubdomainMode::Record).then_some(Upstream::Cloudflare)
+            }
+            Step::ValidateWebhook => Some(Upstream::Make),
+            Step::CreateSpreadsheet => Some(Upstream::AppsScript),
+            Step::VerifySpreadsheet if config.google_service_account_key.is_some() => Some(Upstream::Google),
+            Step::VerifySpreadsheet => Some(Upstream::AppsScript),
+            Step::SeedDefaults
+            | Step::CreateOwner
+            | Step::SendWelcomeEmail
+            | Step::Activate
+            | Step::Other(_) => None,
+        }
+    }
+
+    /// Compares the next tenants with what their objects know: one that knows more tells D1. It ends when nobody differs any more.
+    async fn compare(&self, mut comparison: Comparison) -> Result<(), DbError> {
+        let answer = self.ports.db().query(comparisons::next(&comparison.cursor, COMPARED)).await?;
+        let next: Vec<Compared> = self.readable(answer, "tenants");
+        let Some(last) = next.last() else {
+            if comparison.differing > 0 {
+                let line = LogLine::new(Level::Warn, "database_differed");
+                self.log(line.with("tenants", comparison.differing).with("pass", comparison.passes));
+            }
+            self.ports.db().batch(comparisons::ends_pass(&comparison).into()).await?;
+            return Ok(());
+        };
+        comparison.cursor = last.id.as_str().to_owned();
+        let differs = async |compared: &Compared| {
+            let command = Command::Compare { listed_version: compared.version };
+            match self.ports.tell_object(&compared.id, &command).await {
+                Ok(Reply::Run { report, .. }) => report.version > compared.version,
+                Ok(_) => false,
+                // It is asked again in the next pass.
+                Err(_) => true,
+            }
+        };
+        let differing = stream::iter(&next).map(differs).buffer_unordered(AT_ONCE);
+        let count = differing.filter(|differs| std::future::ready(*differs)).count().await;
+        comparison.differing += u32::try_from(count).unwrap_or(u32::MAX);
+        self.ports.db().query(comparisons::goes_on(&comparison)).await.map(|_| ())
+    }
+
+    /// Lets the objects of tenants that were removed long ago delete what they store: a name and an address.
+    async fn forget_removed(&self, now: Timestamp) -> Result<(), DbError> {
+        let answer = self.ports.db().query(comparisons::forgettable(now, FORGOTTEN)).await?;
+        let due: Vec<Compared> = self.readable(answer, "tenants");
+        let mut statements = Vec::new();
+        for removed in &due {
+            let has_forgotten = match self.ports.tell_object(&removed.id, &Command::Forget).await {
+                Ok(Reply::NoRun) => true,
+                Ok(_) | Err(_) => false,
+            };
+            let again_at = (!has_forgotten).then(|| now.after(AGAIN));
+            statements.push(comparisons::forgot(&removed.id, again_at));
+        }
+        if statements.is_empty() {
+            return Ok(());
+        }
+        self.ports.db().batch(statements).await.map(|_| ())
+    }
+}
+
+/// Whether a breaker keeps everybody from asking, and since when it does not any more.
+fn state(breaker: &Breaker) -> Value {
+    let is_open = !matches!(breaker.state, State::Closed { .. });
+    json!({ "open": u8::from(is_open), "closedAt": breaker.closed_at().map(Timestamp::seconds) })
+}

@@ -1,0 +1,95 @@
+//! Comparing a database that was put back with what the objects know: how far that is, and who is next.
+
+use serde::Deserialize;
+
+use crate::{
+    db::Statement,
+    domain::{TenantId, Timestamp},
+};
+
+/// How often everybody is compared at most: what differs still is an operator's business.
+const PASSES: u32 = 5;
+
+/// How far a comparison is.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Comparison {
+    /// The last tenant that was compared.
+    pub cursor: String,
+    /// How many differed in this pass.
+    pub differing: u32,
+    /// Which pass it is, counted from one.
+    pub passes: u32,
+}
+
+/// One tenant to compare.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Compared {
+    /// Its id.
+    pub id: TenantId,
+    /// Which version of its run D1 lists; 0 if none.
+    pub version: u64,
+}
+
+/// Begins to compare everybody.
+#[must_use]
+pub fn begin() -> Statement {
+    Statement::new(
+        "insert into comparisons (id, cursor, differing, passes) values (1, '', 0, 1)
+         on conflict (id) do update set cursor = '', differing = 0, passes = 1",
+        [],
+    )
+}
+
+/// Selects the next to compare. Read with [`crate::db::Answer::rows_lossy`], as [`Compared`].
+#[must_use]
+pub fn next(after: &str, limit: u32) -> Statement {
+    Statement::new(
+        "select t.id, coalesce(r.version, 0) as version
+         from tenants t left join provision_runs r on r.id = t.provision_run_id
+         where t.id > ?1 order by t.id limit ?2",
+        [after.into(), limit.into()],
+    )
+}
+
+/// Notes how far it is.
+#[must_use]
+pub fn goes_on(comparison: &Comparison) -> Statement {
+    Statement::new(
+        "update comparisons set cursor = ?1, differing = ?2 where id = 1",
+        [comparison.cursor.as_str().into(), comparison.differing.into()],
+    )
+}
+
+/// Everybody was compared: once more, if somebody differed; else it is over.
+#[must_use]
+pub fn ends_pass(comparison: &Comparison) -> [Statement; 2] {
+    [
+        Statement::new(
+            "update comparisons set cursor = '', differing = 0, passes = passes + 1
+             where id = 1 and ?1 > 0 and passes < ?2",
+            [comparison.differing.into(), PASSES.into()],
+        ),
+        Statement::new(
+            "delete from comparisons where id = 1 and (?1 = 0 or passes > ?2) and cursor <> ''",
+            [comparison.differing.into(), (PASSES - 1).into()],
+        ),
+    ]
+}
+
+/// Selects tenants that were removed so long ago that their objects delete what they store.
+#[must_use]
+pub fn forgettable(now: Timestamp, limit: u32) -> Statement {
+    Statement::new(
+        "select id, 0 as version from tenants where forget_at <= ?1 order by forget_at limit ?2",
+        [now.seconds().into(), limit.into()],
+    )
+}
+
+/// Notes that a tenant's object stores nothing any more; or that it is to be told again, `again_at`.
+#[must_use]
+pub fn forgot(tenant: &TenantId, again_at: Option<Timestamp>) -> Statement {
+    Statement::new(
+        "update tenants set forget_at = ?2 where id = ?1",
+        [tenant.as_str().into(), again_at.map(Timestamp::seconds).into()],
+    )
+}
