@@ -16,7 +16,7 @@ const SCHEDULES: u64 = 150;
 const STORMY_TURNS: usize = 25;
 
 /// Polls `work` so often and no more: then the process dies.
-fn dies_after<T>(polls: u64, work: impl Future<Output = T>) -> Option<T> {
+pub fn dies_after<T>(polls: u64, work: impl Future<Output = T>) -> Option<T> {
     let mut work = pin!(work);
     let mut context = Context::from_waker(Waker::noop());
     for _ in 0..polls {
