@@ -112,10 +112,15 @@ impl<P: Ports> App<P> {
             let ends = self.send_mails(&due, until).await;
             sent += ends.iter().filter(|end| **end == Ended::Sent).count();
             let is_all = due.len() < BATCH as usize;
-            // Whoever asks once more now would be told the same.
-            let is_held = ends.iter().any(|end| matches!(end, Ended::Held(_)));
-            if is_all || is_held || self.ports.now() >= until {
-                return Ok(sent);
+            let held_until = ends.iter().filter_map(|end| match end {
+                Ended::Held(at) => Some(*at),
+                Ended::Sent | Ended::Later(_) | Ended::Over => None,
+            });
+            match held_until.min() {
+                // Whoever asks once more before that would be told the same.
+                Some(at) if at < until => self.ports.sleep(at.since(self.ports.now())).await,
+                None if !is_all && self.ports.now() < until => {}
+                _ => return Ok(sent),
             }
         }
     }

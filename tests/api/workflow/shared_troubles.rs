@@ -240,6 +240,7 @@ async fn mails_leave_as_often_as_resend_allows() {
         let app = TestApp::with(&[("RESEND_CALLS_PER_SECOND", configured)]);
         let clubs = starters(&app, "fc", 30).await;
         let took = all_complete(&clubs).await;
+        app.mails_leave_for(120).await;
         for club in &clubs {
             assert_eq!(club.sees_status().await.is(200)["data"]["warnings"], json!([]));
         }
