@@ -409,6 +409,22 @@ async fn a_link_is_renewed_when_what_was_signed_before_is_refused() {
 }
 
 #[tokio::test]
+async fn a_link_is_renewed_when_the_configuration_refuses_what_was_signed_before() {
+    for (ahead, opened) in [(0, 200), (7 * 24 * 3600, 401)] {
+        let app = TestApp::new();
+        waiting(&app).await;
+        app.outside().upstreams().next("resend", [Reaction::TimesOut]);
+        app.app.deliver_mails_due().await.unwrap();
+        app.passes(30);
+        let not_before = (app.now() + ahead).to_string();
+        let stricter = app.redeployed_with(&[("JWT_NOT_BEFORE", &not_before)]);
+        stricter.mails_leave_for(2 * MINUTE).await;
+        assert_eq!(arrived(&app), 1);
+        assert_eq!(opens(&stricter, calls(&app).last().unwrap()).await, opened, "{ahead}");
+    }
+}
+
+#[tokio::test]
 async fn a_changed_key_between_two_attempts_makes_no_second_mail() {
     for change in [
         [
