@@ -11,7 +11,7 @@ use worker::{DurableObject, Env, Request, Response, Result, SqlStorage, State, d
 
 use crate::{
     app::App,
-    domain::{RunId, Task, Timestamp},
+    domain::{RunId, Task, Timestamp, Upstream},
     ports::{Level, LogLine, Ports},
     store,
     workflow::{Command, Fresh, Outcome, Reply, Ring, Run, Wake, World, advance, advance::Moment, obey},
@@ -84,6 +84,7 @@ impl Provisioner {
             run: RunId::new(now, platform.random()),
             link_id: URL_SAFE_NO_PAD.encode(platform.random::<32>()),
         };
+        let mails_wait = matches!(command, Command::GoOn { upstream: Upstream::Resend });
         let obeyed = obey(self.load()?, command, fresh, now);
         if let Some(run) = &obeyed.save {
             self.save(run)?;
@@ -95,6 +96,10 @@ impl Provisioner {
         };
         if ring {
             self.arm(now).await?;
+        }
+        if mails_wait && let Some(run) = self.load()? {
+            // It is not the run that waits, but its club's mails.
+            self.app().deliver_mails_later(&run.subject.tenant);
         }
         Ok(obeyed.reply)
     }

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{ClubName, Email, Plan, Slug, TenantId, UserId};
+use crate::domain::{ClubName, Email, Plan, Slug, TenantId, Upstream, UserId};
 
 use super::{Caller, Report};
 
@@ -66,6 +66,11 @@ pub enum Command {
     Cancel,
     /// Leave out the step at which the run failed, and go on behind it.
     Skip,
+    /// Try again now if `upstream` was not asked: it may be now. Else nothing.
+    GoOn {
+        /// The other side.
+        upstream: Upstream,
+    },
     /// Say where the run stands.
     Report,
     /// Say that you are there.

@@ -57,6 +57,7 @@ pub fn obey(known: Option<Run>, command: Command, fresh: Fresh, now: Timestamp) 
         (Command::Queue { caller, .. }, Some(run)) => requeue(run, fresh.link_id, caller, now),
         (Command::Wake { listed_version, .. }, Some(run)) => wake(run, listed_version, fresh.link_id, now),
         (Command::Report, Some(run)) => nothing(Reply::Run { report: Report::of(&run), changed: false }),
+        (Command::GoOn { .. }, Some(run)) => changed(run, |run| run.go_on_now(now)),
         (Command::Cancel, Some(run)) => changed(run, |run| run.cancel(now)),
         (Command::Skip, Some(run)) => changed(run, |run| run.skip(fresh.link_id, now)),
     }

@@ -424,6 +424,7 @@ fn word_of(command: &Command) -> &'static str {
         Command::Queue { .. } => "queue",
         Command::Wake { .. } => "wake",
         Command::Undo { .. } => "undo",
+        Command::GoOn { .. } => "go on",
         Command::Cancel => "cancel",
         Command::Skip => "skip",
         Command::Report => "report",

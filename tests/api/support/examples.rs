@@ -134,6 +134,9 @@ pub fn example(route: &Route, club: &Club) -> Example {
         ("POST", path) if path.starts_with("/api/v1/bgops/sagas/{run}/") => {
             Body::Json(json!({ "reason": "asked by the club" }))
         }
+        ("POST", "/api/v1/bgops/upstreams/{name}/open") => {
+            Body::Json(json!({ "reason": "maintenance until noon, says its status page" }))
+        }
         ("POST", "/api/v1/bgops/upstreams/{name}/close") => {
             Body::Json(json!({ "reason": "it is back, says its status page" }))
         }
