@@ -378,7 +378,11 @@ impl<P: Ports> App<P> {
         write: impl FnOnce(&str) -> Mail,
     ) -> Result<Letter, Unwritten> {
         let missing = || Unwritten(FailureCode::Misconfigured);
-        let issued_at = link_issued_at(mail.link_issued_at, club.cutoff, self.ports.now());
+        let now = self.ports.now();
+        // One that lies ahead refuses everything, whenever it was issued.
+        let not_before = Some(self.config().jwt_not_before).filter(|moment| *moment <= now.seconds());
+        let cutoff = club.cutoff.max(not_before.unwrap_or_default());
+        let issued_at = link_issued_at(mail.link_issued_at, cutoff, now);
         let id = self.link_id(mail, issued_at).ok_or_else(missing)?;
         let origin = mail.origin.as_deref().unwrap_or_default();
         let link = self.link_url(&mail.tenant_id, issued_at, &id, origin).ok_or_else(missing)?;

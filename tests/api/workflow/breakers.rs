@@ -133,7 +133,7 @@ async fn a_dead_other_side_is_hardly_asked_by_however_many_runs() {
     for club in &clubs {
         assert_eq!(club.ended().await, "completed");
     }
-    // They come back one after the other, not at once.
+    // They come back one after the other, not at once: each makes two calls, which take no time here.
     let mut busiest = std::collections::BTreeMap::new();
     for sent in app.outside().upstreams().sent_to("apps_script") {
         if sent.json()["action"] == "provision" && sent.at.since(began).as_secs() > 60 {
