@@ -54,7 +54,7 @@ export function controls(api) {
      * until told otherwise: without limits the product waits for ever.
      */
     behave: (behaviour) => control("PUT", "behaviour", behaviour),
-    /** At the `at`-th moment of the tenant's object: "reset" ends the object, as a deploy does; "break" fails the call. */
+    /** At the `at`-th moment of the tenant's object: "reset" ends the object, as a deploy does; "break" fails the call, "slow" has it take seconds. */
     strike: (tenant, at, kind) => control("PUT", "strike", { tenant, at, kind }),
     /** The moments of the tenant's object so far, which of them belong to no task, and whether its strike, if it has one, has come. */
     moments: (tenant) => control("GET", `moments?tenant=${tenant}`),
@@ -67,6 +67,14 @@ export function controls(api) {
     disturb: (tenant, { task, what, nth = 0, how }) => control("PUT", "disturbance", { tenant, task, what, nth, how }),
     /** What the tenant's object called so far at each task, and whether its disturbance, if it has one, has come. */
     work: (tenant) => control("GET", `work?tenant=${tenant}`),
+    /** For how many milliseconds the tenant's object set each alarm so far. */
+    alarms: (tenant) => control("GET", `alarms?tenant=${tenant}`),
+    /**
+     * When the tenant's object is next begun, this SQL is run in its storage before it sees it, and with `clear` all of it is deleted,
+     * its alarm too. `storage` answers what that found, once it came to it: `{tables, rows, alarm}`.
+     */
+    operate: (tenant, { sql, clear } = {}) => control("PUT", "operation", { tenant, sql, clear }),
+    storage: (tenant) => control("GET", `storage?tenant=${tenant}`),
     /** The tenants of which a call is held. */
     held: () => control("GET", "held"),
     /** What was called since the last `forget`. */
