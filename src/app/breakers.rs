@@ -1,16 +1,16 @@
-//! The breakers, one for each other side: asked before an attempt leaves, told when it ended badly, and shown to operators. One
-//! that does not answer stops nothing.
+//! The breakers, one for each other side: asked before an attempt leaves, told when it ended badly, shown to operators, opened and
+//! closed by them. One that does not answer stops nothing.
 
 use std::time::Duration;
 
 use futures_util::future::join_all;
 
 use crate::{
-    domain::{Claims, Timestamp, Upstream},
+    domain::{Claims, TenantId, Timestamp, Upstream},
     ports::{Level, LogLine, ObjectError, Ports},
     store,
     workflow::{
-        Fault, FaultCode, Outcome,
+        self, Fault, FaultCode, Outcome,
         breaker::{Admission, Asker, AskerId, Breaker, Command, Moved, Reply, Verdict, Wish},
     },
 };
@@ -21,13 +21,27 @@ use super::{App, access::AccessError};
 /// without a move it would count as stuck.
 const LONGEST_REST: Duration = Duration::from_secs(180);
 
-/// Why a breaker was not closed.
+/// What an operator may do to a breaker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Move {
+    /// Let nobody through until it is closed.
+    Open,
+    /// Let everybody through.
+    Close,
+}
+
+/// What is soon enough to wait for: a budget that refills is no outage, and nobody has to hear of it.
+const SOON: Duration = Duration::from_secs(3);
+/// How often an attempt waits so before it leaves its place to others.
+const SHORT_WAITS: u32 = 3;
+
+/// Why a breaker was not moved.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum CloseError {
+pub enum MoveError {
     /// The token does not admit its holder any more, or the database did not answer.
     #[error(transparent)]
     Access(#[from] AccessError),
-    /// The breaker did not answer: whether it is closed is unknown, and closing it again is safe.
+    /// The breaker did not answer: whether it was moved is unknown, and moving it again is safe.
     #[error(transparent)]
     Object(#[from] ObjectError),
 }
@@ -41,12 +55,22 @@ impl<P: Ports> App<P> {
         asker: Asker<'_>,
         work: impl Future<Output = Outcome>,
     ) -> Outcome {
-        let watched = match self.admission(upstream, calls, asker).await {
-            Admission::Go { watched } => watched,
-            Admission::Wait { until } => return Outcome::Unknown(self.rest(until)),
+        let mut waits = 0;
+        let watched = loop {
+            match self.admission(upstream, calls, asker).await {
+                Admission::Go { watched } => break watched,
+                Admission::Wait { until } => {
+                    let wait = until.since(self.ports.now());
+                    if wait > SOON || waits == SHORT_WAITS {
+                        return Outcome::Unknown(self.rest(until));
+                    }
+                    self.ports.sleep(wait).await;
+                    waits += 1;
+                }
+            }
         };
         let outcome = work.await;
-        let verdict = Verdict::of(&outcome);
+        let verdict = Verdict::of(upstream, &outcome);
         if watched || matches!(verdict, Verdict::Failed { .. }) {
             // Whoever could not be told hears of the next one.
             let report = Wish::Report { run: AskerId::of(asker.id), verdict, watched };
@@ -96,22 +120,51 @@ impl<P: Ports> App<P> {
         .await
     }
 
-    /// Closes a breaker, for a reason. Answers whether it was anything but closed.
+    /// Opens or closes a breaker, for a reason. Answers whether that changed anything.
     ///
     /// # Errors
     ///
-    /// See [`CloseError`].
-    pub async fn close_breaker(
+    /// See [`MoveError`].
+    pub async fn move_breaker(
         &self,
         claims: &Claims,
         upstream: Upstream,
+        wanted: Move,
         reason: &str,
         request: &str,
-    ) -> Result<bool, CloseError> {
+    ) -> Result<bool, MoveError> {
         let subject = format!("upstream_{}", upstream.as_str());
-        let audit = store::audit::write(&self.act(claims, reason, request), "upstream.close", &subject);
+        let audit = store::audit::write(&self.act(claims, reason, request), wanted.action(), &subject);
         self.on_behalf_of(claims, vec![audit]).await?;
-        Ok(self.tell_breaker(upstream, Wish::Close).await?.moved.is_some())
+        let wish = match wanted {
+            Move::Open => Wish::Open,
+            Move::Close => Wish::Close,
+        };
+        Ok(self.tell_breaker(upstream, wish).await?.moved.is_some())
+    }
+
+    /// Tells those who waited for `upstream` to go on. Who is not reached comes by its own clock.
+    pub async fn go_on(&self, upstream: Upstream, tenants: &[TenantId]) {
+        let command = workflow::Command::GoOn { upstream };
+        let told = join_all(tenants.iter().map(|tenant| self.ports.tell_object(tenant, &command))).await;
+        let reached = told.iter().filter(|told| told.is_ok()).count();
+        self.log(
+            LogLine::new(Level::Info, "circuit_woke")
+                .with("upstream", upstream.as_str())
+                .with("tenants", tenants.len())
+                .with("reached", reached),
+        );
+    }
+}
+
+impl Move {
+    /// The word in the audit.
+    #[must_use]
+    pub const fn action(self) -> &'static str {
+        match self {
+            Self::Open => "upstream.open",
+            Self::Close => "upstream.close",
+        }
     }
 }
 
@@ -125,4 +178,5 @@ fn line(upstream: Upstream, moved: Moved, breaker: &Breaker) -> LogLine {
         .with("upstream", upstream.as_str())
         .with("failures", breaker.failures())
         .with_some("nextProbeAt", breaker.next_probe_at().map(Timestamp::rfc3339))
+        .with_some("heldOpen", breaker.is_held_open().then_some(true))
 }

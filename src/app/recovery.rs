@@ -45,7 +45,8 @@ impl<P: Ports> App<P> {
             self.resume_failed(now).await?;
         }
         if let Some(text) = &sighting.comparison {
-            let comparison = serde_json::from_str(text).map_err(|error| DbError::Corrupt(error.to_string()))?;
+            let comparison =
+                serde_json::from_str(text).map_err(|error| DbError::Corrupt(error.to_string()))?;
             self.compare(comparison).await?;
         }
         if sighting.forget_at.is_some_and(|at| at <= now.seconds()) {

@@ -29,6 +29,25 @@ pub enum SubdomainMode {
     None,
 }
 
+/// How often other sides may be asked, where that depends on our account with them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Budgets {
+    /// `RESEND_CALLS_PER_SECOND`
+    pub resend_calls_per_second: u32,
+    /// `APPS_SCRIPT_AT_ONCE`: how many calls may be out.
+    pub apps_script_at_once: u32,
+}
+
+impl Default for Budgets {
+    /// What both allow an account that asked for no more.
+    fn default() -> Self {
+        Self { resend_calls_per_second: 2, apps_script_at_once: 25 }
+    }
+}
+
+/// The largest budget that is not a typing error.
+const LARGEST_BUDGET: u32 = 1000;
+
 /// The service's configuration.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -86,6 +105,8 @@ pub struct Config {
     pub turnstile_secret: Option<Secret>,
     /// `METRICS_TOKEN`: reads `/metrics`, and nothing else.
     pub metrics_token: Option<Secret>,
+    /// How often other sides may be asked.
+    pub budgets: Budgets,
     /// Whether calls to the outside go through the `EGRESS` binding.
     pub has_egress: bool,
     /// What is missing or wrong.
@@ -126,6 +147,20 @@ impl Config {
                 i64::MAX
             })
         });
+        let mut budget = |name: &str, default: u32| {
+            text(name).map_or(default, |value| match value.parse() {
+                Ok(calls) if (1..=LARGEST_BUDGET).contains(&calls) => calls,
+                _ => {
+                    problems.push(format!("{name} must be a number from 1 to {LARGEST_BUDGET}"));
+                    default
+                }
+            })
+        };
+        let defaults = Budgets::default();
+        let budgets = Budgets {
+            resend_calls_per_second: budget("RESEND_CALLS_PER_SECOND", defaults.resend_calls_per_second),
+            apps_script_at_once: budget("APPS_SCRIPT_AT_ONCE", defaults.apps_script_at_once),
+        };
 
         let mut config = Self {
             environment: text_or("ENVIRONMENT", "production"),
@@ -161,6 +196,7 @@ impl Config {
             data_key_previous: secret("DATA_KEY_PREVIOUS"),
             turnstile_secret: secret("TURNSTILE_SECRET"),
             metrics_token: secret("METRICS_TOKEN"),
+            budgets,
             has_egress,
             problems,
         };
@@ -271,9 +307,29 @@ mod tests {
             ("EMAIL_PROVIDER", "log", "EMAIL_PROVIDER=log is not for production"),
             ("EMAIL_PROVIDER", "pigeon", "EMAIL_PROVIDER must be resend or log"),
             ("SUBDOMAIN_MODE", "magic", "SUBDOMAIN_MODE must be wildcard, record or none"),
+            ("RESEND_CALLS_PER_SECOND", "0", "RESEND_CALLS_PER_SECOND must be a number from 1 to 1000"),
+            ("RESEND_CALLS_PER_SECOND", "0.5", "RESEND_CALLS_PER_SECOND must be a number from 1 to 1000"),
+            ("APPS_SCRIPT_AT_ONCE", "1001", "APPS_SCRIPT_AT_ONCE must be a number from 1 to 1000"),
+            ("APPS_SCRIPT_AT_ONCE", "-1", "APPS_SCRIPT_AT_ONCE must be a number from 1 to 1000"),
         ] {
             assert_eq!(problems_with(name, value), [problem], "{name}={value}");
         }
+    }
+
+    #[test]
+    fn a_budget_is_what_is_configured_or_else_what_a_new_account_has() {
+        let budgets = |resend: &str, script: &str| {
+            let get = |name: &str| match name {
+                "RESEND_CALLS_PER_SECOND" => Some(resend.to_owned()),
+                "APPS_SCRIPT_AT_ONCE" => Some(script.to_owned()),
+                _ => complete(name),
+            };
+            let budgets = Config::read(get, false).budgets;
+            (budgets.resend_calls_per_second, budgets.apps_script_at_once)
+        };
+        assert_eq!(budgets("", ""), (2, 25));
+        assert_eq!(budgets("1", "1000"), (1, 1000));
+        assert_eq!(budgets("many", "0"), (2, 25));
     }
 
     #[test]

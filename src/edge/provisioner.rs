@@ -11,7 +11,7 @@ use worker::{DurableObject, Env, Request, Response, Result, SqlStorage, State, d
 
 use crate::{
     app::App,
-    domain::{RunId, Task, Timestamp},
+    domain::{RunId, Task, Timestamp, Upstream},
     ports::{Level, LogLine, Ports},
     store::{self, recovery, recovery::Place},
     workflow::{
@@ -82,6 +82,7 @@ impl Provisioner {
     async fn obey(&self, command: Command) -> Result<Reply> {
         let app = self.app();
         let is_reset = matches!(command, Command::Reset { .. });
+        let mails_go_on = matches!(command, Command::GoOn { upstream: Upstream::Resend });
         let is_unreadable = match self.load() {
             Ok(_) => false,
             Err(error) => self.log_checkpoint_failure(&app, &error),
@@ -104,6 +105,9 @@ impl Provisioner {
         };
         // Read again: other commands came while D1 was asked.
         let known = if is_unreadable { None } else { self.load()? };
+        if let Some(run) = known.as_ref().filter(|_| mails_go_on) {
+            app.deliver_mails_later(&run.subject.tenant);
+        }
         let now = now();
         let obeyed = match (known, found) {
             (None, Some(found)) => obey_after_loss(found, command, fresh, now),

@@ -242,7 +242,10 @@ fn any_step(text: String) -> Result<Step, Problem> {
     if is_word {
         return Ok(Step::named(&text).unwrap_or_else(unknown));
     }
-    Err(Problem::new("invalid_value", "Use the word of the step at which the run failed, like validate_webhook."))
+    Err(Problem::new(
+        "invalid_value",
+        "Use the word of the step at which the run failed, like validate_webhook.",
+    ))
 }
 
 fn parse_run(text: &str) -> Result<RunId, ApiError> {

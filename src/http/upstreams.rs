@@ -4,8 +4,8 @@ use http::StatusCode;
 use serde::Serialize;
 
 use crate::{
-    app::breakers::CloseError,
-    domain::{Timestamp, Upstream},
+    app::breakers::{Move, MoveError},
+    domain::{Timestamp, Upstream, config::Budgets},
     ports::{Level, LogLine, Ports},
     workflow::breaker::{Breaker, State, limits},
 };
@@ -26,9 +26,21 @@ pub async fn list<P: Ports>(
 ) -> Result<Json<Data<Vec<UpstreamState>>>, ApiError> {
     // Nothing but whether the caller may: the breakers are no rows.
     caller.ask_all(Vec::new()).await?;
-    let now = caller.app.ports.now();
+    let (now, budgets) = (caller.app.ports.now(), caller.app.config().budgets);
     let breakers = caller.app.breakers().await;
-    Ok(data(breakers.iter().map(|(upstream, breaker)| state(*upstream, breaker.as_ref(), now)).collect()))
+    let states = breakers.iter().map(|(upstream, breaker)| state(*upstream, breaker.as_ref(), budgets, now));
+    Ok(data(states.collect()))
+}
+
+/// `POST /api/v1/bgops/upstreams/{name}/open`
+#[worker::send]
+pub async fn open<P: Ports>(
+    caller: Caller<P, PlatformAdmin>,
+    context: Context,
+    name: PathPart,
+    fields: Fields,
+) -> Result<Json<Data<BreakerMoved>>, ApiError> {
+    moved(&caller, &context, &name, fields, Move::Open).await
 }
 
 /// `POST /api/v1/bgops/upstreams/{name}/close`
@@ -36,23 +48,37 @@ pub async fn list<P: Ports>(
 pub async fn close<P: Ports>(
     caller: Caller<P, PlatformAdmin>,
     context: Context,
-    PathPart(name): PathPart,
+    name: PathPart,
+    fields: Fields,
+) -> Result<Json<Data<BreakerMoved>>, ApiError> {
+    moved(&caller, &context, &name, fields, Move::Close).await
+}
+
+async fn moved<P: Ports>(
+    caller: &Caller<P, PlatformAdmin>,
+    context: &Context,
+    PathPart(name): &PathPart,
     mut fields: Fields,
-) -> Result<Json<Data<BreakerClosed>>, ApiError> {
+    wanted: Move,
+) -> Result<Json<Data<BreakerMoved>>, ApiError> {
     let reason = fields.required_with("reason", reason);
     let reason = fields.all(reason)?;
-    let upstream = Upstream::named(&name).ok_or_else(not_found)?;
+    let upstream = Upstream::named(name).ok_or_else(not_found)?;
     let changed = caller
         .app
-        .close_breaker(&caller.claims, upstream, &reason, context.id.as_str())
+        .move_breaker(&caller.claims, upstream, wanted, &reason, context.id.as_str())
         .await
-        .map_err(|error| not_closed(error, &caller))?;
+        .map_err(|error| not_moved(error, caller))?;
     caller.app.log(
         LogLine::new(Level::Warn, "operator_action")
-            .with("action", "upstream.close")
+            .with("action", wanted.action())
             .with("upstream", upstream.as_str()),
     );
-    Ok(data(BreakerClosed { upstream, state: BreakerState::Closed, changed }))
+    let state = match wanted {
+        Move::Open => BreakerState::Open,
+        Move::Close => BreakerState::Closed,
+    };
+    Ok(data(BreakerMoved { upstream, state, changed }))
 }
 
 /// One of the other sides, as its breaker sees it.
@@ -68,10 +94,16 @@ pub struct UpstreamState {
     pub failures: Option<u32>,
     /// Since when it has failed.
     pub since: Option<Time>,
-    /// When one run may ask it again, while the breaker is open.
+    /// Whether an operator opened the breaker: no call goes out until somebody closes it.
+    pub held_open: bool,
+    /// When one run may ask it again, while the breaker is open and nobody holds it open.
     pub next_probe_at: Option<Time>,
-    /// How many calls it takes, where that is limited.
+    /// When the breaker was last closed after it had been open.
+    pub closed_at: Option<Time>,
+    /// How many calls it takes within a while, where that is limited.
     pub budget: Option<CallBudget>,
+    /// How many calls it takes at once, where that is limited.
+    pub at_once: Option<CallsAtOnce>,
 }
 
 /// How a breaker stands.
@@ -102,24 +134,39 @@ pub struct CallBudget {
     pub window_seconds: u64,
 }
 
-/// A breaker that an operator closed.
+/// How many calls an upstream takes at once.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
+pub struct CallsAtOnce {
+    /// How many are out; `null` when the breaker does not answer.
+    pub used: Option<u32>,
+    /// How many there may be.
+    pub calls: u32,
+}
+
+/// A breaker that an operator opened or closed.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
-pub struct BreakerClosed {
+pub struct BreakerMoved {
     /// Whose.
     pub upstream: Upstream,
     /// How it stands now.
     pub state: BreakerState,
-    /// Whether it was anything but closed.
+    /// Whether it stood otherwise before.
     pub changed: bool,
 }
 
-fn state(upstream: Upstream, breaker: Option<&Breaker>, now: Timestamp) -> UpstreamState {
-    let budget = limits(upstream).budget.map(|budget| CallBudget {
+fn state(upstream: Upstream, breaker: Option<&Breaker>, budgets: Budgets, now: Timestamp) -> UpstreamState {
+    let limits = limits(upstream, budgets);
+    let budget = limits.budget.map(|budget| CallBudget {
         used: breaker.map(|breaker| breaker.used(&budget, now)),
         calls: budget.calls,
         window_seconds: budget.window.as_secs(),
+    });
+    let at_once = limits.at_once.map(|at_once| CallsAtOnce {
+        used: breaker.map(|breaker| breaker.asking(now)),
+        calls: at_once.calls,
     });
     let (state, since) = match breaker.map(|breaker| &breaker.state) {
         None => (BreakerState::Unknown, None),
@@ -132,15 +179,18 @@ fn state(upstream: Upstream, breaker: Option<&Breaker>, now: Timestamp) -> Upstr
         state,
         failures: breaker.map(Breaker::failures),
         since: since.map(Time::from),
+        held_open: breaker.is_some_and(Breaker::is_held_open),
         next_probe_at: breaker.and_then(Breaker::next_probe_at).map(Time::from),
+        closed_at: breaker.and_then(Breaker::closed_at).map(Time::from),
         budget,
+        at_once,
     }
 }
 
-fn not_closed<P: Ports>(error: CloseError, caller: &Caller<P, PlatformAdmin>) -> ApiError {
+fn not_moved<P: Ports>(error: MoveError, caller: &Caller<P, PlatformAdmin>) -> ApiError {
     match error {
-        CloseError::Access(error) => caller.refused(error),
-        CloseError::Object(cause) => ApiError {
+        MoveError::Access(error) => caller.refused(error),
+        MoveError::Object(cause) => ApiError {
             retry_after: Some(5),
             cause: Some(cause.to_string().into()),
             ..ApiError::new(

@@ -80,6 +80,7 @@ fn select(command: &Command) -> Option<Statement> {
         | Command::Skip
         | Command::Forget
         | Command::Compare { .. }
+        | Command::GoOn { .. }
         | Command::Report
         | Command::Ping => (None, None),
     };

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{ClubName, Email, Plan, RunId, Slug, Step, TenantId, UserId};
+use crate::domain::{ClubName, Email, Plan, RunId, Slug, Step, TenantId, Upstream, UserId};
 
 use super::{Caller, Report, reading::any_plan};
 
@@ -104,6 +104,11 @@ pub enum Command {
     Cancel,
     /// [`SkipStep`](Self::SkipStep), as version 0.2.0 says it.
     Skip,
+    /// Try again now if `upstream` was not asked: it may be now. Else nothing.
+    GoOn {
+        /// The other side.
+        upstream: Upstream,
+    },
     /// Say where the run stands.
     Report,
     /// Say that you are there.

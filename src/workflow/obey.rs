@@ -76,6 +76,7 @@ pub fn obey(known: Option<Run>, command: Command, fresh: Fresh, now: Timestamp) 
         Command::Cancel | Command::CancelRun { .. } => changed(run, |run| run.cancel(now)),
         Command::Skip => changed(run, |run| run.skip(None, fresh.link_id, now)),
         Command::SkipStep { step, .. } => changed(run, |run| run.skip(Some(step), fresh.link_id, now)),
+        Command::GoOn { .. } => changed(run, |run| run.go_on_now(now)),
         Command::Compare { listed_version } => compare(run, listed_version, now),
         Command::Forget if run.is_undone() => Obeyed { forget: true, ..nothing(Reply::NoRun) },
         // D1 has it as undone; its object may not have heard of that yet.
@@ -106,6 +107,7 @@ fn obey_without_run(command: Command, fresh: Fresh, now: Timestamp) -> Obeyed {
         | Command::Cancel
         | Command::CancelRun { .. }
         | Command::Skip
+        | Command::GoOn { .. }
         | Command::SkipStep { .. } => nothing(Reply::NoRun),
         Command::Forget => Obeyed { forget: true, ..nothing(Reply::NoRun) },
     }

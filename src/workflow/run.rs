@@ -220,6 +220,19 @@ impl Run {
         true
     }
 
+    /// Tries again now what waits because the other side was not asked. Answers whether anything does. It was due sooner or later:
+    /// nothing that is listed changes.
+    pub fn go_on_now(&mut self, now: Timestamp) -> bool {
+        let stage = self.undo.as_mut().map_or(&mut self.stage, |undo| &mut undo.stage);
+        match stage {
+            Stage::Waiting { until, fault, .. } if fault.code == FaultCode::CircuitOpen => {
+                *until = now.min(*until);
+                true
+            }
+            _ => false,
+        }
+    }
+
     /// Leaves out the step at which the run failed, or the removal that did, on an operator's word, and goes on behind it: if it
     /// is the one that the operator saw. Going live, and letting go of the club's name, can't be left out. Answers whether it did.
     pub fn skip(&mut self, seen: Option<Step>, link_id: String, now: Timestamp) -> bool {

@@ -6,6 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::Timestamp;
 
+use super::{AskerId, Waiting};
+
+/// When those come again who found that as many ask as may.
+const SLOT_WAIT: Duration = Duration::from_secs(10);
 /// Into how many slices the window of a budget is cut: what was spent is forgotten slice by slice.
 const SLICES: u32 = 10;
 
@@ -16,6 +20,80 @@ pub struct Budget {
     pub calls: u32,
     /// In so long.
     pub window: Duration,
+}
+
+impl Budget {
+    /// How long it takes until the budget was enough for all who wait.
+    pub(super) fn line(&self, waiting: &Waiting) -> Duration {
+        self.window * waiting.len() / self.calls.max(1)
+    }
+}
+
+/// So many at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AtOnce {
+    /// So many.
+    pub calls: u32,
+    /// For how long one counts that does not report its end: longer than any attempt takes.
+    pub held_for: Duration,
+}
+
+impl AtOnce {
+    /// How long it may take until there was room for all who wait.
+    pub(super) fn line(&self, waiting: &Waiting) -> Duration {
+        SLOT_WAIT * waiting.len() / self.calls.max(1)
+    }
+}
+
+/// Who asks now.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(super) struct Slots(Vec<Slot>);
+
+/// One who asks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Slot {
+    run: AskerId,
+    until: Timestamp,
+}
+
+impl Slots {
+    /// Whether nobody asks.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// How many ask at `now`.
+    pub fn held(&self, now: Timestamp) -> u32 {
+        let held = self.0.iter().filter(|slot| now < slot.until).count();
+        u32::try_from(held).unwrap_or(u32::MAX)
+    }
+
+    /// When it is worth while for `asker` to come again; none if it may ask now.
+    pub fn freed_at(&self, at_once: &AtOnce, asker: &AskerId, now: Timestamp) -> Option<Timestamp> {
+        // Whose earlier attempt was interrupted has its place already.
+        if self.held(now) < at_once.calls || self.0.iter().any(|slot| slot.run == *asker) {
+            return None;
+        }
+        self.free_at(at_once, now).map(|lapses_at| lapses_at.min(now.after(SLOT_WAIT)))
+    }
+
+    /// When a place is free at the latest; none if one is free now.
+    pub fn free_at(&self, at_once: &AtOnce, now: Timestamp) -> Option<Timestamp> {
+        let held = self.0.iter().map(|slot| slot.until).filter(|until| now < *until);
+        if self.held(now) < at_once.calls { None } else { held.min() }
+    }
+
+    /// Takes a place for `asker`.
+    pub fn take(&mut self, at_once: &AtOnce, asker: &AskerId, now: Timestamp) {
+        self.0.retain(|slot| now < slot.until && slot.run != *asker);
+        self.0.push(Slot { run: asker.clone(), until: now.after(at_once.held_for) });
+    }
+
+    /// Gives the place of `asker` back.
+    pub fn free(&mut self, asker: &AskerId) {
+        self.0.retain(|slot| slot.run != *asker);
+    }
 }
 
 /// What was spent of a budget, oldest first.

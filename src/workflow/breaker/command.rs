@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::{TenantId, Timestamp, Upstream};
 
 use super::super::reading::or_nothing;
-use super::{Admission, AskerId, Breaker, State, Verdict, limits};
+use super::{Admission, Ask, AskerId, Breaker, Limits, State, Verdict, Waiting};
 
 /// A command to a breaker's object.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,6 +47,8 @@ pub enum Wish {
     },
     /// Let everybody through again.
     Close,
+    /// Let nobody through until you are told to close.
+    Open,
     /// Say where it stands.
     Look,
 }
@@ -80,26 +82,61 @@ pub enum Moved {
     Closed,
 }
 
-/// Does what is wished: the same in the object and in every test. The breaker in the answer is to be written down if it is
-/// another than `known`.
-#[must_use]
-pub fn obey(known: &Breaker, command: &Command, now: Timestamp) -> Reply {
-    let (mut breaker, limits) = (known.clone(), limits(command.upstream));
-    let mut admission = None;
-    match &command.wish {
-        Wish::Admit { run, cost, .. } => admission = Some(breaker.admit(&limits, run, *cost, now)),
-        // Of those that nobody watched only the failures are told: one of them says that something may be wrong, and from
-        // then on all are watched. Counted one by one, a fifth of many at once would look like ten in a row.
-        Wish::Report { watched: false, verdict: Verdict::Failed { .. }, .. } if breaker.failures() > 0 => {}
-        Wish::Report { run, verdict, .. } => breaker.report(&limits, run, *verdict, now),
-        Wish::Close => breaker.close(),
-        Wish::Look => {}
-    }
-    Reply { moved: moved(&known.state, &breaker.state), breaker, admission }
+/// What a command came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Obeyed {
+    /// What to answer. The breaker in it is to be written down if it is another than before.
+    pub reply: Reply,
+    /// Who waits now: to be written down likewise.
+    pub waiting: Waiting,
 }
 
-fn moved(before: &State, after: &State) -> Option<Moved> {
-    match (before, after) {
+/// Does what is wished: the same in the object and in every test.
+#[must_use]
+pub fn obey(
+    known: &Breaker,
+    waiting: &Waiting,
+    command: &Command,
+    limits: &Limits,
+    now: Timestamp,
+) -> Obeyed {
+    let (mut breaker, mut waiting) = (known.clone(), waiting.clone());
+    let mut admission = None;
+    match &command.wish {
+        Wish::Admit { run, cost, tenant, has_failed } => {
+            let ask = Ask { run, cost: *cost, has_failed: *has_failed };
+            let admitted = breaker.admit(limits, &ask, &waiting, now);
+            if let Some(tenant) = tenant {
+                match admitted {
+                    Admission::Go { .. } => waiting.leave(tenant),
+                    Admission::Wait { .. } => {
+                        waiting.join(tenant, *cost, *has_failed || breaker.has_failed(run));
+                    }
+                }
+            }
+            admission = Some(admitted);
+        }
+        Wish::Report { run, verdict, watched } => {
+            breaker.ended(run);
+            // Of those that nobody watched only the failures are told: one of them says that something may be wrong, and from
+            // then on all are watched. Counted one by one, a fifth of many at once would look like ten in a row.
+            let counts = *watched || !matches!(verdict, Verdict::Failed { .. }) || breaker.failures() == 0;
+            if counts {
+                breaker.report(limits, run, *verdict, now);
+            }
+        }
+        Wish::Close => breaker.close(now),
+        Wish::Open => breaker.hold_open(now),
+        Wish::Look => {}
+    }
+    Obeyed { reply: Reply { moved: moved(known, &breaker), breaker, admission }, waiting }
+}
+
+fn moved(before: &Breaker, after: &Breaker) -> Option<Moved> {
+    if after.is_held_open() && !before.is_held_open() {
+        return Some(Moved::Opened);
+    }
+    match (&before.state, &after.state) {
         (State::Closed { .. }, State::Closed { .. }) | (State::Open { .. }, State::Open { .. }) => None,
         (State::HalfOpen { probe, .. }, State::HalfOpen { probe: next, .. }) if probe == next => None,
         (_, State::Open { .. }) => Some(Moved::Opened),

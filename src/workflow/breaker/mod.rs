@@ -1,27 +1,36 @@
 //! The breaker of one other side, shared by all runs: a dead one is not asked by thousands of them, and none is asked
 //! more often than it allows.
 //!
-//! It opens after many failures in a row that come from several runs: one club's own dead scenario stops nobody else. While it
-//! is open, one run at a time is let through to see whether the other side is back. Whoever can't reach the breaker goes on
-//! without it.
+//! It opens after many failures in a row that come from several runs, and counts only what says something about the other side:
+//! never what one club's own endpoint or data can cause. While it is open, one run at a time is let through to see whether the
+//! other side is back, first of all one that was never tried. Who waits is woken when that is over. Whoever can't reach the
+//! breaker goes on without it.
 
 mod budget;
 mod command;
+mod verdict;
+mod waiting;
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{RunId, TenantId, Timestamp, Upstream};
+use crate::domain::{RunId, TenantId, Timestamp, Upstream, config::Budgets};
 
-use super::{FailureCode, FaultCode, Outcome, reading::or_nothing};
+use super::reading::or_nothing;
 
-pub use budget::Budget;
-use budget::Spent;
-pub use command::{Command, Moved, Reply, Wish, obey};
+pub use budget::{AtOnce, Budget};
+use budget::{Slots, Spent};
+pub use command::{Command, Moved, Obeyed, Reply, Wish, obey};
+pub use verdict::Verdict;
+pub use waiting::{Waiting, Waking, rings_at, wake};
 
 /// How many failures are kept while the breaker is closed: more than it takes to open it.
 const FAILURES_KEPT: usize = 50;
+/// How many of those that were tried in an outage are remembered.
+const TRIED_KEPT: usize = 50;
+/// Until when one is open that an operator opened, as versions read it that know nothing of that: for years.
+const HELD_FOR: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 
 /// Who asks a breaker.
 #[derive(Debug, Clone, Copy)]
@@ -31,6 +40,17 @@ pub struct Asker<'a> {
     /// Whose it is: told to go on when there is no need to wait any more.
     pub tenant: Option<&'a TenantId>,
     /// Whether it failed at this other side before: somebody who was never tried is a better probe.
+    pub has_failed: bool,
+}
+
+/// An attempt that wants to leave.
+#[derive(Debug, Clone, Copy)]
+pub struct Ask<'a> {
+    /// Whose.
+    pub run: &'a AskerId,
+    /// How often it will ask.
+    pub cost: u32,
+    /// Whether that one failed at this other side before.
     pub has_failed: bool,
 }
 
@@ -63,38 +83,60 @@ pub struct Limits {
     pub memory: Duration,
     /// How long it is open before the first probe; doubled after each that fails.
     pub first_wait: Duration,
-    /// The shortest wait that the other side's own `Retry-After` can make.
-    pub shortest_wait: Duration,
     /// The longest wait, the other side's own word included.
     pub longest_wait: Duration,
+    /// For how long a probe is left to those that were never tried.
+    pub grace: Duration,
     /// When a probe that did not report is given up: later than any attempt ends.
     pub probe_limit: Duration,
     /// When those who came while a probe is out come again.
     pub probe_wait: Duration,
     /// How often the other side may be asked.
     pub budget: Option<Budget>,
+    /// How many may ask it at once.
+    pub at_once: Option<AtOnce>,
 }
 
 /// The table.
 #[must_use]
-pub const fn limits(upstream: Upstream) -> Limits {
+pub const fn limits(upstream: Upstream, budgets: Budgets) -> Limits {
     let budget = match upstream {
         // What Cloudflare's API allows one account.
         Upstream::Cloudflare => Some(Budget { calls: 1200, window: Duration::from_secs(300) }),
-        // What Resend's API allows one team.
-        Upstream::Resend => Some(Budget { calls: 2, window: Duration::from_secs(1) }),
+        Upstream::Resend => {
+            Some(Budget { calls: budgets.resend_calls_per_second, window: Duration::from_secs(1) })
+        }
         Upstream::Make | Upstream::AppsScript | Upstream::Google | Upstream::Other(_) => None,
+    };
+    let at_once = match upstream {
+        Upstream::AppsScript => {
+            // An attempt makes two calls of thirty seconds, and then writes down what came of it.
+            Some(AtOnce { calls: budgets.apps_script_at_once, held_for: Duration::from_secs(80) })
+        }
+        Upstream::Make | Upstream::Google | Upstream::Resend | Upstream::Cloudflare | Upstream::Other(_) => {
+            None
+        }
+    };
+    let longest_wait = match upstream {
+        // Behind it are customers' own servers: nobody has to be spared, and whatever opened it is to be over soon.
+        Upstream::Make => 60,
+        Upstream::AppsScript
+        | Upstream::Google
+        | Upstream::Resend
+        | Upstream::Cloudflare
+        | Upstream::Other(_) => 300,
     };
     Limits {
         failures: 10,
         runs: 3,
         memory: Duration::from_secs(600),
         first_wait: Duration::from_secs(30),
-        shortest_wait: Duration::from_secs(1),
-        longest_wait: Duration::from_secs(300),
+        longest_wait: Duration::from_secs(longest_wait),
+        grace: Duration::from_secs(10),
         probe_limit: Duration::from_secs(60),
         probe_wait: Duration::from_secs(10),
         budget,
+        at_once,
     }
 }
 
@@ -107,6 +149,18 @@ pub struct Breaker {
     /// What was spent of the budget; nothing without one.
     #[serde(default)]
     spent: Spent,
+    /// Who asks now, where only so many may at once.
+    #[serde(default, skip_serializing_if = "Slots::is_empty")]
+    slots: Slots,
+    /// Whether an operator opened it: nobody is let through until somebody closes it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    held_open: bool,
+    /// Who was tried in this outage and failed, the last one last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    tried: Vec<AskerId>,
+    /// When it was last closed after it had been open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    closed_at: Option<Timestamp>,
 }
 
 /// Whether a breaker lets anybody through.
@@ -178,107 +232,69 @@ pub enum Admission {
     },
 }
 
-/// What an attempt says about the other side.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Verdict {
-    /// It is there: it said yes or no.
-    Answered,
-    /// It gave no answer, or none that says anything.
-    Failed {
-        /// How long it asked us to wait.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        retry_after: Option<Duration>,
-    },
-    /// Nothing: it was not asked, or what went wrong was ours.
-    #[default]
-    Nothing,
-}
-
-impl Verdict {
-    /// What the end of an attempt says about the other side.
-    #[must_use]
-    pub const fn of(outcome: &Outcome) -> Self {
-        match outcome {
-            Outcome::Done(_) => Self::Answered,
-            Outcome::Refused(failure) => match failure.code {
-                FailureCode::SubdomainConflict
-                | FailureCode::SubdomainRejected
-                | FailureCode::CompensationRefused
-                | FailureCode::WebhookRejected
-                | FailureCode::SpreadsheetRejected
-                | FailureCode::SpreadsheetMissing
-                | FailureCode::EmailRejected => Self::Answered,
-                FailureCode::WebhookMissing
-                | FailureCode::Misconfigured
-                | FailureCode::UpstreamUnavailable
-                | FailureCode::DeadlineExceeded
-                | FailureCode::TenantGone
-                | FailureCode::Cancelled
-                | FailureCode::Other(_) => Self::Nothing,
-            },
-            Outcome::Unknown(fault) => match fault.code {
-                FaultCode::Timeout
-                | FaultCode::Connection
-                | FaultCode::ServerError
-                | FaultCode::RateLimited
-                | FaultCode::Malformed
-                | FaultCode::Contradiction => Self::Failed { retry_after: fault.retry_after },
-                FaultCode::Interrupted
-                | FaultCode::StoreUnavailable
-                | FaultCode::CircuitOpen
-                | FaultCode::Other(_) => Self::Nothing,
-            },
-        }
-    }
-}
-
 impl Breaker {
-    /// Whether an attempt of `run` that asks `cost` times may leave now.
-    pub fn admit(&mut self, limits: &Limits, run: &AskerId, cost: u32, now: Timestamp) -> Admission {
-        if let Some(until) = limits.budget.and_then(|budget| self.spent.refilled_at(&budget, cost, now)) {
+    /// Whether an attempt may leave now, while these wait.
+    pub fn admit(&mut self, limits: &Limits, ask: &Ask<'_>, waiting: &Waiting, now: Timestamp) -> Admission {
+        if let Some(until) = self.within_budget_at(limits, ask, waiting, now) {
             return Admission::Wait { until };
         }
         let watched = match &self.state {
-            State::Closed { failures } => !failures.is_empty(),
+            State::Closed { failures } => !failures.is_empty() || limits.at_once.is_some(),
+            _ if self.held_open => return Admission::Wait { until: now.after(limits.longest_wait) },
             State::Open { until, .. } if now < *until => return Admission::Wait { until: *until },
             // A run makes one attempt at a time: if its probe is out, that one ended without a word.
             State::HalfOpen { probe, probe_at, .. }
-                if probe != run && now < probe_at.after(limits.probe_limit) =>
+                if probe != ask.run && now < probe_at.after(limits.probe_limit) =>
             {
                 let given_up_at = probe_at.after(limits.probe_limit);
                 return Admission::Wait { until: given_up_at.min(now.after(limits.probe_wait)) };
             }
             State::Open { outage, .. } | State::HalfOpen { outage, .. } => {
-                self.state = State::HalfOpen { outage: *outage, probe: run.clone(), probe_at: now };
+                let (outage, until) = (*outage, self.may_probe_at(limits, ask, waiting, now));
+                if now < until {
+                    return Admission::Wait { until };
+                }
+                self.state = State::HalfOpen { outage, probe: ask.run.clone(), probe_at: now };
+                self.note_tried(ask.run);
                 true
             }
         };
         if let Some(budget) = limits.budget {
-            self.spent.spend(&budget, cost, now);
+            self.spent.spend(&budget, ask.cost, now);
+        }
+        if let Some(at_once) = limits.at_once {
+            self.slots.take(&at_once, ask.run, now);
         }
         Admission::Go { watched }
     }
 
-    /// Takes down what an attempt of `run` said about the other side.
-    pub fn report(&mut self, limits: &Limits, run: &AskerId, verdict: Verdict, now: Timestamp) {
+    /// Takes down what an attempt of `asker` said about the other side.
+    pub fn report(&mut self, limits: &Limits, asker: &AskerId, verdict: Verdict, now: Timestamp) {
         match (&mut self.state, verdict) {
-            (_, Verdict::Answered) => self.close(),
-            (State::Closed { failures }, Verdict::Failed { retry_after }) => {
+            _ if self.held_open => {}
+            (_, Verdict::Answered) => self.close(now),
+            // What may be about its own data counts once, however often it is tried again.
+            (State::Closed { failures }, Verdict::Failed { own: true, .. })
+                if failures.iter().any(|failed| failed.run == *asker) => {}
+            (State::Closed { failures }, Verdict::Failed { retry_after, .. }) => {
                 failures.retain(|failed| now.since(failed.at) < limits.memory);
-                failures.push(Failed { run: run.clone(), at: now });
+                failures.push(Failed { run: asker.clone(), at: now });
                 failures.drain(..failures.len().saturating_sub(FAILURES_KEPT));
                 if failures.len() >= limits.failures && several(failures, limits.runs) {
+                    let tried: Vec<AskerId> = failures.iter().map(|failed| failed.run.clone()).collect();
                     let failures = u32::try_from(failures.len()).unwrap_or(u32::MAX);
+                    tried.iter().for_each(|asker| self.note_tried(asker));
                     self.open(limits, Outage { since: now, failures, probes: 0 }, retry_after, now);
                 }
             }
-            (State::HalfOpen { outage, probe, .. }, Verdict::Failed { retry_after }) if probe == run => {
+            (State::HalfOpen { outage, probe, .. }, Verdict::Failed { retry_after, .. })
+                if probe == asker =>
+            {
                 let failed = Outage { failures: outage.failures + 1, probes: outage.probes + 1, ..*outage };
                 self.open(limits, failed, retry_after, now);
             }
             // The next one may see.
-            (State::HalfOpen { outage, probe, .. }, Verdict::Nothing) if probe == run => {
+            (State::HalfOpen { outage, probe, .. }, Verdict::Nothing) if probe == asker => {
                 self.state = State::Open { outage: *outage, until: now };
             }
             // Whoever left before it opened has nothing new to say.
@@ -286,9 +302,43 @@ impl Breaker {
         }
     }
 
+    /// Takes down that no attempt of `asker` is out any more.
+    pub fn ended(&mut self, asker: &AskerId) {
+        self.slots.free(asker);
+    }
+
     /// Lets everybody through again.
-    pub fn close(&mut self) {
+    pub fn close(&mut self, now: Timestamp) {
+        if !matches!(self.state, State::Closed { .. }) {
+            self.closed_at = Some(now);
+        }
         self.state = State::default();
+        self.held_open = false;
+        self.tried.clear();
+    }
+
+    /// Lets nobody through, not even to see, until it is closed by hand.
+    pub fn hold_open(&mut self, now: Timestamp) {
+        let outage = match &self.state {
+            State::Closed { .. } => Outage { since: now, failures: self.failures(), probes: 0 },
+            State::Open { outage, .. } | State::HalfOpen { outage, .. } => *outage,
+        };
+        if !self.held_open {
+            self.state = State::Open { outage, until: now.after(HELD_FOR) };
+        }
+        self.held_open = true;
+    }
+
+    /// Whether an operator opened it: nobody is let through until somebody closes it.
+    #[must_use]
+    pub const fn is_held_open(&self) -> bool {
+        self.held_open
+    }
+
+    /// When it was last closed after it had been open.
+    #[must_use]
+    pub const fn closed_at(&self) -> Option<Timestamp> {
+        self.closed_at
     }
 
     /// How many failures in a row it counts.
@@ -304,8 +354,8 @@ impl Breaker {
     #[must_use]
     pub const fn next_probe_at(&self) -> Option<Timestamp> {
         match &self.state {
-            State::Open { until, .. } => Some(*until),
-            State::Closed { .. } | State::HalfOpen { .. } => None,
+            State::Open { until, .. } if !self.held_open => Some(*until),
+            State::Open { .. } | State::Closed { .. } | State::HalfOpen { .. } => None,
         }
     }
 
@@ -315,10 +365,65 @@ impl Breaker {
         self.spent.used(budget, now)
     }
 
+    /// How many ask at `now`, where only so many may at once.
+    #[must_use]
+    pub fn asking(&self, now: Timestamp) -> u32 {
+        self.slots.held(now)
+    }
+
+    /// The other side's own word makes a wait longer, never shorter.
     fn open(&mut self, limits: &Limits, outage: Outage, retry_after: Option<Duration>, now: Timestamp) {
         let doubled = limits.first_wait.saturating_mul(1_u32.checked_shl(outage.probes).unwrap_or(u32::MAX));
-        let wait = retry_after.unwrap_or(doubled).clamp(limits.shortest_wait, limits.longest_wait);
+        let wait = retry_after.unwrap_or_default().max(doubled).min(limits.longest_wait);
         self.state = State::Open { outage, until: now.after(wait) };
+    }
+
+    /// When what is allowed has room for an attempt again; none if it has it now. Those who wait come first.
+    fn within_budget_at(
+        &self,
+        limits: &Limits,
+        ask: &Ask<'_>,
+        waiting: &Waiting,
+        now: Timestamp,
+    ) -> Option<Timestamp> {
+        if let Some(budget) = limits.budget
+            && let Some(refilled_at) = self.spent.refilled_at(&budget, ask.cost, now)
+        {
+            return Some(refilled_at.after(budget.line(waiting)));
+        }
+        let at_once = limits.at_once?;
+        Some(self.slots.freed_at(&at_once, ask.run, now)?.after(at_once.line(waiting)))
+    }
+
+    /// From when on this one may go to see. A probe is for somebody who was never tried, if there is anybody; then for whoever
+    /// comes, and last for who was the last one. Whose own probe is out, that one was interrupted.
+    fn may_probe_at(&self, limits: &Limits, ask: &Ask<'_>, waiting: &Waiting, now: Timestamp) -> Timestamp {
+        let turns = match &self.state {
+            State::HalfOpen { probe, .. } if probe == ask.run => return now,
+            _ if self.tried.last() == Some(ask.run) && !waiting.is_empty() => 2,
+            _ => u32::from(ask.has_failed || self.has_failed(ask.run)),
+        };
+        self.due_at(limits).map_or(now, |due_at| due_at.after(limits.grace * turns))
+    }
+
+    /// Since when nobody is out to see; none while it is closed, or held open.
+    fn due_at(&self, limits: &Limits) -> Option<Timestamp> {
+        match &self.state {
+            _ if self.held_open => None,
+            State::Closed { .. } => None,
+            State::Open { until, .. } => Some(*until),
+            State::HalfOpen { probe_at, .. } => Some(probe_at.after(limits.probe_limit)),
+        }
+    }
+
+    fn has_failed(&self, asker: &AskerId) -> bool {
+        self.tried.contains(asker)
+    }
+
+    fn note_tried(&mut self, asker: &AskerId) {
+        self.tried.retain(|tried| tried != asker);
+        self.tried.push(asker.clone());
+        self.tried.drain(..self.tried.len().saturating_sub(TRIED_KEPT));
     }
 }
 

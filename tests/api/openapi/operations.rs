@@ -353,9 +353,15 @@ fn of_operators(route: &Route) -> Option<Operation> {
             op(Runs, "listUpstreams", "The other sides, as their breakers see them")
                 .lists::<upstreams::UpstreamState>("Each of them.")
         }
-        ("POST", "/api/v1/bgops/upstreams/{name}/close") => op(Runs, "closeBreaker", "Close a breaker")
+        ("POST", "/api/v1/bgops/upstreams/{name}/open") => op(Runs, "openBreaker", "Open a breaker")
+            .says("Nobody asks the upstream until the breaker is closed again, not even to see whether it is there.")
             .takes::<bgops::Why>()
-            .data::<upstreams::BreakerClosed>("It is closed.")
+            .data::<upstreams::BreakerMoved>("It is open.")
+            .fails(&["BREAKER_UNAVAILABLE", "UPSTREAM_NOT_FOUND"]),
+        ("POST", "/api/v1/bgops/upstreams/{name}/close") => op(Runs, "closeBreaker", "Close a breaker")
+            .says("Those who wait for the upstream go on within seconds.")
+            .takes::<bgops::Why>()
+            .data::<upstreams::BreakerMoved>("It is closed.")
             .fails(&["BREAKER_UNAVAILABLE", "UPSTREAM_NOT_FOUND"]),
         ("GET", "/api/v1/bgops/idempotency") => op(Runs, "listIdempotencyKeys", "Idempotency keys")
             .pages::<bgops::IdempotencyKey>("One page of them."),

@@ -10,7 +10,7 @@ pub mod chance;
 mod outside;
 mod promises;
 mod register;
-mod whole;
+pub mod whole;
 mod world;
 
 use std::{

@@ -634,6 +634,7 @@ fn word_of(command: &Command) -> &'static str {
         Command::Queue { .. } => "queue",
         Command::Wake { .. } => "wake",
         Command::Undo { .. } => "undo",
+        Command::GoOn { .. } => "go on",
         Command::Cancel | Command::CancelRun { .. } => "cancel",
         Command::Skip | Command::SkipStep { .. } => "skip",
         Command::Reset { .. } => "reset",

@@ -16,7 +16,7 @@ use tenantry::{
 
 use crate::openapi::contract;
 
-use super::{answer::Answer, database::Database, objects, ports::Outside};
+use super::{answer::Answer, breakers, database::Database, objects, ports::Outside};
 
 /// When every test begins: neither a whole second nor a whole day.
 pub const START: Timestamp = Timestamp::from_millis(1_800_000_012_345);
@@ -80,10 +80,9 @@ impl TestApp {
         ]);
         values.extend(changes.iter().copied());
         let config = Config::read(|name| values.get(name).map(|value| (*value).to_owned()), true);
-        Self {
-            app: App::new(Outside::healthy(START), Arc::new(Settings::new(config))),
-            router: router::<Outside>(),
-        }
+        let outside = Outside::healthy(START);
+        outside.breakers().have(config.budgets);
+        Self { app: App::new(outside, Arc::new(Settings::new(config))), router: router::<Outside>() }
     }
 
     /// Writes down which requests were answered, as an isolate does now and then.
@@ -181,6 +180,17 @@ impl TestApp {
     /// A tenant's alarm rings, if it has one.
     pub async fn alarm_rings(&self, tenant: &str) -> bool {
         objects::ring(&self.app, tenant).await
+    }
+
+    /// The next alarm of a breaker rings, if there is one before this moment.
+    pub async fn breaker_rings_before(&self, moment: Timestamp) -> bool {
+        match self.outside().breakers().alarm() {
+            Some((at, upstream)) if at < moment => {
+                breakers::ring(&self.app, upstream).await;
+                true
+            }
+            _ => false,
+        }
     }
 
     /// A tenant's alarms ring, each when it is due, until there is none any more.

@@ -1,4 +1,4 @@
-//! The breakers' objects: a row each, around the real breaker.
+//! The breakers' objects: a row each, those who wait, and an alarm, around the real breaker.
 
 use std::{
     collections::BTreeMap,
@@ -6,16 +6,25 @@ use std::{
 };
 
 use tenantry::{
-    domain::{Timestamp, Upstream},
-    ports::ObjectError,
-    workflow::breaker::{self, Breaker, Command, Reply, Wish},
+    app::App,
+    domain::{Timestamp, Upstream, config::Budgets},
+    ports::{ObjectError, Ports},
+    workflow::breaker::{self, Breaker, Command, Limits, Reply, Waiting, Wish, limits, rings_at},
 };
 
-use super::Manner;
+use super::{Manner, ports::Outside};
+
+#[derive(Default)]
+struct Object {
+    breaker: String,
+    waiting: String,
+    alarm: Option<Timestamp>,
+}
 
 #[derive(Default)]
 struct Objects {
-    rows: BTreeMap<Upstream, String>,
+    objects: BTreeMap<Upstream, Object>,
+    budgets: Budgets,
     manner: Manner,
     told: Vec<Command>,
 }
@@ -23,6 +32,21 @@ struct Objects {
 /// All breakers.
 #[derive(Default)]
 pub struct Breakers(Mutex<Objects>);
+
+impl Object {
+    fn breaker(&self) -> Breaker {
+        serde_json::from_str(&self.breaker).unwrap_or_default()
+    }
+
+    fn waiting(&self) -> Waiting {
+        serde_json::from_str(&self.waiting).unwrap_or_default()
+    }
+
+    fn arm(&mut self, limits: &Limits, now: Timestamp) {
+        let at = rings_at(&self.breaker(), &self.waiting(), limits, now);
+        self.alarm = at.map(|at| self.alarm.map_or(at, |set| set.min(at))).or(self.alarm);
+    }
+}
 
 impl Breakers {
     fn objects(&self) -> MutexGuard<'_, Objects> {
@@ -32,6 +56,11 @@ impl Breakers {
     /// From now on they take commands so.
     pub fn become_(&self, manner: Manner) {
         self.objects().manner = manner;
+    }
+
+    /// The objects are configured so.
+    pub fn have(&self, budgets: Budgets) {
+        self.objects().budgets = budgets;
     }
 
     /// How often one was told something.
@@ -46,23 +75,61 @@ impl Breakers {
 
     /// A breaker as its object remembers it.
     pub fn of(&self, upstream: Upstream) -> Breaker {
+        self.objects().objects.get(&upstream).map(Object::breaker).unwrap_or_default()
+    }
+
+    /// How many wait at one, as its object remembers it.
+    pub fn waiting_at(&self, upstream: Upstream) -> u32 {
+        self.objects().objects.get(&upstream).map_or(0, |object| object.waiting().len())
+    }
+
+    /// The next alarm of any.
+    pub fn alarm(&self) -> Option<(Timestamp, Upstream)> {
         let objects = self.objects();
-        objects.rows.get(&upstream).map(|text| serde_json::from_str(text).unwrap()).unwrap_or_default()
+        objects.objects.iter().filter_map(|(upstream, object)| Some((object.alarm?, *upstream))).min()
+    }
+
+    /// Those who wait are forgotten, and so are the alarms.
+    pub fn forget_who_waits(&self) {
+        for object in self.objects().objects.values_mut() {
+            (object.waiting, object.alarm) = (String::new(), None);
+        }
     }
 
     /// Obeys a command, or doesn't.
     pub fn obey(&self, command: &Command, now: Timestamp) -> Result<Reply, ObjectError> {
-        let known = self.of(command.upstream);
         let mut objects = self.objects();
         objects.told.push(command.clone());
         if objects.manner == Manner::Gone {
             return Err(ObjectError("no answer in time".to_owned()));
         }
-        let reply = breaker::obey(&known, command, now);
-        objects.rows.insert(command.upstream, serde_json::to_string(&reply.breaker).unwrap());
+        let limits = limits(command.upstream, objects.budgets);
+        let object = objects.objects.entry(command.upstream).or_default();
+        let obeyed = breaker::obey(&object.breaker(), &object.waiting(), command, &limits, now);
+        object.breaker = serde_json::to_string(&obeyed.reply.breaker).unwrap();
+        object.waiting = serde_json::to_string(&obeyed.waiting).unwrap();
+        object.arm(&limits, now);
         if objects.manner == Manner::Mute {
             return Err(ObjectError("no answer in time".to_owned()));
         }
-        Ok(reply)
+        Ok(obeyed.reply)
+    }
+}
+
+/// The alarm of a breaker rings: it tells those who wait.
+pub async fn ring(app: &App<Outside>, upstream: Upstream) {
+    let tenants = {
+        let mut objects = app.ports.breakers().objects();
+        let limits = limits(upstream, objects.budgets);
+        let Some(object) = objects.objects.get_mut(&upstream) else { return };
+        let Some(at) = object.alarm.take() else { return };
+        app.ports.is_at(at);
+        let woken = breaker::wake(&object.breaker(), &object.waiting(), &limits, app.ports.now());
+        object.waiting = serde_json::to_string(&woken.waiting).unwrap();
+        object.arm(&limits, app.ports.now());
+        woken.tenants
+    };
+    if !tenants.is_empty() {
+        app.go_on(upstream, &tenants).await;
     }
 }

@@ -143,6 +143,9 @@ pub fn example(route: &Route, club: &Club) -> Example {
         ("POST", "/api/v1/bgops/provisioning/pause" | "/api/v1/bgops/provisioning/resume") => {
             Body::Json(json!({ "reason": "the database is put back" }))
         }
+        ("POST", "/api/v1/bgops/upstreams/{name}/open") => {
+            Body::Json(json!({ "reason": "maintenance until noon, says its status page" }))
+        }
         ("POST", "/api/v1/bgops/upstreams/{name}/close") => {
             Body::Json(json!({ "reason": "it is back, says its status page" }))
         }

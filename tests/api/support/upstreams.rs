@@ -61,6 +61,7 @@ struct Sheet {
 struct State {
     next: HashMap<&'static str, VecDeque<Reaction>>,
     always: HashMap<&'static str, Reaction>,
+    at: Vec<(&'static str, Reaction)>,
     sent: Vec<Sent>,
     effects: BTreeMap<(&'static str, String), usize>,
     sheets: Vec<Sheet>,
@@ -138,6 +139,11 @@ impl Upstreams {
         self.state().takes = Some(a_second);
     }
 
+    /// From now on calls to an address with this in it are taken so.
+    pub fn always_at(&self, part: &'static str, reaction: Reaction) {
+        self.state().at.push((part, reaction));
+    }
+
     /// Every call so far.
     pub fn sent(&self) -> Vec<Sent> {
         self.state().sent.clone()
@@ -182,6 +188,10 @@ impl Upstreams {
             .next
             .get_mut(upstream)
             .and_then(VecDeque::pop_front)
+            .or_else(|| {
+                let at = state.at.iter().find(|(part, _)| sent.call.url.contains(part));
+                at.map(|(_, reaction)| reaction.clone())
+            })
             .or_else(|| state.always.get(upstream).cloned())
             .unwrap_or(Reaction::Healthy);
         state.sent.push(sent.clone());

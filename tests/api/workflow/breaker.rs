@@ -4,12 +4,11 @@ use std::{collections::VecDeque, time::Duration};
 
 use serde_json::{Value, json};
 use tenantry::{
-    domain::{RunId, Step, Timestamp, Upstream},
+    domain::{RunId, Step, Timestamp, Upstream, config::Budgets},
     workflow::{
-        Failure, FailureCode, Fault, FaultCode, Outcome,
         breaker::{
-            Admission, AskerId, Breaker, Budget, Command, Limits, Moved, Reply, State, Verdict, Wish, limits,
-            obey,
+            Admission, Ask, AskerId, Breaker, Budget, Command, Limits, Moved, Reply, State, Verdict, Waiting,
+            Wish, limits, obey, wake,
         },
         policy::policy,
     },
@@ -18,44 +17,52 @@ use tenantry::{
 use super::lab::START;
 use crate::simulation::chance::Chance;
 
-const FAILED: Verdict = Verdict::Failed { retry_after: None };
-const GO: Admission = Admission::Go { watched: false };
-const WATCHED: Admission = Admission::Go { watched: true };
+pub(super) const FAILED: Verdict = Verdict::Failed { retry_after: None, own: false };
+pub(super) const GO: Admission = Admission::Go { watched: false };
+pub(super) const WATCHED: Admission = Admission::Go { watched: true };
 
-fn run(number: u64) -> AskerId {
+pub(super) fn run(number: u64) -> AskerId {
     AskerId::of(&format!("run_{number}"))
+}
+
+pub(super) fn of(upstream: Upstream) -> Limits {
+    limits(upstream, Budgets::default())
+}
+
+pub(super) fn ask(run: &AskerId, cost: u32) -> Ask<'_> {
+    Ask { run, cost, has_failed: false }
 }
 
 fn admits(run: AskerId, cost: u32) -> Wish {
     Wish::Admit { run, cost, tenant: None, has_failed: false }
 }
 
-fn at(seconds: u64) -> Timestamp {
+pub(super) fn at(seconds: u64) -> Timestamp {
     START.after(Duration::from_secs(seconds))
 }
 
-fn wait(until: Timestamp) -> Admission {
+pub(super) fn wait(until: Timestamp) -> Admission {
     Admission::Wait { until }
 }
 
 /// A breaker with its limits.
-struct Bench {
-    breaker: Breaker,
-    limits: Limits,
+pub(super) struct Bench {
+    pub breaker: Breaker,
+    pub limits: Limits,
 }
 
 impl Bench {
-    fn new() -> Self {
-        Self { breaker: Breaker::default(), limits: limits(Upstream::Make) }
+    pub fn new() -> Self {
+        Self { breaker: Breaker::default(), limits: of(Upstream::Google) }
     }
 
-    fn with_budget(calls: u32, seconds: u64) -> Self {
+    pub fn with_budget(calls: u32, seconds: u64) -> Self {
         let budget = Some(Budget { calls, window: Duration::from_secs(seconds) });
-        Self { limits: Limits { budget, ..limits(Upstream::Make) }, ..Self::new() }
+        Self { limits: Limits { budget, ..of(Upstream::Google) }, ..Self::new() }
     }
 
     /// Opened by three runs that failed now.
-    fn opened(now: Timestamp) -> Self {
+    pub fn opened(now: Timestamp) -> Self {
         let mut bench = Self::new();
         for n in 0..10 {
             bench.hears(n % 3, FAILED, now);
@@ -64,15 +71,15 @@ impl Bench {
         bench
     }
 
-    fn asks(&mut self, number: u64, now: Timestamp) -> Admission {
-        self.breaker.admit(&self.limits, &run(number), 1, now)
+    pub fn asks(&mut self, number: u64, now: Timestamp) -> Admission {
+        self.breaker.admit(&self.limits, &ask(&run(number), 1), &Waiting::default(), now)
     }
 
-    fn hears(&mut self, number: u64, verdict: Verdict, now: Timestamp) {
+    pub fn hears(&mut self, number: u64, verdict: Verdict, now: Timestamp) {
         self.breaker.report(&self.limits, &run(number), verdict, now);
     }
 
-    fn is_closed(&self) -> bool {
+    pub fn is_closed(&self) -> bool {
         matches!(self.breaker.state, State::Closed { .. })
     }
 }
@@ -173,26 +180,21 @@ fn a_probe_that_asked_nobody_leaves_its_place_to_the_next() {
 fn waits_double_up_to_five_minutes_while_probes_fail() {
     let mut bench = Bench::opened(START);
     let mut now = START;
-    for seconds in [30, 60, 120, 240, 300, 300, 300] {
+    for (number, seconds) in (100..).zip([30, 60, 120, 240].into_iter().chain([300; 100])) {
         assert_eq!(bench.asks(7, now), wait(now.after(Duration::from_secs(seconds))));
         now = now.after(Duration::from_secs(seconds));
-        assert_eq!(bench.asks(4, now), WATCHED);
-        bench.hears(4, FAILED, now);
-    }
-    for _ in 0..100 {
-        now = now.after(Duration::from_secs(300));
-        assert_eq!(bench.asks(4, now), WATCHED);
-        bench.hears(4, FAILED, now);
+        assert_eq!(bench.asks(number, now), WATCHED);
+        bench.hears(number, FAILED, now);
     }
 }
 
 #[test]
-fn the_other_sides_word_about_waiting_wins_within_reason() {
-    for (asked, kept) in [(0, 1), (2, 2), (45, 45), (300, 300), (86_400, 300)] {
+fn the_other_sides_word_makes_a_wait_longer_within_reason_and_never_shorter() {
+    for (asked, kept) in [(0, 60), (59, 60), (61, 61), (300, 300), (86_400, 300)] {
         let mut bench = Bench::opened(START);
         assert_eq!(bench.asks(4, at(30)), WATCHED);
         let retry_after = Some(Duration::from_secs(asked));
-        bench.hears(4, Verdict::Failed { retry_after }, at(30));
+        bench.hears(4, Verdict::Failed { retry_after, own: false }, at(30));
         assert_eq!(bench.asks(4, at(30)), wait(at(30 + kept)));
     }
 }
@@ -221,27 +223,44 @@ fn a_probe_is_given_up_only_after_any_attempt_has_ended() {
     for step in Step::ALL {
         for upstream in Upstream::ALL {
             let slack = Duration::from_secs(20);
-            assert!(limits(upstream).probe_limit >= policy(step).time_limit + slack, "{step:?}");
+            assert!(of(upstream).probe_limit >= policy(step).time_limit + slack, "{step:?}");
         }
     }
 }
 
 #[test]
-fn each_is_asked_as_often_as_it_allows() {
+fn cloudflare_is_asked_1200_times_in_five_minutes_resend_and_apps_script_as_configured() {
+    let budgets = Budgets { resend_calls_per_second: 7, apps_script_at_once: 9 };
+    let budget = |calls, seconds| Some(Budget { calls, window: Duration::from_secs(seconds) });
     for upstream in Upstream::ALL {
-        let expected = match upstream {
-            Upstream::Cloudflare => Some(Budget { calls: 1200, window: Duration::from_secs(300) }),
-            Upstream::Resend => Some(Budget { calls: 2, window: Duration::from_secs(1) }),
-            Upstream::Make | Upstream::AppsScript | Upstream::Google | Upstream::Other(_) => None,
+        let limits = limits(upstream, budgets);
+        let (expected, at_once) = match upstream {
+            Upstream::Cloudflare => (budget(1200, 300), None),
+            Upstream::Resend => (budget(7, 1), None),
+            Upstream::AppsScript => (None, Some(9)),
+            Upstream::Make | Upstream::Google | Upstream::Other(_) => (None, None),
         };
-        assert_eq!(limits(upstream).budget, expected);
+        assert_eq!(limits.budget, expected);
+        assert_eq!(limits.at_once.map(|at_once| at_once.calls), at_once);
+    }
+}
+
+/// Removing a spreadsheet takes two calls, each with all of the time.
+#[test]
+fn who_asks_counts_until_any_attempt_has_ended() {
+    for upstream in Upstream::ALL {
+        let Some(at_once) = of(upstream).at_once else { continue };
+        let longest = policy(Step::CreateSpreadsheet).time_limit * 2;
+        assert!(at_once.held_for >= longest + Duration::from_secs(15), "{upstream:?}");
     }
 }
 
 #[test]
 fn what_a_budget_does_not_hold_waits_until_it_does() {
     let mut bench = Bench::with_budget(10, 300);
-    let asks = |bench: &mut Bench, cost, now| bench.breaker.admit(&bench.limits, &run(1), cost, now);
+    let asks = |bench: &mut Bench, cost, now| {
+        bench.breaker.admit(&bench.limits, &ask(&run(1), cost), &Waiting::default(), now)
+    };
     assert_eq!(asks(&mut bench, 4, at(0)), GO);
     assert_eq!(asks(&mut bench, 5, at(100)), GO);
     assert_eq!(asks(&mut bench, 1, at(101)), GO);
@@ -265,25 +284,8 @@ fn who_may_not_leave_for_want_of_budget_is_no_probe() {
     assert!(matches!(bench.breaker.state, State::Open { .. }));
 }
 
-#[test]
-fn an_attempt_speaks_of_the_other_side_only_if_that_was_asked() {
-    let refused = |code| Verdict::of(&Outcome::Refused(Failure::new(code, "No.")));
-    let unknown = |code| Verdict::of(&Outcome::Unknown(Fault::new(code)));
-    assert_eq!(Verdict::of(&Outcome::Done(None)), Verdict::Answered);
-    assert_eq!(refused(FailureCode::SpreadsheetRejected), Verdict::Answered);
-    assert_eq!(refused(FailureCode::Misconfigured), Verdict::Nothing);
-    for code in [
-        FaultCode::Timeout,
-        FaultCode::Connection,
-        FaultCode::ServerError,
-        FaultCode::RateLimited,
-        FaultCode::Malformed,
-    ] {
-        assert_eq!(unknown(code), FAILED, "{code:?}");
-    }
-    for code in [FaultCode::Interrupted, FaultCode::StoreUnavailable, FaultCode::CircuitOpen] {
-        assert_eq!(unknown(code), Verdict::Nothing, "{code:?}");
-    }
+fn tell(breaker: &Breaker, command: &Command, now: Timestamp) -> Reply {
+    obey(breaker, &Waiting::default(), command, &of(command.upstream), now).reply
 }
 
 fn told(upstream: Upstream, wish: Wish) -> Command {
@@ -296,13 +298,13 @@ fn many_failures_at_once_among_those_that_nobody_watched_open_nothing() {
     let report = |run, watched| told(Upstream::Make, Wish::Report { run, verdict: FAILED, watched });
     let mut breaker = Breaker::default();
     for number in 1..50 {
-        breaker = obey(&breaker, &report(run(number), false), START).breaker;
+        breaker = tell(&breaker, &report(run(number), false), START).breaker;
     }
     assert_eq!(breaker.failures(), 1, "from now on all are watched");
     let admit = told(Upstream::Make, admits(run(50), 1));
-    assert_eq!(obey(&breaker, &admit, START).admission, Some(Admission::Go { watched: true }));
+    assert_eq!(tell(&breaker, &admit, START).admission, Some(Admission::Go { watched: true }));
     for number in 50..59 {
-        breaker = obey(&breaker, &report(run(number), true), START).breaker;
+        breaker = tell(&breaker, &report(run(number), true), START).breaker;
     }
     assert!(breaker.next_probe_at().is_some(), "ten in a row of those that are watched");
 }
@@ -312,23 +314,58 @@ fn many_failures_at_once_among_those_that_nobody_watched_open_nothing() {
 fn every_state_is_written_as_it_was() {
     let admit = |run| told(Upstream::Cloudflare, admits(run, 3));
     let report = |run| told(Upstream::Cloudflare, Wish::Report { run, verdict: FAILED, watched: true });
-    let mut breaker = obey(&Breaker::default(), &admit(run(1)), START).breaker;
-    breaker = obey(&breaker, &report(run(1)), START).breaker;
+    let mut breaker = tell(&Breaker::default(), &admit(run(1)), START).breaker;
+    breaker = tell(&breaker, &report(run(1)), START).breaker;
     let spent = json!([{ "at": 1_800_000_012_345_i64, "calls": 3 }]);
     let failed = json!([{ "run": "run_1", "at": 1_800_000_012_345_i64 }]);
     is_written(&breaker, &json!({ "state": { "closed": { "failures": failed } }, "spent": spent }));
     for number in 2..11 {
-        breaker = obey(&breaker, &report(run(number)), at(1)).breaker;
+        breaker = tell(&breaker, &report(run(number)), at(1)).breaker;
     }
     let outage = json!({ "since": 1_800_000_013_345_i64, "failures": 10, "probes": 0 });
     let open = json!({ "open": { "outage": outage, "until": 1_800_000_043_345_i64 } });
-    is_written(&breaker, &json!({ "state": open, "spent": spent }));
-    breaker = obey(&breaker, &admit(run(4)), at(31)).breaker;
+    let runs = |numbers: &[u64]| numbers.iter().map(|number| format!("run_{number}")).collect::<Vec<_>>();
+    let tried = runs(&[1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+    is_written(&breaker, &json!({ "state": open, "spent": spent, "tried": tried }));
+    breaker = tell(&breaker, &admit(run(11)), at(31)).breaker;
     let probe =
-        json!({ "half_open": { "outage": outage, "probe": "run_4", "probe_at": 1_800_000_043_345_i64 } });
+        json!({ "half_open": { "outage": outage, "probe": "run_11", "probe_at": 1_800_000_043_345_i64 } });
     let spent =
         json!([{ "at": 1_800_000_012_345_i64, "calls": 3 }, { "at": 1_800_000_043_345_i64, "calls": 3 }]);
-    is_written(&breaker, &json!({ "state": probe, "spent": spent }));
+    let tried = runs(&[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
+    is_written(&breaker, &json!({ "state": probe, "spent": spent, "tried": tried }));
+    breaker = tell(&breaker, &told(Upstream::Cloudflare, Wish::Close), at(32)).breaker;
+    let closed = json!({ "closed": { "failures": [] } });
+    is_written(&breaker, &json!({ "state": closed, "spent": spent, "closed_at": 1_800_000_044_345_i64 }));
+    let breaker = tell(&Breaker::default(), &told(Upstream::Make, Wish::Open), START).breaker;
+    // Version 0.2.0 finds it open, for ten years.
+    let outage = json!({ "since": 1_800_000_012_345_i64, "failures": 0, "probes": 0 });
+    let open = json!({ "open": { "outage": outage, "until": 2_115_360_012_345_i64 } });
+    is_written(&breaker, &json!({ "state": open, "spent": [], "held_open": true }));
+    let breaker = tell(&Breaker::default(), &told(Upstream::AppsScript, admits(run(1), 1)), START).breaker;
+    let slots = json!([{ "run": "run_1", "until": 1_800_000_092_345_i64 }]);
+    is_written(&breaker, &json!({ "state": closed, "spent": [], "slots": slots }));
+}
+
+#[test]
+fn who_waits_is_written_as_it_was() {
+    let mut waiting = Waiting::default();
+    for (number, has_failed) in [(1, true), (2, false)] {
+        let tenant = Some(format!("tenant_{number}").parse().unwrap());
+        let wish = Wish::Admit { run: run(10 + number), cost: 2, tenant, has_failed };
+        let command = told(Upstream::AppsScript, wish);
+        waiting =
+            obey(&Bench::opened(START).breaker, &waiting, &command, &of(command.upstream), at(1)).waiting;
+    }
+    let (first, second) = (
+        json!({ "tenant": "tenant_1", "cost": 2, "has_failed": true }),
+        json!({ "tenant": "tenant_2", "cost": 2 }),
+    );
+    assert_eq!(serde_json::to_value(&waiting).unwrap(), json!({ "line": [first, second] }));
+    let woken = wake(&Bench::opened(START).breaker, &waiting, &of(Upstream::AppsScript), at(30)).waiting;
+    let text = json!({ "line": [first], "woken_at": 1_800_000_042_345_i64 });
+    assert_eq!(serde_json::to_value(&woken).unwrap(), text);
+    assert_eq!(serde_json::from_value::<Waiting>(text).unwrap(), woken);
 }
 
 /// Version 0.2.0 begins anew on a breaker that names anything but runs.
@@ -352,7 +389,7 @@ fn is_written(breaker: &Breaker, text: &Value) {
 
 #[test]
 fn commands_and_replies_are_written_as_they_were() {
-    let waits = Verdict::Failed { retry_after: Some(Duration::from_secs(7)) };
+    let waits = Verdict::Failed { retry_after: Some(Duration::from_secs(7)), own: false };
     let report = |verdict| Wish::Report { run: run(1), verdict, watched: true };
     for (wish, text) in [
         (admits(run(1), 2), json!({ "admit": { "run": "run_1", "cost": 2 } })),
@@ -367,7 +404,16 @@ fn commands_and_replies_are_written_as_they_were() {
             json!({ "report": { "run": "run_1", "verdict": { "failed": { "retry_after": { "secs": 7, "nanos": 0 } } } } }),
         ),
         (report(Verdict::Nothing), json!({ "report": { "run": "run_1", "verdict": "nothing" } })),
+        (
+            Wish::Report {
+                run: run(1),
+                verdict: Verdict::Failed { retry_after: None, own: true },
+                watched: true,
+            },
+            json!({ "report": { "run": "run_1", "verdict": { "failed": { "own": true } } } }),
+        ),
         (Wish::Close, json!("close")),
+        (Wish::Open, json!("open")),
         (Wish::Look, json!("look")),
     ] {
         let (command, text) =

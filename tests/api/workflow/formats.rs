@@ -10,7 +10,7 @@ use std::{
 
 use serde_json::{Value, json};
 use tenantry::{
-    domain::{Plan, Step, Timestamp},
+    domain::{Plan, Step, Timestamp, Upstream},
     workflow::{Artifact, Caller, Command, Fault, FaultCode, Reply, Run},
 };
 
@@ -199,6 +199,7 @@ fn commands_are_written_as_they_were() {
         ),
         (Command::Reset { run: "run_lab".parse().unwrap() }, json!({ "reset": { "run": "run_lab" } })),
         (Command::Forget, json!("forget")),
+        (Command::GoOn { upstream: Upstream::AppsScript }, json!({ "go_on": { "upstream": "apps_script" } })),
         (Command::Cancel, json!("cancel")),
         (Command::Skip, json!("skip")),
         (Command::Report, json!("report")),

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 use tenantry::{
-    domain::{Plan, Step},
+    domain::{Plan, Step, Upstream, config::Budgets},
     workflow::{
         Artifact, Command, FailureCode, FaultCode, Outcome, Reply, Report, Run, Stage,
         breaker::{self, Breaker, State, Verdict},
@@ -227,7 +227,9 @@ fn what_a_breaker_does_not_understand_says_nothing() {
     assert!(matches!(command.wish, breaker::Wish::Report { verdict: Verdict::Nothing, .. }));
     let breaker = Breaker::default();
     let now = super::lab::START;
-    assert_eq!(breaker::obey(&breaker, &command, now).breaker, breaker);
+    let limits = breaker::limits(Upstream::Resend, Budgets::default());
+    let obeyed = breaker::obey(&breaker, &breaker::Waiting::default(), &command, &limits, now);
+    assert_eq!(obeyed.reply.breaker, breaker);
     let reply = json!({
         "breaker": { "state": { "forced_open": { "by": "operator" } }, "spent": [] },
         "moved": TOMORROW, "admission": { "queue": { "place": 3 } }
@@ -243,9 +245,14 @@ fn what_a_breaker_does_not_understand_says_nothing() {
 #[test]
 fn an_unknown_end_of_an_attempt_says_nothing_about_the_other_side() {
     let failure = serde_json::from_value(json!({ "code": TOMORROW, "message": "No." })).unwrap();
-    assert_eq!(Verdict::of(&Outcome::Refused(failure)), Verdict::Nothing);
+    let refused = Outcome::Refused(failure);
     let fault = serde_json::from_value(json!({ "code": TOMORROW })).unwrap();
-    assert_eq!(Verdict::of(&Outcome::Unknown(fault)), Verdict::Nothing);
+    let unknown = Outcome::Unknown(fault);
+    for upstream in Upstream::ALL {
+        for outcome in [&refused, &unknown] {
+            assert_eq!(Verdict::of(upstream, outcome), Verdict::Nothing, "{upstream:?}");
+        }
+    }
 }
 
 #[test]

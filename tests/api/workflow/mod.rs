@@ -12,8 +12,11 @@ mod listing;
 mod outside;
 mod removal;
 mod rounds;
+mod shared_troubles;
 mod subdomains;
 mod undoing;
+mod verdicts;
+mod waiting;
 
 use tenantry::domain::{Plan, Step};
 

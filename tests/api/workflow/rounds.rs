@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tenantry::{
-    domain::{Plan, RunStatus, Step, Task},
+    domain::{Plan, RunStatus, Step, Task, Upstream},
     workflow::{Caller, Command, Fault, FaultCode, Reply, policy::RUN_LIMIT},
 };
 
@@ -283,4 +283,49 @@ fn nobody_is_answered_about_a_run_that_is_not_there() {
         let obeyed = tenantry::workflow::obey(None, command, fresh(), lab.clock());
         assert_eq!((obeyed.reply, obeyed.save), (Reply::NoRun, None));
     }
+}
+
+/// Whatever else a run waits for, it has its own reason to.
+#[test]
+fn told_to_go_on_a_run_does_so_if_nobody_was_asked_and_else_nothing() {
+    let go_on = || Command::GoOn { upstream: Upstream::AppsScript };
+    let wait = Some(Duration::from_secs(170));
+    for code in [FaultCode::CircuitOpen, FaultCode::RateLimited, FaultCode::Timeout] {
+        let lab = Lab::queued(Plan::Pro);
+        let fault = Fault { retry_after: wait, ..Fault::new(code) };
+        lab.next(Step::CreateSpreadsheet, [Attempt::Unknown(fault)]);
+        lab.rings();
+        let (version, alarm) = (lab.run().version, lab.alarm().unwrap());
+        assert_eq!(alarm.since(lab.clock()), Duration::from_secs(170), "{code:?}");
+        lab.passes(Duration::from_secs(3));
+        let is_woken = code == FaultCode::CircuitOpen;
+        assert!(
+            matches!(lab.is_told(go_on()), Reply::Run { changed, .. } if changed == is_woken),
+            "{code:?}"
+        );
+        let expected = if is_woken { lab.clock() } else { alarm };
+        assert_eq!((lab.alarm(), lab.run().version), (Some(expected), version), "{code:?}");
+        lab.rings();
+        assert_eq!(lab.ended(), "completed", "{code:?}");
+        assert!(matches!(lab.is_told(go_on()), Reply::Run { changed: false, .. }));
+        assert_eq!(lab.alarm(), None);
+    }
+}
+
+#[test]
+fn told_to_go_on_a_removal_does_so_too() {
+    let lab = Lab::queued(Plan::Pro);
+    lab.runs_to_the_end();
+    let wait = Some(Duration::from_secs(170));
+    let fault = Fault { retry_after: wait, ..Fault::new(FaultCode::CircuitOpen) };
+    lab.next_removal(Step::CreateSpreadsheet, [Attempt::Unknown(fault)]);
+    lab.is_undone();
+    lab.rings();
+    let before = lab.clock();
+    assert!(lab.alarm().unwrap() > before);
+    let reply = lab.is_told(Command::GoOn { upstream: Upstream::AppsScript });
+    assert!(matches!(reply, Reply::Run { changed: true, .. }));
+    lab.rings();
+    assert_eq!(lab.was_undone(), "undone");
+    assert!(lab.clock().since(before) < Duration::from_secs(1));
 }

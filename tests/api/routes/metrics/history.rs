@@ -52,7 +52,7 @@ async fn a_run_moves_these_numbers_and_no_others() {
     let app = monitored();
     let club = app.signed_up("fc-nord").await;
     let before = scrape(&app).await;
-    app.outside().upstreams().next("make", [Reaction::TimesOut]);
+    app.outside().upstreams().next("make", [Reaction::Breaks]);
     club.connects_make().await.is(200);
     app.alarm_rings(&club.id).await;
     let trouble = r#"step_troubles_total{step="validate_webhook",outcome="unknown"}"#;
@@ -310,7 +310,7 @@ async fn a_breaker_is_seen_as_it_stands() {
     for n in 0..10 {
         let wish = Wish::Report {
             run: AskerId::of(&format!("run_{n}")),
-            verdict: Verdict::Failed { retry_after: None },
+            verdict: Verdict::Failed { retry_after: None, own: false },
             watched: true,
         };
         app.outside().tell_breaker(&Command { upstream: Upstream::Make, wish }).await.unwrap();
