@@ -11,8 +11,8 @@ import { startHarness } from "./harness.mjs";
 
 const at = (path) => fileURLToPath(new URL(`../../${path}`, import.meta.url));
 
-/** The instrumented product as a bundle in a directory of its own: `{directory, remove}`. */
-export async function instrumentedBundle() {
+/** The instrumented product, of which `built` is the build, as a bundle in a directory of its own: `{directory, remove}`. */
+export async function instrumentedBundle(built = at("build")) {
   const directory = mkdtempSync(join(tmpdir(), "tenantry-instrumented-"));
   await build({
     entryPoints: [at("tests/e2e/instrumented/worker.js")],
@@ -20,10 +20,10 @@ export async function instrumentedBundle() {
     bundle: true,
     format: "esm",
     external: ["*.wasm", "cloudflare:*"],
-    alias: { product: at("build/index.js") },
+    alias: { product: join(built, "index.js") },
     logLevel: "error",
   });
-  copyFileSync(at("build/index_bg.wasm"), join(directory, "index_bg.wasm"));
+  copyFileSync(join(built, "index_bg.wasm"), join(directory, "index_bg.wasm"));
   return { directory, remove: () => rmSync(directory, { recursive: true, force: true }) };
 }
 
@@ -32,8 +32,8 @@ export async function startInstrumented(options = {}) {
   const { directory, remove } = await instrumentedBundle();
   const h = await startHarness({ ...options, productDirectory: directory });
   return {
-    ...h,
     ...controls(h.api),
+    ...h,
     async close() {
       await h.close();
       remove();
@@ -77,6 +77,8 @@ export function controls(api) {
     storage: (tenant) => control("GET", `storage?tenant=${tenant}`),
     /** The tenants of which a call is held. */
     held: () => control("GET", "held"),
+    /** Runs one statement on D1, whatever the product sees of it, and answers its rows. */
+    sql: (statement, ...params) => control("POST", "sql", { statement, params }),
     /** What was called since the last `forget`. */
     calls: () => control("GET", "calls"),
     forget: () => control("DELETE", "calls"),

@@ -232,17 +232,18 @@ export default class extends Product {
       return send();
     });
     super(context, { ...observed(env, null), PROVISIONER });
+    this.database = env.DB;
   }
 
   async fetch(request) {
     const { pathname, searchParams } = new URL(request.url);
     if (!pathname.startsWith("/__test/")) return super.fetch(request);
-    return control(request, pathname.slice("/__test/".length), searchParams.get("tenant"));
+    return control(request, pathname.slice("/__test/".length), searchParams.get("tenant"), this.database);
   }
 }
 
-async function control(request, path, tenant) {
-  const input = request.method === "PUT" ? await request.json() : undefined;
+async function control(request, path, tenant, database) {
+  const input = ["PUT", "POST"].includes(request.method) ? await request.json() : undefined;
   switch (`${request.method} ${path}`) {
     case "PUT behaviour":
       return Response.json(Object.assign(behaviour, input));
@@ -252,6 +253,9 @@ async function control(request, path, tenant) {
     case "PUT disturbance":
       disturbances.set(input.tenant, input);
       return Response.json({});
+    // Whatever the product sees of it.
+    case "POST sql":
+      return Response.json((await database.prepare(input.statement).bind(...input.params).all()).results);
     case "GET alarms":
       return Response.json(alarms.get(tenant) ?? []);
     case "PUT operation":
