@@ -21,6 +21,7 @@ mod lost;
 mod mails;
 mod openapi;
 mod plans;
+mod recovery;
 mod restored;
 mod rollups;
 mod routes;
