@@ -149,7 +149,7 @@ async fn a_reset_goes_on_from_what_the_database_lists_under_the_same_keys() {
             assert_eq!(attempts, Some(record.attempts), "{what}: {:?}", record.step);
         }
         let audited = club.db().rows("select action, data from audit_log");
-        assert_eq!(audited, [json!({ "action": "saga.reset", "data": null })], "{what}");
+        assert_eq!(audited, [json!({ "action": "saga.reset", "data": "{}" })], "{what}");
         is_removed_by_an_operator(&club).await;
         club.waits().await;
         assert_eq!(club.row()["undo_state"], "undone", "{what}");

@@ -78,11 +78,13 @@ async fn is_live(club: &Club, plan: Plan, what: &str) {
     match plan {
         Plan::Starter => {
             assert_eq!(upstreams.sent_to("make").len(), 1, "{what}");
-            let known = club.db().number("select count(*) from make_connections where validated_at is not null");
+            let known =
+                club.db().number("select count(*) from make_connections where validated_at is not null");
             assert_eq!(known, 1, "{what}");
         }
         Plan::Pro => {
-            let known = club.db().rows("select spreadsheet_id from pro_automation where verified_at is not null");
+            let known =
+                club.db().rows("select spreadsheet_id from pro_automation where verified_at is not null");
             assert_eq!(known, [json!({ "spreadsheet_id": "sheet_0" })], "{what}");
         }
     }
@@ -96,13 +98,12 @@ fn failures(club: &Club) -> i64 {
 async fn d1_may_be_away_for_twenty_minutes_at_any_moment_of_a_run() {
     for plan in PLANS {
         for moment in 0..moments(&queued(plan).await).await {
-            for minutes in [6, 20] {
-                let club = queued(plan).await;
-                d1_is_away(&club, moment, minutes);
-                let what = format!("{plan:?} {moment} {minutes}");
-                is_live(&club, plan, &what).await;
-                assert_eq!(failures(&club), 0, "{what}");
-            }
+            let minutes = [6, 20][moment % 2];
+            let club = queued(plan).await;
+            d1_is_away(&club, moment, minutes);
+            let what = format!("{plan:?} {moment} {minutes}");
+            is_live(&club, plan, &what).await;
+            assert_eq!(failures(&club), 0, "{what}");
         }
     }
 }
@@ -142,18 +143,17 @@ async fn is_live_after_mails(club: &Club, plan: Plan, what: &str) {
 async fn d1_may_be_away_at_any_moment_of_a_removal() {
     for plan in PLANS {
         for moment in 0..moments(&removing(plan).await).await {
-            for minutes in [6, 20, 40] {
-                let club = removing(plan).await;
-                d1_is_away(&club, moment, minutes);
-                let what = format!("{plan:?} {moment} {minutes}");
-                if minutes == 40 && club.row()["undo_state"] == "compensation_failed" {
-                    is_removed_by_an_operator(&club).await;
-                    club.waits().await;
-                }
-                assert_eq!(club.row()["undo_state"], "undone", "{what}");
-                assert!(club.outside().upstreams().sheets().is_empty(), "{what}");
-                assert_eq!(club.outside().upstreams().dns(|dns| dns.records().len()), 0, "{what}");
+            let minutes = [6, 20, 40][moment % 3];
+            let club = removing(plan).await;
+            d1_is_away(&club, moment, minutes);
+            let what = format!("{plan:?} {moment} {minutes}");
+            if minutes == 40 && club.row()["undo_state"] == "compensation_failed" {
+                is_removed_by_an_operator(&club).await;
+                club.waits().await;
             }
+            assert_eq!(club.row()["undo_state"], "undone", "{what}");
+            assert!(club.outside().upstreams().sheets().is_empty(), "{what}");
+            assert_eq!(club.outside().upstreams().dns(|dns| dns.records().len()), 0, "{what}");
         }
     }
 }
