@@ -8,7 +8,7 @@ import { freePort, migrate, serve } from "./runtime.mjs";
 
 /**
  * Starts both. `kill` and `restart` act on the product; the sandbox, and so the record of what happened outside, goes on. `vars` and
- * `secrets` go over the usual ones, and `entry` is served in place of the product's own bundle.
+ * `secrets` go over the usual ones, and `entry` is served in place of the product's own bundle, until a `restart` names another.
  */
 export async function startService({ vars, secrets: more, entry } = {}) {
   const stateDir = mkdtempSync(join(tmpdir(), "tenantry-"));
@@ -24,10 +24,11 @@ export async function startService({ vars, secrets: more, entry } = {}) {
   const envFile = join(stateDir, "secrets.env");
   writeFileSync(envFile, Object.entries(secrets).map(([key, value]) => `${key}="${value}"\n`).join(""), { mode: 0o600 });
 
+  let served = entry;
   const output = [];
   const keep = logFile(stateDir);
   const begin = (name, port) => {
-    const own = name === "product" ? { vars, entry } : {};
+    const own = name === "product" ? { vars, entry: served } : {};
     const onLine = (line) => {
       output.push(line);
       if (name === "product") keep(line);
@@ -60,7 +61,8 @@ export async function startService({ vars, secrets: more, entry } = {}) {
     output,
     /** SIGKILL to the product's whole process group. */
     kill: () => product.kill(),
-    async restart() {
+    async restart({ entry = served } = {}) {
+      served = entry;
       product = await begin("product", ports.product);
     },
     /** Ends both and removes the state. */

@@ -1,5 +1,6 @@
 // The disaster drill: the database is backed up, everything that the service stored is destroyed, and the backup is put back. Whoever
-// had a token, a provisioned club or a failed run has them afterwards, and the service works on.
+// had a token, a provisioned club or a failed run has them afterwards, and the service works on. And a database that is put back while runs
+// and removals are at work, whose objects know more than it does.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
@@ -8,9 +9,11 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { startService } from "../../scripts/lib/service.mjs";
-import { client, makeWebhook } from "../client.mjs";
+import { client, makeWebhook, until } from "../client.mjs";
 
 const script = (name) => fileURLToPath(new URL(`../../scripts/${name}`, import.meta.url));
+const WRANGLER = fileURLToPath(new URL("../../node_modules/wrangler/bin/wrangler.js", import.meta.url));
+const CONFIG = fileURLToPath(new URL("../../wrangler.toml", import.meta.url));
 
 const service = await startService();
 const backups = mkdtempSync(join(tmpdir(), "tenantry-drill-"));
@@ -18,7 +21,7 @@ after(async () => {
   await service.stop();
   rmSync(backups, { recursive: true, force: true });
 });
-const { api, token, signup, confirm, settled, status } = client({
+const { api, sandbox, token, signup, confirm, settled, status } = client({
   url: service.url,
   secret: service.secrets.JWT_SECRET,
   sandboxFetch: (path, init) => fetch(new URL(path, service.sandboxUrl), init),
@@ -111,3 +114,105 @@ test("after a backup, the loss of everything, and a restore, the service answers
   await service.restart();
   assert.deepEqual(await seen([pro, failed]), [...before.slice(0, 6), before.at(-1)]);
 });
+
+test("a database that is put back while runs and a removal are at work learns again what their objects know", async () => {
+  const sweep = () => fetch(`${service.url}/cdn-cgi/local/scheduled`);
+  const operator = async (method, path, body) => (await api(method, path, { token: token(), body })).body.data;
+  await operator("POST", "/api/v1/bgops/provisioning/resume", { reason: "the drill is over" });
+  const fail = (fault) => sandbox("/__sandbox/faults", { method: "POST", body: { kind: "status", status: 503, times: null, ...fault } });
+  const tries = (club, step) =>
+    until(async () => (await status(club)).body.data.steps.find(({ name, retryAt }) => name === step && retryAt !== null), { what: `${step} to fail` });
+  const begin = async (plan) => ({ ...(await signup({ plan })), webhook: makeWebhook() });
+
+  // Two at work: one will end, the other be at another step. One live, which will be removed. One that nothing is asked of.
+  const ending = await begin("starter");
+  await fail({ host: "hook.eu2.make.com", path: new URL(ending.webhook.webhookUrl).pathname });
+  const working = await begin("pro");
+  await fail({ host: "script.google.com", bodyIncludes: working.tenantId });
+  const leaving = await begin("pro");
+  const idle = await begin("starter");
+  for (const club of [ending, working, leaving]) await confirm(club, club.webhook);
+  await tries(ending, "validate_webhook");
+  await tries(working, "create_spreadsheet");
+  assert.equal((await settled(leaving)).status, "completed");
+
+  const files = mkdtempSync(join(backups, "at-work-"));
+  const saved = run("backup.sh", "--local", "--to", files);
+  assert.equal(saved.code, 0, saved.printed);
+  const [file] = readdirSync(files).filter((name) => name.endsWith(".sql"));
+
+  await sandbox("/__sandbox/faults", { method: "DELETE" });
+  await fail({ host: "script.google.com", bodyIncludes: leaving.tenantId, times: 3 });
+  await fail({ host: "script.google.com", bodyIncludes: working.tenantId, skip: 1, times: 3 });
+  const { undo } = await operator("DELETE", `/api/v1/admin/tenants/${leaving.tenantId}`, { reason: "left the league" });
+  assert.equal(undo, "undoing");
+  const ended = await settled(ending, { within: 60_000 });
+  assert.equal(ended.status, "completed", JSON.stringify(ended));
+  await tries(working, "verify_spreadsheet");
+
+  await service.kill();
+  const restored = run("restore.sh", join(files, file), "--local", "--force");
+  assert.equal(restored.code, 0, restored.printed);
+  await service.restart();
+  const ready = await api("GET", "/health/ready");
+  assert.deepEqual([ready.status, ready.body.ok, ready.body.provisioning], [200, true, "paused"]);
+  for (const club of [ending, working]) assert.equal((await status(club)).body.status, "processing", "as it was then");
+  await sweep();
+  assert.equal((await status(ending)).body.status, "processing", "nobody is woken yet");
+
+  await operator("POST", "/api/v1/bgops/provisioning/resume", { reason: "looked at" });
+  assert.equal((await api("GET", "/health/ready")).body.provisioning, "on");
+  const runs = {};
+  for (const club of [ending, working]) {
+    const over = async () => {
+      await sweep();
+      const { body } = await status(club);
+      return body.status === "completed" && body.data;
+    };
+    const data = await until(over, { within: 120_000, every: 1000, what: `the run of ${club.plan} ${club.tenantId} to be listed` });
+    assert.deepEqual(data.steps.filter(({ status: one }) => one !== "completed"), []);
+    runs[club.tenantId] = data.runId;
+  }
+  assert.equal(runs[ending.tenantId], ended.data.runId);
+  const removed = async () => {
+    await sweep();
+    const [{ undo: state }] = await operator("GET", `/api/v1/bgops/sagas?tenant=${leaving.tenantId}`);
+    return state?.status === "undone";
+  };
+  await until(removed, { within: 120_000, every: 1000, what: "the removal to be listed" });
+  assert.equal((await api("GET", "/whoami", { token: leaving.jwt })).status, 403, "its token is dead again");
+  assert.equal((await status(idle)).body.status, "pending", "what nobody asked for did not begin");
+
+  const there = rowsOf(
+    `select t.id, t.status, t.route_ready, t.slug is null as released, (select count(*) from auth_users where tenant_id = t.id) as owners,
+       (select count(*) from tenant_brand where tenant_id = t.id) as brands, (select count(*) from feed_posts where tenant_id = t.id) as posts,
+       (select count(*) from pro_automation where tenant_id = t.id) as sheets, (select count(*) from provision_runs where tenant_id = t.id) as runs
+     from tenants t where t.id in (${[ending, working, leaving].map(({ tenantId }) => `'${tenantId}'`)})`,
+  );
+  const live = { status: "active", route_ready: 1, released: 0, owners: 1, brands: 1, posts: 1, runs: 1 };
+  const gone = { status: "cancelled", route_ready: 0, released: 1, owners: 0, brands: 0, posts: 0, sheets: 0, runs: 1 };
+  const wanted = new Map([[ending, { ...live, sheets: 0 }], [working, { ...live, sheets: 1 }], [leaving, gone]]);
+  for (const [{ tenantId }, row] of wanted) assert.deepEqual(there.find(({ id }) => id === tenantId), { id: tenantId, ...row });
+
+  // Outside, nothing was done again, and nothing is left that nobody knows.
+  const { spreadsheets } = await sandbox("/__sandbox/spreadsheets");
+  const sheetsOf = ({ tenantId }) => spreadsheets.filter((sheet) => sheet.tenantId === tenantId).length;
+  assert.deepEqual([sheetsOf(working), sheetsOf(leaving)], [1, 0]);
+  const mailsTo = async ({ email }) => (await sandbox(`/__sandbox/mails?to=${encodeURIComponent(email)}`)).mails;
+  for (const club of [ending, working]) {
+    const mail = async () => {
+      await sweep();
+      return (await mailsTo(club)).length > 0;
+    };
+    await until(mail, { within: 60_000, every: 1000, what: `the welcome mail of ${club.tenantId}` });
+    assert.equal((await mailsTo(club)).length, 1);
+  }
+});
+
+/** The rows that a statement finds in the service's database. */
+function rowsOf(sql) {
+  const args = ["d1", "execute", "DB", "--local", "--persist-to", service.stateDir, "--config", CONFIG, "--env", "", "--json", "--command", sql];
+  const { stdout, stderr } = spawnSync(process.execPath, [WRANGLER, ...args], { encoding: "utf8", env: { ...process.env, WRANGLER_SEND_METRICS: "false" } });
+  assert.notEqual(stdout, "", stderr);
+  return JSON.parse(stdout)[0].results;
+}

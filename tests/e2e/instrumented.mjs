@@ -11,8 +11,8 @@ import { startHarness } from "./harness.mjs";
 
 const at = (path) => fileURLToPath(new URL(`../../${path}`, import.meta.url));
 
-/** The instrumented product as a bundle in a directory of its own: `{directory, remove}`. */
-export async function instrumentedBundle() {
+/** The instrumented product, of which `built` is the build, as a bundle in a directory of its own: `{directory, remove}`. */
+export async function instrumentedBundle(built = at("build")) {
   const directory = mkdtempSync(join(tmpdir(), "tenantry-instrumented-"));
   await build({
     entryPoints: [at("tests/e2e/instrumented/worker.js")],
@@ -20,10 +20,10 @@ export async function instrumentedBundle() {
     bundle: true,
     format: "esm",
     external: ["*.wasm", "cloudflare:*"],
-    alias: { product: at("build/index.js") },
+    alias: { product: join(built, "index.js") },
     logLevel: "error",
   });
-  copyFileSync(at("build/index_bg.wasm"), join(directory, "index_bg.wasm"));
+  copyFileSync(join(built, "index_bg.wasm"), join(directory, "index_bg.wasm"));
   return { directory, remove: () => rmSync(directory, { recursive: true, force: true }) };
 }
 
@@ -32,8 +32,8 @@ export async function startInstrumented(options = {}) {
   const { directory, remove } = await instrumentedBundle();
   const h = await startHarness({ ...options, productDirectory: directory });
   return {
-    ...h,
     ...controls(h.api),
+    ...h,
     async close() {
       await h.close();
       remove();
@@ -54,7 +54,7 @@ export function controls(api) {
      * until told otherwise: without limits the product waits for ever.
      */
     behave: (behaviour) => control("PUT", "behaviour", behaviour),
-    /** At the `at`-th moment of the tenant's object: "reset" ends the object, as a deploy does; "break" fails the call. */
+    /** At the `at`-th moment of the tenant's object: "reset" ends the object, as a deploy does; "break" fails the call, "slow" has it take seconds. */
     strike: (tenant, at, kind) => control("PUT", "strike", { tenant, at, kind }),
     /** The moments of the tenant's object so far, which of them belong to no task, and whether its strike, if it has one, has come. */
     moments: (tenant) => control("GET", `moments?tenant=${tenant}`),
@@ -67,8 +67,18 @@ export function controls(api) {
     disturb: (tenant, { task, what, nth = 0, how }) => control("PUT", "disturbance", { tenant, task, what, nth, how }),
     /** What the tenant's object called so far at each task, and whether its disturbance, if it has one, has come. */
     work: (tenant) => control("GET", `work?tenant=${tenant}`),
+    /** For how many milliseconds the tenant's object set each alarm so far. */
+    alarms: (tenant) => control("GET", `alarms?tenant=${tenant}`),
+    /**
+     * When the tenant's object is next begun, this SQL is run in its storage before it sees it, and with `clear` all of it is deleted,
+     * its alarm too. `storage` answers what that found, once it came to it: `{tables, rows, alarm}`.
+     */
+    operate: (tenant, { sql, clear } = {}) => control("PUT", "operation", { tenant, sql, clear }),
+    storage: (tenant) => control("GET", `storage?tenant=${tenant}`),
     /** The tenants of which a call is held. */
     held: () => control("GET", "held"),
+    /** Runs one statement on D1, whatever the product sees of it, and answers its rows. */
+    sql: (statement, ...params) => control("POST", "sql", { statement, params }),
     /** What was called since the last `forget`. */
     calls: () => control("GET", "calls"),
     forget: () => control("DELETE", "calls"),

@@ -196,7 +196,11 @@ describe("what cannot be removed", { concurrency: true }, () => {
 
     test(`by ${step} is left on an operator's word, and the rest goes`, async () => {
       const club = await refused();
-      assert.equal((await act(club, "skip-step")).status, 200);
+      const other = step === "create_spreadsheet" ? "configure_routing" : "create_spreadsheet";
+      assert.equal((await act(club, "skip-step", { step: other })).body.error?.code, "RUN_STATE_CONFLICT");
+      // A second click leaves nothing more out.
+      const clicks = await Promise.all([act(club, "skip-step", { step }), act(club, "skip-step", { step })]);
+      assert.deepEqual(clicks.map(({ status }) => status).sort(), [200, 409]);
       assert.equal(await removed(club), "undone");
       await assertSagaUndone(club, [step]);
       assert.equal((await sheetsOf(club)).length, step === "create_spreadsheet" ? 1 : 0);

@@ -1,18 +1,43 @@
 // `npm run test:soak`: SOAK_TENANTS clubs (500), half of either plan, are provisioned at once in the real runtime, while every fifth call
-// to the outside fails. All must complete, and nothing may be done twice. SOAK_SEED repeats what is drawn, SOAK_MINUTES (10) bounds it.
+// to the outside fails, every tenth club's webhook hangs or asks for five minutes' patience, and Resend takes two calls a second. In the
+// middle the database is away for SOAK_OUTAGE seconds (360); and once, at a moment that is drawn, the runtime is killed, the database is
+// put back to an earlier moment by scripts/restore.sh, and a build with one step more is started (SOAK_OLDER=no: the same build). Every club
+// whose webhook is well must complete, nothing may be done twice, no mail be lost, and nothing be left that nobody knows. SOAK_SEED
+// repeats what is drawn, SOAK_MINUTES (40) bounds it.
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { spawnSync } from "node:child_process";
 import { randomInt } from "node:crypto";
-import { Failure, exitWith, say } from "../../scripts/lib/project.mjs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Failure, at, exitWith, say } from "../../scripts/lib/project.mjs";
 import { prepare } from "../../scripts/lib/prepare.mjs";
-import { makeWebhook } from "../client.mjs";
+import { startService } from "../../scripts/lib/service.mjs";
+import { client, makeWebhook } from "../client.mjs";
+import { controls, instrumentedBundle } from "../e2e/instrumented.mjs";
+import { olderBuild } from "./older.mjs";
 import { Watch } from "./watch.mjs";
 
 const TENANTS = Number(process.env.SOAK_TENANTS ?? 500);
-const MINUTES = Number(process.env.SOAK_MINUTES ?? 10);
+const MINUTES = Number(process.env.SOAK_MINUTES ?? 40);
+const OUTAGE_S = Number(process.env.SOAK_OUTAGE ?? 360);
 const SEED = Number(process.env.SOAK_SEED ?? randomInt(2 ** 31));
+const IS_DEPLOYED = process.env.SOAK_OLDER !== "no";
 const FAILING = 0.2;
+/** Every so-manieth club's webhook is hostile. */
+const HOSTILE = 10;
+/** As Resend's own limit is. */
+const MAILS_PER_SECOND = 2;
 /** Requests of ours under way at one time: the runs are what is to be many. */
 const AT_ONCE = 50;
+/** The platform's is a minute. */
+const SWEEP_EVERY_MS = 20_000;
 
+const MAKE = "hook.eu2.make.com";
+/** What a customer's own endpoint may do, by the beginning of its path. */
+const HOSTILITIES = {
+  "/hangs": { kind: "silence" },
+  "/busy": { kind: "status", status: 503, headers: { "retry-after": "300" } },
+};
 const HTML = { headers: { "content-type": "text/html" }, body: "<!DOCTYPE html><title>Error</title>" };
 const FAULTS = {
   "a status of 500": { kind: "status", status: 500 },
@@ -23,71 +48,142 @@ const FAULTS = {
 };
 
 await prepare("bundles");
-const { startHarness } = await import("../e2e/harness.mjs");
 const { peakMb, workerdPids } = await import("../bench/runtime.mjs");
 
+const directory = mkdtempSync(join(tmpdir(), "tenantry-soak-"));
+const leftovers = [() => rmSync(directory, { recursive: true, force: true })];
 try {
   if (!Number.isInteger(TENANTS) || TENANTS < 1) throw new Failure("SOAK_TENANTS must be a whole number, at least 1.");
-  const h = await startHarness();
-  const problems = await soak(h);
+  const newer = await instrumentedBundle();
+  const older = IS_DEPLOYED ? await instrumentedBundle(await olderBuild()) : newer;
+  leftovers.push(newer.remove, older.remove);
+  const service = await startService({ entry: join(older.directory, "index.js") });
+  leftovers.push(() => service.stop());
+  const problems = await soak(service, join(newer.directory, "index.js"));
   for (const problem of problems) say(`✗ ${problem}`);
-  say(problems.length === 0 ? "All completed, nothing was done twice" : `Failed; SOAK_SEED=${SEED} draws the same faults`);
-  await h.close();
-  process.exit(problems.length === 0 ? 0 : 1);
+  say(problems.length === 0 ? "All completed, nothing was done twice, nothing is lost" : `Failed; SOAK_SEED=${SEED} draws the same faults`);
+  process.exitCode = problems.length === 0 ? 0 : 1;
 } catch (error) {
-  exitWith(error);
+  process.exitCode = 1;
+  process.stderr.write(`${error instanceof Failure ? `✗ ${error.message}` : error.stack}\n`);
+} finally {
+  for (const remove of leftovers.reverse()) await remove();
 }
+process.exit();
 
-async function soak({ api, sandbox, signup, confirm, token, sql }) {
+async function soak(service, newer) {
+  const sandboxFetch = (path, init) => fetch(new URL(path, service.sandboxUrl), init);
+  const { api, sandbox, signup, confirm, token } = client({ url: service.url, secret: service.secrets.JWT_SECRET, sandboxFetch });
+  const { behave, sql } = controls(api);
+  const operator = (path, body) => api("POST", path, { token: token(), body });
+
+  await sandbox("/__sandbox/resend", { method: "PUT", body: { perSecond: MAILS_PER_SECOND } });
   await scriptFaults(sandbox);
-  say(`${TENANTS} clubs sign up …`);
-  const plans = Array.from({ length: TENANTS }, (_, n) => (n % 2 === 0 ? "starter" : "pro"));
-  const clubs = await few(plans, async (plan) => ({ ...(await signup({ plan })), webhook: makeWebhook() }));
+  say(`${TENANTS} clubs sign up (SOAK_SEED=${SEED}) …`);
+  const plans = Array.from({ length: TENANTS }, (_, n) => ({ plan: n % 2 === 0 ? "starter" : "pro", hostility: hostilityOf(n) }));
+  const all = await few(plans, async ({ plan, hostility }) => {
+    const { webhookUrl, webhookSecret } = makeWebhook();
+    const { origin, pathname } = new URL(webhookUrl);
+    const webhook = { webhookUrl: `${origin}${hostility ?? ""}${pathname}`, webhookSecret };
+    return { ...(await signup({ plan })), plan, hostility, webhook };
+  });
+  const clubs = all.filter(({ hostility }) => hostility === undefined);
 
-  say(`All are queued; ${FAILING * 100} % of the calls to the outside fail (SOAK_SEED=${SEED}) …`);
+  // A minute's sweep, three times as often: what is put back waits for it.
+  const sweeping = setInterval(() => fetch(`${service.url}/cdn-cgi/local/scheduled`).catch(() => {}), SWEEP_EVERY_MS);
+  say(`All are queued, ${all.length - clubs.length} with a hostile webhook; ${FAILING * 100} % of the calls to the outside fail …`);
   const watch = new Watch(clubs, sql);
   let unanswered = 0;
-  const queueing = few(clubs, async (club) => {
+  const queueing = few([...all].sort((one, other) => Number(other.hostility !== undefined) - Number(one.hostility !== undefined)), async (club) => {
     watch.queued(club);
     for (;;) {
-      const { status, body } = await confirm(club, club.webhook);
+      const status = await confirm(club, club.webhook).then(({ status }) => status, () => 0);
       if (status === 200) return;
       // Asked again, as the page does: queueing twice starts nothing twice.
-      if (status !== 503) throw new Failure(`queueing answered ${status}: ${JSON.stringify(body)}`);
+      if (status !== 503 && status !== 0) throw new Failure(`queueing ${club.tenantId} answered ${status}`);
       unanswered++;
+      await pause(1000);
     }
   });
-  // Whose upstream failed as often as it was tried is queued again, as the runbook says.
-  const resumed = [];
-  const resume = async (tenantId, reason) => {
-    if (reason !== "UPSTREAM_UNAVAILABLE") throw new Failure(`The run of ${tenantId} failed for good: ${reason}`);
-    resumed.push(reason);
-    const service = token({ aud: "internal", roles: ["service"] });
-    await api("POST", "/internal/provision/queue", { token: service, body: { tenantId } });
+
+  const draw = generator(SEED);
+  const disaster = async () => {
+    await watch.share(0.1 + 0.15 * draw());
+    const file = backUp(service);
+    say(`Backed up while ${watch.over.size} of ${clubs.length} are completed …`);
+    await watch.share(0.3 + 0.2 * draw());
+    const [kind] = draw() < 0.5 ? ["down"] : ["hanging"];
+    say(`The database is ${kind} for ${OUTAGE_S} s, ${watch.over.size} are completed …`);
+    await behave({ database: kind });
+    await pause(OUTAGE_S * 1000);
+    await behave({ database: "ok" });
+    await pause(draw() * 20_000);
+    say(`Killed, put back${IS_DEPLOYED ? ", deployed with one step more" : ""}; ${watch.over.size} were completed …`);
+    await service.kill();
+    restore(service, file);
+    await service.restart({ entry: newer });
+    const { body: ready } = await api("GET", "/health/ready");
+    if (ready.provisioning !== "paused") throw new Failure(`A restored database is not paused: ${JSON.stringify(ready)}`);
+    await fetch(`${service.url}/cdn-cgi/local/scheduled`);
+    const resumed = await operator("/api/v1/bgops/provisioning/resume", { reason: "looked at" });
+    if (resumed.status !== 200) throw new Failure(`Provisioning can't be resumed: ${JSON.stringify(resumed.body)}`);
   };
-  const [unfinished] = await Promise.all([watch.untilOver(MINUTES * 60_000, resume), queueing]);
+  const [unfinished] = await Promise.all([disaster().then(() => watch.untilOver(MINUTES * 60_000)), queueing]);
 
   say("Their mails leave …");
-  const unsent = await mailsLeave(sql);
-  await report(sql, watch, { resumed, unanswered });
+  const unsent = await mailsLeave(sql, watch);
+  clearInterval(sweeping);
+  await report(sql, watch, unanswered);
   const effects = (await sandbox("/__sandbox/effects")).effects;
-  return [...unfinished.map(([id, state]) => `${id} is still ${state}`), ...unsent, ...(await doneTwice(effects, sandbox)), ...(await missing(sql, effects))];
+  return [
+    ...unfinished.map(([id, state, reason]) => `${id} is still ${state} ${reason ?? ""}`),
+    ...unsent,
+    ...(await doneTwice(effects, sandbox)),
+    ...(await missing(sql, effects)),
+    ...(await halfDone(sql, clubs)),
+    ...(await orphans(sql, sandbox)),
+    ...(await mailsOf(all, sandbox)),
+  ];
 }
 
+function hostilityOf(n) {
+  // Pro clubs have no webhook: of the starter clubs, every fifth.
+  if (n % HOSTILE !== 0) return undefined;
+  const kinds = Object.keys(HOSTILITIES);
+  return kinds[(n / HOSTILE) % kinds.length];
+}
+
+function script(service, name, ...args) {
+  const { status, stdout, stderr } = spawnSync(at("scripts", name), args, { encoding: "utf8", env: { ...process.env, STATE_DIR: service.stateDir } });
+  if (status !== 0) throw new Failure(`${name} failed: ${stdout}${stderr}`);
+}
+
+function backUp(service) {
+  const folder = mkdtempSync(join(directory, "backup-"));
+  script(service, "backup.sh", "--local", "--to", folder);
+  return join(folder, readdirSync(folder).find((name) => name.endsWith(".sql")));
+}
+
+const restore = (service, file) => script(service, "restore.sh", file, "--local", "--force");
+
 /** Waits until no mail waits any more; answers those that still do, or were given up. */
-async function mailsLeave(sql) {
+async function mailsLeave(sql, watch) {
   const deadline = Date.now() + MINUTES * 60_000;
   for (;;) {
     const unsent = await sql("select id, status, last_error from mails where status <> 'sent' limit 20");
     if (unsent.every(({ status }) => status !== "pending") || Date.now() > deadline) {
+      watch.mailed();
       return unsent.map(({ id, status, last_error: error }) => `${id} is ${status}: ${error}`);
     }
-    await new Promise((done) => setTimeout(done, 2000));
+    await pause(2000);
   }
 }
 
-/** Each with the share that leaves them the same chance, one after the other. */
+/** Hostile webhooks first: nothing else happens to them. Each other fault with the share that leaves them the same chance, one after the other. */
 async function scriptFaults(sandbox) {
+  for (const [path, hostility] of Object.entries(HOSTILITIES)) {
+    await sandbox("/__sandbox/faults", { method: "POST", body: { host: MAKE, path, ...hostility, times: null } });
+  }
   const faults = Object.values(FAULTS);
   const probability = 1 - (1 - FAILING) ** (1 / faults.length);
   for (const [n, fault] of faults.entries()) {
@@ -95,10 +191,10 @@ async function scriptFaults(sandbox) {
   }
 }
 
-async function report(sql, watch, { resumed, unanswered }) {
+async function report(sql, watch, unanswered) {
   const seconds = watch.seconds();
   const share = (part) => seconds[Math.min(seconds.length - 1, Math.floor(seconds.length * part))]?.toFixed(1);
-  say(`From queued to completed: p50 ${share(0.5)} s, p95 ${share(0.95)} s, max ${seconds.at(-1)?.toFixed(1)} s (${seconds.length} runs)`);
+  say(`From queued to completed: p50 ${share(0.5)} s, p95 ${share(0.95)} s, max ${seconds.at(-1)?.toFixed(1)} s (${seconds.length} runs); mails ${watch.mailedAfter?.toFixed(0)} s after the last`);
   const steps = await sql(
     `select step, count(*) as attempts, count(distinct run_id) as runs, max(attempt) as most from provision_history
      group by step order by avg(started_at), step`,
@@ -109,9 +205,11 @@ async function report(sql, watch, { resumed, unanswered }) {
   const errors = await sql("select outcome, error, count(*) as n from provision_history where error is not null group by 1, 2 order by 3 desc");
   say(`Attempts that failed: ${errors.map(({ outcome, error, n }) => `${n} ${outcome} ${error}`).join(", ") || "none"}`);
   const [{ mails, left }] = await sql("select count(*) as mails, sum(attempts) as left from mails");
-  say(`${resumed.length} runs failed and were queued again (${[...new Set(resumed)].join(", ") || "none"}), ${mails} mails left in ${left} attempts`);
+  say(`${mails} mails left in ${left} attempts`);
+  const states = await sql("select provision_state as state, provision_reason as reason, count(*) as n from tenants group by 1, 2 order by 3 desc");
+  say(`In the end: ${states.map(({ state, reason, n }) => `${n} ${[state, reason].filter(Boolean).join(" ")}`).join(", ")}`);
   say(`${unanswered} requests were not answered in time and asked again`);
-  say(`Peak memory: ${workerdPids().map((pid) => `${peakMb(pid).toFixed(0)} MB`).join(", ")} of the runtime, product and sandbox together`);
+  say(`Peak memory: ${workerdPids().map((pid) => `${peakMb(pid).toFixed(0)} MB`).join(", ")} of the runtimes`);
 }
 
 /** What was done more than once under one key. Make recognises none, its receiver does: its repeats must be the same to the byte. */
@@ -120,7 +218,7 @@ async function doneTwice(effects, sandbox) {
   const bodies = new Map();
   let last = 0;
   for (;;) {
-    const { requests } = await sandbox(`/__sandbox/requests?host=hook.eu2.make.com&after=${last}&limit=500`);
+    const { requests } = await sandbox(`/__sandbox/requests?host=${MAKE}&after=${last}&limit=500`);
     if (requests.length === 0) break;
     last = requests.at(-1).id;
     for (const { key, body } of requests) bodies.set(key, (bodies.get(key) ?? new Set()).add(body));
@@ -139,6 +237,41 @@ async function missing(sql, effects) {
   });
 }
 
+/** What a completed club lacks in the database, or has twice. */
+async function halfDone(sql, clubs) {
+  const counted = ["auth_users", "tenant_brand", "feed_posts", "provision_runs"];
+  const counts = counted.map((table) => `(select count(*) from ${table} where tenant_id = t.id) as ${table}`).join(", ");
+  const rows = await sql(
+    `select id, status, route_ready, ${counts},
+       (select count(*) from provision_steps where run_id = t.provision_run_id and status <> 'completed') as undone,
+       (select count(*) from pro_automation where tenant_id = t.id) as sheets from tenants t`,
+  );
+  const byId = new Map(rows.map((row) => [row.id, row]));
+  return clubs.flatMap(({ tenantId, plan }) => {
+    const { id, ...row } = byId.get(tenantId) ?? {};
+    const wanted = { status: "active", route_ready: 1, ...Object.fromEntries(counted.map((table) => [table, 1])), undone: 0, sheets: plan === "pro" ? 1 : 0 };
+    return JSON.stringify(row) === JSON.stringify(wanted) ? [] : [`${id} is ${JSON.stringify(row)}`];
+  });
+}
+
+/** Spreadsheets that no club knows. */
+async function orphans(sql, sandbox) {
+  const known = new Set((await sql("select spreadsheet_id as id from pro_automation")).map(({ id }) => id));
+  const { spreadsheets } = await sandbox("/__sandbox/spreadsheets");
+  return spreadsheets.filter(({ id }) => !known.has(id)).map(({ id, tenantId }) => `nobody knows ${id} of ${tenantId}`);
+}
+
+/** One welcome mail for each club that completed, and none for another. */
+async function mailsOf(all, sandbox) {
+  const problems = [];
+  await few(all, async ({ email, hostility, tenantId }) => {
+    const { mails } = await sandbox(`/__sandbox/mails?to=${encodeURIComponent(email)}`);
+    const wanted = hostility === undefined ? 1 : 0;
+    if (mails.length !== wanted) problems.push(`${tenantId} has ${mails.length} mails: ${mails.map(({ subject }) => subject).join(", ")}`);
+  });
+  return problems;
+}
+
 /** Runs `act` on each of `all`, a few at a time. */
 async function few(all, act) {
   const results = [];
@@ -151,4 +284,16 @@ async function few(all, act) {
   };
   await Promise.all(Array.from({ length: AT_ONCE }, worker));
   return results;
+}
+
+const pause = (ms) => new Promise((done) => setTimeout(done, ms));
+
+/** mulberry32: the same numbers for the same seed. */
+function generator(state) {
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+  };
 }

@@ -3,34 +3,51 @@ import { say } from "../../scripts/lib/project.mjs";
 /** When each run was queued and when it was over, as D1 lists it. */
 export class Watch {
   constructor(clubs, sql) {
-    this.clubs = clubs;
+    this.clubs = new Set(clubs.map(({ tenantId }) => tenantId));
     this.sql = sql;
     this.begun = new Map();
     this.over = new Map();
+    this.started = this.told = performance.now();
   }
 
   queued({ tenantId }) {
     this.begun.set(tenantId, performance.now());
   }
 
-  /** Answers those that were not over in time. */
-  async untilOver(limit, resume) {
-    const started = performance.now();
-    let told = started;
-    for (;;) {
-      const tenants = await this.sql("select id, provision_state as state, provision_reason as reason from tenants");
-      const now = performance.now();
-      for (const { id, state, reason } of tenants) {
-        if (state === "completed" && !this.over.has(id)) this.over.set(id, now);
-        if (state === "failed") await resume(id, reason);
-      }
-      if (this.over.size === this.clubs.length) return [];
-      if (now - started > limit) return tenants.filter(({ id }) => !this.over.has(id)).map(({ id, state }) => [id, state]);
-      if (now - told > 10_000) {
-        told = now;
-        say(`${this.over.size} of ${this.clubs.length} completed after ${Math.round((now - started) / 1000)} s`);
-      }
+  mailed() {
+    this.mailedAfter = (performance.now() - Math.max(...this.over.values())) / 1000;
+  }
+
+  async look() {
+    const tenants = await this.sql("select id, provision_state as state, provision_reason as reason from tenants");
+    const now = performance.now();
+    const unfinished = [];
+    for (const { id, state, reason } of tenants.filter(({ id }) => this.clubs.has(id))) {
+      if (state !== "completed") unfinished.push([id, state, reason]);
+      else if (!this.over.has(id)) this.over.set(id, now);
+    }
+    if (now - this.told > 10_000) {
+      this.told = now;
+      say(`${this.clubs.size - unfinished.length} of ${this.clubs.size} completed after ${Math.round((now - this.started) / 1000)} s`);
+    }
+    return unfinished;
+  }
+
+  /** Waits until this share of all is completed. */
+  async share(part) {
+    while (this.over.size < this.clubs.size * part) {
+      await this.look();
       await new Promise((done) => setTimeout(done, 100));
+    }
+  }
+
+  /** Waits until D1 lists all as completed, and answers those that were not in time. */
+  async untilOver(limit) {
+    const deadline = performance.now() + limit;
+    for (;;) {
+      const unfinished = await this.look();
+      if (unfinished.length === 0 || performance.now() > deadline) return unfinished;
+      await new Promise((done) => setTimeout(done, 250));
     }
   }
 

@@ -6,6 +6,8 @@ import Product, { Provisioner as ProductObject } from "product";
 export { CircuitBreaker } from "product";
 
 const LONG_MS = 600_000;
+/** Longer than the first wait of a step, and within every limit. */
+const SLOW_MS = 3_500;
 
 /**
  * D1: "ok", "down", "hanging" or "absent". The object and the breakers: "ok", "failing" or "hanging". The product's time limits: "on" or
@@ -16,11 +18,16 @@ const behaviour = { database: "ok", object: "ok", breaker: "ok", limits: "on" };
 let calls = [];
 /**
  * By tenant: the moments of its object's calls so far, which of them belong to no task, and what is to happen at one of them: {at,
- * kind: "reset" | "break"}.
+ * kind: "reset" | "break" | "slow"}.
  */
 const moments = new Map();
 const between = new Map();
 const strikes = new Map();
+/** By tenant: for how many milliseconds from then each alarm was set that its object set from inside of one. */
+const alarms = new Map();
+/** By tenant: SQL to run in its object's storage when that is next begun, and what it answered, with what else lies there. */
+const operations = new Map();
+const storages = new Map();
 /** By tenant: what its object called at each task so far, and what is to happen to one of these calls: {task, what, nth, how}. */
 const work = new Map();
 const disturbances = new Map();
@@ -35,17 +42,26 @@ async function moment(object, when, what) {
   const strike = strikes.get(object.tenant);
   if (strike?.at !== seen.length) return;
   strikes.delete(object.tenant);
+  if (strike.kind === "slow") return scheduler.wait(SLOW_MS);
   if (strike.kind === "reset") await reset(object);
   throw new Error("broken by a test");
 }
 
 /** What the object is at, by its own checkpoint: a step, a step's undoing, or nothing that belongs to one. */
 function taskOf(object) {
-  const [row] = object.context.storage.sql.exec("select run from checkpoint").toArray();
-  if (row === undefined) return null;
-  const { stage, undo } = JSON.parse(row.run);
+  const { stage, undo } = checkpointOf(object) ?? {};
   if (undo) return undo.stage.running ? `undo_${undo.stage.running.step}` : null;
-  return stage.running?.step ?? null;
+  return stage?.running?.step ?? null;
+}
+
+/** Null if there is none, or none that can be read. */
+function checkpointOf({ context }) {
+  try {
+    const [row] = context.storage.sql.exec("select run from checkpoint").toArray();
+    return JSON.parse(row.run);
+  } catch {
+    return null;
+  }
 }
 
 /** Notes a call that belongs to a task; answers how it is to be disturbed. */
@@ -177,8 +193,35 @@ globalThis.setTimeout = (then, ms, ...rest) => (behaviour.limits === "off" && ms
 
 export class Provisioner extends ProductObject {
   constructor(context, env) {
-    super(context, observed(env, { context, tenant: context.id.name }));
+    const tenant = context.id.name;
+    watchAlarms(context, tenant);
+    if (operations.has(tenant)) operate(context, tenant);
+    super(context, observed(env, { context, tenant }));
   }
+}
+
+function watchAlarms(context, tenant) {
+  const { storage } = context;
+  const setAlarm = storage.setAlarm.bind(storage);
+  storage.setAlarm = (time, options) => {
+    alarms.set(tenant, [...(alarms.get(tenant) ?? []), Number(time) - Date.now()]);
+    return setAlarm(time, options);
+  };
+}
+
+/** Before the product's own code: the object is asked for, and finds its storage so. */
+function operate(context, tenant) {
+  const { sql, clear } = operations.get(tenant);
+  operations.delete(tenant);
+  context.blockConcurrencyWhile(async () => {
+    const { storage } = context;
+    const tables = storage.sql.exec("select name from sqlite_master where name not glob '_cf_*'").toArray();
+    const rows = sql === undefined ? [] : storage.sql.exec(sql).toArray();
+    storages.set(tenant, { tables: tables.map(({ name }) => name), rows, alarm: await storage.getAlarm() });
+    if (!clear) return;
+    await storage.deleteAlarm();
+    await storage.deleteAll();
+  });
 }
 
 export default class extends Product {
@@ -189,17 +232,18 @@ export default class extends Product {
       return send();
     });
     super(context, { ...observed(env, null), PROVISIONER });
+    this.database = env.DB;
   }
 
   async fetch(request) {
     const { pathname, searchParams } = new URL(request.url);
     if (!pathname.startsWith("/__test/")) return super.fetch(request);
-    return control(request, pathname.slice("/__test/".length), searchParams.get("tenant"));
+    return control(request, pathname.slice("/__test/".length), searchParams.get("tenant"), this.database);
   }
 }
 
-async function control(request, path, tenant) {
-  const input = request.method === "PUT" ? await request.json() : undefined;
+async function control(request, path, tenant, database) {
+  const input = ["PUT", "POST"].includes(request.method) ? await request.json() : undefined;
   switch (`${request.method} ${path}`) {
     case "PUT behaviour":
       return Response.json(Object.assign(behaviour, input));
@@ -209,6 +253,17 @@ async function control(request, path, tenant) {
     case "PUT disturbance":
       disturbances.set(input.tenant, input);
       return Response.json({});
+    // Whatever the product sees of it.
+    case "POST sql":
+      return Response.json((await database.prepare(input.statement).bind(...input.params).all()).results);
+    case "GET alarms":
+      return Response.json(alarms.get(tenant) ?? []);
+    case "PUT operation":
+      operations.set(input.tenant, input);
+      storages.delete(input.tenant);
+      return Response.json({});
+    case "GET storage":
+      return Response.json(storages.get(tenant) ?? null);
     case "GET work":
       return Response.json({ work: work.get(tenant) ?? {}, disturbed: !disturbances.has(tenant) });
     case "GET held":
