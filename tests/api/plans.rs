@@ -239,8 +239,12 @@ async fn operator_posts(app: &TestApp, path: &str, mut body: Value) {
 /// Every SQL text in the store's sources.
 fn texts() -> BTreeSet<String> {
     let mut texts = BTreeSet::new();
-    for file in std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/store")).unwrap() {
-        let source = std::fs::read_to_string(file.unwrap().path()).unwrap();
+    let store = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/store");
+    let entries = |folder: &Path| std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let (folders, mut files): (Vec<_>, Vec<_>) = entries(&store).partition(|path| path.is_dir());
+    files.extend(folders.iter().flat_map(|folder| entries(folder)));
+    for file in files {
+        let source = std::fs::read_to_string(file).unwrap();
         let source = source.split("#[cfg(test)]").next().unwrap();
         for verb in ["select ", "select\n", "insert ", "update ", "delete "] {
             let starts: Vec<usize> =
