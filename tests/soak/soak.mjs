@@ -12,7 +12,7 @@ import { join } from "node:path";
 import { Failure, at, exitWith, say } from "../../scripts/lib/project.mjs";
 import { prepare } from "../../scripts/lib/prepare.mjs";
 import { startService } from "../../scripts/lib/service.mjs";
-import { client, makeWebhook } from "../client.mjs";
+import { client, makeWebhook, untimed } from "../client.mjs";
 import { controls, instrumentedBundle } from "../e2e/instrumented.mjs";
 import { olderBuild } from "./older.mjs";
 import { Watch } from "./watch.mjs";
@@ -212,7 +212,7 @@ async function report(sql, watch, unanswered) {
   say(`Peak memory: ${workerdPids().map((pid) => `${peakMb(pid).toFixed(0)} MB`).join(", ")} of the runtimes`);
 }
 
-/** What was done more than once under one key. Make recognises none, its receiver does: its repeats must be the same to the byte. */
+/** What was done more than once under one key. Make recognises none, its receiver does: its repeats must say the same. */
 async function doneTwice(effects, sandbox) {
   const twice = effects.filter(({ upstream, count }) => upstream !== "make" && count > 1).map(({ key, count }) => `${key} was done ${count} times`);
   const bodies = new Map();
@@ -221,7 +221,7 @@ async function doneTwice(effects, sandbox) {
     const { requests } = await sandbox(`/__sandbox/requests?host=${MAKE}&after=${last}&limit=500`);
     if (requests.length === 0) break;
     last = requests.at(-1).id;
-    for (const { key, body } of requests) bodies.set(key, (bodies.get(key) ?? new Set()).add(body));
+    for (const { key, body } of requests) bodies.set(key, (bodies.get(key) ?? new Set()).add(untimed(body)));
   }
   const different = [...bodies].filter(([, all]) => all.size > 1).map(([key]) => `${key} was not sent the same each time`);
   return [...twice, ...different];
