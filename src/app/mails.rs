@@ -112,10 +112,15 @@ impl<P: Ports> App<P> {
             let ends = self.send_mails(&due, until).await;
             sent += ends.iter().filter(|end| **end == Ended::Sent).count();
             let is_all = due.len() < BATCH as usize;
-            // Whoever asks once more now would be told the same.
-            let is_held = ends.iter().any(|end| matches!(end, Ended::Held(_)));
-            if is_all || is_held || self.ports.now() >= until {
-                return Ok(sent);
+            let held_until = ends.iter().filter_map(|end| match end {
+                Ended::Held(at) => Some(*at),
+                Ended::Sent | Ended::Later(_) | Ended::Over => None,
+            });
+            match held_until.min() {
+                // Whoever asks once more before that would be told the same.
+                Some(at) if at < until => self.ports.sleep(at.since(self.ports.now())).await,
+                None if !is_all && self.ports.now() < until => {}
+                _ => return Ok(sent),
             }
         }
     }
@@ -373,7 +378,11 @@ impl<P: Ports> App<P> {
         write: impl FnOnce(&str) -> Mail,
     ) -> Result<Letter, Unwritten> {
         let missing = || Unwritten(FailureCode::Misconfigured);
-        let issued_at = link_issued_at(mail.link_issued_at, club.cutoff, self.ports.now());
+        let now = self.ports.now();
+        // One that lies ahead refuses everything, whenever it was issued.
+        let not_before = Some(self.config().jwt_not_before).filter(|moment| *moment <= now.seconds());
+        let cutoff = club.cutoff.max(not_before.unwrap_or_default());
+        let issued_at = link_issued_at(mail.link_issued_at, cutoff, now);
         let id = self.link_id(mail, issued_at).ok_or_else(missing)?;
         let origin = mail.origin.as_deref().unwrap_or_default();
         let link = self.link_url(&mail.tenant_id, issued_at, &id, origin).ok_or_else(missing)?;

@@ -106,6 +106,7 @@ impl Provisioner {
         // Read again: other commands came while D1 was asked.
         let known = if is_unreadable { None } else { self.load()? };
         if let Some(run) = known.as_ref().filter(|_| mails_go_on) {
+            // It is not the run that waits, but its tenant's mails.
             app.deliver_mails_later(&run.subject.tenant);
         }
         let now = now();

@@ -314,8 +314,6 @@ pub struct Claimed {
     pub attempts: u32,
     /// How often it was claimed, this time included.
     claims: u32,
-    /// What went wrong last.
-    pub last_error: Option<String>,
     /// When it was wanted, Unix seconds.
     pub created_at: i64,
     /// The club, as JSON.
@@ -371,13 +369,13 @@ impl Claimed {
 macro_rules! claim {
     ($which:literal) => {
         concat!(
-            "update mails set claims = claims + 1, next_at = ?2
+            "update mails set claims = claims + 1, next_at = ?2, last_error = null
              where (tenant_id, kind, key) in
                (select tenant_id, kind, key from mails where ",
             $which,
-            " and next_at <= ?1 order by next_at limit ?3)
+            " order by next_at limit ?3)
              returning tenant_id, kind, key, id, data, origin, link_issued_at, request_id, traceparent, attempts, claims,
-               last_error, created_at,
+               created_at,
                (select json_object('slug', slug, 'name', name, 'email', email, 'status', status, 'cutoff',
                   max(tokens_valid_after, coalesce(
                     (select value from feature_flags where name = 'tokens_valid_after' and enabled = 1), 0)))
@@ -386,8 +384,8 @@ macro_rules! claim {
     };
 }
 
-/// Claims the mails that are due, of one tenant or of all, those first that have waited longest. Until `lease` nobody else gets
-/// them; who does not come back by then has lost them.
+/// Claims the mails that are due, of one tenant or of all, those first that have waited longest; and of one tenant those, too, that
+/// only waited for the mail service to be back. Until `lease` nobody else gets them; who does not come back by then has lost them.
 ///
 /// # Errors
 ///
@@ -401,10 +399,12 @@ pub async fn claim(
 ) -> Result<Vec<Claimed>, DbError> {
     let (now, lease) = (now.seconds().into(), lease.seconds().into());
     let statement = match tenant {
-        None => Statement::new(claim!("status = 'pending'"), [now, lease, limit.into()]),
+        None => Statement::new(claim!("status = 'pending' and next_at <= ?1"), [now, lease, limit.into()]),
         // The plus keeps it off the index of everybody's.
         Some(tenant) => Statement::new(
-            claim!("tenant_id = ?4 and +status = 'pending'"),
+            claim!(
+                "tenant_id = ?4 and +status = 'pending' and (next_at <= ?1 or last_error = 'CIRCUIT_OPEN')"
+            ),
             [now, lease, limit.into(), tenant.as_str().into()],
         ),
     };

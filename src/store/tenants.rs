@@ -210,10 +210,8 @@ pub fn claim_resumable(breakers: &str, limit: u32, now: Timestamp) -> Statement 
            swept_at = ?2 + 60, resume_at = null
          where provision_state = 'failed' and provisioned_at is null and undo_state is null
            and status in ('trial', 'active') and id in (
-           select t.id from (select id, resume_at, provision_run_id, provision_updated_at from tenants
-             where resume_at > 0 order by resume_at limit 1000) t
-             left join provision_runs r on r.id = t.provision_run_id
-           where coalesce(json_extract(?1, '$.' || r.step || '.open'), 0) = 0
+           select t.id from tenants t left join provision_runs r on r.id = t.provision_run_id
+           where t.resume_at > 0 and coalesce(json_extract(?1, '$.' || r.step || '.open'), 0) = 0
              and (t.resume_at <= ?2 or json_extract(?1, '$.' || r.step || '.closedAt') >= t.provision_updated_at)
            order by t.resume_at limit ?3)
          returning id, slug, name, email, plan, status, owner_user_id, provision_state, provisioned_at, provision_run_id,

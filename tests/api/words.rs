@@ -13,9 +13,9 @@ use crate::{
 };
 
 /// The words of the log that requests, runs and sweeps write.
-const LOG_WORDS: &str = "authz_deny authz_grant database_restored mail_failed mail_sent operator_action provisioning_paused request signup_completed signup_rejected \
+const LOG_WORDS: &str = "authz_deny authz_grant database_differed database_restored mail_cancelled mail_failed mail_misconfigured mail_sent operator_action provisioning_paused request signup_completed signup_rejected \
                          signup_started sweep tenant_deprovision_failed tenant_deprovision_queued tenant_deprovision_step tenant_deprovisioned \
-                         tenant_provision_complete tenant_provision_failed tenant_provision_queued tenant_provision_start \
+                         tenant_provision_complete tenant_provision_failed tenant_provision_queued tenant_provision_resumed tenant_provision_start \
                          tenant_provision_step tenant_provision_stuck token_revoked upstream_call webhook_delivery \
                          webhook_disabled";
 
@@ -120,7 +120,7 @@ pub async fn every_error() -> Vec<(Answer, u16, &'static str)> {
     ];
     app.outside().objects().stores(&completed.id, r#"{"written":"by another version"}"#);
     let cancel = app.post(&format!("{sagas}/{run}/cancel")).token(&operator).json(&reason);
-    all.push((cancel.send().await, 409, "CHECKPOINT_UNREADABLE"));
+    all.push((cancel.send_whatever_the_words().await, 409, "CHECKPOINT_UNREADABLE"));
     let redeliver = format!("/api/v1/tenants/{}/webhook/deliveries/none/redeliver", club.id);
     all.push((app.post(&redeliver).token(&club.jwt).send().await, 404, "DELIVERY_NOT_FOUND"));
     all.extend(errors_of_operators(&app).await);

@@ -10,7 +10,7 @@ pub mod chance;
 mod outside;
 mod promises;
 mod register;
-pub mod whole;
+mod whole;
 mod world;
 
 use std::{

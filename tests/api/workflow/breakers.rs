@@ -133,28 +133,29 @@ async fn a_dead_other_side_is_hardly_asked_by_however_many_runs() {
     for club in &clubs {
         assert_eq!(club.ended().await, "completed");
     }
-    // They come back one after the other, not at once.
+    // They come back one after the other, not at once: each makes two calls, which take no time here.
     let mut busiest = std::collections::BTreeMap::new();
     for sent in app.outside().upstreams().sent_to("apps_script") {
-        if sent.at.since(began).as_secs() > 60 {
+        if sent.json()["action"] == "provision" && sent.at.since(began).as_secs() > 60 {
             *busiest.entry(sent.at.seconds()).or_insert(0) += 1;
         }
     }
-    assert!(busiest.values().all(|calls| *calls <= 12), "{busiest:?}");
+    assert!(busiest.values().all(|calls| *calls <= 26), "{busiest:?}");
 }
 
 #[tokio::test]
 async fn one_clubs_dead_scenario_stops_no_other() {
     let app = TestApp::new();
     let club = app.queued("fc-nord").await;
-    app.outside().upstreams().next("make", vec![Reaction::Breaks; 16]);
+    app.outside().upstreams().always("make", Reaction::Breaks);
     for _ in 0..2 {
         club.waits().await;
         assert_eq!(club.ended().await, "UPSTREAM_UNAVAILABLE");
         club.retries().await;
     }
-    assert_eq!(app.outside().upstreams().sent_to("make").len(), 16);
+    assert!(app.outside().upstreams().sent_to("make").len() > 20);
     assert!(!is_open(&app, Upstream::Make));
+    app.outside().upstreams().always("make", Reaction::Healthy);
     let other = app.provisioned("fc-sued").await;
     assert_eq!(other.ended().await, "completed");
     let attempts = app.db().number(&format!(
@@ -200,7 +201,7 @@ async fn a_run_that_nothing_happens_to_asks_before_each_outside_step_and_tells_o
     let club = pro(&app, "fc-sued").await;
     club.waits().await;
     // Apps Script is asked by so many at once: each says when it asks no more.
-    assert_eq!((app.outside().breakers().told(), app.outside().breakers().reports()), (7, 2));
+    assert_eq!((app.outside().breakers().told(), app.outside().breakers().reports()), (5, 2));
 }
 
 #[tokio::test]
@@ -227,7 +228,7 @@ async fn what_is_our_own_fault_is_nobody_elses() {
         club.alarm_rings(&club.id).await;
     }
     assert_eq!(app.outside().breakers().of(Upstream::Make).failures(), 1);
-    assert!(app.outside().breakers().reports() > reports, "one that is watched says that it says nothing");
+    assert_eq!(app.outside().breakers().reports(), reports, "nobody was asked");
     app.db().comes_up();
     club.waits().await;
     assert_eq!(club.ended().await, "completed");
