@@ -15,10 +15,7 @@ use crate::{
         flags::Sighting,
         tenants::{self, Tenant},
     },
-    workflow::{
-        Command, Reply,
-        breaker::{Breaker, State},
-    },
+    workflow::{Command, Reply, breaker::Breaker},
 };
 
 use super::App;
@@ -63,7 +60,7 @@ impl<P: Ports> App<P> {
             .filter_map(|step| {
                 let upstream = self.upstream_of(step)?;
                 let breaker = breakers.iter().find(|(known, _)| *known == upstream)?.1.as_ref()?;
-                Some((step.as_str().to_owned(), state(breaker)))
+                Some((step.as_str().to_owned(), state(breaker, now)))
             })
             .collect();
         let claim = tenants::claim_resumable(&Value::Object(states).to_string(), RESUMED, now);
@@ -149,8 +146,9 @@ impl<P: Ports> App<P> {
     }
 }
 
-/// Whether a breaker keeps everybody from asking, and since when it does not any more.
-fn state(breaker: &Breaker) -> Value {
-    let is_open = !matches!(breaker.state, State::Closed { .. });
+/// Whether a breaker keeps everybody from asking, and since when it does not any more. One that waits for somebody to go and see
+/// keeps nobody: where all failed, nobody else would.
+fn state(breaker: &Breaker, now: Timestamp) -> Value {
+    let is_open = breaker.is_held_open() || breaker.next_probe_at().is_some_and(|at| at > now);
     json!({ "open": u8::from(is_open), "closedAt": breaker.closed_at().map(Timestamp::seconds) })
 }

@@ -232,9 +232,7 @@ impl<P: Ports> App<P> {
         let now = self.ports.now();
         let mut completed = run.clone();
         completed.settle(Outcome::Done(None), now, 0);
-        let mut statements = vec![store::tenants::activate(&run.subject.tenant, now)];
-        statements.extend(store::runs::listing(&completed, now)?);
-        self.write(statements).await
+        self.write(store::runs::listing(&completed, now)?).await
     }
 }
 

@@ -93,7 +93,7 @@ fn written_by_steps(run: &Run, now: Timestamp) -> Vec<Statement> {
     let done = run.records.iter().filter(|record| record.done_at.is_some() && !record.skipped);
     done.filter(|record| record.warning.is_none())
         .filter(|record| is_all || is_news(run, Task::Do(record.step)))
-        .flat_map(|record| written_by(run, record, is_all, now))
+        .flat_map(|record| written_by(run, record, now))
         .collect()
 }
 
@@ -104,13 +104,13 @@ fn is_news(run: &Run, task: Task) -> bool {
     })
 }
 
-/// What a step wrote. What was done in D1 alone is there, unless D1 was put back.
-fn written_by(run: &Run, record: &Record, is_all: bool, now: Timestamp) -> Vec<Statement> {
+/// What a step wrote. What was done in D1 alone is there, unless D1 was put back: also to between that and its listing.
+fn written_by(run: &Run, record: &Record, now: Timestamp) -> Vec<Statement> {
     let tenant = &run.subject.tenant;
     match record.step {
-        Step::SeedDefaults if is_all => tenants::seed(tenant, &run.subject.name, now),
-        Step::CreateOwner if is_all => vec![tenants::insert_owner(&run.subject, now)],
-        Step::Activate if is_all => vec![tenants::activate(tenant, now)],
+        Step::SeedDefaults => tenants::seed(tenant, &run.subject.name, now),
+        Step::CreateOwner => vec![tenants::insert_owner(&run.subject, now)],
+        Step::Activate => vec![tenants::activate(tenant, now)],
         Step::ConfigureRouting if record.no_route => Vec::new(),
         Step::ConfigureRouting => vec![tenants::set_route_ready(tenant, now)],
         Step::ValidateWebhook => {
@@ -123,12 +123,10 @@ fn written_by(run: &Run, record: &Record, is_all: bool, now: Timestamp) -> Vec<S
             _ => Vec::new(),
         },
         Step::VerifySpreadsheet => vec![connections::set_spreadsheet_verified(tenant, now)],
-        Step::SendWelcomeEmail if is_all => {
+        Step::SendWelcomeEmail => {
             record.done_at.and_then(|at| mails::welcome_put_back(run, at, now)).into_iter().collect()
         }
-        Step::SeedDefaults | Step::CreateOwner | Step::Activate | Step::SendWelcomeEmail | Step::Other(_) => {
-            Vec::new()
-        }
+        Step::Other(_) => Vec::new(),
     }
 }
 

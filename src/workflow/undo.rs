@@ -55,7 +55,7 @@ impl Undo {
     /// Of a run whose steps stand so. One that `was_lost` may have begun any of them: undoing what never was finds nothing to do.
     #[must_use]
     pub fn of(records: &[Record], was_lost: bool, now: Timestamp) -> Self {
-        let removals: Vec<Removal> = records
+        let mut removals: Vec<Removal> = records
             .iter()
             .rev()
             .filter(|record| match leaves(record.step) {
@@ -73,6 +73,8 @@ impl Undo {
                 left: false,
             })
             .collect();
+        // Wherever another version has it: nobody gets the name while anything is left behind it.
+        removals.sort_by_key(|removal| leaves(removal.step) == Leaves::TheName);
         let first = removals.first().map_or(Step::SeedDefaults, |removal| removal.step);
         Self {
             rounds: 1,

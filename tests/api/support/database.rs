@@ -9,7 +9,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard},
 };
 
-use rusqlite::{Connection, Params, StatementStatus, limits::Limit, types::ValueRef};
+use rusqlite::{Connection, Params, StatementStatus, backup::Backup, limits::Limit, types::ValueRef};
 use serde_json::{Map, Value as Json, json, value::to_raw_value};
 use tenantry::db::{Answer, Db, DbError, Statement, Value};
 
@@ -53,6 +53,9 @@ struct Inner {
 /// The database of one test.
 #[derive(Clone)]
 pub struct Database(Arc<Mutex<Inner>>);
+
+/// A database as it was at one moment.
+pub struct Saved(Connection);
 
 impl Database {
     /// A database with every migration applied.
@@ -100,6 +103,18 @@ impl Database {
         let mut inner = self.inner();
         inner.mood = Mood::Up;
         inner.breaks.clear();
+    }
+
+    /// As it is at this moment.
+    pub fn saved(&self) -> Saved {
+        let mut saved = Connection::open_in_memory().unwrap();
+        copy(&self.inner().connection, &mut saved);
+        Saved(saved)
+    }
+
+    /// It is put back to that moment, or forward.
+    pub fn becomes(&self, saved: &Saved) {
+        copy(&saved.0, &mut self.inner().connection);
     }
 
     /// The `nth` batch from now, counted from zero, fails.
@@ -183,6 +198,10 @@ impl Database {
             .map(|name| (name.to_owned(), self.rows(&format!("select * from {name}"))))
             .collect()
     }
+}
+
+fn copy(from: &Connection, to: &mut Connection) {
+    Backup::new(from, to).unwrap().run_to_completion(i32::MAX, std::time::Duration::ZERO, None).unwrap();
 }
 
 impl Db for Database {

@@ -15,13 +15,14 @@ mod upstreams;
 mod witness;
 
 use std::{
+    ops::ControlFlow,
     pin::{Pin, pin},
     task::{Context, Poll, Waker},
 };
 
 pub use answer::{Answer, keys};
 pub use app::{Ask, METRICS_TOKEN, RECORDS, SECRETS, TestApp, WEBHOOK_SECRET, ZONE};
-pub use database::{Breaks, Cost, Database};
+pub use database::{Breaks, Cost, Database, Saved};
 pub use examples::{Body, Example, club_for, example, good_tokens};
 pub use objects::Manner;
 pub use people::{Club, IMPOSSIBLE_MOMENTS, signup, walk_pages};
@@ -40,6 +41,17 @@ pub fn dies_after<T>(polls: u64, work: impl Future<Output = T>) -> Option<T> {
         }
     }
     None
+}
+
+/// Polls `work` to its end, and does `at` after each poll but the last: `Break` is the process's death. Answers how often it polled.
+pub fn at_each_poll(work: impl Future<Output = ()>, mut at: impl FnMut(usize) -> ControlFlow<()>) -> usize {
+    let mut work = pin!(work);
+    let mut context = Context::from_waker(Waker::noop());
+    let mut polls = 0;
+    while work.as_mut().poll(&mut context).is_pending() && at(polls).is_continue() {
+        polls += 1;
+    }
+    polls
 }
 
 /// Lets others have `count` turns.

@@ -16,7 +16,7 @@ use tenantry::{
     },
 };
 
-use super::{app::ZONE, database::Database, ports::Outside};
+use super::{app::ZONE, ports::Outside};
 
 /// How the objects take commands.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -119,10 +119,10 @@ impl Objects {
         object.alarm = object.alarm.or(object.checkpoint.is_some().then_some(at));
     }
 
-    /// Obeys a command, or doesn't. `db` is where it looks for a run that it has lost.
+    /// Obeys a command, or doesn't. Where it looks for a run that it has lost, and what it logs, is `outside`'s.
     pub async fn obey(
         &self,
-        db: &Database,
+        outside: &Outside,
         tenant: &TenantId,
         command: Command,
         now: Timestamp,
@@ -132,7 +132,7 @@ impl Objects {
         if self.state().manner == Manner::Gone {
             return Err(ObjectError("no answer in time".to_owned()));
         }
-        let reply = self.obeys(db, tenant.as_str(), command, now, random).await?;
+        let reply = self.obeys(outside, tenant.as_str(), command, now, random).await?;
         if self.state().manner == Manner::Mute {
             Err(ObjectError("no answer in time".to_owned()))
         } else {
@@ -143,7 +143,7 @@ impl Objects {
     /// What the object's shell does with a command.
     async fn obeys(
         &self,
-        db: &Database,
+        outside: &Outside,
         tenant: &str,
         command: Command,
         now: Timestamp,
@@ -156,7 +156,7 @@ impl Objects {
         let fresh = Fresh { run: RunId::new(now, random), link_id: format!("link-{random:?}") };
         let place = Place { zone: ZONE.to_owned(), base_domain: "clubs.example".to_owned() };
         let found = if is_unreadable || self.checkpoint(tenant).is_none() {
-            let found = recovery::take_over(db, &command, &place, &fresh, now).await;
+            let found = recovery::take_over(outside.db(), &command, &place, &fresh, now).await;
             found.map_err(|error| ObjectError(error.to_string()))?
         } else {
             None
@@ -168,6 +168,9 @@ impl Objects {
         };
         if let Some(run) = &obeyed.save {
             self.save(tenant, run);
+            if obeyed.ended {
+                outside.app().tell_moment(run, Moment::Ended);
+            }
         }
         if obeyed.forget {
             self.forgets(tenant);

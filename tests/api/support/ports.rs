@@ -13,7 +13,8 @@ use std::{
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use tenantry::{
-    domain::{Secret, Served, TenantId, Timestamp},
+    app::{App, Settings},
+    domain::{Config, Secret, Served, TenantId, Timestamp},
     ports::{Call, CallError, Called, CryptoError, Limit, LimiterError, LogLine, ObjectError, Ports},
     workflow::{Command, Reply, breaker, witness},
 };
@@ -69,6 +70,11 @@ impl Outside {
             upstreams: Upstreams::default(),
             sleepers: Mutex::default(),
         }))
+    }
+
+    /// An application of its own, as an object has one.
+    pub fn app(&self) -> App<Self> {
+        App::new(self.clone(), Arc::new(Settings::new(Config::read(|_| None, true))))
     }
 
     /// The objects.
@@ -226,7 +232,7 @@ impl Ports for Outside {
         // Across the wire as text, as in reality.
         let command = serde_json::from_str(&serde_json::to_string(command).unwrap()).unwrap();
         let objects = &self.0.objects;
-        let reply = objects.obey(&self.0.db, tenant, command, self.now(), self.random()).await?;
+        let reply = objects.obey(self, tenant, command, self.now(), self.random()).await?;
         Ok(serde_json::from_str(&serde_json::to_string(&reply).unwrap()).unwrap())
     }
 

@@ -75,8 +75,8 @@ pub struct Lab {
     pub tenant_is_unknown: Cell<bool>,
     /// Whether attempts may begin.
     pub permit: Cell<Permit>,
-    /// What the object is told while D1 is told of it, once.
-    pub while_listed: RefCell<Vec<Command>>,
+    /// What the object is told while D1 is told of it the `n`-th time, counted from zero.
+    while_listed: RefCell<Option<(usize, Command)>>,
     /// Every attempt, in order: the step, and the key under which it went out.
     pub attempts: RefCell<Vec<(Step, String)>>,
     /// Every attempt at undoing a step, in order.
@@ -180,6 +180,16 @@ impl Lab {
         self.alarm.set(None);
     }
 
+    /// The alarm is set for this moment.
+    pub fn alarm_is_set_for(&self, at: Timestamp) {
+        self.alarm.set(Some(at));
+    }
+
+    /// The object is told this while D1 is told of it the `nth` time from now, counted from zero.
+    pub fn is_told_while_listed(&self, nth: usize, command: Command) {
+        *self.while_listed.borrow_mut() = Some((self.listings.get() + nth, command));
+    }
+
     /// Now.
     pub fn clock(&self) -> Timestamp {
         self.now.get()
@@ -263,9 +273,15 @@ impl Lab {
 
     /// Alarms ring until there is none.
     pub fn runs_to_the_end(&self) {
+        self.runs_until_it_rests();
+        self.is_as_promised();
+    }
+
+    /// The same, of a run that another version began: it has other steps than this one's plans.
+    pub fn runs_until_it_rests(&self) {
         for _ in 0..5_000 {
             if !self.rings() {
-                return self.is_as_promised();
+                return;
             }
         }
         panic!("it never ends: {:?}", self.run().stage);
@@ -473,7 +489,8 @@ impl World for Lab {
         if self.is_here(Death::AfterListing(number)) {
             std::future::pending::<()>().await;
         }
-        for command in std::mem::take(&mut *self.while_listed.borrow_mut()) {
+        let told = self.while_listed.borrow_mut().take_if(|(nth, _)| *nth == number);
+        if let Some((_, command)) = told {
             self.is_told(command);
         }
         Listing::Written { was_completed }

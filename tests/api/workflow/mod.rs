@@ -9,13 +9,16 @@ mod interruptions;
 pub mod lab;
 mod later;
 mod listing;
+mod outages;
 mod outside;
 mod removal;
 mod rounds;
 mod shared_troubles;
+mod stories;
 mod subdomains;
 mod undoing;
 mod verdicts;
+mod versions;
 mod waiting;
 
 use tenantry::domain::{Plan, Step};

@@ -1,0 +1,220 @@
+//! A checkpoint that this version can't read: nothing is done to it, and everybody is told; an operator's `reset` goes on from what
+//! the database lists, under the same keys.
+
+use serde_json::{Value, json};
+use tenantry::{
+    domain::Plan,
+    ports::Ports,
+    workflow::{Caller, Command, Reply, Run},
+};
+
+use crate::support::{Answer, Club, RECORDS, Reaction, TestApp, Token};
+
+const SAGAS: &str = "/api/v1/bgops/sagas";
+/// Of a version that stores something else.
+const ANOTHERS: &str = r#"{"written":"by another version"}"#;
+
+async fn queued(plan: Plan) -> Club {
+    let app = TestApp::with(&RECORDS);
+    match plan {
+        Plan::Starter => app.queued("fc-nord").await,
+        Plan::Pro => {
+            let club = app.signed_up_pro("fc-nord").await;
+            club.confirms_pro().await.is(200);
+            club
+        }
+    }
+}
+
+fn run(club: &Club) -> Run {
+    club.outside().objects().run(&club.id).unwrap()
+}
+
+async fn operator_posts(club: &Club, path: &str, body: &Value) -> Answer {
+    club.post(path).token(&Token::operator(club.now()).sign()).json(body).send().await
+}
+
+async fn resets(club: &Club, run: &str) -> Answer {
+    operator_posts(club, &format!("{SAGAS}/{run}/reset"), &json!({ "reason": "it can't be read" })).await
+}
+
+async fn is_removed_by_an_operator(club: &Club) {
+    let token = Token::operator(club.now()).sign();
+    let ask = club.ask(http::Method::DELETE, &format!("/api/v1/admin/tenants/{}", club.id)).token(&token);
+    ask.json(&json!({ "reason": "it closed" })).send().await.is(202);
+}
+
+/// Where each outside step waits, by how its upstream takes the calls.
+fn waits() -> Vec<(Plan, &'static str, Vec<Reaction>)> {
+    vec![
+        (Plan::Starter, "cloudflare", vec![Reaction::TimesOut]),
+        (Plan::Starter, "make", vec![Reaction::TimesOut]),
+        (Plan::Pro, "apps_script", vec![Reaction::LosesTheAnswer]),
+        (Plan::Pro, "apps_script", vec![Reaction::Healthy, Reaction::TimesOut]),
+    ]
+}
+
+#[tokio::test]
+async fn every_command_is_answered_that_it_cannot_be_read_and_changes_nothing() {
+    let club = queued(Plan::Pro).await;
+    club.outside().upstreams().next("apps_script", [Reaction::TimesOut]);
+    club.alarm_rings(&club.id).await;
+    let known = run(&club);
+    club.outside().objects().stores(&club.id, ANOTHERS);
+    let (subject, plan, run) = (known.subject, known.plan, known.id);
+    for command in [
+        Command::Queue {
+            subject: subject.clone(),
+            plan,
+            caller: Caller::default(),
+            run: None,
+            listed_version: Some(known.version),
+        },
+        Command::Wake { subject: subject.clone(), plan, listed_version: Some(known.version), resume: false },
+        Command::Wake { subject: subject.clone(), plan, listed_version: Some(known.version), resume: true },
+        Command::Undo {
+            subject: Some(subject),
+            plan,
+            caller: Caller::default(),
+            listed_version: None,
+            run: Some(run.clone()),
+        },
+        Command::CancelRun { run: run.clone() },
+        Command::SkipStep { run, step: tenantry::domain::Step::CreateSpreadsheet },
+        Command::Compare { listed_version: 0 },
+        Command::Forget,
+        Command::Cancel,
+        Command::Skip,
+        Command::Report,
+    ] {
+        let reply = club.outside().tell_object(&club.id.parse().unwrap(), &command).await.unwrap();
+        assert_eq!(reply, Reply::Unreadable, "{command:?}");
+        assert_eq!(club.outside().objects().checkpoint(&club.id).as_deref(), Some(ANOTHERS), "{command:?}");
+    }
+}
+
+#[tokio::test]
+async fn operators_are_told_and_that_nothing_was_done_is_written_down() {
+    for (action, body) in [
+        ("retry", json!({ "reason": "test" })),
+        ("cancel", json!({ "reason": "test" })),
+        ("skip-step", json!({ "reason": "test", "step": "create_spreadsheet" })),
+    ] {
+        let club = queued(Plan::Pro).await;
+        club.outside().upstreams().next("apps_script", [Reaction::TimesOut]);
+        club.alarm_rings(&club.id).await;
+        let run = run(&club).id;
+        club.outside().objects().stores(&club.id, ANOTHERS);
+        let answer = operator_posts(&club, &format!("{SAGAS}/{run}/{action}"), &body).await;
+        answer.fails(409, "CHECKPOINT_UNREADABLE");
+        let audited = club.db().row("select data from audit_log where action like 'saga.%'");
+        assert_eq!(audited["data"], r#"{"done":false}"#, "{action}");
+        assert_eq!(club.outside().objects().checkpoint(&club.id).as_deref(), Some(ANOTHERS), "{action}");
+        // The club still sees where it stands, and so do operators.
+        let status = club.sees_status().await.is(200);
+        assert_eq!(status["status"], "processing", "{action}");
+        let token = Token::operator(club.now()).sign();
+        club.get(&format!("{SAGAS}/{run}")).token(&token).send().await.is(200);
+        club.get(&format!("{SAGAS}/{run}/history")).token(&token).send().await.is(200);
+    }
+}
+
+#[tokio::test]
+async fn a_reset_goes_on_from_what_the_database_lists_under_the_same_keys() {
+    for (plan, upstream, reactions) in waits() {
+        let club = queued(plan).await;
+        club.outside().upstreams().next(upstream, reactions.clone());
+        club.alarm_rings(&club.id).await;
+        let known = run(&club);
+        let what = format!("{:?}", known.stage);
+        club.outside().objects().stores(&club.id, ANOTHERS);
+        club.outside().objects().loses_the_alarm(&club.id);
+        let answer = resets(&club, known.id.as_str()).await.is(200);
+        assert_eq!(answer["data"]["runId"], known.id.as_str(), "{what}");
+        club.waits().await;
+        club.mails_leave().await;
+        assert_eq!(club.ended().await, "completed", "{what}");
+        let after = run(&club);
+        assert_eq!((after.id.clone(), after.current()), (known.id.clone(), None), "{what}");
+        for sent in club.outside().upstreams().sent() {
+            if ["make", "apps_script", "resend"].contains(&sent.call.upstream) {
+                assert!(sent.key().starts_with(known.id.as_str()), "{what}: {}", sent.key());
+            }
+        }
+        assert_eq!(club.outside().upstreams().sheets().len(), usize::from(plan == Plan::Pro), "{what}");
+        assert_eq!(club.outside().upstreams().dns(|dns| dns.made), 1, "{what}");
+        // What was done is not done again.
+        for record in known.records.iter().filter(|record| record.done_at.is_some()) {
+            let attempts = after.records.iter().find(|r| r.step == record.step).map(|r| r.attempts);
+            assert_eq!(attempts, Some(record.attempts), "{what}: {:?}", record.step);
+        }
+        let audited = club.db().rows("select action, data from audit_log");
+        assert_eq!(audited, [json!({ "action": "saga.reset", "data": "{}" })], "{what}");
+        is_removed_by_an_operator(&club).await;
+        club.waits().await;
+        assert_eq!(club.row()["undo_state"], "undone", "{what}");
+        assert!(club.outside().upstreams().sheets().is_empty(), "{what}");
+        assert_eq!(club.outside().upstreams().dns(|dns| dns.records().len()), 0, "{what}");
+    }
+}
+
+#[tokio::test]
+async fn a_reset_of_a_removal_goes_on_with_what_is_left() {
+    for upstream in ["cloudflare", "apps_script"] {
+        let club = queued(Plan::Pro).await;
+        club.waits().await;
+        is_removed_by_an_operator(&club).await;
+        club.outside().upstreams().next(upstream, [Reaction::LosesTheAnswer]);
+        club.alarm_rings(&club.id).await;
+        let known = run(&club).id;
+        club.outside().objects().stores(&club.id, ANOTHERS);
+        club.outside().objects().loses_the_alarm(&club.id);
+        resets(&club, known.as_str()).await.is(200);
+        club.waits().await;
+        assert_eq!(club.row()["undo_state"], "undone", "{upstream}");
+        assert_eq!(run(&club).id, known, "{upstream}");
+        assert!(club.outside().upstreams().sheets().is_empty(), "{upstream}");
+        assert_eq!(club.outside().upstreams().dns(|dns| dns.records().len()), 0, "{upstream}");
+    }
+}
+
+/// What can be read knows more than the database does.
+#[tokio::test]
+async fn what_can_be_read_is_not_reset() {
+    let club = queued(Plan::Pro).await;
+    club.outside().upstreams().next("apps_script", [Reaction::TimesOut]);
+    club.alarm_rings(&club.id).await;
+    let before = run(&club);
+    resets(&club, before.id.as_str()).await.fails(409, "RUN_STATE_CONFLICT");
+    assert_eq!(run(&club), before);
+    let audited = club.db().row("select action, data from audit_log");
+    assert_eq!(audited, json!({ "action": "saga.reset", "data": r#"{"done":false}"# }));
+    club.waits().await;
+    assert_eq!(club.ended().await, "completed");
+}
+
+/// Its club is told in time, although its object can't say so.
+#[tokio::test]
+async fn what_cannot_be_read_is_given_up_after_its_deadline_and_completes_once_it_is_reset() {
+    let club = queued(Plan::Pro).await;
+    club.outside().upstreams().next("apps_script", [Reaction::TimesOut]);
+    club.alarm_rings(&club.id).await;
+    let known = run(&club).id;
+    club.outside().objects().stores(&club.id, ANOTHERS);
+    club.outside().objects().loses_the_alarm(&club.id);
+    for _ in 0..60 {
+        club.passes(61);
+        club.app.sweep().await;
+    }
+    assert_eq!(club.ended().await, "DEADLINE_EXCEEDED");
+    let stuck = club.log_of("tenant_provision_stuck");
+    assert!(stuck.iter().any(|line| line.fields["tenantId"] == club.id.as_str()));
+    resets(&club, known.as_str()).await.is(200);
+    club.waits().await;
+    if club.ended().await != "completed" {
+        club.retries().await.is(200);
+        club.waits().await;
+    }
+    assert_eq!((club.ended().await.as_str(), run(&club).id), ("completed", known));
+    assert_eq!(club.outside().upstreams().sheets().len(), 1);
+}

@@ -1,0 +1,338 @@
+//! What an outage costs: our own database's, at every moment of a run and of a removal, and a webhook's. What ended for one goes on
+//! by itself.
+
+use std::{ops::ControlFlow, time::Duration};
+
+use serde_json::json;
+use tenantry::{
+    domain::{Plan, RunStatus, Step},
+    workflow::{
+        Fault, FaultCode,
+        policy::{RESUME_AFTER, RUN_LIMIT},
+    },
+};
+
+use crate::support::{Club, RECORDS, Reaction, TestApp, Token, WEBHOOK_SECRET, at_each_poll};
+
+use super::{
+    every_step,
+    lab::{Attempt, Lab, wake},
+};
+
+const PLANS: [Plan; 2] = [Plan::Starter, Plan::Pro];
+
+async fn queued(plan: Plan) -> Club {
+    let app = TestApp::with(&RECORDS);
+    match plan {
+        Plan::Starter => app.queued("fc-nord").await,
+        Plan::Pro => {
+            let club = app.signed_up_pro("fc-nord").await;
+            club.confirms_pro().await.is(200);
+            club
+        }
+    }
+}
+
+async fn removing(plan: Plan) -> Club {
+    let club = queued(plan).await;
+    club.waits().await;
+    is_removed_by_an_operator(&club).await;
+    club
+}
+
+async fn is_removed_by_an_operator(club: &Club) {
+    let token = Token::operator(club.now()).sign();
+    let ask = club.ask(http::Method::DELETE, &format!("/api/v1/admin/tenants/{}", club.id)).token(&token);
+    ask.json(&json!({ "reason": "it closed" })).send().await.is(202);
+}
+
+async fn moments(club: &Club) -> usize {
+    at_each_poll(club.waits(), |_| ControlFlow::Continue(()))
+}
+
+/// From its moment of this number on D1 is away for so many minutes.
+fn d1_is_away(club: &Club, moment: usize, minutes: i64) {
+    let mut back_at = None;
+    at_each_poll(club.waits(), |now| {
+        if now == moment {
+            club.db().goes_down();
+            back_at = Some(club.now() + minutes * 60);
+        }
+        if back_at.is_some_and(|at| club.now() >= at) {
+            club.db().comes_up();
+        }
+        ControlFlow::Continue(())
+    });
+}
+
+/// Pinged once, with one spreadsheet and one record, all of which D1 knows.
+async fn is_live(club: &Club, plan: Plan, what: &str) {
+    assert_eq!(club.ended().await, "completed", "{what}");
+    assert_eq!(club.row()["route_ready"], 1, "{what}");
+    let upstreams = club.outside().upstreams();
+    for (key, times) in upstreams.effects() {
+        assert_eq!(times, 1, "{what}: {key:?}");
+    }
+    assert_eq!(upstreams.dns(|dns| (dns.records().len(), dns.made)), (1, 1), "{what}");
+    assert_eq!(upstreams.sheets().len(), usize::from(plan == Plan::Pro), "{what}");
+    match plan {
+        Plan::Starter => {
+            assert_eq!(upstreams.sent_to("make").len(), 1, "{what}");
+            let known =
+                club.db().number("select count(*) from make_connections where validated_at is not null");
+            assert_eq!(known, 1, "{what}");
+        }
+        Plan::Pro => {
+            let known =
+                club.db().rows("select spreadsheet_id from pro_automation where verified_at is not null");
+            assert_eq!(known, [json!({ "spreadsheet_id": "sheet_0" })], "{what}");
+        }
+    }
+}
+
+fn failures(club: &Club) -> i64 {
+    club.db().number("select count(*) from domain_events where type = 'tenant.failed'")
+}
+
+#[tokio::test]
+async fn d1_may_be_away_for_twenty_minutes_at_any_moment_of_a_run() {
+    for plan in PLANS {
+        for moment in 0..moments(&queued(plan).await).await {
+            let minutes = [6, 20][moment % 2];
+            let club = queued(plan).await;
+            d1_is_away(&club, moment, minutes);
+            let what = format!("{plan:?} {moment} {minutes}");
+            is_live(&club, plan, &what).await;
+            assert_eq!(failures(&club), 0, "{what}");
+        }
+    }
+}
+
+/// Its half hour is over, and it failed for that. Nobody presses anything.
+#[tokio::test]
+async fn a_run_that_d1_kept_from_its_end_for_forty_minutes_goes_on_by_itself() {
+    for plan in PLANS {
+        for moment in 0..moments(&queued(plan).await).await {
+            let club = queued(plan).await;
+            d1_is_away(&club, moment, 40);
+            for _ in 0..10 {
+                club.passes(61);
+                club.app.sweep().await;
+                club.waits().await;
+            }
+            let what = format!("{plan:?} {moment}");
+            is_live_after_mails(&club, plan, &what).await;
+            assert!(failures(&club) <= 1, "{what}");
+        }
+    }
+}
+
+/// As [`is_live`], after the sweep sent what there was to send.
+async fn is_live_after_mails(club: &Club, plan: Plan, what: &str) {
+    assert_eq!(club.ended().await, "completed", "{what}");
+    let pinged = club.outside().upstreams().sent_to("make");
+    let pings = pinged.iter().filter(|sent| sent.key().ends_with("/validate_webhook")).count();
+    assert_eq!(pings, usize::from(plan == Plan::Starter), "{what}");
+    for (key, times) in club.outside().upstreams().effects() {
+        assert_eq!(times, 1, "{what}: {key:?}");
+    }
+    assert_eq!(club.outside().upstreams().sheets().len(), usize::from(plan == Plan::Pro), "{what}");
+}
+
+#[tokio::test]
+async fn d1_may_be_away_at_any_moment_of_a_removal() {
+    for plan in PLANS {
+        for moment in 0..moments(&removing(plan).await).await {
+            let minutes = [6, 20, 40][moment % 3];
+            let club = removing(plan).await;
+            d1_is_away(&club, moment, minutes);
+            let what = format!("{plan:?} {moment} {minutes}");
+            if minutes == 40 && club.row()["undo_state"] == "compensation_failed" {
+                is_removed_by_an_operator(&club).await;
+                club.waits().await;
+            }
+            assert_eq!(club.row()["undo_state"], "undone", "{what}");
+            assert!(club.outside().upstreams().sheets().is_empty(), "{what}");
+            assert_eq!(club.outside().upstreams().dns(|dns| dns.records().len()), 0, "{what}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_webhook_may_be_away_for_twenty_minutes() {
+    for reaction in [Reaction::Answers(503, ""), Reaction::TimesOut, Reaction::AsksToWait(429, "0")] {
+        for minutes in [3, 20] {
+            let club = queued(Plan::Starter).await;
+            club.outside().upstreams().always("make", reaction.clone());
+            let back_at = club.now() + minutes * 60;
+            at_each_poll(club.waits(), |_| {
+                if club.now() >= back_at {
+                    club.outside().upstreams().always("make", Reaction::Healthy);
+                }
+                ControlFlow::Continue(())
+            });
+            assert_eq!(club.ended().await, "completed", "{reaction:?} {minutes}");
+            assert_eq!(failures(&club), 0, "{reaction:?} {minutes}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_webhook_that_asks_for_no_wait_is_not_asked_within_a_second() {
+    for after in ["0", "Fri, 15 Jan 2027 07:59:00 GMT"] {
+        let club = queued(Plan::Starter).await;
+        club.outside().upstreams().always("make", Reaction::AsksToWait(503, after));
+        club.waits().await;
+        let pings = club.outside().upstreams().sent_to("make");
+        assert!(pings.len() >= 8, "{after}: {}", pings.len());
+        assert!(pings.windows(2).all(|two| two[1].at.since(two[0].at) >= Duration::from_secs(1)), "{after}");
+        assert!(pings.last().unwrap().at.since(pings[0].at) > RUN_LIMIT - Duration::from_secs(60), "{after}");
+    }
+}
+
+/// Whoever verifies refuses what is older than five minutes.
+#[tokio::test]
+async fn a_ping_in_a_later_round_is_of_its_own_time() {
+    let club = queued(Plan::Starter).await;
+    club.outside().upstreams().next("make", [Reaction::Answers(404, "")]);
+    club.waits().await;
+    assert_eq!(club.ended().await, "WEBHOOK_REJECTED");
+    club.passes(3600);
+    club.retries().await.is(200);
+    club.waits().await;
+    assert_eq!(club.ended().await, "completed");
+    let pings = club.outside().upstreams().sent_to("make");
+    assert_eq!(pings.len(), 2);
+    for ping in &pings {
+        assert_eq!(ping.header("webhook-timestamp"), ping.at.seconds().to_string());
+        assert!(ping.is_signed_with(WEBHOOK_SECRET));
+    }
+    assert_eq!(pings[0].header("webhook-id"), pings[1].header("webhook-id"));
+}
+
+fn timeout() -> Attempt {
+    Attempt::Unknown(Fault::new(FaultCode::Timeout))
+}
+
+/// The sweep resumes it, as often as it says when.
+fn is_resumed(lab: &Lab) -> bool {
+    let Some(at) = lab.run().resume_at() else { return false };
+    lab.passes(at.since(lab.clock()));
+    lab.is_told(wake(lab.run().plan, Some(lab.run().version), true));
+    true
+}
+
+#[test]
+fn what_failed_for_an_outage_is_tried_once_now_and_then_until_it_is_over() {
+    for (plan, step) in every_step() {
+        let lab = Lab::queued(plan);
+        lab.always(step, timeout());
+        lab.runs_to_the_end();
+        assert_eq!(lab.ended(), "UPSTREAM_UNAVAILABLE", "{step:?}");
+        let failed_at = lab.clock();
+        for (tries, pause) in RESUME_AFTER.iter().enumerate() {
+            let (before, attempts) = (lab.clock(), lab.attempts_at(step));
+            assert!(is_resumed(&lab), "{step:?} {tries}");
+            assert_eq!(lab.clock().since(before), *pause, "{step:?} {tries}");
+            lab.runs_to_the_end();
+            assert_eq!(lab.attempts_at(step), attempts + 1, "{step:?} {tries}: one attempt tells");
+            assert_eq!(lab.ended(), "UPSTREAM_UNAVAILABLE", "{step:?} {tries}");
+            assert!(lab.run().is_no_news(), "{step:?} {tries}: it is not told again");
+        }
+        assert!(!is_resumed(&lab), "{step:?}: not for ever");
+        assert!(lab.clock().since(failed_at) > Duration::from_secs(15 * 3600), "{step:?}");
+        // Somebody asks: that is a round like the first, and everything begins anew.
+        let attempts = lab.attempts_at(step);
+        lab.is_queued_again();
+        lab.runs_to_the_end();
+        assert!(lab.attempts_at(step) > attempts + 5 && !lab.run().is_no_news(), "{step:?}");
+        assert!(is_resumed(&lab), "{step:?}");
+        lab.always(step, Attempt::Works);
+        lab.runs_to_the_end();
+        assert_eq!((lab.ended().as_str(), lab.run().resume_at()), ("completed", None), "{step:?}");
+    }
+}
+
+/// Nobody's outage brings back what was refused, stopped, or is to be removed.
+#[test]
+fn only_what_failed_for_an_outage_goes_on_by_itself() {
+    for (plan, step) in every_step() {
+        let lab = Lab::queued(plan);
+        lab.next(step, [Attempt::Refused]);
+        lab.runs_to_the_end();
+        assert_eq!(lab.run().resume_at(), None, "{step:?}");
+        let lab = Lab::queued(plan);
+        lab.next(step, [timeout()]);
+        lab.rings();
+        lab.is_cancelled();
+        lab.runs_to_the_end();
+        assert_eq!(lab.run().resume_at(), None, "{step:?}");
+        let lab = Lab::queued(plan);
+        lab.always(step, timeout());
+        lab.runs_to_the_end();
+        lab.is_undone();
+        assert_eq!(lab.run().resume_at(), None, "{step:?}");
+        lab.runs_to_the_end();
+        assert_eq!(lab.run().resume_at(), None, "{step:?}");
+    }
+}
+
+/// Our own database is away while it is tried: that says nothing about the other side.
+#[test]
+fn what_is_our_own_fault_is_not_the_one_attempt_that_tells() {
+    for (plan, step) in every_step() {
+        let lab = Lab::queued(plan);
+        lab.always(step, timeout());
+        lab.runs_to_the_end();
+        is_resumed(&lab);
+        let store = Attempt::Unknown(Fault::new(FaultCode::StoreUnavailable));
+        lab.next(step, [store, Attempt::DiesBefore]);
+        lab.always(step, Attempt::Works);
+        lab.runs_to_the_end();
+        assert_eq!(lab.ended(), "completed", "{step:?}");
+    }
+}
+
+/// Behind the step that tells, the others have their attempts.
+#[test]
+fn a_run_that_is_resumed_has_all_its_attempts_at_the_steps_behind() {
+    for (plan, step) in every_step().filter(|(_, step)| *step != Step::Activate) {
+        let next = Step::of(plan)[Step::of(plan).iter().position(|s| *s == step).unwrap() + 1];
+        let lab = Lab::queued(plan);
+        lab.always(step, timeout());
+        lab.runs_to_the_end();
+        is_resumed(&lab);
+        lab.always(step, Attempt::Works);
+        lab.next(next, std::iter::repeat_n(timeout(), 4));
+        lab.runs_to_the_end();
+        assert_eq!((lab.ended().as_str(), lab.attempts_at(next)), ("completed", 5), "{step:?}");
+    }
+}
+
+/// The club hears of it once, and its webhook of the end.
+#[tokio::test]
+async fn a_failure_for_an_outage_is_told_once_and_a_humans_try_is_told_again() {
+    let club = queued(Plan::Pro).await;
+    club.outside().upstreams().always("apps_script", Reaction::Answers(503, ""));
+    club.waits().await;
+    assert_eq!((club.ended().await.as_str(), failures(&club)), ("UPSTREAM_UNAVAILABLE", 1));
+    for _ in 0..3 {
+        club.passes(3600);
+        let before = club.outside().upstreams().sent_to("apps_script").len();
+        club.app.sweep().await;
+        club.waits().await;
+        assert!(club.outside().upstreams().sent_to("apps_script").len() <= before + 1);
+        assert_eq!((club.ended().await.as_str(), failures(&club)), ("UPSTREAM_UNAVAILABLE", 1));
+    }
+    assert!(club.outside().objects().run(&club.id).unwrap().resumes > 0);
+    club.retries().await.is(200);
+    club.waits().await;
+    assert_eq!(failures(&club), 2);
+    assert_eq!(club.outside().objects().run(&club.id).unwrap().resumes, 0);
+    club.outside().upstreams().always("apps_script", Reaction::Healthy);
+    club.passes(3600);
+    club.app.sweep().await;
+    club.waits().await;
+    assert_eq!((club.ended().await.as_str(), failures(&club)), ("completed", 2));
+    assert_eq!(club.outside().objects().run(&club.id).unwrap().status(), RunStatus::Completed);
+}

@@ -1,0 +1,434 @@
+//! Promises that something small once broke unseen, each told as a story: what a schedule of the simulation showed, and what no
+//! test noticed.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tenantry::{
+    domain::{Plan, RunStatus, Step, StepStatus, Upstream, config::Budgets},
+    ports::Ports,
+    store,
+    workflow::{
+        Caller, Command, Fault, FaultCode, Listing, Report, Run,
+        breaker::limits,
+        policy::{Leaves, RUN_LIMIT, leaves},
+    },
+};
+
+use crate::support::{Breaks, Club, Manner, RECORDS, Reaction, TestApp, Token};
+
+use super::{
+    every_step,
+    lab::{Attempt, Lab, caller, queue, undo, wake},
+};
+
+fn every_removal() -> impl Iterator<Item = (Plan, Step)> {
+    every_step().filter(|(_, step)| leaves(*step) != Leaves::Nothing)
+}
+
+fn completed(plan: Plan) -> Lab {
+    let lab = Lab::queued(plan);
+    lab.runs_to_the_end();
+    assert_eq!(lab.ended(), "completed");
+    lab
+}
+
+/// The other side is not asked.
+fn rests() -> Attempt {
+    let rest = Some(Duration::from_secs(5));
+    Attempt::Unknown(Fault { retry_after: rest, ..Fault::new(FaultCode::CircuitOpen) })
+}
+
+fn timeout() -> Attempt {
+    Attempt::Unknown(Fault::new(FaultCode::Timeout))
+}
+
+#[test]
+fn a_removal_that_is_tried_again_after_hours_has_fresh_time() {
+    for (plan, step) in every_removal() {
+        for is_left in [false, true] {
+            if is_left && leaves(step) == Leaves::TheName {
+                continue;
+            }
+            let lab = completed(plan);
+            lab.next_removal(step, [Attempt::Refused]);
+            lab.is_undone();
+            lab.runs_to_the_end();
+            lab.passes(3 * RUN_LIMIT);
+            if is_left {
+                lab.is_skipped(step)
+            } else {
+                lab.is_undone()
+            };
+            lab.runs_to_the_end();
+            assert_eq!(lab.was_undone(), "undone", "{step:?} {is_left}");
+        }
+    }
+}
+
+#[test]
+fn waiting_for_a_breaker_costs_a_removal_none_of_its_attempts() {
+    for (plan, step) in every_removal() {
+        let lab = completed(plan);
+        lab.next_removal(step, std::iter::repeat_n(rests(), 40));
+        lab.is_undone();
+        lab.runs_to_the_end();
+        assert_eq!(lab.was_undone(), "undone", "{step:?}");
+        let undo = lab.run().undo.unwrap();
+        assert_eq!((undo.attempts(step), undo.tries(step)), (41, 1), "{step:?}");
+    }
+}
+
+/// How many listings there are before the one that tells how the first attempt at `step` went, if that was not done.
+fn listings_before(plan: Plan, step: Step) -> usize {
+    Step::of(plan).iter().position(|other| *other == step).unwrap()
+}
+
+#[test]
+fn a_listing_that_was_overtaken_does_not_count_as_listed() {
+    for (plan, step) in every_step() {
+        let lab = Lab::queued(plan);
+        lab.next(step, [timeout()]);
+        lab.is_told_while_listed(listings_before(plan, step), lab.cancel());
+        lab.rings();
+        assert_eq!(lab.ended(), "CANCELLED", "{step:?}");
+        assert_eq!(lab.listed.borrow().as_ref().unwrap().status(), RunStatus::Failed, "{step:?}");
+        lab.loses_its_alarm();
+        lab.is_as_promised();
+    }
+}
+
+/// Whoever set it: somebody asks, or the sweep comes by, when the time is up.
+#[test]
+fn an_alarm_beyond_the_deadline_is_pulled_forward() {
+    for (plan, step) in every_step() {
+        for is_removal in [false, true] {
+            if is_removal && leaves(step) == Leaves::Nothing {
+                continue;
+            }
+            let commands = [
+                queue(plan, Caller::default()),
+                wake(plan, None, false),
+                undo(plan, Caller::default(), None),
+                Command::Compare { listed_version: 100 },
+            ];
+            for command in commands {
+                let lab = Lab::queued(plan);
+                if is_removal {
+                    lab.runs_to_the_end();
+                    lab.is_undone();
+                    lab.next_removal(step, [timeout()]);
+                } else {
+                    lab.next(step, [timeout()]);
+                }
+                lab.rings();
+                lab.passes(RUN_LIMIT);
+                lab.alarm_is_set_for(lab.clock().after(RUN_LIMIT));
+                lab.is_told(command.clone());
+                assert_eq!(lab.alarm(), Some(lab.clock()), "{step:?} {is_removal} {command:?}");
+                lab.runs_to_the_end();
+            }
+        }
+    }
+}
+
+/// Before its time an alarm is left as it is set.
+#[test]
+fn an_alarm_before_the_deadline_is_left() {
+    let lab = Lab::queued(Plan::Pro);
+    lab.next(Step::CreateSpreadsheet, [timeout()]);
+    lab.rings();
+    let alarm = lab.alarm();
+    lab.is_told(wake(Plan::Pro, None, false));
+    assert_eq!(lab.alarm(), alarm);
+}
+
+#[test]
+fn whoever_wants_it_again_does_not_change_where_its_mail_leads() {
+    let elsewhere = || Caller {
+        origin: "https://other.example.com".to_owned(),
+        request: Some("req_2".to_owned()),
+        traceparent: None,
+    };
+    for (plan, step) in every_step() {
+        for again in [queue(plan, elsewhere()), undo(plan, elsewhere(), None)] {
+            let lab = Lab::queued(plan);
+            lab.next(step, [Attempt::Refused]);
+            lab.runs_to_the_end();
+            lab.is_told(again);
+            let now = lab.run().caller;
+            assert_eq!((now.origin, now.request), (caller().origin, Some("req_2".to_owned())), "{step:?}");
+        }
+    }
+}
+
+/// D1 knows the wish, and neither the object's answer nor its alarm is left.
+#[test]
+fn a_step_that_was_left_out_while_d1_was_away_is_left_out_although_the_alarm_is_lost() {
+    for (plan, step) in every_step().filter(|(_, step)| *step != Step::Activate) {
+        let lab = Lab::queued(plan);
+        lab.next(step, [Attempt::Refused]);
+        lab.runs_to_the_end();
+        let listed = lab.run().version;
+        lab.listing_fails.set(3);
+        lab.is_skipped(step);
+        lab.loses_its_alarm();
+        lab.passes(Duration::from_secs(61));
+        lab.is_told(wake(plan, Some(listed), false));
+        lab.runs_to_the_end();
+        assert_eq!((lab.ended().as_str(), lab.attempts_at(step)), ("completed", 1), "{step:?}");
+        let told = Report::of(lab.listed.borrow().as_ref().unwrap());
+        let told = told.steps.iter().find(|told| told.name == step).map(|told| told.status);
+        assert_eq!(told, Some(StepStatus::Skipped), "{step:?}");
+    }
+}
+
+/// Its club asks once more while D1 is told of the failure: it goes on in the same alarm, and an alarm that is lost then loses
+/// nothing.
+#[test]
+fn a_run_that_is_wanted_again_while_its_failure_is_listed_goes_on_at_once() {
+    for (plan, step) in every_step() {
+        let lab = Lab::queued(plan);
+        lab.next(step, [Attempt::Refused]);
+        lab.is_told_while_listed(listings_before(plan, step), queue(plan, Caller::default()));
+        lab.rings();
+        assert!(lab.clock().since(super::lab::START) < Duration::from_secs(1), "{step:?}: in the same alarm");
+        assert_eq!(lab.ended(), "completed", "{step:?}");
+        lab.is_as_promised();
+        assert_eq!((lab.run().rounds, lab.attempts_at(step)), (2, 2), "{step:?}");
+    }
+}
+
+fn run(club: &Club) -> Run {
+    club.outside().objects().run(&club.id).unwrap()
+}
+
+async fn pro(app: &TestApp) -> Club {
+    let club = app.signed_up_pro("fc-nord").await;
+    club.confirms_pro().await.is(200);
+    club
+}
+
+async fn list(club: &Club, run: &Run) -> Listing {
+    store::runs::list(club.db(), run, club.outside().now()).await
+}
+
+async fn operator_posts(club: &Club, path: &str, body: &Value) -> crate::support::Answer {
+    club.post(path).token(&Token::operator(club.now()).sign()).json(body).send().await
+}
+
+async fn is_removed_by_an_operator(club: &Club) {
+    let token = Token::operator(club.now()).sign();
+    let ask = club.ask(http::Method::DELETE, &format!("/api/v1/admin/tenants/{}", club.id)).token(&token);
+    ask.json(&json!({ "reason": "it closed" })).send().await.is(202);
+}
+
+fn listed(club: &Club) -> [Vec<Value>; 3] {
+    ["provision_steps", "provision_runs", "provision_undo"]
+        .map(|table| club.db().rows(&format!("select * from {table}")))
+}
+
+/// A batch that comes late tells of steps as they were.
+#[tokio::test]
+async fn the_steps_of_an_older_listing_never_overwrite_newer_ones() {
+    let app = TestApp::new();
+    let club = pro(&app).await;
+    app.outside().upstreams().next("apps_script", vec![Reaction::TimesOut; 3]);
+    club.alarm_rings(&club.id).await;
+    let late = run(&club);
+    club.alarm_rings(&club.id).await;
+    let before = listed(&club);
+    assert!(matches!(list(&club, &late).await, Listing::Written { .. }));
+    assert_eq!(listed(&club), before);
+    let attempts = app.db().row("select attempts from provision_steps where step = 'create_spreadsheet'");
+    assert_eq!(attempts, json!({ "attempts": 2 }));
+}
+
+#[tokio::test]
+async fn what_is_listed_of_a_removal_never_goes_back() {
+    let app = TestApp::new();
+    let club = pro(&app).await;
+    club.waits().await;
+    is_removed_by_an_operator(&club).await;
+    app.outside().upstreams().next("apps_script", vec![Reaction::TimesOut; 3]);
+    club.alarm_rings(&club.id).await;
+    let late = run(&club);
+    club.alarm_rings(&club.id).await;
+    let before = listed(&club);
+    assert!(matches!(list(&club, &late).await, Listing::Written { .. }));
+    assert_eq!(listed(&club), before);
+    club.waits().await;
+    assert_eq!(club.row()["undo_state"], "undone");
+}
+
+/// An attempt that may ask three times takes three of what Cloudflare allows.
+#[tokio::test]
+async fn cloudflares_budget_counts_an_attempts_calls() {
+    let app = TestApp::with(&RECORDS);
+    let club = app.queued("fc-nord").await;
+    club.waits().await;
+    let budget = limits(Upstream::Cloudflare, Budgets::default()).budget.unwrap();
+    let breaker = app.outside().breakers().of(Upstream::Cloudflare);
+    assert_eq!(breaker.used(&budget, app.outside().now()), 3);
+}
+
+/// How many batches an undisturbed run makes: the last but one goes live, and the last tells D1 of the end once more.
+async fn batches(is_pro: bool) -> usize {
+    let app = TestApp::new();
+    let club = if is_pro { pro(&app).await } else { app.queued("fc-nord").await };
+    let before = app.db().batches();
+    club.waits().await;
+    app.db().batches() - before
+}
+
+#[tokio::test]
+async fn going_live_cannot_be_left_out_and_that_it_was_wanted_is_not_stored() {
+    let app = TestApp::new();
+    let count = batches(true).await;
+    let club = pro(&app).await;
+    app.db().breaks(count - 2, Breaks::Before);
+    club.alarm_rings(&club.id).await;
+    let sagas = format!("/api/v1/bgops/sagas/{}", run(&club).id);
+    operator_posts(&club, &format!("{sagas}/cancel"), &json!({ "reason": "test" })).await.is(200);
+    club.waits().await;
+    let row = app.db().row("select status, step, reason from provision_runs");
+    assert_eq!(row, json!({ "status": "failed", "step": "activate", "reason": "CANCELLED" }));
+    let before = club.row();
+    let body = json!({ "reason": "test", "step": "activate" });
+    operator_posts(&club, &format!("{sagas}/skip-step"), &body).await.fails(409, "RUN_STATE_CONFLICT");
+    assert_eq!(club.row(), before);
+    app.passes(61);
+    app.app.sweep().await;
+    assert_eq!(app.outside().objects().alarm(&club.id), None);
+    assert_eq!(club.ended().await, "CANCELLED");
+}
+
+#[tokio::test]
+async fn a_clubs_name_cannot_be_left_out_and_that_it_was_wanted_is_not_stored() {
+    let app = TestApp::new();
+    let club = pro(&app).await;
+    club.waits().await;
+    is_removed_by_an_operator(&club).await;
+    let failed =
+        json!({ "step": "seed_defaults", "failure": { "code": "MISCONFIGURED", "message": "No." }, "at": 1 });
+    app.outside()
+        .objects()
+        .another_version_writes(&club.id, |run| run["undo"]["stage"] = json!({ "failed": failed }));
+    app.outside().objects().loses_the_alarm(&club.id);
+    club.becomes("undo_state", "compensation_failed");
+    app.db().execute(
+        "update provision_runs set undo_state = 'compensation_failed', undo_step = 'seed_defaults'",
+        (),
+    );
+    let (before, skip) = (club.row(), format!("/api/v1/bgops/sagas/{}/skip-step", run(&club).id));
+    let body = json!({ "reason": "test", "step": "seed_defaults" });
+    operator_posts(&club, &skip, &body).await.fails(409, "RUN_STATE_CONFLICT");
+    assert_eq!((club.row(), app.outside().objects().alarm(&club.id)), (before, None));
+}
+
+/// D1 was told in the same batch: the club is live, whatever its object thinks, and is removed like any other.
+#[tokio::test]
+async fn a_club_that_went_live_without_its_object_knowing_is_live_and_is_removed() {
+    for is_pro in [false, true] {
+        let app = TestApp::new();
+        let count = batches(is_pro).await;
+        let club = if is_pro { pro(&app).await } else { app.queued("fc-nord").await };
+        app.db().breaks(count - 2, Breaks::After);
+        app.db().breaks(count - 1, Breaks::Before);
+        club.alarm_rings(&club.id).await;
+        app.outside().objects().loses_the_alarm(&club.id);
+        assert_eq!(run(&club).status(), RunStatus::Processing);
+        for _ in 0..5 {
+            app.passes(61);
+            app.app.sweep().await;
+            club.waits().await;
+        }
+        assert_eq!((club.ended().await.as_str(), &club.row()["status"]), ("completed", &json!("active")));
+        assert_eq!(
+            app.db().number("select count(*) from domain_events where type = 'tenant.provisioned'"),
+            1
+        );
+        is_removed_by_an_operator(&club).await;
+        club.waits().await;
+        assert_eq!(club.row()["undo_state"], "undone");
+        assert!(app.outside().upstreams().sheets().is_empty());
+    }
+}
+
+/// The last of them tells D1.
+async fn batches_of_a_refusal() -> usize {
+    let app = TestApp::new();
+    let club = app.signed_up("fc-nord").await;
+    club.connects("https://hook.eu2.make.com/gone").await.is(200);
+    let before = app.db().batches();
+    club.alarm_rings(&club.id).await;
+    app.db().batches() - before
+}
+
+/// D1 was told of the failure, and its answer lost; meanwhile the club wants it again, and its object does not hear of that.
+#[tokio::test]
+async fn a_failure_that_is_told_again_takes_back_no_wish_that_came_since() {
+    let app = TestApp::new();
+    let club = app.signed_up("fc-nord").await;
+    club.connects("https://hook.eu2.make.com/gone").await.is(200);
+    let count = batches_of_a_refusal().await;
+    app.db().breaks(count - 1, Breaks::After);
+    club.alarm_rings(&club.id).await;
+    assert!(run(&club).is_unlisted() && club.ended().await == "WEBHOOK_REJECTED");
+    app.outside().objects().become_(Manner::Gone);
+    club.connects_make().await.fails(503, "PROVISIONER_UNAVAILABLE");
+    app.outside().objects().become_(Manner::Obedient);
+    assert!(club.alarm_rings(&club.id).await, "it tells D1 again");
+    assert_eq!(club.ended().await, "processing", "the wish stands");
+    app.passes(61);
+    app.app.sweep().await;
+    club.waits().await;
+    assert_eq!(club.ended().await, "completed");
+    assert_eq!(app.db().number("select count(*) from domain_events where type = 'tenant.failed'"), 1);
+}
+
+/// A command to skip the step that D1 lists as failed is not one about the step that failed since.
+#[tokio::test]
+async fn a_step_is_left_out_once_however_often_that_is_pressed() {
+    let app = TestApp::new();
+    let club = pro(&app).await;
+    let refused = r#"{"ok":false,"error":"quota"}"#;
+    app.outside().upstreams().next("apps_script", [Reaction::Answers(200, refused)]);
+    club.waits().await;
+    assert_eq!(club.ended().await, "SPREADSHEET_REJECTED");
+    let skip = format!("/api/v1/bgops/sagas/{}/skip-step", run(&club).id);
+    let body = json!({ "reason": "it is there", "step": "create_spreadsheet" });
+    operator_posts(&club, &skip, &body).await.is(200);
+    operator_posts(&club, &skip, &body).await.fails(409, "RUN_STATE_CONFLICT");
+    club.waits().await;
+    // There is none to verify.
+    assert_eq!(club.ended().await, "SPREADSHEET_MISSING");
+    operator_posts(&club, &skip, &body).await.fails(409, "RUN_STATE_CONFLICT");
+    let skipped = app.db().rows("select step from provision_steps where status = 'skipped'");
+    assert_eq!(skipped, [json!({ "step": "create_spreadsheet" })]);
+    let audited = app.db().rows("select data from audit_log where action = 'saga.skip_step'");
+    assert_eq!(audited.iter().filter(|entry| entry["data"] == r#"{"done":false}"#).count(), 2, "{audited:?}");
+}
+
+#[tokio::test]
+async fn a_removal_is_left_out_once_however_often_that_is_pressed() {
+    let app = TestApp::with(&RECORDS);
+    let club = pro(&app).await;
+    club.waits().await;
+    is_removed_by_an_operator(&club).await;
+    app.outside().upstreams().next("apps_script", [Reaction::Answers(404, "")]);
+    club.waits().await;
+    assert_eq!(run(&club).failed_at(), Some(Step::CreateSpreadsheet));
+    let skip = format!("/api/v1/bgops/sagas/{}/skip-step", run(&club).id);
+    let body = json!({ "reason": "it is another's", "step": "create_spreadsheet" });
+    operator_posts(&club, &skip, &body).await.is(200);
+    let refused = r#"{"success":false,"errors":[{"code":10000,"message":"…"}],"result":null}"#;
+    app.outside().upstreams().next("cloudflare", [Reaction::Answers(403, refused)]);
+    club.waits().await;
+    assert_eq!(run(&club).failed_at(), Some(Step::ConfigureRouting));
+    operator_posts(&club, &skip, &body).await.fails(409, "RUN_STATE_CONFLICT");
+    is_removed_by_an_operator(&club).await;
+    club.waits().await;
+    assert_eq!(club.row()["undo_state"], "undone");
+    assert_eq!(app.outside().upstreams().dns(|dns| dns.records().len()), 0, "nothing else was left");
+}
