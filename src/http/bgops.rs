@@ -1,4 +1,4 @@
-//! `/api/v1/bgops`: what runs in the background, for operators: runs, their attempts, idempotency keys.
+//! `/api/v1/bgops`: what runs in the background, for operators: runs and their attempts.
 
 use axum::extract::RawQuery;
 use http::StatusCode;
@@ -9,7 +9,6 @@ use crate::{
     domain::{Plan, RunId, RunStatus, Step, TenantId, Timestamp, UndoStatus, Word, issue::Problem},
     ports::{Level, LogLine, Ports},
     store::{
-        keys::{self, Key},
         mails,
         sagas::{self, AttemptRow, Filter, Saga, State, StepRow},
         undo::{self, RemovalRow},
@@ -23,7 +22,7 @@ use super::{
     context::Context,
     error::ApiError,
     mails::Mail,
-    page::{Query, cursor, cut, cut_of},
+    page::{Query, cursor, cut_of},
     tokens::reason,
 };
 
@@ -200,33 +199,6 @@ fn not_done<P: Ports>(error: ActionError, caller: &Caller<P, PlatformAdmin>) -> 
         ActionError::Access(error) => caller.refused(error),
         ActionError::Object(cause) => ApiError::object_unavailable(&cause),
     }
-}
-
-/// `GET /api/v1/bgops/idempotency`
-#[worker::send]
-pub async fn keys<P: Ports>(
-    caller: Caller<P, PlatformAdmin>,
-    RawQuery(query): RawQuery,
-) -> Result<Json<Page<IdempotencyKey>>, ApiError> {
-    let mut query = Query::of(query.as_deref());
-    let limit = query.limit();
-    let before = query.mark();
-    let before = query.all(before)?;
-    let before = before.as_ref().map(|mark| (mark.occurred_at, mark.id.as_str()));
-    let rows: Vec<Key> = caller.ask(keys::list(before, limit + 1)).await?.rows()?;
-    let (rows, next) = cut(rows, limit, |key| format!("{} {}", key.expires_at, key.id));
-    Ok(page(rows, next, IdempotencyKey::from))
-}
-
-/// `GET /api/v1/bgops/idempotency/{key}`
-#[worker::send]
-pub async fn key<P: Ports>(
-    caller: Caller<P, PlatformAdmin>,
-    PathPart(key): PathPart,
-) -> Result<Json<Data<IdempotencyKey>>, ApiError> {
-    let found: Option<Key> = caller.ask(keys::select(&key)).await?.first()?;
-    let found = found.ok_or_else(ApiError::not_found)?;
-    Ok(data(found.into()))
 }
 
 /// The word for a failure. One that nothing ever failed for matches nothing: words come and go with the versions.
@@ -440,25 +412,6 @@ pub struct ActedOn {
     pub undo: Option<UndoStatus>,
 }
 
-/// An idempotency key; never what a caller sent, nor what it was answered.
-#[derive(Debug, Clone, Serialize)]
-#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
-#[serde(rename_all = "camelCase")]
-pub struct IdempotencyKey {
-    /// A digest of the caller's key.
-    pub key: String,
-    /// What it guards.
-    pub operation: String,
-    /// The club that came of it.
-    pub tenant_id: Option<TenantId>,
-    /// Whether the operation is over.
-    pub status: String,
-    /// When it was first used.
-    pub created_at: Time,
-    /// When it is forgotten.
-    pub expires_at: Time,
-}
-
 impl Run {
     fn of(saga: Saga, now: Timestamp) -> Self {
         Self {
@@ -526,19 +479,6 @@ impl From<AttemptRow> for Attempt {
             ms: row.ms,
             started_at: Time::at(row.started_at),
             request_id: row.request_id,
-        }
-    }
-}
-
-impl From<Key> for IdempotencyKey {
-    fn from(key: Key) -> Self {
-        Self {
-            key: key.id,
-            operation: key.operation,
-            tenant_id: key.tenant_id,
-            status: key.status,
-            created_at: Time::at(key.created_at),
-            expires_at: Time::at(key.expires_at),
         }
     }
 }

@@ -16,6 +16,7 @@ pub mod events;
 pub mod exposition;
 pub mod form;
 pub mod health;
+pub mod idempotency;
 pub mod links;
 pub mod mails;
 pub mod metrics;

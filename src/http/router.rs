@@ -12,8 +12,9 @@ use axum::{
 use crate::{domain::Permission, ports::Ports};
 
 use super::{
-    audit, bgops, deliveries, error::ApiError, events, form, health, links, mails, metrics, pausing, profile,
-    promos, provisioning, register, retries, signup, stats, tokens, upstreams, webhook, whoami,
+    audit, bgops, deliveries, error::ApiError, events, form, health, idempotency, links, mails, metrics,
+    pausing, profile, promos, provisioning, register, retries, signup, stats, tokens, upstreams, webhook,
+    whoami,
 };
 
 /// One route.
@@ -161,8 +162,8 @@ fn handlers<P: Ports>() -> Vec<(&'static str, MethodRouter)> {
         ("/api/v1/bgops/upstreams", get(upstreams::list::<P>)),
         ("/api/v1/bgops/upstreams/{name}/open", post(upstreams::open::<P>)),
         ("/api/v1/bgops/upstreams/{name}/close", post(upstreams::close::<P>)),
-        ("/api/v1/bgops/idempotency", get(bgops::keys::<P>)),
-        ("/api/v1/bgops/idempotency/{key}", get(bgops::key::<P>)),
+        ("/api/v1/bgops/idempotency", get(idempotency::list::<P>)),
+        ("/api/v1/bgops/idempotency/{key}", get(idempotency::get::<P>)),
         ("/internal/provision/queue", post(provisioning::queue::<P>)),
         ("/internal/provision/retry", post(provisioning::queue::<P>)),
         ("/metrics", get(metrics::get::<P>)),

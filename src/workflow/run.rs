@@ -273,39 +273,6 @@ impl Run {
         }
     }
 
-    /// Records that D1 was told of the run as `told`, and whether D1 had it as completed before. Answers whether the run went live
-    /// without knowing.
-    pub fn listed(&mut self, told: &Self, was_completed: bool, now: Timestamp) -> bool {
-        (self.listing_failures, self.orphaned_since) = (0, None);
-        self.listed_version = self.listed_version.max(told.version);
-        self.unlisted.drain(..told.unlisted.len().min(self.unlisted.len()));
-        let went_live = was_completed && self.undo.is_none() && self.status() != RunStatus::Completed;
-        if went_live {
-            self.went_live(now);
-        }
-        went_live
-    }
-
-    /// D1 forgot it: everything is told again, under a version of its own, which makes old whatever D1 says until then.
-    pub const fn list_again(&mut self) {
-        self.listed_version = 0;
-        self.version += 1;
-    }
-
-    /// Going live was done, and its answer lost; or an operator stopped the run when that was too late.
-    fn went_live(&mut self, now: Timestamp) {
-        if let Some(record) = self.record_mut(Step::Activate) {
-            record.done_at.get_or_insert(now);
-        }
-        self.move_to(Stage::Completed { at: now });
-    }
-
-    /// Whether D1 lists less than this.
-    #[must_use]
-    pub fn is_unlisted(&self) -> bool {
-        self.listed_version < self.version
-    }
-
     /// Whether nothing is left to do: it ended, and if it is to be undone, that did too.
     #[must_use]
     pub fn is_over(&self) -> bool {

@@ -4,9 +4,9 @@ use serde_json::json;
 use tenantry::{
     domain::{Plan, RunId, RunStatus, Step, TenantId, TenantStatus, Upstream},
     http::{
-        answer::Done, audit, bgops, deliveries, error::Failure, events, health, links, mails, pausing,
-        profile, promos, provisioning, register, retries, router::Route, signup, stats, tokens, upstreams,
-        webhook, whoami,
+        answer::Done, audit, bgops, deliveries, error::Failure, events, health, idempotency, links, mails,
+        pausing, profile, promos, provisioning, register, retries, router::Route, signup, stats, tokens,
+        upstreams, webhook, whoami,
     },
 };
 
@@ -364,9 +364,9 @@ fn of_operators(route: &Route) -> Option<Operation> {
             .data::<upstreams::BreakerMoved>("It is closed.")
             .fails(&["BREAKER_UNAVAILABLE", "UPSTREAM_NOT_FOUND"]),
         ("GET", "/api/v1/bgops/idempotency") => op(Runs, "listIdempotencyKeys", "Idempotency keys")
-            .pages::<bgops::IdempotencyKey>("One page of them."),
+            .pages::<idempotency::IdempotencyKey>("One page of them."),
         ("GET", "/api/v1/bgops/idempotency/{key}") => op(Runs, "getIdempotencyKey", "One idempotency key")
-            .data::<bgops::IdempotencyKey>("The key.")
+            .data::<idempotency::IdempotencyKey>("The key.")
             .fails(&["NOT_FOUND"]),
         _ => return None,
     })

@@ -198,6 +198,7 @@ fn commands_are_written_as_they_were() {
             json!({ "skip_step": { "run": "run_lab", "step": "validate_webhook" } }),
         ),
         (Command::Reset { run: "run_lab".parse().unwrap() }, json!({ "reset": { "run": "run_lab" } })),
+        (Command::Compare { listed_version: 7 }, json!({ "compare": { "listed_version": 7 } })),
         (Command::Forget, json!("forget")),
         (Command::GoOn { upstream: Upstream::AppsScript }, json!({ "go_on": { "upstream": "apps_script" } })),
         (Command::Cancel, json!("cancel")),
@@ -247,6 +248,7 @@ fn replies_are_written_as_they_were() {
     assert_eq!(serde_json::to_value(&reply).unwrap(), text);
     assert_eq!(serde_json::from_value::<Reply>(text).unwrap(), reply);
     assert_eq!(serde_json::to_value(Reply::NoRun).unwrap(), json!("no_run"));
+    assert_eq!(serde_json::to_value(Reply::Unreadable).unwrap(), json!("unreadable"));
     assert_eq!(serde_json::to_value(Reply::Pong).unwrap(), json!("pong"));
 }
 

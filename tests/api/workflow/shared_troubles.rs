@@ -1,7 +1,7 @@
 //! One customer's trouble stays that customer's, and an outage is over for all as soon as it is over: many clubs' runs through the
 //! real steps.
 
-use std::time::Duration;
+use std::{ops::ControlFlow, time::Duration};
 
 use futures_util::future::join_all;
 use serde_json::json;
@@ -12,7 +12,7 @@ use tenantry::{
 };
 
 use super::breakers::{after, calls, is_open, many, opened, pro, state, time_goes_on};
-use crate::support::{Club, Reaction, TestApp, Token};
+use crate::support::{Club, Reaction, TestApp, Token, at_each_poll};
 
 async fn starters(app: &TestApp, prefix: &str, count: usize) -> Vec<Club> {
     let mut clubs = Vec::new();
@@ -271,13 +271,11 @@ async fn only_so_many_spreadsheets_are_asked_for_at_once() {
 async fn a_process_that_died_while_it_asked_keeps_nobody_out_for_long() {
     let app = TestApp::with(&[("APPS_SCRIPT_AT_ONCE", "1")]);
     let clubs = many(&app, 2).await;
-    let mut polls = 1;
+    let asks = || app.outside().breakers().of(Upstream::AppsScript).asking(app.outside().now()) > 0;
     // It dies when the breaker has let it through and nothing came back yet.
-    while app.outside().breakers().of(Upstream::AppsScript).asking(app.outside().now()) == 0 {
-        let _ = crate::support::dies_after(polls, app.alarm_rings(&clubs[0].id));
-        app.outside().objects().rings_again(&clubs[0].id, 1, &app.app);
-        polls += 1;
-    }
+    let alarm = async { drop(app.alarm_rings(&clubs[0].id).await) };
+    at_each_poll(alarm, |_| if asks() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) });
+    assert!(asks());
     app.outside().objects().loses_the_alarm(&clubs[0].id);
     app.outside().objects().rings_again(&clubs[0].id, 600, &app.app);
     let began = app.outside().now();
