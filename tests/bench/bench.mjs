@@ -9,6 +9,7 @@ import { gzipSync } from "node:zlib";
 import { at, exitWith, say } from "../../scripts/lib/project.mjs";
 import { prepare } from "../../scripts/lib/prepare.mjs";
 import { client } from "../client.mjs";
+import { peakMb } from "./processes.mjs";
 
 const PLAN = process.argv.includes("--quick")
   ? { rounds: 2, ms: 300, runs: { 1: 4, 32: 32 }, starts: 2 }
@@ -20,7 +21,7 @@ const RUN = "a whole starter run";
 const AIMS = { whoami: 0.28, "provision-status": 0.14, "signup/start": 0.12 };
 
 await prepare("bundles");
-const { cpuMs, peakMb, startProduct, startUp } = await import("./runtime.mjs");
+const { cpuMs, startProduct, startUp } = await import("./runtime.mjs");
 
 try {
   await bench();

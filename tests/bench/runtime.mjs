@@ -62,11 +62,6 @@ export function cpuMs(pid) {
   return (Number(fields[11]) + Number(fields[12])) * 10;
 }
 
-/** The most memory that a process ever held, in MB. */
-export function peakMb(pid) {
-  return Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))[1]) / 1024;
-}
-
 function miniflare(options) {
   return new Miniflare(
     // wrangler still speaks the options of Miniflare 4.
@@ -107,7 +102,7 @@ const EMPTY = {
 };
 
 /** The workerd processes that we started: our children's stat files name us as their parent. */
-export function workerdPids() {
+function workerdPids() {
   return readdirSync("/proc")
     .filter((name) => /^\d+$/.test(name))
     .map(Number)

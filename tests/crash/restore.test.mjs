@@ -10,10 +10,9 @@ import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { startService } from "../../scripts/lib/service.mjs";
 import { client, makeWebhook, until } from "../client.mjs";
+import { mailsAreDue, query, sweep } from "./database.mjs";
 
 const script = (name) => fileURLToPath(new URL(`../../scripts/${name}`, import.meta.url));
-const WRANGLER = fileURLToPath(new URL("../../node_modules/wrangler/bin/wrangler.js", import.meta.url));
-const CONFIG = fileURLToPath(new URL("../../wrangler.toml", import.meta.url));
 
 const service = await startService();
 const backups = mkdtempSync(join(tmpdir(), "tenantry-drill-"));
@@ -87,7 +86,7 @@ test("after a backup, the loss of everything, and a restore, the service answers
 
   // Whatever was at work waits for somebody who looked, and the sweep, which notices what happened, changes nothing about that.
   assert.match(restored.printed, /Provisioning is paused: .*\n {2}scripts\/switch-provisioning\.sh on local\n$/s);
-  await fetch(`${service.url}/cdn-cgi/local/scheduled`);
+  await sweep(service);
   assert.equal((await api("GET", "/health/ready")).body.provisioning, "paused");
   const resumed = await api("POST", "/api/v1/bgops/provisioning/resume", { token: token(), body: { reason: "the drill" } });
   assert.deepEqual(resumed.body.data, { provisioning: "on", changed: true });
@@ -116,12 +115,13 @@ test("after a backup, the loss of everything, and a restore, the service answers
 });
 
 test("a database that is put back while runs and a removal are at work learns again what their objects know", async () => {
-  const sweep = () => fetch(`${service.url}/cdn-cgi/local/scheduled`);
   const operator = async (method, path, body) => (await api(method, path, { token: token(), body })).body.data;
   await operator("POST", "/api/v1/bgops/provisioning/resume", { reason: "the drill is over" });
   const fail = (fault) => sandbox("/__sandbox/faults", { method: "POST", body: { kind: "status", status: 503, times: null, ...fault } });
   const tries = (club, step) =>
-    until(async () => (await status(club)).body.data.steps.find(({ name, retryAt }) => name === step && retryAt !== null), { what: `${step} to fail` });
+    until(async () => (await status(club)).body.data.steps.find(({ name, retryAt }) => name === step && retryAt !== null), {
+      ...{ within: 90_000, every: 100, what: `${step} to fail` },
+    });
   const begin = async (plan) => ({ ...(await signup({ plan })), webhook: makeWebhook() });
 
   // Two at work: one will end, the other be at another step. One live, which will be removed. One that nothing is asked of.
@@ -157,7 +157,7 @@ test("a database that is put back while runs and a removal are at work learns ag
   const ready = await api("GET", "/health/ready");
   assert.deepEqual([ready.status, ready.body.ok, ready.body.provisioning], [200, true, "paused"]);
   for (const club of [ending, working]) assert.equal((await status(club)).body.status, "processing", "as it was then");
-  await sweep();
+  await sweep(service);
   assert.equal((await status(ending)).body.status, "processing", "nobody is woken yet");
 
   await operator("POST", "/api/v1/bgops/provisioning/resume", { reason: "looked at" });
@@ -165,7 +165,7 @@ test("a database that is put back while runs and a removal are at work learns ag
   const runs = {};
   for (const club of [ending, working]) {
     const over = async () => {
-      await sweep();
+      await sweep(service);
       const { body } = await status(club);
       return body.status === "completed" && body.data;
     };
@@ -175,7 +175,7 @@ test("a database that is put back while runs and a removal are at work learns ag
   }
   assert.equal(runs[ending.tenantId], ended.data.runId);
   const removed = async () => {
-    await sweep();
+    await sweep(service);
     const [{ undo: state }] = await operator("GET", `/api/v1/bgops/sagas?tenant=${leaving.tenantId}`);
     return state?.status === "undone";
   };
@@ -183,7 +183,8 @@ test("a database that is put back while runs and a removal are at work learns ag
   assert.equal((await api("GET", "/whoami", { token: leaving.jwt })).status, 403, "its token is dead again");
   assert.equal((await status(idle)).body.status, "pending", "what nobody asked for did not begin");
 
-  const there = rowsOf(
+  const there = query(
+    service,
     `select t.id, t.status, t.route_ready, t.slug is null as released, (select count(*) from auth_users where tenant_id = t.id) as owners,
        (select count(*) from tenant_brand where tenant_id = t.id) as brands, (select count(*) from feed_posts where tenant_id = t.id) as posts,
        (select count(*) from pro_automation where tenant_id = t.id) as sheets, (select count(*) from provision_runs where tenant_id = t.id) as runs
@@ -201,18 +202,11 @@ test("a database that is put back while runs and a removal are at work learns ag
   const mailsTo = async ({ email }) => (await sandbox(`/__sandbox/mails?to=${encodeURIComponent(email)}`)).mails;
   for (const club of [ending, working]) {
     const mail = async () => {
-      await sweep();
-      return (await mailsTo(club)).length > 0;
+      if ((await mailsTo(club)).length > 0) return true;
+      await mailsAreDue(service);
+      return false;
     };
     await until(mail, { within: 60_000, every: 1000, what: `the welcome mail of ${club.tenantId}` });
     assert.equal((await mailsTo(club)).length, 1);
   }
 });
-
-/** The rows that a statement finds in the service's database. */
-function rowsOf(sql) {
-  const args = ["d1", "execute", "DB", "--local", "--persist-to", service.stateDir, "--config", CONFIG, "--env", "", "--json", "--command", sql];
-  const { stdout, stderr } = spawnSync(process.execPath, [WRANGLER, ...args], { encoding: "utf8", env: { ...process.env, WRANGLER_SEND_METRICS: "false" } });
-  assert.notEqual(stdout, "", stderr);
-  return JSON.parse(stdout)[0].results;
-}

@@ -125,7 +125,7 @@ describe("an upstream that is dead", () => {
     const { status, body } = await close("apps_script", { reason: "Google says that it is back" });
     assert.deepEqual([status, body.data], [200, { upstream: "apps_script", state: "closed", changed: true }]);
     await allComplete(await queued(1));
-    const [row] = await h.sql("select actor, action, subject, reason from audit_log order by rowid desc limit 1");
+    const [row] = await h.sql("select actor, action, subject, reason from audit_log order by id desc limit 1");
     assert.deepEqual(row, {
       ...{ actor: "test", action: "upstream.close", subject: "upstream_apps_script" },
       reason: "Google says that it is back",

@@ -88,7 +88,9 @@ test("a club that signs up and goes live moves what it should, and nothing else"
   await h.confirm(club);
   assert.equal((await h.settled(club)).status, "completed");
   const delivered = 'tenantry_webhook_deliveries_settled_total{outcome="delivered"}';
-  await until(async () => (await scrape())[delivered] > before[delivered], { what: "the delivery of the event" });
+  const mailed = 'tenantry_mails_settled_total{outcome="sent"}';
+  const hasMoved = (name, now) => (now[name] ?? 0) > (before[name] ?? 0);
+  await until(async () => [await scrape()].every((now) => hasMoved(delivered, now) && hasMoved(mailed, now)), { what: "the event and the mail" });
   const change = moved(signedUp, await scrape());
   const [{ took }] = await h.sql("select completed_at - started_at as took from provision_runs where tenant_id = ?", club.tenantId);
   const histogram = "tenantry_provisioning_duration_seconds";
@@ -99,7 +101,7 @@ test("a club that signs up and goes live moves what it should, and nothing else"
   const others = Object.entries(change).filter(([name]) => !buckets.includes(name) && name !== `${histogram}_sum{plan="starter"}`);
   assert.deepEqual(Object.fromEntries(others), {
     [`${histogram}_count{plan="starter"}`]: 1,
-    [delivered]: 1,
+    ...{ [delivered]: 1, [mailed]: 1 },
     'tenantry_provisioning_runs{plan="starter",status="completed"}': 1,
     'tenantry_tenants{plan="starter",status="active"}': 1,
     'tenantry_tenants{plan="starter",status="trial"}': -1,

@@ -2,6 +2,7 @@
 //
 //   const { settled, assertDoneOnce } = witness(h);
 import assert from "node:assert/strict";
+import { untimed } from "../client.mjs";
 import { until } from "./harness.mjs";
 
 /** The steps by which something is made outside, under the run's key. */
@@ -105,13 +106,18 @@ export function witness(h) {
   return { settled, removed, requestsUnder, effectsUnder, historyOf, assertDoneOnce };
 }
 
-/** A repeat is recognised by its key, and Resend also wants the same to the byte. */
+/**
+ * A repeat is recognised by its key, and Resend also wants the same to the byte. What is signed carries the moment of its own attempt:
+ * who verifies it refuses what is old.
+ */
 export function assertSame(requests) {
   const [first] = requests;
-  for (const { url, body, headers } of requests) {
-    assert.deepEqual([url, body], [first.url, first.body]);
-    for (const name of ["webhook-id", "webhook-timestamp", "webhook-signature", "idempotency-key"]) {
-      assert.equal(headers[name], first.headers[name], name);
-    }
+  for (const { at, url, body, headers, signature } of requests) {
+    assert.deepEqual([url, untimed(body)], [first.url, untimed(first.body)]);
+    for (const name of ["webhook-id", "idempotency-key"]) assert.equal(headers[name], first.headers[name], name);
+    if (headers["webhook-id"] === undefined) continue;
+    assert.notEqual(signature.valid, false);
+    const age = Date.parse(at) / 1000 - Number(headers["webhook-timestamp"]);
+    assert.ok(age > -2 && age < 5, `signed ${age} s before it came`);
   }
 }

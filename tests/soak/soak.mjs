@@ -12,7 +12,8 @@ import { join } from "node:path";
 import { Failure, at, exitWith, say } from "../../scripts/lib/project.mjs";
 import { prepare } from "../../scripts/lib/prepare.mjs";
 import { startService } from "../../scripts/lib/service.mjs";
-import { client, makeWebhook } from "../client.mjs";
+import { peakMb, workerdsOf } from "../bench/processes.mjs";
+import { client, makeWebhook, untimed } from "../client.mjs";
 import { controls, instrumentedBundle } from "../e2e/instrumented.mjs";
 import { olderBuild } from "./older.mjs";
 import { Watch } from "./watch.mjs";
@@ -48,7 +49,6 @@ const FAULTS = {
 };
 
 await prepare("bundles");
-const { peakMb, workerdPids } = await import("../bench/runtime.mjs");
 
 const directory = mkdtempSync(join(tmpdir(), "tenantry-soak-"));
 const leftovers = [() => rmSync(directory, { recursive: true, force: true })];
@@ -57,7 +57,10 @@ try {
   const newer = await instrumentedBundle();
   const older = IS_DEPLOYED ? await instrumentedBundle(await olderBuild()) : newer;
   leftovers.push(newer.remove, older.remove);
-  const service = await startService({ entry: join(older.directory, "index.js") });
+  const service = await startService({
+    entry: join(older.directory, "index.js"),
+    vars: { RESEND_CALLS_PER_SECOND: String(MAILS_PER_SECOND), APPS_SCRIPT_AT_ONCE: "25" },
+  });
   leftovers.push(() => service.stop());
   const problems = await soak(service, join(newer.directory, "index.js"));
   for (const problem of problems) say(`✗ ${problem}`);
@@ -133,7 +136,7 @@ async function soak(service, newer) {
   say("Their mails leave …");
   const unsent = await mailsLeave(sql, watch);
   clearInterval(sweeping);
-  await report(sql, watch, unanswered);
+  await report(sql, watch, { unanswered, stateDir: service.stateDir });
   const effects = (await sandbox("/__sandbox/effects")).effects;
   return [
     ...unfinished.map(([id, state, reason]) => `${id} is still ${state} ${reason ?? ""}`),
@@ -164,7 +167,9 @@ function backUp(service) {
   return join(folder, readdirSync(folder).find((name) => name.endsWith(".sql")));
 }
 
-const restore = (service, file) => script(service, "restore.sh", file, "--local", "--force");
+function restore(service, file) {
+  script(service, "restore.sh", file, "--local", "--force");
+}
 
 /** Waits until no mail waits any more; answers those that still do, or were given up. */
 async function mailsLeave(sql, watch) {
@@ -191,7 +196,7 @@ async function scriptFaults(sandbox) {
   }
 }
 
-async function report(sql, watch, unanswered) {
+async function report(sql, watch, { unanswered, stateDir }) {
   const seconds = watch.seconds();
   const share = (part) => seconds[Math.min(seconds.length - 1, Math.floor(seconds.length * part))]?.toFixed(1);
   say(`From queued to completed: p50 ${share(0.5)} s, p95 ${share(0.95)} s, max ${seconds.at(-1)?.toFixed(1)} s (${seconds.length} runs); mails ${watch.mailedAfter?.toFixed(0)} s after the last`);
@@ -209,10 +214,10 @@ async function report(sql, watch, unanswered) {
   const states = await sql("select provision_state as state, provision_reason as reason, count(*) as n from tenants group by 1, 2 order by 3 desc");
   say(`In the end: ${states.map(({ state, reason, n }) => `${n} ${[state, reason].filter(Boolean).join(" ")}`).join(", ")}`);
   say(`${unanswered} requests were not answered in time and asked again`);
-  say(`Peak memory: ${workerdPids().map((pid) => `${peakMb(pid).toFixed(0)} MB`).join(", ")} of the runtimes`);
+  say(`Peak memory: ${workerdsOf(stateDir).map((pid) => `${peakMb(pid).toFixed(0)} MB`).join(", ")} of the runtimes`);
 }
 
-/** What was done more than once under one key. Make recognises none, its receiver does: its repeats must be the same to the byte. */
+/** What was done more than once under one key. Make recognises none, its receiver does: its repeats must say the same. */
 async function doneTwice(effects, sandbox) {
   const twice = effects.filter(({ upstream, count }) => upstream !== "make" && count > 1).map(({ key, count }) => `${key} was done ${count} times`);
   const bodies = new Map();
@@ -221,9 +226,9 @@ async function doneTwice(effects, sandbox) {
     const { requests } = await sandbox(`/__sandbox/requests?host=${MAKE}&after=${last}&limit=500`);
     if (requests.length === 0) break;
     last = requests.at(-1).id;
-    for (const { key, body } of requests) bodies.set(key, (bodies.get(key) ?? new Set()).add(body));
+    for (const { key, body } of requests) bodies.set(key, (bodies.get(key) ?? new Set()).add(untimed(body)));
   }
-  const different = [...bodies].filter(([, all]) => all.size > 1).map(([key]) => `${key} was not sent the same each time`);
+  const different = [...bodies].filter(([, all]) => all.size > 1).map(([key, all]) => `${key} was not sent the same each time: ${[...all].join(" and ")}`);
   return [...twice, ...different];
 }
 
@@ -286,7 +291,9 @@ async function few(all, act) {
   return results;
 }
 
-const pause = (ms) => new Promise((done) => setTimeout(done, ms));
+function pause(ms) {
+  return new Promise((done) => setTimeout(done, ms));
+}
 
 /** mulberry32: the same numbers for the same seed. */
 function generator(state) {
