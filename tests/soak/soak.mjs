@@ -113,8 +113,9 @@ async function soak(service, newer) {
   const disaster = async () => {
     await watch.share(0.1 + 0.15 * draw());
     const file = backUp(service);
+    await watch.look();
     say(`Backed up while ${watch.over.size} of ${clubs.length} are completed …`);
-    await watch.share(0.3 + 0.2 * draw());
+    await watch.share(Math.min(0.95, watch.over.size / clubs.length + 0.1 + 0.2 * draw()));
     const [kind] = draw() < 0.5 ? ["down"] : ["hanging"];
     say(`The database is ${kind} for ${OUTAGE_S} s, ${watch.over.size} are completed …`);
     await behave({ database: kind });
