@@ -22,17 +22,9 @@ use super::{
 pub async fn pause<P: Ports>(
     caller: Caller<P, PlatformAdmin>,
     context: Context,
-    mut fields: Fields,
+    fields: Fields,
 ) -> Result<Json<Data<ProvisioningSwitched>>, ApiError> {
-    let reason = fields.required_with("reason", reason);
-    let reason = fields.all(reason)?;
-    let changed = caller
-        .app
-        .pause_provisioning(&caller.claims, &reason, context.id.as_str())
-        .await
-        .map_err(|error| caller.refused(error))?;
-    caller.app.log(LogLine::new(Level::Warn, "operator_action").with("action", PAUSE));
-    Ok(data(ProvisioningSwitched { provisioning: Provisioning::Paused, changed }))
+    switch(&caller, &context, fields, Provisioning::Paused).await
 }
 
 /// `POST /api/v1/bgops/provisioning/resume`
@@ -40,17 +32,27 @@ pub async fn pause<P: Ports>(
 pub async fn resume<P: Ports>(
     caller: Caller<P, PlatformAdmin>,
     context: Context,
+    fields: Fields,
+) -> Result<Json<Data<ProvisioningSwitched>>, ApiError> {
+    switch(&caller, &context, fields, Provisioning::On).await
+}
+
+async fn switch<P: Ports>(
+    caller: &Caller<P, PlatformAdmin>,
+    context: &Context,
     mut fields: Fields,
+    provisioning: Provisioning,
 ) -> Result<Json<Data<ProvisioningSwitched>>, ApiError> {
     let reason = fields.required_with("reason", reason);
     let reason = fields.all(reason)?;
-    let changed = caller
-        .app
-        .resume_provisioning(&caller.claims, &reason, context.id.as_str())
-        .await
-        .map_err(|error| caller.refused(error))?;
-    caller.app.log(LogLine::new(Level::Warn, "operator_action").with("action", RESUME));
-    Ok(data(ProvisioningSwitched { provisioning: Provisioning::On, changed }))
+    let (app, claims, request) = (&caller.app, &caller.claims, context.id.as_str());
+    let (action, changed) = match provisioning {
+        Provisioning::Paused => (PAUSE, app.pause_provisioning(claims, &reason, request).await),
+        Provisioning::On => (RESUME, app.resume_provisioning(claims, &reason, request).await),
+    };
+    let changed = changed.map_err(|error| caller.refused(error))?;
+    app.log(LogLine::new(Level::Warn, "operator_action").with("action", action));
+    Ok(data(ProvisioningSwitched { provisioning, changed }))
 }
 
 /// Provisioning, paused or resumed.

@@ -29,24 +29,13 @@ const PLANS: [Plan; 2] = [Plan::Starter, Plan::Pro];
 async fn queued(plan: Plan) -> Club {
     let app = TestApp::with(&RECORDS);
     app.app.sweep().await;
-    let club = queued_in(&app, plan).await;
+    let club = app.queued_on(plan, "fc-nord").await;
     // Each step that asks outside waits once, so that there are moments between alarms, too.
     app.outside().upstreams().next("cloudflare", [Reaction::TimesOut]);
     app.outside().upstreams().next("make", [Reaction::TimesOut]);
     let sheets = [Reaction::TimesOut, Reaction::Healthy, Reaction::TimesOut];
     app.outside().upstreams().next("apps_script", sheets);
     club
-}
-
-async fn queued_in(app: &TestApp, plan: Plan) -> Club {
-    match plan {
-        Plan::Starter => app.queued("fc-nord").await,
-        Plan::Pro => {
-            let club = app.signed_up_pro("fc-nord").await;
-            club.confirms_pro().await.is(200);
-            club
-        }
-    }
 }
 
 /// A club that is live, and was mailed.
@@ -208,8 +197,7 @@ async fn is_gone(club: &Club, what: &str) {
     );
     let answer = club.gets("/whoami").send().await;
     assert!([401, 403].contains(&answer.status.as_u16()), "{what}: its token opens {}", answer.text);
-    assert!(club.outside().upstreams().sheets().is_empty(), "{what}");
-    assert_eq!(club.outside().upstreams().dns(|dns| dns.records().len()), 0, "{what}");
+    club.has_left_nothing(what);
     for table in ["auth_users", "tenant_brand", "feed_posts", "pro_automation", "make_connections"] {
         assert_eq!(count(club, table), 0, "{what}: {table}");
     }
@@ -407,8 +395,7 @@ async fn for_a_club_that_signed_up_after_the_database_was_saved_nothing_is_done_
             while_hours_pass(&club, 23).await;
             assert_eq!(made(&club), done, "{what}: for a day nothing happens");
             while_hours_pass(&club, 40).await;
-            assert!(club.outside().upstreams().sheets().is_empty(), "{what}");
-            assert_eq!(club.outside().upstreams().dns(|dns| dns.records().len()), 0, "{what}");
+            club.has_left_nothing(&what);
             assert_eq!(mailed(&club), 0, "{what}");
             while_hours_pass(&club, 31 * 24).await;
             assert_eq!(club.outside().objects().checkpoint(&club.id), None, "{what}");
@@ -440,7 +427,7 @@ async fn before_its_signup(plan: Plan, later: usize) -> (Club, Saved) {
     let app = TestApp::with(&RECORDS);
     app.app.sweep().await;
     let before = app.db().saved();
-    let club = queued_in(&app, plan).await;
+    let club = app.queued_on(plan, "fc-nord").await;
     at_each_poll(club.waits(), |moment| {
         if moment == later { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });

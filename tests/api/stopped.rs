@@ -16,14 +16,7 @@ const PLANS: [Plan; 2] = [Plan::Starter, Plan::Pro];
 
 async fn queued(plan: Plan) -> Club {
     let app = TestApp::with(&RECORDS);
-    let club = match plan {
-        Plan::Starter => app.queued("fc-nord").await,
-        Plan::Pro => {
-            let club = app.signed_up_pro("fc-nord").await;
-            club.confirms_pro().await.is(200);
-            club
-        }
-    };
+    let club = app.queued_on(plan, "fc-nord").await;
     // Each step that asks outside waits once, so that there are moments between alarms, too.
     app.outside().upstreams().next("cloudflare", [Reaction::TimesOut]);
     app.outside().upstreams().next("make", [Reaction::TimesOut]);
@@ -122,8 +115,7 @@ async fn a_club_that_is_suspended_at_work_stops_before_its_next_call() {
             is_removed_by_an_operator(&club).await;
             club.waits().await;
             assert_eq!(club.row()["undo_state"], "undone", "{what}");
-            assert!(club.outside().upstreams().sheets().is_empty(), "{what}");
-            assert_eq!(club.outside().upstreams().dns(|dns| dns.records().len()), 0, "{what}");
+            club.has_left_nothing(&what);
         }
         // Behind its last call nothing is left but what is inside.
         assert_eq!(ended, BTreeSet::from(["CANCELLED".to_owned(), "completed".to_owned()]), "{plan:?}");
@@ -187,8 +179,7 @@ async fn while_provisioning_is_paused_nothing_leaves_and_nothing_fails() {
 async fn is_done(club: &Club, is_removal: bool, what: &str) {
     if is_removal {
         assert_eq!(club.row()["undo_state"], "undone", "{what}");
-        assert!(club.outside().upstreams().sheets().is_empty(), "{what}");
-        assert_eq!(club.outside().upstreams().dns(|dns| dns.records().len()), 0, "{what}");
+        club.has_left_nothing(what);
     } else {
         assert_eq!(club.ended().await, "completed", "{what}");
     }

@@ -107,8 +107,7 @@ fn is_put_back(app: &TestApp) {
 #[tokio::test]
 async fn what_an_operator_had_left_out_is_not_put_back() {
     let app = TestApp::new();
-    let club = app.signed_up_pro("fc-nord").await;
-    club.confirms_pro().await.is(200);
+    let club = app.queued_pro("fc-nord").await;
     app.outside().upstreams().next("apps_script", [Reaction::Healthy, Reaction::Answers(404, "")]);
     club.waits().await;
     assert_eq!(club.ended().await, "SPREADSHEET_REJECTED");

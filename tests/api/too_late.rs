@@ -1,17 +1,15 @@
 //! Stopping a run: in time, and when it had gone live already without anybody knowing.
 
 use serde_json::{Value, json};
-use tenantry::{domain::RunStatus, workflow::Run};
+use tenantry::{
+    domain::{Plan, RunStatus},
+    workflow::Run,
+};
 
 use crate::support::{Answer, Breaks, Club, Reaction, TestApp, Token};
 
 async fn queued(app: &TestApp, is_pro: bool) -> Club {
-    if !is_pro {
-        return app.queued("fc-nord").await;
-    }
-    let club = app.signed_up_pro("fc-nord").await;
-    club.confirms_pro().await.is(200);
-    club
+    app.queued_on(if is_pro { Plan::Pro } else { Plan::Starter }, "fc-nord").await
 }
 
 fn run(club: &Club) -> Run {

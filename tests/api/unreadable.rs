@@ -16,14 +16,7 @@ const ANOTHERS: &str = r#"{"written":"by another version"}"#;
 
 async fn queued(plan: Plan) -> Club {
     let app = TestApp::with(&RECORDS);
-    match plan {
-        Plan::Starter => app.queued("fc-nord").await,
-        Plan::Pro => {
-            let club = app.signed_up_pro("fc-nord").await;
-            club.confirms_pro().await.is(200);
-            club
-        }
-    }
+    app.queued_on(plan, "fc-nord").await
 }
 
 fn run(club: &Club) -> Run {
@@ -153,8 +146,7 @@ async fn a_reset_goes_on_from_what_the_database_lists_under_the_same_keys() {
         is_removed_by_an_operator(&club).await;
         club.waits().await;
         assert_eq!(club.row()["undo_state"], "undone", "{what}");
-        assert!(club.outside().upstreams().sheets().is_empty(), "{what}");
-        assert_eq!(club.outside().upstreams().dns(|dns| dns.records().len()), 0, "{what}");
+        club.has_left_nothing(&what);
     }
 }
 

@@ -142,8 +142,7 @@ async fn a_run_that_fails_again_and_again_is_announced_once_an_hour() {
 #[tokio::test]
 async fn without_a_webhook_that_is_on_nothing_is_announced() {
     let app = TestApp::new();
-    let pro = app.signed_up_pro("fc-pro").await;
-    pro.confirms_pro().await.is(200);
+    let pro = app.queued_pro("fc-pro").await;
     pro.waits().await;
     let off = app.queued("fc-off").await;
     app.db().execute("update make_connections set disabled_at = 1, disabled_reason = 'gone'", ());

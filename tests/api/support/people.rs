@@ -3,6 +3,7 @@
 use std::ops::Deref;
 
 use serde_json::{Value, json};
+use tenantry::domain::Plan;
 
 use super::{
     Answer, TestApp, Token,
@@ -85,6 +86,21 @@ impl TestApp {
         club
     }
 
+    /// A pro club whose run was queued.
+    pub async fn queued_pro(&self, slug: &str) -> Club {
+        let club = self.signed_up_pro(slug).await;
+        club.confirms_pro().await.is(200);
+        club
+    }
+
+    /// A club on this plan whose run was queued.
+    pub async fn queued_on(&self, plan: Plan, slug: &str) -> Club {
+        match plan {
+            Plan::Starter => self.queued(slug).await,
+            Plan::Pro => self.queued_pro(slug).await,
+        }
+    }
+
     /// A starter club that was provisioned.
     pub async fn provisioned(&self, slug: &str) -> Club {
         let club = self.queued(slug).await;
@@ -116,6 +132,12 @@ impl TestApp {
 }
 
 impl Club {
+    /// Nothing that was made for it outside is there any more.
+    pub fn has_left_nothing(&self, what: &str) {
+        assert!(self.outside().upstreams().sheets().is_empty(), "{what}");
+        assert_eq!(self.outside().upstreams().dns(|dns| dns.records().len()), 0, "{what}");
+    }
+
     /// The same club before another deployment.
     pub fn with_app(&self, app: TestApp) -> Self {
         Self { app, ..self.clone() }

@@ -11,16 +11,10 @@ use tenantry::{
 
 use crate::support::{Club, Manner, Reaction, TestApp};
 
-pub(super) async fn pro(app: &TestApp, slug: &str) -> Club {
-    let club = app.signed_up_pro(slug).await;
-    club.confirms_pro().await.is(200);
-    club
-}
-
 pub(super) async fn many(app: &TestApp, count: usize) -> Vec<Club> {
     let mut clubs = Vec::new();
     for n in 0..count {
-        clubs.push(pro(app, &format!("fc-{n:03}")).await);
+        clubs.push(app.queued_pro(&format!("fc-{n:03}")).await);
     }
     clubs
 }
@@ -73,7 +67,7 @@ pub(super) async fn opened(app: &TestApp) -> Vec<Club> {
 async fn a_fourth_clubs_run_waits_without_a_call_and_completes_when_the_other_side_is_back() {
     let app = TestApp::new();
     let mut clubs = opened(&app).await;
-    let fourth = pro(&app, "fc-fourth").await;
+    let fourth = app.queued_pro("fc-fourth").await;
     fourth.alarm_rings(&fourth.id).await;
     assert_eq!(calls(&app), 10, "no call left");
     let run = app.outside().objects().run(&fourth.id).unwrap();
@@ -179,7 +173,7 @@ async fn a_breaker_that_does_not_answer_stops_nothing() {
     for manner in [Manner::Gone, Manner::Mute] {
         let app = TestApp::new();
         app.outside().breakers().become_(manner);
-        let (starter, pro) = (app.queued("fc-nord").await, pro(&app, "fc-sued").await);
+        let (starter, pro) = (app.queued("fc-nord").await, app.queued_pro("fc-sued").await);
         app.outside().upstreams().next("apps_script", [Reaction::TimesOut]);
         time_goes_on(&[starter.clone(), pro.clone()], None).await;
         assert_eq!((starter.ended().await.as_str(), pro.ended().await.as_str()), ("completed", "completed"));
@@ -198,7 +192,7 @@ async fn a_run_that_nothing_happens_to_asks_before_each_outside_step_and_tells_o
     let app = TestApp::new();
     app.provisioned("fc-nord").await;
     assert_eq!((app.outside().breakers().told(), app.outside().breakers().reports()), (1, 0));
-    let club = pro(&app, "fc-sued").await;
+    let club = app.queued_pro("fc-sued").await;
     club.waits().await;
     // Apps Script is asked by so many at once: each says when it asks no more.
     assert_eq!((app.outside().breakers().told(), app.outside().breakers().reports()), (5, 2));
@@ -207,7 +201,7 @@ async fn a_run_that_nothing_happens_to_asks_before_each_outside_step_and_tells_o
 #[tokio::test]
 async fn once_something_failed_the_next_answer_is_told_and_nothing_is_counted_any_more() {
     let app = TestApp::new();
-    let club = pro(&app, "fc-nord").await;
+    let club = app.queued_pro("fc-nord").await;
     app.outside().upstreams().next("apps_script", [Reaction::Answers(500, "")]);
     club.alarm_rings(&club.id).await;
     assert_eq!(app.outside().breakers().of(Upstream::AppsScript).failures(), 1);
@@ -264,7 +258,7 @@ async fn with_a_service_account_it_is_google_that_is_watched() {
     let key = r#"{"client_email":"bot@project.iam","private_key":"a private key","private_key_id":"k1"}"#;
     let app = TestApp::with(&[("GOOGLE_SERVICE_ACCOUNT_KEY", key)]);
     app.outside().upstreams().next("google_token", [Reaction::Answers(503, "")]);
-    let club = pro(&app, "fc-nord").await;
+    let club = app.queued_pro("fc-nord").await;
     club.alarm_rings(&club.id).await;
     let failures = |upstream| app.outside().breakers().of(upstream).failures();
     assert_eq!((failures(Upstream::Google), failures(Upstream::AppsScript)), (1, 0));

@@ -23,14 +23,7 @@ const PLANS: [Plan; 2] = [Plan::Starter, Plan::Pro];
 
 async fn queued(plan: Plan) -> Club {
     let app = TestApp::with(&RECORDS);
-    match plan {
-        Plan::Starter => app.queued("fc-nord").await,
-        Plan::Pro => {
-            let club = app.signed_up_pro("fc-nord").await;
-            club.confirms_pro().await.is(200);
-            club
-        }
-    }
+    app.queued_on(plan, "fc-nord").await
 }
 
 async fn removing(plan: Plan) -> Club {
@@ -152,8 +145,7 @@ async fn d1_may_be_away_at_any_moment_of_a_removal() {
                 club.waits().await;
             }
             assert_eq!(club.row()["undo_state"], "undone", "{what}");
-            assert!(club.outside().upstreams().sheets().is_empty(), "{what}");
-            assert_eq!(club.outside().upstreams().dns(|dns| dns.records().len()), 0, "{what}");
+            club.has_left_nothing(&what);
         }
     }
 }

@@ -9,21 +9,10 @@ use tenantry::{
 
 use crate::support::{Breaks, Club, Reaction, TestApp, WEBHOOK_SECRET};
 
-async fn queued(app: &TestApp, plan: Plan) -> Club {
-    match plan {
-        Plan::Starter => app.queued("fc-nord").await,
-        Plan::Pro => {
-            let club = app.signed_up_pro("fc-nord").await;
-            club.confirms_pro().await.is(200);
-            club
-        }
-    }
-}
-
 /// How many batches, and calls to each other side, an undisturbed run makes.
 async fn undisturbed(plan: Plan) -> (usize, Vec<&'static str>) {
     let app = TestApp::new();
-    let club = queued(&app, plan).await;
+    let club = app.queued_on(plan, "fc-nord").await;
     let before = app.db().batches();
     club.waits().await;
     let made = app.db().batches() - before;
@@ -60,7 +49,7 @@ async fn every_batch_of_a_run_may_fail_before_or_after_it_is_done() {
         for nth in 0..batches {
             for how in [Breaks::Before, Breaks::After] {
                 let app = TestApp::new();
-                let club = queued(&app, plan).await;
+                let club = app.queued_on(plan, "fc-nord").await;
                 app.db().breaks(nth, how);
                 club.waits().await;
                 is_completed(&club, &format!("{plan:?} batch {nth} {how:?}")).await;
@@ -75,7 +64,7 @@ async fn what_went_live_never_fails_afterwards() {
     for plan in [Plan::Starter, Plan::Pro] {
         let (batches, _) = undisturbed(plan).await;
         let app = TestApp::new();
-        let club = queued(&app, plan).await;
+        let club = app.queued_on(plan, "fc-nord").await;
         // Behind it D1 is told of the end once more.
         app.db().breaks(batches - 2, Breaks::After);
         app.db().breaks(batches - 1, Breaks::Before);
@@ -102,7 +91,7 @@ async fn every_two_batches_of_a_run_may_fail() {
     for first in 0..batches {
         for second in [first + 1, first + 2, first + 5] {
             let app = TestApp::new();
-            let club = queued(&app, Plan::Starter).await;
+            let club = app.queued_on(Plan::Starter, "fc-nord").await;
             app.db().breaks(first, Breaks::After);
             app.db().breaks(second, Breaks::Before);
             club.waits().await;
@@ -139,7 +128,7 @@ async fn every_call_of_a_run_may_end_without_a_word_twice() {
         for (nth, upstream) in calls.iter().enumerate() {
             for reaction in inconclusive(upstream) {
                 let app = TestApp::new();
-                let club = queued(&app, plan).await;
+                let club = app.queued_on(plan, "fc-nord").await;
                 let earlier = calls.iter().take(nth).filter(|other| *other == upstream).count();
                 let healthy = std::iter::repeat_n(Reaction::Healthy, earlier);
                 app.outside().upstreams().next(upstream, healthy.chain([reaction.clone(), reaction.clone()]));
@@ -165,7 +154,7 @@ async fn repeats_are_the_same_to_the_byte() {
                 continue;
             }
             let app = TestApp::new();
-            let club = queued(&app, plan).await;
+            let club = app.queued_on(plan, "fc-nord").await;
             app.outside().upstreams().next(upstream, [Reaction::LosesTheAnswer, Reaction::TimesOut]);
             club.waits().await;
             club.mails_leave().await;
@@ -205,7 +194,7 @@ async fn every_refusal_has_its_word() {
         (Plan::Pro, "apps_script", Reaction::Answers(200, "<html>Error</html>"), "UPSTREAM_UNAVAILABLE"),
     ] {
         let app = TestApp::new();
-        let club = queued(&app, plan).await;
+        let club = app.queued_on(plan, "fc-nord").await;
         app.outside().upstreams().always(upstream, reaction.clone());
         club.waits().await;
         assert_eq!(club.ended().await, word, "{upstream} {reaction:?}");
@@ -217,7 +206,7 @@ async fn every_refusal_has_its_word() {
 #[tokio::test]
 async fn a_spreadsheet_that_is_not_there_fails_the_run() {
     let app = TestApp::new();
-    let club = queued(&app, Plan::Pro).await;
+    let club = app.queued_on(Plan::Pro, "fc-nord").await;
     let made = r#"{"ok":true,"spreadsheetId":"nowhere","spreadsheetUrl":"https://docs.google.com/nowhere"}"#;
     app.outside().upstreams().next("apps_script", [Reaction::Answers(200, made)]);
     club.waits().await;
@@ -227,7 +216,7 @@ async fn a_spreadsheet_that_is_not_there_fails_the_run() {
 #[tokio::test]
 async fn a_spreadsheet_is_kept_with_the_club() {
     let app = TestApp::new();
-    let club = queued(&app, Plan::Pro).await;
+    let club = app.queued_on(Plan::Pro, "fc-nord").await;
     club.waits().await;
     let row =
         app.db().row("select tenant_id, spreadsheet_id, spreadsheet_url, verified_at from pro_automation");
@@ -240,7 +229,7 @@ async fn a_spreadsheet_is_kept_with_the_club() {
 async fn with_a_service_account_google_itself_is_asked() {
     let key = r#"{"client_email":"bot@project.iam","private_key":"a private key","private_key_id":"k1"}"#;
     let app = TestApp::with(&[("GOOGLE_SERVICE_ACCOUNT_KEY", key)]);
-    let club = queued(&app, Plan::Pro).await;
+    let club = app.queued_on(Plan::Pro, "fc-nord").await;
     app.outside().upstreams().next("google_sheets", [Reaction::Answers(401, ""), Reaction::TimesOut]);
     app.outside().upstreams().next("google_token", [Reaction::Answers(503, "")]);
     club.waits().await;
@@ -262,7 +251,7 @@ async fn with_a_service_account_google_itself_is_asked() {
 async fn a_service_account_that_is_none_is_a_matter_of_configuration() {
     for key in ["{}", "nonsense", r#"{"client_email":"a","private_key":"not a key"}"#] {
         let app = TestApp::with(&[("GOOGLE_SERVICE_ACCOUNT_KEY", key)]);
-        let club = queued(&app, Plan::Pro).await;
+        let club = app.queued_on(Plan::Pro, "fc-nord").await;
         club.waits().await;
         assert_eq!(club.ended().await, "MISCONFIGURED", "{key}");
     }
@@ -271,7 +260,7 @@ async fn a_service_account_that_is_none_is_a_matter_of_configuration() {
 #[tokio::test]
 async fn a_webhook_is_judged_again_before_it_is_called() {
     let app = TestApp::new();
-    let club = queued(&app, Plan::Starter).await;
+    let club = app.queued_on(Plan::Starter, "fc-nord").await;
     let stricter = club.with_app(app.redeployed_with(&[("ALLOWED_WEBHOOK_HOSTS", "hooks.example.com")]));
     stricter.waits().await;
     assert_eq!(club.ended().await, "WEBHOOK_REJECTED");
@@ -282,7 +271,7 @@ async fn a_webhook_is_judged_again_before_it_is_called() {
 async fn a_webhook_that_refuses_pings_may_count_as_there() {
     for status in [401, 403, 404, 405] {
         let app = TestApp::with(&[("MAKE_VALIDATE_STRICT", "false")]);
-        let club = queued(&app, Plan::Starter).await;
+        let club = app.queued_on(Plan::Starter, "fc-nord").await;
         app.outside().upstreams().always("make", Reaction::Answers(status, ""));
         club.waits().await;
         assert_eq!(club.ended().await, "completed", "{status}");
@@ -292,7 +281,7 @@ async fn a_webhook_that_refuses_pings_may_count_as_there() {
 #[tokio::test]
 async fn what_goes_out_is_signed_and_says_whose_it_is() {
     let app = TestApp::new();
-    let club = queued(&app, Plan::Starter).await;
+    let club = app.queued_on(Plan::Starter, "fc-nord").await;
     club.waits().await;
     club.mails_leave().await;
     let sent = app.outside().upstreams().sent();
@@ -313,7 +302,7 @@ async fn what_goes_out_is_signed_and_says_whose_it_is() {
 #[tokio::test]
 async fn mails_that_are_only_logged_complete_a_run_too() {
     let app = TestApp::with(&[("EMAIL_PROVIDER", "log"), ("RESEND_API_KEY", "")]);
-    let club = queued(&app, Plan::Starter).await;
+    let club = app.queued_on(Plan::Starter, "fc-nord").await;
     club.waits().await;
     assert_eq!(club.ended().await, "completed");
     club.mails_leave().await;
@@ -324,7 +313,7 @@ async fn mails_that_are_only_logged_complete_a_run_too() {
 #[tokio::test]
 async fn without_subdomains_a_club_has_none() {
     let app = TestApp::with(&[("SUBDOMAIN_MODE", "none")]);
-    let club = queued(&app, Plan::Starter).await;
+    let club = app.queued_on(Plan::Starter, "fc-nord").await;
     club.waits().await;
     assert_eq!((club.ended().await.as_str(), &club.row()["route_ready"]), ("completed", &json!(0)));
 }
@@ -334,7 +323,7 @@ async fn without_subdomains_a_club_has_none() {
 async fn a_club_that_is_suspended_meanwhile_is_not_taken_live() {
     for status in ["suspended", "cancelled"] {
         let app = TestApp::new();
-        let club = queued(&app, Plan::Starter).await;
+        let club = app.queued_on(Plan::Starter, "fc-nord").await;
         club.becomes("status", status);
         club.waits().await;
         assert_eq!(club.row()["status"], status);
@@ -344,7 +333,7 @@ async fn a_club_that_is_suspended_meanwhile_is_not_taken_live() {
 #[tokio::test]
 async fn for_a_club_that_d1_does_not_know_nothing_is_begun() {
     let app = TestApp::new();
-    let club = queued(&app, Plan::Starter).await;
+    let club = app.queued_on(Plan::Starter, "fc-nord").await;
     for table in ["domain_events", "tenant_brand", "make_connections"] {
         app.db().execute(&format!("delete from {table}"), ());
     }
@@ -365,7 +354,7 @@ async fn for_a_club_that_d1_does_not_know_nothing_is_begun() {
 async fn nothing_secret_stays_anywhere() {
     for plan in [Plan::Starter, Plan::Pro] {
         let app = TestApp::new();
-        let club = queued(&app, plan).await;
+        let club = app.queued_on(plan, "fc-nord").await;
         app.outside().upstreams().next("resend", [Reaction::TimesOut]);
         club.waits().await;
         club.mails_leave().await;

@@ -334,8 +334,7 @@ mod spreadsheets {
     #[tokio::test]
     async fn a_spreadsheet_of_another_club_is_never_touched() {
         let (club, _) = with_sheet().await;
-        let other = club.signed_up_pro("fc-sued").await;
-        other.confirms_pro().await.is(200);
+        let other = club.queued_pro("fc-sued").await;
         other.waits().await;
         let Some(Artifact::Spreadsheet { id, .. }) = made_by(&other, Step::CreateSpreadsheet) else {
             panic!()

@@ -11,7 +11,7 @@ use tenantry::{
     workflow::breaker::State,
 };
 
-use super::breakers::{after, calls, is_open, many, opened, pro, state, time_goes_on};
+use super::breakers::{after, calls, is_open, many, opened, state, time_goes_on};
 use crate::support::{Club, Reaction, TestApp, Token, at_each_poll};
 
 async fn starters(app: &TestApp, prefix: &str, count: usize) -> Vec<Club> {
@@ -149,7 +149,7 @@ async fn when_an_outage_is_over_those_who_wait_are_woken_within_seconds_and_not_
     let app = TestApp::with(&[("APPS_SCRIPT_AT_ONCE", "1000"), ("RESEND_CALLS_PER_SECOND", "1000")]);
     let mut clubs = opened(&app).await;
     for n in 0..60 {
-        clubs.push(pro(&app, &format!("fc-late-{n:02}")).await);
+        clubs.push(app.queued_pro(&format!("fc-late-{n:02}")).await);
     }
     time_goes_on(&clubs, after(&app, 3 * 60)).await;
     assert_eq!(app.outside().breakers().waiting_at(Upstream::AppsScript), 63);
@@ -169,7 +169,7 @@ async fn when_an_outage_is_over_those_who_wait_are_woken_within_seconds_and_not_
 async fn whoever_is_not_woken_comes_by_itself() {
     let app = TestApp::new();
     let mut clubs = opened(&app).await;
-    clubs.push(pro(&app, "fc-late").await);
+    clubs.push(app.queued_pro("fc-late").await);
     time_goes_on(&clubs, after(&app, 20)).await;
     app.outside().upstreams().always("apps_script", Reaction::Healthy);
     for _ in 0..200 {
@@ -187,7 +187,7 @@ async fn when_an_operator_closes_a_breaker_those_who_wait_go_on_within_seconds()
     let app = TestApp::with(&[("RESEND_CALLS_PER_SECOND", "1000")]);
     let mut clubs = opened(&app).await;
     for n in 0..20 {
-        clubs.push(pro(&app, &format!("fc-late-{n:02}")).await);
+        clubs.push(app.queued_pro(&format!("fc-late-{n:02}")).await);
     }
     time_goes_on(&clubs, after(&app, 6 * 60)).await;
     app.outside().upstreams().always("apps_script", Reaction::Healthy);
@@ -218,7 +218,7 @@ async fn while_an_operator_holds_a_breaker_open_nothing_asks_and_then_all_go_on(
 #[tokio::test]
 async fn a_removal_that_waits_goes_on_as_well() {
     let app = TestApp::new();
-    let club = pro(&app, "fc-nord").await;
+    let club = app.queued_pro("fc-nord").await;
     club.waits().await;
     moves(&app, "apps_script", "open").await;
     let token = Token::operator(app.now()).sign();

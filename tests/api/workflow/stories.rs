@@ -204,9 +204,7 @@ fn run(club: &Club) -> Run {
 }
 
 async fn pro(app: &TestApp) -> Club {
-    let club = app.signed_up_pro("fc-nord").await;
-    club.confirms_pro().await.is(200);
-    club
+    app.queued_pro("fc-nord").await
 }
 
 async fn list(club: &Club, run: &Run) -> Listing {

@@ -191,8 +191,7 @@ async fn the_histogram_and_the_statistics_say_the_same() {
 #[tokio::test]
 async fn a_removal_is_seen_where_it_stands() {
     let app = monitored();
-    let club = app.signed_up_pro("fc-nord").await;
-    club.confirms_pro().await.is(200);
+    let club = app.queued_pro("fc-nord").await;
     club.waits().await;
     let removals = |read: &Scrape| {
         ["undoing", "undone", "compensation_failed"]

@@ -98,8 +98,7 @@ async fn provisioning_is_summed_up_by_how_it_ended_and_how_long_it_took() {
     let failed = app.signed_up("fc-failed").await;
     failed.connects("https://hook.eu2.make.com/gone").await.is(200);
     failed.waits().await;
-    let waiting = app.signed_up_pro("fc-waiting").await;
-    waiting.confirms_pro().await.is(200);
+    let waiting = app.queued_pro("fc-waiting").await;
     app.outside().upstreams().next("apps_script", [Reaction::TimesOut]);
     waiting.alarm_rings(&waiting.id).await;
     let data = stats(&app).await["provisioning"].clone();

@@ -58,8 +58,7 @@ async fn is_gone(club: &Club) {
 }
 
 async fn pro(app: &TestApp) -> Club {
-    let club = app.signed_up_pro("fc-pro").await;
-    club.confirms_pro().await.is(200);
+    let club = app.queued_pro("fc-pro").await;
     club.waits().await;
     assert_eq!(club.ended().await, "completed");
     club
@@ -199,8 +198,7 @@ async fn the_same_request_under_the_same_key_signs_up_anew() {
 #[tokio::test]
 async fn a_club_at_work_is_stopped_first() {
     let app = TestApp::new();
-    let club = app.signed_up_pro("fc-nord").await;
-    club.confirms_pro().await.is(200);
+    let club = app.queued_pro("fc-nord").await;
     // Made, and nobody knows.
     app.outside().upstreams().next("apps_script", [Reaction::LosesTheAnswer]);
     club.alarm_rings(&club.id).await;

@@ -20,8 +20,7 @@ async fn three(app: &TestApp) -> [Club; 3] {
     failed.connects("https://hook.eu2.make.com/gone").await.is(200);
     failed.waits().await;
     app.passes(1);
-    let waiting = app.signed_up_pro("fc-three").await;
-    waiting.confirms_pro().await.is(200);
+    let waiting = app.queued_pro("fc-three").await;
     app.outside().upstreams().next("apps_script", [Reaction::TimesOut]);
     waiting.alarm_rings(&waiting.id).await;
     [completed, failed, waiting]

@@ -183,8 +183,7 @@ async fn objects_that_hang_keep_nobody_waiting() {
 #[tokio::test]
 async fn what_could_not_be_removed_is_tried_again_too() {
     let app = TestApp::new();
-    let club = app.signed_up_pro("fc-nord").await;
-    club.confirms_pro().await.is(200);
+    let club = app.queued_pro("fc-nord").await;
     club.waits().await;
     app.outside().upstreams().next("apps_script", [Reaction::Answers(200, r#"{"ok":false}"#)]);
     let token = Token::operator(app.now()).sign();
