@@ -55,7 +55,7 @@ pub fn warning(error: &str) -> Trouble {
 }
 
 /// The welcome mail once more, with a link of its own, in place of one that still waits: for a club that was to get one, and was
-/// sent nothing within the pause. Read the last answer with [`read`]: none if there is nothing to send.
+/// sent nothing within the pause. Read the last answer with [`read`](super::read): none if there is nothing to send.
 #[must_use]
 pub fn welcome_again(tenant: &TenantId, id: &MailId, caller: &Caller, now: Timestamp) -> [Statement; 4] {
     let key = format!("welcome/{}", id.as_str());
