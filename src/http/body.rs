@@ -98,7 +98,7 @@ impl Fields {
     /// A whole number that may be absent.
     pub fn optional_integer(&mut self, name: &'static str) -> Option<i64> {
         let value = self.values.get(name).filter(|value| !value.is_null())?;
-        let number = value.as_i64();
+        let number = whole(value);
         if number.is_none() {
             self.issues.push(name, Problem::wrong_type("a whole number"));
         }
@@ -239,6 +239,14 @@ impl<S: Send + Sync> FromRequest<S> for OptionalFields {
         }
         Ok(Self(Fields::default()))
     }
+}
+
+/// JSON knows one kind of number: `45.0` is as whole as `45`.
+fn whole(value: &Value) -> Option<i64> {
+    value.as_i64().or_else(|| {
+        let number = value.as_f64().filter(|number| number.fract() == 0.0)?;
+        format!("{number:.0}").parse().ok()
+    })
 }
 
 fn is_json(headers: &HeaderMap) -> bool {

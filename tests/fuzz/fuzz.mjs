@@ -7,7 +7,7 @@
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { KINDS, issue } from "../../scripts/lib/tokens.mjs";
-import { client } from "../client.mjs";
+import { client, until } from "../client.mjs";
 
 const { BASE_URL, SANDBOX_URL, JWT_SECRET, SCHEMATHESIS } = process.env;
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
@@ -22,7 +22,18 @@ const codes = [await run(others)];
 for (const id of ENDS) codes.push(await run(["--include-operation-id", id]));
 process.exit(codes.some((code) => code !== 0) ? 1 : 0);
 
+/** What an earlier run may have stopped: provisioning whole, or one upstream. */
+async function everybodyWorks() {
+  // Tokens of the second in which all were revoked are refused.
+  await until(async () => (await api.api("GET", "/whoami", { token: api.token() })).status === 200);
+  const operator = (path) => api.api("POST", `/api/v1/bgops/${path}`, { token: api.token(), body: { reason: "the next run" } });
+  await operator("provisioning/resume");
+  const { body } = await api.api("GET", "/api/v1/bgops/upstreams", { token: api.token() });
+  for (const { upstream } of body.data) await operator(`upstreams/${upstream}/close`);
+}
+
 async function run(which) {
+  await everybodyWorks();
   const club = await api.signup();
   await api.confirm(club);
   const { data } = await api.settled(club);

@@ -55,6 +55,15 @@ async fn two_fields_make_a_code() {
 }
 
 #[tokio::test]
+async fn a_number_is_whole_however_it_is_written() {
+    let app = TestApp::new();
+    let data =
+        make(&app, json!({ "code": "FREE", "discountPercent": 45.0, "maxUses": 1e2 })).await.is(200)["data"]
+            .clone();
+    assert_eq!((&data["discountPercent"], &data["maxUses"]), (&json!(45), &json!(100)));
+}
+
+#[tokio::test]
 async fn of_any_number_of_codes_of_one_name_one_is_made() {
     let app = TestApp::new();
     let body = |discount: u32| json!({ "code": "SPRING", "discountPercent": discount });
