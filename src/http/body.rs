@@ -241,10 +241,11 @@ impl<S: Send + Sync> FromRequest<S> for OptionalFields {
     }
 }
 
-/// JSON knows one kind of number: `45.0` is as whole as `45`.
+/// JSON knows one kind of number: `45.0` is as whole as `45`. Beyond 2^53 a fraction can't be told from none.
 fn whole(value: &Value) -> Option<i64> {
+    const EXACT: f64 = 9_007_199_254_740_992.0;
     value.as_i64().or_else(|| {
-        let number = value.as_f64().filter(|number| number.fract() == 0.0)?;
+        let number = value.as_f64().filter(|number| number.fract() == 0.0 && number.abs() <= EXACT)?;
         format!("{number:.0}").parse().ok()
     })
 }

@@ -61,6 +61,10 @@ async fn a_number_is_whole_however_it_is_written() {
         make(&app, json!({ "code": "FREE", "discountPercent": 45.0, "maxUses": 1e2 })).await.is(200)["data"]
             .clone();
     assert_eq!((&data["discountPercent"], &data["maxUses"]), (&json!(45), &json!(100)));
+    // Nothing is rounded until it fits.
+    let expires: Value = serde_json::from_str(r#"{ "jti": "a", "exp": -9223372036854775809 }"#).unwrap();
+    let revoke = app.post("/api/v1/admin/tokens/revoke").token(&Token::operator(app.now()).sign());
+    revoke.json(&expires).send().await.is(400);
 }
 
 #[tokio::test]
