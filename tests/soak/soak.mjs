@@ -1,8 +1,8 @@
 // `npm run test:soak`: SOAK_TENANTS clubs (500), half of either plan, are provisioned at once in the real runtime, while every fifth call
 // to the outside fails, every tenth club's webhook hangs or asks for five minutes' patience, and Resend takes two calls a second. In the
 // middle the database is away for SOAK_OUTAGE seconds (360); and once, at a moment that is drawn, the runtime is killed, the database is
-// put back to an earlier moment by scripts/restore.sh, and a build with one step more is started (SOAK_OLDER=no: the same build). Every club
-// whose webhook is well must complete, nothing may be done twice, no mail be lost, and nothing be left that nobody knows. SOAK_SEED
+// put back to an earlier moment by scripts/restore.sh, and a build with one step more is started (SOAK_OLDER=no: the same build). Who stored a
+// webhook since then stores it again. Every club whose webhook is well must complete, nothing may be done twice, no mail be lost, and nothing be left that nobody knows. SOAK_SEED
 // repeats what is drawn, SOAK_MINUTES (40) bounds it.
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { spawnSync } from "node:child_process";
@@ -134,12 +134,21 @@ async function soak(service, newer) {
     const resumed = await operator("/api/v1/bgops/provisioning/resume", { reason: "looked at" });
     if (resumed.status !== 200) throw new Failure(`Provisioning can't be resumed: ${JSON.stringify(resumed.body)}`);
   };
-  const [unfinished] = await Promise.all([disaster().then(() => watch.untilOver(MINUTES * 60_000)), queueing]);
+  // A webhook that was stored after the backup is gone with the database that was: its owner stores it again.
+  const byId = new Map(clubs.map((club) => [club.tenantId, club]));
+  const again = new Set();
+  const storesAgain = async (id, reason) => {
+    if (reason !== "WEBHOOK_MISSING") return;
+    const club = byId.get(id);
+    await confirm(club, club.webhook);
+    again.add(id);
+  };
+  const [unfinished] = await Promise.all([disaster().then(() => watch.untilOver(MINUTES * 60_000, storesAgain)), queueing]);
 
   say("Their mails leave …");
   const unsent = await mailsLeave(sql, watch);
   clearInterval(sweeping);
-  await report(sql, watch, { unanswered, stateDir: service.stateDir });
+  await report(sql, watch, { unanswered, again: again.size, stateDir: service.stateDir });
   const effects = (await sandbox("/__sandbox/effects")).effects;
   return [
     ...unfinished.map(([id, state, reason]) => `${id} is still ${state} ${reason ?? ""}`),
@@ -199,7 +208,7 @@ async function scriptFaults(sandbox) {
   }
 }
 
-async function report(sql, watch, { unanswered, stateDir }) {
+async function report(sql, watch, { unanswered, again, stateDir }) {
   const seconds = watch.seconds();
   const share = (part) => seconds[Math.min(seconds.length - 1, Math.floor(seconds.length * part))]?.toFixed(1);
   say(`From queued to completed: p50 ${share(0.5)} s, p95 ${share(0.95)} s, max ${seconds.at(-1)?.toFixed(1)} s (${seconds.length} runs); mails ${watch.mailedAfter?.toFixed(0)} s after the last`);
@@ -216,6 +225,7 @@ async function report(sql, watch, { unanswered, stateDir }) {
   say(`${mails} mails left in ${left} attempts`);
   const states = await sql("select provision_state as state, provision_reason as reason, count(*) as n from tenants group by 1, 2 order by 3 desc");
   say(`In the end: ${states.map(({ state, reason, n }) => `${n} ${[state, reason].filter(Boolean).join(" ")}`).join(", ")}`);
+  say(`${again} webhooks were lost with the database, and stored again`);
   say(`${unanswered} requests were not answered in time and asked again`);
   say(`Peak memory: ${workerdsOf(stateDir).map((pid) => `${peakMb(pid).toFixed(0)} MB`).join(", ")} of the runtimes`);
 }

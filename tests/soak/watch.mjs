@@ -41,12 +41,13 @@ export class Watch {
     }
   }
 
-  /** Waits until D1 lists all as completed, and answers those that were not in time. */
-  async untilOver(limit) {
+  /** Waits until D1 lists all as completed, and answers those that were not in time. Of each that failed somebody is told. */
+  async untilOver(limit, failed) {
     const deadline = performance.now() + limit;
     for (;;) {
       const unfinished = await this.look();
       if (unfinished.length === 0 || performance.now() > deadline) return unfinished;
+      for (const [id, state, reason] of unfinished) if (state === "failed") await failed(id, reason);
       await new Promise((done) => setTimeout(done, 250));
     }
   }
