@@ -87,8 +87,8 @@ export function token({ ttl = 300, header = {}, ...claims }, secret) {
   return `${signed}.${createHmac("sha256", secret).update(signed).digest("base64url")}`;
 }
 
-/** What goes to a webhook, but for its moment: a ping says when it was sent. */
-export const untimed = (body) => body.replace(/"timestamp":"[^"]*"/, "");
+/** What is sent, but for the moment of a ping: it says when it was sent, and everything else when it happened. */
+export const untimed = (body) => (body.includes('"type":"webhook.ping"') ? body.replace(/"timestamp":"[^"]*"/, "") : body);
 
 /** Asks until the answer is truthy, and answers it; throws when `within` milliseconds have passed. */
 export async function until(ask, { within = 15_000, every = 20, what = "the condition" } = {}) {

@@ -110,7 +110,7 @@ fn written_by(run: &Run, record: &Record, now: Timestamp) -> Vec<Statement> {
     match record.step {
         Step::SeedDefaults => tenants::seed(tenant, &run.subject.name, now),
         Step::CreateOwner => vec![tenants::insert_owner(&run.subject, now)],
-        Step::Activate => vec![tenants::activate(tenant, now)],
+        Step::Activate => vec![tenants::activate(tenant, run.live_at.unwrap_or(now))],
         Step::ConfigureRouting if record.no_route => Vec::new(),
         Step::ConfigureRouting => vec![tenants::set_route_ready(tenant, now)],
         Step::ValidateWebhook => {
@@ -271,7 +271,9 @@ fn event_id(run: &Run, end: &str) -> String {
 }
 
 fn undone(run: &Run) -> Option<[Statement; 2]> {
-    let Stage::Completed { at } = run.undo.as_ref()?.stage else { return None };
+    let undo = run.undo.as_ref()?;
+    let Stage::Completed { at } = undo.stage else { return None };
+    let at = undo.gone_at.unwrap_or(at);
     let (tenant, kind, id) = (&run.subject.tenant, "tenant.deprovisioned", event_id(run, "undone"));
     let data = json!({ "runId": run.id, "plan": run.plan });
     let trace = run.caller.traceparent.as_deref();
@@ -301,21 +303,21 @@ fn ended(run: &Run, report: &Report) -> Option<[Statement; 2]> {
     let data = json!({ "runId": run.id, "plan": run.plan, "reason": reason, "step": report.step });
     let (tenant, ended_at) = (&run.subject.tenant, report.ended_at.unwrap_or(run.queued_at));
     // It may fail again and again. It goes live once, even if an operator stopped it meanwhile and wanted it again.
-    let id = match report.status {
-        RunStatus::Completed => event_id(run, "completed"),
-        _ => event_id(run, &format!("{}_failed", run.rounds)),
+    let (id, at) = match report.status {
+        RunStatus::Completed => (event_id(run, "completed"), run.live_at.unwrap_or(ended_at)),
+        _ => (event_id(run, &format!("{}_failed", run.rounds)), ended_at),
     };
     // Whoever tries again and again is told of it once an hour.
     let seldom = (report.status == RunStatus::Failed).then(|| event_id(run, ""));
     let trace = run.caller.traceparent.as_deref();
-    let announcement = deliveries::announce(tenant, &id, kind, &data, ended_at, trace, seldom.as_deref());
+    let announcement = deliveries::announce(tenant, &id, kind, &data, at, trace, seldom.as_deref());
     let event = Statement::new(
         "insert into domain_events (tenant_id, occurred_at, id, type, data) select ?1, ?2, ?3, ?4, ?5
          where exists (select 1 from provision_runs where id = ?6 and status = ?7)
            and not exists (select 1 from domain_events where tenant_id = ?1 and id = ?3)",
         [
             tenant.as_str().into(),
-            ended_at.seconds().into(),
+            at.seconds().into(),
             id.into(),
             kind.into(),
             data.to_string().into(),

@@ -68,6 +68,9 @@ pub struct Run {
     /// Since when D1 has not known its tenant.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub orphaned_since: Option<Timestamp>,
+    /// When going live was begun first in this round: its event says so, whichever attempt gets through.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub live_at: Option<Timestamp>,
 }
 
 impl Run {
@@ -104,6 +107,7 @@ impl Run {
             paused: false,
             was_lost: false,
             orphaned_since: None,
+            live_at: None,
         }
     }
 
@@ -130,6 +134,9 @@ impl Run {
                     record.attempts += 1;
                     record.round += 1;
                     record.started_at.get_or_insert(now);
+                }
+                if step == Step::Activate {
+                    self.live_at.get_or_insert(now);
                 }
                 self.move_to(Stage::Running { step, since: now });
             }
@@ -178,7 +185,7 @@ impl Run {
     /// run stays as it is.
     pub fn requeue(&mut self, link_id: String, caller: Caller, now: Timestamp) {
         let (Stage::Failed { .. }, None) = (&self.stage, &self.undo) else { return };
-        (self.resumes, self.probing) = (0, None);
+        (self.resumes, self.probing, self.live_at) = (0, None, None);
         let Some(step) = self.first_not_done() else { return };
         for record in &mut self.records {
             (record.round, record.uncounted) = (0, 0);

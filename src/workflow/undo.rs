@@ -49,6 +49,9 @@ pub struct Undo {
     pub stage: Stage,
     /// What is removed, in order.
     pub removals: Vec<Removal>,
+    /// When letting go of the name was begun first in this round: its event says so, whichever attempt gets through.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gone_at: Option<Timestamp>,
 }
 
 impl Undo {
@@ -82,6 +85,7 @@ impl Undo {
             deadline_at: now.after(RUN_LIMIT),
             stage: Stage::Ready { step: first },
             removals,
+            gone_at: None,
         }
     }
 
@@ -97,6 +101,9 @@ impl Undo {
             removal.attempts += 1;
             removal.round += 1;
             removal.started_at.get_or_insert(now);
+        }
+        if leaves(step) == Leaves::TheName {
+            self.gone_at.get_or_insert(now);
         }
         self.stage = Stage::Running { step, since: now };
     }
@@ -188,6 +195,7 @@ impl Undo {
             (removal.round, removal.uncounted) = (0, 0);
         }
         self.rounds += 1;
+        self.gone_at = None;
         self.deadline_at = now.after(RUN_LIMIT);
     }
 

@@ -4,7 +4,10 @@
 //! A moment is whenever the run waits for anything: a round trip, a call, an alarm. There are too many pairs of an earlier and a
 //! later one for each day: [`pairs`] says which are played.
 
-use std::ops::ControlFlow;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::ControlFlow,
+};
 
 use http::Method;
 use serde_json::{Value, json};
@@ -102,6 +105,8 @@ async fn goes_on_by_itself(club: &Club) {
 async fn is_put_back(club: &Club, object: Object, (earlier, later): (usize, usize)) {
     let mut saved = None;
     at_each_poll(club.waits(), |moment| {
+        // A moment written down at the next one is another.
+        club.passes(1);
         if moment == earlier {
             saved = Some(club.db().saved());
         }
@@ -178,6 +183,9 @@ async fn is_at_rest(club: &Club, what: &str) {
         // Make recognises no key.
         assert!(times == 1 || upstream == "make", "{what}: {key} was done {times} times by {upstream}");
     }
+    for (key, bodies) in announced(club) {
+        assert_eq!(bodies.len(), 1, "{what}: {key} was not the same each time: {bodies:?}");
+    }
     assert_eq!(club.outside().objects().alarm(&club.id), None, "{what}");
     let run = club.outside().objects().run(&club.id);
     assert!(run.is_none_or(|run| !run.is_unlisted() && run.is_over()), "{what}");
@@ -185,6 +193,18 @@ async fn is_at_rest(club: &Club, what: &str) {
     club.app.sweep().await;
     let swept = club.log_of("sweep").pop().unwrap();
     assert_eq!((&swept.fields["looked"], &swept.fields["level"]), (&json!(0), &json!("info")), "{what}");
+}
+
+/// What the club's webhook was told, by the key under which its receiver recognises a repeat. A ping carries the moment of its
+/// attempt.
+fn announced(club: &Club) -> BTreeMap<String, BTreeSet<String>> {
+    let mut bodies = BTreeMap::<_, BTreeSet<_>>::new();
+    for sent in club.outside().upstreams().sent_to("make") {
+        if sent.json()["type"] != "webhook.ping" {
+            bodies.entry(sent.key()).or_default().insert(sent.json().to_string());
+        }
+    }
+    bodies
 }
 
 /// Gone, with everything that was made for it, and its token opens nothing.
@@ -270,6 +290,7 @@ async fn a_club_that_is_live_is_live_again_whatever_its_database_was_put_back_to
             let saved = saved_at(&club, earlier);
             club.waits().await;
             club.mails_leave().await;
+            events_leave(&club, "tenant.provisioned").await;
             club.db().becomes(&saved);
             let what = format!("{plan:?} {earlier}");
             recovers(&club, &what).await;
@@ -278,10 +299,38 @@ async fn a_club_that_is_live_is_live_again_whatever_its_database_was_put_back_to
     }
 }
 
+/// After it was gone, to any moment of its removal.
+#[tokio::test]
+async fn a_club_that_is_gone_is_gone_again_whatever_its_database_was_put_back_to() {
+    for plan in PLANS {
+        let club = removing(plan).await;
+        let moments = at_each_poll(club.waits(), |_| ControlFlow::Continue(()));
+        for earlier in (0..moments).step_by(4) {
+            let club = removing(plan).await;
+            let saved = saved_at(&club, earlier);
+            club.waits().await;
+            events_leave(&club, "tenant.deprovisioned").await;
+            club.db().becomes(&saved);
+            let what = format!("{plan:?} {earlier}");
+            recovers(&club, &what).await;
+            is_gone(&club, &what).await;
+        }
+    }
+}
+
+/// What happened is told to the club's webhook, if it has one.
+async fn events_leave(club: &Club, last: &str) {
+    club.app.sweep().await;
+    let told = club.outside().upstreams().sent_to("make");
+    let has_webhook = told.iter().any(|sent| sent.json()["type"] == "webhook.ping");
+    assert_eq!(told.iter().any(|sent| sent.json()["type"] == last), has_webhook);
+}
+
 /// The database at a moment of a run, which goes on to its end.
 fn saved_at(club: &Club, moment: usize) -> Saved {
     let mut saved = None;
     at_each_poll(club.waits(), |now| {
+        club.passes(1);
         if now == moment {
             saved = Some(club.db().saved());
         }

@@ -53,7 +53,7 @@ test("health and live touch nothing, and stay well whatever is down", async () =
     assert.deepEqual([status, body.ok, body.status], [200, true, "ok"], path);
   }
   const { body } = await h.api("GET", "/health");
-  assert.deepEqual([body.version, body.environment], ["0.3.0", "development"]);
+  assert.deepEqual([body.version, body.environment], ["0.4.0", "development"]);
   assert.ok(Math.abs(Date.parse(body.timestamp) - Date.now()) < 60_000);
   assert.deepEqual(await h.calls(), []);
 });

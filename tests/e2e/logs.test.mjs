@@ -146,7 +146,7 @@ test("every request ends in one summary with its route's pattern, method, status
     const [line] = own;
     assert.deepEqual([line.route, line.method, line.status], [route, method, status]);
     assert.ok(Number.isInteger(line.status) && Number.isInteger(line.ms) && line.ms >= 0);
-    assert.equal(line.release, "0.3.0");
+    assert.equal(line.release, "0.4.0");
     assert.match(line.version, /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/, "the deployment, as the runtime calls it");
   }
   const known = new Set(asked.map(({ requestId }) => requestId));

@@ -133,7 +133,7 @@ test("the sweep is seen, and the schema is the one that is needed", async () => 
   assert.equal(now.tenantry_schema_version, now.tenantry_schema_needed_version);
   const [{ newest }] = await h.sql("select max(name) as newest from d1_migrations");
   assert.equal(now.tenantry_schema_version, Number.parseInt(newest, 10));
-  assert.equal(now['tenantry_build_info{version="0.3.0",environment="development"}'], 1);
+  assert.equal(now['tenantry_build_info{version="0.4.0",environment="development"}'], 1);
 });
 
 test("requests are added up: in a row each, whoever asked, within seconds, and when the database is back", async () => {

@@ -17,7 +17,7 @@ use tenantry::{
 use super::lab::{Attempt, Lab, caller, queue, subject, undo, wake};
 
 /// The version whose checkpoints are those that are written now.
-const NEWEST: &str = "0.3.0";
+const NEWEST: &str = "0.4.0";
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/api/workflow/checkpoints")
