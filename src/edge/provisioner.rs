@@ -61,12 +61,11 @@ impl DurableObject for Provisioner {
         };
         match wake {
             Wake::At(moment) => self.arm(moment).await?,
-            Wake::Never => {
-                if let Ok(Some(run)) = self.load() {
-                    // The run is over, and its event and its mail wait. The alarm doesn't: it must be free for the next round.
-                    app.deliver_all_later(&run.subject.tenant);
-                }
+            Wake::Look(moment) => {
+                self.arm(moment).await?;
+                self.deliver(&app);
             }
+            Wake::Never => self.deliver(&app),
         }
         Response::empty()
     }
@@ -128,6 +127,13 @@ impl Provisioner {
             self.arm(now).await?;
         }
         Ok(obeyed.reply)
+    }
+
+    /// The run is over, and its event and its mail wait. The alarm doesn't: it must be free for the next round.
+    fn deliver(&self, app: &App<Platform>) {
+        if let Ok(Some(run)) = self.load() {
+            app.deliver_all_later(&run.subject.tenant);
+        }
     }
 
     /// `set_alarm` takes an offset.

@@ -14,12 +14,16 @@ use super::{Fault, FaultCode, Next, Outcome, Run, policy::KEPT_AFTER_REMOVAL};
 const MOST_TURNS: u32 = 100;
 /// How long until a run that is removed, of a tenant that D1 does not know, tries again to tell D1.
 const ORPHAN_REST: Duration = Duration::from_secs(24 * 3600);
+/// How long until it is looked again whether D1 knows a tenant, where it could not be said.
+const LOOK_AGAIN: Duration = Duration::from_secs(3600);
 
 /// When to come back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wake {
     /// At this moment.
     At(Timestamp),
+    /// At this moment, to look whether D1 still knows the tenant: nothing is left to do.
+    Look(Timestamp),
     /// Never: nothing is left to do.
     Never,
 }
@@ -129,7 +133,11 @@ pub async fn advance<W: World>(world: &W) -> Result<Wake, W::Error> {
                 Told::Overtaken => {}
             },
             Next::Rest => match list(world, &run).await? {
-                Told::Now => return Ok(Wake::Never),
+                Told::Now => {
+                    if let Some(wake) = look(world, &run).await? {
+                        return Ok(wake);
+                    }
+                }
                 Told::NotNow(retry_at) => return rest_of_orphan(world, &run, retry_at).await,
                 Told::Overtaken => {}
             },
@@ -188,6 +196,27 @@ async fn rest_of_orphan<W: World>(world: &W, run: &Run, retry_at: Timestamp) -> 
         return Ok(Wake::At(now));
     }
     Ok(Wake::At(again_at))
+}
+
+/// Looks whether D1 still knows the tenant of a run that is over, and answers when to look again. A database that was put back to
+/// before the signup names nobody whose object could be asked.
+async fn look<W: World>(world: &W, run: &Run) -> Result<Option<Wake>, W::Error> {
+    let now = world.now();
+    if run.is_due_a_look(now) {
+        match world.permit(run, Task::Do(Step::SeedDefaults), true).await {
+            Permit::Granted | Permit::Stopped => {}
+            Permit::Paused | Permit::Unavailable => return Ok(Some(Wake::Look(now.after(LOOK_AGAIN)))),
+            Permit::TenantUnknown => {
+                let Some(mut run) = world.load()? else { return Ok(None) };
+                run.orphan(now);
+                run.list_again();
+                world.save(&run)?;
+                world.tell(&run, Moment::Orphaned);
+                return Ok(None);
+            }
+        }
+    }
+    Ok(Some(run.next_look(now).map_or(Wake::Never, Wake::Look)))
 }
 
 async fn attempt<W: World>(world: &W, task: Task, is_first: bool) -> Result<(), W::Error> {

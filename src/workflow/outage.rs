@@ -5,7 +5,7 @@ use crate::domain::{RunStatus, Step, Task, Timestamp};
 
 use super::{
     Caller, FailureCode, Fault, FaultCode, Run, Stage,
-    policy::{ORPHAN_GRACE, PAUSE_CHECK, RESUME_AFTER, RUN_LIMIT, listing_delay, policy},
+    policy::{LOOKS, ORPHAN_GRACE, PAUSE_CHECK, RESUME_AFTER, RUN_LIMIT, listing_delay, policy},
 };
 
 impl Run {
@@ -96,6 +96,28 @@ impl Run {
     #[must_use]
     pub fn is_abandoned(&self, now: Timestamp) -> bool {
         self.undo.is_none() && self.orphaned_since.is_some_and(|since| now >= since.after(ORPHAN_GRACE))
+    }
+
+    /// Whether it has been over for so long that it is looked whether D1 still knows the tenant.
+    #[must_use]
+    pub fn is_due_a_look(&self, now: Timestamp) -> bool {
+        self.looks().next().is_some_and(|first| now >= first)
+    }
+
+    /// When it is looked next whether D1 still knows the tenant: in the end not any more.
+    #[must_use]
+    pub fn next_look(&self, now: Timestamp) -> Option<Timestamp> {
+        self.looks().find(|look| *look > now)
+    }
+
+    /// Of a run that is over, and has left something.
+    fn looks(&self) -> impl Iterator<Item = Timestamp> {
+        let over_since = match (&self.undo, &self.stage) {
+            (Some(undo), _) => undo.failed_at(),
+            (None, Stage::Completed { at } | Stage::Failed { at, .. }) => Some(*at),
+            (None, Stage::Ready { .. } | Stage::Running { .. } | Stage::Waiting { .. }) => None,
+        };
+        over_since.into_iter().flat_map(|since| LOOKS.map(|pause| since.after(pause)))
     }
 
     /// When a run that failed for an outage is resumed without anyone asking, unless its upstream is known to be back sooner.

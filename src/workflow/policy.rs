@@ -15,6 +15,17 @@ pub const KEPT_AFTER_REMOVAL: Duration = Duration::from_secs(30 * 24 * 3600);
 /// How long a run waits for a tenant that D1 does not know before what it made is removed: a database that was put back by
 /// mistake may be put forward again.
 pub const ORPHAN_GRACE: Duration = Duration::from_secs(24 * 3600);
+/// How long after a run is over it is looked whether D1 still knows its tenant: a backup is from before the signup only if it is
+/// older than the run, so it is noticed about as soon as it was old.
+pub const LOOKS: [Duration; 7] = [
+    Duration::from_secs(3600),
+    Duration::from_secs(6 * 3600),
+    Duration::from_secs(24 * 3600),
+    Duration::from_secs(3 * 24 * 3600),
+    Duration::from_secs(7 * 24 * 3600),
+    Duration::from_secs(14 * 24 * 3600),
+    Duration::from_secs(30 * 24 * 3600),
+];
 /// How long a run waits before it looks again whether provisioning is still paused.
 pub const PAUSE_CHECK: Duration = Duration::from_secs(30);
 /// After a run that failed for an outage, how long until it is resumed without anyone asking: one pause per try. A breaker

@@ -11,7 +11,10 @@ use std::{
 
 use http::Method;
 use serde_json::{Value, json};
-use tenantry::{domain::Plan, workflow::witness::Command};
+use tenantry::{
+    domain::Plan,
+    workflow::{Stage, witness::Command},
+};
 
 use crate::support::{Club, RECORDS, Reaction, Saved, TestApp, Token, at_each_poll};
 
@@ -324,6 +327,70 @@ async fn events_leave(club: &Club, last: &str) {
     let told = club.outside().upstreams().sent_to("make");
     let has_webhook = told.iter().any(|sent| sent.json()["type"] == "webhook.ping");
     assert_eq!(told.iter().any(|sent| sent.json()["type"] == last), has_webhook);
+}
+
+/// A club that had completed when its database was put back to before its signup: nothing lists it any more.
+#[tokio::test]
+async fn what_was_made_for_a_club_that_a_database_does_not_know_is_removed_after_a_day() {
+    for plan in PLANS {
+        for (ends, looks) in [("completed", 0), ("completed", 3), ("COMPENSATION_REFUSED", 0)] {
+            let app = TestApp::with(&RECORDS);
+            app.app.sweep().await;
+            let saved = app.db().saved();
+            let club = app.queued_on(plan, "fc-nord").await;
+            club.waits().await;
+            if ends != "completed" {
+                is_removed_by_an_operator(&club).await;
+                club.outside().upstreams().always("cloudflare", Reaction::Answers(403, "{}"));
+                club.waits().await;
+                club.outside().upstreams().always("cloudflare", Reaction::Healthy);
+            }
+            for _ in 0..looks {
+                club.looks().await;
+            }
+            club.db().becomes(&saved);
+            let age = club.now() - club.outside().objects().run(&club.id).unwrap().queued_at.seconds();
+            club.looks().await;
+            let what = format!("{plan:?} {ends} {looks}");
+            let found = club.outside().objects().run(&club.id).unwrap().orphaned_since.unwrap();
+            assert!(found.seconds() - club.now() <= (4 * age).max(3700), "{what}: {found:?}");
+            club.waits().await;
+            club.has_left_nothing(&what);
+            assert!(club.now() - found.seconds() >= 24 * 3600, "{what}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_club_that_the_database_knows_is_looked_at_for_thirty_days_and_nothing_changes() {
+    let club = live(Plan::Pro).await;
+    let (effects, contents) = (club.outside().upstreams().effects(), club.db().contents());
+    let run = club.outside().objects().run(&club.id).unwrap();
+    let Stage::Completed { at } = run.stage else { panic!("{run:?}") };
+    let mut hours = Vec::new();
+    while club.outside().objects().look(&club.id).is_some() {
+        club.looks().await;
+        hours.push((club.now() - at.seconds()) / 3600);
+    }
+    assert_eq!(hours, [1, 6, 24, 72, 168, 336, 720]);
+    assert_eq!(club.outside().upstreams().effects(), effects);
+    assert_eq!(club.outside().objects().run(&club.id).unwrap(), run);
+    club.db().is_still(&contents);
+}
+
+/// Nobody could say whether D1 knows it: that is no evidence.
+#[tokio::test]
+async fn a_look_at_a_database_that_is_away_or_paused_is_repeated_an_hour_later() {
+    let club = live(Plan::Starter).await;
+    club.db().goes_down();
+    club.looks().await;
+    let next = club.outside().objects().look(&club.id).unwrap();
+    assert_eq!(next.seconds() - club.now(), 3600);
+    assert_eq!(club.outside().objects().run(&club.id).unwrap().orphaned_since, None);
+    club.db().comes_up();
+    club.looks().await;
+    let next = club.outside().objects().look(&club.id).unwrap();
+    assert!(next.seconds() - club.now() > 3600);
 }
 
 /// The database at a moment of a run, which goes on to its end.

@@ -618,7 +618,7 @@ impl World {
     fn rings(&self) {
         match advance(self).now_or_never() {
             Some(Ok(Wake::At(next))) => self.set_alarm(Some(next)),
-            Some(Ok(Wake::Never)) => {}
+            Some(Ok(Wake::Look(_) | Wake::Never)) => {}
             // What died is rung for again by the platform.
             Some(Err(Died)) | None => {
                 self.happens(format_args!("the process dies"));

@@ -34,6 +34,8 @@ pub enum Manner {
 struct Object {
     checkpoint: Option<String>,
     alarm: Option<Timestamp>,
+    /// The alarm of one that has nothing left to do: the platform has one alarm, and this one leaves room for another.
+    look: Option<Timestamp>,
 }
 
 #[derive(Default)]
@@ -103,6 +105,11 @@ impl Objects {
     /// A tenant's next alarm.
     pub fn alarm(&self, tenant: &str) -> Option<Timestamp> {
         self.state().objects.get(tenant)?.alarm
+    }
+
+    /// When a tenant's object, which has nothing left to do, looks whether D1 still knows the tenant.
+    pub fn look(&self, tenant: &str) -> Option<Timestamp> {
+        self.state().objects.get(tenant)?.look
     }
 
     /// A tenant's alarm is lost.
@@ -205,6 +212,20 @@ impl Objects {
         self.state().objects.get_mut(tenant)?.alarm.take()
     }
 
+    /// It has nothing left to do, but to look at this moment.
+    fn rests(&self, tenant: &str, look: Option<Timestamp>) {
+        if let Some(object) = self.state().objects.get_mut(tenant) {
+            object.look = look;
+        }
+    }
+
+    /// It rings when it is to look.
+    pub fn looks(&self, tenant: &str) {
+        if let Some(object) = self.state().objects.get_mut(tenant) {
+            object.alarm = object.look.take();
+        }
+    }
+
     fn arm(&self, tenant: &str, at: Timestamp) {
         self.state().objects.entry(tenant.to_owned()).or_default().alarm = Some(at);
     }
@@ -215,10 +236,16 @@ pub async fn ring(app: &App<Outside>, tenant: &str) -> bool {
     let Some(at) = app.ports.objects().take_alarm(tenant) else { return false };
     app.ports.is_at(at);
     let Ok(wake) = advance(&Tenant { app, id: tenant }).await;
-    match wake {
-        Wake::At(next) => app.ports.objects().arm(tenant, next),
-        Wake::Never => app.deliver_all_later(&serde_json::from_value(tenant.into()).unwrap()),
-    }
+    let look = match wake {
+        Wake::At(next) => {
+            app.ports.objects().arm(tenant, next);
+            return true;
+        }
+        Wake::Look(next) => Some(next),
+        Wake::Never => None,
+    };
+    app.ports.objects().rests(tenant, look);
+    app.deliver_all_later(&serde_json::from_value(tenant.into()).unwrap());
     true
 }
 

@@ -194,6 +194,12 @@ impl Club {
         self.alarms_ring_to_the_end(&self.id).await;
     }
 
+    /// Its object, which has nothing left to do, looks whether D1 still knows it.
+    pub async fn looks(&self) {
+        self.outside().objects().looks(&self.id);
+        assert!(self.alarm_rings(&self.id).await, "it does not look any more");
+    }
+
     /// How its provisioning ended: `completed`, or the reason why not.
     pub async fn ended(&self) -> String {
         let answer = self.sees_status().await.is(200);

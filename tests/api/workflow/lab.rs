@@ -265,7 +265,7 @@ impl Lab {
     pub fn advances(&self) {
         match advance(self).now_or_never() {
             Some(Ok(Wake::At(next))) => self.alarm.set(Some(next)),
-            Some(Ok(Wake::Never)) => {}
+            Some(Ok(Wake::Look(_) | Wake::Never)) => {}
             // Dead: the platform rings again a little later, with nothing left but what was stored.
             Some(Err(Died)) | None => self.alarm.set(Some(self.now.get().after(AFTER_DEATH))),
         }
