@@ -112,6 +112,43 @@ async fn operators_are_told_and_that_nothing_was_done_is_written_down() {
     }
 }
 
+/// What was wanted is stored, and done once it was reset: removing it, or setting it up.
+#[tokio::test]
+async fn what_was_wanted_meanwhile_is_stored_and_done_after_the_reset() {
+    for (wish, ends) in [("retry", "completed"), ("remove", "undone"), ("cancel", "undone")] {
+        let club = queued(Plan::Pro).await;
+        club.outside().upstreams().next("apps_script", [Reaction::Answers(400, "{}")]);
+        club.waits().await;
+        assert_eq!(club.ended().await, "SPREADSHEET_REJECTED");
+        let run = run(&club).id;
+        club.outside().objects().stores(&club.id, ANOTHERS);
+        match wish {
+            "retry" => {
+                club.retries().await.fails(503, "PROVISIONER_UNAVAILABLE");
+            }
+            "remove" => is_removed_by_an_operator(&club).await,
+            _ => {
+                let body = json!({ "reason": "it closed", "undo": true });
+                let answer = operator_posts(&club, &format!("{SAGAS}/{run}/cancel"), &body).await;
+                answer.fails(409, "CHECKPOINT_UNREADABLE");
+            }
+        }
+        assert_eq!(club.outside().objects().checkpoint(&club.id).as_deref(), Some(ANOTHERS), "{wish}");
+        resets(&club, run.as_str()).await.is(200);
+        for _ in 0..3 {
+            club.passes(120);
+            club.app.sweep().await;
+            club.waits().await;
+        }
+        let row = club.row();
+        let state = if ends == "undone" { &row["undo_state"] } else { &row["provision_state"] };
+        assert_eq!(state, ends, "{wish}");
+        if ends == "undone" {
+            club.has_left_nothing(wish);
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_reset_goes_on_from_what_the_database_lists_under_the_same_keys() {
     for (plan, upstream, reactions) in waits() {
