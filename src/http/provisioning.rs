@@ -127,6 +127,10 @@ fn view(listed: &Listed) -> ProvisionStatus {
             steps: steps.iter().map(ProvisionStep::of).collect(),
             reason: failure.map(|f| f.code.clone()),
             error: failure.map(|f| f.message.clone()),
+            resume_at: report
+                .filter(|_| listed.status == RunStatus::Failed)
+                .and_then(|r| r.resume_at)
+                .map(Time::from),
             updated_at: listed.updated_at.map(Time::at),
             started_at: report.map(|r| r.started_at.into()),
             completed_at: listed.completed_at.filter(|_| completed).map(Time::at),
@@ -240,6 +244,9 @@ pub struct Provision {
     pub reason: Option<String>,
     /// Why it failed: the sentence.
     pub error: Option<String>,
+    /// When the service goes on by itself with what failed for an outage: sooner if the outage is known to be over, later while
+    /// it is known to last. `null` if nothing goes on unless it is asked for.
+    pub resume_at: Option<Time>,
     /// When it last changed.
     pub updated_at: Option<Time>,
     /// When it was queued.

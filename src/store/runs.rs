@@ -365,6 +365,7 @@ struct Row {
     ended_at: Option<i64>,
     run_updated_at: Option<i64>,
     undo_state: Option<UndoStatus>,
+    resume_at: Option<i64>,
     /// What became of the latest welcome mail, if it was given up: the word.
     mail_error: Option<String>,
     steps: String,
@@ -390,6 +391,7 @@ pub fn select(tenant: &TenantId) -> Statement {
            r.id as run_id, r.plan as run_plan, r.status as run_status, r.step, r.reason, r.error, r.version,
            r.warnings, r.started_at, r.completed_at as ended_at, r.updated_at as run_updated_at,
            r.undo_state,
+           iif(t.provisioned_at is null and t.undo_state is null and t.status in ('trial', 'active'), t.resume_at, null) as resume_at,
            (select iif(status = 'failed', coalesce(last_error, ''), null) from mails
             where tenant_id = t.id and kind = 'welcome' order by key desc limit 1) as mail_error,
            (select json_group_array(json_object('step', step, 'status', status, 'attempts', attempts,
@@ -429,6 +431,7 @@ pub fn read(answer: Answer) -> Result<Option<Listed>, DbError> {
             warnings,
             started_at: Timestamp::from_seconds(row.started_at.unwrap_or(0)),
             ended_at: row.ended_at.map(Timestamp::from_seconds),
+            resume_at: row.resume_at.map(Timestamp::from_seconds),
             undo: row.undo_state,
         }
     });

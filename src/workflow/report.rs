@@ -71,6 +71,9 @@ pub struct Report {
     pub started_at: Timestamp,
     /// When it ended.
     pub ended_at: Option<Timestamp>,
+    /// When it goes on without anyone asking, if it failed for an outage.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resume_at: Option<Timestamp>,
     /// Where undoing it stands, once that was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub undo: Option<UndoStatus>,
@@ -96,6 +99,7 @@ impl Report {
             warnings: run.records.iter().filter_map(|r| r.warning.as_ref().map(Into::into)).collect(),
             started_at: run.queued_at,
             ended_at,
+            resume_at: run.resume_at(),
             undo: run.undo.as_ref().map(Undo::status),
         }
     }

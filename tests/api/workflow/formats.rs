@@ -11,7 +11,7 @@ use std::{
 use serde_json::{Value, json};
 use tenantry::{
     domain::{Plan, Step, Timestamp, Upstream},
-    workflow::{Artifact, Caller, Command, Fault, FaultCode, Reply, Run},
+    workflow::{Artifact, Caller, Command, Fault, FaultCode, Reply, Report, Run},
 };
 
 use super::lab::{Attempt, Lab, caller, queue, subject, undo, wake};
@@ -250,6 +250,21 @@ fn replies_are_written_as_they_were() {
     assert_eq!(serde_json::to_value(Reply::NoRun).unwrap(), json!("no_run"));
     assert_eq!(serde_json::to_value(Reply::Unreadable).unwrap(), json!("unreadable"));
     assert_eq!(serde_json::to_value(Reply::Pong).unwrap(), json!("pong"));
+}
+
+/// An older version sends nothing of the kind, and reads past it.
+#[test]
+fn when_a_failed_run_goes_on_is_written_as_it_was() {
+    let lab = Lab::queued(Plan::Starter);
+    lab.always(Step::ConfigureRouting, Attempt::Unknown(Fault::new(FaultCode::Timeout)));
+    lab.runs_to_the_end();
+    let report = Report::of(&lab.run());
+    let mut text = serde_json::to_value(&report).unwrap();
+    assert_eq!(text["resume_at"], json!(lab.run().resume_at().unwrap()));
+    assert_eq!(text["resume_at"].as_i64().unwrap() - text["ended_at"].as_i64().unwrap(), 5 * 60 * 1000);
+    text.as_object_mut().unwrap().remove("resume_at");
+    let older = serde_json::from_value::<Report>(text).unwrap();
+    assert_eq!(older, Report { resume_at: None, ..report });
 }
 
 #[test]

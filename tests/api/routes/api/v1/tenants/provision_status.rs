@@ -4,9 +4,9 @@ mod degraded;
 
 use serde_json::{Value, json};
 
-use crate::support::{Reaction, TestApp, Token, keys};
+use crate::support::{Club, Reaction, TestApp, Token, keys};
 
-const DATA: [&str; 15] = [
+const DATA: [&str; 16] = [
     "checkpoints",
     "completedAt",
     "currentStep",
@@ -14,6 +14,7 @@ const DATA: [&str; 15] = [
     "plan",
     "progress",
     "reason",
+    "resumeAt",
     "runId",
     "startedAt",
     "status",
@@ -61,7 +62,8 @@ async fn before_anything_was_queued_it_is_pending() {
         let data = data(&answer.is(200));
         assert_eq!((&data["status"], &data["progress"]), (&json!("pending"), &json!(0)));
         assert_eq!(names(&data, "pending").len(), steps);
-        for empty in ["step", "reason", "error", "startedAt", "completedAt", "runId", "updatedAt"] {
+        for empty in ["step", "reason", "error", "startedAt", "completedAt", "runId", "updatedAt", "resumeAt"]
+        {
             assert_eq!(data[empty], Value::Null, "{empty}");
         }
         assert_eq!((answer.header("retry-after"), answer.header("cache-control")), ("", "private, no-cache"));
@@ -153,6 +155,48 @@ async fn a_failed_run_says_why_in_a_word_and_a_sentence() {
     assert_eq!(names(&data, "pending"), ["create_owner", "send_welcome_email", "activate"]);
     assert_eq!(data["steps"][2]["error"], json!({ "code": "WEBHOOK_REJECTED", "message": message }));
     assert_eq!((answer.header("retry-after"), &data["completedAt"]), ("", &Value::Null));
+    assert_eq!(data["resumeAt"], Value::Null, "nobody but the club can mend it");
+}
+
+async fn failed_for_an_outage(app: &TestApp) -> Club {
+    let club = app.queued("fc-nord").await;
+    app.outside().upstreams().always("make", Reaction::Answers(503, ""));
+    club.waits().await;
+    club
+}
+
+/// Whoever sees the failure learns that nobody has to press anything; the object knows it too while the database is down.
+#[tokio::test]
+async fn a_run_that_an_outage_ended_says_when_the_service_goes_on_by_itself() {
+    let app = TestApp::new();
+    let club = failed_for_an_outage(&app).await;
+    let told = data(&club.sees_status().await.is(200));
+    assert_eq!((&told["status"], &told["reason"]), (&json!("failed"), &json!("UPSTREAM_UNAVAILABLE")));
+    let at = app.outside().objects().run(&club.id).unwrap().resume_at().unwrap();
+    let to_the_second = |told: &Value| told["resumeAt"].as_str().unwrap()[..19].to_owned();
+    assert_eq!(to_the_second(&told), at.rfc3339()[..19]);
+    app.db().goes_down();
+    assert_eq!(to_the_second(&club.sees_status().await.is(200)["data"]), at.rfc3339()[..19]);
+    app.db().comes_up();
+    club.retries().await.is(200);
+    assert_eq!(data(&club.sees_status().await.is(200))["resumeAt"], Value::Null, "it is at work");
+}
+
+/// What the sweep will not take up is not promised.
+#[tokio::test]
+async fn what_does_not_go_on_by_itself_promises_nothing() {
+    for change in [
+        "update tenants set resume_at = null",
+        "update tenants set status = 'suspended'",
+        "update tenants set undo_state = 'undoing'",
+        "update tenants set status = 'active', provisioned_at = unixepoch()",
+    ] {
+        let app = TestApp::new();
+        let club = failed_for_an_outage(&app).await;
+        app.db().execute(change, ());
+        let seen = app.get(&club.status_path()).token(&Token::operator(app.now()).sign()).send().await;
+        assert_eq!(data(&seen.is(200))["resumeAt"], Value::Null, "{change}");
+    }
 }
 
 #[tokio::test]
