@@ -1,6 +1,6 @@
 // The signup page: puts the parts together and shows the step where the person stopped.
 
-import { byId, once } from "./dom.js";
+import { byId, leave, once } from "./dom.js";
 import * as draft from "./draft.js";
 import { startOffline } from "./notice.js";
 import { startPreview } from "./preview.js";
@@ -23,19 +23,67 @@ function showSignedIn() {
   box.hidden = false;
 }
 
-function startOver() {
-  if (!confirm(t("page.startOverSure"))) return;
-  draft.forget();
-  session.close();
-  session.finished(null);
-  location.assign("/");
+/** What starting over does not undo. */
+function whatStays() {
+  const { tenant, queued, sent, clubName } = draft.current();
+  const done = session.finished();
+  const named = (name) => name || t("colours.yourClub");
+  if (tenant) {
+    const club = { name: named(tenant.name), email: tenant.email ?? "–" };
+    return t(queued ? "page.startOverQueued" : "page.startOverMade", club);
+  }
+  if (done) return t("page.startOverDone", { name: named(done.name) });
+  return sent.length ? t("page.startOverMaybe", { name: named(sent[0].clubName ?? clubName) }) : t("page.startOverSure");
 }
+
+function startOver() {
+  if (!confirm(whatStays())) return;
+  draft.finish();
+  session.finished(null);
+  leave();
+}
+
+/** Says that this browser has another club's draft besides this tab's. */
+function showElsewhere() {
+  const found = draft.other();
+  if (!found) return;
+  const { tenant, clubName } = found.draft;
+  const name = tenant?.name || clubName || t("elsewhere.unnamed");
+  const banner = byId("elsewhere").firstElementChild;
+  say(byId("elsewhere-text"), found.busy ? "elsewhere.busy" : "elsewhere.free", { name });
+  byId("elsewhere-open").hidden = found.busy;
+  once(byId("elsewhere-open"), "click", () => {
+    draft.goOnWith(found.draft);
+    leave();
+  });
+  once(byId("elsewhere-close"), "click", () => {
+    banner.hidden = true;
+  });
+  banner.hidden = false;
+}
+
+/** Where the browser stores nothing, the page does not say that it does, and asks before it is left. */
+function watchStorage() {
+  const tell = () => {
+    if (!draft.isKept()) say(byId("club-lead"), "page.leadUnkept");
+  };
+  document.addEventListener("input", tell);
+  addEventListener("beforeunload", (event) => {
+    if (!draft.isKept()) event.preventDefault();
+  });
+}
+
+/** What somebody typed before the scripts came. */
+const typedEarly = () =>
+  Object.fromEntries(["clubName", "clubSlug", "email", "promoCode"].map((name) => [name, byId(name).value]));
 
 startOffline();
 await startLanguage();
+await draft.open(typedEarly);
+watchStorage();
 startPreview();
 startRouter({ club, colours, connect, progress, done });
 showSignedIn();
-byId("start-over").hidden = false;
+showElsewhere();
 once(byId("start-over"), "click", startOver);
 document.documentElement.dataset.ready = "";

@@ -27,7 +27,8 @@ function show(id) {
 
 function offerFresh(why) {
   say(byId("fresh-why"), why);
-  byId("email").value ||= draft.current().tenant?.email ?? draft.current().email;
+  const { tenant, email } = draft.other()?.draft ?? draft.current();
+  byId("email").value ||= tenant?.email ?? email;
   show("fresh");
 }
 
@@ -56,12 +57,17 @@ async function arrive(token, { tenant, tenantId }) {
   const id = who.body?.data?.tenantId ?? tenantId ?? tenant?.id;
   const until = who.body?.data?.expiresAt;
   session.finished(null);
+  const known = await draft.adopt({ id, ...tenant });
   session.open({ token, tenantId: id, until });
   const answer = await persist(() => api.status(token, id));
   const state = answer.kind === "ok" ? answer.body.data : { status: "pending" };
-  const { step } = draft.current().tenant?.id === id ? draft.current() : { step: "colours" };
+  const { step, tenant: club } = draft.current();
   const queued = state.status !== "pending";
-  draft.adopt({ id, ...tenant, ...(state.plan && { plan: state.plan }) }, { queued, step: queued ? "progress" : step });
+  draft.save({
+    tenant: { ...club, ...(state.plan && { plan: state.plan }) },
+    queued,
+    step: queued ? "progress" : known ? step : "colours",
+  });
   if (state.status !== "completed") return location.replace("/");
   showState(until);
 }
@@ -85,6 +91,7 @@ async function fresh() {
 
 startOffline();
 const token = takeToken();
+await draft.open();
 await startLanguage();
 forgiveOnInput(byId("fresh"));
 once(byId("sign-in"), "submit", signIn);

@@ -36,10 +36,17 @@ export function showPlan() {
   say(byId("steps").children[2].firstElementChild, plan === "pro" ? "step.confirm" : "step.connect");
 }
 
+/** Which steps have been done, whatever was left out on the way here. */
+function doneSteps() {
+  const { tenant, branded, queued } = draft.current();
+  return shown === "done" ? [true, true, true, true] : [Boolean(tenant), branded, queued, false];
+}
+
 function mark(step) {
-  const at = step === "done" ? ORDER.length : ORDER.indexOf(step);
+  const at = ORDER.indexOf(step);
+  const done = doneSteps();
   [...byId("steps").children].forEach((item, n) => {
-    item.dataset.stage = n < at ? "completed" : n === at ? "running" : "pending";
+    item.dataset.stage = n === at ? "running" : done[n] ? "completed" : "pending";
     if (n === at) item.setAttribute("aria-current", "step");
     else item.removeAttribute("aria-current");
   });

@@ -6,18 +6,28 @@ import * as api from "./api.js";
 import * as draft from "./draft.js";
 import { notice } from "./notice.js";
 import { persist } from "./persist.js";
-import { passing } from "./storage.js";
+import { isObject, passing } from "./storage.js";
 
 const PLACE = "tenantry.session";
 const FINISHED = "tenantry.finished";
 
-export const read = () => passing.read(PLACE);
+/** The session, if it is that of the club in this tab's draft. */
+export function read() {
+  const session = passing.read(PLACE);
+  return isObject(session) && typeof session.token === "string" && session.tenantId === draft.current().tenant?.id
+    ? session
+    : null;
+}
 export const open = (session) => passing.write(PLACE, session);
 export const close = () => passing.remove(PLACE);
 
 /** What the last page says after the token has been dropped, so that a reload shows it again. */
-export const finished = (facts) =>
-  facts === undefined ? passing.read(FINISHED) : facts ? passing.write(FINISHED, facts) : passing.remove(FINISHED);
+export function finished(facts) {
+  if (facts) passing.write(FINISHED, facts);
+  if (facts === null) passing.remove(FINISHED);
+  const found = passing.read(FINISHED);
+  return isObject(found) ? found : null;
+}
 
 async function renew() {
   const { body, key, tenant } = draft.current();

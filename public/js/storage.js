@@ -1,22 +1,24 @@
-// JSON in the browser's two stores. Private windows and full disks refuse to store: then the page still works,
-// it only forgets at a reload.
+// JSON in the browser's two stores. Private windows and full disks refuse to store, and other versions of this page, or
+// people, leave there what we don't expect: then the page still works, it only forgets at a reload.
 
 function over(kind) {
+  /** What the store did not take. */
   const memory = new Map();
   return {
     read(name) {
+      if (memory.has(name)) return memory.get(name);
       try {
-        return JSON.parse(window[kind].getItem(name)) ?? memory.get(name) ?? null;
+        return JSON.parse(window[kind].getItem(name));
       } catch {
-        return memory.get(name) ?? null;
+        return null;
       }
     },
     write(name, value) {
-      memory.set(name, value);
       try {
         window[kind].setItem(name, JSON.stringify(value));
+        memory.delete(name);
       } catch {
-        // Kept in memory above.
+        memory.set(name, value);
       }
     },
     remove(name) {
@@ -27,10 +29,30 @@ function over(kind) {
         // Nothing was stored.
       }
     },
+    names() {
+      try {
+        return [...new Set([...Object.keys(window[kind]), ...memory.keys()])];
+      } catch {
+        return [...memory.keys()];
+      }
+    },
+    /** Whether something that was written would be gone after a reload. */
+    forgets: () => memory.size > 0,
   };
 }
 
-/** Outlives the tab: the draft, the language. */
+/** Outlives the tab: the drafts, the language. */
 export const kept = over("localStorage");
-/** Ends with the tab: the session's token, the webhook's secret. */
+/** Ends with the tab: which draft is this tab's, the session's token. */
 export const passing = over("sessionStorage");
+
+export const isObject = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
+
+/** `value` with each member of `pattern` that it lacks, or has as something else. */
+export function shaped(value, pattern) {
+  const given = isObject(value) ? value : {};
+  const fits = ([name, like]) =>
+    like === null || (typeof given[name] === typeof like && given[name] !== null && Array.isArray(given[name]) === Array.isArray(like));
+  const kept = Object.entries(pattern).filter((entry) => Object.hasOwn(given, entry[0]) && fits(entry));
+  return { ...given, ...pattern, ...Object.fromEntries(kept.map(([name]) => [name, given[name]])) };
+}

@@ -1,7 +1,6 @@
 // Words into the page, and the language they are in. Text is put there as text, never as markup, together with its key
 // and arguments, so that switching the language can say it again. Another language is fetched only when asked for.
 
-import { make } from "./dom.js";
 import english from "./lang/en.js";
 import { kept } from "./storage.js";
 
@@ -46,6 +45,7 @@ function translate(root) {
 
 /** Writes a moment in the page's language, by the customs of the reader's country if that speaks it. */
 function moment(date, style) {
+  if (Number.isNaN(Number(date))) return "–";
   const { lang } = document.documentElement;
   return new Intl.DateTimeFormat(navigator.languages.find((tag) => tag.startsWith(lang)) ?? lang, style).format(date);
 }
@@ -55,13 +55,14 @@ export const dayOf = (date) => moment(date, { dateStyle: "long" });
 export const dayAndTime = (date) => moment(date, { dateStyle: "medium", timeStyle: "short" });
 
 const PLACE = "tenantry.language";
-const NAMES = { en: "English", de: "Deutsch" };
 const LOADERS = { en: async () => ({}), de: async () => (await import("./lang/de.js")).default };
+
+const LANGUAGES = Object.keys(LOADERS);
 
 function preferred() {
   const chosen = kept.read(PLACE);
-  if (chosen in NAMES) return chosen;
-  const wished = navigator.languages.map((tag) => tag.slice(0, 2)).find((tag) => tag in NAMES);
+  if (LANGUAGES.includes(chosen)) return chosen;
+  const wished = navigator.languages.map((tag) => tag.slice(0, 2)).find((tag) => LANGUAGES.includes(tag));
   return wished ?? "en";
 }
 
@@ -87,16 +88,13 @@ async function use(language) {
   document.dispatchEvent(new Event("languagechange"));
 }
 
-/** Shows the switch and speaks the preferred language. */
+/** Makes the switch work and speaks the preferred language. */
 export async function startLanguage() {
-  const box = document.getElementById("languages");
-  for (const [language, name] of Object.entries(NAMES)) {
-    const button = make("button", { type: "button", lang: language, "aria-pressed": "false" }, name);
+  for (const button of document.querySelectorAll("#languages button")) {
     button.addEventListener("click", () => {
-      kept.write(PLACE, language);
-      use(language);
+      kept.write(PLACE, button.lang);
+      use(button.lang);
     });
-    box.append(button);
   }
   await use(preferred());
 }

@@ -5,6 +5,10 @@ import * as api from "./api.js";
 import { authorised } from "./session.js";
 
 const SLOWEST_S = 15;
+/** A failed run that goes on by itself does so after minutes, or hours. */
+const SLOWEST_AT_REST_S = 60;
+/** A mail is given up after a day at the latest; until then, this is how often we look. */
+const WARNINGS_S = [5, 10, 20, 40, 60, 120, 300, ...Array(144).fill(600)];
 
 /** Sleeps, but wakes when the person looks again or the connection is back. */
 function nap(seconds, signal) {
@@ -40,6 +44,7 @@ export function watch({ see, lose, expire }) {
 async function run(signal, { see, lose, expire }) {
   let etag = null;
   let quiet = 0;
+  let slowest = SLOWEST_S;
   while (!signal.aborted) {
     const answer = await authorised((token, id) => api.status(token, id, { etag, signal }));
     if (signal.aborted) return;
@@ -47,11 +52,26 @@ async function run(signal, { see, lose, expire }) {
     quiet = answer.status === 200 ? 0 : quiet + 1;
     if (answer.status === 200) {
       etag = answer.etag;
-      see(answer.body.data);
-      if (["completed", "failed"].includes(answer.body.data.status)) return;
+      const { data } = answer.body;
+      see(data);
+      if (data.status === "completed" || (data.status === "failed" && !data.resumeAt)) return;
+      slowest = data.status === "failed" ? SLOWEST_AT_REST_S : SLOWEST_S;
     }
-    const pace = Math.min((answer.retryAfter ?? 1) * 1.5 ** Math.max(0, quiet - 2), SLOWEST_S);
+    const pace = Math.min((answer.retryAfter ?? 1) * 1.5 ** Math.max(0, quiet - 2), slowest);
     if (answer.kind !== "ok") lose(Math.ceil(pace));
     await nap(pace, signal);
+  }
+}
+
+/** Looks now and then whether a live club has got a warning, for as long as the page is open, and calls `warn` at the first. */
+export async function watchWarnings({ token, tenantId }, warn) {
+  let etag = null;
+  for (const pace of WARNINGS_S) {
+    await nap(pace, new AbortController().signal);
+    const answer = await api.status(token, tenantId, { etag });
+    if (answer.kind === "refused") return;
+    if (answer.status !== 200) continue;
+    if (answer.body.data.warnings?.length) return warn(answer.body.data.warnings);
+    etag = answer.etag;
   }
 }

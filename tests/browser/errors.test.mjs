@@ -125,7 +125,7 @@ test("a good code says what it changes", async (t) => {
   await page.waitForSelector("#promoCode-status[data-tone=good]");
   assert.equal(
     await page.textContent("#promoCode-status"),
-    "Code accepted: free of charge. For as long as the club is with us. It puts your club on the Pro plan. One use left.",
+    "This code makes it free of charge. For as long as the club is with us. It puts your club on the Pro plan. One use left.",
   );
   await accessible(page, "club, promo accepted");
 });

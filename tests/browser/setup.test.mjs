@@ -140,3 +140,71 @@ test("unchanged states are answered without a body", async (t) => {
   await at(page, "done");
   assert.ok(statuses.includes(304), `${statuses}`);
 });
+
+/** Puts something else into the next answers about a set-up; `change` answers the new data, or nothing to leave it. */
+const statusIs = (page, change) =>
+  page.route("**/provision-status", async (route) => {
+    const response = await route.fetch();
+    const body = await response.json().catch(() => null);
+    const data = body?.data && change(body.data);
+    if (!data) return route.fulfill({ response });
+    await route.fulfill({ json: { ...body, status: data.status, data } });
+  });
+
+const looksAgain = (page) => page.evaluate(() => document.dispatchEvent(new Event("visibilitychange")));
+
+test("a set-up that an outage ended says that it goes on by itself, and the page sees it go on", async (t) => {
+  const page = await open(t, { locale: "de-DE", viewport: { width: 320, height: 640 } });
+  const club = aClub({ plan: "pro" });
+  let outage = { resumeAt: new Date(Date.now() + 5 * 60_000).toISOString() };
+  const steps = (steps) => steps.map((step) => (step.name === "create_spreadsheet" ? { ...step, status: "failed" } : step));
+  await statusIs(
+    page,
+    (data) =>
+      outage && { ...data, status: "failed", reason: "UPSTREAM_UNAVAILABLE", error: "…", steps: steps(data.steps), ...outage },
+  );
+  await toProgress(page, club);
+  await failedPanel(page);
+  assert.match(await page.textContent("#failed-heading"), /unterbrochen/);
+  assert.match(await page.textContent("#failed-resume"), /Sie müssen nichts tun.*etwa um \d\d:\d\d/);
+  assert.equal(await page.textContent("#failed-do"), "", "nobody is told to do what the service does");
+  await accessible(page, "progress, goes on by itself");
+  await page.click("#languages [lang=en]");
+  await page.waitForFunction(() => /You need not do anything.*at about/.test(document.getElementById("failed-resume").textContent));
+  // Its time has come, and the outage lasts.
+  outage = { resumeAt: new Date(Date.now() - 1000).toISOString() };
+  await looksAgain(page);
+  await page.waitForFunction(() => /as soon as the trouble is over/.test(document.getElementById("failed-resume").textContent));
+  assert.equal(await page.evaluate(() => document.activeElement.id), "failed-heading", "nobody is moved again");
+  outage = null;
+  await looksAgain(page);
+  await at(page, "done");
+});
+
+test("a set-up that only the person can mend promises nothing", async (t) => {
+  const page = await open(t);
+  const club = aClub();
+  await fault(t, { host: MAKE, path: `/${club.mark}`, kind: "status", status: 410 });
+  await toProgress(page, club);
+  await failedPanel(page);
+  assert.equal(await page.textContent("#failed-resume"), "");
+  assert.match(await page.textContent("#failed-heading"), /has stopped/);
+});
+
+test("a welcome mail that is given up later is told on the last page too", async (t) => {
+  const page = await open(t);
+  const club = aClub();
+  let warnings = [];
+  await statusIs(page, (data) => data.status === "completed" && { ...data, warnings });
+  await toProgress(page, club);
+  await at(page, "done");
+  assert.match(await page.textContent("#done-mail"), /on its way/);
+  warnings = [{ code: "EMAIL_REJECTED", message: "The welcome mail could not be delivered." }];
+  await looksAgain(page);
+  await page.waitForFunction(() => /could not send the welcome mail/.test(document.getElementById("done-mail").textContent));
+  assert.ok(await page.isVisible("#done-link"));
+  assert.match(await page.textContent("#live"), /could not send/);
+  await page.reload();
+  await at(page, "done");
+  assert.match(await page.textContent("#done-mail"), /could not send the welcome mail/);
+});

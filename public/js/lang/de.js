@@ -4,15 +4,32 @@
 export default {
   "page.title": "Verein einrichten · Tenantry",
   "page.skip": "Zum Formular springen",
-  "page.heading": "Richten Sie Ihren Verein ein",
+  "page.heading": "Verein einrichten",
   "page.lead": "Vier kurze Schritte, etwa drei Minuten. Was Sie eingeben, bleibt auf diesem Gerät, bis Sie fertig sind.",
   "page.steps": "Schritte",
   "page.noscript":
     "Dieses Formular arbeitet am besten mit JavaScript. Auch ohne können Sie diesen ersten Schritt abschicken: Wir legen Ihren Verein an und sagen Ihnen, wie es weitergeht.",
   "page.startOver": "Von vorn beginnen",
-  "page.startOverSure": "Alle Eingaben vergessen und von vorn beginnen?",
+  "page.startOverSure": "Die Eingaben in diesem Formular vergessen und von vorn beginnen? Ein Verein ist daraus noch nicht angelegt.",
+  "page.startOverMaybe": ({ name }) =>
+    `Die Eingaben in diesem Formular vergessen und von vorn beginnen? „${name}“ ist vielleicht schon angelegt: Dann bleibt der Verein bestehen, und wir haben Ihnen gemailt, wie Sie zu ihm kommen.`,
+  "page.startOverMade": ({ name, email }) =>
+    `„${name}“ ist angelegt und bleibt bestehen: Webadresse und E-Mail-Adresse sind weiter vergeben. Nur dieser Browser vergisst den Verein. Ein Anmelde-Link an ${email} führt Sie zurück. Von vorn beginnen?`,
+  "page.startOverQueued": ({ name, email }) =>
+    `„${name}“ ist angelegt und bleibt bestehen, und die Einrichtung geht weiter. Nur dieser Browser vergisst den Verein. Ein Anmelde-Link an ${email} führt Sie zurück. Von vorn beginnen?`,
+  "page.startOverDone": ({ name }) => `„${name}“ ist eingerichtet und bleibt bestehen. Nur diese Seite vergisst den Verein. Von vorn beginnen?`,
+  "page.leadUnkept":
+    "Vier kurze Schritte, etwa drei Minuten. Dieser Browser bewahrt nichts auf: Was Sie eingeben, ist weg, wenn Sie die Seite schließen oder neu laden.",
   "page.offline": "Keine Verbindung. Ihre Eingaben sind sicher; es geht weiter, sobald Sie wieder online sind.",
-  "page.required": "Alle Felder werden gebraucht, wenn nicht „freiwillig“ dabeisteht.",
+  "page.required": "Alles wird gebraucht, was nicht „freiwillig“ heißt.",
+
+  "elsewhere.busy": ({ name }) =>
+    `„${name}“ ist in einem anderen Tab dieses Browsers offen. Hier können Sie einen anderen Verein einrichten.`,
+  "elsewhere.free": ({ name }) =>
+    `Sie hatten in diesem Browser „${name}“ begonnen. Das bleibt erhalten, getrennt von dem, was Sie jetzt eingeben.`,
+  "elsewhere.unnamed": "ein anderer Verein",
+  "elsewhere.open": "Damit weitermachen",
+  "elsewhere.close": "In Ordnung",
 
   "step.club": "Ihr Verein",
   "step.colours": "Farben",
@@ -62,12 +79,12 @@ export default {
   "slug.use": ({ slug }) => `${slug} nehmen`,
 
   "promo.checking": "Code wird geprüft …",
-  "promo.discount": ({ percent }) => `Code angenommen: ${percent} % Nachlass.`,
-  "promo.free": "Code angenommen: kostenlos.",
+  "promo.discount": ({ percent }) => `Dieser Code bringt ${percent} % Nachlass.`,
+  "promo.free": "Mit diesem Code ist es kostenlos.",
   "promo.lifetime": "Solange der Verein bei uns ist.",
   "promo.plan": ({ plan }) => `Ihr Verein bekommt damit den Tarif ${plan}.`,
   "promo.left": ({ n }) => (n === 1 ? "Noch einmal einlösbar." : `Noch ${n}-mal einlösbar.`),
-  "promo.ok": "Code angenommen.",
+  "promo.ok": "Dieser Code gilt.",
   "promo.later": "Wir prüfen den Code, wenn Sie weitergehen.",
   "promo.unknown": "Diesen Code kennen wir nicht. Prüfen Sie die Schreibweise oder lassen Sie das Feld leer.",
   "promo.inactive": "Dieser Code gilt nicht mehr. Lassen Sie das Feld leer, um ohne ihn weiterzumachen.",
@@ -114,6 +131,8 @@ export default {
   "connect.url": "Adresse des Webhooks",
   "connect.secret": "Geheimnis",
   "connect.secretHint": "Mindestens 16 Zeichen. Wir haben eines für Sie gemacht; behalten Sie es oder tippen Sie ein eigenes.",
+  "connect.secretAnew":
+    "Sie haben schon ein Geheimnis übergeben; es lässt sich hier nicht zeigen. Tippen Sie jenes ein, oder kopieren Sie dieses neue in Ihr Szenario.",
   "connect.copy": "Kopieren",
   "connect.copied": "Kopiert.",
   "connect.notCopied": "Bitte kopieren Sie es von Hand.",
@@ -167,7 +186,7 @@ export default {
   "task.create_spreadsheet": "Tabelle des Vereins anlegen",
   "task.verify_spreadsheet": "Prüfen, ob sich die Tabelle öffnen lässt",
   "task.create_owner": "Ihnen die Verwaltung übergeben",
-  "task.send_welcome_email": "Begrüßungsmail schicken",
+  "task.send_welcome_email": "Begrüßungsmail vorbereiten",
   "task.activate": "Verein eröffnen",
 
   "done.heading": ({ name }) => `${name} ist bereit`,
@@ -184,6 +203,11 @@ export default {
   "done.another": "Noch einen Verein einrichten",
 
   "failed.heading": "Die Einrichtung ist stehen geblieben",
+  "failed.headingResumed": "Die Einrichtung ist unterbrochen",
+  "failed.resume": ({ time }) =>
+    `Sie müssen nichts tun: Wir versuchen es von selbst wieder, etwa um ${time}, und früher, wenn die Störung vorbei ist. Sie können die Seite schließen oder es jetzt versuchen.`,
+  "failed.resumeSoon":
+    "Sie müssen nichts tun: Wir versuchen es von selbst wieder, sobald die Störung vorbei ist. Sie können die Seite schließen oder es jetzt versuchen.",
   "failed.at": ({ step }) => `Sie ist bei „${step}“ stehen geblieben.`,
   "failed.why": ({ reason }) => `Das wurde uns gesagt: ${reason}`,
   "failed.do.validate_webhook":
@@ -260,6 +284,7 @@ export default {
   "magic.title": "Anmelden · Tenantry",
   "magic.heading": "Bei Ihrem Verein anmelden",
   "magic.lead": "Ein Druck meldet Sie auf diesem Gerät an. Der Link gilt einmal.",
+  "magic.wait": "Einen Augenblick …",
   "magic.submit": "Anmelden",
   "magic.submitting": "Sie werden angemeldet …",
   "magic.noscript":

@@ -12,9 +12,24 @@ export default {
   "page.noscript":
     "This form works best with JavaScript. Without it you can still send this first step: we create your club and tell you how to go on.",
   "page.startOver": "Start over",
-  "page.startOverSure": "Forget everything typed here and start over?",
+  "page.startOverSure": "Forget what was typed in this form and start over? No club has been created from it.",
+  "page.startOverMaybe": ({ name }) =>
+    `Forget what was typed in this form and start over? “${name}” may have been created already: then it stays, and we have mailed you how to reach it.`,
+  "page.startOverMade": ({ name, email }) =>
+    `“${name}” has been created and stays: its web address and your e-mail address remain in use. Only this browser forgets it. A sign-in link, sent to ${email}, takes you back. Start over?`,
+  "page.startOverQueued": ({ name, email }) =>
+    `“${name}” has been created and stays, and its set-up goes on. Only this browser forgets it. A sign-in link, sent to ${email}, takes you back. Start over?`,
+  "page.startOverDone": ({ name }) => `“${name}” is set up and stays. Only this page forgets it. Start over?`,
+  "page.leadUnkept":
+    "Four short steps, about three minutes. This browser keeps nothing for us: what you type is lost when you close or reload this page.",
   "page.offline": "No connection. What you typed is safe; we carry on as soon as you are back online.",
   "page.required": "All fields are needed unless they say “optional”.",
+
+  "elsewhere.busy": ({ name }) => `“${name}” is open in another tab of this browser. Here you can set up a different club.`,
+  "elsewhere.free": ({ name }) => `You had begun “${name}” in this browser. It is kept, apart from what you are typing now.`,
+  "elsewhere.unnamed": "another club",
+  "elsewhere.open": "Carry on with that one",
+  "elsewhere.close": "All right",
 
   "step.club": "Your club",
   "step.colours": "Colours",
@@ -64,12 +79,12 @@ export default {
   "slug.use": ({ slug }) => `Use ${slug}`,
 
   "promo.checking": "Checking the code…",
-  "promo.discount": ({ percent }) => `Code accepted: ${percent} % off.`,
-  "promo.free": "Code accepted: free of charge.",
+  "promo.discount": ({ percent }) => `This code gives ${percent} % off.`,
+  "promo.free": "This code makes it free of charge.",
   "promo.lifetime": "For as long as the club is with us.",
   "promo.plan": ({ plan }) => `It puts your club on the ${plan} plan.`,
   "promo.left": ({ n }) => (n === 1 ? "One use left." : `${n} uses left.`),
-  "promo.ok": "Code accepted.",
+  "promo.ok": "This code is valid.",
   "promo.later": "We check the code when you continue.",
   "promo.unknown": "We don’t know this code. Check the spelling, or leave the field empty.",
   "promo.inactive": "This code is no longer in use. Leave the field empty to go on without it.",
@@ -115,6 +130,8 @@ export default {
   "connect.url": "Webhook address",
   "connect.secret": "Secret",
   "connect.secretHint": "At least 16 characters. We made one for you; keep it or type your own.",
+  "connect.secretAnew":
+    "You handed a secret over before; it can’t be shown here. Type that one, or copy this new one into your scenario.",
   "connect.copy": "Copy",
   "connect.copied": "Copied.",
   "connect.notCopied": "Please copy it by hand.",
@@ -165,7 +182,7 @@ export default {
   "task.create_spreadsheet": "Creating the club’s spreadsheet",
   "task.verify_spreadsheet": "Checking that the spreadsheet opens",
   "task.create_owner": "Making you the administrator",
-  "task.send_welcome_email": "Sending your welcome mail",
+  "task.send_welcome_email": "Preparing your welcome mail",
   "task.activate": "Opening the club",
 
   "done.heading": ({ name }) => `${name} is ready`,
@@ -182,6 +199,11 @@ export default {
   "done.another": "Set up another club",
 
   "failed.heading": "The set-up has stopped",
+  "failed.headingResumed": "The set-up is interrupted",
+  "failed.resume": ({ time }) =>
+    `You need not do anything: we try again by ourselves at about ${time}, sooner if we hear that the trouble is over. You may close this page, or try now.`,
+  "failed.resumeSoon":
+    "You need not do anything: we try again by ourselves as soon as the trouble is over. You may close this page, or try now.",
   "failed.at": ({ step }) => `It stopped at “${step}”.`,
   "failed.why": ({ reason }) => `What we were told: ${reason}`,
   "failed.kept": "Your club and everything done so far are kept. Trying again goes on from this step.",
@@ -230,6 +252,7 @@ export default {
   "magic.title": "Sign in · Tenantry",
   "magic.heading": "Sign in to your club",
   "magic.lead": "One press signs you in on this device. The link works once.",
+  "magic.wait": "One moment…",
   "magic.submit": "Sign in",
   "magic.submitting": "Signing in…",
   "magic.noscript": "Signing in needs JavaScript. Please switch it on, or open the link on another device.",

@@ -2,7 +2,7 @@
 
 import { working } from "../a11y.js";
 import * as api from "../api.js";
-import { byId, once } from "../dom.js";
+import { byId, noticeFills, once } from "../dom.js";
 import * as draft from "../draft.js";
 import { blameWith, focusFirst, forgiveAll, forgiveOnInput, showRefusal } from "../errors.js";
 import { notice } from "../notice.js";
@@ -38,7 +38,7 @@ function fill() {
   elements.clubSlug.value ||= clubSlug;
   elements.email.value ||= email;
   elements.promoCode.value ||= promoCode;
-  elements.plan.value = plan;
+  if (elements.plan.value === elements.plan[0].value) elements.plan.value = plan;
   keep();
 }
 
@@ -52,6 +52,16 @@ function keep() {
     plan: chosenPlan(),
   });
   showClub();
+}
+
+const FIELDS = ["clubSlug", "clubName", "email", "promoCode"];
+
+/** The fields that say something else than the draft: whatever filled them in said nothing. */
+function filled() {
+  if (here() !== "club" || draft.current().tenant) return [];
+  const { elements } = form();
+  const plan = chosenPlan() !== draft.current().plan ? [...elements.plan].filter(({ checked }) => checked) : [];
+  return [...FIELDS.filter((name) => elements[name].value !== draft.current()[name]).map((name) => elements[name]), ...plan];
 }
 
 function onName() {
@@ -174,7 +184,9 @@ export const club = {
     form().addEventListener("input", onInput);
     byId("clubSlug").addEventListener("change", ({ target }) => {
       target.value = fold(target.value);
+      keep();
     });
+    noticeFills(filled);
     once(form(), "submit", submit);
     once(byId("made-continue"), "click", () => go(draft.current().queued ? "progress" : "colours"));
     once(byId("email-link"), "click", ({ currentTarget }) => session.mailFreshLink(body().email, currentTarget));

@@ -2,7 +2,7 @@
 
 import { working } from "../a11y.js";
 import * as api from "../api.js";
-import { byId, make, once } from "../dom.js";
+import { byId, make, noticeFills, once } from "../dom.js";
 import * as draft from "../draft.js";
 import { blameWith, focusFirst, forgiveAll, forgiveOnInput, showExpired, showRefusal } from "../errors.js";
 import { persist } from "../persist.js";
@@ -38,6 +38,10 @@ function show() {
     button.setAttribute("aria-pressed", String(kit[0] === primaryColor && kit[1] === secondaryColor));
   }
 }
+
+/** The fields that say something else than the draft: whatever filled them in said nothing. */
+const filled = () =>
+  here() === "colours" ? FIELDS.filter((name) => picked()[name] !== tidy(draft.current()[name])).map(byId) : [];
 
 function keep() {
   draft.save(picked());
@@ -101,6 +105,7 @@ export const colours = {
       });
     }
     forgiveOnInput(form());
+    noticeFills(filled);
     once(form(), "submit", submit);
   },
   enter() {

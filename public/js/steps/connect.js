@@ -2,7 +2,7 @@
 
 import { announce, working } from "../a11y.js";
 import * as api from "../api.js";
-import { byId, once } from "../dom.js";
+import { byId, noticeFills, once } from "../dom.js";
 import * as draft from "../draft.js";
 import { blameWith, focusFirst, forgiveAll, forgiveOnInput, showExpired, showRefusal } from "../errors.js";
 import { persist } from "../persist.js";
@@ -14,6 +14,16 @@ const starter = () => byId("starter-form");
 const pro = () => byId("pro-form");
 
 const webhook = () => ({ webhookUrl: byId("webhookUrl").value.trim(), webhookSecret: byId("webhookSecret").value });
+
+/** The fields that say something else than what is kept: whatever filled them in said nothing. */
+function filled() {
+  if (here() !== "connect" || starter().hidden) return [];
+  const { webhookUrl, webhookSecret } = webhook();
+  return [
+    ...(webhookUrl !== draft.current().webhookUrl ? [byId("webhookUrl")] : []),
+    ...(webhookSecret !== draft.secret() ? [byId("webhookSecret")] : []),
+  ];
+}
 
 function keep() {
   draft.save({ webhookUrl: webhook().webhookUrl });
@@ -103,6 +113,7 @@ export const connect = {
   start() {
     forgiveOnInput(starter());
     starter().addEventListener("input", keep);
+    noticeFills(filled);
     once(starter(), "submit", () => incomplete() || queue(starter(), (token) => api.connectMake(webhook(), token)));
     once(pro(), "submit", () => queue(pro(), (token) => api.confirmPro(token)));
     once(byId("webhook-test"), "click", () => incomplete() || test(webhook()));
@@ -110,6 +121,8 @@ export const connect = {
   },
   enter() {
     byId("webhookUrl").value ||= draft.current().webhookUrl;
+    // The club has one already that this device does not know.
+    if (!draft.secret() && draft.current().queued) say(byId("webhookSecret-hint"), "connect.secretAnew");
     byId("webhookSecret").value = draft.secret() || draft.secret(draft.freshSecret());
     say(byId("secret-copy"), "connect.copy");
     showTest("calm");

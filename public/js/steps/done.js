@@ -1,11 +1,14 @@
-// The end: what happens next. The token and the draft are dropped here; what is shown is kept for a reload.
+// The end: what happens next. The draft is dropped here, and the token leaves the browser's store: only this page, as long as it
+// is open, still asks what becomes of the welcome mail. What is shown is kept for a reload.
 
-import { byId, once } from "../dom.js";
+import { announce } from "../a11y.js";
+import { byId, leave, once } from "../dom.js";
 import * as draft from "../draft.js";
 import { showColours, showName } from "../preview.js";
 import { go } from "../router.js";
 import * as session from "../session.js";
 import { dayOf, say } from "../strings.js";
+import { watchWarnings } from "../watch.js";
 
 const mailFailed = (data) =>
   data.steps?.some(({ name, status }) => name === "send_welcome_email" && status !== "completed") || data.warnings?.length > 0;
@@ -24,9 +27,20 @@ export function finish(data) {
     primaryColor,
     secondaryColor,
   });
+  const signedIn = session.read();
   session.close();
   draft.finish();
   go("done", { replace: true });
+  if (signedIn && !mailFailed(data)) watchWarnings(signedIn, tellMailFailed);
+}
+
+/** The mail leaves once the club is live, and may be given up much later. */
+function tellMailFailed() {
+  const facts = session.finished();
+  if (!facts) return;
+  session.finished({ ...facts, mailed: false });
+  show(session.finished());
+  announce("done.noMail");
 }
 
 function show({ name, email, plan, address, trialEndsAt, mailed, primaryColor, secondaryColor }) {
@@ -52,7 +66,8 @@ export const done = {
     once(byId("done-link"), "click", ({ currentTarget }) => session.mailFreshLink(session.finished().email, currentTarget));
     once(byId("done-another"), "click", () => {
       session.finished(null);
-      location.assign("/");
+      draft.another();
+      leave();
     });
   },
   enter: () => show(session.finished()),

@@ -9,7 +9,7 @@ import { clearNotice, notice } from "../notice.js";
 import { persist } from "../persist.js";
 import { go, here } from "../router.js";
 import { authorised } from "../session.js";
-import { knows, say, t } from "../strings.js";
+import { clock, knows, say, t } from "../strings.js";
 import { watch } from "../watch.js";
 import { finish } from "./done.js";
 
@@ -95,9 +95,13 @@ function see(data) {
   clearInterval(ticking);
   // Between two answers the countdown goes on by itself.
   if (steps.some((step) => step.retryAt)) ticking = setInterval(paintAll, 1000);
-  byId("failed").hidden = data.status !== "failed";
+  const panel = byId("failed");
+  const isNews = panel.hidden;
+  // It went on by itself: whoever stood in the panel is not left nowhere.
+  if (data.status !== "failed" && panel.contains(document.activeElement)) focusHeading("progress-heading");
+  panel.hidden = data.status !== "failed";
   if (data.status === "completed") complete(data);
-  if (data.status === "failed") fail(data);
+  if (data.status === "failed") fail(data, isNews);
 }
 
 function complete(data) {
@@ -122,12 +126,24 @@ function explain(data) {
   say(byId("failed-do"), knows(`failed.do.${broken}`) ? `failed.do.${broken}` : "failed.do.other");
   say(byId("failed-support"), data.runId ? "failed.support" : null, { id: data.runId });
   byId("failed-webhook").hidden = broken !== "validate_webhook";
+  tellResumed(data.resumeAt);
+  // Where only waiting helps, nobody is told to do something.
+  if (data.resumeAt && broken !== "validate_webhook") say(byId("failed-do"));
 }
 
-function fail(data) {
-  leave();
+/** Whether the service goes on by itself, and when. */
+function tellResumed(resumeAt) {
+  say(byId("failed-heading"), resumeAt ? "failed.headingResumed" : "failed.heading");
+  const at = resumeAt && Date.parse(resumeAt) - api.serverNow() + Date.now();
+  if (at > Date.now()) say(byId("failed-resume"), "failed.resume", { time: clock(new Date(at)) });
+  else say(byId("failed-resume"), resumeAt ? "failed.resumeSoon" : null);
+}
+
+function fail(data, isNews) {
+  if (!data.resumeAt) leave();
   explain(data);
-  announce("failed.heading");
+  if (!isNews) return;
+  announce(data.resumeAt ? "failed.headingResumed" : "failed.heading");
   focusHeading("failed-heading");
 }
 
