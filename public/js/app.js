@@ -25,7 +25,7 @@ function showSignedIn() {
 
 /** What starting over does not undo. */
 function whatStays() {
-  const { tenant, queued, sent, clubName } = draft.current();
+  const { tenant, queued, sent } = draft.current();
   const done = session.finished();
   const named = (name) => name || t("colours.yourClub");
   if (tenant) {
@@ -33,7 +33,8 @@ function whatStays() {
     return t(queued ? "page.startOverQueued" : "page.startOverMade", club);
   }
   if (done) return t("page.startOverDone", { name: named(done.name) });
-  return sent.length ? t("page.startOverMaybe", { name: named(sent[0].clubName ?? clubName) }) : t("page.startOverSure");
+  const [body] = sent;
+  return body ? t("page.startOverMaybe", { name: named(body.clubName), email: body.email }) : t("page.startOverSure");
 }
 
 function startOver() {

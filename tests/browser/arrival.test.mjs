@@ -28,7 +28,8 @@ for (const [path, seen] of [["/", "#club-form"], ["/magic/", "#wait"]]) {
     await page.waitForSelector(seen, { state: "visible" });
     assert.ok(scripts.asked() > 10, "all are asked for at once");
     assert.equal(await page.evaluate(() => document.documentElement.dataset.ready), undefined);
-    assert.ok(await page.isHidden("#languages button"), "what does not work yet is not offered");
+    // What does not work yet is not offered.
+    await page.waitForSelector("#languages button", { state: "hidden" });
     await accessible(page, `${path} before its scripts`);
     scripts.release();
     await ready(page);
@@ -301,9 +302,9 @@ test("without JavaScript long words fit too", async (t) => {
   await fillClub(page, club);
   await submit(page, "club-form");
   await page.waitForSelector("[role=alert]");
-  assert.equal(await width(), 0, "refused");
+  assert.ok((await width()) <= 0, "refused");
   await page.fill("[name=email]", `${"m".repeat(56)}${mark}@${"w".repeat(60)}.${"w".repeat(60)}.example`);
   await page.click("[type=submit]");
   await page.waitForSelector("h1:has-text('Check your mail')");
-  assert.equal(await width(), 0, "sent");
+  assert.ok((await width()) <= 0, "sent");
 });

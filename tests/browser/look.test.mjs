@@ -25,8 +25,7 @@ const SCREENS = {
 
 for (const [screen, options] of Object.entries(SCREENS)) {
   test(`every step fits and reads: ${screen}`, async (t) => {
-    // On a narrow screen the preview of step 2 stands above the form, which is a new page, not a shift.
-    const page = await open(t, { ...options, shifts: false });
+    const page = await open(t, options);
     const check = (state) => accessible(page, `${state} (${screen})`);
     const club = aClub({ plan: screen.includes("dark") ? "pro" : "starter" });
     await check("club, empty");

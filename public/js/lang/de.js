@@ -11,8 +11,8 @@ export default {
     "Dieses Formular arbeitet am besten mit JavaScript. Auch ohne können Sie diesen ersten Schritt abschicken: Wir legen Ihren Verein an und sagen Ihnen, wie es weitergeht.",
   "page.startOver": "Von vorn beginnen",
   "page.startOverSure": "Die Eingaben in diesem Formular vergessen und von vorn beginnen? Ein Verein ist daraus noch nicht angelegt.",
-  "page.startOverMaybe": ({ name }) =>
-    `Die Eingaben in diesem Formular vergessen und von vorn beginnen? „${name}“ ist vielleicht schon angelegt: Dann bleibt der Verein bestehen, und wir haben Ihnen gemailt, wie Sie zu ihm kommen.`,
+  "page.startOverMaybe": ({ name, email }) =>
+    `Die Eingaben in diesem Formular vergessen und von vorn beginnen? „${name}“ ist vielleicht schon angelegt: Dann bleibt der Verein bestehen, und ein Anmelde-Link an ${email} führt zu ihm.`,
   "page.startOverMade": ({ name, email }) =>
     `„${name}“ ist angelegt und bleibt bestehen: Webadresse und E-Mail-Adresse sind weiter vergeben. Nur dieser Browser vergisst den Verein. Ein Anmelde-Link an ${email} führt Sie zurück. Von vorn beginnen?`,
   "page.startOverQueued": ({ name, email }) =>

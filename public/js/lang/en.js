@@ -13,8 +13,8 @@ export default {
     "This form works best with JavaScript. Without it you can still send this first step: we create your club and tell you how to go on.",
   "page.startOver": "Start over",
   "page.startOverSure": "Forget what was typed in this form and start over? No club has been created from it.",
-  "page.startOverMaybe": ({ name }) =>
-    `Forget what was typed in this form and start over? “${name}” may have been created already: then it stays, and we have mailed you how to reach it.`,
+  "page.startOverMaybe": ({ name, email }) =>
+    `Forget what was typed in this form and start over? “${name}” may have been created already: then it stays, and a sign-in link, sent to ${email}, leads to it.`,
   "page.startOverMade": ({ name, email }) =>
     `“${name}” has been created and stays: its web address and your e-mail address remain in use. Only this browser forgets it. A sign-in link, sent to ${email}, takes you back. Start over?`,
   "page.startOverQueued": ({ name, email }) =>
