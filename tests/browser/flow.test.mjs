@@ -142,13 +142,18 @@ test("the keyboard is enough", async (t) => {
 
 test("pressing twice makes one club", async (t) => {
   const page = await open(t);
-  await fillClub(page, aClub());
+  const club = aClub();
+  await fillClub(page, club);
   await page.dblclick("#club-form [type=submit]");
   await at(page, "colours");
   assert.equal(starts(page).length, 1);
   await page.dblclick("#colours-form [type=submit]");
   await at(page, "connect");
   assert.equal(page.sent("/public/signup/brand").length, 1);
+  await page.fill("#webhookUrl", club.webhookUrl);
+  await page.dblclick("#starter-form [type=submit]");
+  await at(page, "done");
+  assert.equal(page.sent("/public/signup/starter/make").length, 1);
 });
 
 test("the page speaks German, and changes its language in the middle of everything", async (t) => {

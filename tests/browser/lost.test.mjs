@@ -85,6 +85,24 @@ test("offline in the middle: the banner says so, and the post goes out when the 
   oneKey(page);
 });
 
+test("offline at any later step: what was asked for goes out when the connection is back", async (t) => {
+  const page = await open(t);
+  const club = await createClub(page);
+  for (const [step, form, next] of [
+    ["colours", "colours-form", "connect"],
+    ["connect", "starter-form", "done"],
+  ]) {
+    await at(page, step);
+    if (step === "connect") await page.fill("#webhookUrl", club.webhookUrl);
+    await page.context().setOffline(true);
+    await submit(page, form);
+    await shownNotice(page);
+    assert.match(await noticeText(page), /No connection/, step);
+    await page.context().setOffline(false);
+    await at(page, next);
+  }
+});
+
 test("an answer that got lost on the way back does not make a second club", async (t) => {
   const page = await open(t);
   const club = aClub();

@@ -64,6 +64,22 @@ test("a session that can't be renewed offers a link that leads back to the same 
   await at(again, "connect");
 });
 
+test("a token that was ended elsewhere leaves nobody stuck, and nothing is lost", async (t) => {
+  const page = await open(t);
+  await createClub(page);
+  await page.click("[data-kit=claret]");
+  const token = await page.evaluate(() => JSON.parse(sessionStorage.getItem("tenantry.session")).token);
+  const ended = await page.request.post("/auth/logout", { headers: { authorization: `Bearer ${token}` }, data: {} });
+  assert.equal(ended.status(), 200);
+  await submit(page, "colours-form");
+  // Renewed without a word, or said, with a link that leads back.
+  await page.waitForSelector("#connect:not([hidden]), #notice-actions button");
+  await page.reload();
+  await ready(page);
+  await visit(page, "/#/colours");
+  assert.equal(await page.inputValue("#primaryColor"), "#7A263A");
+});
+
 test("starting over forgets everything", async (t) => {
   const page = await open(t);
   const club = await createClub(page);
