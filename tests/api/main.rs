@@ -21,6 +21,7 @@ mod lost;
 mod mails;
 mod openapi;
 mod plans;
+mod promo_uses;
 mod recovery;
 mod restored;
 mod restores;
