@@ -26,6 +26,7 @@ mod recovery;
 mod restored;
 mod restores;
 mod rollups;
+mod rotation;
 mod routes;
 mod simulation;
 mod stopped;
