@@ -24,9 +24,8 @@ const blank = () => ({
   webhookUrl: "",
   /** Bodies posted under the key whose answer never came: one of them may have made the club. */
   sent: [],
-  /** The club once it exists, and the body that made it (to ask for a fresh token under the same key). */
+  /** The club once it exists. */
   tenant: null,
-  body: null,
   queued: false,
 });
 
@@ -53,14 +52,14 @@ export function refused(body) {
   save({ sent: draft.sent.filter((other) => !same(other, body)) });
 }
 
-/** The server knows the key from an attempt that we don't know of: this draft needs another one. */
+/** The key is another attempt's that we don't know of, or that of a club that is gone: this draft needs another one. */
 export function renewKey() {
   save({ key: blank().key, sent: [] });
 }
 
 /** The club exists. */
-export function made(tenant, body) {
-  save({ tenant, body, sent: [], step: "colours" });
+export function made(tenant) {
+  save({ tenant, sent: [], step: "colours" });
 }
 
 /** Somebody signed in to an existing club: carry on with that one, and put an unfinished other draft aside. */
