@@ -4,9 +4,11 @@
 #   scripts/rotate-jwt-secret.sh routine|emergency --env local|preview|production
 #   scripts/rotate-jwt-secret.sh routine|emergency --local [FILE]     FILE: .dev.vars by default, as with --env local
 #
-# routine     The new secret is accepted everywhere before anything is signed with it, and the old one is accepted for as long
-#             as its tokens live: a year. Needs the current secret in JWT_SECRET (Cloudflare never shows it again). While an
-#             older one is still accepted as JWT_SECRET_PREVIOUS it refuses: that one's tokens would end. --drop-previous ends them.
+# routine     The new secret is accepted everywhere before anything is signed with it. The old one goes on admitting the clubs whose
+#             tokens it signed until now, for as long as these live: a year. It admits nobody else; operators make new tokens. Needs
+#             the current secret in JWT_SECRET (Cloudflare never shows it again). Older ones stay accepted, too, up to six at a time:
+#             JWT_SECRET_PREVIOUS, JWT_SECRET_PREVIOUS_2 …, each with its JWT_ROTATED_AT, JWT_ROTATED_AT_2 … --drop-previous ends
+#             the tokens of all of those.
 # emergency   The secret has leaked: the old one is accepted nowhere any more, and whatever it signed ends at once.
 #
 # The new secret comes from NEW_JWT_SECRET, or is generated; it is printed nowhere but into the file that --keep FILE names, or
@@ -54,27 +56,42 @@ fi
 put() {
   if [ -n "$file" ]; then
     local value; value=$(cat)
-    drop "$1"
+    remove "$1"
     printf '%s="%s"\n' "$1" "$value" >>"$file"
   else
     PATH="$PWD/node_modules/.bin:$PATH" wrangler secret put "$1" --env "$environment" >/dev/null
   fi
 }
 # has NAME: whether there is such a secret. What can't be asked is not answered: the script ends.
+names=""
 has() {
-  if [ -n "$file" ]; then grep -q "^$1=" "$file"; return; fi
-  local names
-  names=$(PATH="$PWD/node_modules/.bin:$PATH" wrangler secret list --env "$environment") || fail "Cloudflare does not say which secrets there are: nothing more was changed."
-  [[ $names == *"\"$1\""* ]]
+  if [ -z "$file" ]; then
+    names=$(PATH="$PWD/node_modules/.bin:$PATH" wrangler secret list --env "$environment") || fail "Cloudflare does not say which secrets there are: nothing more was changed."
+  fi
+  had "$1"
 }
-drop() {
+# had NAME: whether there was such a secret when it was last asked.
+had() { if [ -n "$file" ]; then grep -q "^$1=" "$file"; else [[ $names == *"\"$1\""* ]]; fi; }
+drop() { if has "$1"; then remove "$1"; fi; }
+remove() {
   if [ -n "$file" ]; then
     local rest; rest=$(grep -v "^$1=" "$file" || true)
     (umask 077; printf '%s\n' "$rest" >"$file")
-  elif has "$1"; then
+  else
     printf 'y\n' | PATH="$PWD/node_modules/.bin:$PATH" wrangler secret delete "$1" --env "$environment" >/dev/null
   fi
 }
+# What comes behind the names of secrets that were replaced.
+numbers=("" _2 _3 _4 _5 _6)
+# drop_older FROM: whatever else of them there was when it was last asked, from that place on.
+drop_older() {
+  local number
+  for number in "${numbers[@]:$1}"; do
+    if had "JWT_SECRET_PREVIOUS$number"; then remove "JWT_SECRET_PREVIOUS$number"; fi
+    if had "JWT_ROTATED_AT$number"; then remove "JWT_ROTATED_AT$number"; fi
+  done
+}
+day() { date -u -d "@$1" +%F 2>/dev/null || date -u -r "$1" +%F; }
 current() {
   if [ -z "$file" ]; then printf '%s' "${JWT_SECRET:-}"; return; fi
   local value; value=$(sed -n 's/^JWT_SECRET=//p' "$file" | tail -n 1)
@@ -95,27 +112,39 @@ note_restart() { if [ -n "$file" ]; then step "All of this counts once npm start
 if [ "$path" = routine ]; then
   old=$(current)
   [ "${#old}" -ge 32 ] || fail "Set JWT_SECRET to the current secret: tokens that it signed must go on working."
-  if [ -z "$drop_previous" ] && has JWT_SECRET_PREVIOUS; then
-    fail "JWT_SECRET_PREVIOUS is still accepted, and its tokens live up to a year: wait, or say --drop-previous to end them."
+  # Whatever is signed until the new secret signs everywhere still counts as signed before.
+  rotated_at=$(($(date +%s) + 300))
+  place="" undated=""
+  if has JWT_SECRET_PREVIOUS && [ -z "$drop_previous" ]; then
+    had JWT_ROTATED_AT || undated=yes
+    place=none
+    for number in "${numbers[@]}"; do
+      if ! had "JWT_SECRET_PREVIOUS$number"; then place=$number; break; fi
+    done
+    [ "$place" != none ] || fail "Six older secrets are still accepted. Remove those whose year is over, each with its JWT_ROTATED_AT, or say --drop-previous to end the tokens of all of them."
   fi
   keep_it
   step "JWT_SECRET_NEXT: the new secret is accepted from now on"
   printf '%s' "$new" | put JWT_SECRET_NEXT
-  step "JWT_SECRET_PREVIOUS: the old secret stays accepted"
-  printf '%s' "$old" | put JWT_SECRET_PREVIOUS
+  step "JWT_SECRET_PREVIOUS$place, JWT_ROTATED_AT$place: the old secret stays accepted, for the tokens that clubs hold"
+  if [ -n "$undated" ]; then printf '%s' "$rotated_at" | put JWT_ROTATED_AT; fi
+  printf '%s' "$rotated_at" | put "JWT_ROTATED_AT$place"
+  printf '%s' "$old" | put "JWT_SECRET_PREVIOUS$place"
   step "JWT_SECRET: the new secret signs"
   printf '%s' "$new" | put JWT_SECRET
   step "JWT_SECRET_NEXT: done with"
   drop JWT_SECRET_NEXT
+  if [ -n "$drop_previous" ]; then drop_older 1; fi
   note_restart
-  printf '✓ Rotated. Remove JWT_SECRET_PREVIOUS in a year, when the last token that it signed has ended.\n'
+  printf '✓ Rotated. Remove JWT_SECRET_PREVIOUS%s and JWT_ROTATED_AT%s after %s, when the last token that it signed has ended.\n' "$place" "$place" "$(day $((rotated_at + 366 * 86400)))"
 else
   keep_it
   step "JWT_SECRET: the new secret signs, and alone is accepted"
   printf '%s' "$new" | put JWT_SECRET
   step "JWT_SECRET_NEXT, JWT_SECRET_PREVIOUS: accepted no more"
   drop JWT_SECRET_NEXT
-  drop JWT_SECRET_PREVIOUS
+  has JWT_SECRET_PREVIOUS || true
+  drop_older 0
   note_restart
   printf '✓ Every token that was signed before is refused. Owners sign in again by a mailed link.\n'
 fi

@@ -39,9 +39,8 @@ const blank = (id = random(8)) => ({
   webhookSecret: "",
   /** Bodies posted under the key whose answer never came: one of them may have made the club. */
   sent: [],
-  /** The club once it exists, and the body that made it (to ask for a fresh token under the same key). */
+  /** The club once it exists. */
   tenant: null,
-  body: null,
   branded: false,
   queued: false,
 });
@@ -51,7 +50,6 @@ function read(value) {
   const draft = shaped(value, blank());
   draft.sent = draft.sent.filter(isObject);
   if (!isObject(draft.tenant) || typeof draft.tenant.id !== "string") draft.tenant = null;
-  if (!isObject(draft.body)) draft.body = null;
   if (!draft.tenant) draft.queued = false;
   return draft;
 }
@@ -194,14 +192,14 @@ export function refused(body) {
   save({ sent: draft.sent.filter((other) => !same(other, body)) });
 }
 
-/** The server knows the key from an attempt that we don't know of: this draft needs another one. */
+/** The key is another attempt's that we don't know of, or that of a club that is gone: this draft needs another one. */
 export function renewKey() {
   save({ key: blank().key, sent: [] });
 }
 
 /** The club exists. */
-export function made(tenant, body) {
-  save({ tenant, body, sent: [], step: "colours" });
+export function made(tenant) {
+  save({ tenant, sent: [], step: "colours" });
 }
 
 /** Somebody signed in to an existing club: this tab goes on with that one's draft. Answers whether there was one. */

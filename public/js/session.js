@@ -1,9 +1,7 @@
-// Who is signed in, in this tab only. A token that is gone or refused is asked for again under the draft's
-// idempotency key, which the server honours for a day; after that only a mailed link helps.
+// Who is signed in, in this tab only. Where the token is gone or refused, a mailed link leads back.
 
 import { working } from "./a11y.js";
 import * as api from "./api.js";
-import * as draft from "./draft.js";
 import { notice } from "./notice.js";
 import { persist } from "./persist.js";
 import { isObject, passing } from "./storage.js";
@@ -29,33 +27,17 @@ export function finished(facts) {
   return isObject(found) ? found : null;
 }
 
-async function renew() {
-  const { body, key, tenant } = draft.current();
-  if (!body) return { kind: "expired" };
-  const answer = await api.start(body, key);
-  if (answer.kind !== "ok") return answer.kind === "refused" ? { kind: "expired" } : answer;
-  if (!answer.body.jwt || answer.body.tenantId !== tenant.id) return { kind: "expired" };
-  open({ token: answer.body.jwt, tenantId: tenant.id });
-  return answer;
-}
-
-/** Does a call that needs the club's token. Answers `{kind: "expired"}` when there is no way to a token from here. */
+/**
+ * Does a call that needs the club's token. Answers `{kind: "expired"}` where there is none, or none that is taken: the page never
+ * sends the form again for another one, as that could make a club that is gone anew.
+ */
 export async function authorised(call) {
-  let session = read();
-  let renewed = false;
-  for (;;) {
-    if (!session) {
-      const answer = await renew();
-      if (answer.kind !== "ok") return answer;
-      renewed = true;
-      session = read();
-    }
-    const answer = await call(session.token, session.tenantId);
-    if (answer.status !== 401 && answer.error?.reason !== "token_revoked") return answer;
-    close();
-    if (renewed) return { kind: "expired" };
-    session = null;
-  }
+  const session = read();
+  if (!session) return { kind: "expired" };
+  const answer = await call(session.token, session.tenantId);
+  if (answer.status !== 401 && answer.error?.reason !== "token_revoked") return answer;
+  close();
+  return { kind: "expired" };
 }
 
 /** Asks for a mailed link. The server answers the same whether it knows the address or not, and so do we. */

@@ -33,7 +33,7 @@ function nap(seconds, signal) {
 
 /**
  * Calls `see(data)` at every new state until the run is over, `lose(seconds)` when nobody answers, and `expire()`
- * when the session can't be renewed. Answers a function that stops it.
+ * when the session is over. Answers a function that stops it.
  */
 export function watch({ see, lose, expire }) {
   const stop = new AbortController();

@@ -18,7 +18,9 @@ export const SHORTEST_SECRET = 32;
 export function issue(claims, ttl, secret) {
   const iat = Math.floor(Date.now() / 1000);
   const part = (value) => Buffer.from(JSON.stringify(value)).toString("base64url");
-  const signed = `${part({ alg: "HS256", typ: "JWT" })}.${part({ ...claims, jti: randomUUID(), iat, exp: iat + ttl })}`;
+  // Whoever revokes a club's token by its id shall not have to know whose it is.
+  const jti = claims.tenantId ? `${claims.tenantId}.${randomUUID()}` : randomUUID();
+  const signed = `${part({ alg: "HS256", typ: "JWT" })}.${part({ ...claims, jti, iat, exp: iat + ttl })}`;
   return `${signed}.${createHmac("sha256", secret).update(signed).digest("base64url")}`;
 }
 

@@ -98,7 +98,7 @@ impl<P: Ports> App<P> {
         self.settings.keys.can_sign()?;
         let hash = digest(&[&jti]);
         let signed_in =
-            store::links::consume(self.ports.db(), &hash, now).await?.ok_or(LinkError::Invalid)?;
+            store::links::consume(self.ports.db(), &hash, &jti, now).await?.ok_or(LinkError::Invalid)?;
         let owner = &signed_in.owner;
         if owner.id != tenant {
             return Err(LinkError::Invalid);

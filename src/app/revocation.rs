@@ -1,9 +1,9 @@
 //! Revoking tokens, and ending a sign-in.
 
 use crate::{
-    domain::{Claims, TenantId},
+    domain::{Claims, TenantId, token_id},
     ports::Ports,
-    store,
+    store::{self, tokens::Whose},
 };
 
 use super::{App, access::AccessError};
@@ -52,7 +52,9 @@ impl<P: Ports> App<P> {
         let revocation = match target {
             Target::Token { jti, exp } => {
                 let until = store::tokens::remembered_until(*exp, now);
-                store::tokens::revoke(jti, None, until, reason, now)
+                let club = token_id::club(jti);
+                let whose = club.as_ref().map_or(Whose::Unknown, Whose::Club);
+                store::tokens::revoke(jti, whose, until, reason, now)
             }
             Target::Tenant(tenant) => store::tokens::revoke_tenant(tenant, now),
             Target::All => store::tokens::revoke_all(now),
@@ -69,9 +71,12 @@ impl<P: Ports> App<P> {
     ///
     /// When the token does not admit its holder any more, or the database doesn't answer.
     pub async fn log_out(&self, claims: &Claims) -> Result<bool, AccessError> {
-        let Some(jti) = &claims.jti else { return Ok(false) };
+        let Some(jti) = claims.jti.as_deref().filter(|jti| token_id::tells_apart(jti)) else {
+            return Ok(false);
+        };
         let now = self.ports.now();
-        let revocation = store::tokens::revoke(jti, claims.tenant.as_ref(), claims.exp, "logout", now);
+        let whose = claims.tenant.as_ref().map_or(Whose::NoClubs, Whose::Club);
+        let revocation = store::tokens::revoke(jti, whose, claims.exp, "logout", now);
         self.on_behalf_of(claims, vec![revocation]).await.map(|_| true)
     }
 }

@@ -2,8 +2,11 @@
 
 use crate::{
     db::DbError,
-    domain::{ClubName, Email, Plan, PromoCode, Slug, TenantId, Timestamp, UserId, id, promo::PromoProblem},
-    ports::Ports,
+    domain::{
+        ClubName, Email, Plan, PromoCode, Slug, TenantId, Timestamp, UserId, id, promo::PromoProblem,
+        token_id,
+    },
+    ports::{Level, LogLine, Ports},
     store::{
         self,
         signups::{Claim, SignedUp, Signup, Verdict},
@@ -55,7 +58,8 @@ impl Request {
 pub struct Granted {
     /// The tenant.
     pub tenant: SignedUp,
-    /// A token for its owner; none for a replay by somebody who showed no key.
+    /// A token for its owner; none for a replay by somebody who showed no key, or after a revocation of its club: the owner
+    /// gets a link by mail.
     pub token: Option<String>,
     /// Whether it was granted before.
     pub replayed: bool,
@@ -64,6 +68,9 @@ pub struct Granted {
 /// Why a signup was not granted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SignupError {
+    /// The club that this request made was removed since.
+    #[error("removed")]
+    Removed,
     /// Another club has the name.
     #[error("slug taken")]
     SlugTaken,
@@ -136,26 +143,49 @@ impl<P: Ports> App<P> {
             lease: id::token_id(now, self.ports.random()),
             now,
         };
-        self.check_turnstile(request, &signup, client).await?;
-        match store::signups::insert(self.ports.db(), &signup).await? {
+        match self.decide(request, &signup, client).await? {
             Verdict::Created(tenant) => {
                 let token = Some(self.signup_token(&tenant, now)?);
                 Ok(Granted { tenant, token, replayed: false })
             }
-            Verdict::ReplayedWithKey(tenant) => {
+            Verdict::ReplayedWithKey(tenant) if tenant.admits_a_repeat(self.config().jwt_not_before) => {
                 let token = Some(self.signup_token(&tenant, now)?);
                 Ok(Granted { tenant, token, replayed: true })
             }
-            Verdict::ReplayedWithoutKey(tenant) => {
+            Verdict::ReplayedWithKey(tenant) | Verdict::ReplayedWithoutKey(tenant) => {
                 self.start_link(&tenant.email, Some(&tenant.id), caller).await?;
                 Ok(Granted { tenant, token: None, replayed: true })
             }
+            Verdict::Removed => Err(SignupError::Removed),
             Verdict::KeyReused => Err(SignupError::KeyReused),
             Verdict::InProgress => Err(SignupError::InProgress),
             Verdict::Disabled => Err(SignupError::Disabled),
             Verdict::Promo(problem) => Err(SignupError::Promo(problem)),
             Verdict::SlugTaken => Err(SignupError::SlugTaken),
             Verdict::EmailExists => Err(SignupError::EmailExists),
+        }
+    }
+
+    /// Decides about a signup. A claim of its key ends with the decision, whichever it is: the same request can be sent again at
+    /// once. What was granted has taken the claim's place.
+    async fn decide(&self, request: &Request, signup: &Signup, client: &str) -> Result<Verdict, SignupError> {
+        let decided = match self.check_turnstile(request, signup, client).await {
+            Ok(()) => store::signups::insert(self.ports.db(), signup).await.map_err(SignupError::from),
+            Err(error) => Err(error),
+        };
+        let granted = matches!(&decided, Ok(Verdict::Created(_) | Verdict::ReplayedWithKey(_)));
+        if self.config().turnstile_secret.is_some() && signup.key.is_some() && !granted {
+            self.give_back(signup).await;
+        }
+        decided
+    }
+
+    /// Gives a claim of the signup's key back, if it has one.
+    async fn give_back(&self, signup: &Signup) {
+        if let Err(error) = store::signups::release(self.ports.db(), signup).await {
+            // It ends by itself.
+            let line = LogLine::new(Level::Warn, "idempotency_key_not_released");
+            self.log(line.with("error", error.to_string()));
         }
     }
 
@@ -172,23 +202,13 @@ impl<P: Ports> App<P> {
             Claim::Held => return Err(SignupError::InProgress),
             Claim::Ours => {}
         }
-        let checked = match request.turnstile.as_deref() {
-            None => Err(SignupError::Turnstile),
-            Some(token) => {
-                match self.call(turnstile::verify(secret, token, client, &signup.request_key())).await {
-                    Ok(called) => match turnstile::judge(&called) {
-                        Some(true) => Ok(()),
-                        Some(false) => Err(SignupError::Turnstile),
-                        None => Err(SignupError::TurnstileUnavailable),
-                    },
-                    Err(_) => Err(SignupError::TurnstileUnavailable),
-                }
-            }
-        };
-        if checked.is_err() {
-            store::signups::release(self.ports.db(), signup).await?;
+        let token = request.turnstile.as_deref().ok_or(SignupError::Turnstile)?;
+        let called = self.call(turnstile::verify(secret, token, client, &signup.request_key())).await;
+        match called.ok().and_then(|called| turnstile::judge(&called)) {
+            Some(true) => Ok(()),
+            Some(false) => Err(SignupError::Turnstile),
+            None => Err(SignupError::TurnstileUnavailable),
         }
-        checked
     }
 
     /// A cut-off in this very second is a second ahead: what is issued after it must not fall before it.
@@ -205,7 +225,7 @@ impl<P: Ports> App<P> {
         life: i64,
         now: Timestamp,
     ) -> Result<String, NoKey> {
-        let jti = id::token_id(now, self.ports.random());
+        let jti = token_id::of_club(tenant, &id::token_id(now, self.ports.random()));
         self.settings.keys.tenant_token(tenant, user, life, now, &jti)
     }
 }

@@ -57,10 +57,29 @@ impl Key {
     }
 }
 
-/// The keys: one signs, all verify.
+/// A key, and what it vouches for.
+struct Verifying {
+    key: Key,
+    /// For clubs' tokens only that were issued before this, Unix seconds; for any where there is none.
+    only_before: Option<i64>,
+}
+
+impl Verifying {
+    /// Whether the key vouches for a token that says this. A key that a rotation replaced keeps the tokens alive that clubs
+    /// hold, and mints nothing new: whoever has it by now can't make a token that outlives those.
+    fn vouches_for(&self, audience: Option<Audience>, times: &Times) -> bool {
+        let Some(rotated_at) = self.only_before else { return true };
+        let is_clubs = matches!(audience, Some(Audience::Tenant | Audience::MagicLink));
+        is_clubs
+            && times.iat.is_some_and(|iat| iat < rotated_at)
+            && times.exp <= rotated_at.saturating_add(SIGNUP_TOKEN_SECONDS)
+    }
+}
+
+/// The keys: one signs, all verify, each what it vouches for.
 pub struct Keys {
     signing: Option<Key>,
-    retired: Vec<Key>,
+    verifying: Vec<Verifying>,
     issuer: String,
     tenant_audience: String,
     not_before: i64,
@@ -112,10 +131,17 @@ impl Keys {
     /// The keys of a configuration. A secret that is too short makes none.
     #[must_use]
     pub fn of(config: &Config) -> Self {
-        let retired = [&config.jwt_secret_next, &config.jwt_secret_previous];
+        let current = [&config.jwt_secret, &config.jwt_secret_next].into_iter().flatten();
+        let current = current.map(|secret| (secret, None));
+        let previous = config.jwt_secrets_previous.iter().filter_map(|previous| {
+            previous.rotated_at.map(|rotated_at| (&previous.secret, Some(rotated_at)))
+        });
+        let verifying = current
+            .chain(previous)
+            .filter_map(|(secret, only_before)| Key::of(secret).map(|key| Verifying { key, only_before }));
         Self {
             signing: config.jwt_secret.as_ref().and_then(Key::of),
-            retired: retired.into_iter().flatten().filter_map(Key::of).collect(),
+            verifying: verifying.collect(),
             issuer: config.jwt_issuer.clone(),
             tenant_audience: config.jwt_audience.clone(),
             not_before: config.jwt_not_before,
@@ -200,21 +226,27 @@ impl Keys {
         if untrusted.algorithm() != "HS256" || untrusted.header().other_fields.crit {
             return Err(TokenError::Invalid);
         }
-        let wire = self.check_signature(&untrusted)?;
-        self.check_claims(&wire, &Times::read(token)?, now)
+        let times = Times::read(token)?;
+        let wire = self.check_signature(&untrusted, &times)?;
+        self.check_claims(&wire, &times, now)
     }
 
     /// A `kid` picks the key; without one, or with a foreign one, every key is tried.
-    fn check_signature(&self, untrusted: &UntrustedToken<'_, Extra>) -> Result<WireClaims, TokenError> {
+    fn check_signature(
+        &self,
+        untrusted: &UntrustedToken<'_, Extra>,
+        times: &Times,
+    ) -> Result<WireClaims, TokenError> {
         let kid = untrusted.header().key_id.as_deref();
-        let keys = || self.signing.iter().chain(&self.retired);
-        let (named, others) =
-            (keys().filter(|k| kid == Some(&*k.id)), keys().filter(|k| kid != Some(&*k.id)));
-        named
-            .chain(others)
-            .find_map(|key| Hs256.validator::<WireClaims>(&key.hs256).validate(untrusted).ok())
-            .map(|token| token.claims().custom.clone())
-            .ok_or(TokenError::Invalid)
+        let (named, others): (Vec<_>, Vec<_>) =
+            self.verifying.iter().partition(|verifying| kid == Some(&*verifying.key.id));
+        let signed = |verifying: &&Verifying| {
+            let token = Hs256.validator::<WireClaims>(&verifying.key.hs256).validate(untrusted).ok()?;
+            let wire = token.claims().custom.clone();
+            let audience = Audience::parse(&wire.aud, &self.tenant_audience);
+            verifying.vouches_for(audience, times).then_some(wire)
+        };
+        named.iter().chain(&others).find_map(signed).ok_or(TokenError::Invalid)
     }
 
     fn check_claims(&self, wire: &WireClaims, times: &Times, now: Timestamp) -> Result<Claims, TokenError> {

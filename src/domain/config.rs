@@ -48,6 +48,49 @@ impl Default for Budgets {
 /// The largest budget that is not a typing error.
 const LARGEST_BUDGET: u32 = 1000;
 
+/// A secret that a rotation replaced.
+#[derive(Debug, Clone)]
+pub struct PreviousSecret {
+    /// It verifies clubs' tokens that were issued earlier.
+    pub secret: Secret,
+    /// When it was replaced, Unix seconds; none while nobody says so, and then it verifies nothing.
+    pub rotated_at: Option<i64>,
+}
+
+/// How many secrets that were replaced may be accepted at the same time: one a quarter, for tokens that live a year, and to spare.
+const PREVIOUS_SECRETS: u32 = 6;
+
+/// The secrets that rotations replaced, and when.
+fn previous_secrets(
+    secret: impl Fn(&str) -> Option<Secret>,
+    text: impl Fn(&str) -> Option<String>,
+    problems: &mut Vec<String>,
+) -> Vec<PreviousSecret> {
+    let mut previous = Vec::new();
+    for number in 1..=PREVIOUS_SECRETS {
+        let suffix = if number == 1 { String::new() } else { format!("_{number}") };
+        let (name, when) = (format!("JWT_SECRET_PREVIOUS{suffix}"), format!("JWT_ROTATED_AT{suffix}"));
+        let Some(secret) = secret(&name) else { continue };
+        if secret.len() < SHORTEST_JWT_SECRET {
+            problems.push(format!("{name} is shorter than 32 bytes"));
+        }
+        let rotated_at = text(&when);
+        let moment = rotated_at.as_deref().and_then(|text| text.parse().ok());
+        // Milliseconds would be a day that never comes.
+        let moment = moment.filter(|moment| (0..=LATEST_SECOND).contains(moment));
+        match (&rotated_at, moment) {
+            (None, _) => problems.push(format!("{when} is missing")),
+            (Some(_), None) => problems.push(format!("{when} must be Unix seconds")),
+            (Some(_), Some(_)) => {}
+        }
+        previous.push(PreviousSecret { secret, rotated_at: moment });
+    }
+    previous
+}
+
+/// No moment of ours is later, in Unix seconds: the year 5138.
+const LATEST_SECOND: i64 = 99_999_999_999;
+
 /// The service's configuration.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -65,8 +108,8 @@ pub struct Config {
     pub jwt_secret: Option<Secret>,
     /// `JWT_SECRET_NEXT`: verifies.
     pub jwt_secret_next: Option<Secret>,
-    /// `JWT_SECRET_PREVIOUS`: verifies.
-    pub jwt_secret_previous: Option<Secret>,
+    /// `JWT_SECRET_PREVIOUS`, `JWT_SECRET_PREVIOUS_2` …: secrets that rotations replaced.
+    pub jwt_secrets_previous: Vec<PreviousSecret>,
     /// `JWT_NOT_BEFORE`: tokens issued earlier are refused (Unix seconds).
     pub jwt_not_before: i64,
     /// `ALLOWED_WEBHOOK_HOSTS`
@@ -147,6 +190,7 @@ impl Config {
                 i64::MAX
             })
         });
+        let jwt_secrets_previous = previous_secrets(secret, text, &mut problems);
         let mut budget = |name: &str, default: u32| {
             text(name).map_or(default, |value| match value.parse() {
                 Ok(calls) if (1..=LARGEST_BUDGET).contains(&calls) => calls,
@@ -172,7 +216,7 @@ impl Config {
             jwt_audience: text_or("JWT_AUDIENCE", "syston-mobile"),
             jwt_secret: secret("JWT_SECRET"),
             jwt_secret_next: secret("JWT_SECRET_NEXT"),
-            jwt_secret_previous: secret("JWT_SECRET_PREVIOUS"),
+            jwt_secrets_previous,
             jwt_not_before,
             allowed_webhook_hosts: AllowedHosts::parse(&text_or("ALLOWED_WEBHOOK_HOSTS", "")),
             cors_allowed: text_or("CORS_ALLOWED", "")
@@ -218,7 +262,6 @@ impl Config {
         check(self.jwt_secret.is_some(), "JWT_SECRET is missing");
         check(long_enough(&self.jwt_secret), "JWT_SECRET is shorter than 32 bytes");
         check(long_enough(&self.jwt_secret_next), "JWT_SECRET_NEXT is shorter than 32 bytes");
-        check(long_enough(&self.jwt_secret_previous), "JWT_SECRET_PREVIOUS is shorter than 32 bytes");
         check(self.data_key.is_some(), "DATA_KEY is missing");
         check(self.data_key.as_ref().is_none_or(|key| key.len() >= 32), "DATA_KEY is shorter than 32 bytes");
         check(
@@ -293,7 +336,6 @@ mod tests {
             ("JWT_SECRET", "", "JWT_SECRET is missing"),
             ("JWT_SECRET", "short", "JWT_SECRET is shorter than 32 bytes"),
             ("JWT_SECRET_NEXT", "short", "JWT_SECRET_NEXT is shorter than 32 bytes"),
-            ("JWT_SECRET_PREVIOUS", "short", "JWT_SECRET_PREVIOUS is shorter than 32 bytes"),
             ("JWT_NOT_BEFORE", "yesterday", "JWT_NOT_BEFORE must be Unix seconds"),
             ("DATA_KEY", "", "DATA_KEY is missing"),
             ("DATA_KEY", "short", "DATA_KEY is shorter than 32 bytes"),
@@ -314,6 +356,28 @@ mod tests {
         ] {
             assert_eq!(problems_with(name, value), [problem], "{name}={value}");
         }
+    }
+
+    #[test]
+    fn a_secret_that_was_replaced_says_when() {
+        const LONG: &str = "0123456789abcdef0123456789abcdef";
+        for (secret, rotated_at, problems) in [
+            (LONG, "1800000000", vec![]),
+            (LONG, "", vec!["JWT_ROTATED_AT is missing"]),
+            (LONG, "yesterday", vec!["JWT_ROTATED_AT must be Unix seconds"]),
+            (LONG, "1800000000000", vec!["JWT_ROTATED_AT must be Unix seconds"]),
+            (LONG, "-1", vec!["JWT_ROTATED_AT must be Unix seconds"]),
+            ("short", "1800000000", vec!["JWT_SECRET_PREVIOUS is shorter than 32 bytes"]),
+            ("", "1800000000", vec![]),
+        ] {
+            let get = |name: &str| match name {
+                "JWT_SECRET_PREVIOUS" => Some(secret.to_owned()),
+                "JWT_ROTATED_AT" => Some(rotated_at.to_owned()),
+                _ => complete(name),
+            };
+            assert_eq!(Config::read(get, false).problems, problems, "{secret} {rotated_at}");
+        }
+        assert_eq!(problems_with("JWT_SECRET_PREVIOUS_6", LONG), ["JWT_ROTATED_AT_6 is missing"]);
     }
 
     #[test]

@@ -18,6 +18,7 @@ pub mod secret;
 pub mod served;
 pub mod slug;
 pub mod time;
+pub mod token_id;
 pub mod upstream;
 pub mod webhook;
 pub mod word;

@@ -122,6 +122,9 @@ impl<P: Ports, G: Grade, S: Send + Sync> FromRequestParts<S> for Caller<P, G> {
             // No tenant has such an id: not the caller's own, and nobody else's.
             Some(Err(_)) => {
                 G::PERMISSION.check(&claims, None).map_err(deny)?;
+                if let Some(context) = parts.extensions.get::<Context>() {
+                    context.admit(&claims, named.as_deref());
+                }
                 let own_only = claims.audience == Some(Audience::Tenant);
                 return Err(if own_only {
                     deny(Denial::TenantMismatch)

@@ -170,6 +170,12 @@ impl Fields {
         self.optional_flag(name).unwrap_or(false)
     }
 
+    /// Whether the field is there, and says something.
+    #[must_use]
+    pub fn says(&self, name: &str) -> bool {
+        self.has(name) && self.values.get(name).and_then(Value::as_str) != Some("")
+    }
+
     /// Whether the field is there.
     #[must_use]
     pub fn has(&self, name: &str) -> bool {

@@ -38,6 +38,14 @@ pub(super) struct Admitted {
     pub requested: Option<String>,
 }
 
+impl Admitted {
+    /// Whether the log hears of it. What a club does every few seconds is not worth a line; whatever the platform's own people
+    /// and machines do is.
+    pub fn is_logged(&self) -> bool {
+        matches!(self.claims.audience, Some(Audience::PlatformAdmin | Audience::Service))
+    }
+}
+
 impl Context {
     /// Reads what a request carries.
     #[must_use]
@@ -59,14 +67,11 @@ impl Context {
         }
     }
 
-    /// Notes who was let in. What a club does every few seconds is not worth a line; whatever the platform's own people and
-    /// machines do is.
+    /// Notes who was let in.
     pub(super) fn admit(&self, claims: &Claims, requested: Option<&str>) {
-        if matches!(claims.audience, Some(Audience::PlatformAdmin | Audience::Service)) {
-            let admitted = Admitted { claims: claims.clone(), requested: requested.map(str::to_owned) };
-            // Set once a request: the first caller it names is the only one.
-            let _ = self.admitted.set(admitted);
-        }
+        let admitted = Admitted { claims: claims.clone(), requested: requested.map(str::to_owned) };
+        // Set once a request: the first caller it names is the only one.
+        let _ = self.admitted.set(admitted);
     }
 
     /// Who was let in.

@@ -315,6 +315,11 @@ impl From<SignupError> for ApiError {
                 reason: Some(problem.as_str()),
                 ..Self::new(StatusCode::BAD_REQUEST, "INVALID_PROMO", problem.message())
             },
+            SignupError::Removed => Self::new(
+                StatusCode::GONE,
+                "TENANT_CANCELLED",
+                "The club of this signup was removed. To set it up anew, send the form with a new Idempotency-Key.",
+            ),
             SignupError::KeyReused => Self::new(
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "IDEMPOTENCY_KEY_REUSED",

@@ -52,7 +52,7 @@ pub struct IdempotencyKey {
     pub key: String,
     /// What it guards.
     pub operation: String,
-    /// The club that came of it.
+    /// The club that came of it; `null` while it is at work, and once the club was removed.
     pub tenant_id: Option<TenantId>,
     /// Whether the operation is over.
     pub status: String,

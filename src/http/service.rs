@@ -48,20 +48,24 @@ pub async fn serve<P: Ports>(app: App<P>, mut router: Router, mut request: Reque
             Err(never) => match never {},
         }
     };
-    let error = response.extensions_mut().remove::<ApiError>();
+    let route = response.extensions_mut().remove::<RouteName>();
+    let mut error = response.extensions_mut().remove::<ApiError>();
+    if let Some(refusal) = refused_first(&app, &context, error.as_ref()).await {
+        response = refusal.clone().into_response();
+        error = Some(refusal);
+    }
     if let Some(error) = &error {
         response = render(error, &context, response);
     }
     if method == Method::HEAD {
         *response.body_mut() = Body::empty();
     }
-    let route = response.extensions_mut().remove::<RouteName>();
     cors::apply(&app.config().cors_allowed, origin.as_ref(), preflight, response.headers_mut());
     put_headers(response.headers_mut(), &context);
     match error.as_ref().and_then(|e| e.refused.as_ref()) {
         Some(refused) => app.log(deny_line(refused)),
         None => {
-            if let Some(admitted) = context.admitted() {
+            if let Some(admitted) = context.admitted().filter(|admitted| admitted.is_logged()) {
                 app.log(grant_line(admitted));
             }
         }
@@ -70,6 +74,20 @@ pub async fn serve<P: Ports>(app: App<P>, mut router: Router, mut request: Reque
     app.ports.count(Served::new(route, method.as_str(), response.status().as_u16()));
     app.log(summary(&app, &context, method.as_str(), route, response.status(), error.as_ref()));
     response
+}
+
+/// Whether a token still admits its holder is asked together with the data. A request that is refused before there is any to ask
+/// for, because of its body, its query or a limit, is judged here: whoever is not let in learns nothing else.
+async fn refused_first<P: Ports>(
+    app: &App<P>,
+    context: &Context,
+    error: Option<&ApiError>,
+) -> Option<ApiError> {
+    let admitted = context.admitted()?;
+    let is_judged = |status| matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN);
+    error.filter(|error| error.status.is_client_error() && !is_judged(error.status))?;
+    let judged = app.on_behalf_of(&admitted.claims, Vec::new()).await;
+    judged.err().map(|error| ApiError::of_access(error, &admitted.claims, admitted.requested.as_deref()))
 }
 
 fn render(error: &ApiError, context: &Context, original: Response) -> Response {

@@ -362,8 +362,8 @@ pub struct SignedUp {
     /// The discount that was granted, percent.
     #[cfg_attr(not(target_arch = "wasm32"), schema(maximum = 100))]
     pub discount: u8,
-    /// A tenant admin's token, good for a year. Left out when the same request came without its `Idempotency-Key` again: the
-    /// owner gets a link by mail instead.
+    /// A tenant admin's token, good for a year. Left out when the same request came again without its `Idempotency-Key`, or after
+    /// a token of the club was revoked: the owner gets a link by mail instead.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(not(target_arch = "wasm32"), schema(nullable = false))]
     pub jwt: Option<String>,

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::{
     app::revocation::Target,
-    domain::{Issues, TenantId, issue::Problem},
+    domain::{Issues, TenantId, issue::Problem, token_id},
     ports::{Level, LogLine, Ports},
 };
 
@@ -41,7 +41,7 @@ pub async fn revoke<P: Ports>(
     mut fields: Fields,
 ) -> Result<Json<Data<Revoked>>, ApiError> {
     let reason = fields.required_with("reason", reason);
-    let jti = fields.optional_text("jti");
+    let jti = if fields.says("jti") { fields.required_with("jti", token_id::parse) } else { None };
     let exp = fields.optional_integer("exp");
     let tenant: Option<TenantId> = fields.optional("tenantId");
     let all = fields.is_true("all");
@@ -82,8 +82,12 @@ pub struct Revocation {
     /// Why; it is written down.
     #[schema(value_type = Reason)]
     pub reason: String,
-    /// The id of one token.
-    #[schema(max_length = 200, pattern = r"^[^\u0000]*$")]
+    /// The id of one token, as `/whoami` says it.
+    #[schema(
+        max_length = 200,
+        pattern = "^[A-Za-z0-9._~:+/=@-]*$",
+        example = "01a3185c80397978a1c17e7efb610b25"
+    )]
     pub jti: Option<String>,
     /// When that token ends by itself, Unix seconds: until then its id is remembered.
     pub exp: Option<i64>,

@@ -57,13 +57,18 @@ pub struct SignedIn {
     pub trial_ends_at: i64,
 }
 
-/// Spends a link: of any number of attempts one gets the owner. A link of a stopped club, or one issued before the
-/// club's cut-off, opens nothing.
+/// Spends a link: of any number of attempts one gets the owner. A link of a stopped club, one issued before the
+/// club's cut-off, or one that was revoked by its id, opens nothing.
 ///
 /// # Errors
 ///
 /// When the database doesn't answer: whether the link was spent is unknown.
-pub async fn consume(db: &impl Db, hash: &str, now: Timestamp) -> Result<Option<SignedIn>, DbError> {
+pub async fn consume(
+    db: &impl Db,
+    hash: &str,
+    jti: &str,
+    now: Timestamp,
+) -> Result<Option<SignedIn>, DbError> {
     let consume = Statement::new(
         "update magic_links set consumed_at = ?2
          where id = ?1 and consumed_at is null and expires_at > ?2
@@ -71,8 +76,9 @@ pub async fn consume(db: &impl Db, hash: &str, now: Timestamp) -> Result<Option<
                        and t.tokens_valid_after <= magic_links.created_at)
            and not exists (select 1 from feature_flags
                            where name = 'tokens_valid_after' and enabled = 1 and value > magic_links.created_at)
+           and not exists (select 1 from revoked_tokens where jti = ?3)
          returning tenant_id",
-        [hash.into(), now.seconds().into()],
+        [hash.into(), now.seconds().into(), jti.into()],
     );
     let owner = Statement::new(
         "select t.id, t.name, t.email, t.owner_user_id, t.slug, t.plan, t.comped, t.trial_ends_at, max(t.tokens_valid_after, coalesce(

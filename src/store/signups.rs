@@ -78,8 +78,24 @@ pub struct SignedUp {
     pub owner_user_id: UserId,
     /// The discount that was granted.
     pub discount: u8,
+    /// When its first token says that it was issued, Unix seconds.
+    pub first_token_at: i64,
     /// Tokens issued before this are refused, Unix seconds.
     pub tokens_valid_after: i64,
+    /// Whether a token of it was revoked by its id.
+    #[serde(deserialize_with = "flag")]
+    pub revoked: bool,
+}
+
+impl SignedUp {
+    /// Whether a repeat of the signup may still be answered a token: none that is younger than a revocation of the club, and
+    /// none for a club that is stopped. `not_before` is the configuration's own cut-off, Unix seconds.
+    #[must_use]
+    pub fn admits_a_repeat(&self, not_before: i64) -> bool {
+        !self.revoked
+            && self.tokens_valid_after.max(not_before) <= self.first_token_at
+            && matches!(self.status, TenantStatus::Trial | TenantStatus::Active)
+    }
 }
 
 /// How a signup ended.
@@ -91,6 +107,8 @@ pub enum Verdict {
     ReplayedWithKey(SignedUp),
     /// The same request was granted before, and nobody showed a key.
     ReplayedWithoutKey(SignedUp),
+    /// The same request was granted before, and its club was removed since.
+    Removed,
     /// The key was used for another request.
     KeyReused,
     /// A request under this key is at work.
@@ -112,8 +130,10 @@ struct Facts {
     key_fingerprint: Option<String>,
     key_status: Option<String>,
     key_tenant: Option<TenantId>,
+    key_tenant_status: Option<TenantStatus>,
     slug_owner: Option<TenantId>,
     slug_fingerprint: Option<String>,
+    slug_status: Option<TenantStatus>,
     email_owner: Option<TenantId>,
     promo_problem: Option<PromoProblem>,
 }
@@ -202,7 +222,13 @@ fn decide(signup: &Signup, facts: Facts, tenant: Option<SignedUp>) -> Result<Ver
     if let Some(fingerprint) = facts.key_fingerprint {
         return match (fingerprint == signup.fingerprint, facts.key_status.as_deref(), facts.key_tenant) {
             (false, ..) => Ok(Verdict::KeyReused),
-            (true, Some("completed"), Some(_)) => Ok(Verdict::ReplayedWithKey(known(tenant)?)),
+            (true, Some("completed"), Some(_))
+                if facts.key_tenant_status != Some(TenantStatus::Cancelled) =>
+            {
+                Ok(Verdict::ReplayedWithKey(known(tenant)?))
+            }
+            // What is completed and nobody's was let go of.
+            (true, Some("completed"), _) => Ok(Verdict::Removed),
             (true, ..) => Ok(Verdict::InProgress),
         };
     }
@@ -213,6 +239,7 @@ fn decide(signup: &Signup, facts: Facts, tenant: Option<SignedUp>) -> Result<Ver
         // A known key always belongs to the request it came with; without one, knowing a club's name and address
         // must not be a way in.
         return match (facts.slug_fingerprint.as_ref() == Some(&signup.fingerprint), &signup.key) {
+            (true, None) if facts.slug_status == Some(TenantStatus::Cancelled) => Ok(Verdict::Removed),
             (true, None) => Ok(Verdict::ReplayedWithoutKey(known(tenant)?)),
             _ => Ok(Verdict::SlugTaken),
         };
@@ -246,7 +273,8 @@ fn facts(signup: &Signup) -> Statement {
         "select
            exists (select 1 from feature_flags where name = 'signup_enabled' and enabled = 0) as disabled,
            k.fingerprint as key_fingerprint, k.status as key_status, k.tenant_id as key_tenant,
-           s.id as slug_owner, s.signup_fingerprint as slug_fingerprint,
+           (select status from tenants where id = k.tenant_id) as key_tenant_status,
+           s.id as slug_owner, s.signup_fingerprint as slug_fingerprint, s.status as slug_status,
            (select id from tenants where email = ?3) as email_owner,
            case
              when ?4 is null then null
@@ -311,10 +339,13 @@ fn select_tenant(signup: &Signup) -> Statement {
     Statement::new(
         "select t.id, t.slug, t.name, t.email, t.plan, t.status, t.comped, t.trial_ends_at, t.owner_user_id,
            coalesce(r.discount_percent, 0) as discount,
+           coalesce((select created_at from idempotency_keys where id = ?1 and tenant_id = t.id), t.created_at) as first_token_at,
            max(t.tokens_valid_after, coalesce(
-             (select value from feature_flags where name = 'tokens_valid_after' and enabled = 1), 0)) as tokens_valid_after
+             (select value from feature_flags where name = 'tokens_valid_after' and enabled = 1), 0)) as tokens_valid_after,
+           exists (select 1 from revoked_tokens where tenant_id = t.id)
+             or exists (select 1 from revoked_tokens where tenant_id is null and revoked_at >= t.created_at) as revoked
          from tenants t left join promo_redemptions r on r.code = t.promo_code_used and r.tenant_id = t.id
-         where t.id = coalesce(
+         where t.slug is not null and t.email is not null and t.id = coalesce(
            (select tenant_id from idempotency_keys where id = ?1 and fingerprint = ?2 and expires_at > ?5),
            (select id from tenants where slug = ?3 and signup_fingerprint = ?2),
            ?4)",
@@ -336,10 +367,13 @@ fn insert_brand(signup: &Signup) -> Statement {
     )
 }
 
+/// Its moment is the first token's, which is ahead of a cut-off in this very second: a cut-off beyond it came later.
 fn insert_key(signup: &Signup) -> Statement {
     Statement::new(
         "insert into idempotency_keys (id, operation, fingerprint, tenant_id, status, created_at, expires_at)
-         select ?1, 'signup_start', ?2, id, 'completed', ?3, ?3 + ?4 from tenants where id = ?5
+         select ?1, 'signup_start', ?2, id, 'completed', max(?3, coalesce(
+           (select value from feature_flags where name = 'tokens_valid_after' and enabled = 1), 0)), ?3 + ?4
+         from tenants where id = ?5
          on conflict (id) do update set operation = excluded.operation, fingerprint = excluded.fingerprint,
            tenant_id = excluded.tenant_id, status = excluded.status, created_at = excluded.created_at,
            expires_at = excluded.expires_at, lease = null",

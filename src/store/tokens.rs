@@ -5,23 +5,48 @@ use crate::{
     domain::{TenantId, Timestamp},
 };
 
+use super::signups::KEY_SECONDS;
+
 /// The longest life of any token: what a revocation without an end is remembered for.
 const LONGEST_LIFE_SECONDS: i64 = 366 * 24 * 3600;
 /// The greatest skew that a token may use after its end.
 const SKEW_SECONDS: i64 = 300;
 
-/// Revokes one token, and remembers it until `until`, Unix seconds.
+/// Whose a revoked token is, as far as anybody knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Whose<'a> {
+    /// A club's.
+    Club(&'a TenantId),
+    /// No club's: an operator's, or a machine's.
+    NoClubs,
+    /// Some club's, perhaps: until more is known it counts as every club's that there is.
+    Unknown,
+}
+
+impl Whose<'_> {
+    fn stored(&self) -> Option<&str> {
+        match self {
+            Self::Club(tenant) => Some(tenant.as_str()),
+            Self::NoClubs => Some(""),
+            Self::Unknown => None,
+        }
+    }
+}
+
+/// Revokes one token, and remembers it until `until`, Unix seconds; and no shorter than a signup can be repeated, for no repeat
+/// of it answers a token any more.
 #[must_use]
-pub fn revoke(jti: &str, tenant: Option<&TenantId>, until: i64, reason: &str, now: Timestamp) -> Statement {
+pub fn revoke(jti: &str, whose: Whose<'_>, until: i64, reason: &str, now: Timestamp) -> Statement {
+    let until = until.saturating_add(SKEW_SECONDS).max(now.seconds().saturating_add(KEY_SECONDS));
     Statement::new(
         "insert into revoked_tokens (jti, tenant_id, reason, revoked_at, expires_at) values (?1, ?2, ?3, ?4, ?5)
          on conflict (jti) do update set expires_at = max(expires_at, excluded.expires_at)",
         [
             jti.into(),
-            tenant.map(TenantId::as_str).into(),
+            whose.stored().into(),
             reason.into(),
             now.seconds().into(),
-            until.saturating_add(SKEW_SECONDS).clamp(0, 1 << 52).into(),
+            until.clamp(0, 1 << 52).into(),
         ],
     )
 }
@@ -34,11 +59,15 @@ pub fn remembered_until(told: Option<i64>, now: Timestamp) -> i64 {
 }
 
 /// Revokes every token that a tenant was issued up to now. Those issued in the next second and later work: a second is
-/// as exactly as a token says when it was issued.
+/// as exactly as a token says when it was issued. Where one was revoked in this very second, tokens issued since then say the
+/// next: revoking again goes a second further.
 #[must_use]
 pub fn revoke_tenant(tenant: &TenantId, now: Timestamp) -> Statement {
     Statement::new(
-        "update tenants set tokens_valid_after = max(tokens_valid_after, ?2) where id = ?1",
+        "update tenants set tokens_valid_after = (
+           select max(?2, cut_off + (cut_off >= ?2)) from (select max(tokens_valid_after, coalesce(
+             (select value from feature_flags where name = 'tokens_valid_after' and enabled = 1), 0)) as cut_off))
+         where id = ?1",
         [tenant.as_str().into(), (now.seconds() + 1).into()],
     )
 }
@@ -48,7 +77,8 @@ pub fn revoke_tenant(tenant: &TenantId, now: Timestamp) -> Statement {
 pub fn revoke_all(now: Timestamp) -> Statement {
     Statement::new(
         "insert into feature_flags (name, enabled, value, updated_at) values ('tokens_valid_after', 1, ?1, ?2)
-         on conflict (name) do update set enabled = 1, value = max(coalesce(value, 0), excluded.value),
+         on conflict (name) do update set enabled = 1,
+           value = max(coalesce(value, 0) + (enabled = 1 and coalesce(value, 0) >= excluded.value), excluded.value),
            updated_at = excluded.updated_at",
         [(now.seconds() + 1).into(), now.seconds().into()],
     )

@@ -216,10 +216,10 @@ pub fn let_go(tenant: &TenantId, now: Timestamp) -> Vec<Statement> {
         by_id("delete from feed_posts where id = 'post_welcome_' || ?1"),
         by_id("delete from tenant_brand where tenant_id = ?1"),
         super::mails::cancel(tenant, now),
-        // Found by the index on its end, which is as far from its beginning as every key's: the same request under the
-        // same key signs up anew.
+        // Found by the index on its end, which is as far from its beginning as every key's. It stays, completed and nobody's:
+        // the same request under the same key must not sign up anew by itself.
         Statement::new(
-            "delete from idempotency_keys
+            "update idempotency_keys set tenant_id = null
              where expires_at = (select created_at + ?2 from tenants where id = ?1) and tenant_id = ?1",
             [tenant.as_str().into(), KEY_SECONDS.into()],
         ),

@@ -23,7 +23,13 @@ async fn a_routine_rotation_signs_nobody_out() {
     let club = app.signed_up("fc-nord").await;
     let old = crate::support::SECRETS[0];
     let announced = app.redeployed_with(&[("JWT_SECRET_NEXT", NEW)]);
-    let rotated = app.redeployed_with(&[("JWT_SECRET", NEW), ("JWT_SECRET_PREVIOUS", old)]);
+    app.passes(1);
+    let rotated_at = app.now().to_string();
+    let rotated = app.redeployed_with(&[
+        ("JWT_SECRET", NEW),
+        ("JWT_SECRET_PREVIOUS", old),
+        ("JWT_ROTATED_AT", &rotated_at),
+    ]);
     let early = rotated.signed_up("fc-sued").await;
     for deployment in [&announced, &rotated] {
         for token in [&club.jwt, &early.jwt] {

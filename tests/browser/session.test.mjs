@@ -3,26 +3,41 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { accessible, answer, baseUrl, linkIn, mailTo, open, ready, visit } from "./harness.mjs";
-import { at, connect, createClub, noticeText, oneKey, starts, submit, tenantId, toConnect } from "./wizard.mjs";
+import { aClub, at, connect, createClub, fillClub, noticeText, starts, submit, tenantId, toConnect } from "./wizard.mjs";
 
 const START = "/public/signup/start";
 const shownNotice = (page) => page.waitForSelector("#notice .box:not([hidden])");
 
-test("a closed tab is taken up again, with a fresh token under the same key", async (t) => {
+/** Presses for a link, and opens it in a new tab, which is there then. */
+async function comesBack(page, club) {
+  await page.click("#notice-actions button");
+  await page.waitForFunction(() => /on its way/.test(document.getElementById("notice-text").textContent));
+  const link = linkIn(await mailTo(club.email)).replace(/^https?:\/\/[^/]+/, baseUrl);
+  const again = await page.context().newPage();
+  await visit(again, link.slice(baseUrl.length));
+  await submit(again, "sign-in");
+  return again;
+}
+
+/** The form was sent once: that made the club. Nothing since sent it again. */
+const onceOnly = (page) => assert.equal(starts(page).length, 1);
+
+test("a closed tab is taken up again by a mailed link, and the form is not sent again", async (t) => {
   const page = await open(t);
   const club = await toConnect(page);
-  const id = await tenantId(page);
   const again = await page.context().newPage();
   await page.close();
   await visit(again);
   await at(again, "connect");
   await connect(again, club);
-  await at(again, "done");
-  const { key, body } = starts(page).at(-1);
-  oneKey(page);
-  assert.equal(starts(page).length, 2, "one start made the club, one asked for the token");
-  assert.deepEqual(body, starts(page)[0].body);
-  assert.ok(key && id);
+  await shownNotice(again);
+  assert.match(await noticeText(again), /signed out/);
+  onceOnly(page);
+  const back = await comesBack(again, club);
+  await at(back, "connect");
+  await connect(back, club);
+  await at(back, "done");
+  onceOnly(page);
 });
 
 const spoilToken = (page) =>
@@ -33,31 +48,87 @@ const spoilToken = (page) =>
     ),
   );
 
-test("a refused token is renewed without a word", async (t) => {
-  const page = await open(t);
-  await createClub(page);
-  await spoilToken(page);
-  await submit(page, "colours-form");
-  await at(page, "connect");
-  oneKey(page);
+test("a token that is refused, or revoked, is not asked for again by sending the form", async (t) => {
+  for (const [status, code, reason] of [
+    [401, "INVALID_TOKEN", "invalid_token"],
+    [403, "FORBIDDEN", "token_revoked"],
+  ]) {
+    const page = await open(t);
+    await createClub(page);
+    await answer(page, "/public/signup/brand", { status, code, reason });
+    await submit(page, "colours-form");
+    await shownNotice(page);
+    assert.match(await noticeText(page), /signed out/);
+    assert.equal(await page.evaluate(() => sessionStorage.getItem("tenantry.session")), null);
+    await page.reload();
+    await ready(page);
+    await submit(page, "colours-form");
+    await shownNotice(page);
+    onceOnly(page);
+  }
 });
 
-test("a session that can't be renewed offers a link that leads back to the same step", async (t) => {
+test("a set-up that is watched when the session ends offers a link, and sends nothing again", async (t) => {
+  const page = await open(t);
+  await toConnect(page);
+  const id = await tenantId(page);
+  await answer(page, `/api/v1/tenants/${id}/provision-status`, { status: 403, code: "FORBIDDEN", reason: "token_revoked" });
+  await page.fill("#webhookUrl", `https://hook.eu1.make.com/${id}`);
+  await submit(page, "starter-form");
+  await at(page, "progress");
+  await shownNotice(page);
+  assert.match(await noticeText(page), /signed out/);
+  onceOnly(page);
+});
+
+test("a club that was removed is made anew by a person's press only, under another key", async (t) => {
+  const page = await open(t);
+  const club = aClub();
+  await answer(page, START, { status: 410, code: "TENANT_CANCELLED" });
+  await fillClub(page, club);
+  await submit(page, "club-form");
+  await shownNotice(page);
+  assert.match(await noticeText(page), /has been removed/);
+  await accessible(page, "club, removed");
+  await page.reload();
+  await ready(page);
+  onceOnly(page);
+  assert.equal(await page.inputValue("#clubName"), club.clubName, "what was typed is kept");
+  await submit(page, "club-form");
+  await at(page, "colours");
+  assert.equal(new Set(starts(page).map(({ key }) => key)).size, 2);
+});
+
+test("a repeat that brings no token says that a link was mailed", async (t) => {
+  const page = await open(t);
+  const club = aClub();
+  await page.route(
+    `**${START}`,
+    async (route) => {
+      const made = await route.fetch();
+      const { jwt, ...rest } = await made.json();
+      assert.ok(jwt);
+      await route.fulfill({ response: made, json: { ...rest, replayed: true } });
+    },
+    { times: 1 },
+  );
+  await fillClub(page, club);
+  await submit(page, "club-form");
+  await shownNotice(page);
+  assert.match(await noticeText(page), new RegExp(`mailed a sign-in link to ${club.email}`));
+  onceOnly(page);
+});
+
+test("a session that is over offers a link that leads back to the same step", async (t) => {
   const page = await open(t, { viewport: { width: 320, height: 640 }, shifts: false });
   const club = await createClub(page);
   await page.click("[data-kit=claret]");
   await spoilToken(page);
-  await answer(page, START, { status: 409, code: "SLUG_TAKEN", times: 2 });
   await submit(page, "colours-form");
   await shownNotice(page);
   assert.match(await noticeText(page), /signed out/);
   await accessible(page, "colours, session expired");
-  await page.click("#notice-actions button");
-  await page.waitForFunction(() => /on its way/.test(document.getElementById("notice-text").textContent));
-  const link = linkIn(await mailTo(club.email)).replace(/^https?:\/\/[^/]+/, baseUrl);
-  const again = await page.context().newPage();
-  await visit(again, link.slice(baseUrl.length));
-  await submit(again, "sign-in");
+  const again = await comesBack(page, club);
   await at(again, "colours");
   assert.equal(await again.inputValue("#primaryColor"), "#7A263A");
   await submit(again, "colours-form");

@@ -159,3 +159,37 @@ describe("with its Idempotency-Key, a signup", () => {
     assert.deepEqual(await h.sql("select id from tenants where slug = ?", form.clubSlug), []);
   });
 });
+
+describe("what was taken back is not answered again", () => {
+  test("after a token of the club was revoked: the club, and a link by mail", async () => {
+    const headers = { "idempotency-key": randomUUID() };
+    const form = clubForm();
+    const first = await start(form, headers);
+    assert.equal((await h.api("POST", "/auth/logout", { token: first.body.jwt })).status, 200);
+    const { status, body } = await start(form, headers);
+    assert.deepEqual([status, body.replayed, body.tenantId, body.jwt], [200, true, first.body.tenantId, undefined]);
+    const { linkToken } = await until(async () => (await h.mails(form.email))[0], { what: "a link" });
+    assert.equal((await h.api("POST", "/auth/magic/verify", { body: { token: linkToken } })).status, 200);
+  });
+
+  test("after the club was removed: 410, and its use of a promo code is there for others", async () => {
+    await h.sql("insert into promo_codes (code, discount_percent, max_uses, created_at) values ('COMESBACK', 10, 1, 0)");
+    const headers = { "idempotency-key": randomUUID() };
+    const form = clubForm({ promoCode: "COMESBACK" });
+    const { body } = await start(form, headers);
+    const next = clubForm({ promoCode: "COMESBACK" });
+    assert.equal((await start(next)).body.error?.reason, "exhausted");
+    const removal = { token: h.token(), body: { reason: "left the league" } };
+    assert.equal((await h.api("DELETE", `/api/v1/admin/tenants/${body.tenantId}`, removal)).status, 202);
+    const isGone = async () => {
+      const again = await start(form, headers);
+      assert.deepEqual([again.status, again.body.error?.code], [410, "TENANT_CANCELLED"]);
+      const [row] = await h.sql("select undo_state from tenants where id = ?", body.tenantId);
+      return row.undo_state === "undone";
+    };
+    await until(isGone, { what: "the removal's end" });
+    assert.equal((await start(form, headers)).status, 410, "and behind it");
+    assert.deepEqual(await h.sql("select uses from promo_codes where code = 'COMESBACK'"), [{ uses: 0 }]);
+    assert.equal((await start(next)).status, 200);
+  });
+});

@@ -38,13 +38,20 @@ const redeem = (linkToken) => h.api("POST", "/auth/magic/verify", { body: { toke
 
 /** The JWT secrets that a file of secrets holds, as the service reads it; what it does not name counts as absent. */
 function secretsIn(file) {
-  const lines = readFileSync(file, "utf8").matchAll(/^(JWT_SECRET\w*)="(.*)"$/gm);
+  const lines = readFileSync(file, "utf8").matchAll(/^(JWT_(?:SECRET|ROTATED_AT)\w*)="(.*)"$/gm);
   return {
     JWT_SECRET: "",
     JWT_SECRET_NEXT: "",
     JWT_SECRET_PREVIOUS: "",
+    JWT_ROTATED_AT: "",
     ...Object.fromEntries([...lines].map(([, name, value]) => [name, value])),
   };
+}
+
+/** The three secrets of a rotation in a file. */
+function threeIn(file) {
+  const { JWT_SECRET, JWT_SECRET_NEXT, JWT_SECRET_PREVIOUS } = secretsIn(file);
+  return [JWT_SECRET, JWT_SECRET_NEXT, JWT_SECRET_PREVIOUS];
 }
 
 /** Runs the script; `stages` gets a copy of FILE as it stands before each of its steps. */
@@ -92,13 +99,13 @@ const founder = await h.signup();
 const operator = token({}, OLD);
 const oldLinks = [await mailedLink(founder), await mailedLink(founder)];
 /** Every token given out so far that has to work, by what it is. */
-const living = { "a signup's": founder.jwt, "an operator's": operator, "one without kid": byHand(founder, OLD) };
+const living = { "a signup's": founder.jwt, "one without kid": byHand(founder, OLD) };
 
 async function assertAllAdmitted() {
   for (const [what, jwt] of Object.entries(living)) await assertAdmitted(jwt, what);
 }
 
-describe("the routine path, nobody notices", () => {
+describe("the routine path, no club notices", () => {
   const stages = join(directory, "routine");
   const signs = ["OLD", "OLD", "OLD", "NEW", "NEW"];
   const names = {
@@ -119,7 +126,7 @@ describe("the routine path, nobody notices", () => {
     assert.equal(statSync(FILE).mode & 0o777, 0o600);
     const [none, old] = ["", OLD];
     assert.deepEqual(
-      [0, 1, 2, 3, 4].map((stage) => Object.values(secretsIn(join(stages, String(stage))))),
+      [0, 1, 2, 3, 4].map((stage) => threeIn(join(stages, String(stage)))),
       [
         [old, none, none],
         [old, NEW, none],
@@ -128,6 +135,10 @@ describe("the routine path, nobody notices", () => {
         [NEW, none, old],
       ],
     );
+    const ends = [0, 1, 2, 3, 4].map((stage) => Number(secretsIn(join(stages, String(stage))).JWT_ROTATED_AT));
+    const [, , end] = ends;
+    assert.deepEqual(ends, [0, 0, end, end, end], "with the secret that it is the end of");
+    assert.ok(end > seconds() && end <= seconds() + 600, "what is signed while the secrets change counts as signed before");
   });
 
   for (const [stage, name] of Object.entries(names)) {
@@ -135,6 +146,13 @@ describe("the routine path, nobody notices", () => {
       if (stage !== "0") await h.reconfigure({ secrets: secretsIn(join(stages, stage)) });
       for (const path of ["/health/startup", "/health/ready"]) assert.equal((await h.api("GET", path)).status, 200);
       await assertAllAdmitted();
+      // Operators and machines make new tokens.
+      const ofStaff = [operator, token({ aud: "internal", roles: ["service"], ttl: 300 }, OLD)];
+      for (const jwt of ofStaff) {
+        if (signs[stage] === "OLD") await assertAdmitted(jwt, "an operator's");
+        else await assertRefused(jwt, "the old secret admits nobody but clubs");
+      }
+      await assertAdmitted(token({}, signs[stage] === "OLD" ? OLD : NEW), "an operator's new token");
       if (stage === "0") await assertRefused(byHand(founder, NEW), "not before it is announced");
       else await assertAdmitted(byHand(founder, NEW), "a token of the new secret");
 
@@ -147,6 +165,16 @@ describe("the routine path, nobody notices", () => {
       living[`a signup's when ${name}`] = club.jwt;
     });
   }
+
+  test("the old secret mints nothing that is issued after the rotation", async () => {
+    const past = { ...secretsIn(FILE), JWT_ROTATED_AT: String(seconds() - 1) };
+    await h.reconfigure({ secrets: past });
+    const { tenantId } = founder;
+    const claims = { aud: "syston-mobile", roles: ["tenant_admin"], tenantId };
+    await assertRefused(token({ ...claims, ttl: 3600 }, OLD), "it was not issued before");
+    await assertRefused(token({ ...claims, iat: undefined, exp: seconds() + 60 }, OLD), "it does not say when");
+    await h.reconfigure({ secrets: secretsIn(FILE) });
+  });
 
   test("a kid is a hint: one that names another key, or none, refuses nobody", async () => {
     const claims = part(founder.jwt, 1);
@@ -219,7 +247,7 @@ describe("a secret that is", () => {
     test(`${name} makes the service not ready, signs nothing, and spends nobody's name`, async () => {
       await h.sql("insert or ignore into promo_codes (code, discount_percent, max_uses, created_at) values ('ROTATE', 10, 1, 0)");
       await h.sql("update tenants set link_mailed_at = 0 where id = ?", founder.tenantId);
-      await h.reconfigure({ secrets: { JWT_SECRET: secret, JWT_SECRET_NEXT: "", JWT_SECRET_PREVIOUS: "" }, vars: { JWT_NOT_BEFORE: "" } });
+      await h.reconfigure({ secrets: { JWT_SECRET: secret, JWT_SECRET_NEXT: "", JWT_SECRET_PREVIOUS: "", JWT_ROTATED_AT: "" }, vars: { JWT_NOT_BEFORE: "" } });
       for (const path of ["/health/startup", "/health/ready", "/readyz"]) {
         const { status, body } = await h.api("GET", path);
         assert.deepEqual([status, body.ok, body.checks.configuration], [503, false, { ok: false, problem }], path);
@@ -290,17 +318,50 @@ describe("scripts/rotate-jwt-secret.sh", () => {
     }
   });
 
-  test("does not end a year's tokens by a second routine rotation within it, unless told to", () => {
-    const text = `JWT_SECRET="${NEW}"\nJWT_SECRET_PREVIOUS="${OLD}"\n`;
-    const file = secretsFile(text);
+  const nth = (n) => `secret number ${n}, as long as one has to be: +/=`;
+
+  test("rotates every quarter: no rotation ends the tokens of another, unless told to", () => {
+    const file = secretsFile(`JWT_SECRET="${nth(0)}"\n`);
+    for (const n of [1, 2, 3, 4, 5, 6]) {
+      const { status, printed } = rotate(["routine", "--local", file], { NEW_JWT_SECRET: nth(n) });
+      assert.equal(status, 0, printed);
+      const behind = n === 1 ? "" : `_${n}`;
+      assert.match(printed, new RegExp(`Remove JWT_SECRET_PREVIOUS${behind} and JWT_ROTATED_AT${behind} after \\d{4}-\\d\\d-\\d\\d,`));
+      const there = secretsIn(file);
+      assert.equal(there.JWT_SECRET, nth(n));
+      for (let m = 1; m <= n; m++) {
+        const place = m === 1 ? "" : `_${m}`;
+        assert.equal(there[`JWT_SECRET_PREVIOUS${place}`], nth(m - 1));
+        assert.ok(Number(there[`JWT_ROTATED_AT${place}`]) > seconds());
+      }
+    }
+    const full = readFileSync(file, "utf8");
     const refused = rotate(["routine", "--local", file]);
     assert.equal(refused.status, 2, "the oldest secret was dropped without a word");
-    assert.match(refused.printed, /^✗ JWT_SECRET_PREVIOUS .+ --drop-previous .+\n$/);
-    assert.equal(readFileSync(file, "utf8"), text);
+    assert.match(refused.printed, /^✗ .+ --drop-previous .+\n$/);
+    assert.equal(readFileSync(file, "utf8"), full);
 
-    const third = "the third secret, which NEW_JWT_SECRET brings";
-    const { status } = rotate(["routine", "--local", file, "--drop-previous"], { NEW_JWT_SECRET: third });
-    assert.deepEqual([status, ...Object.values(secretsIn(file))], [0, third, "", NEW]);
+    const { status } = rotate(["routine", "--local", file, "--drop-previous"], { NEW_JWT_SECRET: nth(7) });
+    const { JWT_ROTATED_AT, ...rest } = secretsIn(file);
+    assert.deepEqual([status, rest], [0, { JWT_SECRET: nth(7), JWT_SECRET_NEXT: "", JWT_SECRET_PREVIOUS: nth(6) }]);
+    assert.ok(Number(JWT_ROTATED_AT) > seconds());
+  });
+
+  test("a place that was cleared is taken again, and a secret of which nobody wrote down when gets its moment", () => {
+    const text = `JWT_SECRET="${nth(3)}"\nJWT_SECRET_PREVIOUS="${nth(0)}"\nJWT_SECRET_PREVIOUS_3="${nth(2)}"\nJWT_ROTATED_AT_3="1"\n`;
+    const file = secretsFile(text);
+    assert.equal(rotate(["routine", "--local", file], { NEW_JWT_SECRET: nth(4) }).status, 0);
+    const there = secretsIn(file);
+    assert.deepEqual([there.JWT_SECRET_PREVIOUS, there.JWT_SECRET_PREVIOUS_2, there.JWT_SECRET_PREVIOUS_3], [nth(0), nth(3), nth(2)]);
+    assert.ok(Number(there.JWT_ROTATED_AT) > seconds() && Number(there.JWT_ROTATED_AT_2) > seconds());
+    assert.equal(there.JWT_ROTATED_AT_3, "1", "each keeps its own");
+  });
+
+  test("the emergency path leaves no older secret of any place", () => {
+    const file = secretsFile(`JWT_SECRET="${nth(0)}"\nOTHER="kept"\n`);
+    for (const n of [1, 2, 3]) rotate(["routine", "--local", file], { NEW_JWT_SECRET: nth(n) });
+    assert.equal(rotate(["emergency", "--local", file], { NEW_JWT_SECRET: nth(4) }).status, 0);
+    assert.equal(readFileSync(file, "utf8").trim(), `OTHER="kept"\nJWT_SECRET="${nth(4)}"`);
   });
 
   describe("at Cloudflare", () => {
@@ -348,8 +409,12 @@ describe("scripts/rotate-jwt-secret.sh", () => {
       const fresh = there.kept();
       assert.equal(there.mode(), 0o600);
       assert.match(fresh, /^[A-Za-z0-9+/]{64}$/);
+      const asked = there.asked().filter(([args]) => !args.startsWith("secret list "));
+      const [[args, rotatedAt]] = asked.splice(1, 1);
+      assert.equal(args, "secret put JWT_ROTATED_AT --env production", "before the secret that it is the end of");
+      assert.ok(Math.abs(Number(rotatedAt) - seconds()) <= 600);
       assert.deepEqual(
-        there.asked().filter(([args]) => !args.startsWith("secret list ")),
+        asked,
         [
           ["secret put JWT_SECRET_NEXT --env production", fresh],
           ["secret put JWT_SECRET_PREVIOUS --env production", OLD],
@@ -362,7 +427,11 @@ describe("scripts/rotate-jwt-secret.sh", () => {
 
     for (const [name, list, variables] of [
       ["without the secret of now, which Cloudflare does not show", names("JWT_SECRET"), {}],
-      ["while an older one is still accepted", names("JWT_SECRET", "JWT_SECRET_PREVIOUS"), { JWT_SECRET: OLD }],
+      [
+        "while six older ones are still accepted",
+        names("JWT_SECRET", ...["", "_2", "_3", "_4", "_5", "_6"].map((place) => `JWT_SECRET_PREVIOUS${place}`)),
+        { JWT_SECRET: OLD },
+      ],
       ["when Cloudflare does not say what there is", SILENT, { JWT_SECRET: OLD }],
     ]) {
       test(`routine: is refused ${name}; what was kept from last time stays`, () => {
@@ -377,14 +446,24 @@ describe("scripts/rotate-jwt-secret.sh", () => {
       });
     }
 
-    test("routine: ends the oldest secret's tokens when told to", () => {
-      const there = checkout(names("JWT_SECRET", "JWT_SECRET_PREVIOUS"));
+    test("routine: takes a place of its own beside older secrets", () => {
+      const there = checkout(names("JWT_SECRET", "JWT_SECRET_PREVIOUS", "JWT_ROTATED_AT", "JWT_SECRET_PREVIOUS_3", "JWT_ROTATED_AT_3"));
+      assert.equal(there.rotate("routine", { JWT_SECRET: OLD }).status, 0);
+      const put = there.asked().flatMap(([args]) => /^secret put (\w+) /.exec(args)?.[1] ?? []);
+      assert.deepEqual(put, ["JWT_SECRET_NEXT", "JWT_ROTATED_AT_2", "JWT_SECRET_PREVIOUS_2", "JWT_SECRET"]);
+    });
+
+    test("routine: ends the older secrets' tokens when told to", () => {
+      const older = ["JWT_SECRET_PREVIOUS", "JWT_ROTATED_AT", "JWT_SECRET_PREVIOUS_2", "JWT_ROTATED_AT_2"];
+      const there = checkout(names("JWT_SECRET", ...older));
       assert.equal(there.rotate("routine", { JWT_SECRET: OLD }, "--drop-previous").status, 0);
       assert.ok(there.asked().some(([args, value]) => args.startsWith("secret put JWT_SECRET_PREVIOUS ") && value === OLD));
+      const deleted = there.asked().flatMap(([args]) => /^secret delete (\w+) /.exec(args)?.[1] ?? []);
+      assert.deepEqual(deleted, ["JWT_SECRET_PREVIOUS_2", "JWT_ROTATED_AT_2"]);
     });
 
     test("emergency: signs with the new one first, then drops all others that there are", () => {
-      const there = checkout(names("JWT_SECRET", "JWT_SECRET_PREVIOUS"));
+      const there = checkout(names("JWT_SECRET", "JWT_SECRET_PREVIOUS", "JWT_ROTATED_AT", "JWT_SECRET_PREVIOUS_4"));
       assert.equal(there.rotate("emergency").status, 0);
       assert.deepEqual(
         there.asked().map(([args]) => args),
@@ -393,6 +472,8 @@ describe("scripts/rotate-jwt-secret.sh", () => {
           "secret list --env production",
           "secret list --env production",
           "secret delete JWT_SECRET_PREVIOUS --env production",
+          "secret delete JWT_ROTATED_AT --env production",
+          "secret delete JWT_SECRET_PREVIOUS_4 --env production",
         ],
       );
       assert.equal(there.asked()[0][1], there.kept());

@@ -252,6 +252,8 @@ export default {
   "error.required": "Bitte füllen Sie dies aus.",
   "error.SLUG_TAKEN": "Diese Adresse wurde gerade vergeben. Bitte wählen Sie eine andere.",
   "error.EMAIL_EXISTS": "Zu dieser E-Mail-Adresse gibt es schon einen Verein.",
+  "error.TENANT_CANCELLED":
+    "Der Verein, der von hier aus eingerichtet wurde, ist entfernt worden. Um ihn neu einzurichten, drücken Sie die Taste noch einmal.",
   "error.TURNSTILE_FAILED":
     "Wir konnten nicht erkennen, dass Sie ein Mensch sind. Laden Sie die Seite neu und versuchen Sie es noch einmal.",
   "error.SIGNUPS_DISABLED": ({ time }) =>

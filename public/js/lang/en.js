@@ -234,6 +234,7 @@ export default {
   "error.required": "Please fill this in.",
   "error.SLUG_TAKEN": "That address has just been taken. Please choose another.",
   "error.EMAIL_EXISTS": "There is already a club with this e-mail.",
+  "error.TENANT_CANCELLED": "The club that was set up from here has been removed. To set it up anew, press the button once more.",
   "error.TURNSTILE_FAILED": "We could not tell that you are a person. Reload the page and try again.",
   "error.SIGNUPS_DISABLED": ({ time }) =>
     `We are not taking new clubs at the moment. Please come back at about ${time}; what you typed is kept.`,

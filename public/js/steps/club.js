@@ -111,6 +111,8 @@ async function post(wish) {
   const answer = await persist(() => api.start(wish, draft.current().key));
   if (answer.kind !== "refused") return { answer, wish };
   draft.refused(wish);
+  // The club of this key was removed. Whoever sends the form once more, having read that, makes another.
+  if (answer.error.code === "TENANT_CANCELLED") draft.renewKey();
   if (answer.error.code !== "IDEMPOTENCY_KEY_REUSED") return { answer, wish };
   const earlier = await recover();
   if (earlier) return earlier;
@@ -129,10 +131,10 @@ function refuse(answer, wish) {
 async function settle({ answer, wish }, intended) {
   if (answer.kind !== "ok") return refuse(answer, wish);
   const { jwt, tenant, tenantId, discount } = answer.body;
-  // The club was made before, without our key: the server mails the owner instead of handing a token to whoever knows the words.
+  // The club was made before: without our key, or its tokens were revoked since. The server mails its owner instead.
   if (!jwt) return notice("error.replayed", { email: wish.email });
   session.open({ token: jwt, tenantId });
-  draft.made({ ...tenant, discount }, wish);
+  draft.made({ ...tenant, discount });
   showMade();
   showClub();
   // Whoever was faster than the look-up still gets to see the club's whole address in the end.

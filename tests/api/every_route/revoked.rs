@@ -97,6 +97,108 @@ async fn a_revoked_token_opens_nothing_and_does_nothing() {
     }
 }
 
+/// What is wrong with a request besides its token.
+const TROUBLES: [&str; 9] = [
+    "another type",
+    "no type",
+    "no JSON",
+    "no object",
+    "too large",
+    "no field",
+    "wrong fields",
+    "a wrong query",
+    "a name that nothing has",
+];
+
+fn troubled(route: &Route, club: &Club, trouble: &str) -> crate::support::Ask {
+    let example = crate::support::example(route, club);
+    let json = |text: String| example.bare().header("content-type", "application/json").body(text);
+    match trouble {
+        "another type" => example.bare().header("content-type", "text/plain").body("{}"),
+        "no type" => example.bare().body("{}"),
+        "no JSON" => json("{".to_owned()),
+        "no object" => json("[]".to_owned()),
+        "too large" => json(format!("{{\"reason\":\"{}\"}}", "x".repeat(17_000))),
+        "no field" => json("{}".to_owned()),
+        "wrong fields" => {
+            let names =
+                ["reason", "jti", "all", "status", "step", "tenantId", "tenant", "name", "webhookUrl"];
+            let fields: serde_json::Map<_, _> =
+                names.map(|name| (name.to_owned(), 7.into())).into_iter().collect();
+            json(serde_json::Value::Object(fields).to_string())
+        }
+        "a wrong query" => {
+            let path = example.path().split('?').next().unwrap();
+            example.ask().to(&format!("{path}?limit=abc&cursor=!&status=x&plan=x&stuck=x"))
+        }
+        _ => {
+            let mut path = route.path.to_owned();
+            for part in ["{run}", "{name}", "{code}", "{key}", "{delivery}"] {
+                path = path.replace(part, "never%20was");
+            }
+            // A club's token must name its own club, or that is what is wrong with it.
+            let own = matches!(route.permission, tenantry::domain::Permission::PlatformAdmin);
+            example.ask().to(&path.replace("{id}", if own { "never%20was" } else { &club.id }))
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_revoked_token_is_refused_before_anything_else_that_is_wrong() {
+    for route in guarded() {
+        let (club, _) = stage(route).await;
+        for (audience, token) in good_tokens(route, &club) {
+            for cause in causes(audience) {
+                (cause.begins)(&club);
+                let before = club.db().contents();
+                for trouble in TROUBLES {
+                    let answer = troubled(route, &club, trouble).token(&token.sign()).send().await;
+                    assert_eq!(answer.status, 403, "{route:?} {} {trouble}: {}", cause.what, answer.text);
+                    answer.refuses(403, "FORBIDDEN", "token_revoked");
+                    assert_eq!(club.log_of("authz_deny").last().unwrap().fields["reason"], "token_revoked");
+                }
+                club.db().is_still(&before);
+                (cause.ends)(&club);
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_revoked_token_is_refused_before_a_limit_is() {
+    for route in guarded() {
+        let (club, _) = stage(route).await;
+        for (_, token) in good_tokens(route, &club) {
+            for limit in [tenantry::ports::Limit::Lookup, tenantry::ports::Limit::Magic] {
+                club.outside().limits(limit, 0);
+            }
+            club.db().execute(
+                "insert into revoked_tokens values (?1, null, '', 0, 9000000000)",
+                [Token::read(&token.sign())["jti"].as_str().unwrap()],
+            );
+            let example = crate::support::example(route, &club);
+            let answer = example.ask().token(&token.sign()).send().await;
+            answer.refuses(403, "FORBIDDEN", "token_revoked");
+        }
+    }
+}
+
+/// Whether it still admits its holder is unknown then, and what else is wrong is nobody's business.
+#[tokio::test]
+async fn without_the_store_nobody_hears_what_else_is_wrong() {
+    for route in guarded() {
+        let (club, _) = stage(route).await;
+        let asked: Vec<_> = TROUBLES.map(|trouble| (trouble, troubled(route, &club, trouble))).into();
+        club.db().goes_down();
+        let (_, token) = good_tokens(route, &club).remove(0);
+        for (trouble, ask) in asked {
+            let answer = ask.token(&token.sign()).send().await;
+            let degraded = route.path.ends_with("/provision-status") && answer.status == 200;
+            assert!(degraded || answer.status == 503, "{route:?} {trouble}: {}", answer.text);
+        }
+    }
+}
+
 #[tokio::test]
 async fn the_token_of_a_club_that_is_gone_opens_nothing() {
     for route in guarded() {

@@ -427,11 +427,12 @@ async fn a_link_is_renewed_when_the_configuration_refuses_what_was_signed_before
 #[tokio::test]
 async fn a_changed_key_between_two_attempts_makes_no_second_mail() {
     for change in [
-        [
+        vec![
             ("JWT_SECRET", "another-secret-of-more-than-32-bytes"),
             ("JWT_SECRET_PREVIOUS", crate::support::SECRETS[0]),
+            ("JWT_ROTATED_AT", "1900000000"),
         ],
-        [
+        vec![
             ("DATA_KEY", "fedcba9876543210fedcba9876543210"),
             ("DATA_KEY_PREVIOUS", "0123456789abcdef0123456789abcdef"),
         ],

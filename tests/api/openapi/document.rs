@@ -172,7 +172,7 @@ fn answers_json(route: &Route, operation: &Operation, failures: &Failures, shown
         }
         answers.insert(status.to_string(), answer);
     }
-    for (status, codes) in by_status(&operation.codes(route), failures) {
+    for (status, codes) in by_status(operation, route, failures) {
         let answer = if operation.is_page() {
             json!({
                 "description": format!("The form again: {}.", codes.join(", ")),
@@ -187,12 +187,13 @@ fn answers_json(route: &Route, operation: &Operation, failures: &Failures, shown
     json!(answers)
 }
 
-fn by_status(codes: &[&'static str], failures: &Failures) -> BTreeMap<u16, Vec<&'static str>> {
+fn by_status(operation: &Operation, route: &Route, failures: &Failures) -> BTreeMap<u16, Vec<&'static str>> {
     let mut all: BTreeMap<u16, Vec<&'static str>> = BTreeMap::new();
-    for code in codes {
-        let (status, _) =
+    for code in operation.codes(route) {
+        let (usual, _) =
             failures.get(code).unwrap_or_else(|| panic!("tests/api/words.rs promises no {code}"));
-        all.entry(*status).or_default().push(code);
+        let here = operation.statuses.iter().find(|(other, _)| *other == code);
+        all.entry(here.map_or(*usual, |(_, status)| *status)).or_default().push(code);
     }
     all
 }
@@ -238,7 +239,7 @@ fn responses(failures: &Failures) -> Map<String, Value> {
         .iter()
         .map(describe_with_route)
         .filter(|(_, operation)| !operation.is_page())
-        .flat_map(|(route, operation)| by_status(&operation.codes(route), failures))
+        .flat_map(|(route, operation)| by_status(&operation, route, failures))
         .map(|(status, codes)| (name_of(&codes), failure(status, &codes)))
         .collect()
 }

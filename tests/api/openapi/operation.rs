@@ -85,6 +85,8 @@ pub struct Operation {
     pub headers: &'static [&'static str],
     /// The codes that not every such route has.
     pub errors: Vec<&'static str>,
+    /// The codes that come with another status here than elsewhere.
+    pub statuses: Vec<(&'static str, u16)>,
     /// The schemas that this refers to, by name: those of answers, and those of bodies.
     pub schemas: Schemas,
 }
@@ -108,6 +110,7 @@ pub fn op(tag: Tag, id: &'static str, summary: &'static str) -> Operation {
         answers: Vec::new(),
         headers: &[],
         errors: Vec::new(),
+        statuses: Vec::new(),
         schemas: Schemas::default(),
     }
 }
@@ -243,6 +246,12 @@ impl Operation {
     pub fn fails(mut self, codes: &[&'static str]) -> Self {
         self.errors.extend(codes);
         self
+    }
+
+    /// May fail with this code, and with this status, which it has elsewhere not.
+    pub fn fails_with(mut self, status: u16, code: &'static str) -> Self {
+        self.statuses.push((code, status));
+        self.fails(&[code])
     }
 
     /// Whether people read what it answers.

@@ -49,8 +49,9 @@ fn of_anyone(route: &Route) -> Option<Operation> {
         ("GET", "/health/startup") => checked(op(Health, "getStartup", "May it start?")),
         ("POST", "/public/signup/start") => op(Signup, "signUp", "Sign a club up")
             .says(
-                "With an `Idempotency-Key`, the same request answers the same club and a token for 24 hours. Without one, it \
-                 answers the club but no token, and its owner gets a link by mail.",
+                "With an `Idempotency-Key`, the same request answers the same club and a token for 24 hours. Without one, or after \
+                 a token of the club was revoked, it answers the club but no token, and its owner gets a link by mail. After the \
+                 club was removed it is 410.",
             )
             .reads(
                 "Idempotency-Key",
@@ -60,12 +61,14 @@ fn of_anyone(route: &Route) -> Option<Operation> {
             .takes::<signup::SignupRequest>()
             .answers::<signup::SignedUp>(200, "The club is signed up.")
             .fails(SIGNUP_ERRORS)
+            .fails_with(410, "TENANT_CANCELLED")
             .fails(&["IDEMPOTENCY_IN_PROGRESS", "IDEMPOTENCY_KEY_REUSED"]),
         ("POST", "/public/signup/form") => op(Signup, "signUpByForm", "Sign a club up by a form without JavaScript")
             .says("Answers pages, not JSON: the form again, with what is wrong beside each field, or that a link was mailed.")
             .takes_form::<signup::SignupRequest>()
             .answers_text(200, "text/html", "The club is signed up; a link was mailed.")
-            .fails(SIGNUP_ERRORS),
+            .fails(SIGNUP_ERRORS)
+            .fails_with(410, "TENANT_CANCELLED"),
         ("GET", "/public/signup/availability") => op(Signup, "getAvailability", "Is a name free?")
             .needs("slug", "The name. Names that can't be are answered as not available.", &json!({ "type": "string" }))
             .data::<signup::Availability>("Whether it is.")

@@ -47,6 +47,11 @@ impl Example {
         }
     }
 
+    /// Where it goes.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
     /// The request without a body.
     pub fn bare(&self) -> Ask {
         self.app.ask(self.method.clone(), &self.path)

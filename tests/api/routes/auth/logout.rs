@@ -51,3 +51,16 @@ async fn an_empty_id_is_none() {
     app.post("/auth/logout").token(&empty(&club.id)).send().await;
     app.get("/whoami").token(&empty(&other.id)).send().await.is(200);
 }
+
+/// Whoever made the token wrote that there is no id: to revoke it would revoke all that say so.
+#[tokio::test]
+async fn an_id_that_tells_no_token_from_others_is_none() {
+    let app = TestApp::new();
+    let club = app.signed_up("fc-nord").await;
+    for jti in ["null", "undefined", "None", " "] {
+        let token = Token::tenant(&club.id, app.now()).with("jti", jti).sign();
+        app.post("/auth/logout").token(&token).send().await.fails(400, "VALIDATION");
+        app.get("/whoami").token(&token).send().await.is(200);
+    }
+    assert_eq!(app.db().number("select count(*) from revoked_tokens"), 0);
+}

@@ -177,3 +177,14 @@ async fn the_link_in_the_welcome_mail_opens_the_club() {
     assert_eq!(open(&app, token).await.is(200)["tenantId"], club.id.as_str());
     is_no_link(&open(&app, token).await);
 }
+
+#[tokio::test]
+async fn a_link_that_was_revoked_by_its_id_opens_nothing() {
+    let app = TestApp::new();
+    let club = app.signed_up("fc-nord").await;
+    let token = link(&club).await;
+    let body = json!({ "jti": Token::read(&token)["jti"], "reason": "the mailbox is somebody else's" });
+    let operator = Token::operator(app.now()).sign();
+    app.post("/api/v1/admin/tokens/revoke").token(&operator).json(&body).send().await.is(200);
+    is_no_link(&open(&app, &token).await);
+}

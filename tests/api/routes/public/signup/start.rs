@@ -4,6 +4,7 @@ mod idempotency;
 mod input;
 mod promos;
 mod races;
+mod revoked;
 mod turnstile;
 
 use serde_json::json;

@@ -184,15 +184,26 @@ async fn a_club_that_never_ran_did_not_fail() {
     assert_eq!(sent[0].json()["type"], "tenant.deprovisioned");
 }
 
+/// Whoever retries, or renews, must not make the club anew that an operator has just removed.
 #[tokio::test]
-async fn the_same_request_under_the_same_key_signs_up_anew() {
+async fn the_same_request_under_the_same_key_makes_nothing_anew() {
     let app = TestApp::new();
     let club = app.signed_up_with_key("fc-nord", "key-1").await;
+    let again = async |key: &str| {
+        let ask = app.post("/public/signup/start").header("idempotency-key", key);
+        ask.json(&signup("fc-nord")).send().await
+    };
     is_removed(&club).await;
+    // At work, over, and for as long as the key is remembered.
+    again("key-1").await.fails(410, "TENANT_CANCELLED");
     club.waits().await;
-    let again = app.signed_up_with_key("fc-nord", "key-1").await;
-    assert_ne!(again.id, club.id);
-    again.gets("/whoami").send().await.is(200);
+    again("key-1").await.fails(410, "TENANT_CANCELLED");
+    app.passes(23 * 3600);
+    again("key-1").await.fails(410, "TENANT_CANCELLED");
+    assert_eq!(app.db().number("select count(*) from tenants"), 1);
+    assert!(app.outside().upstreams().sent_to("resend").is_empty(), "and nobody is mailed");
+    let anew = again("key-2").await.is(200);
+    assert_eq!(anew.get("replayed"), None, "the name is free for whoever asks for it");
 }
 
 #[tokio::test]

@@ -128,6 +128,64 @@ async fn an_id_that_is_no_text_revokes_nothing_else_instead() {
     app.db().is_still(&before);
 }
 
+/// What a script says where it found nothing is no token's id: revoking it would be told as done, and nothing was.
+#[tokio::test]
+async fn what_is_no_id_is_refused_and_not_told_as_revoked() {
+    let app = TestApp::new();
+    let club = app.signed_up("fc-nord").await;
+    for nothing in [
+        "null",
+        "Null",
+        "undefined",
+        "None",
+        "nil",
+        "NaN",
+        "true",
+        "false",
+        "{}",
+        "[object Object]",
+        " ",
+        "-",
+        "\"null\"",
+        "null\n",
+        "$JTI",
+        "<jti>",
+        "…",
+        "a b",
+        &club.jwt,
+    ] {
+        let answer = revoke(&app, json!({ "jti": nothing, "reason": "lost" })).await;
+        assert_eq!(answer.complains_about(), [("jti".to_owned(), "invalid_jti".to_owned())], "{nothing:?}");
+    }
+    for nothing in [json!(null), json!("")] {
+        revoke(&app, json!({ "jti": nothing, "reason": "lost" })).await.complains_about();
+    }
+    assert_eq!(app.db().number("select count(*) from revoked_tokens"), 0);
+    assert_eq!(app.db().number("select count(*) from audit_log"), 0);
+}
+
+/// Rows that a looser rule let in stay in force.
+#[tokio::test]
+async fn an_id_that_was_revoked_under_a_looser_rule_stays_revoked() {
+    let app = TestApp::new();
+    let club = app.signed_up("fc-nord").await;
+    for jti in ["null", "a b", "\u{e9}"] {
+        app.db().execute("insert into revoked_tokens values (?1, null, '', 0, 9000000000)", [jti]);
+        let token = Token::tenant(&club.id, app.now()).with("jti", jti).sign();
+        app.get("/whoami").token(&token).send().await.refuses(403, "FORBIDDEN", "token_revoked");
+    }
+}
+
+#[tokio::test]
+async fn the_id_of_a_clubs_token_says_whose_it_is() {
+    let app = TestApp::new();
+    let club = app.signed_up("fc-nord").await;
+    let jti = Token::read(&club.jwt)["jti"].clone();
+    assert!(jti.as_str().unwrap().starts_with(&format!("{}.", club.id)), "{jti}");
+    revoke(&app, json!({ "jti": jti, "reason": "lost" })).await.is(200);
+    assert_eq!(app.db().row("select tenant_id from revoked_tokens")["tenant_id"], club.id.as_str());
+}
+
 /// An end that was typed wrong must not end the revocation before the token.
 #[tokio::test]
 async fn a_revocation_outlives_every_token_whatever_end_was_told() {

@@ -3,7 +3,7 @@
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Breaks, Reaction, TestApp, signup};
+use crate::support::{Answer, Breaks, Reaction, TestApp, dies_after, signup};
 
 fn guarded() -> TestApp {
     TestApp::with(&[("TURNSTILE_SECRET", "the-turnstile-secret")])
@@ -91,24 +91,102 @@ async fn of_twenty_at_once_under_one_key_one_spends_the_token() {
     assert_eq!(send(&app, "key-1", &form).await.is(200)["replayed"], true);
 }
 
+/// A process that dies gives nothing back: its claim ends by itself.
 #[tokio::test]
 async fn a_crash_between_the_check_and_the_signup_locks_nothing_for_long() {
     let app = guarded();
-    app.db().breaks(1, Breaks::Before);
-    send(&app, "key-1", &form("good")).await.fails(503, "STORE_UNAVAILABLE");
-    send(&app, "key-1", &form("another")).await.fails(409, "IDEMPOTENCY_IN_PROGRESS");
+    let mut other = form("another");
+    other["clubSlug"] = "fc-other".into();
+    for polls in 0.. {
+        assert!(polls < 50, "the signup never begins");
+        let ended = dies_after(polls, send(&app, "key-1", &form("good")));
+        assert!(ended.is_none(), "it was over before it could die");
+        if app.db().number("select count(*) from idempotency_keys where status = 'in_progress'") == 1 {
+            break;
+        }
+    }
+    send(&app, "key-1", &form("good")).await.fails(409, "IDEMPOTENCY_IN_PROGRESS");
+    let refused = send(&app, "key-1", &other).await;
+    assert!([409, 422].contains(&refused.status.as_u16()), "{}", refused.text);
+    assert_eq!(app.db().number("select count(*) from tenants"), 0);
     app.passes(31);
     send(&app, "key-1", &form("another")).await.is(200);
 }
 
+fn runs(app: &TestApp, sql: &str) {
+    app.db().execute(sql, ());
+}
+
+/// Whatever stops a signup behind the claim of its key, the same request can be sent again at once.
 #[tokio::test]
-async fn another_form_under_a_key_at_work_is_not_let_through() {
+async fn every_way_out_of_a_claim_gives_the_key_back() {
+    type Obstacle = fn(&TestApp);
+    let ways: [(&str, u16, &str, Obstacle, Obstacle); 8] = [
+        ("a robot", 403, "TURNSTILE_FAILED", |_| {}, |_| {}),
+        (
+            "a silent Turnstile",
+            503,
+            "TURNSTILE_UNAVAILABLE",
+            |app| app.outside().upstreams().next("turnstile", [Reaction::TimesOut]),
+            |_| {},
+        ),
+        (
+            "a name that is taken",
+            409,
+            "SLUG_TAKEN",
+            |app| runs(app, "update tenants set slug = 'fc-nord'"),
+            |app| runs(app, "update tenants set slug = 'fc-else'"),
+        ),
+        (
+            "an address that is taken",
+            409,
+            "EMAIL_EXISTS",
+            |app| runs(app, "update tenants set email = 'owner@fc-nord.example'"),
+            |app| runs(app, "update tenants set email = 'owner@else.example'"),
+        ),
+        (
+            "a code that is used up",
+            400,
+            "INVALID_PROMO",
+            |app| runs(app, "update promo_codes set active = 0"),
+            |app| runs(app, "update promo_codes set active = 1"),
+        ),
+        (
+            "the kill switch",
+            503,
+            "SIGNUPS_DISABLED",
+            |app| runs(app, "insert into feature_flags values ('signup_enabled', 0, null, 0)"),
+            |app| runs(app, "delete from feature_flags"),
+        ),
+        ("a lost claim", 503, "STORE_UNAVAILABLE", |app| app.db().breaks(0, Breaks::After), |_| {}),
+        ("a lost signup", 503, "STORE_UNAVAILABLE", |app| app.db().breaks(1, Breaks::Before), |_| {}),
+    ];
+    for (what, status, code, begins, ends) in ways {
+        let app = guarded();
+        app.has_promo("SPRING", 10, &[]);
+        let mut other = form("good");
+        other["clubSlug"] = "fc-else".into();
+        other["email"] = "owner@else.example".into();
+        app.signs_up(&other).await.is(200);
+        let mut wish = form(if what == "a robot" { "bad" } else { "good" });
+        wish["promoCode"] = "SPRING".into();
+        begins(&app);
+        send(&app, "key-1", &wish).await.fails(status, code);
+        ends(&app);
+        assert_eq!(app.db().number("select count(*) from idempotency_keys"), 0, "{what}");
+        wish["turnstileToken"] = "another".into();
+        let granted = send(&app, "key-1", &wish).await.is(200);
+        assert_eq!(granted.get("replayed"), None, "{what}");
+    }
+}
+
+/// Whose answer was lost was signed up, and gets it again.
+#[tokio::test]
+async fn a_key_whose_signup_was_granted_is_not_given_back() {
     let app = guarded();
-    app.db().breaks(1, Breaks::Before);
+    app.db().breaks(1, Breaks::After);
     send(&app, "key-1", &form("good")).await.fails(503, "STORE_UNAVAILABLE");
-    let mut other = form("another");
-    other["clubSlug"] = "fc-other".into();
-    let refused = send(&app, "key-1", &other).await;
-    assert!([409, 422].contains(&refused.status.as_u16()), "{}", refused.text);
-    assert_eq!(app.db().number("select count(*) from tenants"), 0);
+    let again = send(&app, "key-1", &form("good")).await.is(200);
+    assert_eq!((&again["replayed"], again["jwt"].is_string()), (&json!(true), true));
+    assert_eq!(app.outside().upstreams().sent_to("turnstile").len(), 1);
 }

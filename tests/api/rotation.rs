@@ -1,0 +1,145 @@
+//! A secret that a rotation replaced: it admits clubs with the tokens that they hold, and nobody else.
+
+use serde_json::Value;
+
+use crate::support::{SECRETS, TestApp, Token, signup};
+
+const NEW: &str = "the-new-secret-of-more-than-32-bytes";
+const YEAR: i64 = 365 * 24 * 3600;
+
+fn rotated(app: &TestApp, rotated_at: &str) -> TestApp {
+    app.redeployed_with(&[
+        ("JWT_SECRET", NEW),
+        ("JWT_SECRET_PREVIOUS", SECRETS[0]),
+        ("JWT_ROTATED_AT", rotated_at),
+    ])
+}
+
+async fn opens(app: &TestApp, token: &Token) -> bool {
+    let answer = app.get("/whoami").token(&token.sign()).send().await;
+    if answer.status != 200 {
+        answer.fails(401, "INVALID_TOKEN");
+    }
+    answer.status == 200
+}
+
+#[tokio::test]
+async fn a_previous_secret_admits_clubs_with_tokens_from_before_the_rotation_only() {
+    let app = TestApp::new();
+    let club = app.signed_up("fc-nord").await;
+    let now = app.now();
+    let after = rotated(&app, &now.to_string());
+    let tenant = |iat: i64| Token::tenant(&club.id, iat).with("exp", iat + YEAR);
+    assert!(opens(&after, &tenant(now - 1)).await, "a club's, from before");
+    assert!(
+        opens(&after, &tenant(now - 1).with_header("kid", "no-key-of-ours")).await,
+        "whatever key it names"
+    );
+    for (what, token) in [
+        ("issued in that second", tenant(now)),
+        ("issued later", tenant(now + 60)),
+        ("not saying when", tenant(now - 1).with("iat", Value::Null)),
+        ("outliving what was issued before", tenant(now - 1).with("exp", now + YEAR + 1)),
+        ("an operator's", Token::operator(now - 1)),
+        ("a machine's", Token::service(now - 1)),
+        ("for nobody we know", tenant(now - 1).with("aud", "someone-else")),
+    ] {
+        assert!(!opens(&after, &token).await, "{what}");
+        let by_the_new_one = after.get("/whoami").token(&token.under(NEW).sign()).send().await;
+        let expected = if what == "for nobody we know" { 403 } else { 200 };
+        assert_eq!(by_the_new_one.status, expected, "{what}: {}", by_the_new_one.text);
+    }
+}
+
+/// Nothing was issued before a moment that nobody names.
+#[tokio::test]
+async fn without_its_moment_a_previous_secret_admits_nobody_and_the_service_is_not_ready() {
+    let app = TestApp::new();
+    let club = app.signed_up("fc-nord").await;
+    let token = Token::tenant(&club.id, app.now() - 60);
+    for (rotated_at, problem) in [
+        ("", "JWT_ROTATED_AT is missing"),
+        ("soon", "JWT_ROTATED_AT must be Unix seconds"),
+        ("1800000000000", "JWT_ROTATED_AT must be Unix seconds"),
+        ("-1", "JWT_ROTATED_AT must be Unix seconds"),
+    ] {
+        let after = rotated(&app, rotated_at);
+        assert!(!opens(&after, &token).await, "{rotated_at:?}");
+        for path in ["/health/ready", "/health/startup"] {
+            let answer = after.get(path).send().await.is(503);
+            assert_eq!(answer["checks"]["configuration"]["problem"], problem, "{path} {rotated_at:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn links_that_are_on_their_way_survive_a_rotation() {
+    let app = TestApp::new();
+    let club = app.signed_up("fc-nord").await;
+    app.signs_up(&signup("fc-nord")).await.is(200);
+    app.outside().finishes_deferred_work().await;
+    let link = app.outside().upstreams().sent_to("resend").pop().unwrap().link();
+    let token = link.rsplit_once("#token=").unwrap().1.to_owned();
+    app.passes(1);
+    let after = rotated(&app, &app.now().to_string());
+    let opened = after.post("/auth/magic/verify").json(&serde_json::json!({ "token": token })).send().await;
+    assert_eq!(opened.is(200)["tenantId"], club.id.as_str());
+    let stale = rotated(&app, &(app.now() - 1).to_string());
+    stale
+        .post("/auth/magic/verify")
+        .json(&serde_json::json!({ "token": token }))
+        .send()
+        .await
+        .fails(401, "INVALID_TOKEN");
+}
+
+/// The runbook rotates every quarter, and a club's token lives for a year.
+#[tokio::test]
+async fn a_year_of_quarterly_rotations_signs_no_club_out() {
+    const QUARTER: u64 = 91 * 24 * 3600;
+    let secrets: Vec<String> =
+        (0..6).map(|n| format!("the secret of quarter {n}, as long as one has to be")).collect();
+    let app = TestApp::new();
+    let mut variables: Vec<(String, String)> = Vec::new();
+    let mut tokens = Vec::new();
+    for (n, secret) in secrets.iter().enumerate() {
+        let changes: Vec<(&str, &str)> = variables.iter().map(|(name, value)| (&**name, &**value)).collect();
+        let deployment = app.redeployed_with(&[&changes[..], &[("JWT_SECRET", secret)]].concat());
+        let club = deployment.signed_up(&format!("fc-{n}")).await;
+        tokens.push((app.now() + YEAR, club.jwt.clone()));
+        for (ends, token) in &tokens {
+            let answer = deployment.get("/whoami").token(token).send().await;
+            let expected = if app.now() < ends + 300 { 200 } else { 401 };
+            assert_eq!(answer.status, expected, "in quarter {n}: {}", answer.text);
+        }
+        assert_eq!(
+            deployment.get("/health/startup").send().await.json()["checks"]["configuration"]["ok"],
+            true
+        );
+        let behind = if n == 0 { String::new() } else { format!("_{}", n + 1) };
+        app.passes(QUARTER);
+        variables.push((format!("JWT_SECRET_PREVIOUS{behind}"), secret.clone()));
+        variables.push((format!("JWT_ROTATED_AT{behind}"), app.now().to_string()));
+    }
+    assert_eq!(tokens.len(), 6);
+}
+
+/// Each secret is good for what was signed before its own end, not before the last.
+#[tokio::test]
+async fn an_older_secret_mints_nothing_of_a_later_quarter() {
+    const OLDEST: &str = "the oldest secret of more than 32 bytes";
+    let app = TestApp::new();
+    let club = app.signed_up("fc-nord").await;
+    let now = app.now();
+    let after = app.redeployed_with(&[
+        ("JWT_SECRET", NEW),
+        ("JWT_SECRET_PREVIOUS", OLDEST),
+        ("JWT_ROTATED_AT", &(now - 1000).to_string()),
+        ("JWT_SECRET_PREVIOUS_2", SECRETS[0]),
+        ("JWT_ROTATED_AT_2", &now.to_string()),
+    ]);
+    let at = |iat: i64| Token::tenant(&club.id, iat);
+    assert!(opens(&after, &at(now - 1001).under(OLDEST)).await);
+    assert!(!opens(&after, &at(now - 500).under(OLDEST)).await);
+    assert!(opens(&after, &at(now - 500)).await);
+}
