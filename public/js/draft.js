@@ -22,6 +22,8 @@ const blank = () => ({
   primaryColor: "#0f5c45",
   secondaryColor: "#f2c14e",
   webhookUrl: "",
+  /** The address that was stored last. */
+  storedWebhook: "",
   /** Bodies posted under the key whose answer never came: one of them may have made the club. */
   sent: [],
   /** The club once it exists, and the body that made it (to ask for a fresh token under the same key). */
