@@ -37,6 +37,8 @@ const blank = (id = random(8)) => ({
   secondaryColor: "#f2c14e",
   webhookUrl: "",
   webhookSecret: "",
+  /** The address that was stored last. */
+  storedWebhook: "",
   /** Bodies posted under the key whose answer never came: one of them may have made the club. */
   sent: [],
   /** The club once it exists. */

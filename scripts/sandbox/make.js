@@ -20,7 +20,7 @@ const failure = (status) => text(status, WORDS[status] ?? "Scenario failed to co
 
 export const make = {
   name: "make",
-  plays: (host) => /^hook\.([a-z0-9-]+\.)*make\.com$/.test(host),
+  plays: (host) => /^hook\.(([a-z0-9-]+\.)?make\.com|[a-z0-9-]+\.make\.celonis\.com|integromat\.com)$/.test(host),
   identify: (call) => ({
     operation: call.headers["webhook-id"]?.startsWith("evt_") ? "event" : "ping",
     key: call.headers["webhook-id"] ?? call.headers["idempotency-key"] ?? null,

@@ -15,7 +15,17 @@ use super::{
     App,
     access::AccessError,
     provisioning::{QueueError, Queued},
+    webhooks::{Restored, Storing},
 };
+
+/// What correcting a webhook did.
+#[derive(Debug, Clone, Default)]
+pub struct Corrected {
+    /// What resuming the club's run did; none when there was nothing to resume.
+    pub resumed: Option<Queued>,
+    /// What became of it, if the club is live.
+    pub restored: Option<Restored>,
+}
 
 /// Why a club's webhook was not corrected, or its run not resumed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -71,7 +81,7 @@ impl From<DbError> for ChangeError {
 
 impl<P: Ports> App<P> {
     /// Stores another webhook for a starter club, and resumes its run if it is the webhook that it failed on. Without a
-    /// secret the stored one stays. Answers what resuming did; none when there was nothing to resume.
+    /// secret the stored one stays. If the club is live, pings it.
     ///
     /// # Errors
     ///
@@ -84,7 +94,7 @@ impl<P: Ports> App<P> {
         secret: Option<&WebhookSecret>,
         reason: &str,
         caller: Caller,
-    ) -> Result<Option<Queued>, CorrectionError> {
+    ) -> Result<Corrected, CorrectionError> {
         let sealed = match secret {
             Some(secret) => {
                 let sealed = self.ports.seal(secret.secret(), tenant.as_str()).await;
@@ -95,7 +105,9 @@ impl<P: Ports> App<P> {
         let act = self.act(claims, reason, caller.request.as_deref().unwrap_or_default());
         let statements = vec![
             store::connections::audit_webhook(tenant, url, sealed.is_some(), &act),
+            store::connections::select_webhook(tenant),
             store::connections::set_webhook(tenant, url, sealed.as_deref(), act.now),
+            store::connections::select_webhook(tenant),
             // As for a club's own retry: stored first, so that the sweep finds it should the object not hear of it.
             store::tenants::want_another_ping(tenant, act.now),
             store::register::select(tenant),
@@ -104,16 +116,25 @@ impl<P: Ports> App<P> {
         let mut answers = self.on_behalf_of(claims, statements).await.map_err(QueueError::from)?;
         let known = store::tenants::read(answers.pop().unwrap_or_default())?;
         let details = store::register::read(answers.pop().unwrap_or_default())?;
+        answers.pop();
+        let storing = Storing::read(answers)?;
         let (tenant, details) = known.zip(details).ok_or(CorrectionError::NotFound)?;
         match (details.club.status, details.club.plan, &details.more.webhook_url) {
             (TenantStatus::Cancelled, ..) => Err(CorrectionError::Cancelled),
             (TenantStatus::Suspended, ..) => Err(CorrectionError::Suspended),
             (_, Plan::Pro, _) => Err(CorrectionError::PlanMismatch),
             (_, Plan::Starter, None) => Err(CorrectionError::NoSecret),
-            _ if tenant.provisioning() == RunStatus::Processing => {
-                Ok(Some(self.tell_object_to_queue(&tenant, caller).await?))
-            }
-            _ => Ok(None),
+            _ => match tenant.provisioning() {
+                RunStatus::Processing => {
+                    let resumed = Some(self.tell_object_to_queue(&tenant, caller).await?);
+                    Ok(Corrected { resumed, restored: None })
+                }
+                RunStatus::Completed => {
+                    let restored = Some(self.tell_of_another(tenant.id(), storing, caller).await?);
+                    Ok(Corrected { resumed: None, restored })
+                }
+                _ => Ok(Corrected::default()),
+            },
         }
     }
 

@@ -230,14 +230,15 @@ impl<P: Ports> App<P> {
 
     async fn send_event(&self, delivery: &Claimed, connection: &Connection) -> Sent {
         // Judged again: the list of hosts may have changed since it was stored.
-        let Ok(url) = WebhookUrl::parse(&connection.webhook_url, &self.config().allowed_webhook_hosts) else {
+        let Ok(url) = WebhookUrl::stored(&connection.webhook_url, &self.config().allowed_webhook_hosts)
+        else {
             return Sent::Held("HOST_NOT_ALLOWED");
         };
-        let Ok(secret) = self.ports.open(&connection.webhook_secret, delivery.tenant_id.as_str()).await
-        else {
+        let Ok(signing) = self.signing(&delivery.tenant_id, connection).await else {
             return Sent::Held("MISCONFIGURED");
         };
-        let message = make::message(&url, &secret, &delivery.id, delivery.body.clone(), self.ports.now());
+        let (secrets, body) = (&signing.secrets, delivery.body.clone());
+        let message = make::message(&url, secrets, &delivery.id, body, self.ports.now());
         match self.call(Call { traceparent: delivery.traceparent.clone(), ..message }).await {
             Ok(called) => Sent::Answered(called.status, make::judge_event(&called, self.ports.now())),
             Err(error) => Sent::Unanswered(Fault::from(error).code),

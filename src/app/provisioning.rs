@@ -4,9 +4,7 @@ use std::time::Duration;
 
 use crate::{
     db::{Answer, DbError, Statement},
-    domain::{
-        Claims, Denial, Plan, RunId, RunStatus, TenantId, TenantStatus, Timestamp, WebhookSecret, WebhookUrl,
-    },
+    domain::{Claims, Denial, Plan, RunId, RunStatus, TenantId, TenantStatus, Timestamp},
     ports::{CryptoError, Level, LogLine, ObjectError, Ports},
     store::{self, runs::Listed, tenants::Tenant},
     workflow::{Caller, Command, Reply, Report},
@@ -32,6 +30,9 @@ pub enum QueueError {
     /// The tenant is gone.
     #[error("cancelled")]
     Cancelled,
+    /// A live club's webhook was stored too often within a day.
+    #[error("too often")]
+    TooOften,
     /// The token does not admit its holder any more.
     #[error(transparent)]
     Denied(#[from] Denial),
@@ -67,25 +68,6 @@ pub struct Queued {
 }
 
 impl<P: Ports> App<P> {
-    /// Stores a starter club's webhook and queues its provisioning.
-    ///
-    /// # Errors
-    ///
-    /// See [`QueueError`].
-    pub async fn connect_make(
-        &self,
-        claims: &Claims,
-        tenant: &TenantId,
-        url: &WebhookUrl,
-        secret: &WebhookSecret,
-        caller: Caller,
-    ) -> Result<Queued, QueueError> {
-        let sealed = self.ports.seal(secret.secret(), tenant.as_str()).await?;
-        let now = self.ports.now();
-        let store = store::connections::set_webhook(tenant, url, Some(&sealed), now);
-        self.queue(claims, tenant, Some(Plan::Starter), vec![store], caller).await
-    }
-
     /// Queues a pro club's provisioning.
     ///
     /// # Errors
@@ -97,7 +79,7 @@ impl<P: Ports> App<P> {
         tenant: &TenantId,
         caller: Caller,
     ) -> Result<Queued, QueueError> {
-        self.queue(claims, tenant, Some(Plan::Pro), Vec::new(), caller).await
+        self.queue(claims, tenant, Some(Plan::Pro), Vec::new(), caller).await.map(|(queued, _)| queued)
     }
 
     /// Queues a tenant's provisioning on behalf of a machine of ours.
@@ -111,7 +93,7 @@ impl<P: Ports> App<P> {
         tenant: &TenantId,
         caller: Caller,
     ) -> Result<Queued, QueueError> {
-        self.queue(claims, tenant, None, Vec::new(), caller).await
+        self.queue(claims, tenant, None, Vec::new(), caller).await.map(|(queued, _)| queued)
     }
 
     /// Queues a club's own failed provisioning again.
@@ -136,28 +118,26 @@ impl<P: Ports> App<P> {
         }
     }
 
-    async fn queue(
+    /// Queues a tenant's provisioning after `statements`, whose answers it gives back.
+    pub(super) async fn queue(
         &self,
         claims: &Claims,
         tenant: &TenantId,
         plan: Option<Plan>,
         mut statements: Vec<Statement>,
         caller: Caller,
-    ) -> Result<Queued, QueueError> {
+    ) -> Result<(Queued, Vec<Answer>), QueueError> {
         statements.push(store::tenants::want_provisioning(tenant, plan, &caller.origin, self.ports.now()));
         statements.push(store::tenants::select(tenant));
-        let answers = self.on_behalf_of(claims, statements).await?;
-        self.tell(answers, plan, caller).await
+        let mut answers = self.on_behalf_of(claims, statements).await?;
+        let tenant = answers.pop().unwrap_or_default();
+        answers.pop();
+        Ok((self.tell(tenant, plan, caller).await?, answers))
     }
 
-    /// Tells the object, after the wish was stored: the last answer is the tenant.
-    async fn tell(
-        &self,
-        mut answers: Vec<Answer>,
-        plan: Option<Plan>,
-        caller: Caller,
-    ) -> Result<Queued, QueueError> {
-        let tenant = store::tenants::read(answers.pop().unwrap_or_default())?
+    /// Tells the object, after the wish was stored.
+    async fn tell(&self, tenant: Answer, plan: Option<Plan>, caller: Caller) -> Result<Queued, QueueError> {
+        let tenant = store::tenants::read(tenant)?
             .filter(|tenant| tenant.undo_state.is_none())
             .ok_or(QueueError::NotFound)?;
         if plan.is_some_and(|plan| plan != tenant.plan) {

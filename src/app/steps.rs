@@ -156,15 +156,15 @@ impl<P: Ports> App<P> {
         })?;
         // Judged again: the list of hosts may have changed since it was stored.
         let url =
-            WebhookUrl::parse(&stored.webhook_url, &self.config().allowed_webhook_hosts).map_err(|_| {
+            WebhookUrl::stored(&stored.webhook_url, &self.config().allowed_webhook_hosts).map_err(|_| {
                 let message = "Webhooks on this host are not possible. Use the one that Make shows you.";
                 Outcome::Refused(Failure::new(FailureCode::WebhookRejected, message))
             })?;
-        let secret =
-            self.ports.open(&stored.webhook_secret, tenant.as_str()).await.map_err(|_| misconfigured())?;
+        let signing = self.signing(tenant, &stored).await.map_err(|_| misconfigured())?;
         let key = run.idempotency_key(Step::ValidateWebhook);
         let now = self.ports.now();
-        let call = make::ping(&url, &secret, &key, tenant.as_str(), now, run.caller.traceparent.clone());
+        let trace = run.caller.traceparent.clone();
+        let call = make::ping(&url, &signing.secrets, &key, tenant.as_str(), now, trace);
         let called = self.call(call).await.map_err(|error| Outcome::Unknown(error.into()))?;
         let outcome = make::judge(&called, self.config().make_validate_strict, self.ports.now());
         Ok(match outcome {

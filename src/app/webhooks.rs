@@ -1,26 +1,50 @@
-//! Trying a club's webhook out.
+//! A club's webhook: storing another one, trying it out, and what signs what is sent there.
 
 use crate::{
-    db::{Db, DbError},
-    domain::{Claims, Secret, TenantId, WebhookUrl, id},
-    ports::{CryptoError, Ports},
-    store::{self, audit::Act},
-    workflow::{Caller, Outcome},
+    db::{Answer, Db, DbError},
+    domain::{Claims, Plan, RunStatus, Secret, TenantId, WebhookSecret, WebhookUrl, claims::Audience, id},
+    ports::{CallError, CryptoError, Level, LogLine, Ports},
+    store::{
+        self,
+        audit::Act,
+        connections::{Connection, Previous},
+    },
+    workflow::{Caller, Outcome, Webhook},
 };
 
-use super::{App, access::AccessError, upstream::make};
+use super::{
+    App,
+    access::AccessError,
+    provisioning::{QueueError, Queued},
+    upstream::make,
+};
 
 /// How a try ended.
 #[derive(Debug, Clone)]
 pub struct Tried {
     /// Whether the webhook took the ping.
     pub delivered: bool,
+    /// Whether it may take it later: nothing was refused.
+    pub try_again: bool,
     /// The status that came back.
     pub status: Option<u16>,
     /// How long it took.
     pub ms: Option<u64>,
     /// Why it counts as not delivered, for people.
     pub reason: Option<String>,
+}
+
+/// Another webhook, stored for a club that is live.
+#[derive(Debug, Clone)]
+pub struct Restored {
+    /// Where it is.
+    pub host: String,
+    /// Whether it is another one than before, or on again.
+    pub changed: bool,
+    /// Until when an earlier secret signs beside its own, Unix seconds.
+    pub previous_until: Option<i64>,
+    /// How it took a ping.
+    pub tried: Tried,
 }
 
 /// Why nothing was tried.
@@ -32,6 +56,9 @@ pub enum TryError {
     /// The club has no webhook, or one that is not allowed any more.
     #[error("no webhook")]
     NoWebhook,
+    /// It is not the one that is stored for the club.
+    #[error("webhook not stored")]
+    NotStored,
     /// The stored secret does not open: the service's key for it is wrong.
     #[error(transparent)]
     Sealed(#[from] CryptoError),
@@ -46,9 +73,121 @@ impl From<DbError> for TryError {
     }
 }
 
+/// What signs what is sent to a webhook now.
+pub(super) struct Signing {
+    /// Its own secret, then those that it replaced.
+    pub secrets: Vec<Secret>,
+    /// Until when one of those that it replaced signs, if they differ from its own.
+    pub until: Option<i64>,
+}
+
 impl<P: Ports> App<P> {
-    /// Sends a signed `webhook.ping` to `webhook`, or else to the one that is stored, and answers what came back. A stored one
-    /// that was switched off may be tried, too, and is on again if it takes the ping: written down if `act` says who did it.
+    /// The secrets that sign what is sent to a club's webhook now. An earlier one that does not open signs nothing.
+    pub(super) async fn signing(
+        &self,
+        tenant: &TenantId,
+        webhook: &Connection,
+    ) -> Result<Signing, CryptoError> {
+        let own = self.ports.open(&webhook.webhook_secret, tenant.as_str()).await?;
+        let mut signing = Signing { secrets: vec![own], until: None };
+        for Previous { secret, until } in webhook.previous(self.ports.now()) {
+            let Ok(secret) = self.ports.open(&secret, tenant.as_str()).await else { continue };
+            if !signing.secrets.contains(&secret) {
+                signing.until = signing.until.max(Some(until));
+                signing.secrets.push(secret);
+            }
+        }
+        Ok(signing)
+    }
+
+    /// Stores a starter club's webhook, and queues its provisioning; if the club is live, pings it.
+    ///
+    /// # Errors
+    ///
+    /// See [`QueueError`].
+    pub async fn connect_make(
+        &self,
+        claims: &Claims,
+        tenant: &TenantId,
+        url: &WebhookUrl,
+        secret: &WebhookSecret,
+        caller: Caller,
+    ) -> Result<(Queued, Option<Restored>), QueueError> {
+        let sealed = self.ports.seal(secret.secret(), tenant.as_str()).await?;
+        let statements = vec![
+            store::connections::select_webhook(tenant),
+            store::connections::set_webhook(tenant, url, Some(&sealed), self.ports.now()),
+            store::connections::select_webhook(tenant),
+        ];
+        let (queued, answers) =
+            self.queue(claims, tenant, Some(Plan::Starter), statements, caller.clone()).await?;
+        if queued.status != RunStatus::Completed {
+            return Ok((queued, None));
+        }
+        let restored = self.tell_of_another(tenant, Storing::read(answers)?, caller).await?;
+        Ok((Queued { changed: restored.changed, ..queued }, Some(restored)))
+    }
+
+    /// Pings the webhook that was just stored for a live club, and says what became of it.
+    pub(super) async fn tell_of_another(
+        &self,
+        tenant: &TenantId,
+        storing: Storing,
+        caller: Caller,
+    ) -> Result<Restored, QueueError> {
+        let Storing { before, is_stored: true, after: Some(webhook) } = storing else {
+            return Err(QueueError::TooOften);
+        };
+        let allowed = &self.config().allowed_webhook_hosts;
+        let url = WebhookUrl::stored(&webhook.webhook_url, allowed)
+            .map_err(|problem| DbError::Corrupt(problem.message))?;
+        let Ok(signing) = self.signing(tenant, &webhook).await else {
+            let reason =
+                "The secret that is stored for it can't be read any more. Store it again, with a secret.";
+            let tried = Tried {
+                delivered: false,
+                try_again: false,
+                status: None,
+                ms: None,
+                reason: Some(reason.to_owned()),
+            };
+            return Ok(Restored { host: url.host().to_owned(), changed: true, previous_until: None, tried });
+        };
+        let changed = match (&before, signing.secrets.first()) {
+            (Some(before), Some(own)) => {
+                before.webhook_url != webhook.webhook_url
+                    || before.disabled_at.is_some()
+                    || !self
+                        .ports
+                        .open(&before.webhook_secret, tenant.as_str())
+                        .await
+                        .is_ok_and(|was| was == *own)
+            }
+            _ => true,
+        };
+        let tried = self.ping(tenant, &url, &signing.secrets, caller).await;
+        self.log(
+            LogLine::new(Level::Info, "webhook_stored")
+                .with("tenantId", tenant.as_str())
+                .with("host", url.host())
+                .with("changed", changed)
+                .with("delivered", tried.delivered),
+        );
+        if tried.delivered {
+            let pinged = Webhook { url: webhook.webhook_url, secret: webhook.webhook_secret };
+            let validated = store::connections::set_validated(tenant, &pinged, self.ports.now());
+            // It is stored and has answered, whether or not that can be written down now.
+            if let Err(error) = self.ports.db().query(validated).await {
+                let line = LogLine::new(Level::Warn, "webhook_validation_not_noted");
+                self.log(line.with("tenantId", tenant.as_str()).with("error", error.to_string()));
+            }
+        }
+        Ok(Restored { host: url.host().to_owned(), changed, previous_until: signing.until, tried })
+    }
+
+    /// Sends a signed `webhook.ping` to the webhook that is stored, and answers what came back; if the caller names one, by the
+    /// secret that came with it. A club may name its own alone: whose any other is, nobody has shown. A stored one that was
+    /// switched off may be tried, too, and is on again if it takes the ping: written down if `act` says who did it.
     ///
     /// # Errors
     ///
@@ -57,7 +196,7 @@ impl<P: Ports> App<P> {
         &self,
         claims: &Claims,
         tenant: &TenantId,
-        webhook: Option<(WebhookUrl, Secret)>,
+        named: Option<(WebhookUrl, Secret)>,
         act: Option<&Act<'_>>,
         caller: Caller,
     ) -> Result<Tried, TryError> {
@@ -65,21 +204,22 @@ impl<P: Ports> App<P> {
         let mut answers = self.on_behalf_of(claims, statements).await?;
         let answer = answers.pop().unwrap_or_default();
         store::tenants::read(answers.pop().unwrap_or_default())?.ok_or(TryError::NotFound)?;
-        let stored = store::connections::read_webhook(answer)?.filter(|_| webhook.is_none());
-        let (url, secret) = match webhook {
-            Some(webhook) => webhook,
+        let stored = store::connections::read_webhook(answer)?;
+        let may_try_any = claims.audience == Some(Audience::PlatformAdmin);
+        let (url, secrets, stored) = match named {
+            Some((url, _)) if !may_try_any && !is_at(stored.as_ref(), &url) => {
+                return Err(TryError::NotStored);
+            }
+            Some((url, secret)) => (url, vec![secret], None),
             None => {
-                let stored = stored.as_ref().ok_or(TryError::NoWebhook)?;
-                let url = WebhookUrl::parse(&stored.webhook_url, &self.config().allowed_webhook_hosts);
-                let secret = self.ports.open(&stored.webhook_secret, tenant.as_str()).await?;
-                (url.map_err(|_| TryError::NoWebhook)?, secret)
+                let stored = stored.ok_or(TryError::NoWebhook)?;
+                let url = WebhookUrl::stored(&stored.webhook_url, &self.config().allowed_webhook_hosts);
+                let signing = self.signing(tenant, &stored).await?;
+                (url.map_err(|_| TryError::NoWebhook)?, signing.secrets, Some(stored))
             }
         };
-        let now = self.ports.now();
-        let id = format!("msg_{}", id::token_id(now, self.ports.random()));
-        let call = make::ping(&url, &secret, &id, tenant.as_str(), now, caller.traceparent);
-        let called = self.call(call).await;
-        let taken = called.as_ref().is_ok_and(|called| (200..300).contains(&called.status));
+        let tried = self.ping(tenant, &url, &secrets, caller).await;
+        let taken = tried.status.is_some_and(|status| (200..300).contains(&status));
         if let Some(stored) =
             stored.filter(|stored| taken && stored.failing_since.or(stored.disabled_at).is_some())
         {
@@ -88,27 +228,60 @@ impl<P: Ports> App<P> {
             let working = store::connections::set_working(tenant, &stored);
             self.ports.db().batch(audit.into_iter().chain([working]).collect()).await?;
         }
-        Ok(match called {
+        Ok(tried)
+    }
+
+    async fn ping(&self, tenant: &TenantId, url: &WebhookUrl, secrets: &[Secret], caller: Caller) -> Tried {
+        let now = self.ports.now();
+        let id = format!("msg_{}", id::token_id(now, self.ports.random()));
+        let call = make::ping(url, secrets, &id, tenant.as_str(), now, caller.traceparent);
+        match self.call(call).await {
             Err(error) => {
                 let reason = match error {
-                    crate::ports::CallError::Timeout => "The webhook did not answer in time.",
-                    crate::ports::CallError::Connection => "The webhook could not be reached.",
+                    CallError::Timeout => "The webhook did not answer in time.",
+                    CallError::Connection => "The webhook could not be reached.",
                 };
-                Tried { delivered: false, status: None, ms: None, reason: Some(reason.to_owned()) }
+                let reason = Some(reason.to_owned());
+                Tried { delivered: false, try_again: true, status: None, ms: None, reason }
             }
             Ok(called) => {
-                let reason = match make::judge(&called, self.config().make_validate_strict, now) {
+                let outcome = make::judge(&called, self.config().make_validate_strict, now);
+                let try_again = matches!(outcome, Outcome::Unknown(_));
+                let reason = match outcome {
                     Outcome::Done(_) => None,
                     Outcome::Refused(failure) => Some(failure.message),
                     Outcome::Unknown(fault) => Some(fault.code.message().to_owned()),
                 };
                 Tried {
                     delivered: reason.is_none(),
+                    try_again,
                     status: Some(called.status),
                     ms: Some(called.ms),
                     reason,
                 }
             }
-        })
+        }
+    }
+}
+
+/// Whether this is where the stored webhook is.
+fn is_at(stored: Option<&Connection>, url: &WebhookUrl) -> bool {
+    stored.is_some_and(|stored| stored.webhook_url == url.as_str())
+}
+
+/// What storing a webhook found and left.
+pub(super) struct Storing {
+    before: Option<Connection>,
+    is_stored: bool,
+    after: Option<Connection>,
+}
+
+impl Storing {
+    /// Reads the answers to the webhook before, the storing, and the webhook after it: the last ones of `answers`.
+    pub(super) fn read(mut answers: Vec<Answer>) -> Result<Self, DbError> {
+        let after = store::connections::read_webhook(answers.pop().unwrap_or_default())?;
+        let is_stored = answers.pop().is_some_and(|answer| answer.changes > 0);
+        let before = store::connections::read_webhook(answers.pop().unwrap_or_default())?;
+        Ok(Self { before, is_stored, after })
     }
 }

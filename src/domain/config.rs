@@ -1,7 +1,10 @@
 //! Configuration: read once, parsed here, and judged: what is missing or wrong makes the service not ready
 //! instead of failing a request later.
 
-use super::{Secret, webhook::AllowedHosts};
+use super::{
+    Secret,
+    webhook::{AllowedHosts, MAKES_HOSTS},
+};
 
 /// Shortest acceptable `JWT_SECRET*`, in bytes: HS256's own block of entropy.
 pub const SHORTEST_JWT_SECRET: usize = 32;
@@ -112,7 +115,7 @@ pub struct Config {
     pub jwt_secrets_previous: Vec<PreviousSecret>,
     /// `JWT_NOT_BEFORE`: tokens issued earlier are refused (Unix seconds).
     pub jwt_not_before: i64,
-    /// `ALLOWED_WEBHOOK_HOSTS`
+    /// `ALLOWED_WEBHOOK_HOSTS`; Make's own where it is not set.
     pub allowed_webhook_hosts: AllowedHosts,
     /// `CORS_ALLOWED`
     pub cors_allowed: Vec<String>,
@@ -218,7 +221,10 @@ impl Config {
             jwt_secret_next: secret("JWT_SECRET_NEXT"),
             jwt_secrets_previous,
             jwt_not_before,
-            allowed_webhook_hosts: AllowedHosts::parse(&text_or("ALLOWED_WEBHOOK_HOSTS", "")),
+            allowed_webhook_hosts: AllowedHosts::parse(
+                // An empty list is one, too: it allows none.
+                get("ALLOWED_WEBHOOK_HOSTS").as_deref().unwrap_or(MAKES_HOSTS),
+            ),
             cors_allowed: text_or("CORS_ALLOWED", "")
                 .split(',')
                 .map(|o| o.trim().trim_end_matches('/').to_owned())
@@ -268,6 +274,9 @@ impl Config {
             self.metrics_token.as_ref().is_none_or(|token| token.len() >= SHORTEST_METRICS_TOKEN),
             "METRICS_TOKEN is shorter than 16 bytes",
         );
+        if let Some(pattern) = self.allowed_webhook_hosts.nonsense() {
+            check(false, &format!("ALLOWED_WEBHOOK_HOSTS can't have {pattern:?}"));
+        }
         check(!self.gas_webapp_url.is_empty(), "GAS_WEBAPP_URL is missing");
         check(self.gas_hmac_secret.is_some(), "GAS_HMAC_SECRET is missing");
         check(!self.base_domain.is_empty(), "BASE_DOMAIN is missing");
@@ -340,6 +349,7 @@ mod tests {
             ("DATA_KEY", "", "DATA_KEY is missing"),
             ("DATA_KEY", "short", "DATA_KEY is shorter than 32 bytes"),
             ("METRICS_TOKEN", "fifteen-bytes..", "METRICS_TOKEN is shorter than 16 bytes"),
+            ("ALLOWED_WEBHOOK_HOSTS", "hook.make.com,*.com", "ALLOWED_WEBHOOK_HOSTS can't have \"*.com\""),
             ("GAS_WEBAPP_URL", "", "GAS_WEBAPP_URL is missing"),
             ("GAS_HMAC_SECRET", "", "GAS_HMAC_SECRET is missing"),
             ("BASE_DOMAIN", "", "BASE_DOMAIN is missing"),
@@ -394,6 +404,21 @@ mod tests {
         assert_eq!(budgets("", ""), (2, 25));
         assert_eq!(budgets("1", "1000"), (1, 1000));
         assert_eq!(budgets("many", "0"), (2, 25));
+    }
+
+    #[test]
+    fn webhooks_are_on_makes_own_hosts_unless_a_list_says_otherwise() {
+        let allows = |list: Option<&str>, host: &str| {
+            let get = |name: &str| match name {
+                "ALLOWED_WEBHOOK_HOSTS" => list.map(str::to_owned),
+                _ => complete(name),
+            };
+            Config::read(get, false).allowed_webhook_hosts.allows(host)
+        };
+        assert!(allows(None, "hook.eu2.make.com") && !allows(None, "www.make.com"));
+        assert!(!allows(Some(""), "hook.eu2.make.com") && !allows(Some(" "), "hook.eu2.make.com"));
+        assert!(allows(Some("hooks.example.com"), "hooks.example.com"));
+        assert!(!allows(Some("hooks.example.com"), "hook.eu2.make.com"));
     }
 
     #[test]

@@ -21,6 +21,7 @@ pub mod time;
 pub mod token_id;
 pub mod upstream;
 pub mod webhook;
+pub mod webhook_secret;
 pub mod word;
 
 pub use access::{Denial, Permission};
@@ -39,6 +40,7 @@ pub use served::{Served, Tally, Turn};
 pub use slug::Slug;
 pub use time::Timestamp;
 pub use upstream::Upstream;
-pub use webhook::{WebhookSecret, WebhookUrl};
+pub use webhook::WebhookUrl;
+pub use webhook_secret::WebhookSecret;
 pub use word::Word;
 pub(crate) use word::words;

@@ -1,10 +1,13 @@
-//! A club's webhook: where it is, and the secret that signs what is sent there.
+//! Where a club's webhook is.
 
 use url::{Host, Url};
 
-use super::{Secret, issue::Problem};
+use super::issue::Problem;
 
-/// The hosts a webhook may be on: exact names, or `*.suffix` on a label boundary. Empty means none.
+/// The hosts that Make shows people for their webhooks.
+pub const MAKES_HOSTS: &str = "hook.make.com,hook.*.make.com,hook.*.make.celonis.com,hook.integromat.com";
+
+/// The hosts a webhook may be on: names, in which a `*` stands for one label. Empty means none.
 #[derive(Debug, Clone, Default)]
 pub struct AllowedHosts(Vec<String>);
 
@@ -18,27 +21,69 @@ impl AllowedHosts {
     /// Whether `host` (lower case, as the `url` crate gives it) is on the list.
     #[must_use]
     pub fn allows(&self, host: &str) -> bool {
-        self.0.iter().any(|pattern| match pattern.strip_prefix("*.") {
-            Some(suffix) => {
-                host.strip_suffix(suffix).is_some_and(|rest| rest.len() > 1 && rest.ends_with('.'))
-            }
-            None => host == pattern,
+        self.0.iter().any(|pattern| matches(pattern, host))
+    }
+
+    /// The first on the list that can't be meant: no name, or open to whoever registers one.
+    #[must_use]
+    pub fn nonsense(&self) -> Option<&str> {
+        self.0.iter().map(String::as_str).find(|pattern| {
+            let mut labels = pattern.rsplit('.');
+            let ending = [labels.next(), labels.next()];
+            let fixed = ending.iter().all(|label| label.is_some_and(is_label));
+            !fixed || !labels.all(|label| label == "*" || is_label(label))
         })
     }
 }
 
-/// `https`, no credentials, port 443, a name and not an address, on an allowed host.
+fn matches(pattern: &str, host: &str) -> bool {
+    let (mut pattern, mut host) = (pattern.split('.'), host.split('.'));
+    loop {
+        match (pattern.next(), host.next()) {
+            (None, None) => return true,
+            (Some("*"), Some(label)) if is_label(label) => {}
+            (Some(wanted), Some(label)) if wanted == label && is_label(label) => {}
+            _ => return false,
+        }
+    }
+}
+
+/// Letters, digits and inner hyphens: what a label of a host's name is made of.
+fn is_label(label: &str) -> bool {
+    (1..=63).contains(&label.len())
+        && label.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+        && !label.starts_with('-')
+        && !label.ends_with('-')
+}
+
+/// `https`, no credentials, port 443, a name and not an address, on an allowed host; at the door also a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WebhookUrl(Url);
 
 impl WebhookUrl {
-    /// The one rule for every caller.
+    /// The one rule for every caller who brings one.
     ///
     /// # Errors
     ///
-    /// `invalid_url` when it is no URL, `host_not_allowed` when it is one where no webhook may be.
+    /// `invalid_url` when it is no URL, or only a host's; `host_not_allowed` when it is one where no webhook may be.
     pub fn parse(text: &str, allowed: &AllowedHosts) -> Result<Self, Problem> {
-        let invalid = |message: &str| Problem::new("invalid_url", message);
+        // What can't be seen, or looks like something else, would become part of the address.
+        if !text.is_ascii() {
+            return Err(invalid("Enter the whole webhook address, in plain letters, digits and signs."));
+        }
+        let url = Self::stored(text, allowed)?;
+        if url.0.path().bytes().all(|b| b == b'/') {
+            return Err(invalid("The address must not end after the host. Copy all of it."));
+        }
+        Ok(url)
+    }
+
+    /// One that is stored is read as it is, whatever rule came later. Whether its host is on the list is judged again.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Self::parse`].
+    pub fn stored(text: &str, allowed: &AllowedHosts) -> Result<Self, Problem> {
         let refused = |message: &str| Problem::new("host_not_allowed", message);
         // The parser forgives backslashes, tabs and control characters; whoever typed them gets told instead.
         if text.len() > 2048
@@ -87,36 +132,8 @@ pub fn host_of(url: &str) -> Option<String> {
     Url::parse(url).ok()?.host_str().map(str::to_owned)
 }
 
-/// The secret that signs what is sent to the webhook: 16–200 printable characters.
-#[derive(Debug, Clone, PartialEq)]
-pub struct WebhookSecret(Secret);
-
-impl WebhookSecret {
-    /// The secret itself.
-    #[must_use]
-    pub const fn secret(&self) -> &Secret {
-        &self.0
-    }
-}
-
-impl TryFrom<String> for WebhookSecret {
-    type Error = Problem;
-
-    fn try_from(text: String) -> Result<Self, Problem> {
-        if text.len() < 16 {
-            return Err(Problem::new("too_short", "Use at least 16 characters."));
-        }
-        if text.len() > 200 {
-            return Err(Problem::new("too_long", "Use at most 200 characters."));
-        }
-        if text.chars().any(char::is_control) {
-            return Err(Problem::new(
-                "invalid_characters",
-                "Line breaks and control characters are not possible.",
-            ));
-        }
-        Ok(Self(Secret::new(text)))
-    }
+fn invalid(message: &str) -> Problem {
+    Problem::new("invalid_url", message)
 }
 
 #[cfg(test)]
@@ -124,7 +141,7 @@ mod tests {
     use super::*;
 
     fn parse(text: &str) -> Result<WebhookUrl, Problem> {
-        WebhookUrl::parse(text, &AllowedHosts::parse("hook.make.com, *.make.com"))
+        WebhookUrl::parse(text, &AllowedHosts::parse(MAKES_HOSTS))
     }
 
     #[test]
@@ -168,6 +185,27 @@ mod tests {
             "hook.make.com/a",
             "https://hook.make.com/a b",
             "https://hook.make.com/\r\nX: y",
+            "https://hook.make.com",
+            "https://hook.make.com/",
+            "https://hook.make.com//",
+            "https://hook.make.com/./",
+            "https://hook.make.com/a/..",
+            "https://hook.make.com/%2e%2e",
+            "https://hook.make.com/?a=b",
+            "https://hook.make.com/#a",
+            "https://hook.make.com/a\u{200b}",
+            "https://hook.make.com/ä",
+            "https://hook.eu2.make.com/ａ",
+            "https://hook_.eu2.make.com/a",
+            "https://hook.e_u2.make.com/a",
+            "https://hook.-eu2.make.com/a",
+            "https://hook.eu2-.make.com/a",
+            "https://hook..make.com/a",
+            "https://hook.a.b.make.com/a",
+            "https://www.make.com/a",
+            "https://eu2.make.com/a",
+            "https://hook.make.celonis.com/a",
+            "https://hook.eu1.integromat.com/a",
             "",
         ] {
             assert!(parse(text).is_err(), "{text:?}");
@@ -180,8 +218,68 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_has_sixteen_characters() {
-        assert_eq!(WebhookSecret::try_from("a".repeat(15)).unwrap_err().code, "too_short");
-        assert!(WebhookSecret::try_from("a".repeat(16)).is_ok());
+    fn makes_own_hosts_are_the_default() {
+        for host in [
+            "hook.make.com",
+            "hook.eu1.make.com",
+            "hook.us2.make.com",
+            "hook.eu1.make.celonis.com",
+            "hook.integromat.com",
+        ] {
+            assert!(parse(&format!("https://{host}/a")).is_ok(), "{host}");
+        }
+    }
+
+    #[test]
+    fn a_star_stands_for_one_label() {
+        let allows = |pattern: &str, host: &str| AllowedHosts::parse(pattern).allows(host);
+        assert!(allows("*.example.com", "a.example.com") && allows("A.*.Example.com", "a.b.example.com"));
+        for (pattern, host) in [
+            ("*.example.com", "example.com"),
+            ("*.example.com", "a.b.example.com"),
+            ("*.example.com", ".example.com"),
+            ("*.example.com", "aexample.com"),
+            ("a*.example.com", "ab.example.com"),
+            ("a.*.example.com", "a.example.com"),
+            ("*.*.example.com", "a.example.com"),
+            ("*", "example.com"),
+        ] {
+            assert!(!allows(pattern, host), "{pattern} {host}");
+        }
+    }
+
+    #[test]
+    fn a_list_that_cannot_be_meant_is_told() {
+        let nonsense = |list: &str| AllowedHosts::parse(list).nonsense().map(str::to_owned);
+        for list in [MAKES_HOSTS, "", "hooks.example.com", "*.example.com", "a.*.*.example.com"] {
+            assert_eq!(nonsense(list), None, "{list}");
+        }
+        for one in [
+            "*",
+            "*.com",
+            "a.*",
+            "hook*.make.com",
+            "https://hook.make.com",
+            "hook.make.com/a",
+            "hook.make.com:443",
+            "localhost",
+            "hook_.make.com",
+            "hook..make.com",
+            "bücher.example",
+        ] {
+            assert_eq!(nonsense(&format!("hook.make.com,{one}")), Some(one.to_owned()));
+        }
+    }
+
+    /// It was stored when that was possible, and its club lives on it.
+    #[test]
+    fn what_is_stored_is_read_as_it_is() {
+        let allowed = AllowedHosts::parse(MAKES_HOSTS);
+        for text in ["https://hook.make.com/", "https://hook.make.com/?a=b", "https://hook.make.com/ä"] {
+            assert!(parse(text).is_err() && WebhookUrl::stored(text, &allowed).is_ok(), "{text}");
+        }
+        for text in ["https://evil.com/a", "http://hook.make.com/a"] {
+            assert!(WebhookUrl::stored(text, &allowed).is_err(), "{text}");
+        }
     }
 }

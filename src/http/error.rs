@@ -380,6 +380,13 @@ impl ApiError {
             }
             QueueError::Suspended => Self::tenant_suspended(),
             QueueError::Cancelled => Self::tenant_cancelled(),
+            QueueError::TooOften => Self {
+                message:
+                    "The webhook was stored very often today. Please wait until tomorrow, or ask our support."
+                        .to_owned(),
+                retry_after: Some(3600),
+                ..Self::rate_limited()
+            },
             QueueError::Denied(denial) => Self::forbidden(denial, claims, requested),
             QueueError::Db(error) => error.into(),
             QueueError::Object(cause) => Self::provisioner_unavailable(&cause),

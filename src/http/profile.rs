@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::{
-    domain::issue::Problem,
+    domain::{issue::Problem, webhook::host_of},
     ports::Ports,
     store::{
         profile::{self, Change},
@@ -12,9 +12,10 @@ use crate::{
 };
 
 use super::{
-    answer::{Data, Json, data},
+    answer::{Data, Json, Time, data},
     auth::{Caller, TenantAdmin},
     body::Fields,
+    deliveries::WebhookHealth,
     error::ApiError,
     register::{Brand, Club},
 };
@@ -28,7 +29,7 @@ const CHANGEABLE: [&str; 3] = ["name", "primaryColor", "secondaryColor"];
 /// `GET /api/v1/tenants/me`
 #[worker::send]
 pub async fn get<P: Ports>(caller: Caller<P, TenantAdmin>) -> Result<Json<Data<Profile>>, ApiError> {
-    let found: Option<register::Club> = caller.ask(profile::select(caller.tenant()?)).await?.first()?;
+    let found = profile::read(caller.ask(profile::select(caller.tenant()?)).await?)?;
     answer(&caller, found)
 }
 
@@ -51,18 +52,22 @@ pub async fn change<P: Ports>(
     let tenant = caller.tenant()?;
     let mut statements = profile::change(tenant, &change, caller.app.ports.now());
     statements.push(profile::select(tenant));
-    let found: Option<register::Club> =
-        caller.ask_all(statements).await?.pop().unwrap_or_default().first()?;
+    let found = profile::read(caller.ask_all(statements).await?.pop().unwrap_or_default())?;
     answer(&caller, found)
 }
 
 fn answer<P: Ports>(
     caller: &Caller<P, TenantAdmin>,
-    found: Option<register::Club>,
+    found: Option<(register::Club, profile::Webhook)>,
 ) -> Result<Json<Data<Profile>>, ApiError> {
-    let club = found.ok_or_else(ApiError::tenant_not_found)?;
+    let (club, webhook) = found.ok_or_else(ApiError::tenant_not_found)?;
     let address = club.slug.as_deref().map(|slug| caller.app.config().club_address(slug));
-    Ok(data(Profile { brand: Brand::of(&club), club: club.into(), address }))
+    Ok(data(Profile {
+        brand: Brand::of(&club),
+        club: club.into(),
+        address,
+        webhook: OwnWebhook::of(webhook),
+    }))
 }
 
 /// What a club changes about itself: at least one of these.
@@ -90,4 +95,32 @@ pub struct Profile {
     pub address: Option<String>,
     /// Its colours.
     pub brand: Brand,
+    /// Its webhook; `null` while it has none.
+    pub webhook: Option<OwnWebhook>,
+}
+
+/// A club's webhook as its own people see it: where it is, but for what only its scenario knows, and how it is doing.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct OwnWebhook {
+    /// Its host.
+    pub host: Option<String>,
+    /// When it last took a test, since it was stored.
+    pub validated_at: Option<Time>,
+    /// How it is doing.
+    #[serde(flatten)]
+    pub health: WebhookHealth,
+}
+
+impl OwnWebhook {
+    fn of(webhook: profile::Webhook) -> Option<Self> {
+        let host = host_of(&webhook.webhook_url?);
+        let health = WebhookHealth {
+            failing_since: webhook.failing_since.map(Time::at),
+            disabled_at: webhook.disabled_at.map(Time::at),
+            disabled_reason: webhook.disabled_reason,
+        };
+        Some(Self { host, validated_at: webhook.validated_at.map(Time::at), health })
+    }
 }

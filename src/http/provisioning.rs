@@ -11,6 +11,7 @@ use crate::{
         access::AccessError,
         digest,
         provisioning::{Queued, poll_again_in},
+        webhooks::Restored,
     },
     db::DbError,
     domain::{Audience, Plan, RunId, RunStatus, Step, StepStatus, TenantId, Timestamp},
@@ -25,6 +26,7 @@ use super::{
     body::{Fields, OptionalFields},
     context::Context,
     error::ApiError,
+    webhook::StoredWebhook,
 };
 
 /// `GET /api/v1/tenants/{id}/provision-status`
@@ -180,7 +182,28 @@ pub(super) fn queued(done: Queued) -> Json<Data<QueuedRun>> {
         (false, RunStatus::Completed) => "Provisioning is already completed; nothing was changed.",
         (false, _) => "Provisioning is already under way; nothing was changed.",
     };
-    data(QueuedRun { run_id: done.run, status: done.status, changed: done.changed, message })
+    data(QueuedRun { run_id: done.run, status: done.status, changed: done.changed, message, webhook: None })
+}
+
+/// What storing a webhook did: it queued the club's run, or the club is live and has another webhook.
+pub(super) fn connected((done, restored): (Queued, Option<Restored>)) -> Json<Data<QueuedRun>> {
+    let Some(restored) = restored else { return queued(done) };
+    let message = match (restored.changed, restored.tried.delivered, restored.previous_until) {
+        (false, true, _) => "This webhook was stored already and took a test; nothing was changed.",
+        (false, false, _) => "This webhook was stored already, and did not take a test; nothing was changed.",
+        (true, true, None) => "The webhook is stored and took a test. Events go there from now on.",
+        (true, true, Some(_)) => {
+            "The webhook is stored and took a test. Events go there from now on, signed for 24 hours by the earlier secret, too."
+        }
+        (true, false, _) => "The webhook is stored: events go there from now on. But it did not take a test.",
+    };
+    data(QueuedRun {
+        run_id: done.run,
+        status: done.status,
+        changed: restored.changed,
+        message,
+        webhook: Some(restored.into()),
+    })
 }
 
 /// Whom to provision.
@@ -205,6 +228,10 @@ pub struct QueuedRun {
     pub changed: bool,
     /// The same as a sentence for people.
     pub message: &'static str,
+    /// There when a live club stored its webhook.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(not(target_arch = "wasm32"), schema(nullable = false))]
+    pub webhook: Option<StoredWebhook>,
 }
 
 /// How far a club's provisioning is.

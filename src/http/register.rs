@@ -5,10 +5,7 @@ use http::StatusCode;
 use serde::Serialize;
 
 use crate::{
-    app::{
-        clubs::{ChangeError, CorrectionError},
-        provisioning::Queued,
-    },
+    app::clubs::{ChangeError, CorrectionError},
     domain::{
         Issues, Plan, RunId, RunStatus, TenantId, TenantStatus, UndoStatus, WebhookSecret, WebhookUrl,
         issue::Problem, webhook,
@@ -26,6 +23,7 @@ use super::{
     page::{Query, cursor, cut_of},
     signup::name_the_host,
     tokens::reason,
+    webhook::StoredWebhook,
 };
 
 /// The longest beginning of a name that is looked for.
@@ -132,7 +130,7 @@ pub async fn correct_webhook<P: Ports>(
     let secret: Option<WebhookSecret> = fields.optional("webhook_secret");
     let reason = fields.reason_or("webhook corrected");
     let (tenant, url) = fields.all(tenant.zip(url)).map_err(name_the_host)?;
-    let resumed = caller
+    let corrected = caller
         .app
         .correct_webhook(&caller.claims, &tenant, &url, secret.as_ref(), &reason, context.caller())
         .await
@@ -141,8 +139,9 @@ pub async fn correct_webhook<P: Ports>(
     Ok(data(WebhookCorrected {
         tenant,
         make_webhook_url: url.as_str().to_owned(),
-        resumed: resumed.as_ref().is_some_and(|queued| queued.changed),
-        run_id: resumed.and_then(|queued: Queued| queued.run),
+        resumed: corrected.resumed.as_ref().is_some_and(|queued| queued.changed),
+        run_id: corrected.resumed.and_then(|queued| queued.run),
+        webhook: corrected.restored.map(StoredWebhook::from),
     }))
 }
 
@@ -234,7 +233,11 @@ pub struct WebhookCorrection {
     #[schema(value_type = crate::http::signup::MakeUrl)]
     pub make_webhook_url: String,
     /// What signs what is sent there; the stored one stays where this is left out.
-    #[schema(max_length = 200, pattern = "^([^\\p{Cc}]{16,})?$", example = "whsec_bXktc2lnbmluZy1zZWNyZXQ=")]
+    #[schema(
+        max_length = 200,
+        pattern = "^([!-~][ -~]{14,}[!-~])?$",
+        example = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+    )]
     pub webhook_secret: Option<String>,
     /// Why; it is written down.
     #[schema(max_length = 500, pattern = r"^[^\u0000]*$")]
@@ -411,6 +414,10 @@ pub struct WebhookCorrected {
     pub resumed: bool,
     /// That run.
     pub run_id: Option<RunId>,
+    /// There when the club is live.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(not(target_arch = "wasm32"), schema(nullable = false))]
+    pub webhook: Option<StoredWebhook>,
 }
 
 impl From<register::Club> for Club {

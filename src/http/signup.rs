@@ -23,7 +23,7 @@ use super::{
     body::{Fields, OptionalFields},
     context::Context,
     error::ApiError,
-    provisioning::{QueuedRun, queued},
+    provisioning::{QueuedRun, connected, queued},
 };
 
 /// The longest `Idempotency-Key`.
@@ -229,7 +229,7 @@ pub async fn starter_make<P: Ports>(
     let app = &caller.app;
     app.connect_make(&caller.claims, caller.tenant()?, &url, &secret, context.caller())
         .await
-        .map(queued)
+        .map(connected)
         .map_err(|error| caller.not_queued(error))
 }
 
@@ -331,21 +331,27 @@ pub struct MakeConnection {
     pub webhook_secret: String,
 }
 
-/// The address of a webhook: `https`, no credentials, no port, a name on an allowed host.
+/// The address of a webhook: `https`, no credentials, no port, a name on an allowed host, a path; ASCII.
 #[cfg(not(target_arch = "wasm32"))]
 #[derive(Debug, utoipa::ToSchema)]
 #[schema(
     format = "uri",
     max_length = 2048,
-    pattern = "^https://",
+    pattern = "^https://[^/?#\\\\]+/",
     example = "https://hook.eu2.make.com/abc123"
 )]
 pub struct MakeUrl(pub String);
 
-/// The secret of a webhook: printable, or `whsec_…` as Standard Webhooks has it.
+/// The secret of a webhook: 16 printable characters of ASCII or more, without blanks at the ends; or `whsec_` and at least 24 bytes in
+/// base64, padded or not, as Standard Webhooks has it.
 #[cfg(not(target_arch = "wasm32"))]
 #[derive(Debug, utoipa::ToSchema)]
-#[schema(min_length = 16, max_length = 200, example = "whsec_bXktc2lnbmluZy1zZWNyZXQ=")]
+#[schema(
+    min_length = 16,
+    max_length = 200,
+    pattern = "^[!-~]([ -~]*[!-~])?$",
+    example = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+)]
 pub struct MakeSecret(pub String);
 
 /// A club that signed up.

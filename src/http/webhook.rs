@@ -1,15 +1,15 @@
-//! Trying a club's webhook out, before or after it is stored.
+//! Trying a club's webhook out, and what is said of one that was stored.
 
 use http::StatusCode;
 use serde::Serialize;
 
 use crate::{
-    app::webhooks::TryError,
+    app::webhooks::{Restored, Tried, TryError},
     ports::{Limit, Ports},
 };
 
 use super::{
-    answer::{Data, Json, data},
+    answer::{Data, Json, Time, Yes, data},
     auth::{Caller, SameTenantOrPlatform},
     body::OptionalFields,
     context::Context,
@@ -47,18 +47,18 @@ pub async fn test<P: Ports>(
             TryError::NoWebhook => {
                 ApiError::new(StatusCode::CONFLICT, "NO_WEBHOOK", "No webhook is stored for this club yet.")
             }
+            TryError::NotStored => ApiError::new(
+                StatusCode::CONFLICT,
+                "WEBHOOK_NOT_STORED",
+                "Only the webhook that is stored for this club can be tested. Store this one: that sends it a test, too.",
+            ),
             TryError::Sealed(cause) => ApiError::internal(cause.to_string()),
             TryError::Access(error) => caller.refused(error),
         })?;
-    Ok(data(WebhookTest {
-        delivered: tried.delivered,
-        status: tried.status,
-        ms: tried.ms,
-        reason: tried.reason,
-    }))
+    Ok(data(tried.into()))
 }
 
-/// A webhook to try instead of the stored one: both fields, or none.
+/// What to try: both fields, or none. A club tries its stored webhook; with another secret, if it names one. Operators try any.
 #[cfg(not(target_arch = "wasm32"))]
 #[derive(Debug, utoipa::ToSchema)]
 #[schema(rename_all = "camelCase")]
@@ -85,6 +85,48 @@ pub struct WebhookTest {
     pub status: Option<u16>,
     /// How long that took, milliseconds.
     pub ms: Option<u64>,
-    /// What went wrong: the word.
+    /// What went wrong: the sentence.
     pub reason: Option<String>,
+    /// There when nothing was refused: the webhook may take it later, as it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(not(target_arch = "wasm32"), schema(nullable = false))]
+    pub try_again: Option<Yes>,
+}
+
+impl From<Tried> for WebhookTest {
+    fn from(tried: Tried) -> Self {
+        Self {
+            delivered: tried.delivered,
+            status: tried.status,
+            ms: tried.ms,
+            reason: tried.reason,
+            try_again: tried.try_again.then_some(Yes),
+        }
+    }
+}
+
+/// A webhook that was stored for a club that is live.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct StoredWebhook {
+    /// Its host.
+    pub host: String,
+    /// Whether it is another one than before, or on again.
+    pub changed: bool,
+    /// Until when an earlier secret signs what it is sent, too; `null` if none does.
+    pub previous_secret_until: Option<Time>,
+    /// How it took a test.
+    pub test: WebhookTest,
+}
+
+impl From<Restored> for StoredWebhook {
+    fn from(restored: Restored) -> Self {
+        Self {
+            host: restored.host,
+            changed: restored.changed,
+            previous_secret_until: restored.previous_until.map(Time::at),
+            test: restored.tried.into(),
+        }
+    }
 }

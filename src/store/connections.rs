@@ -23,21 +23,69 @@ pub struct Connection {
     pub disabled_at: Option<i64>,
     /// Why not.
     pub disabled_reason: Option<String>,
+    /// The secrets that it replaced while the club was live, as JSON: see [`Self::previous`].
+    #[serde(default)]
+    previous_secrets: Option<String>,
 }
 
-/// Stores the webhook of a starter club that is not stopped. Without a secret the stored one stays, and nothing is stored where there is none.
+/// A secret that was replaced, and signs for a while yet.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Previous {
+    /// The secret, sealed.
+    pub secret: String,
+    /// Until when it signs, Unix seconds.
+    pub until: i64,
+}
+
+impl Connection {
+    /// The secrets that sign beside its own, the last one first. What can't be read signs nothing, and holds nothing up.
+    #[must_use]
+    pub fn previous(&self, now: Timestamp) -> Vec<Previous> {
+        let text = self.previous_secrets.as_deref().unwrap_or("[]");
+        let mut previous: Vec<Previous> = serde_json::from_str(text).unwrap_or_default();
+        previous.retain(|previous| previous.until > now.seconds());
+        previous.reverse();
+        previous
+    }
+}
+
+/// For how long a secret that was replaced goes on to sign, in seconds.
+pub const OVERLAP: i64 = 24 * 3600;
+/// How many secrets a live club may replace in that time.
+pub const MOST_REPLACED: u32 = 10;
+
+/// Stores the webhook of a starter club that is not stopped. Without a secret the stored one stays, and nothing is stored where there
+/// is none. If the club is live, the secret that is replaced goes on to sign for a day.
 #[must_use]
 pub fn set_webhook(tenant: &TenantId, url: &WebhookUrl, sealed: Option<&str>, now: Timestamp) -> Statement {
     Statement::new(
-        "insert into make_connections (tenant_id, webhook_url, webhook_secret, updated_at)
-         select t.id, ?2, coalesce(?3, m.webhook_secret), ?4
+        "insert into make_connections (tenant_id, webhook_url, webhook_secret, updated_at, previous_secrets, previous_until)
+         select t.id, ?2, coalesce(?3, m.webhook_secret), ?4,
+           case when ?3 is null then m.previous_secrets
+             when t.provisioned_at is not null and m.webhook_secret is not null then
+               (select json_group_array(json(value)) from
+                 (select value from json_each(coalesce(m.previous_secrets, '[]'))
+                  where iif(type = 'object', value ->> 'until', 0) > ?4
+                  union all select json_object('secret', m.webhook_secret, 'until', cast(?4 + ?5 as integer)))) end,
+           case when ?3 is null then m.previous_until
+             when t.provisioned_at is not null and m.webhook_secret is not null then ?4 + ?5 end
          from tenants t left join make_connections m on m.tenant_id = t.id
          where t.id = ?1 and t.plan = 'starter' and t.status in ('trial', 'active')
            and coalesce(?3, m.webhook_secret) is not null
+           and (?3 is null or ?6 > (select count(*) from json_each(coalesce(m.previous_secrets, '[]'))
+             where iif(type = 'object', value ->> 'until', 0) > ?4))
          on conflict (tenant_id) do update set webhook_url = excluded.webhook_url,
            webhook_secret = excluded.webhook_secret, validated_at = null, failing_since = null, disabled_at = null,
-           disabled_reason = null, updated_at = excluded.updated_at",
-        [tenant.as_str().into(), url.as_str().into(), sealed.into(), now.seconds().into()],
+           disabled_reason = null, updated_at = excluded.updated_at, previous_secrets = excluded.previous_secrets,
+           previous_until = excluded.previous_until",
+        [
+            tenant.as_str().into(),
+            url.as_str().into(),
+            sealed.into(),
+            now.seconds().into(),
+            OVERLAP.into(),
+            MOST_REPLACED.into(),
+        ],
     )
 }
 
@@ -51,8 +99,30 @@ pub fn audit_webhook(tenant: &TenantId, url: &WebhookUrl, new_secret: bool, act:
            json_object('host', ?7, 'newSecret', json(iif(?8, 'true', 'false')), 'runId', t.provision_run_id)
          from tenants t left join make_connections m on m.tenant_id = t.id
          where t.id = ?6 and t.plan = 'starter' and t.status in ('trial', 'active')
-           and (?8 or m.webhook_secret is not null)",
-        [id, actor, reason, request, now, tenant.as_str().into(), url.host().into(), new_secret.into()],
+           and (?8 or m.webhook_secret is not null)
+           and (not ?8 or ?9 > (select count(*) from json_each(coalesce(m.previous_secrets, '[]'))
+             where iif(type = 'object', value ->> 'until', 0) > ?5))",
+        [
+            id,
+            actor,
+            reason,
+            request,
+            now,
+            tenant.as_str().into(),
+            url.host().into(),
+            new_secret.into(),
+            MOST_REPLACED.into(),
+        ],
+    )
+}
+
+/// Removes the secrets that sign no more, a bounded number at a time.
+#[must_use]
+pub fn forget_previous(now: Timestamp, limit: i64) -> Statement {
+    Statement::new(
+        "update make_connections set previous_secrets = null, previous_until = null where tenant_id in
+           (select tenant_id from make_connections where previous_until <= ?1 order by previous_until limit ?2)",
+        [now.seconds().into(), limit.into()],
     )
 }
 
@@ -69,7 +139,7 @@ pub async fn webhook(db: &impl Db, tenant: &TenantId) -> Result<Option<Connectio
 #[must_use]
 pub fn select_webhook(tenant: &TenantId) -> Statement {
     Statement::new(
-        "select webhook_url, webhook_secret, failing_since, disabled_at, disabled_reason
+        "select webhook_url, webhook_secret, failing_since, disabled_at, disabled_reason, previous_secrets
          from make_connections where tenant_id = ?1",
         [tenant.as_str().into()],
     )

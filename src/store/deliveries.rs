@@ -114,7 +114,8 @@ macro_rules! claim {
             " and next_at <= ?1 order by next_at limit ?3)
              returning tenant_id, created_at, id, type, body, traceparent, attempts, claim,
                (select json_object('webhook_url', webhook_url, 'webhook_secret', webhook_secret,
-                  'failing_since', failing_since, 'disabled_at', disabled_at, 'disabled_reason', disabled_reason)
+                  'failing_since', failing_since, 'disabled_at', disabled_at, 'disabled_reason', disabled_reason,
+                  'previous_secrets', previous_secrets)
                 from make_connections where tenant_id = webhook_deliveries.tenant_id) as connection"
         )
     };

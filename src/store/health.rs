@@ -5,7 +5,7 @@ use serde::Deserialize;
 use crate::db::{Db, DbError, Statement};
 
 /// The newest migration that this version needs.
-pub const NEWEST_MIGRATION: &str = "0014_revocation.sql";
+pub const NEWEST_MIGRATION: &str = "0017_webhook_secrets.sql";
 
 /// Whether the newest migration was applied.
 ///

@@ -1,18 +1,49 @@
 //! A club as its own people see and change it.
 
+use serde::Deserialize;
+
 use crate::{
-    db::Statement,
+    db::{Answer, DbError, Statement},
     domain::{ClubName, HexColor, TenantId, Timestamp},
 };
 
-/// Selects a club. Read with [`crate::db::Answer::first`] as [`super::register::Club`].
+use super::register::Club;
+
+/// A club's webhook, as far as its own people need to see it.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Webhook {
+    /// Where it is; none while the club has none.
+    pub webhook_url: Option<String>,
+    /// When it last took a test, Unix seconds.
+    pub validated_at: Option<i64>,
+    /// Since when every delivery has failed.
+    pub failing_since: Option<i64>,
+    /// Since when nothing is sent there any more.
+    pub disabled_at: Option<i64>,
+    /// Why not.
+    pub disabled_reason: Option<String>,
+}
+
+/// Reads the answer to [`select`].
+///
+/// # Errors
+///
+/// When the row is not what the schema promises.
+pub fn read(answer: Answer) -> Result<Option<(Club, Webhook)>, DbError> {
+    let club = answer.clone().first()?;
+    Ok(club.zip(answer.first()?))
+}
+
+/// Selects a club, for [`read`].
 #[must_use]
 pub fn select(tenant: &TenantId) -> Statement {
     Statement::new(
         "select t.id, t.slug, t.name, t.email, t.plan, t.status, t.comped, t.trial_ends_at, t.created_at,
            b.primary_color, b.secondary_color, t.provision_reason, t.provision_run_id, t.provisioned_at,
-           iif(t.provisioned_at is null, t.provision_state, 'completed') as provision
-         from tenants t left join tenant_brand b on b.tenant_id = t.id where t.id = ?1",
+           iif(t.provisioned_at is null, t.provision_state, 'completed') as provision,
+           m.webhook_url, m.validated_at, m.failing_since, m.disabled_at, m.disabled_reason
+         from tenants t left join tenant_brand b on b.tenant_id = t.id
+           left join make_connections m on m.tenant_id = t.id where t.id = ?1",
         [tenant.as_str().into()],
     )
 }

@@ -40,6 +40,7 @@ pub async fn prune(
         ),
         super::deliveries::prune(now, BATCH),
         super::mails::prune(now, BATCH),
+        super::connections::forget_previous(now, BATCH),
     ];
     let expiring = statements.len();
     statements.extend(super::rollups::fold(now));

@@ -101,7 +101,8 @@ async fn the_pro_club_is_lost_and_found(club: &Club) {
     assert_eq!(club.ended().await, "completed");
 }
 
-/// The webhook answers, is sent something again by an operator, is gone, is switched off, is tried out and answers again.
+/// The webhook answers, is sent something again by an operator, is gone, is switched off, is tried out and answers again; then there
+/// is another.
 async fn events_are_delivered(club: &Club) {
     let path = format!("/api/v1/tenants/{}/webhook", club.id);
     club.outside().finishes_deferred_work().await;
@@ -115,6 +116,7 @@ async fn events_are_delivered(club: &Club) {
         club.outside().finishes_deferred_work().await;
     }
     club.post(&format!("{path}/test")).token(&operator).send().await.is(200);
+    club.connects("https://hook.us1.make.com/another").await.is(200);
 }
 
 /// The welcome mail is refused for good, and an operator has another sent.

@@ -17,7 +17,7 @@ const LOG_WORDS: &str = "authz_deny authz_grant database_differed database_resto
                          signup_started sweep tenant_deprovision_failed tenant_deprovision_queued tenant_deprovision_step tenant_deprovisioned \
                          tenant_provision_complete tenant_provision_failed tenant_provision_queued tenant_provision_resumed tenant_provision_start \
                          tenant_provision_step tenant_provision_stuck token_revoked upstream_call webhook_delivery \
-                         webhook_disabled";
+                         webhook_disabled webhook_stored";
 
 #[tokio::test]
 async fn the_log_speaks_in_these_words() {
@@ -100,6 +100,15 @@ pub async fn every_error() -> Vec<(Answer, u16, &'static str)> {
             club.post(&format!("/api/v1/tenants/{}/webhook/test", club.id)).token(&club.jwt).send().await,
             409,
             "NO_WEBHOOK",
+        ),
+        (
+            club.posts(
+                &format!("/api/v1/tenants/{}/webhook/test", club.id),
+                &json!({ "webhookUrl": "https://hook.eu2.make.com/a", "webhookSecret": crate::support::WEBHOOK_SECRET }),
+            )
+            .await,
+            409,
+            "WEBHOOK_NOT_STORED",
         ),
         (
             app.post("/internal/provision/queue").token(&service).json(&never).send().await,

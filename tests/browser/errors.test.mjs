@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import test from "node:test";
-import { accessible, answer, mailTo, open } from "./harness.mjs";
+import { accessible, answer, fault, mailTo, open } from "./harness.mjs";
 import { aClub, at, connect, createClub, errorAt, fillClub, invalid, noticeText, submit, toConnect } from "./wizard.mjs";
 
 const START = "/public/signup/start";
@@ -197,25 +197,39 @@ test("PLAN_MISMATCH shows the form of the plan that the club is on", async (t) =
   await accessible(page, "connect, PLAN_MISMATCH");
 });
 
-test("a webhook test says what came back", async (t) => {
+test("a test of the stored webhook says what came back", async (t) => {
   const page = await open(t);
   const club = await toConnect(page);
-  const tested = async (webhookUrl, words) => {
-    await page.fill("#webhookUrl", webhookUrl);
+  const lift = await fault(t, { host: "hook.eu1.make.com", path: `/${club.mark}`, kind: "status", status: 410 });
+  await connect(page, club);
+  await page.waitForSelector("#failed:not([hidden])");
+  await page.click("#failed-webhook");
+  await at(page, "connect");
+  const tested = async (words) => {
     await page.click("#webhook-test");
     await page.waitForSelector("#webhook-answer[data-tone=bad], #webhook-answer[data-tone=good]");
     assert.match(await page.textContent("#webhook-answer"), words);
   };
-  await tested(`https://hook.eu1.make.com/gone${club.mark}`, /no scenario is listening/);
+  await tested(/no scenario is listening/);
   await accessible(page, "connect, test refused");
-  await tested(club.webhookUrl, /has received the test/);
+  await lift();
+  await tested(/has received the test/);
+  await accessible(page, "connect, tested");
   const says = (data) => page.route("**/webhook/test", (route) => route.fulfill({ json: { success: true, data } }), { times: 1 });
-  await says({ delivered: false, status: 404, ms: 9 });
-  await tested(club.webhookUrl, /does not know this address/);
-  await says({ delivered: false, status: 401, ms: 9 });
-  await tested(club.webhookUrl, /refused the test \(answer 401\)/);
-  await says({ delivered: false, status: 503, ms: 9 });
-  await tested(club.webhookUrl, /having trouble/);
-  await says({ delivered: false, status: null, ms: 5000 });
-  await tested(club.webhookUrl, /did not answer/);
+  for (const [data, words] of [
+    [{ status: 404 }, /does not know this address/],
+    [{ status: 401 }, /refused the test \(answer 401\)/],
+    [{ status: 400 }, /refused the test \(answer 400\)/],
+    [{ status: 503, tryAgain: true }, /having trouble/],
+    [{ status: 400, tryAgain: true }, /having trouble at the moment \(answer 400\)/],
+    [{ status: 404, tryAgain: true }, /having trouble/],
+    [{ status: null, tryAgain: true }, /did not answer/],
+  ]) {
+    await says({ delivered: false, ms: 9, ...data });
+    await tested(words);
+  }
+  await page.fill("#webhookUrl", `https://hook.eu1.make.com/another${club.mark}`);
+  assert.ok(await page.isHidden("#webhook-test"), "another address is not stored yet");
+  await page.fill("#webhookUrl", club.webhookUrl);
+  assert.ok(await page.isVisible("#webhook-test"));
 });

@@ -45,9 +45,7 @@ test("a starter club gets from the form to the end", async (t) => {
   await page.click("summary");
   await page.fill("#webhookUrl", club.webhookUrl);
   await accessible(page, "connect, help open");
-  await page.click("#webhook-test");
-  await page.waitForSelector("#webhook-answer[data-tone=good]");
-  await accessible(page, "connect, tested");
+  assert.ok(await page.isHidden("#webhook-test"), "nothing is stored yet that could be tested");
 
   const secret = await page.inputValue("#webhookSecret");
   assert.ok(secret.length >= 16);

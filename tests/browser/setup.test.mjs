@@ -47,6 +47,45 @@ test("a definite failure says which step, why and what to do; trying again goes 
   await at(page, "done");
 });
 
+test("the advice fits the reason, in both languages", async (t) => {
+  const advice = [
+    ["WEBHOOK_REJECTED", "validate_webhook", /Switch your scenario on/, true],
+    ["WEBHOOK_MISSING", "validate_webhook", /Enter the address/, true],
+    ["UPSTREAM_UNAVAILABLE", "validate_webhook", /its queue has room/, true],
+    ["MISCONFIGURED", "validate_webhook", /on our side/, true],
+    ["CANCELLED", "validate_webhook", /Ask our support/, false],
+    ["UPSTREAM_UNAVAILABLE", "configure_routing", /need not do anything/, false],
+    ["SUBDOMAIN_CONFLICT", "configure_routing", /in use elsewhere/, false],
+    ["SUBDOMAIN_REJECTED", "configure_routing", /on our side/, false],
+    ["MISCONFIGURED", "configure_routing", /on our side/, false],
+    ["SPREADSHEET_REJECTED", "create_spreadsheet", /or at Google/, false],
+    ["UPSTREAM_UNAVAILABLE", "create_spreadsheet", /need not do anything/, false],
+    ["DEADLINE_EXCEEDED", "create_spreadsheet", /goes on where it stopped/, false],
+    ["A_NEWER_REASON", "a_newer_step", /on our side/, false],
+  ];
+  const german = (await import(new URL("../../public/js/lang/de.js", import.meta.url))).default;
+  const page = await open(t);
+  const club = aClub();
+  let now;
+  await page.route("**/provision-status", (route) => {
+    const [reason, step] = now;
+    const steps = [{ name: step, status: "failed", attempts: 1, error: { code: reason, message: "No." } }];
+    const data = { status: "failed", progress: 0, step, currentStep: step, steps, reason, error: "No.", runId: "run_1", warnings: [] };
+    return route.fulfill({ json: { success: true, status: "failed", data } });
+  });
+  now = advice[0];
+  await toProgress(page, club);
+  for (const one of advice) {
+    now = one;
+    const [reason, step, words, isWebhook] = one;
+    await page.reload();
+    await failedPanel(page);
+    assert.match(await page.textContent("#failed-do"), words, `${reason} ${step}`);
+    assert.equal(await page.isVisible("#failed-webhook"), isWebhook, `${reason} ${step}`);
+    if (reason !== "A_NEWER_REASON") assert.ok(german[`reason.${reason}`] && german[`failed.do.${reason}`], reason);
+  }
+});
+
 test("a wrong webhook can be changed, and the set-up goes on", async (t) => {
   const page = await open(t);
   const club = await toConnect(page);

@@ -373,10 +373,12 @@ describe("without Turnstile", () => {
       });
     }
 
-    test("is tried out before it is stored, with a signed ping", async () => {
+    test("that is not the club's own is tried by operators alone, with a signed ping", async () => {
       const [club, webhook] = [await h.signup(), makeWebhook()];
       await h.sandbox("/__sandbox/webhooks", { method: "PUT", body: { url: webhook.webhookUrl, secret: webhook.webhookSecret } });
-      const answer = await tryOut(club, { body: webhook });
+      assertIs(await tryOut(club, { body: webhook }), 409, "WEBHOOK_NOT_STORED");
+      assert.deepEqual(await requestsTo(HOST, pathOf(webhook)), []);
+      const answer = await tryOut(club, { body: webhook, token: h.token() });
       assertWorks(answer);
       const { ms, ...data } = answer.body.data;
       assert.deepEqual(data, { delivered: true, status: 200, reason: null });
@@ -411,7 +413,7 @@ describe("without Turnstile", () => {
       ]) {
         const webhook = makeWebhook();
         await script({ host: HOST, path: pathOf(webhook), body: marker, headers: { "x-internal": marker }, ...fault });
-        const answer = await tryOut(club, { body: webhook });
+        const answer = await tryOut(club, { body: webhook, token: h.token() });
         assertWorks(answer);
         assert.equal(answer.body.data.delivered, false);
         assert.match(answer.body.data.reason, /^[A-Z].+\.$/);
@@ -424,7 +426,7 @@ describe("without Turnstile", () => {
     test("that answers a flood is read to a bound, and not told either", async () => {
       const [club, webhook] = [await h.signup(), makeWebhook()];
       await script({ host: HOST, path: pathOf(webhook), kind: "status", status: 200, body: "flood ".repeat(100_000) });
-      const answer = await tryOut(club, { body: webhook });
+      const answer = await tryOut(club, { body: webhook, token: h.token() });
       assert.equal(answer.body.data.delivered, true);
       assert.ok(JSON.stringify(answer.body).length < 1000);
     });
@@ -433,7 +435,7 @@ describe("without Turnstile", () => {
       const [club, webhook] = [await h.signup(), makeWebhook()];
       await script({ host: HOST, path: pathOf(webhook), kind: "silence" });
       const since = performance.now();
-      const answer = await tryOut(club, { body: webhook });
+      const answer = await tryOut(club, { body: webhook, token: h.token() });
       const took = performance.now() - since;
       assertWorks(answer);
       assert.deepEqual([answer.body.data.delivered, answer.body.data.status], [false, null]);

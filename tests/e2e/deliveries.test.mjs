@@ -75,6 +75,24 @@ describe("an event", { concurrency: true }, () => {
     assert.throws(() => verified({ ...event, body: event.body.replace("starter", "pro") }, club.webhook), /signature/);
   });
 
+  test("verifies by the old secret and the new one, once a live club has stored another webhook", async () => {
+    const [club, other] = [await completed(), makeWebhook()];
+    const { status, body } = await h.confirm(club, other);
+    assert.equal(status, 200, JSON.stringify(body));
+    const { changed, webhook } = body.data;
+    assert.deepEqual([changed, webhook.host, webhook.test.delivered], [true, "hook.eu2.make.com", true]);
+    assert.ok(Math.abs(Date.parse(webhook.previousSecretUntil) - Date.now() - 24 * 3600_000) < 60_000);
+    const { host, path } = target(other);
+    const { requests } = await h.sandbox(`/__sandbox/requests?host=${host}&path=${path}`);
+    assert.equal(requests.length, 1);
+    for (const known of [other, club.webhook]) assert.equal(verified(requests[0], known).type, "webhook.ping");
+    assert.throws(() => verified(requests[0], makeWebhook()), /signature/);
+    const profile = await h.api("GET", "/api/v1/tenants/me", { token: club.jwt });
+    assert.equal(profile.body.data.webhook.host, host);
+    assert.ok(profile.body.data.webhook.validatedAt);
+    assert.ok(!JSON.stringify(profile.body).includes(path));
+  });
+
   test("verifies under a secret in Standard Webhooks' own form", async () => {
     const club = await newClub();
     club.webhook.webhookSecret = `whsec_${Buffer.from("twenty-four bytes of key").toString("base64")}`;

@@ -253,7 +253,7 @@ describe("after a whole life", () => {
     assert.equal(again.replayed, true);
     await h.api("POST", "/public/signup/start", { body: { ...form, turnstileToken: person() } });
     const [tried, wrong, right] = [makeWebhook(), makeWebhook(), makeWebhook()];
-    await tryOut(starter, { body: tried });
+    await tryOut(starter, { body: tried, token: h.token() });
     await script({ ...target(wrong), kind: "status", status: 403, body: marker(`no entry for ${wrong.webhookSecret}`) });
     await h.confirm(starter, wrong);
     assert.equal((await h.settled(starter)).status, "failed");

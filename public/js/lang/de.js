@@ -127,7 +127,7 @@ export default {
   "connect.help3": "Make zeigt eine Adresse, die mit https://hook. beginnt. Kopieren Sie sie und fügen Sie sie unten ein.",
   "connect.help4":
     "Kopieren Sie das Geheimnis von unten in Ihr Szenario, damit es unsere Nachrichten von fremden unterscheiden kann.",
-  "connect.help5": "Schalten Sie das Szenario ein, kommen Sie hierher zurück und drücken Sie „Test senden“.",
+  "connect.help5": "Schalten Sie das Szenario ein, kommen Sie hierher zurück und drücken Sie „Verein einrichten“: Zuerst geht dann ein Test dorthin.",
   "connect.url": "Adresse des Webhooks",
   "connect.secret": "Geheimnis",
   "connect.secretHint": "Mindestens 16 Zeichen. Wir haben eines für Sie gemacht; behalten Sie es oder tippen Sie ein eigenes.",
@@ -210,12 +210,22 @@ export default {
     "Sie müssen nichts tun: Wir versuchen es von selbst wieder, sobald die Störung vorbei ist. Sie können die Seite schließen oder es jetzt versuchen.",
   "failed.at": ({ step }) => `Sie ist bei „${step}“ stehen geblieben.`,
   "failed.why": ({ reason }) => `Das wurde uns gesagt: ${reason}`,
-  "failed.do.validate_webhook":
+  "failed.do.WEBHOOK_REJECTED":
     "Schalten Sie Ihr Szenario in Make ein, prüfen Sie Adresse und Einstellungen und versuchen Sie es noch einmal.",
-  "failed.do.configure_routing":
+  "failed.do.WEBHOOK_MISSING": "Geben Sie die Adresse Ihres Webhooks ein: Die Einrichtung geht dort weiter.",
+  "failed.do.UPSTREAM_UNAVAILABLE":
+    "Sie müssen nichts tun: Wir versuchen es in den nächsten Stunden von selbst wieder. Wissen Sie, dass es wieder geht, versuchen Sie es jetzt.",
+  "failed.do.UPSTREAM_UNAVAILABLE.validate_webhook":
+    "Sehen Sie in Make nach, ob Ihr Webhook läuft und in seiner Warteschlange Platz ist. Wir versuchen es in den nächsten Stunden von selbst wieder; sobald es geht, können Sie es auch jetzt versuchen.",
+  "failed.do.DEADLINE_EXCEEDED": "Versuchen Sie es noch einmal: Es geht dort weiter, wo es stehen blieb.",
+  "failed.do.SUBDOMAIN_CONFLICT":
     "Die Webadresse ist anderswo in Gebrauch. Ein neuer Versuch hilft erst, wenn sie frei ist; unser Support kann sie für Sie ändern.",
-  "failed.do.create_spreadsheet": "Das liegt an uns oder an Google. Versuchen Sie es in ein paar Minuten noch einmal.",
-  "failed.do.verify_spreadsheet": "Das liegt an uns oder an Google. Versuchen Sie es in ein paar Minuten noch einmal.",
+  "failed.do.SUBDOMAIN_REJECTED": "Das liegt an uns: Wir wissen davon und kümmern uns darum. Versuchen Sie es später noch einmal.",
+  "failed.do.SPREADSHEET_REJECTED": "Das liegt an uns oder an Google. Versuchen Sie es in ein paar Minuten noch einmal.",
+  "failed.do.SPREADSHEET_MISSING": "Das liegt an uns oder an Google. Versuchen Sie es in ein paar Minuten noch einmal.",
+  "failed.do.MISCONFIGURED": "Das liegt an uns: Wir wissen davon und bringen es in Ordnung. Versuchen Sie es später noch einmal.",
+  "failed.do.CANCELLED": "Fragen Sie unseren Support, bevor Sie es noch einmal versuchen: Er weiß, warum es angehalten wurde.",
+  "failed.do.TENANT_GONE": "Fragen Sie unseren Support, wenn Sie das nicht erwartet haben.",
   "failed.do.other": "Das liegt an uns. Versuchen Sie es in ein paar Minuten noch einmal.",
   "reason.SUBDOMAIN_CONFLICT": "Die Webadresse ist schon anderswo in Gebrauch.",
   "reason.SUBDOMAIN_REJECTED": "Cloudflare hat es abgelehnt, die Webadresse anzulegen.",
@@ -227,6 +237,7 @@ export default {
   "reason.EMAIL_REJECTED": "Die Mail konnte nicht geschickt werden.",
   "reason.UPSTREAM_UNAVAILABLE": "Die Gegenseite war nicht zu erreichen, so oft wir es auch versucht haben.",
   "reason.DEADLINE_EXCEEDED": "Es hat länger gedauert, als es darf.",
+  "reason.CANCELLED": "Unser Support hat die Einrichtung angehalten.",
   "reason.TENANT_GONE": "Den Verein gibt es nicht mehr.",
   "reason.COMPENSATION_REFUSED": "Was schon angelegt war, ließ sich nicht wieder entfernen.",
   "failed.kept": "Ihr Verein und alles bisher Erledigte bleiben erhalten. Ein neuer Versuch macht bei diesem Schritt weiter.",
@@ -254,6 +265,8 @@ export default {
   "error.EMAIL_EXISTS": "Zu dieser E-Mail-Adresse gibt es schon einen Verein.",
   "error.TENANT_CANCELLED":
     "Der Verein, der von hier aus eingerichtet wurde, ist entfernt worden. Um ihn neu einzurichten, drücken Sie die Taste noch einmal.",
+  "error.WEBHOOK_NOT_STORED":
+    "Testen lässt sich nur die gespeicherte Adresse. Drücken Sie „Verein einrichten“: Zuerst geht dann ein Test dorthin.",
   "error.TURNSTILE_FAILED":
     "Wir konnten nicht erkennen, dass Sie ein Mensch sind. Laden Sie die Seite neu und versuchen Sie es noch einmal.",
   "error.SIGNUPS_DISABLED": ({ time }) =>
@@ -274,7 +287,13 @@ export default {
   "issue.webhookUrl.host_not_allowed":
     "Diese Adresse ist nicht bei Make. Sie sollte mit https://hook. beginnen und make.com enthalten.",
   "issue.webhookUrl": "Diese Adresse kann nicht verwendet werden.",
-  "issue.webhookSecret": "Das Geheimnis braucht mindestens 16 Zeichen.",
+  "issue.webhookSecret.surrounding_space": "Entfernen Sie die Leerzeichen am Anfang und am Ende.",
+  "issue.webhookSecret.invalid_characters":
+    "Nur einfache Buchstaben, Ziffern und Zeichen: keine Umlaute, keine Akzente und nichts Unsichtbares.",
+  "issue.webhookSecret.invalid_prefix": "Schreiben Sie whsec_ mit kleinen Buchstaben.",
+  "issue.webhookSecret.invalid_base64": "Nach whsec_ muss Base64 stehen. Kopieren Sie alles davon.",
+  "issue.webhookSecret.too_long": "Höchstens 200 Zeichen.",
+  "issue.webhookSecret": "Das Geheimnis braucht mindestens 16 Zeichen, nach whsec_ mindestens 24 Bytes in Base64.",
 
   "session.expired":
     "Zu Ihrer Sicherheit wurden Sie abgemeldet. Ihre Eingaben bleiben erhalten; ein frischer Anmelde-Link bringt Sie hierher zurück.",

@@ -126,7 +126,7 @@ export default {
   "connect.help2": "As its first module choose “Webhooks”, then “Custom webhook”, then “Add”.",
   "connect.help3": "Make shows an address that starts with https://hook. Copy it and paste it below.",
   "connect.help4": "Copy the secret from below into your scenario, so that it can tell our messages from anybody else’s.",
-  "connect.help5": "Switch the scenario on, come back here and press “Send a test”.",
+  "connect.help5": "Switch the scenario on, come back here and press “Set up my club”: that sends it a test first.",
   "connect.url": "Webhook address",
   "connect.secret": "Secret",
   "connect.secretHint": "At least 16 characters. We made one for you; keep it or type your own.",
@@ -207,11 +207,21 @@ export default {
   "failed.at": ({ step }) => `It stopped at “${step}”.`,
   "failed.why": ({ reason }) => `What we were told: ${reason}`,
   "failed.kept": "Your club and everything done so far are kept. Trying again goes on from this step.",
-  "failed.do.validate_webhook": "Switch your scenario on in Make and check the address and its settings, then try again.",
-  "failed.do.configure_routing":
+  "failed.do.WEBHOOK_REJECTED": "Switch your scenario on in Make and check the address and its settings, then try again.",
+  "failed.do.WEBHOOK_MISSING": "Enter the address of your webhook: the set-up goes on from there.",
+  "failed.do.UPSTREAM_UNAVAILABLE":
+    "You need not do anything: we try again by ourselves during the next hours. If you know that it works again, try now.",
+  "failed.do.UPSTREAM_UNAVAILABLE.validate_webhook":
+    "Look in Make whether your webhook is running and its queue has room. We try again by ourselves during the next hours; as soon as it works, you can try now.",
+  "failed.do.DEADLINE_EXCEEDED": "Try again: it goes on where it stopped.",
+  "failed.do.SUBDOMAIN_CONFLICT":
     "The web address is in use elsewhere. Trying again helps only once it is free; our support can change it for you.",
-  "failed.do.create_spreadsheet": "This is on our side or at Google. Try again in a few minutes.",
-  "failed.do.verify_spreadsheet": "This is on our side or at Google. Try again in a few minutes.",
+  "failed.do.SUBDOMAIN_REJECTED": "This is on our side: we have been told and look into it. Try again later.",
+  "failed.do.SPREADSHEET_REJECTED": "This is on our side or at Google. Try again in a few minutes.",
+  "failed.do.SPREADSHEET_MISSING": "This is on our side or at Google. Try again in a few minutes.",
+  "failed.do.MISCONFIGURED": "This is on our side: we have been told and mend it. Try again later.",
+  "failed.do.CANCELLED": "Ask our support before you try again: they know why it was stopped.",
+  "failed.do.TENANT_GONE": "Ask our support, if you did not expect that.",
   "failed.do.other": "This is on our side. Try again in a few minutes.",
   "failed.retry": "Try again",
   "failed.retrying": "Starting again…",
@@ -235,6 +245,7 @@ export default {
   "error.SLUG_TAKEN": "That address has just been taken. Please choose another.",
   "error.EMAIL_EXISTS": "There is already a club with this e-mail.",
   "error.TENANT_CANCELLED": "The club that was set up from here has been removed. To set it up anew, press the button once more.",
+  "error.WEBHOOK_NOT_STORED": "Only the address that is stored can be tested. Press “Set up my club”: that sends it a test first.",
   "error.TURNSTILE_FAILED": "We could not tell that you are a person. Reload the page and try again.",
   "error.SIGNUPS_DISABLED": ({ time }) =>
     `We are not taking new clubs at the moment. Please come back at about ${time}; what you typed is kept.`,

@@ -29,6 +29,13 @@ function keep() {
   draft.save({ webhookUrl: webhook().webhookUrl });
   draft.secret(webhook().webhookSecret);
   showTest("calm");
+  showTestButton();
+}
+
+/** Only what is stored can be tested: setting the club up stores it, and begins with a test. */
+function showTestButton() {
+  const { webhookUrl, storedWebhook } = draft.current();
+  byId("webhook-test").hidden = !webhookUrl || webhookUrl !== storedWebhook;
 }
 
 /** What needs no server to be refused. */
@@ -59,7 +66,7 @@ async function queue(form, call) {
     showRefusal(form, answer);
     return otherPlan(answer);
   }
-  draft.save({ queued: true });
+  draft.save({ queued: true, storedWebhook: draft.current().webhookUrl });
   if (here() === "connect") go("progress");
 }
 
@@ -81,14 +88,15 @@ function showTest(tone, key, args) {
 }
 
 /** What came back from the webhook, in words. */
-function tellTest({ delivered, status, ms }) {
+function tellTest({ delivered, status, ms, tryAgain }) {
   if (delivered) return showTest("good", "connect.testOk", { ms });
-  if (status === 410 || status === 404) return showTest("bad", `connect.test${status}`);
   if (!status) return showTest("bad", "connect.testSilent");
-  return showTest("bad", status === 429 || status >= 500 ? "connect.testBusy" : "connect.testRefused", { status });
+  if (tryAgain) return showTest("bad", "connect.testBusy", { status });
+  if (status === 410 || status === 404) return showTest("bad", `connect.test${status}`);
+  return showTest("bad", "connect.testRefused", { status });
 }
 
-/** Sends a signed ping to the webhook as it stands in the form, before it is saved. */
+/** Sends a signed ping to the stored webhook, with the secret that stands in the form. */
 async function test(webhook) {
   showTest("calm", "connect.testing");
   const free = working(byId("webhook-test"), "connect.testing");
@@ -126,6 +134,7 @@ export const connect = {
     byId("webhookSecret").value = draft.secret() || draft.secret(draft.freshSecret());
     say(byId("secret-copy"), "connect.copy");
     showTest("calm");
+    showTestButton();
     showForm();
   },
 };

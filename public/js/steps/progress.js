@@ -117,18 +117,25 @@ function why({ error, reason }) {
   return knows(ours) ? t(ours) : text(error) || text(reason);
 }
 
+/** What helps: by the reason, and where it matters by the step, too. */
+const advice = (reason, step) =>
+  [`failed.do.${reason}.${step}`, `failed.do.${reason}`].find(knows) ?? "failed.do.other";
+
+/** Another webhook helps wherever it is the webhook that keeps the club waiting, and nobody has stopped it. */
+const webhookHelps = (reason, step) => step === "validate_webhook" && !["CANCELLED", "TENANT_GONE"].includes(reason);
+
 /** Says which step broke, why, and what helps. */
 function explain(data) {
   const broken = data.steps?.find((step) => step.status === "failed")?.name ?? data.currentStep ?? data.step;
   const reason = why(data);
   say(byId("failed-at"), broken ? "failed.at" : null, { step: taskName(broken) });
   say(byId("failed-why"), reason ? "failed.why" : null, { reason });
-  say(byId("failed-do"), knows(`failed.do.${broken}`) ? `failed.do.${broken}` : "failed.do.other");
+  say(byId("failed-do"), advice(data.reason, broken));
   say(byId("failed-support"), data.runId ? "failed.support" : null, { id: data.runId });
-  byId("failed-webhook").hidden = broken !== "validate_webhook";
+  byId("failed-webhook").hidden = !webhookHelps(data.reason, broken);
   tellResumed(data.resumeAt);
   // Where only waiting helps, nobody is told to do something.
-  if (data.resumeAt && broken !== "validate_webhook") say(byId("failed-do"));
+  if (data.resumeAt && !webhookHelps(data.reason, broken)) say(byId("failed-do"));
 }
 
 /** Whether the service goes on by itself, and when. */

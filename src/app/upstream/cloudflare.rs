@@ -21,6 +21,8 @@ const TYPE: &str = "CNAME";
 const GONE: u32 = 81044;
 /// Another record stands in the way, or the very one that was wanted.
 const TAKEN: [u32; 4] = [81053, 81054, 81057, 81058];
+/// It is asked too often, whatever the status.
+const TOO_OFTEN: u32 = 971;
 /// How many calls an attempt makes one after the other: look, do, look again.
 pub const CALLS: u32 = 3;
 
@@ -314,6 +316,10 @@ fn read<T: DeserializeOwned>(called: &Called, now: Timestamp) -> Result<T, No> {
             serde_json::from_value(result).map_err(|_| unreadable())
         }
         (status @ 400..500, Envelope { success: false, errors, .. }) => match errors.first() {
+            Some(Problem { code: TOO_OFTEN }) => {
+                let fault = Fault::new(FaultCode::RateLimited);
+                Err(No::Unknown(Fault { status: Some(status), ..fault }))
+            }
             Some(problem) => Err(No::Refused { status, code: problem.code }),
             None => Err(unreadable()),
         },
@@ -362,8 +368,21 @@ mod tests {
             (429, refused),
             (500, refused),
             (302, refused),
+            (423, refused),
+            (400, r#"{"success":false,"errors":[{"code":971}]}"#),
         ] {
             assert!(matches!(reads(status, body), Err(No::Unknown(_))), "{status} {body}");
+        }
+    }
+
+    /// One row a status, where Cloudflare itself says no.
+    #[test]
+    fn every_status_has_its_meaning() {
+        let refused = r#"{"success":false,"errors":[{"code":1004}],"result":null}"#;
+        for status in 200..600 {
+            let is_refused = matches!(reads(status, refused), Err(No::Refused { .. }));
+            let expected = (400..500).contains(&status) && !matches!(status, 408 | 421 | 423 | 425 | 429);
+            assert_eq!(is_refused, expected, "{status}");
         }
     }
 

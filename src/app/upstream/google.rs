@@ -116,6 +116,34 @@ async fn assertion<P: Ports>(app: &App<P>, account: &Account) -> Result<String, 
     Ok(format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature)))
 }
 
+/// What Google answers by 403, or to who asks for a token, and means to pass: a quota of a minute or of a day, or a trouble of
+/// its own.
+const PASSING: [&str; 9] = [
+    "RESOURCE_EXHAUSTED",
+    "UNAVAILABLE",
+    "dailyLimitExceeded",
+    "internal_failure",
+    "quotaExceeded",
+    "rateLimitExceeded",
+    "rate_limit_exceeded",
+    "temporarily_unavailable",
+    "userRateLimitExceeded",
+];
+
+/// Whether an answer names a reason that passes: as `error` (OAuth), or as `error.status` or one of `error.errors[].reason`.
+fn will_pass(called: &Called) -> bool {
+    let answer: serde_json::Value = serde_json::from_str(&called.body).unwrap_or_default();
+    let error = answer.get("error");
+    let reasons = error.and_then(|error| error.get("errors")).and_then(|errors| errors.as_array());
+    let reasons = reasons.into_iter().flatten().filter_map(|one| one.get("reason"));
+    let named = error.into_iter().chain(error.and_then(|error| error.get("status"))).chain(reasons);
+    named.filter_map(|name| name.as_str()).any(|name| PASSING.contains(&name))
+}
+
+fn passing(called: &Called) -> Outcome {
+    Outcome::Unknown(Fault { status: Some(called.status), ..Fault::new(FaultCode::RateLimited) })
+}
+
 fn read_token(called: &Called, now: Timestamp) -> Result<Secret, Outcome> {
     #[derive(Deserialize)]
     struct Answer {
@@ -128,6 +156,7 @@ fn read_token(called: &Called, now: Timestamp) -> Result<Secret, Outcome> {
         200 => serde_json::from_str(&called.body)
             .map(|answer: Answer| Secret::new(answer.access_token))
             .map_err(|_| Outcome::Unknown(malformed(called))),
+        400..500 if will_pass(called) => Err(passing(called)),
         _ => Err(Outcome::Refused(misconfigured())),
     }
 }
@@ -147,6 +176,12 @@ fn judge_sheet(called: &Called, spreadsheet: &str, now: Timestamp) -> Outcome {
             _ => Outcome::Unknown(malformed(called)),
         },
         404 => missing(),
+        403 if will_pass(called) => passing(called),
+        // Somebody else is at work on it, or the call was given up there.
+        409 | 499 => {
+            let code = FaultCode::ServerError;
+            Outcome::Unknown(Fault { code, status: Some(called.status), retry_after: None })
+        }
         // A token that was good a moment ago: the next attempt gets a new one.
         401 => Outcome::Unknown(Fault { code: FaultCode::ServerError, status: Some(401), retry_after: None }),
         _ => Outcome::Refused(misconfigured()),
@@ -181,6 +216,59 @@ mod tests {
         };
         assert_eq!(code(404), FailureCode::SpreadsheetMissing);
         assert_eq!(code(403), FailureCode::Misconfigured);
+    }
+
+    /// One row a status, where the body says nothing more.
+    #[test]
+    fn every_status_has_its_meaning() {
+        for status in 200..600 {
+            let refused = |outcome: &Outcome| match outcome {
+                Outcome::Refused(failure) => Some(failure.code),
+                Outcome::Done(_) | Outcome::Unknown(_) => None,
+            };
+            let expected = match status {
+                200 | 401 | 408 | 409 | 421 | 423 | 425 | 429 | 499.. => None,
+                404 => Some(FailureCode::SpreadsheetMissing),
+                _ => Some(FailureCode::Misconfigured),
+            };
+            assert_eq!(refused(&judge_sheet(&called(status, "{}"), "s1", NOW)), expected, "{status}");
+            let expected = match status {
+                200 | 408 | 421 | 423 | 425 | 429 | 500.. => None,
+                _ => Some(FailureCode::Misconfigured),
+            };
+            assert_eq!(
+                read_token(&called(status, "{}"), NOW).err().as_ref().and_then(refused),
+                expected,
+                "{status}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_quota_is_a_matter_of_time_even_as_a_refusal() {
+        for body in [
+            r#"{"error":{"code":403,"status":"RESOURCE_EXHAUSTED"}}"#,
+            r#"{"error":{"code":403,"errors":[{"reason":"userRateLimitExceeded"}]}}"#,
+            r#"{"error":{"code":403,"errors":[{"reason":"forbidden"},{"reason":"rateLimitExceeded"}]}}"#,
+        ] {
+            assert!(matches!(judge_sheet(&called(403, body), "s1", NOW), Outcome::Unknown(_)), "{body}");
+        }
+        for body in [r#"{"error":"temporarily_unavailable"}"#, r#"{"error":"rate_limit_exceeded"}"#] {
+            assert!(matches!(read_token(&called(403, body), NOW), Err(Outcome::Unknown(_))), "{body}");
+        }
+        for body in [
+            r#"{"error":{"code":403,"status":"PERMISSION_DENIED","errors":[{"reason":"forbidden"}]}}"#,
+            r#"{"error":{"code":403,"message":"rateLimitExceeded"}}"#,
+            r#"{"error":["rateLimitExceeded"]}"#,
+            "<html>",
+            "",
+        ] {
+            assert!(matches!(judge_sheet(&called(403, body), "s1", NOW), Outcome::Refused(_)), "{body}");
+        }
+        assert!(matches!(
+            read_token(&called(400, r#"{"error":"invalid_grant"}"#), NOW),
+            Err(Outcome::Refused(_))
+        ));
     }
 
     #[test]

@@ -6,12 +6,12 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::json;
 
 use crate::{
-    domain::{Secret, Timestamp, WebhookUrl},
+    domain::{Secret, Timestamp, WebhookUrl, webhook_secret},
     ports::{Call, Called},
-    workflow::{Failure, FailureCode, Outcome},
+    workflow::{Failure, FailureCode, Fault, FaultCode, Outcome},
 };
 
-use super::{hmac_sha256, unknown_status, webhook_key};
+use super::{hmac_sha256, unknown_status};
 
 /// How long a webhook has to answer.
 pub const TIME_LIMIT: Duration = Duration::from_secs(5);
@@ -21,22 +21,22 @@ pub const TIME_LIMIT: Duration = Duration::from_secs(5);
 #[must_use]
 pub fn ping(
     url: &WebhookUrl,
-    secret: &Secret,
+    secrets: &[Secret],
     id: &str,
     tenant: &str,
     at: Timestamp,
     traceparent: Option<String>,
 ) -> Call {
     let body = json!({ "type": "webhook.ping", "timestamp": at.rfc3339(), "data": { "tenantId": tenant } });
-    Call { traceparent, ..message(url, secret, id, body.to_string(), at) }
+    Call { traceparent, ..message(url, secrets, id, body.to_string(), at) }
 }
 
 /// A signed message, by the Standard Webhooks specification: the id stays the same for every attempt, `at` is the moment of
-/// this one, because receivers refuse what is older than a few minutes.
+/// this one, because receivers refuse what is older than a few minutes. Each of `secrets` signs it, the first one first.
 #[must_use]
-pub fn message(url: &WebhookUrl, secret: &Secret, id: &str, body: String, at: Timestamp) -> Call {
+pub fn message(url: &WebhookUrl, secrets: &[Secret], id: &str, body: String, at: Timestamp) -> Call {
     let timestamp = at.seconds().to_string();
-    let signature = hmac_sha256(&webhook_key(secret), format!("{id}.{timestamp}.{body}").as_bytes());
+    let signatures = signatures(secrets, &format!("{id}.{timestamp}.{body}"));
     Call {
         upstream: "make",
         method: "POST",
@@ -45,7 +45,7 @@ pub fn message(url: &WebhookUrl, secret: &Secret, id: &str, body: String, at: Ti
             ("content-type", "application/json".to_owned()),
             ("webhook-id", id.to_owned()),
             ("webhook-timestamp", timestamp),
-            ("webhook-signature", format!("v1,{}", STANDARD.encode(signature))),
+            ("webhook-signature", signatures),
             ("idempotency-key", id.to_owned()),
         ],
         body: Some(body),
@@ -55,16 +55,47 @@ pub fn message(url: &WebhookUrl, secret: &Secret, id: &str, body: String, at: Ti
     }
 }
 
+/// One signature for each key, separated by spaces: a receiver takes it if one of them is right.
+fn signatures(secrets: &[Secret], signed: &str) -> String {
+    let mut signatures: Vec<String> = Vec::new();
+    for key in secrets.iter().flat_map(webhook_secret::keys) {
+        let signature = format!("v1,{}", STANDARD.encode(hmac_sha256(&key, signed.as_bytes())));
+        if !signatures.contains(&signature) {
+            signatures.push(signature);
+        }
+    }
+    signatures.join(" ")
+}
+
+/// Whether there was no room for it: a message of ours has a few hundred bytes, so that there is none for anything.
+fn is_full(called: &Called) -> bool {
+    match called.status {
+        413 => true,
+        // What Make answers as long as more messages wait for a scenario than its owner's plan allows.
+        400 => called.body.to_ascii_lowercase().contains("queue is full"),
+        _ => false,
+    }
+}
+
+/// What an answer says if it is no refusal, but says nothing of an arrival, either.
+fn not_now(called: &Called, now: Timestamp) -> Option<Fault> {
+    let full = || Fault { status: Some(called.status), ..Fault::new(FaultCode::RateLimited) };
+    unknown_status(called, now).or_else(|| is_full(called).then(full))
+}
+
 /// What the answer to a ping means. `strict` says whether a webhook may refuse pings (401, 403, 404, 405) and still
 /// count as there.
 #[must_use]
 pub fn judge(called: &Called, strict: bool, now: Timestamp) -> Outcome {
-    if let Some(fault) = unknown_status(called, now) {
+    match called.status {
+        200..300 => return Outcome::Done(None),
+        401 | 403 | 404 | 405 if !strict => return Outcome::Done(None),
+        _ => {}
+    }
+    if let Some(fault) = not_now(called, now) {
         return Outcome::Unknown(fault);
     }
     match called.status {
-        200..300 => Outcome::Done(None),
-        401 | 403 | 404 | 405 if !strict => Outcome::Done(None),
         300..=399 => refused("The webhook answers with a redirect. Enter the address that Make shows you."),
         404 | 410 => refused(
             "Make says that nothing listens on this webhook. Check the address, and switch the scenario on.",
@@ -94,7 +125,7 @@ pub enum Taken {
 /// What the answer to an event means. Unlike a ping's, a refusal is tried again: the event is not the webhook's to judge.
 #[must_use]
 pub fn judge_event(called: &Called, now: Timestamp) -> Taken {
-    match (called.status, unknown_status(called, now)) {
+    match (called.status, not_now(called, now)) {
         (200..300, _) => Taken::Delivered,
         (410, _) => Taken::Gone,
         (_, Some(fault)) => Taken::NotNow { error: fault.code.as_str(), retry_after: fault.retry_after },
@@ -115,38 +146,99 @@ mod tests {
         Called { status, retry_after: None, body: String::new(), ms: 1 }
     }
 
-    #[test]
-    fn a_ping_is_signed_as_standard_webhooks_has_it() {
+    const NOW: Timestamp = Timestamp::from_seconds(1_614_265_330);
+
+    fn header(secrets: &[&str]) -> (Call, String) {
         let url =
             WebhookUrl::parse("https://hook.make.com/a", &AllowedHosts::parse("hook.make.com")).unwrap();
-        let secret = Secret::new("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".to_owned());
-        let call = ping(&url, &secret, "msg_1", "tenant_a", Timestamp::from_seconds(1_614_265_330), None);
+        let secrets: Vec<Secret> = secrets.iter().map(|text| Secret::new((*text).to_owned())).collect();
+        let call = ping(&url, &secrets, "msg_1", "tenant_a", NOW, None);
         let header = |name| call.headers.iter().find(|(n, _)| *n == name).unwrap().1.clone();
         assert_eq!(header("webhook-id"), "msg_1");
         assert_eq!(header("webhook-timestamp"), "1614265330");
-        let key = STANDARD.decode("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
-        let signed = format!("msg_1.1614265330.{}", call.body.unwrap());
+        let signatures = header("webhook-signature");
+        (call, signatures)
+    }
+
+    fn signature(call: &Call, key: &[u8]) -> String {
+        let signed = format!("msg_1.1614265330.{}", call.body.as_ref().unwrap());
+        format!("v1,{}", STANDARD.encode(hmac_sha256(key, signed.as_bytes())))
+    }
+
+    #[test]
+    fn a_ping_is_signed_as_standard_webhooks_has_it() {
+        let (call, signatures) = header(&["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"]);
         assert_eq!(
-            header("webhook-signature"),
-            format!("v1,{}", STANDARD.encode(hmac_sha256(&key, signed.as_bytes())))
+            signatures,
+            signature(&call, &STANDARD.decode("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap())
         );
     }
 
     #[test]
-    fn only_what_trying_again_can_change_is_unknown() {
-        let judge = |status, strict| judge(&called(status), strict, Timestamp::from_seconds(0));
-        for status in [200, 202, 204] {
-            assert_eq!(judge(status, true), Outcome::Done(None), "{status}");
+    fn each_key_signs_once_the_new_one_first() {
+        let (call, signatures) = header(&["the new secret", "the old secret", "the new secret"]);
+        assert_eq!(
+            signatures,
+            format!("{} {}", signature(&call, b"the new secret"), signature(&call, b"the old secret"))
+        );
+        let (call, signatures) = header(&["whsec_c2hvcnQ"]);
+        assert_eq!(
+            signatures,
+            format!("{} {}", signature(&call, b"short"), signature(&call, b"whsec_c2hvcnQ")),
+            "stored before its spelling was checked"
+        );
+    }
+
+    /// One row a status: what a webhook means by it when it is pinged.
+    #[test]
+    fn every_answer_to_a_ping_has_its_meaning() {
+        for status in 200..600 {
+            let outcome = judge(&called(status), true, NOW);
+            match status {
+                200..300 => assert_eq!(outcome, Outcome::Done(None), "{status}"),
+                408 | 413 | 421 | 423 | 425 | 429 | 500.. => {
+                    let Outcome::Unknown(fault) = outcome else { panic!("{status}: {outcome:?}") };
+                    assert_eq!(fault.status, Some(status));
+                    assert_eq!(fault.code == FaultCode::RateLimited, matches!(status, 413 | 429), "{status}");
+                }
+                _ => assert!(matches!(outcome, Outcome::Refused(_)), "{status}"),
+            }
+            let lenient = judge(&called(status), false, NOW);
+            match status {
+                401 | 403 | 404 | 405 => assert_eq!(lenient, Outcome::Done(None), "{status}"),
+                _ => assert_eq!(lenient, judge(&called(status), true, NOW), "{status}"),
+            }
         }
-        for status in [408, 425, 429, 500, 502, 503, 504] {
-            assert!(matches!(judge(status, true), Outcome::Unknown(_)), "{status}");
+    }
+
+    #[test]
+    fn a_queue_that_is_full_empties_itself() {
+        for body in ["Queue is full.", "Queue is full", r#"{"message":"QUEUE IS FULL."}"#] {
+            let called = Called { body: body.to_owned(), ..called(400) };
+            assert!(matches!(judge(&called, true, NOW), Outcome::Unknown(_)), "{body}");
+            let error = FaultCode::RateLimited.as_str();
+            assert_eq!(judge_event(&called, NOW), Taken::NotNow { error, retry_after: None }, "{body}");
         }
-        for status in [301, 302, 400, 401, 403, 404, 405, 410, 422] {
-            assert!(matches!(judge(status, true), Outcome::Refused(_)), "{status}");
+        for body in ["", "Bad request", "Queue"] {
+            let called = Called { body: body.to_owned(), ..called(400) };
+            assert!(matches!(judge(&called, true, NOW), Outcome::Refused(_)), "{body}");
         }
-        for status in [401, 403, 404, 405] {
-            assert_eq!(judge(status, false), Outcome::Done(None), "{status}");
+        let elsewhere = Called { body: "Queue is full.".to_owned(), ..called(401) };
+        assert!(matches!(judge(&elsewhere, true, NOW), Outcome::Refused(_)));
+    }
+
+    #[test]
+    fn a_refusal_that_says_when_to_come_back_is_none_but_for_what_is_gone() {
+        for status in 400..500 {
+            let called = Called { retry_after: Some("30".to_owned()), ..called(status) };
+            assert_eq!(matches!(judge(&called, true, NOW), Outcome::Refused(_)), status == 410, "{status}");
+            match judge_event(&called, NOW) {
+                Taken::Gone => assert_eq!(status, 410),
+                taken => assert!(
+                    matches!(taken, Taken::NotNow { retry_after: Some(_), .. }) && status != 410,
+                    "{status}"
+                ),
+            }
         }
-        assert!(matches!(judge(410, false), Outcome::Refused(_)));
     }
 }

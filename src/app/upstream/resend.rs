@@ -44,6 +44,18 @@ pub fn send(api_key: &Secret, from: &str, mail: &Mail, key: &str, traceparent: O
     }
 }
 
+/// What Resend calls a problem that is ours, whatever the status: the mail may be taken once it is mended.
+const OURS: [&str; 6] = [
+    "invalid_access",
+    "invalid_api_key",
+    "invalid_from_address",
+    "missing_api_key",
+    "restricted_api_key",
+    "security_error",
+];
+/// What it says of others, as `validation_error`: a key that it does not know, a sender that is no address.
+const ABOUT_US: [&str; 2] = ["API key", "`from`"];
+
 /// What the answer means: a mail was taken, is refused for good, or may be taken later. What is refused because of us, our key,
 /// our address, our domain, is a matter of configuration: the mail may be taken once that is mended.
 #[must_use]
@@ -55,13 +67,18 @@ pub fn judge(called: &Called, now: Timestamp) -> Outcome {
     #[derive(Deserialize)]
     struct Problem {
         name: String,
+        #[serde(default)]
+        message: String,
     }
     // A quota that is used up is a 429 like one that is asked too fast: the mail has time.
     if let Some(fault) = unknown_status(called, now) {
         return Outcome::Unknown(fault);
     }
-    let problem = serde_json::from_str::<Problem>(&called.body).map(|problem| problem.name).ok();
-    match (called.status, problem.as_deref()) {
+    let problem = serde_json::from_str::<Problem>(&called.body).ok();
+    let is_ours = problem.as_ref().is_some_and(|problem| {
+        OURS.contains(&problem.name.as_str()) || ABOUT_US.iter().any(|words| problem.message.contains(words))
+    });
+    match (called.status, problem.as_ref().map(|problem| problem.name.as_str())) {
         (200..300, _) => match serde_json::from_str::<Sent>(&called.body) {
             Ok(sent) if !sent.id.is_empty() => Outcome::Done(None),
             // An error object with a good status is not a mail.
@@ -71,7 +88,7 @@ pub fn judge(called: &Called, now: Timestamp) -> Outcome {
         (409, Some("invalid_idempotent_request")) => Outcome::Done(None),
         // The attempt before this one is still at work there.
         (409, _) => Outcome::Unknown(malformed(called)),
-        (422, Some("invalid_from_address")) => Outcome::Refused(misconfigured()),
+        (400 | 422, _) if is_ours => Outcome::Refused(misconfigured()),
         (400 | 422, _) => Outcome::Refused(Failure::new(
             FailureCode::EmailRejected,
             format!("The mail could not be sent (status {}).", called.status),
@@ -134,11 +151,52 @@ mod tests {
             (403, "validation_error"),
             (404, "not_found"),
             (422, "invalid_from_address"),
+            (422, "invalid_access"),
+            (400, "invalid_api_key"),
             (451, "security_error"),
         ] {
             assert_eq!(refused_as(status, name), Some(FailureCode::Misconfigured), "{status} {name}");
         }
         assert!(matches!(judged(403, "error code: 1010"), Outcome::Refused(_)), "the edge in front, too");
+    }
+
+    #[test]
+    fn a_validation_error_about_us_is_ours_to_mend() {
+        for (status, message, code) in [
+            (400, "API key is invalid", FailureCode::Misconfigured),
+            (
+                422,
+                "Invalid `from` field. The email address needs to follow the format.",
+                FailureCode::Misconfigured,
+            ),
+            (
+                422,
+                "Invalid `to` field. The email address needs to follow the format.",
+                FailureCode::EmailRejected,
+            ),
+        ] {
+            let body = json!({ "statusCode": status, "name": "validation_error", "message": message });
+            let Outcome::Refused(failure) = judged(status, &body.to_string()) else { panic!("{message}") };
+            assert_eq!(failure.code, code, "{message}");
+        }
+    }
+
+    /// One row a status, where the body says nothing more.
+    #[test]
+    fn every_status_has_its_meaning() {
+        for status in 200..600 {
+            let outcome = judged(status, "{}");
+            let refused = match &outcome {
+                Outcome::Refused(failure) => Some(failure.code),
+                Outcome::Done(_) | Outcome::Unknown(_) => None,
+            };
+            let expected = match status {
+                200..300 | 408 | 409 | 421 | 423 | 425 | 429 | 500.. => None,
+                400 | 422 => Some(FailureCode::EmailRejected),
+                _ => Some(FailureCode::Misconfigured),
+            };
+            assert_eq!(refused, expected, "{status}");
+        }
     }
 
     #[test]

@@ -36,17 +36,25 @@ pub fn verify(secret: &Secret, token: &str, client: &str, key: &str) -> Call {
     }
 }
 
+/// What is wrong with us, or with Turnstile: it says nothing about the token.
+const NOT_THE_TOKENS: [&str; 4] =
+    ["bad-request", "internal-error", "invalid-input-secret", "missing-input-secret"];
+
 /// What the answer means; none when it says nothing about the token.
 #[must_use]
 pub fn judge(called: &Called) -> Option<bool> {
     #[derive(Deserialize)]
     struct Answer {
         success: bool,
+        #[serde(default, rename = "error-codes")]
+        errors: Vec<String>,
     }
     if called.status != 200 {
         return None;
     }
-    serde_json::from_str::<Answer>(&called.body).ok().map(|answer| answer.success)
+    let answer: Answer = serde_json::from_str(&called.body).ok()?;
+    let says_nothing = answer.errors.iter().any(|error| NOT_THE_TOKENS.contains(&error.as_str()));
+    (answer.success || !says_nothing).then_some(answer.success)
 }
 
 #[cfg(test)]
@@ -59,6 +67,10 @@ mod tests {
             |status, body: &str| judge(&Called { status, retry_after: None, body: body.to_owned(), ms: 1 });
         assert_eq!(judged(200, r#"{"success":true}"#), Some(true));
         assert_eq!(judged(200, r#"{"success":false,"error-codes":["timeout-or-duplicate"]}"#), Some(false));
+        for error in NOT_THE_TOKENS {
+            let body = format!(r#"{{"success":false,"error-codes":["{error}"]}}"#);
+            assert_eq!(judged(200, &body), None, "{error}");
+        }
         for (status, body) in [(500, r#"{"success":true}"#), (200, "<html>"), (200, "{}")] {
             assert_eq!(judged(status, body), None, "{status} {body}");
         }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use tenantry::{db::Db, ports::Ports, store};
 
 use super::{connection, delivers, delivery, events, provisioned, waits_for_the_next_attempt};
-use crate::support::{Reaction, Sent, TestApp};
+use crate::support::{Reaction, Sent, TestApp, Token, WEBHOOK_SECRET};
 
 const DAY: i64 = 24 * 3600;
 
@@ -218,9 +218,12 @@ async fn a_test_that_is_taken_switches_it_on_and_no_other() {
     app.outside().upstreams().next("make", [Reaction::Answers(410, "")]);
     delivers(&app).await;
     let path = format!("/api/v1/tenants/{}/webhook/test", club.id);
-    let other =
-        json!({ "webhookUrl": "https://hook.eu2.make.com/other", "webhookSecret": "another-secret-of-mine" });
-    club.posts(&path, &other).await.is(200);
+    let other = json!({ "webhookUrl": "https://hook.eu2.make.com/other", "webhookSecret": WEBHOOK_SECRET });
+    let operator = Token::operator(app.now()).sign();
+    club.post(&path).token(&operator).json(&other).send().await.is(200);
+    let by_another_secret = json!({ "webhookUrl": "https://hook.eu2.make.com/fc-nord", "webhookSecret": "another-secret-of-mine" });
+    club.posts(&path, &by_another_secret).await.is(200);
+    assert_eq!(connection(&app)["disabled_reason"], "gone");
     for refusal in [410, 404, 500] {
         app.outside().upstreams().next("make", [Reaction::Answers(refusal, "")]);
         club.post(&path).token(&club.jwt).send().await.is(200);

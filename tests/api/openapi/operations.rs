@@ -81,10 +81,20 @@ fn of_anyone(route: &Route) -> Option<Operation> {
             .takes::<signup::BrandRequest>()
             .answers::<Done>(200, "They are stored."),
         ("POST", "/public/signup/starter/make") => op(Signup, "connectMake", "Connect Make, and go")
-            .says("For the starter plan: stores the webhook and queues provisioning. It answers at once.")
+            .says(
+                "For the starter plan: stores the webhook and queues provisioning, and answers at once. For a club that is live: \
+                 stores the webhook, sends it a test, and says what came of it. What that club is sent is signed by the earlier \
+                 secret, too, for 24 hours.",
+            )
             .takes::<signup::MakeConnection>()
             .data::<provisioning::QueuedRun>("Provisioning is queued, or was already.")
-            .fails(&["INVALID_WEBHOOK_HOST", "PLAN_MISMATCH", "TENANT_NOT_FOUND", "PROVISIONER_UNAVAILABLE"]),
+            .fails(&[
+                "INVALID_WEBHOOK_HOST",
+                "PLAN_MISMATCH",
+                "PROVISIONER_UNAVAILABLE",
+                "RATE_LIMITED",
+                "TENANT_NOT_FOUND",
+            ]),
         ("POST", "/public/signup/pro/confirm") => op(Signup, "confirmPro", "Confirm, and go")
             .says("For the pro plan: queues provisioning. It answers at once.")
             .ignores_a_body()
@@ -164,10 +174,13 @@ fn of_clubs(route: &Route) -> Option<Operation> {
         }
         ("POST", "/api/v1/tenants/{id}/webhook/test") => {
             op(Club, "testWebhook", "Send a signed test to a webhook")
-                .says("To the one in the body, else to the stored one.")
+                .says(
+                    "To the stored one. A body may name it with another secret, to try that; operators may name any. A club's own \
+                     is tried once it is stored, which sends it a test, too.",
+                )
                 .may_take::<webhook::WebhookTrial>()
                 .data::<webhook::WebhookTest>("What came of it, good or bad.")
-                .fails(&["INVALID_WEBHOOK_HOST", "NO_WEBHOOK", "RATE_LIMITED"])
+                .fails(&["INVALID_WEBHOOK_HOST", "NO_WEBHOOK", "RATE_LIMITED", "WEBHOOK_NOT_STORED"])
         }
         ("GET", "/api/v1/tenants/{id}/webhook/deliveries") => {
             let mut operation = op(Club, "listDeliveries", "What the webhook was sent")
@@ -236,13 +249,14 @@ fn of_operators(route: &Route) -> Option<Operation> {
             .pages::<audit::AuditEntry>("One page of it."),
         ("POST", "/api/v1/admin/tenant/webhook") => {
             op(Clubs, "correctWebhook", "Correct a starter club's webhook")
-                .says("A run that failed on it goes on.")
+                .says("A run that failed on it goes on; for a club that is live, the webhook is sent a test.")
                 .takes::<register::WebhookCorrection>()
                 .data::<register::WebhookCorrected>("It is stored.")
                 .fails(&[
                     "INVALID_WEBHOOK_HOST",
                     "PLAN_MISMATCH",
                     "PROVISIONER_UNAVAILABLE",
+                    "RATE_LIMITED",
                     "TENANT_CANCELLED",
                     "TENANT_NOT_FOUND",
                     "TENANT_SUSPENDED",

@@ -69,7 +69,6 @@ impl TestApp {
             ("ENVIRONMENT", "development"),
             ("APP_VERSION", "1.2.3"),
             ("JWT_SECRET", SECRET),
-            ("ALLOWED_WEBHOOK_HOSTS", "hook.make.com,*.make.com"),
             ("CORS_ALLOWED", "https://app.example.com,https://*.clubs.example"),
             ("GAS_WEBAPP_URL", "https://script.google.com/macros/s/test/exec"),
             ("GAS_HMAC_SECRET", GAS_SECRET),

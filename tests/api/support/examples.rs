@@ -98,7 +98,10 @@ pub fn example(route: &Route, club: &Club) -> Example {
             Body::Json(json!({ "primaryColor": "#102030", "secondaryColor": "#405060" }))
         }
         ("POST", "/public/signup/starter/make") => Body::Json(webhook()),
-        ("POST", "/api/v1/tenants/{id}/webhook/test") => Body::OptionalJson(webhook()),
+        // The stored one, by another secret.
+        ("POST", "/api/v1/tenants/{id}/webhook/test") => Body::OptionalJson(json!({
+            "webhookUrl": format!("https://hook.eu2.make.com/{}", club.slug), "webhookSecret": "another-secret-of-mine",
+        })),
         ("POST", "/api/v1/tenants/{id}/welcome/resend") => {
             status = 202;
             Body::OptionalJson(json!({ "reason": "asked by the club" }))
@@ -204,6 +207,7 @@ pub async fn club_for(app: &TestApp, route: &Route) -> Club {
         | "/api/v1/tenants/{id}/webhook/deliveries/{delivery}/redeliver" => {
             app.provisioned("fc-fitting").await
         }
+        "/api/v1/tenants/{id}/webhook/test" => app.queued("fc-fitting").await,
         "/api/v1/bgops/sagas/{run}/cancel" => {
             let club = app.queued("fc-fitting").await;
             app.outside().upstreams().next("make", [super::Reaction::TimesOut]);

@@ -97,6 +97,11 @@ impl Sent {
         }
     }
 
+    /// How many signatures it bears.
+    pub fn signatures(&self) -> usize {
+        self.header("webhook-signature").split(' ').count()
+    }
+
     /// Whether a Make scenario that knows `secret` would take it, by the Standard Webhooks specification.
     pub fn is_signed_with(&self, secret: &str) -> bool {
         let signed = format!(
@@ -108,7 +113,8 @@ impl Sent {
         let key = secret
             .strip_prefix("whsec_")
             .map_or_else(|| secret.as_bytes().to_vec(), |s| STANDARD.decode(s).unwrap());
-        self.header("webhook-signature") == format!("v1,{}", STANDARD.encode(hmac(&key, &signed)))
+        let right = format!("v1,{}", STANDARD.encode(hmac(&key, &signed)));
+        self.header("webhook-signature").split(' ').any(|signature| signature == right)
     }
 
     /// The link in a mail.

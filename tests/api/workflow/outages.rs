@@ -169,6 +169,47 @@ async fn a_webhook_may_be_away_for_twenty_minutes() {
     }
 }
 
+/// Alone at its upstream, it is no evidence of an outage: it is asked as often as anybody else's, and goes on as soon as it can.
+#[tokio::test]
+async fn a_club_alone_whose_webhook_fails_has_its_whole_time() {
+    for reaction in [
+        Reaction::Breaks,
+        Reaction::TimesOut,
+        Reaction::Answers(400, "Queue is full."),
+        Reaction::Answers(408, ""),
+        Reaction::Answers(413, ""),
+        Reaction::Answers(421, ""),
+        Reaction::Answers(423, ""),
+        Reaction::Answers(425, ""),
+        Reaction::Answers(429, ""),
+        Reaction::Answers(500, ""),
+        Reaction::Answers(530, ""),
+        Reaction::AsksToWait(403, "20"),
+        Reaction::AsksToWait(404, "20"),
+    ] {
+        for minutes in [3, 29] {
+            let club = queued(Plan::Starter).await;
+            let begun_at = club.now();
+            club.outside().upstreams().always("make", reaction.clone());
+            at_each_poll(club.waits(), |_| {
+                if club.now() >= begun_at + minutes * 60 {
+                    club.outside().upstreams().always("make", Reaction::Healthy);
+                }
+                ControlFlow::Continue(())
+            });
+            let what = format!("{reaction:?} {minutes}");
+            assert_eq!(club.ended().await, "completed", "{what}");
+            assert!(club.now() - begun_at < (minutes + 5) * 60, "{what}: {}", club.now() - begun_at);
+            assert!(club.outside().upstreams().sent_to("make").len() >= 6, "{what}");
+            for word in ["circuit_opened", "circuit_half_open"] {
+                assert_eq!(club.log_of(word).len(), 0, "{what}");
+            }
+            let waited = "select count(*) from provision_history where error = 'CIRCUIT_OPEN'";
+            assert_eq!(club.db().number(waited), 0, "{what}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_webhook_that_asks_for_no_wait_is_not_asked_within_a_second() {
     for after in ["0", "Fri, 15 Jan 2027 07:59:00 GMT"] {

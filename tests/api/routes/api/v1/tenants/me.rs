@@ -27,6 +27,7 @@ async fn a_club_sees_itself() {
             "trialEndsAt": club.row()["trial_ends_at"], "createdAt": "2027-01-15T08:00:12.000Z",
             "brand": { "primaryColor": "#1f4e79", "secondaryColor": "#f4b942" },
             "provisioning": { "status": "pending", "reason": null, "runId": null, "provisionedAt": null },
+            "webhook": null,
         })
     );
     club.connects_make().await.is(200);
@@ -39,9 +40,35 @@ async fn a_club_sees_itself() {
         (&json!("completed"), &json!(run.as_str()))
     );
     assert!(provisioning["provisionedAt"].is_string());
-    for secret in ["hook.eu2", WEBHOOK_SECRET, "eyJ"] {
+    for secret in ["make.com/", WEBHOOK_SECRET, "eyJ"] {
         assert!(!answer.text.contains(secret), "{secret}");
     }
+}
+
+#[tokio::test]
+async fn a_club_sees_how_its_webhook_is_doing_and_where_it_is_but_not_what_only_its_scenario_knows() {
+    let app = TestApp::new();
+    let club = app.queued("fc-nord").await;
+    let webhook = |validated: Value, failing: Value, disabled: Value, reason: Value| {
+        json!({
+            "host": "hook.eu2.make.com", "validatedAt": validated, "failingSince": failing, "disabledAt": disabled,
+            "disabledReason": reason
+        })
+    };
+    assert_eq!(profile(&club).await["webhook"], webhook(Value::Null, Value::Null, Value::Null, Value::Null));
+    club.waits().await;
+    let validated = profile(&club).await["webhook"]["validatedAt"].clone();
+    assert!(validated.is_string());
+    app.db().execute(
+        "update make_connections set failing_since = 1800000000, disabled_at = 1800000060, disabled_reason = 'failing'",
+        (),
+    );
+    let (failing, disabled) = (json!("2027-01-15T08:00:00.000Z"), json!("2027-01-15T08:01:00.000Z"));
+    let expected = webhook(validated, failing, disabled, json!("failing"));
+    assert_eq!(profile(&club).await["webhook"], expected);
+    assert_eq!(patch(&club, json!({ "name": "FC Nord" })).await.is(200)["data"]["webhook"], expected);
+    let pro = app.queued_pro("fc-pro").await;
+    assert_eq!(profile(&pro).await["webhook"], Value::Null);
 }
 
 #[tokio::test]

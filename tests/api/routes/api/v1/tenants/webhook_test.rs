@@ -13,23 +13,97 @@ async fn test(club: &Club, body: Option<Value>) -> Answer {
     }
 }
 
+const NEW_SECRET: &str = "another-secret-of-mine";
+
+fn named(url: &str) -> Value {
+    json!({ "webhookUrl": url, "webhookSecret": NEW_SECRET })
+}
+
 #[tokio::test]
-async fn a_webhook_is_tried_before_it_is_stored() {
+async fn the_stored_webhook_is_tried_with_a_secret_before_that_is_stored() {
     let app = TestApp::new();
-    let club = app.signed_up("fc-nord").await;
+    let club = app.queued("fc-nord").await;
     let before = app.db().contents();
-    let body =
-        json!({ "webhookUrl": "https://hook.eu2.make.com/new", "webhookSecret": "another-secret-of-mine" });
-    let answer = test(&club, Some(body)).await.is(200);
+    let answer = test(&club, Some(named("https://hook.eu2.make.com/fc-nord"))).await.is(200);
     let data = json!({ "delivered": true, "status": 200, "ms": answer["data"]["ms"], "reason": null });
     assert_eq!(answer, json!({ "success": true, "data": data }));
     assert!(answer["data"]["ms"].is_u64());
     let ping = app.outside().upstreams().sent_to("make").pop().unwrap();
-    assert_eq!(ping.call.url, "https://hook.eu2.make.com/new");
-    assert!(ping.is_signed_with("another-secret-of-mine"));
+    assert_eq!(ping.call.url, "https://hook.eu2.make.com/fc-nord");
+    assert!(ping.is_signed_with(NEW_SECRET) && ping.signatures() == 1);
     assert_eq!(ping.json()["type"], "webhook.ping");
     assert_eq!(ping.json()["data"], json!({ "tenantId": club.id }));
     app.db().is_still(&before);
+}
+
+/// Whoever signs up has shown nothing: a test is no means to call other people's scenarios.
+#[tokio::test]
+async fn a_club_tries_no_webhook_but_its_own() {
+    let app = TestApp::new();
+    let (new, queued, live) =
+        (app.signed_up("fc-new").await, app.queued("fc-queued").await, app.provisioned("fc-live").await);
+    let sent = app.outside().upstreams().sent().len();
+    let before = app.db().contents();
+    for club in [&new, &queued, &live] {
+        for url in [
+            "https://hook.eu2.make.com/somebody-else",
+            "https://hook.eu1.make.com/fc-live",
+            "https://hook.eu2.make.com/fc-live/",
+            "https://hook.eu2.make.com/FC-LIVE",
+            "https://hook.eu2.make.com/fc-live?x=1",
+            "https://hook.integromat.com/fc-live",
+        ] {
+            test(club, Some(named(url))).await.fails(409, "WEBHOOK_NOT_STORED");
+        }
+    }
+    test(&live, Some(named("https://hook.eu2.make.com/fc-queued"))).await.fails(409, "WEBHOOK_NOT_STORED");
+    assert_eq!(app.outside().upstreams().sent().len(), sent);
+    app.db().is_still(&before);
+}
+
+#[tokio::test]
+async fn an_operator_tries_any_webhook_on_the_list() {
+    let app = TestApp::new();
+    let club = app.signed_up("fc-nord").await;
+    let path = format!("/api/v1/tenants/{}/webhook/test", club.id);
+    let token = Token::operator(app.now()).sign();
+    let tries = |url: &str| app.post(&path).token(&token).json(&named(url)).send();
+    let answer = tries("https://hook.eu2.make.com/new").await;
+    assert_eq!(answer.is(200)["data"]["delivered"], true);
+    let ping = app.outside().upstreams().sent_to("make").pop().unwrap();
+    assert!(ping.call.url.ends_with("/new") && ping.is_signed_with(NEW_SECRET));
+    tries("https://evil.example/a").await.fails(400, "INVALID_WEBHOOK_HOST");
+}
+
+#[tokio::test]
+async fn what_it_may_take_later_is_told_from_what_it_refused() {
+    for (reaction, later) in [
+        (Reaction::Healthy, false),
+        (Reaction::Answers(400, "Bad request"), false),
+        (Reaction::Answers(404, ""), false),
+        (Reaction::Answers(410, ""), false),
+        (Reaction::Answers(302, ""), false),
+        (Reaction::Answers(400, "Queue is full."), true),
+        (Reaction::Answers(413, ""), true),
+        (Reaction::Answers(423, ""), true),
+        (Reaction::Answers(429, ""), true),
+        (Reaction::Answers(503, ""), true),
+        (Reaction::AsksToWait(403, "30"), true),
+        (Reaction::AsksToWait(410, "30"), false),
+        (Reaction::TimesOut, true),
+        (Reaction::Breaks, true),
+    ] {
+        let app = TestApp::new();
+        let club = app.queued("fc-nord").await;
+        app.outside().upstreams().always("make", reaction.clone());
+        let data = test(&club, None).await.is(200)["data"].clone();
+        let expected = if later { json!(true) } else { Value::Null };
+        assert_eq!(
+            (&data["tryAgain"], &data["delivered"]),
+            (&expected, &json!(reaction == Reaction::Healthy)),
+            "{reaction:?}"
+        );
+    }
 }
 
 #[tokio::test]

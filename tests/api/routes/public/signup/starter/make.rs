@@ -3,7 +3,9 @@
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use crate::support::{Breaks, Manner, TestApp, WEBHOOK_SECRET, keys};
+use tenantry::ports::Ports;
+
+use crate::support::{Breaks, Manner, TestApp, Token, WEBHOOK_SECRET, keys};
 
 #[tokio::test]
 async fn a_webhook_is_stored_and_provisioning_is_queued() {
@@ -21,7 +23,7 @@ async fn a_webhook_is_stored_and_provisioning_is_queued() {
         (&row["provision_state"], &row["provision_updated_at"]),
         (&json!("processing"), &json!(app.now()))
     );
-    assert_eq!(app.outside().objects().alarm(&club.id), Some(tenantry::ports::Ports::now(app.outside())));
+    assert_eq!(app.outside().objects().alarm(&club.id), Some(app.outside().now()));
     assert!(app.outside().upstreams().sent().is_empty(), "it answers at once");
     assert_eq!(app.log_of("tenant_provision_queued").len(), 1);
 }
@@ -33,10 +35,17 @@ async fn the_secret_is_stored_sealed_for_this_club_and_never_shown() {
     let answer = club.connects_make().await;
     assert!(!answer.text.contains(WEBHOOK_SECRET));
     let row = app.db().row("select * from make_connections");
-    for column in ["validated_at", "failing_since", "disabled_at", "disabled_reason"] {
+    for column in [
+        "validated_at",
+        "failing_since",
+        "disabled_at",
+        "disabled_reason",
+        "previous_secrets",
+        "previous_until",
+    ] {
         assert_eq!(row[column], json!(null), "{column}");
     }
-    assert_eq!(keys(&row).len(), 8);
+    assert_eq!(keys(&row).len(), 10);
     assert_eq!(row["webhook_url"], "https://hook.eu2.make.com/fc-nord");
     assert!(row["webhook_secret"].as_str().unwrap().starts_with("v1."));
     assert!(!serde_json::to_string(&app.db().contents()).unwrap().contains(WEBHOOK_SECRET));
@@ -109,6 +118,12 @@ async fn a_host_where_no_webhook_may_be_has_a_code_of_its_own() {
         "https://user@hook.eu2.make.com/a",
         "https://user:pw@hook.eu2.make.com/a",
         "https://hook.eu2.make.com./a",
+        "https://www.make.com/a",
+        "https://eu2.make.com/a",
+        "https://a.hook.eu2.make.com/a",
+        "https://hook.a.b.make.com/a",
+        "https://hook_.make.com/a",
+        "https://hook.e_2.make.com/a",
         "https://127.0.0.1/a",
         "https://2130706433/a",
         "https://0x7f.1/a",
@@ -122,6 +137,87 @@ async fn a_host_where_no_webhook_may_be_has_a_code_of_its_own() {
         assert_eq!(error["issues"][0]["code"], "host_not_allowed", "{url}");
     }
     app.db().is_still(&before);
+}
+
+#[tokio::test]
+async fn an_address_that_ends_after_its_host_is_not_the_whole_one() {
+    let app = TestApp::new();
+    let club = app.signed_up("fc-nord").await;
+    let before = app.db().contents();
+    for url in [
+        "https://hook.eu2.make.com",
+        "https://hook.eu2.make.com/",
+        "https://hook.eu2.make.com//",
+        "https://hook.eu2.make.com/a/..",
+        "https://hook.eu2.make.com/?token=a",
+    ] {
+        let complaints = club.connects(url).await.complains_about();
+        assert_eq!(complaints, [("webhookUrl".to_owned(), "invalid_url".to_owned())], "{url}");
+    }
+    app.db().is_still(&before);
+}
+
+#[tokio::test]
+async fn each_of_makes_own_hosts_is_one() {
+    for (slug, url) in [
+        ("fc-nord", "https://hook.make.com/a"),
+        ("fc-sued", "https://hook.eu1.make.com/a"),
+        ("fc-west", "https://hook.us2.make.celonis.com/a"),
+        ("fc-ost", "https://hook.integromat.com/a"),
+    ] {
+        TestApp::new().signed_up(slug).await.connects(url).await.is(200);
+    }
+}
+
+/// A secret that receivers read otherwise is refused, whoever brings it.
+#[tokio::test]
+async fn a_secret_is_one_that_every_receiver_reads_alike() {
+    let app = TestApp::new();
+    let club = app.queued("fc-nord").await;
+    let before = app.db().contents();
+    let operator = Token::operator(app.now()).sign();
+    for (secret, code) in [
+        (" 0123456789abcdef", "surrounding_space"),
+        ("0123456789abcdef\u{a0}", "surrounding_space"),
+        ("0123456789abcdef\u{200b}", "invalid_characters"),
+        ("ein schlu\u{308}ssel von uns", "invalid_characters"),
+        ("whsec_not base64 at all", "invalid_base64"),
+        ("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaL-_w", "invalid_base64"),
+        ("whsec_c2hvcnQ=", "too_short"),
+        ("0123456789abcde", "too_short"),
+        ("Whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "invalid_prefix"),
+    ] {
+        let complaint = |field: &str| vec![(field.to_owned(), code.to_owned())];
+        let body = json!({ "webhookUrl": "https://hook.eu2.make.com/a", "webhookSecret": secret });
+        let stores = club.posts("/public/signup/starter/make", &body).await;
+        assert_eq!(stores.complains_about(), complaint("webhookSecret"), "{secret:?}");
+        let tries = club.posts(&format!("/api/v1/tenants/{}/webhook/test", club.id), &body).await;
+        assert_eq!(tries.complains_about(), complaint("webhookSecret"), "{secret:?}");
+        let body = json!({
+            "tenant": club.id, "make_webhook_url": "https://hook.eu2.make.com/a", "webhook_secret": secret
+        });
+        let corrects = app.post("/api/v1/admin/tenant/webhook").token(&operator).json(&body).send().await;
+        assert_eq!(corrects.complains_about(), complaint("webhook_secret"), "{secret:?}");
+    }
+    app.db().is_still(&before);
+}
+
+/// Unpadded, some receivers decode it and others can't: it signs as those do who can, and is read alike by any version.
+#[tokio::test]
+async fn base64_is_read_padded_or_not() {
+    let padded = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBk=";
+    for secret in [padded, padded.trim_end_matches('=')] {
+        let app = TestApp::new();
+        let club = app.signed_up("fc-nord").await;
+        let body = json!({ "webhookUrl": "https://hook.eu2.make.com/a", "webhookSecret": secret });
+        club.posts("/public/signup/starter/make", &body).await.is(200);
+        let sealed = app.db().row("select webhook_secret from make_connections")["webhook_secret"].clone();
+        let opened = app.outside().open(sealed.as_str().unwrap(), &club.id).await.unwrap();
+        assert_eq!(opened.expose(), padded, "as versions read it that know padded base64 alone");
+        club.waits().await;
+        let [ping] = app.outside().upstreams().sent_to("make").try_into().unwrap();
+        assert!(ping.is_signed_with(padded) && ping.signatures() == 1, "{secret}");
+    }
 }
 
 #[tokio::test]
@@ -212,6 +308,10 @@ async fn once_completed_nothing_starts_again() {
     let told = app.outside().objects().told();
     let again = club.connects_make().await.is(200);
     assert_eq!((&again["data"]["status"], &again["data"]["changed"]), (&json!("completed"), &json!(false)));
+    assert_eq!(
+        again["data"]["message"],
+        "This webhook was stored already and took a test; nothing was changed."
+    );
     assert!(again["data"]["runId"].is_string());
     assert_eq!(app.outside().objects().told(), told);
     assert_eq!(app.outside().objects().alarm(&club.id), None);

@@ -1,1 +1,2 @@
+mod another;
 mod make;
