@@ -220,12 +220,11 @@ impl<P: Ports> App<P> {
                 }
             }
         };
-        let error = match verdict {
-            turnstile::Verdict::Person => return Ok(()),
-            turnstile::Verdict::Nobody(reason) => SignupError::Turnstile(reason),
-            turnstile::Verdict::Silent(reason) => SignupError::TurnstileUnavailable(reason),
-        };
-        Err(error)
+        match verdict {
+            turnstile::Verdict::Person => Ok(()),
+            turnstile::Verdict::Nobody(reason) => Err(SignupError::Turnstile(reason)),
+            turnstile::Verdict::Silent(reason) => Err(SignupError::TurnstileUnavailable(reason)),
+        }
     }
 
     /// A cut-off in this very second is a second ahead: what is issued after it must not fall before it.

@@ -46,7 +46,7 @@ describe("signups", () => {
 
   test("are counted by the /64 of an IPv6 client, and every IPv4 client is one", async () => {
     const network = newClient().replace("::1", "");
-    const inside = (index) => `${network}:1:${index}:2:3:4`;
+    const inside = (index) => `${network}:${index}:5:2:3:4`;
     const answers = await burst(LIMITS.start, (index) => start(clubForm(), inside(index.toString(16))));
     assert.ok(answers.every(({ status }) => status === 200), "each from a /64 of its own");
     const oneNetwork = newClient().replace("::1", "");

@@ -9,8 +9,6 @@ export default {
   "page.steps": "Schritte",
   "page.noscript":
     "Dieses Formular arbeitet am besten mit JavaScript. Auch ohne können Sie diesen ersten Schritt abschicken: Wir legen Ihren Verein an und sagen Ihnen, wie es weitergeht.",
-  "page.noscriptHuman":
-    "Dieses Formular braucht JavaScript: Wir prüfen, dass ein Mensch es abschickt. Bitte schalten Sie JavaScript ein oder öffnen Sie die Seite in einem anderen Browser.",
   "page.startOver": "Von vorn beginnen",
   "page.startOverSure": "Die Eingaben in diesem Formular vergessen und von vorn beginnen? Ein Verein ist daraus noch nicht angelegt.",
   "page.startOverMaybe": ({ name, email }) =>
@@ -58,14 +56,14 @@ export default {
   "club.submit": "Verein anlegen",
   "club.submitting": "Verein wird angelegt …",
 
-  "human.tick": "Bitte setzen Sie oben das Häkchen. Es kann einen Moment dauern, bis es erscheint.",
+  "human.tick": "Bitte setzen Sie oben das Häkchen.",
   "human.failed": "Die Prüfung, ob Sie ein Mensch sind, hat nicht geklappt. Drücken Sie den Knopf, um es noch einmal zu versuchen.",
   "human.blocked":
-    "Die Prüfung, ob Sie ein Mensch sind, konnte nicht geladen werden. Hält etwas in Ihrem Browser sie auf? Drücken Sie den Knopf, um es noch einmal zu versuchen.",
+    "Die Prüfung, ob Sie ein Mensch sind, konnte nicht geladen werden. Drücken Sie den Knopf, um es noch einmal zu versuchen.",
   "human.unsupported":
-    "Die Prüfung, ob Sie ein Mensch sind, geht in diesem Browser nicht. Bitte öffnen Sie die Seite in einem anderen.",
+    "Die Prüfung, ob Sie ein Mensch sind, geht in diesem Browser nicht.",
   "human.missing":
-    "Nichts wurde abgeschickt: Die Prüfung, ob Sie ein Mensch sind, steht noch aus. Ihre Eingaben bleiben erhalten; drücken Sie den Knopf noch einmal.",
+    "Nichts wurde abgeschickt: Die Prüfung, ob Sie ein Mensch sind, steht noch aus. Drücken Sie den Knopf, um es noch einmal zu versuchen.",
 
   "made.heading": "Ihr Verein ist angelegt",
   "made.text": "Diese Angaben stehen fest. Sie können dort weitermachen, wo Sie aufgehört haben.",
@@ -266,7 +264,7 @@ export default {
   "error.TENANT_CANCELLED":
     "Der Verein, der von hier aus eingerichtet wurde, ist entfernt worden. Um ihn neu einzurichten, drücken Sie die Taste noch einmal.",
   "error.TURNSTILE_FAILED":
-    "Wir konnten nicht erkennen, dass ein Mensch dies abgeschickt hat. Nichts ist verloren: Drücken Sie den Knopf noch einmal. Wenn das nicht hilft, laden Sie die Seite neu.",
+    "Wir konnten nicht erkennen, dass ein Mensch dies abgeschickt hat. Nichts ist verloren: Drücken Sie den Knopf noch einmal oder laden Sie die Seite neu.",
   "error.SIGNUPS_DISABLED": ({ time }) =>
     `Wir nehmen zurzeit keine neuen Vereine auf. Bitte kommen Sie gegen ${time} wieder; Ihre Eingaben bleiben erhalten.`,
   "error.PLAN_MISMATCH": "Ihr Verein hat den anderen Tarif. Wir bringen Sie zur richtigen Seite.",

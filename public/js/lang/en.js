@@ -11,8 +11,6 @@ export default {
   "page.steps": "Steps",
   "page.noscript":
     "This form works best with JavaScript. Without it you can still send this first step: we create your club and tell you how to go on.",
-  "page.noscriptHuman":
-    "This form needs JavaScript: we check that a person sends it. Please switch JavaScript on, or open this page in another browser.",
   "page.startOver": "Start over",
   "page.startOverSure": "Forget what was typed in this form and start over? No club has been created from it.",
   "page.startOverMaybe": ({ name, email }) =>
@@ -58,14 +56,14 @@ export default {
   "club.submit": "Create my club",
   "club.submitting": "Creating your club…",
 
-  "human.tick": "Please tick the box above. It may take a moment to appear.",
+  "human.tick": "Please tick the box above.",
   "human.failed": "The check that you are a person did not work. Press the button to try again.",
   "human.blocked":
-    "The check that you are a person could not be loaded. Does something in your browser block it? Press the button to try again.",
+    "The check that you are a person could not be loaded. Press the button to try again.",
   "human.unsupported":
-    "The check that you are a person does not work in this browser. Please open this page in another one.",
+    "The check that you are a person does not work in this browser.",
   "human.missing":
-    "Nothing was sent: the check that you are a person is not done. What you typed is kept; press the button again.",
+    "Nothing was sent: the check that you are a person is not done. Press the button to try again.",
 
   "made.heading": "Your club has been created",
   "made.text": "These details are settled. You can carry on where you left off.",
@@ -247,7 +245,7 @@ export default {
   "error.EMAIL_EXISTS": "There is already a club with this e-mail.",
   "error.TENANT_CANCELLED": "The club that was set up from here has been removed. To set it up anew, press the button once more.",
   "error.TURNSTILE_FAILED":
-    "We could not see that a person sent this. Nothing is lost: press the button again. If that does not help, reload the page.",
+    "We could not see that a person sent this. Nothing is lost: press the button again, or reload the page.",
   "error.SIGNUPS_DISABLED": ({ time }) =>
     `We are not taking new clubs at the moment. Please come back at about ${time}; what you typed is kept.`,
   "error.PLAN_MISMATCH": "Your club is on the other plan. We take you to the right page.",
