@@ -74,23 +74,68 @@ impl LogLine {
 pub enum Limit {
     /// Signups from one client.
     Start,
-    /// Signups with one address.
-    Address,
+    /// Signups from one network of many clients.
+    StartNetwork,
     /// Look-ups from one client.
     Lookup,
-    /// Mailed links, by client and by address.
+    /// Look-ups from one network of many clients.
+    LookupNetwork,
+    /// Mailed links, for one client.
     Magic,
+    /// Mailed links for one network of many clients.
+    MagicNetwork,
+    /// What one club changes.
+    Club,
 }
 
 impl Limit {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::Start,
+        Self::StartNetwork,
+        Self::Lookup,
+        Self::LookupNetwork,
+        Self::Magic,
+        Self::MagicNetwork,
+        Self::Club,
+    ];
+
     /// The word in the log.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Start => "start",
-            Self::Address => "address",
+            Self::StartNetwork => "start_network",
             Self::Lookup => "lookup",
+            Self::LookupNetwork => "lookup_network",
             Self::Magic => "magic",
+            Self::MagicNetwork => "magic_network",
+            Self::Club => "club",
+        }
+    }
+
+    /// The name of its limiter in the configuration.
+    #[must_use]
+    pub const fn binding(self) -> &'static str {
+        match self {
+            Self::Start => "LIMIT_START",
+            Self::StartNetwork => "LIMIT_START_NETWORK",
+            Self::Lookup => "LIMIT_LOOKUP",
+            Self::LookupNetwork => "LIMIT_LOOKUP_NETWORK",
+            Self::Magic => "LIMIT_MAGIC",
+            Self::MagicNetwork => "LIMIT_MAGIC_NETWORK",
+            Self::Club => "LIMIT_CLUB",
+        }
+    }
+
+    /// The limit of a client's whole network, for a limit of clients.
+    #[must_use]
+    pub const fn of_network(self) -> Option<Self> {
+        match self {
+            Self::Start => Some(Self::StartNetwork),
+            Self::Lookup => Some(Self::LookupNetwork),
+            Self::Magic => Some(Self::MagicNetwork),
+            _ => None,
         }
     }
 }

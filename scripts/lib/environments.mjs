@@ -8,6 +8,9 @@ export const DEPLOYED = ["preview", "production"];
 /** A binding that development alone has: the sandbox that plays every upstream. */
 const DEVELOPMENT_ONLY = "EGRESS";
 
+/** Development's limits let load tests through; nobody else's may. */
+const LOOSEST_LIMIT = 1000;
+
 /** An environment's configuration. Needs npm's Node: wrangler does not load under an older one. */
 export async function configuration(environment) {
   const { unstable_readConfig: readConfig } = await import("wrangler");
@@ -65,6 +68,9 @@ export function foreignParts(name, config) {
   if (config.vars.ENVIRONMENT !== name) found.push(`${name} says ENVIRONMENT=${config.vars.ENVIRONMENT}: it must say ${name}.`);
   if (name === "production" && config.vars.EMAIL_PROVIDER === "log")
     found.push("production has EMAIL_PROVIDER=log: it would send no mail.");
+  for (const { name: limiter, simple } of config.ratelimits ?? []) {
+    if (simple.limit > LOOSEST_LIMIT) found.push(`${name} has ${limiter} at ${simple.limit}: that limits nobody.`);
+  }
   if (!config.vars.ADMIN_CONSOLE_URL) found.push(`${name} has no ADMIN_CONSOLE_URL: mailed links would lead nowhere.`);
   return found;
 }
@@ -96,7 +102,8 @@ export function placeholders(config) {
 /** The secrets without which `/health/ready` fails in an environment. */
 export function requiredSecrets(config) {
   const mail = config.vars.EMAIL_PROVIDER === "resend" ? ["RESEND_API_KEY"] : [];
-  return ["JWT_SECRET", "DATA_KEY", "GAS_HMAC_SECRET", ...mail];
+  const widget = config.vars.TURNSTILE_SITE_KEY ? ["TURNSTILE_SECRET"] : [];
+  return ["JWT_SECRET", "DATA_KEY", "GAS_HMAC_SECRET", ...mail, ...widget];
 }
 
 /** The newest Durable Object migration: Cloudflare goes back across none. */

@@ -1,25 +1,40 @@
-// Turnstile's siteverify (https://developers.cloudflare.com/turnstile/get-started/server-side-validation). What is
-// copied: form or JSON input; a refusal is a 200 with success false and error codes; a token is good once, and a
-// second use is "timeout-or-duplicate" unless it repeats the first one's `idempotency_key`. Good tokens here are
-// those that start "ok-".
+// Turnstile: siteverify (https://developers.cloudflare.com/turnstile/get-started/server-side-validation) and a widget for pages.
+//
+// Of siteverify is copied: form or JSON input; a refusal is a 200 with success false and error codes; a token is good once, and a
+// second use is "timeout-or-duplicate" unless it repeats the first one's `idempotency_key`. Good tokens here are those that start
+// with "ok-". A token may say for which page and for what it was given, and how many seconds ago: ok-<any>~<hostname>~<action>~<age>.
+//
+// The widget stands where the real one does, at /turnstile/v0/api.js: for a browser whose calls to that host are led here. It shows
+// a frame of that host, as the real one does, and knows Cloudflare's test keys: one that always passes, one that always fails, and
+// one that wants its box ticked.
 
 import { isObject, isText, json, parseJson, text } from "./replies.js";
+import { FRAME, SCRIPT } from "./turnstile-widget.js";
 
-const PATH = "/turnstile/v0/siteverify";
+const SITEVERIFY = "/turnstile/v0/siteverify";
+const FILES = {
+  "/turnstile/v0/api.js": { type: "text/javascript", body: SCRIPT },
+  "/turnstile/v0/frame": { type: "text/html", body: FRAME },
+};
 
 const refuse = (...codes) => json(200, { success: false, "error-codes": codes, messages: [] });
 
 export const turnstile = {
   name: "turnstile",
   plays: (host) => host === "challenges.cloudflare.com",
-  identify: (call) => ({ operation: "siteverify", key: read(call).response ?? null, effect: true }),
+  identify: (call) =>
+    call.path in FILES
+      ? { operation: "widget", key: null, effect: false }
+      : { operation: "siteverify", key: read(call).response ?? null, effect: true },
   verify: async (call, { env }) => {
     const { secret } = read(call);
     if (!isText(secret)) return { present: false, valid: false };
     return { present: true, valid: env.TURNSTILE_SECRET ? secret === env.TURNSTILE_SECRET : null };
   },
   answer: (call, tools) => {
-    if (call.path !== PATH) return text(404, "Not Found");
+    const file = FILES[call.path];
+    if (file) return { status: 200, headers: { "content-type": `${file.type}; charset=utf-8` }, body: file.body };
+    if (call.path !== SITEVERIFY) return text(404, "Not Found");
     if (call.method !== "POST") return text(405, "Method Not Allowed", { allow: "POST" });
     return redeem(read(call), tools);
   },
@@ -41,19 +56,23 @@ function redeem(input, { sql, signature, now, done }) {
   if (!input.response.startsWith("ok-")) return refuse("invalid-input-response");
   const again = isText(input.idempotency_key) ? input.idempotency_key : null;
   const [spent] = sql.exec("select key, at from turnstile_tokens where token = ?", input.response).toArray();
-  if (spent) return spent.key !== null && spent.key === again ? accept(spent.at) : refuse("timeout-or-duplicate");
-  sql.exec("insert into turnstile_tokens (token, key, at) values (?, ?, ?)", input.response, again, now);
-  done();
-  return accept(now);
+  if (spent && (spent.key === null || spent.key !== again)) return refuse("timeout-or-duplicate");
+  if (!spent) {
+    sql.exec("insert into turnstile_tokens (token, key, at) values (?, ?, ?)", input.response, again, now);
+    done();
+  }
+  return accept(input.response, spent?.at ?? now);
 }
 
-const accept = (at) =>
-  json(200, {
+function accept(token, at) {
+  const [, hostname = "localhost", action = "signup", age = "0"] = token.split("~");
+  return json(200, {
     success: true,
-    challenge_ts: new Date(at).toISOString(),
-    hostname: "localhost",
+    challenge_ts: new Date(at - Number(age) * 1000).toISOString(),
+    hostname,
     "error-codes": [],
-    action: "",
+    action,
     cdata: "",
     metadata: { interactive: false },
   });
+}

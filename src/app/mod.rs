@@ -6,6 +6,7 @@ pub mod clubs;
 pub mod deliveries;
 pub mod deprovisioning;
 pub mod gate;
+pub mod limits;
 pub mod links;
 pub mod mail;
 pub mod mails;
@@ -39,7 +40,7 @@ use sha2::{Digest, Sha256};
 use crate::{
     db::Answer,
     domain::Config,
-    ports::{Call, CallError, Called, Level, Limit, LogLine, Ports},
+    ports::{Call, CallError, Called, Level, LogLine, Ports},
 };
 
 /// The application: what it was configured to be, and what it needs from outside.
@@ -129,22 +130,6 @@ impl<P: Ports> App<P> {
                 .with("ms", ms),
         );
         result
-    }
-
-    /// Whether `key` may do this once more now. A limiter that fails turns nobody away.
-    pub async fn allows(&self, limit: Limit, key: &str) -> bool {
-        match self.ports.allows(limit, key).await {
-            Ok(true) => true,
-            Ok(false) => {
-                self.log(LogLine::new(Level::Warn, "rate_limited").with("limit", limit.as_str()));
-                false
-            }
-            Err(error) => {
-                let line = LogLine::new(Level::Error, "rate_limiter_failed").with("limit", limit.as_str());
-                self.log(line.with("error", error.to_string()));
-                true
-            }
-        }
     }
 
     /// The configuration.

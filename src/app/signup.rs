@@ -89,12 +89,12 @@ pub enum SignupError {
     /// Signups are switched off.
     #[error("disabled")]
     Disabled,
-    /// Turnstile does not hold the sender to be a person.
-    #[error("turnstile")]
-    Turnstile,
+    /// Turnstile does not hold the sender to be a person, or not on our page just now.
+    #[error("turnstile: {0}")]
+    Turnstile(&'static str),
     /// Turnstile did not answer.
-    #[error("turnstile unavailable")]
-    TurnstileUnavailable,
+    #[error("turnstile: {0}")]
+    TurnstileUnavailable(&'static str),
     /// Nothing can be signed.
     #[error(transparent)]
     NoKey(#[from] NoKey),
@@ -143,7 +143,7 @@ impl<P: Ports> App<P> {
             lease: id::token_id(now, self.ports.random()),
             now,
         };
-        match self.decide(request, &signup, client).await? {
+        match self.decide(request, &signup, &caller.origin, client).await? {
             Verdict::Created(tenant) => {
                 let token = Some(self.signup_token(&tenant, now)?);
                 Ok(Granted { tenant, token, replayed: false })
@@ -168,8 +168,14 @@ impl<P: Ports> App<P> {
 
     /// Decides about a signup. A claim of its key ends with the decision, whichever it is: the same request can be sent again at
     /// once. What was granted has taken the claim's place.
-    async fn decide(&self, request: &Request, signup: &Signup, client: &str) -> Result<Verdict, SignupError> {
-        let decided = match self.check_turnstile(request, signup, client).await {
+    async fn decide(
+        &self,
+        request: &Request,
+        signup: &Signup,
+        origin: &str,
+        client: &str,
+    ) -> Result<Verdict, SignupError> {
+        let decided = match self.check_turnstile(request, signup, origin, client).await {
             Ok(()) => store::signups::insert(self.ports.db(), signup).await.map_err(SignupError::from),
             Err(error) => Err(error),
         };
@@ -194,6 +200,7 @@ impl<P: Ports> App<P> {
         &self,
         request: &Request,
         signup: &Signup,
+        origin: &str,
         client: &str,
     ) -> Result<(), SignupError> {
         let Some(secret) = &self.config().turnstile_secret else { return Ok(()) };
@@ -202,12 +209,21 @@ impl<P: Ports> App<P> {
             Claim::Held => return Err(SignupError::InProgress),
             Claim::Ours => {}
         }
-        let token = request.turnstile.as_deref().ok_or(SignupError::Turnstile)?;
-        let called = self.call(turnstile::verify(secret, token, client, &signup.request_key())).await;
-        match called.ok().and_then(|called| turnstile::judge(&called)) {
-            Some(true) => Ok(()),
-            Some(false) => Err(SignupError::Turnstile),
-            None => Err(SignupError::TurnstileUnavailable),
+        let verdict = match request.turnstile.as_deref() {
+            None => turnstile::Verdict::Nobody("no_token"),
+            Some(token) => {
+                match self.call(turnstile::verify(secret, token, client, &signup.request_key())).await {
+                    Ok(called) => {
+                        turnstile::judge(&called, &self.config().page_hosts(origin), self.ports.now())
+                    }
+                    Err(_) => turnstile::Verdict::Silent("no_answer"),
+                }
+            }
+        };
+        match verdict {
+            turnstile::Verdict::Person => Ok(()),
+            turnstile::Verdict::Nobody(reason) => Err(SignupError::Turnstile(reason)),
+            turnstile::Verdict::Silent(reason) => Err(SignupError::TurnstileUnavailable(reason)),
         }
     }
 

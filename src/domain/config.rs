@@ -149,6 +149,8 @@ pub struct Config {
     pub data_key_previous: Option<Secret>,
     /// `TURNSTILE_SECRET`: if set, a signup must come with a Turnstile token.
     pub turnstile_secret: Option<Secret>,
+    /// `TURNSTILE_SITE_KEY`: the page shows Turnstile's widget under it. Public.
+    pub turnstile_site_key: Option<String>,
     /// `METRICS_TOKEN`: reads `/metrics`, and nothing else.
     pub metrics_token: Option<Secret>,
     /// How often other sides may be asked.
@@ -245,6 +247,7 @@ impl Config {
             data_key: secret("DATA_KEY"),
             data_key_previous: secret("DATA_KEY_PREVIOUS"),
             turnstile_secret: secret("TURNSTILE_SECRET"),
+            turnstile_site_key: text("TURNSTILE_SITE_KEY"),
             metrics_token: secret("METRICS_TOKEN"),
             budgets,
             has_egress,
@@ -253,6 +256,11 @@ impl Config {
         let problems = config.judge();
         config.problems.extend(problems);
         config
+    }
+
+    /// Notes which limiters are not bound: what they should count would go through unlimited.
+    pub fn lacks_limiters<'a>(&mut self, names: impl Iterator<Item = &'a str>) {
+        self.problems.extend(names.map(|name| format!("{name} is not bound")));
     }
 
     /// What is missing or wrong, beyond single values.
@@ -277,6 +285,14 @@ impl Config {
         if let Some(pattern) = self.allowed_webhook_hosts.nonsense() {
             check(false, &format!("ALLOWED_WEBHOOK_HOSTS can't have {pattern:?}"));
         }
+        // The page without a token is refused, and a token that nobody checks says nothing.
+        let (secret, site_key) = (self.turnstile_secret.is_some(), self.turnstile_site_key.as_deref());
+        check(!secret || site_key.is_some(), "TURNSTILE_SITE_KEY is missing, and TURNSTILE_SECRET is set");
+        check(secret || site_key.is_none(), "TURNSTILE_SECRET is missing, and TURNSTILE_SITE_KEY is set");
+        check(
+            site_key.is_none_or(is_site_key),
+            "TURNSTILE_SITE_KEY is none: it has letters, digits, - and _",
+        );
         check(!self.gas_webapp_url.is_empty(), "GAS_WEBAPP_URL is missing");
         check(self.gas_hmac_secret.is_some(), "GAS_HMAC_SECRET is missing");
         check(!self.base_domain.is_empty(), "BASE_DOMAIN is missing");
@@ -305,11 +321,32 @@ impl Config {
         self.environment == "production"
     }
 
+    /// The key of the widget on the page, if there is one and its tokens are looked at.
+    #[must_use]
+    pub fn widget_key(&self) -> Option<&str> {
+        self.turnstile_secret.as_ref()?;
+        self.turnstile_site_key.as_deref().filter(|key| is_site_key(key))
+    }
+
+    /// The hosts of our pages: that of the console, and of every other page that may call us from a browser. Where nobody says what
+    /// the console is, in development only, it is at the origin that was asked.
+    #[must_use]
+    pub fn page_hosts(&self, origin: &str) -> Vec<String> {
+        let console = Some(self.admin_console_url.as_str()).filter(|url| !url.is_empty()).unwrap_or(origin);
+        let pages = self.cors_allowed.iter().map(String::as_str).filter(|page| !page.contains('*'));
+        let host = |page: &str| Some(url::Url::parse(page).ok()?.host_str()?.to_owned());
+        pages.chain([console]).filter_map(host).collect()
+    }
+
     /// The club's own address.
     #[must_use]
     pub fn club_address(&self, slug: &str) -> String {
         format!("{slug}.{}", self.base_domain)
     }
+}
+
+fn is_site_key(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
 }
 
 #[cfg(test)]
@@ -363,6 +400,16 @@ mod tests {
             ("RESEND_CALLS_PER_SECOND", "0.5", "RESEND_CALLS_PER_SECOND must be a number from 1 to 1000"),
             ("APPS_SCRIPT_AT_ONCE", "1001", "APPS_SCRIPT_AT_ONCE must be a number from 1 to 1000"),
             ("APPS_SCRIPT_AT_ONCE", "-1", "APPS_SCRIPT_AT_ONCE must be a number from 1 to 1000"),
+            (
+                "TURNSTILE_SECRET",
+                "0x4AAAAAAA-secret",
+                "TURNSTILE_SITE_KEY is missing, and TURNSTILE_SECRET is set",
+            ),
+            (
+                "TURNSTILE_SITE_KEY",
+                "0x4AAAAAAA_site-key",
+                "TURNSTILE_SECRET is missing, and TURNSTILE_SITE_KEY is set",
+            ),
         ] {
             assert_eq!(problems_with(name, value), [problem], "{name}={value}");
         }
@@ -450,6 +497,51 @@ mod tests {
             let told = Config::read(get, false).problems;
             assert_eq!(told, vec!["ADMIN_CONSOLE_URL is missing"; problems], "{environment}");
         }
+    }
+
+    #[test]
+    fn a_site_key_that_is_none_is_named() {
+        let problems = |key: &'static str| {
+            let get = |name: &str| match name {
+                "TURNSTILE_SECRET" => Some("a secret".to_owned()),
+                "TURNSTILE_SITE_KEY" => Some(key.to_owned()),
+                _ => complete(name),
+            };
+            Config::read(get, false).problems
+        };
+        assert_eq!(problems("1x00000000000000000000AA"), Vec::<String>::new());
+        let without_secret =
+            |n: &str| if n == "TURNSTILE_SITE_KEY" { Some("1x0AA".to_owned()) } else { complete(n) };
+        assert_eq!(Config::read(without_secret, false).widget_key(), None);
+        for key in ["a key", "\"><script>", "clé"] {
+            assert_eq!(
+                problems(key),
+                ["TURNSTILE_SITE_KEY is none: it has letters, digits, - and _"],
+                "{key}"
+            );
+        }
+    }
+
+    #[test]
+    fn our_pages_are_where_the_configuration_says() {
+        let hosts = |console: &str, allowed: &str| {
+            let get = |name: &str| match name {
+                "ADMIN_CONSOLE_URL" => Some(console.to_owned()),
+                "CORS_ALLOWED" => Some(allowed.to_owned()),
+                _ => complete(name),
+            };
+            Config::read(get, false).page_hosts("https://asked.example:8443")
+        };
+        assert_eq!(hosts("https://syston.app", "https://*.syston.app"), ["syston.app"]);
+        assert_eq!(hosts("https://syston.app/", "https://app.example:444"), ["app.example", "syston.app"]);
+        assert_eq!(hosts("", ""), ["asked.example"]);
+    }
+
+    #[test]
+    fn a_limiter_that_is_not_bound_is_named() {
+        let mut config = Config::read(complete, false);
+        config.lacks_limiters(["LIMIT_CLUB", "LIMIT_START"].into_iter());
+        assert_eq!(config.problems, ["LIMIT_CLUB is not bound", "LIMIT_START is not bound"]);
     }
 
     #[test]

@@ -6,6 +6,7 @@
 pub mod access;
 pub mod brand;
 pub mod claims;
+pub mod client;
 pub mod club;
 pub mod config;
 pub mod email;
@@ -27,6 +28,7 @@ pub mod word;
 pub use access::{Denial, Permission};
 pub use brand::HexColor;
 pub use claims::{Audience, Claims, Role};
+pub use client::Client;
 pub use club::ClubName;
 pub use config::Config;
 pub use email::Email;

@@ -93,7 +93,10 @@ fn request(call: &Call, signal: &AbortSignal) -> Result<web_sys::Request, CallEr
 
 /// Through the binding's own `fetch`: the `worker` crate's wraps the answer's body twice, and the outer wrap, unread, is what
 /// [`discard`] is about.
-async fn send(egress: Option<&Fetcher>, request: web_sys::Request) -> Result<web_sys::Response, CallError> {
+pub(super) async fn send(
+    egress: Option<&Fetcher>,
+    request: web_sys::Request,
+) -> Result<web_sys::Response, CallError> {
     let broken = |_: JsValue| CallError::Connection;
     let promise = match egress {
         Some(egress) => {

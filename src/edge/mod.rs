@@ -11,6 +11,7 @@ mod crypto;
 mod d1;
 mod egress;
 mod log;
+mod page;
 mod platform;
 mod provisioner;
 mod request;
@@ -41,6 +42,9 @@ fn start() {
 async fn fetch(request: Request, env: Env, context: Context) -> Result<Response> {
     let platform = Platform::of(&env, Some(context));
     let settings = platform.settings();
+    if page::is_asked(&request) {
+        return page::serve(request, &env, settings.config.widget_key()).await;
+    }
     let request = request::read(request).await?;
     request::write(http::serve(App::new(platform, settings), router(), request).await).await
 }

@@ -86,7 +86,10 @@ fn settings(outside: &Outside) -> Arc<Settings> {
                     "CF_VERSION_METADATA" => deployment(&outside.env),
                     _ => outside.env.var(name).ok().map(|value| value.to_string()),
                 };
-                Arc::new(Settings::new(Config::read(get, outside.egress.is_some())))
+                let mut config = Config::read(get, outside.egress.is_some());
+                let limiters = Limit::ALL.iter().map(|limit| limit.binding());
+                config.lacks_limiters(limiters.filter(|name| outside.env.rate_limiter(name).is_err()));
+                Arc::new(Settings::new(config))
             })
             .clone()
     })
@@ -156,14 +159,8 @@ impl Ports for Platform {
     }
 
     async fn allows(&self, limit: Limit, key: &str) -> Result<bool, LimiterError> {
-        let binding = match limit {
-            Limit::Start => "LIMIT_START",
-            Limit::Address => "LIMIT_ADDRESS",
-            Limit::Lookup => "LIMIT_LOOKUP",
-            Limit::Magic => "LIMIT_MAGIC",
-        };
         let failed = |error: worker::Error| LimiterError(error.to_string());
-        let limiter = self.0.outside.env.rate_limiter(binding).map_err(failed)?;
+        let limiter = self.0.outside.env.rate_limiter(limit.binding()).map_err(failed)?;
         limiter.limit(key.to_owned()).await.map(|outcome| outcome.success).map_err(failed)
     }
 

@@ -14,6 +14,7 @@ const READ: &[&str] = &[
     "idempotency-key",
     "if-none-match",
     "origin",
+    "sec-fetch-site",
     "access-control-request-method",
     "traceparent",
     "cf-connecting-ip",

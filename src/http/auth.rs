@@ -91,6 +91,21 @@ impl<P: Ports, G: Grade> Caller<P, G> {
         self.app.on_behalf_of(&self.claims, statements).await.map_err(|error| self.refused(error))
     }
 
+    /// Counts a change by a club's own people against what the club may change. Operators and machines have no such limit.
+    #[worker::send]
+    async fn within_limit(&self) -> Result<(), ApiError> {
+        if self.claims.audience != Some(Audience::Tenant) {
+            return Ok(());
+        }
+        // Whatever else was done in a club's name, its people can still end their sign-ins.
+        let what = if G::PERMISSION == Permission::AnyToken { "sign-in" } else { "club" };
+        match self.app.allows_club(&self.claims, what).await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(ApiError::rate_limited()),
+            Err(error) => Err(self.refused(error)),
+        }
+    }
+
     /// What the audit log says of this if an operator does it. What clubs do with their own is their own business.
     pub fn audited<'a>(&'a self, reason: &'a str, context: &'a Context) -> Option<Act<'a>> {
         let by_operator = self.claims.audience == Some(Audience::PlatformAdmin);
@@ -137,7 +152,11 @@ impl<P: Ports, G: Grade, S: Send + Sync> FromRequestParts<S> for Caller<P, G> {
         if let Some(context) = parts.extensions.get::<Context>() {
             context.admit(&claims, named.as_deref());
         }
-        Ok(Self { app, claims, requested, grade: PhantomData })
+        let caller = Self { app, claims, requested, grade: PhantomData };
+        if !parts.method.is_safe() {
+            caller.within_limit().await?;
+        }
+        Ok(caller)
     }
 }
 

@@ -8,7 +8,7 @@ use http::{HeaderMap, header::HOST, request::Parts};
 use crate::{
     app::App,
     domain::{Audience, Claims, RequestId, Timestamp},
-    ports::Ports,
+    ports::{Limit, Ports},
     workflow::Caller,
 };
 
@@ -65,6 +65,15 @@ impl Context {
             traceparent: text("traceparent").and_then(|parent| continue_trace(parent, app.ports.random())),
             admitted: Arc::default(),
         }
+    }
+
+    /// Counts the request against a limit of clients.
+    ///
+    /// # Errors
+    ///
+    /// When the client, or its network, is over it.
+    pub(super) async fn limited<P: Ports>(&self, app: &App<P>, limit: Limit) -> Result<(), ApiError> {
+        if app.allows_client(limit, &self.client).await { Ok(()) } else { Err(ApiError::rate_limited()) }
     }
 
     /// Notes who was let in.

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::{
     app::deliveries::ATTEMPTS,
-    ports::{Limit, Ports},
+    ports::Ports,
     store::{
         connections::{self, Connection},
         deliveries::{self, Delivery, Status},
@@ -65,9 +65,6 @@ pub async fn redeliver<P: Ports>(
     let (app, tenant) = (&caller.app, caller.tenant()?);
     let reason = fields.reason_or("delivery sent again");
     fields.all(Some(()))?;
-    if !app.allows(Limit::Lookup, tenant.as_str()).await {
-        return Err(ApiError::rate_limited());
-    }
     let mut statements = vec![
         tenants::select(tenant),
         deliveries::redeliver(tenant, &delivery, ATTEMPTS, app.ports.now()),

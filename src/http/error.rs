@@ -235,6 +235,14 @@ impl ApiError {
         }
     }
 
+    /// Another site's page sent it.
+    #[must_use]
+    pub fn cross_site() -> Self {
+        let message =
+            "This form was sent from another website, so nothing was done. Fill it in on our own page.";
+        Self { reason: Some("cross_site"), ..Self::new(StatusCode::FORBIDDEN, "FORBIDDEN", message) }
+    }
+
     /// The database did not answer.
     #[must_use]
     pub fn store_unavailable(cause: &DbError) -> Self {
@@ -337,13 +345,17 @@ impl From<SignupError> for ApiError {
                     "New clubs can't sign up right now. Please come back in an hour; what you entered is not lost.",
                 )
             },
-            SignupError::Turnstile => Self::new(
-                StatusCode::FORBIDDEN,
-                "TURNSTILE_FAILED",
-                "We could not see that a person sent this. Please tick the box once more.",
-            ),
-            SignupError::TurnstileUnavailable => Self {
+            SignupError::Turnstile(_) => Self {
+                cause: Some(error.to_string().into()),
+                ..Self::new(
+                    StatusCode::FORBIDDEN,
+                    "TURNSTILE_FAILED",
+                    "We could not see that a person sent this. Please tick the box once more.",
+                )
+            },
+            SignupError::TurnstileUnavailable(_) => Self {
                 retry_after: Some(5),
+                cause: Some(error.to_string().into()),
                 ..Self::new(
                     StatusCode::SERVICE_UNAVAILABLE,
                     "TURNSTILE_UNAVAILABLE",

@@ -10,7 +10,7 @@ use http::{HeaderValue, StatusCode, header};
 
 use crate::{app::App, ports::Ports};
 
-use super::{body::Fields, context::Context, error::ApiError, signup};
+use super::{body::Fields, context::Context, error::ApiError, same_origin::is_cross_site, signup};
 
 /// What the page may do: nothing but show itself, and post again.
 const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
@@ -26,16 +26,30 @@ const FIELDS: [(&str, &str, &str); 4] = [
 /// `POST /public/signup/form`
 #[worker::send]
 pub async fn submit<P: Ports>(app: App<P>, context: Context, request: Request) -> Response {
+    if is_cross_site(request.headers(), &context.origin) {
+        let refused = signup::grant(&app, &context, Err(ApiError::cross_site())).await;
+        return refused.map_or_else(|error| again(&Fields::default(), error), |_| done());
+    }
     match Fields::of_form(request).await {
         Ok(fields) => {
             let typed = fields.clone();
-            match sign_up(&app, &context, fields).await {
-                Ok(()) => page(StatusCode::OK, "Check your mail", DONE),
-                Err(error) => page(error.status, "Set up your club", &form(&typed, Some(&error))),
-            }
+            sign_up(&app, &context, fields).await.map_or_else(|error| again(&typed, error), |()| done())
         }
-        Err(error) => page(error.status, "Set up your club", &form(&Fields::default(), Some(&error))),
+        Err(error) => again(&Fields::default(), error),
     }
+}
+
+fn done() -> Response {
+    page(StatusCode::OK, "Check your mail", DONE)
+}
+
+/// The form once more, with what is wrong.
+fn again(typed: &Fields, mut error: ApiError) -> Response {
+    // The message is about a box to tick, which stands on no page without JavaScript.
+    if error.code == "TURNSTILE_FAILED" {
+        error.message = WITHOUT_WIDGET.to_owned();
+    }
+    page(error.status, "Set up your club", &form(typed, Some(&error)))
 }
 
 async fn sign_up<P: Ports>(app: &App<P>, context: &Context, fields: Fields) -> Result<(), ApiError> {
@@ -47,6 +61,9 @@ async fn sign_up<P: Ports>(app: &App<P>, context: &Context, fields: Fields) -> R
     Ok(())
 }
 
+const WITHOUT_WIDGET: &str = "Nothing was created: we check that a person sends this form, and that needs JavaScript. Please \
+    switch JavaScript on, or take another browser, and open our page once more.";
+
 const DONE: &str = "<p>Your club is set up on our side, and its name is yours. We have mailed you a link.</p>\
     <p>Open the link on a phone or computer with JavaScript to choose your colours and connect your club. \
     It works once, and for 24 hours; you can ask for a new one at any time.</p>";
@@ -55,6 +72,9 @@ fn form(typed: &Fields, error: Option<&ApiError>) -> String {
     let mut html = String::new();
     if let Some(error) = error {
         html += &format!("<p class=\"box\" role=\"alert\">{}</p>", escape(&error.message));
+        if error.status == StatusCode::FORBIDDEN {
+            html += "<p><a href=\"/\">Open the page</a></p>";
+        }
     }
     html += "<form action=\"/public/signup/form\" method=\"post\">";
     for (name, label, kind) in FIELDS {
@@ -108,7 +128,7 @@ fn page(status: StatusCode, title: &str, content: &str) -> Response {
     let html = format!(
         "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><meta name=\"color-scheme\" content=\"light dark\">\
-         <title>{title} · Tenantry</title><link rel=\"icon\" href=\"/favicon.svg\"><link rel=\"stylesheet\" href=\"/css/page.css\">\
+         <meta name=\"referrer\" content=\"same-origin\"><title>{title} · Tenantry</title><link rel=\"icon\" href=\"/favicon.svg\"><link rel=\"stylesheet\" href=\"/css/page.css\">\
          </head><body><main id=\"main\"><div class=\"intro\"><h1>{title}</h1></div><div class=\"sheet\">{content}</div></main></body></html>"
     );
     let headers = [

@@ -5,7 +5,7 @@ use http::StatusCode;
 use serde::Serialize;
 
 use crate::{
-    app::{App, digest},
+    app::App,
     domain::{ClubName, Email, Plan, Slug, TenantId, issue::Problem},
     ports::{Limit, Ports},
 };
@@ -27,12 +27,8 @@ pub async fn start<P: Ports>(
     let email: Option<Email> = fields.required("email");
     let tenant: Option<TenantId> = fields.optional("tenantId");
     let email = fields.all(email)?;
-    let address = digest(&[email.as_str()]);
-    let (client, address) =
-        futures_util::join!(app.allows(Limit::Magic, &context.client), app.allows(Limit::Magic, &address));
-    if !(client && address) {
-        return Err(ApiError::rate_limited());
-    }
+    // By the client alone: whoever keeps asking for somebody's address must not keep its owner out.
+    context.limited(&app, Limit::Magic).await?;
     app.start_link(&email, tenant.as_ref(), &context.caller()).await?;
     Ok((StatusCode::ACCEPTED, done()).into_response())
 }
@@ -47,9 +43,7 @@ pub async fn verify<P: Ports>(
     let token = fields
         .required_with("token", |text| if text.is_empty() { Err(Problem::required()) } else { Ok(text) });
     let token = fields.all(token)?;
-    if !app.allows(Limit::Lookup, &context.client).await {
-        return Err(ApiError::rate_limited());
-    }
+    context.limited(&app, Limit::Lookup).await?;
     let (signed_in, jwt) = app.verify_link(&token).await?;
     let owner = signed_in.owner;
     Ok(Json(SignedIn {

@@ -5,9 +5,8 @@ use http::StatusCode;
 use serde::Serialize;
 
 use crate::{
-    app::digest,
     domain::{Audience, MailId},
-    ports::{Limit, Ports},
+    ports::Ports,
     store::mails::{self, Obstacle, PAUSE_SECONDS, Status},
 };
 
@@ -33,12 +32,6 @@ pub async fn resend_welcome<P: Ports>(
     let usual = fields.reason_or("welcome mail sent again");
     let reason = if by_operator { fields.required_with("reason", reason) } else { Some(usual) };
     let reason = fields.all(reason)?;
-    let club = digest(&["welcome", tenant.as_str()]);
-    let (client, club) =
-        futures_util::join!(app.allows(Limit::Magic, &context.client), app.allows(Limit::Magic, &club));
-    if !(client && club) {
-        return Err(ApiError::rate_limited());
-    }
     let now = app.ports.now();
     let id = MailId::new(now, app.ports.random());
     let mut statements = vec![mails::select_obstacle(tenant)];

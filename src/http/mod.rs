@@ -28,6 +28,7 @@ pub mod provisioning;
 pub mod register;
 pub mod retries;
 pub mod router;
+pub mod same_origin;
 pub mod service;
 pub mod signup;
 pub mod stats;
@@ -35,6 +36,7 @@ pub mod tokens;
 pub mod upstreams;
 pub mod webhook;
 pub mod whoami;
+pub mod widget;
 
 pub use router::router;
 pub use service::serve;

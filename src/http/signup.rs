@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::{
     app::{
-        App, digest,
+        App,
         signup::{Granted, Request},
     },
     domain::{
@@ -65,16 +65,9 @@ pub(super) async fn grant<P: Ports>(
 }
 
 async fn sign_up<P: Ports>(app: &App<P>, context: &Context, request: &Request) -> Result<Granted, ApiError> {
-    limit_start(app, context, request).await?;
+    context.limited(app, Limit::Start).await?;
     app.log(LogLine::new(Level::Info, "signup_started").with("plan", request.plan.as_str()));
     app.sign_up(request, &context.caller(), &context.client).await.map_err(ApiError::from)
-}
-
-async fn limit_start<P: Ports>(app: &App<P>, context: &Context, request: &Request) -> Result<(), ApiError> {
-    let address = digest(&[request.email.as_str()]);
-    let (client, address) =
-        futures_util::join!(app.allows(Limit::Start, &context.client), app.allows(Limit::Address, &address));
-    if client && address { Ok(()) } else { Err(ApiError::rate_limited()) }
 }
 
 pub(super) fn read_start(mut fields: Fields, key: Option<String>) -> Result<Request, ApiError> {
@@ -129,7 +122,7 @@ pub async fn availability<P: Ports>(
     context: Context,
     RawQuery(query): RawQuery,
 ) -> Result<Json<Data<Availability>>, ApiError> {
-    limit_lookup(&app, &context).await?;
+    context.limited(&app, Limit::Lookup).await?;
     let text = url::form_urlencoded::parse(query.unwrap_or_default().as_bytes())
         .find(|(name, _)| name == "slug")
         .map(|(_, value)| value.into_owned());
@@ -176,7 +169,7 @@ pub async fn verify_promo<P: Ports>(
     context: Context,
     mut fields: Fields,
 ) -> Result<Json<Data<PromoOffer>>, ApiError> {
-    limit_lookup(&app, &context).await?;
+    context.limited(&app, Limit::Lookup).await?;
     let name = if fields.has("promoCode") || !fields.has("code") { "promoCode" } else { "code" };
     // A code that can't exist is as unknown as one that doesn't.
     let code = fields.required_with(name, |text| Ok(PromoCode::try_from(text).ok()));
@@ -196,10 +189,6 @@ pub async fn verify_promo<P: Ports>(
         lifetime: promo.lifetime,
         uses_remaining: promo.uses_remaining,
     }))
-}
-
-async fn limit_lookup<P: Ports>(app: &App<P>, context: &Context) -> Result<(), ApiError> {
-    if app.allows(Limit::Lookup, &context.client).await { Ok(()) } else { Err(ApiError::rate_limited()) }
 }
 
 /// `POST /public/signup/brand`

@@ -28,7 +28,7 @@ words! {
 }
 
 /// Queues the announcement of an event that the same batch has just written, if the club has a webhook that is on. Written
-/// twice, it is queued once: its key is that of the event. Of those whose ids begin with `seldom`, one an hour is announced.
+/// twice, it is queued once: its key is that of the event. What is `seldom` is announced once an hour for each run, whoever found out.
 #[must_use]
 pub fn announce(
     tenant: &TenantId,
@@ -37,7 +37,7 @@ pub fn announce(
     data: &Value,
     at: Timestamp,
     traceparent: Option<&str>,
-    seldom: Option<&str>,
+    seldom: bool,
 ) -> Statement {
     let mut known = Map::from_iter([("tenantId".to_owned(), json!(tenant))]);
     let fields = data.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null());
@@ -48,11 +48,17 @@ pub fn announce(
          select e.tenant_id, e.occurred_at, e.id, e.type, ?3, ?4, e.occurred_at
          from domain_events e join make_connections c on c.tenant_id = e.tenant_id
          where e.tenant_id = ?1 and e.id = ?2 and c.disabled_at is null
-           and (?5 is null or not exists (select 1 from webhook_deliveries
+           and (?5 = 0 or not exists (select 1 from webhook_deliveries
              where tenant_id = ?1 and created_at > e.occurred_at - 3600 and type = e.type and id <> ?2
-               and substr(id, 1, length(?5)) = ?5))
+               and case when json_valid(body) then body ->> '$.data.runId' end is ?3 ->> '$.data.runId'))
          on conflict do nothing",
-        [tenant.as_str().into(), event.into(), body.to_string().into(), traceparent.into(), seldom.into()],
+        [
+            tenant.as_str().into(),
+            event.into(),
+            body.to_string().into(),
+            traceparent.into(),
+            u32::from(seldom).into(),
+        ],
     )
 }
 
@@ -312,7 +318,7 @@ mod tests {
         let tenant = "tenant_1".parse().unwrap();
         let data = json!({ "runId": "run_1", "plan": "starter", "reason": null });
         let at = Timestamp::from_millis(1_763_683_200_007);
-        let statement = announce(&tenant, "evt_1", "tenant.provisioned", &data, at, None, None);
+        let statement = announce(&tenant, "evt_1", "tenant.provisioned", &data, at, None, false);
         let body = r#"{"data":{"plan":"starter","runId":"run_1","tenantId":"tenant_1"},"timestamp":"2025-11-21T00:00:00.007Z","type":"tenant.provisioned"}"#;
         assert_eq!(statement.params.get(2), Some(&Bound::Text(body.to_owned())));
     }

@@ -116,7 +116,7 @@ pub fn give_up(overdue: &Overdue, event: &str, now: Timestamp) -> Vec<Statement>
                 SILENT_SECONDS.into(),
             ],
         ),
-        deliveries::announce(&overdue.id, event, kind, &data, now, None, None),
+        deliveries::announce(&overdue.id, event, kind, &data, now, None, true),
         Statement::new(
             "update provision_runs set status = 'failed', reason = ?2, error = ?3, completed_at = ?4, updated_at = ?4
              where id = (select provision_run_id from tenants t join domain_events e on e.tenant_id = t.id

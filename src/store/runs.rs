@@ -277,7 +277,7 @@ fn undone(run: &Run) -> Option<[Statement; 2]> {
     let (tenant, kind, id) = (&run.subject.tenant, "tenant.deprovisioned", event_id(run, "undone"));
     let data = json!({ "runId": run.id, "plan": run.plan });
     let trace = run.caller.traceparent.as_deref();
-    let announcement = deliveries::announce(tenant, &id, kind, &data, at, trace, None);
+    let announcement = deliveries::announce(tenant, &id, kind, &data, at, trace, false);
     let event = Statement::new(
         "insert into domain_events (tenant_id, occurred_at, id, type, data) select ?1, ?2, ?3, ?4, ?5
          where not exists (select 1 from domain_events where tenant_id = ?1 and id = ?3)",
@@ -308,9 +308,9 @@ fn ended(run: &Run, report: &Report) -> Option<[Statement; 2]> {
         _ => (event_id(run, &format!("{}_failed", run.rounds)), ended_at),
     };
     // Whoever tries again and again is told of it once an hour.
-    let seldom = (report.status == RunStatus::Failed).then(|| event_id(run, ""));
+    let seldom = report.status == RunStatus::Failed;
     let trace = run.caller.traceparent.as_deref();
-    let announcement = deliveries::announce(tenant, &id, kind, &data, at, trace, seldom.as_deref());
+    let announcement = deliveries::announce(tenant, &id, kind, &data, at, trace, seldom);
     let event = Statement::new(
         "insert into domain_events (tenant_id, occurred_at, id, type, data) select ?1, ?2, ?3, ?4, ?5
          where exists (select 1 from provision_runs where id = ?6 and status = ?7)

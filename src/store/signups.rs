@@ -244,12 +244,11 @@ fn decide(signup: &Signup, facts: Facts, tenant: Option<SignedUp>) -> Result<Ver
             _ => Ok(Verdict::SlugTaken),
         };
     }
-    if facts.email_owner.is_some() {
-        return Ok(Verdict::EmailExists);
-    }
-    match facts.promo_problem {
-        Some(problem) => Ok(Verdict::Promo(problem)),
-        None => Err(DbError::Corrupt("a signup was refused for no reason".to_owned())),
+    // Whether an address is known is told last, to whoever would have got a club otherwise: asking costs a signup.
+    match (facts.promo_problem, facts.email_owner) {
+        (Some(problem), _) => Ok(Verdict::Promo(problem)),
+        (None, Some(_)) => Ok(Verdict::EmailExists),
+        (None, None) => Err(DbError::Corrupt("a signup was refused for no reason".to_owned())),
     }
 }
 

@@ -136,7 +136,7 @@ test("TURNSTILE_FAILED and unknown refusals say what to do", async (t) => {
   await answer(page, START, { status: 403, code: "TURNSTILE_FAILED" });
   await submit(page, "club-form");
   await page.waitForSelector("#notice [data-tone=bad]:not([hidden])");
-  assert.match(await noticeText(page), /Reload the page/);
+  assert.match(await noticeText(page), /press the button again.*reload the page/);
   await answer(page, START, { status: 418, code: "SOMETHING_NEW" });
   await submit(page, "club-form");
   await page.waitForFunction(() => document.getElementById("notice-text").textContent.includes("req_test"));

@@ -73,12 +73,15 @@ export const mailTo = (address) =>
 
 export const linkIn = ({ text }) => text.match(/https?:\/\/\S+\/magic\/#token=[^\s"<>]+/)[0];
 
-/** A fresh browser profile, watched until the test ends. */
+/**
+ * A fresh browser profile, watched until the test ends. `origin` is another service than the usual one, `guest` the origin of
+ * somebody else that its pages may ask.
+ */
 export async function visitor(t, options = {}) {
-  const { shifts = true, ...rest } = options;
+  const { shifts = true, origin = baseUrl, guest = origin, ...rest } = options;
   const context = await (
     await browser()
-  ).newContext({ baseURL: baseUrl, locale: "en-GB", viewport: { width: 1280, height: 900 }, ...rest });
+  ).newContext({ baseURL: origin, locale: "en-GB", viewport: { width: 1280, height: 900 }, ...rest });
   context.setDefaultTimeout(PATIENCE_MS);
   const complaints = [];
   const requests = [];
@@ -92,7 +95,7 @@ export async function visitor(t, options = {}) {
     await context.close();
     assert.deepEqual(complaints, [], "console and policy");
     assert.deepEqual(
-      requests.filter((r) => !r.url().startsWith(baseUrl) && !r.url().startsWith("data:")).map((r) => r.url()),
+      requests.filter((r) => ![origin, guest, "data:"].some((known) => r.url().startsWith(known))).map((r) => r.url()),
       [],
       "foreign requests",
     );

@@ -153,6 +153,48 @@ const TYPE = "application/x-www-form-urlencoded";
 const post = (fields, type = TYPE) =>
   h.api("POST", "/public/signup/form", { body: new URLSearchParams(fields).toString(), headers: { "content-type": type } });
 
+describe("with Turnstile, a good token", () => {
+  for (const [what, token] of Object.entries({
+    "of another page": `ok-${randomUUID()}~evil.example`,
+    "of another form": `ok-${randomUUID()}~localhost~login`,
+    "that is old": `ok-${randomUUID()}~localhost~signup~301`,
+  })) {
+    test(`${what} is refused, and the key is free at once`, async () => {
+      const [form, key] = [clubForm(), randomUUID()];
+      assertIs(await start({ ...form, turnstileToken: token }, key), 403, "TURNSTILE_FAILED");
+      assertWorks(await start({ ...form, turnstileToken: person() }, key));
+    });
+  }
+
+  test("is spent by a refusal, which gives the key back at once", async () => {
+    const known = clubForm({ turnstileToken: person() });
+    assertWorks(await start(known));
+    const [form, key] = [clubForm(), randomUUID()];
+    assertIs(await start({ ...form, clubSlug: known.clubSlug, turnstileToken: person() }, key), 409, "SLUG_TAKEN");
+    assertIs(await start({ ...form, email: known.email, turnstileToken: person() }, key), 409, "EMAIL_EXISTS");
+    assertIs(await start({ ...form, promoCode: "NOSUCH", turnstileToken: person() }, key), 400, "INVALID_PROMO", "unknown");
+    assertWorks(await start({ ...form, turnstileToken: person() }, key));
+  });
+});
+
+describe("the form without JavaScript", () => {
+  const post = (headers) =>
+    fetch(new URL("/public/signup/form", h.url), {
+      method: "POST",
+      headers: { "content-type": "application/x-www-form-urlencoded", ...headers },
+      body: new URLSearchParams({ ...clubForm(), turnstileToken: person() }),
+    });
+
+  test("is refused when another site posts it", async () => {
+    for (const headers of [{ "sec-fetch-site": "cross-site" }, { "sec-fetch-site": "same-site" }, { origin: "https://evil.example" }]) {
+      const answer = await post(headers);
+      assert.equal(answer.status, 403, JSON.stringify(headers));
+      assert.match(await answer.text(), /sent from another website/);
+    }
+    for (const headers of [{ "sec-fetch-site": "same-origin" }, {}]) assert.equal((await post(headers)).status, 200, JSON.stringify(headers));
+  });
+});
+
 describe("without Turnstile", () => {
   before(() => h.reconfigure({ secrets: { TURNSTILE_SECRET: "" } }));
 

@@ -1,4 +1,4 @@
-// Production's rate limits, per client and per address. The limits' windows are minutes of the wall clock, so a burst may meet two
+// Production's rate limits, per client, per network and per club. The limits' windows are minutes of the wall clock, so a burst may meet two
 // of them: at least the limit passes, at most twice the limit, and of one more than that at least one is refused.
 import assert from "node:assert/strict";
 import { after, describe, test } from "node:test";
@@ -7,12 +7,12 @@ import { clubForm, startHarness } from "./harness.mjs";
 const h = await startHarness({ env: "production" });
 after(() => h.close());
 
-const LIMITS = { start: 10, lookup: 60, magic: 5 };
+const LIMITS = { start: 10, lookup: 60, magic: 5, magicNetwork: 50, club: 10 };
 
 let clients = 0;
 /** As if from an address of its own. */
 const from = (client) => ({ headers: { "cf-connecting-ip": client } });
-const newClient = () => `2001:db8::${(++clients).toString(16)}`;
+const newClient = () => `2001:db8:${(++clients).toString(16)}::1`;
 
 /** `ask(index)` once more than two windows let through. */
 const burst = (limit, ask) => Promise.all(Array.from({ length: 2 * limit + 1 }, (_, index) => ask(index)));
@@ -44,12 +44,23 @@ describe("signups", () => {
     assert.equal((await start(clubForm(), newClient())).status, 200, "another client is not held up");
   });
 
-  test("for one address are limited, wherever they come from and however it is written", async () => {
+  test("are counted by the /64 of an IPv6 client, and every IPv4 client is one", async () => {
+    const network = newClient().replace("::1", "");
+    const inside = (index) => `${network}:${index}:5:2:3:4`;
+    const answers = await burst(LIMITS.start, (index) => start(clubForm(), inside(index.toString(16))));
+    assert.ok(answers.every(({ status }) => status === 200), "each from a /64 of its own");
+    const oneNetwork = newClient().replace("::1", "");
+    assertLimited(await burst(LIMITS.start, (index) => start(clubForm(), `${oneNetwork}::${index + 1}`)), LIMITS.start, [200]);
+    const addresses = await burst(LIMITS.start, (index) => start(clubForm(), `198.51.100.${index}`));
+    assert.ok(addresses.every(({ status }) => status === 200));
+  });
+
+  test("for one address, from wherever, keep nobody from signing up with it", async () => {
     const { email } = clubForm();
-    const spelled = (index) => (index % 2 === 0 ? email : email.toUpperCase());
-    const answers = await burst(LIMITS.start, (index) => start(clubForm({ email: spelled(index) }), newClient()));
-    const { passed } = assertLimited(answers, LIMITS.start, [200, 409]);
-    assert.equal(passed.filter(({ status }) => status === 200).length, 1);
+    const promoCode = "NOSUCH";
+    const tried = await burst(LIMITS.start, () => start(clubForm({ email, promoCode }), newClient()));
+    assert.ok(tried.every(({ body }) => body.error.code === "INVALID_PROMO"));
+    assert.equal((await start(clubForm({ email }), newClient())).status, 200);
   });
 });
 
@@ -76,14 +87,76 @@ describe("links by mail are limited", () => {
     assert.equal((await ask(clubForm().email, newClient())).status, 202);
   });
 
-  test("for one address, known or not, wherever it is asked from", async () => {
+  test("for one network of many clients, more loosely", async () => {
+    const network = newClient().replace("::1", "");
+    const inside = (index) => `${network}:${index.toString(16)}::1`;
+    const answers = await burst(LIMITS.magicNetwork, (index) => ask(clubForm().email, inside(index)));
+    assertLimited(answers, LIMITS.magicNetwork, [202]);
+    assert.equal((await ask(clubForm().email, newClient())).status, 202);
+  });
+
+  test("but not for an address: whoever keeps asking for it keeps nobody out, and it gets one mail", async () => {
     const known = await h.signup({}, from(newClient()));
     for (const email of [known.email, clubForm().email]) {
-      assertLimited(await burst(LIMITS.magic, () => ask(email, newClient())), LIMITS.magic, [202]);
+      const answers = await burst(LIMITS.magic, () => ask(email, newClient()));
+      assert.ok(answers.every(({ status }) => status === 202));
     }
     const [{ links }] = await h.sql("select count(*) as links from magic_links where tenant_id = ?", known.tenantId);
-    assert.equal(links, 1, "and a known one gets one mail, because it rests after each");
+    assert.equal(links, 1, "because it rests after each");
   });
+});
+
+describe("what one club changes is limited", () => {
+  /** Twice the limit in each of two windows, and one more: beyond the limit there is as much again for those whose tokens are good. */
+  const many = (ask) => Promise.all(Array.from({ length: 4 * LIMITS.club + 1 }, (_, index) => ask(index)));
+  const webhook = { webhookUrl: "https://hook.eu1.make.com/limits", webhookSecret: "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw" };
+  const ROUTES = {
+    "provision/retry": ({ tenantId }) => ["POST", `/api/v1/tenants/${tenantId}/provision/retry`],
+    "webhook/test": ({ tenantId }) => ["POST", `/api/v1/tenants/${tenantId}/webhook/test`, webhook],
+    "starter/make": () => ["POST", "/public/signup/starter/make", webhook],
+    brand: () => ["POST", "/public/signup/brand", { primaryColor: "#102030", secondaryColor: "#405060" }],
+    "PATCH me": () => ["PATCH", "/api/v1/tenants/me", { name: "Another" }],
+  };
+
+  for (const [what, route] of Object.entries(ROUTES)) {
+    test(`by ${what}, wherever it comes from`, async () => {
+      const club = await h.signup({}, from(newClient()));
+      const [method, path, body] = route(club);
+      const answers = await many(() => h.api(method, path, { token: club.jwt, body, ...from(newClient()) }));
+      const refused = answers.filter(({ status }) => status === 429);
+      assert.ok(refused.length > 0 && answers.length - refused.length >= 2 * LIMITS.club, `${refused.length} refused`);
+      for (const { body: answer, headers } of refused) {
+        assert.equal(answer.error.code, "RATE_LIMITED");
+        assert.equal(headers.get("retry-after"), "60");
+      }
+      const other = await h.signup({}, from(newClient()));
+      const [, otherPath] = route(other);
+      assert.notEqual((await h.api(method, otherPath, { token: other.jwt, body, ...from(newClient()) })).status, 429);
+      assert.equal((await h.api("GET", "/api/v1/tenants/me", { token: club.jwt })).status, 200, "reading is not");
+      assert.equal((await h.api("POST", "/auth/logout", { token: club.jwt })).status, 200, "nor does it keep anybody signed in");
+    });
+  }
+
+  test("but not by those whose tokens are revoked, nor are operators", async () => {
+    const club = await h.signup({}, from(newClient()));
+    const claims = { roles: ["tenant_admin", "owner"], aud: "syston-mobile", iss: "syston.app", tenantId: club.tenantId };
+    const stolen = h.token({ ...claims, jti: "stolen" });
+    await h.sql("insert into revoked_tokens values ('stolen', null, 'stolen', 0, 9000000000)");
+    const change = (token) => h.api("PATCH", "/api/v1/tenants/me", { token, body: { name: "Another" } });
+    const answers = await many(() => change(stolen));
+    assert.ok(answers.every(({ status }) => status === 403));
+    assert.equal((await change(club.jwt)).status, 200);
+    const operator = h.token({ roles: ["admin"], aud: "syston-admin", sub: "ops" });
+    const path = `/api/v1/admin/tenants/${club.tenantId}`;
+    const body = { comped: true, reason: "a sponsor pays" };
+    const acts = await many(() => h.api("PATCH", path, { token: operator, body }));
+    assert.ok(acts.every(({ status }) => status === 200));
+  });
+});
+
+test("every limiter is bound, and readiness says so", async () => {
+  const { body } = await h.api("GET", "/health/startup");
+  assert.doesNotMatch(JSON.stringify(body.checks.configuration), /LIMIT_/);
 });
 
 test("what needs a token, and health, is not limited", async () => {

@@ -44,6 +44,7 @@ describe("the environments", () => {
       (config, { local }) => (config.vars.GAS_WEBAPP_URL = local.vars.GAS_WEBAPP_URL),
       (config) => (config.vars.ENVIRONMENT = "development"),
       (config) => (config.vars.EMAIL_PROVIDER = "log"),
+      (config, { local }) => (config.ratelimits[0].simple = local.ratelimits[0].simple),
       (config) => (config.vars.ADMIN_CONSOLE_URL = ""),
     ]) {
       assert.equal(foreignParts("production", changed("production", change).production).length, 1, `${change}`);

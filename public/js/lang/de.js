@@ -56,6 +56,15 @@ export default {
   "club.submit": "Verein anlegen",
   "club.submitting": "Verein wird angelegt …",
 
+  "human.tick": "Bitte setzen Sie oben das Häkchen.",
+  "human.failed": "Die Prüfung, ob Sie ein Mensch sind, hat nicht geklappt. Drücken Sie den Knopf, um es noch einmal zu versuchen.",
+  "human.blocked":
+    "Die Prüfung, ob Sie ein Mensch sind, konnte nicht geladen werden. Drücken Sie den Knopf, um es noch einmal zu versuchen.",
+  "human.unsupported":
+    "Die Prüfung, ob Sie ein Mensch sind, geht in diesem Browser nicht.",
+  "human.missing":
+    "Nichts wurde abgeschickt: Die Prüfung, ob Sie ein Mensch sind, steht noch aus. Drücken Sie den Knopf, um es noch einmal zu versuchen.",
+
   "made.heading": "Ihr Verein ist angelegt",
   "made.text": "Diese Angaben stehen fest. Sie können dort weitermachen, wo Sie aufgehört haben.",
   "made.name": "Name",
@@ -268,7 +277,7 @@ export default {
   "error.WEBHOOK_NOT_STORED":
     "Testen lässt sich nur die gespeicherte Adresse. Drücken Sie „Verein einrichten“: Zuerst geht dann ein Test dorthin.",
   "error.TURNSTILE_FAILED":
-    "Wir konnten nicht erkennen, dass Sie ein Mensch sind. Laden Sie die Seite neu und versuchen Sie es noch einmal.",
+    "Wir konnten nicht erkennen, dass ein Mensch dies abgeschickt hat. Nichts ist verloren: Drücken Sie den Knopf noch einmal oder laden Sie die Seite neu.",
   "error.SIGNUPS_DISABLED": ({ time }) =>
     `Wir nehmen zurzeit keine neuen Vereine auf. Bitte kommen Sie gegen ${time} wieder; Ihre Eingaben bleiben erhalten.`,
   "error.PLAN_MISMATCH": "Ihr Verein hat den anderen Tarif. Wir bringen Sie zur richtigen Seite.",

@@ -56,6 +56,15 @@ export default {
   "club.submit": "Create my club",
   "club.submitting": "Creating your club…",
 
+  "human.tick": "Please tick the box above.",
+  "human.failed": "The check that you are a person did not work. Press the button to try again.",
+  "human.blocked":
+    "The check that you are a person could not be loaded. Press the button to try again.",
+  "human.unsupported":
+    "The check that you are a person does not work in this browser.",
+  "human.missing":
+    "Nothing was sent: the check that you are a person is not done. Press the button to try again.",
+
   "made.heading": "Your club has been created",
   "made.text": "These details are settled. You can carry on where you left off.",
   "made.name": "Name",
@@ -246,7 +255,8 @@ export default {
   "error.EMAIL_EXISTS": "There is already a club with this e-mail.",
   "error.TENANT_CANCELLED": "The club that was set up from here has been removed. To set it up anew, press the button once more.",
   "error.WEBHOOK_NOT_STORED": "Only the address that is stored can be tested. Press “Set up my club”: that sends it a test first.",
-  "error.TURNSTILE_FAILED": "We could not tell that you are a person. Reload the page and try again.",
+  "error.TURNSTILE_FAILED":
+    "We could not see that a person sent this. Nothing is lost: press the button again, or reload the page.",
   "error.SIGNUPS_DISABLED": ({ time }) =>
     `We are not taking new clubs at the moment. Please come back at about ${time}; what you typed is kept.`,
   "error.PLAN_MISMATCH": "Your club is on the other plan. We take you to the right page.",

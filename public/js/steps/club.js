@@ -11,8 +11,11 @@ import { showClub } from "../preview.js";
 import { go, here, showPlan } from "../router.js";
 import * as session from "../session.js";
 import { fold, suggest } from "../slug.js";
-import { t } from "../strings.js";
+import { say, t } from "../strings.js";
 import { checkPromo, checkSlug, checkSlugNow, clearPromo, showBase } from "./lookups.js";
+
+/** Turnstile, where the page has a key for it. */
+const human = document.documentElement.dataset.turnstile ? import("../human.js") : null;
 
 const form = () => byId("club-form");
 const chosenPlan = () => form().elements.plan.value;
@@ -96,19 +99,27 @@ function anythingMissing(wish) {
   return focusFirst(form());
 }
 
+/** One attempt at posting: each with a token of its own, where one is needed. What was not sent is no answer. */
+async function attempt(wish) {
+  if (!human) return api.start(wish, draft.current().key);
+  const turnstileToken = await human.then(({ take }) => take()).catch(() => null);
+  if (turnstileToken === null) return { kind: "unsent" };
+  return api.start({ ...wish, turnstileToken }, draft.current().key);
+}
+
 /** The key has made a club from an earlier body whose answer we never saw: find out from which. */
 async function recover() {
   for (const earlier of draft.current().sent) {
-    const answer = await persist(() => api.start(earlier, draft.current().key));
+    const answer = await persist(() => attempt(earlier));
     if (answer.kind === "ok") return { answer, wish: earlier };
-    if (answer.quiet) return { answer };
+    if (answer.quiet || answer.kind === "unsent") return { answer };
   }
   return null;
 }
 
 async function post(wish) {
   draft.sending(wish);
-  const answer = await persist(() => api.start(wish, draft.current().key));
+  const answer = await persist(() => attempt(wish));
   if (answer.kind !== "refused") return { answer, wish };
   draft.refused(wish);
   // The club of this key was removed. Whoever sends the form once more, having read that, makes another.
@@ -117,11 +128,12 @@ async function post(wish) {
   const earlier = await recover();
   if (earlier) return earlier;
   draft.renewKey();
-  return { answer: await persist(() => api.start(wish, draft.current().key)), wish };
+  return { answer: await persist(() => attempt(wish)), wish };
 }
 
 function refuse(answer, wish) {
   if (answer.quiet) return;
+  if (answer.kind === "unsent") return notice("human.missing", {}, { tone: "bad" });
   clearPromo();
   showRefusal(form(), answer);
   if (answer.error?.code === "SLUG_TAKEN") checkSlugNow(wish.clubSlug);
@@ -196,6 +208,7 @@ export const club = {
   enter() {
     showMade();
     if (draft.current().tenant) return;
+    human?.then(({ start }) => start()).catch(() => say(byId("human-error"), "human.blocked"));
     fill();
     showBase();
     lookUp();

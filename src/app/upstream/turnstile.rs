@@ -6,9 +6,18 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use crate::{
-    domain::Secret,
+    domain::{Secret, Timestamp},
     ports::{Call, Called},
 };
+
+/// What the widget on the page says that its tokens are for; `public/js/human.js` says the same.
+const ACTION: &str = "signup";
+/// How long a token is good, as Turnstile has it.
+const LIFE: Duration = Duration::from_secs(300);
+/// How far Turnstile's clock may be ahead of ours.
+const SKEW: Duration = Duration::from_secs(60);
+/// Refusals that say nothing about the token.
+const OURS: [&str; 3] = ["missing-input-secret", "invalid-input-secret", "internal-error"];
 
 /// Asks whether a token is good. Under the same `key` Turnstile gives the same answer again, spent or not: a repeat of the same
 /// request is recognised, and nothing else is.
@@ -36,43 +45,130 @@ pub fn verify(secret: &Secret, token: &str, client: &str, key: &str) -> Call {
     }
 }
 
-/// What is wrong with us, or with Turnstile: it says nothing about the token.
-const NOT_THE_TOKENS: [&str; 4] =
-    ["bad-request", "internal-error", "invalid-input-secret", "missing-input-secret"];
+/// What an answer says of whoever sent a form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// A person did, on a page of ours, just now.
+    Person,
+    /// Nothing says that a person did. Another token may be better.
+    Nobody(&'static str),
+    /// Turnstile said nothing about the token: it is not well, or knows our secret no more.
+    Silent(&'static str),
+}
 
-/// What the answer means; none when it says nothing about the token.
+/// What the answer means. A good token may still be another page's, another form's, or an old one.
 #[must_use]
-pub fn judge(called: &Called) -> Option<bool> {
+pub fn judge(called: &Called, hosts: &[String], now: Timestamp) -> Verdict {
     #[derive(Deserialize)]
     struct Answer {
         success: bool,
-        #[serde(default, rename = "error-codes")]
-        errors: Vec<String>,
+        hostname: Option<String>,
+        action: Option<String>,
+        challenge_ts: Option<String>,
+        #[serde(rename = "error-codes", default)]
+        error_codes: Vec<String>,
     }
-    if called.status != 200 {
-        return None;
+    let Some(answer) = serde_json::from_str::<Answer>(&called.body).ok().filter(|_| called.status == 200)
+    else {
+        return Verdict::Silent("no_answer");
+    };
+    if !answer.success {
+        let ours = answer.error_codes.iter().find_map(|code| OURS.into_iter().find(|known| known == code));
+        return ours.map_or(Verdict::Nobody("refused"), Verdict::Silent);
     }
-    let answer: Answer = serde_json::from_str(&called.body).ok()?;
-    let says_nothing = answer.errors.iter().any(|error| NOT_THE_TOKENS.contains(&error.as_str()));
-    (answer.success || !says_nothing).then_some(answer.success)
+    let host = answer.hostname.unwrap_or_default();
+    if !hosts.iter().any(|known| known.eq_ignore_ascii_case(&host)) {
+        return Verdict::Nobody("hostname");
+    }
+    if answer.action.as_deref() != Some(ACTION) {
+        return Verdict::Nobody("action");
+    }
+    match answer.challenge_ts.map(Timestamp::try_from) {
+        Some(Ok(at)) if now.since(at) <= LIFE && at.since(now) <= SKEW => Verdict::Person,
+        _ => Verdict::Nobody("age"),
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::{Value, json};
+
     use super::*;
+
+    const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_500);
+
+    fn judged(status: u16, body: &str) -> Verdict {
+        let hosts = ["clubs.example".to_owned(), "localhost".to_owned()];
+        judge(&Called { status, retry_after: None, body: body.to_owned(), ms: 1 }, &hosts, NOW)
+    }
+
+    fn with(name: &str, value: Value) -> Verdict {
+        let mut answer = json!({
+            "success": true, "hostname": "clubs.example", "action": "signup", "challenge_ts": NOW.rfc3339(),
+            "error-codes": [], "cdata": "", "metadata": { "interactive": false },
+        });
+        answer[name] = value;
+        judged(200, &answer.to_string())
+    }
+
+    #[test]
+    fn a_person_on_our_page_just_now_is_one() {
+        assert_eq!(with("cdata", json!("whatever")), Verdict::Person);
+        assert_eq!(with("hostname", json!("LocalHost")), Verdict::Person);
+    }
+
+    #[test]
+    fn a_token_of_another_page_is_none_of_ours() {
+        for host in [
+            json!("evil.example"),
+            json!("clubs.example.evil.example"),
+            json!("fc.clubs.example"),
+            json!(""),
+            json!(null),
+        ] {
+            assert_eq!(with("hostname", host.clone()), Verdict::Nobody("hostname"), "{host}");
+        }
+    }
+
+    #[test]
+    fn a_token_of_another_form_is_none_of_this_one() {
+        for action in [json!("login"), json!("Signup"), json!(""), json!(null)] {
+            assert_eq!(with("action", action.clone()), Verdict::Nobody("action"), "{action}");
+        }
+    }
+
+    #[test]
+    fn an_old_token_and_one_of_tomorrow_are_none() {
+        let at = |seconds: i64| json!(Timestamp::from_millis(NOW.millis() + seconds * 1000).rfc3339());
+        for seconds in [0, -299, -300, 59] {
+            assert_eq!(with("challenge_ts", at(seconds)), Verdict::Person, "{seconds}");
+        }
+        for time in [at(-301), at(-86_400), at(61), json!("yesterday"), json!(""), json!(null)] {
+            assert_eq!(with("challenge_ts", time.clone()), Verdict::Nobody("age"), "{time}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_on_our_side_or_theirs_is_nobodys_fault() {
+        let refused =
+            |code: &str| judged(200, &json!({ "success": false, "error-codes": [code] }).to_string());
+        for code in ["missing-input-secret", "invalid-input-secret", "internal-error"] {
+            assert_eq!(refused(code), Verdict::Silent(code));
+        }
+        for code in
+            ["invalid-input-response", "missing-input-response", "timeout-or-duplicate", "bad-request", "new"]
+        {
+            assert_eq!(refused(code), Verdict::Nobody("refused"), "{code}");
+        }
+        assert_eq!(judged(200, r#"{"success":false}"#), Verdict::Nobody("refused"));
+    }
 
     #[test]
     fn only_turnstiles_own_word_counts() {
-        let judged =
-            |status, body: &str| judge(&Called { status, retry_after: None, body: body.to_owned(), ms: 1 });
-        assert_eq!(judged(200, r#"{"success":true}"#), Some(true));
-        assert_eq!(judged(200, r#"{"success":false,"error-codes":["timeout-or-duplicate"]}"#), Some(false));
-        for error in NOT_THE_TOKENS {
-            let body = format!(r#"{{"success":false,"error-codes":["{error}"]}}"#);
-            assert_eq!(judged(200, &body), None, "{error}");
-        }
-        for (status, body) in [(500, r#"{"success":true}"#), (200, "<html>"), (200, "{}")] {
-            assert_eq!(judged(status, body), None, "{status} {body}");
+        for (status, body) in
+            [(500, r#"{"success":true}"#), (200, "<html>"), (200, "{}"), (200, r#"{"success":"yes"}"#)]
+        {
+            assert_eq!(judged(status, body), Verdict::Silent("no_answer"), "{status} {body}");
         }
     }
 }

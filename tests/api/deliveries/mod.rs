@@ -5,7 +5,14 @@ mod dead;
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
-use tenantry::{app::deliveries::SCHEDULE, db::Db, ports::Ports, store, workflow::Webhook};
+use tenantry::{
+    app::deliveries::SCHEDULE,
+    db::Db,
+    domain::{Plan, Step},
+    ports::Ports,
+    store,
+    workflow::Webhook,
+};
 
 use crate::support::{Breaks, Club, Reaction, Sent, TestApp, WEBHOOK_SECRET, keys};
 
@@ -137,6 +144,47 @@ async fn a_run_that_fails_again_and_again_is_announced_once_an_hour() {
     club.waits().await;
     let provisioned = "select count(*) from webhook_deliveries where type = 'tenant.provisioned'";
     assert_eq!(app.db().number(provisioned), 1, "that is told at once");
+}
+
+/// Nor does another address make it news, whichever way the club goes about it.
+#[tokio::test]
+async fn a_run_that_fails_again_at_another_webhook_is_announced_once_an_hour() {
+    let app = TestApp::new();
+    let club = app.signed_up("fc-nord").await;
+    for n in 0..20 {
+        club.connects(&format!("https://hook.eu2.make.com/gone/{n}")).await.is(200);
+        club.waits().await;
+        club.retries().await.is(200);
+        club.waits().await;
+        app.passes(1);
+    }
+    assert_eq!(app.db().number("select count(*) from domain_events where type = 'tenant.failed'"), 40);
+    assert_eq!(app.db().number("select count(*) from webhook_deliveries where type = 'tenant.failed'"), 1);
+}
+
+/// The sweep, which gives a run up whose object is silent, announces it under an id of its own.
+#[tokio::test]
+async fn a_run_that_the_sweep_gives_up_is_announced_once_an_hour_too() {
+    let announced = async |minutes: u64| {
+        let app = TestApp::new();
+        let club = app.queued("fc-nord").await;
+        app.outside().upstreams().next("make", [Reaction::Answers(400, "")]);
+        club.waits().await;
+        let overdue = store::overdue::Overdue {
+            id: club.id.parse().unwrap(),
+            plan: Plan::Starter,
+            run: Some(club.row()["provision_run_id"].as_str().unwrap().parse().unwrap()),
+            step: Some(Step::ValidateWebhook),
+        };
+        app.passes(minutes * 60);
+        let now = app.outside().now();
+        club.becomes("provision_state", "processing");
+        club.becomes("unreachable_since", 0);
+        app.db().batch(store::overdue::give_up(&overdue, "evt_sweep", now)).await.unwrap();
+        assert_eq!(app.db().number("select count(*) from domain_events where type = 'tenant.failed'"), 2);
+        app.db().number("select count(*) from webhook_deliveries where type = 'tenant.failed'")
+    };
+    assert_eq!((announced(30).await, announced(61).await), (1, 2));
 }
 
 #[tokio::test]

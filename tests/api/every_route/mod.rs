@@ -2,6 +2,8 @@
 
 mod budgets;
 mod callers;
+mod foreign_forms;
+mod limits;
 mod revoked;
 mod table;
 

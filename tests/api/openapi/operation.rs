@@ -267,6 +267,9 @@ impl Operation {
         if route.permission != Permission::Anyone {
             codes.extend(["UNAUTHORIZED", "INVALID_TOKEN", "FORBIDDEN", "STORE_UNAVAILABLE"]);
         }
+        if route.method != "GET" && is_clubs(route.permission) {
+            codes.push("RATE_LIMITED");
+        }
         if self.body.is_some() {
             codes.extend(["VALIDATION", "PAYLOAD_TOO_LARGE", "UNSUPPORTED_MEDIA_TYPE"]);
         }
@@ -283,6 +286,14 @@ impl Operation {
         codes.dedup();
         codes
     }
+}
+
+/// Whether a club's own people may use it: what they change is limited for each club.
+const fn is_clubs(permission: Permission) -> bool {
+    !matches!(
+        permission,
+        Permission::Anyone | Permission::Service | Permission::PlatformAdmin | Permission::Monitoring
+    )
 }
 
 /// A named schema.

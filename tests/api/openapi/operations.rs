@@ -64,11 +64,13 @@ fn of_anyone(route: &Route) -> Option<Operation> {
             .fails_with(410, "TENANT_CANCELLED")
             .fails(&["IDEMPOTENCY_IN_PROGRESS", "IDEMPOTENCY_KEY_REUSED"]),
         ("POST", "/public/signup/form") => op(Signup, "signUpByForm", "Sign a club up by a form without JavaScript")
-            .says("Answers pages, not JSON: the form again, with what is wrong beside each field, or that a link was mailed.")
+            .says("Answers pages, not JSON: the form again, with what is wrong beside each field, or that a link was mailed. A form of \
+                 another site is refused. Where Turnstile is switched on, so is this one: its widget needs JavaScript.")
             .takes_form::<signup::SignupRequest>()
             .answers_text(200, "text/html", "The club is signed up; a link was mailed.")
             .fails(SIGNUP_ERRORS)
-            .fails_with(410, "TENANT_CANCELLED"),
+            .fails_with(410, "TENANT_CANCELLED")
+            .fails(&["FORBIDDEN"]),
         ("GET", "/public/signup/availability") => op(Signup, "getAvailability", "Is a name free?")
             .needs("slug", "The name. Names that can't be are answered as not available.", &json!({ "type": "string" }))
             .data::<signup::Availability>("Whether it is.")
@@ -170,7 +172,7 @@ fn of_clubs(route: &Route) -> Option<Operation> {
                 )
                 .may_take::<mails::WelcomeRequest>()
                 .data_with::<mails::Mail>(202, "It is on its way.")
-                .fails(&["NOTHING_TO_RESEND", "RATE_LIMITED"])
+                .fails(&["NOTHING_TO_RESEND"])
         }
         ("POST", "/api/v1/tenants/{id}/webhook/test") => {
             op(Club, "testWebhook", "Send a signed test to a webhook")
@@ -180,7 +182,7 @@ fn of_clubs(route: &Route) -> Option<Operation> {
                 )
                 .may_take::<webhook::WebhookTrial>()
                 .data::<webhook::WebhookTest>("What came of it, good or bad.")
-                .fails(&["INVALID_WEBHOOK_HOST", "NO_WEBHOOK", "RATE_LIMITED", "WEBHOOK_NOT_STORED"])
+                .fails(&["INVALID_WEBHOOK_HOST", "NO_WEBHOOK", "WEBHOOK_NOT_STORED"])
         }
         ("GET", "/api/v1/tenants/{id}/webhook/deliveries") => {
             let mut operation = op(Club, "listDeliveries", "What the webhook was sent")
@@ -192,7 +194,7 @@ fn of_clubs(route: &Route) -> Option<Operation> {
             op(Club, "redeliver", "Send one of them again, now")
                 .may_take::<promos::WhyNot>()
                 .data::<deliveries::WebhookDelivery>("It is on its way.")
-                .fails(&["DELIVERY_NOT_FOUND", "NO_WEBHOOK", "RATE_LIMITED"])
+                .fails(&["DELIVERY_NOT_FOUND", "NO_WEBHOOK"])
         }
         ("GET", "/api/v1/tenants/{id}/events") => {
             op(Club, "listEvents", "What happened to a club").pages::<events::ClubEvent>("One page of it.")

@@ -330,8 +330,17 @@ impl State {
         assert_eq!(sent.call.url, "https://challenges.cloudflare.com/turnstile/v0/siteverify");
         let body = sent.call.body.clone().unwrap();
         assert!(body.contains("secret=") && body.contains("remoteip="));
-        let success = !body.contains("response=bad") && self.spent.insert(body);
-        called(200, &json!({ "success": success }).to_string())
+        if body.contains("response=bad") || !self.spent.insert(body) {
+            return called(
+                200,
+                r#"{"success":false,"error-codes":["invalid-input-response"],"messages":[]}"#,
+            );
+        }
+        let answer = json!({
+            "success": true, "challenge_ts": sent.at.rfc3339(), "hostname": "api.example.com", "action": "signup",
+            "cdata": "", "error-codes": [], "metadata": { "interactive": false },
+        });
+        called(200, &answer.to_string())
     }
 
     /// Recognises a key: the same body is answered the same id, another one is refused.

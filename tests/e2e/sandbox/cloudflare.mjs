@@ -105,6 +105,24 @@ describe("Turnstile", () => {
     assert.equal((await asJson.json()).success, true);
   });
 
+  test("a token says for which page and for what it was given, and when", async () => {
+    const { hostname, action, challenge_ts: at } = await verify({ secret: TURNSTILE_SECRET, response: "ok-3~clubs.example~login~400" });
+    assert.deepEqual([hostname, action], ["clubs.example", "login"]);
+    const age = (Date.now() - Date.parse(at)) / 1000;
+    assert.ok(age >= 400 && age < 460, `${age}`);
+    const plain = await verify({ secret: TURNSTILE_SECRET, response: "ok-4" });
+    assert.deepEqual([plain.hostname, plain.action], ["localhost", "signup"]);
+  });
+
+  test("pages get a widget, which shows a frame", async () => {
+    const script = await call("https://challenges.cloudflare.com/turnstile/v0/api.js?render=explicit");
+    assert.match(script.headers.get("content-type"), /^text\/javascript/);
+    assert.match(await script.text(), /window\.turnstile = /);
+    const frame = await call("https://challenges.cloudflare.com/turnstile/v0/frame?sitekey=1x");
+    assert.match(frame.headers.get("content-type"), /^text\/html/);
+    assert.match(await frame.text(), /I am a person/);
+  });
+
   test("other tokens, and none, are refused with their codes", async () => {
     const codes = async (value) => (await verify(value))["error-codes"];
     assert.deepEqual(await codes({ secret: TURNSTILE_SECRET, response: "made-up" }), ["invalid-input-response"]);

@@ -103,20 +103,42 @@ async fn one_mail_in_five_minutes_is_enough() {
     }
 }
 
+fn from(app: &TestApp, client: &str, email: &str) -> impl Future<Output = Answer> {
+    let ask = app.post("/auth/magic/start").header("cf-connecting-ip", client);
+    ask.json(&json!({ "email": email })).send()
+}
+
 #[tokio::test]
-async fn asking_is_limited_for_each_client_and_for_each_address() {
+async fn asking_is_limited_for_each_client_whatever_it_asks_for() {
     let app = TestApp::new();
     app.outside().limits(Limit::Magic, 1);
-    let from = |client: &'static str, email: &'static str| {
-        app.post("/auth/magic/start")
-            .header("cf-connecting-ip", client)
-            .json(&json!({ "email": email }))
-            .send()
-    };
-    from("192.0.2.1", "a@example.org").await.is(202);
-    from("192.0.2.1", "b@example.org").await.fails(429, "RATE_LIMITED");
-    from("192.0.2.2", "A@example.org").await.fails(429, "RATE_LIMITED");
-    from("192.0.2.3", "c@example.org").await.is(202);
+    app.outside().limits(Limit::MagicNetwork, 2);
+    from(&app, "192.0.2.1", "a@example.org").await.is(202);
+    from(&app, "192.0.2.1", "b@example.org").await.fails(429, "RATE_LIMITED");
+    from(&app, "192.0.2.2", "a@example.org").await.is(202);
+    from(&app, "2001:db8:1:1::1", "a@example.org").await.is(202);
+    from(&app, "2001:db8:1:1::2", "a@example.org").await.fails(429, "RATE_LIMITED");
+    from(&app, "2001:db8:1:2::1", "a@example.org").await.is(202);
+    from(&app, "2001:db8:1:3::1", "a@example.org").await.fails(429, "RATE_LIMITED");
+}
+
+#[tokio::test]
+async fn nobody_keeps_an_owner_from_signing_in_by_asking_for_the_address() {
+    let app = TestApp::new();
+    app.signed_up("fc-nord").await;
+    for limit in Limit::ALL {
+        app.outside().limits(limit, 2);
+    }
+    for n in 0..50 {
+        from(&app, &format!("192.0.2.{n}"), "owner@fc-nord.example").await.is(202);
+    }
+    from(&app, "198.51.100.1", "owner@fc-nord.example").await.is(202);
+    app.outside().finishes_deferred_work().await;
+    assert_eq!(mails(&app), 1, "and one mail in five minutes is enough");
+    app.passes(300);
+    from(&app, "198.51.100.1", "owner@fc-nord.example").await.is(202);
+    app.outside().finishes_deferred_work().await;
+    assert_eq!(mails(&app), 2);
 }
 
 #[tokio::test]

@@ -101,3 +101,53 @@ async fn the_page_may_show_itself_and_post_again_and_no_more() {
     );
     assert!(!page.text.contains("<script") && !page.text.contains("style="));
 }
+
+#[tokio::test]
+async fn a_form_of_another_site_is_refused_and_our_own_is_not() {
+    let sent = async |headers: &[(&'static str, &str)]| {
+        let app = TestApp::new();
+        let ask = app.post("/public/signup/form").header("content-type", "application/x-www-form-urlencoded");
+        let ask = headers.iter().fold(ask, |ask, (name, value)| ask.header(name, value));
+        let page = ask.body(GOOD).send().await;
+        (app.db().number("select count(*) from tenants"), page, app)
+    };
+    for headers in [
+        &[("sec-fetch-site", "same-origin"), ("origin", "null")][..],
+        &[("sec-fetch-site", "none")],
+        &[("origin", "https://api.example.com")],
+        &[],
+    ] {
+        let (clubs, page, _) = sent(headers).await;
+        assert_eq!((clubs, page.status.as_u16()), (1, 200), "{headers:?}");
+    }
+    for headers in [
+        &[("sec-fetch-site", "cross-site")][..],
+        &[("sec-fetch-site", "same-site"), ("origin", "https://fc-sued.clubs.example")],
+        &[("sec-fetch-site", "cross-site"), ("origin", "https://api.example.com")],
+        &[("origin", "https://evil.example")],
+        &[("origin", "https://app.example.com")],
+        &[("origin", "http://api.example.com")],
+        &[("origin", "null")],
+    ] {
+        let (clubs, page, app) = sent(headers).await;
+        assert_eq!((clubs, page.status.as_u16(), page.is_page()), (0, 403, true), "{headers:?}");
+        assert!(page.text.contains("sent from another website") && page.text.contains("<a href=\"/\">"));
+        assert!(!page.text.contains("fc-nord"), "another site fills nothing in");
+        assert_eq!(app.db().batches(), 0);
+        assert_eq!(app.log_of("signup_rejected")[0].fields["code"], "FORBIDDEN");
+    }
+}
+
+#[tokio::test]
+async fn with_turnstile_the_page_says_what_to_do_and_keeps_what_was_typed() {
+    let app = TestApp::with(&[("TURNSTILE_SECRET", "the-turnstile-secret"), ("TURNSTILE_SITE_KEY", "1x0AA")]);
+    let page = post(&app, GOOD).await;
+    assert_eq!((page.status.as_u16(), page.is_page()), (403, true));
+    assert!(
+        page.text.contains("switch JavaScript on") && page.text.contains("<a href=\"/\">"),
+        "{}",
+        page.text
+    );
+    assert!(page.text.contains("value=\"fc-nord\""), "nothing that was typed is lost");
+    assert!(!page.text.contains("tick the box"), "there is none");
+}

@@ -10,7 +10,7 @@ mod turnstile;
 use serde_json::json;
 use tenantry::{app::tokens::SIGNUP_TOKEN_SECONDS, ports::Limit};
 
-use crate::support::{Breaks, TestApp, Token, keys, signup};
+use crate::support::{Answer, Breaks, TestApp, Token, keys, signup};
 
 #[tokio::test]
 async fn a_club_gets_all_it_needs_to_go_on() {
@@ -134,27 +134,68 @@ async fn nothing_is_written_for_a_replay_while_signups_are_off() {
     app.db().is_still(&before);
 }
 
+fn send_from(app: &TestApp, client: &str, n: usize) -> impl Future<Output = Answer> {
+    let form = signup(&format!("fc-{n:03}"));
+    app.post("/public/signup/start").header("cf-connecting-ip", client).json(&form).send()
+}
+
 #[tokio::test]
-async fn too_many_signups_from_one_client_or_with_one_address_are_put_off() {
-    for (limit, same_client) in [(Limit::Start, true), (Limit::Address, false)] {
-        let app = TestApp::new();
-        app.outside().limits(limit, 2);
-        let send = |n: usize| {
-            let mut form = signup(&format!("fc-{n:03}"));
-            if !same_client {
-                form["email"] = "one@example.org".into();
-            }
-            let client = if same_client { "192.0.2.7".to_owned() } else { format!("192.0.2.{n}") };
-            app.post("/public/signup/start").header("cf-connecting-ip", &client).json(&form).send()
-        };
-        send(0).await;
-        send(1).await;
-        let batches = app.db().batches();
-        let refused = send(2).await;
-        refused.fails(429, "RATE_LIMITED");
-        assert_eq!(refused.header("retry-after"), "60");
-        assert_eq!(app.db().batches(), batches, "whoever is put off costs no round trip");
+async fn too_many_signups_from_one_client_are_put_off() {
+    let app = TestApp::new();
+    app.outside().limits(Limit::Start, 2);
+    send_from(&app, "192.0.2.7", 0).await.is(200);
+    send_from(&app, "192.0.2.7", 1).await.is(200);
+    let batches = app.db().batches();
+    let refused = send_from(&app, "192.0.2.7", 2).await;
+    refused.fails(429, "RATE_LIMITED");
+    assert_eq!(refused.header("retry-after"), "60");
+    assert_eq!(app.db().batches(), batches, "whoever is put off costs no round trip");
+    send_from(&app, "192.0.2.8", 3).await.is(200);
+}
+
+#[tokio::test]
+async fn whoever_has_an_ipv6_network_is_one_client() {
+    let app = TestApp::new();
+    app.outside().limits(Limit::Start, 2);
+    send_from(&app, "2001:db8:1:2::1", 0).await.is(200);
+    send_from(&app, "2001:db8:1:2:ffff::2", 1).await.is(200);
+    send_from(&app, "2001:db8:1:2:3:4:5:6", 2).await.fails(429, "RATE_LIMITED");
+    send_from(&app, "2001:db8:1:3::1", 3).await.is(200);
+    send_from(&app, "::ffff:192.0.2.9", 4).await.is(200);
+    send_from(&app, "192.0.2.9", 5).await.is(200);
+    send_from(&app, "192.0.2.9", 6).await.fails(429, "RATE_LIMITED");
+}
+
+#[tokio::test]
+async fn a_larger_ipv6_network_has_a_looser_limit_and_one_client_does_not_use_it_up() {
+    let app = TestApp::new();
+    app.outside().limits(Limit::Start, 2);
+    app.outside().limits(Limit::StartNetwork, 4);
+    for n in 0..10 {
+        send_from(&app, "2001:db8:1:1::1", n).await;
     }
+    send_from(&app, "2001:db8:1:2::1", 10).await.is(200);
+    send_from(&app, "2001:db8:1:3::1", 11).await.is(200);
+    send_from(&app, "2001:db8:1:4::1", 12).await.fails(429, "RATE_LIMITED");
+    assert_eq!(app.log_of("rate_limited").last().unwrap().fields["limit"], "start_network");
+    send_from(&app, "2001:db8:2:4::1", 13).await.is(200);
+}
+
+#[tokio::test]
+async fn nobody_keeps_an_address_from_signing_up_by_trying_it() {
+    let app = TestApp::new();
+    for limit in Limit::ALL {
+        app.outside().limits(limit, 2);
+    }
+    app.has_promo("SPRING", 10, &[("active", json!(0))]);
+    for n in 0..20 {
+        let mut form = signup("fc-nord");
+        form["promoCode"] = "SPRING".into();
+        let ask = app.post("/public/signup/start").header("cf-connecting-ip", &format!("192.0.2.{n}"));
+        ask.json(&form).send().await.fails(400, "INVALID_PROMO");
+    }
+    let ask = app.post("/public/signup/start").header("cf-connecting-ip", "198.51.100.1");
+    ask.json(&signup("fc-nord")).send().await.is(200);
 }
 
 #[tokio::test]

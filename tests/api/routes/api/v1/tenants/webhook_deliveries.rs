@@ -1,7 +1,6 @@
 //! `GET /api/v1/tenants/{id}/webhook/deliveries`, `POST …/{delivery}/redeliver`
 
 use serde_json::{Value, json};
-use tenantry::ports::Limit;
 
 use crate::support::{Answer, Club, IMPOSSIBLE_MOMENTS, Reaction, TestApp, Token, keys, walk_pages};
 
@@ -212,15 +211,4 @@ async fn what_an_operator_sends_again_is_written_down_what_the_club_does_is_not(
             "data": json!({ "delivery": id }).to_string() })
     };
     assert_eq!(written, [entry("the club asked"), entry("delivery sent again")]);
-}
-
-#[tokio::test]
-async fn sending_again_is_limited_for_each_club() {
-    let app = TestApp::new();
-    let (one, other) = (app.provisioned("fc-nord").await, app.provisioned("fc-sued").await);
-    app.outside().limits(Limit::Lookup, 1);
-    for (club, status) in [(&one, 200), (&one, 429), (&other, 200)] {
-        let id = only(club).await["id"].as_str().unwrap().to_owned();
-        assert_eq!(redelivers(club, &id).await.status, status);
-    }
 }

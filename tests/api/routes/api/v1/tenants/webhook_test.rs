@@ -1,7 +1,6 @@
 //! `POST /api/v1/tenants/{id}/webhook/test`
 
 use serde_json::{Value, json};
-use tenantry::ports::Limit;
 
 use crate::support::{Answer, Club, Reaction, TestApp, Token, WEBHOOK_SECRET};
 
@@ -210,14 +209,4 @@ async fn an_operators_test_that_switches_a_webhook_on_is_written_down() {
         app.db().rows("select 1 from make_connections where disabled_at is not null"),
         Vec::<Value>::new()
     );
-}
-
-#[tokio::test]
-async fn trying_is_limited_for_each_club() {
-    let app = TestApp::new();
-    let (one, other) = (app.queued("fc-nord").await, app.queued("fc-sued").await);
-    app.outside().limits(Limit::Lookup, 1);
-    test(&one, None).await.is(200);
-    test(&one, None).await.fails(429, "RATE_LIMITED");
-    test(&other, None).await.is(200);
 }

@@ -1,7 +1,6 @@
 //! `POST /api/v1/tenants/{id}/welcome/resend`
 
 use serde_json::{Value, json};
-use tenantry::ports::Limit;
 
 use crate::support::{Answer, Club, Reaction, TestApp, Token, keys};
 
@@ -108,20 +107,6 @@ async fn a_link_that_was_mailed_on_request_counts_as_one() {
     let club = app.provisioned("fc-nord").await;
     app.post("/auth/magic/start").json(&json!({ "email": "owner@fc-nord.example" })).send().await.is(202);
     resend(&club).await.fails(429, "RATE_LIMITED");
-}
-
-#[tokio::test]
-async fn asking_is_limited_for_each_client_and_for_each_club() {
-    let app = TestApp::new();
-    let (one, other) = (app.provisioned("fc-nord").await, app.provisioned("fc-sued").await);
-    app.outside().limits(Limit::Magic, 1);
-    let from = |club: &Club, client: &'static str| {
-        club.post(&path(club)).token(&club.jwt).header("cf-connecting-ip", client).send()
-    };
-    from(&one, "192.0.2.1").await.is(202);
-    from(&other, "192.0.2.1").await.fails(429, "RATE_LIMITED");
-    app.passes(300);
-    from(&one, "192.0.2.2").await.fails(429, "RATE_LIMITED");
 }
 
 #[tokio::test]

@@ -73,6 +73,35 @@ async fn every_reason_against_a_code_is_told_and_nothing_is_stored() {
     assert_eq!(app.db().number("select count(*) from tenants"), 0);
 }
 
+/// A code that is not good costs nothing: with one, nobody finds out which addresses are known.
+#[tokio::test]
+async fn an_address_is_not_told_to_whoever_comes_with_a_bad_code() {
+    let now = TestApp::new().now();
+    let cases: [(&str, &[(&str, Value)]); 5] = [
+        ("inactive", &[("active", json!(0))]),
+        ("not_started", &[("starts_at", json!(now + 1))]),
+        ("expired", &[("valid_until", json!(now))]),
+        ("not_allowed", &[("tenant_slugs", json!(["fc-west"]))]),
+        ("exhausted", &[("max_uses", json!(0))]),
+    ];
+    for (reason, columns) in cases {
+        let app = TestApp::new();
+        app.signed_up("fc-known").await;
+        app.has_promo("SPRING", 10, columns);
+        let ask = async |email: &str, code: &str| {
+            let mut form = signup("fc-nord");
+            (form["email"], form["promoCode"]) = (email.into(), code.into());
+            app.signs_up(&form).await
+        };
+        for email in ["owner@fc-known.example", "nobody@fc-nord.example"] {
+            ask(email, "SPRING").await.refuses(400, "INVALID_PROMO", reason);
+            ask(email, "NOSUCH").await.refuses(400, "INVALID_PROMO", "unknown");
+        }
+        ask("owner@fc-known.example", "").await.fails(409, "EMAIL_EXISTS");
+        assert_eq!(app.db().number("select count(*) from tenants"), 1);
+    }
+}
+
 #[tokio::test]
 async fn a_code_is_good_up_to_its_edges() {
     let now = TestApp::new().now();

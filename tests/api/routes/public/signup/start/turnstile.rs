@@ -1,12 +1,15 @@
 //! Where `TURNSTILE_SECRET` is set, a person must have sent the form. A Turnstile token is good once.
 
+use std::time::Duration;
+
 use futures_util::future::join_all;
 use serde_json::{Value, json};
+use tenantry::ports::Ports;
 
 use crate::support::{Answer, Breaks, Reaction, TestApp, dies_after, signup};
 
 fn guarded() -> TestApp {
-    TestApp::with(&[("TURNSTILE_SECRET", "the-turnstile-secret")])
+    TestApp::with(&[("TURNSTILE_SECRET", "the-turnstile-secret"), ("TURNSTILE_SITE_KEY", "1x0AA")])
 }
 
 fn form(token: &str) -> Value {
@@ -189,4 +192,92 @@ async fn a_key_whose_signup_was_granted_is_not_given_back() {
     let again = send(&app, "key-1", &form("good")).await.is(200);
     assert_eq!((&again["replayed"], again["jwt"].is_string()), (&json!(true), true));
     assert_eq!(app.outside().upstreams().sent_to("turnstile").len(), 1);
+}
+
+const GOOD: &str = r#""success":true,"error-codes":[]"#;
+
+/// What siteverify answers, but for this.
+fn answered(app: &TestApp, host: &str, action: &str, age: u64) -> Reaction {
+    let at = app.outside().now().before(Duration::from_secs(age)).rfc3339();
+    let body = format!(r#"{{{GOOD},"hostname":"{host}","action":"{action}","challenge_ts":"{at}"}}"#);
+    Reaction::Answers(200, body.leak())
+}
+
+#[tokio::test]
+async fn a_good_token_of_another_page_or_form_or_an_old_one_is_refused_and_the_key_stays_free() {
+    for (host, action, age, reason) in [
+        ("evil.example", "signup", 0, "hostname"),
+        ("fc-nord.clubs.example", "signup", 0, "hostname"),
+        ("", "signup", 0, "hostname"),
+        ("api.example.com", "login", 0, "action"),
+        ("api.example.com", "", 0, "action"),
+        ("api.example.com", "signup", 301, "age"),
+    ] {
+        let app = guarded();
+        app.outside().upstreams().next("turnstile", [answered(&app, host, action, age)]);
+        send(&app, "key-1", &form("good")).await.fails(403, "TURNSTILE_FAILED");
+        let told = app.log_of("request").remove(0);
+        assert_eq!(told.fields["error"], format!("turnstile: {reason}"));
+        assert_eq!(app.db().number("select count(*) from tenants"), 0);
+        send(&app, "key-1", &form("good")).await.is(200);
+    }
+    let app = guarded();
+    app.outside().upstreams().next("turnstile", [Reaction::Answers(200, "{\"success\":true}")]);
+    send(&app, "key-1", &form("good")).await.fails(403, "TURNSTILE_FAILED");
+}
+
+#[tokio::test]
+async fn every_page_that_may_call_us_may_show_the_widget() {
+    let app = guarded();
+    for (n, host) in ["api.example.com", "app.example.com"].into_iter().enumerate() {
+        app.outside().upstreams().next("turnstile", [answered(&app, host, "signup", 299)]);
+        let mut form = signup(&format!("fc-{n:03}"));
+        form["turnstileToken"] = "good".into();
+        send(&app, host, &form).await.is(200);
+    }
+}
+
+/// Then nobody could get in, whatever they do: it is ours to mend, and the log says so.
+#[tokio::test]
+async fn a_secret_that_turnstile_does_not_know_is_our_fault() {
+    let app = guarded();
+    let body = r#"{"success":false,"error-codes":["invalid-input-secret"]}"#;
+    app.outside().upstreams().next("turnstile", [Reaction::Answers(200, body)]);
+    send(&app, "key-1", &form("good")).await.fails(503, "TURNSTILE_UNAVAILABLE");
+    let told = app.log_of("request").remove(0);
+    assert_eq!(
+        (&told.fields["level"], &told.fields["error"]),
+        (&json!("error"), &json!("turnstile: invalid-input-secret"))
+    );
+    send(&app, "key-1", &form("good")).await.is(200);
+}
+
+/// Corrected at once, the same form goes through at once.
+#[tokio::test]
+async fn whatever_a_person_is_refused_for_gives_the_key_back_at_once() {
+    let other = |name: &'static str, value: &'static str| (name, value);
+    for (code, (name, wrong)) in [
+        ("SLUG_TAKEN", other("clubSlug", "fc-known")),
+        ("EMAIL_EXISTS", other("email", "owner@fc-known.example")),
+        ("INVALID_PROMO", other("promoCode", "NOSUCH")),
+        ("SIGNUPS_DISABLED", other("plan", "pro")),
+    ] {
+        let app = guarded();
+        let mut known = signup("fc-known");
+        known["turnstileToken"] = "known".into();
+        send(&app, "key-0", &known).await.is(200);
+        let flag = "insert into feature_flags values ('signup_enabled', ?1, null, 0)
+                    on conflict (name) do update set enabled = excluded.enabled";
+        app.db().execute(flag, [i64::from(code != "SIGNUPS_DISABLED")]);
+        let mut refused = form("first");
+        refused[name] = wrong.into();
+        for token in ["first", "second"] {
+            refused["turnstileToken"] = token.into();
+            let answer = send(&app, "key-1", &refused).await;
+            assert_eq!(answer.json()["error"]["code"], code, "{}", answer.text);
+        }
+        assert_eq!(app.db().number("select count(*) from idempotency_keys"), 1, "{code}: the other's");
+        app.db().execute(flag, [1]);
+        send(&app, "key-1", &form("third")).await.is(200);
+    }
 }

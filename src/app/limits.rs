@@ -1,0 +1,61 @@
+//! Rate limits: who is counted, and under which key.
+//!
+//! Nobody uses up what is somebody else's. A client is counted by the part of its address that it can't choose; a club by those
+//! whose tokens it still accepts; and nothing by an e-mail address, which anybody may type: see the pause after each mail instead.
+
+use crate::{
+    domain::{Claims, Client},
+    ports::{Level, Limit, LogLine, Ports},
+};
+
+use super::{App, access::AccessError};
+
+impl<P: Ports> App<P> {
+    /// Whether `client` may do this once more now, and its network with it. Clients that are over their own limit don't count
+    /// against their neighbours.
+    pub async fn allows_client(&self, limit: Limit, client: &str) -> bool {
+        let client = Client::of(client);
+        if !self.allows(limit, &client.key).await {
+            return false;
+        }
+        match limit.of_network().zip(client.network) {
+            Some((limit, network)) => self.allows(limit, &network).await,
+            None => true,
+        }
+    }
+
+    /// Whether the club whose token this is may change something once more now. `what` is counted by itself.
+    ///
+    /// A token that was revoked still bears our signature, and whoever holds it must not use up what is the club's. So once the
+    /// limit is reached, the database is asked whose token is good, and those have as much again.
+    ///
+    /// # Errors
+    ///
+    /// When the limit is reached and the token admits nobody any more, or the database doesn't answer.
+    pub async fn allows_club(&self, claims: &Claims, what: &str) -> Result<bool, AccessError> {
+        let Some(club) = &claims.tenant else { return Ok(true) };
+        if self.asks(Limit::Club, &format!("{what} {club}")).await {
+            return Ok(true);
+        }
+        self.on_behalf_of(claims, Vec::new()).await?;
+        Ok(self.allows(Limit::Club, &format!("{what} {club} admitted")).await)
+    }
+
+    /// As [`asks`](Self::asks), and the log hears of a no.
+    async fn allows(&self, limit: Limit, key: &str) -> bool {
+        let allowed = self.asks(limit, key).await;
+        if !allowed {
+            self.log(LogLine::new(Level::Warn, "rate_limited").with("limit", limit.as_str()));
+        }
+        allowed
+    }
+
+    /// Whether `key` may do this once more now. A limiter that fails turns nobody away.
+    async fn asks(&self, limit: Limit, key: &str) -> bool {
+        self.ports.allows(limit, key).await.unwrap_or_else(|error| {
+            let line = LogLine::new(Level::Error, "rate_limiter_failed").with("limit", limit.as_str());
+            self.log(line.with("error", error.to_string()));
+            true
+        })
+    }
+}
