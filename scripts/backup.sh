@@ -6,12 +6,16 @@
 # The file is DIR/tenantry-ENVIRONMENT-TIME.sql; DIR is backups/ by default. --keep N removes that environment's older ones, so
 # that N are left. `local` (or --local) is the database of `npm start`, STATE_DIR as there.
 #
+# Every row is compared with the database: wrangler's export alone changes some texts. So all of it is read twice besides: before and
+# after. What moved meanwhile, and can't be told for certain, has it done again, and then it fails.
+#
 # While Cloudflare exports, its database answers no queries: do it at a quiet hour. It keeps every minute of the last 30 days anyway
 # (see "Backups" in RUNBOOK.md); this file is for what has to last longer, or be elsewhere. It holds names, addresses and sealed
 # secrets: keep it as safe as the database. What provisioning runs remember for themselves is not in it, but in their objects.
 set -euo pipefail
-[ "${1:-}" != --help ] || { sed -n '2,/^set /{/^#/s/^# \{0,1\}//p}' "$0"; exit 0; }
-fail() { printf '✗ %s\n' "$1" >&2; exit 2; }
+here=$(cd "$(dirname "$0")/.." && pwd)
+. "$here/scripts/lib/common.sh"
+[ "${1:-}" != --help ] || help "$0"
 
 environment="" directory="" keep=""
 while [ $# -gt 0 ]; do
@@ -23,13 +27,12 @@ while [ $# -gt 0 ]; do
       shift
       ;;
     --to)
-      [ $# -gt 1 ] || fail "Say where to keep it: --to DIR."
-      mkdir -p "$2" || fail "$2 can't be made."
-      directory=$(cd "$2" && pwd)
+      [ -n "${2:-}" ] || fail "Say where to keep it: --to DIR."
+      directory=$2
       shift
       ;;
     --keep)
-      [[ ${2:-} =~ ^[1-9][0-9]*$ ]] || fail "Say how many to keep: --keep N, at least 1."
+      [[ ${2:-} =~ ^[1-9][0-9]{0,5}$ ]] || fail "Say how many to keep: --keep N, at least 1."
       keep=$2
       shift
       ;;
@@ -38,11 +41,14 @@ while [ $# -gt 0 ]; do
   shift
 done
 [ -n "$environment" ] || fail "Say what to back up: --env local, preview or production."
-cd "$(dirname "$0")/.."
-[ -x node_modules/.bin/wrangler ] || fail "wrangler is missing: run npm install."
-export PATH="$PWD/node_modules/.bin:$PATH" WRANGLER_SEND_METRICS=false
-
 umask 077
+if [ -n "$directory" ]; then
+  mkdir -p -- "$directory" || fail "$directory can't be made."
+  directory=$(cd -- "$directory" && pwd)
+fi
+cd "$here"
+needs_wrangler
+
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 if [ "$environment" = local ]; then
@@ -57,22 +63,24 @@ else
   where=(--remote --env "$environment")
 fi
 
-wrangler d1 export DB "${where[@]}" --skip-confirmation --output "$work/export.sql" >"$work/printed" 2>&1 \
-  || { cat "$work/printed" >&2; fail "The database could not be exported: see above."; }
-grep -q '^CREATE TABLE tenants ' "$work/export.sql" || fail "The export holds no tenants: is the database migrated? Nothing was kept."
+ours scripts/lib/backup.mjs export "$work/written.sql" "$work" "${where[@]}" || exit 2
 
 directory=${directory:-$PWD/backups}
 mkdir -p "$directory"
 name="tenantry-$environment-$(date -u +%Y%m%dT%H%M%SZ).sql"
 [ ! -e "$directory/$name" ] || fail "$directory/$name is there already: wait a second."
-(cd "$work" && mv export.sql "$name" && sha256sum "$name" >"$name.sha256")
+(cd "$work" && mv written.sql "$name" && sha256sum "$name" >"$name.sha256") || fail "The checksum could not be made: nothing was kept."
 # The checksum first: a file without one is no backup, and neither is one that was cut off while it was copied.
-mv "$work/$name.sha256" "$directory/" && mv "$work/$name" "$directory/"
+if ! { mv "$work/$name.sha256" "$directory/" && mv "$work/$name" "$directory/"; }; then
+  fail "$directory can't be written: nothing was kept."
+fi
+# What lies there is what was written, also on a disk that was full.
+(cd "$directory" && sha256sum --quiet --check "$name.sha256" >/dev/null 2>&1) || fail "$directory/$name is not what was written: remove it."
 printf '✓ %s (%s bytes)\n' "$directory/$name" "$(wc -c <"$directory/$name" | tr -d ' ')"
 
 [ -n "$keep" ] || exit 0
-find "$directory" -maxdepth 1 -type f -name "tenantry-$environment-*T*Z.sql" | sort -r | tail -n "+$((keep + 1))" \
+find "$directory" -maxdepth 1 -type f -name "tenantry-$environment-????????T??????Z.sql" | sort -r | tail -n "+$((keep + 1))" \
   | while IFS= read -r old; do
-    rm -f "$old" "$old.sha256"
+    rm -f -- "$old" "$old.sha256"
     printf '· Removed %s\n' "$old"
   done

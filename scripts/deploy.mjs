@@ -9,7 +9,7 @@
 // --dry-run            checks everything, names every command that would change something, and runs none of them
 import { prepare } from "./lib/prepare.mjs";
 import { exitWith } from "./lib/project.mjs";
-import { commit, options, prepareVersion, release, remember, smoke } from "./lib/release.mjs";
+import { commit, confirmDeployed, options, prepareVersion, release, remember, smoke } from "./lib/release.mjs";
 
 await prepare();
 try {
@@ -19,6 +19,7 @@ try {
   await it.changeByWrangler(["deploy", "--strict", "--tag", await commit()], {
     advice: "The version was not deployed: see above. The one before works on with what the migrations added.",
   });
+  await confirmDeployed(it);
   await smoke(it);
   await remember(it);
   it.done(`Deployed to ${asked.env}. Watch it for ten minutes: scripts/watch-logs.sh errors ${asked.env}`);

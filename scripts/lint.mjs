@@ -2,12 +2,13 @@
 import { readdirSync } from "node:fs";
 import { clientTypes } from "./lib/build.mjs";
 import { configurations as environments, problems } from "./lib/environments.mjs";
-import { Failure, NODE, QUIET_WRANGLER, WRANGLER, at, capture, exitWith, run, say } from "./lib/project.mjs";
+import { Failure, NODE, QUIET_WRANGLER, WRANGLER, at, capture, exitWith, noArguments, run, say } from "./lib/project.mjs";
 import { prepare } from "./lib/prepare.mjs";
 import { lastDeployed, migrationProblem } from "./lib/release.mjs";
 import { CONFIG } from "./lib/runtime.mjs";
 import * as setup from "./lib/setup.mjs";
 
+noArguments(import.meta.url);
 await prepare("worker");
 try {
   await setup.rust();
@@ -37,7 +38,7 @@ async function rustComponents() {
   }
 }
 
-/** Every script parses. */
+/** Every script parses, and ShellCheck finds nothing in those for a shell. */
 async function scripts() {
   const files = ["scripts", "tests", "public"].flatMap((folder) =>
     readdirSync(at(folder), { recursive: true }).map((name) => `${folder}/${name}`),
@@ -49,6 +50,8 @@ async function scripts() {
     if ((await capture(NODE, ["--check", at(file)])) === null) throw new Failure(`${file} does not parse: run \`node --check ${file}\`.`);
   }
   for (const file of shell) await run("bash", ["-n", at(file)], { advice: `${file} does not parse: see above.` });
+  say("shellcheck");
+  await run(await setup.shellcheck(), shell, { advice: "ShellCheck found something: see above, and its wiki for each number." });
 }
 
 /** The API's document keeps the rules of scripts/lib/redocly.yaml. That it is what the service does, the host tests say. */

@@ -1,13 +1,13 @@
 #!/usr/bin/env node
 // Makes a token, for an operator's call by hand.
 //
-//   JWT_SECRET=… scripts/make-token.mjs service|platform|tenant [--tenant ID] [--ttl 5m] [--sub NAME] [--environment local|preview|production]
+//   JWT_SECRET=… scripts/make-token.mjs service|platform|tenant --environment local|preview|production [--tenant ID] [--ttl 5m] [--sub NAME]
 //
 // service   for /internal/…, at most 5 minutes (and that by default)
 // platform  for operators' routes, at most 7 days, an hour by default
 // tenant    as the admin of the club that --tenant names, at most 365 days, an hour by default
 //
-// The secret comes from JWT_SECRET in the environment; for `local`, the default, from .dev.vars when that is not set. It is never an
+// The secret comes from JWT_SECRET in the environment; for `local` from .dev.vars when that is not set. It is never an
 // argument: arguments are visible to every user of the machine. The token alone goes to standard output, a note about it to
 // standard error: TOKEN=$(scripts/make-token.mjs platform) works.
 import { parseArgs } from "node:util";
@@ -48,7 +48,8 @@ function request() {
   const [kind] = positionals;
   if (positionals.length !== 1 || !Object.hasOwn(KINDS, kind))
     throw new Failure("Say one of service, platform, tenant. See scripts/make-token.mjs --help.");
-  const environment = values.environment ?? "local";
+  const environment = values.environment;
+  if (environment === undefined) throw new Failure("Say where: --environment local, preview or production.");
   if (!["local", ...DEPLOYED].includes(environment))
     throw new Failure(`Unknown environment: ${environment}. Use local, preview or production.`);
   if ((kind === "tenant") !== (values.tenant !== undefined)) {

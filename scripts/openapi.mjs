@@ -1,8 +1,9 @@
 // `npm run openapi`: writes public/openapi.json anew, after a change of the routes or of what they take and answer.
-import { exitWith, run } from "./lib/project.mjs";
+import { exitWith, noArguments, run } from "./lib/project.mjs";
 import { prepare } from "./lib/prepare.mjs";
 import { rust } from "./lib/setup.mjs";
 
+noArguments(import.meta.url);
 await prepare();
 try {
   await rust();

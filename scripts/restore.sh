@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # Puts a backup of scripts/backup.sh into a database, all of it or nothing.
 #
-#   scripts/restore.sh FILE --env local|preview|production [--force] [--resume] [--dry-run]
+#   scripts/restore.sh FILE --env local|preview|production [--of ENVIRONMENT] [--force] [--resume] [--dry-run]
 #
-# The checksum beside FILE must hold. A database that has rows is refused; with --force it is backed up beside FILE, emptied, and
-# replaced. --dry-run says what would be done, and does nothing. `local` (or --local) is the database of `npm start` (STATE_DIR as
-# there), which must not run meanwhile.
+# The checksum beside FILE must hold, and its SQL make a database. One of another environment, as its name says, is refused unless
+# --of names that. A database that has rows is refused; with --force it is backed up beside FILE, emptied, and replaced. Afterwards
+# everything that is there is compared with what the file says. --dry-run says what would be done, and does nothing. `local` (or
+# --local) is the database of `npm start` (STATE_DIR as there), which must not run meanwhile.
 #
 # What is restored starts paused: nothing is set up, removed or sent until scripts/switch-provisioning.sh resumes it, or POST
 # /api/v1/bgops/provisioning/resume. Its runs would go on, and its mails and events leave, for clubs that may be another
@@ -13,16 +14,17 @@
 #
 # To go back by minutes in one of the last 30 days, use Time Travel instead: see "Backups" in RUNBOOK.md.
 set -euo pipefail
-[ "${1:-}" != --help ] || { sed -n '2,/^set /{/^#/s/^# \{0,1\}//p}' "$0"; exit 0; }
-fail() { printf '✗ %s\n' "$1" >&2; exit 2; }
+here=$(cd "$(dirname "$0")/.." && pwd)
+. "$here/scripts/lib/common.sh"
+[ "${1:-}" != --help ] || help "$0"
 
-file="" environment="" force="" resume="" dry_run=""
+file="" environment="" of="" force="" resume="" dry_run=""
 while [ $# -gt 0 ]; do
   case "$1" in
     --local) environment=local ;;
-    --env)
-      case "${2:-}" in local | preview | production) ;; *) fail "Say where: --env local, preview or production." ;; esac
-      environment=$2
+    --env | --of)
+      case "${2:-}" in local | preview | production) ;; *) fail "Say where: $1 local, preview or production." ;; esac
+      if [ "$1" = --env ]; then environment=$2; else of=$2; fi
       shift
       ;;
     --force) force=yes ;;
@@ -35,15 +37,17 @@ while [ $# -gt 0 ]; do
 done
 [ -n "$file" ] || fail "Say which backup: scripts/restore.sh FILE --env local|preview|production"
 [ -n "$environment" ] || fail "Say where to: --env local, preview or production."
-[ -r "$file" ] || fail "$file can't be read."
+[ -f "$file" ] && [ -r "$file" ] || fail "$file can't be read."
 [ -r "$file.sha256" ] || fail "$file.sha256 is missing: without its checksum nobody knows whether the backup is whole."
-file="$(cd "$(dirname "$file")" && pwd)/$(basename "$file")"
+file="$(cd -- "$(dirname -- "$file")" && pwd)/$(basename -- "$file")"
 [ "$(sha256sum <"$file" | cut -d ' ' -f 1)" = "$(cut -d ' ' -f 1 <"$file.sha256")" ] \
   || fail "$file is not what was backed up: its checksum differs. Use another backup."
-command -v jq >/dev/null || fail "jq is missing: install it."
-cd "$(dirname "$0")/.."
-[ -x node_modules/.bin/wrangler ] || fail "wrangler is missing: run npm install."
-export PATH="$PWD/node_modules/.bin:$PATH" WRANGLER_SEND_METRICS=false
+made_in=$(sed -n 's/^tenantry-\(local\|preview\|production\)-[0-9TZ]*\.sql$/\1/p' <<<"$(basename -- "$file")")
+made_in=${made_in:-unknown}
+[ "$made_in" = "$environment" ] || [ "$made_in" = "$of" ] || { [ "$made_in" = unknown ] && [ -n "$of" ]; } \
+  || fail "This backup is of $made_in, by its name: say --of ${made_in/unknown/ENVIRONMENT} if it shall go into $environment."
+cd "$here"
+needs_wrangler
 
 umask 077
 work=$(mktemp -d)
@@ -54,54 +58,50 @@ if [ "$environment" = local ]; then
 else
   where=(--remote --env "$environment")
 fi
-# ask SQL: its rows, as tab-separated text.
-ask() {
-  wrangler d1 execute DB "${where[@]}" --yes --json --command "$1" >"$work/answer" 2>"$work/printed" \
-    || { cat "$work/answer" "$work/printed" >&2; fail "The database of $environment does not answer: see above."; }
-  jq -r '.[0].results[] | [.[]] | @tsv' "$work/answer"
-}
 
-# Newest first: what refers to a table was made after it.
-ours="type = 'table' and name not glob '_cf_*' and name not glob 'sqlite_*'"
-ask "select name from sqlite_master where $ours order by rowid desc" >"$work/tables"
-rows=0
-# The sweep of a Worker that is already there notes its moment in measures, which is nobody's data.
-counts=$(grep -vxE 'd1_migrations|measures' "$work/tables" | sed 's/.*/(select count(*) from "&")/' | paste -sd + -) || true
-if [ -n "$counts" ]; then rows=$(ask "select $counts"); fi
+ours scripts/lib/backup.mjs load "$file" "$work/file.sqlite" >"$work/loaded" || exit 2
+ours scripts/lib/backup.mjs count "${where[@]}" >"$work/counted" || exit 2
+read -r tables_in rows_in <"$work/loaded"
+read -r tables rows <"$work/counted"
 
-# A statement ends at a NUL, and the dump's text may hold some.
+# A statement ends at a NUL: backups of before they were compared may hold some.
 tr -d '\0' <"$file" >"$work/backup.sql"
 nuls=$(($(wc -c <"$file") - $(wc -c <"$work/backup.sql")))
-kept=$(grep '^INSERT INTO ' "$work/backup.sql" | grep -cv '^INSERT INTO "\(d1_migrations\|measures\|sqlite_sequence\)" ') || true
-there=$(wc -l <"$work/tables" | tr -d ' ')
-printf '· %s: %s tables, %s rows%s\n' "$file" "$(grep -c '^CREATE TABLE ' "$work/backup.sql")" "$kept" "$([ "$nuls" = 0 ] || echo ", $nuls NUL left out")"
-printf '· the database of %s: %s tables, %s rows%s\n' "$environment" "$there" "$rows" "$([ "$rows" = 0 ] || echo ', which will be gone')"
+printf '· %s: %s tables, %s rows%s\n' "$file" "$tables_in" "$rows_in" "$([ "$nuls" = 0 ] || echo ", $nuls NUL left out")"
+printf '· the database of %s: %s tables, %s rows%s\n' "$environment" "$tables" "$rows" "$([ "$rows" = 0 ] || echo ', which will be gone')"
 if [ "$rows" != 0 ] && [ -z "$force" ]; then
   fail "The database of $environment has rows: say --force to replace them. They are backed up first."
 fi
 if [ -n "$dry_run" ]; then printf '✓ Nothing was changed: this was a dry run.\n'; exit 0; fi
 
 if [ "$rows" != 0 ]; then
-  if [ "$environment" = local ]; then what=(--local); else what=(--env "$environment"); fi
-  scripts/backup.sh "${what[@]}" --to "$(dirname "$file")" || fail "What is there could not be backed up: nothing was changed."
+  scripts/backup.sh --env "$environment" --to "$(dirname -- "$file")" || fail "What is there could not be backed up: nothing was changed."
 fi
 # The service notices by itself that the database was put back, within a minute. Until then it must not go on either; and if it
 # shall go on, it has to be told that this one is meant.
-if [ -z "$resume" ]; then flag="'provisioning_enabled', 0, 1"; else flag="'restore_announced', 1, unixepoch()"; fi
-# One file, so that emptying, filling and pausing happen together or not at all.
+now=$(date +%s)
+if [ -z "$resume" ]; then flag="'provisioning_enabled', 0, 1"; else flag="'restore_announced', 1, $now"; fi
 {
   printf 'PRAGMA defer_foreign_keys=TRUE;\n'
-  sed 's/.*/DROP TABLE "&";/' "$work/tables"
   cat "$work/backup.sql"
-  printf '\nINSERT INTO feature_flags (name, enabled, value, updated_at) VALUES (%s, unixepoch())\n' "$flag"
+  printf '\nINSERT INTO feature_flags (name, enabled, value, updated_at) VALUES (%s, %s)\n' "$flag" "$now"
   printf 'ON CONFLICT (name) DO UPDATE SET enabled = excluded.enabled, value = excluded.value, updated_at = excluded.updated_at;\n'
+} >"$work/wanted.sql"
+# One file, so that emptying, filling and pausing happen together or not at all. Newest first: what refers to a table was made after it.
+{
+  printf 'PRAGMA defer_foreign_keys=TRUE;\n'
+  tail -n +2 "$work/counted" | sed 's/.*/DROP TABLE &;/'
+  tail -n +2 "$work/wanted.sql"
 } >"$work/restore.sql"
+ours scripts/lib/backup.mjs load "$work/wanted.sql" "$work/wanted.sqlite" >/dev/null || exit 2
 wrangler d1 execute DB "${where[@]}" --yes --file "$work/restore.sql" >"$work/printed" 2>&1 \
-  || { cat "$work/printed" >&2; fail "The backup could not be restored, and the database is as it was: see above."; }
+  || { head -c 4000 "$work/printed" | harmless >&2; fail "The backup could not be restored, and the database is as it was: see above."; }
 # npm start asks no second time about migrations that it applied: the backup may be from before them.
 next="npx wrangler d1 migrations apply DB --remote --env $environment"
 if [ "$environment" = local ]; then rm -f "$state/migrations.applied"; next="npm start"; fi
-printf '✓ Restored. %s applies the migrations that are newer than the backup.\n' "$next"
+compared=$(ours scripts/lib/backup.mjs compare "$work/wanted.sqlite" "${where[@]}") \
+  || fail "The database of $environment was replaced, but is not what the backup says: see above. Does something write to it? What was there before is beside the file."
+printf '✓ Restored, and compared: %s rows. %s applies the migrations that are newer than the backup.\n' "$compared" "$next"
 if [ -z "$resume" ]; then
   printf '· Provisioning is paused: no run, no removal, no event and no mail leaves. Look at what is there, then:\n'
   printf '  scripts/switch-provisioning.sh on %s\n' "$environment"

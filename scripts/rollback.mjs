@@ -5,7 +5,7 @@
 // follows when WORKER_URL is set.
 import { prepare } from "./lib/prepare.mjs";
 import { Failure, exitWith, say } from "./lib/project.mjs";
-import { deployments, options, release, smoke } from "./lib/release.mjs";
+import { confirmShares, deployments, options, release, smoke } from "./lib/release.mjs";
 
 await prepare();
 try {
@@ -21,6 +21,7 @@ try {
     advice:
       "Cloudflare did not go back: see above. A changed secret or Durable Object migration stands in the way of old versions: then deploy a fix forward.",
   });
+  await confirmShares(it, { [target]: 100 });
   if (process.env.WORKER_URL) await smoke(it);
   else say(`Try it: WORKER_URL=… scripts/smoke-test.sh ${asked.env}`);
   it.done(`${asked.env} runs ${target}. Its database stays as it is.`);

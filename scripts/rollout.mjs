@@ -6,7 +6,7 @@
 import { configuration } from "./lib/environments.mjs";
 import { prepare } from "./lib/prepare.mjs";
 import { Failure, exitWith } from "./lib/project.mjs";
-import { deployments, needsAddress, options, prepareVersion, release, remember, smoke, upload } from "./lib/release.mjs";
+import { confirmShares, deployments, madeOf, needsAddress, options, prepareVersion, release, remember, smoke, upload } from "./lib/release.mjs";
 
 await prepare();
 try {
@@ -38,16 +38,18 @@ async function share(it, version, percent) {
   const [rest] = versions.filter((each) => each.version_id !== version).sort((a, b) => b.percentage - a.percentage);
   if (percent < 100 && !rest)
     throw new Failure(`${version} has all of ${it.environment} already: there is no other version to share with.`);
-  const shares = percent === 100 ? [`${version}@100%`] : [`${version}@${percent}%`, `${rest.version_id}@${100 - percent}%`];
+  const wanted = percent === 100 ? { [version]: 100 } : { [version]: percent, [rest.version_id]: 100 - percent };
+  const shares = Object.entries(wanted).map(([id, part]) => `${id}@${part}%`);
   await it.changeByWrangler(["versions", "deploy", ...shares, "--message", `${percent} percent`, "--yes"], {
     advice: "The shares were not changed: see above.",
   });
+  await confirmShares(it, wanted);
 }
 
 /** The commit that a version was uploaded from. */
 async function revisionOf(it, version) {
   if (it.dryRun) return "HEAD";
-  const revision = (await it.ask("versions", "view", version, "--json"))?.annotations?.["workers/tag"];
+  const revision = await madeOf(it, version);
   if (!revision)
     throw new Failure(`Cloudflare does not say which commit ${version} was made from: tag it by hand, git tag prod-YYYYMMDDHHMM COMMIT.`);
   return revision;

@@ -52,12 +52,18 @@ else
   [ -x node_modules/.bin/wrangler ] || fail "wrangler is missing: run npm install."
 fi
 
+# private FILE: keeps standard input there, readable by its owner alone, also when the file was there and was not: it is a new one.
+private() {
+  local target work
+  target=$(realpath -- "$1") || fail "$1 can't be written."
+  work=$(umask 077 && mktemp -- "$target.XXXXXX") || fail "$1 can't be written."
+  # In one step, so that what was there is whole until the new one is.
+  if ! { cat >"$work" && mv -f -- "$work" "$target"; }; then rm -f -- "$work"; fail "$1 can't be written."; fi
+}
 # put NAME (value on standard input), drop NAME: one secret, there or in the file.
 put() {
   if [ -n "$file" ]; then
-    local value; value=$(cat)
-    remove "$1"
-    printf '%s="%s"\n' "$1" "$value" >>"$file"
+    { grep -v "^$1=" "$file" || true; printf '%s="%s"\n' "$1" "$(cat)"; } | private "$file"
   else
     PATH="$PWD/node_modules/.bin:$PATH" wrangler secret put "$1" --env "$environment" >/dev/null
   fi
@@ -75,8 +81,7 @@ had() { if [ -n "$file" ]; then grep -q "^$1=" "$file"; else [[ $names == *"\"$1
 drop() { if has "$1"; then remove "$1"; fi; }
 remove() {
   if [ -n "$file" ]; then
-    local rest; rest=$(grep -v "^$1=" "$file" || true)
-    (umask 077; printf '%s\n' "$rest" >"$file")
+    { grep -v "^$1=" "$file" || true; } | private "$file"
   else
     printf 'y\n' | PATH="$PWD/node_modules/.bin:$PATH" wrangler secret delete "$1" --env "$environment" >/dev/null
   fi
@@ -102,9 +107,10 @@ current() {
 }
 
 new=${NEW_JWT_SECRET:-$(head -c 48 /dev/urandom | base64 | tr -d '\n')}
+[[ ! $new =~ [[:cntrl:]\"] ]] || fail "NEW_JWT_SECRET may hold no control character and no quote."
 [ "${#new}" -ge 32 ] || fail "NEW_JWT_SECRET must have at least 32 bytes."
 # Written just before the first change: a refused run must not overwrite the copy of the secret in force.
-keep_it() { if [ -n "$keep" ]; then (umask 077; printf '%s\n' "$new" >"$keep"); fi; }
+keep_it() { if [ -n "$keep" ]; then printf '%s\n' "$new" | private "$keep"; fi; }
 
 # Cloudflare takes a secret at once; a file is read at the start.
 note_restart() { if [ -n "$file" ]; then step "All of this counts once npm start begins anew."; fi; }

@@ -1,56 +1,65 @@
 #!/usr/bin/env bash
 # Does a running service really take clubs in? Signs a starter and a pro club up over HTTP and waits until both are provisioned.
 #
-#   scripts/smoke-test.sh [local|preview|production]
+#   scripts/smoke-test.sh local|preview|production
+#   WORKER_URL=https://… scripts/smoke-test.sh
 #
 # local       http://127.0.0.1:8787, or PORT (`npm start`, with its sandboxed upstreams)
 # preview, production     the address in WORKER_URL, and the service must say that it is that environment
+# WORKER_URL  any address; without an argument, the environment is not checked, but said
 # WORKER_VERSION  NAME="ID" asks one version of a Worker, whatever share of the traffic it gets (`npm run rollout` sets it)
-# WORKER_URL  any address; without an argument, the environment is not checked
 #
 # Needs bash, curl and jq. Away from the sandbox the clubs are real: SMOKE_WEBHOOK_URL names a Make webhook that may be pinged
 # (SMOKE_WEBHOOK_SECRET: its secret), SMOKE_EMAIL an address (its local part gets a +suffix), and PLATFORM_ADMIN_JWT, when given,
 # removes the clubs afterwards, which is a check too. Exits 0 only if checks ran and all of them passed.
 set -euo pipefail
-
-[ "${1:-}" != --help ] || { sed -n '2,/^set /{/^#/s/^# \{0,1\}//p}' "$0"; exit 0; }
-
-fail() { printf '✗ %s\n' "$1" >&2; exit 2; }
+here=$(cd "$(dirname "$0")/.." && pwd)
+. "$here/scripts/lib/common.sh"
+[ "${1:-}" != --help ] || help "$0"
 
 command -v curl >/dev/null || fail "curl is missing: install it."
-command -v jq >/dev/null || fail "jq is missing: install it."
+needs_jq
 
+[ $# -le 1 ] || fail "One environment at a time: $1 or $2."
 environment=${1:-}
 case "$environment" in
   local) url=${WORKER_URL:-http://127.0.0.1:${PORT:-8787}}; expected=development ;;
   preview | production) url=${WORKER_URL:-}; expected=$environment ;;
-  "") url=${WORKER_URL:-http://127.0.0.1:${PORT:-8787}}; expected="" ;;
+  "") url=${WORKER_URL:-}; expected="" ;;
   *) fail "Unknown environment: $environment. Use local, preview or production." ;;
 esac
+[ -n "$url" ] || [ -n "$environment" ] || fail "Say where: scripts/smoke-test.sh local|preview|production, or WORKER_URL=https://… scripts/smoke-test.sh"
 [ -n "$url" ] || fail "Set WORKER_URL to the address of $environment."
 url=${url%/}
 # A name that only begins like this machine's is another's, and a token would travel there in the clear.
-if [[ $url == https://* ]]; then
+if [[ $url =~ ^https://[A-Za-z0-9._~:/-]+$ ]]; then
   secure=yes
 elif [[ $url =~ ^http://(127\.0\.0\.1|localhost|\[::1\])(:[0-9]+)?$ ]]; then
   secure=no
 else
   fail "$url: only https, or http on this machine."
 fi
+# A line break would begin another header.
+for name in PLATFORM_ADMIN_JWT WORKER_VERSION; do
+  [[ ! ${!name:-} =~ [[:cntrl:]] ]] || fail "$name holds a control character: is it pasted whole?"
+done
 
 umask 077
 work=$(mktemp -d)
 passed=0
 failed=0
 tenants=()
+# What an answer may be, in KiB: a status takes two.
+LARGEST=512
 
 now() { jq -n 'now'; }
 since() { jq -rn --argjson start "$1" '(now - $start) * 1000 | round / 1000'; }
 
-# call METHOD PATH TOKEN [JSON]: sets status, and the body in $work/body. Tokens go through files: arguments are public.
+# call METHOD PATH TOKEN [JSON]: sets status, and the body in $work/body. Tokens go through files: arguments are public. What curl is
+# told elsewhere (~/.curlrc) does not count, it takes nothing in an address for a pattern, and it follows nobody.
 call() {
-  local options=(--silent --show-error --max-time 20 --request "$1" --output "$work/body" --write-out '%{http_code}')
-  [ "$secure" = no ] || options+=(--proto '=https' --tlsv1.2)
+  local options=(--disable --globoff --silent --show-error --max-time 20 --max-redirs 0 --request "$1" --output "$work/body" --write-out '%{http_code}')
+  if [ "$secure" = yes ]; then options+=(--proto '=https' --tlsv1.2); else options+=(--proto '=http' --noproxy '*'); fi
   : >"$work/headers"
   [ -z "$3" ] || printf 'Authorization: Bearer %s\n' "$3" >"$work/headers"
   [ -z "${WORKER_VERSION:-}" ] || printf 'Cloudflare-Workers-Version-Overrides: %s\n' "$WORKER_VERSION" >>"$work/headers"
@@ -60,12 +69,17 @@ call() {
     options+=(--data-binary "@$work/request")
   fi
   : >"$work/body"
-  status=$(curl "${options[@]}" --header "@$work/headers" "$url$2" 2>"$work/curl") || status="000"
+  status=$( (ulimit -c 0 -f "$LARGEST"; curl "${options[@]}" --header "@$work/headers" "$url$2" 2>"$work/curl") 2>/dev/null) || status=000
+  [[ $status =~ ^[0-9]{3}$ ]] || status=000
+  if [ "$status" = 000 ] && [ ! -s "$work/curl" ]; then printf 'the answer is larger than %s KiB\n' "$LARGEST" >"$work/curl"; fi
 }
 
-# holds NAME STATUS JQ-CONDITION: one check of the last answer.
+# answer JQ-CONDITION [JQ-OPTION…]: whether the last answer is one JSON text of which that is true.
+answer() { jq -es "${@:2}" "length == 1 and (.[0] | ($1) == true)" "$work/body" >/dev/null 2>&1; }
+
+# holds NAME STATUS JQ-CONDITION [JQ-OPTION…]: one check of the last answer. What it is compared with is an option, never in the program.
 holds() {
-  if [ "$status" = "$2" ] && jq -e "$3" "$work/body" >/dev/null 2>&1; then
+  if [ "$status" = "$2" ] && answer "${@:3}"; then
     passed=$((passed + 1))
     printf '✓ %s\n' "$1"
     return 0
@@ -75,13 +89,22 @@ holds() {
   return 1
 }
 
-# What an answer says, without a token that it may hold.
+# What an answer says, on one line, without a token that it may hold.
 summary() {
-  if [ "$status" = 000 ]; then cat "$work/curl"; return; fi
-  jq -c 'if type == "object" then del(.jwt) else . end' "$work/body" 2>/dev/null || head -c 200 "$work/body"
+  if [ "$status" = 000 ]; then
+    head -c 400 "$work/curl"
+  else
+    jq -c 'walk(if type == "object" then del(.jwt, .token) else . end)' "$work/body" 2>/dev/null || head -c 2000 "$work/body"
+  fi | jq -Rrs -L "$here/scripts/lib" 'include "harmless"; gsub("[A-Za-z0-9_-]{8,}\\.[A-Za-z0-9_-]{8,}\\.[A-Za-z0-9_-]{8,}"; "(a token)") | .[0:600] | harmless'
 }
 
-field() { jq -r "$1" "$work/body"; }
+# field JQ-PATH PATTERN: a text of the last answer, if it is like that; it goes into addresses and headers.
+field() {
+  local value
+  value=$(jq -r "$1 | strings" "$work/body") || return 1
+  [[ $value =~ $2 ]] || return 1
+  printf '%s' "$value"
+}
 
 finish() {
   local code=$?
@@ -120,13 +143,11 @@ remove() {
   deadline=$((SECONDS + 60))
   while :; do
     call GET "/api/v1/bgops/sagas?tenant=$tenant" "$PLATFORM_ADMIN_JWT"
-    case "$status:$(jq -r '.data[0].undo.status // ""' "$work/body" 2>/dev/null)" in
-      200:undone | 200:compensation_failed) break ;;
-    esac
+    if [ "$status" = 200 ] && answer '.data[0].undo.status | . == "undone" or . == "compensation_failed"'; then break; fi
     [ "$SECONDS" -lt "$deadline" ] || break
-    sleep 0.1
+    sleep 0.2
   done
-  holds "$tenant: removed" 200 '.data[0].undo.status == "undone"'
+  holds "$tenant: removed" 200 '(.data | length) == 1 and .data[0].tenantId == $tenant and .data[0].undo.status == "undone"' --arg tenant "$tenant"
 }
 
 # club PLAN: from signup to completed.
@@ -139,13 +160,16 @@ club() {
     '{clubName: "Smoke test (\($plan))", clubSlug: $slug, email: $email, plan: $plan}')
 
   call POST /public/signup/start "" "$form"
-  holds "$plan: signup" 200 '.success and (.jwt | length > 20) and (.tenantId | startswith("tenant_"))' || return 0
-  tenant=$(field .tenantId)
-  token=$(field .jwt)
+  holds "$plan: signup" 200 '.success == true and (.jwt | test("\\A[\\w.-]{20,8192}\\z")) and (.tenantId | test("\\Atenant_[\\w-]{1,64}\\z"))' || return 0
+  if ! tenant=$(field .tenantId '^tenant_[A-Za-z0-9_-]{1,64}$') || ! token=$(field .jwt '^[A-Za-z0-9._-]{20,8192}$'); then
+    failed=$((failed + 1))
+    printf '✗ %s: the id or the token of the club is none\n' "$plan"
+    return 0
+  fi
   tenants+=("$tenant")
 
   call GET /whoami "$token"
-  holds "$plan: whoami" 200 ".success and .data.tenantId == \"$tenant\"" || true
+  holds "$plan: whoami" 200 '.success == true and .data.tenantId == $tenant' --arg tenant "$tenant" || true
 
   call POST /public/signup/brand "$token" '{"primaryColor":"#112233","secondaryColor":"#FFCC00"}'
   holds "$plan: brand" 200 '.success' || true
@@ -161,33 +185,34 @@ club() {
   deadline=$((SECONDS + 60))
   while :; do
     call GET "/api/v1/tenants/$tenant/provision-status" "$token"
-    case "$status:$(jq -r '.status // ""' "$work/body" 2>/dev/null)" in
-      200:completed | 200:failed) break ;;
-    esac
+    if [ "$status" = 200 ] && answer '.status == "completed" or .status == "failed"'; then break; fi
     [ "$SECONDS" -lt "$deadline" ] || break
-    sleep 0.1
+    sleep 0.2
   done
   holds "$plan: provisioned in $(since "$queued") s" 200 '.status == "completed"' || true
 }
 
 webhook() {
-  jq -cn --arg url "${SMOKE_WEBHOOK_URL:-https://hook.eu2.make.com/$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')}" \
-    --arg secret "${SMOKE_WEBHOOK_SECRET:-$(od -An -N24 -tx1 /dev/urandom | tr -d ' \n')}" '{webhookUrl: $url, webhookSecret: $secret}'
+  WEBHOOK_URL=${SMOKE_WEBHOOK_URL:-https://hook.eu2.make.com/$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')} \
+    WEBHOOK_SECRET=${SMOKE_WEBHOOK_SECRET:-$(od -An -N24 -tx1 /dev/urandom | tr -d ' \n')} \
+    jq -cn '{webhookUrl: env.WEBHOOK_URL, webhookSecret: env.WEBHOOK_SECRET}'
 }
 
-printf '· %s\n' "$url"
+printf '· %s%s\n' "$url" "${environment:+ ($environment)}"
 call GET /health ""
-holds "health" 200 '.ok == true' || exit 1
+holds "health" 200 '.ok' || exit 1
 if [ "$secure" = yes ]; then
   # curl has refused anything else: it is never told to skip the certificate.
   printf '✓ TLS verified\n'
   passed=$((passed + 1))
 fi
 if [ -n "$expected" ]; then
-  holds "environment is $expected" 200 ".environment == \"$expected\"" || exit 1
+  holds "environment is $expected" 200 '.environment == $expected' --arg expected "$expected" || exit 1
+else
+  printf '· It says that it is %s\n' "$(field .environment '^[a-z]{1,20}$' || printf 'nothing in particular')"
 fi
 call GET /health/ready ""
-holds "ready" 200 '.ok == true' || true
+holds "ready" 200 '.ok' || true
 
 club starter
 club pro

@@ -2,11 +2,12 @@
 // PORT, SANDBOX_PORT and STATE_DIR override 8787, 8788 and .wrangler/state; the data outlives the run.
 // What the product logs is kept in STATE_DIR/product.log, where `scripts/watch-logs.sh … local` follows it.
 import { resolve } from "node:path";
-import { logFile } from "./lib/log.mjs";
-import { Failure, ROOT, at, exitWith, say } from "./lib/project.mjs";
+import { COLOUR, logFile } from "./lib/log.mjs";
+import { Failure, ROOT, at, exitWith, harmless, noArguments, say } from "./lib/project.mjs";
 import { prepare } from "./lib/prepare.mjs";
 import { claimPort, migrate, serve } from "./lib/runtime.mjs";
 
+noArguments(import.meta.url);
 const port = portOf("PORT", 8787);
 const sandboxPort = portOf("SANDBOX_PORT", 8788);
 const stateDir = resolve(ROOT, process.env.STATE_DIR || ".wrangler/state");
@@ -66,7 +67,8 @@ function print(name) {
     if (line.includes("Scheduled Workers are not automatically triggered")) skipping = true;
     else if (!/^(\s|$)/.test(line)) skipping = false;
     if (skipping || noise.test(line)) return;
-    process.stdout.write(name === "sandbox" ? `sandbox | ${line}\n` : `${line}\n`);
+    const shown = harmless(line.replaceAll(COLOUR, ""));
+    process.stdout.write(name === "sandbox" ? `sandbox | ${shown}\n` : `${shown}\n`);
   };
 }
 

@@ -1,6 +1,6 @@
 // `npm test`: sets up what is missing and runs every test. With names after it, only those suites: host, e2e, crash, fuzz, browser.
 import { existsSync, readdirSync } from "node:fs";
-import { Failure, NODE, QUIET_WRANGLER, at, exitWith, run, say } from "./lib/project.mjs";
+import { Failure, NODE, QUIET_WRANGLER, at, exitWith, help, run, say } from "./lib/project.mjs";
 import { prepare } from "./lib/prepare.mjs";
 import { startService } from "./lib/service.mjs";
 import * as setup from "./lib/setup.mjs";
@@ -39,8 +39,9 @@ const SUITES = {
 };
 
 const asked = process.argv.slice(2);
+if (asked.includes("--help")) help(import.meta.url);
 const names = asked.length > 0 ? asked : Object.keys(SUITES);
-const unknown = names.find((name) => !(name in SUITES));
+const unknown = names.find((name) => !Object.hasOwn(SUITES, name));
 if (unknown) exitWith(new Failure(`No such suite: ${unknown}. There are ${Object.keys(SUITES).join(", ")}.`));
 
 await prepare("secrets", ...(names.some((name) => name !== "host") ? ["bundles"] : []));

@@ -11,15 +11,16 @@
 # errors     lines of level error, answers from 500, exceptions, and requests that the platform ended
 # tenant     what concerns the club that TENANT_ID names
 #
-# production is what is followed when no environment is named. `local` follows the log of `npm start`, in STATE_DIR as there.
-# --json prints the logged objects as they are, one a line; --from FILE reads what was captured with
+# Without an environment it is the one that ENV names (RUNBOOK.md has it set), and nothing when there is none. `local` follows the log
+# of `npm start`, in STATE_DIR as there. --json prints the logged objects, one a line; --from FILE reads what was captured with
 # `wrangler tail --format json` in place of following (`-` is standard input).
 #
 # Needs bash and jq 1.6 or newer; preview and production need wrangler to be logged in.
 set -euo pipefail
 
-[ "${1:-}" != --help ] || { sed -n '2,/^set /{/^#/s/^# \{0,1\}//p}' "$0"; exit 0; }
-fail() { printf '✗ %s\n' "$1" >&2; exit 2; }
+here=$(cd "$(dirname "$0")/.." && pwd)
+. "$here/scripts/lib/common.sh"
+[ "${1:-}" != --help ] || help "$0"
 
 filter="" environment="" from="" form=line
 while [ $# -gt 0 ]; do
@@ -41,12 +42,19 @@ done
 [ -n "$filter" ] || fail "Say what to watch: scripts/watch-logs.sh all|authz|deny|signup|provision|errors|tenant [environment]"
 [ "$filter" != tenant ] || [ -n "${TENANT_ID:-}" ] || fail "Say which tenant: TENANT_ID=tenant_… scripts/watch-logs.sh tenant"
 [ -z "$from" ] || [ -z "$environment" ] || fail "--from reads a file, $environment is not asked: leave one of them out."
-[ -z "$from" ] || [ "$from" = - ] || [ -r "$from" ] || fail "$from can't be read."
-command -v jq >/dev/null || fail "jq is missing: install it."
+[ -z "$from" ] || [ "$from" = - ] || { [ -f "$from" ] && [ -r "$from" ]; } || [ -p "$from" ] || fail "$from can't be read."
+if [ -z "$from" ]; then
+  environment=${environment:-${ENV:-}}
+  case "$environment" in
+    local | preview | production) ;;
+    "") fail "Say where: scripts/watch-logs.sh $filter local|preview|production (or set ENV)." ;;
+    *) fail "ENV is $environment: use local, preview or production." ;;
+  esac
+fi
+needs_jq
 
-here=$(cd "$(dirname "$0")/.." && pwd)
 show() {
-  jq -nRr --unbuffered --arg filter "$filter" --arg tenant "${TENANT_ID:-}" --arg form "$form" -f "$here/scripts/lib/log.jq"
+  jq -nRr --unbuffered -L "$here/scripts/lib" --arg filter "$filter" --arg tenant "${TENANT_ID:-}" --arg form "$form" -f "$here/scripts/lib/log.jq"
 }
 
 if [ "$from" = - ]; then show; exit; fi
@@ -54,15 +62,16 @@ if [ -n "$from" ]; then show <"$from"; exit; fi
 
 cd "$here"
 trap 'exit 0' INT
-environment=${environment:-production}
 if [ "$environment" = local ]; then
   log="${STATE_DIR:-.wrangler/state}/product.log"
   [ -r "$log" ] || fail "$log is not there: run npm start, which writes it (with the same STATE_DIR)."
-  printf '· %s\n' "$log" >&2
+  printf '· %s of local, in %s, until Ctrl-C\n' "$filter" "$log" >&2
   tail -n +1 -F "$log" | show
 else
-  [ -x node_modules/.bin/wrangler ] || fail "wrangler is missing: run npm install."
+  needs_wrangler
   printf '· %s of %s, until Ctrl-C\n' "$filter" "$environment" >&2
-  PATH="$PWD/node_modules/.bin:$PATH" WRANGLER_SEND_METRICS=false wrangler tail --env "$environment" --format json | show \
-    || fail "wrangler tail ended: see what it said. Is it logged in (npx wrangler whoami), and is $environment deployed?"
+  if ! { { wrangler tail --env "$environment" --format json 2>&1 >&3 | harmless >&2; } 3>&1 | show; }; then
+    fail "wrangler tail ended: see what it said. Is it logged in (npx wrangler whoami), and is $environment deployed?"
+  fi
+  printf '· wrangler tail ended by itself: nothing is followed any more\n' >&2
 fi

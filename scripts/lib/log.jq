@@ -1,13 +1,19 @@
 # The filters of scripts/watch-logs.sh, for jq 1.6 and newer. Reads text lines; $filter, $tenant and $form ("line" or "json") say what
 # is wanted. What is not JSON, or was cut off, is passed over: `wrangler tail` prints more than its objects.
 
+include "harmless";
+
 # The objects in a text: one that is spread over lines, as `wrangler tail` indents them, begins with `{` alone and ends with `}` alone.
 def objects_in(lines):
   foreach lines as $raw ({open: null, whole: null};
     ($raw | rtrimstr("\r")) as $line
     | if $line == "{" then {open: [$line], whole: null}
       elif .open != null then
-        if $line == "}" then {open: null, whole: ((.open + [$line]) | join("\n"))} else {open: (.open + [$line]), whole: null} end
+        if $line == "}" then {open: null, whole: ((.open + [$line]) | join("\n"))}
+        # What never ends is no event: the next one begins anew.
+        elif (.open | length) > 50000 then {open: null, whole: null}
+        else {open: (.open + [$line]), whole: null}
+        end
       elif ($line | startswith("{")) then {open: null, whole: $line}
       else {open: null, whole: null}
       end;
@@ -55,9 +61,6 @@ def wanted:
   else error("no such filter: \($filter)")
   end;
 
-# A terminal must not obey what somebody else wrote into a log.
-def harmless: explode | map(if . < 32 or (. >= 127 and . < 160) then 63 else . end) | implode;
-
 def shown:
   if type == "string" then (if test("^[^\\s\"=]+$") then . else tojson end)
   elif type == "array" then (map(if type == "string" then . else tojson end) | join(","))
@@ -76,4 +79,4 @@ def line:
     + [$order[] | select($log[.] != null and $log[.] != []) | "\(shown)=\($log[.] | shown)"]
   | join(" ");
 
-objects_in(inputs) | lines_in | select(wanted) | if $form == "json" then tojson else line end
+objects_in(inputs) | lines_in | select(wanted) | if $form == "json" then tojson | harmless_json else line end

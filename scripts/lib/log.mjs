@@ -1,9 +1,10 @@
 // The product's log as a file of JSON lines: what `wrangler tail` is to a deployed Worker, it is to a local one, which can't be tailed.
 // wrangler prints a logged object the way a console does (`{ level: 'info', … }`), warnings and errors with a heading and over lines.
-import { appendFileSync, mkdirSync, writeFileSync } from "node:fs";
+import { appendFileSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-const COLOUR = /\x1b\[[0-9;]*m/g;
+/** How wrangler colours its own headings, whatever it is told. */
+export const COLOUR = /\x1b\[[0-9;]*m/g;
 /** `▲ [WARNING] {`: the console.warn of an object, which ends at the indented `}`. */
 const HEADING = /^\S \[(?:WARNING|ERROR)\] (?=\{)/;
 
@@ -11,6 +12,7 @@ const HEADING = /^\S \[(?:WARNING|ERROR)\] (?=\{)/;
 export function logFile(stateDir) {
   const path = join(stateDir, "product.log");
   mkdirSync(stateDir, { recursive: true });
+  rmSync(path, { force: true });
   writeFileSync(path, "", { mode: 0o600 });
   return loggedObjects((object) => appendFileSync(path, `${JSON.stringify(object)}\n`));
 }

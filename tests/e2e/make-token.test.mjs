@@ -28,7 +28,7 @@ function make(args, { script = SCRIPT, secret = h.secrets.JWT_SECRET } = {}) {
 }
 
 async function made(...args) {
-  const { status, stdout, stderr } = await make(args);
+  const { status, stdout, stderr } = await make([...args, "--environment", "local"]);
   assert.equal(status, 0, stderr);
   assert.match(stdout, /^[\w-]+\.[\w-]+\.[\w-]+\n$/, "the token alone");
   assert.ok(!stderr.includes(stdout.trim()) && !stderr.includes(h.secrets.JWT_SECRET));
@@ -76,15 +76,17 @@ test("what the service would refuse, or what is unclear, is refused with one lin
     [["service", "--ttl", "0"], /--ttl 0/],
     [["tenant"], /--tenant tenant_…/],
     [["platform", "--tenant", "tenant_1"], /leave --tenant out/],
+    [["service"], /Say where: --environment local, preview or production\./],
     [["service", "--environment", "staging"], /Unknown environment: staging/],
     [["service", "--secret", "x".repeat(32)], /Unknown option '--secret'/],
   ]) {
-    const { status, stdout, stderr } = await make(args);
+    const where = args.includes("--environment") || `${why}`.includes("Say where") ? [] : ["--environment", "local"];
+    const { status, stdout, stderr } = await make([...args, ...where]);
     assert.deepEqual([status, stdout], [1, ""], `${args}`);
     assert.match(stderr, why);
     assert.match(stderr, /^✗ .+\n$/);
   }
-  assert.match((await make(["service"], { secret: "x".repeat(31) })).stderr, /shorter than 32 bytes/);
+  assert.match((await make(["service", "--environment", "local"], { secret: "x".repeat(31) })).stderr, /shorter than 32 bytes/);
   assert.match(
     (await make(["service", "--environment", "production"], { secret: null })).stderr,
     /give production's secret in the environment/,
@@ -94,7 +96,7 @@ test("what the service would refuse, or what is unclear, is refused with one lin
 test("locally the secret is .dev.vars', as wrangler reads it; issuer and audience are the environment's", async () => {
   const there = makeCheckout(join(directory, "checkout"));
   const script = there.path("scripts/make-token.mjs");
-  assert.match((await make(["service"], { script, secret: null })).stderr, /run npm start once/);
+  assert.match((await make(["service", "--environment", "local"], { script, secret: null })).stderr, /run npm start once/);
   there.edit("wrangler.toml", (text) => text.replace('JWT_ISSUER = "syston.app"', 'JWT_ISSUER = "elsewhere.example"'));
   for (const [line, secret] of [
     [`JWT_SECRET="${h.secrets.JWT_SECRET}"`, null],

@@ -69,7 +69,7 @@ test("an alarm whose moment has passed when it is set is set for a moment to com
   assert.equal(status, "completed", JSON.stringify(data));
   await assertDoneOnce(club, data);
   const set = await h.alarms(club.tenantId);
-  assert.ok(set.every((ms) => ms > 0), `never for now: ${set}`);
+  assert.ok(set.every((ms) => ms > 0), `never due at once: ${set}`);
   assert.ok(set.some((ms, nth) => nth > 0 && ms < 100), `its moment had passed: ${set}`);
 });
 

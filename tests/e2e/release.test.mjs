@@ -1,6 +1,6 @@
 // Deploying, sharing out and going back, with a wrangler that only takes down what it is asked.
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
@@ -24,10 +24,20 @@ function ready(name) {
   );
   there.answer("wrangler whoami", { loggedIn: true });
   there.answer("wrangler secret list", SECRETS);
-  return { ...there, deploy: (args = ["--env", "production"], env = { WORKER_URL }) => there.run("scripts/deploy.mjs", args, env) };
+  const applied = () => readdirSync(there.path("migrations")).map((name) => ({ name }));
+  const run = (script, args, env) => {
+    there.answer("wrangler d1 execute", [{ results: applied(), success: true }]);
+    return there.run(script, args, env);
+  };
+  const deploy = (args = ["--env", "production"], env = { WORKER_URL }) => {
+    there.then("wrangler deploy", "wrangler deployments list", deployed({ new: 100 }));
+    there.then("wrangler deploy", "wrangler versions view", version("new", NEWEST_OBJECTS, there.git("rev-parse", "--short=12", "HEAD")));
+    return run("scripts/deploy.mjs", args, env);
+  };
+  return { ...there, runAsItIs: there.run, run, deploy };
 }
 
-const READS = /^wrangler (whoami|secret list|deployments list|versions view)\b/;
+const READS = /^wrangler (whoami|secret list|deployments list|versions view|d1 execute .* --json --command select)\b/;
 const changes = ({ asked }) => asked.filter((line) => !READS.test(line));
 const tags = (there) => there.git("tag", "--list", "prod-*").split("\n").filter(Boolean);
 
@@ -191,6 +201,7 @@ describe("npm run rollout", { concurrency: 2 }, () => {
   test("uploads a version for a share of the traffic, tries that one, raises its share, and tags it at the end", async () => {
     const there = ready("rollout");
     there.answer("wrangler deployments list", deployed({ old: 100 }));
+    there.then("wrangler versions deploy", "wrangler deployments list", deployed({ old: 100 }, { old: 90, uploaded: 10 }));
     const first = await there.run("scripts/rollout.mjs", ["--env", "production", "--percent", "10"], { WORKER_URL });
     assert.equal(first.status, 0, first.printed);
     const revision = there.git("rev-parse", "--short=12", "HEAD");
@@ -205,7 +216,7 @@ describe("npm run rollout", { concurrency: 2 }, () => {
 
     // Meanwhile the branch went on: what is tagged is what was uploaded.
     there.edit("README.md", () => "newer");
-    there.answer("wrangler deployments list", deployed({ old: 100 }, { old: 90, uploaded: 10 }));
+    there.then("wrangler versions deploy", "wrangler deployments list", deployed({ old: 90, uploaded: 10 }, { uploaded: 100 }));
     there.answer("wrangler versions view uploaded", version("uploaded", NEWEST_OBJECTS, revision));
     const last = await there.run("scripts/rollout.mjs", ["--env", "production", "--percent", "100", "--version", "uploaded"], {
       WORKER_URL,
@@ -250,6 +261,7 @@ describe("npm run rollback", () => {
       [[{ one: 100 }, { two: 100 }], ["--to", "three", "--message", "too slow"], "three"],
     ]) {
       there.answer("wrangler deployments list", deployed(...list).reverse());
+      there.then("wrangler rollback", "wrangler deployments list", deployed(...list, { [target]: 100 }).reverse());
       const result = await rollback(...args);
       assert.equal(result.status, 0, result.printed);
       assert.deepEqual(changes(result), [`wrangler rollback ${target} --message ${args[3] ?? "rollback"} --yes --env production`]);
@@ -259,8 +271,10 @@ describe("npm run rollback", () => {
 
   test("tries what it went back to when it knows where; a dry run runs nothing", async () => {
     there.answer("wrangler deployments list", deployed({ one: 100 }, { two: 100 }));
+    there.then("wrangler rollback", "wrangler deployments list", deployed({ two: 100 }, { one: 100 }));
     const tried = await there.run("scripts/rollback.mjs", ["--env", "production"], { WORKER_URL });
     assert.deepEqual([tried.status, changes(tried).at(-1)], [0, "smoke-test.sh production"]);
+    there.answer("wrangler deployments list", deployed({ one: 100 }, { two: 100 }));
     const dry = await rollback("--dry-run");
     assert.deepEqual([dry.status, changes(dry)], [0, []]);
     assert.match(dry.printed, /would run: wrangler rollback one --message rollback --yes --env production/);
@@ -281,5 +295,60 @@ describe("npm run rollback", () => {
     there.fail("wrangler deployments list");
     assertRefused(await rollback(), /^✗ Cloudflare lists no deployments of production/);
     there.mend("wrangler deployments list");
+  });
+});
+
+describe("what Cloudflare says afterwards counts, and not that a command ended well:", { concurrency: 2 }, () => {
+  const notListed = /^✗ Cloudflare does not list what was asked for as what runs/;
+  const ends = (result, why) => {
+    assert.equal(result.status, 1, result.printed);
+    assert.match(result.printed.split("\n").at(-2), why);
+    assert.ok(!result.asked.some((line) => line.startsWith("smoke-test.sh")), "what does not run is not tried");
+  };
+
+  test("a deployment of another commit, or to some of the traffic", async () => {
+    const there = ready("elsewhere");
+    const revision = there.git("rev-parse", "--short=12", "HEAD");
+    for (const [shares, made] of [[{ new: 100 }, "0123456789ab"], [{ new: 100 }, undefined], [{ new: 50, old: 50 }, revision]]) {
+      there.then("wrangler deploy", "wrangler deployments list", deployed(shares));
+      there.then("wrangler deploy", "wrangler versions view", version("new", NEWEST_OBJECTS, made));
+      ends(await there.run("scripts/deploy.mjs", ["--env", "production", "--checked"], { WORKER_URL }), notListed);
+    }
+    assert.deepEqual(tags(there), []);
+  });
+
+  test("a migration that the database does not know", async () => {
+    const there = ready("unmigrated");
+    for (const answer of [[{ results: [], success: true }], [{ results: [{ name: "0001_tenants.sql" }], success: false }], {}, "<html>"]) {
+      there.answer("wrangler d1 execute", answer);
+      const result = await there.runAsItIs("scripts/deploy.mjs", ["--env", "production", "--checked"], { WORKER_URL });
+      ends(result, /^✗ The database does not say that 0001_tenants\.sql is applied\. The migrations were not all applied/);
+      assert.ok(!result.asked.some((line) => line.startsWith("wrangler deploy ")), "no version goes out");
+    }
+  });
+
+  test("shares and a way back that did not come about", async () => {
+    const there = ready("unmoved");
+    there.answer("wrangler versions view", version("one", NEWEST_OBJECTS));
+    there.answer("wrangler deployments list", deployed({ one: 100 }, { two: 100 }));
+    ends(await there.run("scripts/rollback.mjs", ["--env", "production"], { WORKER_URL }), notListed);
+    ends(await there.run("scripts/rollout.mjs", ["--env", "production", "--percent", "10", "--version", "one"], { WORKER_URL }), notListed);
+  });
+
+  test("a version, a commit or a list that is none becomes no argument", async () => {
+    const there = ready("strange");
+    for (const strange of ["--version", "a b", "$(id)", "\u202e", 7, null]) {
+      there.answer("wrangler deployments list", deployed({ two: 100 }).map((each) => ({ ...each, versions: [{ version_id: strange, percentage: 100 }] })));
+      assertRefused(await there.run("scripts/rollback.mjs", ["--env", "production"]), /^✗ Cloudflare lists no deployments of production/);
+    }
+    for (const list of [[null], [{}], [{ created_on: 1, versions: [] }], {}, "<html>"]) {
+      there.answer("wrangler deployments list", list);
+      assertRefused(await there.run("scripts/rollback.mjs", ["--env", "production"]), /^✗ Cloudflare lists no deployments of production/);
+    }
+    assertRefused(await there.run("scripts/rollback.mjs", ["--env", "production", "--to=--help"]), /^✗ --to --help is no version/);
+    for (const answer of [{ loggedIn: false }, "<html>", null]) {
+      there.answer("wrangler whoami", answer);
+      assertRefused(await there.deploy(), /^✗ wrangler is not logged in/);
+    }
   });
 });

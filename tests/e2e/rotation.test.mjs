@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { createHmac } from "node:crypto";
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
@@ -306,6 +306,20 @@ describe("scripts/rotate-jwt-secret.sh", () => {
     }
     assert.equal(readFileSync(file, "utf8"), `JWT_SECRET="${OLD}"\n`);
     assert.ok(!existsSync(join(directory, "kept")));
+  });
+
+  test("keeps secrets from others also in files that were there, and open to all", () => {
+    const file = secretsFile(`JWT_SECRET="${OLD}"\nOTHER=1\n`);
+    const kept = join(mkdtempSync(join(directory, "kept-")), "new-secret.txt");
+    writeFileSync(kept, "older");
+    for (const each of [file, kept]) chmodSync(each, 0o644);
+    const { status, printed } = rotate(["emergency", "--local", file, "--keep", kept], { NEW_JWT_SECRET: NEW });
+    assert.equal(status, 0, printed);
+    for (const each of [file, kept]) assert.equal(statSync(each).mode & 0o777, 0o600, each);
+    assert.equal(readFileSync(kept, "utf8"), `${NEW}\n`);
+    assert.match(readFileSync(file, "utf8"), /^OTHER=1$/m);
+    assert.deepEqual(readdirSync(join(file, "..")), [".dev.vars"], "nothing is left beside it");
+    for (const secret of [`${NEW}\nOTHER=2`, `${NEW}"`]) assert.equal(rotate(["emergency", "--local", file], { NEW_JWT_SECRET: secret }).status, 2);
   });
 
   test("refuses to rotate away from a secret that it can't read", () => {

@@ -5,7 +5,7 @@ import { execFile, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
@@ -78,6 +78,19 @@ const STATES = {
     await until(async () => (await undo()) === "compensation_failed", { what: "a removal that fails" });
     return club;
   },
+  /** While something is stopped that the block starts again. */
+  stopped: async () => earlier,
+  /** One delivery to it was given up. */
+  async undelivered() {
+    const club = await STATES.completed();
+    const SQL = `update webhook_deliveries set status = 'failed', next_at = null where tenant_id = '${club.tenantId}'`;
+    const sent = () => api("GET", `/api/v1/tenants/${club.tenantId}/webhook/deliveries`, { token: token() });
+    await until(async () => (await sent()).body.data[0]?.status === "delivered", { what: "the first delivery" });
+    const { status, stderr } = await paste('npx wrangler d1 execute DB $D1 --command "$SQL"', { env: { ...filledIn(club), ...setUp(club), SQL }, cwd: root });
+    assert.equal(status, 0, stderr);
+    assert.equal((await sent()).body.data[0].status, "failed");
+    return club;
+  },
   /** Completed after the moment that the database was put back to, and since then the sweep came by. */
   async forgotten() {
     const club = await STATES.completed();
@@ -103,6 +116,9 @@ const STATES = {
   },
 };
 
+/** Made in `before`: while signups or provisioning are stopped, nobody makes another. */
+let earlier;
+
 const newClub = (form) => signup(form, { headers: { "idempotency-key": randomUUID() } });
 
 async function ended(form, state, webhook) {
@@ -126,6 +142,9 @@ const filledIn = (club) => ({
   TENANT_ID: club.tenantId,
   RUN_ID: club.runId,
   EMAIL: club.email,
+  SLUG: club.clubSlug,
+  UPSTREAM: "cloudflare",
+  WEBHOOK_URL: "https://hook.us1.make.com/correct-url",
 });
 
 /** What the set-up makes of it. */
@@ -142,7 +161,7 @@ const opens = () =>
   until(async () => (await api("GET", "/whoami", { token: token() })).status === 200, { what: "tokens that open" });
 
 before(async () => {
-  await STATES.completed();
+  earlier = await STATES.completed();
   const h = await startTailed();
   await h.signup();
   await h.api("GET", "/whoami");
@@ -167,6 +186,18 @@ test("the set-up makes tokens that open what they are for, from what is filled i
   assert.deepEqual(answers, [[club.tenantId], [true], setUp(club).D1]);
 });
 
+/** The programs that a block calls, first on PATH: each takes its arguments down, as `ps` would show them. */
+function watchedPrograms() {
+  const folder = mkdtempSync(join(directory, "programs-"));
+  const log = join(folder, "arguments");
+  writeFileSync(log, "");
+  const PATH = `${dirname(process.execPath)}:${process.env.PATH}`;
+  for (const name of ["curl", "jq", "npx", "node", "timeout", "grep", "cat", "env", "openssl"]) {
+    writeFileSync(join(folder, name), `#!/bin/bash\nprintf '%s\\n' "${name} $*" >>"${log}"\nPATH="\${PATH#*:}" exec ${name} "$@"\n`, { mode: 0o755 });
+  }
+  return { PATH: `${folder}:${PATH}`, arguments: () => readFileSync(log, "utf8") };
+}
+
 /** What the blocks printed, by heading. */
 const printed = {};
 
@@ -175,9 +206,13 @@ describe("what is marked runnable works as it stands:", () => {
     test(`${heading}, line ${line}`, async () => {
       await opens();
       const club = await STATES[state]();
-      const env = { ...filledIn(club), ...setUp(club) };
+      const listed = watchedPrograms();
+      const env = { ...filledIn(club), ...setUp(club), PATH: listed.PATH };
       const { status, stdout, stderr } = await paste(code, { env, cwd: root, prelude: PRELUDE });
       assert.equal(status, 0, `${code}\n${stdout}\n${stderr}`);
+      for (const name of ["JWT_SECRET", "METRICS_TOKEN", "TENANT_TOKEN", "ADMIN_TOKEN", "SERVICE_TOKEN"]) {
+        assert.ok(!listed.arguments().includes(env[name]), `whoever lists the processes sees ${name}`);
+      }
       assert.notEqual(stdout.trim(), "", `it printed nothing:\n${code}\n${stderr}`);
       printed[heading] = `${printed[heading] ?? ""}${stdout}`;
       assert.equal((await api("GET", "/health/ready")).status, 200, "the service works on");
@@ -252,7 +287,7 @@ test("every block is run or checked, parses, and names nobody in particular", as
 test("every variable is filled in, made by the set-up, or set by its own block", () => {
   const first = fillIn.code + setup.code;
   // What is Cloudflare's or Google's, and not asked for at every case.
-  const theirs = ["BASE_DOMAIN", "CLOUDFLARE_ZONE_ID", "CLOUDFLARE_API_TOKEN", "USER", "STATE_DIR", "FILE"];
+  const theirs = ["BASE_DOMAIN", "CLOUDFLARE_ZONE_ID", "CLOUDFLARE_API_TOKEN", "USER", "STATE_DIR", "FILE", "AT"];
   for (const { line, code } of blocks) {
     for (const [, name] of code.matchAll(/\$\{?([A-Z][A-Z0-9_]+)/g)) {
       const isSet = [code, first].some((text) => new RegExp(`(^|\\s)${name}=`, "m").test(text));

@@ -180,7 +180,7 @@ test("the scripts, the address of the service account and the last commits", asy
     lines.some(({ msg, status }) => msg === "request" && status === 503);
   answer("wrangler tail", await h.tail(enough));
 
-  const env = { GOOGLE_SERVICE_ACCOUNT_KEY: JSON.stringify({ client_email: "clubs@x.iam.gserviceaccount.com", private_key: "a\nb" }) };
+  const env = { ENV: "production", GOOGLE_SERVICE_ACCOUNT_KEY: JSON.stringify({ client_email: "clubs@x.iam.gserviceaccount.com", private_key: "a\nb" }) };
   for (const [beginning, wanted] of [
     ["./scripts/watch-logs.sh deny", /authz_deny/],
     ["./scripts/watch-logs.sh signup", /signup_completed/],

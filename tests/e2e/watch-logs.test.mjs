@@ -149,6 +149,16 @@ test("what others wrote into the log stays on its line, and moves no cursor", ()
   }
 });
 
+test("what others wrote is escaped in JSON too, and says the same", () => {
+  const logged = { msg: "request", level: "info", path: "\x1b[2J\x00\x7f\x9b31m\u202e\u2066\u061c\u200b\u2028\ufeff\u00ad\u{e0041}é日🏉" };
+  const input = `${JSON.stringify(logged)}\n`;
+  const [line, ...others] = watch("all", { input, args: ["--json", "--from", "-"] });
+  const [shown] = watch("all", { input });
+  for (const each of [line, shown]) assert.doesNotMatch(each, /[\x00-\x1f\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\u{e0000}-\u{e0fff}]/u);
+  assert.deepEqual([JSON.parse(line), others], [logged, []]);
+  assert.match(shown, /é日🏉/);
+});
+
 test("text between the events, compact events, foreign objects and Windows line ends change nothing", () => {
   const whole = watch("all");
   const [first, ...rest] = text.split(/(?<=^}\n)/m);
@@ -192,6 +202,7 @@ test("asked unclearly, it says what to do, and asks nobody", () => {
   const from = ["--from", FILE];
   for (const args of [
     [],
+    ["deny"],
     ["everything"],
     ["deny", "errors", ...from],
     ["deny", "preview", "production"],
@@ -216,8 +227,7 @@ describe("following", () => {
   function checkout(wrangler) {
     const root = mkdtempSync(join(directory, "checkout-"));
     mkdirSync(join(root, "node_modules/.bin"), { recursive: true });
-    cpSync(join(ROOT, "scripts/watch-logs.sh"), join(root, "scripts/watch-logs.sh"));
-    cpSync(join(ROOT, "scripts/lib/log.jq"), join(root, "scripts/lib/log.jq"));
+    for (const path of ["scripts/watch-logs.sh", "scripts/lib"]) cpSync(join(ROOT, path), join(root, path), { recursive: true });
     writeFileSync(join(root, "node_modules/.bin/wrangler"), `#!/usr/bin/env bash\necho "$*" >"${root}/asked"\n${wrangler}\n`);
     chmodSync(join(root, "node_modules/.bin/wrangler"), 0o755);
     return (args, env = {}) => {
@@ -234,19 +244,20 @@ describe("following", () => {
     };
   }
 
-  test("production, when no environment is named, as the runbook prints it; or the one that is", () => {
+  test("the environment that is named, or that ENV names, as the runbook has it", () => {
     const run = checkout(`cat "${FILE}"`);
-    for (const [args, environment] of [
-      [["deny"], "production"],
-      [["deny", "preview"], "preview"],
+    for (const [args, ENV, environment] of [
+      [["deny"], "production", "production"],
+      [["deny", "preview"], "", "preview"],
+      [["deny", "preview"], "production", "preview"],
     ]) {
-      const { status, lines, stderr, asked } = run(args);
+      const { status, lines, stderr, asked } = run(args, { ENV });
       assert.deepEqual([status, lines, asked()], [0, watch("deny"), `tail --env ${environment} --format json`], stderr);
     }
   });
 
   test("says what to do when wrangler can't", () => {
-    const { status, stderr } = checkout("echo 'not logged in' >&2; exit 1")(["deny"]);
+    const { status, stderr } = checkout("echo 'not logged in' >&2; exit 1")(["deny", "production"]);
     assert.equal(status, 2);
     assert.match(stderr, /not logged in\n✗ wrangler tail ended: .*wrangler whoami.*\n$/);
   });

@@ -1,0 +1,365 @@
+// Every script, whatever it is told and whatever it is answered: by somebody who names no environment, by a server that means harm, by a
+// wrangler that says more than it did, and with somebody watching who lists the processes.
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { after, describe, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { makeCheckout } from "./checkout.mjs";
+
+const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+const directory = mkdtempSync(join(tmpdir(), "tenantry-scripts-"));
+const servers = [];
+after(() => {
+  for (const server of servers) server.closeAllConnections(), server.close();
+  rmSync(directory, { recursive: true, force: true });
+});
+
+const SCRIPTS = readdirSync(join(ROOT, "scripts")).filter((name) => /\.(sh|m?js)$/.test(name));
+const SECRET = "a secret of which nobody may see a single word";
+const TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ4In0.c2lnbmF0dXJlLW9mLW5vYm9keQ";
+const ADMIN = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhZG1pbiJ9.YW5vdGhlci1zaWduYXR1cmU";
+/** Whatever a terminal obeys, but the line break that ends a line. */
+const OBEYED = /[\x00-\x09\x0b-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/;
+const EVIL = "\x1b[2J\x07\x9b31m\u202eknil\u2066\u200b\u2028✓ 15 passed, 0 failed";
+
+/** Runs a script of this checkout; answers its exit code and all that it printed. */
+function run(name, args = [], env = {}) {
+  const file = join(ROOT, "scripts", name);
+  const [command, first] = name.endsWith(".sh") ? [file, []] : [process.execPath, [file]];
+  return new Promise((done) => {
+    const child = spawn(command, [...first, ...args], { env: { PATH: process.env.PATH, HOME: directory, ...env } });
+    let printed = "";
+    for (const stream of [child.stdout, child.stderr]) stream.setEncoding("utf8").on("data", (chunk) => (printed += chunk));
+    child.on("close", (status) => done({ status, printed }));
+  });
+}
+
+/** Programs that take down their arguments, first on PATH, and go on as the real ones. */
+function watched(...names) {
+  const folder = mkdtempSync(join(directory, "watched-"));
+  const log = join(folder, "arguments");
+  writeFileSync(log, "");
+  for (const name of names) {
+    writeFileSync(join(folder, name), `#!/bin/bash\nprintf '%s\\n' "${name} $*" >>"${log}"\nPATH="\${PATH#*:}" exec ${name} "$@"\n`);
+    chmodSync(join(folder, name), 0o755);
+  }
+  return { PATH: `${folder}:${process.env.PATH}`, log: () => readFileSync(log, "utf8") };
+}
+
+describe("every script", () => {
+  for (const name of SCRIPTS) {
+    test(`${name} says with --help what it does, and does nothing`, async () => {
+      const { status, printed } = await run(name, ["--help"]);
+      assert.equal(status, 0, printed);
+      assert.match(printed, /^\S.{20,}/);
+      assert.doesNotMatch(printed, /^[·✗✓]|^#|^\/\//m);
+    });
+  }
+
+  test("of a shell stops at the first failure", () => {
+    for (const name of SCRIPTS.filter((each) => each.endsWith(".sh"))) {
+      assert.match(readFileSync(join(ROOT, "scripts", name), "utf8"), /^#!\/usr\/bin\/env bash\n(#.*\n)+set -euo pipefail\n/, name);
+      assert.equal(statSync(join(ROOT, "scripts", name)).mode & 0o111, 0o111, name);
+    }
+  });
+
+  test("that is told nothing refuses what it is told", async () => {
+    for (const name of ["build.mjs", "lint.mjs", "openapi.mjs", "start.mjs"]) {
+      const { status, printed } = await run(name, ["--fast"]);
+      assert.equal(status, 1);
+      assert.match(printed, /^✗ --fast: this takes no arguments\. See --help\.\n$/);
+    }
+    assert.match((await run("test.mjs", ["toString"])).printed, /^✗ No such suite: toString\./);
+  });
+});
+
+describe("a script that acts on an environment", () => {
+  const there = makeCheckout(join(directory, "checkout"));
+  const backup = there.path("tenantry-local-20260101T000000Z.sql");
+  for (const name of [backup, `${backup}.sha256`]) writeFileSync(name, "");
+  const unnamed = [
+    ["scripts/backup.sh", []],
+    ["scripts/restore.sh", [backup]],
+    ["scripts/switch-signups.sh", ["off"]],
+    ["scripts/switch-provisioning.sh", ["off"]],
+    ["scripts/rotate-jwt-secret.sh", ["emergency"]],
+    ["scripts/watch-logs.sh", ["deny"]],
+    ["scripts/make-token.mjs", ["platform"]],
+    ["scripts/provision-tenant.js", ["tenant_1"]],
+    ["scripts/deploy.mjs", []],
+    ["scripts/rollout.mjs", ["--percent", "10"]],
+    ["scripts/rollback.mjs", []],
+  ];
+  test("is in this list", () => {
+    const others = ["build.mjs", "lint.mjs", "openapi.mjs", "start.mjs", "test.mjs", "smoke-test.sh"];
+    assert.deepEqual([...unnamed.map(([script]) => script.slice(8)), ...others].sort(), SCRIPTS.toSorted());
+  });
+  for (const [script, args] of unnamed) {
+    for (const [what, more] of [["no environment", []], ["an empty one", [""]]]) {
+      test(`${script} refuses ${what} in one line, and asks nobody`, async () => {
+        const { status, printed, asked } = await there.run(script, [...args, ...more], { JWT_SECRET: SECRET });
+        assert.notEqual(status, 0);
+        assert.deepEqual(asked, []);
+        assert.match(printed, /^✗ [^\n]+\n$/);
+      });
+    }
+  }
+  test("scripts/smoke-test.sh refuses where nothing says which service", async () => {
+    for (const args of [[], [""], ["local", "production"], ["preview"]]) {
+      const { status, printed } = await run("smoke-test.sh", args);
+      assert.equal(status, 2);
+      assert.match(printed, /^✗ [^\n]+\n$/);
+    }
+  });
+
+  test("says where it acted, and success only when the database says so", async () => {
+    const says = (...results) => there.answer("wrangler d1 execute", results.map((rows) => ({ results: rows, success: true })));
+    for (const [script, flag] of [["scripts/switch-signups.sh", "signup_enabled"], ["scripts/switch-provisioning.sh", "provisioning_enabled"]]) {
+      says([], [{ enabled: 0 }]);
+      const off = await there.run(script, ["off", "production"]);
+      assert.equal(off.status, 0, off.printed);
+      assert.match(off.printed, /^✓ .* \(production\)\n$/);
+      assert.match(off.asked.join("\n"), new RegExp(`^wrangler d1 execute DB --remote --env production .*'${flag}', 0,`));
+      for (const answer of [[[], [{ enabled: 1 }]], [[], []], [[]], []]) {
+        says(...answer);
+        const unsure = await there.run(script, ["off", "production"]);
+        assert.equal(unsure.status, 2, JSON.stringify(answer));
+        assert.match(unsure.printed, /✗ The database of production does not say that it was switched/);
+        assert.doesNotMatch(unsure.printed, /✓/);
+      }
+      for (const answer of ["", `<html>${EVIL}`, "[]\n[]"]) {
+        there.answer("wrangler d1 execute", answer);
+        const { status, printed } = await there.run(script, ["on", "preview"]);
+        assert.equal(status, 2);
+        assert.doesNotMatch(printed, OBEYED);
+      }
+      there.fail("wrangler d1 execute", `${EVIL}\n`);
+      const failed = await there.run(script, ["on", "preview"]);
+      there.mend("wrangler d1 execute");
+      assert.equal(failed.status, 2);
+      assert.match(failed.printed, /✗ Nothing was switched: see above\.\n$/);
+      assert.doesNotMatch(failed.printed, OBEYED);
+      assert.equal((await there.run(script, ["off", "preview", "production"])).status, 2);
+    }
+  });
+
+  test("takes ENV for the log alone, and only if it names one", async () => {
+    there.answer("wrangler tail", "");
+    const followed = await there.run("scripts/watch-logs.sh", ["deny"], { ENV: "preview" });
+    assert.deepEqual([followed.status, followed.asked], [0, ["wrangler tail --env preview --format json"]]);
+    assert.match(followed.printed, /^· deny of preview, until Ctrl-C\n· wrangler tail ended by itself: nothing is followed any more\n$/);
+    const strange = await there.run("scripts/watch-logs.sh", ["deny"], { ENV: "/etc/profile" });
+    assert.deepEqual([strange.status, strange.asked], [2, []]);
+    assert.match(strange.printed, /^✗ ENV is \/etc\/profile: use local, preview or production\.\n$/);
+    const switched = await there.run("scripts/switch-signups.sh", ["off"], { ENV: "production" });
+    assert.deepEqual([switched.status, switched.asked], [2, []]);
+  });
+});
+
+/** A service that takes clubs in, but for what `answers` has for a route: a function of the request and its answer, or what it says. */
+async function service(answers = {}) {
+  const seen = [];
+  const good = {
+    "GET /health": { ok: true, environment: "development" },
+    "GET /health/ready": { ok: true },
+    "POST /public/signup/start": { success: true, tenantId: "tenant_1", jwt: TOKEN },
+    "GET /whoami": { success: true, data: { tenantId: "tenant_1" } },
+    "POST /public/signup/brand": { success: true },
+    "POST /public/signup/starter/make": { success: true },
+    "POST /public/signup/pro/confirm": { success: true },
+    "GET /api/v1/tenants/tenant_1/provision-status": { success: true, status: "completed" },
+    "DELETE /api/v1/admin/tenants/tenant_1": { success: true },
+    "GET /api/v1/bgops/sagas?tenant=tenant_1": { success: true, data: [{ tenantId: "tenant_1", undo: { status: "undone" } }] },
+    "POST /internal/provision/queue": { success: true, data: { status: "processing" } },
+  };
+  const server = createServer((request, response) => {
+    const route = `${request.method} ${request.url}`;
+    seen.push({ route, headers: request.headers });
+    request.resume();
+    const answer = route in answers ? answers[route] : good[route];
+    if (typeof answer === "function") return answer(response);
+    response.statusCode = answer === undefined ? 404 : request.method === "DELETE" ? 202 : 200;
+    response.setHeader("content-type", "application/json");
+    response.end(typeof answer === "string" ? answer : JSON.stringify(answer ?? { success: false }));
+  });
+  servers.push(server);
+  await new Promise((done) => server.listen(0, "127.0.0.1", done));
+  return {
+    url: `http://127.0.0.1:${server.address().port}`,
+    seen,
+    close: () => (server.closeAllConnections(), server.close()),
+  };
+}
+
+const START = "POST /public/signup/start";
+const start = (more) => ({ [START]: { success: true, tenantId: "tenant_1", jwt: TOKEN, ...more } });
+
+/** Without an end, as fast as it is taken. */
+const endless = (response) => {
+  response.writeHead(200, { "content-type": "application/json" });
+  const chunk = " ".repeat(1 << 16);
+  const more = () => {
+    while (!response.destroyed && response.write(chunk));
+  };
+  response.on("drain", more);
+  response.on("error", () => {});
+  more();
+};
+
+describe("scripts/smoke-test.sh", () => {
+  const smoke = (it, env) => run("smoke-test.sh", [], { WORKER_URL: it.url, PLATFORM_ADMIN_JWT: ADMIN, ...env });
+
+  test("passes against a service that answers as ours does", async () => {
+    const it = await service();
+    const { status, printed } = await smoke(it);
+    it.close();
+    assert.equal(status, 0, printed);
+    assert.match(printed, /\n· It says that it is development\n/);
+    assert.match(printed, /\n14 passed, 0 failed\n$/);
+  });
+
+  const hostile = [
+    ...["tenant_[1-5000]", "tenant_{a,b,c}", 'tenant_1" or true or "', "tenant_1/../../../health", "tenant_1?x=", "tenant_1#", "tenant_1\r\nX: y", `tenant_1${EVIL}`].map(
+      (tenantId) => [`the id ${JSON.stringify(tenantId)}`, start({ tenantId })],
+    ),
+    ...[7, null, ["tenant_1"], { id: "tenant_1" }, "", "tenant_".padEnd(5000, "x")].map((tenantId) => [`an id that is ${JSON.stringify(tenantId).slice(0, 30)}`, start({ tenantId })]),
+    ...[`${TOKEN}\r\nX-Evil: 1`, `${TOKEN}\n`, "$(id)".repeat(9), "x".repeat(10_000), 7, null].map((jwt) => [`the token ${JSON.stringify(jwt)?.slice(0, 70)}`, start({ jwt })]),
+    ["success in words", { ...start({ success: "yes" }) }],
+    ["two answers in one", { "GET /health": '{"ok":true}{"ok":false}' }],
+    ["no JSON", { "GET /health": `<html>${EVIL}` }],
+    ["nothing", { "GET /health": "" }],
+    ["a failure that paints the terminal", { "GET /health": { ok: false, error: { message: EVIL } } }],
+    ["an array", { "GET /health": [true] }],
+    ["a thousand brackets", { "GET /health": "[".repeat(100_000) }],
+    ["an answer without an end", { "GET /health": endless }],
+    ["an environment that paints the terminal", { "GET /health": { ok: false, environment: EVIL } }],
+    ["another club's claims", { "GET /whoami": { success: true, data: { tenantId: 'tenant_1" or "' } } }],
+    ["a removal of another club", { "GET /api/v1/bgops/sagas?tenant=tenant_1": { data: [{ tenantId: "tenant_2", undo: { status: "undone" } }] } }],
+    ["a token in a failure", { "POST /public/signup/brand": { success: false, data: { jwt: TOKEN, deep: [{ said: `your token is ${TOKEN}` }] } } }],
+  ];
+  for (const [what, answers] of hostile) {
+    test(`fails, asks no more than it has to, and prints nothing that is obeyed, for ${what}`, async () => {
+      const it = await service(answers);
+      const { status, printed } = await smoke(it);
+      it.close();
+      assert.equal(status, 1, printed);
+      assert.match(printed, /\n\d+ passed, [1-9]\d* failed\n$/);
+      assert.ok(it.seen.length <= 30, `${it.seen.length} requests`);
+      for (const { route, headers } of it.seen) {
+        assert.ok(/^[A-Z]+ \/[\w/?=-]*$/.test(route), route);
+        assert.equal(headers["x-evil"], undefined);
+      }
+      assert.doesNotMatch(printed, OBEYED);
+      assert.doesNotMatch(printed, /eyJ/, "a token");
+      assert.ok(printed.length < 6_000, `${printed.length} characters`);
+    });
+  }
+
+  test("follows no redirect, and no instruction of a .curlrc", async () => {
+    const elsewhere = await service();
+    const moved = (response) => response.writeHead(302, { location: `${elsewhere.url}/health` }).end();
+    const it = await service({ "GET /health": moved });
+    const HOME = mkdtempSync(join(directory, "home-"));
+    writeFileSync(join(HOME, ".curlrc"), `location\nurl = "${elsewhere.url}/health"\n`);
+    const { status, printed } = await smoke(it, { HOME, http_proxy: elsewhere.url });
+    for (const each of [it, elsewhere]) each.close();
+    assert.equal(status, 1);
+    assert.match(printed, /✗ health: status 302/);
+    assert.deepEqual(elsewhere.seen, []);
+  });
+
+  test("shows no token and no secret to whoever lists the processes", async () => {
+    const { log, PATH } = watched("curl", "jq");
+    const it = await service();
+    const { status, printed } = await smoke(it, { PATH, SMOKE_WEBHOOK_SECRET: SECRET, SMOKE_WEBHOOK_URL: "https://hook.make.com/a-path-of-ours" });
+    it.close();
+    assert.equal(status, 0, printed);
+    assert.match(log(), /^curl .*\/public\/signup\/start$/m);
+    for (const secret of [TOKEN, ADMIN, SECRET, "a-path-of-ours"]) assert.ok(!log().includes(secret), secret);
+  });
+
+  test("takes no token that would begin another header", async () => {
+    const it = await service();
+    for (const env of [{ PLATFORM_ADMIN_JWT: `${ADMIN}\nX-Evil: 1` }, { WORKER_VERSION: 'a="b"\r\nX-Evil: 1' }]) {
+      const { status, printed } = await smoke(it, env);
+      assert.equal(status, 2);
+      assert.match(printed, /^✗ [A-Z_]+ holds a control character/);
+    }
+    it.close();
+    assert.deepEqual(it.seen, []);
+  });
+});
+
+describe("scripts/provision-tenant.js", () => {
+  const queue = (it, args = ["tenant_1"]) => run("provision-tenant.js", [...args, "--url", it.url], { JWT_SECRET: SECRET });
+
+  test("says where it asks, what was answered, and succeeds only when it was accepted", async () => {
+    const it = await service();
+    const { status, printed } = await queue(it);
+    it.close();
+    assert.equal(status, 0, printed);
+    assert.equal(printed, `· ${it.url}\n{"success":true,"data":{"status":"processing"}}\n`);
+  });
+
+  test("prints nothing that is obeyed, reads no answer to the end, and follows nobody", async () => {
+    const elsewhere = await service();
+    for (const answer of [
+      { success: false, error: EVIL },
+      `<html>${EVIL}`,
+      "",
+      "null",
+      { success: "true" },
+      endless,
+      (response) => response.writeHead(307, { location: `${elsewhere.url}/internal/provision/queue` }).end(),
+      (response) => response.writeHead(200, { "content-length": "9" }).end("short", () => response.destroy()),
+    ]) {
+      const it = await service({ "POST /internal/provision/queue": answer });
+      const { status, printed } = await queue(it);
+      it.close();
+      assert.equal(status, 1, printed);
+      assert.match(printed, /✗ [^\n]+\n$/);
+      assert.doesNotMatch(printed, OBEYED);
+      assert.ok(printed.length < 100_000 && !printed.includes(SECRET) && !/eyJ|    at /.test(printed), printed.slice(0, 300));
+    }
+    elsewhere.close();
+    assert.deepEqual(elsewhere.seen, []);
+  });
+
+  test("asks nobody for what is no id, at what is no address, or with what is no secret", async () => {
+    const it = await service();
+    for (const [args, JWT_SECRET] of [
+      [["tenant_1/../x"], SECRET],
+      [["tenant_1\n"], SECRET],
+      [["club"], SECRET],
+      [["tenant_1", "tenant_2"], SECRET],
+      [["tenant_1"], "short"],
+      [["tenant_1"], ""],
+    ]) {
+      const { status, printed } = await run("provision-tenant.js", [...args, "--url", it.url], { JWT_SECRET });
+      assert.equal(status, 1);
+      assert.match(printed, /^✗ [^\n]+\n$/);
+    }
+    for (const url of ["http://tenantry.example.org", "ftp://127.0.0.1", "nowhere", "https://ann:secret@tenantry.example.org"]) {
+      const { status, printed } = await run("provision-tenant.js", ["tenant_1", "--url", url], { JWT_SECRET: SECRET });
+      assert.equal(status, 1);
+      assert.match(printed, /^✗ [^\n]+\n$/);
+    }
+    it.close();
+    assert.deepEqual(it.seen, []);
+  });
+});
+
+test("what holds a secret or a token is not committed; the examples are", () => {
+  const there = makeCheckout(join(directory, "ignoring"));
+  mkdirSync(there.path("deep"));
+  const secret = [".env", ".env.production", ".dev.vars", ".dev.vars.preview", "club.json", "new-secret.txt", "tail.json", "deep/.env.local", "deep/club.json"];
+  const open = [".env.example", ".dev.vars.example"];
+  for (const name of [...secret, ...open]) writeFileSync(there.path(name), "SECRET=1\n");
+  const untracked = there.git("status", "--porcelain", "--untracked-files=all").split("\n").map((line) => line.slice(3));
+  assert.deepEqual(untracked.sort(), open.sort());
+  assert.equal(dirname(there.path("x")), there.root);
+});
