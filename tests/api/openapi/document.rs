@@ -81,9 +81,12 @@ pub async fn document() -> Value {
             "responses": responses,
         },
     });
-    let named = document["components"]["schemas"].clone();
-    null_in_place(&mut document, &named);
     let mut schemas = document["components"]["schemas"].as_object_mut().map(std::mem::take).unwrap();
+    let named = schemas.clone();
+    for (name, schema) in &mut schemas {
+        null_in_place(schema, &named, answers.contains_key(name));
+    }
+    null_in_place(&mut document, &named, true);
     only_what_is_used(&mut schemas, &document);
     document["components"]["schemas"] = schemas.into();
     document
@@ -322,7 +325,9 @@ fn nothing_is_left_out(schema: &mut Value) {
 
 /// `null` is said of a type where it stands, not of a reference: some generators leave such a member out. Only what an older
 /// client may count on is `null`; an object that is not there is left out, see `an_object_that_is_not_there_is_left_out`.
-fn null_in_place(value: &mut Value, named: &Value) {
+///
+/// What is answered can be a word that a later version adds, so that its field tells the list by name; what is sent can't.
+fn null_in_place(value: &mut Value, named: &Map<String, Value>, is_answered: bool) {
     let nullable = value["oneOf"].as_array().and_then(|all| match all.as_slice() {
         [one, other] if other == &json!({ "type": "null" }) => Some(one.clone()),
         _ => None,
@@ -333,16 +338,22 @@ fn null_in_place(value: &mut Value, named: &Value) {
                 let name = one["$ref"].as_str().unwrap().rsplit('/').next().unwrap();
                 let mut meant = named[name].as_object().unwrap().clone();
                 meant["type"] = json!([meant["type"].as_str().unwrap(), "null"]);
-                if let Some(words) = meant.get_mut("enum").and_then(Value::as_array_mut) {
-                    words.push(Value::Null);
-                }
                 meant.extend(one.get("description").map(|text| ("description".to_owned(), text.clone())));
+                match meant.get_mut("enum").and_then(Value::as_array_mut) {
+                    Some(_) if is_answered => {
+                        meant.remove("enum");
+                        let text = meant["description"].as_str().unwrap();
+                        meant["description"] = format!("{text} One of `{name}`.").into();
+                    }
+                    Some(words) => words.push(Value::Null),
+                    None => {}
+                }
                 fields.remove("oneOf");
                 fields.extend(meant);
             }
-            fields.values_mut().for_each(|field| null_in_place(field, named));
+            fields.values_mut().for_each(|field| null_in_place(field, named, is_answered));
         }
-        Value::Array(list) => list.iter_mut().for_each(|one| null_in_place(one, named)),
+        Value::Array(list) => list.iter_mut().for_each(|one| null_in_place(one, named, is_answered)),
         _ => {}
     }
 }
