@@ -2,7 +2,7 @@
 //! instead of failing a request later.
 
 use super::{
-    Secret,
+    Secret, origins,
     webhook::{AllowedHosts, MAKES_HOSTS},
 };
 
@@ -11,6 +11,9 @@ pub const SHORTEST_JWT_SECRET: usize = 32;
 
 /// Shortest acceptable `METRICS_TOKEN`, in bytes: long enough that nobody guesses it.
 pub const SHORTEST_METRICS_TOKEN: usize = 16;
+
+/// The bindings of the limiters: without one, nobody is ever turned away.
+pub const LIMITERS: [&str; 4] = ["LIMIT_START", "LIMIT_ADDRESS", "LIMIT_LOOKUP", "LIMIT_MAGIC"];
 
 /// Where mail goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -155,12 +158,15 @@ pub struct Config {
     pub budgets: Budgets,
     /// Whether calls to the outside go through the `EGRESS` binding.
     pub has_egress: bool,
+    /// The limiters that are not bound.
+    pub missing_limiters: Vec<&'static str>,
     /// What is missing or wrong.
     pub problems: Vec<String>,
 }
 
 impl Config {
-    /// Reads every value through `get`; an empty value counts as absent. `has_egress` says whether `EGRESS` is bound.
+    /// Reads every value through `get`; an empty value counts as absent. `has_egress` says whether `EGRESS` is bound; a limiter that
+    /// is bound has a value, too.
     #[must_use]
     pub fn read(get: impl Fn(&str) -> Option<String>, has_egress: bool) -> Self {
         let text = |name: &str| get(name).map(|v| v.trim().to_owned()).filter(|v| !v.is_empty());
@@ -248,6 +254,7 @@ impl Config {
             metrics_token: secret("METRICS_TOKEN"),
             budgets,
             has_egress,
+            missing_limiters: LIMITERS.into_iter().filter(|name| text(name).is_none()).collect(),
             problems,
         };
         let problems = config.judge();
@@ -295,6 +302,14 @@ impl Config {
         if self.is_production() {
             check(!self.has_egress, "EGRESS must not be bound in production");
             check(self.email_provider != EmailProvider::Log, "EMAIL_PROVIDER=log is not for production");
+            for name in &self.missing_limiters {
+                check(false, &format!("{name} is not bound"));
+            }
+        }
+        if self.environment != "development" {
+            for origin in self.cors_allowed.iter().filter(|origin| origins::is_anybodys(origin)) {
+                check(false, &format!("CORS_ALLOWED has {origin}, where anybody can have a name"));
+            }
         }
         problems
     }
@@ -325,6 +340,7 @@ mod tests {
             "RESEND_FROM_EMAIL" => "clubs@example.org",
             "BASE_DOMAIN" => "clubs.example",
             "ADMIN_CONSOLE_URL" => "https://console.example",
+            limiter if LIMITERS.contains(&limiter) => "bound",
             _ => return None,
         };
         Some(value.to_owned())
@@ -357,6 +373,15 @@ mod tests {
             ("RESEND_API_KEY", "", "RESEND_API_KEY is missing"),
             ("RESEND_FROM_EMAIL", "", "RESEND_FROM_EMAIL is missing"),
             ("EMAIL_PROVIDER", "log", "EMAIL_PROVIDER=log is not for production"),
+            ("LIMIT_START", "", "LIMIT_START is not bound"),
+            ("LIMIT_ADDRESS", "", "LIMIT_ADDRESS is not bound"),
+            ("LIMIT_LOOKUP", "", "LIMIT_LOOKUP is not bound"),
+            ("LIMIT_MAGIC", "", "LIMIT_MAGIC is not bound"),
+            (
+                "CORS_ALLOWED",
+                "https://syston.app,https://*.co.uk,https://*.syston.app",
+                "CORS_ALLOWED has https://*.co.uk, where anybody can have a name",
+            ),
             ("EMAIL_PROVIDER", "pigeon", "EMAIL_PROVIDER must be resend or log"),
             ("SUBDOMAIN_MODE", "magic", "SUBDOMAIN_MODE must be wildcard, record or none"),
             ("RESEND_CALLS_PER_SECOND", "0", "RESEND_CALLS_PER_SECOND must be a number from 1 to 1000"),

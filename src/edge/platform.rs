@@ -12,13 +12,13 @@ use worker::{
 use crate::{
     app::Settings,
     db::Db,
-    domain::{Config, Secret, Served, Tally, TenantId, Timestamp, Turn},
+    domain::{Config, Secret, Served, Tally, TenantId, Timestamp, Turn, config::LIMITERS},
     ports::{Call, CallError, Called, CryptoError, Limit, LimiterError, LogLine, ObjectError, Ports},
     store::requests,
     workflow::{Command, Reply, breaker, witness},
 };
 
-use super::{crypto, d1::D1, egress, log};
+use super::{crypto, d1::D1, egress, log, told};
 
 /// How long an object has to answer.
 const OBJECT_LIMIT: Duration = Duration::from_secs(5);
@@ -84,6 +84,9 @@ fn settings(outside: &Outside) -> Arc<Settings> {
             .get_or_insert_with(|| {
                 let get = |name: &str| match name {
                     "CF_VERSION_METADATA" => deployment(&outside.env),
+                    limiter if LIMITERS.contains(&limiter) => {
+                        outside.env.rate_limiter(limiter).ok().map(|_| "bound".to_owned())
+                    }
                     _ => outside.env.var(name).ok().map(|value| value.to_string()),
                 };
                 Arc::new(Settings::new(Config::read(get, outside.egress.is_some())))
@@ -162,7 +165,7 @@ impl Ports for Platform {
             Limit::Lookup => "LIMIT_LOOKUP",
             Limit::Magic => "LIMIT_MAGIC",
         };
-        let failed = |error: worker::Error| LimiterError(error.to_string());
+        let failed = |error: worker::Error| LimiterError(told(&error));
         let limiter = self.0.outside.env.rate_limiter(binding).map_err(failed)?;
         limiter.limit(key.to_owned()).await.map(|outcome| outcome.success).map_err(failed)
     }
@@ -227,7 +230,7 @@ async fn ask<T: DeserializeOwned>(
     name: &str,
     command: &impl Serialize,
 ) -> Result<T, ObjectError> {
-    let failed = |error: worker::Error| ObjectError(error.to_string());
+    let failed = |error: worker::Error| ObjectError(told(&error));
     let objects = objects.ok_or_else(|| ObjectError(format!("{binding} is not bound")))?;
     // A new stub each time: one whose object was lost stays broken.
     let stub = objects.id_from_name(name).and_then(|id| id.get_stub()).map_err(failed)?;
