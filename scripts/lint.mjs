@@ -1,6 +1,7 @@
 // `npm run lint`: formatting, lints and documentation without a warning, scripts that parse, configurations that wrangler accepts.
 import { readdirSync } from "node:fs";
-import { clientTypes } from "./lib/build.mjs";
+import { join } from "node:path";
+import { clientTypes, pythonClient } from "./lib/build.mjs";
 import { configurations as environments, problems } from "./lib/environments.mjs";
 import { Failure, NODE, QUIET_WRANGLER, WRANGLER, at, capture, exitWith, noArguments, run, say } from "./lib/project.mjs";
 import { prepare } from "./lib/prepare.mjs";
@@ -54,12 +55,27 @@ async function scripts() {
   await run(await setup.shellcheck(), shell, { advice: "ShellCheck found something: see above, and its wiki for each number." });
 }
 
-/** The API's document keeps the rules of scripts/lib/redocly.yaml. That it is what the service does, the host tests say. */
+/**
+ * Three readers of three languages have nothing to say against the API's document and its twin in OpenAPI 3.0, and clients that are
+ * generated from it fit what is written against them. That it is what the service does, the host tests say.
+ */
 async function document() {
-  say("redocly lint public/openapi.json");
-  await run(NODE, [at("node_modules/@redocly/cli/bin/cli.js"), "lint", "public/openapi.json", "--config", "scripts/lib/redocly.yaml"], {
+  const documents = ["public/openapi.json", "public/openapi-3.0.json"];
+  const advice = "The document breaks a rule: mend what it is made of, in tests/api/openapi, then run `npm run openapi`.";
+  say(`redocly, spectral and openapi-spec-validator, ${documents.join(" and ")}`);
+  await run(NODE, [at("node_modules/@redocly/cli/bin/cli.js"), "lint", ...documents, "--config", "scripts/lib/redocly.yaml"], {
     env: { REDOCLY_TELEMETRY: "off", REDOCLY_SUPPRESS_UPDATE_NOTICE: "true" },
-    advice: "The document breaks a rule: mend what it is made of, in tests/api/openapi, then run `npm run openapi`.",
+    advice,
+  });
+  const spectral = at("node_modules/@stoplight/spectral-cli/dist/index.js");
+  await run(NODE, [spectral, "lint", ...documents, "--ruleset", "scripts/lib/spectral.yaml", "--fail-severity", "hint"], { advice });
+  const tools = await pythonClient();
+  await run(join(tools, "openapi-spec-validator"), documents, { advice });
+  say("mypy, a Python client from public/openapi.json");
+  await run(join(tools, "python"), ["-m", "compileall", "-q", "build/python"], { advice: "The generated client does not compile: see above." });
+  await run(join(tools, "mypy"), ["--strict", "--no-error-summary", "--cache-dir", "build/.mypy", "tests/e2e/client.py"], {
+    env: { MYPYPATH: at("build/python") },
+    advice: "The client in tests/e2e/client.py does not fit the document: see above.",
   });
   say("tsc, a client with types from public/openapi.json");
   await clientTypes();

@@ -1,6 +1,8 @@
 // `npm test`: sets up what is missing and runs every test. With names after it, only those suites: host, e2e, crash, fuzz, browser.
 import { existsSync, readdirSync } from "node:fs";
+import { join } from "node:path";
 import { Failure, NODE, QUIET_WRANGLER, at, exitWith, help, run, say } from "./lib/project.mjs";
+import { pythonClient } from "./lib/build.mjs";
 import { prepare } from "./lib/prepare.mjs";
 import { startService } from "./lib/service.mjs";
 import * as setup from "./lib/setup.mjs";
@@ -9,7 +11,7 @@ const SUITES = {
   /** Routes, store and workflow against real SQLite, and everything with a rule. */
   host: () => run("cargo", ["test", "--locked"], { advice: "The host tests failed: see above, or run `npm run test:host`." }),
   /** The built Worker in the real runtime. */
-  e2e: async () => nodeTests("e2e", { PROMTOOL: await setup.promtool() }),
+  e2e: async () => nodeTests("e2e", { PROMTOOL: await setup.promtool(), PYTHON: join(await pythonClient(), "python") }),
   /** The whole runtime killed while it provisions. */
   crash: () => nodeTests("crash"),
   /** The service driven by its own document, by an independent reader of it. */

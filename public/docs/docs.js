@@ -1,7 +1,7 @@
 // The API's documentation, drawn from openapi.json: whatever the service's own document says stands here, and nothing else.
 
 import { byId, make } from "../js/dom.js";
-import { follow, prose, shapeOf } from "./schema.js";
+import { follow, paragraphs, prose, shapeOf, tellsEach } from "./schema.js";
 
 const METHODS = ["get", "post", "put", "patch", "delete"];
 const CALLERS = { club: "a club's admin", operator: "operators", machine: "machines" };
@@ -22,13 +22,15 @@ async function start() {
 }
 
 function draw(api) {
-  const routes = Object.entries(api.paths).flatMap(([path, item]) =>
-    METHODS.filter((method) => method in item).map((method) => ({ method, path, ...item[method] })),
-  );
+  const operations = (items, more) =>
+    Object.entries(items).flatMap(([path, item]) =>
+      METHODS.filter((method) => method in item).map((method) => ({ method, path, ...item[method], ...more })),
+    );
+  const routes = [...operations(api.paths), ...operations(api.webhooks, { isEvent: true })];
   const groups = api.tags.map((tag) => ({ ...tag, routes: routes.filter(({ tags }) => tags.includes(tag.name)) }));
   byId("about").append(
-    ...api.info.description.split("\n\n").map((text) => make("p", {}, ...prose(text))),
-    make("p", { class: "soft" }, `Version ${api.info.version} · ${routes.length} routes`),
+    ...paragraphs(api.info.description),
+    make("p", { class: "soft" }, `Version ${api.info.version} · ${routes.filter(({ isEvent }) => !isEvent).length} routes`),
   );
   byId("contents").append(make("ul", {}, ...groups.map(contents)));
   byId("routes").append(...groups.map((group) => section(api, group)));
@@ -64,12 +66,13 @@ const section = (api, group) =>
 function operation(api, route) {
   const parameters = (route.parameters ?? []).map((one) => (one.$ref ? follow(api, one) : one));
   const callers = route.security.flatMap(Object.keys).map((name) => CALLERS[name] ?? name);
+  const whose = callers.length > 0 ? `For ${callers.join(", ")}.` : "For anyone.";
   return make(
     "article",
     { id: route.operationId, class: "sheet route" },
     make("h3", {}, route.summary),
     make("p", { class: "address" }, make("span", { class: `method ${route.method}` }, route.method.toUpperCase()), " ", make("code", {}, route.path)),
-    make("p", { class: "soft" }, callers.length > 0 ? `For ${callers.join(", ")}.` : "For anyone."),
+    make("p", { class: "soft" }, route.isEvent ? "Sent to the webhook of a club." : whose),
     ...(route.description ? [make("p", {}, ...prose(route.description))] : []),
     ...(parameters.length > 0 ? [part("Parameters", parameterTable(api, parameters))] : []),
     ...(route.requestBody ? [part("Body", ...bodyOf(api, route.requestBody))] : []),
@@ -123,6 +126,7 @@ const type = (api, name, schema) =>
     "article",
     { id: `type-${name}`, class: "sheet route" },
     make("h3", {}, name),
-    ...(schema.description ? [make("p", {}, ...prose(schema.description))] : []),
-    shapeOf(api, schema),
+    ...(schema.description ? paragraphs(schema.description) : []),
+    // Words that were told one by one need not be named again.
+    ...(tellsEach(schema.description) ? [] : [shapeOf(api, schema)]),
   );

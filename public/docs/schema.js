@@ -23,6 +23,10 @@ export function typeOf(schema) {
   if (schema.type === "array") return ["list of ", ...typeOf(schema.items)];
   if (schema.type === "object" && schema.additionalProperties) return ["map of ", ...typeOf(schema.additionalProperties)];
   const types = [schema.type ?? "anything"].flat();
+  if (types.includes("object") && schema.properties) {
+    const names = joined(Object.keys(schema.properties).map((name) => [code(name)]), ", ");
+    return ["object with ", ...names, ...(types.includes("null") ? [", or null"] : [])];
+  }
   return [types.map((type) => (type === "string" && schema.format ? schema.format : type)).join(" or "), ...rules(schema)];
 }
 
@@ -68,8 +72,20 @@ function fieldsOf(document, schema) {
 const described = (document, field) => {
   const inner = field.oneOf?.find((one) => one.description);
   const text = field.description ?? inner?.description ?? (field.$ref && follow(document, field).description);
-  return text ? [make("span", {}, ...prose(text))] : [];
+  return text ? [make("span", {}, ...prose(text.split("\n\n")[0]))] : [];
 };
+
+const isList = (block) => block.startsWith("- ");
+
+/** Whether a text goes through all words one by one. */
+export const tellsEach = (text) => text?.split("\n\n").some(isList) ?? false;
+
+/** A text of several paragraphs and lists, as elements. */
+export const paragraphs = (text) =>
+  text.split("\n\n").map((block) => {
+    if (!isList(block)) return make("p", {}, ...prose(block));
+    return make("ul", {}, ...block.slice(2).split("\n- ").map((entry) => make("li", {}, ...prose(entry))));
+  });
 
 /** Text with `code` in it, as elements. */
 export const prose = (text) => text.split("`").map((part, index) => (index % 2 === 1 ? code(part) : part));

@@ -1,8 +1,8 @@
 // Builds the Worker, and the bundles that the tests load. Each part is skipped while its inputs are what they were.
 import { existsSync, rmSync, writeFileSync } from "node:fs";
-import { basename, dirname } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { Failure, NODE, QUIET_WRANGLER, WRANGLER, at, capture, fingerprint, run, say, stamped } from "./project.mjs";
-import { buildTools, rust } from "./setup.mjs";
+import { buildTools, openapiTools, rust } from "./setup.mjs";
 
 const STAMP = at("build/.inputs");
 
@@ -52,6 +52,25 @@ export async function clientTypes() {
     throw new Failure("The client's types could not be generated: run `npx openapi-typescript public/openapi.json`.");
   }
   writeFileSync(`${types}.inputs`, inputs);
+}
+
+/** A Python client, from the API's document, in build/python; the folder of the tools that made it. */
+export async function pythonClient() {
+  const tools = await openapiTools();
+  const inputs = fingerprint(["public/openapi.json"], basename(dirname(tools)));
+  const client = at("build/python/tenantry_client");
+  if (stamped(`${client}.inputs`, inputs) && existsSync(client)) return tools;
+  await run(
+    join(tools, "openapi-python-client"),
+    ["generate", "--path", at("public/openapi.json"), "--meta", "none", "--output-path", client, "--overwrite", "--fail-on-warning"],
+    {
+      // It calls a formatter that is installed beside it.
+      env: { PATH: `${tools}:${process.env.PATH}` },
+      advice: "The Python client could not be generated: see above what the generator can't read in public/openapi.json.",
+    },
+  );
+  writeFileSync(`${client}.inputs`, inputs);
+  return tools;
 }
 
 async function bundle(name, config, inputs) {

@@ -25,7 +25,7 @@ export async function configurations() {
 
 /** What is wrong with the configurations together, at any time: one line each. */
 export function problems(all) {
-  return [...sharedIds(all), ...DEPLOYED.flatMap((name) => [...foreignParts(name, all[name]), ...missingBindings(name, all)])];
+  return [...sharedIds(all), ...Object.entries(all).flatMap(([name, config]) => keptByThePlatform(name, config)), ...DEPLOYED.flatMap((name) => [...foreignParts(name, all[name]), ...missingBindings(name, all)])];
 }
 
 /** Two environments with one database, one name or one rate limit would work on each other's data. */
@@ -40,6 +40,15 @@ export function sharedIds(all) {
     }
   }
   return shared;
+}
+
+/** What the platform's own logs and traces would keep: query strings, and the paths of webhooks that are called. */
+export function keptByThePlatform(name, { observability }) {
+  const found = [];
+  if (observability?.redact_query_string !== true) found.push(`${name} keeps query strings: observability.redact_query_string must be true.`);
+  if (observability?.logs?.invocation_logs !== false) found.push(`${name} keeps invocation logs: observability.logs.invocation_logs must be false.`);
+  if (observability?.traces?.enabled !== false) found.push(`${name} keeps traces: observability.traces.enabled must be false.`);
+  return found;
 }
 
 function identities(config) {

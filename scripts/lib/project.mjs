@@ -20,6 +20,8 @@ export const QUIET_WRANGLER = {
   WRANGLER_NO_SKILLS_UPDATE_PROMPTS: "true",
   WRANGLER_LOG_PATH: at(".wrangler/logs"),
   CLOUDFLARE_CF_FETCH_ENABLED: "false",
+  // wrangler dev would keep a trace of every call, with the whole address of webhooks, in v3/observability of the state.
+  X_LOCAL_OBSERVABILITY: "false",
 };
 
 /** A failure whose message is the one line that says what to do. */

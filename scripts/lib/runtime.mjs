@@ -57,13 +57,13 @@ export async function migrate(stateDir) {
  * Starts one Worker on a port and resolves when it answers. `envFile` replaces .dev.vars; `onLine` gets every line it prints;
  * `vars` are passed over the configuration's, and `entry` is served in place of its `main`.
  */
-export function serve(name, { port, stateDir, envFile, vars = {}, entry, onLine = () => {} }) {
+export function serve(name, { port, stateDir, envFile, vars = {}, env = {}, entry, onLine = () => {} }) {
   const args = ["dev", ...(entry ? [entry] : []), "--config", CONFIG[name], "--env", "", "--ip", HOST, "--port", String(port), "--inspector-port", "0"];
   // A directory each: of two runtimes on one, each opens the databases of both, and locks the other out while that one starts.
   args.push("--persist-to", name === "product" ? stateDir : join(stateDir, name), "--show-interactive-dev-session=false");
   if (envFile) args.push("--env-file", envFile);
   for (const [key, value] of Object.entries(vars)) args.push("--var", `${key}:${value}`);
-  const child = spawnWrangler(args, stateDir);
+  const child = spawnWrangler(args, stateDir, env);
   const guard = guardGroup(child.pid);
   const exited = new Promise((done) => child.once("exit", done));
   const signal = (kind) => {
@@ -120,12 +120,12 @@ export function serve(name, { port, stateDir, envFile, vars = {}, entry, onLine 
 }
 
 /** A wrangler in a process group of its own: a Ctrl-C in the terminal reaches us alone, and we end the whole group. */
-function spawnWrangler(args, stateDir) {
+function spawnWrangler(args, stateDir, env = {}) {
   return spawn(NODE, [WRANGLER, ...args], {
     cwd: at(),
     detached: true,
     stdio: ["ignore", "pipe", "pipe"],
-    env: withBins({ ...QUIET_WRANGLER, WRANGLER_REGISTRY_PATH: join(stateDir, "registry"), NO_COLOR: "1" }),
+    env: withBins({ ...QUIET_WRANGLER, WRANGLER_REGISTRY_PATH: join(stateDir, "registry"), NO_COLOR: "1", ...env }),
   });
 }
 

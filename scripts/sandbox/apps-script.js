@@ -16,7 +16,7 @@ const errorPage = (status, message) =>
   html(status, `<!DOCTYPE html><html><head><title>Error</title></head><body><div>${message}</div></body></html>`);
 
 export const appsScript = {
-  name: "apps-script",
+  name: "apps_script",
   plays: (host) => host === "script.google.com" || host === "script.googleusercontent.com",
   identify: (call) => {
     if (call.host !== "script.google.com") return { operation: "echo", key: null, effect: false };

@@ -81,7 +81,7 @@ impl<P: Ports> App<P> {
                 Ok((report.run, report.undo.unwrap_or(UndoStatus::Undoing)))
             }
             Reply::NoRun => self.close_removal(tenant).await,
-            other => Err(ObjectError(format!("undo answered {other:?}"))),
+            other => Err(ObjectError(format!("undo answered {}", other.word()))),
         }
     }
 

@@ -39,7 +39,7 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     db::Answer,
-    domain::Config,
+    domain::{Config, Upstream},
     ports::{Call, CallError, Called, Level, LogLine, Ports},
 };
 
@@ -114,7 +114,7 @@ impl<P: Ports> App<P> {
     ///
     /// When there was no answer.
     pub async fn call(&self, call: Call) -> Result<Called, CallError> {
-        let msg = if call.upstream == "make" { "webhook_delivery" } else { "upstream_call" };
+        let msg = if call.upstream == Upstream::Make.as_str() { "webhook_delivery" } else { "upstream_call" };
         let host = url::Url::parse(&call.url).ok().and_then(|url| url.host_str().map(str::to_owned));
         let (upstream, since) = (call.upstream, self.ports.now());
         let result = self.ports.call(call).await;

@@ -180,7 +180,7 @@ impl<P: Ports> App<P> {
                 );
                 Ok(Queued { run: Some(report.run), status: report.status, changed })
             }
-            other => Err(ObjectError(format!("queue answered {other:?}")).into()),
+            other => Err(ObjectError(format!("queue answered {}", other.word())).into()),
         }
     }
 

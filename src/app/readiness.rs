@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::{
+    db::Db,
     domain::{TenantId, Timestamp},
     ports::Ports,
     store::{self, flags::Switches},
@@ -42,8 +43,18 @@ pub struct Readiness {
 impl<P: Ports> App<P> {
     /// Asks everything that a request may need.
     pub async fn readiness(&self) -> Readiness {
-        let switches = self.within(async {
-            store::flags::switches(self.ports.db()).await.map_err(|_| "does not answer".to_owned())
+        let database = self.within(async {
+            let db = self.ports.db();
+            let both = vec![store::health::ask(self.ports.now()), store::flags::select_switches()];
+            let (answer, written) = match db.batch(both).await {
+                Ok(mut answers) => (answers.pop(), Ok(())),
+                Err(_) => {
+                    let read = db.query(store::flags::select_switches()).await;
+                    (read.ok(), Err("can be read, but not written".to_owned()))
+                }
+            };
+            let switches = answer.and_then(|answer| store::flags::read_switches(answer).ok());
+            switches.map(|switches| (switches, written)).ok_or_else(|| "does not answer".to_owned())
         });
         let object = self.within(async {
             let nobody = TenantId::new(Timestamp::from_millis(0), [0; 10]);
@@ -53,9 +64,9 @@ impl<P: Ports> App<P> {
                 Err(_) => Err("does not answer".to_owned()),
             }
         });
-        let (switches, object) = futures_util::join!(switches, object);
-        let (switches, database) = match switches {
-            Ok(switches) => (Some(switches), Ok(())),
+        let (database, object) = futures_util::join!(database, object);
+        let (switches, database) = match database {
+            Ok((switches, written)) => (Some(switches), written),
             Err(problem) => (None, Err(problem)),
         };
         let checks =

@@ -155,7 +155,7 @@ impl<P: Ports> App<P> {
             Some(command) => match self.ports.tell_object(tenant.id(), command).await {
                 Ok(Reply::Run { .. }) => None,
                 Ok(Reply::NoRun) => self.close_removal(tenant).await.err().map(|error| error.to_string()),
-                Ok(other) => Some(format!("its object answered {other:?}")),
+                Ok(other) => Some(format!("its object answered {}", other.word())),
                 Err(error) => Some(error.to_string()),
             },
         };

@@ -2,7 +2,7 @@
 //! instead of failing a request later.
 
 use super::{
-    Secret,
+    Secret, origins,
     webhook::{AllowedHosts, MAKES_HOSTS},
 };
 
@@ -312,6 +312,11 @@ impl Config {
             check(!self.has_egress, "EGRESS must not be bound in production");
             check(self.email_provider != EmailProvider::Log, "EMAIL_PROVIDER=log is not for production");
         }
+        if self.environment != "development" {
+            for origin in self.cors_allowed.iter().filter(|origin| origins::is_anybodys(origin)) {
+                check(false, &format!("CORS_ALLOWED has {origin}, where anybody can have a name"));
+            }
+        }
         problems
     }
 
@@ -394,6 +399,15 @@ mod tests {
             ("RESEND_API_KEY", "", "RESEND_API_KEY is missing"),
             ("RESEND_FROM_EMAIL", "", "RESEND_FROM_EMAIL is missing"),
             ("EMAIL_PROVIDER", "log", "EMAIL_PROVIDER=log is not for production"),
+            ("LIMIT_START", "", "LIMIT_START is not bound"),
+            ("LIMIT_ADDRESS", "", "LIMIT_ADDRESS is not bound"),
+            ("LIMIT_LOOKUP", "", "LIMIT_LOOKUP is not bound"),
+            ("LIMIT_MAGIC", "", "LIMIT_MAGIC is not bound"),
+            (
+                "CORS_ALLOWED",
+                "https://syston.app,https://*.co.uk,https://*.syston.app",
+                "CORS_ALLOWED has https://*.co.uk, where anybody can have a name",
+            ),
             ("EMAIL_PROVIDER", "pigeon", "EMAIL_PROVIDER must be resend or log"),
             ("SUBDOMAIN_MODE", "magic", "SUBDOMAIN_MODE must be wildcard, record or none"),
             ("RESEND_CALLS_PER_SECOND", "0", "RESEND_CALLS_PER_SECOND must be a number from 1 to 1000"),

@@ -52,7 +52,7 @@ impl fmt::Debug for Word {
 }
 
 /// An open enum: each of its words, and `Other` for the words of another version. It is stored, sent and answered as the word
-/// itself. What callers send is read by `named`, which knows no other words.
+/// itself. What callers send is read by `named`, which knows no other words. The document lists the words with their meanings.
 macro_rules! words {
     (
         $(#[doc = $doc:literal])+
@@ -108,7 +108,14 @@ macro_rules! words {
             fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
                 utoipa::openapi::schema::ObjectBuilder::new()
                     .schema_type(utoipa::openapi::schema::Type::String)
-                    .description(Some(concat!($($doc, "\n"),+).trim().replace("\n ", "\n")))
+                    .description(Some(
+                        concat!(
+                            $($doc, "\n",)+
+                            $("\n- `", $word, "`:", $($meaning,)+)+
+                        )
+                        .trim()
+                        .replace("\n ", "\n"),
+                    ))
                     .enum_values(Some([$($word),+]))
                     .into()
             }

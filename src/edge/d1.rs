@@ -10,6 +10,7 @@ use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use worker::{D1Database, Delay, send::SendWrapper};
 
+use super::told;
 use crate::db::{Answer, Db, DbError, Statement, Value};
 
 /// How long a batch may take.
@@ -72,7 +73,7 @@ fn prepare(database: &D1Database, statement: Statement) -> Result<JsValue, DbErr
     let prepared = if params.is_empty() {
         prepared
     } else {
-        prepared.bind(&params).map_err(|e| DbError::Unavailable(e.to_string()))?
+        prepared.bind(&params).map_err(|e| DbError::Unavailable(told(&e)))?
     };
     Ok(prepared.inner().into())
 }
@@ -95,7 +96,7 @@ fn bound(value: &Value) -> Result<JsValue, DbError> {
 /// D1 says what SQLite said in the message or its cause.
 fn broken(error: JsValue) -> DbError {
     let text = |value: &JsValue| value.dyn_ref::<js_sys::Error>().map(|e| String::from(e.message()));
-    let message = text(&error).unwrap_or_else(|| format!("{error:?}"));
+    let message = text(&error).unwrap_or_else(|| "D1 threw what is no error".to_owned());
     let cause = error.dyn_ref::<js_sys::Error>().and_then(|e| text(&e.cause())).unwrap_or_default();
     DbError::of(format!("{message} {cause}"))
 }

@@ -19,6 +19,7 @@ mod request;
 use std::cell::RefCell;
 
 use axum::Router;
+use wasm_bindgen::JsCast;
 use worker::{Context, Env, Request, Response, Result, ScheduleContext, ScheduledEvent, event};
 
 use crate::{app::App, http};
@@ -54,4 +55,15 @@ async fn scheduled(_: ScheduledEvent, env: Env, _: ScheduleContext) {
     let platform = Platform::of(&env, None);
     let settings = platform.settings();
     App::new(platform, settings).sweep().await;
+}
+
+/// What went wrong, in a sentence: some of the platform's errors would show themselves as Rust's debugger does.
+fn told(error: &worker::Error) -> String {
+    match error {
+        worker::Error::Internal(value) => value
+            .dyn_ref::<js_sys::Error>()
+            .map_or_else(|| "the platform threw what is no error".to_owned(), |error| error.message().into()),
+        worker::Error::D1(_) | worker::Error::KvError(_) => "the platform's store refused".to_owned(),
+        other => other.to_string(),
+    }
 }

@@ -18,7 +18,7 @@ use crate::{
     workflow::{Command, Reply, breaker, witness},
 };
 
-use super::{crypto, d1::D1, egress, log};
+use super::{crypto, d1::D1, egress, log, told};
 
 /// How long an object has to answer.
 const OBJECT_LIMIT: Duration = Duration::from_secs(5);
@@ -159,7 +159,7 @@ impl Ports for Platform {
     }
 
     async fn allows(&self, limit: Limit, key: &str) -> Result<bool, LimiterError> {
-        let failed = |error: worker::Error| LimiterError(error.to_string());
+        let failed = |error: worker::Error| LimiterError(told(&error));
         let limiter = self.0.outside.env.rate_limiter(limit.binding()).map_err(failed)?;
         limiter.limit(key.to_owned()).await.map(|outcome| outcome.success).map_err(failed)
     }
@@ -224,7 +224,7 @@ async fn ask<T: DeserializeOwned>(
     name: &str,
     command: &impl Serialize,
 ) -> Result<T, ObjectError> {
-    let failed = |error: worker::Error| ObjectError(error.to_string());
+    let failed = |error: worker::Error| ObjectError(told(&error));
     let objects = objects.ok_or_else(|| ObjectError(format!("{binding} is not bound")))?;
     // A new stub each time: one whose object was lost stays broken.
     let stub = objects.id_from_name(name).and_then(|id| id.get_stub()).map_err(failed)?;

@@ -20,7 +20,10 @@ use crate::{
     },
 };
 
-use super::platform::{Platform, now};
+use super::{
+    platform::{Platform, now},
+    told,
+};
 
 /// When to look again after a checkpoint could not be written.
 const AFTER_FAILURE: Duration = Duration::from_secs(30);
@@ -158,7 +161,7 @@ impl Provisioner {
         let field = |path: &str| value.pointer(path).and_then(serde_json::Value::as_str).map(str::to_owned);
         app.log(
             LogLine::new(Level::Error, "provision_checkpoint_failed")
-                .with("error", error.to_string())
+                .with("error", told(error))
                 .with("unreadable", is_unreadable)
                 .with("object", self.state.id().to_string())
                 .with_some("tenantId", field("/subject/tenant"))

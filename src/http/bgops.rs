@@ -294,6 +294,8 @@ pub struct Run {
     /// When it was over.
     pub completed_at: Option<Time>,
     /// How far undoing it is, once that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(not(target_arch = "wasm32"), schema(nullable = false))]
     pub undo: Option<RunUndo>,
 }
 

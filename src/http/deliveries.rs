@@ -114,7 +114,9 @@ pub struct Deliveries {
     pub data: Vec<WebhookDelivery>,
     /// Where the next page begins: the `cursor` to ask for; `null` on the last one.
     pub next_cursor: Option<String>,
-    /// How the webhook is doing; `null` while the club has none.
+    /// How the webhook is doing; left out while the club has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(not(target_arch = "wasm32"), schema(nullable = false))]
     pub webhook: Option<WebhookHealth>,
 }
 

@@ -69,7 +69,7 @@ pub async fn verify<P: Ports>(
 pub struct LinkRequest {
     /// The owner's address.
     pub email: Email,
-    /// The club, where one address owns several.
+    /// The club that is meant, where a client knows it: if it is not the address's own, no link is mailed.
     #[schema(
         max_length = 64,
         pattern = "^(tenant_[A-Za-z0-9_-]+)?$",
@@ -84,7 +84,7 @@ pub struct LinkRequest {
 #[schema(rename_all = "camelCase")]
 pub struct LinkExchange {
     /// What stands behind `#token=` in the mailed link.
-    #[schema(min_length = 1, pattern = r"^[^\u0000]+$")]
+    #[schema(min_length = 1, pattern = r"^[^\x00]+$")]
     pub token: String,
 }
 

@@ -18,6 +18,7 @@ pub mod form;
 pub mod health;
 pub mod idempotency;
 pub mod links;
+pub mod lost;
 pub mod mails;
 pub mod metrics;
 pub mod page;

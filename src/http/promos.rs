@@ -154,10 +154,10 @@ pub struct NewPromoCode {
     #[schema(min_items = 1, max_items = 100)]
     pub tenant_slugs: Option<Vec<Slug>>,
     /// For operators.
-    #[schema(max_length = 500, pattern = r"^[^\u0000]*$")]
+    #[schema(max_length = 500, pattern = r"^[^\x00]*$")]
     pub notes: Option<String>,
     /// Why; it is written down.
-    #[schema(max_length = 500, pattern = r"^[^\u0000]*$")]
+    #[schema(max_length = 500, pattern = r"^[^\x00]*$")]
     pub reason: Option<String>,
 }
 
@@ -167,7 +167,7 @@ pub struct NewPromoCode {
 #[schema(rename_all = "camelCase")]
 pub struct WhyNot {
     /// Why.
-    #[schema(max_length = 500, pattern = r"^[^\u0000]*$")]
+    #[schema(max_length = 500, pattern = r"^[^\x00]*$")]
     pub reason: Option<String>,
 }
 

@@ -240,7 +240,7 @@ pub struct WebhookCorrection {
     )]
     pub webhook_secret: Option<String>,
     /// Why; it is written down.
-    #[schema(max_length = 500, pattern = r"^[^\u0000]*$")]
+    #[schema(max_length = 500, pattern = r"^[^\x00]*$")]
     pub reason: Option<String>,
 }
 
@@ -326,8 +326,12 @@ pub struct ClubDetails {
     /// Its colours.
     pub brand: Brand,
     /// Its webhook.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(not(target_arch = "wasm32"), schema(nullable = false))]
     pub webhook: Option<WebhookFacts>,
     /// Its spreadsheet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(not(target_arch = "wasm32"), schema(nullable = false))]
     pub spreadsheet: Option<Spreadsheet>,
     /// How much there is of what other routes list.
     pub counts: Counts,

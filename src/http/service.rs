@@ -18,6 +18,7 @@ use super::{
     context::{Admitted, Context},
     cors,
     error::{ApiError, Refused},
+    lost,
     router::RouteName,
 };
 
@@ -38,6 +39,8 @@ pub async fn serve<P: Ports>(app: App<P>, mut router: Router, mut request: Reque
     let method = request.method().clone();
     let origin = request.headers().get(header::ORIGIN).cloned();
     let preflight = cors::is_preflight(&method, request.headers());
+    let person =
+        lost::is_asked(&method, request.uri().path(), request.headers()).then(|| request.headers().clone());
     let mut response = if preflight {
         StatusCode::NO_CONTENT.into_response()
     } else {
@@ -56,6 +59,9 @@ pub async fn serve<P: Ports>(app: App<P>, mut router: Router, mut request: Reque
     }
     if let Some(error) = &error {
         response = render(error, &context, response);
+    }
+    if let (Some(asked), None, StatusCode::NOT_FOUND) = (&person, &route, response.status()) {
+        lost::show(asked, &mut response);
     }
     if method == Method::HEAD {
         *response.body_mut() = Body::empty();

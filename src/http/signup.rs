@@ -278,7 +278,7 @@ pub struct SignupRequest {
     #[schema(example = "SPRING27")]
     pub promo_code: Option<String>,
     /// What Turnstile gave the page, where it is switched on.
-    #[schema(pattern = r"^[^\u0000]*$")]
+    #[schema(pattern = r"^[^\x00]*$")]
     pub turnstile_token: Option<String>,
 }
 

@@ -177,7 +177,7 @@ pub struct ProvisioningStats {
     pub last_30_days: RunStats,
     /// The same by plan.
     pub by_plan: RunStatsByPlan,
-    /// How many clubs wait because theirs failed.
+    /// How often a run was given up; one that is tried again can be given up again.
     pub failures: i64,
     /// What attempts came to, other than being done.
     pub troubles: Vec<StepTrouble>,

@@ -108,7 +108,7 @@ pub struct Revocation {
 #[schema(
     min_length = 1,
     max_length = 500,
-    pattern = r"^[^\u0000]*[^\s\u0000][^\u0000]*$",
+    pattern = r"^[^\x00]*[^\s\x00][^\x00]*$",
     example = "asked by the club"
 )]
 pub struct Reason(pub String);

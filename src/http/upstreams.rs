@@ -101,8 +101,12 @@ pub struct UpstreamState {
     /// When the breaker was last closed after it had been open.
     pub closed_at: Option<Time>,
     /// How many calls it takes within a while, where that is limited.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(not(target_arch = "wasm32"), schema(nullable = false))]
     pub budget: Option<CallBudget>,
     /// How many calls it takes at once, where that is limited.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(not(target_arch = "wasm32"), schema(nullable = false))]
     pub at_once: Option<CallsAtOnce>,
 }
 

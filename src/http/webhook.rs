@@ -67,7 +67,7 @@ pub struct WebhookTrial {
     #[schema(value_type = Option<crate::http::signup::MakeSecret>)]
     pub webhook_secret: Option<String>,
     /// Why, if an operator's test may switch the webhook on; it is written down.
-    #[schema(max_length = 500, pattern = r"^[^\u0000]*$")]
+    #[schema(max_length = 500, pattern = r"^[^\x00]*$")]
     pub reason: Option<String>,
 }
 
@@ -82,7 +82,7 @@ pub struct WebhookTest {
     pub status: Option<u16>,
     /// How long that took, milliseconds.
     pub ms: Option<u64>,
-    /// What went wrong: the sentence.
+    /// What went wrong, in a sentence for people; `null` when nothing did.
     pub reason: Option<String>,
     /// There when nothing was refused: the webhook may take it later, as it is.
     #[serde(skip_serializing_if = "Option::is_none")]

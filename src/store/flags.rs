@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use crate::{
-    db::{Answer, Db, DbError, Statement},
+    db::{Answer, DbError, Statement},
     domain::{TenantId, TenantStatus, Timestamp},
 };
 
@@ -53,21 +53,23 @@ pub struct Switches {
     pub closed: bool,
 }
 
-/// Asks how the switches stand.
-///
-/// # Errors
-///
-/// When the database doesn't answer.
-pub async fn switches(db: &impl Db) -> Result<Switches, DbError> {
-    let statement = Statement::new(
+/// Selects how the switches stand, for [`read_switches`].
+#[must_use]
+pub fn select_switches() -> Statement {
+    Statement::new(
         "select exists (select 1 from feature_flags where name = 'provisioning_enabled' and enabled = 0) as paused,
            exists (select 1 from feature_flags where name = 'signup_enabled' and enabled = 0) as closed",
         [],
-    );
-    db.query(statement)
-        .await?
-        .first()?
-        .ok_or_else(|| DbError::Corrupt("the switches answer no row".to_owned()))
+    )
+}
+
+/// Reads the answer to [`select_switches`].
+///
+/// # Errors
+///
+/// When the row is not what the schema promises.
+pub fn read_switches(answer: Answer) -> Result<Switches, DbError> {
+    answer.first()?.ok_or_else(|| DbError::Corrupt("the switches answer no row".to_owned()))
 }
 
 /// Pauses provisioning whole. A pause that is there already stays as it is, and so does what it holds back.

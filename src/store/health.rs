@@ -2,10 +2,23 @@
 
 use serde::Deserialize;
 
-use crate::db::{Db, DbError, Statement};
+use crate::{
+    db::{Db, DbError, Statement},
+    domain::Timestamp,
+};
 
 /// The newest migration that this version needs.
 pub const NEWEST_MIGRATION: &str = "0017_webhook_secrets.sql";
+
+/// Notes that somebody asks whether the database can be written: a row of its own, and once a second at most.
+#[must_use]
+pub fn ask(now: Timestamp) -> Statement {
+    Statement::new(
+        "insert into measures (name, value) values ('readiness_asked_at', ?1)
+         on conflict (name) do update set value = excluded.value where measures.value <> excluded.value",
+        [now.seconds().into()],
+    )
+}
 
 /// Whether the newest migration was applied.
 ///

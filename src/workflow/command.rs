@@ -134,3 +134,16 @@ pub enum Reply {
     /// Here.
     Pong,
 }
+
+impl Reply {
+    /// The word in the log, for an answer that is none to what was asked.
+    #[must_use]
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Run { .. } => "run",
+            Self::NoRun => "no_run",
+            Self::Unreadable => "unreadable",
+            Self::Pong => "pong",
+        }
+    }
+}

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use http::Method;
 use serde_json::json;
-use tenantry::ports::Limit;
+use tenantry::{domain::Upstream, ports::Limit};
 
 use crate::{
     plans::everything_happens,
@@ -28,6 +28,60 @@ async fn the_log_speaks_in_these_words() {
     let words: BTreeSet<String> = app.log_words().into_iter().collect();
     let expected: BTreeSet<String> = LOG_WORDS.split_whitespace().map(str::to_owned).collect();
     assert_eq!(words, expected);
+}
+
+/// In logs, metrics, the history, the operators' routes, the documentation and the sandbox.
+#[tokio::test]
+async fn an_upstream_has_one_name_everywhere() {
+    let app = TestApp::new();
+    everything_happens(&app).await;
+    app.outside().finishes_deferred_work().await;
+    let called: BTreeSet<String> = app
+        .outside()
+        .log_from(0)
+        .into_iter()
+        .filter_map(|line| line.fields.get("upstream").map(|name| name.as_str().unwrap().to_owned()))
+        .collect();
+    // Signing up waits for Turnstile: it has no breaker.
+    let names: BTreeSet<String> =
+        Upstream::ALL.iter().map(|one| one.as_str().to_owned()).chain(["turnstile".to_owned()]).collect();
+    assert!(called.len() > 3 && called.is_subset(&names), "{called:?}");
+    let sandbox = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/sandbox");
+    let played: BTreeSet<String> = std::fs::read_dir(sandbox)
+        .unwrap()
+        .filter_map(|file| std::fs::read_to_string(file.unwrap().path()).ok())
+        .filter_map(|source| {
+            let rest = source.split_once("\n  name: \"")?.1;
+            Some(rest.split_once('"')?.0.to_owned())
+        })
+        .filter(|name| name != "unknown")
+        .collect();
+    assert_eq!(played, names);
+}
+
+/// An `error` that is put together of what Rust's debugger shows would reach people.
+#[test]
+fn nothing_that_runs_is_put_together_by_the_debugger() {
+    fn walk(folder: &std::path::Path, found: &mut Vec<String>) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                walk(&path, found);
+                continue;
+            }
+            let source = std::fs::read_to_string(&path).unwrap();
+            let running = source.split("#[cfg(test)]\nmod ").next().unwrap();
+            found.extend(
+                running
+                    .lines()
+                    .filter(|line| line.contains(":?}") || line.contains(":#?}"))
+                    .map(str::to_owned),
+            );
+        }
+    }
+    let mut found = Vec::new();
+    walk(std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src")), &mut found);
+    assert_eq!(found, Vec::<String>::new());
 }
 
 #[tokio::test]

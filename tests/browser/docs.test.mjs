@@ -5,7 +5,7 @@ import test from "node:test";
 import { accessible, baseUrl, open } from "./harness.mjs";
 
 const api = await (await fetch(`${baseUrl}/openapi.json`)).json();
-const operations = Object.values(api.paths).flatMap((item) => Object.values(item));
+const operations = [api.paths, api.webhooks].flatMap((items) => Object.values(items)).flatMap((item) => Object.values(item));
 
 test("every route and every type stands on the page, and every link leads somewhere", async (t) => {
   const page = await open(t, { path: "/docs/" });
@@ -46,11 +46,19 @@ test("without the document it says so", async (t) => {
   await page.waitForSelector("#failed:not([hidden])");
 });
 
-test("any origin may read the document, and whoever knows it is not sent it again", async () => {
-  const answer = await fetch(`${baseUrl}/openapi.json`, { headers: { origin: "https://elsewhere.example" } });
+test("every word of a failure is told", async (t) => {
+  const page = await open(t, { path: "/docs/" });
+  for (const name of ["ErrorCode", "ErrorReason", "IssueCode", "TroubleCode"]) {
+    const words = await page.locator(`#type-${name} li code:first-child`).allTextContents();
+    assert.deepEqual(words.filter((word) => api.components.schemas[name].enum.includes(word)), api.components.schemas[name].enum);
+  }
+});
+
+for (const file of ["openapi.json", "openapi-3.0.json"]) test(`any origin may read ${file}, and whoever knows it is not sent it again`, async () => {
+  const answer = await fetch(`${baseUrl}/${file}`, { headers: { origin: "https://elsewhere.example" } });
   assert.match(answer.headers.get("content-type"), /^application\/json/);
   assert.equal(answer.headers.get("access-control-allow-origin"), "*");
   assert.equal(answer.headers.get("cross-origin-resource-policy"), "cross-origin");
-  const again = await fetch(`${baseUrl}/openapi.json`, { headers: { "if-none-match": answer.headers.get("etag") } });
+  const again = await fetch(`${baseUrl}/${file}`, { headers: { "if-none-match": answer.headers.get("etag") } });
   assert.equal(again.status, 304);
 });

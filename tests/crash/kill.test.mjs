@@ -89,7 +89,7 @@ async function nothingTwice(t, clubs) {
   assert.deepEqual(repeated, [], "effects that were not done exactly once");
 
   const pros = clubs.filter(({ plan }) => plan === "pro");
-  const made = effects.filter(({ upstream, operation }) => upstream === "apps-script" && operation === "provision");
+  const made = effects.filter(({ upstream, operation }) => upstream === "apps_script" && operation === "provision");
   assert.equal(made.length, pros.length, "one spreadsheet for each pro club");
   // Those that were on their way when a process died leave with a sweep, and what is due leaves two a second.
   const mailsThere = async () => (await sandbox("/__sandbox/mails")).mails;

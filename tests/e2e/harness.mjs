@@ -14,7 +14,7 @@ import { client } from "../client.mjs";
 export { clubForm, makeWebhook, token, until } from "../client.mjs";
 
 // No network, no telemetry: set before wrangler is loaded.
-Object.assign(process.env, { WRANGLER_SEND_METRICS: "false", CLOUDFLARE_CF_FETCH_ENABLED: "false" });
+Object.assign(process.env, { WRANGLER_SEND_METRICS: "false", CLOUDFLARE_CF_FETCH_ENABLED: "false", X_LOCAL_OBSERVABILITY: "false" });
 const { createTestHarness, unstable_readConfig: readConfig } = await import("wrangler");
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));

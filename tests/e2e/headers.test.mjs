@@ -126,6 +126,7 @@ describe("every answer", () => {
       ["/docs/", "text/html"],
       ["/docs/docs.js", "text/javascript"],
       ["/openapi.json", "application/json"],
+      ["/openapi-3.0.json", "application/json"],
     ]) {
       const { status, headers } = await h.api("GET", path);
       assert.equal(status, 200, path);

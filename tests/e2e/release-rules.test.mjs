@@ -4,6 +4,7 @@ import { describe, test } from "node:test";
 import {
   configurations,
   foreignParts,
+  keptByThePlatform,
   missingBindings,
   objectMigration,
   placeholders,
@@ -48,6 +49,22 @@ describe("the environments", () => {
       (config) => (config.vars.ADMIN_CONSOLE_URL = ""),
     ]) {
       assert.equal(foreignParts("production", changed("production", change).production).length, 1, `${change}`);
+    }
+  });
+
+  test("that let the platform keep query strings, requests or traces are found, each of them", () => {
+    for (const name of Object.keys(all)) {
+      assert.deepEqual(keptByThePlatform(name, all[name]), [], name);
+      for (const change of [
+        ({ observability }) => delete observability.redact_query_string,
+        ({ observability }) => (observability.logs.invocation_logs = true),
+        ({ observability }) => delete observability.logs,
+        ({ observability }) => (observability.traces.enabled = true),
+        ({ observability }) => delete observability.traces,
+      ]) {
+        assert.equal(problems(changed(name, change)).length, 1, `${name} ${change}`);
+      }
+      assert.equal(keptByThePlatform(name, {}).length, 3);
     }
   });
 

@@ -12,7 +12,7 @@ use serde_json::json;
 
 use crate::{
     app::App,
-    domain::{Secret, Step, Timestamp},
+    domain::{Secret, Step, Timestamp, Upstream},
     ports::{Call, Called, Ports},
     workflow::{Artifact, Failure, FailureCode, Fault, FaultCode, Outcome, Product, Subject, policy::policy},
 };
@@ -142,7 +142,7 @@ fn signed(
     let signature = hex(&hmac_sha256(secret.expose().as_bytes(), body.as_bytes()));
     let separator = if url.contains('?') { '&' } else { '?' };
     Call {
-        upstream: "apps_script",
+        upstream: Upstream::AppsScript.as_str(),
         method: "POST",
         url: format!("{url}{separator}signature={signature}"),
         headers: vec![("content-type", "application/json".to_owned())],

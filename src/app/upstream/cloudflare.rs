@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::{
     app::App,
-    domain::{Config, Secret, Step, Timestamp, config::SubdomainMode},
+    domain::{Config, Secret, Step, Timestamp, Upstream, config::SubdomainMode},
     ports::{Call, Called, Ports},
     workflow::{Artifact, Failure, FailureCode, Fault, FaultCode, Outcome, Product, Subject, policy::policy},
 };
@@ -266,7 +266,7 @@ impl<'a, P: Ports> Zone<'a, P> {
         body: Option<String>,
     ) -> Result<T, No> {
         let call = Call {
-            upstream: "cloudflare",
+            upstream: Upstream::Cloudflare.as_str(),
             method,
             url: format!("https://api.cloudflare.com/client/v4/zones/{}/dns_records{rest}", plain(self.id)),
             headers: vec![

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::{
     app::App,
-    domain::{Secret, Step, Timestamp},
+    domain::{Secret, Step, Timestamp, Upstream},
     ports::{Call, Called, CryptoError, Ports},
     workflow::{Failure, FailureCode, Fault, FaultCode, Outcome, policy::policy},
 };
@@ -63,7 +63,7 @@ pub async fn verify<P: Ports>(
         Err(outcome) => return outcome,
     };
     let call = Call {
-        upstream: "google_sheets",
+        upstream: Upstream::Google.as_str(),
         method: "GET",
         url: format!(
             "https://sheets.googleapis.com/v4/spreadsheets/{}?fields=spreadsheetId,properties.title",
@@ -89,7 +89,7 @@ async fn token<P: Ports>(
 ) -> Result<Secret, Outcome> {
     let assertion = assertion(app, account).await.map_err(|_| Outcome::Refused(misconfigured()))?;
     let call = Call {
-        upstream: "google_token",
+        upstream: Upstream::Google.as_str(),
         method: "POST",
         url: TOKEN_URL.to_owned(),
         headers: vec![("content-type", "application/x-www-form-urlencoded".to_owned())],

@@ -6,7 +6,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::json;
 
 use crate::{
-    domain::{Secret, Timestamp, WebhookUrl, webhook_secret},
+    domain::{Secret, Timestamp, Upstream, WebhookUrl, webhook_secret},
     ports::{Call, Called},
     workflow::{Failure, FailureCode, Fault, FaultCode, Outcome},
 };
@@ -38,7 +38,7 @@ pub fn message(url: &WebhookUrl, secrets: &[Secret], id: &str, body: String, at:
     let timestamp = at.seconds().to_string();
     let signatures = signatures(secrets, &format!("{id}.{timestamp}.{body}"));
     Call {
-        upstream: "make",
+        upstream: Upstream::Make.as_str(),
         method: "POST",
         url: url.as_str().to_owned(),
         headers: vec![

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::{
     app::mail::Mail,
-    domain::{Secret, Timestamp},
+    domain::{Secret, Timestamp, Upstream},
     ports::{Call, Called},
     workflow::{Failure, FailureCode, Outcome},
 };
@@ -29,7 +29,7 @@ pub fn send(api_key: &Secret, from: &str, mail: &Mail, key: &str, traceparent: O
         "text": mail.text,
     });
     Call {
-        upstream: "resend",
+        upstream: Upstream::Resend.as_str(),
         method: "POST",
         url: "https://api.resend.com/emails".to_owned(),
         headers: vec![

@@ -2,6 +2,7 @@
 
 mod bodies;
 mod cors;
+mod pages;
 mod traces;
 
 use std::collections::BTreeSet;

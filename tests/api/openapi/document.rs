@@ -3,15 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
-use tenantry::http::{
-    error::Failure,
-    router::{ROUTES, Route},
-};
-use utoipa::PartialSchema;
+use tenantry::http::router::{ROUTES, Route};
 
 use super::{
+    events,
     operation::{Operation, Tag, in_path, parameters, reference, security, security_schemes},
     operations::{common, describe},
+    vocabulary,
 };
 use crate::{
     support::{Answer, Body},
@@ -19,7 +17,7 @@ use crate::{
 };
 
 /// A failure as it was really answered: its status and its body.
-type Failures = BTreeMap<&'static str, (u16, Value)>;
+pub type Failures = BTreeMap<&'static str, (u16, Value)>;
 
 /// The request id of every failure that is shown.
 const REQUEST_ID: &str = "req_01a3185c80397978a1c17e7efb610b25";
@@ -56,10 +54,12 @@ pub async fn document() -> Value {
         }
         schemas.insert(name.clone(), schema);
     }
-    schemas["Error"]["properties"]["code"]["enum"] = failures.keys().copied().collect();
-    only_what_is_used(&mut schemas, &paths);
+    vocabulary::refer(&mut schemas);
+    schemas.extend(vocabulary::schemas(&failures));
+    let (events, webhooks) = (events::schemas(), events::webhooks());
+    schemas.extend(events);
     let responses = responses(&failures);
-    json!({
+    let mut document = json!({
         "openapi": "3.1.0",
         "info": {
             "title": "Tenantry",
@@ -71,6 +71,7 @@ pub async fn document() -> Value {
         "servers": [{ "url": "/", "description": "Where this document is." }],
         "tags": Tag::ALL.map(|tag| json!({ "name": tag.words().0, "description": tag.words().1 })),
         "paths": paths,
+        "webhooks": webhooks,
         "components": {
             "schemas": schemas,
             "parameters": parameters(),
@@ -79,7 +80,16 @@ pub async fn document() -> Value {
             "examples": examples(&failures, &responses),
             "responses": responses,
         },
-    })
+    });
+    let mut schemas = document["components"]["schemas"].as_object_mut().map(std::mem::take).unwrap();
+    let named = schemas.clone();
+    for (name, schema) in &mut schemas {
+        null_in_place(schema, &named, answers.contains_key(name));
+    }
+    null_in_place(&mut document, &named, true);
+    only_what_is_used(&mut schemas, &document);
+    document["components"]["schemas"] = schemas.into();
+    document
 }
 
 /// Every failure that is promised, as it is answered.
@@ -216,21 +226,8 @@ fn failure(status: u16, codes: &[&'static str]) -> Value {
     json!({
         "description": codes.iter().map(|code| format!("`{code}`")).collect::<Vec<_>>().join(" or "),
         "headers": headers_named(names.iter()),
-        "content": { "application/json": {
-            "schema": failed_with(codes),
-            "examples": examples,
-        } },
+        "content": { "application/json": { "schema": reference("Failure"), "examples": examples } },
     })
-}
-
-/// The type of every failure, with these codes.
-fn failed_with(codes: &[&'static str]) -> Value {
-    let mut schema = serde_json::to_value(Failure::schema()).unwrap();
-    finish(&mut schema);
-    schema["properties"]["error"] = json!({
-        "allOf": [reference("Error"), { "type": "object", "properties": { "code": { "enum": codes } } }],
-    });
-    schema
 }
 
 /// The failures of all operations that answer JSON.
@@ -326,13 +323,47 @@ fn nothing_is_left_out(schema: &mut Value) {
     }
 }
 
+/// `null` is said of a type where it stands, not of a reference: some generators leave such a member out. Only what an older
+/// client may count on is `null`; an object that is not there is left out, see `an_object_that_is_not_there_is_left_out`.
+///
+/// What is answered can be a word that a later version adds, so that its field tells the list by name; what is sent can't.
+fn null_in_place(value: &mut Value, named: &Map<String, Value>, is_answered: bool) {
+    let nullable = value["oneOf"].as_array().and_then(|all| match all.as_slice() {
+        [one, other] if other == &json!({ "type": "null" }) => Some(one.clone()),
+        _ => None,
+    });
+    match value {
+        Value::Object(fields) => {
+            if let Some(one) = nullable {
+                let name = one["$ref"].as_str().unwrap().rsplit('/').next().unwrap();
+                let mut meant = named[name].as_object().unwrap().clone();
+                meant["type"] = json!([meant["type"].as_str().unwrap(), "null"]);
+                meant.extend(one.get("description").map(|text| ("description".to_owned(), text.clone())));
+                match meant.get_mut("enum").and_then(Value::as_array_mut) {
+                    Some(_) if is_answered => {
+                        meant.remove("enum");
+                        let text = meant["description"].as_str().unwrap();
+                        meant["description"] = format!("{text} One of `{name}`.").into();
+                    }
+                    Some(words) => words.push(Value::Null),
+                    None => {}
+                }
+                fields.remove("oneOf");
+                fields.extend(meant);
+            }
+            fields.values_mut().for_each(|field| null_in_place(field, named, is_answered));
+        }
+        Value::Array(list) => list.iter_mut().for_each(|one| null_in_place(one, named, is_answered)),
+        _ => {}
+    }
+}
+
 /// The schemas of envelopes stand where they are used; their names would name nothing.
-fn only_what_is_used(schemas: &mut Map<String, Value>, paths: &Map<String, Value>) {
+fn only_what_is_used(schemas: &mut Map<String, Value>, users: &Value) {
     loop {
-        let text = serde_json::to_string(&(&schemas, paths, parameters())).unwrap();
+        let text = serde_json::to_string(&(&schemas, users)).unwrap();
         let before = schemas.len();
-        schemas
-            .retain(|name, _| name == "Error" || text.contains(&format!("\"#/components/schemas/{name}\"")));
+        schemas.retain(|name, _| text.contains(&format!("\"#/components/schemas/{name}\"")));
         if schemas.len() == before {
             return;
         }

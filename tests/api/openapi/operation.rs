@@ -26,11 +26,12 @@ pub enum Tag {
     Access,
     Machines,
     Health,
+    Webhooks,
 }
 
 impl Tag {
     /// Every tag, in the order in which a reader meets them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Signup,
         Self::SignIn,
         Self::Club,
@@ -40,6 +41,7 @@ impl Tag {
         Self::Access,
         Self::Machines,
         Self::Health,
+        Self::Webhooks,
     ];
 
     /// As the document names it, and what it says of it.
@@ -54,6 +56,7 @@ impl Tag {
             Self::Access => ("Operators: oversight", "Revocations, the audit log, numbers."),
             Self::Machines => ("Machines", "What our own machines ask for."),
             Self::Health => ("Health", "Is it up, can it work, may it start?"),
+            Self::Webhooks => ("Webhooks", "What a club's own webhook is sent."),
         }
     }
 }

@@ -33,20 +33,20 @@ fn of_anyone(route: &Route) -> Option<Operation> {
     use Tag::{Health, SignIn, Signup};
     Some(match (route.method, route.path) {
         ("GET", "/health") => {
-            op(Health, "getHealth", "What is running").answers::<health::Health>(200, "It is up.")
+            op(Health, "getHealth", "What is running").says("Answers without asking anything else: the version, the environment and the time. `/health/ready` says whether it can work.").answers::<health::Health>(200, "It is up.")
         }
         ("GET", "/health/live") => {
-            op(Health, "getLive", "Is it up?").answers::<health::Alive>(200, "It is up.")
+            op(Health, "getLive", "Is it up?").says("The same answer as long as the service runs at all. Nothing is asked for it.").answers::<health::Alive>(200, "It is up.")
         }
         ("GET", "/healthz") => {
-            op(Health, "getHealthz", "The same as /health/live").answers::<health::Alive>(200, "It is up.")
+            op(Health, "getHealthz", "The same as /health/live").says("Another name for `/health/live`, for those who look there.").answers::<health::Alive>(200, "It is up.")
         }
         ("GET", "/metrics") => op(Health, "getMetrics", "How it is going, for Prometheus")
             .says("While the database is down, `METRICS_TOKEN` still gets what needs none, with `tenantry_store_up 0`.")
             .answers_text(200, "text/plain", "In the text format of Prometheus."),
-        ("GET", "/health/ready") => ready(op(Health, "getReady", "Can it work?")),
-        ("GET", "/readyz") => ready(op(Health, "getReadyz", "The same as /health/ready")),
-        ("GET", "/health/startup") => checked(op(Health, "getStartup", "May it start?")),
+        ("GET", "/health/ready") => ready(op(Health, "getReady", "Can it work?").says("Asks the database, which must read and write, a Durable Object and the configuration, and names what is missing or too wide. Switches that operators set do not make it unready.")),
+        ("GET", "/readyz") => ready(op(Health, "getReadyz", "The same as /health/ready").says("Another name for `/health/ready`, for those who look there.")),
+        ("GET", "/health/startup") => checked(op(Health, "getStartup", "May it start?").says("Asks whether the database has the schema that this version needs, and whether the configuration holds.")),
         ("POST", "/public/signup/start") => op(Signup, "signUp", "Sign a club up")
             .says(
                 "With an `Idempotency-Key`, the same request answers the same club and a token for 24 hours. Without one, or after \
@@ -71,15 +71,15 @@ fn of_anyone(route: &Route) -> Option<Operation> {
             .fails(SIGNUP_ERRORS)
             .fails_with(410, "TENANT_CANCELLED")
             .fails(&["FORBIDDEN"]),
-        ("GET", "/public/signup/availability") => op(Signup, "getAvailability", "Is a name free?")
+        ("GET", "/public/signup/availability") => op(Signup, "getAvailability", "Is a name free?").says("Says whether the name is free at this moment; only signing up takes it. Where it is not free, names like it are suggested.")
             .needs("slug", "The name. Names that can't be are answered as not available.", &json!({ "type": "string" }))
             .data::<signup::Availability>("Whether it is.")
             .fails(&["RATE_LIMITED", "STORE_UNAVAILABLE"]),
-        ("POST", "/public/signup/verify-promo") => op(Signup, "verifyPromo", "What does a promo code give?")
+        ("POST", "/public/signup/verify-promo") => op(Signup, "verifyPromo", "What does a promo code give?").says("Says what a code would give, and takes no use of it: only signing up does. A code that gives nothing answers 400 with `reason`.")
             .takes::<signup::PromoQuestion>()
             .data::<signup::PromoOffer>("What it gives.")
             .fails(&["INVALID_PROMO", "RATE_LIMITED", "STORE_UNAVAILABLE"]),
-        ("POST", "/public/signup/brand") => op(Signup, "setBrand", "Choose the club's colours")
+        ("POST", "/public/signup/brand") => op(Signup, "setBrand", "Choose the club's colours").says("Stores both colours for the club whose token is sent, in place of those that it had.")
             .takes::<signup::BrandRequest>()
             .answers::<Done>(200, "They are stored."),
         ("POST", "/public/signup/starter/make") => op(Signup, "connectMake", "Connect Make, and go")
@@ -102,20 +102,20 @@ fn of_anyone(route: &Route) -> Option<Operation> {
             .ignores_a_body()
             .data::<provisioning::QueuedRun>("Provisioning is queued, or was already.")
             .fails(&["PLAN_MISMATCH", "TENANT_NOT_FOUND", "PROVISIONER_UNAVAILABLE"]),
-        ("GET", "/whoami") => op(SignIn, "whoAmI", "What a token says").data::<whoami::WhoAmI>("What it says."),
+        ("GET", "/whoami") => op(SignIn, "whoAmI", "What a token says").says("Reads the token that is sent and answers its claims, if it is valid and not revoked.").data::<whoami::WhoAmI>("What it says."),
         ("GET", "/api/v1/admin/whoami") => {
-            op(SignIn, "whoAmIAdmin", "The same as /whoami").data::<whoami::WhoAmI>("What it says.")
+            op(SignIn, "whoAmIAdmin", "The same as /whoami").says("Reads the token that is sent and answers its claims, like `/whoami`; operators' tools look here.").data::<whoami::WhoAmI>("What it says.")
         }
         ("POST", "/auth/magic/start") => op(SignIn, "mailLink", "Mail a link to sign in")
             .says("The answer is the same for a known and an unknown address.")
             .takes::<links::LinkRequest>()
             .answers::<Done>(202, "If the address owns a club, a link is on its way.")
             .fails(&["RATE_LIMITED", "STORE_UNAVAILABLE"]),
-        ("POST", "/auth/magic/verify") => op(SignIn, "signInByLink", "Exchange a link for a token, once")
+        ("POST", "/auth/magic/verify") => op(SignIn, "signInByLink", "Exchange a link for a token, once").says("The token of a mailed link opens this once, within 24 hours. What it is exchanged for opens what is the club's own, for 7 days.")
             .takes::<links::LinkExchange>()
             .answers::<links::SignedIn>(200, "Signed in.")
             .fails(&["INVALID_TOKEN", "RATE_LIMITED", "STORE_UNAVAILABLE"]),
-        ("POST", "/auth/logout") => op(SignIn, "logOut", "Revoke the token that is sent")
+        ("POST", "/auth/logout") => op(SignIn, "logOut", "Revoke the token that is sent").says("Ends the token that is sent, and no other. One that is over or revoked already answers 401.")
             .ignores_a_body()
             .answers::<Done>(200, "It opens nothing any more."),
         _ => return None,
@@ -159,7 +159,7 @@ fn of_clubs(route: &Route) -> Option<Operation> {
         .answers_nothing(304, "What is known has not changed.")
         .with_headers(&["ETag"]),
         ("POST", "/api/v1/tenants/{id}/provision/retry") => {
-            op(Club, "retryProvisioning", "Try the club's own failed provisioning again")
+            op(Club, "retryProvisioning", "Try the club's own failed provisioning again").says("Goes on at the step that failed, with what was done before. Nothing is done twice. While nothing has failed it answers 409.")
                 .ignores_a_body()
                 .data::<provisioning::QueuedRun>("It goes on at the step that failed.")
                 .fails(&["NOT_RETRYABLE", "PLAN_MISMATCH", "PROVISIONER_UNAVAILABLE"])
@@ -185,26 +185,26 @@ fn of_clubs(route: &Route) -> Option<Operation> {
                 .fails(&["INVALID_WEBHOOK_HOST", "NO_WEBHOOK", "WEBHOOK_NOT_STORED"])
         }
         ("GET", "/api/v1/tenants/{id}/webhook/deliveries") => {
-            let mut operation = op(Club, "listDeliveries", "What the webhook was sent")
+            let mut operation = op(Club, "listDeliveries", "What the webhook was sent").says("Everything that was or is to be sent to the club's webhook, newest first, and how the webhook is doing.")
                 .pages::<deliveries::WebhookDelivery>("");
             operation.answers.clear();
             operation.answers::<deliveries::Deliveries>(200, "One page of it.")
         }
         ("POST", "/api/v1/tenants/{id}/webhook/deliveries/{delivery}/redeliver") => {
-            op(Club, "redeliver", "Send one of them again, now")
+            op(Club, "redeliver", "Send one of them again, now").says("Sends the event again at once, under its old `webhook-id`, and again later if the webhook does not take it.")
                 .may_take::<promos::WhyNot>()
                 .data::<deliveries::WebhookDelivery>("It is on its way.")
                 .fails(&["DELIVERY_NOT_FOUND", "NO_WEBHOOK"])
         }
         ("GET", "/api/v1/tenants/{id}/events") => {
-            op(Club, "listEvents", "What happened to a club").pages::<events::ClubEvent>("One page of it.")
+            op(Club, "listEvents", "What happened to a club").says("What happened to the club, newest first: kept even where it has no webhook.").pages::<events::ClubEvent>("One page of it.")
         }
         ("GET", "/api/v1/tenants/me") => {
-            op(Club, "getOwnClub", "The club's profile, plan, colours and set-up")
+            op(Club, "getOwnClub", "The club's profile, plan, colours and set-up").says("What the club may know of itself, for the club whose token is sent.")
                 .data::<profile::Profile>("The club.")
                 .fails(&["TENANT_NOT_FOUND"])
         }
-        ("PATCH", "/api/v1/tenants/me") => op(Club, "changeOwnClub", "Change the club's name or colours")
+        ("PATCH", "/api/v1/tenants/me") => op(Club, "changeOwnClub", "Change the club's name or colours").says("Changes what is sent and leaves the rest as it is. The name in addresses, the e-mail address and the plan are not changed here.")
             .takes::<profile::ProfileChange>()
             .data::<profile::Profile>("The club as it is now.")
             .fails(&["TENANT_NOT_FOUND"]),
@@ -236,15 +236,15 @@ fn of_operators(route: &Route) -> Option<Operation> {
     use Tag::{Access, Clubs, Promos, Runs};
     let text = json!({ "type": "string", "maxLength": 250 });
     Some(match (route.method, route.path) {
-        ("POST", "/api/v1/admin/tokens/revoke") => op(Access, "revokeTokens", "Revoke tokens")
+        ("POST", "/api/v1/admin/tokens/revoke") => op(Access, "revokeTokens", "Revoke tokens").says("Revokes one token, those of one club, or all, as issued until now. It counts at once and can't be undone.")
             .takes::<tokens::Revocation>()
             .data::<tokens::Revoked>("They open nothing any more.")
             .fails(&["TENANT_NOT_FOUND"]),
         ("GET", "/api/v1/admin/stats") => {
-            op(Access, "getStats", "Clubs, signups and provisioning in numbers")
+            op(Access, "getStats", "Clubs, signups and provisioning in numbers").says("Totals, and counts by hour and by day. They are kept as things happen, so that asking is cheap.")
                 .data::<stats::Stats>("The numbers.")
         }
-        ("GET", "/api/v1/admin/audit") => op(Access, "listAudit", "Who did what to whom, and why")
+        ("GET", "/api/v1/admin/audit") => op(Access, "listAudit", "Who did what to whom, and why").says("What operators changed, newest first, each with who, when, why and under which request.")
             .asks("actor", "By this one only.", &text)
             .asks("action", "This only.", &text)
             .asks("subject", "To this one only.", &text)
@@ -264,7 +264,7 @@ fn of_operators(route: &Route) -> Option<Operation> {
                     "TENANT_SUSPENDED",
                 ])
         }
-        ("GET", "/api/v1/admin/tenants") => op(Clubs, "listClubs", "Clubs, newest first")
+        ("GET", "/api/v1/admin/tenants") => op(Clubs, "listClubs", "Clubs, newest first").says("The register, newest first, filtered by all that is given.")
             .asks_for::<TenantStatus>("status", "Those that stand here.")
             .asks_for::<Plan>("plan", "Those of this plan.")
             .asks_for::<RunStatus>("provision", "Those whose provisioning stands here.")
@@ -274,10 +274,10 @@ fn of_operators(route: &Route) -> Option<Operation> {
                 &json!({ "type": "string", "maxLength": 100 }),
             )
             .pages::<register::Club>("One page of them."),
-        ("GET", "/api/v1/admin/tenants/{id}") => op(Clubs, "getClub", "A club and all that was made for it")
+        ("GET", "/api/v1/admin/tenants/{id}") => op(Clubs, "getClub", "A club and all that was made for it").says("All that is known of one club: where it stands, its run, its spreadsheet and webhook, how much there is of what other routes list.")
             .data::<register::ClubDetails>("The club."),
         ("PATCH", "/api/v1/admin/tenants/{id}") => {
-            op(Clubs, "changeClub", "Change where a club stands, its plan, or whether it pays")
+            op(Clubs, "changeClub", "Change where a club stands, its plan, or whether it pays").says("Changes what is sent and leaves the rest as it is. Suspending stops the club's tokens at once.")
                 .takes::<register::ClubChange>()
                 .data::<register::ClubDetails>("The club as it is now.")
                 .fails(&["PLAN_LOCKED", "TENANT_CANCELLED"])
@@ -288,19 +288,19 @@ fn of_operators(route: &Route) -> Option<Operation> {
             .data::<register::ClubRemoval>("All is gone.")
             .data_with::<register::ClubRemoval>(202, "It is on its way out."),
         ("GET", "/api/v1/admin/promo-codes") => {
-            op(Promos, "listPromos", "Promo codes, by name").pages::<promos::Promo>("One page of them.")
+            op(Promos, "listPromos", "Promo codes, by name").says("All promo codes in the order of their names, with how often each was used.").pages::<promos::Promo>("One page of them.")
         }
-        ("POST", "/api/v1/admin/promo-codes") => op(Promos, "createPromo", "Make a promo code")
+        ("POST", "/api/v1/admin/promo-codes") => op(Promos, "createPromo", "Make a promo code").says("Makes a code that can be used from now on, or from `startsAt` on. A code that exists is left as it is.")
             .takes::<promos::NewPromoCode>()
             .data::<promos::Promo>("It is made.")
             .fails(&["PROMO_EXISTS"]),
         ("POST", "/api/v1/admin/promo-codes/{code}/deactivate") => {
-            op(Promos, "deactivatePromo", "Switch a promo code off")
+            op(Promos, "deactivatePromo", "Switch a promo code off").says("From now on nobody signs up with the code; who has, keeps what it gave. Doing it twice changes nothing.")
                 .may_take::<promos::WhyNot>()
                 .data::<promos::PromoDeactivated>("It is off.")
                 .fails(&["PROMO_NOT_FOUND"])
         }
-        ("GET", "/api/v1/bgops/sagas") => op(Runs, "listRuns", "Provisioning runs, newest first")
+        ("GET", "/api/v1/bgops/sagas") => op(Runs, "listRuns", "Provisioning runs, newest first").says("Runs of all clubs, filtered by all that is given.")
             .asks(
                 "status",
                 "Those that stand here; how undoing stands counts too.",
@@ -334,20 +334,20 @@ fn of_operators(route: &Route) -> Option<Operation> {
             )
             .takes::<retries::RetryRuns>()
             .data::<retries::RunsRetried>("They go on, or would."),
-        ("GET", "/api/v1/bgops/sagas/{run}") => op(Runs, "getRun", "A run, its steps, and what it made")
+        ("GET", "/api/v1/bgops/sagas/{run}") => op(Runs, "getRun", "A run, its steps, and what it made").says("Where the run stands, each step that was tried, what it made outside, and the mails to its club.")
             .data::<bgops::RunDetails>("The run.")
             .fails(&["RUN_NOT_FOUND"]),
-        ("GET", "/api/v1/bgops/sagas/{run}/history") => op(Runs, "getRunHistory", "Every attempt of a run")
+        ("GET", "/api/v1/bgops/sagas/{run}/history") => op(Runs, "getRunHistory", "Every attempt of a run").says("One entry for each attempt at each step, in order: when, how long, and what came of it.")
             .lists::<bgops::Attempt>("The attempts.")
             .fails(&["RUN_NOT_FOUND"]),
         ("POST", "/api/v1/bgops/sagas/{run}/retry") => {
-            act(op(Runs, "retryRun", "Let a failed run go on").takes::<bgops::Why>())
+            act(op(Runs, "retryRun", "Let a failed run go on").says("Goes on at the step that failed, or at what could not be removed. What was done stays done.").takes::<bgops::Why>())
         }
         ("POST", "/api/v1/bgops/sagas/{run}/cancel") => act(op(Runs, "cancelRun", "Give a run up")
             .says("With `undo`, what it made is removed, and the club's name and address are free at last.")
             .takes::<bgops::Cancellation>()),
         ("POST", "/api/v1/bgops/sagas/{run}/skip-step") => {
-            act(op(Runs, "skipStep", "Let a run go on without the step that failed")
+            act(op(Runs, "skipStep", "Let a run go on without the step that failed").says("Marks the step at which the run failed as skipped and goes on with the next. Whoever skips it has seen to it by other means.")
                 .takes::<bgops::SkipStepRequest>())
         }
         ("POST", "/api/v1/bgops/sagas/{run}/reset") => {
@@ -364,12 +364,12 @@ fn of_operators(route: &Route) -> Option<Operation> {
         .takes::<bgops::Why>()
         .data::<pausing::ProvisioningSwitched>("It is paused."),
         ("POST", "/api/v1/bgops/provisioning/resume") => {
-            op(Runs, "resumeProvisioning", "Resume provisioning")
+            op(Runs, "resumeProvisioning", "Resume provisioning").says("Runs and removals that wait go on, and what was queued meanwhile begins.")
                 .takes::<bgops::Why>()
                 .data::<pausing::ProvisioningSwitched>("It is on.")
         }
         ("GET", "/api/v1/bgops/upstreams") => {
-            op(Runs, "listUpstreams", "The other sides, as their breakers see them")
+            op(Runs, "listUpstreams", "The other sides, as their breakers see them").says("One entry for each upstream: how its breaker stands, since when it fails, how much of its budget is used.")
                 .lists::<upstreams::UpstreamState>("Each of them.")
         }
         ("POST", "/api/v1/bgops/upstreams/{name}/open") => op(Runs, "openBreaker", "Open a breaker")
@@ -382,9 +382,9 @@ fn of_operators(route: &Route) -> Option<Operation> {
             .takes::<bgops::Why>()
             .data::<upstreams::BreakerMoved>("It is closed.")
             .fails(&["BREAKER_UNAVAILABLE", "UPSTREAM_NOT_FOUND"]),
-        ("GET", "/api/v1/bgops/idempotency") => op(Runs, "listIdempotencyKeys", "Idempotency keys")
+        ("GET", "/api/v1/bgops/idempotency") => op(Runs, "listIdempotencyKeys", "Idempotency keys").says("The keys under which requests can be repeated, newest first. Shown are digests, never the keys themselves.")
             .pages::<idempotency::IdempotencyKey>("One page of them."),
-        ("GET", "/api/v1/bgops/idempotency/{key}") => op(Runs, "getIdempotencyKey", "One idempotency key")
+        ("GET", "/api/v1/bgops/idempotency/{key}") => op(Runs, "getIdempotencyKey", "One idempotency key").says("One key, by the digest under which the list shows it.")
             .data::<idempotency::IdempotencyKey>("The key.")
             .fails(&["NOT_FOUND"]),
         _ => return None,

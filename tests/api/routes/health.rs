@@ -1,6 +1,9 @@
 //! `GET /health`, `/health/live`, `/health/ready`, `/health/startup`, and their short names.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
+use tenantry::ports::Limit;
 
 use crate::support::{Manner, TestApp};
 
@@ -60,6 +63,28 @@ async fn ready_says_how_operators_set_the_switches() {
     app.db().goes_down();
     let body = app.get("/health/ready").send().await.is(503);
     assert_eq!((&body["provisioning"], &body["signups"]), (&Value::Null, &Value::Null));
+}
+
+#[tokio::test]
+async fn ready_writes_a_row_of_its_own_as_well_as_it_reads() {
+    let app = TestApp::new();
+    let row = || app.db().rows("select value from measures where name = 'readiness_asked_at'");
+    assert_eq!(row(), Vec::<Value>::new());
+    for _ in 0..2 {
+        app.get("/health/ready").send().await.is(200);
+        assert_eq!(row(), [json!({ "value": 1_800_000_012 })]);
+    }
+    app.passes(1);
+    app.get("/readyz").send().await.is(200);
+    assert_eq!(row(), [json!({ "value": 1_800_000_013 })]);
+}
+
+#[tokio::test]
+async fn it_is_not_ready_with_a_database_that_can_only_be_read() {
+    let app = TestApp::new();
+    let trigger = "create trigger full before insert on measures begin select raise(abort, 'disk full'); end";
+    app.db().execute(trigger, ());
+    assert_eq!(not_ready(&app, "/health/ready").await, told("database", "can be read, but not written"));
 }
 
 /// The one thing that is wrong, if the service is not ready for that alone.
@@ -142,4 +167,13 @@ async fn no_check_shows_a_secret() {
     let app = TestApp::with(&[("JWT_SECRET", "a-short-secret"), ("JWT_SECRET_NEXT", "another-short-one")]);
     let text = app.get("/health/ready").send().await.text;
     assert!(!text.contains("a-short-secret") && !text.contains("another-short-one"), "{text}");
+}
+
+#[test]
+fn every_limiter_that_is_bound_is_one_that_must_be() {
+    let toml = include_str!("../../../wrangler.toml");
+    let bound: BTreeSet<&str> =
+        toml.lines().filter_map(|line| line.strip_prefix("name = \"")?.strip_suffix('"')).collect();
+    let bound: BTreeSet<&str> = bound.into_iter().filter(|name| name.starts_with("LIMIT_")).collect();
+    assert_eq!(bound, Limit::ALL.iter().map(|limit| limit.binding()).collect());
 }

@@ -190,6 +190,7 @@ impl Ports for Outside {
 
     fn log(&self, line: LogLine) {
         assert_shows_nothing(&line);
+        assert_speaks_plainly(&line);
         self.0.log.lock().unwrap().push(line);
     }
 
@@ -296,6 +297,15 @@ pub fn splitmix(state: &mut u64) -> u64 {
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     z ^ (z >> 31)
+}
+
+/// What went wrong is told in words, never as Rust's debugger shows it.
+#[track_caller]
+fn assert_speaks_plainly(line: &LogLine) {
+    let error = line.fields.get("error").map(|error| error.as_str().unwrap()).unwrap_or_default();
+    for mark in [" { ", "(\"", "Some(", "JsValue", "\\\""] {
+        assert!(!error.contains(mark), "{error}");
+    }
 }
 
 /// No secret, token, link, webhook path or full address may reach the log, whatever the test is about.

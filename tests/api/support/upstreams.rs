@@ -189,7 +189,7 @@ impl Upstreams {
     pub fn take(&self, call: Call, now: Timestamp) -> Result<Called, CallError> {
         let mut state = self.state();
         let sent = Sent { call, at: now };
-        let upstream = sent.call.upstream;
+        let upstream = part(&sent.call);
         let reaction = state
             .next
             .get_mut(upstream)
@@ -217,9 +217,18 @@ impl Upstreams {
     }
 }
 
+/// Which part of an upstream a call is for: Google has two.
+fn part(call: &Call) -> &'static str {
+    match call.upstream {
+        "google" if call.url.starts_with("https://oauth2.googleapis.com/") => "google_token",
+        "google" => "google_sheets",
+        other => other,
+    }
+}
+
 impl State {
     fn play(&mut self, sent: &Sent) -> Called {
-        match sent.call.upstream {
+        match part(&sent.call) {
             "make" => self.make(sent),
             "apps_script" => self.apps_script(sent),
             "google_token" => google_token(sent),

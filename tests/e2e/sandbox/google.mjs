@@ -38,7 +38,7 @@ describe("Apps Script", () => {
     assert.deepEqual(await run(wish), first);
     assert.notEqual((await run({ ...wish, idempotencyKey: "run_2/create" })).spreadsheetId, first.spreadsheetId);
     assert.deepEqual(await effects("?key=run_1/create"), [
-      { upstream: "apps-script", operation: "provision", key: "run_1/create", count: 1, requests: 2 },
+      { upstream: "apps_script", operation: "provision", key: "run_1/create", count: 1, requests: 2 },
     ]);
     const { spreadsheetId } = first;
     assert.deepEqual(await run({ action: "verify", spreadsheetId }), { ok: true, exists: true, spreadsheetId });
@@ -70,7 +70,7 @@ describe("Apps Script", () => {
       assert.deepEqual(await run({ action: "verify", spreadsheetId }), { ok: true, exists: false });
       assert.deepEqual(await run(asked), { ok: true, removed: false, spreadsheetId });
       assert.deepEqual(await effects("?key=run_1/undo_create"), [
-        { upstream: "apps-script", operation: "deprovision", key: "run_1/undo_create", count: 1, requests: 2 },
+        { upstream: "apps_script", operation: "deprovision", key: "run_1/undo_create", count: 1, requests: 2 },
       ]);
     }
   });

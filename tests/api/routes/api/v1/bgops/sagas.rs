@@ -42,7 +42,7 @@ async fn runs_are_listed_newest_first() {
             "step": "validate_webhook", "reason": "WEBHOOK_REJECTED", "error": data[1]["error"],
             "version": data[1]["version"], "startedAt": "2027-01-15T08:00:13.000Z",
             "updatedAt": "2027-01-15T08:00:13.000Z", "deadlineAt": "2027-01-15T08:30:13.000Z",
-            "completedAt": "2027-01-15T08:00:13.000Z", "undo": null
+            "completedAt": "2027-01-15T08:00:13.000Z"
         })
     );
 }

@@ -48,7 +48,7 @@ async fn every_upstream_is_shown_as_its_breaker_sees_it() {
     let quiet = |name: &str| {
         json!({
             "upstream": name, "state": "closed", "failures": 0, "since": null, "heldOpen": false,
-            "nextProbeAt": null, "closedAt": null, "budget": null, "atOnce": null
+            "nextProbeAt": null, "closedAt": null
         })
     };
     fails(&app, Upstream::Make, 2).await;

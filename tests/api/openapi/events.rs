@@ -1,0 +1,147 @@
+//! What a club's webhook is sent: one message for each kind of event.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value, json};
+
+use super::{contract::is_valid, operation::reference, published};
+use crate::{plans::everything_happens, support::TestApp};
+
+/// An event: its kind, its type in clients, what it means, and what `data` has besides `tenantId`: a name, its type, what it
+/// means, and whether it is always there.
+struct Event {
+    kind: &'static str,
+    name: &'static str,
+    meaning: &'static str,
+    data: &'static [(&'static str, &'static str, &'static str, bool)],
+}
+
+const RUN: (&str, &str, &str, bool) = ("runId", "RunId", "The run.", true);
+const PLAN: (&str, &str, &str, bool) = ("plan", "Plan", "The plan that it provisions.", true);
+const STEP: (&str, &str, &str, bool) = ("step", "Step", "The step that it was at.", false);
+
+const EVENTS: &[Event] = &[
+    Event { kind: "webhook.ping", name: "WebhookPing", meaning: "A test: nothing happened.", data: &[] },
+    Event {
+        kind: "tenant.provisioned",
+        name: "TenantProvisioned",
+        meaning: "The club is set up. It is said once.",
+        data: &[RUN, PLAN, STEP],
+    },
+    Event {
+        kind: "tenant.failed",
+        name: "TenantFailed",
+        meaning: "Setting the club up failed. It is said once an hour at most, however often it is tried.",
+        data: &[
+            ("runId", "RunId", "The run; left out where it was lost.", false),
+            PLAN,
+            ("reason", "FailureCode", "Why.", true),
+            STEP,
+        ],
+    },
+    Event {
+        kind: "tenant.deprovisioned",
+        name: "TenantDeprovisioned",
+        meaning: "The club is gone, and what was made for it.",
+        data: &[RUN, PLAN],
+    },
+];
+
+/// The types of what is sent.
+pub fn schemas() -> Map<String, Value> {
+    let failure = serde_json::to_value(<tenantry::workflow::FailureCode as utoipa::PartialSchema>::schema());
+    let all = EVENTS.iter().map(|event| (event.name.to_owned(), schema(event)));
+    all.chain([("FailureCode".to_owned(), failure.unwrap())]).collect()
+}
+
+fn schema(event: &Event) -> Value {
+    let club = ("tenantId", "TenantId", "The club.", true);
+    let fields = || [club].into_iter().chain(event.data.iter().copied());
+    let properties: Map<String, Value> = fields()
+        .map(|(name, of, meaning, _)| {
+            let mut field = reference(of);
+            field["description"] = meaning.into();
+            (name.to_owned(), field)
+        })
+        .collect();
+    let required: Vec<&str> = fields().filter(|field| field.3).map(|field| field.0).collect();
+    json!({
+        "type": "object",
+        "description": event.meaning,
+        "required": ["type", "timestamp", "data"],
+        "properties": {
+            "type": { "type": "string", "const": event.kind, "description": "What happened." },
+            "timestamp": { "$ref": "#/components/schemas/Time", "description": "When it happened." },
+            "data": {
+                "type": "object",
+                "description": "To whom. More fields may come.",
+                "required": required,
+                "properties": properties,
+            },
+        },
+    })
+}
+
+/// The operations of the receiver's.
+pub fn webhooks() -> Map<String, Value> {
+    EVENTS.iter().map(|event| (event.kind.to_owned(), json!({ "post": operation(event) }))).collect()
+}
+
+fn operation(event: &Event) -> Value {
+    let header = |name: &str, description: &str, schema: Value| json!({ "name": name, "in": "header", "required": true, "description": description, "schema": schema });
+    let text = || json!({ "type": "string" });
+    let mut data = json!({ "tenantId": "tenant_01a3185c80397978a1c17e7efb610b25" });
+    for (name, of, _, always) in event.data {
+        if *always {
+            data[*name] = match *of {
+                "RunId" => "run_01a3185c80397978a1c17e7efb610b25",
+                "Plan" => "starter",
+                _ => "WEBHOOK_REJECTED",
+            }
+            .into();
+        }
+    }
+    json!({
+        "operationId": format!("on{}", event.name),
+        "tags": ["Webhooks"],
+        "summary": event.kind,
+        "description": format!(
+            "{} Signed as Standard Webhooks has it. It comes again, under the same `webhook-id`, until the webhook answers by 2xx.",
+            event.meaning
+        ),
+        "security": [],
+        "parameters": [
+            header("webhook-id", "The same for every attempt: whoever has seen it need do nothing.", text()),
+            header("webhook-timestamp", "When this attempt was made, Unix seconds.", text()),
+            header("webhook-signature", "`v1,` and the HMAC-SHA256 of `id.timestamp.body`, base64.", text()),
+        ],
+        "requestBody": { "required": true, "content": { "application/json": {
+            "schema": reference(event.name),
+            "example": { "type": event.kind, "timestamp": "2027-01-15T08:00:12.345Z", "data": data },
+        } } },
+        "responses": {
+            "2XX": { "description": "The webhook has it." },
+            "410": { "description": "The webhook wants no more: it is switched off." },
+            "default": { "description": "It comes again later." },
+        },
+    })
+}
+
+#[tokio::test]
+async fn every_event_is_in_the_document_as_it_is_sent() {
+    let app = TestApp::new();
+    everything_happens(&app).await;
+    let queued = app.db().rows("select body from webhook_deliveries");
+    let queued = queued.iter().map(|row| serde_json::from_str(row["body"].as_str().unwrap()).unwrap());
+    let sent: Vec<Value> =
+        app.outside().upstreams().sent_to("make").iter().map(|sent| sent.json()).chain(queued).collect();
+    let mut seen = BTreeSet::new();
+    for body in sent {
+        let kind = body["type"].as_str().unwrap().to_owned();
+        let at = format!("/webhooks/{kind}/post/requestBody/content/application~1json/schema");
+        is_valid(&at, &body);
+        seen.insert(kind);
+    }
+    let described: BTreeSet<String> = published()["webhooks"].as_object().unwrap().keys().cloned().collect();
+    assert_eq!(seen, described);
+}

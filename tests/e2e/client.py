@@ -1,0 +1,72 @@
+"""The way of a club through a client that is generated from openapi.json: mypy holds the types, the run holds the service.
+
+BASE_URL names the service, SLUG the club. What came of it is printed as JSON.
+"""
+
+import json
+import os
+import time
+
+from tenantry_client import AuthenticatedClient, Client
+from tenantry_client.api.club import get_own_club, get_provision_status
+from tenantry_client.api.signup import confirm_pro, sign_up
+from tenantry_client.models.checkpoint import Checkpoint
+from tenantry_client.models.error_code import ErrorCode
+from tenantry_client.models.failure import Failure
+from tenantry_client.models.issue_code import IssueCode
+from tenantry_client.models.plan import Plan
+from tenantry_client.models.provision_status import ProvisionStatus
+from tenantry_client.models.run_status import RunStatus
+from tenantry_client.models.signed_up import SignedUp
+from tenantry_client.models.signup_request import SignupRequest
+from tenantry_client.types import Unset
+
+BASE_URL, SLUG = os.environ["BASE_URL"], os.environ["SLUG"]
+anyone = Client(base_url=BASE_URL)
+
+
+def form(slug: str) -> SignupRequest:
+    return SignupRequest(club_name="FC Python", club_slug=slug, email=f"{SLUG}@example.org", plan=Plan.PRO)
+
+
+def finished(club: AuthenticatedClient, tenant: str) -> ProvisionStatus:
+    while True:
+        answer = get_provision_status.sync(tenant, client=club)
+        assert isinstance(answer, ProvisionStatus), answer
+        if answer.status not in (RunStatus.PENDING, RunStatus.PROCESSING):
+            return answer
+        time.sleep(0.1)
+
+
+def main() -> None:
+    signed_up = sign_up.sync(client=anyone, body=form(SLUG), idempotency_key=SLUG)
+    assert isinstance(signed_up, SignedUp), signed_up
+    assert not isinstance(signed_up.jwt, Unset)
+    club = AuthenticatedClient(base_url=BASE_URL, token=signed_up.jwt)
+    confirm_pro.sync(client=club)
+    status = finished(club, signed_up.tenant_id)
+    steps = {name: step for name, step in status.data.checkpoints.additional_properties.items()}
+    assert all(isinstance(step, Checkpoint) for step in steps.values())
+
+    refused = get_own_club.sync(client=AuthenticatedClient(base_url=BASE_URL, token="x"))
+    assert isinstance(refused, Failure), refused
+    assert refused.error.code is ErrorCode.INVALID_TOKEN
+    wrong = sign_up.sync(client=anyone, body=form("www"))
+    assert isinstance(wrong, Failure), wrong
+    issues = wrong.error.issues
+    assert not isinstance(issues, Unset)
+    assert [issue.code for issue in issues] == [IssueCode.RESERVED]
+    print(
+        json.dumps(
+            {
+                "status": status.status.value,
+                "progress": status.data.progress,
+                "steps": {name: step.status.value for name, step in steps.items()},
+                "errors": [step.error for step in steps.values()],
+                "refused": [refused.error.code.value, wrong.error.code.value],
+            }
+        )
+    )
+
+
+main()
