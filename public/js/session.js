@@ -2,6 +2,7 @@
 
 import { working } from "./a11y.js";
 import * as api from "./api.js";
+import * as draft from "./draft.js";
 import { notice } from "./notice.js";
 import { persist } from "./persist.js";
 import { isObject, passing } from "./storage.js";

@@ -255,8 +255,6 @@ for (const locale of ["en-GB", "de-DE"]) {
     await at(page, "connect");
     await page.click("summary");
     await page.fill("#webhookUrl", `https://hook.eu1.make.com/gone${"w".repeat(63)}`);
-    await page.click("#webhook-test");
-    await page.waitForSelector("#webhook-answer[data-tone=bad]");
     await fits("connect");
     await page.route(
       "**/provision-status",

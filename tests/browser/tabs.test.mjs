@@ -197,7 +197,9 @@ test("an earlier version's drafts are taken over, and it could read ours", async
 
   await page.fill("#email", "new@example.org");
   const left = await page.evaluate(() => JSON.parse(localStorage.getItem("tenantry.draft")));
-  for (const [name, like] of Object.entries(OLD_DRAFT))
+  // It does without the body, and asks for a link.
+  const { body, ...needed } = OLD_DRAFT;
+  for (const [name, like] of Object.entries(needed))
     assert.equal(typeof left[name], typeof like, `the earlier version finds ${name}`);
   assert.equal(left.email, "new@example.org");
 });
