@@ -8,9 +8,10 @@
 // --object-migration   ships a new Durable Object migration, across which no rollback goes
 // --dry-run            checks everything, names every command that would change something, and runs none of them
 import { prepare } from "./lib/prepare.mjs";
-import { exitWith } from "./lib/project.mjs";
+import { exitWith, helpIfAsked } from "./lib/project.mjs";
 import { commit, confirmDeployed, options, prepareVersion, release, remember, smoke } from "./lib/release.mjs";
 
+helpIfAsked(import.meta.url);
 await prepare();
 try {
   const asked = options(import.meta.url, { flags: ["checked", "object-migration"] });

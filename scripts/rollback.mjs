@@ -4,9 +4,10 @@
 // add, so the older version works on it. Across a Durable Object migration there is no way back: that is refused. The smoke test
 // follows when WORKER_URL is set.
 import { prepare } from "./lib/prepare.mjs";
-import { Failure, exitWith, say } from "./lib/project.mjs";
+import { Failure, exitWith, helpIfAsked, say } from "./lib/project.mjs";
 import { confirmShares, deployments, options, release, smoke } from "./lib/release.mjs";
 
+helpIfAsked(import.meta.url);
 await prepare();
 try {
   const asked = options(import.meta.url, { texts: ["to", "message"] });

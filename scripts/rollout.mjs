@@ -5,9 +5,10 @@
 // production gets its tag. A new Durable Object migration can't be shared out: deploy it.
 import { configuration } from "./lib/environments.mjs";
 import { prepare } from "./lib/prepare.mjs";
-import { Failure, exitWith } from "./lib/project.mjs";
+import { Failure, exitWith, helpIfAsked } from "./lib/project.mjs";
 import { confirmShares, deployments, madeOf, needsAddress, options, prepareVersion, release, remember, smoke, upload } from "./lib/release.mjs";
 
+helpIfAsked(import.meta.url);
 await prepare();
 try {
   const asked = options(import.meta.url, { texts: ["percent", "version"], flags: ["checked"] });

@@ -53,6 +53,11 @@ export function help(script) {
   process.exit(0);
 }
 
+/** Before anything is installed or asked. */
+export function helpIfAsked(script) {
+  if (process.argv.includes("--help")) help(script);
+}
+
 /** For a script that is told nothing: what it is told by mistake would be passed over. */
 export function noArguments(script) {
   const [first] = process.argv.slice(2);
