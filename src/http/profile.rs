@@ -95,7 +95,9 @@ pub struct Profile {
     pub address: Option<String>,
     /// Its colours.
     pub brand: Brand,
-    /// Its webhook; `null` while it has none.
+    /// Its webhook; left out while it has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(not(target_arch = "wasm32"), schema(nullable = false))]
     pub webhook: Option<OwnWebhook>,
 }
 

@@ -337,7 +337,10 @@ fn null_in_place(value: &mut Value, named: &Map<String, Value>, is_answered: boo
             if let Some(one) = nullable {
                 let name = one["$ref"].as_str().unwrap().rsplit('/').next().unwrap();
                 let mut meant = named[name].as_object().unwrap().clone();
-                meant["type"] = json!([meant["type"].as_str().unwrap(), "null"]);
+                let of = meant.get("type").and_then(Value::as_str);
+                let of =
+                    of.unwrap_or_else(|| panic!("leave a {name} out that is not there: it can't be null"));
+                meant["type"] = json!([of, "null"]);
                 meant.extend(one.get("description").map(|text| ("description".to_owned(), text.clone())));
                 match meant.get_mut("enum").and_then(Value::as_array_mut) {
                     Some(_) if is_answered => {

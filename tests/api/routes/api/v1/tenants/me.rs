@@ -27,7 +27,6 @@ async fn a_club_sees_itself() {
             "trialEndsAt": club.row()["trial_ends_at"], "createdAt": "2027-01-15T08:00:12.000Z",
             "brand": { "primaryColor": "#1f4e79", "secondaryColor": "#f4b942" },
             "provisioning": { "status": "pending", "reason": null, "runId": null, "provisionedAt": null },
-            "webhook": null,
         })
     );
     club.connects_make().await.is(200);
