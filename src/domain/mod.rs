@@ -12,6 +12,7 @@ pub mod config;
 pub mod email;
 pub mod id;
 pub mod issue;
+pub mod pages;
 pub mod plan;
 pub mod promo;
 pub mod provisioning;
