@@ -17,5 +17,9 @@ BEGIN
   delete from promo_redemptions where code = new.promo_code_used and tenant_id = new.id;
 END;
 
--- Those that went before.
-delete from promo_redemptions where tenant_id in (select id from tenants where status = 'cancelled');
+-- Those that went before. Their rows stay, and say nothing any more: migrations only add.
+update promo_codes set uses = max(0, uses - (
+  select count(*) from promo_redemptions r join tenants t on t.id = r.tenant_id
+  where r.code = promo_codes.code and t.status = 'cancelled'))
+where code in (
+  select r.code from promo_redemptions r join tenants t on t.id = r.tenant_id where t.status = 'cancelled');

@@ -3,6 +3,7 @@
 
 use super::{
     Secret, origins,
+    pages::is_site_key,
     webhook::{AllowedHosts, MAKES_HOSTS},
 };
 
@@ -326,32 +327,11 @@ impl Config {
         self.environment == "production"
     }
 
-    /// The key of the widget on the page, if there is one and its tokens are looked at.
-    #[must_use]
-    pub fn widget_key(&self) -> Option<&str> {
-        self.turnstile_secret.as_ref()?;
-        self.turnstile_site_key.as_deref().filter(|key| is_site_key(key))
-    }
-
-    /// The hosts of our pages: that of the console, and of every other page that may call us from a browser. Where nobody says what
-    /// the console is, in development only, it is at the origin that was asked.
-    #[must_use]
-    pub fn page_hosts(&self, origin: &str) -> Vec<String> {
-        let console = Some(self.admin_console_url.as_str()).filter(|url| !url.is_empty()).unwrap_or(origin);
-        let pages = self.cors_allowed.iter().map(String::as_str).filter(|page| !page.contains('*'));
-        let host = |page: &str| Some(url::Url::parse(page).ok()?.host_str()?.to_owned());
-        pages.chain([console]).filter_map(host).collect()
-    }
-
     /// The club's own address.
     #[must_use]
     pub fn club_address(&self, slug: &str) -> String {
         format!("{slug}.{}", self.base_domain)
     }
-}
-
-fn is_site_key(text: &str) -> bool {
-    text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
 }
 
 #[cfg(test)]
@@ -534,21 +514,6 @@ mod tests {
                 "{key}"
             );
         }
-    }
-
-    #[test]
-    fn our_pages_are_where_the_configuration_says() {
-        let hosts = |console: &str, allowed: &str| {
-            let get = |name: &str| match name {
-                "ADMIN_CONSOLE_URL" => Some(console.to_owned()),
-                "CORS_ALLOWED" => Some(allowed.to_owned()),
-                _ => complete(name),
-            };
-            Config::read(get, false).page_hosts("https://asked.example:8443")
-        };
-        assert_eq!(hosts("https://syston.app", "https://*.syston.app"), ["syston.app"]);
-        assert_eq!(hosts("https://syston.app/", "https://app.example:444"), ["app.example", "syston.app"]);
-        assert_eq!(hosts("", ""), ["asked.example"]);
     }
 
     #[test]

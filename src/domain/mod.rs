@@ -13,6 +13,7 @@ pub mod email;
 pub mod id;
 pub mod issue;
 pub mod origins;
+pub mod pages;
 pub mod plan;
 pub mod promo;
 pub mod provisioning;

@@ -1,0 +1,47 @@
+//! Our pages, as the configuration has them: at which hosts they are, and whether they show Turnstile's widget.
+
+use super::Config;
+
+impl Config {
+    /// The key of the widget on the page, if there is one and its tokens are looked at.
+    #[must_use]
+    pub fn widget_key(&self) -> Option<&str> {
+        self.turnstile_secret.as_ref()?;
+        self.turnstile_site_key.as_deref().filter(|key| is_site_key(key))
+    }
+
+    /// The hosts of our pages: that of the console, and of every other page that may call us from a browser. Where nobody says what
+    /// the console is, in development only, it is at the origin that was asked.
+    #[must_use]
+    pub fn page_hosts(&self, origin: &str) -> Vec<String> {
+        let console = Some(self.admin_console_url.as_str()).filter(|url| !url.is_empty()).unwrap_or(origin);
+        let pages = self.cors_allowed.iter().map(String::as_str).filter(|page| !page.contains('*'));
+        let host = |page: &str| Some(url::Url::parse(page).ok()?.host_str()?.to_owned());
+        pages.chain([console]).filter_map(host).collect()
+    }
+}
+
+/// Whether it can be a widget's key: nothing in it means anything to a page.
+pub(super) fn is_site_key(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn our_pages_are_where_the_configuration_says() {
+        let hosts = |console: &str, allowed: &str| {
+            let get = |name: &str| match name {
+                "ADMIN_CONSOLE_URL" => Some(console.to_owned()),
+                "CORS_ALLOWED" => Some(allowed.to_owned()),
+                _ => None,
+            };
+            Config::read(get, false).page_hosts("https://asked.example:8443")
+        };
+        assert_eq!(hosts("https://syston.app", "https://*.syston.app"), ["syston.app"]);
+        assert_eq!(hosts("https://syston.app/", "https://app.example:444"), ["app.example", "syston.app"]);
+        assert_eq!(hosts("", ""), ["asked.example"]);
+    }
+}
