@@ -5,7 +5,7 @@ use http::StatusCode;
 use serde::Serialize;
 
 use crate::{
-    domain::{Plan, PromoCode, Timestamp, issue::Problem},
+    domain::{Plan, PromoCode, Timestamp, issue::Problem, text},
     ports::{Level, LogLine, Ports},
     store::promos::{self, NewPromo, PromoRow},
 };
@@ -120,7 +120,7 @@ fn read(fields: &mut Fields, now: Timestamp) -> Option<NewPromo> {
 /// A code is typed in any case, but made in one: what an operator sees is what is stored.
 fn exact_code(text: String) -> Result<PromoCode, Problem> {
     let code = PromoCode::try_from(text.clone())?;
-    if code.as_str() == text {
+    if text::read(&text).is_ok_and(|text| text == code.as_str()) {
         Ok(code)
     } else {
         Err(Problem::new("invalid_promo_code", "A promo code has 4 to 20 of A–Z and 0–9."))
