@@ -3,8 +3,7 @@
 -- The name without case and accents, as the service folds it; null until it did, as for what an older version writes.
 alter table tenants add column name_folded text;
 
-create index tenants_by_folded_name on tenants (name_folded) where name_folded is not null;
-create index tenants_unfolded on tenants (id) where name_folded is null;
+create index tenants_by_folded_name on tenants (name_folded);
 
 -- A name that is changed by whoever doesn't fold it is folded again.
 create trigger tenants_renamed after update of name on tenants

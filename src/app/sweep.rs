@@ -36,7 +36,7 @@ struct Begun {
     /// The first tenants that have not moved.
     first: Vec<Tenant>,
     /// What folds the names that nobody folded.
-    fold: Option<Statement>,
+    fold: Statement,
     /// The id to give a new database.
     name: Option<i64>,
     /// Whether nobody is woken.
@@ -72,7 +72,7 @@ impl<P: Ports> App<P> {
             Err(error) => (Err(error), Ok(0), Ok(0), None),
         };
         let well = looked.is_ok() && delivered.is_ok() && mailed.is_ok();
-        let fold = begun.as_ref().and_then(|begun| begun.fold.clone());
+        let fold = begun.as_ref().map(|begun| begun.fold.clone());
         let mark = begun.as_ref().filter(|_| well).map(|begun| begun.sighting.mark);
         let name = begun.as_ref().and_then(|begun| begun.name);
         let pruned = store::sweep::prune(self.ports.db(), self.ports.now(), mark, name, fold).await;
@@ -94,7 +94,7 @@ impl<P: Ports> App<P> {
     /// round trip and one call to an object.
     async fn begin_sweep(&self, id: &RequestId, now: Timestamp) -> Result<Begun, DbError> {
         let statements = vec![
-            store::names::unfolded(),
+            store::names::unfolded(store::names::BY_SWEEP),
             store::flags::sighting(),
             store::tenants::claim_unmoved(now.before(QUIET), CLAIM, now),
         ];
@@ -102,7 +102,8 @@ impl<P: Ports> App<P> {
         let first = self.readable(answers.pop().unwrap_or_default(), "tenants");
         let sighting: Option<Sighting> = answers.pop().unwrap_or_default().first()?;
         let sighting = sighting.ok_or_else(|| DbError::Corrupt("the database shows nothing".to_owned()))?;
-        let fold = store::names::fold(answers.pop().unwrap_or_default())?;
+        let unfolded: Vec<store::names::Unfolded> = answers.pop().unwrap_or_default().rows()?;
+        let fold = store::names::fold(&unfolded);
         let witnessed = self.ask_witness(&sighting, id, now).await?;
         let is_paused = sighting.paused || witnessed.paused;
         if is_paused {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{issue::Problem, text};
+use super::issue::Problem;
 
 /// `#RRGGBB`, stored in lower case.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,13 +26,11 @@ impl TryFrom<String> for HexColor {
     type Error = Problem;
 
     fn try_from(text: String) -> Result<Self, Problem> {
-        let invalid = |message: &str| Problem::new("invalid_color", message);
-        let text = text::read(&text).map_err(|problem| invalid(&problem.message))?;
         let digits = text.strip_prefix('#').unwrap_or_default();
         if digits.len() == 6 && digits.bytes().all(|b| b.is_ascii_hexdigit()) {
             Ok(Self(text.to_ascii_lowercase()))
         } else {
-            Err(invalid("Enter a colour like #1a2b3c."))
+            Err(Problem::new("invalid_color", "Enter a colour like #1a2b3c."))
         }
     }
 }
@@ -44,8 +42,7 @@ mod tests {
     #[test]
     fn six_hex_digits_after_a_hash() {
         assert_eq!(HexColor::try_from("#A1b2C3".to_owned()).unwrap().as_str(), "#a1b2c3");
-        assert_eq!(HexColor::try_from(" #a1b2c3\u{200b}".to_owned()).unwrap().as_str(), "#a1b2c3");
-        for text in ["", "#", "#fff", "a1b2c3", "#a1b2cg", "#a1b2\u{200b}c3", "red"] {
+        for text in ["", "#", "#fff", "a1b2c3", "#a1b2cg", "#a1b2c3 ", "red"] {
             assert!(HexColor::try_from(text.to_owned()).is_err(), "{text:?}");
         }
     }

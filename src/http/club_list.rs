@@ -56,10 +56,11 @@ async fn ask<P: Ports>(caller: &Caller<P, PlatformAdmin>, filter: &Filter) -> Re
         return Ok(register::read_page(caller.ask_all(register::list(filter)).await?)?);
     }
     let mut statements = register::list(filter);
-    statements.push(names::unfolded());
+    statements.push(names::unfolded(names::BY_SEARCH));
     let mut answers = caller.ask_all(statements).await?;
-    if let Some(fold) = names::fold(answers.pop().unwrap_or_default())? {
-        caller.app.ports.db().query(fold).await?;
+    let unfolded: Vec<names::Unfolded> = answers.pop().unwrap_or_default().rows()?;
+    if !unfolded.is_empty() {
+        caller.app.ports.db().query(names::fold(&unfolded)).await?;
         answers = caller.ask_all(register::list(filter)).await?;
     }
     Ok(register::read_page(answers)?)

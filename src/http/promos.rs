@@ -120,8 +120,10 @@ fn read(fields: &mut Fields, now: Timestamp) -> Option<NewPromo> {
 /// A code is typed in any case, but made in one: what an operator sees is what is stored.
 fn exact_code(text: String) -> Result<PromoCode, Problem> {
     let code = PromoCode::try_from(text.clone())?;
-    if text::read(&text).is_ok_and(|text| text == code.as_str()) {
+    if code.as_str() == text {
         Ok(code)
+    } else if text::read(&text).is_ok_and(|text| text == code.as_str()) {
+        Err(Problem::new("invalid_promo_code", "There are blanks or invisible characters around this code."))
     } else {
         Err(Problem::new("invalid_promo_code", "A promo code has 4 to 20 of A–Z and 0–9."))
     }

@@ -133,22 +133,22 @@ pub async fn availability<P: Ports>(
     };
     // What nobody sees around it was not meant.
     let text = text::read(&text).unwrap_or(text);
-    let slug = Slug::try_from(text.clone());
-    let reason = match &slug {
-        Ok(_) => "taken",
-        Err(problem) if problem.code == "reserved" => "reserved",
-        Err(problem) => return Ok(data(unavailable(&app, text, problem.code, Vec::new()))),
-    };
-    let alternatives = Slug::close_to(&text);
-    let taken = store::tenants::taken_slugs(app.ports.db(), &text, &alternatives).await?;
-    let is_taken = |slug: &str| taken.iter().any(|t| t == slug);
-    let slug = match slug {
-        Ok(slug) if !is_taken(slug.as_str()) => slug,
-        _ => {
-            let free = alternatives.into_iter().filter(|slug| !is_taken(slug.as_str())).take(3).collect();
-            return Ok(data(unavailable(&app, text, reason, free)));
+    let slug = match Slug::try_from(text.clone()) {
+        Ok(slug) => slug,
+        Err(problem) => {
+            // Whether they are free is asked when one is chosen.
+            let others = if problem.code == "reserved" { Slug::close_to(&text) } else { Vec::new() };
+            let others = others.into_iter().take(3).collect();
+            return Ok(data(unavailable(&app, text, problem.code, others)));
         }
     };
+    let alternatives = Slug::close_to(slug.as_str());
+    let taken = store::tenants::taken_slugs(app.ports.db(), &slug, &alternatives).await?;
+    if taken.iter().any(|t| t == slug.as_str()) {
+        let is_free = |slug: &Slug| !taken.iter().any(|t| t == slug.as_str());
+        let free = alternatives.into_iter().filter(is_free).take(3).collect();
+        return Ok(data(unavailable(&app, slug.to_string(), "taken", free)));
+    }
     let address = app.config().club_address(slug.as_str());
     Ok(data(Availability {
         slug: slug.to_string(),

@@ -3,42 +3,37 @@
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::{
-    db::{Answer, DbError, Statement},
-    domain::text,
-};
+use crate::{db::Statement, domain::text};
 
-/// How many names are folded at once.
-const BATCH: u32 = 500;
+/// How many names one sweep folds.
+pub const BY_SWEEP: u32 = 50;
+/// How many names one search folds, for which somebody waits.
+pub const BY_SEARCH: u32 = 200;
 
-/// Selects names that nobody folded, for [`fold`].
+/// Selects names that nobody folded. Read with [`crate::db::Answer::rows`] as [`Unfolded`], for [`fold`].
 #[must_use]
-pub fn unfolded() -> Statement {
+pub fn unfolded(most: u32) -> Statement {
     Statement::new(
         "select id, name from tenants where name_folded is null order by id limit ?1",
-        [BATCH.into()],
+        [most.into()],
     )
 }
 
-/// Folds the names in the answer to [`unfolded`], but for those that were changed since; nothing where there are none.
-///
-/// # Errors
-///
-/// When a row is not what the schema promises.
-pub fn fold(answer: Answer) -> Result<Option<Statement>, DbError> {
-    #[derive(Deserialize)]
-    struct Row {
-        id: String,
-        name: String,
-    }
-    let rows: Vec<Row> = answer.rows()?;
-    if rows.is_empty() {
-        return Ok(None);
-    }
-    let names: Vec<_> = rows.iter().map(|row| json!([row.id, row.name, text::folded(&row.name)])).collect();
-    Ok(Some(Statement::new(
+/// A name that nobody folded.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Unfolded {
+    id: String,
+    name: String,
+}
+
+/// Folds the names that [`unfolded`] selected, but for those that were changed since.
+#[must_use]
+pub fn fold(names: &[Unfolded]) -> Statement {
+    let folded: Vec<_> = names.iter().map(|row| json!([row.id, row.name, text::folded(&row.name)])).collect();
+    Statement::new(
         "update tenants set name_folded = wanted.value ->> 2 from json_each(?1) as wanted
-         where tenants.id = wanted.value ->> 0 and tenants.name = wanted.value ->> 1 and tenants.name_folded is null",
-        [json!(names).to_string().into()],
-    )))
+         where tenants.id = wanted.value ->> 0 and +tenants.name = wanted.value ->> 1
+           and +tenants.name_folded is null",
+        [json!(folded).to_string().into()],
+    )
 }

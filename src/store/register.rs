@@ -98,7 +98,7 @@ pub struct Club {
 /// there are.
 const WINDOW: u32 = 500;
 /// The same for a search: within names there is nothing but to look at each.
-const SEARCHED: u32 = 5000;
+const SEARCHED: u32 = 1000;
 
 /// The columns of a [`Club`], from the clubs in `$from`, that pass the filters and `$search`.
 macro_rules! page {
@@ -121,7 +121,8 @@ macro_rules! page {
 /// The clubs that are looked at, and are called so anywhere in their names.
 const BY_AGE: &str = page!(
     "id < ?1 order by id desc limit ?2",
-    "(?6 is null or instr(lower(slug), ?6) or instr(lower(email), ?9) or instr(coalesce(name_folded, lower(name)), ?6))
+    "(?6 is null or instr(lower(slug), ?6) or instr(lower(email), ?9) or instr(name_folded, ?6)
+       or instr(lower(name), ?6))
        and (?12 = 0 or begins_so = 0)"
 );
 
@@ -132,17 +133,19 @@ const BY_INDEX: &str = page!(
        select id from (select id from tenants where slug >= ?6 and slug < ?7 limit ?2) union
        select id from (select id from tenants where email >= ?9 and email < ?10 limit ?2) union
        select id from (select id from tenants where name_folded >= ?6 and name_folded < ?7 limit ?2) union
-       select ?11 union
-       select id from tenants where owner_user_id = ?11 union
-       select tenant_id from provision_runs where id = ?11 union
-       select tenant_id from domain_events where id = ?11 union
-       select tenant_id from mails where id = ?11 union
-       select subject from audit_log where id = ?11 union
-       select subject from audit_log where request_id = ?11 union
-       select tenant_id from provision_runs where id in (
-         select subject from audit_log where id = ?11 union
+       select id from (
+         select ?11 as id union
+         select id from tenants where owner_user_id = ?11 union
+         select tenant_id from provision_runs where id = ?11 union
+         select tenant_id from domain_events where id = ?11 union
+         select tenant_id from mails where id = ?11) union
+       select id from (
+         select subject as id from audit_log where id = ?11 union
          select subject from audit_log where request_id = ?11 union
-         select run_id from provision_history where request_id = ?11 and (step = 'seed_defaults' or attempt > 1)))",
+         select tenant_id from provision_runs where id in (
+           select subject from audit_log where id = ?11 union
+           select subject from audit_log where request_id = ?11 union
+           select run_id from provision_history where request_id = ?11 and (step = 'seed_defaults' or attempt > 1))))",
     "?12 is not null"
 );
 

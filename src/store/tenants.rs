@@ -108,12 +108,12 @@ pub fn read(answer: Answer) -> Result<Option<Tenant>, DbError> {
 /// # Errors
 ///
 /// When the database doesn't answer.
-pub async fn taken_slugs(db: &impl Db, slug: &str, others: &[Slug]) -> Result<Vec<String>, DbError> {
+pub async fn taken_slugs(db: &impl Db, slug: &Slug, others: &[Slug]) -> Result<Vec<String>, DbError> {
     #[derive(Deserialize)]
     struct Row {
         slug: String,
     }
-    let mut names = vec![slug];
+    let mut names = vec![slug.as_str()];
     names.extend(others.iter().map(Slug::as_str));
     let list = serde_json::to_string(&names).unwrap_or_default();
     let statement = Statement::new(

@@ -81,7 +81,7 @@ export default {
   "slug.free": ({ address }) => `${address} ist frei.`,
   "slug.taken": "Diese Adresse ist vergeben. Frei sind:",
   "slug.takenOnly": "Diese Adresse ist vergeben. Bitte wählen Sie eine andere.",
-  "slug.reserved": "Dieses Wort braucht der Dienst selbst. Frei sind:",
+  "slug.reserved": "Dieses Wort braucht der Dienst selbst. Wie wäre es mit einem von diesen?",
   "slug.reservedOnly": "Dieses Wort braucht der Dienst selbst. Bitte wählen Sie ein anderes.",
   "slug.shape":
     "3 bis 63 Zeichen: a–z, 0–9 und Bindestriche, am Anfang und Ende kein Bindestrich, auch nicht als drittes und viertes zusammen.",

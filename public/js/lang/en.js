@@ -81,7 +81,7 @@ export default {
   "slug.free": ({ address }) => `${address} is free.`,
   "slug.taken": "That address is taken. These are free:",
   "slug.takenOnly": "That address is taken. Please choose another.",
-  "slug.reserved": "That word is kept for the service itself. These are free:",
+  "slug.reserved": "That word is kept for the service itself. How about one of these?",
   "slug.reservedOnly": "That word is kept for the service itself. Please choose another.",
   "slug.shape": "3 to 63 characters: a–z, 0–9 and hyphens, no hyphen at either end, nor as third and fourth together.",
   "slug.ask": "We can’t spell this name in an address. Please type one: Latin letters, digits and hyphens.",
