@@ -3,6 +3,7 @@
 
 import english from "./lang/en.js";
 import { kept } from "./storage.js";
+import { isolated } from "./text.js";
 
 let words = english;
 
@@ -10,7 +11,8 @@ export const knows = (key) => key in words;
 
 export function t(key, args = {}) {
   const word = words[key] ?? key;
-  return typeof word === "function" ? word(args) : word;
+  if (typeof word !== "function") return word;
+  return word(typeof args.name === "string" ? { ...args, name: isolated(args.name) } : args);
 }
 
 /** Writes the words for `key` into a node; no key empties it. */

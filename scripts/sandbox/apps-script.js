@@ -97,11 +97,18 @@ function createSpreadsheet(input, { sql, key, now, done }) {
     id,
     key,
     input.tenantId,
-    input.teamName,
+    shown(input.teamName),
     now,
   );
   done();
   return id;
+}
+
+// As a spreadsheet shows what is written into a cell: an apostrophe says that what follows it is text, and a text without one may be
+// a formula.
+function shown(written) {
+  if (written.startsWith("'")) return written.slice(1);
+  return /^\s*[=+\-@\u2212\u2795\u2796\ufe62\ufe63\ufe66\ufe6b\uff0b\uff0d\uff1d\uff20]/u.test(written) ? "#ERROR!" : written;
 }
 
 // Removes the tenant's spreadsheet and spends the key, which remembers whose it was: a repeat is answered by the same id.

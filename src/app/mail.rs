@@ -19,6 +19,7 @@ impl Mail {
     /// The mail that greets a new club.
     #[must_use]
     pub fn welcome(name: &ClubName, to: &Email, address: &str, link: &str) -> Self {
+        let name = isolated(name);
         Self::compose(
             to,
             &format!("Welcome, {name}"),
@@ -34,6 +35,7 @@ impl Mail {
     /// The mail that signs an owner in.
     #[must_use]
     pub fn sign_in(name: &ClubName, to: &Email, link: &str) -> Self {
+        let name = isolated(name);
         Self::compose(
             to,
             &format!("Sign in to {name}"),
@@ -49,6 +51,7 @@ impl Mail {
     /// The mail that tells an owner that nothing is sent to their webhook any more. `why` is a sentence of ours.
     #[must_use]
     pub fn webhook_disabled(name: &ClubName, to: &Email, host: &str, why: &str) -> Self {
+        let name = isolated(name);
         Self::compose(
             to,
             &format!("The webhook of {name} is switched off"),
@@ -66,18 +69,43 @@ impl Mail {
     fn compose(to: &Email, subject: &str, paragraphs: &[&str], link: Option<&str>, footer: &str) -> Self {
         // A line break in a subject is a header of its own to careless mailers; a club's name has none by its parse.
         let parts: Vec<&str> = paragraphs.iter().copied().chain(link).chain([footer]).collect();
-        let text = format!("{}\n", parts.join("\n\n"));
+        let text = plain(&format!("{}\n", parts.join("\n\n")));
+        let subject = plain(subject);
         let button = link.map(button).unwrap_or_default();
-        let body: String = paragraphs.iter().map(|p| format!("<p>{}</p>", escape(p))).collect();
+        let body: String = paragraphs.iter().map(|p| format!("<p>{}</p>", marked(&escape(p)))).collect();
         let html = format!(
             "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>{title}</title></head>\
              <body style=\"font-family:system-ui,sans-serif;max-width:36rem;margin:2rem auto;padding:0 1rem;line-height:1.5\">\
              {body}{button}<p style=\"color:#555\">{footer}</p></body></html>",
-            title = escape(subject),
+            title = escape(&subject),
             footer = escape(footer),
         );
-        Self { to: to.clone(), subject: subject.to_owned(), html, text }
+        Self { to: to.clone(), subject, html, text }
     }
+}
+
+/// Around what a club typed, in Unicode: what is written there turns nothing but itself.
+const ISOLATES: [char; 2] = ['\u{2068}', '\u{2069}'];
+
+/// A club's name within a sentence of ours.
+fn isolated(name: &ClubName) -> String {
+    let [before, behind] = ISOLATES;
+    format!("{before}{}{behind}", name.as_str().replace(ISOLATES, ""))
+}
+
+/// The same as HTML says it.
+fn marked(html: &str) -> String {
+    let [before, behind] = ISOLATES;
+    html.replace(before, "<bdi dir=\"auto\">").replace(behind, "</bdi>")
+}
+
+/// The same as plain text: with nothing around a name that is written in the direction of ours.
+fn plain(text: &str) -> String {
+    let is_right_to_left = |c: char| {
+        matches!(c, '\u{590}'..='\u{8ff}' | '\u{fb1d}'..='\u{fdff}' | '\u{fe70}'..='\u{fefe}'
+            | '\u{10800}'..='\u{10fff}' | '\u{1e800}'..='\u{1efff}')
+    };
+    if text.chars().any(is_right_to_left) { text.to_owned() } else { text.replace(ISOLATES, "") }
 }
 
 /// What leads to `link`.
@@ -109,13 +137,33 @@ mod tests {
         let to = Email::try_from("ann@example.org".to_owned()).unwrap();
         let mail = Mail::welcome(&name, &to, "fc.clubs.example", "https://x.example/magic/#token=a.b.c&d=\"");
         assert!(
-            mail.html.contains("&lt;b&gt;&quot;FC&quot; &amp; &#39;Co&#39;&lt;/b&gt; is ready"),
+            mail.html.contains(
+                "<p><bdi dir=\"auto\">&lt;b&gt;&quot;FC&quot; &amp; &#39;Co&#39;&lt;/b&gt;</bdi> is ready"
+            ),
             "{}",
             mail.html
         );
         assert!(!mail.html.contains("<b>"));
         assert!(mail.html.contains("href=\"https://x.example/magic/#token=a.b.c&amp;d=&quot;\""));
         assert!(mail.text.contains("https://x.example/magic/#token=a.b.c&d=\""));
+    }
+
+    #[test]
+    fn a_name_turns_no_more_than_itself() {
+        let to = Email::try_from("ann@example.org".to_owned()).unwrap();
+        let mail = |name: &str| Mail::sign_in(&ClubName::try_from(name.to_owned()).unwrap(), &to, "l");
+        let (ours, theirs) = (mail("FC"), mail("مكابي"));
+        assert_eq!(ours.subject, "Sign in to FC");
+        assert!(ours.text.contains("asked to sign in to FC."), "{}", ours.text);
+        assert_eq!(theirs.subject, "Sign in to \u{2068}مكابي\u{2069}");
+        assert!(theirs.text.contains("sign in to \u{2068}مكابي\u{2069}."), "{}", theirs.text);
+        for (mail, name) in [(ours, "FC"), (theirs, "مكابي")] {
+            assert!(
+                mail.html.contains(&format!("sign in to <bdi dir=\"auto\">{name}</bdi>.")),
+                "{}",
+                mail.html
+            );
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::{cell::RefCell, time::Duration};
 use futures_util::{StreamExt, stream};
 
 use crate::{
-    db::{Db, DbError},
+    db::{Db, DbError, Statement},
     domain::{RequestId, RunId, TenantId, Timestamp, id},
     ports::{Level, LogLine, Ports},
     store::{self, flags::Sighting, overdue::Overdue, tenants::Tenant},
@@ -35,6 +35,8 @@ struct Begun {
     sighting: Sighting,
     /// The first tenants that have not moved.
     first: Vec<Tenant>,
+    /// What folds the names that nobody folded.
+    fold: Statement,
     /// The id to give a new database.
     name: Option<i64>,
     /// Whether nobody is woken.
@@ -70,9 +72,10 @@ impl<P: Ports> App<P> {
             Err(error) => (Err(error), Ok(0), Ok(0), None),
         };
         let well = looked.is_ok() && delivered.is_ok() && mailed.is_ok();
+        let fold = begun.as_ref().map(|begun| begun.fold.clone());
         let mark = begun.as_ref().filter(|_| well).map(|begun| begun.sighting.mark);
         let name = begun.as_ref().and_then(|begun| begun.name);
-        let pruned = store::sweep::prune(self.ports.db(), self.ports.now(), mark, name).await;
+        let pruned = store::sweep::prune(self.ports.db(), self.ports.now(), mark, name, fold).await;
         let errors =
             [looked.as_ref().err(), delivered.as_ref().err(), mailed.as_ref().err(), pruned.as_ref().err()];
         let error = errors.into_iter().flatten().next().map(ToString::to_string);
@@ -90,19 +93,24 @@ impl<P: Ports> App<P> {
     /// Looks at the database, claims the first who have not moved, and asks the witness, before anything is woken or sent: one
     /// round trip and one call to an object.
     async fn begin_sweep(&self, id: &RequestId, now: Timestamp) -> Result<Begun, DbError> {
-        let statements =
-            vec![store::flags::sighting(), store::tenants::claim_unmoved(now.before(QUIET), CLAIM, now)];
+        let statements = vec![
+            store::names::unfolded(store::names::BY_SWEEP),
+            store::flags::sighting(),
+            store::tenants::claim_unmoved(now.before(QUIET), CLAIM, now),
+        ];
         let mut answers = self.ports.db().batch(statements).await?;
         let first = self.readable(answers.pop().unwrap_or_default(), "tenants");
         let sighting: Option<Sighting> = answers.pop().unwrap_or_default().first()?;
         let sighting = sighting.ok_or_else(|| DbError::Corrupt("the database shows nothing".to_owned()))?;
+        let unfolded: Vec<store::names::Unfolded> = answers.pop().unwrap_or_default().rows()?;
+        let fold = store::names::fold(&unfolded);
         let witnessed = self.ask_witness(&sighting, id, now).await?;
         let is_paused = sighting.paused || witnessed.paused;
         if is_paused {
             self.log(LogLine::new(Level::Warn, "provisioning_paused"));
         }
         let is_held = sighting.held || witnessed.paused;
-        Ok(Begun { sighting, first, name: witnessed.name, is_paused, is_held })
+        Ok(Begun { sighting, first, fold, name: witnessed.name, is_paused, is_held })
     }
 
     async fn deliver_unless_held(&self, begun: &Begun) -> Result<usize, DbError> {

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Timestamp, issue::Problem};
+use super::{Timestamp, issue::Problem, text};
 
 /// Longest identifier accepted from outside. Operators' own test ids (`tenant_123`) are welcome.
 const MAX_LEN: usize = 64;
@@ -64,6 +64,7 @@ macro_rules! id {
             type Error = Problem;
 
             fn try_from(text: String) -> Result<Self, Problem> {
+                let text = text::read(&text).map_err(|problem| Problem::new("invalid_id", problem.message))?;
                 parse($prefix, &text).map(Self)
             }
         }

@@ -20,6 +20,7 @@ pub mod provisioning;
 pub mod secret;
 pub mod served;
 pub mod slug;
+pub mod text;
 pub mod time;
 pub mod token_id;
 pub mod upstream;

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::issue::Problem;
+use super::{issue::Problem, text};
 
 /// 4–20 of `A-Z0-9`; typed in any case, with spaces around it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,13 +28,14 @@ impl TryFrom<String> for PromoCode {
     type Error = Problem;
 
     fn try_from(text: String) -> Result<Self, Problem> {
-        let code = text.trim().to_ascii_uppercase();
+        let invalid = |message: &str| Problem::new("invalid_promo_code", message);
+        let code = text::read(&text).map_err(|problem| invalid(&problem.message))?.to_ascii_uppercase();
         if (4..=20).contains(&code.len())
             && code.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
         {
             Ok(Self(code))
         } else {
-            Err(Problem::new("invalid_promo_code", "A promo code has 4 to 20 letters and digits."))
+            Err(invalid("A promo code has 4 to 20 letters and digits."))
         }
     }
 }
@@ -98,6 +99,7 @@ mod tests {
     #[test]
     fn a_code_is_read_in_any_case() {
         assert_eq!(PromoCode::try_from(" spring26 ".to_owned()).unwrap().as_str(), "SPRING26");
+        assert_eq!(PromoCode::try_from("\u{feff}SPRING26\u{200b}".to_owned()).unwrap().as_str(), "SPRING26");
         for text in ["", "ABC", "TOOLONGTOOLONGTOOLONG", "SPRING 26", "SPRÏNG"] {
             assert!(PromoCode::try_from(text.to_owned()).is_err(), "{text:?}");
         }

@@ -4,79 +4,29 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::issue::Problem;
+use super::{issue::Problem, text};
 
-/// Names that the service, mail or DNS need for themselves, in order.
-const RESERVED: &[&str] = &[
-    "about",
-    "abuse",
-    "account",
-    "admin",
-    "administrator",
-    "api",
-    "app",
-    "assets",
-    "auth",
-    "autoconfig",
-    "autodiscover",
-    "billing",
-    "blog",
-    "cdn",
-    "dashboard",
-    "dev",
-    "docs",
-    "domain",
-    "email",
-    "ftp",
-    "graphql",
-    "health",
-    "healthz",
-    "help",
-    "host",
-    "hostmaster",
-    "imap",
-    "internal",
-    "localhost",
-    "login",
-    "logout",
-    "magic",
-    "mail",
-    "metrics",
-    "mx",
-    "ns",
-    "ns1",
-    "ns2",
-    "oauth",
-    "openapi",
-    "ops",
-    "pop",
-    "postmaster",
-    "preview",
-    "production",
-    "public",
-    "readyz",
-    "register",
-    "root",
-    "sandbox",
-    "security",
-    "signin",
-    "signup",
-    "smtp",
-    "ssl",
-    "staging",
-    "static",
-    "status",
-    "support",
-    "system",
-    "test",
-    "webhook",
-    "webhooks",
-    "webmaster",
-    "whoami",
-    "www",
+/// Names that the service, mail, certificates, DNS or proxies need for themselves, or that could be taken for its operators': one a
+/// line, in order, without hyphens. They are the union of the lists of reserved-slugs, reserved-usernames, The-Big-Username-Blocklist
+/// and Zulip, of what certificates and mail are proven by (the CA/Browser Forum's baseline, RFC 2142), of what programs look up by
+/// themselves (wpad, autodiscover, mta-sts and their like), and of our own.
+const RESERVED: &str = include_str!("reserved.txt");
+
+/// Names of machines, which are numbered.
+const NUMBERED: &[&str] = &[
+    "api", "app", "backup", "cache", "cdn", "cluster", "db", "dev", "dns", "ftp", "gw", "host", "imap",
+    "img", "ip", "lb", "mail", "mta", "mx", "node", "ns", "pop", "prod", "proxy", "relay", "server", "smtp",
+    "sql", "srv", "stage", "staging", "static", "sub", "test", "vpn", "vps", "web", "ww", "www",
 ];
 
-/// 3–63 of `a-z0-9-`, no hyphen at either end, not punycode, not reserved: a DNS label of the club's own.
+/// Whether a name is kept for the service, however it is hyphenated or numbered.
+fn is_reserved(slug: &str) -> bool {
+    let name = slug.replace('-', "");
+    let stem = name.trim_end_matches(|c: char| c.is_ascii_digit());
+    (stem.len() < name.len() && NUMBERED.contains(&stem)) || RESERVED.lines().any(|word| word == name)
+}
+
+/// 3–63 of `a-z0-9-`, no hyphen at either end nor in the third and fourth place together, not reserved: a DNS label of the club's own.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(
     not(target_arch = "wasm32"),
@@ -93,14 +43,14 @@ impl Slug {
         &self.0
     }
 
-    /// Other slugs close to this one, for somebody whose first choice is gone.
+    /// Slugs close to `text`, for somebody whose first choice is gone or reserved.
     #[must_use]
-    pub fn alternatives(&self) -> Vec<Self> {
+    pub fn close_to(text: &str) -> Vec<Self> {
         ["club", "2", "team", "sc", "3"]
             .iter()
             .filter_map(|suffix| {
                 let room = 63 - suffix.len() - 1;
-                let stem: String = self.0.chars().take(room).collect();
+                let stem: String = text.chars().take(room).collect();
                 Self::try_from(format!("{}-{suffix}", stem.trim_end_matches('-'))).ok()
             })
             .collect()
@@ -111,6 +61,7 @@ impl TryFrom<String> for Slug {
     type Error = Problem;
 
     fn try_from(text: String) -> Result<Self, Problem> {
+        let text = text::read(&text)?;
         if !(3..=63).contains(&text.len()) {
             return Err(Problem::new("invalid_length", "Use 3 to 63 characters."));
         }
@@ -126,7 +77,11 @@ impl TryFrom<String> for Slug {
         if text.starts_with("xn--") {
             return Err(Problem::new("punycode", "Names that start with xn-- are not possible."));
         }
-        if RESERVED.contains(&text.as_str()) {
+        if text.get(2..4) == Some("--") {
+            let message = "The third and the fourth character can't both be hyphens.";
+            return Err(Problem::new("invalid_hyphen", message));
+        }
+        if is_reserved(&text) {
             return Err(Problem::new("reserved", "This name is reserved. Please choose another."));
         }
         Ok(Self(text))
@@ -157,8 +112,50 @@ mod tests {
         assert_eq!(refusal("---"), "invalid_hyphen");
         assert_eq!(refusal("abc-"), "invalid_hyphen");
         assert_eq!(refusal("xn--80ak6aa92e"), "punycode");
-        for word in ["www", "signup", "admin", "health", "metrics", "ops", "internal"] {
+        assert_eq!(refusal("ab--cd"), "invalid_hyphen");
+        assert_eq!(refusal("bq--1k2n4h4b"), "invalid_hyphen");
+        assert_eq!(Slug::try_from("abc--d".to_owned()).unwrap().as_str(), "abc--d");
+        assert_eq!(Slug::try_from("\u{feff}fc-nord \u{200b}".to_owned()).unwrap().as_str(), "fc-nord");
+        assert_eq!(refusal("fc\u{2028}nord"), "invalid_characters");
+    }
+
+    #[test]
+    fn what_mail_proxies_certificates_and_we_need_is_reserved() {
+        let words = "www signup admin health metrics ops internal administrator webmaster hostmaster postmaster ssladmin \
+                     sslwebmaster ssladministrator sysadmin root abuse noc security info wpad isatap autodiscover \
+                     autoconfig mta-sts lyncdiscover smtp imap pop3 webmail dkim dmarc mailer-daemon no-reply noreply \
+                     well-known acme localhost localdomain broadcasthost ns1 ns42 mx10 www3 mail2 web-master \
+                     post-master tenantry syston syston-app tenant-ry whoami billing login account support cpanel";
+        for word in words.split_whitespace() {
             assert_eq!(refusal(word), "reserved", "{word}");
+        }
+        for name in
+            ["fc-nord", "riverside", "rovers", "sv-1860", "tus-admin", "wpad-fc", "1860", "united", "mailand"]
+        {
+            assert!(Slug::try_from(name.to_owned()).is_ok(), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_list_is_in_order_and_says_nothing_twice() {
+        let words: Vec<&str> = RESERVED.lines().collect();
+        assert!(words.is_sorted_by(|one, next| one < next) && words.len() > 1000);
+        assert!(
+            words
+                .iter()
+                .all(|word| word.len() > 2
+                    && word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit()))
+        );
+    }
+
+    #[test]
+    fn who_wanted_a_reserved_name_gets_others() {
+        for word in ["admin", "mail", "www", "wpad"] {
+            let others = Slug::close_to(word);
+            assert!(
+                others.len() > 2 && others.iter().all(|other| other.as_str().starts_with(word)),
+                "{word}: {others:?}"
+            );
         }
     }
 
@@ -172,7 +169,7 @@ mod tests {
     #[test]
     fn alternatives_are_slugs_and_differ() {
         let slug = Slug::try_from("a".repeat(63)).unwrap();
-        let others = slug.alternatives();
+        let others = Slug::close_to(slug.as_str());
         assert_eq!(others.len(), 5);
         assert!(others.iter().all(|o| *o != slug && o.as_str().len() <= 63));
     }

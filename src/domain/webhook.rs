@@ -2,7 +2,7 @@
 
 use url::{Host, Url};
 
-use super::issue::Problem;
+use super::{issue::Problem, text};
 
 /// The hosts that Make shows people for their webhooks.
 pub const MAKES_HOSTS: &str = "hook.make.com,hook.*.make.com,hook.*.make.celonis.com,hook.integromat.com";
@@ -67,11 +67,12 @@ impl WebhookUrl {
     ///
     /// `invalid_url` when it is no URL, or only a host's; `host_not_allowed` when it is one where no webhook may be.
     pub fn parse(text: &str, allowed: &AllowedHosts) -> Result<Self, Problem> {
+        let text = text::read(text).map_err(|problem| invalid(&problem.message))?;
         // What can't be seen, or looks like something else, would become part of the address.
         if !text.is_ascii() {
             return Err(invalid("Enter the whole webhook address, in plain letters, digits and signs."));
         }
-        let url = Self::stored(text, allowed)?;
+        let url = Self::stored(&text, allowed)?;
         if url.0.path().bytes().all(|b| b == b'/') {
             return Err(invalid("The address must not end after the host. Copy all of it."));
         }
@@ -150,6 +151,10 @@ mod tests {
             parse("https://HOOK.eu2.Make.com/abc#x").unwrap().as_str(),
             "https://hook.eu2.make.com/abc"
         );
+        assert_eq!(
+            parse("\u{feff}https://hook.make.com/a\u{200b} ").unwrap().as_str(),
+            "https://hook.make.com/a"
+        );
         assert_eq!(parse("https://hook.make.com:443/a").unwrap().as_str(), "https://hook.make.com/a");
     }
 
@@ -177,6 +182,9 @@ mod tests {
             "https://0x7f.1/a",
             "https://127.1/a",
             "https://１２７.0.0.1/a",
+            "https://hook.ｍake.com/a",
+            "https://hook。make.com/a",
+            "https://ho\u{ad}ok.make.com/a",
             "https://[::1]/a",
             "https://[::ffff:127.0.0.1]/a",
             "https://localhost/a",

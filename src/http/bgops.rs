@@ -391,6 +391,8 @@ pub struct Attempt {
     pub error: Option<String>,
     /// The HTTP status that the other side answered.
     pub upstream_status: Option<u16>,
+    /// What the other side said when it refused, shortened, and without addresses and keys.
+    pub said: Option<String>,
     /// How long it took, milliseconds.
     pub ms: i64,
     /// When it began.
@@ -478,6 +480,7 @@ impl From<AttemptRow> for Attempt {
             outcome: row.outcome,
             error: row.error,
             upstream_status: row.upstream_status,
+            said: row.said,
             ms: row.ms,
             started_at: Time::at(row.started_at),
             request_id: row.request_id,

@@ -13,7 +13,7 @@ use http::{
 use http_body_util::{BodyExt, Limited};
 use serde_json::{Map, Value};
 
-use crate::domain::{Issues, issue::Problem};
+use crate::domain::{Issues, issue::Problem, text};
 
 use super::{error::ApiError, tokens::reason};
 
@@ -74,7 +74,7 @@ impl Fields {
     pub fn optional<T: TryFrom<String, Error = Problem>>(&mut self, name: &'static str) -> Option<T> {
         match self.values.get(name) {
             None | Some(Value::Null) => None,
-            Some(Value::String(text)) if text.trim().is_empty() => None,
+            Some(Value::String(text)) if is_nothing(text) => None,
             Some(_) => self.optional_with(name, T::try_from),
         }
     }
@@ -91,7 +91,7 @@ impl Fields {
     /// Text that may be absent, `null` or empty, and has no rule of its own.
     pub fn optional_text(&mut self, name: &'static str) -> Option<String> {
         let value = self.values.get(name).filter(|value| !value.is_null())?;
-        let text = text_in(Some(value)).map(ToOwned::to_owned);
+        let text = text_in(Some(value)).and_then(text::read);
         text.map_err(|problem| self.issues.push(name, problem)).ok().filter(|text| !text.is_empty())
     }
 
@@ -153,7 +153,7 @@ impl Fields {
     /// Why an operator does what often needs no explanation: `reason`, or else `usual`.
     pub(super) fn reason_or(&mut self, usual: &str) -> String {
         match self.values.get("reason") {
-            Some(Value::String(text)) if text.trim().is_empty() => None,
+            Some(Value::String(text)) if is_nothing(text) => None,
             _ if self.has("reason") => self.optional_with("reason", reason),
             _ => None,
         }
@@ -195,6 +195,11 @@ impl Fields {
     }
 }
 
+/// Whether nothing of it can be seen.
+fn is_nothing(text: &str) -> bool {
+    text::read(text).is_ok_and(|text| text.is_empty())
+}
+
 /// A field's text. SQL ends at a NUL: a backup with one in it could not be restored.
 fn text_in(value: Option<&Value>) -> Result<&str, Problem> {
     match value.and_then(Value::as_str) {
@@ -214,7 +219,7 @@ impl<S: Send + Sync> FromRequest<S> for Fields {
             return Err(ApiError::unsupported_media_type());
         }
         let bytes = read(&parts.headers, body).await?;
-        match serde_json::from_slice(&bytes) {
+        match serde_json::from_slice(without_bom(&bytes)) {
             Ok(Value::Object(values)) => Ok(Self { values, issues: Issues::default() }),
             Ok(_) => Err(ApiError::malformed("Send a JSON object.")),
             Err(_) => Err(ApiError::malformed("The body is not valid JSON.")),
@@ -236,7 +241,7 @@ impl<S: Send + Sync> FromRequest<S> for OptionalFields {
                 return Err(ApiError::unsupported_media_type());
             }
             let bytes = read(&parts.headers, body).await?;
-            if bytes.is_empty() {
+            if without_bom(&bytes).is_empty() {
                 return Ok(Self(Fields::default()));
             }
             return Fields::from_request(Request::from_parts(parts, Body::from(bytes)), state)
@@ -245,6 +250,11 @@ impl<S: Send + Sync> FromRequest<S> for OptionalFields {
         }
         Ok(Self(Fields::default()))
     }
+}
+
+/// Some programs put a byte order mark before what they send.
+fn without_bom(bytes: &[u8]) -> &[u8] {
+    bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)
 }
 
 /// JSON knows one kind of number: `45.0` is as whole as `45`. Beyond 2^53 a fraction can't be told from none.

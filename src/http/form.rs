@@ -98,9 +98,10 @@ fn form(typed: &Fields, error: Option<&ApiError>) -> String {
 
 fn field(name: &str, label: &str, kind: &str, value: &str, problem: Option<&str>) -> String {
     let invalid = if problem.is_some() { " aria-invalid=\"true\"" } else { "" };
+    let direction = if name == "clubName" { " dir=\"auto\"" } else { "" };
     format!(
         "<div class=\"field\"><label for=\"{name}\">{label}</label>\
-         <input id=\"{name}\" name=\"{name}\" type=\"{kind}\" value=\"{}\" aria-describedby=\"{name}-error\"{invalid}>{}</div>",
+         <input id=\"{name}\" name=\"{name}\" type=\"{kind}\"{direction} value=\"{}\" aria-describedby=\"{name}-error\"{invalid}>{}</div>",
         escape(value),
         hint(name, problem),
     )

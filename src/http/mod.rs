@@ -8,6 +8,7 @@ pub mod audit;
 pub mod auth;
 pub mod bgops;
 pub mod body;
+pub mod club_list;
 pub mod context;
 pub mod cors;
 pub mod deliveries;

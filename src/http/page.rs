@@ -3,7 +3,7 @@
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 
 use crate::{
-    domain::{Issues, issue::Problem},
+    domain::{Issues, issue::Problem, text},
     store::events::Mark,
 };
 
@@ -40,7 +40,8 @@ impl Query {
     /// A value that may be absent, read by `parse`.
     pub fn optional<T>(&mut self, name: &'static str, parse: impl FnOnce(&str) -> Option<T>) -> Option<T> {
         let value = self.get(name)?;
-        let read = parse(value);
+        // Values are pasted, too.
+        let read = text::read(value).ok().and_then(|value| parse(&value));
         if read.is_none() {
             self.issues.push(name, Problem::new("invalid_value", "This value is not possible here."));
         }

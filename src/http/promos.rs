@@ -5,7 +5,7 @@ use http::StatusCode;
 use serde::Serialize;
 
 use crate::{
-    domain::{Plan, PromoCode, Timestamp, issue::Problem},
+    domain::{Plan, PromoCode, Timestamp, issue::Problem, text},
     ports::{Level, LogLine, Ports},
     store::promos::{self, NewPromo, PromoRow},
 };
@@ -122,6 +122,8 @@ fn exact_code(text: String) -> Result<PromoCode, Problem> {
     let code = PromoCode::try_from(text.clone())?;
     if code.as_str() == text {
         Ok(code)
+    } else if text::read(&text).is_ok_and(|text| text == code.as_str()) {
+        Err(Problem::new("invalid_promo_code", "There are blanks or invisible characters around this code."))
     } else {
         Err(Problem::new("invalid_promo_code", "A promo code has 4 to 20 of A–Z and 0–9."))
     }

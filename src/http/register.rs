@@ -1,6 +1,5 @@
 //! `/api/v1/admin/tenants` and `/api/v1/admin/tenant/webhook`: the register of clubs, for operators.
 
-use axum::extract::RawQuery;
 use http::StatusCode;
 use serde::Serialize;
 
@@ -11,50 +10,19 @@ use crate::{
         issue::Problem, webhook,
     },
     ports::{Level, LogLine, Ports},
-    store::register::{self, Change, Details, Filter},
+    store::register::{self, Change, Details},
 };
 
 use super::{
-    answer::{Data, Json, Page, Time, data, page},
+    answer::{Data, Json, Time, data},
     auth::{Caller, PlatformAdmin},
     body::Fields,
     context::Context,
     error::ApiError,
-    page::{Query, cursor, cut_of},
     signup::name_the_host,
     tokens::reason,
     webhook::StoredWebhook,
 };
-
-/// The longest beginning of a name that is looked for.
-const LONGEST_PREFIX: usize = 100;
-
-/// `GET /api/v1/admin/tenants`
-#[worker::send]
-pub async fn list<P: Ports>(
-    caller: Caller<P, PlatformAdmin>,
-    RawQuery(query): RawQuery,
-) -> Result<Json<Page<Club>>, ApiError> {
-    let mut query = Query::of(query.as_deref());
-    let limit = query.limit();
-    let filter = Filter {
-        status: query.optional("status", TenantStatus::named),
-        plan: query.optional("plan", Plan::named),
-        provision: query.optional("provision", RunStatus::named),
-        prefix: query.optional("q", prefix),
-        before: query.cursor(|text| text.parse().ok()),
-        limit: limit + 1,
-    };
-    let filter = query.all(filter)?;
-    let (clubs, end) = register::read_page(caller.ask_all(register::list(&filter)).await?)?;
-    let read = clubs.rows.len();
-    let (rows, next) = cut_of(read, caller.app.readable(clubs, "tenants"), limit, |club: &register::Club| {
-        club.id.to_string()
-    });
-    // A page looks at so many clubs and no more: the next goes on behind them, even if none of these was wanted.
-    let next = next.or_else(|| end.map(|tenant| cursor(tenant.as_str())));
-    Ok(page(rows, next, Club::from))
-}
 
 /// `GET /api/v1/admin/tenants/{id}`
 #[worker::send]
@@ -186,12 +154,6 @@ fn not_corrected<P: Ports>(error: CorrectionError, caller: &Caller<P, PlatformAd
         }
         CorrectionError::Queue(error) => caller.not_queued(error),
     }
-}
-
-/// The beginning of a name, as somebody typed it.
-fn prefix(text: &str) -> Option<String> {
-    let text = text.trim();
-    (1..=LONGEST_PREFIX).contains(&text.chars().count()).then(|| text.to_owned())
 }
 
 /// What an operator changes about a club: at least one of `status`, `plan` and `comped`.

@@ -12,9 +12,9 @@ use axum::{
 use crate::{domain::Permission, ports::Ports};
 
 use super::{
-    audit, bgops, deliveries, error::ApiError, events, form, health, idempotency, links, mails, metrics,
-    pausing, profile, promos, provisioning, register, retries, signup, stats, tokens, upstreams, webhook,
-    whoami,
+    audit, bgops, club_list, deliveries, error::ApiError, events, form, health, idempotency, links, mails,
+    metrics, pausing, profile, promos, provisioning, register, retries, signup, stats, tokens, upstreams,
+    webhook, whoami,
 };
 
 /// One route.
@@ -139,7 +139,7 @@ fn handlers<P: Ports>() -> Vec<(&'static str, MethodRouter)> {
         ("/api/v1/tenants/me", get(profile::get::<P>).patch(profile::change::<P>)),
         ("/api/v1/admin/tokens/revoke", post(tokens::revoke::<P>)),
         ("/api/v1/admin/tenant/webhook", post(register::correct_webhook::<P>)),
-        ("/api/v1/admin/tenants", get(register::list::<P>)),
+        ("/api/v1/admin/tenants", get(club_list::list::<P>)),
         (
             "/api/v1/admin/tenants/{id}",
             get(register::get::<P>).patch(register::change::<P>).delete(register::remove::<P>),

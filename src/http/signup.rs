@@ -11,7 +11,7 @@ use crate::{
     },
     domain::{
         ClubName, Email, HexColor, Issues, Plan, PromoCode, Slug, TenantId, TenantStatus, WebhookSecret,
-        WebhookUrl, issue::Problem, promo::PromoProblem,
+        WebhookUrl, issue::Problem, promo::PromoProblem, text,
     },
     ports::{Level, Limit, LogLine, Ports},
     store,
@@ -131,11 +131,18 @@ pub async fn availability<P: Ports>(
         issues.push("slug", Problem::required());
         return Err(ApiError::validation(issues));
     };
+    // What nobody sees around it was not meant.
+    let text = text::read(&text).unwrap_or(text);
     let slug = match Slug::try_from(text.clone()) {
         Ok(slug) => slug,
-        Err(problem) => return Ok(data(unavailable(&app, text, problem.code, Vec::new()))),
+        Err(problem) => {
+            // Whether they are free is asked when one is chosen.
+            let others = if problem.code == "reserved" { Slug::close_to(&text) } else { Vec::new() };
+            let others = others.into_iter().take(3).collect();
+            return Ok(data(unavailable(&app, text, problem.code, others)));
+        }
     };
-    let alternatives = slug.alternatives();
+    let alternatives = Slug::close_to(slug.as_str());
     let taken = store::tenants::taken_slugs(app.ports.db(), &slug, &alternatives).await?;
     if taken.iter().any(|t| t == slug.as_str()) {
         let is_free = |slug: &Slug| !taken.iter().any(|t| t == slug.as_str());

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::{
     app::revocation::Target,
-    domain::{Issues, TenantId, issue::Problem, token_id},
+    domain::{Issues, TenantId, issue::Problem, text, token_id},
     ports::{Level, LogLine, Ports},
 };
 
@@ -147,10 +147,5 @@ impl Scope {
 
 /// Why an operator does something: whoever reads the audit log later needs more than a word.
 pub(super) fn reason(text: String) -> Result<String, Problem> {
-    let text = text.trim();
-    match text.chars().count() {
-        0 => Err(Problem::required()),
-        1..=500 => Ok(text.to_owned()),
-        _ => Err(Problem::new("too_long", "Use at most 500 characters.")),
-    }
+    text::line(&text, 500)
 }

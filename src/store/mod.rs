@@ -15,6 +15,7 @@ pub mod keys;
 pub mod links;
 pub mod mails;
 pub mod metrics;
+pub mod names;
 pub mod overdue;
 pub mod profile;
 pub mod promos;

@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use crate::{
     db::{Answer, DbError, Statement},
-    domain::{ClubName, HexColor, TenantId, Timestamp},
+    domain::{ClubName, HexColor, TenantId, Timestamp, text},
 };
 
 use super::register::Club;
@@ -65,8 +65,13 @@ pub fn change(tenant: &TenantId, change: &Change, now: Timestamp) -> Vec<Stateme
     let mut statements = Vec::new();
     if let Some(name) = &change.name {
         statements.push(Statement::new(
-            "update tenants set name = ?2, updated_at = ?3 where id = ?1",
-            [tenant.as_str().into(), name.as_str().into(), now.seconds().into()],
+            "update tenants set name = ?2, name_folded = ?4, updated_at = ?3 where id = ?1",
+            [
+                tenant.as_str().into(),
+                name.as_str().into(),
+                now.seconds().into(),
+                text::folded(name.as_str()).into(),
+            ],
         ));
     }
     if change.primary.is_some() || change.secondary.is_some() {

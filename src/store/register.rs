@@ -18,12 +18,41 @@ pub struct Filter {
     pub plan: Option<Plan>,
     /// With their provisioning in this state.
     pub provision: Option<RunStatus>,
-    /// Whose slug, address or name begins so, in whatever case.
-    pub prefix: Option<String>,
+    /// Who are called so, or have this id.
+    pub search: Option<Search>,
     /// Older than this one.
-    pub before: Option<TenantId>,
+    pub before: Option<Before>,
     /// At most this many.
     pub limit: u32,
+}
+
+/// What clubs are searched for.
+#[derive(Debug, Clone)]
+pub struct Search {
+    /// As it was typed: an id.
+    pub typed: String,
+    /// As names are stored for searching.
+    pub name: String,
+    /// As addresses are stored.
+    pub address: String,
+}
+
+/// Where a page begins.
+#[derive(Debug, Clone)]
+pub enum Before {
+    /// Behind this club, of those that an index finds or that are listed by age.
+    Listed(TenantId),
+    /// Behind this club, if there is one, of those that are looked at after them.
+    Looked(Option<TenantId>),
+}
+
+impl Before {
+    fn id(&self) -> Option<&str> {
+        match self {
+            Self::Listed(id) => Some(id.as_str()),
+            Self::Looked(id) => id.as_ref().map(TenantId::as_str),
+        }
+    }
 }
 
 /// A club as the list shows it.
@@ -56,6 +85,9 @@ pub struct Club {
     pub provision_run_id: Option<RunId>,
     /// When it went live, Unix seconds.
     pub provisioned_at: Option<i64>,
+    /// Whether a name of its begins as it was searched.
+    #[serde(default, deserialize_with = "flag")]
+    pub begins_so: bool,
     /// Its colours, where they were asked for.
     pub primary_color: Option<String>,
     /// Its colours, where they were asked for.
@@ -65,87 +97,127 @@ pub struct Club {
 /// How many clubs one page looks at: filters without an index of their own cost no more than this, however many clubs
 /// there are.
 const WINDOW: u32 = 500;
+/// The same for a search: within names there is nothing but to look at each.
+const SEARCHED: u32 = 1000;
 
-/// The columns of a [`Club`], from the clubs in `$from`, that pass the filters.
+/// The columns of a [`Club`], from the clubs in `$from`, that pass the filters and `$search`.
 macro_rules! page {
-    ($from:literal) => {
+    ($from:literal, $search:literal) => {
         concat!(
             "select id, slug, name, email, plan, status, comped, trial_ends_at, created_at, provision, provision_reason,
-               provision_run_id, provisioned_at
+               provision_run_id, provisioned_at,
+               coalesce(slug >= ?6 and slug < ?7, 0) or coalesce(email >= ?9 and email < ?10, 0)
+                 or coalesce(name_folded >= ?6 and name_folded < ?7, 0) as begins_so
              from (select *, iif(provisioned_at is null, provision_state, 'completed') as provision from tenants where ",
             $from,
             ")
-             where (?3 is null or status = ?3) and (?4 is null or plan = ?4) and (?5 is null or provision = ?5)
-               and (?6 is null or (slug >= ?6 collate nocase and slug < ?7 collate nocase)
-                 or (email >= ?6 collate nocase and email < ?7 collate nocase)
-                 or (name >= ?6 collate nocase and name < ?7 collate nocase))
-             order by id desc limit ?8"
+             where (?3 is null or status = ?3) and (?4 is null or plan = ?4) and (?5 is null or provision = ?5) and ",
+            $search,
+            " order by id desc limit ?8"
         )
     };
 }
 
-/// The clubs that are looked at whatever they are called.
-const BY_AGE: &str = page!("id < ?1 order by id desc limit ?2");
-
-/// The clubs that three indexes find by how they are called: those, and no others, if no index finds more than a window
-/// of them.
-const BY_NAME: &str = page!(
-    "id < ?1 and id in (
-       select id from (select id from tenants where slug >= ?6 and slug < ?7 limit ?2) union
-       select id from (select id from tenants where email >= ?6 and email < ?7 limit ?2) union
-       select id from (select id from tenants where name >= ?6 collate nocase and name < ?7 collate nocase limit ?2))"
+/// The clubs that are looked at, and are called so anywhere in their names.
+const BY_AGE: &str = page!(
+    "id < ?1 order by id desc limit ?2",
+    "(?6 is null or instr(lower(slug), ?6) or instr(lower(email), ?9) or instr(name_folded, ?6)
+       or instr(lower(name), ?6))
+       and (?12 = 0 or begins_so = 0)"
 );
 
-/// Lists clubs, newest first: by name where there is a prefix to look for, by age, and where the window of the latter
-/// ends. Read with [`read_page`].
+/// The clubs that indexes find: by how a name of theirs begins, if no index finds more than a window of them, or by an id of
+/// theirs or of something that happened to them.
+const BY_INDEX: &str = page!(
+    "id < ?1 and id in (
+       select id from (select id from tenants where slug >= ?6 and slug < ?7 limit ?2) union
+       select id from (select id from tenants where email >= ?9 and email < ?10 limit ?2) union
+       select id from (select id from tenants where name_folded >= ?6 and name_folded < ?7 limit ?2) union
+       select id from (
+         select ?11 as id union
+         select id from tenants where owner_user_id = ?11 union
+         select tenant_id from provision_runs where id = ?11 union
+         select tenant_id from domain_events where id = ?11 union
+         select tenant_id from mails where id = ?11) union
+       select id from (
+         select subject as id from audit_log where id = ?11 union
+         select subject from audit_log where request_id = ?11 union
+         select tenant_id from provision_runs where id in (
+           select subject from audit_log where id = ?11 union
+           select subject from audit_log where request_id = ?11 union
+           select run_id from provision_history where request_id = ?11 and (step = 'seed_defaults' or attempt > 1))))",
+    "?12 is not null"
+);
+
+/// The largest number of clubs that one of the indexes finds, as far as a window.
+const MOST: &str = "select max(found) as most from (
+  select count(*) as found from (select 1 from tenants where slug >= ?1 and slug < ?2 limit ?5) union all
+  select count(*) from (select 1 from tenants where email >= ?3 and email < ?4 limit ?5) union all
+  select count(*) from (select 1 from tenants where name_folded >= ?1 and name_folded < ?2 limit ?5))";
+
+/// Lists clubs, newest first: what there is to find by an index before what is found by looking. Read with [`read_page`].
 #[must_use]
 pub fn list(filter: &Filter) -> Vec<Statement> {
-    let prefix = filter.prefix.as_deref();
-    // Sorts behind everything that begins with the prefix.
-    let behind = prefix.map(|prefix| format!("{prefix}\u{10ffff}"));
+    let search = filter.search.as_ref();
+    let (name, address) = (search.map(|s| s.name.as_str()), search.map(|s| s.address.as_str()));
+    // Sorts behind everything that begins so.
+    let behind = |text: Option<&str>| text.map(|text| format!("{text}\u{10ffff}"));
     // After every id there is.
-    let before = || Value::from(filter.before.as_ref().map_or("tenant_~", TenantId::as_str));
-    let page = |sql: &'static str| {
+    let before = || Value::from(filter.before.as_ref().and_then(Before::id).unwrap_or("tenant_~"));
+    let page = |sql: &'static str, window: u32| {
         Statement::new(
             sql,
             [
                 before(),
-                WINDOW.into(),
+                window.into(),
                 filter.status.map(TenantStatus::as_str).into(),
                 filter.plan.map(Plan::as_str).into(),
                 filter.provision.map(RunStatus::as_str).into(),
-                prefix.into(),
-                behind.as_deref().into(),
+                name.into(),
+                behind(name).into(),
                 filter.limit.into(),
+                address.into(),
+                behind(address).into(),
+                search.map(|s| s.typed.as_str()).into(),
+                matches!(filter.before, Some(Before::Looked(_))).into(),
             ],
         )
     };
+    let window = if search.is_some() { SEARCHED } else { WINDOW };
     let end = Statement::new(
         "select id from tenants where id < ?1 order by id desc limit 1 offset ?2",
-        [before(), (WINDOW - 1).into()],
+        [before(), (window - 1).into()],
     );
-    let mut statements = vec![page(BY_AGE), end];
-    if prefix.is_some() {
+    let mut statements = vec![page(BY_AGE, window), end];
+    if search.is_some() {
         let most = Statement::new(
-            "select max(found) as most from (
-               select count(*) as found from (select 1 from tenants where slug >= ?1 and slug < ?2 limit ?3) union all
-               select count(*) from (select 1 from tenants where email >= ?1 and email < ?2 limit ?3) union all
-               select count(*) from (select 1 from tenants
-                 where name >= ?1 collate nocase and name < ?2 collate nocase limit ?3))",
-            [prefix.into(), behind.as_deref().into(), WINDOW.into()],
+            MOST,
+            [name.into(), behind(name).into(), address.into(), behind(address).into(), WINDOW.into()],
         );
-        statements.extend([page(BY_NAME), most]);
+        statements.extend([page(BY_INDEX, WINDOW), most]);
     }
     statements
 }
 
-/// Reads the answers to [`list`]: the clubs, to be read with [`Answer::rows_lossy`], as [`Club`], and the last one that was
-/// looked at if there may be more behind it.
+/// What a page was read from: two answers, to be read with [`Answer::rows_lossy`], as [`Club`].
+#[derive(Debug, Default)]
+pub struct Read {
+    /// The clubs that an index found.
+    pub by_index: Answer,
+    /// The clubs that were looked at.
+    pub by_age: Answer,
+    /// Whether those that begin as they were searched are all among those that an index found.
+    pub is_indexed: bool,
+    /// The last one that was looked at, if there may be more behind it.
+    pub end: Option<TenantId>,
+}
+
+/// Reads the answers to [`list`].
 ///
 /// # Errors
 ///
 /// When a row is not what the schema promises.
-pub fn read_page(answers: Vec<Answer>) -> Result<(Answer, Option<TenantId>), DbError> {
+pub fn read_page(answers: Vec<Answer>) -> Result<Read, DbError> {
     #[derive(Deserialize)]
     struct End {
         id: TenantId,
@@ -156,12 +228,9 @@ pub fn read_page(answers: Vec<Answer>) -> Result<(Answer, Option<TenantId>), DbE
     }
     let mut answers = answers.into_iter();
     let mut next = || answers.next().unwrap_or_default();
-    let (by_age, end, by_name, most) = (next(), next(), next(), next());
-    match most.first::<Most>()? {
-        // Nobody else is called so: nothing is left behind this page but what did not fit it.
-        Some(Most { most }) if most < WINDOW => Ok((by_name, None)),
-        _ => Ok((by_age, end.first::<End>()?.map(|end| end.id))),
-    }
+    let (by_age, end, by_index, most) = (next(), next(), next(), next());
+    let is_indexed = most.first::<Most>()?.is_some_and(|most| most.most < WINDOW);
+    Ok(Read { by_index, by_age, is_indexed, end: end.first::<End>()?.map(|end| end.id) })
 }
 
 /// A club as its own page shows it: what the list shows of it, and more.

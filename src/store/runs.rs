@@ -244,8 +244,8 @@ fn insert_attempt(run: &Run, attempt: &Attempt) -> Statement {
     let took = attempt.ended_at.since(attempt.started_at).as_millis();
     Statement::new(
         "insert into provision_history (run_id, step, attempt, outcome, error, upstream_status, ms, started_at, undo,
-           request_id)
-         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) on conflict do nothing",
+           request_id, said)
+         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) on conflict do nothing",
         [
             run.id.as_str().into(),
             attempt.step.as_str().into(),
@@ -257,6 +257,7 @@ fn insert_attempt(run: &Run, attempt: &Attempt) -> Statement {
             attempt.started_at.seconds().into(),
             u32::from(attempt.undo).into(),
             attempt.request.as_deref().into(),
+            attempt.said.as_deref().into(),
         ],
     )
 }

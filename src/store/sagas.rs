@@ -288,13 +288,16 @@ pub struct AttemptRow {
     pub started_at: i64,
     /// The request that wanted it.
     pub request_id: Option<String>,
+    /// What the other side said when it refused.
+    pub said: Option<String>,
 }
 
 /// Selects every attempt of a run, oldest first. Read with [`Answer::rows`].
 #[must_use]
 pub fn select_history(run: &RunId) -> Statement {
     Statement::new(
-        "select h.step, h.undo, h.attempt, h.outcome, h.error, h.upstream_status, h.ms, h.started_at, h.request_id
+        "select h.step, h.undo, h.attempt, h.outcome, h.error, h.upstream_status, h.ms, h.started_at, h.request_id,
+           h.said
          from provision_history h left join provision_steps s on s.run_id = h.run_id and s.step = h.step
          where h.run_id = ?1 order by h.started_at, h.undo, iif(h.undo, -s.position, s.position), h.attempt",
         [run.as_str().into()],

@@ -6,7 +6,7 @@ use crate::{
     db::{Db, DbError, Statement, Value},
     domain::{
         ClubName, Email, Plan, PromoCode, Slug, TenantId, TenantStatus, Timestamp, UserId,
-        promo::PromoProblem,
+        promo::PromoProblem, text,
     },
 };
 
@@ -304,9 +304,9 @@ fn facts(signup: &Signup) -> Statement {
 fn insert_tenant(signup: &Signup) -> Statement {
     Statement::new(
         "insert into tenants (id, slug, name, email, plan, comped, trial_ends_at, promo_code_used, owner_user_id,
-           signup_fingerprint, created_at, updated_at)
+           signup_fingerprint, created_at, updated_at, name_folded)
          select ?1, ?2, ?3, ?4, coalesce(p.plan, ?5), coalesce(p.lifetime = 1 and p.discount_percent = 100, 0),
-           ?6, p.code, ?8, ?9, ?10, ?10
+           ?6, p.code, ?8, ?9, ?10, ?10, ?13
          from (select 1) left join promo_codes p on p.code = ?7
          where not exists (select 1 from feature_flags where name = 'signup_enabled' and enabled = 0)
            and not exists (select 1 from idempotency_keys where id = ?11 and expires_at > ?10 and coalesce(lease, '') <> ?12)
@@ -329,6 +329,7 @@ fn insert_tenant(signup: &Signup) -> Statement {
             signup.now.seconds().into(),
             signup.key.as_deref().into(),
             signup.lease.as_str().into(),
+            text::folded(signup.name.as_str()).into(),
         ],
     )
 }

@@ -10,7 +10,7 @@ const BATCH: i64 = 200;
 
 /// Removes what expired, and keeps the roll-ups short. Answers how many rows. `mark` is there if the rest of the sweep was
 /// done, and is what it saw at its beginning: then this is its end, and monitoring sees when that was. A new database gets its
-/// `name`.
+/// `name`; names that nobody folded are folded by `fold`.
 ///
 /// # Errors
 ///
@@ -20,6 +20,7 @@ pub async fn prune(
     now: Timestamp,
     mark: Option<Option<i64>>,
     name: Option<i64>,
+    fold: Option<Statement>,
 ) -> Result<u64, DbError> {
     let params = || [now.seconds().into(), BATCH.into()];
     let mut statements = vec![
@@ -43,6 +44,7 @@ pub async fn prune(
         super::connections::forget_previous(now, BATCH),
     ];
     let expiring = statements.len();
+    statements.extend(fold);
     statements.extend(super::rollups::fold(now));
     statements.extend(mark.map(|seen| super::metrics::swept(seen, now)));
     statements.extend(name.map(|name| super::flags::name(name, now)));

@@ -102,7 +102,7 @@ words! {
 }
 
 /// Why something was given up, in a word for programs and a sentence for people. The sentence never quotes the
-/// other side.
+/// other side; what that said is for operators.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
     /// The word.
@@ -112,12 +112,21 @@ pub struct Failure {
     /// The HTTP status, where the other side refused with one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
+    /// What the other side said, short and safe to show. The run's history has it.
+    #[serde(skip)]
+    pub said: Option<String>,
 }
 
 impl Failure {
     /// A failure with its sentence.
     pub fn new(code: FailureCode, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), status: None }
+        Self { code, message: message.into(), status: None, said: None }
+    }
+
+    /// The same, with what the other side said.
+    #[must_use]
+    pub fn with_said(self, said: Option<String>) -> Self {
+        Self { said, ..self }
     }
 }
 

@@ -104,6 +104,9 @@ pub struct Attempt {
     /// The HTTP status of the other side, where there was one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub upstream_status: Option<u16>,
+    /// What the other side said when it refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub said: Option<String>,
 }
 
 /// What a request leaves to the run it queues.

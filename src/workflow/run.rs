@@ -467,6 +467,10 @@ impl Run {
             Outcome::Refused(failure) => ("refused", Some(failure.code.as_str()), failure.status),
             Outcome::Unknown(fault) => ("unknown", Some(fault.code.as_str()), fault.status),
         };
+        let said = match outcome {
+            Outcome::Refused(failure) => failure.said.clone(),
+            Outcome::Done(_) | Outcome::Unknown(_) => None,
+        };
         self.unlisted.push(Attempt {
             step: task.step(),
             undo: task.is_undo(),
@@ -477,6 +481,7 @@ impl Run {
             error: error.map(str::to_owned),
             request: self.caller.request.clone(),
             upstream_status,
+            said,
         });
     }
 

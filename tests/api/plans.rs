@@ -170,6 +170,7 @@ async fn operators_look(app: &TestApp, club: &Club) {
     let run = club.outside().objects().run(&club.id).unwrap().id;
     for path in [
         "/api/v1/admin/tenants?q=fc-every&status=trial&limit=1".to_owned(),
+        format!("/api/v1/admin/tenants?q={}", run.as_str()),
         format!("/api/v1/admin/tenants/{}", club.id),
         format!("/api/v1/admin/audit?subject={}", club.id),
         "/api/v1/admin/audit?actor=ops&action=tenant.update".to_owned(),

@@ -81,9 +81,12 @@ export default {
   "slug.free": ({ address }) => `${address} ist frei.`,
   "slug.taken": "Diese Adresse ist vergeben. Frei sind:",
   "slug.takenOnly": "Diese Adresse ist vergeben. Bitte wählen Sie eine andere.",
-  "slug.reserved": "Dieses Wort braucht der Dienst selbst. Frei sind:",
+  "slug.reserved": "Dieses Wort braucht der Dienst selbst. Wie wäre es mit einem von diesen?",
   "slug.reservedOnly": "Dieses Wort braucht der Dienst selbst. Bitte wählen Sie ein anderes.",
-  "slug.shape": "3 bis 63 Zeichen: a–z, 0–9 und Bindestriche, am Anfang und Ende kein Bindestrich.",
+  "slug.shape":
+    "3 bis 63 Zeichen: a–z, 0–9 und Bindestriche, am Anfang und Ende kein Bindestrich, auch nicht als drittes und viertes zusammen.",
+  "slug.ask":
+    "Diesen Namen können wir in keine Adresse schreiben. Bitte tippen Sie eine: lateinische Buchstaben, Ziffern und Bindestriche.",
   "slug.later": "Wir prüfen diese Adresse, wenn Sie weitergehen.",
   "slug.use": ({ slug }) => `${slug} nehmen`,
 
@@ -269,6 +272,11 @@ export default {
 
   "error.check": "Bitte prüfen Sie dies.",
   "error.fields": ({ n }) => (n === 1 ? "Ein Feld braucht Ihre Aufmerksamkeit." : `${n} Felder brauchen Ihre Aufmerksamkeit.`),
+  "text.line": "Zeilenumbrüche sind hier nicht möglich.",
+  "text.control": "In diesem Text steht ein unsichtbares Steuerzeichen. Bitte löschen Sie es oder tippen Sie den Text neu.",
+  "text.direction":
+    "In diesem Text steht ein unsichtbares Zeichen, das die Schreibrichtung umkehrt. Bitte tippen Sie den Text neu.",
+  "text.long": ({ n }) => `Bitte höchstens ${n} Zeichen.`,
   "error.required": "Bitte füllen Sie dies aus.",
   "error.SLUG_TAKEN": "Diese Adresse wurde gerade vergeben. Bitte wählen Sie eine andere.",
   "error.EMAIL_EXISTS": "Zu dieser E-Mail-Adresse gibt es schon einen Verein.",
@@ -286,9 +294,12 @@ export default {
   "error.unexpected": ({ id }) =>
     `Bei uns ist etwas schiefgegangen. Nichts ist verloren; bitte versuchen Sie es noch einmal. (${id})`,
   "issue.clubName": "1 bis 100 Zeichen.",
+  "issue.clubName.invalid_characters":
+    "In diesem Namen steht ein Zeichen, das nicht möglich ist: ein Zeilenumbruch, ein Steuer- oder Richtungszeichen oder eines, das es nicht gibt.",
   "issue.clubSlug": "3 bis 63 Zeichen: a–z, 0–9 und Bindestriche, am Anfang und Ende kein Bindestrich.",
   "issue.clubSlug.reserved": "Dieses Wort braucht der Dienst selbst. Bitte wählen Sie ein anderes.",
-  "issue.email": "Das sieht nicht wie eine E-Mail-Adresse aus.",
+  "issue.email":
+    "Das ist keine Adresse, die Post bekommen kann. Sehen Sie auch nach unsichtbaren Zeichen: tippen Sie sie am besten neu.",
   "issue.plan": "Bitte wählen Sie einen Tarif.",
   "issue.promoCode": "Diesen Code können wir nicht annehmen.",
   "issue.primaryColor": "Eine Farbe sieht so aus: #1A6B3C.",

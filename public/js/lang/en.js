@@ -81,9 +81,10 @@ export default {
   "slug.free": ({ address }) => `${address} is free.`,
   "slug.taken": "That address is taken. These are free:",
   "slug.takenOnly": "That address is taken. Please choose another.",
-  "slug.reserved": "That word is kept for the service itself. These are free:",
+  "slug.reserved": "That word is kept for the service itself. How about one of these?",
   "slug.reservedOnly": "That word is kept for the service itself. Please choose another.",
-  "slug.shape": "3 to 63 characters: a–z, 0–9 and hyphens, no hyphen at either end.",
+  "slug.shape": "3 to 63 characters: a–z, 0–9 and hyphens, no hyphen at either end, nor as third and fourth together.",
+  "slug.ask": "We can’t spell this name in an address. Please type one: Latin letters, digits and hyphens.",
   "slug.later": "We check this address when you continue.",
   "slug.use": ({ slug }) => `Use ${slug}`,
 
@@ -247,6 +248,11 @@ export default {
   "wait.now": "Try now",
   "wait.stopped": "Stopped. Nothing is lost: press the button again when you like.",
   "wait.gaveUp": "We still could not reach the service. Nothing is lost: try again in a few minutes.",
+
+  "text.line": "Line breaks are not possible here.",
+  "text.control": "There is a control character in this text that can’t be seen. Please delete it or type the text anew.",
+  "text.direction": "There is a character in this text that turns its direction and can’t be seen. Please type the text anew.",
+  "text.long": ({ n }) => `Please use at most ${n} characters.`,
 
   "error.check": "Please check this.",
   "error.fields": ({ n }) => (n === 1 ? "One field needs your attention." : `${n} fields need your attention.`),

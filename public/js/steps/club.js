@@ -12,7 +12,8 @@ import { go, here, showPlan } from "../router.js";
 import * as session from "../session.js";
 import { fold, suggest } from "../slug.js";
 import { say, t } from "../strings.js";
-import { checkPromo, checkSlug, checkSlugNow, clearPromo, showBase } from "./lookups.js";
+import { lengthOf, tidy, unwanted } from "../text.js";
+import { askForSlug, checkPromo, checkSlug, checkSlugNow, clearPromo, showBase } from "./lookups.js";
 
 /** Turnstile, where the page has a key for it. */
 const human = document.documentElement.dataset.turnstile ? import("../human.js") : null;
@@ -23,11 +24,11 @@ const chosenPlan = () => form().elements.plan.value;
 /** What the form says, as the API wants it. */
 function body() {
   const { clubName, clubSlug, email, promoCode } = form().elements;
-  const promo = promoCode.value.trim().toUpperCase();
+  const promo = tidy(promoCode.value).toUpperCase();
   return {
-    clubName: clubName.value.trim(),
+    clubName: tidy(clubName.value),
     clubSlug: fold(clubSlug.value),
-    email: email.value.trim(),
+    email: tidy(email.value),
     plan: chosenPlan(),
     ...(promo && { promoCode: promo }),
   };
@@ -71,9 +72,10 @@ function onName() {
   if (draft.current().slugChosen) return;
   const { clubName, clubSlug } = form().elements;
   const slug = suggest(clubName.value);
+  if (!slug && tidy(clubName.value)) askForSlug();
   if (slug === clubSlug.value) return;
   clubSlug.value = slug;
-  checkSlug(slug);
+  if (slug) checkSlug(slug);
 }
 
 function onSlug() {
@@ -92,9 +94,20 @@ function onInput({ target }) {
   showPlan();
 }
 
+/** The longest name, in characters. */
+const LONGEST_NAME = 100;
+
+/** What the service would say of the name, too. */
+function blameName({ clubName }) {
+  const kind = unwanted(clubName);
+  if (kind) blameWith("clubName", `text.${kind}`);
+  else if (lengthOf(clubName) > LONGEST_NAME) blameWith("clubName", "text.long", { n: LONGEST_NAME });
+}
+
 /** Empty fields need no server to be refused. */
 function anythingMissing(wish) {
   forgiveAll(form());
+  blameName(wish);
   for (const name of ["clubName", "clubSlug", "email"]) if (!wish[name]) blameWith(name, "error.required");
   return focusFirst(form());
 }

@@ -50,15 +50,32 @@ function tellSlug(slug, { kind, body }) {
   learnBase(slug, address);
   if (available) return showSlug("good", "slug.free", { address: address ?? slug });
   if (reason !== "taken" && reason !== "reserved") return showSlug("bad", "slug.shape");
+  // Whoever chose no address gets another one.
+  if (reason === "reserved" && suggestions.length && !draft.current().slugChosen) return takeOver(suggestions[0]);
   const word = `slug.${reason}`;
   return showSlug("bad", suggestions.length ? word : `${word}Only`, {}, suggestions);
 }
 
+/** Puts another address into the field that still follows the name. */
+function takeOver(slug) {
+  byId("clubSlug").value = slug;
+  draft.save({ clubSlug: slug });
+  showClub();
+  return checkSlugNow(slug);
+}
+
+/** The name can't be written in an address: asks for one in words. */
+export function askForSlug() {
+  latestSlug++;
+  running?.abort();
+  checkSlugLater("", "slug.ask");
+}
+
 /** Asks now. */
-export async function checkSlugNow(slug) {
+export async function checkSlugNow(slug, otherwise) {
   const question = ++latestSlug;
   running?.abort();
-  if (!slug) return showSlug("calm");
+  if (!slug) return showSlug("calm", otherwise);
   if (!plausible(slug)) return showSlug("calm", "slug.shape");
   running = new AbortController();
   const answer = await api.availability(slug, running.signal);

@@ -8,16 +8,16 @@
 //! refused (`DEPROVISIONED`) and brings nothing back.
 
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
     app::App,
-    domain::{Secret, Step, Timestamp, Upstream},
+    domain::{Secret, Step, Timestamp, Upstream, text},
     ports::{Call, Called, Ports},
     workflow::{Artifact, Failure, FailureCode, Fault, FaultCode, Outcome, Product, Subject, policy::policy},
 };
 
-use super::{hex, hmac_sha256, malformed, unknown_status};
+use super::{hex, hmac_sha256, malformed, said, unknown_status};
 
 /// Where Apps Script's own redirect leads.
 const ANSWERS_FROM: &[&str] = &["script.googleusercontent.com"];
@@ -41,6 +41,34 @@ pub struct Keys<'a> {
     pub removal: &'a str,
 }
 
+/// Text as a spreadsheet is to show it: what could be read as a formula goes with the apostrophe before it that says that it is text,
+/// and that is not part of it.
+fn literal(text: &str) -> String {
+    let is_formula = text.chars().find(|c| !text::is_blank(*c)).is_some_and(|first| {
+        matches!(
+            first,
+            '=' | '+'
+                | '-'
+                | '@'
+                | '\''
+                | '\u{2212}'
+                | '\u{fe63}'
+                | '\u{fe62}'
+                | '\u{fe66}'
+                | '\u{fe6b}'
+                | '＝'
+                | '＋'
+                | '－'
+                | '＠'
+                | '＇'
+                | '\u{2795}'
+                | '\u{2796}'
+        )
+    });
+    let is_controlled = text.starts_with(|c: char| c.is_control());
+    if is_formula || is_controlled { format!("'{text}") } else { text.to_owned() }
+}
+
 /// Asks for a spreadsheet. Under the same key the same one is answered.
 #[must_use]
 pub fn provision(
@@ -53,9 +81,9 @@ pub fn provision(
     let body = json!({
         "action": "provision",
         "tenantId": subject.tenant,
-        "teamName": subject.name,
-        "slug": subject.slug,
-        "email": subject.email,
+        "teamName": literal(subject.name.as_str()),
+        "slug": literal(subject.slug.as_str()),
+        "email": literal(subject.email.as_str()),
         "idempotencyKey": key,
     });
     signed(url, secret, &body, Step::CreateSpreadsheet, traceparent)
@@ -131,13 +159,7 @@ pub async fn remove<P: Ports>(
     }
 }
 
-fn signed(
-    url: &str,
-    secret: &Secret,
-    body: &serde_json::Value,
-    step: Step,
-    traceparent: Option<String>,
-) -> Call {
+fn signed(url: &str, secret: &Secret, body: &Value, step: Step, traceparent: Option<String>) -> Call {
     let body = body.to_string();
     let signature = hex(&hmac_sha256(secret.expose().as_bytes(), body.as_bytes()));
     let separator = if url.contains('?') { '&' } else { '?' };
@@ -164,10 +186,12 @@ pub fn judge_provision(called: &Called, now: Timestamp) -> Outcome {
             Outcome::Done(Some(Product::Made(Artifact::Spreadsheet { id, url })))
         }
         Ok(Answer { ok: true, .. }) => Outcome::Unknown(malformed(called)),
-        Ok(Answer { ok: false, .. }) => Outcome::Refused(Failure::new(
-            FailureCode::SpreadsheetRejected,
-            "Google refused to make the club's spreadsheet. We have been told and look into it.",
-        )),
+        Ok(_) => {
+            let message =
+                "Google refused to make the club's spreadsheet. We have been told and look into it.";
+            let failure = Failure::new(FailureCode::SpreadsheetRejected, message);
+            Outcome::Refused(failure.with_said(said(called)))
+        }
     }
 }
 
@@ -178,7 +202,10 @@ pub fn judge_verify(called: &Called, now: Timestamp) -> Outcome {
         Err(outcome) => outcome,
         Ok(Answer { ok: true, exists: Some(true), .. }) => Outcome::Done(None),
         Ok(Answer { ok: true, exists: None, .. }) => Outcome::Unknown(malformed(called)),
-        Ok(_) => missing(),
+        Ok(_) => match missing() {
+            Outcome::Refused(failure) => Outcome::Refused(failure.with_said(said(called))),
+            outcome => outcome,
+        },
     }
 }
 
@@ -197,8 +224,11 @@ pub fn judge_deprovision(called: &Called, now: Timestamp) -> Result<Option<Strin
         Ok(Answer { ok: true, spreadsheet_id: None, removed: Some(false), .. }) => Ok(None),
         // Something was removed, and nobody can look whether it is gone.
         Ok(Answer { ok: true, .. }) => Err(Outcome::Unknown(malformed(called))),
-        Ok(Answer { ok: false, .. }) => {
-            Err(kept("Google refused to remove the club's spreadsheet. We have been told and look into it."))
+        Ok(_) => {
+            let message =
+                "Google refused to remove the club's spreadsheet. We have been told and look into it.";
+            let failure = Failure::new(FailureCode::CompensationRefused, message);
+            Err(Outcome::Refused(failure.with_said(said(called))))
         }
     }
 }
@@ -242,7 +272,8 @@ fn read(called: &Called, now: Timestamp) -> Result<Answer, Outcome> {
     }
     match called.status {
         // HTML with status 200 is Apps Script's way of saying that something broke: nobody knows what was done.
-        200 => serde_json::from_str(&called.body).map_err(|_| Outcome::Unknown(malformed(called))),
+        200 => serde_json::from_str(called.body.trim_start_matches('\u{feff}'))
+            .map_err(|_| Outcome::Unknown(malformed(called))),
         // A redirect that was not followed leads away from Apps Script: to a sign-in page, for one.
         300..=399 => Err(Outcome::Unknown(Fault { status: Some(called.status), ..malformed(called) })),
         status => Err(Outcome::Refused(Failure::new(

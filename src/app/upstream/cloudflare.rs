@@ -14,7 +14,7 @@ use crate::{
     workflow::{Artifact, Failure, FailureCode, Fault, FaultCode, Outcome, Product, Subject, policy::policy},
 };
 
-use super::{malformed, unknown_status};
+use super::{malformed, said, unknown_status};
 
 const TYPE: &str = "CNAME";
 /// No such record.
@@ -71,7 +71,7 @@ impl Wanted {
 #[derive(Debug, PartialEq, Eq)]
 enum No {
     /// It refuses.
-    Refused { status: u16, code: u32 },
+    Refused { status: u16, code: u32, said: Option<String> },
     /// Nothing that says what was done.
     Unknown(Fault),
 }
@@ -85,10 +85,12 @@ impl No {
     /// The outcome, where `failure` says what a refusal means. A caller who is not let in is set up wrongly whatever it wanted.
     fn or(self, failure: impl FnOnce(u32) -> Failure) -> Outcome {
         match self {
-            Self::Refused { status: status @ (401 | 403), .. } => {
-                Outcome::Refused(misconfigured()).answered(status)
+            Self::Refused { status: status @ (401 | 403), said, .. } => {
+                Outcome::Refused(misconfigured().with_said(said)).answered(status)
             }
-            Self::Refused { status, code } => Outcome::Refused(failure(code)).answered(status),
+            Self::Refused { status, code, said } => {
+                Outcome::Refused(failure(code).with_said(said)).answered(status)
+            }
             Self::Unknown(fault) => Outcome::Unknown(fault),
         }
     }
@@ -320,7 +322,7 @@ fn read<T: DeserializeOwned>(called: &Called, now: Timestamp) -> Result<T, No> {
                 let fault = Fault::new(FaultCode::RateLimited);
                 Err(No::Unknown(Fault { status: Some(status), ..fault }))
             }
-            Some(problem) => Err(No::Refused { status, code: problem.code }),
+            Some(problem) => Err(No::Refused { status, code: problem.code, said: said(called) }),
             None => Err(unreadable()),
         },
         _ => Err(unreadable()),
@@ -359,7 +361,7 @@ mod tests {
     #[test]
     fn a_refusal_is_one_that_cloudflare_itself_gives_a_reason_for() {
         let refused = r#"{"success":false,"errors":[{"code":81058,"message":"…"}],"result":null}"#;
-        assert_eq!(reads(400, refused), Err(No::Refused { status: 400, code: 81058 }));
+        assert_eq!(reads(400, refused), Err(No::Refused { status: 400, code: 81058, said: None }));
         for (status, body) in [
             (403, "<html>Sorry, you have been blocked</html>"),
             (404, ""),
@@ -394,7 +396,7 @@ mod tests {
             (403, FailureCode::Misconfigured),
             (400, FailureCode::SubdomainRejected),
         ] {
-            let outcome = No::Refused { status, code: 10000 }.or(other);
+            let outcome = No::Refused { status, code: 10000, said: None }.or(other);
             assert!(matches!(outcome, Outcome::Refused(failure) if failure.code == code), "{status}");
         }
     }

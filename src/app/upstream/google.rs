@@ -11,7 +11,7 @@ use crate::{
     workflow::{Failure, FailureCode, Fault, FaultCode, Outcome, policy::policy},
 };
 
-use super::{apps_script::missing, malformed, unknown_status};
+use super::{apps_script::missing, malformed, said, unknown_status};
 
 const SCOPE: &str = "https://www.googleapis.com/auth/spreadsheets.readonly";
 const TOKEN_URL: &str = "https://oauth2.googleapis.com/token";
@@ -157,7 +157,7 @@ fn read_token(called: &Called, now: Timestamp) -> Result<Secret, Outcome> {
             .map(|answer: Answer| Secret::new(answer.access_token))
             .map_err(|_| Outcome::Unknown(malformed(called))),
         400..500 if will_pass(called) => Err(passing(called)),
-        _ => Err(Outcome::Refused(misconfigured())),
+        _ => Err(Outcome::Refused(misconfigured().with_said(said(called)))),
     }
 }
 
@@ -184,7 +184,7 @@ fn judge_sheet(called: &Called, spreadsheet: &str, now: Timestamp) -> Outcome {
         }
         // A token that was good a moment ago: the next attempt gets a new one.
         401 => Outcome::Unknown(Fault { code: FaultCode::ServerError, status: Some(401), retry_after: None }),
-        _ => Outcome::Refused(misconfigured()),
+        _ => Outcome::Refused(misconfigured().with_said(said(called))),
     }
 }
 

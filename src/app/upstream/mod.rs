@@ -9,9 +9,11 @@ mod status;
 pub mod turnstile;
 
 use hmac::{Hmac, Mac};
+use serde_json::Value;
 use sha2::Sha256;
 
 use crate::{
+    domain::text,
     ports::{CallError, Called},
     workflow::{Fault, FaultCode},
 };
@@ -43,9 +45,45 @@ fn malformed(called: &Called) -> Fault {
     Fault { code: FaultCode::Malformed, status: Some(called.status), retry_after: None }
 }
 
+/// What the other side says of its refusal, in any of the shapes in which they do, short and safe to show.
+fn said(called: &Called) -> Option<String> {
+    const WORDS: [&str; 5] = ["code", "status", "error", "error_description", "message"];
+    let body: Value = serde_json::from_str(called.body.trim_start_matches('\u{feff}')).ok()?;
+    let within = [body.get("error"), body.get("errors").and_then(|errors| errors.get(0))];
+    let texts: Vec<&str> = [Some(&body)]
+        .into_iter()
+        .chain(within)
+        .flatten()
+        .flat_map(|object| WORDS.iter().filter_map(|word| object.get(word)?.as_str()))
+        .collect();
+    text::quoted(&texts.join(": "))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_the_other_side_says_is_read_in_each_of_their_shapes() {
+        for (body, expected) in [
+            (r#"{"ok":false,"error":"Too many files.","code":"QUOTA"}"#, Some("QUOTA: Too many files.")),
+            ("\u{feff}{\"ok\":false,\"message\":\"no\"}", Some("no")),
+            (
+                r#"{"error":{"code":403,"message":"Not you","status":"PERMISSION_DENIED"}}"#,
+                Some("PERMISSION_DENIED: Not you"),
+            ),
+            (r#"{"error":"invalid_grant","error_description":"Bad key"}"#, Some("invalid_grant: Bad key")),
+            (r#"{"success":false,"errors":[{"code":9109,"message":"Unauthorized"}]}"#, Some("Unauthorized")),
+            (r#"{"ok":false,"error":"see https://x.example/?k=1 ann@example.org"}"#, Some("see … …")),
+            (r#"{"ok":false}"#, None),
+            (r#"{"ok":false,"error":{"message":7}}"#, None),
+            ("<html>", None),
+            ("", None),
+        ] {
+            let called = Called { status: 200, retry_after: None, body: body.to_owned(), ms: 1 };
+            assert_eq!(said(&called).as_deref(), expected, "{body}");
+        }
+    }
 
     #[test]
     fn the_hmac_is_that_of_rfc_4231() {

@@ -117,7 +117,8 @@ async fn what_is_no_json_object_is_bad_input() {
             "\"text\"",
             "{\"a\":1}}",
             "{'a':1}",
-            "\u{feff}{}",
+            "\u{feff}{",
+            "\u{feff}\u{feff}{}",
             "{\"a\":\"\\ud800\"}",
         ] {
             let answer = ask(route, &club, &example)

@@ -1,13 +1,13 @@
 //! Whole runs through the real steps, the real statements and other sides that fail: every batch and every call, one
 //! after another, in every way.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tenantry::{
     domain::{Plan, RunStatus},
     ports::Ports,
 };
 
-use crate::support::{Breaks, Club, Reaction, TestApp, WEBHOOK_SECRET};
+use crate::support::{Breaks, Club, Reaction, TestApp, WEBHOOK_SECRET, signup};
 
 /// How many batches, and calls to each other side, an undisturbed run makes.
 async fn undisturbed(plan: Plan) -> (usize, Vec<&'static str>) {
@@ -359,5 +359,36 @@ async fn nothing_secret_stays_anywhere() {
         assert!(!stored.contains("eyJ") && !run.contains("eyJ"), "no token");
         let history = serde_json::to_string(&app.db().rows("select * from provision_history")).unwrap();
         assert!(!history.contains('@') && !history.contains("https://"), "{history}");
+    }
+}
+
+/// A sheet takes what begins so for a formula; an apostrophe before it says that it is text.
+#[tokio::test]
+async fn a_text_that_a_sheet_could_read_as_a_formula_goes_as_literal_text() {
+    for (name, sent) in [
+        ("=IMPORTXML(\"https://x.example\")", "'=IMPORTXML(\"https://x.example\")"),
+        ("+49 Kickers", "'+49 Kickers"),
+        ("-1 FC", "'-1 FC"),
+        ("@home", "'@home"),
+        ("＝SUM(A1)", "'＝SUM(A1)"),
+        ("＠home", "'＠home"),
+        ("'s-Hertogenbosch", "''s-Hertogenbosch"),
+        ("FC =1+1", "FC =1+1"),
+    ] {
+        let app = TestApp::new();
+        let mut form = signup("fc-nord");
+        form["plan"] = "pro".into();
+        form["clubName"] = name.into();
+        form["email"] = "+ann@example.org".into();
+        let club = app.signed_up_with(&form).await;
+        club.confirms_pro().await.is(200);
+        club.waits().await;
+        let call = app.outside().upstreams().sent_to("apps_script").remove(0).call;
+        let body: Value = serde_json::from_str(&call.body.unwrap()).unwrap();
+        assert_eq!(
+            (&body["teamName"], &body["email"]),
+            (&json!(sent), &json!("'+ann@example.org")),
+            "{name}"
+        );
     }
 }

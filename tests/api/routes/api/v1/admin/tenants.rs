@@ -73,7 +73,11 @@ async fn filters_narrow_the_list() {
         ("?q=owner@sv", vec![&failed]),
         ("?q=ANN@", vec![&pro]),
         ("?q=%C3%84lteste%20H", vec![&pro]),
-        ("?q=two", vec![]),
+        ("?q=two", vec![&live]),
+        ("?q=ALTESTE", vec![&pro]),
+        ("?q=%20a%CC%88lteste%E2%80%8B", vec![&pro]),
+        ("?q=herren", vec![&pro]),
+        ("?q=tus-four.example", vec![&pro]),
         ("?q=%25", vec![]),
         ("?q=fc&provision=failed", vec![&failed]),
     ] {
@@ -214,5 +218,120 @@ async fn a_club_that_never_was_is_not_found() {
     let app = TestApp::new();
     for id in ["tenant_never", "nonsense", "%ff"] {
         get(&app, &format!("/tenants/{id}")).await.fails(404, "TENANT_NOT_FOUND");
+    }
+}
+
+#[tokio::test]
+async fn a_club_is_found_by_any_part_of_its_name_in_any_script() {
+    let app = TestApp::new();
+    let mut clubs = Vec::new();
+    for (slug, name) in [
+        ("fc-a", "ΠΑΟΚ Θεσσαλονίκης"),
+        ("fc-b", "Спартак Ёлка"),
+        ("fc-c", "Łódzki Klub Straße"),
+        ("fc-d", "İstanbul Gücü"),
+        ("fc-e", "ＦＣ 東京ガンバ"),
+        ("fc-f", "מַכַּבִּי חיפה"),
+    ] {
+        let mut form = signup(slug);
+        form["clubName"] = name.into();
+        clubs.push(app.signed_up_with(&form).await.id.clone());
+    }
+    for (typed, club) in [
+        ("θεσσαλονικης", 0),
+        ("ΣΣΑΛΟΝΙΚΗ", 0),
+        ("елка", 1),
+        ("ПАРТ", 1),
+        ("lodz", 2),
+        ("STRASSE", 2),
+        ("istanbul g", 3),
+        ("GUCU", 3),
+        ("fc 東京", 4),
+        ("מכבי", 5),
+    ] {
+        let query: String = url::form_urlencoded::byte_serialize(typed.as_bytes()).collect();
+        assert_eq!(ids(&app, &format!("?q={query}")).await, [clubs[club].clone()], "{typed}");
+    }
+}
+
+/// An older version writes names and folds none; what is changed by hand is folded anew.
+#[tokio::test]
+async fn names_that_nobody_folded_are_found_too() {
+    let app = TestApp::new();
+    let club = app.signed_up("fc-nord").await;
+    club.becomes("name", "Größe Ärzte");
+    assert_eq!(club.row()["name_folded"], Value::Null);
+    assert_eq!(ids(&app, "?q=arzte").await, [club.id.clone()]);
+    assert_eq!(club.row()["name_folded"], "grosse arzte");
+    club.becomes("name", "Élan");
+    app.app.sweep().await;
+    assert_eq!(club.row()["name_folded"], "elan");
+    club.ask(http::Method::PATCH, "/api/v1/tenants/me")
+        .token(&club.jwt)
+        .json(&json!({ "name": "Ügly" }))
+        .send()
+        .await
+        .is(200);
+    assert_eq!(club.row()["name_folded"], "ugly");
+}
+
+#[tokio::test]
+async fn a_club_is_found_by_any_id_of_ours() {
+    let app = TestApp::new();
+    let club = app.provisioned("fc-nord").await;
+    app.provisioned("fc-other").await;
+    let audited = json!({ "tenantId": club.id, "reason": "lost phone" });
+    post(&app, "/tokens/revoke", audited).await.is(200);
+    let of_club = |sql: &str| app.db().row(&sql.replace("{id}", &club.id))["id"].as_str().unwrap().to_owned();
+    for (kind, id) in [
+        ("tenant", club.id.clone()),
+        ("user", of_club("select owner_user_id as id from tenants where id = '{id}'")),
+        ("run", of_club("select provision_run_id as id from tenants where id = '{id}'")),
+        (
+            "event",
+            of_club("select id from domain_events where tenant_id = '{id}' and type = 'tenant.provisioned'"),
+        ),
+        ("mail", of_club("select id from mails where tenant_id = '{id}'")),
+        ("audit", of_club("select id from audit_log where subject = '{id}'")),
+        ("request of an operator", of_club("select request_id as id from audit_log where subject = '{id}'")),
+        (
+            "request that queued it",
+            of_club(
+                "select h.request_id as id from provision_history h join provision_runs r on r.id = h.run_id
+                 where r.tenant_id = '{id}' and h.step = 'seed_defaults'",
+            ),
+        ),
+    ] {
+        assert_eq!(ids(&app, &format!("?q={id}%20")).await, [club.id.clone()], "{kind}: {id}");
+    }
+    assert!(ids(&app, "?q=run_of_nobody").await.is_empty());
+}
+
+/// Those whose names begin so come first, at once; then those that are called so within, each once.
+#[tokio::test]
+async fn who_is_called_so_within_is_found_by_going_on() {
+    let app = TestApp::new();
+    app.db().execute(
+        "insert into tenants (id, slug, name, email, plan, trial_ends_at, owner_user_id, signup_fingerprint, created_at,
+           updated_at, name_folded)
+         with recursive n(i) as (select 1 union all select i + 1 from n where i < 2500)
+         select 'tenant_' || printf('%05d', i), 'crowd-' || i, 'Crowd', 'owner@crowd-' || i || '.example', 'starter', 0,
+           'user_' || i, '', 0, 0, 'crowd' from n",
+        (),
+    );
+    for (id, name) in
+        [("00002", "Old Boys"), ("01100", "Good Old Boys"), ("02400", "Boys Old"), ("02450", "Oldham")]
+    {
+        app.db().execute(
+            "update tenants set name = ?2, name_folded = lower(?2) where id = 'tenant_' || ?1",
+            [id, name],
+        );
+    }
+    let operator = Token::operator(app.now()).sign();
+    assert_eq!(ids(&app, "?q=old").await, ["02450", "00002", "02400"].map(|id| format!("tenant_{id}")));
+    for limit in [1, 2, 3, 50] {
+        let found = walk_pages(&app, "/api/v1/admin/tenants?q=old", limit, &operator).await;
+        let found: Vec<&str> = found.iter().map(|club| club["id"].as_str().unwrap()).collect();
+        assert_eq!(found, ["tenant_02450", "tenant_00002", "tenant_02400", "tenant_01100"], "{limit}");
     }
 }

@@ -246,3 +246,34 @@ async fn nothing_of_it_shows_a_secret() {
         }
     }
 }
+
+/// Operators see why the other side refused; nobody sees an address, a key or what moves a terminal's cursor.
+#[tokio::test]
+async fn what_the_other_side_said_is_in_the_history() {
+    for (said, expected) in [
+        (
+            json!({ "ok": false, "error": "Too many files.", "code": "QUOTA" }),
+            json!("QUOTA: Too many files."),
+        ),
+        (
+            json!({ "ok": false, "error": "no\u{1b}[31m\nto ann@example.org at https://x.example/?k=1\u{202e}" }),
+            json!("no [31m to … at …"),
+        ),
+        (json!({ "ok": false }), Value::Null),
+    ] {
+        let app = TestApp::new();
+        let club = app.signed_up_pro("fc-nord").await;
+        let said: &'static str = said.to_string().leak();
+        app.outside().upstreams().next("apps_script", [Reaction::Answers(200, said)]);
+        club.confirms_pro().await.is(200);
+        club.waits().await;
+        let refused: Vec<Value> = history(&app, &club)
+            .await
+            .into_iter()
+            .filter(|attempt| attempt["outcome"] == "refused")
+            .collect();
+        assert_eq!((refused.len(), &refused[0]["said"]), (1, &expected));
+        let shown = club.gets(&format!("/api/v1/tenants/{}/provision-status", club.id)).send().await;
+        assert!(!shown.text.contains("Too many files"), "owners read our own words");
+    }
+}

@@ -1,0 +1,141 @@
+//! `GET /api/v1/admin/tenants`: clubs by age, or by what they are called.
+
+use axum::extract::RawQuery;
+
+use crate::{
+    db::Db,
+    domain::{Email, Plan, RunStatus, TenantStatus, text},
+    ports::Ports,
+    store::{
+        names,
+        register::{self, Before, Filter, Read, Search},
+    },
+};
+
+use super::{
+    answer::{Json, Page, page},
+    auth::{Caller, PlatformAdmin},
+    error::ApiError,
+    page::{Query, cursor, cut_of},
+    register::Club,
+};
+
+/// The longest name that is searched for.
+const LONGEST: usize = 100;
+/// Stands before the mark of a page of clubs that no index finds.
+const LOOKED: char = '+';
+
+/// `GET /api/v1/admin/tenants`
+#[worker::send]
+pub async fn list<P: Ports>(
+    caller: Caller<P, PlatformAdmin>,
+    RawQuery(query): RawQuery,
+) -> Result<Json<Page<Club>>, ApiError> {
+    let mut query = Query::of(query.as_deref());
+    let limit = query.limit();
+    let filter = Filter {
+        status: query.optional("status", TenantStatus::named),
+        plan: query.optional("plan", Plan::named),
+        provision: query.optional("provision", RunStatus::named),
+        search: query.optional("q", search),
+        before: query.cursor(before),
+        limit: limit + 1,
+    };
+    let filter = query.all(filter)?;
+    let read = ask(&caller, &filter).await?;
+    let (rows, next) = match filter.search {
+        Some(_) if read.is_indexed => found(&caller, read, filter.before.as_ref(), limit),
+        _ => listed(&caller, read, limit),
+    };
+    Ok(page(rows, next, Club::from))
+}
+
+/// Asks for a page; where somebody is searched for, once more if names had to be folded first.
+async fn ask<P: Ports>(caller: &Caller<P, PlatformAdmin>, filter: &Filter) -> Result<Read, ApiError> {
+    if filter.search.is_none() {
+        return Ok(register::read_page(caller.ask_all(register::list(filter)).await?)?);
+    }
+    let mut statements = register::list(filter);
+    statements.push(names::unfolded(names::BY_SEARCH));
+    let mut answers = caller.ask_all(statements).await?;
+    let unfolded: Vec<names::Unfolded> = answers.pop().unwrap_or_default().rows()?;
+    if !unfolded.is_empty() {
+        caller.app.ports.db().query(names::fold(&unfolded)).await?;
+        answers = caller.ask_all(register::list(filter)).await?;
+    }
+    Ok(register::read_page(answers)?)
+}
+
+/// A page of clubs by age. A page looks at so many clubs and no more: the next goes on behind them, even if none of these was wanted.
+fn listed<P: Ports>(
+    caller: &Caller<P, PlatformAdmin>,
+    read: Read,
+    limit: u32,
+) -> (Vec<register::Club>, Option<String>) {
+    let many = read.by_age.rows.len();
+    let clubs = caller.app.readable(read.by_age, "tenants");
+    let (rows, next) = cut_of(many, clubs, limit, |club: &register::Club| club.id.to_string());
+    (rows, next.or_else(|| read.end.map(|end| cursor(end.as_str()))))
+}
+
+/// A page of clubs that were searched for: first those that an index finds, then those of whose names something within is wanted.
+fn found<P: Ports>(
+    caller: &Caller<P, PlatformAdmin>,
+    read: Read,
+    before: Option<&Before>,
+    limit: u32,
+) -> (Vec<register::Club>, Option<String>) {
+    let looked = |id: &str| Some(cursor(&format!("{LOOKED}{id}")));
+    let longest = usize::try_from(limit).unwrap_or(usize::MAX);
+    let mut rows: Vec<register::Club> = Vec::new();
+    if !matches!(before, Some(Before::Looked(_))) {
+        let many = read.by_index.rows.len();
+        let clubs = caller.app.readable(read.by_index, "tenants");
+        let (clubs, next) = cut_of(many, clubs, limit, |club: &register::Club| club.id.to_string());
+        if next.is_some() {
+            return (clubs, next);
+        }
+        // What was looked at on this page is older than those before it: looking begins with the next one.
+        if before.is_some() {
+            return (clubs, looked(""));
+        }
+        rows = clubs;
+    }
+    let is_cut = read.by_age.rows.len() > longest;
+    let clubs: Vec<register::Club> = caller.app.readable(read.by_age, "tenants");
+    let last = clubs.last().map(|club| club.id.to_string());
+    let mut more = clubs.into_iter().filter(|club| !club.begins_so).peekable();
+    let mut mark = String::new();
+    while rows.len() < longest
+        && let Some(club) = more.next()
+    {
+        mark = club.id.to_string();
+        if rows.iter().all(|row| row.id != club.id) {
+            rows.push(club);
+        }
+    }
+    let next = match (more.peek(), last) {
+        (Some(_), _) => looked(&mark),
+        (None, Some(last)) if is_cut => looked(&last),
+        (None, _) => read.end.and_then(|end| looked(end.as_str())),
+    };
+    (rows, next)
+}
+
+/// What clubs are searched for: a name or a part of one, an address, or an id.
+fn search(text: &str) -> Option<Search> {
+    let name = text::folded(text);
+    if name.is_empty() || text.chars().count() > LONGEST {
+        return None;
+    }
+    let address = Email::try_from(text.to_owned()).map_or_else(|_| name.clone(), |email| email.to_string());
+    Some(Search { typed: text.to_owned(), name, address })
+}
+
+fn before(mark: &str) -> Option<Before> {
+    match mark.strip_prefix(LOOKED) {
+        Some("") => Some(Before::Looked(None)),
+        Some(id) => id.parse().ok().map(|id| Before::Looked(Some(id))),
+        None => mark.parse().ok().map(Before::Listed),
+    }
+}

@@ -1,0 +1,39 @@
+//! Clubs' names as they are searched: folded by whoever writes them, or later, where an older version wrote them.
+
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::{db::Statement, domain::text};
+
+/// How many names one sweep folds.
+pub const BY_SWEEP: u32 = 50;
+/// How many names one search folds, for which somebody waits.
+pub const BY_SEARCH: u32 = 200;
+
+/// Selects names that nobody folded. Read with [`crate::db::Answer::rows`] as [`Unfolded`], for [`fold`].
+#[must_use]
+pub fn unfolded(most: u32) -> Statement {
+    Statement::new(
+        "select id, name from tenants where name_folded is null order by id limit ?1",
+        [most.into()],
+    )
+}
+
+/// A name that nobody folded.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Unfolded {
+    id: String,
+    name: String,
+}
+
+/// Folds the names that [`unfolded`] selected, but for those that were changed since.
+#[must_use]
+pub fn fold(names: &[Unfolded]) -> Statement {
+    let folded: Vec<_> = names.iter().map(|row| json!([row.id, row.name, text::folded(&row.name)])).collect();
+    Statement::new(
+        "update tenants set name_folded = wanted.value ->> 2 from json_each(?1) as wanted
+         where tenants.id = wanted.value ->> 0 and +tenants.name = wanted.value ->> 1
+           and +tenants.name_folded is null",
+        [json!(folded).to_string().into()],
+    )
+}
