@@ -284,7 +284,7 @@ impl Config {
             "METRICS_TOKEN is shorter than 16 bytes",
         );
         if let Some(pattern) = self.allowed_webhook_hosts.nonsense() {
-            check(false, &format!("ALLOWED_WEBHOOK_HOSTS can't have {pattern:?}"));
+            check(false, &format!("ALLOWED_WEBHOOK_HOSTS can't have \"{pattern}\""));
         }
         // The page without a token is refused, and a token that nobody checks says nothing.
         let (secret, site_key) = (self.turnstile_secret.is_some(), self.turnstile_site_key.as_deref());
