@@ -462,14 +462,10 @@ impl Run {
     }
 
     fn note(&mut self, task: Task, started_at: Timestamp, ended_at: Timestamp, outcome: &Outcome) {
-        let (word, error, upstream_status) = match outcome {
-            Outcome::Done(_) => ("done", None, None),
-            Outcome::Refused(failure) => ("refused", Some(failure.code.as_str()), failure.status),
-            Outcome::Unknown(fault) => ("unknown", Some(fault.code.as_str()), fault.status),
-        };
-        let said = match outcome {
-            Outcome::Refused(failure) => failure.said.clone(),
-            Outcome::Done(_) | Outcome::Unknown(_) => None,
+        let (word, error, upstream_status, said) = match outcome {
+            Outcome::Done(_) => ("done", None, None, None),
+            Outcome::Refused(no) => ("refused", Some(no.code.as_str()), no.status, no.said.clone()),
+            Outcome::Unknown(fault) => ("unknown", Some(fault.code.as_str()), fault.status, None),
         };
         self.unlisted.push(Attempt {
             step: task.step(),

@@ -261,7 +261,7 @@ async fn names_that_nobody_folded_are_found_too() {
     let club = app.signed_up("fc-nord").await;
     club.becomes("name", "Größe Ärzte");
     assert_eq!(club.row()["name_folded"], Value::Null);
-    assert_eq!(ids(&app, "?q=arzte").await, [club.id.clone()]);
+    assert_eq!(ids(&app, "?q=arzte").await, [club.id.as_str()]);
     assert_eq!(club.row()["name_folded"], "grosse arzte");
     club.becomes("name", "Élan");
     app.app.sweep().await;
@@ -302,7 +302,7 @@ async fn a_club_is_found_by_any_id_of_ours() {
             ),
         ),
     ] {
-        assert_eq!(ids(&app, &format!("?q={id}%20")).await, [club.id.clone()], "{kind}: {id}");
+        assert_eq!(ids(&app, &format!("?q={id}%20")).await, [club.id.as_str()], "{kind}: {id}");
     }
     assert!(ids(&app, "?q=run_of_nobody").await.is_empty());
 }
