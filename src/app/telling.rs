@@ -45,18 +45,19 @@ fn attempted(run: &Run, task: Task, outcome: &Outcome) -> LogLine {
 }
 
 fn ended(run: &Run, now: Timestamp) -> LogLine {
-    let (line, since) = match (&run.undo, &run.stage) {
-        (Some(undo), _) => {
-            (undo_ended(undo.status(), undo.stage.failure().map(|f| f.code.as_str())), undo.asked_at)
-        }
+    let (line, took) = match (&run.undo, &run.stage) {
+        (Some(undo), _) => (
+            undo_ended(undo.status(), undo.stage.failure().map(|f| f.code.as_str())),
+            now.since(undo.asked_at),
+        ),
         (None, Stage::Failed { failure, .. }) => {
             let line = LogLine::new(Level::Error, "tenant_provision_failed");
-            (line.with("error", failure.code.as_str()), run.queued_at)
+            (line.with("error", failure.code.as_str()), run.took(now))
         }
-        (None, _) => (LogLine::new(Level::Info, "tenant_provision_complete"), run.queued_at),
+        (None, _) => (LogLine::new(Level::Info, "tenant_provision_complete"), run.took(now)),
     };
     let step = run.undo.as_ref().map_or_else(|| run.current(), |undo| undo.stage.current());
-    let ms = u64::try_from(now.since(since).as_millis()).unwrap_or(u64::MAX);
+    let ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
     line.with_some("step", step.map(|step| step.as_str())).with("ms", ms)
 }
 

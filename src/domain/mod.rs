@@ -15,6 +15,7 @@ pub mod issue;
 pub mod origins;
 pub mod pages;
 pub mod plan;
+pub mod problems;
 pub mod promo;
 pub mod provisioning;
 pub mod secret;

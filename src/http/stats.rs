@@ -196,7 +196,7 @@ pub struct RunStats {
     pub failed: i64,
     /// How many of those that are over were done, 0 to 1; `null` while none is over.
     pub success_ratio: Option<f64>,
-    /// How long those that were done took.
+    /// How long those that were done took, without their waits for a person: failed until they were wanted again, or paused.
     pub duration_ms: Durations,
 }
 

@@ -45,7 +45,7 @@ macro_rules! select_where {
     ($which:literal, $param:expr) => {
         Statement::new(
             concat!(
-                "select r.id, r.plan, r.status, r.step, r.reason, r.error, r.version, r.started_at, r.completed_at,
+                "select r.id, r.plan, r.status, r.step, r.reason, r.error, r.version, r.started_at, r.completed_at, r.waited,
                    r.undo_state, r.undo_step, r.undo_reason, r.undo_error,
                    t.id as tenant_id, t.slug, t.name, t.email, t.owner_user_id, t.undo_updated_at, a.spreadsheet_url,
                    (select count(*) from domain_events where tenant_id = t.id and type = 'tenant.failed') as failures,
@@ -104,6 +104,7 @@ struct Row {
     version: u64,
     started_at: i64,
     completed_at: Option<i64>,
+    waited: u64,
     undo_state: Option<UndoStatus>,
     undo_step: Option<Step>,
     undo_reason: Option<FailureCode>,
@@ -182,6 +183,7 @@ impl Row {
         run.listed_version = self.version;
         run.rounds = 1 + self.failures;
         run.queued_at = Timestamp::from_seconds(self.started_at);
+        run.waited_ms = self.waited.saturating_mul(1000);
         run.stage = self.stage(now);
         run.undo = self.undo(&run.records, &made, now);
         Ok(Some(run))

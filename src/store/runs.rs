@@ -168,11 +168,12 @@ fn upsert_run(run: &Run, report: &Report, now: Timestamp) -> Result<Statement, D
     let warnings = serde_json::to_string(&report.warnings).map_err(|e| DbError::Corrupt(e.to_string()))?;
     Ok(Statement::new(
         "insert into provision_runs (id, tenant_id, plan, status, step, reason, error, version, warnings, started_at,
-           deadline_at, completed_at, updated_at)
-         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
+           deadline_at, completed_at, updated_at, waited)
+         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
          on conflict (id) do update set status = excluded.status, step = excluded.step, reason = excluded.reason,
            error = excluded.error, version = excluded.version, warnings = excluded.warnings,
-           deadline_at = excluded.deadline_at, completed_at = excluded.completed_at, updated_at = excluded.updated_at
+           deadline_at = excluded.deadline_at, completed_at = excluded.completed_at, updated_at = excluded.updated_at,
+           waited = excluded.waited
          where excluded.version > provision_runs.version and provision_runs.status <> 'completed'",
         [
             run.id.as_str().into(),
@@ -188,6 +189,7 @@ fn upsert_run(run: &Run, report: &Report, now: Timestamp) -> Result<Statement, D
             run.deadline_at.seconds().into(),
             report.ended_at.map(Timestamp::seconds).into(),
             now.seconds().into(),
+            i64::try_from(run.waited_ms / 1000).unwrap_or(i64::MAX).into(),
         ],
     ))
 }

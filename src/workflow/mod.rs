@@ -8,6 +8,7 @@
 pub mod advance;
 pub mod breaker;
 pub mod command;
+mod names;
 pub mod obey;
 mod outage;
 pub mod outcome;

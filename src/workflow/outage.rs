@@ -1,6 +1,8 @@
 //! What D1 knows of a run, and what a run does when it is kept from its work: provisioning is paused, D1 does not answer or does
 //! not know the tenant, an upstream was away for so long that the run failed.
 
+use std::time::Duration;
+
 use crate::domain::{RunStatus, Step, Task, Timestamp};
 
 use super::{
@@ -19,8 +21,27 @@ impl Run {
             None => (&mut self.stage, &mut self.deadline_at),
         };
         (*stage, *deadline_at) = (waiting, deadline_at.after(PAUSE_CHECK));
+        self.waits(PAUSE_CHECK);
         self.version += u64::from(!self.paused);
         self.paused = true;
+    }
+
+    /// Somebody wants it again: until then it waited for that.
+    pub(super) fn was_wanted_again(&mut self, now: Timestamp) {
+        if let Stage::Failed { at, .. } = self.stage {
+            self.waits(now.since(at));
+        }
+    }
+
+    fn waits(&mut self, duration: Duration) {
+        self.waited_ms =
+            self.waited_ms.saturating_add(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX));
+    }
+
+    /// How long it took until `now`, without its waits for a person.
+    #[must_use]
+    pub fn took(&self, now: Timestamp) -> Duration {
+        now.since(self.queued_at).saturating_sub(Duration::from_millis(self.waited_ms))
     }
 
     /// Nobody could say whether an attempt at `task` may begin: D1 did not answer. That costs no attempt.
@@ -130,8 +151,10 @@ impl Run {
 
     /// Goes on without anyone asking: at the step that failed, one attempt tells whether the outage is over.
     pub fn resume(&mut self, link_id: String, now: Timestamp) {
-        let resumes = self.resumes + 1;
+        let (resumes, waited_ms) = (self.resumes + 1, self.waited_ms);
         self.requeue(link_id, Caller::default(), now);
+        // It did not wait for a person.
+        self.waited_ms = waited_ms;
         if let Stage::Ready { step } = self.stage {
             (self.resumes, self.probing) = (resumes, Some(step));
         }

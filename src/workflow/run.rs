@@ -10,9 +10,8 @@ use crate::domain::{Plan, RunId, RunStatus, Step, StepStatus, Task, Timestamp, U
 use super::{
     Artifact, Attempt, Caller, Failure, FailureCode, Fault, FaultCode, Next, Outcome, Product, Record, Stage,
     Subject, Undo,
-    breaker::Asker,
     policy::{RUN_LIMIT, policy},
-    record::is_zero,
+    record::{is_no_time, is_zero},
 };
 
 /// One provisioning run of one tenant.
@@ -71,6 +70,9 @@ pub struct Run {
     /// When going live was begun first in this round: its event says so, whichever attempt gets through.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub live_at: Option<Timestamp>,
+    /// How long it waited for a person, in milliseconds: failed until it was wanted again, or paused.
+    #[serde(default, skip_serializing_if = "is_no_time")]
+    pub waited_ms: u64,
 }
 
 impl Run {
@@ -108,6 +110,7 @@ impl Run {
             was_lost: false,
             orphaned_since: None,
             live_at: None,
+            waited_ms: 0,
         }
     }
 
@@ -190,6 +193,7 @@ impl Run {
         for record in &mut self.records {
             (record.round, record.uncounted) = (0, 0);
         }
+        self.was_wanted_again(now);
         self.rounds += 1;
         self.deadline_at = now.after(RUN_LIMIT);
         self.renew_link(link_id, now);
@@ -260,6 +264,7 @@ impl Run {
             record.done_at = Some(now);
             record.skipped = true;
         }
+        self.was_wanted_again(now);
         self.rounds += 1;
         self.deadline_at = now.after(RUN_LIMIT);
         self.renew_link(link_id, now);
@@ -343,40 +348,6 @@ impl Run {
             }
             _ => StepStatus::Pending,
         }
-    }
-
-    /// Who asks an other side while an attempt at `task` is out. One that was not asked does not count as an attempt of its round.
-    #[must_use]
-    pub fn asker(&self, task: Task) -> Asker<'_> {
-        let tries = match (task, &self.undo) {
-            (Task::Do(step), _) => self.records.iter().find(|r| r.step == step).map_or(0, |r| r.round),
-            (Task::Undo(step), Some(undo)) => undo.tries(step),
-            (Task::Undo(_), None) => 0,
-        };
-        Asker { id: self.id.as_str(), tenant: Some(&self.subject.tenant), has_failed: tries > 1 }
-    }
-
-    /// The key under which every attempt at `step` is recognised outside.
-    #[must_use]
-    pub fn idempotency_key(&self, step: Step) -> String {
-        format!("{}/{}", self.id, step.as_str())
-    }
-
-    /// The key under which every attempt at undoing `step` is recognised outside.
-    #[must_use]
-    pub fn undo_key(&self, step: Step) -> String {
-        format!("{}/undo_{}", self.id, step.as_str())
-    }
-
-    /// The fields of every line that the run logs.
-    #[must_use]
-    pub fn scope(&self) -> Vec<(&'static str, String)> {
-        let trace = self.caller.traceparent.as_deref().and_then(|t| t.split('-').nth(1));
-        [("tenantId", self.subject.tenant.to_string()), ("runId", self.id.to_string())]
-            .into_iter()
-            .chain(self.caller.request.clone().map(|request| ("requestId", request)))
-            .chain(trace.map(|trace| ("traceId", trace.to_owned())))
-            .collect()
     }
 
     /// What `step` made outside.

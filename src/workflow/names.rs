@@ -1,0 +1,41 @@
+//! How a run is known: to other sides by its keys, in the log by its fields.
+
+use crate::domain::{Step, Task};
+
+use super::{Run, breaker::Asker};
+
+impl Run {
+    /// Who asks an other side while an attempt at `task` is out. One that was not asked does not count as an attempt of its round.
+    #[must_use]
+    pub fn asker(&self, task: Task) -> Asker<'_> {
+        let tries = match (task, &self.undo) {
+            (Task::Do(step), _) => self.records.iter().find(|r| r.step == step).map_or(0, |r| r.round),
+            (Task::Undo(step), Some(undo)) => undo.tries(step),
+            (Task::Undo(_), None) => 0,
+        };
+        Asker { id: self.id.as_str(), tenant: Some(&self.subject.tenant), has_failed: tries > 1 }
+    }
+
+    /// The key under which every attempt at `step` is recognised outside.
+    #[must_use]
+    pub fn idempotency_key(&self, step: Step) -> String {
+        format!("{}/{}", self.id, step.as_str())
+    }
+
+    /// The key under which every attempt at undoing `step` is recognised outside.
+    #[must_use]
+    pub fn undo_key(&self, step: Step) -> String {
+        format!("{}/undo_{}", self.id, step.as_str())
+    }
+
+    /// The fields of every line that the run logs.
+    #[must_use]
+    pub fn scope(&self) -> Vec<(&'static str, String)> {
+        let trace = self.caller.traceparent.as_deref().and_then(|t| t.split('-').nth(1));
+        [("tenantId", self.subject.tenant.to_string()), ("runId", self.id.to_string())]
+            .into_iter()
+            .chain(self.caller.request.clone().map(|request| ("requestId", request)))
+            .chain(trace.map(|trace| ("traceId", trace.to_owned())))
+            .collect()
+    }
+}
