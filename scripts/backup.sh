@@ -67,8 +67,8 @@ ours scripts/lib/backup.mjs export "$work/written.sql" "$work" "${where[@]}" || 
 
 directory=${directory:-$PWD/backups}
 mkdir -p "$directory"
-name="tenantry-$environment-$(date -u +%Y%m%dT%H%M%SZ).sql"
-[ ! -e "$directory/$name" ] || fail "$directory/$name is there already: wait a second."
+# A backup of the same second, as restore.sh makes it, keeps its name.
+until name="tenantry-$environment-$(date -u +%Y%m%dT%H%M%SZ).sql" && [ ! -e "$directory/$name" ]; do sleep 0.2; done
 (cd "$work" && mv written.sql "$name" && sha256sum "$name" >"$name.sha256") || fail "The checksum could not be made: nothing was kept."
 # The checksum first: a file without one is no backup, and neither is one that was cut off while it was copied.
 if ! { mv "$work/$name.sha256" "$directory/" && mv "$work/$name" "$directory/"; }; then

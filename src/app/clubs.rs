@@ -130,7 +130,8 @@ impl<P: Ports> App<P> {
                     Ok(Corrected { resumed, restored: None })
                 }
                 RunStatus::Completed => {
-                    let restored = Some(self.tell_of_another(tenant.id(), storing, caller).await?);
+                    let wanted = (url, secret.map(WebhookSecret::secret));
+                    let restored = Some(self.tell_of_another(tenant.id(), storing, wanted, caller).await?);
                     Ok(Corrected { resumed: None, restored })
                 }
                 _ => Ok(Corrected::default()),

@@ -124,20 +124,32 @@ impl<P: Ports> App<P> {
         if queued.status != RunStatus::Completed {
             return Ok((queued, None));
         }
-        let restored = self.tell_of_another(tenant, Storing::read(answers)?, caller).await?;
+        let wanted = (url, Some(secret.secret()));
+        let restored = self.tell_of_another(tenant, Storing::read(answers)?, wanted, caller).await?;
         Ok((Queued { changed: restored.changed, ..queued }, Some(restored)))
     }
 
-    /// Pings the webhook that was just stored for a live club, and says what became of it.
+    /// Pings the webhook that was just stored for a live club, and says what became of it. One that was stored before already, the
+    /// same secret with it, is no other one, however often it is stored.
     pub(super) async fn tell_of_another(
         &self,
         tenant: &TenantId,
         storing: Storing,
+        (wanted, secret): (&WebhookUrl, Option<&Secret>),
         caller: Caller,
     ) -> Result<Restored, QueueError> {
-        let Storing { before, is_stored: true, after: Some(webhook) } = storing else {
-            return Err(QueueError::TooOften);
+        let Storing { before, is_stored, after: Some(webhook) } = storing else {
+            return Err(self.too_often());
         };
+        let was = match &before {
+            Some(before) => self.ports.open(&before.webhook_secret, tenant.as_str()).await.ok(),
+            None => None,
+        };
+        if !is_stored
+            && !(webhook.webhook_url == wanted.as_str() && secret.is_some() && secret == was.as_ref())
+        {
+            return Err(self.too_often());
+        }
         let allowed = &self.config().allowed_webhook_hosts;
         let url = WebhookUrl::stored(&webhook.webhook_url, allowed)
             .map_err(|problem| DbError::Corrupt(problem.message))?;
@@ -153,18 +165,17 @@ impl<P: Ports> App<P> {
             };
             return Ok(Restored { host: url.host().to_owned(), changed: true, previous_until: None, tried });
         };
-        let changed = match (&before, signing.secrets.first()) {
-            (Some(before), Some(own)) => {
-                before.webhook_url != webhook.webhook_url
-                    || before.disabled_at.is_some()
-                    || !self
-                        .ports
-                        .open(&before.webhook_secret, tenant.as_str())
-                        .await
-                        .is_ok_and(|was| was == *own)
-            }
-            _ => true,
-        };
+        let same = before.filter(|before| {
+            before.webhook_url == webhook.webhook_url
+                && was.is_some()
+                && was.as_ref() == signing.secrets.first()
+        });
+        let changed = same.as_ref().is_none_or(|same| same.disabled_at.is_some());
+        if let Some(same) = same.filter(|_| is_stored) {
+            // Sealed anew, its secret counted as one that was replaced.
+            let kept = store::connections::keep_secret(tenant, &same.webhook_secret);
+            self.ports.db().query(kept).await?;
+        }
         let tried = self.ping(tenant, &url, &signing.secrets, caller).await;
         self.log(
             LogLine::new(Level::Info, "webhook_stored")
@@ -183,6 +194,11 @@ impl<P: Ports> App<P> {
             }
         }
         Ok(Restored { host: url.host().to_owned(), changed, previous_until: signing.until, tried })
+    }
+
+    fn too_often(&self) -> QueueError {
+        self.log(LogLine::new(Level::Warn, "rate_limited").with("limit", "webhooks_stored"));
+        QueueError::TooOften
     }
 
     /// Sends a signed `webhook.ping` to the webhook that is stored, and answers what came back; if the caller names one, by the

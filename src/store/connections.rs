@@ -89,6 +89,18 @@ pub fn set_webhook(tenant: &TenantId, url: &WebhookUrl, sealed: Option<&str>, no
     )
 }
 
+/// Notes that a secret, sealed as it was before, is still the club's own: it was not replaced.
+#[must_use]
+pub fn keep_secret(tenant: &TenantId, sealed: &str) -> Statement {
+    Statement::new(
+        "update make_connections set previous_secrets =
+           (select json_group_array(json(value)) from json_each(previous_secrets)
+            where iif(type = 'object', value ->> 'secret', '') <> ?2)
+         where tenant_id = ?1 and previous_secrets is not null",
+        [tenant.as_str().into(), sealed.into()],
+    )
+}
+
 /// Writes down that an operator stores the webhook of a club, where [`set_webhook`] will.
 #[must_use]
 pub fn audit_webhook(tenant: &TenantId, url: &WebhookUrl, new_secret: bool, act: &Act<'_>) -> Statement {

@@ -246,7 +246,7 @@ describe("without Turnstile", () => {
       const { body } = answer;
       assert.doesNotMatch(body, /<script|<img/);
       const values = Object.fromEntries(
-        [...body.matchAll(/ name="(\w+)" type="(?:text|email)" value="([^"]*)"/g)].map(([, name, value]) => [name, value]),
+        [...body.matchAll(/ name="(\w+)" type="(?:text|email)"(?: dir="auto")? value="([^"]*)"/g)].map(([, name, value]) => [name, value]),
       );
       const text = (html) =>
         html.replace(/&(lt|gt|quot|#39|amp);/g, (_, name) => ({ lt: "<", gt: ">", quot: '"', "#39": "'", amp: "&" })[name]);

@@ -63,8 +63,8 @@ async function removals() {
       const [{ undo_state: state }] = await h.sql("select undo_state from tenants where id = ?", tenantId);
       return state !== "undoing" && state;
     });
-  const fault = { host: "script.google.com", kind: "status", times: 1, body: { ok: false, error: "secret-in-a-refusal" } };
-  secret.add("secret-in-a-refusal");
+  const fault = { host: "script.google.com", kind: "status", times: 1, body: { ok: false, error: "secret-in-a-refusal-of-a-script" } };
+  secret.add("secret-in-a-refusal-of-a-script");
   for (const [name, status] of [["removed", 500], ["kept", 200]]) {
     const club = await wholeClub(name, "pro");
     await h.sandbox("/__sandbox/faults", { method: "POST", body: { ...fault, status, bodyIncludes: club.tenantId } });

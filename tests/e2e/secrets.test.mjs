@@ -21,7 +21,7 @@ const dataKey = () => randomBytes(32).toString("base64");
 const [FIRST, SECOND, FOREIGN] = [dataKey(), dataKey(), dataKey()];
 
 const h = await startHarness({
-  vars: { JWT_ROTATED_AT: "1700000000" },
+  vars: { JWT_ROTATED_AT: "1700000000", TURNSTILE_SITE_KEY: "1x00000000000000000000AA" },
   secrets: {
     JWT_SECRET: randomBytes(32).toString("base64"),
     JWT_SECRET_NEXT: randomBytes(32).toString("base64"),

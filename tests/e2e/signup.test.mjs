@@ -98,7 +98,7 @@ function assertShape(body, plan) {
   assert.deepEqual(
     Object.keys(data).sort(),
     [
-      ...["checkpoints", "completedAt", "currentStep", "error", "plan", "progress", "reason", "runId"],
+      ...["checkpoints", "completedAt", "currentStep", "error", "plan", "progress", "reason", "resumeAt", "runId"],
       ...["startedAt", "status", "step", "steps", "updatedAt", "warnings"],
     ].sort(),
   );

@@ -207,6 +207,29 @@ async fn before_a_club_is_live_the_new_secret_signs_alone() {
 
 /// Each ping reaches whoever has that address.
 #[tokio::test]
+async fn the_same_one_is_no_other_however_often_it_is_stored() {
+    let app = TestApp::new();
+    let club = app.provisioned("fc-nord").await;
+    let url = row(&club)["webhook_url"].as_str().unwrap().to_owned();
+    for _ in 0..15 {
+        let answer = stores(&club, &url, OLD).await.is(200);
+        assert_eq!(answer["data"]["changed"], false);
+        operator_stores(&club, &url, Some(OLD)).await.is(200);
+        is_signed_by(&last_sent(&club), &[OLD]);
+        app.passes(10);
+    }
+    // Nor does it take away from those that may be stored.
+    for n in 0..10 {
+        stores(&club, &url, &format!("secret number {n} of the club")).await.is(200);
+    }
+    let last = "secret number 9 of the club";
+    stores(&club, &url, NEW).await.fails(429, "RATE_LIMITED");
+    let answer = stores(&club, &url, last).await.is(200);
+    assert_eq!(answer["data"]["changed"], false, "not even then");
+    stores(&club, ELSEWHERE, last).await.fails(429, "RATE_LIMITED");
+}
+
+#[tokio::test]
 async fn it_is_stored_ten_times_a_day_and_no_more() {
     let app = TestApp::new();
     let club = app.provisioned("fc-nord").await;
