@@ -1,5 +1,7 @@
 // A client of the product and of the sandbox's control API, as the tests and the benchmark use them over HTTP.
+import { spawn } from "node:child_process";
 import { createHmac, randomBytes, randomUUID } from "node:crypto";
+import { text } from "node:stream/consumers";
 
 /** `sandboxFetch(path, init)` reaches the sandbox's own address; `secret` signs what `token` makes. */
 export function client({ url, sandboxFetch, secret }) {
@@ -109,4 +111,17 @@ function parsed(text) {
   } catch {
     return text;
   }
+}
+
+/**
+ * Runs a program to its end: its exit code, and what it printed. Whoever waited for that in place would not see that the service closes
+ * idle connections meanwhile, and use one.
+ */
+export function ran(program, args, { env } = {}) {
+  const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, ...env } });
+  const [stdout, stderr] = [child.stdout, child.stderr].map((stream) => text(stream));
+  return new Promise((done, fail) => {
+    child.on("error", fail);
+    child.on("close", async (code) => done({ code, stdout: await stdout, stderr: await stderr }));
+  });
 }

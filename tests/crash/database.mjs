@@ -1,13 +1,13 @@
 // The database of a service, and what only the sweep and time bring about there.
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
 import { QUIET_WRANGLER, WRANGLER } from "../../scripts/lib/project.mjs";
 import { CONFIG } from "../../scripts/lib/runtime.mjs";
+import { ran } from "../client.mjs";
 
 /** The rows that one statement finds, whoever else is at work in it. */
-export function query(service, sql) {
+export async function query(service, sql) {
   const args = ["d1", "execute", "DB", "--local", "--persist-to", service.stateDir, "--config", CONFIG.product, "--env", "", "--json", "--command", sql];
-  const { stdout, stderr } = spawnSync(process.execPath, [WRANGLER, ...args], { encoding: "utf8", env: { ...process.env, ...QUIET_WRANGLER } });
+  const { stdout, stderr } = await ran(process.execPath, [WRANGLER, ...args], { env: QUIET_WRANGLER });
   assert.notEqual(stdout, "", stderr);
   return JSON.parse(stdout)[0].results;
 }
@@ -17,6 +17,6 @@ export const sweep = (service) => fetch(`${service.url}/cdn-cgi/local/scheduled`
 
 /** As if the time of every mail that waits had come, and the sweep with it. */
 export async function mailsAreDue(service) {
-  query(service, "update mails set next_at = unixepoch() where status = 'pending'");
+  await query(service, "update mails set next_at = unixepoch() where status = 'pending'");
   await sweep(service);
 }

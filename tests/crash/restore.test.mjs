@@ -2,14 +2,13 @@
 // had a token, a provisioned club or a failed run has them afterwards, and the service works on. And a database that is put back while runs
 // and removals are at work, whose objects know more than it does.
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { startService } from "../../scripts/lib/service.mjs";
-import { client, makeWebhook, until } from "../client.mjs";
+import { client, makeWebhook, ran, until } from "../client.mjs";
 import { mailsAreDue, query, sweep } from "./database.mjs";
 
 const script = (name) => fileURLToPath(new URL(`../../scripts/${name}`, import.meta.url));
@@ -27,12 +26,8 @@ const { api, sandbox, token, signup, confirm, settled, status } = client({
 });
 
 /** Runs a script on the service's state. */
-function run(name, ...args) {
-  const {
-    status: code,
-    stdout,
-    stderr,
-  } = spawnSync(script(name), args, { encoding: "utf8", env: { ...process.env, STATE_DIR: service.stateDir } });
+async function run(name, ...args) {
+  const { code, stdout, stderr } = await ran(script(name), args, { env: { STATE_DIR: service.stateDir } });
   return { code, printed: stdout + stderr };
 }
 
@@ -62,16 +57,16 @@ test("after a backup, the loss of everything, and a restore, the service answers
   const before = await seen(clubs);
   // What D1's export changes: a line break beside a backslash with an n, a return beside one with an r, and a number beyond 2^53.
   const awkward = "select hex(name) as name, cast(value as text) as value from feature_flags where name glob 'drill*' order by 1";
-  query(
+  await query(
     service,
     `insert into feature_flags (name, enabled, value, updated_at) values ('drill' || char(10) || '\\n', 1, 9007199254740993, 1),
        ('drill' || char(13) || '\\r', 1, -9223372036854775808, 1)`,
   );
-  const exact = query(service, awkward);
+  const exact = await query(service, awkward);
   assert.equal(exact.length, 2);
 
   // While it runs: a backup disturbs nobody.
-  const saved = run("backup.sh", "--local", "--to", backups);
+  const saved = await run("backup.sh", "--local", "--to", backups);
   assert.equal(saved.code, 0, saved.printed);
   const file = join(
     backups,
@@ -86,11 +81,11 @@ test("after a backup, the loss of everything, and a restore, the service answers
   assert.equal((await api("GET", "/whoami", { token: pro.jwt })).status, 503, "nobody is let in without a database");
   await service.kill();
 
-  const restored = run("restore.sh", file, "--local");
+  const restored = await run("restore.sh", file, "--local");
   assert.equal(restored.code, 0, restored.printed);
   assert.ok(!existsSync(join(service.stateDir, "migrations.applied")), "the next npm start asks for newer migrations");
   assert.match(restored.printed, /✓ Restored, and compared: \d+ rows\./);
-  assert.deepEqual(query(service, awkward), exact);
+  assert.deepEqual(await query(service, awkward), exact);
   await service.restart();
   assert.deepEqual(await seen(clubs), before);
   assert.equal((await api("GET", "/health/startup")).status, 200);
@@ -116,10 +111,10 @@ test("after a backup, the loss of everything, and a restore, the service answers
   );
 
   await service.kill();
-  const refused = run("restore.sh", file, "--local");
+  const refused = await run("restore.sh", file, "--local");
   assert.equal(refused.code, 2);
   assert.match(refused.printed, /has rows: say --force/);
-  const forced = run("restore.sh", file, "--local", "--force");
+  const forced = await run("restore.sh", file, "--local", "--force");
   assert.equal(forced.code, 0, forced.printed);
   await service.restart();
   assert.deepEqual(await seen([pro, failed]), [...before.slice(0, 6), before.at(-1)]);
@@ -148,7 +143,7 @@ test("a database that is put back while runs and a removal are at work learns ag
   assert.equal((await settled(leaving)).status, "completed");
 
   const files = mkdtempSync(join(backups, "at-work-"));
-  const saved = run("backup.sh", "--local", "--to", files);
+  const saved = await run("backup.sh", "--local", "--to", files);
   assert.equal(saved.code, 0, saved.printed);
   const [file] = readdirSync(files).filter((name) => name.endsWith(".sql"));
 
@@ -162,7 +157,7 @@ test("a database that is put back while runs and a removal are at work learns ag
   await tries(working, "verify_spreadsheet");
 
   await service.kill();
-  const restored = run("restore.sh", join(files, file), "--local", "--force");
+  const restored = await run("restore.sh", join(files, file), "--local", "--force");
   assert.equal(restored.code, 0, restored.printed);
   await service.restart();
   const ready = await api("GET", "/health/ready");
@@ -194,7 +189,7 @@ test("a database that is put back while runs and a removal are at work learns ag
   assert.equal((await api("GET", "/whoami", { token: leaving.jwt })).status, 403, "its token is dead again");
   assert.equal((await status(idle)).body.status, "pending", "what nobody asked for did not begin");
 
-  const there = query(
+  const there = await query(
     service,
     `select t.id, t.status, t.route_ready, t.slug is null as released, (select count(*) from auth_users where tenant_id = t.id) as owners,
        (select count(*) from tenant_brand where tenant_id = t.id) as brands, (select count(*) from feed_posts where tenant_id = t.id) as posts,

@@ -5,7 +5,6 @@
 // build). Who stored a webhook since then stores it again. Every club whose webhook is well must complete, nothing may be done twice,
 // no mail be lost, and nothing be left that nobody knows. SOAK_SEED repeats what is drawn, SOAK_MINUTES (40) bounds it.
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
-import { spawnSync } from "node:child_process";
 import { randomInt } from "node:crypto";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -13,7 +12,7 @@ import { Failure, at, exitWith, say } from "../../scripts/lib/project.mjs";
 import { prepare } from "../../scripts/lib/prepare.mjs";
 import { startService } from "../../scripts/lib/service.mjs";
 import { peakMb, workerdsOf } from "../bench/processes.mjs";
-import { client, makeWebhook, untimed } from "../client.mjs";
+import { client, makeWebhook, ran, untimed } from "../client.mjs";
 import { controls, instrumentedBundle } from "../e2e/instrumented.mjs";
 import { olderBuild } from "./older.mjs";
 import { Watch } from "./watch.mjs";
@@ -114,7 +113,7 @@ async function soak(service, newer) {
     // A webhook that was stored after the backup would be lost with it, and its club would have to store it again.
     await queueing;
     await watch.share(0.1 + 0.15 * draw());
-    const file = backUp(service);
+    const file = await backUp(service);
     await watch.look();
     say(`Backed up while ${watch.over.size} of ${clubs.length} are completed …`);
     await watch.share(Math.min(0.95, watch.over.size / clubs.length + 0.1 + 0.2 * draw()));
@@ -126,7 +125,7 @@ async function soak(service, newer) {
     await pause(draw() * 20_000);
     say(`Killed, put back${IS_DEPLOYED ? ", deployed with one step more" : ""}; ${watch.over.size} were completed …`);
     await service.kill();
-    restore(service, file);
+    await restore(service, file);
     await service.restart({ entry: newer });
     const { body: ready } = await api("GET", "/health/ready");
     if (ready.provisioning !== "paused") throw new Failure(`A restored database is not paused: ${JSON.stringify(ready)}`);
@@ -168,19 +167,19 @@ function hostilityOf(n) {
   return kinds[(n / HOSTILE) % kinds.length];
 }
 
-function script(service, name, ...args) {
-  const { status, stdout, stderr } = spawnSync(at("scripts", name), args, { encoding: "utf8", env: { ...process.env, STATE_DIR: service.stateDir } });
-  if (status !== 0) throw new Failure(`${name} failed: ${stdout}${stderr}`);
+async function script(service, name, ...args) {
+  const { code, stdout, stderr } = await ran(at("scripts", name), args, { env: { STATE_DIR: service.stateDir } });
+  if (code !== 0) throw new Failure(`${name} failed: ${stdout}${stderr}`);
 }
 
-function backUp(service) {
+async function backUp(service) {
   const folder = mkdtempSync(join(directory, "backup-"));
-  script(service, "backup.sh", "--local", "--to", folder);
+  await script(service, "backup.sh", "--local", "--to", folder);
   return join(folder, readdirSync(folder).find((name) => name.endsWith(".sql")));
 }
 
 function restore(service, file) {
-  script(service, "restore.sh", file, "--local", "--force");
+  return script(service, "restore.sh", file, "--local", "--force");
 }
 
 /** Waits until no mail waits any more; answers those that still do, or were given up. */
