@@ -129,7 +129,7 @@ describe("an event", { concurrency: true }, () => {
 
   test("tells of a run that failed, and why", async () => {
     const club = await newClub();
-    await script(club.webhook, { kind: "status", status: 400 });
+    await script(club.webhook, { kind: "status", status: 410 });
     await h.confirm(club, club.webhook);
     assert.equal((await h.settled(club)).status, "failed");
     const [event] = await arrived(club.webhook);
@@ -142,7 +142,7 @@ describe("an event", { concurrency: true }, () => {
 
   test("that hangs holds up nothing that the club does next", async () => {
     const club = await newClub();
-    await script(club.webhook, { kind: "status", status: 400 });
+    await script(club.webhook, { kind: "status", status: 410 });
     await script(club.webhook, { kind: "silence" });
     await h.confirm(club, club.webhook);
     assert.equal((await h.settled(club)).status, "failed");
