@@ -186,7 +186,9 @@ test("names with accents, reserved words and taken addresses lead to an address 
   };
   assert.equal(await suggested("Königsbrück & Ærø Łódź"), "konigsbruck-aero-lodz");
   assert.equal(await suggested("St. Mary’s F.C."), "st-marys-fc");
-  assert.equal(await suggested("Admin"), "admin-club");
+  await page.fill("#clubName", "Admin");
+  // The service knows which words it keeps for itself, and offers another.
+  await page.waitForFunction(() => document.querySelector("#clubSlug").value === "admin-club");
   assert.equal(await suggested("FC"), "fc-club");
   assert.equal(await suggested("!!!"), "");
   const club = aClub();
