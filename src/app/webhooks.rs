@@ -145,9 +145,8 @@ impl<P: Ports> App<P> {
             Some(before) => self.ports.open(&before.webhook_secret, tenant.as_str()).await.ok(),
             None => None,
         };
-        if !is_stored
-            && !(webhook.webhook_url == wanted.as_str() && secret.is_some() && secret == was.as_ref())
-        {
+        let is_there = webhook.webhook_url == wanted.as_str() && secret.is_some() && secret == was.as_ref();
+        if !(is_stored || is_there) {
             return Err(self.too_often());
         }
         let allowed = &self.config().allowed_webhook_hosts;

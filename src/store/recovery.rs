@@ -104,7 +104,7 @@ struct Row {
     version: u64,
     started_at: i64,
     completed_at: Option<i64>,
-    waited: u64,
+    waited: u32,
     undo_state: Option<UndoStatus>,
     undo_step: Option<Step>,
     undo_reason: Option<FailureCode>,
@@ -183,7 +183,7 @@ impl Row {
         run.listed_version = self.version;
         run.rounds = 1 + self.failures;
         run.queued_at = Timestamp::from_seconds(self.started_at);
-        run.waited_ms = self.waited.saturating_mul(1000);
+        run.waited = self.waited;
         run.stage = self.stage(now);
         run.undo = self.undo(&run.records, &made, now);
         Ok(Some(run))

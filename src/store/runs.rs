@@ -189,7 +189,7 @@ fn upsert_run(run: &Run, report: &Report, now: Timestamp) -> Result<Statement, D
             run.deadline_at.seconds().into(),
             report.ended_at.map(Timestamp::seconds).into(),
             now.seconds().into(),
-            i64::try_from(run.waited_ms / 1000).unwrap_or(i64::MAX).into(),
+            run.waited.into(),
         ],
     ))
 }

@@ -34,14 +34,13 @@ impl Run {
     }
 
     fn waits(&mut self, duration: Duration) {
-        self.waited_ms =
-            self.waited_ms.saturating_add(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX));
+        self.waited = self.waited.saturating_add(u32::try_from(duration.as_secs()).unwrap_or(u32::MAX));
     }
 
     /// How long it took until `now`, without its waits for a person.
     #[must_use]
     pub fn took(&self, now: Timestamp) -> Duration {
-        now.since(self.queued_at).saturating_sub(Duration::from_millis(self.waited_ms))
+        now.since(self.queued_at).saturating_sub(Duration::from_secs(self.waited.into()))
     }
 
     /// Nobody could say whether an attempt at `task` may begin: D1 did not answer. That costs no attempt.
@@ -151,10 +150,10 @@ impl Run {
 
     /// Goes on without anyone asking: at the step that failed, one attempt tells whether the outage is over.
     pub fn resume(&mut self, link_id: String, now: Timestamp) {
-        let (resumes, waited_ms) = (self.resumes + 1, self.waited_ms);
+        let (resumes, waited) = (self.resumes + 1, self.waited);
         self.requeue(link_id, Caller::default(), now);
         // It did not wait for a person.
-        self.waited_ms = waited_ms;
+        self.waited = waited;
         if let Stage::Ready { step } = self.stage {
             (self.resumes, self.probing) = (resumes, Some(step));
         }

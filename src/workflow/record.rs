@@ -79,11 +79,6 @@ pub(super) const fn is_zero(number: &u32) -> bool {
     *number == 0
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
-pub(super) const fn is_no_time(ms: &u64) -> bool {
-    *ms == 0
-}
-
 /// One attempt that ended: a line of the run's history.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attempt {

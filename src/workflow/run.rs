@@ -11,7 +11,7 @@ use super::{
     Artifact, Attempt, Caller, Failure, FailureCode, Fault, FaultCode, Next, Outcome, Product, Record, Stage,
     Subject, Undo,
     policy::{RUN_LIMIT, policy},
-    record::{is_no_time, is_zero},
+    record::is_zero,
 };
 
 /// One provisioning run of one tenant.
@@ -70,9 +70,9 @@ pub struct Run {
     /// When going live was begun first in this round: its event says so, whichever attempt gets through.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub live_at: Option<Timestamp>,
-    /// How long it waited for a person, in milliseconds: failed until it was wanted again, or paused.
-    #[serde(default, skip_serializing_if = "is_no_time")]
-    pub waited_ms: u64,
+    /// How long it waited for a person, in seconds: failed until it was wanted again, or paused.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub waited: u32,
 }
 
 impl Run {
@@ -110,7 +110,7 @@ impl Run {
             was_lost: false,
             orphaned_since: None,
             live_at: None,
-            waited_ms: 0,
+            waited: 0,
         }
     }
 

@@ -83,8 +83,11 @@ test("closed tabs are taken up again one after the other, the latest first", asy
   await fillClub(two, second);
   const { context } = { context: one.context() };
   const keeper = await context.newPage();
+  await keeper.goto(new URL("/docs/", one.url()).href);
   await one.close();
   await two.close();
+  // The browser lets go of a closed tab's lock a moment later.
+  await keeper.waitForFunction(async () => (await navigator.locks.query()).held.length === 0);
   await visit(keeper);
   assert.equal(await value(keeper, "clubName"), second.clubName);
   const next = await context.newPage();
