@@ -84,7 +84,7 @@ pub struct LinkRequest {
 #[schema(rename_all = "camelCase")]
 pub struct LinkExchange {
     /// What stands behind `#token=` in the mailed link.
-    #[schema(min_length = 1, pattern = r"^[^\x00]+$")]
+    #[schema(min_length = 1, pattern = r"^[^\x00-\x1f\x7f-\x9f]+$")]
     pub token: String,
 }
 

@@ -156,10 +156,10 @@ pub struct NewPromoCode {
     #[schema(min_items = 1, max_items = 100)]
     pub tenant_slugs: Option<Vec<Slug>>,
     /// For operators.
-    #[schema(max_length = 500, pattern = r"^[^\x00]*$")]
+    #[schema(max_length = 500, pattern = r"^[^\x00-\x1f\x7f-\x9f]*$")]
     pub notes: Option<String>,
     /// Why; it is written down.
-    #[schema(max_length = 500, pattern = r"^[^\x00]*$")]
+    #[schema(max_length = 500, pattern = r"^[^\x00-\x1f\x7f-\x9f]*$")]
     pub reason: Option<String>,
 }
 
@@ -169,7 +169,7 @@ pub struct NewPromoCode {
 #[schema(rename_all = "camelCase")]
 pub struct WhyNot {
     /// Why.
-    #[schema(max_length = 500, pattern = r"^[^\x00]*$")]
+    #[schema(max_length = 500, pattern = r"^[^\x00-\x1f\x7f-\x9f]*$")]
     pub reason: Option<String>,
 }
 

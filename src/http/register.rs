@@ -202,7 +202,7 @@ pub struct WebhookCorrection {
     )]
     pub webhook_secret: Option<String>,
     /// Why; it is written down.
-    #[schema(max_length = 500, pattern = r"^[^\x00]*$")]
+    #[schema(max_length = 500, pattern = r"^[^\x00-\x1f\x7f-\x9f]*$")]
     pub reason: Option<String>,
 }
 

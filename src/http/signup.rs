@@ -285,7 +285,7 @@ pub struct SignupRequest {
     #[schema(example = "SPRING27")]
     pub promo_code: Option<String>,
     /// What Turnstile gave the page, where it is switched on.
-    #[schema(pattern = r"^[^\x00]*$")]
+    #[schema(pattern = r"^[^\x00-\x1f\x7f-\x9f]*$")]
     pub turnstile_token: Option<String>,
 }
 

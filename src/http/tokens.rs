@@ -108,7 +108,7 @@ pub struct Revocation {
 #[schema(
     min_length = 1,
     max_length = 500,
-    pattern = r"^[^\x00]*[^\s\x00][^\x00]*$",
+    pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f\xad][^\x00-\x1f\x7f-\x9f]*$",
     example = "asked by the club"
 )]
 pub struct Reason(pub String);

@@ -67,7 +67,7 @@ pub struct WebhookTrial {
     #[schema(value_type = Option<crate::http::signup::MakeSecret>)]
     pub webhook_secret: Option<String>,
     /// Why, if an operator's test may switch the webhook on; it is written down.
-    #[schema(max_length = 500, pattern = r"^[^\x00]*$")]
+    #[schema(max_length = 500, pattern = r"^[^\x00-\x1f\x7f-\x9f]*$")]
     pub reason: Option<String>,
 }
 
