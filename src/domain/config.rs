@@ -316,10 +316,6 @@ mod tests {
             ("RESEND_API_KEY", "", "RESEND_API_KEY is missing"),
             ("RESEND_FROM_EMAIL", "", "RESEND_FROM_EMAIL is missing"),
             ("EMAIL_PROVIDER", "log", "EMAIL_PROVIDER=log is not for production"),
-            ("LIMIT_START", "", "LIMIT_START is not bound"),
-            ("LIMIT_ADDRESS", "", "LIMIT_ADDRESS is not bound"),
-            ("LIMIT_LOOKUP", "", "LIMIT_LOOKUP is not bound"),
-            ("LIMIT_MAGIC", "", "LIMIT_MAGIC is not bound"),
             (
                 "CORS_ALLOWED",
                 "https://syston.app,https://*.co.uk,https://*.syston.app",

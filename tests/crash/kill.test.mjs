@@ -83,14 +83,6 @@ async function stillRunning(clubs) {
 }
 
 async function nothingTwice(t, clubs) {
-  const { effects } = await sandbox("/__sandbox/effects");
-  t.diagnostic(`${effects.filter(({ requests }) => requests > 1).length} of ${effects.length} effects were asked for again`);
-  const repeated = effects.filter(({ upstream, count }) => upstream !== "make" && count !== 1);
-  assert.deepEqual(repeated, [], "effects that were not done exactly once");
-
-  const pros = clubs.filter(({ plan }) => plan === "pro");
-  const made = effects.filter(({ upstream, operation }) => upstream === "apps_script" && operation === "provision");
-  assert.equal(made.length, pros.length, "one spreadsheet for each pro club");
   // Those that were on their way when a process died leave with a sweep, and what is due leaves two a second.
   const mailsThere = async () => (await sandbox("/__sandbox/mails")).mails;
   const allLeft = async () => {
@@ -99,6 +91,14 @@ async function nothingTwice(t, clubs) {
     return false;
   };
   await until(allLeft, { within: 120_000, every: 2000, what: "the mails to leave" });
+  const { effects } = await sandbox("/__sandbox/effects");
+  t.diagnostic(`${effects.filter(({ requests }) => requests > 1).length} of ${effects.length} effects were asked for again`);
+  const repeated = effects.filter(({ upstream, count }) => upstream !== "make" && count !== 1);
+  assert.deepEqual(repeated, [], "effects that were not done exactly once");
+
+  const pros = clubs.filter(({ plan }) => plan === "pro");
+  const made = effects.filter(({ upstream, operation }) => upstream === "apps_script" && operation === "provision");
+  assert.equal(made.length, pros.length, "one spreadsheet for each pro club");
   const mails = await mailsThere();
   assert.deepEqual(mails.flatMap(({ to }) => to).sort(), clubs.map(({ email }) => email).sort(), "one welcome mail for each club");
 
