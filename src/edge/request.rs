@@ -2,8 +2,9 @@
 //! cross that somebody reads.
 
 use axum::body::Body;
+use futures_util::TryStreamExt;
 use http::{HeaderValue, Response as HttpResponse, StatusCode, header};
-use worker::{Headers, Request, Response, ResponseBuilder, Result};
+use worker::{ByteStream, Headers, Request, Response, ResponseBuilder, Result};
 
 /// The headers that somebody reads.
 const READ: &[&str] = &[
@@ -19,8 +20,11 @@ const READ: &[&str] = &[
     "traceparent",
     "cf-connecting-ip",
 ];
-/// A body that announces at most this is read at once; anything else is streamed to a bound.
+/// A body that announces at most this is read at once. All that are accepted are smaller.
 const SMALL: usize = 64 * 1024;
+/// How much of a body that is refused for its size is read all the same. What is left unread resets the
+/// connection, often before the caller has seen the answer.
+const DRAINED: usize = 16 * 1024 * 1024;
 
 /// Takes a request over.
 pub(super) async fn read(mut request: Request) -> Result<http::Request<Body>> {
@@ -40,9 +44,25 @@ pub(super) async fn read(mut request: Request) -> Result<http::Request<Body>> {
     let body = match (request.inner().body(), length) {
         (None, _) => Body::empty(),
         (Some(_), Some(length)) if length <= SMALL => Body::from(request.bytes().await?),
-        (Some(stream), _) => Body::new(worker::Body::new(stream)),
+        (Some(_), _) => Body::from(start_of(request.stream()?).await?),
     };
     builder.body(body).map_err(|error| worker::Error::RustError(error.to_string()))
+}
+
+/// The start of a body that announces no length, or too much: long enough to be refused. The rest is discarded.
+async fn start_of(mut stream: ByteStream) -> Result<Vec<u8>> {
+    let mut start = Vec::new();
+    let mut drained = 0_usize;
+    while let Some(chunk) = stream.try_next().await? {
+        drained = drained.saturating_add(chunk.len());
+        if start.len() < SMALL {
+            start.extend(chunk);
+        }
+        if drained > DRAINED {
+            break;
+        }
+    }
+    Ok(start)
 }
 
 /// Hands an answer over. Bodies of ours are complete before they leave.

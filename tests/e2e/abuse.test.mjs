@@ -290,6 +290,31 @@ describe("without Turnstile", () => {
     });
   });
 
+  test("a body far too large is read to its end, so that its sender sees the answer", async () => {
+    const json = { "content-type": "application/json" };
+    const form = { "content-type": "application/x-www-form-urlencoded" };
+    const routes = {
+      "a refused size": ["POST", "/public/signup/start", json, 413],
+      "a form": ["POST", "/public/signup/form", form, 413],
+      "a link's token": ["POST", "/auth/magic/verify", json, 413],
+      "a wrong type": ["POST", "/public/signup/start", { "content-type": "text/plain" }, 415],
+      "no token": ["PATCH", "/api/v1/tenants/me", json, 401],
+      "a wrong method": ["DELETE", "/public/signup/start", json, 405],
+      "no such route": ["POST", "/no/such/route", json, 404],
+    };
+    const announced = (bytes) => ({ body: "x".repeat(bytes) });
+    const streamed = (bytes) => ({ body: new Blob(["x".repeat(bytes)]).stream(), duplex: "half" });
+    for (const [name, [method, path, headers, status]] of Object.entries(routes)) {
+      for (const body of [announced, streamed]) {
+        for (const bytes of [100_000, 1_000_000, 5_000_000]) {
+          const response = await fetch(new URL(path, h.url), { method, headers, ...body(bytes) });
+          await response.text();
+          assert.equal(response.status, status, `${name}, ${body.name} ${bytes}`);
+        }
+      }
+    }
+  });
+
   describe("the kill switch", () => {
     test("stops new signups, and nothing else", async () => {
       const [form, key] = [clubForm(), randomUUID()];
