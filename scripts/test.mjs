@@ -1,11 +1,12 @@
 // `npm test`: sets up what is missing and runs every test. With names after it, only those suites: host, e2e, crash, fuzz, browser.
-import { existsSync, readdirSync } from "node:fs";
+// After e2e, crash or browser, the names of files run only those: `npm run test:e2e -- abuse hostile-tokens`.
 import { join } from "node:path";
 import { Failure, NODE, QUIET_WRANGLER, at, exitWith, help, run, say } from "./lib/project.mjs";
 import { pythonClient } from "./lib/build.mjs";
 import { prepare } from "./lib/prepare.mjs";
 import { startService } from "./lib/service.mjs";
 import * as setup from "./lib/setup.mjs";
+import { choice, pathsOf } from "./lib/suites.mjs";
 
 const SUITES = {
   /** Routes, store and workflow against real SQLite, and everything with a rule. */
@@ -42,27 +43,30 @@ const SUITES = {
 
 const asked = process.argv.slice(2);
 if (asked.includes("--help")) help(import.meta.url);
-const names = asked.length > 0 ? asked : Object.keys(SUITES);
-const unknown = names.find((name) => !Object.hasOwn(SUITES, name));
-if (unknown) exitWith(new Failure(`No such suite: ${unknown}. There are ${Object.keys(SUITES).join(", ")}.`));
+const { names, files } = choiceOrEnd();
 
 await prepare("secrets", ...(names.some((name) => name !== "host") ? ["bundles"] : []));
 try {
-  await setup.rust();
   for (const name of names) {
-    say(`Tests: ${name} …`);
+    say(`Tests: ${[name, ...files].join(" ")} …`);
     await SUITES[name]();
   }
 } catch (error) {
   exitWith(error);
 }
 
+function choiceOrEnd() {
+  try {
+    return choice(asked, Object.keys(SUITES));
+  } catch (error) {
+    return exitWith(error);
+  }
+}
+
 /** Two files at a time: each starts a runtime of its own, and the machine may have two cores. */
 function nodeTests(suite, env = {}) {
-  const directory = at("tests", suite);
-  const files = existsSync(directory) ? readdirSync(directory).filter((name) => /\.test\.m[jt]s$/.test(name)).sort() : [];
-  if (files.length === 0) throw new Failure(`There are no tests in tests/${suite}.`);
-  const paths = files.map((name) => `tests/${suite}/${name}`);
+  const paths = pathsOf(suite, files);
+  if (paths.length === 0) throw new Failure(`There are no tests in tests/${suite}.`);
   return run(NODE, ["--test", "--test-concurrency=2", "--test-reporter=spec", ...paths], {
     env: { ...QUIET_WRANGLER, ...env },
     advice: `The ${suite} tests failed: see above, or run \`npm run test:${suite}\`.`,

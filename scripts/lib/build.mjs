@@ -2,41 +2,31 @@
 import { existsSync, rmSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { Failure, NODE, QUIET_WRANGLER, WRANGLER, at, capture, fingerprint, run, say, stamped } from "./project.mjs";
-import { buildTools, openapiTools, rust } from "./setup.mjs";
+import { openapiTools } from "./setup.mjs";
+import { buildWorker } from "./worker.mjs";
+
+/** What makes the Worker of its sources. */
+export const MAKERS = ["scripts/bindgen/Cargo.lock", "scripts/bindgen/src", "scripts/lib/worker.mjs", "scripts/lib/entry.mjs"];
 
 const STAMP = at("build/.inputs");
 
-/** `worker-build --release` into build/, when sources, lock file, tools or compiler changed. */
-export async function worker() {
-  await rust();
-  const tools = await buildTools();
+/** The release build into build/, when sources, lock file, tools or compiler changed. */
+export async function worker(announce = say) {
   const compiler = await capture("rustc", ["--version", "--verbose"]);
-  const inputs = fingerprint(["Cargo.toml", "Cargo.lock", "src", "package-lock.json"], `${compiler} ${basename(dirname(tools))}`);
+  const made = ["Cargo.toml", "Cargo.lock", "src", "package-lock.json", ...MAKERS];
+  const inputs = fingerprint(made, compiler);
   if (stamped(STAMP, inputs) && existsSync(at("build/index.js"))) return;
-  say("Building the Worker (worker-build --release; a few minutes the first time) …");
+  announce("Building the Worker (one to three minutes) …");
   const started = Date.now();
   rmSync(STAMP, { force: true });
-  await run(`${tools}/worker-build`, ["--release"], {
-    // Named, or worker-build would download its own.
-    env: {
-      WASM_BINDGEN_BIN: `${tools}/wasm-bindgen`,
-      WASM_OPT_BIN: at("node_modules/binaryen/bin/wasm-opt"),
-      ESBUILD_BIN: at("node_modules/esbuild/bin/esbuild"),
-    },
-    advice: "The Worker could not be built: see the compiler's output above.",
-  });
-  // worker-build has wasm-opt keep the names of all functions: a sixth of the upload, and only a debugger reads them.
-  const wasm = at("build/index_bg.wasm");
-  await run(NODE, [at("node_modules/binaryen/bin/wasm-opt"), wasm, "--all-features", "--strip-debug", "-o", wasm], {
-    advice: "The Worker's names could not be stripped: see wasm-opt's output above.",
-  });
+  await buildWorker({ output: at("build"), release: true });
   writeFileSync(STAMP, inputs);
   say(`Built in ${Math.round((Date.now() - started) / 1000)} s`);
 }
 
 /** Both Workers as `createTestHarness` loads them: bundled once, not at every start. */
-export async function bundles() {
-  await worker();
+export async function bundles(announce = say) {
+  announce("Bundling what the tests load …");
   await clientTypes();
   await bundle("product", at("wrangler.toml"), fingerprint(["build/.inputs", "wrangler.toml", "package-lock.json"]));
   await bundle("sandbox", at("scripts/sandbox/wrangler.toml"), fingerprint(["scripts/sandbox", "package-lock.json"]));

@@ -1,17 +1,27 @@
 // The first line of every entry script: sets up what the script needs, then makes sure that it runs under npm's Node 24.
 import { spawn } from "node:child_process";
 import { existsSync, realpathSync } from "node:fs";
-import { Failure, NODE, exitWith, withBins } from "./project.mjs";
+import { Failure, NODE, exitWith, say, withBins } from "./project.mjs";
 import * as build from "./build.mjs";
 import * as setup from "./setup.mjs";
 
-/** `needs`: any of "worker", "bundles", "secrets". Under another Node it does not return: a second process goes on. */
+/**
+ * `needs`: any of "rust", "secrets", "bindgen", "worker", "bundles" (which need the Worker). Under another Node it does not return: a second
+ * process goes on. Rust comes first: where it is missing, nothing has been downloaded in vain.
+ */
 export async function prepare(...needs) {
+  const wanted = new Set(needs.includes("bundles") ? [...needs, "worker"] : needs);
+  if (wanted.has("worker")) wanted.add("bindgen");
+  const steps = [
+    ...(wanted.size > 0 ? [setup.rust] : []),
+    setup.nodePackages,
+    ...(wanted.has("secrets") ? [setup.secrets] : []),
+    ...(wanted.has("bindgen") ? [setup.bindgen] : []),
+    ...(wanted.has("worker") ? [build.worker] : []),
+    ...(wanted.has("bundles") ? [build.bundles] : []),
+  ];
   try {
-    await setup.nodePackages();
-    if (needs.includes("secrets")) setup.secrets();
-    if (needs.includes("bundles")) await build.bundles();
-    else if (needs.includes("worker")) await build.worker();
+    for (const [before, step] of steps.entries()) await step((line) => say(`Step ${before + 1} of ${steps.length}: ${line}`));
   } catch (error) {
     exitWith(error);
   }

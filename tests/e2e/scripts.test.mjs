@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { choice, pathsOf } from "../../scripts/lib/suites.mjs";
 import { makeCheckout } from "./checkout.mjs";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
@@ -68,12 +69,74 @@ describe("every script", () => {
   });
 
   test("that is told nothing refuses what it is told", async () => {
-    for (const name of ["build.mjs", "lint.mjs", "openapi.mjs", "start.mjs"]) {
+    for (const name of ["build.mjs", "dev.mjs", "lint.mjs", "openapi.mjs", "start.mjs"]) {
       const { status, printed } = await run(name, ["--fast"]);
       assert.equal(status, 1);
       assert.match(printed, /^✗ --fast: this takes no arguments\. See --help\.\n$/);
     }
-    assert.match((await run("test.mjs", ["toString"])).printed, /^✗ No such suite: toString\./);
+  });
+});
+
+describe("scripts/test.mjs", () => {
+  for (const [asked, answer] of [
+    [["toString"], /^✗ No such suite: toString\. There are host, e2e, .*\.\n$/],
+    [["host", "abuse"], /^✗ No such suite: abuse\. .*\n$/],
+    [["e2e", "abuse", "host"], /^✗ No such suite: abuse\. .*\n$/],
+    [["abuse", "e2e"], /^✗ No such suite: abuse\. .*\n$/],
+    [["e2e", "abuse", "nobody"], /^✗ No such file in tests\/e2e: nobody\. There are abuse, .*\n$/],
+    [["crash", "abuse"], /^✗ No such file in tests\/crash: abuse\. There are kill, .*\n$/],
+    [["e2e", "../crash/kill"], /^✗ No such file in tests\/e2e: .*\n$/],
+  ]) {
+    test(`refuses ${asked.join(" ")} in one line`, async () => {
+      const { status, printed } = await run("test.mjs", asked);
+      assert.equal(status, 1);
+      assert.match(printed, answer);
+    });
+  }
+
+  test("runs all suites, those that are named, or the named files of one", () => {
+    const all = ["host", "e2e", "crash", "browser"];
+    assert.deepEqual(choice([], all), { names: all, files: [] });
+    assert.deepEqual(choice(["crash", "host"], all), { names: ["crash", "host"], files: [] });
+    assert.deepEqual(choice(["e2e", "client", "scripts"], all), { names: ["e2e"], files: ["client", "scripts"] });
+    assert.deepEqual(pathsOf("e2e", ["scripts", "client"]), ["tests/e2e/client.test.mts", "tests/e2e/scripts.test.mjs"]);
+    assert.ok(pathsOf("e2e").length > 20);
+  });
+});
+
+describe("what a script needs", () => {
+  const there = makeCheckout(join(directory, "newcomer"));
+  writeFileSync(there.path("Cargo.toml"), '[package]\nrust-version = "1.91"\n');
+  rmSync(there.path("node_modules/.tenantry-lock"), { force: true });
+  const rustc = (script) => {
+    for (const name of ["rustc", "cargo"]) {
+      writeFileSync(there.path("node_modules/.bin", name), `#!/bin/sh\n${script}\n`);
+      chmodSync(there.path("node_modules/.bin", name), 0o755);
+    }
+  };
+
+  for (const [what, script, answer] of [
+    ["no Rust", "exit 1", /^✗ Rust is missing: install it with rustup [^\n]+\n$/],
+    ["an old Rust", "echo 'rustc 1.90.3 (abc 2025-01-01)'", /^✗ Rust 1\.90 is too old, 1\.91 or newer is needed: [^\n]+\n$/],
+  ]) {
+    test(`is not downloaded where there is ${what}`, async () => {
+      rustc(script);
+      for (const name of ["start.mjs", "dev.mjs", "build.mjs", "test.mjs"]) {
+        const { status, printed, asked } = await there.run(`scripts/${name}`, [], { PORT: "18787", SANDBOX_PORT: "18788" });
+        assert.equal(status, 1);
+        assert.match(printed, answer);
+        assert.deepEqual(asked, []);
+      }
+    });
+  }
+
+  test("is counted", async () => {
+    rustc('case "$*" in *libdir*) echo / ;; *) echo "rustc 1.95.0 (abc 2026-01-01)" ;; esac');
+    there.fail("npm ci --no-audit");
+    const { status, printed, asked } = await there.run("scripts/build.mjs", []);
+    assert.equal(status, 1);
+    assert.match(printed, /^· Step 2 of 4: Installing the Node packages [^\n]+\n/);
+    assert.equal(asked.length, 1);
   });
 });
 
@@ -95,7 +158,7 @@ describe("a script that acts on an environment", () => {
     ["scripts/rollback.mjs", []],
   ];
   test("is in this list", () => {
-    const others = ["build.mjs", "lint.mjs", "openapi.mjs", "start.mjs", "test.mjs", "smoke-test.sh"];
+    const others = ["build.mjs", "dev.mjs", "lint.mjs", "openapi.mjs", "start.mjs", "test.mjs", "smoke-test.sh"];
     assert.deepEqual([...unnamed.map(([script]) => script.slice(8)), ...others].sort(), SCRIPTS.toSorted());
   });
   for (const [script, args] of unnamed) {

@@ -1,8 +1,9 @@
 // The Worker as the version before would have been: of the same sources, but that its pro plan has one step less.
-import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { basename, dirname, join } from "node:path";
-import { Failure, at, fingerprint, run, say, stamped } from "../../scripts/lib/project.mjs";
-import { buildTools } from "../../scripts/lib/setup.mjs";
+import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { Failure, at, fingerprint, say, stamped } from "../../scripts/lib/project.mjs";
+import { MAKERS } from "../../scripts/lib/build.mjs";
+import { buildWorker } from "../../scripts/lib/worker.mjs";
 
 const STEPS = "src/domain/provisioning.rs";
 const LESS = "                Self::VerifySpreadsheet,\n";
@@ -11,8 +12,7 @@ const LESS = "                Self::VerifySpreadsheet,\n";
 export async function olderBuild() {
   const root = at("target/older");
   const built = join(root, "build");
-  const tools = await buildTools();
-  const inputs = fingerprint(["Cargo.toml", "Cargo.lock", "src", "tests/soak/older.mjs"], basename(dirname(tools)));
+  const inputs = fingerprint(["Cargo.toml", "Cargo.lock", "src", "tests/soak/older.mjs", ...MAKERS]);
   if (stamped(join(root, ".inputs"), inputs)) return built;
   say("Building the version before, with a step less …");
   for (const name of ["src", "build"]) rmSync(join(root, name), { recursive: true, force: true });
@@ -21,21 +21,10 @@ export async function olderBuild() {
   // Named in Cargo.toml.
   mkdirSync(join(root, "tests/api"), { recursive: true });
   writeFileSync(join(root, "tests/api/main.rs"), "");
-  if (!existsSync(join(root, "node_modules"))) symlinkSync(at("node_modules"), join(root, "node_modules"));
   const text = readFileSync(join(root, STEPS), "utf8");
   if (text.split(LESS).length !== 2) throw new Failure(`${STEPS} has changed: say in tests/soak/older.mjs what the version before lacks.`);
   writeFileSync(join(root, STEPS), text.replace(LESS, ""));
-  await run(`${tools}/worker-build`, ["--release"], {
-    cwd: root,
-    // One of its own: in the checkout's, each of the two would take the other's for its own.
-    env: {
-      CARGO_TARGET_DIR: join(root, "target"),
-      WASM_BINDGEN_BIN: `${tools}/wasm-bindgen`,
-      WASM_OPT_BIN: at("node_modules/binaryen/bin/wasm-opt"),
-      ESBUILD_BIN: at("node_modules/esbuild/bin/esbuild"),
-    },
-    advice: "The version before could not be built: see the compiler's output above.",
-  });
+  await buildWorker({ root, output: built, release: true });
   writeFileSync(join(root, ".inputs"), inputs);
   return built;
 }
