@@ -26,10 +26,9 @@ export async function worker(announce = say) {
 
 /** Both Workers as `createTestHarness` loads them: bundled once, not at every start. */
 export async function bundles(announce = say) {
-  announce("Bundling what the tests load …");
   await clientTypes();
-  await bundle("product", at("wrangler.toml"), fingerprint(["build/.inputs", "wrangler.toml", "package-lock.json"]));
-  await bundle("sandbox", at("scripts/sandbox/wrangler.toml"), fingerprint(["scripts/sandbox", "package-lock.json"]));
+  await bundle("product", at("wrangler.toml"), fingerprint(["build/.inputs", "wrangler.toml", "package-lock.json"]), announce);
+  await bundle("sandbox", at("scripts/sandbox/wrangler.toml"), fingerprint(["scripts/sandbox", "package-lock.json"]), announce);
 }
 
 /** The types of a client, from the API's document, in build/openapi.d.ts. */
@@ -63,9 +62,10 @@ export async function pythonClient() {
   return tools;
 }
 
-async function bundle(name, config, inputs) {
+async function bundle(name, config, inputs, announce) {
   const directory = at("build/bundles", name);
   if (stamped(`${directory}.inputs`, inputs) && existsSync(directory)) return;
+  announce(`Bundling the ${name} as the tests load it …`);
   rmSync(directory, { recursive: true, force: true });
   await run(NODE, [WRANGLER, "deploy", "--dry-run", "--config", config, "--env", "", "--outdir", directory], {
     env: { ...QUIET_WRANGLER, WRANGLER_LOG: "warn" },
