@@ -14,8 +14,10 @@
 
 mod conventions;
 mod deliveries;
+mod dependencies;
 mod every_route;
 mod gate;
+mod layers;
 mod lessons;
 mod lost;
 mod mails;
