@@ -15,6 +15,7 @@
 mod conventions;
 mod deliveries;
 mod dependencies;
+mod documents;
 mod every_route;
 mod gate;
 mod layers;
