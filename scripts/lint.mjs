@@ -1,4 +1,4 @@
-// `npm run lint`: formatting, lints and documentation without a warning, scripts that parse, configurations that wrangler accepts.
+// `npm run lint`: formatting, lints and documentation without a warning, in every language; configurations that wrangler accepts.
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { clientTypes, pythonClient } from "./lib/build.mjs";
@@ -39,21 +39,22 @@ async function rustComponents() {
   }
 }
 
-/** Every script parses, and ShellCheck finds nothing in those for a shell. */
+/** Biome finds nothing in what is written in JavaScript and CSS, and ShellCheck nothing in what is written for a shell. */
 async function scripts() {
-  const files = ["scripts", "tests", "public"].flatMap((folder) =>
-    readdirSync(at(folder), { recursive: true }).map((name) => `${folder}/${name}`),
-  );
-  const javascript = files.filter((name) => /\.m?js$/.test(name));
-  const shell = [".ci/run", ...files.filter((name) => name.endsWith(".sh"))];
-  say(`${javascript.length} JavaScript and ${shell.length} shell files parse`);
-  for (const file of javascript) {
-    if ((await capture(NODE, ["--check", at(file)])) === null) throw new Failure(`${file} does not parse: run \`node --check ${file}\`.`);
-  }
+  say("biome lint");
+  await run(NODE, [at("node_modules/@biomejs/biome/bin/biome"), "lint", "--error-on-warnings"], {
+    advice: "Biome found something: see above. biome.json has its rules.",
+  });
+  const shell = [".ci/run", ...["scripts", "tests", "public"].flatMap(shellScripts)];
+  say(`shellcheck, ${shell.length} files`);
   for (const file of shell) await run("bash", ["-n", at(file)], { advice: `${file} does not parse: see above.` });
-  say("shellcheck");
   await run(await setup.shellcheck(), shell, { advice: "ShellCheck found something: see above, and its wiki for each number." });
 }
+
+const shellScripts = (folder) =>
+  readdirSync(at(folder), { recursive: true })
+    .filter((name) => name.endsWith(".sh"))
+    .map((name) => `${folder}/${name}`);
 
 /**
  * Three readers of three languages have nothing to say against the API's document and its twin in OpenAPI 3.0, and clients that are

@@ -19,7 +19,7 @@ let loading = null;
 let widget = null;
 let token = null;
 let failed = false;
-let waiting = [];
+const waiting = [];
 
 function tell(key) {
   const line = byId("human-error");

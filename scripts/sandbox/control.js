@@ -42,7 +42,10 @@ const ROUTES = [
   ["PUT", /^webhooks$/, putWebhook],
   ["PUT", /^google$/, putGoogle],
   ["PUT", /^resend$/, putResend],
-  ["POST", /^reset$/, async ({ store }) => (await store.reset(), json(200, { ok: true }))],
+  ["POST", /^reset$/, async ({ store }) => {
+    await store.reset();
+    return json(200, { ok: true });
+  }],
 ];
 
 const refuse = (status, ...problems) => json(status, { error: problems.join("; ") });

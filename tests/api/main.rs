@@ -14,8 +14,11 @@
 
 mod conventions;
 mod deliveries;
+mod dependencies;
+mod documents;
 mod every_route;
 mod gate;
+mod layers;
 mod lessons;
 mod lost;
 mod mails;

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { accessible, fault, open, ready, visit, visitor } from "./harness.mjs";
-import { aClub, at, connect, createClub, errorAt, fillClub, starts, submit, toConnect } from "./wizard.mjs";
+import { aClub, at, connect, createClub, errorAt, fillClub, starts, submit } from "./wizard.mjs";
 
 /** Keeps the answers to all requests for scripts back until it is released. */
 async function holdScripts(page) {

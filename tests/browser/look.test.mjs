@@ -221,10 +221,10 @@ test("every module that the page needs is named in it, so that all arrive in one
 test("the words in the page and in the tables are the same, in both languages", async () => {
   const { default: english } = await import(new URL("js/lang/en.js", PUBLIC));
   const { default: german } = await import(new URL("js/lang/de.js", PUBLIC));
-  const unescape = (text) => text.replaceAll("&amp;", "&");
+  const unescaped = (text) => text.replaceAll("&amp;", "&");
   for (const page of ["index.html", "magic/index.html"]) {
     for (const [, key, text] of read(page).matchAll(/data-t="([^"]+)"[^>]*>([^<]*)</g))
-      assert.equal(unescape(text), english[key], `${page}: ${key}`);
+      assert.equal(unescaped(text), english[key], `${page}: ${key}`);
     for (const [, before, attribute, key] of read(page).matchAll(/([^<]*)data-ta="([^:]+):([^"]+)"/g))
       assert.match(before, new RegExp(`${attribute}="${english[key]}"`), `${page}: ${key}`);
   }

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import test from "node:test";
-import { accessible, eventually, fault, mailTo, open, sandbox } from "./harness.mjs";
+import { accessible, eventually, fault, mailTo, open } from "./harness.mjs";
 import { aClub, at, noticeText, submit, toConnect, toProgress } from "./wizard.mjs";
 
 const MAKE = "hook.eu1.make.com";

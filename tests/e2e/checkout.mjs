@@ -22,7 +22,7 @@ const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const fakeIn = (root) => `#!/usr/bin/env bash
 here="${root}/.asked"
 name=$(basename "$0")
-printf '%s\\n' "$name $*\${WORKER_VERSION:+ (\$WORKER_VERSION)}" >>"$here/log"
+printf '%s\\n' "$name $*\${WORKER_VERSION:+ ($WORKER_VERSION)}" >>"$here/log"
 for key in "$name $1 $2 $3" "$name $1 $2" "$name $1"; do
   key=\${key// /-}
   [ ! -e "$here/fails/$key" ] || { cat "$here/fails/$key" >&2; exit 1; }
@@ -82,6 +82,7 @@ export function makeCheckout(root, { real = false } = {}) {
     answer: (command, value) =>
       writeFileSync(join(root, ".asked/answers", command.replaceAll(" ", "-")), typeof value === "string" ? value : JSON.stringify(value)),
     /** What `question` prints from when `command` has run. */
+    // biome-ignore lint/suspicious/noThenProperty: three arguments, and nobody awaits it
     then(command, question, value) {
       const folder = join(root, ".asked/then", command.replaceAll(" ", "-"));
       mkdirSync(folder, { recursive: true });

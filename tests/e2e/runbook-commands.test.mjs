@@ -305,7 +305,7 @@ test("what a command leaves in the checkout is not committed, and stands in no d
 });
 
 describe("what a command is told, its program knows:", { concurrency: 2 }, () => {
-  const inText = [...RUNBOOK.replaceAll(/^```[^]*?^```/gm, "").matchAll(/`([^`\n]+)`/g)].map(([, code]) => code.replaceAll("\\|", "|"));
+  const inText = [...RUNBOOK.replaceAll(/^```[\s\S]*?^```/gm, "").matchAll(/`([^`\n]+)`/g)].map(([, code]) => code.replaceAll("\\|", "|"));
   // What the older runbook said is in the first column of the last section.
   const older = [...RUNBOOK.matchAll(/^\| (`.*?`) \| .* \| .* \|$/gm)].flatMap(([, column]) =>
     [...column.matchAll(/`([^`]+)`/g)].map(([, code]) => code.replaceAll("\\|", "|")),
@@ -353,7 +353,7 @@ test("every script, npm command and section that the runbook names is there", ()
   const { scripts } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"));
   for (const [name] of RUNBOOK.matchAll(/scripts\/[\w-]+\.\w+/g)) assert.ok(existsSync(join(ROOT, name)), name);
   for (const [, name] of RUNBOOK.matchAll(/npm run ([\w:-]+)/g)) assert.ok(name in scripts, name);
-  const anchors = [...RUNBOOK.replaceAll(/^```[^]*?^```/gm, "").matchAll(/^#+ (.*)$/gm)].map(([, title]) =>
+  const anchors = [...RUNBOOK.replaceAll(/^```[\s\S]*?^```/gm, "").matchAll(/^#+ (.*)$/gm)].map(([, title]) =>
     title
       .toLowerCase()
       .replaceAll(/[^\w -]/g, "")

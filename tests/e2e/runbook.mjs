@@ -47,7 +47,7 @@ export function commandsOf(code) {
 
 function isOpen(text) {
   let quote = null;
-  for (const [found] of text.matchAll(/\\[^]|["']/g)) {
+  for (const [found] of text.matchAll(/\\[\s\S]|["']/g)) {
     if (found === "\\\n" && quote === null && text.endsWith("\\\n")) return true;
     if (found.length === 1 && (quote === null || quote === found)) quote = quote === null ? found : null;
   }

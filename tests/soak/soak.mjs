@@ -8,7 +8,7 @@ import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { randomInt } from "node:crypto";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Failure, at, exitWith, say } from "../../scripts/lib/project.mjs";
+import { Failure, at, say } from "../../scripts/lib/project.mjs";
 import { prepare } from "../../scripts/lib/prepare.mjs";
 import { startService } from "../../scripts/lib/service.mjs";
 import { peakMb, workerdsOf } from "../bench/processes.mjs";

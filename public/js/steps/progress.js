@@ -88,7 +88,9 @@ function see(data) {
   clearNotice();
   const steps = data.steps ?? [];
   const items = rows(steps);
-  const paintAll = () => steps.forEach((step, n) => paint(items[n], step));
+  const paintAll = () => {
+    for (const [n, step] of steps.entries()) paint(items[n], step);
+  };
   paintAll();
   showBar(data.progress ?? 0);
   tell(steps);
@@ -197,7 +199,7 @@ export const progress = {
     byId("failed").hidden = true;
     // The steps of either plan are known beforehand: showing them now spares a jump when the first answer comes.
     const plan = draft.current().tenant?.plan;
-    rows((TASKS[plan] ?? TASKS.starter).map((name) => ({ name }))).forEach((item) => paint(item, { status: "pending" }));
+    for (const item of rows((TASKS[plan] ?? TASKS.starter).map((name) => ({ name })))) paint(item, { status: "pending" });
     showBar(0);
     begin();
   },

@@ -226,7 +226,7 @@ function operate(context, tenant) {
 
 export default class extends Product {
   constructor(context, env) {
-    const PROVISIONER = objects(env.PROVISIONER, async (id, send) => {
+    const PROVISIONER = objects(env.PROVISIONER, async (_id, send) => {
       calls.push({ by: "request", kind: "object" });
       await disturbed(behaviour.object);
       return send();
