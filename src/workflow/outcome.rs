@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::words;
 
-use super::Webhook;
+use super::{Artifact, Webhook};
 
 /// The end of one attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,33 +40,6 @@ pub enum Product {
     Pinged(Webhook),
     /// Nothing, as it is configured: the tenant has no address on the web.
     NoRoute,
-}
-
-/// What a step made outside, and needs to be known later: to verify it, and to remove it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Artifact {
-    /// A spreadsheet of the club's own.
-    Spreadsheet {
-        /// Google's id.
-        id: String,
-        /// Where people open it.
-        url: String,
-    },
-    /// A DNS record of the club's own.
-    DnsRecord {
-        /// Cloudflare's id.
-        id: String,
-        /// The zone it was made in: it is removed from there, whatever is configured by then.
-        zone: String,
-        /// The club's address.
-        name: String,
-        /// Whether it was made by the attempt that tells of it; else it was found, with the tenant's marker on it.
-        created: bool,
-    },
-    /// Something that this version doesn't know, as another version wrote it.
-    #[serde(untagged)]
-    Other(serde_json::Value),
 }
 
 words! {
