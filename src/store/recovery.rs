@@ -11,7 +11,7 @@ use crate::{
     },
     workflow::{
         Artifact, Caller, Command, Failure, FailureCode, Fresh, Record, Removal, Run, Stage, Subject, Undo,
-        artifact::Kept, policy::RUN_LIMIT,
+        outcome::Kept, policy::RUN_LIMIT,
     },
 };
 

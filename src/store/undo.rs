@@ -5,7 +5,7 @@ use serde::Deserialize;
 use crate::{
     db::Statement,
     domain::{RunId, Step, TenantId, Timestamp},
-    workflow::{Artifact, Record, Removal, Run, Stage, Undo, artifact::Listed, policy::KEPT_AFTER_REMOVAL},
+    workflow::{Artifact, Record, Removal, Run, Stage, Undo, outcome::Listed, policy::KEPT_AFTER_REMOVAL},
 };
 
 use super::signups::KEY_SECONDS;

@@ -6,7 +6,6 @@
 //! [`breaker`] keeps all runs together from asking an other side that is dead. [`witness`] notices a database that was put back.
 
 pub mod advance;
-pub mod artifact;
 pub mod breaker;
 pub mod command;
 mod names;
@@ -24,10 +23,9 @@ pub mod versions;
 pub mod witness;
 
 pub use advance::{Listing, Permit, Wake, World, advance};
-pub use artifact::Artifact;
 pub use command::{Command, Reply, Subject};
 pub use obey::{Fresh, Obeyed, Ring, obey, obey_after_loss};
-pub use outcome::{Failure, FailureCode, Fault, FaultCode, Outcome, Product};
+pub use outcome::{Artifact, Failure, FailureCode, Fault, FaultCode, Outcome, Product};
 pub use record::{Attempt, Caller, Record, Webhook};
 pub use report::{Report, StepReport, Trouble};
 pub use run::Run;
