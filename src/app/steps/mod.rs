@@ -18,7 +18,10 @@ use crate::{
     db::{Db, DbError, Statement},
     domain::{Config, Step, Task, Timestamp, Upstream},
     ports::Ports,
-    workflow::{Artifact, Failure, FailureCode, Fault, FaultCode, Outcome, Permit, Record, Run},
+    workflow::{
+        Artifact, Failure, FailureCode, Fault, FaultCode, Outcome, Permit, Record, Run,
+        policy::{Leaves, leaves},
+    },
 };
 
 use super::{App, gate::Gate};
@@ -41,9 +44,10 @@ trait Action {
     /// Performs one attempt at it.
     async fn run<P: Ports>(app: &App<P>, run: &Run) -> Performed;
 
-    /// Performs one attempt at removing what it left. Done means that it is gone.
+    /// Performs one attempt at removing what it left. Done means that it is gone. Never asked of a step that leaves nothing; one
+    /// that leaves something and does not say how it is removed has not removed it.
     async fn undo<P: Ports>(_app: &App<P>, _run: &Run) -> Performed {
-        Ok(Outcome::Done(None))
+        Ok(misconfigured())
     }
 
     /// The rows that it wrote, once it is done as `record` says: D1 may have been restored to before it.
@@ -170,6 +174,9 @@ impl<P: Ports> App<P> {
     async fn undo_step(&self, run: &Run, step: Step) -> Performed {
         if let Some(Artifact::Other(_)) = run.artifact(step) {
             return Ok(made_by_a_newer_version());
+        }
+        if leaves(step) == Leaves::Nothing {
+            return Ok(Outcome::Done(None));
         }
         of_step!(step, A => A::undo(self, run).await, other => Ok(made_by_a_newer_version()))
     }
