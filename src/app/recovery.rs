@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     db::{Db, DbError},
-    domain::{Step, Timestamp, Upstream, config::SubdomainMode},
+    domain::{Step, Timestamp},
     ports::{Level, LogLine, Ports},
     store::{
         comparisons::{self, Compared, Comparison},
@@ -18,7 +18,7 @@ use crate::{
     workflow::{Command, Reply, breaker::Breaker},
 };
 
-use super::App;
+use super::{App, steps};
 
 /// How many runs one sweep resumes: an upstream that is just back is not met by everybody at once.
 const RESUMED: u32 = 60;
@@ -58,7 +58,7 @@ impl<P: Ports> App<P> {
         let states: Map<String, Value> = Step::ALL
             .into_iter()
             .filter_map(|step| {
-                let upstream = self.upstream_of(step)?;
+                let (upstream, _) = steps::upstream(self.config(), step)?;
                 let breaker = breakers.iter().find(|(known, _)| *known == upstream)?.1.as_ref()?;
                 Some((step.as_str().to_owned(), state(breaker, now)))
             })
@@ -77,25 +77,6 @@ impl<P: Ports> App<P> {
         };
         stream::iter(&claimed).for_each_concurrent(AT_ONCE, tell).await;
         Ok(())
-    }
-
-    /// The upstream that a step asks as it is configured.
-    fn upstream_of(&self, step: Step) -> Option<Upstream> {
-        let config = self.config();
-        match step {
-            Step::ConfigureRouting => {
-                (config.subdomain_mode == SubdomainMode::Record).then_some(Upstream::Cloudflare)
-            }
-            Step::ValidateWebhook => Some(Upstream::Make),
-            Step::CreateSpreadsheet => Some(Upstream::AppsScript),
-            Step::VerifySpreadsheet if config.google_service_account_key.is_some() => Some(Upstream::Google),
-            Step::VerifySpreadsheet => Some(Upstream::AppsScript),
-            Step::SeedDefaults
-            | Step::CreateOwner
-            | Step::SendWelcomeEmail
-            | Step::Activate
-            | Step::Other(_) => None,
-        }
     }
 
     /// Compares the next tenants with what their objects know: one that knows more tells D1. It ends when nobody differs any more.

@@ -1,65 +1,6 @@
-//! The words of provisioning: steps, states, reasons. They are stored, answered and filtered by, so each is pinned.
+//! The words of provisioning: tasks and states. They are stored, answered and filtered by, so each is pinned.
 
-use super::{Plan, issue::Problem, words};
-
-words! {
-    /// One step of provisioning.
-    #[derive(PartialOrd, Ord, Hash)]
-    Step {
-        /// Default brand and welcome content.
-        SeedDefaults = "seed_defaults",
-        /// The club's address.
-        ConfigureRouting = "configure_routing",
-        /// A signed ping to the club's Make scenario.
-        ValidateWebhook = "validate_webhook",
-        /// The club's spreadsheet, made by Apps Script.
-        CreateSpreadsheet = "create_spreadsheet",
-        /// The spreadsheet read back.
-        VerifySpreadsheet = "verify_spreadsheet",
-        /// The person who signed up becomes the owner.
-        CreateOwner = "create_owner",
-        /// A mail with a link to sign in.
-        SendWelcomeEmail = "send_welcome_email",
-        /// The club goes live.
-        Activate = "activate",
-    }
-}
-
-/// The word of a step that this version knows, as somebody sends it.
-impl TryFrom<String> for Step {
-    type Error = Problem;
-
-    fn try_from(text: String) -> Result<Self, Problem> {
-        let problem = || Problem::new("invalid_value", "Use the word of a step, like validate_webhook.");
-        Self::named(&text).ok_or_else(problem)
-    }
-}
-
-impl Step {
-    /// The steps of a plan, in their order.
-    #[must_use]
-    pub const fn of(plan: Plan) -> &'static [Self] {
-        match plan {
-            Plan::Starter => &[
-                Self::SeedDefaults,
-                Self::ConfigureRouting,
-                Self::ValidateWebhook,
-                Self::CreateOwner,
-                Self::SendWelcomeEmail,
-                Self::Activate,
-            ],
-            Plan::Pro => &[
-                Self::SeedDefaults,
-                Self::ConfigureRouting,
-                Self::CreateSpreadsheet,
-                Self::VerifySpreadsheet,
-                Self::CreateOwner,
-                Self::SendWelcomeEmail,
-                Self::Activate,
-            ],
-        }
-    }
-}
+use super::{Step, words};
 
 /// One piece of a run's work: doing a step, or undoing it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -125,28 +66,5 @@ words! {
         Failed = "failed",
         /// Left out.
         Skipped = "skipped",
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_steps_are_stored_under_these_words() {
-        let words: Vec<String> = Step::ALL.iter().map(|s| serde_json::to_string(s).unwrap()).collect();
-        assert_eq!(
-            words.join(" "),
-            r#""seed_defaults" "configure_routing" "validate_webhook" "create_spreadsheet" "verify_spreadsheet" "create_owner" "send_welcome_email" "activate""#
-        );
-        assert!(Step::ALL.iter().all(|s| serde_json::to_string(s).unwrap() == format!("\"{}\"", s.as_str())));
-    }
-
-    #[test]
-    fn every_plan_ends_by_going_live() {
-        for plan in [Plan::Starter, Plan::Pro] {
-            assert_eq!(Step::of(plan).first(), Some(&Step::SeedDefaults));
-            assert_eq!(Step::of(plan).last(), Some(&Step::Activate));
-        }
     }
 }

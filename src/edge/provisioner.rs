@@ -10,10 +10,10 @@ use serde::Deserialize;
 use worker::{DurableObject, Env, Request, Response, Result, SqlStorage, State, durable_object};
 
 use crate::{
-    app::App,
+    app::{App, listing},
     domain::{RunId, Task, Timestamp, Upstream},
     ports::{Level, LogLine, Ports},
-    store::{self, recovery, recovery::Place},
+    store::{recovery, recovery::Place},
     workflow::{
         Command, Fresh, Listing, Outcome, Permit, Reply, Run, Wake, World, advance, advance::Moment, obey,
         obey_after_loss,
@@ -239,7 +239,7 @@ impl World for Tenant<'_> {
     }
 
     async fn list(&self, run: &Run) -> Listing {
-        store::runs::list(self.app.ports.db(), run, now()).await
+        listing::list(self.app.ports.db(), run, now()).await
     }
 
     fn tell(&self, run: &Run, moment: Moment<'_>) {

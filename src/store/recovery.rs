@@ -11,7 +11,7 @@ use crate::{
     },
     workflow::{
         Artifact, Caller, Command, Failure, FailureCode, Fresh, Record, Removal, Run, Stage, Subject, Undo,
-        policy::RUN_LIMIT,
+        outcome::Kept, policy::RUN_LIMIT,
     },
 };
 
@@ -190,20 +190,14 @@ impl Row {
     }
 
     fn artifact(&self, row: &MadeRow, place: &Place) -> Option<Artifact> {
-        let id = row.external_id.clone()?;
-        match row.step {
-            Step::CreateSpreadsheet => {
-                let url = format!("https://docs.google.com/spreadsheets/d/{id}/edit");
-                Some(Artifact::Spreadsheet { url: self.spreadsheet_url.clone().unwrap_or(url), id })
-            }
-            Step::ConfigureRouting => Some(Artifact::DnsRecord {
-                id,
-                zone: place.zone.clone(),
-                name: format!("{}.{}", self.slug.as_ref()?.as_str(), place.base_domain),
-                created: row.created_by_us != 0,
-            }),
-            _ => None,
-        }
+        let kept = Kept {
+            id: row.external_id.clone()?,
+            ours: row.created_by_us != 0,
+            spreadsheet_url: self.spreadsheet_url.clone(),
+            zone: place.zone.clone(),
+            host: format!("{}.{}", self.slug.as_ref()?.as_str(), place.base_domain),
+        };
+        Artifact::of(row.step, kept)
     }
 
     fn stage(&self, now: Timestamp) -> Stage {

@@ -5,16 +5,16 @@ use serde_json::json;
 
 use crate::{
     db::{Answer, Db, DbError, Statement},
-    domain::{Plan, RunId, RunStatus, Step, StepStatus, Task, TenantId, TenantStatus, Timestamp, UndoStatus},
-    workflow::{Artifact, Attempt, Listing, Record, Report, Run, Stage, StepReport, report::Trouble},
+    domain::{Plan, RunId, RunStatus, Step, StepStatus, TenantId, TenantStatus, Timestamp, UndoStatus},
+    workflow::{Attempt, Listing, Report, Run, Stage, StepReport, report::Trouble},
 };
 
-use super::{connections, deliveries, mails, overdue, tenants, undo};
+use super::{deliveries, mails, overdue, undo};
 
 /// Writes what D1 doesn't list yet of a run, and says what it listed before. An older version than the listed one changes
-/// nothing, and nothing changes a run that went live: its object may not have heard of it.
-pub async fn list(db: &impl Db, run: &Run, now: Timestamp) -> Listing {
-    let answers = match listing(run, now) {
+/// nothing, and nothing changes a run that went live: its object may not have heard of it. `rows` are what its steps left beside it.
+pub async fn list(db: &impl Db, run: &Run, rows: Vec<Statement>, now: Timestamp) -> Listing {
+    let answers = match listing(run, rows, now) {
         Ok(statements) => db.batch(statements).await,
         Err(error) => Err(error),
     };
@@ -59,10 +59,10 @@ fn refuse_if_put_back(run: &Run) -> Statement {
 /// # Errors
 ///
 /// When the run can't be written as rows.
-pub fn listing(run: &Run, now: Timestamp) -> Result<Vec<Statement>, DbError> {
+pub fn listing(run: &Run, rows: Vec<Statement>, now: Timestamp) -> Result<Vec<Statement>, DbError> {
     let report = Report::of(run);
     let mut statements = vec![refuse_if_put_back(run)];
-    statements.extend(written_by_steps(run, now));
+    statements.extend(rows);
     if run.listed_version == 0 {
         statements.push(end_other_runs(run, now));
     }
@@ -76,74 +76,6 @@ pub fn listing(run: &Run, now: Timestamp) -> Result<Vec<Statement>, DbError> {
     statements.extend(run.unlisted.iter().map(|attempt| insert_attempt(run, attempt)));
     statements.extend(lifecycle_events(run, &report));
     Ok(statements)
-}
-
-/// The rows beside the listing that the run's steps wrote, or removed, since D1 was told last. A step that asks outside leaves
-/// them to the listing: what was done outside is known by the checkpoint, and is not done again because D1 was away. Where D1
-/// has to be told everything, it may have been put back.
-fn written_by_steps(run: &Run, now: Timestamp) -> Vec<Statement> {
-    let is_all = run.listed_version == 0;
-    if let Some(undo) = &run.undo {
-        let removed = undo.removals.iter().filter(|removal| removal.done_at.is_some() && !removal.left);
-        return removed
-            .filter(|removal| is_all || is_news(run, Task::Undo(removal.step)))
-            .flat_map(|removal| removed_by(run, removal.step, now))
-            .collect();
-    }
-    let done = run.records.iter().filter(|record| record.done_at.is_some() && !record.skipped);
-    done.filter(|record| record.warning.is_none())
-        .filter(|record| is_all || is_news(run, Task::Do(record.step)))
-        .flat_map(|record| written_by(run, record, now))
-        .collect()
-}
-
-/// Whether D1 was not told yet that this was done.
-fn is_news(run: &Run, task: Task) -> bool {
-    run.unlisted.iter().any(|attempt| {
-        attempt.step == task.step() && attempt.undo == task.is_undo() && attempt.outcome == "done"
-    })
-}
-
-/// What a step wrote. What was done in D1 alone is there, unless D1 was put back: also to between that and its listing.
-fn written_by(run: &Run, record: &Record, now: Timestamp) -> Vec<Statement> {
-    let tenant = &run.subject.tenant;
-    match record.step {
-        Step::SeedDefaults => tenants::seed(tenant, &run.subject.name, now),
-        Step::CreateOwner => vec![tenants::insert_owner(&run.subject, now)],
-        Step::Activate => vec![tenants::activate(tenant, run.live_at.unwrap_or(now))],
-        Step::ConfigureRouting if record.no_route => Vec::new(),
-        Step::ConfigureRouting => vec![tenants::set_route_ready(tenant, now)],
-        Step::ValidateWebhook => {
-            record.webhook.iter().map(|webhook| connections::set_validated(tenant, webhook, now)).collect()
-        }
-        Step::CreateSpreadsheet => match &record.artifact {
-            Some(Artifact::Spreadsheet { id, url }) => {
-                vec![connections::set_spreadsheet(tenant, id, url, now)]
-            }
-            _ => Vec::new(),
-        },
-        Step::VerifySpreadsheet => vec![connections::set_spreadsheet_verified(tenant, now)],
-        Step::SendWelcomeEmail => {
-            record.done_at.and_then(|at| mails::welcome_put_back(run, at, now)).into_iter().collect()
-        }
-        Step::Other(_) => Vec::new(),
-    }
-}
-
-/// What removing a step's work removed from D1.
-fn removed_by(run: &Run, step: Step, now: Timestamp) -> Vec<Statement> {
-    let tenant = &run.subject.tenant;
-    match step {
-        Step::SeedDefaults => undo::let_go(tenant, now),
-        Step::ConfigureRouting => vec![undo::remove_route(tenant, now)],
-        Step::CreateSpreadsheet => vec![undo::remove_spreadsheet(tenant)],
-        Step::CreateOwner => vec![undo::remove_owner(run)],
-        Step::ValidateWebhook
-        | Step::VerifySpreadsheet
-        | Step::SendWelcomeEmail
-        | Step::Activate
-        | Step::Other(_) => Vec::new(),
-    }
 }
 
 /// The object is the authority: a run that D1 has at work beside this one is none that anybody goes on with.

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use crate::{
     db::Statement,
     domain::{RunId, Step, TenantId, Timestamp},
-    workflow::{Artifact, Record, Removal, Run, Stage, Undo, policy::KEPT_AFTER_REMOVAL},
+    workflow::{Artifact, Record, Removal, Run, Stage, Undo, outcome::Listed, policy::KEPT_AFTER_REMOVAL},
 };
 
 use super::signups::KEY_SECONDS;
@@ -115,29 +115,15 @@ pub fn update_tenant(run: &Run, now: Timestamp) -> Option<Statement> {
     ))
 }
 
-/// What a step made, in a word, with the other side's id for it, and whether it was made by the attempt that told of it:
-/// else it was found there, and bore the club's marker.
-fn made(record: &Record) -> (&str, Option<&str>, bool) {
-    match (&record.artifact, record.step) {
-        (Some(Artifact::Spreadsheet { id, .. }), _) => ("spreadsheet", Some(id), true),
-        (Some(Artifact::DnsRecord { id, created, .. }), _) => ("dns_record", Some(id), *created),
-        // A word, and what belongs to it, as another version wrote them.
-        (Some(Artifact::Other(other)), _) => {
-            let (kind, rest) = other.as_object().and_then(|other| other.iter().next()).unzip();
-            let id = rest.and_then(|rest| rest.get("id")?.as_str());
-            (kind.map_or("unknown", String::as_str), id, true)
-        }
-        (None, Step::CreateSpreadsheet) => ("spreadsheet", None, true),
-        (None, Step::ConfigureRouting) => ("route", None, true),
-        (None, Step::CreateOwner) => ("owner", None, true),
-        (None, Step::Other(word)) => (word.as_str(), None, true),
-        (None, _) => ("name", None, true),
-    }
+/// What a step made. While the upstream's own id is not known, it is what such a step makes.
+fn made(record: &Record) -> Listed<'_> {
+    let unknown = Listed { kind: record.step.spec().makes, id: None, ours: true };
+    record.artifact.as_ref().map_or(unknown, Artifact::listed)
 }
 
 /// Writes down what a step made, the moment it is known.
 fn hold(run: &Run, record: &Record) -> Statement {
-    let (kind, id, ours) = made(record);
+    let Listed { kind, id, ours } = made(record);
     Statement::new(
         "insert into provision_undo (run_id, step, kind, external_id, created_by_us, status, attempts)
          select id, ?2, ?3, ?4, ?5, 'held', 0 from provision_runs where id = ?1 on conflict do nothing",
@@ -148,7 +134,8 @@ fn hold(run: &Run, record: &Record) -> Statement {
 /// What was undone stays listed as that: its object may not have heard of it.
 fn upsert_removal(run: &Run, undo: &Undo, removal: &Removal) -> Statement {
     let record = run.records.iter().find(|record| record.step == removal.step);
-    let (kind, id, ours) = record.map_or(("name", None, true), made);
+    let unknown = Listed { kind: "name", id: None, ours: true };
+    let Listed { kind, id, ours } = record.map_or(unknown, made);
     let (status, error) = match &undo.stage {
         _ if removal.left => ("left", None),
         _ if removal.done_at.is_some() => ("removed", None),

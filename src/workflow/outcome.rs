@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::words;
+use crate::domain::{Step, words};
 
 use super::Webhook;
 
@@ -69,6 +69,65 @@ pub enum Artifact {
     Other(serde_json::Value),
 }
 
+/// An artifact as D1 lists it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed<'a> {
+    /// What it is, in a word.
+    pub kind: &'a str,
+    /// The other side's id for it.
+    pub id: Option<&'a str>,
+    /// Whether it was made by the attempt that told of it: else it was found there, and bore the club's marker.
+    pub ours: bool,
+}
+
+/// What D1 lists of an artifact, and what is known beside that.
+#[derive(Debug, Clone)]
+pub struct Kept {
+    /// The other side's id for it.
+    pub id: String,
+    /// Whether we made it.
+    pub ours: bool,
+    /// Where people open the club's spreadsheet, if that is known.
+    pub spreadsheet_url: Option<String>,
+    /// The zone of the tenants' domain, as configured.
+    pub zone: String,
+    /// The club's address.
+    pub host: String,
+}
+
+impl Artifact {
+    /// As D1 lists it.
+    #[must_use]
+    pub fn listed(&self) -> Listed<'_> {
+        match self {
+            Self::Spreadsheet { id, .. } => Listed { kind: "spreadsheet", id: Some(id), ours: true },
+            Self::DnsRecord { id, created, .. } => {
+                Listed { kind: "dns_record", id: Some(id), ours: *created }
+            }
+            // A word, and what belongs to it, as another version wrote them.
+            Self::Other(other) => {
+                let (kind, rest) = other.as_object().and_then(|other| other.iter().next()).unzip();
+                let id = rest.and_then(|rest| rest.get("id")?.as_str());
+                Listed { kind: kind.map_or("unknown", String::as_str), id, ours: true }
+            }
+        }
+    }
+
+    /// What `step` made, from what D1 kept of it.
+    #[must_use]
+    pub fn of(step: Step, kept: Kept) -> Option<Self> {
+        let Kept { id, ours, spreadsheet_url, zone, host } = kept;
+        match step {
+            Step::CreateSpreadsheet => {
+                let url = || format!("https://docs.google.com/spreadsheets/d/{id}/edit");
+                Some(Self::Spreadsheet { url: spreadsheet_url.unwrap_or_else(url), id })
+            }
+            Step::ConfigureRouting => Some(Self::DnsRecord { id, zone, name: host, created: ours }),
+            _ => None,
+        }
+    }
+}
+
 words! {
     /// Why a step, or a run, was given up.
     FailureCode {
@@ -98,6 +157,30 @@ words! {
         CompensationRefused = "COMPENSATION_REFUSED",
         /// An operator stopped it.
         Cancelled = "CANCELLED",
+    }
+}
+
+impl FailureCode {
+    /// Whether one that an upstream refused with, by `status` if it was asked, says that it is there.
+    #[must_use]
+    pub const fn is_an_answer(self, status: Option<u16>) -> bool {
+        match self {
+            // Found out without asking anybody, unless there is a status: an address that is not allowed any more, a spreadsheet that
+            // was never made.
+            Self::WebhookRejected | Self::SpreadsheetMissing => status.is_some(),
+            Self::SubdomainConflict
+            | Self::SubdomainRejected
+            | Self::CompensationRefused
+            | Self::SpreadsheetRejected
+            | Self::EmailRejected => true,
+            Self::WebhookMissing
+            | Self::Misconfigured
+            | Self::UpstreamUnavailable
+            | Self::DeadlineExceeded
+            | Self::TenantGone
+            | Self::Cancelled
+            | Self::Other(_) => false,
+        }
     }
 }
 

@@ -1,7 +1,8 @@
-//! How each step is tried: every limit of provisioning, in one table.
+//! How a step is tried again, and every limit of a run. What differs from step to step is in [`Step::spec`].
 
 use std::time::Duration;
 
+pub use crate::domain::step::{Leaves, Policy};
 use crate::domain::{Step, Timestamp};
 
 use super::{Fault, FaultCode};
@@ -44,71 +45,16 @@ const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(10 * 60);
 /// Jitter, in percent of the delay, either way.
 const JITTER_PERCENT: u64 = 20;
 
-/// How one step is tried.
-#[derive(Debug, Clone, Copy)]
-pub struct Policy {
-    /// How long one attempt may take.
-    pub time_limit: Duration,
-    /// How often it is tried, in one round.
-    pub attempts: u32,
-    /// The wait after the first attempt; doubled after each further one.
-    pub first_delay: Duration,
-    /// The longest wait.
-    pub longest_delay: Duration,
-}
-
-/// The table.
+/// How a step is tried.
 #[must_use]
 pub const fn policy(step: Step) -> Policy {
-    const fn row(time_limit: u64, attempts: u32, first_delay: u64, longest_delay: u64) -> Policy {
-        Policy {
-            time_limit: Duration::from_secs(time_limit),
-            attempts,
-            first_delay: Duration::from_secs(first_delay),
-            longest_delay: Duration::from_secs(longest_delay),
-        }
-    }
-    match step {
-        // All that they do is in D1: the mail is stored there, and leaves by itself.
-        Step::SeedDefaults | Step::CreateOwner | Step::SendWelcomeEmail | Step::Activate | Step::Other(_) => {
-            row(10, 20, 1, 60)
-        }
-        // What asks outside is tried over the whole half hour: seven times within four minutes, then every four minutes.
-        // Up to three calls, one after the other.
-        Step::ConfigureRouting => row(15, 18, 2, 240),
-        // Five seconds is what the contract gives a webhook to answer.
-        Step::ValidateWebhook => row(5, 18, 2, 240),
-        // Apps Script needs seconds on a good day.
-        Step::CreateSpreadsheet | Step::VerifySpreadsheet => row(30, 18, 2, 240),
-    }
+    step.spec().policy
 }
 
-/// What a step leaves behind that undoing has to remove.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Leaves {
-    /// Nothing, or nothing that can be taken back.
-    Nothing,
-    /// Something outside, or rows of the club's own.
-    Something,
-    /// What every club has from the first moment: its content, its name, its address. Removed last.
-    TheName,
-}
-
-/// What undoing has to remove.
+/// What undoing has to remove of a step.
 #[must_use]
 pub const fn leaves(step: Step) -> Leaves {
-    match step {
-        Step::SeedDefaults => Leaves::TheName,
-        // What a step of another version left, this one can't know.
-        Step::ConfigureRouting | Step::CreateSpreadsheet | Step::CreateOwner | Step::Other(_) => {
-            Leaves::Something
-        }
-        // A ping and a mail can't be taken back, a look changed nothing, and the club was stopped before anything is
-        // undone.
-        Step::ValidateWebhook | Step::VerifySpreadsheet | Step::SendWelcomeEmail | Step::Activate => {
-            Leaves::Nothing
-        }
-    }
+    step.spec().leaves
 }
 
 /// How often a task was tried since its run was last queued.

@@ -3,32 +3,14 @@
 //! A run follows its own record of steps. What it lacks of the steps that its plan has by now is added when it is read; what it
 //! has that this version does not know is kept as it is, and passed over.
 
+pub use crate::domain::step::Gained;
 use crate::domain::{RunStatus, Step};
 
 use super::{Record, Run, Stage};
 
-/// What becomes of a step that a run's plan has gained since the run began.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Gained {
-    /// It is done in its place, or next if the run is past that.
-    Done,
-    /// The run ends as the version that began it would have ended it.
-    LeftOut,
-}
-
-/// The table: a step that is added to a plan is added here with the answer for the runs that are under way.
+/// What becomes of `step` in the runs that are under way when it is added to their plan.
 pub const fn gained(step: Step) -> Gained {
-    match step {
-        Step::SeedDefaults
-        | Step::ConfigureRouting
-        | Step::ValidateWebhook
-        | Step::CreateSpreadsheet
-        | Step::VerifySpreadsheet
-        | Step::CreateOwner
-        | Step::SendWelcomeEmail
-        | Step::Activate
-        | Step::Other(_) => Gained::Done,
-    }
+    step.spec().gained
 }
 
 impl Run {

@@ -148,7 +148,7 @@ async fn an_old_listing_undoes_no_newer_one() {
     let before = app.db().contents();
     late.expire(tenantry::ports::Ports::now(app.outside()));
     let now = tenantry::ports::Ports::now(app.outside());
-    let listed = tenantry::store::runs::list(app.db(), &late, now).await;
+    let listed = tenantry::app::listing::list(app.db(), &late, now).await;
     assert!(matches!(listed, tenantry::workflow::Listing::Written { .. }));
     for table in ["tenants", "provision_runs", "provision_steps"] {
         assert_eq!(app.db().contents()[table], before[table], "{table}");

@@ -3,16 +3,13 @@ import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
 import { after, describe, test } from "node:test";
 import { Webhook } from "standardwebhooks";
+import { STEPS } from "../../public/js/plans.js";
 import { makeWebhook, startHarness, until } from "./harness.mjs";
 
 const h = await startHarness();
 after(() => h.close());
 
 const RFC_3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
-const STEPS = {
-  starter: ["seed_defaults", "configure_routing", "validate_webhook", "create_owner", "send_welcome_email", "activate"],
-  pro: ["seed_defaults", "configure_routing", "create_spreadsheet", "verify_spreadsheet", "create_owner", "send_welcome_email", "activate"],
-};
 
 /** The requests that the sandbox got for one run, in the order of arrival; answers to Apps Script's redirect carry no key. */
 async function received(runId) {

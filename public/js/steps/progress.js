@@ -7,24 +7,12 @@ import * as draft from "../draft.js";
 import { showExpired, showRefusal } from "../errors.js";
 import { clearNotice, notice } from "../notice.js";
 import { persist } from "../persist.js";
+import { STEPS } from "../plans.js";
 import { go, here } from "../router.js";
 import { authorised } from "../session.js";
 import { clock, knows, say, t } from "../strings.js";
 import { watch } from "../watch.js";
 import { finish } from "./done.js";
-
-const TASKS = {
-  starter: ["seed_defaults", "configure_routing", "validate_webhook", "create_owner", "send_welcome_email", "activate"],
-  pro: [
-    "seed_defaults",
-    "configure_routing",
-    "create_spreadsheet",
-    "verify_spreadsheet",
-    "create_owner",
-    "send_welcome_email",
-    "activate",
-  ],
-};
 
 let stop = () => {};
 let ticking = null;
@@ -199,7 +187,7 @@ export const progress = {
     byId("failed").hidden = true;
     // The steps of either plan are known beforehand: showing them now spares a jump when the first answer comes.
     const plan = draft.current().tenant?.plan;
-    for (const item of rows((TASKS[plan] ?? TASKS.starter).map((name) => ({ name })))) paint(item, { status: "pending" });
+    for (const item of rows((STEPS[plan] ?? STEPS.starter).map((name) => ({ name })))) paint(item, { status: "pending" });
     showBar(0);
     begin();
   },

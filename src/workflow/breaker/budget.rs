@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::Timestamp;
+use crate::domain::{
+    Timestamp,
+    upstream::{AtOnce, Budget},
+};
 
 use super::{AskerId, Waiting};
 
@@ -13,29 +16,11 @@ const SLOT_WAIT: Duration = Duration::from_secs(10);
 /// Into how many slices the window of a budget is cut: what was spent is forgotten slice by slice.
 const SLICES: u32 = 10;
 
-/// So many calls in any window of this length.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Budget {
-    /// So many calls.
-    pub calls: u32,
-    /// In so long.
-    pub window: Duration,
-}
-
 impl Budget {
     /// How long it takes until the budget was enough for all who wait.
     pub(super) fn line(&self, waiting: &Waiting) -> Duration {
         self.window * waiting.len() / self.calls.max(1)
     }
-}
-
-/// So many at once.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct AtOnce {
-    /// So many.
-    pub calls: u32,
-    /// For how long one counts that does not report its end: longer than any attempt takes.
-    pub held_for: Duration,
 }
 
 impl AtOnce {

@@ -15,11 +15,11 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{RunId, TenantId, Timestamp, Upstream, config::Budgets};
+use crate::domain::{RunId, TenantId, Timestamp, Upstream, config::Budgets, upstream::Capacity};
 
 use super::reading::or_nothing;
 
-pub use budget::{AtOnce, Budget};
+pub use crate::domain::upstream::{AtOnce, Budget};
 use budget::{Slots, Spent};
 pub use command::{Command, Moved, Obeyed, Reply, Wish, obey};
 pub use verdict::Verdict;
@@ -97,41 +97,16 @@ pub struct Limits {
     pub at_once: Option<AtOnce>,
 }
 
-/// The table.
+/// When the breaker of `upstream` opens; what differs from one to the next is in [`Upstream::capacity`].
 #[must_use]
 pub const fn limits(upstream: Upstream, budgets: Budgets) -> Limits {
-    let budget = match upstream {
-        // What Cloudflare's API allows one account.
-        Upstream::Cloudflare => Some(Budget { calls: 1200, window: Duration::from_secs(300) }),
-        Upstream::Resend => {
-            Some(Budget { calls: budgets.resend_calls_per_second, window: Duration::from_secs(1) })
-        }
-        Upstream::Make | Upstream::AppsScript | Upstream::Google | Upstream::Other(_) => None,
-    };
-    let at_once = match upstream {
-        Upstream::AppsScript => {
-            // An attempt makes two calls of thirty seconds, and then writes down what came of it.
-            Some(AtOnce { calls: budgets.apps_script_at_once, held_for: Duration::from_secs(80) })
-        }
-        Upstream::Make | Upstream::Google | Upstream::Resend | Upstream::Cloudflare | Upstream::Other(_) => {
-            None
-        }
-    };
-    let longest_wait = match upstream {
-        // Behind it are customers' own servers: nobody has to be spared, and whatever opened it is to be over soon.
-        Upstream::Make => 60,
-        Upstream::AppsScript
-        | Upstream::Google
-        | Upstream::Resend
-        | Upstream::Cloudflare
-        | Upstream::Other(_) => 300,
-    };
+    let Capacity { budget, at_once, longest_wait } = upstream.capacity(budgets);
     Limits {
         failures: 10,
         runs: 3,
         memory: Duration::from_secs(600),
         first_wait: Duration::from_secs(30),
-        longest_wait: Duration::from_secs(longest_wait),
+        longest_wait,
         grace: Duration::from_secs(10),
         probe_limit: Duration::from_secs(60),
         probe_wait: Duration::from_secs(10),

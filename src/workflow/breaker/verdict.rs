@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::Upstream;
 
-use super::super::{Failure, FailureCode, Fault, FaultCode, Outcome};
+use super::super::{Fault, FaultCode, Outcome};
 
 /// What an attempt says about the other side.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,38 +34,10 @@ impl Verdict {
     pub const fn of(upstream: Upstream, outcome: &Outcome) -> Self {
         match outcome {
             Outcome::Done(_) => Self::Answered,
-            Outcome::Refused(failure) => Self::of_refusal(failure),
-            Outcome::Unknown(fault) => match upstream {
-                Upstream::Make => Self::of_a_webhook(fault),
-                Upstream::AppsScript
-                | Upstream::Google
-                | Upstream::Resend
-                | Upstream::Cloudflare
-                | Upstream::Other(_) => Self::of_a_fault(fault),
-            },
-        }
-    }
-
-    const fn of_refusal(failure: &Failure) -> Self {
-        match failure.code {
-            // Found out without asking anybody: an address that is not allowed any more, a spreadsheet that was never made.
-            FailureCode::WebhookRejected | FailureCode::SpreadsheetMissing if failure.status.is_none() => {
-                Self::Nothing
-            }
-            FailureCode::SubdomainConflict
-            | FailureCode::SubdomainRejected
-            | FailureCode::CompensationRefused
-            | FailureCode::WebhookRejected
-            | FailureCode::SpreadsheetRejected
-            | FailureCode::SpreadsheetMissing
-            | FailureCode::EmailRejected => Self::Answered,
-            FailureCode::WebhookMissing
-            | FailureCode::Misconfigured
-            | FailureCode::UpstreamUnavailable
-            | FailureCode::DeadlineExceeded
-            | FailureCode::TenantGone
-            | FailureCode::Cancelled
-            | FailureCode::Other(_) => Self::Nothing,
+            Outcome::Refused(failure) if failure.code.is_an_answer(failure.status) => Self::Answered,
+            Outcome::Refused(_) => Self::Nothing,
+            Outcome::Unknown(fault) if upstream.is_customers_own() => Self::of_a_webhook(fault),
+            Outcome::Unknown(fault) => Self::of_a_fault(fault),
         }
     }
 

@@ -6,7 +6,7 @@ mod dead;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use tenantry::{
-    app::deliveries::SCHEDULE,
+    app::{deliveries::SCHEDULE, listing},
     db::Db,
     domain::{Plan, Step},
     ports::Ports,
@@ -208,7 +208,7 @@ async fn a_replay_adds_nothing() {
     for _ in 0..2 {
         let before = app.db().contents();
         let run = app.outside().objects().run(&club.id).unwrap();
-        let listed = store::runs::list(app.db(), &run, app.outside().now()).await;
+        let listed = listing::list(app.db(), &run, app.outside().now()).await;
         assert!(matches!(listed, tenantry::workflow::Listing::Written { .. }));
         assert_eq!(app.db().contents()["webhook_deliveries"], before["webhook_deliveries"]);
         delivers(&app).await;
@@ -236,7 +236,7 @@ async fn a_run_that_completes_again_is_announced_once() {
     let mut run = app.outside().objects().run(&club.id).unwrap();
     run.rounds += 1;
     run.version += 1;
-    let listed = store::runs::list(app.db(), &run, app.outside().now()).await;
+    let listed = listing::list(app.db(), &run, app.outside().now()).await;
     assert!(matches!(listed, tenantry::workflow::Listing::Written { .. }));
     assert_eq!(delivers(&app).await, 0);
     let told = app.db().number("select count(*) from domain_events where type = 'tenant.provisioned'");

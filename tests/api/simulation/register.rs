@@ -123,6 +123,7 @@ impl Register {
 #[cfg(test)]
 mod tests {
     use tenantry::{
+        app::listing,
         db::Db,
         domain::{Plan, Step},
         store,
@@ -192,7 +193,7 @@ mod tests {
                     } else {
                         Listing::Written { was_completed: register.has_completed() }
                     };
-                    assert_eq!(store::runs::list(app.db(), run, START).await, listing, "{seed}");
+                    assert_eq!(listing::list(app.db(), run, START).await, listing, "{seed}");
                     if listing != Listing::PutBack {
                         register.lists(run, START);
                     }

@@ -6,10 +6,10 @@ use std::{
 };
 
 use tenantry::{
-    app::App,
+    app::{App, listing},
     domain::{RunId, Task, TenantId, Timestamp},
     ports::{ObjectError, Ports},
-    store::{self, recovery, recovery::Place},
+    store::{recovery, recovery::Place},
     workflow::{
         self, Command, Fresh, Listing, Outcome, Permit, Reply, Run, Wake, World, advance, advance::Moment,
         obey_after_loss,
@@ -288,7 +288,7 @@ impl World for Tenant<'_> {
     }
 
     async fn list(&self, run: &Run) -> Listing {
-        store::runs::list(self.app.ports.db(), run, self.app.ports.now()).await
+        listing::list(self.app.ports.db(), run, self.app.ports.now()).await
     }
 
     fn tell(&self, run: &Run, moment: Moment<'_>) {

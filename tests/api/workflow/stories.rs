@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tenantry::{
+    app::listing,
     domain::{Plan, RunStatus, Step, StepStatus, Upstream, config::Budgets},
     ports::Ports,
-    store,
     workflow::{
         Caller, Command, Fault, FaultCode, Listing, Report, Run,
         breaker::limits,
@@ -208,7 +208,7 @@ async fn pro(app: &TestApp) -> Club {
 }
 
 async fn list(club: &Club, run: &Run) -> Listing {
-    store::runs::list(club.db(), run, club.outside().now()).await
+    listing::list(club.db(), run, club.outside().now()).await
 }
 
 async fn operator_posts(club: &Club, path: &str, body: &Value) -> crate::support::Answer {

@@ -3,6 +3,7 @@
 mod degraded;
 
 use serde_json::{Value, json};
+use tenantry::domain::{Plan, Step};
 
 use crate::support::{Club, Reaction, TestApp, Token, keys};
 
@@ -57,11 +58,13 @@ fn names(data: &Value, status: &str) -> Vec<String> {
 #[tokio::test]
 async fn before_anything_was_queued_it_is_pending() {
     let app = TestApp::new();
-    for (club, steps) in [(app.signed_up("fc-nord").await, 6), (app.signed_up_pro("fc-sued").await, 7)] {
+    for (club, plan) in
+        [(app.signed_up("fc-nord").await, Plan::Starter), (app.signed_up_pro("fc-sued").await, Plan::Pro)]
+    {
         let answer = club.sees_status().await;
         let data = data(&answer.is(200));
         assert_eq!((&data["status"], &data["progress"]), (&json!("pending"), &json!(0)));
-        assert_eq!(names(&data, "pending").len(), steps);
+        assert_eq!(names(&data, "pending").len(), Step::of(plan).len());
         for empty in ["step", "reason", "error", "startedAt", "completedAt", "runId", "updatedAt", "resumeAt"]
         {
             assert_eq!(data[empty], Value::Null, "{empty}");
@@ -73,12 +76,12 @@ async fn before_anything_was_queued_it_is_pending() {
 #[tokio::test]
 async fn the_steps_are_those_of_the_plan_in_their_order() {
     let app = TestApp::new();
-    let starter = data(&app.signed_up("fc-nord").await.sees_status().await.is(200));
-    let order = "seed_defaults configure_routing validate_webhook create_owner send_welcome_email activate";
-    assert_eq!(names(&starter, "pending").join(" "), order);
-    let pro = data(&app.signed_up_pro("fc-sued").await.sees_status().await.is(200));
-    let order = "seed_defaults configure_routing create_spreadsheet verify_spreadsheet create_owner send_welcome_email activate";
-    assert_eq!(names(&pro, "pending").join(" "), order);
+    for (club, plan) in
+        [(app.signed_up("fc-nord").await, Plan::Starter), (app.signed_up_pro("fc-sued").await, Plan::Pro)]
+    {
+        let order: Vec<&str> = Step::of(plan).iter().map(|step| step.as_str()).collect();
+        assert_eq!(names(&data(&club.sees_status().await.is(200)), "pending"), order);
+    }
 }
 
 #[tokio::test]

@@ -1,0 +1,65 @@
+//! The club's spreadsheet, made by Apps Script.
+
+use crate::{
+    app::{App, upstream::apps_script},
+    db::Statement,
+    domain::{Config, Step, Timestamp, Upstream},
+    ports::Ports,
+    store,
+    workflow::{Artifact, Outcome, Record, Run},
+};
+
+use super::{Action, Performed, misconfigured};
+
+pub(super) struct CreateSpreadsheet;
+
+impl Action for CreateSpreadsheet {
+    fn upstream(_config: &Config) -> Option<(Upstream, u32)> {
+        Some((Upstream::AppsScript, 1))
+    }
+
+    /// It is looked for when it was removed.
+    fn undo_upstream(_config: &Config, _run: &Run) -> Option<(Upstream, u32)> {
+        Some((Upstream::AppsScript, 2))
+    }
+
+    async fn run<P: Ports>(app: &App<P>, run: &Run) -> Performed {
+        let config = app.config();
+        let secret = config.gas_hmac_secret.as_ref().ok_or_else(misconfigured)?;
+        let key = run.idempotency_key(Step::CreateSpreadsheet);
+        let call = apps_script::provision(
+            &config.gas_webapp_url,
+            secret,
+            &run.subject,
+            &key,
+            run.caller.traceparent.clone(),
+        );
+        let called = app.call(call).await.map_err(|error| Outcome::Unknown(error.into()))?;
+        Ok(apps_script::judge_provision(&called, app.ports.now()).answered(called.status))
+    }
+
+    /// Without an id, the answer to making it was lost: the script finds it by the key under which it was asked for.
+    async fn undo<P: Ports>(app: &App<P>, run: &Run) -> Performed {
+        let known = match run.artifact(Step::CreateSpreadsheet) {
+            Some(Artifact::Spreadsheet { id, .. }) => Some(id.as_str()),
+            _ => None,
+        };
+        let provision = run.idempotency_key(Step::CreateSpreadsheet);
+        let removal = run.undo_key(Step::CreateSpreadsheet);
+        let keys = apps_script::Keys { provision: &provision, removal: &removal };
+        Ok(apps_script::remove(app, &run.subject, known, keys, run.caller.traceparent.clone()).await)
+    }
+
+    fn rows(run: &Run, record: &Record, now: Timestamp) -> Vec<Statement> {
+        match &record.artifact {
+            Some(Artifact::Spreadsheet { id, url }) => {
+                vec![store::connections::set_spreadsheet(&run.subject.tenant, id, url, now)]
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn undo_rows(run: &Run, _now: Timestamp) -> Vec<Statement> {
+        vec![store::undo::remove_spreadsheet(&run.subject.tenant)]
+    }
+}

@@ -1,0 +1,204 @@
+//! Steps: each has a file that says what it asks, does, undoes, and which rows it leaves in D1.
+//!
+//! Every attempt may be performed again after any interruption. Inside, that is safe because the statements say what shall
+//! be, not what to add; outside, because the call carries the run's key for the step. A removal finds nothing left to do then.
+//!
+//! A new step is a file here, a row in [`of_step`], and a row in [`Step::spec`].
+
+mod activate;
+mod configure_routing;
+mod create_owner;
+mod create_spreadsheet;
+mod seed_defaults;
+mod send_welcome_email;
+mod validate_webhook;
+mod verify_spreadsheet;
+
+use crate::{
+    db::{Db, DbError, Statement},
+    domain::{Config, Step, Task, Timestamp, Upstream},
+    ports::Ports,
+    workflow::{
+        Artifact, Failure, FailureCode, Fault, FaultCode, Outcome, Permit, Record, Run,
+        policy::{Leaves, leaves},
+    },
+};
+
+use super::{App, gate::Gate};
+
+/// Ends a step early: with what went wrong, as an outcome.
+type Performed = Result<Outcome, Outcome>;
+
+/// What a step does. It asks nobody, leaves nothing and writes nothing, unless it says so.
+trait Action {
+    /// The upstream that doing it asks as the service is configured, and how often in one attempt; none for what is done in D1.
+    fn upstream(_config: &Config) -> Option<(Upstream, u32)> {
+        None
+    }
+
+    /// The upstream that undoing it asks.
+    fn undo_upstream(_config: &Config, _run: &Run) -> Option<(Upstream, u32)> {
+        None
+    }
+
+    /// Performs one attempt at it.
+    async fn run<P: Ports>(app: &App<P>, run: &Run) -> Performed;
+
+    /// Performs one attempt at removing what it left. Done means that it is gone. Never asked of a step that leaves nothing; one
+    /// that leaves something and does not say how it is removed has not removed it.
+    async fn undo<P: Ports>(_app: &App<P>, _run: &Run) -> Performed {
+        Ok(misconfigured())
+    }
+
+    /// The rows that it wrote, once it is done as `record` says: D1 may have been restored to before it.
+    fn rows(_run: &Run, _record: &Record, _now: Timestamp) -> Vec<Statement> {
+        Vec::new()
+    }
+
+    /// The rows that undoing it changed.
+    fn undo_rows(_run: &Run, _now: Timestamp) -> Vec<Statement> {
+        Vec::new()
+    }
+}
+
+/// The table of actions: `$body` with the step's [`Action`] as `$action`, or `$other` for a step of another version.
+macro_rules! of_step {
+    ($step:expr, $action:ident => $body:expr, other => $other:expr) => {
+        of_step!(@table $step, $action, $body, $other,
+            SeedDefaults = seed_defaults::SeedDefaults,
+            ConfigureRouting = configure_routing::ConfigureRouting,
+            ValidateWebhook = validate_webhook::ValidateWebhook,
+            CreateSpreadsheet = create_spreadsheet::CreateSpreadsheet,
+            VerifySpreadsheet = verify_spreadsheet::VerifySpreadsheet,
+            CreateOwner = create_owner::CreateOwner,
+            SendWelcomeEmail = send_welcome_email::SendWelcomeEmail,
+            Activate = activate::Activate,
+        )
+    };
+    (@table $step:expr, $action:ident, $body:expr, $other:expr, $($name:ident = $type:ty,)+) => {
+        match $step {
+            $(Step::$name => {
+                type $action = $type;
+                $body
+            })+
+            Step::Other(_) => $other,
+        }
+    };
+}
+
+/// The upstream that doing `step` asks as the service is configured.
+pub(super) fn upstream(config: &Config, step: Step) -> Option<(Upstream, u32)> {
+    of_step!(step, A => A::upstream(config), other => None)
+}
+
+fn undo_upstream(config: &Config, run: &Run, step: Step) -> Option<(Upstream, u32)> {
+    of_step!(step, A => A::undo_upstream(config, run), other => None)
+}
+
+/// The rows beside the run's own that its step wrote. What was done in D1 alone is there, unless D1 was restored: also to
+/// between that and its listing.
+pub(super) fn rows(run: &Run, record: &Record, now: Timestamp) -> Vec<Statement> {
+    of_step!(record.step, A => A::rows(run, record, now), other => Vec::new())
+}
+
+/// The rows beside the run's own that undoing `step` changed.
+pub(super) fn undo_rows(run: &Run, step: Step, now: Timestamp) -> Vec<Statement> {
+    of_step!(step, A => A::undo_rows(run, now), other => Vec::new())
+}
+
+impl From<DbError> for Outcome {
+    fn from(error: DbError) -> Self {
+        match error {
+            // Raised: it was put back, and is told everything before it is asked again.
+            DbError::Unavailable(_) | DbError::Raised => {
+                Self::Unknown(Fault::new(FaultCode::StoreUnavailable))
+            }
+            error if error.is_about_a_missing_row() => Self::Refused(tenant_gone()),
+            // It did answer: waiting for it to come back would be in vain.
+            DbError::Constraint(_) | DbError::Corrupt(_) => Self::Unknown(Fault::new(FaultCode::Malformed)),
+        }
+    }
+}
+
+fn tenant_gone() -> Failure {
+    Failure::new(FailureCode::TenantGone, "This club does not exist any more.")
+}
+
+impl<P: Ports> App<P> {
+    /// Whether an attempt at `task` of `run` may begin. It is asked when an alarm begins its work, and before whatever asks outside.
+    pub async fn permit(&self, run: &Run, task: Task, is_first: bool) -> Permit {
+        if !is_first && self.asked_by(run, task).is_none() {
+            return Permit::Granted;
+        }
+        match self.gate(&run.subject.tenant).await {
+            Ok(Gate::Open) => Permit::Granted,
+            Ok(Gate::Paused) => Permit::Paused,
+            Ok(Gate::Suspended | Gate::Removed) => Permit::Stopped,
+            Ok(Gate::Unknown) => Permit::TenantUnknown,
+            Err(_) => Permit::Unavailable,
+        }
+    }
+
+    /// Performs one attempt at `task` of `run`, unless the other side is to be left alone.
+    pub async fn perform(&self, run: &Run, task: Task) -> Outcome {
+        match self.asked_by(run, task) {
+            Some((upstream, calls)) => {
+                self.through(upstream, calls, run.asker(task), self.attempt(run, task)).await
+            }
+            None => self.attempt(run, task).await,
+        }
+    }
+
+    /// The upstream that `task` asks as the service is configured, and how often in one attempt; none for what is done inside.
+    fn asked_by(&self, run: &Run, task: Task) -> Option<(Upstream, u32)> {
+        match task {
+            Task::Do(step) => upstream(self.config(), step),
+            Task::Undo(step) => undo_upstream(self.config(), run, step),
+        }
+    }
+
+    async fn attempt(&self, run: &Run, task: Task) -> Outcome {
+        let performed = match task {
+            Task::Do(step) => self.do_step(run, step).await,
+            Task::Undo(step) => self.undo_step(run, step).await,
+        };
+        performed.unwrap_or_else(|outcome| outcome)
+    }
+
+    async fn do_step(&self, run: &Run, step: Step) -> Performed {
+        of_step!(step, A => A::run(self, run).await, other => {
+            Ok(of_a_newer_version("This step belongs to a newer version of the service."))
+        })
+    }
+
+    async fn undo_step(&self, run: &Run, step: Step) -> Performed {
+        if let Some(Artifact::Other(_)) = run.artifact(step) {
+            return Ok(made_by_a_newer_version());
+        }
+        if leaves(step) == Leaves::Nothing {
+            return Ok(Outcome::Done(None));
+        }
+        of_step!(step, A => A::undo(self, run).await, other => Ok(made_by_a_newer_version()))
+    }
+
+    async fn write(&self, statements: Vec<Statement>) -> Performed {
+        self.ports.db().batch(statements).await?;
+        Ok(Outcome::Done(None))
+    }
+}
+
+/// What a newer version did or began is not this one's to go on with: it does not know what that is.
+fn of_a_newer_version(what: &str) -> Outcome {
+    let message = format!("{what} Deploy that version and try again, or leave it.");
+    Outcome::Refused(Failure::new(FailureCode::Misconfigured, message))
+}
+
+fn misconfigured() -> Outcome {
+    let message = "The service is not set up for this step. We have been told and look into it.";
+    Outcome::Refused(Failure::new(FailureCode::Misconfigured, message))
+}
+
+/// It is never told as removed: it may still be there.
+fn made_by_a_newer_version() -> Outcome {
+    of_a_newer_version("This was made by a newer version of the service.")
+}

@@ -1,0 +1,55 @@
+//! A signed ping to the club's Make scenario.
+
+use crate::{
+    app::{App, upstream::make},
+    db::Statement,
+    domain::{Config, Step, Timestamp, Upstream, WebhookUrl},
+    ports::Ports,
+    store,
+    workflow::{Failure, FailureCode, Outcome, Product, Record, Run, Webhook},
+};
+
+use super::{Action, Performed, misconfigured};
+
+pub(super) struct ValidateWebhook;
+
+impl Action for ValidateWebhook {
+    fn upstream(_config: &Config) -> Option<(Upstream, u32)> {
+        Some((Upstream::Make, 1))
+    }
+
+    async fn run<P: Ports>(app: &App<P>, run: &Run) -> Performed {
+        let tenant = &run.subject.tenant;
+        let stored = store::connections::webhook(app.ports.db(), tenant).await?.ok_or_else(|| {
+            Outcome::Refused(Failure::new(
+                FailureCode::WebhookMissing,
+                "No webhook is stored for this club yet.",
+            ))
+        })?;
+        // Judged again: the list of hosts may have changed since it was stored.
+        let url =
+            WebhookUrl::stored(&stored.webhook_url, &app.config().allowed_webhook_hosts).map_err(|_| {
+                let message = "Webhooks on this host are not possible. Use the one that Make shows you.";
+                Outcome::Refused(Failure::new(FailureCode::WebhookRejected, message))
+            })?;
+        let signing = app.signing(tenant, &stored).await.map_err(|_| misconfigured())?;
+        let key = run.idempotency_key(Step::ValidateWebhook);
+        let now = app.ports.now();
+        let trace = run.caller.traceparent.clone();
+        let call = make::ping(&url, &signing.secrets, &key, tenant.as_str(), now, trace);
+        let called = app.call(call).await.map_err(|error| Outcome::Unknown(error.into()))?;
+        let outcome = make::judge(&called, app.config().make_validate_strict, app.ports.now());
+        Ok(match outcome {
+            Outcome::Done(_) => Outcome::Done(Some(Product::Pinged(Webhook {
+                url: stored.webhook_url,
+                secret: stored.webhook_secret,
+            }))),
+            other => other.answered(called.status),
+        })
+    }
+
+    fn rows(run: &Run, record: &Record, now: Timestamp) -> Vec<Statement> {
+        let validated = |webhook| store::connections::set_validated(&run.subject.tenant, webhook, now);
+        record.webhook.iter().map(validated).collect()
+    }
+}
