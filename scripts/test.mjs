@@ -1,4 +1,4 @@
-// `npm test`: sets up what is missing and runs every test. With names after it, only those suites: host, e2e, crash, fuzz, browser.
+// `npm test`: sets up what is missing and runs every test. With names after it, only those suites: host, scale, e2e, crash, fuzz, browser.
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { Failure, NODE, QUIET_WRANGLER, at, exitWith, help, run, say } from "./lib/project.mjs";
@@ -10,6 +10,8 @@ import * as setup from "./lib/setup.mjs";
 const SUITES = {
   /** Routes, store and workflow against real SQLite, and everything with a rule. */
   host: () => run("cargo", ["test", "--locked"], { advice: "The host tests failed: see above, or run `npm run test:host`." }),
+  /** The model of how much the service takes, against what is known without it. */
+  scale: () => nodeTests("scale"),
   /** The built Worker in the real runtime. */
   e2e: async () => nodeTests("e2e", { PROMTOOL: await setup.promtool(), PYTHON: join(await pythonClient(), "python") }),
   /** The whole runtime killed while it provisions. */
@@ -46,7 +48,7 @@ const names = asked.length > 0 ? asked : Object.keys(SUITES);
 const unknown = names.find((name) => !Object.hasOwn(SUITES, name));
 if (unknown) exitWith(new Failure(`No such suite: ${unknown}. There are ${Object.keys(SUITES).join(", ")}.`));
 
-await prepare("secrets", ...(names.some((name) => name !== "host") ? ["bundles"] : []));
+await prepare("secrets", ...(names.some((name) => !["host", "scale"].includes(name)) ? ["bundles"] : []));
 try {
   await setup.rust();
   for (const name of names) {
