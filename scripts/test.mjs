@@ -1,4 +1,4 @@
-// `npm test`: sets up what is missing and runs every test. With names after it, only those suites: host, e2e, crash, fuzz, browser.
+// `npm test`: sets up what is missing and runs every test. With names after it, only those suites: host, scale, e2e, crash, fuzz, browser.
 // After e2e, crash or browser, the names of files run only those: `npm run test:e2e -- abuse hostile-tokens`.
 import { join } from "node:path";
 import { Failure, NODE, QUIET_WRANGLER, at, exitWith, help, run, say } from "./lib/project.mjs";
@@ -11,6 +11,8 @@ import { choice, pathsOf } from "./lib/suites.mjs";
 const SUITES = {
   /** Routes, store and workflow against real SQLite, and everything with a rule. */
   host: () => run("cargo", ["test", "--locked"], { advice: "The host tests failed: see above, or run `npm run test:host`." }),
+  /** The model of how much the service takes, against what is known without it. */
+  scale: () => nodeTests("scale"),
   /** The built Worker in the real runtime. */
   e2e: async () => nodeTests("e2e", { PROMTOOL: await setup.promtool(), PYTHON: join(await pythonClient(), "python") }),
   /** The whole runtime killed while it provisions. */
@@ -45,7 +47,7 @@ const asked = process.argv.slice(2);
 if (asked.includes("--help")) help(import.meta.url);
 const { names, files } = choiceOrEnd();
 
-await prepare("secrets", ...(names.some((name) => name !== "host") ? ["bundles"] : []));
+await prepare("secrets", ...(names.some((name) => !["host", "scale"].includes(name)) ? ["bundles"] : []));
 try {
   for (const name of names) {
     say(`Tests: ${[name, ...files].join(" ")} …`);

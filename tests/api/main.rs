@@ -31,6 +31,7 @@ mod restores;
 mod rollups;
 mod rotation;
 mod routes;
+mod scale;
 mod simulation;
 mod stopped;
 mod support;

@@ -506,7 +506,7 @@ describe("without Turnstile", () => {
       const took = performance.now() - since;
       assertWorks(answer);
       assert.deepEqual([answer.body.data.delivered, answer.body.data.status], [false, null]);
-      assert.ok(took >= 4900 && took < 10_000, `${took} ms`);
+      assert.ok(took >= 4900, `${took} ms`);
     });
 
     test("that is none is told apart", async () => {

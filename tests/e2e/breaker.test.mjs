@@ -58,6 +58,7 @@ describe("an upstream that is dead", () => {
   let opened;
 
   test("opens its breaker, and no other", async () => {
+    const begun = Date.now();
     await script({ ...DEAD, ...TWO_SECONDS });
     clubs = await queuedAfterAFailure(CLUBS);
     opened = await until(async () => {
@@ -65,7 +66,7 @@ describe("an upstream that is dead", () => {
       return one.state !== "closed" && one;
     });
     assert.ok(["open", "half_open"].includes(opened.state) && opened.failures >= 10, JSON.stringify(opened));
-    assert.ok(Date.parse(opened.since) > Date.now() - 20_000);
+    assert.ok(Date.parse(opened.since) >= begun);
     const make = { upstream: "make", state: "closed", failures: 0, since: null, heldOpen: false, nextProbeAt: null };
     assert.deepEqual(await upstream("make"), { ...make, closedAt: null });
     assert.deepEqual((await upstream("cloudflare")).budget, { used: 0, calls: 1200, windowSeconds: 300 });
@@ -100,7 +101,7 @@ describe("an upstream that is dead", () => {
     await allComplete(clubs, 20_000);
     const one = await upstream("apps_script");
     assert.deepEqual([one.state, one.failures, one.since, one.nextProbeAt], ["closed", 0, null, null]);
-    assert.ok(Date.parse(one.closedAt) > Date.now() - 60_000);
+    assert.ok(Date.parse(one.closedAt) >= Date.parse(opened.since));
     for (const word of ["circuit_opened", "circuit_half_open", "circuit_closed", "circuit_woke"]) {
       const lines = h.logs().filter(({ msg }) => msg === word);
       assert.ok(lines.length > 0 && lines.every((line) => line.upstream === "apps_script"), word);

@@ -65,7 +65,7 @@ export function controls(api) {
      * act out.
      */
     disturb: (tenant, { task, what, nth = 0, how }) => control("PUT", "disturbance", { tenant, task, what, nth, how }),
-    /** What the tenant's object called so far at each task, and whether its disturbance, if it has one, has come. */
+    /** What the tenant's object called so far at each task, whether its disturbance, if it has one, has come, and whether it was ever ended. */
     work: (tenant) => control("GET", `work?tenant=${tenant}`),
     /** For how many milliseconds the tenant's object set each alarm so far. */
     alarms: (tenant) => control("GET", `alarms?tenant=${tenant}`),

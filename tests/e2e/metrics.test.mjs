@@ -178,7 +178,7 @@ describe("monitoring is answered", () => {
       await h.behave({ database });
       const begun = Date.now();
       const body = await text();
-      assert.ok(Date.now() - begun < 8000, "within Prometheus' patience");
+      assert.ok(Date.now() - begun < 10_000, "within Prometheus' patience");
       const now = parse(body);
       assert.equal(now.tenantry_store_up, 0);
       assert.equal(now['tenantry_breaker_state{upstream="make",state="closed"}'], 1);
@@ -193,7 +193,7 @@ describe("monitoring is answered", () => {
       await h.behave({ breaker });
       const begun = Date.now();
       const body = await text();
-      assert.ok(Date.now() - begun < 8000, "all at once");
+      assert.ok(Date.now() - begun < 20_000, "all at once: five seconds for each, one after the other, would be longer");
       const states = Object.entries(parse(body)).filter(([name, is]) => name.startsWith("tenantry_breaker_state") && is === 1);
       assert.equal(states.length, 5);
       assert.ok(states.every(([name]) => name.includes('state="unknown"')));

@@ -278,12 +278,13 @@ describe("removed all the same is", { concurrency: true }, () => {
     const club = await live("pro");
     await h.disturb(club.tenantId, { task: "undo_create_spreadsheet", what: SCRIPT, how: "forget after" });
     await remove(club);
-    await until(async () => (await h.work(club.tenantId)).disturbed);
-    // An alarm that failed is rung again within two seconds; this one is not.
-    await new Promise((done) => setTimeout(done, 3000));
+    await until(async () => (await h.work(club.tenantId)).ended);
+    await h.operate(club.tenantId);
     assert.equal((await saga(club)).undo.status, "undoing");
+    assert.equal(await h.storage(club.tenantId), null, "nothing began it again");
     await h.sql("update tenants set undo_updated_at = undo_updated_at - 120, swept_at = 0 where id = ?", club.tenantId);
     await h.sweep();
+    assert.equal((await until(() => h.storage(club.tenantId))).alarm, null, "its alarm was lost");
     assert.equal(await removed(club), "undone");
     await assertGone(club);
   });

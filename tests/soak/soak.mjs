@@ -111,7 +111,7 @@ async function soak(service, newer) {
   const draw = generator(SEED);
   const disaster = async () => {
     // A webhook that was stored after the backup would be lost with it, and its club would have to store it again.
-    await queueing;
+    await watch.during(queueing);
     await watch.share(0.1 + 0.15 * draw());
     const file = await backUp(service);
     await watch.look();

@@ -33,6 +33,18 @@ export class Watch {
     return unfinished;
   }
 
+  /** Looks until this is settled. */
+  async during(work) {
+    let isDone = false;
+    const isOver = () => (isDone = true);
+    work.then(isOver, isOver);
+    while (!isDone) {
+      await this.look();
+      await new Promise((done) => setTimeout(done, 250));
+    }
+    await work;
+  }
+
   /** Waits until this share of all is completed. */
   async share(part) {
     while (this.over.size < this.clubs.size * part) {

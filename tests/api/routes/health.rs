@@ -1,9 +1,12 @@
 //! `GET /health`, `/health/live`, `/health/ready`, `/health/startup`, and their short names.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use serde_json::{Value, json};
-use tenantry::ports::Limit;
+use tenantry::{
+    domain::{TenantId, Timestamp},
+    ports::{Limit, Ports},
+};
 
 use crate::support::{Manner, TestApp};
 
@@ -114,6 +117,19 @@ async fn it_does_not_wait_for_ever_for_a_silent_database() {
     app.db().falls_silent();
     assert_eq!(not_ready(&app, "/health/ready").await, told("database", "does not answer in time"));
     assert_eq!(not_ready(&app, "/health/startup").await, told("schema", "does not answer in time"));
+}
+
+#[tokio::test]
+async fn checks_that_do_not_answer_share_one_time_limit() {
+    let app = TestApp::new();
+    app.db().falls_silent();
+    app.outside().objects().becomes_slow(TenantId::new(Timestamp::from_millis(0), [0; 10]).as_str());
+    let before = app.outside().now();
+    let body = app.get("/health/ready").send().await.is(503);
+    for check in ["database", "provisioner"] {
+        assert_eq!(body["checks"][check]["problem"], "does not answer in time");
+    }
+    assert_eq!(app.outside().now(), before.after(Duration::from_secs(2)));
 }
 
 #[tokio::test]

@@ -33,6 +33,15 @@ pub struct Cost {
     pub instructions: i64,
 }
 
+/// One call to what is outside of the application: to which station, and how many rows it changed there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recorded {
+    /// `d1`, `object`, `breaker`, or an upstream.
+    pub to: &'static str,
+    /// Rows that were changed, by triggers too.
+    pub rows: u64,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Mood {
     Up,
@@ -48,6 +57,7 @@ struct Inner {
     breaks: BTreeMap<usize, Breaks>,
     seen: BTreeMap<&'static str, Vec<Value>>,
     costs: BTreeMap<&'static str, Cost>,
+    recording: Option<Vec<Recorded>>,
 }
 
 /// The database of one test.
@@ -81,6 +91,7 @@ impl Database {
             breaks: BTreeMap::new(),
             seen: BTreeMap::new(),
             costs: BTreeMap::new(),
+            recording: None,
         })))
     }
 
@@ -127,6 +138,16 @@ impl Database {
     /// How many batches there were.
     pub fn batches(&self) -> usize {
         self.inner().batches
+    }
+
+    /// From now on every call to the outside is recorded; answers those recorded so far.
+    pub fn records(&self) -> Vec<Recorded> {
+        self.inner().recording.replace(Vec::new()).unwrap_or_default()
+    }
+
+    /// A call to this station, if calls are recorded.
+    pub fn record(&self, to: &'static str, rows: u64) {
+        self.inner().record(to, rows);
     }
 
     /// Every statement there was, with parameters it once had.
@@ -200,6 +221,14 @@ impl Database {
     }
 }
 
+impl Inner {
+    fn record(&mut self, to: &'static str, rows: u64) {
+        if let Some(recording) = &mut self.recording {
+            recording.push(Recorded { to, rows });
+        }
+    }
+}
+
 fn copy(from: &Connection, to: &mut Connection) {
     Backup::new(from, to).unwrap().run_to_completion(i32::MAX, std::time::Duration::ZERO, None).unwrap();
 }
@@ -222,6 +251,7 @@ impl Db for Database {
         match run_all(&mut inner, &statements, breaks) {
             Ok(answers) => {
                 inner.connection.execute_batch("commit").map_err(|e| broken(&e))?;
+                inner.record("d1", answers.iter().map(|answer| answer.changes).sum());
                 if breaks == Some(Breaks::After) { Err(lost()) } else { Ok(answers) }
             }
             Err(error) => {

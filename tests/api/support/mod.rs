@@ -22,7 +22,7 @@ use std::{
 
 pub use answer::{Answer, keys};
 pub use app::{Ask, METRICS_TOKEN, RECORDS, SECRETS, TestApp, WEBHOOK_SECRET, ZONE};
-pub use database::{Breaks, Cost, Database, Saved};
+pub use database::{Breaks, Cost, Database, Recorded, Saved};
 pub use examples::{Body, Example, club_for, example, good_tokens};
 pub use objects::Manner;
 pub use people::{Club, IMPOSSIBLE_MOMENTS, signup, walk_pages};

@@ -226,6 +226,7 @@ impl Ports for Outside {
 
     async fn tell_object(&self, tenant: &TenantId, command: &Command) -> Result<Reply, ObjectError> {
         turns(1).await;
+        self.0.db.record("object", 0);
         if self.0.objects.is_slow(tenant) {
             self.sleep(Duration::from_secs(5)).await;
             return Err(ObjectError("no answer in time".to_owned()));
@@ -239,6 +240,7 @@ impl Ports for Outside {
 
     async fn tell_breaker(&self, command: &breaker::Command) -> Result<breaker::Reply, ObjectError> {
         turns(1).await;
+        self.0.db.record("breaker", 0);
         let command = serde_json::from_str(&serde_json::to_string(command).unwrap()).unwrap();
         let reply = self.0.breakers.obey(&command, self.now())?;
         Ok(serde_json::from_str(&serde_json::to_string(&reply).unwrap()).unwrap())
@@ -253,6 +255,7 @@ impl Ports for Outside {
 
     async fn call(&self, call: Call) -> Result<Called, CallError> {
         turns(1).await;
+        self.0.db.record(call.upstream, 0);
         if self.0.upstreams.hangs(call.upstream) {
             self.passes(call.time_limit);
         }

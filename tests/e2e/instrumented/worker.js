@@ -32,6 +32,8 @@ const storages = new Map();
 const work = new Map();
 const disturbances = new Map();
 const held = new Set();
+/** The tenants whose object was ended by a test. */
+const ended = new Set();
 
 /** Every call of an object has two moments, before it leaves and after it came back; the run may end, or the call fail, at either. */
 async function moment(object, when, what) {
@@ -81,6 +83,7 @@ function disturbance(object, what) {
 async function reset(object) {
   // In a turn of its own, as a reset from outside comes: never with the product's code on the stack.
   await scheduler.wait(1);
+  ended.add(object.tenant);
   object.context.abort("reset by a test");
 }
 
@@ -265,7 +268,7 @@ async function control(request, path, tenant, database) {
     case "GET storage":
       return Response.json(storages.get(tenant) ?? null);
     case "GET work":
-      return Response.json({ work: work.get(tenant) ?? {}, disturbed: !disturbances.has(tenant) });
+      return Response.json({ work: work.get(tenant) ?? {}, disturbed: !disturbances.has(tenant), ended: ended.has(tenant) });
     case "GET held":
       return Response.json([...held]);
     case "GET calls":

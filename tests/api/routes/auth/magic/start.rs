@@ -1,5 +1,6 @@
 //! `POST /auth/magic/start`
 
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 use tenantry::ports::Limit;
 
@@ -101,6 +102,16 @@ async fn one_mail_in_five_minutes_is_enough() {
         ask(&app, json!({ "email": "owner@fc-nord.example" })).await.is(202);
         assert_eq!(mails(&app), sent);
     }
+}
+
+#[tokio::test]
+async fn of_twenty_who_ask_at_once_in_any_case_one_is_mailed() {
+    let app = TestApp::new();
+    app.signed_up("fc-nord").await;
+    let asks = ["owner@fc-nord.example", "OWNER@FC-NORD.EXAMPLE"].repeat(10);
+    join_all(asks.into_iter().map(|email| ask(&app, json!({ "email": email })))).await;
+    assert_eq!(mails(&app), 1);
+    assert_eq!(app.db().number("select count(*) from magic_links"), 1);
 }
 
 fn from(app: &TestApp, client: &str, email: &str) -> impl Future<Output = Answer> {

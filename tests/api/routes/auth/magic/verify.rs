@@ -118,6 +118,36 @@ async fn only_a_link_is_a_link() {
 }
 
 #[tokio::test]
+async fn a_link_gives_the_owners_rights_whatever_it_claims() {
+    let app = TestApp::new();
+    let club = app.signed_up("fc-nord").await;
+    let jti = Token::read(&link(&club).await)["jti"].clone();
+    let claimed = Token::link(&club.id, app.now()).with("jti", jti).with("role", "admin");
+    let body = open(&app, &claimed.with("roles", json!(["admin", "service"])).sign()).await.is(200);
+    let claims = Token::read(body["jwt"].as_str().unwrap());
+    assert_eq!(claims["roles"], json!(["tenant_admin", "owner"]));
+    assert_eq!(claims["aud"], "syston-mobile");
+}
+
+#[tokio::test]
+async fn an_id_that_was_mailed_opens_nothing_in_a_token_of_another_kind_time_or_tenant() {
+    let app = TestApp::new();
+    let (club, other) = (app.signed_up("fc-nord").await, app.signed_up("fc-sued").await);
+    let (token, now) = (link(&club).await, app.now());
+    let own = Token::link(&club.id, now).with("jti", Token::read(&token)["jti"].clone());
+    for wrong in [
+        own.clone().with("tenantId", other.id.as_str()),
+        own.clone().with("aud", "syston-mobile"),
+        own.clone().with("iat", now - 90_000).with("exp", now - 3600),
+        own.clone().with("exp", now + 25 * 3600),
+        own.with("iat", serde_json::Value::Null),
+    ] {
+        is_no_link(&open(&app, &wrong.sign()).await);
+    }
+    open(&app, &token).await.is(200);
+}
+
+#[tokio::test]
 async fn a_link_of_a_club_that_was_stopped_or_cut_off_opens_nothing() {
     for (column, value) in
         [("status", "'suspended'"), ("status", "'cancelled'"), ("tokens_valid_after", "9000000000")]

@@ -39,6 +39,22 @@ async fn a_clubs_tokens_are_revoked_and_those_issued_later_work() {
 }
 
 #[tokio::test]
+async fn a_clubs_tokens_without_an_id_or_a_beginning_are_revoked_with_it() {
+    let app = TestApp::new();
+    let club = app.signed_up("fc-nord").await;
+    let (own, nothing) = (Token::tenant(&club.id, app.now()), Value::Null);
+    let tokens =
+        [own.clone().with("jti", nothing.clone()), own.with("iat", nothing).with("exp", app.now() + 60)];
+    for token in &tokens {
+        app.get("/whoami").token(&token.sign()).send().await.is(200);
+    }
+    revoke(&app, json!({ "tenantId": club.id, "reason": "left the board" })).await.is(200);
+    for token in &tokens {
+        app.get("/whoami").token(&token.sign()).send().await.refuses(403, "FORBIDDEN", "token_revoked");
+    }
+}
+
+#[tokio::test]
 async fn a_link_asked_for_after_a_revocation_leads_back_in() {
     let app = TestApp::new();
     let club = app.signed_up("fc-nord").await;
