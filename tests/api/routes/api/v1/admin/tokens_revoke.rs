@@ -42,7 +42,7 @@ async fn a_clubs_tokens_are_revoked_and_those_issued_later_work() {
 async fn a_clubs_tokens_without_an_id_or_a_beginning_are_revoked_with_it() {
     let app = TestApp::new();
     let club = app.signed_up("fc-nord").await;
-    let (own, nothing) = (Token::tenant(&club.id, app.now()), serde_json::Value::Null);
+    let (own, nothing) = (Token::tenant(&club.id, app.now()), Value::Null);
     let tokens =
         [own.clone().with("jti", nothing.clone()), own.with("iat", nothing).with("exp", app.now() + 60)];
     for token in &tokens {
