@@ -82,7 +82,7 @@ pub async fn get<P: Ports>(
     Ok(data(RunDetails {
         run: Run::of(saga, caller.app.ports.now()),
         steps: each(steps, RunStep::from),
-        made: each(made, Made::from),
+        made: each(made, CreatedResource::from),
         mails: each(mails, Mail::from),
     }))
 }
@@ -107,7 +107,7 @@ pub async fn retry<P: Ports>(
     context: Context,
     PathPart(run): PathPart,
     fields: Fields,
-) -> Result<Json<Data<ActedOn>>, ApiError> {
+) -> Result<Json<Data<RunActionResult>>, ApiError> {
     act(&caller, &context, &run, Action::Retry, fields).await
 }
 
@@ -118,7 +118,7 @@ pub async fn cancel<P: Ports>(
     context: Context,
     PathPart(run): PathPart,
     mut fields: Fields,
-) -> Result<Json<Data<ActedOn>>, ApiError> {
+) -> Result<Json<Data<RunActionResult>>, ApiError> {
     let action = if fields.is_true("undo") { Action::Undo } else { Action::Cancel };
     act(&caller, &context, &run, action, fields).await
 }
@@ -130,7 +130,7 @@ pub async fn skip_step<P: Ports>(
     context: Context,
     PathPart(run): PathPart,
     mut fields: Fields,
-) -> Result<Json<Data<ActedOn>>, ApiError> {
+) -> Result<Json<Data<RunActionResult>>, ApiError> {
     let step = fields.required_with("step", any_step);
     let reason = fields.required_with("reason", reason);
     let (step, reason) = fields.all(step.zip(reason))?;
@@ -144,7 +144,7 @@ pub async fn reset<P: Ports>(
     context: Context,
     PathPart(run): PathPart,
     fields: Fields,
-) -> Result<Json<Data<ActedOn>>, ApiError> {
+) -> Result<Json<Data<RunActionResult>>, ApiError> {
     act(&caller, &context, &run, Action::Reset, fields).await
 }
 
@@ -154,7 +154,7 @@ async fn act<P: Ports>(
     run: &str,
     action: Action,
     mut fields: Fields,
-) -> Result<Json<Data<ActedOn>>, ApiError> {
+) -> Result<Json<Data<RunActionResult>>, ApiError> {
     let reason = fields.required_with("reason", reason);
     let reason = fields.all(reason)?;
     act_for(caller, context, run, action, &reason).await
@@ -166,7 +166,7 @@ async fn act_for<P: Ports>(
     run: &str,
     action: Action,
     reason: &str,
-) -> Result<Json<Data<ActedOn>>, ApiError> {
+) -> Result<Json<Data<RunActionResult>>, ApiError> {
     let run = parse_run(run)?;
     let report = caller
         .app
@@ -178,7 +178,12 @@ async fn act_for<P: Ports>(
             .with("action", action.as_str())
             .with("runId", run.as_str()),
     );
-    Ok(data(ActedOn { run_id: report.run, status: report.status, step: report.step, undo: report.undo }))
+    Ok(data(RunActionResult {
+        run_id: report.run,
+        status: report.status,
+        step: report.step,
+        undo: report.undo,
+    }))
 }
 
 fn not_done<P: Ports>(error: ActionError, caller: &Caller<P, PlatformAdmin>) -> ApiError {
@@ -232,7 +237,7 @@ fn run_not_found() -> ApiError {
 #[cfg(not(target_arch = "wasm32"))]
 #[derive(Debug, utoipa::ToSchema)]
 #[schema(rename_all = "camelCase")]
-pub struct Why {
+pub struct ReasonRequest {
     /// Why.
     #[schema(value_type = crate::http::tokens::Reason)]
     pub reason: String,
@@ -254,7 +259,7 @@ pub struct SkipStepRequest {
 #[cfg(not(target_arch = "wasm32"))]
 #[derive(Debug, utoipa::ToSchema)]
 #[schema(rename_all = "camelCase")]
-pub struct Cancellation {
+pub struct CancelRunRequest {
     /// Why.
     #[schema(value_type = crate::http::tokens::Reason)]
     pub reason: String,
@@ -325,7 +330,7 @@ pub struct RunDetails {
     /// Its steps that were tried, in order.
     pub steps: Vec<RunStep>,
     /// What it made outside, and whether that was removed.
-    pub made: Vec<Made>,
+    pub made: Vec<CreatedResource>,
     /// The mails to its club, welcome mails first, the newest of each kind first.
     pub mails: Vec<Mail>,
 }
@@ -355,7 +360,7 @@ pub struct RunStep {
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
-pub struct Made {
+pub struct CreatedResource {
     /// The step that made it.
     pub step: Step,
     /// What it is, like `dns_record`.
@@ -405,7 +410,7 @@ pub struct Attempt {
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
-pub struct ActedOn {
+pub struct RunActionResult {
     /// Its id.
     pub run_id: RunId,
     /// Where it stands now.
@@ -456,7 +461,7 @@ impl From<StepRow> for RunStep {
     }
 }
 
-impl From<RemovalRow> for Made {
+impl From<RemovalRow> for CreatedResource {
     fn from(row: RemovalRow) -> Self {
         Self {
             step: row.step,

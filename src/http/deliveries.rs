@@ -30,7 +30,7 @@ use super::{
 pub async fn list<P: Ports>(
     caller: Caller<P, SameTenantOrPlatform>,
     RawQuery(query): RawQuery,
-) -> Result<Json<Deliveries>, ApiError> {
+) -> Result<Json<WebhookDeliveryPage>, ApiError> {
     let mut query = Query::of(query.as_deref());
     let limit = query.limit();
     let before = query.mark();
@@ -46,7 +46,7 @@ pub async fn list<P: Ports>(
     let webhook = connections::read_webhook(answers.pop().unwrap_or_default())?;
     tenants::read(answers.pop().unwrap_or_default())?.ok_or_else(ApiError::tenant_not_found)?;
     let (rows, next) = cut(rows, limit, |delivery| format!("{} {}", delivery.created_at, delivery.id));
-    Ok(Json(Deliveries {
+    Ok(Json(WebhookDeliveryPage {
         success: Yes,
         data: each(rows, WebhookDelivery::from),
         next_cursor: next,
@@ -107,7 +107,7 @@ impl<S: Send + Sync> FromRequestParts<S> for DeliveryPart {
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
-pub struct Deliveries {
+pub struct WebhookDeliveryPage {
     /// It was done.
     pub success: Yes,
     /// What is on the page.

@@ -39,17 +39,17 @@ pub async fn verify<P: Ports>(
     app: App<P>,
     context: Context,
     mut fields: Fields,
-) -> Result<Json<SignedIn>, ApiError> {
+) -> Result<Json<SignInResponse>, ApiError> {
     let token = fields
         .required_with("token", |text| if text.is_empty() { Err(Problem::required()) } else { Ok(text) });
     let token = fields.all(token)?;
     context.limited(&app, Limit::Lookup).await?;
     let (signed_in, jwt) = app.verify_link(&token).await?;
     let owner = signed_in.owner;
-    Ok(Json(SignedIn {
+    Ok(Json(SignInResponse {
         success: Yes,
         tenant_id: owner.id.clone(),
-        tenant: OwnClub {
+        tenant: TenantSummary {
             id: owner.id,
             slug: signed_in.slug,
             name: owner.name,
@@ -66,7 +66,7 @@ pub async fn verify<P: Ports>(
 #[cfg(not(target_arch = "wasm32"))]
 #[derive(Debug, utoipa::ToSchema)]
 #[schema(rename_all = "camelCase")]
-pub struct LinkRequest {
+pub struct MagicLinkRequest {
     /// The owner's address.
     pub email: Email,
     /// The club that is meant, where a client knows it: if it is not the address's own, no link is mailed.
@@ -82,7 +82,7 @@ pub struct LinkRequest {
 #[cfg(not(target_arch = "wasm32"))]
 #[derive(Debug, utoipa::ToSchema)]
 #[schema(rename_all = "camelCase")]
-pub struct LinkExchange {
+pub struct MagicLinkVerifyRequest {
     /// What stands behind `#token=` in the mailed link.
     #[schema(min_length = 1, pattern = r"^[^\x00-\x1f\x7f-\x9f]+$")]
     pub token: String,
@@ -92,13 +92,13 @@ pub struct LinkExchange {
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
-pub struct SignedIn {
+pub struct SignInResponse {
     /// It was done.
     pub success: Yes,
     /// The club.
     pub tenant_id: TenantId,
     /// Enough for a page on another device to go on where the first left off.
-    pub tenant: OwnClub,
+    pub tenant: TenantSummary,
     /// A tenant admin's token, good for 7 days.
     pub jwt: String,
 }
@@ -107,7 +107,7 @@ pub struct SignedIn {
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
-pub struct OwnClub {
+pub struct TenantSummary {
     /// Its id.
     pub id: TenantId,
     /// Its name in addresses.

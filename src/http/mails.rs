@@ -66,7 +66,7 @@ fn not_sent(obstacle: &Obstacle, now: i64) -> ApiError {
 #[cfg(not(target_arch = "wasm32"))]
 #[derive(Debug, utoipa::ToSchema)]
 #[schema(rename_all = "camelCase")]
-pub struct WelcomeRequest {
+pub struct WelcomeMailRequest {
     /// Why: operators must say so, and it is written down.
     #[schema(value_type = Option<crate::http::tokens::Reason>)]
     pub reason: Option<String>,

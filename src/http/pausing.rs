@@ -23,7 +23,7 @@ pub async fn pause<P: Ports>(
     caller: Caller<P, PlatformAdmin>,
     context: Context,
     fields: Fields,
-) -> Result<Json<Data<ProvisioningSwitched>>, ApiError> {
+) -> Result<Json<Data<ProvisioningSwitchResult>>, ApiError> {
     switch(&caller, &context, fields, Provisioning::Paused).await
 }
 
@@ -33,7 +33,7 @@ pub async fn resume<P: Ports>(
     caller: Caller<P, PlatformAdmin>,
     context: Context,
     fields: Fields,
-) -> Result<Json<Data<ProvisioningSwitched>>, ApiError> {
+) -> Result<Json<Data<ProvisioningSwitchResult>>, ApiError> {
     switch(&caller, &context, fields, Provisioning::On).await
 }
 
@@ -42,7 +42,7 @@ async fn switch<P: Ports>(
     context: &Context,
     mut fields: Fields,
     provisioning: Provisioning,
-) -> Result<Json<Data<ProvisioningSwitched>>, ApiError> {
+) -> Result<Json<Data<ProvisioningSwitchResult>>, ApiError> {
     let reason = fields.required_with("reason", reason);
     let reason = fields.all(reason)?;
     let (app, claims, request) = (&caller.app, &caller.claims, context.id.as_str());
@@ -52,14 +52,14 @@ async fn switch<P: Ports>(
     };
     let changed = changed.map_err(|error| caller.refused(error))?;
     app.log(LogLine::new(Level::Warn, "operator_action").with("action", action));
-    Ok(data(ProvisioningSwitched { provisioning, changed }))
+    Ok(data(ProvisioningSwitchResult { provisioning, changed }))
 }
 
 /// Provisioning, paused or resumed.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
-pub struct ProvisioningSwitched {
+pub struct ProvisioningSwitchResult {
     /// How it stands now.
     pub provisioning: Provisioning,
     /// Whether this request changed that.

@@ -17,7 +17,7 @@ use super::{
     body::Fields,
     deliveries::WebhookHealth,
     error::ApiError,
-    register::{Brand, Club},
+    register::{Brand, Tenant},
 };
 
 #[cfg(not(target_arch = "wasm32"))]
@@ -28,7 +28,7 @@ const CHANGEABLE: [&str; 3] = ["name", "primaryColor", "secondaryColor"];
 
 /// `GET /api/v1/tenants/me`
 #[worker::send]
-pub async fn get<P: Ports>(caller: Caller<P, TenantAdmin>) -> Result<Json<Data<Profile>>, ApiError> {
+pub async fn get<P: Ports>(caller: Caller<P, TenantAdmin>) -> Result<Json<Data<TenantProfile>>, ApiError> {
     let found = profile::read(caller.ask(profile::select(caller.tenant()?)).await?)?;
     answer(&caller, found)
 }
@@ -38,7 +38,7 @@ pub async fn get<P: Ports>(caller: Caller<P, TenantAdmin>) -> Result<Json<Data<P
 pub async fn change<P: Ports>(
     caller: Caller<P, TenantAdmin>,
     mut fields: Fields,
-) -> Result<Json<Data<Profile>>, ApiError> {
+) -> Result<Json<Data<TenantProfile>>, ApiError> {
     let change = Change {
         name: fields.change("name"),
         primary: fields.change("primaryColor"),
@@ -59,14 +59,14 @@ pub async fn change<P: Ports>(
 fn answer<P: Ports>(
     caller: &Caller<P, TenantAdmin>,
     found: Option<(register::Club, profile::Webhook)>,
-) -> Result<Json<Data<Profile>>, ApiError> {
+) -> Result<Json<Data<TenantProfile>>, ApiError> {
     let (club, webhook) = found.ok_or_else(ApiError::tenant_not_found)?;
     let address = club.slug.as_deref().map(|slug| caller.app.config().club_address(slug));
-    Ok(data(Profile {
+    Ok(data(TenantProfile {
         brand: Brand::of(&club),
         club: club.into(),
         address,
-        webhook: OwnWebhook::of(webhook),
+        webhook: TenantWebhook::of(webhook),
     }))
 }
 
@@ -74,7 +74,7 @@ fn answer<P: Ports>(
 #[cfg(not(target_arch = "wasm32"))]
 #[derive(Debug, utoipa::ToSchema)]
 #[schema(rename_all = "camelCase")]
-pub struct ProfileChange {
+pub struct UpdateProfileRequest {
     /// Its name.
     pub name: Option<ClubName>,
     /// Its first colour.
@@ -87,10 +87,10 @@ pub struct ProfileChange {
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
-pub struct Profile {
+pub struct TenantProfile {
     /// The club.
     #[serde(flatten)]
-    pub club: Club,
+    pub club: Tenant,
     /// The club's own address.
     pub address: Option<String>,
     /// Its colours.
@@ -98,14 +98,14 @@ pub struct Profile {
     /// Its webhook; left out while it has none.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(not(target_arch = "wasm32"), schema(nullable = false))]
-    pub webhook: Option<OwnWebhook>,
+    pub webhook: Option<TenantWebhook>,
 }
 
 /// A club's webhook as its own people see it: where it is, but for what only its scenario knows, and how it is doing.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
-pub struct OwnWebhook {
+pub struct TenantWebhook {
     /// Its host.
     pub host: Option<String>,
     /// When it last took a test, since it was stored.
@@ -115,7 +115,7 @@ pub struct OwnWebhook {
     pub health: WebhookHealth,
 }
 
-impl OwnWebhook {
+impl TenantWebhook {
     fn of(webhook: profile::Webhook) -> Option<Self> {
         let host = host_of(&webhook.webhook_url?);
         let health = WebhookHealth {

@@ -71,7 +71,7 @@ pub async fn deactivate<P: Ports>(
     context: Context,
     PathPart(code): PathPart,
     OptionalFields(mut fields): OptionalFields,
-) -> Result<Json<Data<PromoDeactivated>>, ApiError> {
+) -> Result<Json<Data<DeactivatedPromo>>, ApiError> {
     let reason = fields.reason_or("promo code deactivated");
     fields.all(Some(()))?;
     let unknown = || ApiError::new(StatusCode::NOT_FOUND, "PROMO_NOT_FOUND", "There is no such promo code.");
@@ -85,7 +85,7 @@ pub async fn deactivate<P: Ports>(
     if was_on {
         log_action(&caller, "promo.deactivate", &promo);
     }
-    Ok(data(PromoDeactivated { promo: promo.into(), changed: was_on }))
+    Ok(data(DeactivatedPromo { promo: promo.into(), changed: was_on }))
 }
 
 fn log_action<P: Ports>(caller: &Caller<P, PlatformAdmin>, action: &str, promo: &PromoRow) {
@@ -133,7 +133,7 @@ fn exact_code(text: String) -> Result<PromoCode, Problem> {
 #[cfg(not(target_arch = "wasm32"))]
 #[derive(Debug, utoipa::ToSchema)]
 #[schema(rename_all = "camelCase")]
-pub struct NewPromoCode {
+pub struct CreatePromoCodeRequest {
     /// The code.
     pub code: PromoCode,
     /// How much it takes off, percent.
@@ -167,7 +167,7 @@ pub struct NewPromoCode {
 #[cfg(not(target_arch = "wasm32"))]
 #[derive(Debug, utoipa::ToSchema)]
 #[schema(rename_all = "camelCase")]
-pub struct WhyNot {
+pub struct OptionalReasonRequest {
     /// Why.
     #[schema(max_length = 500, pattern = r"^[^\x00-\x1f\x7f-\x9f]*$")]
     pub reason: Option<String>,
@@ -211,7 +211,7 @@ pub struct Promo {
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
-pub struct PromoDeactivated {
+pub struct DeactivatedPromo {
     /// The code.
     #[serde(flatten)]
     pub promo: Promo,

@@ -21,12 +21,12 @@ use super::{
     error::ApiError,
     signup::name_the_host,
     tokens::reason,
-    webhook::StoredWebhook,
+    webhook::WebhookUpdateResult,
 };
 
 /// `GET /api/v1/admin/tenants/{id}`
 #[worker::send]
-pub async fn get<P: Ports>(caller: Caller<P, PlatformAdmin>) -> Result<Json<Data<ClubDetails>>, ApiError> {
+pub async fn get<P: Ports>(caller: Caller<P, PlatformAdmin>) -> Result<Json<Data<TenantDetails>>, ApiError> {
     let found = register::read(caller.ask(register::select(caller.tenant()?)).await?)?;
     let details = found.ok_or_else(ApiError::tenant_not_found)?;
     Ok(data(details.into()))
@@ -38,7 +38,7 @@ pub async fn change<P: Ports>(
     caller: Caller<P, PlatformAdmin>,
     context: Context,
     mut fields: Fields,
-) -> Result<Json<Data<ClubDetails>>, ApiError> {
+) -> Result<Json<Data<TenantDetails>>, ApiError> {
     let reason = fields.required_with("reason", reason);
     let change = Change {
         status: fields.change("status"),
@@ -70,7 +70,7 @@ pub async fn remove<P: Ports>(
     caller: Caller<P, PlatformAdmin>,
     context: Context,
     mut fields: Fields,
-) -> Result<(StatusCode, Json<Data<ClubRemoval>>), ApiError> {
+) -> Result<(StatusCode, Json<Data<TenantRemoval>>), ApiError> {
     let reason = fields.required_with("reason", reason);
     let reason = fields.all(reason)?;
     let tenant = caller.tenant()?;
@@ -82,7 +82,7 @@ pub async fn remove<P: Ports>(
         .ok_or_else(ApiError::tenant_not_found)?;
     log_action(&caller, "tenant.deprovision", tenant, None);
     let status = if removal.status == UndoStatus::Undone { StatusCode::OK } else { StatusCode::ACCEPTED };
-    Ok((status, data(ClubRemoval { tenant_id: tenant.clone(), run_id: removal.run, undo: removal.status })))
+    Ok((status, data(TenantRemoval { tenant_id: tenant.clone(), run_id: removal.run, undo: removal.status })))
 }
 
 /// `POST /api/v1/admin/tenant/webhook`
@@ -91,7 +91,7 @@ pub async fn correct_webhook<P: Ports>(
     caller: Caller<P, PlatformAdmin>,
     context: Context,
     mut fields: Fields,
-) -> Result<Json<Data<WebhookCorrected>>, ApiError> {
+) -> Result<Json<Data<WebhookCorrectionResult>>, ApiError> {
     let hosts = &caller.app.config().allowed_webhook_hosts;
     let tenant: Option<TenantId> = fields.required("tenant");
     let url = fields.required_with("make_webhook_url", |text| WebhookUrl::parse(&text, hosts));
@@ -104,12 +104,12 @@ pub async fn correct_webhook<P: Ports>(
         .await
         .map_err(|error| not_corrected(error, &caller))?;
     log_action(&caller, "tenant.webhook", &tenant, Some(&url));
-    Ok(data(WebhookCorrected {
+    Ok(data(WebhookCorrectionResult {
         tenant,
         make_webhook_url: url.as_str().to_owned(),
         resumed: corrected.resumed.as_ref().is_some_and(|queued| queued.changed),
         run_id: corrected.resumed.and_then(|queued| queued.run),
-        webhook: corrected.restored.map(StoredWebhook::from),
+        webhook: corrected.restored.map(WebhookUpdateResult::from),
     }))
 }
 
@@ -160,7 +160,7 @@ fn not_corrected<P: Ports>(error: CorrectionError, caller: &Caller<P, PlatformAd
 #[cfg(not(target_arch = "wasm32"))]
 #[derive(Debug, utoipa::ToSchema)]
 #[schema(rename_all = "camelCase")]
-pub struct ClubChange {
+pub struct UpdateTenantRequest {
     /// Why; it is written down.
     #[schema(value_type = crate::http::tokens::Reason)]
     pub reason: String,
@@ -188,7 +188,7 @@ pub enum ClubStatusChange {
 /// The webhook that a starter club should have had.
 #[cfg(not(target_arch = "wasm32"))]
 #[derive(Debug, utoipa::ToSchema)]
-pub struct WebhookCorrection {
+pub struct WebhookCorrectionRequest {
     /// The club.
     pub tenant: TenantId,
     /// Where its webhook is.
@@ -210,7 +210,7 @@ pub struct WebhookCorrection {
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
-pub struct ClubFacts {
+pub struct TenantFacts {
     /// Its id.
     pub id: TenantId,
     /// Its name in addresses; `null` once released.
@@ -235,10 +235,10 @@ pub struct ClubFacts {
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
-pub struct Club {
+pub struct Tenant {
     /// What every account of a club says.
     #[serde(flatten)]
-    pub facts: ClubFacts,
+    pub facts: TenantFacts,
     /// How its provisioning went.
     pub provisioning: Provisioning,
 }
@@ -273,10 +273,10 @@ pub struct Brand {
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
-pub struct ClubDetails {
+pub struct TenantDetails {
     /// What every account of a club says.
     #[serde(flatten)]
-    pub facts: ClubFacts,
+    pub facts: TenantFacts,
     /// How its provisioning went.
     pub provisioning: ProvisioningDetails,
     /// When it was last changed.
@@ -296,7 +296,7 @@ pub struct ClubDetails {
     #[cfg_attr(not(target_arch = "wasm32"), schema(nullable = false))]
     pub spreadsheet: Option<Spreadsheet>,
     /// How much there is of what other routes list.
-    pub counts: Counts,
+    pub counts: RelatedCounts,
 }
 
 /// How a club's provisioning went, and where it is.
@@ -343,7 +343,7 @@ pub struct Spreadsheet {
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
-pub struct Counts {
+pub struct RelatedCounts {
     /// Runs; no further than to 100.
     pub runs: u32,
     /// Attempts of the latest run.
@@ -358,7 +358,7 @@ pub struct Counts {
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
-pub struct ClubRemoval {
+pub struct TenantRemoval {
     /// The club.
     pub tenant_id: TenantId,
     /// The run that is undone; `null` while it could not be reached.
@@ -371,7 +371,7 @@ pub struct ClubRemoval {
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
-pub struct WebhookCorrected {
+pub struct WebhookCorrectionResult {
     /// The club.
     pub tenant: TenantId,
     /// Where its webhook is now.
@@ -383,10 +383,10 @@ pub struct WebhookCorrected {
     /// There when the club is live.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(not(target_arch = "wasm32"), schema(nullable = false))]
-    pub webhook: Option<StoredWebhook>,
+    pub webhook: Option<WebhookUpdateResult>,
 }
 
-impl From<register::Club> for Club {
+impl From<register::Club> for Tenant {
     fn from(club: register::Club) -> Self {
         Self {
             provisioning: Provisioning {
@@ -395,7 +395,7 @@ impl From<register::Club> for Club {
                 run_id: club.provision_run_id,
                 provisioned_at: club.provisioned_at.map(Time::at),
             },
-            facts: ClubFacts {
+            facts: TenantFacts {
                 id: club.id,
                 slug: club.slug,
                 name: club.name,
@@ -416,10 +416,10 @@ impl Brand {
     }
 }
 
-impl From<Details> for ClubDetails {
+impl From<Details> for TenantDetails {
     fn from(Details { club, more }: Details) -> Self {
         let brand = Brand::of(&club);
-        let Club { facts, provisioning } = club.into();
+        let Tenant { facts, provisioning } = club.into();
         Self {
             facts,
             provisioning: ProvisioningDetails {
@@ -440,7 +440,7 @@ impl From<Details> for ClubDetails {
             spreadsheet: more
                 .spreadsheet_url
                 .map(|url| Spreadsheet { url, verified_at: more.verified_at.map(Time::at) }),
-            counts: Counts {
+            counts: RelatedCounts {
                 runs: more.runs,
                 attempts: more.attempts,
                 events: more.events,

@@ -27,7 +27,7 @@ pub async fn retry<P: Ports>(
     caller: Caller<P, PlatformAdmin>,
     context: Context,
     mut fields: Fields,
-) -> Result<Json<Data<RunsRetried>>, ApiError> {
+) -> Result<Json<Data<RetryRunsResult>>, ApiError> {
     let status = fields.required::<Failed>("status");
     let why = fields.required_with("why", reason);
     let step = fields.optional::<Step>("step");
@@ -43,7 +43,7 @@ pub async fn retry<P: Ports>(
     };
     let retried = retried.map_err(|error| caller.refused(error))?;
     let many = u32::try_from(retried.runs.len()).unwrap_or(u32::MAX);
-    Ok(data(RunsRetried {
+    Ok(data(RetryRunsResult {
         matched: retried.matched,
         remaining: retried.matched.saturating_sub(many),
         retried: retried.runs,
@@ -68,9 +68,9 @@ impl TryFrom<String> for FailureWord {
 #[cfg(not(target_arch = "wasm32"))]
 #[derive(Debug, utoipa::ToSchema)]
 #[schema(rename_all = "camelCase")]
-pub struct RetryRuns {
+pub struct RetryRunsRequest {
     /// What failed: setting up, or removing.
-    #[schema(value_type = FailedStatus)]
+    #[schema(value_type = FailedRunStatus)]
     pub status: String,
     /// Those that failed at this step.
     #[schema(value_type = Option<Step>)]
@@ -94,7 +94,7 @@ pub struct RetryRuns {
 #[cfg(not(target_arch = "wasm32"))]
 #[derive(Debug, utoipa::ToSchema)]
 #[schema(rename_all = "snake_case")]
-pub enum FailedStatus {
+pub enum FailedRunStatus {
     /// Setting a club up.
     Failed,
     /// Removing it.
@@ -105,7 +105,7 @@ pub enum FailedStatus {
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
-pub struct RunsRetried {
+pub struct RetryRunsResult {
     /// How many matched, as far as one look goes: a thousand.
     pub matched: u32,
     /// Which are tried again, those that failed first first.

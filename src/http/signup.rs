@@ -18,7 +18,7 @@ use crate::{
 };
 
 use super::{
-    answer::{Data, Done, Json, Yes, data, done},
+    answer::{Data, Json, SuccessResponse, Yes, data, done},
     auth::{Caller, TenantAdmin},
     body::{Fields, OptionalFields},
     context::Context,
@@ -36,7 +36,7 @@ pub async fn start<P: Ports>(
     context: Context,
     headers: HeaderMap,
     fields: Result<Fields, ApiError>,
-) -> Result<Json<SignedUp>, ApiError> {
+) -> Result<Json<SignupResponse>, ApiError> {
     let key = read_key(&headers);
     let request = fields.and_then(|fields| read_start(fields, key?));
     let granted = grant(&app, &context, request).await?;
@@ -94,12 +94,12 @@ fn read_key(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
     }
 }
 
-fn started(granted: Granted) -> SignedUp {
+fn started(granted: Granted) -> SignupResponse {
     let tenant = granted.tenant;
-    SignedUp {
+    SignupResponse {
         success: Yes,
         tenant_id: tenant.id.clone(),
-        tenant: NewClub {
+        tenant: SignedUpTenant {
             id: tenant.id,
             slug: tenant.slug,
             name: tenant.name,
@@ -121,7 +121,7 @@ pub async fn availability<P: Ports>(
     app: App<P>,
     context: Context,
     RawQuery(query): RawQuery,
-) -> Result<Json<Data<Availability>>, ApiError> {
+) -> Result<Json<Data<SlugAvailability>>, ApiError> {
     context.limited(&app, Limit::Lookup).await?;
     let text = url::form_urlencoded::parse(query.unwrap_or_default().as_bytes())
         .find(|(name, _)| name == "slug")
@@ -150,7 +150,7 @@ pub async fn availability<P: Ports>(
         return Ok(data(unavailable(&app, slug.to_string(), "taken", free)));
     }
     let address = app.config().club_address(slug.as_str());
-    Ok(data(Availability {
+    Ok(data(SlugAvailability {
         slug: slug.to_string(),
         available: true,
         address,
@@ -164,9 +164,9 @@ fn unavailable<P: Ports>(
     slug: String,
     reason: &'static str,
     suggestions: Vec<Slug>,
-) -> Availability {
+) -> SlugAvailability {
     let address = app.config().club_address(&slug);
-    Availability { slug, available: false, address, reason: Some(reason), suggestions: Some(suggestions) }
+    SlugAvailability { slug, available: false, address, reason: Some(reason), suggestions: Some(suggestions) }
 }
 
 /// `POST /public/signup/verify-promo`
@@ -203,7 +203,7 @@ pub async fn verify_promo<P: Ports>(
 pub async fn brand<P: Ports>(
     caller: Caller<P, TenantAdmin>,
     mut fields: Fields,
-) -> Result<Json<Done>, ApiError> {
+) -> Result<Json<SuccessResponse>, ApiError> {
     let primary: Option<HexColor> = fields.required("primaryColor");
     let secondary: Option<HexColor> = fields.required("secondaryColor");
     let (primary, secondary) = fields.all(primary.zip(secondary))?;
@@ -293,7 +293,7 @@ pub struct SignupRequest {
 #[cfg(not(target_arch = "wasm32"))]
 #[derive(Debug, utoipa::ToSchema)]
 #[schema(rename_all = "camelCase")]
-pub struct PromoQuestion {
+pub struct PromoLookup {
     /// The code, in any case.
     pub promo_code: Option<String>,
     /// The same under its other name.
@@ -318,7 +318,7 @@ pub struct BrandRequest {
 #[cfg(not(target_arch = "wasm32"))]
 #[derive(Debug, utoipa::ToSchema)]
 #[schema(rename_all = "camelCase")]
-pub struct MakeConnection {
+pub struct MakeWebhookRequest {
     /// Where it is.
     #[schema(value_type = MakeUrl)]
     pub webhook_url: String,
@@ -354,13 +354,13 @@ pub struct MakeSecret(pub String);
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
-pub struct SignedUp {
+pub struct SignupResponse {
     /// It was done.
     pub success: Yes,
     /// The club.
     pub tenant_id: TenantId,
     /// What is stored of it.
-    pub tenant: NewClub,
+    pub tenant: SignedUpTenant,
     /// The discount that was granted, percent.
     #[cfg_attr(not(target_arch = "wasm32"), schema(maximum = 100))]
     pub discount: u8,
@@ -379,7 +379,7 @@ pub struct SignedUp {
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
-pub struct NewClub {
+pub struct SignedUpTenant {
     /// Its id.
     pub id: TenantId,
     /// Its name in addresses.
@@ -402,7 +402,7 @@ pub struct NewClub {
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
-pub struct Availability {
+pub struct SlugAvailability {
     /// The name that was asked for.
     pub slug: String,
     /// Whether it is free.

@@ -9,7 +9,7 @@ use crate::{
 };
 
 use super::{
-    answer::{Data, Done, Json, data, done},
+    answer::{Data, Json, SuccessResponse, data, done},
     auth::{AnyToken, Caller, PlatformAdmin},
     body::{Fields, OptionalFields},
     context::Context,
@@ -21,7 +21,7 @@ use super::{
 pub async fn logout<P: Ports>(
     caller: Caller<P, AnyToken>,
     _: OptionalFields,
-) -> Result<Json<Done>, ApiError> {
+) -> Result<Json<SuccessResponse>, ApiError> {
     let revoked = caller.app.log_out(&caller.claims).await.map_err(|error| caller.refused(error))?;
     if !revoked {
         return Err(ApiError::malformed(
@@ -39,7 +39,7 @@ pub async fn revoke<P: Ports>(
     caller: Caller<P, PlatformAdmin>,
     context: Context,
     mut fields: Fields,
-) -> Result<Json<Data<Revoked>>, ApiError> {
+) -> Result<Json<Data<RevocationResult>>, ApiError> {
     let reason = fields.required_with("reason", reason);
     let jti = if fields.says("jti") { fields.required_with("jti", token_id::parse) } else { None };
     let exp = fields.optional_integer("exp");
@@ -71,14 +71,14 @@ pub async fn revoke<P: Ports>(
     };
     let line = LogLine::new(Level::Warn, "token_revoked").with("scope", scope.as_str());
     caller.app.log(line.with_some("tenantId", tenant));
-    Ok(data(Revoked { scope }))
+    Ok(data(RevocationResult { scope }))
 }
 
 /// What to revoke: one token, those of one club, or all; exactly one of `jti`, `tenantId` and `all`.
 #[cfg(not(target_arch = "wasm32"))]
 #[derive(Debug, utoipa::ToSchema)]
 #[schema(rename_all = "camelCase")]
-pub struct Revocation {
+pub struct RevokeTokensRequest {
     /// Why; it is written down.
     #[schema(value_type = Reason)]
     pub reason: String,
@@ -117,14 +117,14 @@ pub struct Reason(pub String);
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
-pub struct Revoked {
+pub struct RevocationResult {
     /// How much.
     pub scope: Scope,
 }
 
 /// How much was revoked.
 #[derive(Debug, Clone, Copy, Serialize)]
-#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema), schema(as = RevokedScope))]
+#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema), schema(as = RevocationScope))]
 #[serde(rename_all = "lowercase")]
 pub enum Scope {
     /// One token.

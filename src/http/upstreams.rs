@@ -39,7 +39,7 @@ pub async fn open<P: Ports>(
     context: Context,
     name: PathPart,
     fields: Fields,
-) -> Result<Json<Data<BreakerMoved>>, ApiError> {
+) -> Result<Json<Data<BreakerActionResult>>, ApiError> {
     moved(&caller, &context, &name, fields, Move::Open).await
 }
 
@@ -50,7 +50,7 @@ pub async fn close<P: Ports>(
     context: Context,
     name: PathPart,
     fields: Fields,
-) -> Result<Json<Data<BreakerMoved>>, ApiError> {
+) -> Result<Json<Data<BreakerActionResult>>, ApiError> {
     moved(&caller, &context, &name, fields, Move::Close).await
 }
 
@@ -60,7 +60,7 @@ async fn moved<P: Ports>(
     PathPart(name): &PathPart,
     mut fields: Fields,
     wanted: Move,
-) -> Result<Json<Data<BreakerMoved>>, ApiError> {
+) -> Result<Json<Data<BreakerActionResult>>, ApiError> {
     let reason = fields.required_with("reason", reason);
     let reason = fields.all(reason)?;
     let upstream = Upstream::named(name).ok_or_else(not_found)?;
@@ -78,7 +78,7 @@ async fn moved<P: Ports>(
         Move::Open => BreakerState::Open,
         Move::Close => BreakerState::Closed,
     };
-    Ok(data(BreakerMoved { upstream, state, changed }))
+    Ok(data(BreakerActionResult { upstream, state, changed }))
 }
 
 /// One of the other sides, as its breaker sees it.
@@ -107,7 +107,7 @@ pub struct UpstreamState {
     /// How many calls it takes at once, where that is limited.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(not(target_arch = "wasm32"), schema(nullable = false))]
-    pub at_once: Option<CallsAtOnce>,
+    pub at_once: Option<ConcurrencyLimit>,
 }
 
 /// How a breaker stands.
@@ -141,7 +141,7 @@ pub struct CallBudget {
 /// How many calls an upstream takes at once.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
-pub struct CallsAtOnce {
+pub struct ConcurrencyLimit {
     /// How many are out; `null` when the breaker does not answer.
     pub used: Option<u32>,
     /// How many there may be.
@@ -152,7 +152,7 @@ pub struct CallsAtOnce {
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
-pub struct BreakerMoved {
+pub struct BreakerActionResult {
     /// Whose.
     pub upstream: Upstream,
     /// How it stands now.
@@ -168,7 +168,7 @@ fn state(upstream: Upstream, breaker: Option<&Breaker>, budgets: Budgets, now: T
         calls: budget.calls,
         window_seconds: budget.window.as_secs(),
     });
-    let at_once = limits.at_once.map(|at_once| CallsAtOnce {
+    let at_once = limits.at_once.map(|at_once| ConcurrencyLimit {
         used: breaker.map(|breaker| breaker.asking(now)),
         calls: at_once.calls,
     });

@@ -23,7 +23,7 @@ pub async fn test<P: Ports>(
     caller: Caller<P, SameTenantOrPlatform>,
     context: Context,
     OptionalFields(mut fields): OptionalFields,
-) -> Result<Json<Data<WebhookTest>>, ApiError> {
+) -> Result<Json<Data<WebhookTestResult>>, ApiError> {
     let tenant = caller.tenant()?;
     let reason = fields.reason_or("webhook tried");
     let webhook = if fields.has("webhookUrl") || fields.has("webhookSecret") {
@@ -59,7 +59,7 @@ pub async fn test<P: Ports>(
 #[cfg(not(target_arch = "wasm32"))]
 #[derive(Debug, utoipa::ToSchema)]
 #[schema(rename_all = "camelCase")]
-pub struct WebhookTrial {
+pub struct WebhookTestRequest {
     /// Where it is.
     #[schema(value_type = Option<crate::http::signup::MakeUrl>)]
     pub webhook_url: Option<String>,
@@ -75,7 +75,7 @@ pub struct WebhookTrial {
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
-pub struct WebhookTest {
+pub struct WebhookTestResult {
     /// Whether the webhook answered by 2xx.
     pub delivered: bool,
     /// The HTTP status that it answered; `null` when it did not answer.
@@ -90,7 +90,7 @@ pub struct WebhookTest {
     pub try_again: Option<Yes>,
 }
 
-impl From<Tried> for WebhookTest {
+impl From<Tried> for WebhookTestResult {
     fn from(tried: Tried) -> Self {
         Self {
             delivered: tried.delivered,
@@ -106,7 +106,7 @@ impl From<Tried> for WebhookTest {
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
-pub struct StoredWebhook {
+pub struct WebhookUpdateResult {
     /// Its host.
     pub host: String,
     /// Whether it is another one than before, or on again.
@@ -114,10 +114,10 @@ pub struct StoredWebhook {
     /// Until when an earlier secret signs what it is sent, too; `null` if none does.
     pub previous_secret_until: Option<Time>,
     /// How it took a test.
-    pub test: WebhookTest,
+    pub test: WebhookTestResult,
 }
 
-impl From<Restored> for StoredWebhook {
+impl From<Restored> for WebhookUpdateResult {
     fn from(restored: Restored) -> Self {
         Self {
             host: restored.host,
