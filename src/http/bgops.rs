@@ -18,12 +18,12 @@ use crate::{
 use super::{
     answer::{Data, Json, Page, Time, data, each, page},
     auth::{Caller, PathPart, PlatformAdmin},
-    body::Fields,
+    body::{Fields, body},
     context::Context,
     error::ApiError,
     mails::Mail,
     page::{Query, cursor, cut_of},
-    tokens::reason,
+    tokens::Reason,
 };
 
 /// How many mails are shown beside a run.
@@ -117,10 +117,11 @@ pub async fn cancel<P: Ports>(
     caller: Caller<P, PlatformAdmin>,
     context: Context,
     PathPart(run): PathPart,
-    mut fields: Fields,
+    fields: Fields,
 ) -> Result<Json<Data<RunActionResult>>, ApiError> {
-    let action = if fields.is_true("undo") { Action::Undo } else { Action::Cancel };
-    act(&caller, &context, &run, action, fields).await
+    let body = fields.read(CancelRunRequest::read)?;
+    let action = if body.undo == Some(true) { Action::Undo } else { Action::Cancel };
+    act_for(&caller, &context, &run, action, &body.reason).await
 }
 
 /// `POST /api/v1/bgops/sagas/{run}/skip-step`
@@ -129,11 +130,9 @@ pub async fn skip_step<P: Ports>(
     caller: Caller<P, PlatformAdmin>,
     context: Context,
     PathPart(run): PathPart,
-    mut fields: Fields,
+    fields: Fields,
 ) -> Result<Json<Data<RunActionResult>>, ApiError> {
-    let step = fields.required_with("step", any_step);
-    let reason = fields.required_with("reason", reason);
-    let (step, reason) = fields.all(step.zip(reason))?;
+    let SkipStepRequest { step, reason } = fields.read(SkipStepRequest::read)?;
     act_for(&caller, &context, &run, Action::SkipStep(step), &reason).await
 }
 
@@ -153,10 +152,9 @@ async fn act<P: Ports>(
     context: &Context,
     run: &str,
     action: Action,
-    mut fields: Fields,
+    fields: Fields,
 ) -> Result<Json<Data<RunActionResult>>, ApiError> {
-    let reason = fields.required_with("reason", reason);
-    let reason = fields.all(reason)?;
+    let ReasonRequest { reason } = fields.read(ReasonRequest::read)?;
     act_for(caller, context, run, action, &reason).await
 }
 
@@ -165,12 +163,12 @@ async fn act_for<P: Ports>(
     context: &Context,
     run: &str,
     action: Action,
-    reason: &str,
+    reason: &Reason,
 ) -> Result<Json<Data<RunActionResult>>, ApiError> {
     let run = parse_run(run)?;
     let report = caller
         .app
-        .act_on_run(&caller.claims, &run, action, reason, context.id.as_str(), context.caller())
+        .act_on_run(&caller.claims, &run, action, reason.as_str(), context.id.as_str(), context.caller())
         .await
         .map_err(|error| not_done(error, caller))?;
     caller.app.log(
@@ -233,38 +231,32 @@ fn run_not_found() -> ApiError {
     ApiError::new(StatusCode::NOT_FOUND, "RUN_NOT_FOUND", "There is no such run.")
 }
 
-/// Why an operator does something; it is written down.
-#[cfg(not(target_arch = "wasm32"))]
-#[derive(Debug, utoipa::ToSchema)]
-#[schema(rename_all = "camelCase")]
-pub struct ReasonRequest {
-    /// Why.
-    #[schema(value_type = crate::http::tokens::Reason)]
-    pub reason: String,
+body! {
+    /// Why an operator does something; it is written down.
+    pub struct ReasonRequest {
+        /// Why.
+        pub reason: Reason = required("reason"),
+    }
 }
 
-/// Which step is left out, and why; it is written down.
-#[cfg(not(target_arch = "wasm32"))]
-#[derive(Debug, utoipa::ToSchema)]
-#[schema(rename_all = "camelCase")]
-pub struct SkipStepRequest {
-    /// The step, or the removal, at which the run failed. At any other nothing is done.
-    pub step: Step,
-    /// Why.
-    #[schema(value_type = crate::http::tokens::Reason)]
-    pub reason: String,
+body! {
+    /// Which step is left out, and why; it is written down.
+    pub struct SkipStepRequest {
+        /// The step, or the removal, at which the run failed. At any other nothing is done.
+        pub step: Step = required_with("step", any_step),
+        /// Why.
+        pub reason: Reason = required("reason"),
+    }
 }
 
-/// Why a run is cancelled; it is written down.
-#[cfg(not(target_arch = "wasm32"))]
-#[derive(Debug, utoipa::ToSchema)]
-#[schema(rename_all = "camelCase")]
-pub struct CancelRunRequest {
-    /// Why.
-    #[schema(value_type = crate::http::tokens::Reason)]
-    pub reason: String,
-    /// `true` also removes what the run made.
-    pub undo: Option<bool>,
+body! {
+    /// Why a run is cancelled; it is written down.
+    pub struct CancelRunRequest {
+        /// `true` also removes what the run made.
+        pub undo: Option<bool> = optional_flag("undo"),
+        /// Why.
+        pub reason: Reason = required("reason"),
+    }
 }
 
 /// One provisioning run.

@@ -23,6 +23,7 @@ use super::{
     context::Context,
     error::ApiError,
     page::{Query, cut},
+    promos::OptionalReasonRequest,
 };
 
 /// `GET /api/v1/tenants/{id}/webhook/deliveries`
@@ -60,18 +61,18 @@ pub async fn redeliver<P: Ports>(
     caller: Caller<P, SameTenantOrPlatform>,
     context: Context,
     DeliveryPart(delivery): DeliveryPart,
-    OptionalFields(mut fields): OptionalFields,
+    OptionalFields(fields): OptionalFields,
 ) -> Result<Json<Data<WebhookDelivery>>, ApiError> {
     let (app, tenant) = (&caller.app, caller.tenant()?);
-    let reason = fields.reason_or("delivery sent again");
-    fields.all(Some(()))?;
+    let body = fields.read(OptionalReasonRequest::read)?;
+    let reason = body.reason.as_deref().unwrap_or("delivery sent again");
     let mut statements = vec![
         tenants::select(tenant),
         deliveries::redeliver(tenant, &delivery, ATTEMPTS, app.ports.now()),
         deliveries::select(tenant, &delivery),
         connections::select_webhook(tenant),
     ];
-    if let Some(act) = caller.audited(&reason, &context) {
+    if let Some(act) = caller.audited(reason, &context) {
         statements.insert(0, deliveries::audit_redelivery(tenant, &delivery, &act));
     }
     let mut answers = caller.ask_all(statements).await?;

@@ -10,11 +10,11 @@ use crate::{
 use super::{
     answer::{Data, Json, data},
     auth::{Caller, PlatformAdmin},
+    bgops::ReasonRequest,
     body::Fields,
     context::Context,
     error::ApiError,
     health::Provisioning,
-    tokens::reason,
 };
 
 /// `POST /api/v1/bgops/provisioning/pause`
@@ -40,15 +40,14 @@ pub async fn resume<P: Ports>(
 async fn switch<P: Ports>(
     caller: &Caller<P, PlatformAdmin>,
     context: &Context,
-    mut fields: Fields,
+    fields: Fields,
     provisioning: Provisioning,
 ) -> Result<Json<Data<ProvisioningSwitchResult>>, ApiError> {
-    let reason = fields.required_with("reason", reason);
-    let reason = fields.all(reason)?;
+    let ReasonRequest { reason } = fields.read(ReasonRequest::read)?;
     let (app, claims, request) = (&caller.app, &caller.claims, context.id.as_str());
     let (action, changed) = match provisioning {
-        Provisioning::Paused => (PAUSE, app.pause_provisioning(claims, &reason, request).await),
-        Provisioning::On => (RESUME, app.resume_provisioning(claims, &reason, request).await),
+        Provisioning::Paused => (PAUSE, app.pause_provisioning(claims, reason.as_str(), request).await),
+        Provisioning::On => (RESUME, app.resume_provisioning(claims, reason.as_str(), request).await),
     };
     let changed = changed.map_err(|error| caller.refused(error))?;
     app.log(LogLine::new(Level::Warn, "operator_action").with("action", action));

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::{
-    domain::{issue::Problem, webhook::host_of},
+    domain::{ClubName, HexColor, issue::Problem, webhook::host_of},
     ports::Ports,
     store::{
         profile::{self, Change},
@@ -14,14 +14,11 @@ use crate::{
 use super::{
     answer::{Data, Json, Time, data},
     auth::{Caller, TenantAdmin},
-    body::Fields,
+    body::{Fields, body},
     deliveries::WebhookHealth,
     error::ApiError,
     register::{Brand, Tenant},
 };
-
-#[cfg(not(target_arch = "wasm32"))]
-use crate::domain::{ClubName, HexColor};
 
 /// What a club may change about itself.
 const CHANGEABLE: [&str; 3] = ["name", "primaryColor", "secondaryColor"];
@@ -37,18 +34,10 @@ pub async fn get<P: Ports>(caller: Caller<P, TenantAdmin>) -> Result<Json<Data<T
 #[worker::send]
 pub async fn change<P: Ports>(
     caller: Caller<P, TenantAdmin>,
-    mut fields: Fields,
+    fields: Fields,
 ) -> Result<Json<Data<TenantProfile>>, ApiError> {
-    let change = Change {
-        name: fields.change("name"),
-        primary: fields.change("primaryColor"),
-        secondary: fields.change("secondaryColor"),
-    };
-    if !CHANGEABLE.iter().any(|name| fields.has(name)) {
-        let message = "Send name, primaryColor or secondaryColor.";
-        fields.refuse("name", Problem::new("nothing_to_change", message));
-    }
-    let change = fields.all(Some(change))?;
+    let body = fields.read(UpdateProfileRequest::read)?;
+    let change = Change { name: body.name, primary: body.primary_color, secondary: body.secondary_color };
     let tenant = caller.tenant()?;
     let mut statements = profile::change(tenant, &change, caller.app.ports.now());
     statements.push(profile::select(tenant));
@@ -70,17 +59,22 @@ fn answer<P: Ports>(
     }))
 }
 
-/// What a club changes about itself: at least one of these.
-#[cfg(not(target_arch = "wasm32"))]
-#[derive(Debug, utoipa::ToSchema)]
-#[schema(rename_all = "camelCase")]
-pub struct UpdateProfileRequest {
-    /// Its name.
-    pub name: Option<ClubName>,
-    /// Its first colour.
-    pub primary_color: Option<HexColor>,
-    /// Its second colour.
-    pub secondary_color: Option<HexColor>,
+body! {
+    /// What a club changes about itself: at least one of these.
+    pub struct UpdateProfileRequest {
+        /// Its name.
+        pub name: Option<ClubName> = change("name"),
+        /// Its first colour.
+        pub primary_color: Option<HexColor> = change("primaryColor"),
+        /// Its second colour.
+        pub secondary_color: Option<HexColor> = change("secondaryColor"),
+    }
+    check |fields| {
+        if !CHANGEABLE.iter().any(|name| fields.has(name)) {
+            let message = "Send name, primaryColor or secondaryColor.";
+            fields.refuse("name", Problem::new("nothing_to_change", message));
+        }
+    }
 }
 
 /// A club as its own people see it.

@@ -23,7 +23,7 @@ use crate::{
 use super::{
     answer::{Data, Json, Time, Yes, data},
     auth::{Caller, SameTenant, Service, TenantReader},
-    body::{Fields, OptionalFields},
+    body::{Fields, OptionalFields, body},
     context::Context,
     error::ApiError,
     webhook::WebhookUpdateResult,
@@ -153,10 +153,9 @@ fn view(listed: &Listed) -> ProvisionStatusResponse {
 pub async fn queue<P: Ports>(
     caller: Caller<P, Service>,
     context: Context,
-    mut fields: Fields,
+    fields: Fields,
 ) -> Result<Json<Data<QueuedRun>>, ApiError> {
-    let tenant: Option<TenantId> = fields.required("tenantId");
-    let tenant = fields.all(tenant)?;
+    let ProvisionRequest { tenant_id: tenant } = fields.read(ProvisionRequest::read)?;
     caller
         .app
         .queue_provisioning(&caller.claims, &tenant, context.caller())
@@ -211,13 +210,12 @@ pub(super) fn connected((done, restored): (Queued, Option<Restored>)) -> Json<Da
     })
 }
 
-/// Whom to provision.
-#[cfg(not(target_arch = "wasm32"))]
-#[derive(Debug, utoipa::ToSchema)]
-#[schema(rename_all = "camelCase")]
-pub struct ProvisionRequest {
-    /// The club.
-    pub tenant_id: TenantId,
+body! {
+    /// Whom to provision.
+    pub struct ProvisionRequest {
+        /// The club.
+        pub tenant_id: TenantId = required("tenantId"),
+    }
 }
 
 /// What queueing did.

@@ -7,7 +7,8 @@ use crate::{
     app::clubs::{ChangeError, CorrectionError},
     domain::{
         Issues, Plan, RunId, RunStatus, TenantId, TenantStatus, UndoStatus, WebhookSecret, WebhookUrl,
-        issue::Problem, webhook,
+        issue::Problem,
+        webhook::{self, AllowedHosts},
     },
     ports::{Level, LogLine, Ports},
     store::register::{self, Change, Details},
@@ -16,11 +17,12 @@ use crate::{
 use super::{
     answer::{Data, Json, Time, data},
     auth::{Caller, PlatformAdmin},
-    body::Fields,
+    bgops::ReasonRequest,
+    body::{Fields, body},
     context::Context,
     error::ApiError,
     signup::name_the_host,
-    tokens::reason,
+    tokens::Reason,
     webhook::WebhookUpdateResult,
 };
 
@@ -37,27 +39,14 @@ pub async fn get<P: Ports>(caller: Caller<P, PlatformAdmin>) -> Result<Json<Data
 pub async fn change<P: Ports>(
     caller: Caller<P, PlatformAdmin>,
     context: Context,
-    mut fields: Fields,
+    fields: Fields,
 ) -> Result<Json<Data<TenantDetails>>, ApiError> {
-    let reason = fields.required_with("reason", reason);
-    let change = Change {
-        status: fields.change("status"),
-        plan: fields.change("plan"),
-        comped: fields.optional_flag("comped"),
-    };
-    if !["status", "plan", "comped"].iter().any(|name| fields.has(name)) {
-        fields.refuse("status", Problem::new("nothing_to_change", "Send status, plan or comped."));
-    }
-    if change.status == Some(TenantStatus::Cancelled) {
-        let message =
-            "A club is cancelled by DELETE on this address, which also takes back what was made for it.";
-        fields.refuse("status", Problem::new("use_delete", message));
-    }
-    let reason = fields.all(reason)?;
+    let body = fields.read(UpdateTenantRequest::read)?;
+    let change = Change { status: body.status, plan: body.plan, comped: body.comped };
     let tenant = caller.tenant()?;
     let details = caller
         .app
-        .change_club(&caller.claims, tenant, change, &reason, context.id.as_str())
+        .change_club(&caller.claims, tenant, change, body.reason.as_str(), context.id.as_str())
         .await
         .map_err(|error| not_changed(error, &caller))?;
     log_action(&caller, "tenant.update", tenant, None);
@@ -69,14 +58,13 @@ pub async fn change<P: Ports>(
 pub async fn remove<P: Ports>(
     caller: Caller<P, PlatformAdmin>,
     context: Context,
-    mut fields: Fields,
+    fields: Fields,
 ) -> Result<(StatusCode, Json<Data<TenantRemoval>>), ApiError> {
-    let reason = fields.required_with("reason", reason);
-    let reason = fields.all(reason)?;
+    let ReasonRequest { reason } = fields.read(ReasonRequest::read)?;
     let tenant = caller.tenant()?;
     let removal = caller
         .app
-        .deprovision(&caller.claims, tenant, &reason, context.id.as_str(), context.caller())
+        .deprovision(&caller.claims, tenant, reason.as_str(), context.id.as_str(), context.caller())
         .await
         .map_err(|error| caller.refused(error))?
         .ok_or_else(ApiError::tenant_not_found)?;
@@ -90,17 +78,15 @@ pub async fn remove<P: Ports>(
 pub async fn correct_webhook<P: Ports>(
     caller: Caller<P, PlatformAdmin>,
     context: Context,
-    mut fields: Fields,
+    fields: Fields,
 ) -> Result<Json<Data<WebhookCorrectionResult>>, ApiError> {
     let hosts = &caller.app.config().allowed_webhook_hosts;
-    let tenant: Option<TenantId> = fields.required("tenant");
-    let url = fields.required_with("make_webhook_url", |text| WebhookUrl::parse(&text, hosts));
-    let secret: Option<WebhookSecret> = fields.optional("webhook_secret");
-    let reason = fields.reason_or("webhook corrected");
-    let (tenant, url) = fields.all(tenant.zip(url)).map_err(name_the_host)?;
+    let body = fields.read(|fields| WebhookCorrectionRequest::read(fields, hosts)).map_err(name_the_host)?;
+    let WebhookCorrectionRequest { tenant, make_webhook_url: url, webhook_secret: secret, reason } = body;
+    let reason = reason.as_deref().unwrap_or("webhook corrected");
     let corrected = caller
         .app
-        .correct_webhook(&caller.claims, &tenant, &url, secret.as_ref(), &reason, context.caller())
+        .correct_webhook(&caller.claims, &tenant, &url, secret.as_ref(), reason, context.caller())
         .await
         .map_err(|error| not_corrected(error, &caller))?;
     log_action(&caller, "tenant.webhook", &tenant, Some(&url));
@@ -156,27 +142,36 @@ fn not_corrected<P: Ports>(error: CorrectionError, caller: &Caller<P, PlatformAd
     }
 }
 
-/// What an operator changes about a club: at least one of `status`, `plan` and `comped`.
-#[cfg(not(target_arch = "wasm32"))]
-#[derive(Debug, utoipa::ToSchema)]
-#[schema(rename_all = "camelCase")]
-pub struct UpdateTenantRequest {
-    /// Why; it is written down.
-    #[schema(value_type = crate::http::tokens::Reason)]
-    pub reason: String,
-    /// Where it stands from now on. A club is cancelled by `DELETE`.
-    pub status: Option<ClubStatusChange>,
-    /// Its plan, as long as provisioning has not begun.
-    pub plan: Option<Plan>,
-    /// Whether it pays nothing.
-    pub comped: Option<bool>,
+body! {
+    /// What an operator changes about a club: at least one of `status`, `plan` and `comped`.
+    pub struct UpdateTenantRequest {
+        /// Why; it is written down.
+        pub reason: Reason = required("reason"),
+        /// Where it stands from now on. A club is cancelled by `DELETE`.
+        #[schema(value_type = Option<TenantStatusChange>)]
+        pub status: Option<TenantStatus> = change("status"),
+        /// Its plan, as long as provisioning has not begun.
+        pub plan: Option<Plan> = change("plan"),
+        /// Whether it pays nothing.
+        pub comped: Option<bool> = optional_flag("comped"),
+    }
+    check |fields| {
+        if !["status", "plan", "comped"].iter().any(|name| fields.has(name)) {
+            fields.refuse("status", Problem::new("nothing_to_change", "Send status, plan or comped."));
+        }
+        if status == Some(TenantStatus::Cancelled) {
+            let message =
+                "A club is cancelled by DELETE on this address, which also takes back what was made for it.";
+            fields.refuse("status", Problem::new("use_delete", message));
+        }
+    }
 }
 
 /// Where an operator may put a club.
 #[cfg(not(target_arch = "wasm32"))]
 #[derive(Debug, utoipa::ToSchema)]
 #[schema(rename_all = "lowercase")]
-pub enum ClubStatusChange {
+pub enum TenantStatusChange {
     /// Trying it out.
     Trial,
     /// Live.
@@ -185,25 +180,26 @@ pub enum ClubStatusChange {
     Suspended,
 }
 
-/// The webhook that a starter club should have had.
-#[cfg(not(target_arch = "wasm32"))]
-#[derive(Debug, utoipa::ToSchema)]
-pub struct WebhookCorrectionRequest {
-    /// The club.
-    pub tenant: TenantId,
-    /// Where its webhook is.
-    #[schema(value_type = crate::http::signup::MakeUrl)]
-    pub make_webhook_url: String,
-    /// What signs what is sent there; the stored one stays where this is left out.
-    #[schema(
-        max_length = 200,
-        pattern = "^([!-~][ -~]{14,}[!-~])?$",
-        example = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
-    )]
-    pub webhook_secret: Option<String>,
-    /// Why; it is written down.
-    #[schema(max_length = 500, pattern = r"^[^\x00-\x1f\x7f-\x9f]*$")]
-    pub reason: Option<String>,
+body! {
+    /// The webhook that a starter club should have had.
+    pub struct WebhookCorrectionRequest(hosts: &AllowedHosts) {
+        /// The club.
+        pub tenant: TenantId = required("tenant"),
+        /// Where its webhook is.
+        pub make_webhook_url: WebhookUrl =
+            required_with("make_webhook_url", |text| WebhookUrl::parse(&text, hosts)),
+        /// What signs what is sent there; the stored one stays where this is left out.
+        #[schema(
+            value_type = Option<String>,
+            max_length = 200,
+            pattern = "^([!-~][ -~]{14,}[!-~])?$",
+            example = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+        )]
+        pub webhook_secret: Option<WebhookSecret> = optional("webhook_secret"),
+        /// Why; it is written down.
+        #[schema(max_length = 500, pattern = r"^[^\x00-\x1f\x7f-\x9f]*$")]
+        pub reason: Option<String> = optional_reason("reason"),
+    }
 }
 
 /// What every account of a club says.

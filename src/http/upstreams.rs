@@ -13,10 +13,10 @@ use crate::{
 use super::{
     answer::{Data, Json, Time, data},
     auth::{Caller, PathPart, PlatformAdmin},
+    bgops::ReasonRequest,
     body::Fields,
     context::Context,
     error::ApiError,
-    tokens::reason,
 };
 
 /// `GET /api/v1/bgops/upstreams`
@@ -58,15 +58,14 @@ async fn moved<P: Ports>(
     caller: &Caller<P, PlatformAdmin>,
     context: &Context,
     PathPart(name): &PathPart,
-    mut fields: Fields,
+    fields: Fields,
     wanted: Move,
 ) -> Result<Json<Data<BreakerActionResult>>, ApiError> {
-    let reason = fields.required_with("reason", reason);
-    let reason = fields.all(reason)?;
+    let ReasonRequest { reason } = fields.read(ReasonRequest::read)?;
     let upstream = Upstream::named(name).ok_or_else(not_found)?;
     let changed = caller
         .app
-        .move_breaker(&caller.claims, upstream, wanted, &reason, context.id.as_str())
+        .move_breaker(&caller.claims, upstream, wanted, reason.as_str(), context.id.as_str())
         .await
         .map_err(|error| not_moved(error, caller))?;
     caller.app.log(

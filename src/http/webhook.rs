@@ -5,16 +5,17 @@ use serde::Serialize;
 
 use crate::{
     app::webhooks::{Restored, Tried, TryError},
+    domain::{WebhookSecret, WebhookUrl, webhook::AllowedHosts},
     ports::Ports,
 };
 
 use super::{
     answer::{Data, Json, Time, Yes, data},
     auth::{Caller, SameTenantOrPlatform},
-    body::OptionalFields,
+    body::{OptionalFields, body},
     context::Context,
     error::ApiError,
-    signup::{name_the_host, read_webhook},
+    signup::name_the_host,
 };
 
 /// `POST /api/v1/tenants/{id}/webhook/test`
@@ -22,19 +23,14 @@ use super::{
 pub async fn test<P: Ports>(
     caller: Caller<P, SameTenantOrPlatform>,
     context: Context,
-    OptionalFields(mut fields): OptionalFields,
+    OptionalFields(fields): OptionalFields,
 ) -> Result<Json<Data<WebhookTestResult>>, ApiError> {
     let tenant = caller.tenant()?;
-    let reason = fields.reason_or("webhook tried");
-    let webhook = if fields.has("webhookUrl") || fields.has("webhookSecret") {
-        let (url, secret) = read_webhook(&caller, &mut fields);
-        let (url, secret) = fields.all(url.zip(secret)).map_err(name_the_host)?;
-        Some((url, secret.secret().clone()))
-    } else {
-        fields.all(Some(()))?;
-        None
-    };
-    let act = caller.audited(&reason, &context);
+    let hosts = &caller.app.config().allowed_webhook_hosts;
+    let body = fields.read(|fields| WebhookTestRequest::read(fields, hosts)).map_err(name_the_host)?;
+    let webhook =
+        body.webhook_url.zip(body.webhook_secret).map(|(url, secret)| (url, secret.secret().clone()));
+    let act = caller.audited(body.reason.as_deref().unwrap_or("webhook tried"), &context);
     let tried = caller
         .app
         .try_webhook(&caller.claims, tenant, webhook, act.as_ref(), context.caller())
@@ -55,20 +51,19 @@ pub async fn test<P: Ports>(
     Ok(data(tried.into()))
 }
 
-/// What to try: both fields, or none. A club tries its stored webhook; with another secret, if it names one. Operators try any.
-#[cfg(not(target_arch = "wasm32"))]
-#[derive(Debug, utoipa::ToSchema)]
-#[schema(rename_all = "camelCase")]
-pub struct WebhookTestRequest {
-    /// Where it is.
-    #[schema(value_type = Option<crate::http::signup::MakeUrl>)]
-    pub webhook_url: Option<String>,
-    /// What signs what is sent there.
-    #[schema(value_type = Option<crate::http::signup::MakeSecret>)]
-    pub webhook_secret: Option<String>,
-    /// Why, if an operator's test may switch the webhook on; it is written down.
-    #[schema(max_length = 500, pattern = r"^[^\x00-\x1f\x7f-\x9f]*$")]
-    pub reason: Option<String>,
+body! {
+    /// What to try: both fields, or none. A club tries its stored webhook; with another secret, if it names one. Operators try any.
+    pub struct WebhookTestRequest(hosts: &AllowedHosts) {
+        /// Why, if an operator's test may switch the webhook on; it is written down.
+        #[schema(max_length = 500, pattern = r"^[^\x00-\x1f\x7f-\x9f]*$")]
+        pub reason: Option<String> = optional_reason("reason"),
+        /// Where it is.
+        pub webhook_url: Option<WebhookUrl> =
+            together_with("webhookUrl", "webhookSecret", |text| WebhookUrl::parse(&text, hosts)),
+        /// What signs what is sent there.
+        pub webhook_secret: Option<WebhookSecret> =
+            together_with("webhookSecret", "webhookUrl", WebhookSecret::try_from),
+    }
 }
 
 /// What came of a test.

@@ -210,7 +210,7 @@ fn of_clubs(route: &Route) -> Option<Operation> {
             .takes::<profile::UpdateProfileRequest>()
             .data::<profile::TenantProfile>("The club as it is now.")
             .fails(&["TENANT_NOT_FOUND"]),
-        ("POST", "/internal/provision/queue") => queue(op(Machines, "queueProvisioning", "ProvisionProgress a club")),
+        ("POST", "/internal/provision/queue") => queue(op(Machines, "queueProvisioning", "Provision a club")),
         ("POST", "/internal/provision/retry") => {
             queue(op(Machines, "queueProvisioningAgain", "The same as /internal/provision/queue"))
         }
