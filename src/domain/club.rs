@@ -14,7 +14,7 @@ const LONGEST: usize = 100;
 #[cfg_attr(
     not(target_arch = "wasm32"),
     derive(utoipa::ToSchema),
-    schema(min_length = 1, max_length = 100, example = "Riverside FC")
+    schema(as = TenantName, min_length = 1, max_length = 100, example = "Riverside FC")
 )]
 #[serde(transparent)]
 pub struct ClubName(String);

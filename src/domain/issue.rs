@@ -4,7 +4,7 @@ use serde::Serialize;
 
 /// One thing wrong with one field.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
+#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema), schema(as = FieldError))]
 pub struct Issue {
     /// Where: the field's name, then deeper keys or indexes.
     pub path: Vec<&'static str>,

@@ -56,8 +56,19 @@ fn is_label(label: &str) -> bool {
         && !label.ends_with('-')
 }
 
-/// `https`, no credentials, port 443, a name and not an address, on an allowed host; at the door also a path.
+/// The address of a webhook: `https`, no credentials, no port, a name on an allowed host, a path; ASCII.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(
+    not(target_arch = "wasm32"),
+    derive(utoipa::ToSchema),
+    schema(
+        value_type = String,
+        format = "uri",
+        max_length = 2048,
+        pattern = "^https://[^/?#\\\\]+/",
+        example = "https://hook.eu2.make.com/abc123"
+    )
+)]
 pub struct WebhookUrl(Url);
 
 impl WebhookUrl {

@@ -19,9 +19,21 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
         .with_decode_allow_trailing_bits(true),
 );
 
-/// A webhook's secret: 16 to 200 printable characters of ASCII without blanks at the ends, which are the key; or `whsec_` and
-/// a key of 24 bytes or more in base64, which is kept as the one spelling that all readers read alike.
+/// The secret of a webhook: 16 printable characters of ASCII or more, without blanks at the ends; or `whsec_` and at least 24 bytes in
+/// base64, padded or not, as Standard Webhooks has it.
+// Base64 is kept as the one spelling that all readers read alike.
 #[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(
+    not(target_arch = "wasm32"),
+    derive(utoipa::ToSchema),
+    schema(
+        value_type = String,
+        min_length = 16,
+        max_length = 200,
+        pattern = "^[!-~]([ -~]*[!-~])?$",
+        example = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+    )
+)]
 pub struct WebhookSecret(Secret);
 
 impl WebhookSecret {

@@ -46,7 +46,7 @@ pub struct Time(Timestamp);
 /// Nothing to say but that it was done.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
-pub struct Done {
+pub struct SuccessResponse {
     /// It was done.
     pub success: Yes,
 }
@@ -76,8 +76,8 @@ pub struct Page<T> {
 
 /// That it was done.
 #[must_use]
-pub const fn done() -> Json<Done> {
-    Json(Done { success: Yes })
+pub const fn done() -> Json<SuccessResponse> {
+    Json(SuccessResponse { success: Yes })
 }
 
 /// What was asked for.

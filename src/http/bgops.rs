@@ -18,12 +18,12 @@ use crate::{
 use super::{
     answer::{Data, Json, Page, Time, data, each, page},
     auth::{Caller, PathPart, PlatformAdmin},
-    body::Fields,
+    body::{Fields, body},
     context::Context,
     error::ApiError,
     mails::Mail,
     page::{Query, cursor, cut_of},
-    tokens::reason,
+    tokens::Reason,
 };
 
 /// How many mails are shown beside a run.
@@ -82,7 +82,7 @@ pub async fn get<P: Ports>(
     Ok(data(RunDetails {
         run: Run::of(saga, caller.app.ports.now()),
         steps: each(steps, RunStep::from),
-        made: each(made, Made::from),
+        made: each(made, CreatedResource::from),
         mails: each(mails, Mail::from),
     }))
 }
@@ -107,7 +107,7 @@ pub async fn retry<P: Ports>(
     context: Context,
     PathPart(run): PathPart,
     fields: Fields,
-) -> Result<Json<Data<ActedOn>>, ApiError> {
+) -> Result<Json<Data<RunActionResult>>, ApiError> {
     act(&caller, &context, &run, Action::Retry, fields).await
 }
 
@@ -117,10 +117,11 @@ pub async fn cancel<P: Ports>(
     caller: Caller<P, PlatformAdmin>,
     context: Context,
     PathPart(run): PathPart,
-    mut fields: Fields,
-) -> Result<Json<Data<ActedOn>>, ApiError> {
-    let action = if fields.is_true("undo") { Action::Undo } else { Action::Cancel };
-    act(&caller, &context, &run, action, fields).await
+    fields: Fields,
+) -> Result<Json<Data<RunActionResult>>, ApiError> {
+    let body = fields.read(CancelRunRequest::read)?;
+    let action = if body.undo == Some(true) { Action::Undo } else { Action::Cancel };
+    act_for(&caller, &context, &run, action, &body.reason).await
 }
 
 /// `POST /api/v1/bgops/sagas/{run}/skip-step`
@@ -129,11 +130,9 @@ pub async fn skip_step<P: Ports>(
     caller: Caller<P, PlatformAdmin>,
     context: Context,
     PathPart(run): PathPart,
-    mut fields: Fields,
-) -> Result<Json<Data<ActedOn>>, ApiError> {
-    let step = fields.required_with("step", any_step);
-    let reason = fields.required_with("reason", reason);
-    let (step, reason) = fields.all(step.zip(reason))?;
+    fields: Fields,
+) -> Result<Json<Data<RunActionResult>>, ApiError> {
+    let SkipStepRequest { step, reason } = fields.read(SkipStepRequest::read)?;
     act_for(&caller, &context, &run, Action::SkipStep(step), &reason).await
 }
 
@@ -144,7 +143,7 @@ pub async fn reset<P: Ports>(
     context: Context,
     PathPart(run): PathPart,
     fields: Fields,
-) -> Result<Json<Data<ActedOn>>, ApiError> {
+) -> Result<Json<Data<RunActionResult>>, ApiError> {
     act(&caller, &context, &run, Action::Reset, fields).await
 }
 
@@ -153,10 +152,9 @@ async fn act<P: Ports>(
     context: &Context,
     run: &str,
     action: Action,
-    mut fields: Fields,
-) -> Result<Json<Data<ActedOn>>, ApiError> {
-    let reason = fields.required_with("reason", reason);
-    let reason = fields.all(reason)?;
+    fields: Fields,
+) -> Result<Json<Data<RunActionResult>>, ApiError> {
+    let ReasonRequest { reason } = fields.read(ReasonRequest::read)?;
     act_for(caller, context, run, action, &reason).await
 }
 
@@ -165,12 +163,12 @@ async fn act_for<P: Ports>(
     context: &Context,
     run: &str,
     action: Action,
-    reason: &str,
-) -> Result<Json<Data<ActedOn>>, ApiError> {
+    reason: &Reason,
+) -> Result<Json<Data<RunActionResult>>, ApiError> {
     let run = parse_run(run)?;
     let report = caller
         .app
-        .act_on_run(&caller.claims, &run, action, reason, context.id.as_str(), context.caller())
+        .act_on_run(&caller.claims, &run, action, reason.as_str(), context.id.as_str(), context.caller())
         .await
         .map_err(|error| not_done(error, caller))?;
     caller.app.log(
@@ -178,7 +176,12 @@ async fn act_for<P: Ports>(
             .with("action", action.as_str())
             .with("runId", run.as_str()),
     );
-    Ok(data(ActedOn { run_id: report.run, status: report.status, step: report.step, undo: report.undo }))
+    Ok(data(RunActionResult {
+        run_id: report.run,
+        status: report.status,
+        step: report.step,
+        undo: report.undo,
+    }))
 }
 
 fn not_done<P: Ports>(error: ActionError, caller: &Caller<P, PlatformAdmin>) -> ApiError {
@@ -228,38 +231,32 @@ fn run_not_found() -> ApiError {
     ApiError::new(StatusCode::NOT_FOUND, "RUN_NOT_FOUND", "There is no such run.")
 }
 
-/// Why an operator does something; it is written down.
-#[cfg(not(target_arch = "wasm32"))]
-#[derive(Debug, utoipa::ToSchema)]
-#[schema(rename_all = "camelCase")]
-pub struct Why {
-    /// Why.
-    #[schema(value_type = crate::http::tokens::Reason)]
-    pub reason: String,
+body! {
+    /// Why an operator does something; it is written down.
+    pub struct ReasonRequest {
+        /// Why.
+        pub reason: Reason = required("reason"),
+    }
 }
 
-/// Which step is left out, and why; it is written down.
-#[cfg(not(target_arch = "wasm32"))]
-#[derive(Debug, utoipa::ToSchema)]
-#[schema(rename_all = "camelCase")]
-pub struct SkipStepRequest {
-    /// The step, or the removal, at which the run failed. At any other nothing is done.
-    pub step: Step,
-    /// Why.
-    #[schema(value_type = crate::http::tokens::Reason)]
-    pub reason: String,
+body! {
+    /// Which step is left out, and why; it is written down.
+    pub struct SkipStepRequest {
+        /// The step, or the removal, at which the run failed. At any other nothing is done.
+        pub step: Step = required_with("step", any_step),
+        /// Why.
+        pub reason: Reason = required("reason"),
+    }
 }
 
-/// Why a run is cancelled; it is written down.
-#[cfg(not(target_arch = "wasm32"))]
-#[derive(Debug, utoipa::ToSchema)]
-#[schema(rename_all = "camelCase")]
-pub struct Cancellation {
-    /// Why.
-    #[schema(value_type = crate::http::tokens::Reason)]
-    pub reason: String,
-    /// `true` also removes what the run made.
-    pub undo: Option<bool>,
+body! {
+    /// Why a run is cancelled; it is written down.
+    pub struct CancelRunRequest {
+        /// `true` also removes what the run made.
+        pub undo: Option<bool> = optional_flag("undo"),
+        /// Why.
+        pub reason: Reason = required("reason"),
+    }
 }
 
 /// One provisioning run.
@@ -325,7 +322,7 @@ pub struct RunDetails {
     /// Its steps that were tried, in order.
     pub steps: Vec<RunStep>,
     /// What it made outside, and whether that was removed.
-    pub made: Vec<Made>,
+    pub made: Vec<CreatedResource>,
     /// The mails to its club, welcome mails first, the newest of each kind first.
     pub mails: Vec<Mail>,
 }
@@ -355,7 +352,7 @@ pub struct RunStep {
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
-pub struct Made {
+pub struct CreatedResource {
     /// The step that made it.
     pub step: Step,
     /// What it is, like `dns_record`.
@@ -405,7 +402,7 @@ pub struct Attempt {
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
-pub struct ActedOn {
+pub struct RunActionResult {
     /// Its id.
     pub run_id: RunId,
     /// Where it stands now.
@@ -456,7 +453,7 @@ impl From<StepRow> for RunStep {
     }
 }
 
-impl From<RemovalRow> for Made {
+impl From<RemovalRow> for CreatedResource {
     fn from(row: RemovalRow) -> Self {
         Self {
             step: row.step,

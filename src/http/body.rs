@@ -15,10 +15,61 @@ use serde_json::{Map, Value};
 
 use crate::domain::{Issues, issue::Problem, text};
 
-use super::{error::ApiError, tokens::reason};
+use super::{error::ApiError, tokens::Reason};
 
 /// No body of ours is larger.
 const LIMIT: usize = 16 * 1024;
+
+/// A body as one type: how each field is read, and what the document says of it.
+///
+/// Fields are read in the order in which they stand, each by the method of [`Fields`] behind the `=`; one that is `required…` must be there.
+/// A field is documented by its own type, unless `#[schema(…)]` says otherwise. What else is needed to read a body stands in parentheses
+/// behind its name. `check` holds the rules between fields: it sees what was read of each, if anything was.
+macro_rules! body {
+    (@read required $type:ty) => { Option<$type> };
+    (@read required_with $type:ty) => { Option<$type> };
+    (@read required_within $type:ty) => { Option<$type> };
+    (@read $optional:ident $type:ty) => { $type };
+    (@settled required $field:ident) => { $field? };
+    (@settled required_with $field:ident) => { $field? };
+    (@settled required_within $field:ident) => { $field? };
+    (@settled $optional:ident $field:ident) => { $field };
+    (
+        $(#[doc = $about:literal])*
+        pub struct $name:ident $(($($given:ident: $given_type:ty),+))? {
+            $(
+                $(#[doc = $doc:literal])*
+                $(#[schema($($schema:tt)*)])?
+                pub $field:ident: $type:ty = $read:ident($json:literal $(, $arg:expr)*),
+            )+
+        }
+        $(check |$checked:ident| $check:block)?
+    ) => {
+        $(#[doc = $about])*
+        #[derive(Debug)]
+        #[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
+        pub struct $name {
+            $(
+                $(#[doc = $doc])*
+                #[cfg_attr(not(target_arch = "wasm32"), schema(rename = $json $(, $($schema)*)?))]
+                pub $field: $type,
+            )+
+        }
+
+        impl $name {
+            /// Reads every field, and notes what is wrong with each.
+            pub fn read(fields: &mut $crate::http::body::Fields $($(, $given: $given_type)+)?) -> Option<Self> {
+                $(let $field: $crate::http::body::body!(@read $read $type) = fields.$read($json $(, $arg)*);)+
+                $({
+                    let $checked = &mut *fields;
+                    $check
+                })?
+                Some(Self { $($field: $crate::http::body::body!(@settled $read $field)),+ })
+            }
+        }
+    };
+}
+pub(crate) use body;
 
 /// The fields of a JSON object, and what was wrong with those that were read.
 #[derive(Debug, Clone, Default)]
@@ -72,11 +123,7 @@ impl Fields {
 
     /// A field that may be absent, `null` or empty.
     pub fn optional<T: TryFrom<String, Error = Problem>>(&mut self, name: &'static str) -> Option<T> {
-        match self.values.get(name) {
-            None | Some(Value::Null) => None,
-            Some(Value::String(text)) if is_nothing(text) => None,
-            Some(_) => self.optional_with(name, T::try_from),
-        }
+        if self.lacks(name) { None } else { self.optional_with(name, T::try_from) }
     }
 
     fn optional_with<T>(
@@ -150,14 +197,67 @@ impl Fields {
         read.map_err(|problem| self.issues.push(name, problem)).ok()
     }
 
-    /// Why an operator does what often needs no explanation: `reason`, or else `usual`.
-    pub(super) fn reason_or(&mut self, usual: &str) -> String {
-        match self.values.get("reason") {
-            Some(Value::String(text)) if is_nothing(text) => None,
-            _ if self.has("reason") => self.optional_with("reason", reason),
-            _ => None,
+    /// Why an operator does what often needs no explanation: empty is as good as nothing.
+    pub fn optional_reason(&mut self, name: &'static str) -> Option<String> {
+        self.optional::<Reason>(name).map(Reason::into)
+    }
+
+    /// A whole number within `range` that must be there.
+    pub fn required_within(&mut self, name: &'static str, range: RangeInclusive<u32>) -> Option<u32> {
+        if !self.has(name) {
+            self.issues.push(name, Problem::required());
         }
-        .unwrap_or_else(|| usual.to_owned())
+        self.optional_within(name, range)
+    }
+
+    /// As [`Self::change`], with a rule of its own for what was read.
+    pub fn change_with<T: TryFrom<String, Error = Problem>>(
+        &mut self,
+        name: &'static str,
+        rule: impl FnOnce(T) -> Result<T, Problem>,
+    ) -> Option<T> {
+        let value = self.change(name)?;
+        rule(value).map_err(|problem| self.issues.push(name, problem)).ok()
+    }
+
+    /// As [`Self::optional_text`], of at most so many characters.
+    pub fn optional_text_within(&mut self, name: &'static str, longest: usize) -> Option<String> {
+        let text = self.optional_text(name)?;
+        if text.chars().count() > longest {
+            let message = format!("Use at most {longest} characters.");
+            self.issues.push(name, Problem::new("too_long", message));
+            return None;
+        }
+        Some(text)
+    }
+
+    /// A field that may be absent, `null` or `""`, read by `parse`.
+    pub fn unless_empty<T>(
+        &mut self,
+        name: &'static str,
+        parse: impl FnOnce(String) -> Result<T, Problem>,
+    ) -> Option<T> {
+        if self.says(name) { self.required_with(name, parse) } else { None }
+    }
+
+    /// A field that must be there where `other` is, read by `parse`.
+    pub fn together_with<T>(
+        &mut self,
+        name: &'static str,
+        other: &str,
+        parse: impl FnOnce(String) -> Result<T, Problem>,
+    ) -> Option<T> {
+        if self.has(name) || self.has(other) { self.required_with(name, parse) } else { None }
+    }
+
+    /// Text that must be there unless `other` is there in its place.
+    pub fn text_or(&mut self, name: &'static str, other: &str) -> Option<String> {
+        if !self.has(name) && self.has(other) { None } else { self.required_with(name, Ok) }
+    }
+
+    /// Text that counts only where `first` is not there.
+    pub fn text_instead_of(&mut self, name: &'static str, first: &str) -> Option<String> {
+        if self.has(name) && !self.has(first) { self.required_with(name, Ok) } else { None }
     }
 
     /// Notes what is wrong with a field beyond its own rule.
@@ -165,14 +265,17 @@ impl Fields {
         self.issues.push(name, problem);
     }
 
-    /// Whether the field, which may be absent, is `true`.
-    pub fn is_true(&mut self, name: &'static str) -> bool {
-        self.optional_flag(name).unwrap_or(false)
+    /// Whether nothing of the field can be seen.
+    pub fn lacks(&self, name: &str) -> bool {
+        match self.values.get(name) {
+            None | Some(Value::Null) => true,
+            Some(Value::String(text)) => is_nothing(text),
+            Some(_) => false,
+        }
     }
 
     /// Whether the field is there, and says something.
-    #[must_use]
-    pub fn says(&self, name: &str) -> bool {
+    fn says(&self, name: &str) -> bool {
         self.has(name) && self.values.get(name).and_then(Value::as_str) != Some("")
     }
 
@@ -182,12 +285,22 @@ impl Fields {
         self.values.get(name).is_some_and(|value| !value.is_null())
     }
 
+    /// The body that `read` makes of the fields, if all of it was good.
+    ///
+    /// # Errors
+    ///
+    /// Every problem there was.
+    pub fn read<T>(mut self, read: impl FnOnce(&mut Self) -> Option<T>) -> Result<T, ApiError> {
+        let body = read(&mut self);
+        self.all(body)
+    }
+
     /// The values that were read, if all were good.
     ///
     /// # Errors
     ///
     /// Every problem there was.
-    pub fn all<T>(self, read: Option<T>) -> Result<T, ApiError> {
+    fn all<T>(self, read: Option<T>) -> Result<T, ApiError> {
         match read {
             Some(values) if self.issues.is_empty() => Ok(values),
             _ => Err(ApiError::validation(self.issues)),

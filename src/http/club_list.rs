@@ -17,7 +17,7 @@ use super::{
     auth::{Caller, PlatformAdmin},
     error::ApiError,
     page::{Query, cursor, cut_of},
-    register::Club,
+    register::Tenant,
 };
 
 /// The longest name that is searched for.
@@ -30,7 +30,7 @@ const LOOKED: char = '+';
 pub async fn list<P: Ports>(
     caller: Caller<P, PlatformAdmin>,
     RawQuery(query): RawQuery,
-) -> Result<Json<Page<Club>>, ApiError> {
+) -> Result<Json<Page<Tenant>>, ApiError> {
     let mut query = Query::of(query.as_deref());
     let limit = query.limit();
     let filter = Filter {
@@ -47,7 +47,7 @@ pub async fn list<P: Ports>(
         Some(_) if read.is_indexed => found(&caller, read, filter.before.as_ref(), limit),
         _ => listed(&caller, read, limit),
     };
-    Ok(page(rows, next, Club::from))
+    Ok(page(rows, next, Tenant::from))
 }
 
 /// Asks for a page; where somebody is searched for, once more if names had to be folded first.

@@ -23,6 +23,7 @@ use super::{
     context::Context,
     error::ApiError,
     page::{Query, cut},
+    promos::OptionalReasonRequest,
 };
 
 /// `GET /api/v1/tenants/{id}/webhook/deliveries`
@@ -30,7 +31,7 @@ use super::{
 pub async fn list<P: Ports>(
     caller: Caller<P, SameTenantOrPlatform>,
     RawQuery(query): RawQuery,
-) -> Result<Json<Deliveries>, ApiError> {
+) -> Result<Json<WebhookDeliveryPage>, ApiError> {
     let mut query = Query::of(query.as_deref());
     let limit = query.limit();
     let before = query.mark();
@@ -46,7 +47,7 @@ pub async fn list<P: Ports>(
     let webhook = connections::read_webhook(answers.pop().unwrap_or_default())?;
     tenants::read(answers.pop().unwrap_or_default())?.ok_or_else(ApiError::tenant_not_found)?;
     let (rows, next) = cut(rows, limit, |delivery| format!("{} {}", delivery.created_at, delivery.id));
-    Ok(Json(Deliveries {
+    Ok(Json(WebhookDeliveryPage {
         success: Yes,
         data: each(rows, WebhookDelivery::from),
         next_cursor: next,
@@ -60,18 +61,18 @@ pub async fn redeliver<P: Ports>(
     caller: Caller<P, SameTenantOrPlatform>,
     context: Context,
     DeliveryPart(delivery): DeliveryPart,
-    OptionalFields(mut fields): OptionalFields,
+    OptionalFields(fields): OptionalFields,
 ) -> Result<Json<Data<WebhookDelivery>>, ApiError> {
     let (app, tenant) = (&caller.app, caller.tenant()?);
-    let reason = fields.reason_or("delivery sent again");
-    fields.all(Some(()))?;
+    let body = fields.read(OptionalReasonRequest::read)?;
+    let reason = body.reason.as_deref().unwrap_or("delivery sent again");
     let mut statements = vec![
         tenants::select(tenant),
         deliveries::redeliver(tenant, &delivery, ATTEMPTS, app.ports.now()),
         deliveries::select(tenant, &delivery),
         connections::select_webhook(tenant),
     ];
-    if let Some(act) = caller.audited(&reason, &context) {
+    if let Some(act) = caller.audited(reason, &context) {
         statements.insert(0, deliveries::audit_redelivery(tenant, &delivery, &act));
     }
     let mut answers = caller.ask_all(statements).await?;
@@ -107,7 +108,7 @@ impl<S: Send + Sync> FromRequestParts<S> for DeliveryPart {
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
-pub struct Deliveries {
+pub struct WebhookDeliveryPage {
     /// It was done.
     pub success: Yes,
     /// What is on the page.

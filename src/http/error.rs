@@ -45,18 +45,18 @@ pub struct ApiError {
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
-pub struct Failure {
+pub struct ErrorResponse {
     /// It was not done.
     pub success: No,
     /// Why.
-    pub error: Told,
+    pub error: ErrorDetails,
 }
 
 /// Why something was not done.
 #[derive(Debug, Clone, Serialize)]
-#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema), schema(as = Error))]
+#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
-pub struct Told {
+pub struct ErrorDetails {
     /// The word for programs.
     pub code: &'static str,
     /// The sentence for people.
@@ -275,10 +275,10 @@ impl ApiError {
 
     /// The error as it is answered.
     #[must_use]
-    pub fn body(&self, id: &RequestId) -> Failure {
-        Failure {
+    pub fn body(&self, id: &RequestId) -> ErrorResponse {
+        ErrorResponse {
             success: No,
-            error: Told {
+            error: ErrorDetails {
                 code: self.code,
                 message: self.message.clone(),
                 request_id: id.clone(),

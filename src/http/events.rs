@@ -24,7 +24,7 @@ use super::{
 pub async fn list<P: Ports>(
     caller: Caller<P, SameTenantOrPlatform>,
     RawQuery(query): RawQuery,
-) -> Result<Json<Page<ClubEvent>>, ApiError> {
+) -> Result<Json<Page<TenantEvent>>, ApiError> {
     let mut query = Query::of(query.as_deref());
     let limit = query.limit();
     let before = query.mark();
@@ -35,14 +35,14 @@ pub async fn list<P: Ports>(
     let rows: Vec<Event> = answers.pop().unwrap_or_default().rows()?;
     tenants::read(answers.pop().unwrap_or_default())?.ok_or_else(ApiError::tenant_not_found)?;
     let (rows, next) = cut(rows, limit, |event| format!("{} {}", event.occurred_at, event.id));
-    Ok(page(rows, next, ClubEvent::from))
+    Ok(page(rows, next, TenantEvent::from))
 }
 
 /// One thing that happened to a club.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
-pub struct ClubEvent {
+pub struct TenantEvent {
     /// Its id, which its webhook gets as `webhook-id` where it is announced.
     pub id: String,
     /// What happened, like `tenant.provisioned`.
@@ -53,7 +53,7 @@ pub struct ClubEvent {
     pub data: Value,
 }
 
-impl From<Event> for ClubEvent {
+impl From<Event> for TenantEvent {
     fn from(event: Event) -> Self {
         Self {
             id: event.id,

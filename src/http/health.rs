@@ -15,7 +15,7 @@ use super::answer::{Json, Time, Yes};
 
 /// `GET /health`: touches nothing.
 pub async fn health<P: Ports>(app: App<P>) -> Response {
-    Json(Health {
+    Json(HealthResponse {
         ok: Yes,
         status: Well::Ok,
         version: app.config().version.clone(),
@@ -27,7 +27,7 @@ pub async fn health<P: Ports>(app: App<P>) -> Response {
 
 /// `GET /health/live`: constant.
 pub async fn live() -> Response {
-    Json(Alive { ok: Yes, status: Well::Ok }).into_response()
+    Json(LivenessResponse { ok: Yes, status: Well::Ok }).into_response()
 }
 
 /// `GET /health/ready`: everything that a request may need.
@@ -36,7 +36,7 @@ pub async fn ready<P: Ports>(app: App<P>) -> Response {
     let readiness = app.readiness().await;
     let (status, checked) = checked(&readiness.checks, Well::Ready);
     let switches = readiness.switches;
-    let ready = Ready {
+    let ready = ReadinessResponse {
         checked,
         provisioning: switches.map(|s| if s.paused { Provisioning::Paused } else { Provisioning::On }),
         signups: switches.map(|s| if s.closed { Signups::Closed } else { Signups::Open }),
@@ -51,21 +51,21 @@ pub async fn startup<P: Ports>(app: App<P>) -> Response {
     (status, Json(checked)).into_response()
 }
 
-fn checked(checks: &[readiness::Check], well: Well) -> (StatusCode, Checked) {
+fn checked(checks: &[readiness::Check], well: Well) -> (StatusCode, HealthReport) {
     let ok = checks.iter().all(|check| check.problem.is_none());
-    let told = checks
-        .iter()
-        .map(|check| (check.name, Check { ok: check.problem.is_none(), problem: check.problem.clone() }));
+    let told = checks.iter().map(|check| {
+        (check.name, HealthCheck { ok: check.problem.is_none(), problem: check.problem.clone() })
+    });
     let status = if ok { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let word = if ok { well } else { Well::Unavailable };
-    (status, Checked { ok, status: word, checks: told.collect() })
+    (status, HealthReport { ok, status: word, checks: told.collect() })
 }
 
 /// It answers.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
-pub struct Alive {
+pub struct LivenessResponse {
     /// It is up.
     pub ok: Yes,
     /// `ok`
@@ -76,7 +76,7 @@ pub struct Alive {
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
-pub struct Health {
+pub struct HealthResponse {
     /// It is up.
     pub ok: Yes,
     /// `ok`
@@ -93,23 +93,23 @@ pub struct Health {
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
-pub struct Checked {
+pub struct HealthReport {
     /// Whether all is well.
     pub ok: bool,
     /// The same in a word.
     pub status: Well,
     /// Each check by its name.
-    pub checks: BTreeMap<&'static str, Check>,
+    pub checks: BTreeMap<&'static str, HealthCheck>,
 }
 
 /// What was checked, and how operators set the switches.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
-pub struct Ready {
+pub struct ReadinessResponse {
     /// What was checked.
     #[serde(flatten)]
-    pub checked: Checked,
+    pub checked: HealthReport,
     /// Whether clubs are set up and removed; missing while the database does not say.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(not(target_arch = "wasm32"), schema(nullable = false))]
@@ -146,7 +146,7 @@ pub enum Signups {
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
-pub struct Check {
+pub struct HealthCheck {
     /// Whether it is well.
     pub ok: bool,
     /// What is not, where something isn't.

@@ -12,21 +12,15 @@ use crate::{
 
 use super::{
     answer::{Json, Yes, done},
-    body::Fields,
+    body::{Fields, body},
     context::Context,
     error::ApiError,
 };
 
 /// `POST /auth/magic/start`: the same answer for a known and an unknown address.
 #[worker::send]
-pub async fn start<P: Ports>(
-    app: App<P>,
-    context: Context,
-    mut fields: Fields,
-) -> Result<Response, ApiError> {
-    let email: Option<Email> = fields.required("email");
-    let tenant: Option<TenantId> = fields.optional("tenantId");
-    let email = fields.all(email)?;
+pub async fn start<P: Ports>(app: App<P>, context: Context, fields: Fields) -> Result<Response, ApiError> {
+    let MagicLinkRequest { email, tenant_id: tenant } = fields.read(MagicLinkRequest::read)?;
     // By the client alone: whoever keeps asking for somebody's address must not keep its owner out.
     context.limited(&app, Limit::Magic).await?;
     app.start_link(&email, tenant.as_ref(), &context.caller()).await?;
@@ -38,18 +32,16 @@ pub async fn start<P: Ports>(
 pub async fn verify<P: Ports>(
     app: App<P>,
     context: Context,
-    mut fields: Fields,
-) -> Result<Json<SignedIn>, ApiError> {
-    let token = fields
-        .required_with("token", |text| if text.is_empty() { Err(Problem::required()) } else { Ok(text) });
-    let token = fields.all(token)?;
+    fields: Fields,
+) -> Result<Json<SignInResponse>, ApiError> {
+    let MagicLinkVerifyRequest { token } = fields.read(MagicLinkVerifyRequest::read)?;
     context.limited(&app, Limit::Lookup).await?;
     let (signed_in, jwt) = app.verify_link(&token).await?;
     let owner = signed_in.owner;
-    Ok(Json(SignedIn {
+    Ok(Json(SignInResponse {
         success: Yes,
         tenant_id: owner.id.clone(),
-        tenant: OwnClub {
+        tenant: TenantSummary {
             id: owner.id,
             slug: signed_in.slug,
             name: owner.name,
@@ -62,43 +54,46 @@ pub async fn verify<P: Ports>(
     }))
 }
 
-/// Whom to mail a link.
-#[cfg(not(target_arch = "wasm32"))]
-#[derive(Debug, utoipa::ToSchema)]
-#[schema(rename_all = "camelCase")]
-pub struct LinkRequest {
-    /// The owner's address.
-    pub email: Email,
-    /// The club that is meant, where a client knows it: if it is not the address's own, no link is mailed.
-    #[schema(
-        max_length = 64,
-        pattern = "^(tenant_[A-Za-z0-9_-]+)?$",
-        example = "tenant_01a3185c80397978a1c17e7efb610b25"
-    )]
-    pub tenant_id: Option<String>,
+body! {
+    /// Whom to mail a link.
+    pub struct MagicLinkRequest {
+        /// The owner's address.
+        pub email: Email = required("email"),
+        /// The club that is meant, where a client knows it: if it is not the address's own, no link is mailed.
+        #[schema(
+            value_type = Option<String>,
+            max_length = 64,
+            pattern = "^(tenant_[A-Za-z0-9_-]+)?$",
+            example = "tenant_01a3185c80397978a1c17e7efb610b25"
+        )]
+        pub tenant_id: Option<TenantId> = optional("tenantId"),
+    }
 }
 
-/// A link to exchange.
-#[cfg(not(target_arch = "wasm32"))]
-#[derive(Debug, utoipa::ToSchema)]
-#[schema(rename_all = "camelCase")]
-pub struct LinkExchange {
-    /// What stands behind `#token=` in the mailed link.
-    #[schema(min_length = 1, pattern = r"^[^\x00-\x1f\x7f-\x9f]+$")]
-    pub token: String,
+body! {
+    /// A link to exchange.
+    pub struct MagicLinkVerifyRequest {
+        /// What stands behind `#token=` in the mailed link.
+        #[schema(min_length = 1, pattern = r"^[^\x00-\x1f\x7f-\x9f]+$")]
+        pub token: String = required_with("token", not_empty),
+    }
+}
+
+fn not_empty(text: String) -> Result<String, Problem> {
+    if text.is_empty() { Err(Problem::required()) } else { Ok(text) }
 }
 
 /// Somebody who came in by a link.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
-pub struct SignedIn {
+pub struct SignInResponse {
     /// It was done.
     pub success: Yes,
     /// The club.
     pub tenant_id: TenantId,
     /// Enough for a page on another device to go on where the first left off.
-    pub tenant: OwnClub,
+    pub tenant: TenantSummary,
     /// A tenant admin's token, good for 7 days.
     pub jwt: String,
 }
@@ -107,7 +102,7 @@ pub struct SignedIn {
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
-pub struct OwnClub {
+pub struct TenantSummary {
     /// Its id.
     pub id: TenantId,
     /// Its name in addresses.

@@ -5,7 +5,7 @@ use http::StatusCode;
 use serde::Serialize;
 
 use crate::{
-    domain::{Audience, MailId},
+    domain::{Audience, MailId, issue::Problem},
     ports::Ports,
     store::mails::{self, Obstacle, PAUSE_SECONDS, Status},
 };
@@ -13,10 +13,9 @@ use crate::{
 use super::{
     answer::{Time, data},
     auth::{Caller, SameTenantOrPlatform},
-    body::OptionalFields,
+    body::{OptionalFields, body},
     context::Context,
     error::ApiError,
-    tokens::reason,
 };
 
 /// `POST /api/v1/tenants/{id}/welcome/resend`: a new mail with a new link, in place of one that still waits.
@@ -24,19 +23,17 @@ use super::{
 pub async fn resend_welcome<P: Ports>(
     caller: Caller<P, SameTenantOrPlatform>,
     context: Context,
-    OptionalFields(mut fields): OptionalFields,
+    OptionalFields(fields): OptionalFields,
 ) -> Result<Response, ApiError> {
     let (app, tenant) = (&caller.app, caller.tenant()?);
     let by_operator = caller.claims.audience == Some(Audience::PlatformAdmin);
-    // Clubs need not say why; what they say must be a text all the same.
-    let usual = fields.reason_or("welcome mail sent again");
-    let reason = if by_operator { fields.required_with("reason", reason) } else { Some(usual) };
-    let reason = fields.all(reason)?;
+    let body = fields.read(|fields| WelcomeMailRequest::read(fields, by_operator))?;
+    let reason = body.reason.as_deref().unwrap_or("welcome mail sent again");
     let now = app.ports.now();
     let id = MailId::new(now, app.ports.random());
     let mut statements = vec![mails::select_obstacle(tenant)];
     statements.extend(mails::welcome_again(tenant, &id, &context.caller(), now));
-    if let Some(act) = caller.audited(&reason, &context) {
+    if let Some(act) = caller.audited(reason, &context) {
         statements.insert(2, mails::audit_welcome(tenant, &id, &act));
     }
     let mut answers = caller.ask_all(statements).await?;
@@ -62,14 +59,19 @@ fn not_sent(obstacle: &Obstacle, now: i64) -> ApiError {
     }
 }
 
-/// Why an operator sends the welcome mail once more; clubs themselves say nothing.
-#[cfg(not(target_arch = "wasm32"))]
-#[derive(Debug, utoipa::ToSchema)]
-#[schema(rename_all = "camelCase")]
-pub struct WelcomeRequest {
-    /// Why: operators must say so, and it is written down.
-    #[schema(value_type = Option<crate::http::tokens::Reason>)]
-    pub reason: Option<String>,
+body! {
+    /// Why an operator sends the welcome mail once more; clubs themselves say nothing.
+    pub struct WelcomeMailRequest(by_operator: bool) {
+        /// Why: operators must say so, and it is written down.
+        #[schema(value_type = Option<crate::http::tokens::Reason>)]
+        pub reason: Option<String> = optional_reason("reason"),
+    }
+    check |fields| {
+        // Clubs need not say why; what they say must be a text all the same.
+        if by_operator && fields.lacks("reason") {
+            fields.refuse("reason", Problem::required());
+        }
+    }
 }
 
 /// A mail on its way to a club's owner; never to whom, nor what it says.

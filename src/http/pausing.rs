@@ -10,11 +10,11 @@ use crate::{
 use super::{
     answer::{Data, Json, data},
     auth::{Caller, PlatformAdmin},
+    bgops::ReasonRequest,
     body::Fields,
     context::Context,
     error::ApiError,
     health::Provisioning,
-    tokens::reason,
 };
 
 /// `POST /api/v1/bgops/provisioning/pause`
@@ -23,7 +23,7 @@ pub async fn pause<P: Ports>(
     caller: Caller<P, PlatformAdmin>,
     context: Context,
     fields: Fields,
-) -> Result<Json<Data<ProvisioningSwitched>>, ApiError> {
+) -> Result<Json<Data<ProvisioningSwitchResult>>, ApiError> {
     switch(&caller, &context, fields, Provisioning::Paused).await
 }
 
@@ -33,33 +33,32 @@ pub async fn resume<P: Ports>(
     caller: Caller<P, PlatformAdmin>,
     context: Context,
     fields: Fields,
-) -> Result<Json<Data<ProvisioningSwitched>>, ApiError> {
+) -> Result<Json<Data<ProvisioningSwitchResult>>, ApiError> {
     switch(&caller, &context, fields, Provisioning::On).await
 }
 
 async fn switch<P: Ports>(
     caller: &Caller<P, PlatformAdmin>,
     context: &Context,
-    mut fields: Fields,
+    fields: Fields,
     provisioning: Provisioning,
-) -> Result<Json<Data<ProvisioningSwitched>>, ApiError> {
-    let reason = fields.required_with("reason", reason);
-    let reason = fields.all(reason)?;
+) -> Result<Json<Data<ProvisioningSwitchResult>>, ApiError> {
+    let ReasonRequest { reason } = fields.read(ReasonRequest::read)?;
     let (app, claims, request) = (&caller.app, &caller.claims, context.id.as_str());
     let (action, changed) = match provisioning {
-        Provisioning::Paused => (PAUSE, app.pause_provisioning(claims, &reason, request).await),
-        Provisioning::On => (RESUME, app.resume_provisioning(claims, &reason, request).await),
+        Provisioning::Paused => (PAUSE, app.pause_provisioning(claims, reason.as_str(), request).await),
+        Provisioning::On => (RESUME, app.resume_provisioning(claims, reason.as_str(), request).await),
     };
     let changed = changed.map_err(|error| caller.refused(error))?;
     app.log(LogLine::new(Level::Warn, "operator_action").with("action", action));
-    Ok(data(ProvisioningSwitched { provisioning, changed }))
+    Ok(data(ProvisioningSwitchResult { provisioning, changed }))
 }
 
 /// Provisioning, paused or resumed.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
-pub struct ProvisioningSwitched {
+pub struct ProvisioningSwitchResult {
     /// How it stands now.
     pub provisioning: Provisioning,
     /// Whether this request changed that.

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::{
-    domain::{issue::Problem, webhook::host_of},
+    domain::{ClubName, HexColor, issue::Problem, webhook::host_of},
     ports::Ports,
     store::{
         profile::{self, Change},
@@ -14,21 +14,18 @@ use crate::{
 use super::{
     answer::{Data, Json, Time, data},
     auth::{Caller, TenantAdmin},
-    body::Fields,
+    body::{Fields, body},
     deliveries::WebhookHealth,
     error::ApiError,
-    register::{Brand, Club},
+    register::{Brand, Tenant},
 };
-
-#[cfg(not(target_arch = "wasm32"))]
-use crate::domain::{ClubName, HexColor};
 
 /// What a club may change about itself.
 const CHANGEABLE: [&str; 3] = ["name", "primaryColor", "secondaryColor"];
 
 /// `GET /api/v1/tenants/me`
 #[worker::send]
-pub async fn get<P: Ports>(caller: Caller<P, TenantAdmin>) -> Result<Json<Data<Profile>>, ApiError> {
+pub async fn get<P: Ports>(caller: Caller<P, TenantAdmin>) -> Result<Json<Data<TenantProfile>>, ApiError> {
     let found = profile::read(caller.ask(profile::select(caller.tenant()?)).await?)?;
     answer(&caller, found)
 }
@@ -37,18 +34,10 @@ pub async fn get<P: Ports>(caller: Caller<P, TenantAdmin>) -> Result<Json<Data<P
 #[worker::send]
 pub async fn change<P: Ports>(
     caller: Caller<P, TenantAdmin>,
-    mut fields: Fields,
-) -> Result<Json<Data<Profile>>, ApiError> {
-    let change = Change {
-        name: fields.change("name"),
-        primary: fields.change("primaryColor"),
-        secondary: fields.change("secondaryColor"),
-    };
-    if !CHANGEABLE.iter().any(|name| fields.has(name)) {
-        let message = "Send name, primaryColor or secondaryColor.";
-        fields.refuse("name", Problem::new("nothing_to_change", message));
-    }
-    let change = fields.all(Some(change))?;
+    fields: Fields,
+) -> Result<Json<Data<TenantProfile>>, ApiError> {
+    let body = fields.read(UpdateProfileRequest::read)?;
+    let change = Change { name: body.name, primary: body.primary_color, secondary: body.secondary_color };
     let tenant = caller.tenant()?;
     let mut statements = profile::change(tenant, &change, caller.app.ports.now());
     statements.push(profile::select(tenant));
@@ -59,38 +48,43 @@ pub async fn change<P: Ports>(
 fn answer<P: Ports>(
     caller: &Caller<P, TenantAdmin>,
     found: Option<(register::Club, profile::Webhook)>,
-) -> Result<Json<Data<Profile>>, ApiError> {
+) -> Result<Json<Data<TenantProfile>>, ApiError> {
     let (club, webhook) = found.ok_or_else(ApiError::tenant_not_found)?;
     let address = club.slug.as_deref().map(|slug| caller.app.config().club_address(slug));
-    Ok(data(Profile {
+    Ok(data(TenantProfile {
         brand: Brand::of(&club),
         club: club.into(),
         address,
-        webhook: OwnWebhook::of(webhook),
+        webhook: TenantWebhook::of(webhook),
     }))
 }
 
-/// What a club changes about itself: at least one of these.
-#[cfg(not(target_arch = "wasm32"))]
-#[derive(Debug, utoipa::ToSchema)]
-#[schema(rename_all = "camelCase")]
-pub struct ProfileChange {
-    /// Its name.
-    pub name: Option<ClubName>,
-    /// Its first colour.
-    pub primary_color: Option<HexColor>,
-    /// Its second colour.
-    pub secondary_color: Option<HexColor>,
+body! {
+    /// What a club changes about itself: at least one of these.
+    pub struct UpdateProfileRequest {
+        /// Its name.
+        pub name: Option<ClubName> = change("name"),
+        /// Its first colour.
+        pub primary_color: Option<HexColor> = change("primaryColor"),
+        /// Its second colour.
+        pub secondary_color: Option<HexColor> = change("secondaryColor"),
+    }
+    check |fields| {
+        if !CHANGEABLE.iter().any(|name| fields.has(name)) {
+            let message = "Send name, primaryColor or secondaryColor.";
+            fields.refuse("name", Problem::new("nothing_to_change", message));
+        }
+    }
 }
 
 /// A club as its own people see it.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
-pub struct Profile {
+pub struct TenantProfile {
     /// The club.
     #[serde(flatten)]
-    pub club: Club,
+    pub club: Tenant,
     /// The club's own address.
     pub address: Option<String>,
     /// Its colours.
@@ -98,14 +92,14 @@ pub struct Profile {
     /// Its webhook; left out while it has none.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(not(target_arch = "wasm32"), schema(nullable = false))]
-    pub webhook: Option<OwnWebhook>,
+    pub webhook: Option<TenantWebhook>,
 }
 
 /// A club's webhook as its own people see it: where it is, but for what only its scenario knows, and how it is doing.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
-pub struct OwnWebhook {
+pub struct TenantWebhook {
     /// Its host.
     pub host: Option<String>,
     /// When it last took a test, since it was stored.
@@ -115,7 +109,7 @@ pub struct OwnWebhook {
     pub health: WebhookHealth,
 }
 
-impl OwnWebhook {
+impl TenantWebhook {
     fn of(webhook: profile::Webhook) -> Option<Self> {
         let host = host_of(&webhook.webhook_url?);
         let health = WebhookHealth {

@@ -5,7 +5,7 @@ use http::StatusCode;
 use serde::Serialize;
 
 use crate::{
-    domain::{Plan, PromoCode, Timestamp, issue::Problem, text},
+    domain::{Plan, PromoCode, Slug, Timestamp, issue::Problem, text},
     ports::{Level, LogLine, Ports},
     store::promos::{self, NewPromo, PromoRow},
 };
@@ -13,14 +13,11 @@ use crate::{
 use super::{
     answer::{Data, Json, Page, Time, data, page},
     auth::{Caller, PathPart, PlatformAdmin},
-    body::{Fields, OptionalFields},
+    body::{Fields, OptionalFields, body},
     context::Context,
     error::ApiError,
     page::{Query, cut},
 };
-
-#[cfg(not(target_arch = "wasm32"))]
-use crate::domain::Slug;
 
 /// The most uses a code may have.
 const MOST_USES: u32 = 1_000_000_000;
@@ -47,14 +44,25 @@ pub async fn list<P: Ports>(
 pub async fn create<P: Ports>(
     caller: Caller<P, PlatformAdmin>,
     context: Context,
-    mut fields: Fields,
+    fields: Fields,
 ) -> Result<Json<Data<Promo>>, ApiError> {
-    let reason = fields.reason_or("promo code created");
-    let promo = read(&mut fields, caller.app.ports.now());
-    let promo = fields.all(promo)?;
+    let now = caller.app.ports.now();
+    let body = fields.read(|fields| CreatePromoCodeRequest::read(fields, now))?;
+    let reason = body.reason.as_deref().unwrap_or("promo code created");
+    let promo = NewPromo {
+        code: body.code,
+        discount_percent: body.discount_percent,
+        max_uses: body.max_uses,
+        starts_at: body.starts_at,
+        valid_until: body.valid_until,
+        plan: body.plan,
+        lifetime: body.lifetime.unwrap_or(false),
+        slugs: body.tenant_slugs,
+        notes: body.notes,
+    };
     let made = caller
         .app
-        .create_promo(&caller.claims, &promo, &reason, context.id.as_str())
+        .create_promo(&caller.claims, &promo, reason, context.id.as_str())
         .await
         .map_err(|error| caller.refused(error))?
         .ok_or_else(|| {
@@ -70,22 +78,22 @@ pub async fn deactivate<P: Ports>(
     caller: Caller<P, PlatformAdmin>,
     context: Context,
     PathPart(code): PathPart,
-    OptionalFields(mut fields): OptionalFields,
-) -> Result<Json<Data<PromoDeactivated>>, ApiError> {
-    let reason = fields.reason_or("promo code deactivated");
-    fields.all(Some(()))?;
+    OptionalFields(fields): OptionalFields,
+) -> Result<Json<Data<DeactivatedPromo>>, ApiError> {
+    let body = fields.read(OptionalReasonRequest::read)?;
+    let reason = body.reason.as_deref().unwrap_or("promo code deactivated");
     let unknown = || ApiError::new(StatusCode::NOT_FOUND, "PROMO_NOT_FOUND", "There is no such promo code.");
     let code = PromoCode::try_from(code).map_err(|_| unknown())?;
     let (promo, was_on) = caller
         .app
-        .deactivate_promo(&caller.claims, &code, &reason, context.id.as_str())
+        .deactivate_promo(&caller.claims, &code, reason, context.id.as_str())
         .await
         .map_err(|error| caller.refused(error))?
         .ok_or_else(unknown)?;
     if was_on {
         log_action(&caller, "promo.deactivate", &promo);
     }
-    Ok(data(PromoDeactivated { promo: promo.into(), changed: was_on }))
+    Ok(data(DeactivatedPromo { promo: promo.into(), changed: was_on }))
 }
 
 fn log_action<P: Ports>(caller: &Caller<P, PlatformAdmin>, action: &str, promo: &PromoRow) {
@@ -93,28 +101,12 @@ fn log_action<P: Ports>(caller: &Caller<P, PlatformAdmin>, action: &str, promo: 
     caller.app.log(line.with("promoCode", promo.code.as_str()));
 }
 
-fn read(fields: &mut Fields, now: Timestamp) -> Option<NewPromo> {
-    let code = fields.required_with("code", exact_code);
-    if !fields.has("discountPercent") {
-        fields.refuse("discountPercent", Problem::required());
+/// A code can be used until a moment that lies ahead, and after the code can first be used.
+fn lies_ahead(until: Timestamp, starts_at: Option<Timestamp>, now: Timestamp) -> Result<Timestamp, Problem> {
+    if until > starts_at.unwrap_or(now).max(now) {
+        return Ok(until);
     }
-    let discount = fields.optional_within("discountPercent", 0..=100);
-    let starts_at: Option<Timestamp> = fields.change("startsAt");
-    let valid_until: Option<Timestamp> = fields.change("validUntil");
-    if valid_until.is_some_and(|until| until <= starts_at.unwrap_or(now).max(now)) {
-        let message = "This must lie ahead, and after the code can first be used.";
-        fields.refuse("validUntil", Problem::new("too_early", message));
-    }
-    let notes = fields.optional_text("notes");
-    if notes.as_ref().is_some_and(|notes| notes.chars().count() > 500) {
-        fields.refuse("notes", Problem::new("too_long", "Use at most 500 characters."));
-    }
-    let max_uses = fields.optional_within("maxUses", 1..=MOST_USES);
-    let plan = fields.change("plan");
-    let lifetime = fields.optional_flag("lifetime").unwrap_or(false);
-    let slugs = fields.optional_list("tenantSlugs", MOST_SLUGS);
-    let (code, discount_percent) = code.zip(discount)?;
-    Some(NewPromo { code, discount_percent, max_uses, starts_at, valid_until, plan, lifetime, slugs, notes })
+    Err(Problem::new("too_early", "This must lie ahead, and after the code can first be used."))
 }
 
 /// A code is typed in any case, but made in one: what an operator sees is what is stored.
@@ -129,48 +121,47 @@ fn exact_code(text: String) -> Result<PromoCode, Problem> {
     }
 }
 
-/// A promo code to make.
-#[cfg(not(target_arch = "wasm32"))]
-#[derive(Debug, utoipa::ToSchema)]
-#[schema(rename_all = "camelCase")]
-pub struct NewPromoCode {
-    /// The code.
-    pub code: PromoCode,
-    /// How much it takes off, percent.
-    #[schema(maximum = 100)]
-    pub discount_percent: u32,
-    /// How often it can be used; without end where this is left out.
-    #[schema(minimum = 1, maximum = 1_000_000_000)]
-    pub max_uses: Option<u32>,
-    /// From when on it can be used; any offset.
-    #[schema(format = DateTime)]
-    pub starts_at: Option<String>,
-    /// Until when it can be used: ahead, and after `startsAt`.
-    #[schema(format = DateTime)]
-    pub valid_until: Option<String>,
-    /// The plan that it gives, whatever was asked for.
-    pub plan: Option<Plan>,
-    /// Whether the discount never ends.
-    pub lifetime: Option<bool>,
-    /// The clubs that may use it; any, where this is left out.
-    #[schema(min_items = 1, max_items = 100)]
-    pub tenant_slugs: Option<Vec<Slug>>,
-    /// For operators.
-    #[schema(max_length = 500, pattern = r"^[^\x00-\x1f\x7f-\x9f]*$")]
-    pub notes: Option<String>,
-    /// Why; it is written down.
-    #[schema(max_length = 500, pattern = r"^[^\x00-\x1f\x7f-\x9f]*$")]
-    pub reason: Option<String>,
+body! {
+    /// A promo code to make.
+    pub struct CreatePromoCodeRequest(now: Timestamp) {
+        /// Why; it is written down.
+        #[schema(max_length = 500, pattern = r"^[^\x00-\x1f\x7f-\x9f]*$")]
+        pub reason: Option<String> = optional_reason("reason"),
+        /// The code.
+        pub code: PromoCode = required_with("code", exact_code),
+        /// How much it takes off, percent.
+        #[schema(maximum = 100)]
+        pub discount_percent: u32 = required_within("discountPercent", 0..=100),
+        /// From when on it can be used; any offset.
+        #[schema(value_type = Option<String>, format = DateTime)]
+        pub starts_at: Option<Timestamp> = change("startsAt"),
+        /// Until when it can be used: ahead, and after `startsAt`.
+        #[schema(value_type = Option<String>, format = DateTime)]
+        pub valid_until: Option<Timestamp> =
+            change_with("validUntil", |until| lies_ahead(until, starts_at, now)),
+        /// For operators.
+        #[schema(max_length = 500, pattern = r"^[^\x00-\x1f\x7f-\x9f]*$")]
+        pub notes: Option<String> = optional_text_within("notes", 500),
+        /// How often it can be used; without end where this is left out.
+        #[schema(minimum = 1, maximum = 1_000_000_000)]
+        pub max_uses: Option<u32> = optional_within("maxUses", 1..=MOST_USES),
+        /// The plan that it gives, whatever was asked for.
+        pub plan: Option<Plan> = change("plan"),
+        /// Whether the discount never ends.
+        pub lifetime: Option<bool> = optional_flag("lifetime"),
+        /// The clubs that may use it; any, where this is left out.
+        #[schema(min_items = 1, max_items = 100)]
+        pub tenant_slugs: Option<Vec<Slug>> = optional_list("tenantSlugs", MOST_SLUGS),
+    }
 }
 
-/// Why, where there is something to say; it is written down.
-#[cfg(not(target_arch = "wasm32"))]
-#[derive(Debug, utoipa::ToSchema)]
-#[schema(rename_all = "camelCase")]
-pub struct WhyNot {
-    /// Why.
-    #[schema(max_length = 500, pattern = r"^[^\x00-\x1f\x7f-\x9f]*$")]
-    pub reason: Option<String>,
+body! {
+    /// Why, where there is something to say; it is written down.
+    pub struct OptionalReasonRequest {
+        /// Why.
+        #[schema(max_length = 500, pattern = r"^[^\x00-\x1f\x7f-\x9f]*$")]
+        pub reason: Option<String> = optional_reason("reason"),
+    }
 }
 
 /// A promo code.
@@ -211,7 +202,7 @@ pub struct Promo {
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
-pub struct PromoDeactivated {
+pub struct DeactivatedPromo {
     /// The code.
     #[serde(flatten)]
     pub promo: Promo,

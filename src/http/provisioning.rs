@@ -23,10 +23,10 @@ use crate::{
 use super::{
     answer::{Data, Json, Time, Yes, data},
     auth::{Caller, SameTenant, Service, TenantReader},
-    body::{Fields, OptionalFields},
+    body::{Fields, OptionalFields, body},
     context::Context,
     error::ApiError,
-    webhook::StoredWebhook,
+    webhook::WebhookUpdateResult,
 };
 
 /// `GET /api/v1/tenants/{id}/provision-status`
@@ -84,7 +84,12 @@ async fn degraded<P: Ports>(
     }
 }
 
-fn answer(view: &ProvisionStatus, report: Option<&Report>, now: Timestamp, headers: &HeaderMap) -> Response {
+fn answer(
+    view: &ProvisionStatusResponse,
+    report: Option<&Report>,
+    now: Timestamp,
+    headers: &HeaderMap,
+) -> Response {
     let body = serde_json::to_string(view).unwrap_or_default();
     let etag = format!("\"{}\"", digest(&[&body]));
     let known = headers.get(header::IF_NONE_MATCH).and_then(|v| v.to_str().ok()).is_some_and(|known| {
@@ -107,7 +112,7 @@ fn answer(view: &ProvisionStatus, report: Option<&Report>, now: Timestamp, heade
 }
 
 /// The shape that callers rely on.
-fn view(listed: &Listed) -> ProvisionStatus {
+fn view(listed: &Listed) -> ProvisionStatusResponse {
     let report = listed.report.as_ref();
     let completed = listed.status == RunStatus::Completed;
     let steps = report.map_or_else(|| untried(listed.plan), |report| report.steps.clone());
@@ -116,10 +121,10 @@ fn view(listed: &Listed) -> ProvisionStatus {
     let current = if completed { None } else { report.and_then(|r| r.step) };
     let failure = report.map_or(listed.failure.as_ref(), |report| report.failure.as_ref());
     let failure = failure.filter(|_| listed.status == RunStatus::Failed);
-    ProvisionStatus {
+    ProvisionStatusResponse {
         success: Yes,
         status: listed.status,
-        data: Provision {
+        data: ProvisionProgress {
             status: listed.status,
             plan: listed.plan,
             progress,
@@ -148,10 +153,9 @@ fn view(listed: &Listed) -> ProvisionStatus {
 pub async fn queue<P: Ports>(
     caller: Caller<P, Service>,
     context: Context,
-    mut fields: Fields,
+    fields: Fields,
 ) -> Result<Json<Data<QueuedRun>>, ApiError> {
-    let tenant: Option<TenantId> = fields.required("tenantId");
-    let tenant = fields.all(tenant)?;
+    let ProvisionRequest { tenant_id: tenant } = fields.read(ProvisionRequest::read)?;
     caller
         .app
         .queue_provisioning(&caller.claims, &tenant, context.caller())
@@ -206,13 +210,12 @@ pub(super) fn connected((done, restored): (Queued, Option<Restored>)) -> Json<Da
     })
 }
 
-/// Whom to provision.
-#[cfg(not(target_arch = "wasm32"))]
-#[derive(Debug, utoipa::ToSchema)]
-#[schema(rename_all = "camelCase")]
-pub struct ProvisionRequest {
-    /// The club.
-    pub tenant_id: TenantId,
+body! {
+    /// Whom to provision.
+    pub struct ProvisionRequest {
+        /// The club.
+        pub tenant_id: TenantId = required("tenantId"),
+    }
 }
 
 /// What queueing did.
@@ -231,27 +234,27 @@ pub struct QueuedRun {
     /// There when a live club stored its webhook.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(not(target_arch = "wasm32"), schema(nullable = false))]
-    pub webhook: Option<StoredWebhook>,
+    pub webhook: Option<WebhookUpdateResult>,
 }
 
 /// How far a club's provisioning is.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
-pub struct ProvisionStatus {
+pub struct ProvisionStatusResponse {
     /// It was done.
     pub success: Yes,
     /// Where it stands.
     pub status: RunStatus,
     /// All there is to say of it.
-    pub data: Provision,
+    pub data: ProvisionProgress,
 }
 
 /// How far a club's provisioning is, in full.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
-pub struct Provision {
+pub struct ProvisionProgress {
     /// Where it stands.
     pub status: RunStatus,
     /// The club's plan.

@@ -7,7 +7,8 @@ use crate::{
     app::clubs::{ChangeError, CorrectionError},
     domain::{
         Issues, Plan, RunId, RunStatus, TenantId, TenantStatus, UndoStatus, WebhookSecret, WebhookUrl,
-        issue::Problem, webhook,
+        issue::Problem,
+        webhook::{self, AllowedHosts},
     },
     ports::{Level, LogLine, Ports},
     store::register::{self, Change, Details},
@@ -16,17 +17,18 @@ use crate::{
 use super::{
     answer::{Data, Json, Time, data},
     auth::{Caller, PlatformAdmin},
-    body::Fields,
+    bgops::ReasonRequest,
+    body::{Fields, body},
     context::Context,
     error::ApiError,
     signup::name_the_host,
-    tokens::reason,
-    webhook::StoredWebhook,
+    tokens::Reason,
+    webhook::WebhookUpdateResult,
 };
 
 /// `GET /api/v1/admin/tenants/{id}`
 #[worker::send]
-pub async fn get<P: Ports>(caller: Caller<P, PlatformAdmin>) -> Result<Json<Data<ClubDetails>>, ApiError> {
+pub async fn get<P: Ports>(caller: Caller<P, PlatformAdmin>) -> Result<Json<Data<TenantDetails>>, ApiError> {
     let found = register::read(caller.ask(register::select(caller.tenant()?)).await?)?;
     let details = found.ok_or_else(ApiError::tenant_not_found)?;
     Ok(data(details.into()))
@@ -37,27 +39,14 @@ pub async fn get<P: Ports>(caller: Caller<P, PlatformAdmin>) -> Result<Json<Data
 pub async fn change<P: Ports>(
     caller: Caller<P, PlatformAdmin>,
     context: Context,
-    mut fields: Fields,
-) -> Result<Json<Data<ClubDetails>>, ApiError> {
-    let reason = fields.required_with("reason", reason);
-    let change = Change {
-        status: fields.change("status"),
-        plan: fields.change("plan"),
-        comped: fields.optional_flag("comped"),
-    };
-    if !["status", "plan", "comped"].iter().any(|name| fields.has(name)) {
-        fields.refuse("status", Problem::new("nothing_to_change", "Send status, plan or comped."));
-    }
-    if change.status == Some(TenantStatus::Cancelled) {
-        let message =
-            "A club is cancelled by DELETE on this address, which also takes back what was made for it.";
-        fields.refuse("status", Problem::new("use_delete", message));
-    }
-    let reason = fields.all(reason)?;
+    fields: Fields,
+) -> Result<Json<Data<TenantDetails>>, ApiError> {
+    let body = fields.read(UpdateTenantRequest::read)?;
+    let change = Change { status: body.status, plan: body.plan, comped: body.comped };
     let tenant = caller.tenant()?;
     let details = caller
         .app
-        .change_club(&caller.claims, tenant, change, &reason, context.id.as_str())
+        .change_club(&caller.claims, tenant, change, body.reason.as_str(), context.id.as_str())
         .await
         .map_err(|error| not_changed(error, &caller))?;
     log_action(&caller, "tenant.update", tenant, None);
@@ -69,20 +58,19 @@ pub async fn change<P: Ports>(
 pub async fn remove<P: Ports>(
     caller: Caller<P, PlatformAdmin>,
     context: Context,
-    mut fields: Fields,
-) -> Result<(StatusCode, Json<Data<ClubRemoval>>), ApiError> {
-    let reason = fields.required_with("reason", reason);
-    let reason = fields.all(reason)?;
+    fields: Fields,
+) -> Result<(StatusCode, Json<Data<TenantRemoval>>), ApiError> {
+    let ReasonRequest { reason } = fields.read(ReasonRequest::read)?;
     let tenant = caller.tenant()?;
     let removal = caller
         .app
-        .deprovision(&caller.claims, tenant, &reason, context.id.as_str(), context.caller())
+        .deprovision(&caller.claims, tenant, reason.as_str(), context.id.as_str(), context.caller())
         .await
         .map_err(|error| caller.refused(error))?
         .ok_or_else(ApiError::tenant_not_found)?;
     log_action(&caller, "tenant.deprovision", tenant, None);
     let status = if removal.status == UndoStatus::Undone { StatusCode::OK } else { StatusCode::ACCEPTED };
-    Ok((status, data(ClubRemoval { tenant_id: tenant.clone(), run_id: removal.run, undo: removal.status })))
+    Ok((status, data(TenantRemoval { tenant_id: tenant.clone(), run_id: removal.run, undo: removal.status })))
 }
 
 /// `POST /api/v1/admin/tenant/webhook`
@@ -90,26 +78,24 @@ pub async fn remove<P: Ports>(
 pub async fn correct_webhook<P: Ports>(
     caller: Caller<P, PlatformAdmin>,
     context: Context,
-    mut fields: Fields,
-) -> Result<Json<Data<WebhookCorrected>>, ApiError> {
+    fields: Fields,
+) -> Result<Json<Data<WebhookCorrectionResult>>, ApiError> {
     let hosts = &caller.app.config().allowed_webhook_hosts;
-    let tenant: Option<TenantId> = fields.required("tenant");
-    let url = fields.required_with("make_webhook_url", |text| WebhookUrl::parse(&text, hosts));
-    let secret: Option<WebhookSecret> = fields.optional("webhook_secret");
-    let reason = fields.reason_or("webhook corrected");
-    let (tenant, url) = fields.all(tenant.zip(url)).map_err(name_the_host)?;
+    let body = fields.read(|fields| WebhookCorrectionRequest::read(fields, hosts)).map_err(name_the_host)?;
+    let WebhookCorrectionRequest { tenant, make_webhook_url: url, webhook_secret: secret, reason } = body;
+    let reason = reason.as_deref().unwrap_or("webhook corrected");
     let corrected = caller
         .app
-        .correct_webhook(&caller.claims, &tenant, &url, secret.as_ref(), &reason, context.caller())
+        .correct_webhook(&caller.claims, &tenant, &url, secret.as_ref(), reason, context.caller())
         .await
         .map_err(|error| not_corrected(error, &caller))?;
     log_action(&caller, "tenant.webhook", &tenant, Some(&url));
-    Ok(data(WebhookCorrected {
+    Ok(data(WebhookCorrectionResult {
         tenant,
         make_webhook_url: url.as_str().to_owned(),
         resumed: corrected.resumed.as_ref().is_some_and(|queued| queued.changed),
         run_id: corrected.resumed.and_then(|queued| queued.run),
-        webhook: corrected.restored.map(StoredWebhook::from),
+        webhook: corrected.restored.map(WebhookUpdateResult::from),
     }))
 }
 
@@ -156,27 +142,36 @@ fn not_corrected<P: Ports>(error: CorrectionError, caller: &Caller<P, PlatformAd
     }
 }
 
-/// What an operator changes about a club: at least one of `status`, `plan` and `comped`.
-#[cfg(not(target_arch = "wasm32"))]
-#[derive(Debug, utoipa::ToSchema)]
-#[schema(rename_all = "camelCase")]
-pub struct ClubChange {
-    /// Why; it is written down.
-    #[schema(value_type = crate::http::tokens::Reason)]
-    pub reason: String,
-    /// Where it stands from now on. A club is cancelled by `DELETE`.
-    pub status: Option<ClubStatusChange>,
-    /// Its plan, as long as provisioning has not begun.
-    pub plan: Option<Plan>,
-    /// Whether it pays nothing.
-    pub comped: Option<bool>,
+body! {
+    /// What an operator changes about a club: at least one of `status`, `plan` and `comped`.
+    pub struct UpdateTenantRequest {
+        /// Why; it is written down.
+        pub reason: Reason = required("reason"),
+        /// Where it stands from now on. A club is cancelled by `DELETE`.
+        #[schema(value_type = Option<TenantStatusChange>)]
+        pub status: Option<TenantStatus> = change("status"),
+        /// Its plan, as long as provisioning has not begun.
+        pub plan: Option<Plan> = change("plan"),
+        /// Whether it pays nothing.
+        pub comped: Option<bool> = optional_flag("comped"),
+    }
+    check |fields| {
+        if !["status", "plan", "comped"].iter().any(|name| fields.has(name)) {
+            fields.refuse("status", Problem::new("nothing_to_change", "Send status, plan or comped."));
+        }
+        if status == Some(TenantStatus::Cancelled) {
+            let message =
+                "A club is cancelled by DELETE on this address, which also takes back what was made for it.";
+            fields.refuse("status", Problem::new("use_delete", message));
+        }
+    }
 }
 
 /// Where an operator may put a club.
 #[cfg(not(target_arch = "wasm32"))]
 #[derive(Debug, utoipa::ToSchema)]
 #[schema(rename_all = "lowercase")]
-pub enum ClubStatusChange {
+pub enum TenantStatusChange {
     /// Trying it out.
     Trial,
     /// Live.
@@ -185,32 +180,33 @@ pub enum ClubStatusChange {
     Suspended,
 }
 
-/// The webhook that a starter club should have had.
-#[cfg(not(target_arch = "wasm32"))]
-#[derive(Debug, utoipa::ToSchema)]
-pub struct WebhookCorrection {
-    /// The club.
-    pub tenant: TenantId,
-    /// Where its webhook is.
-    #[schema(value_type = crate::http::signup::MakeUrl)]
-    pub make_webhook_url: String,
-    /// What signs what is sent there; the stored one stays where this is left out.
-    #[schema(
-        max_length = 200,
-        pattern = "^([!-~][ -~]{14,}[!-~])?$",
-        example = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
-    )]
-    pub webhook_secret: Option<String>,
-    /// Why; it is written down.
-    #[schema(max_length = 500, pattern = r"^[^\x00-\x1f\x7f-\x9f]*$")]
-    pub reason: Option<String>,
+body! {
+    /// The webhook that a starter club should have had.
+    pub struct WebhookCorrectionRequest(hosts: &AllowedHosts) {
+        /// The club.
+        pub tenant: TenantId = required("tenant"),
+        /// Where its webhook is.
+        pub make_webhook_url: WebhookUrl =
+            required_with("make_webhook_url", |text| WebhookUrl::parse(&text, hosts)),
+        /// What signs what is sent there; the stored one stays where this is left out.
+        #[schema(
+            value_type = Option<String>,
+            max_length = 200,
+            pattern = "^([!-~][ -~]{14,}[!-~])?$",
+            example = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+        )]
+        pub webhook_secret: Option<WebhookSecret> = optional("webhook_secret"),
+        /// Why; it is written down.
+        #[schema(max_length = 500, pattern = r"^[^\x00-\x1f\x7f-\x9f]*$")]
+        pub reason: Option<String> = optional_reason("reason"),
+    }
 }
 
 /// What every account of a club says.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
-pub struct ClubFacts {
+pub struct TenantFacts {
     /// Its id.
     pub id: TenantId,
     /// Its name in addresses; `null` once released.
@@ -235,10 +231,10 @@ pub struct ClubFacts {
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
-pub struct Club {
+pub struct Tenant {
     /// What every account of a club says.
     #[serde(flatten)]
-    pub facts: ClubFacts,
+    pub facts: TenantFacts,
     /// How its provisioning went.
     pub provisioning: Provisioning,
 }
@@ -273,10 +269,10 @@ pub struct Brand {
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
-pub struct ClubDetails {
+pub struct TenantDetails {
     /// What every account of a club says.
     #[serde(flatten)]
-    pub facts: ClubFacts,
+    pub facts: TenantFacts,
     /// How its provisioning went.
     pub provisioning: ProvisioningDetails,
     /// When it was last changed.
@@ -296,7 +292,7 @@ pub struct ClubDetails {
     #[cfg_attr(not(target_arch = "wasm32"), schema(nullable = false))]
     pub spreadsheet: Option<Spreadsheet>,
     /// How much there is of what other routes list.
-    pub counts: Counts,
+    pub counts: RelatedCounts,
 }
 
 /// How a club's provisioning went, and where it is.
@@ -343,7 +339,7 @@ pub struct Spreadsheet {
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
-pub struct Counts {
+pub struct RelatedCounts {
     /// Runs; no further than to 100.
     pub runs: u32,
     /// Attempts of the latest run.
@@ -358,7 +354,7 @@ pub struct Counts {
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
-pub struct ClubRemoval {
+pub struct TenantRemoval {
     /// The club.
     pub tenant_id: TenantId,
     /// The run that is undone; `null` while it could not be reached.
@@ -371,7 +367,7 @@ pub struct ClubRemoval {
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
-pub struct WebhookCorrected {
+pub struct WebhookCorrectionResult {
     /// The club.
     pub tenant: TenantId,
     /// Where its webhook is now.
@@ -383,10 +379,10 @@ pub struct WebhookCorrected {
     /// There when the club is live.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(not(target_arch = "wasm32"), schema(nullable = false))]
-    pub webhook: Option<StoredWebhook>,
+    pub webhook: Option<WebhookUpdateResult>,
 }
 
-impl From<register::Club> for Club {
+impl From<register::Club> for Tenant {
     fn from(club: register::Club) -> Self {
         Self {
             provisioning: Provisioning {
@@ -395,7 +391,7 @@ impl From<register::Club> for Club {
                 run_id: club.provision_run_id,
                 provisioned_at: club.provisioned_at.map(Time::at),
             },
-            facts: ClubFacts {
+            facts: TenantFacts {
                 id: club.id,
                 slug: club.slug,
                 name: club.name,
@@ -416,10 +412,10 @@ impl Brand {
     }
 }
 
-impl From<Details> for ClubDetails {
+impl From<Details> for TenantDetails {
     fn from(Details { club, more }: Details) -> Self {
         let brand = Brand::of(&club);
-        let Club { facts, provisioning } = club.into();
+        let Tenant { facts, provisioning } = club.into();
         Self {
             facts,
             provisioning: ProvisioningDetails {
@@ -440,7 +436,7 @@ impl From<Details> for ClubDetails {
             spreadsheet: more
                 .spreadsheet_url
                 .map(|url| Spreadsheet { url, verified_at: more.verified_at.map(Time::at) }),
-            counts: Counts {
+            counts: RelatedCounts {
                 runs: more.runs,
                 attempts: more.attempts,
                 events: more.events,

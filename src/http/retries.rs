@@ -12,10 +12,10 @@ use super::{
     answer::{Data, Json, data},
     auth::{Caller, PlatformAdmin},
     bgops::failure,
-    body::Fields,
+    body::{Fields, body},
     context::Context,
     error::ApiError,
-    tokens::reason,
+    tokens::Reason,
 };
 
 /// How many are tried again if nobody says.
@@ -26,24 +26,24 @@ const USUAL: u32 = 50;
 pub async fn retry<P: Ports>(
     caller: Caller<P, PlatformAdmin>,
     context: Context,
-    mut fields: Fields,
-) -> Result<Json<Data<RunsRetried>>, ApiError> {
-    let status = fields.required::<Failed>("status");
-    let why = fields.required_with("why", reason);
-    let step = fields.optional::<Step>("step");
-    let reason = fields.optional::<FailureWord>("reason").map(|reason| reason.0);
-    let plan = fields.optional::<Plan>("plan");
-    let limit = fields.optional_within("limit", 1..=100).unwrap_or(USUAL);
-    let dry_run = fields.is_true("dryRun");
-    let (status, why) = fields.all(status.zip(why))?;
-    let filter = Filter { status, step, reason, plan, limit };
+    fields: Fields,
+) -> Result<Json<Data<RetryRunsResult>>, ApiError> {
+    let body = fields.read(RetryRunsRequest::read)?;
+    let dry_run = body.dry_run.unwrap_or(false);
+    let filter = Filter {
+        status: body.status,
+        step: body.step,
+        reason: body.reason.map(|reason| reason.0),
+        plan: body.plan,
+        limit: body.limit.unwrap_or(USUAL),
+    };
     let retried = match dry_run {
         true => caller.app.would_retry(&caller.claims, &filter).await,
-        false => caller.app.retry_many(&caller.claims, &filter, &why, context.caller()).await,
+        false => caller.app.retry_many(&caller.claims, &filter, body.why.as_str(), context.caller()).await,
     };
     let retried = retried.map_err(|error| caller.refused(error))?;
     let many = u32::try_from(retried.runs.len()).unwrap_or(u32::MAX);
-    Ok(data(RunsRetried {
+    Ok(data(RetryRunsResult {
         matched: retried.matched,
         remaining: retried.matched.saturating_sub(many),
         retried: retried.runs,
@@ -52,7 +52,8 @@ pub async fn retry<P: Ports>(
 }
 
 /// The word for a failure.
-struct FailureWord(String);
+#[derive(Debug)]
+pub struct FailureWord(String);
 
 impl TryFrom<String> for FailureWord {
     type Error = Problem;
@@ -64,48 +65,33 @@ impl TryFrom<String> for FailureWord {
     }
 }
 
-/// Which runs are tried again, and why; it is written down.
-#[cfg(not(target_arch = "wasm32"))]
-#[derive(Debug, utoipa::ToSchema)]
-#[schema(rename_all = "camelCase")]
-pub struct RetryRuns {
-    /// What failed: setting up, or removing.
-    #[schema(value_type = FailedStatus)]
-    pub status: String,
-    /// Those that failed at this step.
-    #[schema(value_type = Option<Step>)]
-    pub step: Option<String>,
-    /// Those that failed for this reason.
-    #[schema(max_length = 64, pattern = "^[A-Z_]*$")]
-    pub reason: Option<String>,
-    /// Those of this plan.
-    pub plan: Option<Plan>,
-    /// At most this many; 50 if nothing is said.
-    #[schema(minimum = 1, maximum = 100)]
-    pub limit: Option<u32>,
-    /// Why they are tried again.
-    #[schema(value_type = crate::http::tokens::Reason)]
-    pub why: String,
-    /// `true` changes nothing, and says what would be done.
-    pub dry_run: Option<bool>,
-}
-
-/// What failed.
-#[cfg(not(target_arch = "wasm32"))]
-#[derive(Debug, utoipa::ToSchema)]
-#[schema(rename_all = "snake_case")]
-pub enum FailedStatus {
-    /// Setting a club up.
-    Failed,
-    /// Removing it.
-    CompensationFailed,
+body! {
+    /// Which runs are tried again, and why; it is written down.
+    pub struct RetryRunsRequest {
+        /// What failed: setting up, or removing.
+        pub status: Failed = required("status"),
+        /// Why they are tried again.
+        pub why: Reason = required("why"),
+        /// Those that failed at this step.
+        pub step: Option<Step> = optional("step"),
+        /// Those that failed for this reason.
+        #[schema(value_type = Option<String>, max_length = 64, pattern = "^[A-Z_]*$")]
+        pub reason: Option<FailureWord> = optional("reason"),
+        /// Those of this plan.
+        pub plan: Option<Plan> = optional("plan"),
+        /// At most this many; 50 if nothing is said.
+        #[schema(minimum = 1, maximum = 100)]
+        pub limit: Option<u32> = optional_within("limit", 1..=100),
+        /// `true` changes nothing, and says what would be done.
+        pub dry_run: Option<bool> = optional_flag("dryRun"),
+    }
 }
 
 /// What one press did.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
-pub struct RunsRetried {
+pub struct RetryRunsResult {
     /// How many matched, as far as one look goes: a thousand.
     pub matched: u32,
     /// Which are tried again, those that failed first first.

@@ -11,16 +11,16 @@ use crate::{
     },
     domain::{
         ClubName, Email, HexColor, Issues, Plan, PromoCode, Slug, TenantId, TenantStatus, WebhookSecret,
-        WebhookUrl, issue::Problem, promo::PromoProblem, text,
+        WebhookUrl, issue::Problem, promo::PromoProblem, text, webhook::AllowedHosts,
     },
     ports::{Level, Limit, LogLine, Ports},
     store,
 };
 
 use super::{
-    answer::{Data, Done, Json, Yes, data, done},
+    answer::{Data, Json, SuccessResponse, Yes, data, done},
     auth::{Caller, TenantAdmin},
-    body::{Fields, OptionalFields},
+    body::{Fields, OptionalFields, body},
     context::Context,
     error::ApiError,
     provisioning::{QueuedRun, connected, queued},
@@ -36,7 +36,7 @@ pub async fn start<P: Ports>(
     context: Context,
     headers: HeaderMap,
     fields: Result<Fields, ApiError>,
-) -> Result<Json<SignedUp>, ApiError> {
+) -> Result<Json<SignupResponse>, ApiError> {
     let key = read_key(&headers);
     let request = fields.and_then(|fields| read_start(fields, key?));
     let granted = grant(&app, &context, request).await?;
@@ -70,16 +70,17 @@ async fn sign_up<P: Ports>(app: &App<P>, context: &Context, request: &Request) -
     app.sign_up(request, &context.caller(), &context.client).await.map_err(ApiError::from)
 }
 
-pub(super) fn read_start(mut fields: Fields, key: Option<String>) -> Result<Request, ApiError> {
-    let name = fields.required("clubName");
-    let slug = fields.required("clubSlug");
-    let email = fields.required("email");
-    let plan = fields.required("plan");
-    let promo = fields.optional("promoCode");
-    let turnstile = fields.optional_text("turnstileToken");
-    let read = name.zip(slug).zip(email).zip(plan);
-    let (((name, slug), email), plan) = fields.all(read)?;
-    Ok(Request { name, slug, email, plan, promo, key, turnstile })
+pub(super) fn read_start(fields: Fields, key: Option<String>) -> Result<Request, ApiError> {
+    let body = fields.read(SignupRequest::read)?;
+    Ok(Request {
+        name: body.club_name,
+        slug: body.club_slug,
+        email: body.email,
+        plan: body.plan,
+        promo: body.promo_code,
+        key,
+        turnstile: body.turnstile_token,
+    })
 }
 
 fn read_key(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
@@ -94,12 +95,12 @@ fn read_key(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
     }
 }
 
-fn started(granted: Granted) -> SignedUp {
+fn started(granted: Granted) -> SignupResponse {
     let tenant = granted.tenant;
-    SignedUp {
+    SignupResponse {
         success: Yes,
         tenant_id: tenant.id.clone(),
-        tenant: NewClub {
+        tenant: SignedUpTenant {
             id: tenant.id,
             slug: tenant.slug,
             name: tenant.name,
@@ -121,7 +122,7 @@ pub async fn availability<P: Ports>(
     app: App<P>,
     context: Context,
     RawQuery(query): RawQuery,
-) -> Result<Json<Data<Availability>>, ApiError> {
+) -> Result<Json<Data<SlugAvailability>>, ApiError> {
     context.limited(&app, Limit::Lookup).await?;
     let text = url::form_urlencoded::parse(query.unwrap_or_default().as_bytes())
         .find(|(name, _)| name == "slug")
@@ -150,7 +151,7 @@ pub async fn availability<P: Ports>(
         return Ok(data(unavailable(&app, slug.to_string(), "taken", free)));
     }
     let address = app.config().club_address(slug.as_str());
-    Ok(data(Availability {
+    Ok(data(SlugAvailability {
         slug: slug.to_string(),
         available: true,
         address,
@@ -164,9 +165,9 @@ fn unavailable<P: Ports>(
     slug: String,
     reason: &'static str,
     suggestions: Vec<Slug>,
-) -> Availability {
+) -> SlugAvailability {
     let address = app.config().club_address(&slug);
-    Availability { slug, available: false, address, reason: Some(reason), suggestions: Some(suggestions) }
+    SlugAvailability { slug, available: false, address, reason: Some(reason), suggestions: Some(suggestions) }
 }
 
 /// `POST /public/signup/verify-promo`
@@ -174,14 +175,13 @@ fn unavailable<P: Ports>(
 pub async fn verify_promo<P: Ports>(
     app: App<P>,
     context: Context,
-    mut fields: Fields,
+    fields: Fields,
 ) -> Result<Json<Data<PromoOffer>>, ApiError> {
     context.limited(&app, Limit::Lookup).await?;
-    let name = if fields.has("promoCode") || !fields.has("code") { "promoCode" } else { "code" };
+    let body = fields.read(PromoLookup::read)?;
+    let slug = body.tenant_slug;
     // A code that can't exist is as unknown as one that doesn't.
-    let code = fields.required_with(name, |text| Ok(PromoCode::try_from(text).ok()));
-    let slug: Option<Slug> = fields.optional("tenantSlug");
-    let code = fields.all(code)?;
+    let code = body.promo_code.or(body.code).and_then(|text| PromoCode::try_from(text).ok());
     let refuse = |problem: PromoProblem| Err(crate::app::signup::SignupError::Promo(problem).into());
     let Some(code) = code else { return refuse(PromoProblem::Unknown) };
     let promo = store::promos::by_code(app.ports.db(), &code, slug.as_ref(), app.ports.now()).await?;
@@ -202,13 +202,12 @@ pub async fn verify_promo<P: Ports>(
 #[worker::send]
 pub async fn brand<P: Ports>(
     caller: Caller<P, TenantAdmin>,
-    mut fields: Fields,
-) -> Result<Json<Done>, ApiError> {
-    let primary: Option<HexColor> = fields.required("primaryColor");
-    let secondary: Option<HexColor> = fields.required("secondaryColor");
-    let (primary, secondary) = fields.all(primary.zip(secondary))?;
-    let app = &caller.app;
-    let write = store::tenants::set_brand(caller.tenant()?, &primary, &secondary, app.ports.now());
+    fields: Fields,
+) -> Result<Json<SuccessResponse>, ApiError> {
+    let body = fields.read(BrandRequest::read)?;
+    let (app, tenant) = (&caller.app, caller.tenant()?);
+    let write =
+        store::tenants::set_brand(tenant, &body.primary_color, &body.secondary_color, app.ports.now());
     app.on_behalf_of(&caller.claims, vec![write]).await.map_err(|error| caller.refused(error))?;
     Ok(done())
 }
@@ -218,25 +217,16 @@ pub async fn brand<P: Ports>(
 pub async fn starter_make<P: Ports>(
     caller: Caller<P, TenantAdmin>,
     context: Context,
-    mut fields: Fields,
+    fields: Fields,
 ) -> Result<Json<Data<QueuedRun>>, ApiError> {
-    let (url, secret) = read_webhook(&caller, &mut fields);
-    let (url, secret) = fields.all(url.zip(secret)).map_err(name_the_host)?;
     let app = &caller.app;
-    app.connect_make(&caller.claims, caller.tenant()?, &url, &secret, context.caller())
+    let hosts = &app.config().allowed_webhook_hosts;
+    let body = fields.read(|fields| MakeWebhookRequest::read(fields, hosts)).map_err(name_the_host)?;
+    let (url, secret) = (&body.webhook_url, &body.webhook_secret);
+    app.connect_make(&caller.claims, caller.tenant()?, url, secret, context.caller())
         .await
         .map(connected)
         .map_err(|error| caller.not_queued(error))
-}
-
-/// The webhook in a body, by the one rule.
-pub(super) fn read_webhook<P: Ports, G: super::auth::Grade>(
-    caller: &Caller<P, G>,
-    fields: &mut Fields,
-) -> (Option<WebhookUrl>, Option<WebhookSecret>) {
-    let hosts = &caller.app.config().allowed_webhook_hosts;
-    let url = fields.required_with("webhookUrl", |text| WebhookUrl::parse(&text, hosts));
-    (url, fields.required("webhookSecret"))
 }
 
 /// An address where no webhook may be has a code of its own, if it is all that is wrong.
@@ -268,99 +258,74 @@ pub async fn pro_confirm<P: Ports>(
         .map_err(|error| caller.not_queued(error))
 }
 
-/// A club to sign up.
-#[cfg(not(target_arch = "wasm32"))]
-#[derive(Debug, utoipa::ToSchema)]
-#[schema(rename_all = "camelCase")]
-pub struct SignupRequest {
-    /// The club's name.
-    pub club_name: ClubName,
-    /// Its name in addresses: not reserved (`www`, `api`, `admin` …), and not `xn--…`.
-    pub club_slug: Slug,
-    /// The owner's address, one club each.
-    pub email: Email,
-    /// What to sign up for.
-    pub plan: Plan,
-    /// A promo code; empty is as good as none.
-    #[schema(example = "SPRING27")]
-    pub promo_code: Option<String>,
-    /// What Turnstile gave the page, where it is switched on.
-    #[schema(pattern = r"^[^\x00-\x1f\x7f-\x9f]*$")]
-    pub turnstile_token: Option<String>,
+body! {
+    /// A club to sign up.
+    pub struct SignupRequest {
+        /// The club's name.
+        pub club_name: ClubName = required("clubName"),
+        /// Its name in addresses: not reserved (`www`, `api`, `admin` …), and not `xn--…`.
+        pub club_slug: Slug = required("clubSlug"),
+        /// The owner's address, one club each.
+        pub email: Email = required("email"),
+        /// What to sign up for.
+        pub plan: Plan = required("plan"),
+        /// A promo code; empty is as good as none.
+        #[schema(value_type = Option<String>, example = "SPRING27")]
+        pub promo_code: Option<PromoCode> = optional("promoCode"),
+        /// What Turnstile gave the page, where it is switched on.
+        #[schema(pattern = r"^[^\x00-\x1f\x7f-\x9f]*$")]
+        pub turnstile_token: Option<String> = optional_text("turnstileToken"),
+    }
 }
 
-/// A promo code to look up: under `promoCode`, or under `code`.
-#[cfg(not(target_arch = "wasm32"))]
-#[derive(Debug, utoipa::ToSchema)]
-#[schema(rename_all = "camelCase")]
-pub struct PromoQuestion {
-    /// The code, in any case.
-    pub promo_code: Option<String>,
-    /// The same under its other name.
-    pub code: Option<String>,
-    /// The club that wants to use it; some codes are for certain clubs.
-    #[schema(pattern = "^([a-z0-9][a-z0-9-]{1,61}[a-z0-9])?$", example = "riverside")]
-    pub tenant_slug: Option<String>,
+body! {
+    /// A promo code to look up: under `promoCode`, or under `code`.
+    pub struct PromoLookup {
+        /// The code, in any case.
+        pub promo_code: Option<String> = text_or("promoCode", "code"),
+        /// The same under its other name.
+        pub code: Option<String> = text_instead_of("code", "promoCode"),
+        /// The club that wants to use it; some codes are for certain clubs.
+        #[schema(
+            value_type = Option<String>,
+            pattern = "^([a-z0-9][a-z0-9-]{1,61}[a-z0-9])?$",
+            example = "riverside"
+        )]
+        pub tenant_slug: Option<Slug> = optional("tenantSlug"),
+    }
 }
 
-/// A club's colours.
-#[cfg(not(target_arch = "wasm32"))]
-#[derive(Debug, utoipa::ToSchema)]
-#[schema(rename_all = "camelCase")]
-pub struct BrandRequest {
-    /// The first.
-    pub primary_color: HexColor,
-    /// The second.
-    pub secondary_color: HexColor,
+body! {
+    /// A club's colours.
+    pub struct BrandRequest {
+        /// The first.
+        pub primary_color: HexColor = required("primaryColor"),
+        /// The second.
+        pub secondary_color: HexColor = required("secondaryColor"),
+    }
 }
 
-/// A club's Make webhook.
-#[cfg(not(target_arch = "wasm32"))]
-#[derive(Debug, utoipa::ToSchema)]
-#[schema(rename_all = "camelCase")]
-pub struct MakeConnection {
-    /// Where it is.
-    #[schema(value_type = MakeUrl)]
-    pub webhook_url: String,
-    /// What signs what is sent there.
-    #[schema(value_type = MakeSecret)]
-    pub webhook_secret: String,
+body! {
+    /// A club's Make webhook.
+    pub struct MakeWebhookRequest(hosts: &AllowedHosts) {
+        /// Where it is.
+        pub webhook_url: WebhookUrl = required_with("webhookUrl", |text| WebhookUrl::parse(&text, hosts)),
+        /// What signs what is sent there.
+        pub webhook_secret: WebhookSecret = required("webhookSecret"),
+    }
 }
-
-/// The address of a webhook: `https`, no credentials, no port, a name on an allowed host, a path; ASCII.
-#[cfg(not(target_arch = "wasm32"))]
-#[derive(Debug, utoipa::ToSchema)]
-#[schema(
-    format = "uri",
-    max_length = 2048,
-    pattern = "^https://[^/?#\\\\]+/",
-    example = "https://hook.eu2.make.com/abc123"
-)]
-pub struct MakeUrl(pub String);
-
-/// The secret of a webhook: 16 printable characters of ASCII or more, without blanks at the ends; or `whsec_` and at least 24 bytes in
-/// base64, padded or not, as Standard Webhooks has it.
-#[cfg(not(target_arch = "wasm32"))]
-#[derive(Debug, utoipa::ToSchema)]
-#[schema(
-    min_length = 16,
-    max_length = 200,
-    pattern = "^[!-~]([ -~]*[!-~])?$",
-    example = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
-)]
-pub struct MakeSecret(pub String);
 
 /// A club that signed up.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
-pub struct SignedUp {
+pub struct SignupResponse {
     /// It was done.
     pub success: Yes,
     /// The club.
     pub tenant_id: TenantId,
     /// What is stored of it.
-    pub tenant: NewClub,
+    pub tenant: SignedUpTenant,
     /// The discount that was granted, percent.
     #[cfg_attr(not(target_arch = "wasm32"), schema(maximum = 100))]
     pub discount: u8,
@@ -379,7 +344,7 @@ pub struct SignedUp {
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
-pub struct NewClub {
+pub struct SignedUpTenant {
     /// Its id.
     pub id: TenantId,
     /// Its name in addresses.
@@ -402,7 +367,7 @@ pub struct NewClub {
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
-pub struct Availability {
+pub struct SlugAvailability {
     /// The name that was asked for.
     pub slug: String,
     /// Whether it is free.

@@ -33,7 +33,7 @@ fn tenants(clubs: &[Clubs]) -> TenantStats {
         let sum = |count: fn(&Clubs) -> i64| {
             clubs.iter().filter(|c| plan.is_none_or(|plan| plan == c.plan)).map(count).sum::<i64>()
         };
-        Statuses {
+        StatusCounts {
             trial: sum(|c| c.trial),
             active: sum(|c| c.active),
             suspended: sum(|c| c.suspended),
@@ -43,7 +43,10 @@ fn tenants(clubs: &[Clubs]) -> TenantStats {
     TenantStats {
         total: clubs.iter().map(|c| c.trial + c.active + c.suspended + c.cancelled).sum::<i64>(),
         by_status: statuses(None),
-        by_plan: StatusesByPlan { starter: statuses(Some(Plan::Starter)), pro: statuses(Some(Plan::Pro)) },
+        by_plan: StatusCountsByPlan {
+            starter: statuses(Some(Plan::Starter)),
+            pro: statuses(Some(Plan::Pro)),
+        },
     }
 }
 
@@ -79,7 +82,7 @@ fn provisioning(counts: Counts, now: Timestamp) -> Result<ProvisioningStats, Api
             pro: summary(since, Some(Plan::Pro))?,
         },
         failures: counts.failures,
-        troubles: each(counts.troubles, StepTrouble::from),
+        troubles: each(counts.troubles, StepFailureCount::from),
     })
 }
 
@@ -106,16 +109,16 @@ pub struct TenantStats {
     /// All of them.
     pub total: i64,
     /// By where they stand.
-    pub by_status: Statuses,
+    pub by_status: StatusCounts,
     /// By plan, and where they stand.
-    pub by_plan: StatusesByPlan,
+    pub by_plan: StatusCountsByPlan,
 }
 
 /// How many clubs stand where.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
-pub struct Statuses {
+pub struct StatusCounts {
     /// Trying it out.
     pub trial: i64,
     /// Live.
@@ -130,11 +133,11 @@ pub struct Statuses {
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
-pub struct StatusesByPlan {
+pub struct StatusCountsByPlan {
     /// Of the starter plan.
-    pub starter: Statuses,
+    pub starter: StatusCounts,
     /// Of the pro plan.
-    pub pro: Statuses,
+    pub pro: StatusCounts,
 }
 
 /// How many clubs sign up.
@@ -180,7 +183,7 @@ pub struct ProvisioningStats {
     /// How often a run was given up; one that is tried again can be given up again.
     pub failures: i64,
     /// What attempts came to, other than being done.
-    pub troubles: Vec<StepTrouble>,
+    pub troubles: Vec<StepFailureCount>,
 }
 
 /// How runs went.
@@ -197,7 +200,7 @@ pub struct RunStats {
     /// How many of those that are over were done, 0 to 1; `null` while none is over.
     pub success_ratio: Option<f64>,
     /// How long those that were done took, without their waits for a person: failed until they were wanted again, or paused.
-    pub duration_ms: Durations,
+    pub duration_ms: DurationPercentiles,
 }
 
 /// How runs of which plan went.
@@ -215,7 +218,7 @@ pub struct RunStatsByPlan {
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
-pub struct Durations {
+pub struct DurationPercentiles {
     /// Half of them took no longer.
     pub p50: Option<i64>,
     /// 95 of 100 took no longer.
@@ -226,7 +229,7 @@ pub struct Durations {
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
-pub struct StepTrouble {
+pub struct StepFailureCount {
     /// The step.
     pub step: String,
     /// What they came to.
@@ -242,12 +245,12 @@ impl RunStats {
             completed: summary.completed,
             failed: summary.failed,
             success_ratio: summary.success_ratio(),
-            duration_ms: Durations { p50: summary.quantile_ms(50), p95: summary.quantile_ms(95) },
+            duration_ms: DurationPercentiles { p50: summary.quantile_ms(50), p95: summary.quantile_ms(95) },
         }
     }
 }
 
-impl From<Trouble> for StepTrouble {
+impl From<Trouble> for StepFailureCount {
     fn from(trouble: Trouble) -> Self {
         Self { step: trouble.step, outcome: trouble.outcome, attempts: trouble.attempts }
     }

@@ -9,9 +9,9 @@ use crate::{
 };
 
 use super::{
-    answer::{Data, Done, Json, data, done},
+    answer::{Data, Json, SuccessResponse, data, done},
     auth::{AnyToken, Caller, PlatformAdmin},
-    body::{Fields, OptionalFields},
+    body::{Fields, OptionalFields, body},
     context::Context,
     error::ApiError,
 };
@@ -21,7 +21,7 @@ use super::{
 pub async fn logout<P: Ports>(
     caller: Caller<P, AnyToken>,
     _: OptionalFields,
-) -> Result<Json<Done>, ApiError> {
+) -> Result<Json<SuccessResponse>, ApiError> {
     let revoked = caller.app.log_out(&caller.claims).await.map_err(|error| caller.refused(error))?;
     if !revoked {
         return Err(ApiError::malformed(
@@ -38,15 +38,10 @@ pub async fn logout<P: Ports>(
 pub async fn revoke<P: Ports>(
     caller: Caller<P, PlatformAdmin>,
     context: Context,
-    mut fields: Fields,
-) -> Result<Json<Data<Revoked>>, ApiError> {
-    let reason = fields.required_with("reason", reason);
-    let jti = if fields.says("jti") { fields.required_with("jti", token_id::parse) } else { None };
-    let exp = fields.optional_integer("exp");
-    let tenant: Option<TenantId> = fields.optional("tenantId");
-    let all = fields.is_true("all");
-    let reason = fields.all(reason)?;
-    let target = match (jti, tenant, all) {
+    fields: Fields,
+) -> Result<Json<Data<RevocationResult>>, ApiError> {
+    let RevokeTokensRequest { reason, jti, exp, tenant_id, all } = fields.read(RevokeTokensRequest::read)?;
+    let target = match (jti, tenant_id, all == Some(true)) {
         (Some(jti), None, false) if jti.len() <= 200 => Target::Token { jti, exp },
         (None, Some(tenant), false) => Target::Tenant(tenant),
         (None, None, true) => Target::All,
@@ -58,7 +53,7 @@ pub async fn revoke<P: Ports>(
     };
     let revoked = caller
         .app
-        .revoke(&caller.claims, &target, &reason, context.id.as_str())
+        .revoke(&caller.claims, &target, reason.as_str(), context.id.as_str())
         .await
         .map_err(|error| caller.refused(error))?;
     if !revoked {
@@ -71,60 +66,84 @@ pub async fn revoke<P: Ports>(
     };
     let line = LogLine::new(Level::Warn, "token_revoked").with("scope", scope.as_str());
     caller.app.log(line.with_some("tenantId", tenant));
-    Ok(data(Revoked { scope }))
+    Ok(data(RevocationResult { scope }))
 }
 
-/// What to revoke: one token, those of one club, or all; exactly one of `jti`, `tenantId` and `all`.
-#[cfg(not(target_arch = "wasm32"))]
-#[derive(Debug, utoipa::ToSchema)]
-#[schema(rename_all = "camelCase")]
-pub struct Revocation {
-    /// Why; it is written down.
-    #[schema(value_type = Reason)]
-    pub reason: String,
-    /// The id of one token, as `/whoami` says it.
-    #[schema(
-        max_length = 200,
-        pattern = "^[A-Za-z0-9._~:+/=@-]*$",
-        example = "01a3185c80397978a1c17e7efb610b25"
-    )]
-    pub jti: Option<String>,
-    /// When that token ends by itself, Unix seconds: until then its id is remembered.
-    pub exp: Option<i64>,
-    /// The club whose tokens, as issued until now, are revoked.
-    #[schema(
-        max_length = 64,
-        pattern = "^(tenant_[A-Za-z0-9_-]+)?$",
-        example = "tenant_01a3185c80397978a1c17e7efb610b25"
-    )]
-    pub tenant_id: Option<String>,
-    /// `true` revokes every token issued until now.
-    pub all: Option<bool>,
+body! {
+    /// What to revoke: one token, those of one club, or all; exactly one of `jti`, `tenantId` and `all`.
+    pub struct RevokeTokensRequest {
+        /// Why; it is written down.
+        pub reason: Reason = required("reason"),
+        /// The id of one token, as `/whoami` says it.
+        #[schema(
+            max_length = 200,
+            pattern = "^[A-Za-z0-9._~:+/=@-]*$",
+            example = "01a3185c80397978a1c17e7efb610b25"
+        )]
+        pub jti: Option<String> = unless_empty("jti", token_id::parse),
+        /// When that token ends by itself, Unix seconds: until then its id is remembered.
+        pub exp: Option<i64> = optional_integer("exp"),
+        /// The club whose tokens, as issued until now, are revoked.
+        #[schema(
+            value_type = Option<String>,
+            max_length = 64,
+            pattern = "^(tenant_[A-Za-z0-9_-]+)?$",
+            example = "tenant_01a3185c80397978a1c17e7efb610b25"
+        )]
+        pub tenant_id: Option<TenantId> = optional("tenantId"),
+        /// `true` revokes every token issued until now.
+        pub all: Option<bool> = optional_flag("all"),
+    }
 }
 
 /// Why an operator does something, for whoever reads the audit log later.
-#[cfg(not(target_arch = "wasm32"))]
-#[derive(Debug, utoipa::ToSchema)]
-#[schema(
-    min_length = 1,
-    max_length = 500,
-    pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f\xad][^\x00-\x1f\x7f-\x9f]*$",
-    example = "asked by the club"
+#[derive(Debug)]
+#[cfg_attr(
+    not(target_arch = "wasm32"),
+    derive(utoipa::ToSchema),
+    schema(
+        min_length = 1,
+        max_length = 500,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f\xad][^\x00-\x1f\x7f-\x9f]*$",
+        example = "asked by the club"
+    )
 )]
-pub struct Reason(pub String);
+pub struct Reason(String);
+
+impl Reason {
+    /// The reason as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for Reason {
+    type Error = Problem;
+
+    fn try_from(text: String) -> Result<Self, Problem> {
+        text::line(&text, 500).map(Self)
+    }
+}
+
+impl From<Reason> for String {
+    fn from(reason: Reason) -> Self {
+        reason.0
+    }
+}
 
 /// What was revoked.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
-pub struct Revoked {
+pub struct RevocationResult {
     /// How much.
     pub scope: Scope,
 }
 
 /// How much was revoked.
 #[derive(Debug, Clone, Copy, Serialize)]
-#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema), schema(as = RevokedScope))]
+#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema), schema(as = RevocationScope))]
 #[serde(rename_all = "lowercase")]
 pub enum Scope {
     /// One token.
@@ -143,9 +162,4 @@ impl Scope {
             Self::All => "all",
         }
     }
-}
-
-/// Why an operator does something: whoever reads the audit log later needs more than a word.
-pub(super) fn reason(text: String) -> Result<String, Problem> {
-    text::line(&text, 500)
 }

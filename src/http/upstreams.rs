@@ -13,10 +13,10 @@ use crate::{
 use super::{
     answer::{Data, Json, Time, data},
     auth::{Caller, PathPart, PlatformAdmin},
+    bgops::ReasonRequest,
     body::Fields,
     context::Context,
     error::ApiError,
-    tokens::reason,
 };
 
 /// `GET /api/v1/bgops/upstreams`
@@ -39,7 +39,7 @@ pub async fn open<P: Ports>(
     context: Context,
     name: PathPart,
     fields: Fields,
-) -> Result<Json<Data<BreakerMoved>>, ApiError> {
+) -> Result<Json<Data<BreakerActionResult>>, ApiError> {
     moved(&caller, &context, &name, fields, Move::Open).await
 }
 
@@ -50,7 +50,7 @@ pub async fn close<P: Ports>(
     context: Context,
     name: PathPart,
     fields: Fields,
-) -> Result<Json<Data<BreakerMoved>>, ApiError> {
+) -> Result<Json<Data<BreakerActionResult>>, ApiError> {
     moved(&caller, &context, &name, fields, Move::Close).await
 }
 
@@ -58,15 +58,14 @@ async fn moved<P: Ports>(
     caller: &Caller<P, PlatformAdmin>,
     context: &Context,
     PathPart(name): &PathPart,
-    mut fields: Fields,
+    fields: Fields,
     wanted: Move,
-) -> Result<Json<Data<BreakerMoved>>, ApiError> {
-    let reason = fields.required_with("reason", reason);
-    let reason = fields.all(reason)?;
+) -> Result<Json<Data<BreakerActionResult>>, ApiError> {
+    let ReasonRequest { reason } = fields.read(ReasonRequest::read)?;
     let upstream = Upstream::named(name).ok_or_else(not_found)?;
     let changed = caller
         .app
-        .move_breaker(&caller.claims, upstream, wanted, &reason, context.id.as_str())
+        .move_breaker(&caller.claims, upstream, wanted, reason.as_str(), context.id.as_str())
         .await
         .map_err(|error| not_moved(error, caller))?;
     caller.app.log(
@@ -78,7 +77,7 @@ async fn moved<P: Ports>(
         Move::Open => BreakerState::Open,
         Move::Close => BreakerState::Closed,
     };
-    Ok(data(BreakerMoved { upstream, state, changed }))
+    Ok(data(BreakerActionResult { upstream, state, changed }))
 }
 
 /// One of the other sides, as its breaker sees it.
@@ -107,7 +106,7 @@ pub struct UpstreamState {
     /// How many calls it takes at once, where that is limited.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(not(target_arch = "wasm32"), schema(nullable = false))]
-    pub at_once: Option<CallsAtOnce>,
+    pub at_once: Option<ConcurrencyLimit>,
 }
 
 /// How a breaker stands.
@@ -141,7 +140,7 @@ pub struct CallBudget {
 /// How many calls an upstream takes at once.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
-pub struct CallsAtOnce {
+pub struct ConcurrencyLimit {
     /// How many are out; `null` when the breaker does not answer.
     pub used: Option<u32>,
     /// How many there may be.
@@ -152,7 +151,7 @@ pub struct CallsAtOnce {
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
-pub struct BreakerMoved {
+pub struct BreakerActionResult {
     /// Whose.
     pub upstream: Upstream,
     /// How it stands now.
@@ -168,7 +167,7 @@ fn state(upstream: Upstream, breaker: Option<&Breaker>, budgets: Budgets, now: T
         calls: budget.calls,
         window_seconds: budget.window.as_secs(),
     });
-    let at_once = limits.at_once.map(|at_once| CallsAtOnce {
+    let at_once = limits.at_once.map(|at_once| ConcurrencyLimit {
         used: breaker.map(|breaker| breaker.asking(now)),
         calls: at_once.calls,
     });

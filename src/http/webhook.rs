@@ -5,16 +5,17 @@ use serde::Serialize;
 
 use crate::{
     app::webhooks::{Restored, Tried, TryError},
+    domain::{WebhookSecret, WebhookUrl, webhook::AllowedHosts},
     ports::Ports,
 };
 
 use super::{
     answer::{Data, Json, Time, Yes, data},
     auth::{Caller, SameTenantOrPlatform},
-    body::OptionalFields,
+    body::{OptionalFields, body},
     context::Context,
     error::ApiError,
-    signup::{name_the_host, read_webhook},
+    signup::name_the_host,
 };
 
 /// `POST /api/v1/tenants/{id}/webhook/test`
@@ -22,19 +23,14 @@ use super::{
 pub async fn test<P: Ports>(
     caller: Caller<P, SameTenantOrPlatform>,
     context: Context,
-    OptionalFields(mut fields): OptionalFields,
-) -> Result<Json<Data<WebhookTest>>, ApiError> {
+    OptionalFields(fields): OptionalFields,
+) -> Result<Json<Data<WebhookTestResult>>, ApiError> {
     let tenant = caller.tenant()?;
-    let reason = fields.reason_or("webhook tried");
-    let webhook = if fields.has("webhookUrl") || fields.has("webhookSecret") {
-        let (url, secret) = read_webhook(&caller, &mut fields);
-        let (url, secret) = fields.all(url.zip(secret)).map_err(name_the_host)?;
-        Some((url, secret.secret().clone()))
-    } else {
-        fields.all(Some(()))?;
-        None
-    };
-    let act = caller.audited(&reason, &context);
+    let hosts = &caller.app.config().allowed_webhook_hosts;
+    let body = fields.read(|fields| WebhookTestRequest::read(fields, hosts)).map_err(name_the_host)?;
+    let webhook =
+        body.webhook_url.zip(body.webhook_secret).map(|(url, secret)| (url, secret.secret().clone()));
+    let act = caller.audited(body.reason.as_deref().unwrap_or("webhook tried"), &context);
     let tried = caller
         .app
         .try_webhook(&caller.claims, tenant, webhook, act.as_ref(), context.caller())
@@ -55,27 +51,26 @@ pub async fn test<P: Ports>(
     Ok(data(tried.into()))
 }
 
-/// What to try: both fields, or none. A club tries its stored webhook; with another secret, if it names one. Operators try any.
-#[cfg(not(target_arch = "wasm32"))]
-#[derive(Debug, utoipa::ToSchema)]
-#[schema(rename_all = "camelCase")]
-pub struct WebhookTrial {
-    /// Where it is.
-    #[schema(value_type = Option<crate::http::signup::MakeUrl>)]
-    pub webhook_url: Option<String>,
-    /// What signs what is sent there.
-    #[schema(value_type = Option<crate::http::signup::MakeSecret>)]
-    pub webhook_secret: Option<String>,
-    /// Why, if an operator's test may switch the webhook on; it is written down.
-    #[schema(max_length = 500, pattern = r"^[^\x00-\x1f\x7f-\x9f]*$")]
-    pub reason: Option<String>,
+body! {
+    /// What to try: both fields, or none. A club tries its stored webhook; with another secret, if it names one. Operators try any.
+    pub struct WebhookTestRequest(hosts: &AllowedHosts) {
+        /// Why, if an operator's test may switch the webhook on; it is written down.
+        #[schema(max_length = 500, pattern = r"^[^\x00-\x1f\x7f-\x9f]*$")]
+        pub reason: Option<String> = optional_reason("reason"),
+        /// Where it is.
+        pub webhook_url: Option<WebhookUrl> =
+            together_with("webhookUrl", "webhookSecret", |text| WebhookUrl::parse(&text, hosts)),
+        /// What signs what is sent there.
+        pub webhook_secret: Option<WebhookSecret> =
+            together_with("webhookSecret", "webhookUrl", WebhookSecret::try_from),
+    }
 }
 
 /// What came of a test.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
-pub struct WebhookTest {
+pub struct WebhookTestResult {
     /// Whether the webhook answered by 2xx.
     pub delivered: bool,
     /// The HTTP status that it answered; `null` when it did not answer.
@@ -90,7 +85,7 @@ pub struct WebhookTest {
     pub try_again: Option<Yes>,
 }
 
-impl From<Tried> for WebhookTest {
+impl From<Tried> for WebhookTestResult {
     fn from(tried: Tried) -> Self {
         Self {
             delivered: tried.delivered,
@@ -106,7 +101,7 @@ impl From<Tried> for WebhookTest {
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
-pub struct StoredWebhook {
+pub struct WebhookUpdateResult {
     /// Its host.
     pub host: String,
     /// Whether it is another one than before, or on again.
@@ -114,10 +109,10 @@ pub struct StoredWebhook {
     /// Until when an earlier secret signs what it is sent, too; `null` if none does.
     pub previous_secret_until: Option<Time>,
     /// How it took a test.
-    pub test: WebhookTest,
+    pub test: WebhookTestResult,
 }
 
-impl From<Restored> for StoredWebhook {
+impl From<Restored> for WebhookUpdateResult {
     fn from(restored: Restored) -> Self {
         Self {
             host: restored.host,

@@ -12,10 +12,13 @@ use super::audit::Act;
 
 /// What failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema), schema(as = FailedRunStatus))]
 pub enum Failed {
     /// Setting a club up.
+    #[cfg_attr(not(target_arch = "wasm32"), schema(rename = "failed"))]
     Run,
     /// Removing it.
+    #[cfg_attr(not(target_arch = "wasm32"), schema(rename = "compensation_failed"))]
     Removal,
 }
 

@@ -8,7 +8,7 @@ use super::{Failure, Fault, Run, Stage, Undo};
 
 /// A word for programs and a sentence for people.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
+#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema), schema(as = ErrorSummary))]
 pub struct Trouble {
     /// The word.
     pub code: String,

@@ -12,12 +12,12 @@ from tenantry_client.api.club import get_own_club, get_provision_status
 from tenantry_client.api.signup import confirm_pro, sign_up
 from tenantry_client.models.checkpoint import Checkpoint
 from tenantry_client.models.error_code import ErrorCode
-from tenantry_client.models.failure import Failure
-from tenantry_client.models.issue_code import IssueCode
+from tenantry_client.models.error_response import ErrorResponse
+from tenantry_client.models.field_error_code import FieldErrorCode
 from tenantry_client.models.plan import Plan
-from tenantry_client.models.provision_status import ProvisionStatus
+from tenantry_client.models.provision_status_response import ProvisionStatusResponse
 from tenantry_client.models.run_status import RunStatus
-from tenantry_client.models.signed_up import SignedUp
+from tenantry_client.models.signup_response import SignupResponse
 from tenantry_client.models.signup_request import SignupRequest
 from tenantry_client.types import Unset
 
@@ -29,10 +29,10 @@ def form(slug: str) -> SignupRequest:
     return SignupRequest(club_name="FC Python", club_slug=slug, email=f"{SLUG}@example.org", plan=Plan.PRO)
 
 
-def finished(club: AuthenticatedClient, tenant: str) -> ProvisionStatus:
+def finished(club: AuthenticatedClient, tenant: str) -> ProvisionStatusResponse:
     while True:
         answer = get_provision_status.sync(tenant, client=club)
-        assert isinstance(answer, ProvisionStatus), answer
+        assert isinstance(answer, ProvisionStatusResponse), answer
         if answer.status not in (RunStatus.PENDING, RunStatus.PROCESSING):
             return answer
         time.sleep(0.1)
@@ -40,7 +40,7 @@ def finished(club: AuthenticatedClient, tenant: str) -> ProvisionStatus:
 
 def main() -> None:
     signed_up = sign_up.sync(client=anyone, body=form(SLUG), idempotency_key=SLUG)
-    assert isinstance(signed_up, SignedUp), signed_up
+    assert isinstance(signed_up, SignupResponse), signed_up
     assert not isinstance(signed_up.jwt, Unset)
     club = AuthenticatedClient(base_url=BASE_URL, token=signed_up.jwt)
     confirm_pro.sync(client=club)
@@ -49,13 +49,13 @@ def main() -> None:
     assert all(isinstance(step, Checkpoint) for step in steps.values())
 
     refused = get_own_club.sync(client=AuthenticatedClient(base_url=BASE_URL, token="x"))
-    assert isinstance(refused, Failure), refused
+    assert isinstance(refused, ErrorResponse), refused
     assert refused.error.code is ErrorCode.INVALID_TOKEN
     wrong = sign_up.sync(client=anyone, body=form("www"))
-    assert isinstance(wrong, Failure), wrong
+    assert isinstance(wrong, ErrorResponse), wrong
     issues = wrong.error.issues
     assert not isinstance(issues, Unset)
-    assert [issue.code for issue in issues] == [IssueCode.RESERVED]
+    assert [issue.code for issue in issues] == [FieldErrorCode.RESERVED]
     print(
         json.dumps(
             {

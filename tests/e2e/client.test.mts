@@ -6,7 +6,7 @@ import createClient from "openapi-fetch";
 import type { components, paths } from "../../build/openapi.d.ts";
 import { clubForm, makeWebhook, startHarness, until } from "./harness.mjs";
 
-type Failure = components["schemas"]["Error"];
+type ErrorDetails = components["schemas"]["ErrorDetails"];
 
 const h = await startHarness();
 after(() => h.close());
@@ -50,7 +50,7 @@ test("a club signs up, connects Make, goes live, and reads what happened", async
 test("a failure is typed too", async () => {
   const refused = await api.GET("/api/v1/tenants/me");
   assert.equal(refused.data, undefined);
-  const { code, requestId }: Failure = refused.error.error;
+  const { code, requestId }: ErrorDetails = refused.error.error;
   assert.equal(code, "UNAUTHORIZED");
   assert.match(requestId, /^req_/);
 

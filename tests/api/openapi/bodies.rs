@@ -1,5 +1,4 @@
-//! The bodies that the document asks for are those that the handlers read: their types are not parsed by themselves, as
-//! everything that is wrong with a body is told at once.
+//! The bodies that the document asks for are those that the handlers read: a body is one type.
 
 use std::collections::BTreeSet;
 
@@ -55,23 +54,25 @@ async fn every_field_that_may_be_there_is_read() {
     }
 }
 
-/// What a handler reads stands in its source: `fields.required("clubName")`.
+/// Only a body's own type reads its fields: handlers get what it read.
 #[test]
-fn no_field_is_read_that_is_not_in_the_document() {
-    let known: BTreeSet<String> =
-        routes_with_a_body().flat_map(|(_, schema)| keys(&schema["properties"])).collect();
-    let mut read = BTreeSet::new();
+fn no_handler_reads_a_field_by_hand() {
+    let mut bodies = 0;
     for file in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/src/http")).unwrap() {
-        let source = std::fs::read_to_string(file.unwrap().path()).unwrap();
+        let path = file.unwrap().path();
+        if path.ends_with("body.rs") {
+            continue;
+        }
+        let source = std::fs::read_to_string(&path).unwrap();
+        bodies += source.matches("\nbody! {").count();
         for call in source.split("fields.").skip(1) {
-            let name = call
-                .split_once("(\"")
-                .filter(|(verb, _)| verb.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'));
-            read.extend(name.and_then(|(_, rest)| rest.split_once('"')).map(|(name, _)| name.to_owned()));
+            let verb = call.split('(').next().unwrap();
+            let is_call = !verb.is_empty() && verb.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
+            assert!(
+                !is_call || ["and_then", "clone", "read", "has", "lacks", "refuse"].contains(&verb),
+                "{path:?}: fields.{verb}"
+            );
         }
     }
-    // `reason_or` takes the usual reason, not a name.
-    read.retain(|name| !name.contains(' '));
-    assert!(read.len() > 20, "{read:?}");
-    assert_eq!(read.difference(&known).collect::<Vec<_>>(), Vec::<&String>::new());
+    assert!(bodies > 15, "{bodies}");
 }

@@ -23,7 +23,7 @@ pub fn keeps(method: &Method, route: &str, sent: Option<&Value>, answer: &Answer
     let status = answer.status.as_u16();
     let Some(operation) = published().pointer(&at) else {
         if !answer.status.is_success() && !answer.text.is_empty() && !answer.is_page() {
-            is_valid("/components/schemas/Failure", &answer.json());
+            is_valid("/components/schemas/ErrorResponse", &answer.json());
         }
         return;
     };

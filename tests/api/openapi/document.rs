@@ -226,7 +226,7 @@ fn failure(status: u16, codes: &[&'static str]) -> Value {
     json!({
         "description": codes.iter().map(|code| format!("`{code}`")).collect::<Vec<_>>().join(" or "),
         "headers": headers_named(names.iter()),
-        "content": { "application/json": { "schema": reference("Failure"), "examples": examples } },
+        "content": { "application/json": { "schema": reference("ErrorResponse"), "examples": examples } },
     })
 }
 

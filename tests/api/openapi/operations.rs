@@ -4,9 +4,9 @@ use serde_json::json;
 use tenantry::{
     domain::{Plan, RunId, RunStatus, Step, TenantId, TenantStatus, Upstream},
     http::{
-        answer::Done, audit, bgops, deliveries, error::Failure, events, health, idempotency, links, mails,
-        pausing, profile, promos, provisioning, register, retries, router::Route, signup, stats, tokens,
-        upstreams, webhook, whoami,
+        answer::SuccessResponse, audit, bgops, deliveries, error::ErrorResponse, events, health, idempotency,
+        links, mails, pausing, profile, promos, provisioning, register, retries, router::Route, signup,
+        stats, tokens, upstreams, webhook, whoami,
     },
 };
 
@@ -15,7 +15,7 @@ use super::operation::{Operation, Tag, op};
 /// The types that no operation names, but parameters and failures do.
 pub fn common() -> Operation {
     op(Tag::Health, "", "")
-        .answers::<Failure>(0, "")
+        .answers::<ErrorResponse>(0, "")
         .answers::<TenantId>(0, "")
         .answers::<RunId>(0, "")
         .answers::<Upstream>(0, "")
@@ -33,13 +33,13 @@ fn of_anyone(route: &Route) -> Option<Operation> {
     use Tag::{Health, SignIn, Signup};
     Some(match (route.method, route.path) {
         ("GET", "/health") => {
-            op(Health, "getHealth", "What is running").says("Answers without asking anything else: the version, the environment and the time. `/health/ready` says whether it can work.").answers::<health::Health>(200, "It is up.")
+            op(Health, "getHealth", "What is running").says("Answers without asking anything else: the version, the environment and the time. `/health/ready` says whether it can work.").answers::<health::HealthResponse>(200, "It is up.")
         }
         ("GET", "/health/live") => {
-            op(Health, "getLive", "Is it up?").says("The same answer as long as the service runs at all. Nothing is asked for it.").answers::<health::Alive>(200, "It is up.")
+            op(Health, "getLive", "Is it up?").says("The same answer as long as the service runs at all. Nothing is asked for it.").answers::<health::LivenessResponse>(200, "It is up.")
         }
         ("GET", "/healthz") => {
-            op(Health, "getHealthz", "The same as /health/live").says("Another name for `/health/live`, for those who look there.").answers::<health::Alive>(200, "It is up.")
+            op(Health, "getHealthz", "The same as /health/live").says("Another name for `/health/live`, for those who look there.").answers::<health::LivenessResponse>(200, "It is up.")
         }
         ("GET", "/metrics") => op(Health, "getMetrics", "How it is going, for Prometheus")
             .says("While the database is down, `METRICS_TOKEN` still gets what needs none, with `tenantry_store_up 0`.")
@@ -59,7 +59,7 @@ fn of_anyone(route: &Route) -> Option<Operation> {
                 &json!({ "type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]+$" }),
             )
             .takes::<signup::SignupRequest>()
-            .answers::<signup::SignedUp>(200, "The club is signed up.")
+            .answers::<signup::SignupResponse>(200, "The club is signed up.")
             .fails(SIGNUP_ERRORS)
             .fails_with(410, "TENANT_CANCELLED")
             .fails(&["IDEMPOTENCY_IN_PROGRESS", "IDEMPOTENCY_KEY_REUSED"]),
@@ -73,22 +73,22 @@ fn of_anyone(route: &Route) -> Option<Operation> {
             .fails(&["FORBIDDEN"]),
         ("GET", "/public/signup/availability") => op(Signup, "getAvailability", "Is a name free?").says("Says whether the name is free at this moment; only signing up takes it. Where it is not free, names like it are suggested.")
             .needs("slug", "The name. Names that can't be are answered as not available.", &json!({ "type": "string" }))
-            .data::<signup::Availability>("Whether it is.")
+            .data::<signup::SlugAvailability>("Whether it is.")
             .fails(&["RATE_LIMITED", "STORE_UNAVAILABLE"]),
         ("POST", "/public/signup/verify-promo") => op(Signup, "verifyPromo", "What does a promo code give?").says("Says what a code would give, and takes no use of it: only signing up does. A code that gives nothing answers 400 with `reason`.")
-            .takes::<signup::PromoQuestion>()
+            .takes::<signup::PromoLookup>()
             .data::<signup::PromoOffer>("What it gives.")
             .fails(&["INVALID_PROMO", "RATE_LIMITED", "STORE_UNAVAILABLE"]),
         ("POST", "/public/signup/brand") => op(Signup, "setBrand", "Choose the club's colours").says("Stores both colours for the club whose token is sent, in place of those that it had.")
             .takes::<signup::BrandRequest>()
-            .answers::<Done>(200, "They are stored."),
+            .answers::<SuccessResponse>(200, "They are stored."),
         ("POST", "/public/signup/starter/make") => op(Signup, "connectMake", "Connect Make, and go")
             .says(
                 "For the starter plan: stores the webhook and queues provisioning, and answers at once. For a club that is live: \
                  stores the webhook, sends it a test, and says what came of it. What that club is sent is signed by the earlier \
                  secret, too, for 24 hours.",
             )
-            .takes::<signup::MakeConnection>()
+            .takes::<signup::MakeWebhookRequest>()
             .data::<provisioning::QueuedRun>("Provisioning is queued, or was already.")
             .fails(&[
                 "INVALID_WEBHOOK_HOST",
@@ -108,16 +108,16 @@ fn of_anyone(route: &Route) -> Option<Operation> {
         }
         ("POST", "/auth/magic/start") => op(SignIn, "mailLink", "Mail a link to sign in")
             .says("The answer is the same for a known and an unknown address.")
-            .takes::<links::LinkRequest>()
-            .answers::<Done>(202, "If the address owns a club, a link is on its way.")
+            .takes::<links::MagicLinkRequest>()
+            .answers::<SuccessResponse>(202, "If the address owns a club, a link is on its way.")
             .fails(&["RATE_LIMITED", "STORE_UNAVAILABLE"]),
         ("POST", "/auth/magic/verify") => op(SignIn, "signInByLink", "Exchange a link for a token, once").says("The token of a mailed link opens this once, within 24 hours. What it is exchanged for opens what is the club's own, for 7 days.")
-            .takes::<links::LinkExchange>()
-            .answers::<links::SignedIn>(200, "Signed in.")
+            .takes::<links::MagicLinkVerifyRequest>()
+            .answers::<links::SignInResponse>(200, "Signed in.")
             .fails(&["INVALID_TOKEN", "RATE_LIMITED", "STORE_UNAVAILABLE"]),
         ("POST", "/auth/logout") => op(SignIn, "logOut", "Revoke the token that is sent").says("Ends the token that is sent, and no other. One that is over or revoked already answers 401.")
             .ignores_a_body()
-            .answers::<Done>(200, "It opens nothing any more."),
+            .answers::<SuccessResponse>(200, "It opens nothing any more."),
         _ => return None,
     })
 }
@@ -134,13 +134,15 @@ const SIGNUP_ERRORS: &[&str] = &[
 ];
 
 fn ready(operation: Operation) -> Operation {
-    operation.answers::<health::Ready>(200, "All is well.").answers::<health::Ready>(503, "Something isn't.")
+    operation
+        .answers::<health::ReadinessResponse>(200, "All is well.")
+        .answers::<health::ReadinessResponse>(503, "Something isn't.")
 }
 
 fn checked(operation: Operation) -> Operation {
     operation
-        .answers::<health::Checked>(200, "All is well.")
-        .answers::<health::Checked>(503, "Something isn't.")
+        .answers::<health::HealthReport>(200, "All is well.")
+        .answers::<health::HealthReport>(503, "Something isn't.")
 }
 
 fn of_clubs(route: &Route) -> Option<Operation> {
@@ -155,7 +157,7 @@ fn of_clubs(route: &Route) -> Option<Operation> {
             "`Retry-After` says when to ask again while it is processing; `If-None-Match` saves the answer.",
         )
         .reads("If-None-Match", "The `ETag` of the answer that is known.", &json!({ "type": "string" }))
-        .answers::<provisioning::ProvisionStatus>(200, "How far it is.")
+        .answers::<provisioning::ProvisionStatusResponse>(200, "How far it is.")
         .answers_nothing(304, "What is known has not changed.")
         .with_headers(&["ETag"]),
         ("POST", "/api/v1/tenants/{id}/provision/retry") => {
@@ -170,7 +172,7 @@ fn of_clubs(route: &Route) -> Option<Operation> {
                     "A new mail with a new link, in place of one that still waits; at most one in five minutes. Operators must \
                      give a reason.",
                 )
-                .may_take::<mails::WelcomeRequest>()
+                .may_take::<mails::WelcomeMailRequest>()
                 .data_with::<mails::Mail>(202, "It is on its way.")
                 .fails(&["NOTHING_TO_RESEND"])
         }
@@ -180,33 +182,33 @@ fn of_clubs(route: &Route) -> Option<Operation> {
                     "To the stored one. A body may name it with another secret, to try that; operators may name any. A club's own \
                      is tried once it is stored, which sends it a test, too.",
                 )
-                .may_take::<webhook::WebhookTrial>()
-                .data::<webhook::WebhookTest>("What came of it, good or bad.")
+                .may_take::<webhook::WebhookTestRequest>()
+                .data::<webhook::WebhookTestResult>("What came of it, good or bad.")
                 .fails(&["INVALID_WEBHOOK_HOST", "NO_WEBHOOK", "WEBHOOK_NOT_STORED"])
         }
         ("GET", "/api/v1/tenants/{id}/webhook/deliveries") => {
             let mut operation = op(Club, "listDeliveries", "What the webhook was sent").says("Everything that was or is to be sent to the club's webhook, newest first, and how the webhook is doing.")
                 .pages::<deliveries::WebhookDelivery>("");
             operation.answers.clear();
-            operation.answers::<deliveries::Deliveries>(200, "One page of it.")
+            operation.answers::<deliveries::WebhookDeliveryPage>(200, "One page of it.")
         }
         ("POST", "/api/v1/tenants/{id}/webhook/deliveries/{delivery}/redeliver") => {
             op(Club, "redeliver", "Send one of them again, now").says("Sends the event again at once, under its old `webhook-id`, and again later if the webhook does not take it.")
-                .may_take::<promos::WhyNot>()
+                .may_take::<promos::OptionalReasonRequest>()
                 .data::<deliveries::WebhookDelivery>("It is on its way.")
                 .fails(&["DELIVERY_NOT_FOUND", "NO_WEBHOOK"])
         }
         ("GET", "/api/v1/tenants/{id}/events") => {
-            op(Club, "listEvents", "What happened to a club").says("What happened to the club, newest first: kept even where it has no webhook.").pages::<events::ClubEvent>("One page of it.")
+            op(Club, "listEvents", "What happened to a club").says("What happened to the club, newest first: kept even where it has no webhook.").pages::<events::TenantEvent>("One page of it.")
         }
         ("GET", "/api/v1/tenants/me") => {
             op(Club, "getOwnClub", "The club's profile, plan, colours and set-up").says("What the club may know of itself, for the club whose token is sent.")
-                .data::<profile::Profile>("The club.")
+                .data::<profile::TenantProfile>("The club.")
                 .fails(&["TENANT_NOT_FOUND"])
         }
         ("PATCH", "/api/v1/tenants/me") => op(Club, "changeOwnClub", "Change the club's name or colours").says("Changes what is sent and leaves the rest as it is. The name in addresses, the e-mail address and the plan are not changed here.")
-            .takes::<profile::ProfileChange>()
-            .data::<profile::Profile>("The club as it is now.")
+            .takes::<profile::UpdateProfileRequest>()
+            .data::<profile::TenantProfile>("The club as it is now.")
             .fails(&["TENANT_NOT_FOUND"]),
         ("POST", "/internal/provision/queue") => queue(op(Machines, "queueProvisioning", "Provision a club")),
         ("POST", "/internal/provision/retry") => {
@@ -237,8 +239,8 @@ fn of_operators(route: &Route) -> Option<Operation> {
     let text = json!({ "type": "string", "maxLength": 250 });
     Some(match (route.method, route.path) {
         ("POST", "/api/v1/admin/tokens/revoke") => op(Access, "revokeTokens", "Revoke tokens").says("Revokes one token, those of one club, or all, as issued until now. It counts at once and can't be undone.")
-            .takes::<tokens::Revocation>()
-            .data::<tokens::Revoked>("They open nothing any more.")
+            .takes::<tokens::RevokeTokensRequest>()
+            .data::<tokens::RevocationResult>("They open nothing any more.")
             .fails(&["TENANT_NOT_FOUND"]),
         ("GET", "/api/v1/admin/stats") => {
             op(Access, "getStats", "Clubs, signups and provisioning in numbers").says("Totals, and counts by hour and by day. They are kept as things happen, so that asking is cheap.")
@@ -252,8 +254,8 @@ fn of_operators(route: &Route) -> Option<Operation> {
         ("POST", "/api/v1/admin/tenant/webhook") => {
             op(Clubs, "correctWebhook", "Correct a starter club's webhook")
                 .says("A run that failed on it goes on; for a club that is live, the webhook is sent a test.")
-                .takes::<register::WebhookCorrection>()
-                .data::<register::WebhookCorrected>("It is stored.")
+                .takes::<register::WebhookCorrectionRequest>()
+                .data::<register::WebhookCorrectionResult>("It is stored.")
                 .fails(&[
                     "INVALID_WEBHOOK_HOST",
                     "PLAN_MISMATCH",
@@ -273,31 +275,31 @@ fn of_operators(route: &Route) -> Option<Operation> {
                 "Those whose slug, address or name begins so, in any case.",
                 &json!({ "type": "string", "maxLength": 100 }),
             )
-            .pages::<register::Club>("One page of them."),
+            .pages::<register::Tenant>("One page of them."),
         ("GET", "/api/v1/admin/tenants/{id}") => op(Clubs, "getClub", "A club and all that was made for it").says("All that is known of one club: where it stands, its run, its spreadsheet and webhook, how much there is of what other routes list.")
-            .data::<register::ClubDetails>("The club."),
+            .data::<register::TenantDetails>("The club."),
         ("PATCH", "/api/v1/admin/tenants/{id}") => {
             op(Clubs, "changeClub", "Change where a club stands, its plan, or whether it pays").says("Changes what is sent and leaves the rest as it is. Suspending stops the club's tokens at once.")
-                .takes::<register::ClubChange>()
-                .data::<register::ClubDetails>("The club as it is now.")
+                .takes::<register::UpdateTenantRequest>()
+                .data::<register::TenantDetails>("The club as it is now.")
                 .fails(&["PLAN_LOCKED", "TENANT_CANCELLED"])
         }
         ("DELETE", "/api/v1/admin/tenants/{id}") => op(Clubs, "removeClub", "Remove a club")
             .says("Its tokens at once, then what was made for it, at last its name and address.")
-            .takes::<bgops::Why>()
-            .data::<register::ClubRemoval>("All is gone.")
-            .data_with::<register::ClubRemoval>(202, "It is on its way out."),
+            .takes::<bgops::ReasonRequest>()
+            .data::<register::TenantRemoval>("All is gone.")
+            .data_with::<register::TenantRemoval>(202, "It is on its way out."),
         ("GET", "/api/v1/admin/promo-codes") => {
             op(Promos, "listPromos", "Promo codes, by name").says("All promo codes in the order of their names, with how often each was used.").pages::<promos::Promo>("One page of them.")
         }
         ("POST", "/api/v1/admin/promo-codes") => op(Promos, "createPromo", "Make a promo code").says("Makes a code that can be used from now on, or from `startsAt` on. A code that exists is left as it is.")
-            .takes::<promos::NewPromoCode>()
+            .takes::<promos::CreatePromoCodeRequest>()
             .data::<promos::Promo>("It is made.")
             .fails(&["PROMO_EXISTS"]),
         ("POST", "/api/v1/admin/promo-codes/{code}/deactivate") => {
             op(Promos, "deactivatePromo", "Switch a promo code off").says("From now on nobody signs up with the code; who has, keeps what it gave. Doing it twice changes nothing.")
-                .may_take::<promos::WhyNot>()
-                .data::<promos::PromoDeactivated>("It is off.")
+                .may_take::<promos::OptionalReasonRequest>()
+                .data::<promos::DeactivatedPromo>("It is off.")
                 .fails(&["PROMO_NOT_FOUND"])
         }
         ("GET", "/api/v1/bgops/sagas") => op(Runs, "listRuns", "Provisioning runs, newest first").says("Runs of all clubs, filtered by all that is given.")
@@ -332,8 +334,8 @@ fn of_operators(route: &Route) -> Option<Operation> {
             .says(
                 "Those that failed first first, all of them or none. Press again while `remaining` is not 0.",
             )
-            .takes::<retries::RetryRuns>()
-            .data::<retries::RunsRetried>("They go on, or would."),
+            .takes::<retries::RetryRunsRequest>()
+            .data::<retries::RetryRunsResult>("They go on, or would."),
         ("GET", "/api/v1/bgops/sagas/{run}") => op(Runs, "getRun", "A run, its steps, and what it made").says("Where the run stands, each step that was tried, what it made outside, and the mails to its club.")
             .data::<bgops::RunDetails>("The run.")
             .fails(&["RUN_NOT_FOUND"]),
@@ -341,11 +343,11 @@ fn of_operators(route: &Route) -> Option<Operation> {
             .lists::<bgops::Attempt>("The attempts.")
             .fails(&["RUN_NOT_FOUND"]),
         ("POST", "/api/v1/bgops/sagas/{run}/retry") => {
-            act(op(Runs, "retryRun", "Let a failed run go on").says("Goes on at the step that failed, or at what could not be removed. What was done stays done.").takes::<bgops::Why>())
+            act(op(Runs, "retryRun", "Let a failed run go on").says("Goes on at the step that failed, or at what could not be removed. What was done stays done.").takes::<bgops::ReasonRequest>())
         }
         ("POST", "/api/v1/bgops/sagas/{run}/cancel") => act(op(Runs, "cancelRun", "Give a run up")
             .says("With `undo`, what it made is removed, and the club's name and address are free at last.")
-            .takes::<bgops::Cancellation>()),
+            .takes::<bgops::CancelRunRequest>()),
         ("POST", "/api/v1/bgops/sagas/{run}/skip-step") => {
             act(op(Runs, "skipStep", "Let a run go on without the step that failed").says("Marks the step at which the run failed as skipped and goes on with the next. Whoever skips it has seen to it by other means.")
                 .takes::<bgops::SkipStepRequest>())
@@ -353,7 +355,7 @@ fn of_operators(route: &Route) -> Option<Operation> {
         ("POST", "/api/v1/bgops/sagas/{run}/reset") => {
             act(op(Runs, "resetRun", "Let a run go on from what the database lists")
                 .says("For a run that stored what this version can't read. What the database does not list is done once more, under the same keys.")
-                .takes::<bgops::Why>())
+                .takes::<bgops::ReasonRequest>())
         }
         ("POST", "/api/v1/bgops/provisioning/pause") => op(
             Runs,
@@ -361,12 +363,12 @@ fn of_operators(route: &Route) -> Option<Operation> {
             "Pause provisioning whole",
         )
         .says("Runs and removals stop before their next call and wait; what is queued meanwhile waits too.")
-        .takes::<bgops::Why>()
-        .data::<pausing::ProvisioningSwitched>("It is paused."),
+        .takes::<bgops::ReasonRequest>()
+        .data::<pausing::ProvisioningSwitchResult>("It is paused."),
         ("POST", "/api/v1/bgops/provisioning/resume") => {
             op(Runs, "resumeProvisioning", "Resume provisioning").says("Runs and removals that wait go on, and what was queued meanwhile begins.")
-                .takes::<bgops::Why>()
-                .data::<pausing::ProvisioningSwitched>("It is on.")
+                .takes::<bgops::ReasonRequest>()
+                .data::<pausing::ProvisioningSwitchResult>("It is on.")
         }
         ("GET", "/api/v1/bgops/upstreams") => {
             op(Runs, "listUpstreams", "The other sides, as their breakers see them").says("One entry for each upstream: how its breaker stands, since when it fails, how much of its budget is used.")
@@ -374,13 +376,13 @@ fn of_operators(route: &Route) -> Option<Operation> {
         }
         ("POST", "/api/v1/bgops/upstreams/{name}/open") => op(Runs, "openBreaker", "Open a breaker")
             .says("Nobody asks the upstream until the breaker is closed again, not even to see whether it is there.")
-            .takes::<bgops::Why>()
-            .data::<upstreams::BreakerMoved>("It is open.")
+            .takes::<bgops::ReasonRequest>()
+            .data::<upstreams::BreakerActionResult>("It is open.")
             .fails(&["BREAKER_UNAVAILABLE", "UPSTREAM_NOT_FOUND"]),
         ("POST", "/api/v1/bgops/upstreams/{name}/close") => op(Runs, "closeBreaker", "Close a breaker")
             .says("Those who wait for the upstream go on within seconds.")
-            .takes::<bgops::Why>()
-            .data::<upstreams::BreakerMoved>("It is closed.")
+            .takes::<bgops::ReasonRequest>()
+            .data::<upstreams::BreakerActionResult>("It is closed.")
             .fails(&["BREAKER_UNAVAILABLE", "UPSTREAM_NOT_FOUND"]),
         ("GET", "/api/v1/bgops/idempotency") => op(Runs, "listIdempotencyKeys", "Idempotency keys").says("The keys under which requests can be repeated, newest first. Shown are digests, never the keys themselves.")
             .pages::<idempotency::IdempotencyKey>("One page of them."),
@@ -392,7 +394,7 @@ fn of_operators(route: &Route) -> Option<Operation> {
 }
 
 fn act(operation: Operation) -> Operation {
-    operation.data::<bgops::ActedOn>("It is done.").fails(&[
+    operation.data::<bgops::RunActionResult>("It is done.").fails(&[
         "CHECKPOINT_UNREADABLE",
         "PROVISIONER_UNAVAILABLE",
         "RUN_NOT_FOUND",

@@ -43,7 +43,7 @@ fn every_failure_is_one_type() {
     let all = failures();
     assert!(all.len() > 20, "{}", all.len());
     for (name, schema) in all {
-        assert_eq!(schema, &json!({ "$ref": "#/components/schemas/Failure" }), "{name}");
+        assert_eq!(schema, &json!({ "$ref": "#/components/schemas/ErrorResponse" }), "{name}");
     }
     let listed: Vec<String> = parts()
         .into_iter()
@@ -55,7 +55,12 @@ fn every_failure_is_one_type() {
 
 #[test]
 fn every_word_of_a_failure_is_listed_with_what_it_means() {
-    for (of, field) in [("Error", "code"), ("Error", "reason"), ("Issue", "code"), ("Trouble", "code")] {
+    for (of, field) in [
+        ("ErrorDetails", "code"),
+        ("ErrorDetails", "reason"),
+        ("FieldError", "code"),
+        ("ErrorSummary", "code"),
+    ] {
         let list = published()["components"]["schemas"][of]["properties"][field]["$ref"].as_str().unwrap();
         let list = published().pointer(list.trim_start_matches('#')).unwrap();
         let meanings = list["description"].as_str().unwrap();

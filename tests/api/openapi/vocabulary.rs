@@ -98,12 +98,15 @@ pub fn schemas(failures: &Failures) -> Map<String, Value> {
     [
         ("ErrorCode", listed(&format!("Why something was not done, in a word for programs. {new}"), &codes)),
         ("ErrorReason", listed("Which of several reasons, where a code has several.", &reasons)),
-        ("IssueCode", listed("What is wrong with a field, in a word for programs.", &of_fields(&|_| true))),
         (
-            "Unavailable",
+            "FieldErrorCode",
+            listed("What is wrong with a field, in a word for programs.", &of_fields(&|_| true)),
+        ),
+        (
+            "SlugUnavailableReason",
             listed("Why a name is not available.", &of_fields(&|word| UNAVAILABLE.contains(&word))),
         ),
-        ("TroubleCode", trouble()),
+        ("ErrorSummaryCode", trouble()),
     ]
     .into_iter()
     .map(|(name, schema)| (name.to_owned(), schema))
@@ -124,11 +127,11 @@ fn listed(description: &str, words: &[(&str, String)]) -> Value {
 
 /// Where the lists stand: the type, its field, and the list.
 const PLACES: &[(&str, &str, &str)] = &[
-    ("Availability", "reason", "Unavailable"),
-    ("Error", "code", "ErrorCode"),
-    ("Error", "reason", "ErrorReason"),
-    ("Issue", "code", "IssueCode"),
-    ("Trouble", "code", "TroubleCode"),
+    ("SlugAvailability", "reason", "SlugUnavailableReason"),
+    ("ErrorDetails", "code", "ErrorCode"),
+    ("ErrorDetails", "reason", "ErrorReason"),
+    ("FieldError", "code", "FieldErrorCode"),
+    ("ErrorSummary", "code", "ErrorSummaryCode"),
 ];
 
 /// Lets the fields of types refer to the lists.
