@@ -15,7 +15,8 @@ try {
   await setup.rust();
   await rustComponents();
   say("cargo fmt --check");
-  await run("cargo", ["fmt", "--check"], { advice: "Formatting differs: run `cargo fmt`." });
+  const crates = [[], ["--manifest-path", "scripts/bindgen/Cargo.toml"]];
+  for (const crate of crates) await run("cargo", ["fmt", "--check", ...crate], { advice: `Formatting differs: run \`cargo fmt ${crate.join(" ")}\`.` });
   for (const target of [["--all-targets"], ["--target", "wasm32-unknown-unknown"]]) {
     say(`cargo clippy ${target.join(" ")}`);
     await run("cargo", ["clippy", "--locked", ...target, "--", "-D", "warnings"]);
