@@ -136,15 +136,16 @@ async fn an_id_that_was_mailed_opens_nothing_in_a_token_of_another_kind_time_or_
     let (token, now) = (link(&club).await, app.now());
     let own = Token::link(&club.id, now).with("jti", Token::read(&token)["jti"].clone());
     for wrong in [
-        own.clone().with("tenantId", other.id.as_str()),
         own.clone().with("aud", "syston-mobile"),
         own.clone().with("iat", now - 90_000).with("exp", now - 3600),
         own.clone().with("exp", now + 25 * 3600),
-        own.with("iat", serde_json::Value::Null),
+        own.clone().with("iat", serde_json::Value::Null),
     ] {
         is_no_link(&open(&app, &wrong.sign()).await);
     }
     open(&app, &token).await.is(200);
+    let foreign = Token::read(&link(&other).await)["jti"].clone();
+    is_no_link(&open(&app, &own.with("jti", foreign).sign()).await);
 }
 
 #[tokio::test]
