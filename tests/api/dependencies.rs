@@ -180,7 +180,7 @@ fn a_crate_is_named_by_a_path_and_not_by_a_comment() {
 }
 
 #[test]
-fn what_is_pinned_is_updated_together_with_its_build_tools() {
+fn what_is_pinned_is_updated_together_with_its_build_tool() {
     let renovate: Value = serde_json::from_str(&text_of_file("renovate.json")).unwrap();
     let rules: Vec<Vec<&str>> = list(&renovate, "packageRules")
         .iter()
@@ -200,12 +200,11 @@ fn what_is_pinned_is_updated_together_with_its_build_tools() {
     for (name, _) in &pinned {
         assert!(!together(name).is_empty(), "renovate.json says nothing of {name}, which is pinned");
     }
-    let tools = text_of_file("scripts/lib/setup.mjs");
-    for (tool, family) in [("worker-build", "worker"), ("wasm-bindgen-cli", "wasm-bindgen")] {
-        let (_, version) = pinned.iter().find(|(name, _)| *name == family).unwrap();
-        assert!(tools.contains(&format!("\"{tool}\": \"{version}\"")), "{tool} is not {version}");
-        assert!(together(family).contains(&tool), "{tool} is updated without {family}");
-    }
+    let (_, version) = pinned.iter().find(|(name, _)| *name == "wasm-bindgen").unwrap();
+    let tool = "wasm-bindgen-cli-support";
+    let manifest = text_of_file("scripts/bindgen/Cargo.toml");
+    assert!(manifest.contains(&format!("{tool} = \"={version}\"")), "{tool} is not {version}");
+    assert!(together("wasm-bindgen").contains(&tool), "{tool} is updated without wasm-bindgen");
 }
 
 /// Whether a line of code names a crate at the beginning of a path.
