@@ -82,7 +82,7 @@ describe("every script", () => {
 
 describe("scripts/test.mjs", () => {
   for (const [asked, answer] of [
-    [["toString"], /^✗ No such suite: toString\. There are host, e2e, .*\.\n$/],
+    [["toString"], /^✗ No such suite: toString\. There are host, scale, e2e, .*\.\n$/],
     [["host", "abuse"], /^✗ No such suite: abuse\. .*\n$/],
     [["e2e", "abuse", "host"], /^✗ No such suite: abuse\. .*\n$/],
     [["abuse", "e2e"], /^✗ No such suite: abuse\. .*\n$/],

@@ -3,7 +3,7 @@
 //! Every attempt may be performed again after any interruption. Inside, that is safe because the statements say what shall
 //! be, not what to add; outside, because the call carries the run's key for the step. A removal finds nothing left to do then.
 //!
-//! A new step is a file here, a row in [`of_step`], and a row in [`Step::spec`].
+//! A new step is a file here, a row in `of_step`, and a row in [`Step::spec`].
 
 mod activate;
 mod configure_routing;
