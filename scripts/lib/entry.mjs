@@ -10,7 +10,7 @@ const EVENTS = ["fetch", "scheduled", "queue", "email", "tail", "connect"];
 export function entrySource(bound) {
   const functions = [...bound.matchAll(/^export (?:async )?function (\w+)\s*\(/gm)].map(([, name]) => name);
   // Each class ends at a brace in the first column. Those that answer no request are of the library, and nobody's object.
-  const classes = [...bound.matchAll(/^export class (\w+) \{$([^]*?)^\}$/gm)];
+  const classes = [...bound.matchAll(/^export class (\w+) \{$([\s\S]*?)^\}$/gm)];
   const objects = classes.filter(([, , body]) => /^\s+(?:async )?fetch\(/m.test(body)).map(([, name]) => name);
   const events = functions.filter((name) => EVENTS.includes(name));
   return `${FRAME}

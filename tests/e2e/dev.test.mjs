@@ -67,8 +67,14 @@ mkdir -p target/wasm32-unknown-unknown/debug && cp src/lib.rs target/wasm32-unkn
   after(() => child.kill("SIGKILL"));
   let printed = "";
   let heard = () => {};
-  for (const stream of [child.stdout, child.stderr]) stream.setEncoding("utf8").on("data", (chunk) => ((printed += chunk), heard()));
-  const ended = new Promise((done) => child.once("exit", (code) => (done(code), heard())));
+  for (const stream of [child.stdout, child.stderr]) stream.setEncoding("utf8").on("data", (chunk) => {
+      printed += chunk;
+      heard();
+    });
+  const ended = new Promise((done) => child.once("exit", (code) => {
+      done(code);
+      heard();
+    }));
   /** Once `pattern` is printed after what was printed before. */
   const says = async (pattern) => {
     while (!pattern.test(printed)) {
@@ -88,7 +94,7 @@ mkdir -p target/wasm32-unknown-unknown/debug && cp src/lib.rs target/wasm32-unkn
   assert.equal(await answer(), "second");
 
   save("broken");
-  await says(/error: expected one of[^]*✗ The Worker could not be compiled[^\n]*\n· What was served before goes on/);
+  await says(/error: expected one of[\s\S]*✗ The Worker could not be compiled[^\n]*\n· What was served before goes on/);
   assert.equal(await answer(), "second");
 
   save("third");

@@ -106,9 +106,18 @@ test("an event is given what it is about, the bindings and the context", async (
 });
 
 for (const [how, panic] of [
-  ["a panic in a call", (it, entry) => ((it.fail = PANIC), assert.throws(() => entry.fetch("request"), PANIC), (it.fail = null))],
-  ["a panic in a task of its own", (it, entry, [[kind, listener]]) => (assert.equal(kind, "error"), listener({ error: PANIC }))],
-  ["a panic that the Rust code notes", (it) => (it.state.criticalError = true)],
+  ["a panic in a call", (it, entry) => {
+    it.fail = PANIC;
+    assert.throws(() => entry.fetch("request"), PANIC);
+    it.fail = null;
+  }],
+  ["a panic in a task of its own", (_it, _entry, [[kind, listener]]) => {
+    assert.equal(kind, "error");
+    listener({ error: PANIC });
+  }],
+  ["a panic that the Rust code notes", (it) => {
+    it.state.criticalError = true;
+  }],
 ]) {
   test(`after ${how} the next call starts a new instance, once, and objects are made anew as they were`, async () => {
     const it = stand();

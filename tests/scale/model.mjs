@@ -96,7 +96,7 @@ export function simulate(recorded, settings, { tenants, perSecond, mix, seed }) 
     return start + service + settings.networkMs;
   }
 
-  function arrives(n) {
+  function arrives() {
     const at = draw();
     let sum = 0;
     const [plan] = plans.find(([, share]) => (sum += share) > at) ?? plans.at(-1);
@@ -128,7 +128,7 @@ export function simulate(recorded, settings, { tenants, perSecond, mix, seed }) 
 
   let at = 0;
   for (let n = 0; n < tenants; n++) {
-    events.add(at, () => arrives(n));
+    events.add(at, () => arrives());
     if (perSecond !== Infinity) at += exponential(1000 / perSecond);
   }
   for (let event = events.take(); event; event = events.take()) {
