@@ -52,10 +52,10 @@ async function scripts() {
   await run(await setup.shellcheck(), shell, { advice: "ShellCheck found something: see above, and its wiki for each number." });
 }
 
-const shellScripts = (folder) =>
-  readdirSync(at(folder), { recursive: true })
-    .filter((name) => name.endsWith(".sh"))
-    .map((name) => `${folder}/${name}`);
+function shellScripts(folder) {
+  const names = readdirSync(at(folder), { recursive: true });
+  return names.filter((name) => name.endsWith(".sh")).map((name) => `${folder}/${name}`);
+}
 
 /**
  * Three readers of three languages have nothing to say against the API's document and its twin in OpenAPI 3.0, and clients that are
