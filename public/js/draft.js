@@ -73,7 +73,16 @@ export const other = () => elsewhere;
 export const isKept = () => !kept.forgets() || isEmpty(draft);
 
 export function save(changes) {
-  draft = { ...draft, ...changes, at: Date.now() };
+  keep({ ...changes, at: Date.now() });
+}
+
+/** Keeps what the service answered. Of two drafts, the latest is the one that the person worked on last, whatever came later. */
+export function learn(changes) {
+  keep({ ...changes, at: draft.at || Date.now() });
+}
+
+function keep(changes) {
+  draft = { ...draft, ...changes };
   if (isEmpty(draft)) return drop(draft);
   kept.write(EACH + draft.id, draft);
   kept.write(PLACE, draft);

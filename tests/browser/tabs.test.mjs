@@ -79,8 +79,18 @@ test("closed tabs are taken up again one after the other, the latest first", asy
   const one = await open(t);
   const two = await another(one);
   const [first, second] = [aClub(), aClub()];
+  // The first tab's answer comes last: what nobody typed makes no draft the latest.
+  let answer;
+  const held = new Promise((resolve) => (answer = resolve));
+  await one.route("**/public/signup/availability?**", async (route) => {
+    await held;
+    await route.continue();
+  });
   await fillClub(one, first);
   await fillClub(two, second);
+  await two.waitForSelector("#clubSlug-answer[data-tone=good]");
+  answer();
+  await one.waitForSelector("#clubSlug-answer[data-tone=good]");
   const { context } = { context: one.context() };
   const keeper = await context.newPage();
   await keeper.goto(new URL("/docs/", one.url()).href);

@@ -34,7 +34,7 @@ function chip(slug) {
 /** The domain below which clubs live is known from the first answer on. */
 function learnBase(slug, address) {
   if (!address?.startsWith(`${slug}.`)) return;
-  draft.save({ base: address.slice(slug.length + 1) });
+  draft.learn({ base: address.slice(slug.length + 1) });
   showBase();
   showClub();
 }
@@ -59,7 +59,7 @@ function tellSlug(slug, { kind, body }) {
 /** Puts another address into the field that still follows the name. */
 function takeOver(slug) {
   byId("clubSlug").value = slug;
-  draft.save({ clubSlug: slug });
+  draft.learn({ clubSlug: slug });
   showClub();
   return checkSlugNow(slug);
 }
