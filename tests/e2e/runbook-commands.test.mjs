@@ -1,5 +1,5 @@
-// RUNBOOK.md's own commands: what is marked `runnable` is run as it stands against the service as `npm start` runs it, for a club in
-// the state that it is about; the rest is checked against what the programs say of themselves. A new section is covered by being there.
+// RUNBOOK.md's own commands. A `runnable` block runs as it stands against the service as `npm start` runs it, for a club in the block's
+// state. The other blocks are checked against the programs' own help. A new section is covered by being there.
 import assert from "node:assert/strict";
 import { execFile, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";

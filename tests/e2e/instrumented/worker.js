@@ -1,6 +1,5 @@
-// The product behind a pane of glass: each call to D1, to the objects and through EGRESS is noted, and a test can take D1 or the
-// objects away, end an object right before or after one of its calls, or have a call fail in any way. Nothing of the product is
-// replaced.
+// The product with every call to D1, to the objects and through EGRESS recorded. A test can take D1 or the objects away, end an object
+// right before or after one of its calls, or have a call fail in any way. Nothing of the product is replaced.
 import Product, { Provisioner as ProductObject } from "product";
 
 export { CircuitBreaker } from "product";
