@@ -26,8 +26,8 @@ def level_of_console: if . == "log" or . == "debug" then "info" elif type == "st
 # What a request was for, without its query: a query may hold what a log must not.
 def request_of: (.event? | objects | .request? | objects | {method, path: (.url | strings | split("?")[0] | sub("^https?://[^/]*"; ""))}) // {};
 
-# The log lines in one object of `wrangler tail`, or in one line of the local log: our own objects as they are, everything else told
-# under the words `text`, `exception`, `outcome` and `truncated`.
+# The log lines in one object of `wrangler tail`, or in one line of the local log. Our own objects stay as they are. Everything else is told
+# under `text`, `exception`, `outcome` and `truncated`.
 def lines_in:
   if (.logs | type) == "array" then
     . as $event
