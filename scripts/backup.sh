@@ -6,12 +6,12 @@
 # The file is DIR/tenantry-ENVIRONMENT-TIME.sql; DIR is backups/ by default. --keep N removes that environment's older ones, so
 # that N are left. `local` (or --local) is the database of `npm start`, STATE_DIR as there.
 #
-# Every row is compared with the database: wrangler's export alone changes some texts. So all of it is read twice besides: before and
-# after. What moved meanwhile, and can't be told for certain, has it done again, and then it fails.
+# Every row is compared with the database: wrangler's export alone changes some texts. So the whole database is read twice besides: before
+# and after. If a row changed meanwhile and the difference is unclear, the export is repeated, and fails in the end.
 #
-# While Cloudflare exports, its database answers no queries: do it at a quiet hour. It keeps every minute of the last 30 days anyway
-# (see "Backups" in RUNBOOK.md); this file is for what has to last longer, or be elsewhere. It holds names, addresses and sealed
-# secrets: keep it as safe as the database. What provisioning runs remember for themselves is not in it, but in their objects.
+# While Cloudflare exports, its database answers no queries: choose a quiet hour. Cloudflare keeps every minute of the last 30 days anyway
+# (see "Backups" in RUNBOOK.md). This file is for what has to last longer, or be elsewhere. The file holds names, addresses and encrypted
+# secrets: keep it as safe as the database. The checkpoints of provisioning runs are not in the file, but in the Durable Objects.
 set -euo pipefail
 here=$(cd "$(dirname "$0")/.." && pwd)
 . "$here/scripts/lib/common.sh"
@@ -74,7 +74,7 @@ until name="tenantry-$environment-$(date -u +%Y%m%dT%H%M%SZ).sql" && [ ! -e "$di
 if ! { mv "$work/$name.sha256" "$directory/" && mv "$work/$name" "$directory/"; }; then
   fail "$directory can't be written: nothing was kept."
 fi
-# What lies there is what was written, also on a disk that was full.
+# The file holds what was written, also on a disk that was full.
 (cd "$directory" && sha256sum --quiet --check "$name.sha256" >/dev/null 2>&1) || fail "$directory/$name is not what was written: remove it."
 printf '✓ %s (%s bytes)\n' "$directory/$name" "$(wc -c <"$directory/$name" | tr -d ' ')"
 

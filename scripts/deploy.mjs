@@ -1,7 +1,7 @@
 // `npm run deploy -- --env preview|production [--checked] [--object-migration] [--dry-run]`: the release build, to everybody at once.
 //
-// Refuses unless the checkout is clean and on main (or on a tag prod-… to go back to), wrangler.toml holds for the environment,
-// every migration since the last deployment only adds, wrangler is logged in and all required secrets are set. Then: lint and tests,
+// Refuses unless the checkout is clean and on main, or on a tag prod-… to go back to. wrangler.toml must be valid for the environment, and
+// every migration since the last deployment may only add. wrangler must be logged in, and all required secrets set. Then: lint and tests,
 // the build, the database's migrations, the deployment, the smoke test on WORKER_URL, and in production the tag prod-YYYYMMDDHHMM.
 //
 // --checked            lint and tests ran on this very commit already

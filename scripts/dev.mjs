@@ -1,6 +1,6 @@
-// `npm run dev`: serves the product as `npm start` does, but as soon as it can be had: compiled without optimisation, and compiled and
-// served anew whenever a Rust source, the manifest, a migration or wrangler.toml is saved. Pages are served as they are saved.
-// While the sources don't compile, what was served before goes on. PORT, SANDBOX_PORT and STATE_DIR are those of `npm start`.
+// `npm run dev`: serves the product as `npm start` does, compiled without optimisation, so that it is there soon. It compiles and serves
+// again whenever a Rust source, the manifest, a migration or wrangler.toml is saved. Pages are served as they are saved. While the sources
+// don't compile, the last version is served. PORT, SANDBOX_PORT and STATE_DIR are those of `npm start`.
 import { watch } from "node:fs";
 import { claimedPlace, startLocal } from "./lib/local.mjs";
 import { prepare } from "./lib/prepare.mjs";
@@ -28,7 +28,7 @@ async function follow(place) {
     saved();
   };
   for (const folder of FOLDERS) watch(at(folder), { recursive: true }, changed);
-  // Their folder: an editor may put a new file in the place of each.
+  // Watches their folder: an editor may replace a file by a new one.
   watch(ROOT, (_, name) => FILES.includes(name) && changed());
 
   for (let seen = null, round = 0; ; ) {
@@ -42,7 +42,7 @@ async function follow(place) {
     const output = at("build/dev", String(round % 2));
     try {
       await buildWorker({ output, release: false });
-      // What was saved meanwhile is served at once, and not after this.
+      // A file that was saved during this is served at once, not after it.
       if (fingerprint([...FOLDERS, ...FILES]) !== seen) continue;
       if (service?.stopping()) return;
       round += 1;

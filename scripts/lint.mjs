@@ -40,7 +40,7 @@ async function rustComponents() {
   }
 }
 
-/** Biome finds nothing in what is written in JavaScript and CSS, and ShellCheck nothing in what is written for a shell. */
+/** Biome checks JavaScript and CSS, and ShellCheck checks the shell scripts. */
 async function scripts() {
   say("biome lint");
   await run(NODE, [at("node_modules/@biomejs/biome/bin/biome"), "lint", "--error-on-warnings"], {
@@ -58,8 +58,8 @@ function shellScripts(folder) {
 }
 
 /**
- * Three readers of three languages have nothing to say against the API's document and its twin in OpenAPI 3.0, and clients that are
- * generated from it fit what is written against them. That it is what the service does, the host tests say.
+ * Three readers, in three languages, accept the API's document and its twin in OpenAPI 3.0. Clients that are generated from it fit the code
+ * that uses them. The host tests check that the service does what the document says.
  */
 async function document() {
   const documents = ["public/openapi.json", "public/openapi-3.0.json"];
@@ -86,7 +86,7 @@ async function document() {
   });
 }
 
-/** wrangler accepts each environment. Of the EGRESS that preview and production lack, it warns; see wrangler.toml. */
+/** wrangler accepts each environment. It warns that preview and production lack EGRESS: see wrangler.toml. */
 async function configurations() {
   const all = [[CONFIG.product, ""], [CONFIG.product, "preview"], [CONFIG.product, "production"], [CONFIG.sandbox, ""]];
   for (const [config, environment] of all) {
@@ -100,7 +100,7 @@ async function configurations() {
   }
 }
 
-/** No environment shares anything with another, or lacks what development has; migrations only add. */
+/** No environment shares a resource with another, or lacks one that development has. Migrations only add. */
 async function promises() {
   say("wrangler.toml keeps environments apart, migrations only add");
   const [problem] = [...problems(await environments()), await migrationProblem(await lastDeployed())].filter(Boolean);

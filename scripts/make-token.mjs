@@ -7,9 +7,9 @@
 // platform  for operators' routes, at most 7 days, an hour by default
 // tenant    as the admin of the club that --tenant names, at most 365 days, an hour by default
 //
-// The secret comes from JWT_SECRET in the environment; for `local` from .dev.vars when that is not set. It is never an
-// argument: arguments are visible to every user of the machine. The token alone goes to standard output, a note about it to
-// standard error: TOKEN=$(scripts/make-token.mjs platform) works.
+// The secret comes from JWT_SECRET in the environment. For `local` it comes from .dev.vars when that is not set. It is never an argument:
+// arguments are visible to every user of the machine. The token alone goes to standard output, a note about it to standard error:
+// TOKEN=$(scripts/make-token.mjs platform) works.
 import { parseArgs } from "node:util";
 import { DEPLOYED, configuration, localSecret } from "./lib/environments.mjs";
 import { onProjectNode } from "./lib/prepare.mjs";

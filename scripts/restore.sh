@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
-# Puts a backup of scripts/backup.sh into a database, all of it or nothing.
+# Restores a backup of scripts/backup.sh into a database, all of it or nothing.
 #
 #   scripts/restore.sh FILE --env local|preview|production [--of ENVIRONMENT] [--force] [--resume] [--dry-run]
 #
-# The checksum beside FILE must hold, and its SQL make a database. One of another environment, as its name says, is refused unless
-# --of names that. A database that has rows is refused; with --force it is backed up beside FILE, emptied, and replaced. Afterwards
-# everything that is there is compared with what the file says. --dry-run says what would be done, and does nothing. `local` (or
-# --local) is the database of `npm start` (STATE_DIR as there), which must not run meanwhile.
+# The checksum beside FILE must hold, and its SQL make a database. One of another environment, as its name says, is refused unless --of
+# names that. A database that has rows is refused. With --force it is backed up beside FILE, emptied, and replaced. Afterwards the database
+# is compared with the file. --dry-run says what would be done, and does nothing. `local` (or --local) is the database of `npm start`
+# (STATE_DIR as there), which must not run meanwhile.
 #
-# What is restored starts paused: nothing is set up, removed or sent until scripts/switch-provisioning.sh resumes it, or POST
-# /api/v1/bgops/provisioning/resume. Its runs would go on, and its mails and events leave, for clubs that may be another
-# environment's. --resume lets them.
+# A restored database starts paused: nothing is set up, removed or sent until scripts/switch-provisioning.sh resumes it, or POST
+# /api/v1/bgops/provisioning/resume. Otherwise its runs would continue, and its mails and events would leave, for tenants that may be
+# another environment's. --resume allows that.
 #
 # To go back by minutes in one of the last 30 days, use Time Travel instead: see "Backups" in RUNBOOK.md.
 set -euo pipefail
@@ -77,8 +77,8 @@ if [ -n "$dry_run" ]; then printf '✓ Nothing was changed: this was a dry run.\
 if [ "$rows" != 0 ]; then
   scripts/backup.sh --env "$environment" --to "$(dirname -- "$file")" || fail "What is there could not be backed up: nothing was changed."
 fi
-# The service notices by itself that the database was put back, within a minute. Until then it must not go on either; and if it
-# shall go on, it has to be told that this one is meant.
+# The service notices by itself, within a minute, that the database was restored. Until then it must not continue either. If it shall
+# continue, it has to be told that this database is meant.
 now=$(date +%s)
 if [ -z "$resume" ]; then flag="'provisioning_enabled', 0, 1"; else flag="'restore_announced', 1, $now"; fi
 {

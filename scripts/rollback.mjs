@@ -1,8 +1,8 @@
 // `npm run rollback -- --env preview|production [--to VERSION] [--message WHY] [--dry-run]`: back to a version that ran before.
 //
-// Without --to it is the last version that had all the traffic before the running one. The database stays as it is: migrations only
-// add, so the older version works on it. Across a Durable Object migration there is no way back: that is refused. The smoke test
-// follows when WORKER_URL is set.
+// Without --to it is the last version that had all the traffic before the running one. The database stays as it is: migrations only add, so
+// the older version works on it. A rollback across a Durable Object migration is impossible, and refused. The smoke test follows when
+// WORKER_URL is set.
 import { prepare } from "./lib/prepare.mjs";
 import { Failure, exitWith, helpIfAsked, say } from "./lib/project.mjs";
 import { confirmShares, deployments, options, release, smoke } from "./lib/release.mjs";

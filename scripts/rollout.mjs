@@ -1,7 +1,7 @@
 // `npm run rollout -- --env preview|production --percent N [--version ID] [--checked] [--dry-run]`: a version for a share of the traffic.
 //
-// Without --version it checks, builds, migrates and uploads this commit as `npm run deploy` does, and sends N percent of the requests
-// to it; with --version it changes the share of a version that was uploaded. The smoke test asks that version alone. At 100 percent
+// Without --version it checks, builds, migrates and uploads this commit as `npm run deploy` does. It then sends N percent of the requests
+// to it. With --version it changes the share of a version that was uploaded. The smoke test asks that version alone. At 100 percent
 // production gets its tag. A new Durable Object migration can't be shared out: deploy it.
 import { configuration } from "./lib/environments.mjs";
 import { prepare } from "./lib/prepare.mjs";
@@ -33,7 +33,7 @@ function percentOf(text) {
   return percent;
 }
 
-/** The rest goes on to the version that most of the traffic went to. */
+/** The rest goes to the version that had most of the traffic. */
 async function share(it, version, percent) {
   const { versions } = (await deployments(it)).at(-1);
   const [rest] = versions.filter((each) => each.version_id !== version).sort((a, b) => b.percentage - a.percentage);

@@ -11,8 +11,8 @@
 #             the tokens of all of those.
 # emergency   The secret has leaked: the old one is accepted nowhere any more, and whatever it signed ends at once.
 #
-# The new secret comes from NEW_JWT_SECRET, or is generated; it is printed nowhere but into the file that --keep FILE names, or
-# into FILE itself with --local. Secrets travel by standard input and the environment, never as arguments.
+# The new secret comes from NEW_JWT_SECRET, or is generated. It is written only into the file that --keep FILE names, or into FILE itself
+# with --local. Secrets travel by standard input and the environment, never as arguments.
 set -euo pipefail
 [ "${1:-}" != --help ] || { sed -n '2,/^set /{/^#/s/^# \{0,1\}//p}' "$0"; exit 0; }
 cd "$(dirname "$0")/.."

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Does a running service really take clubs in? Signs a starter and a pro club up over HTTP and waits until both are provisioned.
+# Can tenants really sign up at a running service? Signs up a starter and a pro tenant over HTTP, and waits until both are provisioned.
 #
 #   scripts/smoke-test.sh local|preview|production
 #   WORKER_URL=https://… scripts/smoke-test.sh
@@ -9,9 +9,9 @@
 # WORKER_URL  any address; without an argument, the environment is not checked, but said
 # WORKER_VERSION  NAME="ID" asks one version of a Worker, whatever share of the traffic it gets (`npm run rollout` sets it)
 #
-# Needs bash, curl and jq. Away from the sandbox the clubs are real: SMOKE_WEBHOOK_URL names a Make webhook that may be pinged
-# (SMOKE_WEBHOOK_SECRET: its secret), SMOKE_EMAIL an address (its local part gets a +suffix), and PLATFORM_ADMIN_JWT, when given,
-# removes the clubs afterwards, which is a check too. Exits 0 only if checks ran and all of them passed.
+# Needs bash, curl and jq. Away from the sandbox the tenants are real. SMOKE_WEBHOOK_URL names a Make webhook that may be pinged
+# (SMOKE_WEBHOOK_SECRET: its secret). SMOKE_EMAIL is an address, whose local part gets a +suffix. PLATFORM_ADMIN_JWT, when given, removes
+# the tenants afterwards, which is a check too. Exits 0 only if checks ran and all of them passed.
 set -euo pipefail
 here=$(cd "$(dirname "$0")/.." && pwd)
 . "$here/scripts/lib/common.sh"
@@ -31,7 +31,7 @@ esac
 [ -n "$url" ] || [ -n "$environment" ] || fail "Say where: scripts/smoke-test.sh local|preview|production, or WORKER_URL=https://… scripts/smoke-test.sh"
 [ -n "$url" ] || fail "Set WORKER_URL to the address of $environment."
 url=${url%/}
-# A name that only begins like this machine's is another's, and a token would travel there in the clear.
+# A host name that only begins like this machine's belongs to somebody else, and a token would travel there in the clear.
 if [[ $url =~ ^https://[A-Za-z0-9._~:/-]+$ ]]; then
   secure=yes
 elif [[ $url =~ ^http://(127\.0\.0\.1|localhost|\[::1\])(:[0-9]+)?$ ]]; then
@@ -55,8 +55,8 @@ LARGEST=512
 now() { jq -n 'now'; }
 since() { jq -rn --argjson start "$1" '(now - $start) * 1000 | round / 1000'; }
 
-# call METHOD PATH TOKEN [JSON]: sets status, and the body in $work/body. Tokens go through files: arguments are public. What curl is
-# told elsewhere (~/.curlrc) does not count, it takes nothing in an address for a pattern, and it follows nobody.
+# call METHOD PATH TOKEN [JSON]: sets status, and the body in $work/body. Tokens go through files: arguments are public. curl's own
+# configuration (~/.curlrc) does not count, an address holds no patterns, and redirects are not followed.
 call() {
   local options=(--disable --globoff --silent --show-error --max-time 20 --max-redirs 0 --request "$1" --output "$work/body" --write-out '%{http_code}')
   if [ "$secure" = yes ]; then options+=(--proto '=https' --tlsv1.2); else options+=(--proto '=http' --noproxy '*'); fi
@@ -77,7 +77,8 @@ call() {
 # answer JQ-CONDITION [JQ-OPTION…]: whether the last answer is one JSON text of which that is true.
 answer() { jq -es "${@:2}" "length == 1 and (.[0] | ($1) == true)" "$work/body" >/dev/null 2>&1; }
 
-# holds NAME STATUS JQ-CONDITION [JQ-OPTION…]: one check of the last answer. What it is compared with is an option, never in the program.
+# holds NAME STATUS JQ-CONDITION [JQ-OPTION…]: one check of the last answer. The value that it is compared with is an option, never part of
+# the program.
 holds() {
   if [ "$status" = "$2" ] && answer "${@:3}"; then
     passed=$((passed + 1))
@@ -122,7 +123,7 @@ finish() {
 }
 trap finish EXIT
 
-# What it made must go as well as it came: a club that can't be removed is a check that failed.
+# The tenants must go as well as they came: a tenant that can't be removed is a failed check.
 clean_up() {
   [ ${#tenants[@]} -gt 0 ] || return 0
   if [ -z "${PLATFORM_ADMIN_JWT:-}" ]; then
@@ -133,7 +134,7 @@ clean_up() {
   for tenant in "${tenants[@]}"; do remove "$tenant" || true; done
 }
 
-# remove TENANT: asks for it, and waits until all that was made for it is gone.
+# remove TENANT: requests the removal, and waits until everything that was made for the tenant is gone.
 remove() {
   local tenant=$1 deadline
   call DELETE "/api/v1/admin/tenants/$tenant" "$PLATFORM_ADMIN_JWT" '{"reason":"smoke test"}'
@@ -150,7 +151,7 @@ remove() {
   holds "$tenant: removed" 200 '(.data | length) == 1 and .data[0].tenantId == $tenant and .data[0].undo.status == "undone"' --arg tenant "$tenant"
 }
 
-# club PLAN: from signup to completed.
+# club PLAN: one tenant, from signup to completed.
 club() {
   local plan=$1 suffix form email tenant token queued deadline
   suffix="$(date +%s)-$(od -An -N4 -tx1 /dev/urandom | tr -d ' \n')"

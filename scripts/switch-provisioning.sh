@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Pauses provisioning whole, or resumes it: while it is off, no run and no removal calls anything outside.
+# Pauses all provisioning, or resumes it: while it is off, no run and no removal makes an external call.
 #
 #   scripts/switch-provisioning.sh on|off local|preview|production
 #
-# Whatever is at work stops before its next call and waits; what is queued meanwhile is stored and waits too. Signups, sign-ins and
-# events go on. It takes effect at once, and resumed runs go on within some minutes. `local` is the database of `npm start`; STATE_DIR
-# as there. The audit log knows of it only by POST /api/v1/bgops/provisioning/pause and /resume, which need no wrangler.
+# Each running run stops before its next call and waits. Runs that are queued meanwhile are stored and wait too. Signups, sign-ins and
+# events continue. It takes effect at once, and resumed runs continue within some minutes. `local` is the database of `npm start`; STATE_DIR
+# as there. Only POST /api/v1/bgops/provisioning/pause and /resume are written to the audit log, and need no wrangler.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/lib/common.sh

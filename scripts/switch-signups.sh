@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The kill switch: stops new signups, or lets them in again. Clubs that exist are not touched.
+# The kill switch: stops new signups, or lets them in again. Existing tenants are not affected.
 #
 #   scripts/switch-signups.sh on|off local|preview|production
 #

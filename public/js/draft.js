@@ -1,6 +1,6 @@
-// What the person has typed and how far the club has come, kept on this device until the wizard is finished. Every club has a
-// draft of its own, and every tab works on one draft that no other open tab works on: two clubs never mix.
-// The idempotency key lives and dies with the draft: whatever happens on the way, one draft makes one club.
+// What the person has typed and how far the club has come, kept on this device until the wizard is finished. Every club has a draft of its
+// own. Every tab works on one draft that no other open tab works on, so that two clubs never mix. The idempotency key lives and dies with
+// the draft: whatever happens on the way, one draft makes one club.
 
 import { isObject, kept, passing, shaped } from "./storage.js";
 
@@ -16,7 +16,7 @@ const SECRET = "tenantry.secret";
 const SESSION = "tenantry.session";
 
 const KEPT_DAYS = 90;
-/** How long a reload waits for the page before it to let go of the draft. */
+/** How long a reload waits for the previous page to release the draft. */
 const LETTING_GO_MS = 1500;
 
 const random = (bytes) =>

@@ -1,5 +1,5 @@
-// Refusals at their fields. The server's `issues` are the one source of rules; what the browser checks beforehand
-// only saves a round trip and is said in the same place.
+// Refusals at their fields. The server's `issues` are the one source of rules. The browser's checks only save a round trip, and their
+// messages appear in the same place.
 
 import { announce } from "./a11y.js";
 import { byId } from "./dom.js";

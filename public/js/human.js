@@ -1,5 +1,5 @@
-// Turnstile: shows the service that a person sends the form. Loaded only where the page names a key for it; the page's policy lets
-// the widget's script in only then. A token is good once and for five minutes: whatever became of it, the next attempt gets another.
+// Turnstile: shows the service that a person sends the form. Loaded only where the page names a key for it. Only then does the page's
+// policy allow the widget's script. A token is valid once and for five minutes: whatever became of it, the next attempt gets another.
 
 import { announce } from "./a11y.js";
 import { byId } from "./dom.js";

@@ -1,5 +1,5 @@
-// The page that a mailed link opens. The token stands in the fragment, which no server log sees; it is taken out of the
-// address bar at once, and spent only by a person's press, so that mail scanners that open links don't burn it.
+// The page that a mailed link opens. The token stands in the fragment, which no server log sees, and is removed from the address bar at
+// once. Only a person's press spends it, because mail scanners open links.
 
 import { focusHeading, working } from "./a11y.js";
 import * as api from "./api.js";

@@ -1,5 +1,5 @@
-// Carries one wish to the server through bad reception: an answer that is lost or "not now" is asked for again, with
-// the same idempotency key, while a notice counts down. The person can hurry it or stop it, and nothing is lost either way.
+// Sends one request to the server through bad reception. A lost answer or "not now" is retried with the same idempotency key, while a
+// notice counts down. The person can hurry it or stop it, and nothing is lost either way.
 
 import { clearNotice, notice } from "./notice.js";
 import { clock } from "./strings.js";
@@ -7,7 +7,7 @@ import { clock } from "./strings.js";
 const TRIES = 6;
 /** After this long a single attempt is no longer silent. */
 const SLOW_MS = 4000;
-/** Longer than this nobody sits and watches: say the time instead. */
+/** A person watches no longer than this: after that, show the time instead. */
 const LONGEST_WAIT_S = 120;
 
 const backoff = (attempt) => Math.min(2 ** attempt, 15);

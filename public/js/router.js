@@ -98,7 +98,7 @@ export function startRouter(table) {
   steps = table;
   for (const step of Object.values(steps)) step.start();
   for (const button of document.querySelectorAll("[data-back]")) button.addEventListener("click", back);
-  // A language speaks again what carries a key; what was put together from several, its step does.
+  // Text with a key is translated again by the language. Text made of several keys is translated by its step.
   document.addEventListener("languagechange", () => {
     showTitle();
     steps[shown].speak?.();

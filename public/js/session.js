@@ -29,8 +29,8 @@ export function finished(facts) {
 }
 
 /**
- * Does a call that needs the club's token. Answers `{kind: "expired"}` where there is none, or none that is taken: the page never
- * sends the form again for another one, as that could make a club that is gone anew.
+ * Does a call that needs the club's token. Answers `{kind: "expired"}` where there is no valid token. The page never sends the form again
+ * to get one: that could create a removed club again.
  */
 export async function authorised(call) {
   const session = read();

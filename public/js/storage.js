@@ -1,8 +1,8 @@
-// JSON in the browser's two stores. Private windows and full disks refuse to store, and other versions of this page, or
-// people, leave there what we don't expect: then the page still works, it only forgets at a reload.
+// JSON in the browser's two stores. Private windows and full disks refuse to store. Other versions of this page, or people, store values
+// that we don't expect. The page still works then, and only forgets at a reload.
 
 function over(kind) {
-  /** What the store did not take. */
+  /** The values that the store did not take. */
   const memory = new Map();
   return {
     read(name) {

@@ -3,7 +3,7 @@
 
 /** What nobody sees: blanks, and characters without a width or a shape of their own. */
 const BLANK = "(?:(?![\\u202a-\\u202e\\u2066-\\u2069])[\\s\\u0085\\p{Default_Ignorable_Code_Point}\\ufff9-\\ufffc\\u{16fe4}\\u2800\\u{1d159}])";
-/** How a text ends that is seen to its end: with what belongs to its last character, be it its form, a flag's country or a joint. */
+/** The visible end of a text, with what belongs to its last character: a variant form, a flag's country or a joiner. */
 const SEEN_TO_ITS_END =
   "\\u{1f3f4}[\\u{e0020}-\\u{e007f}]+|" +
   "[\\u094d\\u09cd\\u0a4d\\u0acd\\u0b4d\\u0bcd\\u0c4d\\u0ccd\\u0d4d\\u0dca][\\u200c\\u200d]|" +
@@ -18,7 +18,7 @@ const UNWANTED = [
   ["direction", /[\u202a-\u202e\u2066-\u2069]/],
 ];
 
-/** Composed, and without what nobody sees at its ends; empty where nothing of it can be seen. */
+/** Composed, and without invisible characters at its ends. Empty if no character is visible. */
 export function tidy(text) {
   const trimmed = text.normalize("NFC").replace(START, "").replace(END, "$1");
   return SEEN.test(trimmed) || unwanted(trimmed) ? trimmed : "";

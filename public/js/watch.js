@@ -1,5 +1,5 @@
-// Watches a provisioning run: asks for its state as often as the server wants, less often when nothing changes or
-// nobody answers, and at once when the connection or the tab comes back.
+// Watches a provisioning run. It asks for the state as often as the server wants, and less often when nothing changes or nobody answers. It
+// asks at once when the connection or the tab comes back.
 
 import * as api from "./api.js";
 import { authorised } from "./session.js";
@@ -7,7 +7,7 @@ import { authorised } from "./session.js";
 const SLOWEST_S = 15;
 /** A failed run that goes on by itself does so after minutes, or hours. */
 const SLOWEST_AT_REST_S = 60;
-/** A mail is given up after a day at the latest; until then, this is how often we look. */
+/** A mail fails after a day at the latest. Until then, this is how often we look. */
 const WARNINGS_S = [5, 10, 20, 40, 60, 120, 300, ...Array(144).fill(600)];
 
 /** Sleeps, but wakes when the person looks again or the connection is back. */
@@ -63,7 +63,7 @@ async function run(signal, { see, lose, expire }) {
   }
 }
 
-/** Looks now and then whether a live club has got a warning, for as long as the page is open, and calls `warn` at the first. */
+/** Checks at intervals, while the page is open, whether a live club has a warning. It calls `warn` at the first. */
 export async function watchWarnings({ token, tenantId }, warn) {
   let etag = null;
   for (const pace of WARNINGS_S) {

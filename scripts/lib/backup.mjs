@@ -168,7 +168,7 @@ async function exported(directory, where) {
 }
 
 /**
- * The same of wrangler's export, whose rows are a line each: a row that the export spoiled so that no table takes it is left out. `cut`
+ * The same for wrangler's export, whose rows are a line each. A row that the export spoiled so that no table takes it is left out. `cut`
  * says whether that happened, or a NUL was cut out.
  */
 function loadedExport(text, path) {

@@ -1,7 +1,7 @@
 // The Worker's entry, written around what the compiled Rust exports: the runtime's events and its Durable Objects.
 //
-// A panic ends the WebAssembly instance that it happens in, and what it left in memory is not to be trusted. So each call begins by
-// looking whether that was so, and starts a new instance if it was; an object of an earlier instance is made anew first.
+// A panic ends the WebAssembly instance that it happens in, and what it left in memory is not to be trusted. So each call first checks
+// whether that happened, and then starts a new instance. An object of an earlier instance is created again first.
 
 /** What the runtime calls in a Worker, of which the Rust code exports some. */
 const EVENTS = ["fetch", "scheduled", "queue", "email", "tail", "connect"];

@@ -1,5 +1,5 @@
-# What a terminal must not obey, or not show, when somebody else wrote it: controls (C0, C1), and what changes the direction of reading,
-# breaks lines or has no width. Tabs are let through: jq reads by lines.
+# Characters of others that a terminal must not obey or hide. These are controls (C0, C1), and characters that change the direction of
+# reading, break lines or have no width. Tabs are let through: jq reads by lines.
 def obeyed: (. < 32 and . != 9) or (. >= 127 and . < 160) or . == 173 or . == 1564 or . == 6158 or (. >= 8203 and . <= 8207)
   or (. >= 8232 and . <= 8238) or (. >= 8288 and . <= 8303) or . == 65279 or (. >= 65529 and . <= 65531) or (. >= 917504 and . <= 921599);
 

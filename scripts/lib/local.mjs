@@ -58,7 +58,7 @@ export async function startLocal({ port, sandboxPort, stateDir }, { entry, comma
   process.stdout.write(`\n  Product  ${product.url}\n  Sandbox  ${sandbox.url}  (what its upstreams received: mail, calls, faults)\n\n  Ctrl-C stops both; the data stays in ${stateDir}\n\n`);
   return {
     stopping: () => stopping,
-    /** Serves the product anew, from another entry; the sandbox, and what it received, goes on. */
+    /** Serves the product again, from another entry. The sandbox continues, with what it received. */
     async restart(entry) {
       running.delete(product);
       await product.stop();

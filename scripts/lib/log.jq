@@ -1,5 +1,5 @@
-# The filters of scripts/watch-logs.sh, for jq 1.6 and newer. Reads text lines; $filter, $tenant and $form ("line" or "json") say what
-# is wanted. What is not JSON, or was cut off, is passed over: `wrangler tail` prints more than its objects.
+# The filters of scripts/watch-logs.sh, for jq 1.6 and newer. Reads text lines; $filter, $tenant and $form ("line" or "json") say what is
+# wanted. A line that is not JSON, or was cut off, is skipped: `wrangler tail` prints more than its objects.
 
 include "harmless";
 
@@ -10,7 +10,7 @@ def objects_in(lines):
     | if $line == "{" then {open: [$line], whole: null}
       elif .open != null then
         if $line == "}" then {open: null, whole: ((.open + [$line]) | join("\n"))}
-        # What never ends is no event: the next one begins anew.
+        # An object that never ends is no event: the next one begins again.
         elif (.open | length) > 50000 then {open: null, whole: null}
         else {open: (.open + [$line]), whole: null}
         end
@@ -26,8 +26,8 @@ def level_of_console: if . == "log" or . == "debug" then "info" elif type == "st
 # What a request was for, without its query: a query may hold what a log must not.
 def request_of: (.event? | objects | .request? | objects | {method, path: (.url | strings | split("?")[0] | sub("^https?://[^/]*"; ""))}) // {};
 
-# The log lines in one object of `wrangler tail`, or in one line of the local log: our own objects as they are, everything else told
-# under the words `text`, `exception`, `outcome` and `truncated`.
+# The log lines in one object of `wrangler tail`, or in one line of the local log. Our own objects stay as they are. Everything else is told
+# under `text`, `exception`, `outcome` and `truncated`.
 def lines_in:
   if (.logs | type) == "array" then
     . as $event

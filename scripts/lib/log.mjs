@@ -1,5 +1,5 @@
-// The product's log as a file of JSON lines: what `wrangler tail` is to a deployed Worker, it is to a local one, which can't be tailed.
-// wrangler prints a logged object the way a console does (`{ level: 'info', … }`), warnings and errors with a heading and over lines.
+// The product's log as a file of JSON lines. It replaces `wrangler tail`, because a local Worker can't be tailed. wrangler prints a logged
+// object the way a console does (`{ level: 'info', … }`), warnings and errors with a heading and over lines.
 import { appendFileSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
@@ -8,7 +8,7 @@ export const COLOUR = /\x1b\[[0-9;]*m/g;
 /** `▲ [WARNING] {`: the console.warn of an object, which ends at the indented `}`. */
 const HEADING = /^\S \[(?:WARNING|ERROR)\] (?=\{)/;
 
-/** Begins `product.log` in the state directory anew; the function that it answers takes each line that was printed. */
+/** Empties `product.log` in the state directory. The function that it returns takes each printed line. */
 export function logFile(stateDir) {
   const path = join(stateDir, "product.log");
   mkdirSync(stateDir, { recursive: true });
@@ -37,7 +37,7 @@ const TOKEN = /'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|`(?:[^`\\]|\\.)*`|[A-Za-z_$][
 const ESCAPE = /\\(?:x([0-9a-fA-F]{2})|u\{([0-9a-fA-F]+)\}|u([0-9a-fA-F]{4})|(.))/gs;
 const ESCAPED = { n: "\n", r: "\r", t: "\t", b: "\b", f: "\f", v: "\v", 0: "\0" };
 
-/** An object as a console prints it, or null when it is none. Read, not evaluated: others' words are in it. */
+/** An object as a console prints it, or null when it is none. It is parsed, not evaluated, because it holds text of others. */
 export function parsePrinted(text) {
   const json = text.match(TOKEN).map((token) => {
     if (/^['"`]/.test(token)) return JSON.stringify(unescaped(token.slice(1, -1)));

@@ -8,7 +8,7 @@ const RULES = [
   [/^pragma\s+(writable_schema|legacy_alter_table)\b/, "rewrites the schema by hand"],
 ];
 
-/** What a migration's text takes away, one line for each statement that does; empty when it only adds. */
+/** What a migration's text removes, one line for each such statement. Empty when it only adds. */
 export function contractions(sql) {
   return statements(sql).flatMap((statement) => {
     const line = statement.length > 100 ? `${statement.slice(0, 99)}…` : statement;

@@ -6,8 +6,8 @@ import * as build from "./build.mjs";
 import * as setup from "./setup.mjs";
 
 /**
- * `needs`: any of "rust", "secrets", "bindgen", "worker", "bundles" (which need the Worker). Under another Node it does not return: a second
- * process goes on. Rust comes first: where it is missing, nothing has been downloaded in vain.
+ * `needs`: any of "rust", "secrets", "bindgen", "worker", "bundles" (which need the Worker). Under another Node it does not return: a
+ * second process continues. Rust comes first: where it is missing, nothing has been downloaded in vain.
  */
 export async function prepare(...needs) {
   const wanted = new Set(needs.includes("bundles") ? [...needs, "worker"] : needs);

@@ -58,7 +58,7 @@ export function helpIfAsked(script) {
   if (process.argv.includes("--help")) help(script);
 }
 
-/** For a script that is told nothing: what it is told by mistake would be passed over. */
+/** For a script without arguments: a mistaken argument would otherwise be ignored. */
 export function noArguments(script) {
   const [first] = process.argv.slice(2);
   if (first === "--help") help(script);

@@ -1,5 +1,5 @@
-// What deploy, rollout and rollback have in common: commands that a dry run only names, checks before anything changes, and how a
-// deployment is judged and remembered.
+// What deploy, rollout and rollback share. A dry run only names its commands. Checks come before any change. A deployment is verified and
+// remembered.
 import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -71,7 +71,7 @@ export function release(environment, dryRun) {
 
 const quoted = (word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`);
 
-/** Everything that has to hold before a version goes out; then the tests, unless they ran already, the build and the migrations. */
+/** Every check before a version goes out. Then the tests, unless they ran already, the build and the migrations. */
 export async function prepareVersion(it, { checked = false, objects = false } = {}) {
   const all = await configurations();
   const config = all[it.environment];
@@ -124,7 +124,7 @@ async function asked(command, args) {
   }
 }
 
-/** Nothing goes out that can't be tried. */
+/** A version that can't be tested is not deployed. */
 export function needsAddress(it) {
   it.check(
     "WORKER_URL",
@@ -189,7 +189,7 @@ async function secretsProblem(it, config) {
 /** The commit, as a version carries it: what is promoted later can be tagged where it came from. */
 export const commit = async () => (await git("rev-parse", "--short=12", "HEAD")) ?? "unknown";
 
-/** Uploads a version that nobody is sent to; answers its id. */
+/** Uploads a version that gets no traffic; returns its id. */
 export async function upload(it) {
   const directory = mkdtempSync(join(tmpdir(), "tenantry-upload-"));
   const output = join(directory, "output.ndjson");
@@ -268,7 +268,7 @@ export async function madeOf(it, version) {
   return typeof revision === "string" && REVISION.test(revision) ? revision : null;
 }
 
-/** Signs clubs up on what was deployed; `version` asks that one, whatever share of the traffic it gets. */
+/** Signs tenants up on what was deployed. `version` asks that version, whatever share of the traffic it gets. */
 export async function smoke(it, { version, name } = {}) {
   const override = version ? { WORKER_VERSION: `${name}="${version}"` } : {};
   await it.change("scripts/smoke-test.sh", [it.environment], {

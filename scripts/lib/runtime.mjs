@@ -59,7 +59,8 @@ export async function migrate(stateDir) {
  */
 export function serve(name, { port, stateDir, envFile, vars = {}, env = {}, entry, onLine = () => {} }) {
   const args = ["dev", ...(entry ? [entry] : []), "--config", CONFIG[name], "--env", "", "--ip", HOST, "--port", String(port), "--inspector-port", "0"];
-  // A directory each: of two runtimes on one, each opens the databases of both, and locks the other out while that one starts.
+  // Each runtime has a directory of its own. Two runtimes on one would open each other's databases, and lock each other out while one
+  // starts.
   args.push("--persist-to", name === "product" ? stateDir : join(stateDir, name), "--show-interactive-dev-session=false");
   if (envFile) args.push("--env-file", envFile);
   for (const [key, value] of Object.entries(vars)) args.push("--var", `${key}:${value}`);
@@ -143,7 +144,7 @@ function follow(child, onLine) {
   }
 }
 
-/** Outlives us by a moment: when we end in any way, even by SIGKILL, its input closes and it kills the group. */
+/** Outlives this process by a moment: when this process ends in any way, even by SIGKILL, its input closes and it kills the group. */
 function guardGroup(pid) {
   const guard = spawn("sh", ["-c", 'cat >/dev/null; kill -s KILL -- "-$0" 2>/dev/null', String(pid)], {
     detached: true,

@@ -7,8 +7,9 @@ import { logFile } from "./log.mjs";
 import { freePort, migrate, serve } from "./runtime.mjs";
 
 /**
- * Starts both. `kill` and `restart` act on the product; the sandbox, and so the record of what happened outside, goes on. `vars` and
- * `secrets` go over the usual ones, `env` over the environment of the runtimes, and `entry` is served in place of the product's own bundle, until a `restart` names another.
+ * Starts both. `kill` and `restart` act on the product. The sandbox continues, and so does its record of external calls. `vars` and
+ * `secrets` override the usual ones, and `env` the environment of the runtimes. `entry` is served in place of the product's own bundle,
+ * until a `restart` names another.
  */
 export async function startService({ vars, secrets: more, entry, env } = {}) {
   const stateDir = mkdtempSync(join(tmpdir(), "tenantry-"));

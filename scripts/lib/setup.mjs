@@ -71,7 +71,7 @@ export async function bindgen(announce = say) {
   return program;
 }
 
-/** Generated secrets for development, in .dev.vars. What is there stays as it is; missing keys are appended. */
+/** Generated secrets for development, in .dev.vars. Existing keys stay as they are, and missing keys are appended. */
 export function secrets(announce = say) {
   const path = at(".dev.vars");
   const wanted = {

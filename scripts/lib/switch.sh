@@ -20,14 +20,14 @@ switch() {
   errors=$(mktemp)
   # shellcheck disable=SC2064
   trap "rm -f '$errors'" EXIT
-  # The value says what a pause holds back: one that is there keeps it, and its end forgets it.
+  # The value says what a pause holds back. An existing pause keeps its value, and its end clears it.
   answer=$(wrangler d1 execute DB "${where[@]}" --yes --json --command \
     "insert into feature_flags (name, enabled, updated_at) values ('$flag', $enabled, unixepoch())
      on conflict (name) do update set enabled = excluded.enabled, value = iif(excluded.enabled, null, value),
        updated_at = excluded.updated_at;
      select enabled from feature_flags where name = '$flag'" 2>"$errors") \
     || { cat "$errors" - <<<"$answer" | head -c 4000 | harmless >&2; fail "Nothing was switched: see above."; }
-  # What the database says now, not that a command ended well.
+  # Believes what the database says now, not that a command ended well.
   jq -es --argjson enabled "$enabled" 'length == 1 and .[0][-1].results == [{enabled: $enabled}]' <<<"$answer" >/dev/null 2>&1 \
     || { head -c 4000 <<<"$answer" | harmless >&2; fail "The database of $3 does not say that it was switched: see above, and try again."; }
 }

@@ -19,8 +19,8 @@ const FEATURES = [
 ].map((name) => `--enable-${name}`);
 
 /**
- * Builds the crate in `root` into `output`. With `release` it is made as small and fast as it gets; without, it is there soonest.
- * What was in `output` stays until all of the new is there.
+ * Builds the crate in `root` into `output`. With `release` it is as small and fast as possible. Without, it is ready as soon as possible.
+ * The old contents of `output` stay until all of the new is there.
  */
 export async function buildWorker({ root = ROOT, output, release }) {
   const tool = await bindgen();

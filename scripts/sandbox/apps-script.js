@@ -1,9 +1,9 @@
-// A Google Apps Script web app (https://developers.google.com/apps-script/guides/web and …/guides/content). What is
-// copied: a script sees neither headers nor a status to set; what it returns is always 200, and is fetched with a GET
-// from script.googleusercontent.com after a 302; an exception in it is a 200 with an HTML page; an unknown address is
-// a 404 page. The script played here makes a spreadsheet once per idempotencyKey ("provision"), says whether one exists
-// ("verify") and removes what was made under a key, or bears an id ("deprovision"), after checking ?signature=, the hex
-// HMAC-SHA256 of the raw body. A key under which something was removed is spent: a "provision" that comes late is refused.
+// A Google Apps Script web app (https://developers.google.com/apps-script/guides/web and …/guides/content). The sandbox copies four things.
+// A script sees no headers and can't set a status. Its result is always 200, and is fetched with a GET from script.googleusercontent.com
+// after a 302. An exception in it is a 200 with an HTML page. An unknown address is a 404 page. The script played here checks ?signature=
+// first, the hex HMAC-SHA256 of the raw body. "provision" makes a spreadsheet once per idempotencyKey, and "verify" says whether one
+// exists. "deprovision" removes what was made under a key, or bears an id. A key under which something was removed is spent: a "provision"
+// that comes late is refused.
 
 import { html, isObject, isText, json, parseJson, text } from "./replies.js";
 import { hmacSha256, randomId, toHex, utf8 } from "./signatures.js";
@@ -104,8 +104,7 @@ function createSpreadsheet(input, { sql, key, now, done }) {
   return id;
 }
 
-// As a spreadsheet shows what is written into a cell: an apostrophe says that what follows it is text, and a text without one may be
-// a formula.
+// As a spreadsheet shows the text of a cell. An apostrophe says that the rest is text, and a text without one may be a formula.
 function shown(written) {
   if (written.startsWith("'")) return written.slice(1);
   return /^\s*[=+\-@\u2212\u2795\u2796\ufe62\ufe63\ufe66\ufe6b\uff0b\uff0d\uff1d\uff20]/u.test(written) ? "#ERROR!" : written;

@@ -1,8 +1,7 @@
-// Cloudflare's DNS records (https://developers.cloudflare.com/api/resources/dns/subresources/records). What is
-// copied: the envelope {success, errors, messages, result}; records that may stand together and those that may not
-// (81053, 81054, 81058); a missing record (81044); the credential's errors (9106, 6003, 10000); identifiers of 32
-// hexadecimal digits. There are no idempotency keys here: a caller looks by name first and marks its records in
-// `comment`.
+// Cloudflare's DNS records (https://developers.cloudflare.com/api/resources/dns/subresources/records). The sandbox copies the envelope
+// {success, errors, messages, result} and identifiers of 32 hexadecimal digits. It knows which records may stand together and which may not
+// (81053, 81054, 81058). It has the errors for a missing record (81044) and for the credential (9106, 6003, 10000). There are no
+// idempotency keys here: a caller looks by name first and marks its records in `comment`.
 
 import { isObject, isText, json, parseJson } from "./replies.js";
 import { bearerVerdict, toHex } from "./signatures.js";
@@ -34,7 +33,7 @@ export const cloudflare = {
   failure: (status) => refuse(status, status === 429 ? 971 : 10001, "The request could not be processed."),
 };
 
-// What makes two creations the same wish; the real API has no such key, the sandbox counts by it.
+// Two creations with the same result here are the same request. The real API has no such key, the sandbox counts by it.
 function recordKey(call) {
   const input = parseJson(call.body);
   return isText(input?.type) && isText(input?.name) ? `${input.type} ${input.name.toLowerCase()}` : null;

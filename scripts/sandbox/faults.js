@@ -1,6 +1,6 @@
-// Scripted faults: which calls they hit, and how often. A fault is what the control API was given (see control.js),
-// stored with two counters: `skip` matching calls still to let pass, and `times` hits left (null: for ever). A call can
-// also bring its own fault along, in a header.
+// Scripted faults: which calls they hit, and how often. A fault is the control API's input (see control.js), stored with two counters.
+// `skip` is how many matching calls still pass, `times` how many hits are left (null: no limit). A call can also bring its own fault along,
+// in a header.
 
 import { isObject, isText, parseJson } from "./replies.js";
 
@@ -34,8 +34,8 @@ const RULES = {
   seed: { test: (value) => Number.isInteger(value), must: "be a whole number" },
 };
 
-// What is wrong with a fault as it was sent, as texts; none when it can be used. Misspelt fields are wrong too: a
-// fault that silently hits something else makes a test pass for the wrong reason.
+// The errors in a fault as it was sent, as texts. A usable fault has none. Misspelt fields are wrong too: a fault that silently hits
+// something else makes a test pass for the wrong reason.
 export function faultProblems(input) {
   if (!isObject(input)) return ["a fault is a JSON object"];
   const unknown = Object.keys(input).filter((field) => !(field in RULES));

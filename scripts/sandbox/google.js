@@ -1,9 +1,8 @@
-// Google's token endpoint for service accounts
-// (https://developers.google.com/identity/protocols/oauth2/service-account) and spreadsheets.get
-// (https://developers.google.com/workspace/sheets/api/reference/rest/v4/spreadsheets/get). What is copied: the two
-// shapes of errors ({"error":"invalid_grant",…} and {"error":{"code",…}}), the claims that an assertion must have,
-// tokens that end after an hour, scopes, the `fields` mask. The assertion's RS256 signature is checked once the
-// control API was told the public key; until then its shape only.
+// Google's token endpoint for service accounts (https://developers.google.com/identity/protocols/oauth2/service-account) and
+// spreadsheets.get (https://developers.google.com/workspace/sheets/api/reference/rest/v4/spreadsheets/get). The sandbox copies the two
+// shapes of errors: {"error":"invalid_grant",…} and {"error":{"code",…}}. It also copies the required claims of an assertion, tokens that
+// end after an hour, scopes, and the `fields` mask. The assertion's RS256 signature is checked once the control API was told the public
+// key. Until then only its shape is checked.
 
 import { isObject, isText, json } from "./replies.js";
 import { fromBase64Url, rs256Verifies, toHex } from "./signatures.js";

@@ -1,6 +1,6 @@
-// The upstream sandbox: a Worker behind the product's EGRESS binding that plays every service the product calls (see
-// upstreams.js), as the real ones behave, with faults scripted through the control API (control.js) and a page that
-// shows what was received (page.js). For development and tests; it keeps what it is sent in the clear.
+// The upstream sandbox: a Worker behind the product's EGRESS binding. It plays every service that the product calls (see upstreams.js), as
+// the real ones behave. The control API (control.js) scripts faults, and a page (page.js) shows what was received. It is for development
+// and tests, and stores what it is sent unencrypted.
 
 import { control } from "./control.js";
 import { SILENCE_MS, withoutFault } from "./faults.js";

@@ -1,8 +1,8 @@
-// Make custom webhooks (https://apps.make.com/gateway). What is copied: any call to a hook's address is queued and
-// answered 200 "Accepted" before any scenario runs; Make checks no signature and recognises no idempotency key
-// itself, so that every accepted call counts; a hook without a scenario answers 410 (here: a token that starts with
-// "gone"). The signature is what a scenario would check, by Standard Webhooks (https://www.standardwebhooks.com):
-// HMAC-SHA256 over "id.timestamp.body", several space-separated signatures allowed, five minutes of clock difference.
+// Make custom webhooks (https://apps.make.com/gateway). The sandbox copies three things. Any call to a hook's address is queued, and
+// answered 200 "Accepted" before any scenario runs. Make checks no signature and recognises no idempotency key itself, so that every
+// accepted call counts. A hook without a scenario answers 410 (here: a token that starts with "gone"). The signature is what a scenario
+// would check, by Standard Webhooks (https://www.standardwebhooks.com): HMAC-SHA256 over "id.timestamp.body", several space-separated
+// signatures allowed, five minutes of clock difference.
 
 import { text } from "./replies.js";
 import { fromBase64, hmacSha256, toBase64, utf8 } from "./signatures.js";

@@ -1,5 +1,5 @@
-// The record of what arrived and what came of it: one row a request, and one row per idempotency key that says how
-// often it was asked for and how often the outside effect was really done.
+// The record of requests and their results. There is one row a request, and one row per idempotency key. The latter says how often the key
+// was asked for, and how often the external effect was really done.
 
 import { prune } from "./schema.js";
 

@@ -1,5 +1,5 @@
-// An answer on its way out is a plain value, {status, headers, body}: it is made inside the object, recorded there,
-// and turned into a Response only in the Worker.
+// A reply is a plain value, {status, headers, body}. It is made and recorded inside the object, and turned into a Response only in the
+// Worker.
 
 export const json = (status, value, headers = {}) => ({
   status,

@@ -1,9 +1,9 @@
 // Resend's POST /emails (https://resend.com/docs/api-reference/emails/send-email, …/errors and
-// https://resend.com/docs/dashboard/emails/idempotency-keys). What is copied: the edge in front refuses a call
-// without User-Agent as text, before the API sees it; the error names; an Idempotency-Key is remembered for 24 hours,
-// answers the first id to the same payload without sending again, and refuses another payload with 409; and, where a test
-// asks for it, the limit of calls in a second (https://resend.com/docs/api-reference/rate-limit), which counts refusals too.
-// A quota that is used up is a scripted fault: 429 with the name daily_quota_exceeded or monthly_quota_exceeded.
+// https://resend.com/docs/dashboard/emails/idempotency-keys). The sandbox copies four things. The edge in front refuses a call without
+// User-Agent as text, before the API sees it. The errors have the same names. An Idempotency-Key is remembered for 24 hours: the same
+// payload gets the first id without sending again, another payload is refused with 409. Where a test asks for it, calls in a second are
+// limited (https://resend.com/docs/api-reference/rate-limit), refusals included. A quota that is used up is a scripted fault: 429 with the
+// name daily_quota_exceeded or monthly_quota_exceeded.
 
 import { isObject, isText, json, parseJson, text } from "./replies.js";
 import { bearerVerdict } from "./signatures.js";

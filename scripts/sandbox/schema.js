@@ -1,5 +1,5 @@
-// What the object remembers. One SQLite database holds everything, so that a restart of the sandbox forgets nothing
-// and a killed service finds, when it comes back, the outside world exactly as it left it.
+// What the object remembers. One SQLite database holds everything, so that a restart of the sandbox forgets nothing. A killed service finds
+// the outside world exactly as it left it.
 
 // The newest rows that a table keeps; settings (faults, webhooks, the account) are few and stay.
 export const KEPT_ROWS = 20_000;

@@ -1,7 +1,6 @@
-// The one object behind the sandbox. A call to an upstream costs one call of `receive`: the fault is chosen, the
-// effect done and the request recorded in one synchronous stretch, hence in one transaction. Nothing here waits for
-// time to pass; what a fault has to wait for is told to the Worker, which waits there and, for a delayed call, comes
-// back with `proceed`.
+// The one object behind the sandbox. A call to an upstream costs one call of `receive`. That call chooses the fault, does the effect and
+// records the request synchronously, hence in one transaction. Nothing here waits for time to pass. The object tells the Worker what to
+// wait for, and the Worker waits. For a delayed call it then comes back with `proceed`.
 
 import { DurableObject } from "cloudflare:workers";
 import { addFault, faultReply, listFaults, removeFault, removeFaults, takeFault } from "./faults.js";

@@ -1,12 +1,11 @@
 // Turnstile: siteverify (https://developers.cloudflare.com/turnstile/get-started/server-side-validation) and a widget for pages.
 //
-// Of siteverify is copied: form or JSON input; a refusal is a 200 with success false and error codes; a token is good once, and a
-// second use is "timeout-or-duplicate" unless it repeats the first one's `idempotency_key`. Good tokens here are those that start
-// with "ok-". A token may say for which page and for what it was given, and how many seconds ago: ok-<any>~<hostname>~<action>~<age>.
+// siteverify takes form or JSON input, and a refusal is a 200 with success false and error codes. A token is valid once. A second use is
+// "timeout-or-duplicate" unless it repeats the first one's `idempotency_key`. Good tokens here are those that start with "ok-". A token may
+// say for which page and for what it was given, and how many seconds ago: ok-<any>~<hostname>~<action>~<age>.
 //
-// The widget stands where the real one does, at /turnstile/v0/api.js: for a browser whose calls to that host are led here. It shows
-// a frame of that host, as the real one does, and knows Cloudflare's test keys: one that always passes, one that always fails, and
-// one that wants its box ticked.
+// The widget stands where the real one does, at /turnstile/v0/api.js: for a browser whose calls to that host are led here. It shows a frame
+// of that host, as the real one does. It knows Cloudflare's test keys: one always passes, one always fails, and one wants its box ticked.
 
 import { isObject, isText, json, parseJson, text } from "./replies.js";
 import { FRAME, SCRIPT } from "./turnstile-widget.js";

@@ -1,10 +1,13 @@
-//! What the documents for engineers name is there: files, folders, npm's scripts.
+//! What the documents for engineers name is there: files, folders, npm's scripts. Their sentences are short.
 
 use std::{fs, path::Path};
 
 use serde_json::Value;
 
 const DOCUMENTS: [&str; 5] = ["ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", "README.md", "RUNBOOK.md"];
+
+/// The most words of a sentence. A piece of code counts as one.
+const MAX_WORDS: usize = 25;
 
 /// Where paths in backticks begin.
 const FOLDERS: [&str; 5] = ["migrations/", "public/", "scripts/", "src/", "tests/"];
@@ -30,6 +33,78 @@ fn paths(text: &str) -> Vec<&str> {
         .filter(|path| FOLDERS.iter().any(|folder| path.starts_with(folder)))
         .filter(|path| !path.contains(['<', '…', '*', '{']) && !path.contains("NN"))
         .collect()
+}
+
+/// Paragraphs and list items, each with the number of its first line: no fenced blocks, tables or headings.
+fn paragraphs(text: &str) -> Vec<(usize, String)> {
+    let mut found: Vec<(usize, String)> = Vec::new();
+    let (mut fenced, mut goes_on) = (false, false);
+    for (number, line) in (1..).zip(text.lines().map(str::trim)) {
+        fenced ^= line.starts_with("```");
+        if fenced || line.is_empty() || ["```", "|", "#"].iter().any(|mark| line.starts_with(mark)) {
+            goes_on = false;
+            continue;
+        }
+        let item = list_item(line);
+        match found.last_mut().filter(|_| goes_on && item.is_none()) {
+            Some((_, paragraph)) => *paragraph = format!("{paragraph} {line}"),
+            None => found.push((number, item.unwrap_or(line).to_owned())),
+        }
+        goes_on = true;
+    }
+    found
+}
+
+/// What stands behind a bullet or a number.
+fn list_item(line: &str) -> Option<&str> {
+    let (mark, rest) = line.split_once(' ')?;
+    let numbered = mark.strip_suffix('.').is_some_and(|digits| digits.parse::<u16>().is_ok());
+    (mark == "-" || mark == "*" || numbered).then_some(rest)
+}
+
+/// A sentence ends where a word ends in a full stop, a question mark or an exclamation mark, perhaps inside brackets, quotes or bold.
+fn sentences(paragraph: &str) -> Vec<Vec<String>> {
+    let pieces = paragraph.split('`').enumerate();
+    let plain: String = pieces.map(|(index, piece)| if index % 2 == 0 { piece } else { "code" }).collect();
+    let mut found = vec![Vec::new()];
+    for word in plain.split_whitespace().filter(|word| word.contains(char::is_alphanumeric)) {
+        found.last_mut().unwrap().push(word.to_owned());
+        if word.trim_end_matches([')', ']', '*', '"', '\'']).ends_with(['.', '!', '?']) {
+            found.push(Vec::new());
+        }
+    }
+    found.retain(|sentence| !sentence.is_empty());
+    found
+}
+
+#[test]
+fn no_sentence_in_them_is_long() {
+    let mut long = Vec::new();
+    for document in DOCUMENTS.into_iter().chain(["CHANGELOG.md"]) {
+        let text = read(document);
+        let all: Vec<_> = paragraphs(&text);
+        assert!(all.len() > 10, "{document} has no paragraphs");
+        for (line, paragraph) in all {
+            let too_long = sentences(&paragraph).into_iter().filter(|words| words.len() > MAX_WORDS);
+            long.extend(
+                too_long
+                    .map(|words| format!("{document}:{line}: {} words: {}", words.len(), words.join(" "))),
+            );
+        }
+    }
+    assert!(long.is_empty(), "at most {MAX_WORDS} words a sentence:\n{}", long.join("\n"));
+}
+
+#[test]
+fn sentences_are_found_where_people_read_them() {
+    let text = "# No. Heading\n\nOne `a. b c` two\nthree. (Four five.) **Six.** 7.5 [eight](a.md) — nine?\n\
+        - ten\n  eleven\n1. twelve\n\n| a. | b |\n```sh\nnot. this\n```\n`code` is thirteen";
+    let read: Vec<_> = paragraphs(text);
+    let lines: Vec<_> = read.iter().map(|(line, _)| *line).collect();
+    assert_eq!(lines, [3, 5, 7, 13]);
+    let counts: Vec<Vec<usize>> =
+        read.iter().map(|(_, paragraph)| sentences(paragraph).iter().map(Vec::len).collect()).collect();
+    assert_eq!(counts, [vec![4, 2, 1, 3], vec![2], vec![1], vec![3]]);
 }
 
 #[test]

@@ -1,5 +1,5 @@
-// What every browser test stands on: a real Chromium against the running service and its sandbox, and the watch kept on
-// every page: nothing on the console, no policy violation, no foreign request, no token in an address.
+// What every browser test uses: a real Chromium against the running service and its sandbox. Every page is watched: nothing on the console,
+// no policy violation, no foreign request, no token in an address.
 //
 //   BASE_URL      the service      (http://127.0.0.1:8787)
 //   SANDBOX_URL   the sandbox      (http://127.0.0.1:8788)

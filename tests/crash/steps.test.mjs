@@ -1,6 +1,6 @@
-// The whole product runtime is killed while one club is held at each call of each step, before it and after it, and one at each call of
-// each removal, and is started on the same state. One death for all of them: every run ends completed and every removal undone, without
-// anybody asking, and what was done outside was done once.
+// The whole product runtime is killed while one club is held at each call of each step, before it and after it. So is one at each call of
+// each removal. The runtime is then started on the same state. One death for all of them: every run ends completed and every removal
+// undone, without anybody asking, and what was done outside was done once.
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";

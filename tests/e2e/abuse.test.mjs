@@ -1,5 +1,5 @@
-// What keeps strangers from wearing the service out, or from using it against others: Turnstile, the kill switch, webhooks that
-// lead elsewhere, and the form without JavaScript, which anybody's page may post.
+// Protection of the service against abuse, and of others against the service: Turnstile, the kill switch, webhooks that lead elsewhere.
+// Also the form without JavaScript, which anybody's page may post.
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { randomUUID } from "node:crypto";

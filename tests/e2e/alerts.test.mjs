@@ -1,5 +1,5 @@
-// scripts/monitoring: what operators copy. promtool, which reads as Prometheus does, loads it and tries the rules on histories that
-// are known; every alert is among those that are tried, names metrics that there are, and a section of the runbook.
+// scripts/monitoring: what operators copy. promtool, which reads as Prometheus does, loads it and tries the rules on histories that are
+// known. Every alert is tried, names existing metrics, and has a section of the runbook.
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";

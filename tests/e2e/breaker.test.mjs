@@ -1,5 +1,5 @@
-// The breakers in the real runtime: an upstream that is dead for many clubs is left alone until it is back, those who wait are woken
-// when a breaker closes, an operator can hold one open, and a breaker that is itself away stops nothing.
+// The breakers in the real runtime. An upstream that is dead for many clubs is left alone until it is back. Waiting runs are woken when a
+// breaker closes. An operator can hold one open. A breaker that is itself away stops nothing.
 import assert from "node:assert/strict";
 import { after, describe, test } from "node:test";
 import { until } from "./harness.mjs";

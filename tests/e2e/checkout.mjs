@@ -1,5 +1,5 @@
-// A checkout of its own for a script that would change something outside: real git, and a wrangler, an npm and a smoke test that only
-// take down what they are asked.
+// A separate checkout for a script that would change something outside. It has real git, and a wrangler, an npm and a smoke test that only
+// record what they are asked.
 import { execFileSync, spawn } from "node:child_process";
 import {
   appendFileSync,

@@ -9,11 +9,14 @@ import { startInstrumented } from "./instrumented.mjs";
 const h = await startInstrumented();
 after(() => h.close());
 
-/** Rows that one club may write to D1, from its signup until its webhook was told that it is live and its welcome mail left: ten of them are the mail's. */
+/**
+ * Rows that one club may write to D1, from its signup until its webhook was told that it is live and its welcome mail left. Ten of them are
+ * the mail's.
+ */
 const ROWS_PER_CLUB = 95;
 /**
- * Breakers that its run asks, one before each step that calls out, and then its mail; while nothing fails, only the one that counts who asks at once is told
- * afterwards.
+ * Calls of its run to breakers: one before each step that calls out, and one for its mail. While nothing fails, only the breaker that
+ * counts concurrent calls is told afterwards.
  */
 const BREAKERS = { starter: ["make", "resend"], pro: [...Array(4).fill("apps_script"), "resend"] };
 

@@ -1,5 +1,5 @@
-// Lifecycle events at the clubs' webhooks in the real runtime: signed so that another implementation of Standard Webhooks verifies
-// them, sent right after the run, and by the sweep when that failed. Schedules, claims and dead webhooks are proved in tests/api.
+// Lifecycle events at the clubs' webhooks in the real runtime. Another implementation of Standard Webhooks verifies their signatures. They
+// are sent right after the run, and by the sweep when that failed. Schedules, claims and dead webhooks are proved in tests/api.
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { Webhook } from "standardwebhooks";

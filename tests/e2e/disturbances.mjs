@@ -1,5 +1,5 @@
-// What can go wrong with one call of an object: `how` it is done to it (see instrumented.mjs), what the history calls it, how many
-// seconds the next attempt waits at least, and whether it takes as long as a time limit.
+// What can go wrong with one call of an object. `how` disturbs the call (see instrumented.mjs). The others are its error in the history,
+// the least seconds until the next attempt, and whether it takes as long as a time limit.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 
@@ -68,8 +68,8 @@ export function each(what, disturbances, run) {
 }
 
 /**
- * The history of a task shows the attempt that was disturbed, with its error, and one more that was not; `isWritten` when the work and
- * the word of it are one batch, and that was done: then the history says so, whoever missed its answer.
+ * The history of a task shows the attempt that was disturbed, with its error, and one more that was not. `isWritten`: the work and the
+ * report of it are one batch, and that was done. Then the history says so, whoever missed its answer.
  */
 export function assertTold([first, second, ...more], { error, waits = 0 }, isWritten) {
   assert.deepEqual([second.outcome, second.error, more], ["done", null, []]);

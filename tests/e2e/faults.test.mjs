@@ -1,5 +1,5 @@
-// The other side's definite words: a refusal fails the run with its reason, and a failed run goes on where it stopped;
-// redirects; answers that nobody reads. What else can go wrong at each call: matrix.test.mjs.
+// Definite answers of upstreams: a refusal fails the run with its reason, and a failed run resumes where it stopped. Also redirects, and
+// answers that nobody reads. What else can go wrong at each call: matrix.test.mjs.
 import assert from "node:assert/strict";
 import { after, describe, test } from "node:test";
 import { makeWebhook, startHarness, until } from "./harness.mjs";

@@ -40,9 +40,9 @@ const ABSENT = {
 };
 
 /**
- * `vars` and `secrets` go over the configuration's; `env` picks another environment of wrangler.toml (its limits, its vars), still
- * with the sandbox as EGRESS; `productDirectory` holds another bundle of the product (instrumented.mjs makes one), `configPath` is
- * another configuration for it, and `workers` run beside it.
+ * `vars` and `secrets` override the configuration's. `env` picks another environment of wrangler.toml (its limits, its vars), still with
+ * the sandbox as EGRESS. `productDirectory` holds another bundle of the product (instrumented.mjs makes one). `configPath` is another
+ * configuration for it, and `workers` run beside it.
  */
 export async function startHarness({ vars = {}, secrets = {}, env, ...other } = {}) {
   const { productDirectory = "build/bundles/product", configPath = "wrangler.toml", workers = [] } = other;

@@ -1,5 +1,4 @@
-// The headers that go with every answer: who may read it, what a browser may do with it, how long it is kept; and the bounds of
-// those that come in.
+// The headers of every answer: who may read it, what a browser may do with it, how long it is kept. Also the limits of incoming headers.
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { after, describe, test } from "node:test";

@@ -1,5 +1,5 @@
-// Whether the health routes say what is: D1, the object, the schema and the configuration taken away one by one; and what the API
-// answers meanwhile.
+// Whether the health routes report the truth while D1, the object, the schema and the configuration are taken away one by one. Also what
+// the API answers meanwhile.
 import assert from "node:assert/strict";
 import { after, afterEach, describe, test } from "node:test";
 import { clubForm, makeWebhook, startHarness, until } from "./harness.mjs";

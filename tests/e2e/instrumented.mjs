@@ -59,10 +59,10 @@ export function controls(api) {
     /** The moments of the tenant's object so far, which of them belong to no task, and whether its strike, if it has one, has come. */
     moments: (tenant) => control("GET", `moments?tenant=${tenant}`),
     /**
-     * Disturbs the `nth` call, from zero, that the tenant's object makes to `what` ("D1", "its breaker", or a host) at `task`: a step,
-     * or `undo_` and a step. `how` says what is done, and whether before the call or after it: "reset before" ends the object, as a deploy does, "forget after" together with its alarm;
-     * "break" fails the call, "hang" and "hold" never let it return. For a call to the outside it may be a fault for the sandbox to
-     * act out.
+     * Disturbs the `nth` call, from zero, of the tenant's object to `what` ("D1", "its breaker", or a host). `task` is a step, or `undo_`
+     * and a step. `how` says what happens, and whether before the call or after it. "reset before" ends the object, as a deploy does, and
+     * "forget after" ends it together with its alarm. "break" fails the call, "hang" and "hold" never let it return. For a call to the
+     * outside it may be a fault for the sandbox to act out.
      */
     disturb: (tenant, { task, what, nth = 0, how }) => control("PUT", "disturbance", { tenant, task, what, nth, how }),
     /** What the tenant's object called so far at each task, whether its disturbance, if it has one, has come, and whether it was ever ended. */
@@ -70,8 +70,8 @@ export function controls(api) {
     /** For how many milliseconds the tenant's object set each alarm so far. */
     alarms: (tenant) => control("GET", `alarms?tenant=${tenant}`),
     /**
-     * When the tenant's object is next begun, this SQL is run in its storage before it sees it, and with `clear` all of it is deleted,
-     * its alarm too. `storage` answers what that found, once it came to it: `{tables, rows, alarm}`.
+     * When the tenant's object next starts, this SQL runs in its storage first. With `clear` all of the storage is deleted, its alarm too.
+     * `storage` answers what that found, once it came to it: `{tables, rows, alarm}`.
      */
     operate: (tenant, { sql, clear } = {}) => control("PUT", "operation", { tenant, sql, clear }),
     storage: (tenant) => control("GET", `storage?tenant=${tenant}`),

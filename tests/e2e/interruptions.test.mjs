@@ -1,6 +1,6 @@
-// Runs that are interrupted between their steps: the object reset, or a call of it broken, at each moment that belongs to no step
-// (matrix.test.mjs has the others), and the object evicted while it waits. Each ends completed without anybody asking, and what was
-// done outside was done once under each key.
+// Runs that are interrupted between their steps: the object is reset, or one of its calls broken, at each moment that belongs to no step.
+// matrix.test.mjs has the others. Also the object evicted while it waits. Each ends completed without anybody asking, and what was done
+// outside was done once under each key.
 import assert from "node:assert/strict";
 import { after, describe, test } from "node:test";
 import { makeWebhook, until } from "./harness.mjs";

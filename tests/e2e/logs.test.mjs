@@ -1,5 +1,5 @@
-// What a whole day of the service leaves in its log: one object a line, one summary a request, the words that operators filter by,
-// and nothing that must stay secret.
+// What a whole day of the service leaves in its log: one object a line, one summary a request, and the words that operators filter by.
+// Nothing secret is in it.
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { after, before, describe, test } from "node:test";

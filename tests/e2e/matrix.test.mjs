@@ -1,6 +1,6 @@
-// Every step against everything that can go wrong with it. Which steps there are, provision-status says; what each calls, an
-// undisturbed run shows: a step that is added is disturbed without a test of its own. Whatever happens, the run ends completed, its
-// history says what happened, and what was done outside was done once under each key.
+// Every step against everything that can go wrong with it. provision-status says which steps there are, and an undisturbed run shows what
+// each calls. So an added step is disturbed without a test of its own. Whatever happens, the run ends completed, its history says what
+// happened, and what was done outside was done once under each key.
 //
 // A process that is killed at each step: tests/crash/steps.test.mjs.
 import assert from "node:assert/strict";

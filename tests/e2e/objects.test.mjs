@@ -1,5 +1,4 @@
-// What only the real objects can show: their alarms, and what becomes of a run whose object can't read what it stores, lost it, or
-// deleted it.
+// What only the real objects can show: their alarms, and the fate of a run whose object can't read, lost or deleted its state.
 import assert from "node:assert/strict";
 import { after, describe, test } from "node:test";
 import { clubForm, until } from "./harness.mjs";

@@ -44,8 +44,8 @@ export function witness(h) {
   const effectsUnder = async (key) => (await h.sandbox(`/__sandbox/effects?key=${encodeURIComponent(key)}`)).effects;
 
   /**
-   * Waits until the club's mails have left: what was interrupted on its way, or had to wait for the mail service, leaves with a sweep,
-   * which comes here as if its time had passed.
+   * Waits until the club's mails have left. A mail that was interrupted, or had to wait for the mail service, leaves with a sweep. That
+   * sweep runs here as if the time had passed.
    */
   async function mailed(club) {
     const left = async () => {

@@ -1,5 +1,5 @@
-// Production's rate limits, per client, per network and per club. The limits' windows are minutes of the wall clock, so a burst may meet two
-// of them: at least the limit passes, at most twice the limit, and of one more than that at least one is refused.
+// Production's rate limits, per client, per network and per club. The limits' windows are minutes of the wall clock, so a burst may meet
+// two of them. At least the limit passes, at most twice the limit. Of one more than that at least one is refused.
 import assert from "node:assert/strict";
 import { after, describe, test } from "node:test";
 import { clubForm, startHarness } from "./harness.mjs";

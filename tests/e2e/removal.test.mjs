@@ -1,6 +1,6 @@
-// A club is removed: with one request its tokens are dead, what was made for it goes step by step, each confirmed before it counts, and
-// at the end its name and address are free. Each call of each removal is disturbed in every way there is: it ends undone all the same,
-// and what was done outside was done once. What is refused is seen, tried again, or left on an operator's word.
+// A club is removed. Its tokens are dead with the request. What was made for it is removed step by step, each confirmed before it counts.
+// At the end its name and address are free. Each call of each removal is disturbed in every way there is. The removal ends undone all the
+// same, and each external effect happens once. What is refused is seen, tried again, or left on an operator's word.
 //
 // A process that is killed in the middle of a removal: tests/crash/steps.test.mjs.
 import assert from "node:assert/strict";

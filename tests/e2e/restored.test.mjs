@@ -1,5 +1,5 @@
-// A database that was put back is noticed by the built product in the real runtime: the witness is an object of the breakers' class,
-// under a name of its own.
+// The built product notices a restored database in the real runtime. The witness is an object of the breakers' class, under a name of its
+// own.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { startHarness } from "./harness.mjs";

@@ -1,5 +1,5 @@
-// JWT_SECRET changes while everybody works: scripts/rotate-jwt-secret.sh rewrites a copy of .dev.vars, and the service is started
-// anew with what stands in that file after each of its steps.
+// JWT_SECRET changes while everybody works. scripts/rotate-jwt-secret.sh rewrites a copy of .dev.vars. The service is started again with
+// that file after each of its steps.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { createHmac } from "node:crypto";

@@ -1,5 +1,5 @@
-// RUNBOOK.md's own commands: what is marked `runnable` is run as it stands against the service as `npm start` runs it, for a club in
-// the state that it is about; the rest is checked against what the programs say of themselves. A new section is covered by being there.
+// RUNBOOK.md's own commands. A `runnable` block runs as it stands against the service as `npm start` runs it, for a club in the block's
+// state. The other blocks are checked against the programs' own help. A new section is covered by being there.
 import assert from "node:assert/strict";
 import { execFile, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
@@ -227,14 +227,14 @@ test("and does what the text says of it", () => {
     ["Signup failed", /✓ Signups are off/, /✓ Signups are on/, /"slug": "club-/],
     ["Provisioning stuck or failed", /"error":"WEBHOOK_REJECTED"/, /"changed":true/, /"undo": "undoing"/, /"status": "failed"/],
     ["An upstream is down", /"upstream":"make"/, /"changed": false/],
-    ["Removing a club", /"undo": "undoing"/, /"status": "compensation_failed"/, /"externalId": "/],
+    ["Removing a tenant", /"undo": "undoing"/, /"status": "compensation_failed"/, /"externalId": "/],
     ["Tenant isolation", /^tenant_\w+ 200\ntenant_\w+ 403\n$/],
     ["Idempotency keys", /"operation": "signup_start"/],
     ["JWT secret compromised, or due", /✓ Rotated/, /✓ Every token/],
     ["Webhook not triggering (starter)", /"msg":"webhook_delivery"/, /"resumed": true/],
-    ["A club's webhook is dead", /"type": "tenant.provisioned"/],
+    ["A tenant's webhook is dead", /"type": "tenant.provisioned"/],
     ["Google Sheets not created (pro)", /docs\.google\.com/, /"upstream":"apps_script"/],
-    ["Suspending a club", /"status": "suspended"/, /"status": "active"/],
+    ["Suspending a tenant", /"status": "suspended"/, /"status": "active"/],
     ["Promo codes", /"discountPercent": 50/],
     ["Who did what", /"action":"tenant.update"/, /"action":"tenant.deprovision"/],
     ["Backups", /✓ \S+backups\/tenantry-local/, /✓ Nothing was changed: this was a dry run/, /\{"status":"completed","stuck":false\}/],

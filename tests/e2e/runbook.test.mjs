@@ -1,5 +1,5 @@
-// The operators' older runbook (runbook.md beside this file): every command of it is in the last table of RUNBOOK.md, and what that says
-// works "as printed" is run here as it is printed. RUNBOOK.md's own commands are run by runbook-commands.test.mjs.
+// The operators' older runbook (runbook.md beside this file). Every command of it is in the last table of RUNBOOK.md. A command that works
+// "as printed" is run here as it is printed. RUNBOOK.md's own commands are run by runbook-commands.test.mjs.
 import assert from "node:assert/strict";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

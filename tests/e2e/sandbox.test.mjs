@@ -1,6 +1,5 @@
-// The upstream sandbox by itself, in the real runtime: what each upstream answers and refuses, what each fault does,
-// what is counted, and that nothing is forgotten when the object goes away. The product's tests lean on all of it.
-// One runtime serves all the parts.
+// The upstream sandbox by itself, in the real runtime: each upstream's answers and refusals, each fault, and the counts. Nothing is
+// forgotten when the object goes away. The product's tests lean on all of it. One runtime serves all the parts.
 
 import "./sandbox/make-and-resend.mjs";
 import "./sandbox/google.mjs";

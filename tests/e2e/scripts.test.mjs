@@ -1,5 +1,5 @@
-// Every script, whatever it is told and whatever it is answered: by somebody who names no environment, by a server that means harm, by a
-// wrangler that says more than it did, and with somebody watching who lists the processes.
+// Every script, whatever its arguments and answers. The caller names no environment, a server means harm, a wrangler claims more than it
+// did, or somebody lists the processes.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
@@ -226,7 +226,10 @@ describe("a script that acts on an environment", () => {
   });
 });
 
-/** A service that takes clubs in, but for what `answers` has for a route: a function of the request and its answer, or what it says. */
+/**
+ * A service that signs tenants up, except for the routes in `answers`. Each is a function of the request and its answer, or the answer
+ * itself.
+ */
 async function service(answers = {}) {
   const seen = [];
   const good = {

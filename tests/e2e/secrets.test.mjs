@@ -1,5 +1,5 @@
-// Secrets at rest: webhook secrets are sealed under DATA_KEY, which can be changed; and after everything that a service goes
-// through, no row of D1 holds a secret, a token, a link or an address where none belongs.
+// Secrets at rest: webhook secrets are encrypted under DATA_KEY, which can be changed. After everything that a service goes through, no row
+// of D1 holds a secret, a token, a link or an address where none belongs.
 import assert from "node:assert/strict";
 import { generateKeyPairSync, randomBytes, randomUUID } from "node:crypto";
 import { after, before, describe, test } from "node:test";

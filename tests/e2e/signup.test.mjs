@@ -1,5 +1,5 @@
-// Both plans from signup to `completed` in the real runtime, and each call that they make outside, as the other side sees it: headers,
-// signatures and redirects. What is stored and answered in every other case is proved in tests/api.
+// Both plans from signup to `completed` in the real runtime. Each external call is checked as the upstream sees it: headers, signatures and
+// redirects. What is stored and answered in every other case is proved in tests/api.
 import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
 import { after, test } from "node:test";

@@ -1,4 +1,4 @@
-// scripts/smoke-test.sh: it passes on a service that takes clubs in, and on nothing else.
+// scripts/smoke-test.sh: it passes on a service where tenants can sign up, and on nothing else.
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";

@@ -1,5 +1,5 @@
-// Runs the tests' own statements on the product's database. A Worker of its own, because a binding that Node reaches into blocks
-// Node for each call, and the runtime blocks when nobody reads what it logs: under load, one waits for the other for ever.
+// Runs the tests' own statements on the product's database. A separate Worker, because a binding that Node reaches into blocks Node for
+// each call. The runtime blocks when nobody reads its log. Under load, one would wait for the other for ever.
 export default {
   async fetch(request, env) {
     const { statement, params } = await request.json();

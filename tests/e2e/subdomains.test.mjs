@@ -1,5 +1,5 @@
-// Clubs with DNS records of their own: one each, with its tenant's marker; a record that is somebody else's is a conflict, and stays
-// as it is. What can go wrong with each call: matrix.test.mjs.
+// Clubs with DNS records of their own: one each, with its tenant's marker. A record of somebody else is a conflict, and stays as it is.
+// What can go wrong with each call: matrix.test.mjs.
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { startHarness } from "./harness.mjs";

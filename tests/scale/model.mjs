@@ -1,6 +1,6 @@
-// A discrete-event model of provisioning, without a wall clock: tenants arrive, and each makes the calls that were recorded from the
-// real code (calls.json), one after the other. A station serves one call after the other (D1, a breaker) or all at once (objects, the
-// network); an upstream takes so many a second, or so many at once, and fails by chance, after which the call is made again.
+// A discrete-event model of provisioning, without a wall clock. Tenants arrive, and each makes the recorded calls of the real code
+// (calls.json), one after the other. A station serves one call after the other (D1, a breaker) or all at once (objects, the network). An
+// upstream takes so many calls a second, or so many at once. It fails by chance, and then the call is repeated.
 
 /** mulberry32: the same numbers for the same seed. */
 export function generator(state) {
@@ -64,8 +64,8 @@ function parsed(call, { d1, object, breaker, upstreams }) {
 }
 
 /**
- * `tenants` arrive, `perSecond` of them at moments that are drawn (all at once if that is infinite). Answers the milliseconds, in order,
- * that a signup and a run took, the share of the time that D1 was busy, and how long everything took.
+ * `tenants` arrive, `perSecond` of them at moments that are drawn (all at once if that is infinite). Returns the sorted milliseconds of
+ * signups and of runs, the share of time that D1 was busy, and the whole duration.
  */
 export function simulate(recorded, settings, { tenants, perSecond, mix, seed }) {
   const draw = generator(seed);

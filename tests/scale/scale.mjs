@@ -1,5 +1,6 @@
-// `npm run scale`: how many tenants a second each part takes, which one binds, and how long a signup and a run take then, for 1, 4 and
-// 64 registers; from the calls that the code makes (calls.json) and the numbers of settings.mjs. Nothing is measured here.
+// `npm run scale`: how many tenants a second each part takes, and which one is the bottleneck. Also how long a signup and a run take then,
+// for 1, 4 and 64 registers. Its inputs are the calls that the code makes (calls.json) and the numbers of settings.mjs. Nothing is measured
+// here.
 import { readFileSync } from "node:fs";
 import { limits, share, simulate } from "./model.mjs";
 import { PUBLISHED, withoutQuotas } from "./settings.mjs";

@@ -1,9 +1,9 @@
-// `npm run test:soak`: SOAK_TENANTS clubs (500), half of either plan, are provisioned at once in the real runtime, while every fifth
-// call to the outside fails, every tenth club's webhook hangs or asks for five minutes' patience, and Resend takes two calls a second.
-// In the middle the database is away for SOAK_OUTAGE seconds (360); and once, at a moment that is drawn, the runtime is killed, the
-// database is put back to an earlier moment by scripts/restore.sh, and a build with one step more is started (SOAK_OLDER=no: the same
-// build). Who stored a webhook since then stores it again. Every club whose webhook is well must complete, nothing may be done twice,
-// no mail be lost, and nothing be left that nobody knows. SOAK_SEED repeats what is drawn, SOAK_MINUTES (40) bounds it.
+// `npm run test:soak`: SOAK_TENANTS clubs (500), half of either plan, are provisioned at once in the real runtime. Every fifth external
+// call fails. Every tenth club's webhook hangs or asks for five minutes' patience. Resend takes two calls a second. In the middle the
+// database is away for SOAK_OUTAGE seconds (360). Once, at a random moment, the runtime is killed, and scripts/restore.sh restores the
+// database to an earlier moment. Then a build with one step more is started (SOAK_OLDER=no: the same build). Who stored a webhook since
+// then stores it again. Every club whose webhook is well must complete, nothing may be done twice, no mail be lost, and nothing be left
+// that nobody knows. SOAK_SEED repeats what is drawn, SOAK_MINUTES (40) bounds it.
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { randomInt } from "node:crypto";
 import { tmpdir } from "node:os";

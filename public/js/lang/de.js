@@ -1,5 +1,5 @@
-// Every German word the pages say; the keys of en.js, which a test holds together, and what
-// the server says only in English: `issue.<field>` and `reason.<code>`.
+// Every German word the pages say, with the keys of en.js, which a test compares. Also what the server says only in English:
+// `issue.<field>` and `reason.<code>`.
 
 export default {
   "page.title": "Verein einrichten · Tenantry",

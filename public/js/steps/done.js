@@ -1,5 +1,5 @@
-// The end: what happens next. The draft is dropped here, and the token leaves the browser's store: only this page, as long as it
-// is open, still asks what becomes of the welcome mail. What is shown is kept for a reload.
+// The end: what happens next. The draft is dropped here, and the token leaves the browser's store. Only this page, as long as it is open,
+// still asks what becomes of the welcome mail. What is shown is kept for a reload.
 
 import { announce } from "../a11y.js";
 import { byId, leave, once } from "../dom.js";

@@ -1,6 +1,5 @@
-// The product behind a pane of glass: each call to D1, to the objects and through EGRESS is noted, and a test can take D1 or the
-// objects away, end an object right before or after one of its calls, or have a call fail in any way. Nothing of the product is
-// replaced.
+// The product with every call to D1, to the objects and through EGRESS recorded. A test can take D1 or the objects away. It can end an
+// object right before or after one of its calls, or have a call fail in any way. Nothing of the product is replaced.
 import Product, { Provisioner as ProductObject } from "product";
 
 export { CircuitBreaker } from "product";
@@ -17,8 +16,8 @@ const behaviour = { database: "ok", object: "ok", breaker: "ok", limits: "on" };
 /** What was called: {by: "request" | "object" | "tally" (an isolate that writes down what it answered), tenant?, kind: "batch" | "object" | "breaker" | "egress", …}. */
 let calls = [];
 /**
- * By tenant: the moments of its object's calls so far, which of them belong to no task, and what is to happen at one of them: {at,
- * kind: "reset" | "break" | "slow"}.
+ * By tenant: the moments of its object's calls so far, those of them that belong to no task, and the strike at one of them: {at, kind:
+ * "reset" | "break" | "slow"}.
  */
 const moments = new Map();
 const between = new Map();
@@ -35,7 +34,7 @@ const held = new Set();
 /** The tenants whose object was ended by a test. */
 const ended = new Set();
 
-/** Every call of an object has two moments, before it leaves and after it came back; the run may end, or the call fail, at either. */
+/** Every call of an object has two moments, before it leaves and after it came back. At either, the run may end or the call fail. */
 async function moment(object, when, what) {
   if (object === null) return;
   const seen = moments.get(object.tenant) ?? [];
