@@ -1,7 +1,15 @@
 //! The narrow waist to a SQL database: statements in, rows out, errors as decisions.
 
+mod batch;
+mod row;
+
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
+
+pub use self::{
+    batch::{Answers, Batch, Query},
+    row::{FromRow, Row},
+};
 
 /// A value bound to a statement. D1 takes these and no others.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,6 +85,12 @@ pub struct Answer {
 }
 
 impl Answer {
+    /// Whether it changed anything.
+    #[must_use]
+    pub const fn has_changed(&self) -> bool {
+        self.changes > 0
+    }
+
     /// The rows as `T`.
     ///
     /// # Errors
@@ -163,8 +177,14 @@ pub trait Db {
     /// Runs the statements in order and answers each.
     async fn batch(&self, statements: Vec<Statement>) -> Result<Vec<Answer>, DbError>;
 
+    /// Runs a batch whose parts know how their answers are read.
+    async fn ask<B: Batch>(&self, batch: B) -> Result<B::Answer, DbError> {
+        let (statements, read) = batch.split();
+        read(&mut Answers::from(self.batch(statements).await?))
+    }
+
     /// Runs one statement.
     async fn query(&self, statement: Statement) -> Result<Answer, DbError> {
-        Ok(self.batch(vec![statement]).await?.into_iter().next().unwrap_or_default())
+        self.ask(statement).await
     }
 }

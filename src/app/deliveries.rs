@@ -319,7 +319,7 @@ impl<P: Ports> App<P> {
     }
 
     async fn tenant_of(&self, delivery: &Claimed) -> Result<Option<Tenant>, DbError> {
-        tenants::read(self.ports.db().query(tenants::select(&delivery.tenant_id)).await?)
+        self.ports.db().ask(tenants::by_id(&delivery.tenant_id)).await
     }
 
     async fn settle(

@@ -49,10 +49,8 @@ pub async fn list<P: Ports>(
     };
     let filter = query.all(filter)?;
     let now = caller.app.ports.now();
-    let mut answers = caller.ask_all(sagas::list(&filter, now).into()).await?;
-    let end = answers.pop().unwrap_or_default();
+    let [runs, end] = caller.ask(sagas::list(&filter, now)).await?;
     let end = sagas::read_end(end)?;
-    let runs = answers.pop().unwrap_or_default();
     let read = runs.rows.len();
     let (rows, next) =
         cut_of(read, caller.app.readable(runs, "provision_runs"), limit, |saga: &Saga| saga.id.to_string());
@@ -74,7 +72,7 @@ pub async fn get<P: Ports>(
         sagas::select_steps(&run),
         mails::list_of_run(&run, MAILS),
     ];
-    let mut answers = caller.ask_all(statements).await?;
+    let mut answers = caller.ask(statements).await?;
     let mails: Vec<mails::Mail> = answers.pop().unwrap_or_default().rows()?;
     let steps: Vec<StepRow> = answers.pop().unwrap_or_default().rows()?;
     let made: Vec<RemovalRow> = answers.pop().unwrap_or_default().rows()?;
@@ -94,7 +92,7 @@ pub async fn history<P: Ports>(
     PathPart(run): PathPart,
 ) -> Result<Json<Data<Vec<Attempt>>>, ApiError> {
     let run = parse_run(&run)?;
-    let mut answers = caller.ask_all(vec![sagas::select(&run), sagas::select_history(&run)]).await?;
+    let mut answers = caller.ask(vec![sagas::select(&run), sagas::select_history(&run)]).await?;
     let attempts: Vec<AttemptRow> = answers.pop().unwrap_or_default().rows()?;
     sagas::read(answers.pop().unwrap_or_default())?.ok_or_else(run_not_found)?;
     Ok(data(each(attempts, Attempt::from)))

@@ -53,15 +53,15 @@ pub async fn list<P: Ports>(
 /// Asks for a page; where somebody is searched for, once more if names had to be folded first.
 async fn ask<P: Ports>(caller: &Caller<P, PlatformAdmin>, filter: &Filter) -> Result<Read, ApiError> {
     if filter.search.is_none() {
-        return Ok(register::read_page(caller.ask_all(register::list(filter)).await?)?);
+        return Ok(register::read_page(caller.ask(register::list(filter)).await?)?);
     }
     let mut statements = register::list(filter);
     statements.push(names::unfolded(names::BY_SEARCH));
-    let mut answers = caller.ask_all(statements).await?;
+    let mut answers = caller.ask(statements).await?;
     let unfolded: Vec<names::Unfolded> = answers.pop().unwrap_or_default().rows()?;
     if !unfolded.is_empty() {
         caller.app.ports.db().query(names::fold(&unfolded)).await?;
-        answers = caller.ask_all(register::list(filter)).await?;
+        answers = caller.ask(register::list(filter)).await?;
     }
     Ok(register::read_page(answers)?)
 }

@@ -36,7 +36,7 @@ pub async fn resend_welcome<P: Ports>(
     if let Some(act) = caller.audited(reason, &context) {
         statements.insert(2, mails::audit_welcome(tenant, &id, &act));
     }
-    let mut answers = caller.ask_all(statements).await?;
+    let mut answers = caller.ask(statements).await?;
     let mail = mails::read(answers.pop().unwrap_or_default())?;
     let obstacle: Option<Obstacle> = answers.into_iter().next().unwrap_or_default().first()?;
     let obstacle = obstacle.ok_or_else(ApiError::tenant_not_found)?;

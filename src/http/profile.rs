@@ -41,7 +41,7 @@ pub async fn change<P: Ports>(
     let tenant = caller.tenant()?;
     let mut statements = profile::change(tenant, &change, caller.app.ports.now());
     statements.push(profile::select(tenant));
-    let found = profile::read(caller.ask_all(statements).await?.pop().unwrap_or_default())?;
+    let found = profile::read(caller.ask(statements).await?.pop().unwrap_or_default())?;
     answer(&caller, found)
 }
 

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::{
-    db::{Answer, Db, DbError, Statement},
+    db::{Answer, Db, DbError, FromRow, Query, Row, Statement},
     domain::{TenantId, Timestamp, words},
 };
 
@@ -103,8 +103,7 @@ impl Claimed {
     /// When the row is not what the schema promises.
     pub fn connection(&self) -> Result<Option<Connection>, DbError> {
         let Some(text) = &self.connection else { return Ok(None) };
-        let connection: Connection =
-            serde_json::from_str(text).map_err(|e| DbError::Corrupt(e.to_string()))?;
+        let connection: Connection = Row::read(text)?;
         Ok(Some(connection).filter(|connection| connection.disabled_at.is_none()))
     }
 }
@@ -214,7 +213,7 @@ pub fn settle(delivery: &Claimed, attempted: &Attempted, now: Timestamp) -> Stat
 }
 
 /// A delivery as its club sees it.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone)]
 pub struct Delivery {
     /// Its id: that of the event.
     pub id: String,
@@ -236,10 +235,26 @@ pub struct Delivery {
     pub settled_at: Option<i64>,
 }
 
-/// Lists a tenant's deliveries, newest first, from `before` on. Read with [`crate::db::Answer::rows`].
+impl FromRow for Delivery {
+    fn from_row(row: &mut Row<'_>) -> Result<Self, DbError> {
+        Ok(Self {
+            id: row.text("id")?,
+            r#type: row.text("type")?,
+            status: row.text("status")?,
+            attempts: row.integer("attempts")?,
+            last_status: row.integer_or_null("last_status")?,
+            last_error: row.text_or_null("last_error")?,
+            next_at: row.integer_or_null("next_at")?,
+            created_at: row.integer("created_at")?,
+            settled_at: row.integer_or_null("settled_at")?,
+        })
+    }
+}
+
+/// Lists a tenant's deliveries, newest first, from `before` on.
 #[must_use]
-pub fn list(tenant: &TenantId, before: Option<&Mark>, limit: u32) -> Statement {
-    Statement::new(
+pub fn list(tenant: &TenantId, before: Option<&Mark>, limit: u32) -> Query<Vec<Delivery>> {
+    Query::rows(Statement::new(
         "select id, type, status, attempts, last_status, last_error, next_at, created_at, settled_at
          from webhook_deliveries where tenant_id = ?1 and (created_at, id) < (?2, ?3)
          order by created_at desc, id desc limit ?4",
@@ -249,7 +264,7 @@ pub fn list(tenant: &TenantId, before: Option<&Mark>, limit: u32) -> Statement {
             before.map_or("", |mark| mark.id.as_str()).into(),
             limit.into(),
         ],
-    )
+    ))
 }
 
 /// Makes a delivery due now, if the club has a webhook that is on. One that was over, or is at the last of its `most` attempts,
@@ -278,23 +293,14 @@ pub fn audit_redelivery(tenant: &TenantId, delivery: &str, act: &Act<'_>) -> Sta
     )
 }
 
-/// Selects one delivery, for [`read`].
+/// One delivery.
 #[must_use]
-pub fn select(tenant: &TenantId, id: &str) -> Statement {
-    Statement::new(
+pub fn by_id(tenant: &TenantId, id: &str) -> Query<Option<Delivery>> {
+    Query::optional(Statement::new(
         "select id, type, status, attempts, last_status, last_error, next_at, created_at, settled_at
          from webhook_deliveries where tenant_id = ?1 and id = ?2",
         [tenant.as_str().into(), id.into()],
-    )
-}
-
-/// Reads the answer to [`select`].
-///
-/// # Errors
-///
-/// When the row is not what the schema promises.
-pub fn read(answer: Answer) -> Result<Option<Delivery>, DbError> {
-    answer.first()
+    ))
 }
 
 /// Removes what has been over for long, a bounded number at a time.

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use crate::{
-    db::{Answer, Db, DbError, Statement},
+    db::{Answer, Db, DbError, Query, Statement},
     domain::{
         ClubName, Email, HexColor, Plan, RunId, RunStatus, Slug, TenantId, TenantStatus, Timestamp,
         UndoStatus, UserId,
@@ -82,25 +82,19 @@ impl Tenant {
     }
 }
 
-/// Selects a tenant for [`read`].
+/// One tenant.
 #[must_use]
-pub fn select(tenant: &TenantId) -> Statement {
-    Statement::new(
-        "select id, slug, name, email, plan, status, owner_user_id, provision_state, provisioned_at,
+pub fn by_id(tenant: &TenantId) -> Query<Option<Tenant>> {
+    Query::new(
+        Statement::new(
+            "select id, slug, name, email, plan, status, owner_user_id, provision_state, provisioned_at,
            provision_run_id, provision_updated_at, undo_state, undo_updated_at,
            (select r.version from provision_runs r where r.id = provision_run_id) as run_version
          from tenants where id = ?1",
-        [tenant.as_str().into()],
+            [tenant.as_str().into()],
+        ),
+        Answer::first,
     )
-}
-
-/// Reads the answer to [`select`].
-///
-/// # Errors
-///
-/// When the row is not what the schema promises.
-pub fn read(answer: Answer) -> Result<Option<Tenant>, DbError> {
-    answer.first()
 }
 
 /// Which of these names other clubs have, spelled as asked: one round trip.

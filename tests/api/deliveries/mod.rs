@@ -250,7 +250,7 @@ async fn a_ping_that_another_webhook_took_says_nothing_of_this_one() {
     club.connects_make().await.is(200);
     let tenant = club.id.parse().unwrap();
     let stored = async || {
-        let stored = store::connections::webhook(app.db(), &tenant).await.unwrap().unwrap();
+        let stored = app.db().ask(store::connections::webhook(&tenant)).await.unwrap().unwrap();
         Webhook { url: stored.webhook_url, secret: stored.webhook_secret }
     };
     let pinged = stored().await;
