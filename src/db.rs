@@ -6,8 +6,9 @@ mod row;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
+pub(crate) use self::row::columns;
 pub use self::{
-    batch::{Answers, Batch, Query},
+    batch::{Answers, Batch, Lossy, Query, Unreadable},
     row::{FromRow, Row},
 };
 
@@ -103,16 +104,14 @@ impl Answer {
             .collect()
     }
 
-    /// The rows that are a `T`; `unreadable` hears of the others. For what is worked through row by row: one that went wrong must
-    /// not hold up the rest.
-    pub fn rows_lossy<T: DeserializeOwned>(self, mut unreadable: impl FnMut(&RawValue, DbError)) -> Vec<T> {
-        self.rows
-            .into_iter()
-            .filter_map(|row| {
-                let read = serde_json::from_str(row.get());
-                read.map_err(|e| unreadable(&row, DbError::Corrupt(e.to_string()))).ok()
-            })
-            .collect()
+    /// The rows as `T`, each on its own.
+    #[must_use]
+    pub fn rows_lossy<T: DeserializeOwned>(self) -> Lossy<T> {
+        let read = |text| {
+            let read = serde_json::from_str(text);
+            read.map_err(|e| Unreadable::of(text, DbError::Corrupt(e.to_string())))
+        };
+        self.rows.iter().map(|row| read(row.get())).collect()
     }
 
     /// The first row as `T`, if there is one.

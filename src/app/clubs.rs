@@ -110,14 +110,13 @@ impl<P: Ports> App<P> {
             store::connections::webhook(tenant),
             // As for a club's own retry: stored first, so that the sweep finds it should the object not hear of it.
             store::tenants::want_another_ping(tenant, act.now),
-            store::register::select(tenant),
+            store::register::by_id(tenant),
             store::tenants::by_id(tenant),
         );
         let (_, before, stored, after, _, details, known) =
             self.on_behalf_of(claims, batch).await.map_err(QueueError::from)?;
         let storing = Storing { before, is_stored: stored.has_changed(), after };
-        let (tenant, details) =
-            known.zip(store::register::read(details)?).ok_or(CorrectionError::NotFound)?;
+        let (tenant, details) = known.zip(details).ok_or(CorrectionError::NotFound)?;
         match (details.club.status, details.club.plan, &details.more.webhook_url) {
             (TenantStatus::Cancelled, ..) => Err(CorrectionError::Cancelled),
             (TenantStatus::Suspended, ..) => Err(CorrectionError::Suspended),
@@ -152,9 +151,9 @@ impl<P: Ports> App<P> {
         request: &str,
     ) -> Result<Details, ChangeError> {
         let act = self.act(claims, reason, request);
-        let batch = (store::register::change(tenant, change, &act), store::register::select(tenant));
-        let (_, answer) = self.on_behalf_of(claims, batch).await?;
-        let details = store::register::read(answer)?.ok_or(ChangeError::NotFound)?;
+        let batch = (store::register::change(tenant, change, &act), store::register::by_id(tenant));
+        let (_, details) = self.on_behalf_of(claims, batch).await?;
+        let details = details.ok_or(ChangeError::NotFound)?;
         if details.club.status == TenantStatus::Cancelled {
             return Err(ChangeError::Cancelled);
         }

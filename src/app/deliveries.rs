@@ -107,7 +107,7 @@ impl<P: Ports> App<P> {
 
     async fn claim(&self, tenant: Option<&TenantId>) -> Result<Vec<Claimed>, DbError> {
         let now = self.ports.now();
-        let due = deliveries::claim(self.ports.db(), tenant, now, now.after(LEASE), BATCH).await?;
+        let due = self.ports.db().ask(deliveries::claim(tenant, now, now.after(LEASE), BATCH)).await?;
         Ok(self.readable(due, "webhook_deliveries"))
     }
 

@@ -59,13 +59,12 @@ impl<P: Ports> App<P> {
         caller: Caller,
     ) -> Result<Retried, AccessError> {
         let act = self.act(claims, why, caller.request.as_deref().unwrap_or_default());
-        let statements = [
+        let batch = (
             store::retries::select(filter),
             store::retries::audit(filter, &act, RETRY_MANY),
             store::retries::want(filter, act.now),
-        ];
-        let [matching, _, wanted] = self.on_behalf_of(claims, statements).await?;
-        let tenants: Vec<Tenant> = wanted.rows()?;
+        );
+        let (matching, _, tenants) = self.on_behalf_of(claims, batch).await?;
         let (matched, runs) = store::retries::read(matching)?;
         let told = self.tell_many(filter.status, tenants, &caller).await;
         if !runs.is_empty() {

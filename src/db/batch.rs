@@ -1,5 +1,7 @@
 //! Batches whose parts know how their answers are read: what is asked first is answered first, by type.
 
+use serde::de::DeserializeOwned;
+
 use super::{Answer, DbError, FromRow, Row, Statement};
 
 /// A statement, and how its answer is read.
@@ -30,6 +32,65 @@ impl<T: FromRow> Query<Option<T>> {
     #[must_use]
     pub const fn optional(statement: Statement) -> Self {
         Self::new(statement, |answer| answer.rows.first().map(|row| Row::read(row.get())).transpose())
+    }
+}
+
+impl<T: FromRow> Query<T> {
+    /// A statement that answers one row, whatever is stored.
+    #[must_use]
+    pub const fn one(statement: Statement) -> Self {
+        Self::new(statement, |answer| {
+            let row =
+                answer.rows.first().ok_or_else(|| DbError::Corrupt("no row where one is".to_owned()))?;
+            Row::read(row.get())
+        })
+    }
+}
+
+impl<T: DeserializeOwned> Query<Option<T>> {
+    /// A statement that answers one row of one column, or none.
+    #[must_use]
+    pub const fn scalar(statement: Statement) -> Self {
+        Self::new(statement, |answer| answer.rows.first().map(|row| Row::read_scalar(row.get())).transpose())
+    }
+}
+
+impl<T: DeserializeOwned> Query<Vec<T>> {
+    /// A statement that answers any number of rows of one column.
+    #[must_use]
+    pub const fn scalars(statement: Statement) -> Self {
+        Self::new(statement, |answer| answer.rows.iter().map(|row| Row::read_scalar(row.get())).collect())
+    }
+}
+
+/// Rows that were read each on its own: one that went wrong must not hold up the rest.
+pub type Lossy<T> = Vec<Result<T, Unreadable>>;
+
+/// A row that is not what the schema promises.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unreadable {
+    /// Its id, as far as it has one.
+    pub id: Option<String>,
+    /// Whose it is, as far as it says.
+    pub tenant: Option<String>,
+    /// What is wrong with it.
+    pub error: DbError,
+}
+
+impl Unreadable {
+    pub(super) fn of(row: &str, error: DbError) -> Self {
+        Self { id: Row::find(row, "id"), tenant: Row::find(row, "tenant_id"), error }
+    }
+}
+
+impl<T: FromRow> Query<Lossy<T>> {
+    /// A statement whose rows are worked through one by one.
+    #[must_use]
+    pub const fn lossy(statement: Statement) -> Self {
+        Self::new(statement, |answer| {
+            let read = |text| Row::read(text).map_err(|error| Unreadable::of(text, error));
+            Ok(answer.rows.iter().map(|row| read(row.get())).collect())
+        })
     }
 }
 
@@ -138,20 +199,20 @@ tuples! { (A, B) (A, B, C) (A, B, C, D) (A, B, C, D, E) (A, B, C, D, E, F) (A, B
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::db::columns;
 
-    struct Name(String);
-
-    impl FromRow for Name {
-        fn from_row(row: &mut Row<'_>) -> Result<Self, DbError> {
-            row.text("name").map(Self)
-        }
+    #[derive(Debug, PartialEq, Eq)]
+    struct Named {
+        name: String,
     }
+
+    columns! { Named: name }
 
     fn answer(rows: &[&str]) -> Answer {
         Answer { rows: rows.iter().map(|row| serde_json::from_str(row).unwrap()).collect(), changes: 1 }
     }
 
-    fn named() -> Query<Option<Name>> {
+    fn named() -> Query<Option<Named>> {
         Query::optional(Statement::new("select name", []))
     }
 
@@ -165,7 +226,7 @@ mod tests {
         let answers = vec![answer(&[]), answer(&[r#"{"name":"a"}"#]), answer(&[]), answer(&[]), answer(&[])];
         let (changed, first, left_out, [_], many, last) = read(&mut Answers::from(answers)).unwrap();
         assert!(changed.has_changed());
-        assert_eq!(first.flatten().unwrap().0, "a");
+        assert_eq!(first.flatten().unwrap().name, "a");
         assert!(left_out.is_none());
         assert_eq!(many.len(), 1);
         assert!(last.is_none(), "an answer without rows is none");
@@ -179,5 +240,18 @@ mod tests {
         }
         let (_, read) = vec![Statement::new("update", [])].split();
         assert!(matches!(read(&mut Answers::from(vec![])), Err(DbError::Corrupt(_))));
+        let (_, read) = Query::<Named>::one(Statement::new("select name", [])).split();
+        assert!(matches!(read(&mut Answers::from(vec![answer(&[])])), Err(DbError::Corrupt(_))));
+    }
+
+    #[test]
+    fn a_row_that_went_wrong_says_whose_it_is_and_holds_up_no_other() {
+        let (_, read) = Query::<Lossy<Named>>::lossy(Statement::new("select name", [])).split();
+        let rows = [r#"{"name":1,"id":"mail_1","tenant_id":"tenant_1"}"#, "1", r#"{"name":"a"}"#];
+        let rows = read(&mut Answers::from(vec![answer(&rows)])).unwrap();
+        let [Err(first), Err(second), Ok(third)] = &rows[..] else { panic!("{rows:?}") };
+        assert_eq!((first.id.as_deref(), first.tenant.as_deref()), (Some("mail_1"), Some("tenant_1")));
+        assert_eq!((second.id.as_deref(), second.tenant.as_deref()), (None, None));
+        assert_eq!(third.name, "a");
     }
 }

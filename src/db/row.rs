@@ -4,10 +4,8 @@ use std::fmt;
 
 use serde::{
     Deserialize, Deserializer,
-    de::{
-        DeserializeOwned, Error, MapAccess, Visitor,
-        value::{Error as ValueError, StringDeserializer},
-    },
+    de::{DeserializeOwned, Error, IntoDeserializer, MapAccess, Visitor, value::Error as ValueError},
+    forward_to_deserialize_any,
 };
 
 use super::DbError;
@@ -22,17 +20,34 @@ pub trait FromRow: Sized {
     fn from_row(row: &mut Row<'_>) -> Result<Self, DbError>;
 }
 
+/// Reads a type from the columns that are named as its fields, in the order in which they are selected. What stands in brackets
+/// reads its own columns before them; what stands behind a semicolon is in no column.
+macro_rules! columns {
+    ($type:ident: $([$($part:ident),+])? $($column:ident),* $(; $other:ident)*) => {
+        impl $crate::db::FromRow for $type {
+            fn from_row(row: &mut $crate::db::Row<'_>) -> Result<Self, $crate::db::DbError> {
+                Ok(Self {
+                    $($($part: $crate::db::FromRow::from_row(row)?,)+)?
+                    $($column: row.get(stringify!($column))?,)*
+                    $($other: Default::default(),)*
+                })
+            }
+        }
+    };
+}
+pub(crate) use columns;
+
 /// A cursor over a row's columns: the next one is read, and must have the name that is asked for.
 #[derive(Debug)]
 pub struct Row<'a>(std::vec::IntoIter<(&'a str, Cell)>);
 
+/// What stands in a column.
 #[derive(Debug)]
 enum Cell {
     Null,
     Integer(i64),
+    Real(f64),
     Text(String),
-    /// What no column of ours holds.
-    Other,
 }
 
 impl<'a> Row<'a> {
@@ -42,11 +57,40 @@ impl<'a> Row<'a> {
     ///
     /// [`DbError::Corrupt`] when the row is no `T`.
     pub fn read<T: FromRow>(row: &'a str) -> Result<T, DbError> {
-        let mut row: Self = serde_json::from_str(row).map_err(|e| DbError::Corrupt(e.to_string()))?;
-        T::from_row(&mut row)
+        T::from_row(&mut Self::of(row)?)
     }
 
-    fn next(&mut self, name: &'static str) -> Result<Cell, DbError> {
+    /// Reads each row of a JSON array of them.
+    ///
+    /// # Errors
+    ///
+    /// [`DbError::Corrupt`] when one of them is no `T`.
+    pub fn read_all<T: FromRow>(rows: &'a str) -> Result<Vec<T>, DbError> {
+        let rows: Vec<Self> = serde_json::from_str(rows).map_err(|e| DbError::Corrupt(e.to_string()))?;
+        rows.into_iter().map(|mut row| T::from_row(&mut row)).collect()
+    }
+
+    /// Reads the only column of a row, whatever it is called.
+    pub(super) fn read_scalar<T: DeserializeOwned>(row: &'a str) -> Result<T, DbError> {
+        let (name, cell) = Self::of(row)?.0.next().ok_or_else(|| lies("", format_args!("missing")))?;
+        cell.read(name)
+    }
+
+    fn of(row: &'a str) -> Result<Self, DbError> {
+        serde_json::from_str(row).map_err(|e| DbError::Corrupt(e.to_string()))
+    }
+
+    /// The text in the column of this name, wherever it stands.
+    pub(super) fn find(row: &'a str, name: &str) -> Option<String> {
+        match Self::of(row).ok()?.0.find(|(column, _)| *column == name)?.1 {
+            Cell::Text(text) => Some(text),
+            Cell::Null | Cell::Integer(_) | Cell::Real(_) => None,
+        }
+    }
+
+    /// The cell of the next column, which is called so; a raw identifier is called as it reads.
+    fn cell(&mut self, name: &'static str) -> Result<Cell, DbError> {
+        let name = name.strip_prefix("r#").unwrap_or(name);
         match self.0.next() {
             Some((found, cell)) if found == name => Ok(cell),
             Some((found, _)) => Err(lies(name, format_args!("`{found}` is in its place"))),
@@ -54,66 +98,77 @@ impl<'a> Row<'a> {
         }
     }
 
-    /// A text, as what it stands for; what is stored is trusted.
+    /// What stands in the next column, as what it stands for; what is stored is trusted.
     ///
     /// # Errors
     ///
-    /// [`DbError::Corrupt`] when it is none.
-    pub fn text<T: DeserializeOwned>(&mut self, name: &'static str) -> Result<T, DbError> {
-        self.text_or_null(name)?.ok_or_else(|| lies(name, format_args!("null")))
-    }
-
-    /// A text, if there is one.
-    ///
-    /// # Errors
-    ///
-    /// [`DbError::Corrupt`] when it is something else.
-    pub fn text_or_null<T: DeserializeOwned>(&mut self, name: &'static str) -> Result<Option<T>, DbError> {
-        match self.next(name)? {
-            Cell::Null => Ok(None),
-            Cell::Text(text) => T::deserialize(StringDeserializer::<ValueError>::new(text))
-                .map(Some)
-                .map_err(|error| lies(name, format_args!("{error}"))),
-            Cell::Integer(_) | Cell::Other => Err(lies(name, format_args!("no text"))),
-        }
-    }
-
-    /// A whole number that fits.
-    ///
-    /// # Errors
-    ///
-    /// [`DbError::Corrupt`] when it is none.
-    pub fn integer<T: TryFrom<i64>>(&mut self, name: &'static str) -> Result<T, DbError> {
-        self.integer_or_null(name)?.ok_or_else(|| lies(name, format_args!("null")))
-    }
-
-    /// A whole number that fits, if there is one.
-    ///
-    /// # Errors
-    ///
-    /// [`DbError::Corrupt`] when it is something else.
-    pub fn integer_or_null<T: TryFrom<i64>>(&mut self, name: &'static str) -> Result<Option<T>, DbError> {
-        match self.next(name)? {
-            Cell::Null => Ok(None),
-            Cell::Integer(number) => {
-                T::try_from(number).map(Some).map_err(|_| lies(name, format_args!("{number} does not fit")))
-            }
-            Cell::Text(_) | Cell::Other => Err(lies(name, format_args!("no whole number"))),
-        }
-    }
-
-    /// A boolean: `SQLite` has 0 and 1.
-    ///
-    /// # Errors
-    ///
-    /// [`DbError::Corrupt`] when it is no number.
-    pub fn flag(&mut self, name: &'static str) -> Result<bool, DbError> {
-        self.integer::<i64>(name).map(|number| number != 0)
+    /// [`DbError::Corrupt`] when it is called otherwise, or is none.
+    pub fn get<T: DeserializeOwned>(&mut self, name: &'static str) -> Result<T, DbError> {
+        self.cell(name)?.read(name)
     }
 }
 
 fn lies(name: &str, how: fmt::Arguments<'_>) -> DbError {
     DbError::Corrupt(format!("column `{name}`: {how}"))
+}
+
+impl Cell {
+    fn read<T: DeserializeOwned>(self, name: &str) -> Result<T, DbError> {
+        T::deserialize(self).map_err(|error| lies(name, format_args!("{error}")))
+    }
+}
+
+impl<'de> Deserializer<'de> for Cell {
+    type Error = ValueError;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ValueError> {
+        match self {
+            Self::Null => visitor.visit_unit(),
+            Self::Integer(number) => visitor.visit_i64(number),
+            Self::Real(number) => visitor.visit_f64(number),
+            Self::Text(text) => visitor.visit_string(text),
+        }
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ValueError> {
+        match self {
+            Self::Null => visitor.visit_none(),
+            cell => visitor.visit_some(cell),
+        }
+    }
+
+    /// `SQLite` has 0 and 1.
+    fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ValueError> {
+        match self {
+            Self::Integer(number) => visitor.visit_bool(number != 0),
+            cell => cell.deserialize_any(visitor),
+        }
+    }
+
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        variants: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, ValueError> {
+        match self {
+            Self::Text(word) => word.into_deserializer().deserialize_enum(name, variants, visitor),
+            cell => cell.deserialize_any(visitor),
+        }
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, ValueError> {
+        visitor.visit_newtype_struct(self)
+    }
+
+    forward_to_deserialize_any! {
+        i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct
+        seq tuple tuple_struct map struct identifier ignored_any
+    }
 }
 
 impl<'de: 'a, 'a> Deserialize<'de> for Row<'a> {
@@ -160,11 +215,11 @@ impl<'de> Deserialize<'de> for Cell {
             }
 
             fn visit_u64<E: Error>(self, number: u64) -> Result<Cell, E> {
-                Ok(i64::try_from(number).map_or(Cell::Other, Cell::Integer))
+                i64::try_from(number).map(Cell::Integer).map_err(E::custom)
             }
 
-            fn visit_f64<E: Error>(self, _: f64) -> Result<Cell, E> {
-                Ok(Cell::Other)
+            fn visit_f64<E: Error>(self, number: f64) -> Result<Cell, E> {
+                Ok(Cell::Real(number))
             }
 
             fn visit_str<E: Error>(self, text: &str) -> Result<Cell, E> {
@@ -183,19 +238,16 @@ mod tests {
     use super::*;
 
     #[derive(Debug, PartialEq, Eq)]
-    struct Sample(String, Option<Plan>, u8, Option<i64>, bool);
-
-    impl FromRow for Sample {
-        fn from_row(row: &mut Row<'_>) -> Result<Self, DbError> {
-            Ok(Self(
-                row.text("what")?,
-                row.text_or_null("plan")?,
-                row.integer("many")?,
-                row.integer_or_null("ends_at")?,
-                row.flag("is_on")?,
-            ))
-        }
+    struct Sample {
+        r#type: String,
+        plan: Option<Plan>,
+        many: u8,
+        ends_at: Option<i64>,
+        is_on: bool,
+        kept: bool,
     }
+
+    columns! { Sample: r#type, plan, many, ends_at, is_on; kept }
 
     fn read(text: &str) -> Result<Sample, DbError> {
         Row::read(text)
@@ -203,26 +255,36 @@ mod tests {
 
     #[test]
     fn a_row_is_read_column_by_column() {
-        assert_eq!(
-            read(r#"{"what":"a \"b\"","plan":"pro","many":255,"ends_at":-1,"is_on":1}"#),
-            Ok(Sample("a \"b\"".to_owned(), Some(Plan::Pro), 255, Some(-1), true))
-        );
-        assert_eq!(
-            read(r#"{"what":"","plan":null,"many":0,"ends_at":null,"is_on":0}"#),
-            Ok(Sample(String::new(), None, 0, None, false))
-        );
+        let full = Sample {
+            r#type: "a \"b\"".to_owned(),
+            plan: Some(Plan::Pro),
+            many: 255,
+            ends_at: Some(-1),
+            is_on: true,
+            kept: false,
+        };
+        let text = r#"{"type":"a \"b\"","plan":"pro","many":255,"ends_at":-1,"is_on":1}"#;
+        assert_eq!(read(text).as_ref(), Ok(&full));
+        let empty = r#"{"type":"","plan":null,"many":0,"ends_at":null,"is_on":0}"#;
+        let nothing =
+            Sample { r#type: String::new(), plan: None, many: 0, ends_at: None, is_on: false, kept: false };
+        assert_eq!(read(empty).as_ref(), Ok(&nothing));
+        assert_eq!(Row::read_all(&format!("[{text},{empty}]")), Ok(vec![full, nothing]));
+        assert_eq!(Row::read_scalar(r#"{"count(*)":2}"#), Ok(2), "an only column may be called anything");
     }
 
     #[test]
     fn the_error_names_the_column_that_lies() {
         for (column, text) in [
-            ("what", r#"{"what":null,"plan":null,"many":0,"ends_at":null,"is_on":0}"#),
-            ("what", r#"{"what":1,"plan":null,"many":0,"ends_at":null,"is_on":0}"#),
-            ("many", r#"{"what":"","plan":null,"many":256,"ends_at":null,"is_on":0}"#),
-            ("many", r#"{"what":"","plan":null,"many":1.5,"ends_at":null,"is_on":0}"#),
-            ("plan", r#"{"what":"","many":0,"plan":null,"ends_at":null,"is_on":0}"#),
-            ("ends_at", r#"{"what":"","plan":null,"many":0,"ends_at":"x","is_on":0}"#),
-            ("is_on", r#"{"what":"","plan":null,"many":0,"ends_at":null}"#),
+            ("type", r#"{"type":null,"plan":null,"many":0,"ends_at":null,"is_on":0}"#),
+            ("type", r#"{"type":1,"plan":null,"many":0,"ends_at":null,"is_on":0}"#),
+            ("many", r#"{"type":"","plan":null,"many":256,"ends_at":null,"is_on":0}"#),
+            ("many", r#"{"type":"","plan":null,"many":1.5,"ends_at":null,"is_on":0}"#),
+            ("plan", r#"{"type":"","many":0,"plan":null,"ends_at":null,"is_on":0}"#),
+            ("plan", r#"{"type":"","plan":1,"many":0,"ends_at":null,"is_on":0}"#),
+            ("ends_at", r#"{"type":"","plan":null,"many":0,"ends_at":"x","is_on":0}"#),
+            ("is_on", r#"{"type":"","plan":null,"many":0,"ends_at":null,"is_on":null}"#),
+            ("is_on", r#"{"type":"","plan":null,"many":0,"ends_at":null}"#),
         ] {
             let Err(DbError::Corrupt(error)) = read(text) else { panic!("{text} was read") };
             assert!(error.starts_with(&format!("column `{column}`: ")), "{error}");

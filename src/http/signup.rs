@@ -145,7 +145,7 @@ pub async fn availability<P: Ports>(
         }
     };
     let alternatives = Slug::close_to(slug.as_str());
-    let taken = store::tenants::taken_slugs(app.ports.db(), &slug, &alternatives).await?;
+    let taken = app.ports.db().ask(store::tenants::taken_slugs(&slug, &alternatives)).await?;
     if taken.iter().any(|t| t == slug.as_str()) {
         let is_free = |slug: &Slug| !taken.iter().any(|t| t == slug.as_str());
         let free = alternatives.into_iter().filter(is_free).take(3).collect();

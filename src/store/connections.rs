@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use crate::{
-    db::{DbError, FromRow, Query, Row, Statement},
+    db::{Query, Statement, columns},
     domain::{TenantId, Timestamp, WebhookUrl},
     workflow::Webhook,
 };
@@ -27,17 +27,9 @@ pub struct Connection {
     previous_secrets: Option<String>,
 }
 
-impl FromRow for Connection {
-    fn from_row(row: &mut Row<'_>) -> Result<Self, DbError> {
-        Ok(Self {
-            webhook_url: row.text("webhook_url")?,
-            webhook_secret: row.text("webhook_secret")?,
-            failing_since: row.integer_or_null("failing_since")?,
-            disabled_at: row.integer_or_null("disabled_at")?,
-            disabled_reason: row.text_or_null("disabled_reason")?,
-            previous_secrets: row.text_or_null("previous_secrets")?,
-        })
-    }
+columns! {
+    Connection:
+        webhook_url, webhook_secret, failing_since, disabled_at, disabled_reason, previous_secrets
 }
 
 /// A secret that was replaced, and signs for a while yet.

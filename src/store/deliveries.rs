@@ -1,10 +1,9 @@
 //! Lifecycle events on their way to the clubs' webhooks: an outbox, filled in the batch that writes the event.
 
-use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::{
-    db::{Answer, Db, DbError, FromRow, Query, Row, Statement},
+    db::{DbError, Lossy, Query, Row, Statement, columns},
     domain::{TenantId, Timestamp, words},
 };
 
@@ -63,7 +62,7 @@ pub fn announce(
 }
 
 /// A delivery whose turn it is, held by whoever claimed it.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone)]
 pub struct Claimed {
     /// Whose.
     pub tenant_id: TenantId,
@@ -82,10 +81,13 @@ pub struct Claimed {
     /// By which claim it is held.
     claim: u32,
     /// Whether the last of its attempts is this claim's own.
-    #[serde(skip)]
     pub is_begun: bool,
     /// The club's webhook, as JSON.
     connection: Option<String>,
+}
+
+columns! {
+    Claimed: tenant_id, created_at, id, r#type, body, traceparent, attempts, claim, connection; is_begun
 }
 
 impl Claimed {
@@ -128,28 +130,23 @@ macro_rules! claim {
 
 /// Claims the deliveries that are due, of one tenant or of all, those first that have waited longest. Until `lease` nobody
 /// else gets them; who does not come back by then has lost them, and nothing was counted: see
-/// [`begin`]. Read with [`Answer::rows_lossy`], as [`Claimed`].
-///
-/// # Errors
-///
-/// When the database doesn't answer.
-pub async fn claim(
-    db: &impl Db,
+/// [`begin`].
+#[must_use]
+pub fn claim(
     tenant: Option<&TenantId>,
     now: Timestamp,
     lease: Timestamp,
     limit: u32,
-) -> Result<Answer, DbError> {
+) -> Query<Lossy<Claimed>> {
     let (now, lease) = (now.seconds().into(), lease.seconds().into());
-    let statement = match tenant {
+    Query::lossy(match tenant {
         None => Statement::new(claim!("status = 'pending'"), [now, lease, limit.into()]),
         // The plus keeps it off the index of everybody's.
         Some(tenant) => Statement::new(
             claim!("tenant_id = ?4 and +status = 'pending'"),
             [now, lease, limit.into(), tenant.as_str().into()],
         ),
-    };
-    db.query(statement).await
+    })
 }
 
 /// How an attempt ended.
@@ -235,21 +232,7 @@ pub struct Delivery {
     pub settled_at: Option<i64>,
 }
 
-impl FromRow for Delivery {
-    fn from_row(row: &mut Row<'_>) -> Result<Self, DbError> {
-        Ok(Self {
-            id: row.text("id")?,
-            r#type: row.text("type")?,
-            status: row.text("status")?,
-            attempts: row.integer("attempts")?,
-            last_status: row.integer_or_null("last_status")?,
-            last_error: row.text_or_null("last_error")?,
-            next_at: row.integer_or_null("next_at")?,
-            created_at: row.integer("created_at")?,
-            settled_at: row.integer_or_null("settled_at")?,
-        })
-    }
-}
+columns! { Delivery: id, r#type, status, attempts, last_status, last_error, next_at, created_at, settled_at }
 
 /// Lists a tenant's deliveries, newest first, from `before` on.
 #[must_use]

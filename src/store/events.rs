@@ -1,7 +1,7 @@
 //! What happened to a tenant, as its own people may read it.
 
 use crate::{
-    db::{DbError, FromRow, Query, Row, Statement},
+    db::{Query, Statement, columns},
     domain::TenantId,
 };
 
@@ -27,16 +27,7 @@ pub struct Event {
     pub occurred_at: i64,
 }
 
-impl FromRow for Event {
-    fn from_row(row: &mut Row<'_>) -> Result<Self, DbError> {
-        Ok(Self {
-            id: row.text("id")?,
-            r#type: row.text("type")?,
-            data: row.text("data")?,
-            occurred_at: row.integer("occurred_at")?,
-        })
-    }
-}
+columns! { Event: id, r#type, data, occurred_at }
 
 /// Lists a tenant's events, newest first, from `before` on.
 #[must_use]

@@ -1,7 +1,7 @@
 //! Idempotency keys as operators see them: never the key that a caller sent, never a token.
 
 use crate::{
-    db::{DbError, FromRow, Query, Row, Statement},
+    db::{Query, Statement, columns},
     domain::TenantId,
 };
 
@@ -22,18 +22,7 @@ pub struct Key {
     pub expires_at: i64,
 }
 
-impl FromRow for Key {
-    fn from_row(row: &mut Row<'_>) -> Result<Self, DbError> {
-        Ok(Self {
-            id: row.text("id")?,
-            operation: row.text("operation")?,
-            tenant_id: row.text_or_null("tenant_id")?,
-            status: row.text("status")?,
-            created_at: row.integer("created_at")?,
-            expires_at: row.integer("expires_at")?,
-        })
-    }
-}
+columns! { Key: id, operation, tenant_id, status, created_at, expires_at }
 
 /// Lists keys, those that live longest first.
 #[must_use]

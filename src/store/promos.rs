@@ -1,7 +1,7 @@
 //! Promo codes.
 
 use crate::{
-    db::{DbError, FromRow, Query, Row, Statement},
+    db::{Query, Statement, columns},
     domain::{Plan, PromoCode, Slug, Timestamp, promo::PromoProblem},
 };
 
@@ -22,17 +22,7 @@ pub struct Promo {
     pub problem: Option<PromoProblem>,
 }
 
-impl FromRow for Promo {
-    fn from_row(row: &mut Row<'_>) -> Result<Self, DbError> {
-        Ok(Self {
-            discount_percent: row.integer("discount_percent")?,
-            plan: row.text_or_null("plan")?,
-            lifetime: row.flag("lifetime")?,
-            uses_remaining: row.integer_or_null("uses_remaining")?,
-            problem: row.text_or_null("problem")?,
-        })
-    }
-}
+columns! { Promo: discount_percent, plan, lifetime, uses_remaining, problem }
 
 /// Looks a code up, for a club of this name if it is known.
 #[must_use]
@@ -104,23 +94,10 @@ pub struct PromoRow {
     pub created_at: i64,
 }
 
-impl FromRow for PromoRow {
-    fn from_row(row: &mut Row<'_>) -> Result<Self, DbError> {
-        Ok(Self {
-            code: row.text("code")?,
-            discount_percent: row.integer("discount_percent")?,
-            plan: row.text_or_null("plan")?,
-            lifetime: row.flag("lifetime")?,
-            active: row.flag("active")?,
-            starts_at: row.integer_or_null("starts_at")?,
-            valid_until: row.integer_or_null("valid_until")?,
-            max_uses: row.integer_or_null("max_uses")?,
-            uses: row.integer("uses")?,
-            tenant_slugs: row.text_or_null("tenant_slugs")?,
-            notes: row.text_or_null("notes")?,
-            created_at: row.integer("created_at")?,
-        })
-    }
+columns! {
+    PromoRow:
+        code, discount_percent, plan, lifetime, active, starts_at, valid_until, max_uses, uses, tenant_slugs,
+        notes, created_at
 }
 
 /// Makes a code, and writes that down, unless there is one of this name: the second answer says which.

@@ -402,8 +402,8 @@ async fn a_late_comer_settles_nothing() {
     let app = TestApp::new();
     provisioned(&app).await;
     let (now, soon) = (app.outside().now(), app.outside().now().after(std::time::Duration::from_secs(120)));
-    let late =
-        store::deliveries::claim(app.db(), None, now, soon, 9).await.unwrap().first().unwrap().unwrap();
+    let claimed = app.db().ask(store::deliveries::claim(None, now, soon, 9)).await.unwrap();
+    let late = claimed.into_iter().next().unwrap().unwrap();
     app.passes(120);
     app.outside().upstreams().next("make", [Reaction::TimesOut]);
     delivers(&app).await;
