@@ -88,11 +88,11 @@ impl<'a> Row<'a> {
         }
     }
 
-    /// The cell of the next column, which is called so; a raw identifier is called as it reads.
-    fn cell(&mut self, name: &'static str) -> Result<Cell, DbError> {
+    /// The next column, which is called so; a raw identifier is called as it reads.
+    fn next(&mut self, name: &'static str) -> Result<(&'static str, Cell), DbError> {
         let name = name.strip_prefix("r#").unwrap_or(name);
         match self.0.next() {
-            Some((found, cell)) if found == name => Ok(cell),
+            Some((found, cell)) if found == name => Ok((name, cell)),
             Some((found, _)) => Err(lies(name, format_args!("`{found}` is in its place"))),
             None => Err(lies(name, format_args!("missing"))),
         }
@@ -104,7 +104,8 @@ impl<'a> Row<'a> {
     ///
     /// [`DbError::Corrupt`] when it is called otherwise, or is none.
     pub fn get<T: DeserializeOwned>(&mut self, name: &'static str) -> Result<T, DbError> {
-        self.cell(name)?.read(name)
+        let (name, cell) = self.next(name)?;
+        cell.read(name)
     }
 }
 

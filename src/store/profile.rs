@@ -37,10 +37,8 @@ columns! {
 #[must_use]
 pub fn by_id(tenant: &TenantId) -> Query<Option<Profile>> {
     Query::optional(Statement::new(
-        concat!(
-            "select ",
-            club!(),
-            ", b.primary_color, b.secondary_color, m.webhook_url, m.validated_at,
+        club!(
+            "b.primary_color, b.secondary_color, m.webhook_url, m.validated_at,
            m.failing_since, m.disabled_at, m.disabled_reason
          from tenants t left join tenant_brand b on b.tenant_id = t.id
            left join make_connections m on m.tenant_id = t.id where t.id = ?1"

@@ -89,12 +89,15 @@ columns! {
         provision_run_id, provisioned_at
 }
 
-/// The columns of a [`Club`], from `tenants t`.
+/// Selects a [`Club`] from `tenants t`, and what follows.
 macro_rules! club {
-    () => {
-        "t.id, t.slug, t.name, t.email, t.plan, t.status, t.comped, t.trial_ends_at, t.created_at,
-           iif(t.provisioned_at is null, t.provision_state, 'completed') as provision, t.provision_reason,
-           t.provision_run_id, t.provisioned_at"
+    ($rest:literal) => {
+        concat!(
+            "select t.id, t.slug, t.name, t.email, t.plan, t.status, t.comped, t.trial_ends_at, t.created_at,
+               iif(t.provisioned_at is null, t.provision_state, 'completed') as provision, t.provision_reason,
+               t.provision_run_id, t.provisioned_at, ",
+            $rest
+        )
     };
 }
 pub(super) use club;
@@ -300,10 +303,8 @@ columns! {
 #[must_use]
 pub fn by_id(tenant: &TenantId) -> Query<Option<Details>> {
     Query::optional(Statement::new(
-        concat!(
-            "select ",
-            club!(),
-            ", b.primary_color, b.secondary_color, t.updated_at, t.promo_code_used,
+        club!(
+            "b.primary_color, b.secondary_color, t.updated_at, t.promo_code_used,
            t.route_ready, m.webhook_url, m.validated_at, p.spreadsheet_url, p.verified_at,
            r.step, r.error, r.started_at, r.completed_at as ended_at,
            (select count(*) from (select 1 from provision_runs where tenant_id = t.id limit 100)) as runs,
