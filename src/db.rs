@@ -3,7 +3,7 @@
 mod batch;
 mod row;
 
-use serde::de::DeserializeOwned;
+use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
 
 pub(crate) use self::row::columns;
@@ -70,7 +70,6 @@ pub struct Statement {
 
 impl Statement {
     /// A statement with its parameters.
-    #[must_use]
     pub fn new<const N: usize>(sql: &'static str, params: [Value; N]) -> Self {
         Self { sql, params: params.into() }
     }
@@ -87,45 +86,29 @@ pub struct Answer {
 
 impl Answer {
     /// Whether it changed anything.
-    #[must_use]
     pub const fn has_changed(&self) -> bool {
         self.changes > 0
     }
 
     /// The rows as `T`.
-    ///
-    /// # Errors
-    ///
-    /// [`DbError::Corrupt`] when a row is not a `T`.
     pub fn rows<T: DeserializeOwned>(self) -> Result<Vec<T>, DbError> {
-        self.rows
-            .into_iter()
-            .map(|row| serde_json::from_str(row.get()).map_err(|e| DbError::Corrupt(e.to_string())))
-            .collect()
+        self.rows.iter().map(|row| parse(row.get())).collect()
     }
 
     /// The rows as `T`, each on its own.
-    #[must_use]
     pub fn rows_lossy<T: DeserializeOwned>(self) -> Lossy<T> {
-        let read = |text| {
-            let read = serde_json::from_str(text);
-            read.map_err(|e| Unreadable::of(text, DbError::Corrupt(e.to_string())))
-        };
+        let read = |row| parse(row).map_err(|error| Unreadable::of(row, error));
         self.rows.iter().map(|row| read(row.get())).collect()
     }
 
     /// The first row as `T`, if there is one.
-    ///
-    /// # Errors
-    ///
-    /// [`DbError::Corrupt`] when the row is not a `T`.
     pub fn first<T: DeserializeOwned>(self) -> Result<Option<T>, DbError> {
-        self.rows
-            .into_iter()
-            .next()
-            .map(|row| serde_json::from_str(row.get()).map_err(|e| DbError::Corrupt(e.to_string())))
-            .transpose()
+        self.rows.first().map(|row| parse(row.get())).transpose()
     }
+}
+
+fn parse<'a, T: Deserialize<'a>>(json: &'a str) -> Result<T, DbError> {
+    serde_json::from_str(json).map_err(|e| DbError::Corrupt(e.to_string()))
 }
 
 /// What can go wrong. The texts are for the log; a caller sees none of them.
@@ -151,14 +134,12 @@ const RAISED: &str = "malformed JSON";
 
 impl DbError {
     /// Whether a row refers to one that is not there.
-    #[must_use]
     pub fn is_about_a_missing_row(&self) -> bool {
         matches!(self, Self::Constraint(message) if message.contains("FOREIGN KEY"))
     }
 
     /// What an error of SQLite's means, by its message: it names a violated constraint by `table.column`. Whatever else
     /// goes wrong, the store can't be used now.
-    #[must_use]
     pub fn of(message: String) -> Self {
         if message.contains(RAISED) {
             Self::Raised

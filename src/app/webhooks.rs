@@ -240,7 +240,7 @@ impl<P: Ports> App<P> {
             // It works again: one that was switched off is on from now on.
             let audit = act.map(|act| store::connections::audit_working(tenant, &stored, act));
             let working = store::connections::set_working(tenant, &stored);
-            self.ports.db().batch(audit.into_iter().chain([working]).collect()).await?;
+            self.ports.db().ask((audit, working)).await?;
         }
         Ok(tried)
     }

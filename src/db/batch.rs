@@ -13,7 +13,6 @@ pub struct Query<T> {
 
 impl<T> Query<T> {
     /// A statement whose answer `read` reads.
-    #[must_use]
     pub const fn new(statement: Statement, read: fn(Answer) -> Result<T, DbError>) -> Self {
         Self { statement, read }
     }
@@ -21,7 +20,6 @@ impl<T> Query<T> {
 
 impl<T: FromRow> Query<Vec<T>> {
     /// A statement that answers any number of rows.
-    #[must_use]
     pub const fn rows(statement: Statement) -> Self {
         Self::new(statement, |answer| answer.rows.iter().map(|row| Row::read(row.get())).collect())
     }
@@ -29,7 +27,6 @@ impl<T: FromRow> Query<Vec<T>> {
 
 impl<T: FromRow> Query<Option<T>> {
     /// A statement that answers one row, or none.
-    #[must_use]
     pub const fn optional(statement: Statement) -> Self {
         Self::new(statement, |answer| answer.rows.first().map(|row| Row::read(row.get())).transpose())
     }
@@ -37,7 +34,6 @@ impl<T: FromRow> Query<Option<T>> {
 
 impl<T: FromRow> Query<T> {
     /// A statement that answers one row, whatever is stored.
-    #[must_use]
     pub const fn one(statement: Statement) -> Self {
         Self::new(statement, |answer| {
             let row =
@@ -49,7 +45,6 @@ impl<T: FromRow> Query<T> {
 
 impl<T: DeserializeOwned> Query<Option<T>> {
     /// A statement that answers one row of one column, or none.
-    #[must_use]
     pub const fn scalar(statement: Statement) -> Self {
         Self::new(statement, |answer| answer.rows.first().map(|row| Row::read_scalar(row.get())).transpose())
     }
@@ -57,7 +52,6 @@ impl<T: DeserializeOwned> Query<Option<T>> {
 
 impl<T: DeserializeOwned> Query<Vec<T>> {
     /// A statement that answers any number of rows of one column.
-    #[must_use]
     pub const fn scalars(statement: Statement) -> Self {
         Self::new(statement, |answer| answer.rows.iter().map(|row| Row::read_scalar(row.get())).collect())
     }
@@ -85,7 +79,6 @@ impl Unreadable {
 
 impl<T: FromRow> Query<Lossy<T>> {
     /// A statement whose rows are worked through one by one.
-    #[must_use]
     pub const fn lossy(statement: Statement) -> Self {
         Self::new(statement, |answer| {
             let read = |text| Row::read(text).map_err(|error| Unreadable::of(text, error));
@@ -106,10 +99,6 @@ impl From<Vec<Answer>> for Answers {
 
 impl Answers {
     /// The next answer. One that is missing says nothing about what is stored.
-    ///
-    /// # Errors
-    ///
-    /// [`DbError::Corrupt`] when there is none.
     pub fn one(&mut self) -> Result<Answer, DbError> {
         self.0.next().ok_or_else(|| DbError::Corrupt("a statement was not answered".to_owned()))
     }

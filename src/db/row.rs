@@ -8,15 +8,11 @@ use serde::{
     forward_to_deserialize_any,
 };
 
-use super::DbError;
+use super::{DbError, parse};
 
 /// What is read from a row.
 pub trait FromRow: Sized {
     /// Reads the columns in the order in which they were selected.
-    ///
-    /// # Errors
-    ///
-    /// [`DbError::Corrupt`], with its name, when a column is not what the schema promises.
     fn from_row(row: &mut Row<'_>) -> Result<Self, DbError>;
 }
 
@@ -52,37 +48,24 @@ enum Cell {
 
 impl<'a> Row<'a> {
     /// Reads a `T` from a row as the database answered it: a JSON object, its fields in the order of the columns.
-    ///
-    /// # Errors
-    ///
-    /// [`DbError::Corrupt`] when the row is no `T`.
     pub fn read<T: FromRow>(row: &'a str) -> Result<T, DbError> {
-        T::from_row(&mut Self::of(row)?)
+        T::from_row(&mut parse::<Self>(row)?)
     }
 
     /// Reads each row of a JSON array of them.
-    ///
-    /// # Errors
-    ///
-    /// [`DbError::Corrupt`] when one of them is no `T`.
     pub fn read_all<T: FromRow>(rows: &'a str) -> Result<Vec<T>, DbError> {
-        let rows: Vec<Self> = serde_json::from_str(rows).map_err(|e| DbError::Corrupt(e.to_string()))?;
-        rows.into_iter().map(|mut row| T::from_row(&mut row)).collect()
+        parse::<Vec<Self>>(rows)?.into_iter().map(|mut row| T::from_row(&mut row)).collect()
     }
 
     /// Reads the only column of a row, whatever it is called.
     pub(super) fn read_scalar<T: DeserializeOwned>(row: &'a str) -> Result<T, DbError> {
-        let (name, cell) = Self::of(row)?.0.next().ok_or_else(|| lies("", format_args!("missing")))?;
+        let (name, cell) = parse::<Self>(row)?.0.next().ok_or_else(|| lies("", format_args!("missing")))?;
         cell.read(name)
-    }
-
-    fn of(row: &'a str) -> Result<Self, DbError> {
-        serde_json::from_str(row).map_err(|e| DbError::Corrupt(e.to_string()))
     }
 
     /// The text in the column of this name, wherever it stands.
     pub(super) fn find(row: &'a str, name: &str) -> Option<String> {
-        match Self::of(row).ok()?.0.find(|(column, _)| *column == name)?.1 {
+        match parse::<Self>(row).ok()?.0.find(|(column, _)| *column == name)?.1 {
             Cell::Text(text) => Some(text),
             Cell::Null | Cell::Integer(_) | Cell::Real(_) => None,
         }
@@ -99,10 +82,6 @@ impl<'a> Row<'a> {
     }
 
     /// What stands in the next column, as what it stands for; what is stored is trusted.
-    ///
-    /// # Errors
-    ///
-    /// [`DbError::Corrupt`] when it is called otherwise, or is none.
     pub fn get<T: DeserializeOwned>(&mut self, name: &'static str) -> Result<T, DbError> {
         let (name, cell) = self.next(name)?;
         cell.read(name)
