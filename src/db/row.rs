@@ -213,9 +213,13 @@ impl<'de> Deserialize<'de> for Cell {
 
 #[cfg(test)]
 mod tests {
-    use crate::domain::Plan;
-
     use super::*;
+
+    #[derive(Debug, PartialEq, Eq, Deserialize)]
+    #[serde(rename_all = "lowercase")]
+    enum Plan {
+        Pro,
+    }
 
     #[derive(Debug, PartialEq, Eq)]
     struct Sample {
