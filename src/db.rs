@@ -1,7 +1,16 @@
 //! The narrow waist to a SQL database: statements in, rows out, errors as decisions.
 
-use serde::de::DeserializeOwned;
+mod batch;
+mod row;
+
+use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
+
+pub(crate) use self::row::columns;
+pub use self::{
+    batch::{Answers, Batch, Lossy, Query, Unreadable},
+    row::{FromRow, Row},
+};
 
 /// A value bound to a statement. D1 takes these and no others.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,7 +70,6 @@ pub struct Statement {
 
 impl Statement {
     /// A statement with its parameters.
-    #[must_use]
     pub fn new<const N: usize>(sql: &'static str, params: [Value; N]) -> Self {
         Self { sql, params: params.into() }
     }
@@ -77,42 +85,30 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// The rows as `T`.
-    ///
-    /// # Errors
-    ///
-    /// [`DbError::Corrupt`] when a row is not a `T`.
-    pub fn rows<T: DeserializeOwned>(self) -> Result<Vec<T>, DbError> {
-        self.rows
-            .into_iter()
-            .map(|row| serde_json::from_str(row.get()).map_err(|e| DbError::Corrupt(e.to_string())))
-            .collect()
+    /// Whether it changed anything.
+    pub const fn has_changed(&self) -> bool {
+        self.changes > 0
     }
 
-    /// The rows that are a `T`; `unreadable` hears of the others. For what is worked through row by row: one that went wrong must
-    /// not hold up the rest.
-    pub fn rows_lossy<T: DeserializeOwned>(self, mut unreadable: impl FnMut(&RawValue, DbError)) -> Vec<T> {
-        self.rows
-            .into_iter()
-            .filter_map(|row| {
-                let read = serde_json::from_str(row.get());
-                read.map_err(|e| unreadable(&row, DbError::Corrupt(e.to_string()))).ok()
-            })
-            .collect()
+    /// The rows as `T`.
+    pub fn rows<T: DeserializeOwned>(self) -> Result<Vec<T>, DbError> {
+        self.rows.iter().map(|row| parse(row.get())).collect()
+    }
+
+    /// The rows as `T`, each on its own.
+    pub fn rows_lossy<T: DeserializeOwned>(self) -> Lossy<T> {
+        let read = |row| parse(row).map_err(|error| Unreadable::of(row, error));
+        self.rows.iter().map(|row| read(row.get())).collect()
     }
 
     /// The first row as `T`, if there is one.
-    ///
-    /// # Errors
-    ///
-    /// [`DbError::Corrupt`] when the row is not a `T`.
     pub fn first<T: DeserializeOwned>(self) -> Result<Option<T>, DbError> {
-        self.rows
-            .into_iter()
-            .next()
-            .map(|row| serde_json::from_str(row.get()).map_err(|e| DbError::Corrupt(e.to_string())))
-            .transpose()
+        self.rows.first().map(|row| parse(row.get())).transpose()
     }
+}
+
+fn parse<'a, T: Deserialize<'a>>(json: &'a str) -> Result<T, DbError> {
+    serde_json::from_str(json).map_err(|e| DbError::Corrupt(e.to_string()))
 }
 
 /// What can go wrong. The texts are for the log; a caller sees none of them.
@@ -138,14 +134,12 @@ const RAISED: &str = "malformed JSON";
 
 impl DbError {
     /// Whether a row refers to one that is not there.
-    #[must_use]
     pub fn is_about_a_missing_row(&self) -> bool {
         matches!(self, Self::Constraint(message) if message.contains("FOREIGN KEY"))
     }
 
     /// What an error of SQLite's means, by its message: it names a violated constraint by `table.column`. Whatever else
     /// goes wrong, the store can't be used now.
-    #[must_use]
     pub fn of(message: String) -> Self {
         if message.contains(RAISED) {
             Self::Raised
@@ -163,8 +157,14 @@ pub trait Db {
     /// Runs the statements in order and answers each.
     async fn batch(&self, statements: Vec<Statement>) -> Result<Vec<Answer>, DbError>;
 
+    /// Runs a batch whose parts know how their answers are read.
+    async fn ask<B: Batch>(&self, batch: B) -> Result<B::Answer, DbError> {
+        let (statements, read) = batch.split();
+        read(&mut Answers::from(self.batch(statements).await?))
+    }
+
     /// Runs one statement.
     async fn query(&self, statement: Statement) -> Result<Answer, DbError> {
-        Ok(self.batch(vec![statement]).await?.into_iter().next().unwrap_or_default())
+        self.ask(statement).await
     }
 }

@@ -2,7 +2,7 @@
 //! round trip as the data, and without an answer nobody is let in.
 
 use crate::{
-    db::{Answer, Db, DbError, Statement},
+    db::{Answers, Batch, Db, DbError, Statement},
     domain::{Claims, Denial, id},
     ports::Ports,
     store::{self, audit::Act},
@@ -34,23 +34,29 @@ impl<P: Ports> App<P> {
         }
     }
 
-    /// Runs `statements` on behalf of `claims`, all or nothing, and answers them.
+    /// Asks `batch` on behalf of `claims`: all of it is done, or nothing.
     ///
     /// # Errors
     ///
     /// When the token does not admit its holder any more, or the database doesn't answer: nothing was done then.
-    pub async fn on_behalf_of(
+    pub async fn on_behalf_of<B: Batch>(&self, claims: &Claims, batch: B) -> Result<B::Answer, AccessError> {
+        let (statements, read) = batch.split();
+        Ok(read(&mut self.admitted(claims, statements).await?)?)
+    }
+
+    /// Runs `statements` behind the access check, whose own answer says nothing more.
+    async fn admitted(
         &self,
         claims: &Claims,
-        statements: Vec<Statement>,
-    ) -> Result<Vec<Answer>, AccessError> {
-        let mut batch = Vec::with_capacity(statements.len() + 1);
-        batch.push(store::access::gate(claims));
-        batch.extend(statements);
-        match self.ports.db().batch(batch).await {
-            Ok(answers) => Ok(answers.into_iter().skip(1).collect()),
-            Err(DbError::Raised) => Err(AccessError::Denied(Denial::TokenRevoked)),
-            Err(error) => Err(error.into()),
-        }
+        mut statements: Vec<Statement>,
+    ) -> Result<Answers, AccessError> {
+        statements.insert(0, store::access::gate(claims));
+        let answers = self.ports.db().batch(statements).await.map_err(|error| match error {
+            DbError::Raised => AccessError::Denied(Denial::TokenRevoked),
+            error => error.into(),
+        })?;
+        let mut answers = Answers::from(answers);
+        answers.one()?;
+        Ok(answers)
     }
 }

@@ -135,7 +135,7 @@ impl<P: Ports> App<P> {
     ) -> Result<bool, MoveError> {
         let subject = format!("upstream_{}", upstream.as_str());
         let audit = store::audit::write(&self.act(claims, reason, request), wanted.action(), &subject);
-        self.on_behalf_of(claims, vec![audit]).await?;
+        self.on_behalf_of(claims, audit).await?;
         let wish = match wanted {
             Move::Open => Wish::Open,
             Move::Close => Wish::Close,

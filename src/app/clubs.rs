@@ -103,21 +103,19 @@ impl<P: Ports> App<P> {
             None => None,
         };
         let act = self.act(claims, reason, caller.request.as_deref().unwrap_or_default());
-        let statements = vec![
+        let batch = (
             store::connections::audit_webhook(tenant, url, sealed.is_some(), &act),
-            store::connections::select_webhook(tenant),
+            store::connections::webhook(tenant),
             store::connections::set_webhook(tenant, url, sealed.as_deref(), act.now),
-            store::connections::select_webhook(tenant),
+            store::connections::webhook(tenant),
             // As for a club's own retry: stored first, so that the sweep finds it should the object not hear of it.
             store::tenants::want_another_ping(tenant, act.now),
-            store::register::select(tenant),
-            store::tenants::select(tenant),
-        ];
-        let mut answers = self.on_behalf_of(claims, statements).await.map_err(QueueError::from)?;
-        let known = store::tenants::read(answers.pop().unwrap_or_default())?;
-        let details = store::register::read(answers.pop().unwrap_or_default())?;
-        answers.pop();
-        let storing = Storing::read(answers)?;
+            store::register::by_id(tenant),
+            store::tenants::by_id(tenant),
+        );
+        let (_, before, stored, after, _, details, known) =
+            self.on_behalf_of(claims, batch).await.map_err(QueueError::from)?;
+        let storing = Storing { before, is_stored: stored.has_changed(), after };
         let (tenant, details) = known.zip(details).ok_or(CorrectionError::NotFound)?;
         match (details.club.status, details.club.plan, &details.more.webhook_url) {
             (TenantStatus::Cancelled, ..) => Err(CorrectionError::Cancelled),
@@ -153,10 +151,9 @@ impl<P: Ports> App<P> {
         request: &str,
     ) -> Result<Details, ChangeError> {
         let act = self.act(claims, reason, request);
-        let mut statements = Vec::from(store::register::change(tenant, change, &act));
-        statements.push(store::register::select(tenant));
-        let answer = self.on_behalf_of(claims, statements).await?.pop().unwrap_or_default();
-        let details = store::register::read(answer)?.ok_or(ChangeError::NotFound)?;
+        let batch = (store::register::change(tenant, change, &act), store::register::by_id(tenant));
+        let (_, details) = self.on_behalf_of(claims, batch).await?;
+        let details = details.ok_or(ChangeError::NotFound)?;
         if details.club.status == TenantStatus::Cancelled {
             return Err(ChangeError::Cancelled);
         }

@@ -107,7 +107,7 @@ impl<P: Ports> App<P> {
 
     async fn claim(&self, tenant: Option<&TenantId>) -> Result<Vec<Claimed>, DbError> {
         let now = self.ports.now();
-        let due = deliveries::claim(self.ports.db(), tenant, now, now.after(LEASE), BATCH).await?;
+        let due = self.ports.db().ask(deliveries::claim(tenant, now, now.after(LEASE), BATCH)).await?;
         Ok(self.readable(due, "webhook_deliveries"))
     }
 
@@ -319,7 +319,7 @@ impl<P: Ports> App<P> {
     }
 
     async fn tenant_of(&self, delivery: &Claimed) -> Result<Option<Tenant>, DbError> {
-        tenants::read(self.ports.db().query(tenants::select(&delivery.tenant_id)).await?)
+        self.ports.db().ask(tenants::by_id(&delivery.tenant_id)).await
     }
 
     async fn settle(

@@ -38,9 +38,9 @@ impl<P: Ports> App<P> {
         let now = self.ports.now();
         let act = self.act(claims, reason, request);
         let audit = store::audit::write(&act, "tenant.deprovision", tenant.as_str());
-        let statements = vec![audit, store::undo::want(tenant, now), store::tenants::select(tenant)];
-        let mut answers = self.on_behalf_of(claims, statements).await?;
-        let Some(tenant) = store::tenants::read(answers.pop().unwrap_or_default())? else { return Ok(None) };
+        let batch = (audit, store::undo::want(tenant, now), store::tenants::by_id(tenant));
+        let (.., tenant) = self.on_behalf_of(claims, batch).await?;
+        let Some(tenant) = tenant else { return Ok(None) };
         if tenant.undo_state == Some(UndoStatus::Undone) {
             return Ok(Some(Removal { run: tenant.run().cloned(), status: UndoStatus::Undone }));
         }

@@ -31,8 +31,7 @@ impl<P: Ports> App<P> {
     ///
     /// When the database doesn't answer.
     pub async fn gate(&self, tenant: &TenantId) -> Result<Gate, DbError> {
-        let answer = self.ports.db().query(store::flags::gate(tenant)).await?;
-        let standing = store::flags::read_gate(answer)?;
+        let standing = self.ports.db().ask(store::flags::gate(tenant)).await?;
         Ok(match standing.status {
             // A pause ends, and what else there is to say is said then.
             _ if standing.paused => Gate::Paused,

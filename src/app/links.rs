@@ -75,9 +75,9 @@ impl<P: Ports> App<P> {
         self.settings.keys.can_sign()?;
         let now = self.ports.now();
         let mail = MailId::new(now, self.ports.random());
-        let owner = store::mails::sign_in(self.ports.db(), email, tenant, &mail, caller, now).await?;
-        if let Some(owner) = owner {
-            self.deliver_mails_later(&owner.id);
+        let known = store::mails::sign_in(self.ports.db(), email, tenant, &mail, caller, now).await?;
+        if let Some(tenant) = known {
+            self.deliver_mails_later(&tenant);
         }
         Ok(())
     }
@@ -99,13 +99,13 @@ impl<P: Ports> App<P> {
         let hash = digest(&[&jti]);
         let signed_in =
             store::links::consume(self.ports.db(), &hash, &jti, now).await?.ok_or(LinkError::Invalid)?;
-        let owner = &signed_in.owner;
-        if owner.id != tenant {
+        if signed_in.id != tenant {
             return Err(LinkError::Invalid);
         }
         // A cut-off in this very second is a second ahead: what is issued after it must not fall before it.
-        let issued_at = now.max(Timestamp::from_seconds(owner.tokens_valid_after));
-        let token = self.new_tenant_token(&owner.id, &owner.owner_user_id, LINK_TOKEN_SECONDS, issued_at)?;
+        let issued_at = now.max(Timestamp::from_seconds(signed_in.tokens_valid_after));
+        let token =
+            self.new_tenant_token(&signed_in.id, &signed_in.owner_user_id, LINK_TOKEN_SECONDS, issued_at)?;
         Ok((signed_in, token))
     }
 }

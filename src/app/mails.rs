@@ -165,7 +165,7 @@ impl<P: Ports> App<P> {
 
     async fn claim_mails(&self, tenant: Option<&TenantId>) -> Result<Vec<Claimed>, DbError> {
         let now = self.ports.now();
-        mails::claim(self.ports.db(), tenant, now, now.after(LEASE), BATCH).await
+        self.ports.db().ask(mails::claim(tenant, now, now.after(LEASE), BATCH)).await
     }
 
     async fn send_mails(&self, due: &[Claimed], until: Timestamp) -> Vec<Ended> {

@@ -33,12 +33,11 @@ pub mod witness;
 use std::sync::Arc;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::{
-    db::Answer,
+    db::Lossy,
     domain::{Config, Upstream},
     ports::{Call, CallError, Called, Level, LogLine, Ports},
 };
@@ -94,18 +93,19 @@ impl<P: Ports> App<P> {
     }
 
     /// The rows of `table` that can be read, each on its own; the log hears of the others, and whose they are.
-    pub fn readable<T: DeserializeOwned>(&self, answer: Answer, table: &'static str) -> Vec<T> {
-        #[derive(Deserialize)]
-        struct Whose {
-            tenant_id: Option<String>,
-            id: Option<String>,
-        }
-        answer.rows_lossy(|row, error| {
-            let whose = serde_json::from_str::<Whose>(row.get()).ok();
-            let tenant = whose.and_then(|whose| whose.tenant_id.or(whose.id.filter(|_| table == "tenants")));
-            let line = LogLine::new(Level::Error, "row_unreadable").with("table", table);
-            self.log(line.with_some("tenantId", tenant).with("error", error.to_string()));
-        })
+    pub fn readable<T>(&self, rows: Lossy<T>, table: &'static str) -> Vec<T> {
+        rows.into_iter()
+            .filter_map(|row| {
+                let unreadable = match row {
+                    Ok(row) => return Some(row),
+                    Err(unreadable) => unreadable,
+                };
+                let tenant = unreadable.tenant.or(unreadable.id.filter(|_| table == "tenants"));
+                let line = LogLine::new(Level::Error, "row_unreadable").with("table", table);
+                self.log(line.with_some("tenantId", tenant).with("error", unreadable.error.to_string()));
+                None
+            })
+            .collect()
     }
 
     /// Calls the outside, and tells the log: the host, never the path.

@@ -111,9 +111,8 @@ impl<P: Ports> App<P> {
             Action::Undo => vec![store::undo::want_of_run(run, now)],
             Action::Cancel | Action::Reset => Vec::new(),
         });
-        statements.push(store::sagas::select_tenant(run));
-        let mut answers = self.on_behalf_of(claims, statements).await?;
-        let tenant = store::tenants::read(answers.pop().unwrap_or_default())?.ok_or(ActionError::NotFound)?;
+        let (_, tenant) = self.on_behalf_of(claims, (statements, store::sagas::tenant_of(run))).await?;
+        let tenant = tenant.ok_or(ActionError::NotFound)?;
         let acted = self.tell_of_run(run, action, &tenant, caller).await;
         if acted.as_ref().is_err_and(ActionError::is_refusal) {
             // An entry that can't be corrected says no more than that somebody wanted it.

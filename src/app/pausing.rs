@@ -31,8 +31,8 @@ impl<P: Ports> App<P> {
         let act = self.act(claims, reason, request);
         let audit = store::audit::write(&act, PAUSE, SUBJECT);
         let pause = store::flags::pause(Hold::Provisioning, act.now);
-        let answers = self.on_behalf_of(claims, vec![audit, pause]).await?;
-        Ok(answers.last().is_some_and(|answer| answer.changes > 0))
+        let [_, paused] = self.on_behalf_of(claims, [audit, pause]).await?;
+        Ok(paused.has_changed())
     }
 
     /// Ends a pause, for a reason. Answers whether there was one.
@@ -48,7 +48,7 @@ impl<P: Ports> App<P> {
     ) -> Result<bool, AccessError> {
         let act = self.act(claims, reason, request);
         let audit = store::audit::write(&act, RESUME, SUBJECT);
-        let answers = self.on_behalf_of(claims, vec![audit, store::flags::resume(act.now)]).await?;
-        Ok(answers.last().is_some_and(|answer| answer.changes > 0))
+        let [_, resumed] = self.on_behalf_of(claims, [audit, store::flags::resume(act.now)]).await?;
+        Ok(resumed.has_changed())
     }
 }

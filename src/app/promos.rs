@@ -22,12 +22,9 @@ impl<P: Ports> App<P> {
         request: &str,
     ) -> Result<Option<PromoRow>, AccessError> {
         let act = self.act(claims, reason, request);
-        let mut statements = Vec::from(promos::create(promo, &act));
-        statements.push(promos::select(&promo.code));
-        let mut answers = self.on_behalf_of(claims, statements).await?;
-        let made = promos::read(answers.pop().unwrap_or_default())?;
-        let is_new = answers.pop().is_some_and(|inserted| inserted.changes > 0);
-        Ok(made.filter(|_| is_new))
+        let batch = (promos::create(promo, &act), promos::named(&promo.code));
+        let ([_, inserted], made) = self.on_behalf_of(claims, batch).await?;
+        Ok(made.filter(|_| inserted.has_changed()))
     }
 
     /// Switches a code off: whoever redeems it after this is refused. Answers it, and whether it was on; none when there is
@@ -44,11 +41,8 @@ impl<P: Ports> App<P> {
         request: &str,
     ) -> Result<Option<(PromoRow, bool)>, AccessError> {
         let act = self.act(claims, reason, request);
-        let mut statements = Vec::from(promos::deactivate(code, &act));
-        statements.push(promos::select(code));
-        let mut answers = self.on_behalf_of(claims, statements).await?;
-        let promo = promos::read(answers.pop().unwrap_or_default())?;
-        let was_on = answers.pop().is_some_and(|updated| updated.changes > 0);
-        Ok(promo.map(|promo| (promo, was_on)))
+        let batch = (promos::deactivate(code, &act), promos::named(code));
+        let ([_, updated], promo) = self.on_behalf_of(claims, batch).await?;
+        Ok(promo.map(|promo| (promo, updated.has_changed())))
     }
 }

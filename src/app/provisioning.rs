@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::{
-    db::{Answer, DbError, Statement},
+    db::{Batch, DbError},
     domain::{Claims, Denial, Plan, RunId, RunStatus, TenantId, TenantStatus, Timestamp},
     ports::{CryptoError, Level, LogLine, ObjectError, Ports},
     store::{self, runs::Listed, tenants::Tenant},
@@ -79,7 +79,7 @@ impl<P: Ports> App<P> {
         tenant: &TenantId,
         caller: Caller,
     ) -> Result<Queued, QueueError> {
-        self.queue(claims, tenant, Some(Plan::Pro), Vec::new(), caller).await.map(|(queued, _)| queued)
+        self.queue(claims, tenant, Some(Plan::Pro), [], caller).await.map(|(queued, _)| queued)
     }
 
     /// Queues a tenant's provisioning on behalf of a machine of ours.
@@ -93,7 +93,7 @@ impl<P: Ports> App<P> {
         tenant: &TenantId,
         caller: Caller,
     ) -> Result<Queued, QueueError> {
-        self.queue(claims, tenant, None, Vec::new(), caller).await.map(|(queued, _)| queued)
+        self.queue(claims, tenant, None, [], caller).await.map(|(queued, _)| queued)
     }
 
     /// Queues a club's own failed provisioning again.
@@ -108,9 +108,9 @@ impl<P: Ports> App<P> {
         caller: Caller,
     ) -> Result<Queued, QueueError> {
         let now = self.ports.now();
-        let statements = vec![store::tenants::want_another_try(tenant, now), store::tenants::select(tenant)];
-        let mut answers = self.on_behalf_of(claims, statements).await?;
-        let tenant = store::tenants::read(answers.pop().unwrap_or_default())?.ok_or(QueueError::NotFound)?;
+        let batch = (store::tenants::want_another_try(tenant, now), store::tenants::by_id(tenant));
+        let (_, tenant) = self.on_behalf_of(claims, batch).await?;
+        let tenant = tenant.ok_or(QueueError::NotFound)?;
         match tenant.provisioning() {
             RunStatus::Processing => self.tell_object_to_queue(&tenant, caller).await,
             // A stopped club's own token is refused before it comes here.
@@ -118,28 +118,29 @@ impl<P: Ports> App<P> {
         }
     }
 
-    /// Queues a tenant's provisioning after `statements`, whose answers it gives back.
-    pub(super) async fn queue(
+    /// Queues a tenant's provisioning after `first`, whose answer it gives back.
+    pub(super) async fn queue<B: Batch>(
         &self,
         claims: &Claims,
         tenant: &TenantId,
         plan: Option<Plan>,
-        mut statements: Vec<Statement>,
+        first: B,
         caller: Caller,
-    ) -> Result<(Queued, Vec<Answer>), QueueError> {
-        statements.push(store::tenants::want_provisioning(tenant, plan, &caller.origin, self.ports.now()));
-        statements.push(store::tenants::select(tenant));
-        let mut answers = self.on_behalf_of(claims, statements).await?;
-        let tenant = answers.pop().unwrap_or_default();
-        answers.pop();
-        Ok((self.tell(tenant, plan, caller).await?, answers))
+    ) -> Result<(Queued, B::Answer), QueueError> {
+        let want = store::tenants::want_provisioning(tenant, plan, &caller.origin, self.ports.now());
+        let batch = (first, want, store::tenants::by_id(tenant));
+        let (first, _, tenant) = self.on_behalf_of(claims, batch).await?;
+        Ok((self.tell(tenant, plan, caller).await?, first))
     }
 
     /// Tells the object, after the wish was stored.
-    async fn tell(&self, tenant: Answer, plan: Option<Plan>, caller: Caller) -> Result<Queued, QueueError> {
-        let tenant = store::tenants::read(tenant)?
-            .filter(|tenant| tenant.undo_state.is_none())
-            .ok_or(QueueError::NotFound)?;
+    async fn tell(
+        &self,
+        tenant: Option<Tenant>,
+        plan: Option<Plan>,
+        caller: Caller,
+    ) -> Result<Queued, QueueError> {
+        let tenant = tenant.filter(|tenant| tenant.undo_state.is_none()).ok_or(QueueError::NotFound)?;
         if plan.is_some_and(|plan| plan != tenant.plan) {
             return Err(QueueError::PlanMismatch);
         }
@@ -194,8 +195,8 @@ impl<P: Ports> App<P> {
         claims: &Claims,
         tenant: &TenantId,
     ) -> Result<Option<Listed>, AccessError> {
-        let answers = self.on_behalf_of(claims, vec![store::runs::select(tenant)]).await?;
-        Ok(store::runs::read(answers.into_iter().next().unwrap_or_default())?)
+        let answer = self.on_behalf_of(claims, store::runs::select(tenant)).await?;
+        Ok(store::runs::read(answer)?)
     }
 
     /// Where a tenant's provisioning stands, as its object says: the answer while the database is down.

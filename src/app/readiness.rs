@@ -45,16 +45,15 @@ impl<P: Ports> App<P> {
     pub async fn readiness(&self) -> Readiness {
         let database = self.within(async {
             let db = self.ports.db();
-            let both = vec![store::health::ask(self.ports.now()), store::flags::select_switches()];
-            let (answer, written) = match db.batch(both).await {
-                Ok(mut answers) => (answers.pop(), Ok(())),
-                Err(_) => {
-                    let read = db.query(store::flags::select_switches()).await;
-                    (read.ok(), Err("can be read, but not written".to_owned()))
-                }
+            let ask = (store::health::ask(self.ports.now()), store::flags::switches());
+            let answered = match db.ask(ask).await {
+                Ok((_, switches)) => Ok((switches, Ok(()))),
+                Err(_) => db
+                    .ask(store::flags::switches())
+                    .await
+                    .map(|switches| (switches, Err("can be read, but not written".to_owned()))),
             };
-            let switches = answer.and_then(|answer| store::flags::read_switches(answer).ok());
-            switches.map(|switches| (switches, written)).ok_or_else(|| "does not answer".to_owned())
+            answered.map_err(|_| "does not answer".to_owned())
         });
         let object = self.within(async {
             let nobody = TenantId::new(Timestamp::from_millis(0), [0; 10]);
@@ -78,9 +77,9 @@ impl<P: Ports> App<P> {
     pub async fn startup(&self) -> Vec<Check> {
         let schema = self
             .within(async {
-                match store::health::is_migrated(self.ports.db()).await {
-                    Ok(true) => Ok(()),
-                    Ok(false) => Err(format!("{} is not applied", store::health::NEWEST_MIGRATION)),
+                match self.ports.db().ask(store::health::applied()).await {
+                    Ok(Some(1..)) => Ok(()),
+                    Ok(_) => Err(format!("{} is not applied", store::health::NEWEST_MIGRATION)),
                     Err(_) => Err("can't be read".to_owned()),
                 }
             })

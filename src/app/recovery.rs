@@ -64,7 +64,7 @@ impl<P: Ports> App<P> {
             })
             .collect();
         let claim = tenants::claim_resumable(&Value::Object(states).to_string(), RESUMED, now);
-        let claimed: Vec<Tenant> = self.readable(self.ports.db().query(claim).await?, "tenants");
+        let claimed = self.readable(self.ports.db().ask(claim).await?, "tenants");
         let tell = async |tenant: &Tenant| {
             let Some(subject) = tenant.subject() else { return };
             let listed_version = Some(tenant.listed_version());
@@ -82,7 +82,7 @@ impl<P: Ports> App<P> {
     /// Compares the next tenants with what their objects know: one that knows more tells D1. It ends when nobody differs any more.
     async fn compare(&self, mut comparison: Comparison) -> Result<(), DbError> {
         let answer = self.ports.db().query(comparisons::next(&comparison.cursor, COMPARED)).await?;
-        let next: Vec<Compared> = self.readable(answer, "tenants");
+        let next: Vec<Compared> = self.readable(answer.rows_lossy(), "tenants");
         let Some(last) = next.last() else {
             if comparison.differing > 0 {
                 let line = LogLine::new(Level::Warn, "database_differed");
@@ -110,7 +110,7 @@ impl<P: Ports> App<P> {
     /// Lets the objects of tenants that were removed long ago delete what they store: a name and an address.
     async fn forget_removed(&self, now: Timestamp) -> Result<(), DbError> {
         let answer = self.ports.db().query(comparisons::forgettable(now, FORGOTTEN)).await?;
-        let due: Vec<Compared> = self.readable(answer, "tenants");
+        let due: Vec<Compared> = self.readable(answer.rows_lossy(), "tenants");
         let mut statements = Vec::new();
         for removed in &due {
             let has_forgotten = match self.ports.tell_object(&removed.id, &Command::Forget).await {

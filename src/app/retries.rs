@@ -40,8 +40,8 @@ impl<P: Ports> App<P> {
     ///
     /// When the operator's token does not admit anybody any more, or the database doesn't answer.
     pub async fn would_retry(&self, claims: &Claims, filter: &Filter) -> Result<Retried, AccessError> {
-        let answers = self.on_behalf_of(claims, vec![store::retries::select(filter)]).await?;
-        let (matched, runs) = store::retries::read(answers.into_iter().next().unwrap_or_default())?;
+        let answer = self.on_behalf_of(claims, store::retries::select(filter)).await?;
+        let (matched, runs) = store::retries::read(answer)?;
         Ok(Retried { matched, runs })
     }
 
@@ -59,15 +59,13 @@ impl<P: Ports> App<P> {
         caller: Caller,
     ) -> Result<Retried, AccessError> {
         let act = self.act(claims, why, caller.request.as_deref().unwrap_or_default());
-        let statements = vec![
+        let batch = (
             store::retries::select(filter),
             store::retries::audit(filter, &act, RETRY_MANY),
             store::retries::want(filter, act.now),
-        ];
-        let mut answers = self.on_behalf_of(claims, statements).await?;
-        let tenants: Vec<Tenant> = answers.pop().unwrap_or_default().rows()?;
-        answers.pop();
-        let (matched, runs) = store::retries::read(answers.pop().unwrap_or_default())?;
+        );
+        let (matching, _, tenants) = self.on_behalf_of(claims, batch).await?;
+        let (matched, runs) = store::retries::read(matching)?;
         let told = self.tell_many(filter.status, tenants, &caller).await;
         if !runs.is_empty() {
             self.log(

@@ -61,8 +61,8 @@ impl<P: Ports> App<P> {
         };
         let act = self.act(claims, reason, request);
         let audit = store::audit::write(&act, "tokens.revoke", &target.subject());
-        let answers = self.on_behalf_of(claims, vec![revocation, audit]).await?;
-        Ok(answers.first().is_some_and(|answer| answer.changes > 0))
+        let [revoked, _] = self.on_behalf_of(claims, [revocation, audit]).await?;
+        Ok(revoked.has_changed())
     }
 
     /// Revokes the caller's own token. One without an id can't be told from others, and is left to its end: `false`.
@@ -77,6 +77,6 @@ impl<P: Ports> App<P> {
         let now = self.ports.now();
         let whose = claims.tenant.as_ref().map_or(Whose::NoClubs, Whose::Club);
         let revocation = store::tokens::revoke(jti, whose, claims.exp, "logout", now);
-        self.on_behalf_of(claims, vec![revocation]).await.map(|_| true)
+        self.on_behalf_of(claims, revocation).await.map(|_| true)
     }
 }

@@ -93,16 +93,13 @@ impl<P: Ports> App<P> {
     /// Looks at the database, claims the first who have not moved, and asks the witness, before anything is woken or sent: one
     /// round trip and one call to an object.
     async fn begin_sweep(&self, id: &RequestId, now: Timestamp) -> Result<Begun, DbError> {
-        let statements = vec![
+        let batch = (
             store::names::unfolded(store::names::BY_SWEEP),
             store::flags::sighting(),
             store::tenants::claim_unmoved(now.before(QUIET), CLAIM, now),
-        ];
-        let mut answers = self.ports.db().batch(statements).await?;
-        let first = self.readable(answers.pop().unwrap_or_default(), "tenants");
-        let sighting: Option<Sighting> = answers.pop().unwrap_or_default().first()?;
-        let sighting = sighting.ok_or_else(|| DbError::Corrupt("the database shows nothing".to_owned()))?;
-        let unfolded: Vec<store::names::Unfolded> = answers.pop().unwrap_or_default().rows()?;
+        );
+        let (unfolded, sighting, first) = self.ports.db().ask(batch).await?;
+        let first = self.readable(first, "tenants");
         let fold = store::names::fold(&unfolded);
         let witnessed = self.ask_witness(&sighting, id, now).await?;
         let is_paused = sighting.paused || witnessed.paused;
@@ -151,7 +148,7 @@ impl<P: Ports> App<P> {
 
     async fn claim_unmoved(&self, now: Timestamp) -> Result<Vec<Tenant>, DbError> {
         let claim = store::tenants::claim_unmoved(now.before(QUIET), CLAIM, now);
-        Ok(self.readable(self.ports.db().query(claim).await?, "tenants"))
+        Ok(self.readable(self.ports.db().ask(claim).await?, "tenants"))
     }
 
     /// Wakes a tenant's object: it goes on if its alarm was lost, and starts if it was never told.
@@ -191,9 +188,12 @@ impl<P: Ports> App<P> {
         if woken.is_empty() {
             return Ok(());
         }
-        let statements = vec![store::overdue::heard(&heard), store::overdue::silent(&silent, now)];
-        let answer = self.ports.db().batch(statements).await?.pop().unwrap_or_default();
-        for overdue in store::overdue::read(answer)?.iter().take(GIVEN_UP) {
+        let [_, silent] = self
+            .ports
+            .db()
+            .ask([store::overdue::heard(&heard), store::overdue::silent(&silent, now)])
+            .await?;
+        for overdue in store::overdue::read(silent)?.iter().take(GIVEN_UP) {
             self.give_up(overdue).await?;
         }
         Ok(())

@@ -1,7 +1,7 @@
 //! A club's webhook: storing another one, trying it out, and what signs what is sent there.
 
 use crate::{
-    db::{Answer, Db, DbError},
+    db::{Db, DbError},
     domain::{Claims, Plan, RunStatus, Secret, TenantId, WebhookSecret, WebhookUrl, claims::Audience, id},
     ports::{CallError, CryptoError, Level, LogLine, Ports},
     store::{
@@ -114,18 +114,19 @@ impl<P: Ports> App<P> {
         caller: Caller,
     ) -> Result<(Queued, Option<Restored>), QueueError> {
         let sealed = self.ports.seal(secret.secret(), tenant.as_str()).await?;
-        let statements = vec![
-            store::connections::select_webhook(tenant),
+        let store = (
+            store::connections::webhook(tenant),
             store::connections::set_webhook(tenant, url, Some(&sealed), self.ports.now()),
-            store::connections::select_webhook(tenant),
-        ];
-        let (queued, answers) =
-            self.queue(claims, tenant, Some(Plan::Starter), statements, caller.clone()).await?;
+            store::connections::webhook(tenant),
+        );
+        let (queued, (before, stored, after)) =
+            self.queue(claims, tenant, Some(Plan::Starter), store, caller.clone()).await?;
         if queued.status != RunStatus::Completed {
             return Ok((queued, None));
         }
         let wanted = (url, Some(secret.secret()));
-        let restored = self.tell_of_another(tenant, Storing::read(answers)?, wanted, caller).await?;
+        let storing = Storing { before, is_stored: stored.has_changed(), after };
+        let restored = self.tell_of_another(tenant, storing, wanted, caller).await?;
         Ok((Queued { changed: restored.changed, ..queued }, Some(restored)))
     }
 
@@ -215,11 +216,9 @@ impl<P: Ports> App<P> {
         act: Option<&Act<'_>>,
         caller: Caller,
     ) -> Result<Tried, TryError> {
-        let statements = vec![store::tenants::select(tenant), store::connections::select_webhook(tenant)];
-        let mut answers = self.on_behalf_of(claims, statements).await?;
-        let answer = answers.pop().unwrap_or_default();
-        store::tenants::read(answers.pop().unwrap_or_default())?.ok_or(TryError::NotFound)?;
-        let stored = store::connections::read_webhook(answer)?;
+        let batch = (store::tenants::by_id(tenant), store::connections::webhook(tenant));
+        let (known, stored) = self.on_behalf_of(claims, batch).await?;
+        known.ok_or(TryError::NotFound)?;
         let may_try_any = claims.audience == Some(Audience::PlatformAdmin);
         let (url, secrets, stored) = match named {
             Some((url, _)) if !may_try_any && !is_at(stored.as_ref(), &url) => {
@@ -241,7 +240,7 @@ impl<P: Ports> App<P> {
             // It works again: one that was switched off is on from now on.
             let audit = act.map(|act| store::connections::audit_working(tenant, &stored, act));
             let working = store::connections::set_working(tenant, &stored);
-            self.ports.db().batch(audit.into_iter().chain([working]).collect()).await?;
+            self.ports.db().ask((audit, working)).await?;
         }
         Ok(tried)
     }
@@ -286,17 +285,7 @@ fn is_at(stored: Option<&Connection>, url: &WebhookUrl) -> bool {
 
 /// What storing a webhook found and left.
 pub(super) struct Storing {
-    before: Option<Connection>,
-    is_stored: bool,
-    after: Option<Connection>,
-}
-
-impl Storing {
-    /// Reads the answers to the webhook before, the storing, and the webhook after it: the last ones of `answers`.
-    pub(super) fn read(mut answers: Vec<Answer>) -> Result<Self, DbError> {
-        let after = store::connections::read_webhook(answers.pop().unwrap_or_default())?;
-        let is_stored = answers.pop().is_some_and(|answer| answer.changes > 0);
-        let before = store::connections::read_webhook(answers.pop().unwrap_or_default())?;
-        Ok(Self { before, is_stored, after })
-    }
+    pub before: Option<Connection>,
+    pub is_stored: bool,
+    pub after: Option<Connection>,
 }

@@ -35,9 +35,7 @@ pub async fn list<P: Ports>(
         limit: limit + 1,
     };
     let filter = query.all(filter)?;
-    let mut answers = caller.ask_all(audit::list(&filter).into()).await?;
-    let end = answers.pop().unwrap_or_default();
-    let (rows, end) = audit::read_page(answers.pop().unwrap_or_default(), end)?;
+    let (rows, end) = caller.ask(audit::list(&filter)).await?;
     let (rows, next) = cut(rows, limit, |entry| entry.id.clone());
     // A page looks at so many entries and no more: the next goes on behind them, even if none of these was wanted.
     let next = next.or_else(|| end.map(|id| cursor(&id)));

@@ -7,7 +7,7 @@ use http::{header::AUTHORIZATION, request::Parts};
 
 use crate::{
     app::{App, access::AccessError, provisioning::QueueError, tokens::TokenError},
-    db::{Answer, Statement},
+    db::Batch,
     domain::{Audience, Claims, Denial, Permission, Secret, TenantId, config::SHORTEST_METRICS_TOKEN},
     ports::Ports,
     store::audit::Act,
@@ -73,22 +73,13 @@ impl<P: Ports, G: Grade> Caller<P, G> {
         self.requested.as_ref().or(self.claims.tenant.as_ref()).ok_or_else(ApiError::tenant_not_found)
     }
 
-    /// Asks the database something on the caller's behalf.
+    /// Asks the database on the caller's behalf, in one round trip.
     ///
     /// # Errors
     ///
     /// When the token does not admit its holder any more, or the database doesn't answer.
-    pub async fn ask(&self, statement: Statement) -> Result<Answer, ApiError> {
-        Ok(self.ask_all(vec![statement]).await?.pop().unwrap_or_default())
-    }
-
-    /// Asks the database several things at once on the caller's behalf.
-    ///
-    /// # Errors
-    ///
-    /// When the token does not admit its holder any more, or the database doesn't answer.
-    pub async fn ask_all(&self, statements: Vec<Statement>) -> Result<Vec<Answer>, ApiError> {
-        self.app.on_behalf_of(&self.claims, statements).await.map_err(|error| self.refused(error))
+    pub async fn ask<B: Batch>(&self, batch: B) -> Result<B::Answer, ApiError> {
+        self.app.on_behalf_of(&self.claims, batch).await.map_err(|error| self.refused(error))
     }
 
     /// Counts a change by a club's own people against what the club may change. Operators and machines have no such limit.

@@ -49,13 +49,13 @@ pub async fn list<P: Ports>(
     };
     let filter = query.all(filter)?;
     let now = caller.app.ports.now();
-    let mut answers = caller.ask_all(sagas::list(&filter, now).into()).await?;
-    let end = answers.pop().unwrap_or_default();
+    let [runs, end] = caller.ask(sagas::list(&filter, now)).await?;
     let end = sagas::read_end(end)?;
-    let runs = answers.pop().unwrap_or_default();
     let read = runs.rows.len();
     let (rows, next) =
-        cut_of(read, caller.app.readable(runs, "provision_runs"), limit, |saga: &Saga| saga.id.to_string());
+        cut_of(read, caller.app.readable(runs.rows_lossy(), "provision_runs"), limit, |saga: &Saga| {
+            saga.id.to_string()
+        });
     // A page looks at so many runs and no more: the next goes on behind them, even if none of these was wanted.
     let next = next.or_else(|| end.map(|run| cursor(run.as_str())));
     Ok(page(rows, next, |saga| Run::of(saga, now)))
@@ -68,17 +68,11 @@ pub async fn get<P: Ports>(
     PathPart(run): PathPart,
 ) -> Result<Json<Data<RunDetails>>, ApiError> {
     let run = parse_run(&run)?;
-    let statements = vec![
-        sagas::select(&run),
-        undo::select(&run),
-        sagas::select_steps(&run),
-        mails::list_of_run(&run, MAILS),
-    ];
-    let mut answers = caller.ask_all(statements).await?;
-    let mails: Vec<mails::Mail> = answers.pop().unwrap_or_default().rows()?;
-    let steps: Vec<StepRow> = answers.pop().unwrap_or_default().rows()?;
-    let made: Vec<RemovalRow> = answers.pop().unwrap_or_default().rows()?;
-    let saga = sagas::read(answers.pop().unwrap_or_default())?.ok_or_else(run_not_found)?;
+    let batch =
+        (sagas::select(&run), undo::select(&run), sagas::select_steps(&run), mails::list_of_run(&run, MAILS));
+    let (saga, made, steps, mails) = caller.ask(batch).await?;
+    let (steps, made) = (steps.rows::<StepRow>()?, made.rows::<RemovalRow>()?);
+    let saga = sagas::read(saga)?.ok_or_else(run_not_found)?;
     Ok(data(RunDetails {
         run: Run::of(saga, caller.app.ports.now()),
         steps: each(steps, RunStep::from),
@@ -94,9 +88,9 @@ pub async fn history<P: Ports>(
     PathPart(run): PathPart,
 ) -> Result<Json<Data<Vec<Attempt>>>, ApiError> {
     let run = parse_run(&run)?;
-    let mut answers = caller.ask_all(vec![sagas::select(&run), sagas::select_history(&run)]).await?;
-    let attempts: Vec<AttemptRow> = answers.pop().unwrap_or_default().rows()?;
-    sagas::read(answers.pop().unwrap_or_default())?.ok_or_else(run_not_found)?;
+    let [saga, attempts] = caller.ask([sagas::select(&run), sagas::select_history(&run)]).await?;
+    let attempts = attempts.rows::<AttemptRow>()?;
+    sagas::read(saga)?.ok_or_else(run_not_found)?;
     Ok(data(each(attempts, Attempt::from)))
 }
 

@@ -8,7 +8,7 @@ use crate::{
     ports::Ports,
     store::{
         names,
-        register::{self, Before, Filter, Read, Search},
+        register::{self, Before, Club, Filter, Read, Search},
     },
 };
 
@@ -52,18 +52,13 @@ pub async fn list<P: Ports>(
 
 /// Asks for a page; where somebody is searched for, once more if names had to be folded first.
 async fn ask<P: Ports>(caller: &Caller<P, PlatformAdmin>, filter: &Filter) -> Result<Read, ApiError> {
-    if filter.search.is_none() {
-        return Ok(register::read_page(caller.ask_all(register::list(filter)).await?)?);
-    }
-    let mut statements = register::list(filter);
-    statements.push(names::unfolded(names::BY_SEARCH));
-    let mut answers = caller.ask_all(statements).await?;
-    let unfolded: Vec<names::Unfolded> = answers.pop().unwrap_or_default().rows()?;
-    if !unfolded.is_empty() {
+    let unfolded = filter.search.as_ref().map(|_| names::unfolded(names::BY_SEARCH));
+    let (mut listing, unfolded) = caller.ask((register::list(filter), unfolded)).await?;
+    if let Some(unfolded) = unfolded.filter(|unfolded| !unfolded.is_empty()) {
         caller.app.ports.db().query(names::fold(&unfolded)).await?;
-        answers = caller.ask_all(register::list(filter)).await?;
+        listing = caller.ask(register::list(filter)).await?;
     }
-    Ok(register::read_page(answers)?)
+    Ok(Read::of(listing))
 }
 
 /// A page of clubs by age. A page looks at so many clubs and no more: the next goes on behind them, even if none of these was wanted.
@@ -71,10 +66,10 @@ fn listed<P: Ports>(
     caller: &Caller<P, PlatformAdmin>,
     read: Read,
     limit: u32,
-) -> (Vec<register::Club>, Option<String>) {
-    let many = read.by_age.rows.len();
-    let clubs = caller.app.readable(read.by_age, "tenants");
-    let (rows, next) = cut_of(many, clubs, limit, |club: &register::Club| club.id.to_string());
+) -> (Vec<Club>, Option<String>) {
+    let many = read.by_age.len();
+    let clubs = caller.app.readable(read.by_age, "tenants").into_iter().map(|found| found.club).collect();
+    let (rows, next) = cut_of(many, clubs, limit, |club: &Club| club.id.to_string());
     (rows, next.or_else(|| read.end.map(|end| cursor(end.as_str()))))
 }
 
@@ -84,14 +79,15 @@ fn found<P: Ports>(
     read: Read,
     before: Option<&Before>,
     limit: u32,
-) -> (Vec<register::Club>, Option<String>) {
+) -> (Vec<Club>, Option<String>) {
     let looked = |id: &str| Some(cursor(&format!("{LOOKED}{id}")));
     let longest = usize::try_from(limit).unwrap_or(usize::MAX);
-    let mut rows: Vec<register::Club> = Vec::new();
+    let mut rows: Vec<Club> = Vec::new();
     if !matches!(before, Some(Before::Looked(_))) {
-        let many = read.by_index.rows.len();
-        let clubs = caller.app.readable(read.by_index, "tenants");
-        let (clubs, next) = cut_of(many, clubs, limit, |club: &register::Club| club.id.to_string());
+        let many = read.by_index.len();
+        let clubs =
+            caller.app.readable(read.by_index, "tenants").into_iter().map(|found| found.club).collect();
+        let (clubs, next) = cut_of(many, clubs, limit, |club: &Club| club.id.to_string());
         if next.is_some() {
             return (clubs, next);
         }
@@ -101,10 +97,11 @@ fn found<P: Ports>(
         }
         rows = clubs;
     }
-    let is_cut = read.by_age.rows.len() > longest;
-    let clubs: Vec<register::Club> = caller.app.readable(read.by_age, "tenants");
-    let last = clubs.last().map(|club| club.id.to_string());
-    let mut more = clubs.into_iter().filter(|club| !club.begins_so).peekable();
+    let is_cut = read.by_age.len() > longest;
+    let looked_at = caller.app.readable(read.by_age, "tenants");
+    let last = looked_at.last().map(|found| found.club.id.to_string());
+    let more = looked_at.into_iter().filter(|found| !found.begins_so);
+    let mut more = more.map(|found| found.club).peekable();
     let mut mark = String::new();
     while rows.len() < longest
         && let Some(club) = more.next()

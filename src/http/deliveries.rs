@@ -37,15 +37,10 @@ pub async fn list<P: Ports>(
     let before = query.mark();
     let before = query.all(before)?;
     let tenant = caller.tenant()?;
-    let statements = vec![
-        tenants::select(tenant),
-        connections::select_webhook(tenant),
-        deliveries::list(tenant, before.as_ref(), limit + 1),
-    ];
-    let mut answers = caller.ask_all(statements).await?;
-    let rows: Vec<Delivery> = answers.pop().unwrap_or_default().rows()?;
-    let webhook = connections::read_webhook(answers.pop().unwrap_or_default())?;
-    tenants::read(answers.pop().unwrap_or_default())?.ok_or_else(ApiError::tenant_not_found)?;
+    let page = deliveries::list(tenant, before.as_ref(), limit + 1);
+    let (known, webhook, rows) =
+        caller.ask((tenants::by_id(tenant), connections::webhook(tenant), page)).await?;
+    known.ok_or_else(ApiError::tenant_not_found)?;
     let (rows, next) = cut(rows, limit, |delivery| format!("{} {}", delivery.created_at, delivery.id));
     Ok(Json(WebhookDeliveryPage {
         success: Yes,
@@ -66,20 +61,15 @@ pub async fn redeliver<P: Ports>(
     let (app, tenant) = (&caller.app, caller.tenant()?);
     let body = fields.read(OptionalReasonRequest::read)?;
     let reason = body.reason.as_deref().unwrap_or("delivery sent again");
-    let mut statements = vec![
-        tenants::select(tenant),
+    let batch = (
+        caller.audited(reason, &context).map(|act| deliveries::audit_redelivery(tenant, &delivery, &act)),
+        tenants::by_id(tenant),
         deliveries::redeliver(tenant, &delivery, ATTEMPTS, app.ports.now()),
-        deliveries::select(tenant, &delivery),
-        connections::select_webhook(tenant),
-    ];
-    if let Some(act) = caller.audited(reason, &context) {
-        statements.insert(0, deliveries::audit_redelivery(tenant, &delivery, &act));
-    }
-    let mut answers = caller.ask_all(statements).await?;
-    let webhook = connections::read_webhook(answers.pop().unwrap_or_default())?;
-    let found = deliveries::read(answers.pop().unwrap_or_default())?;
-    answers.pop();
-    tenants::read(answers.pop().unwrap_or_default())?.ok_or_else(ApiError::tenant_not_found)?;
+        deliveries::by_id(tenant, &delivery),
+        connections::webhook(tenant),
+    );
+    let (_, known, _, found, webhook) = caller.ask(batch).await?;
+    known.ok_or_else(ApiError::tenant_not_found)?;
     let found = found.ok_or_else(delivery_not_found)?;
     if webhook.is_none_or(|webhook| webhook.disabled_at.is_some()) {
         return Err(no_webhook());

@@ -30,10 +30,9 @@ pub async fn list<P: Ports>(
     let before = query.mark();
     let before = query.all(before)?;
     let tenant = caller.tenant()?;
-    let statements = vec![tenants::select(tenant), events::list(tenant, before.as_ref(), limit + 1)];
-    let mut answers = caller.ask_all(statements).await?;
-    let rows: Vec<Event> = answers.pop().unwrap_or_default().rows()?;
-    tenants::read(answers.pop().unwrap_or_default())?.ok_or_else(ApiError::tenant_not_found)?;
+    let (known, rows) =
+        caller.ask((tenants::by_id(tenant), events::list(tenant, before.as_ref(), limit + 1))).await?;
+    known.ok_or_else(ApiError::tenant_not_found)?;
     let (rows, next) = cut(rows, limit, |event| format!("{} {}", event.occurred_at, event.id));
     Ok(page(rows, next, TenantEvent::from))
 }

@@ -27,7 +27,7 @@ pub async fn list<P: Ports>(
     let before = query.mark();
     let before = query.all(before)?;
     let before = before.as_ref().map(|mark| (mark.occurred_at, mark.id.as_str()));
-    let rows: Vec<Key> = caller.ask(keys::list(before, limit + 1)).await?.rows()?;
+    let rows = caller.ask(keys::list(before, limit + 1)).await?;
     let (rows, next) = cut(rows, limit, |key| format!("{} {}", key.expires_at, key.id));
     Ok(page(rows, next, IdempotencyKey::from))
 }
@@ -38,8 +38,7 @@ pub async fn get<P: Ports>(
     caller: Caller<P, PlatformAdmin>,
     PathPart(key): PathPart,
 ) -> Result<Json<Data<IdempotencyKey>>, ApiError> {
-    let found: Option<Key> = caller.ask(keys::select(&key)).await?.first()?;
-    let found = found.ok_or_else(ApiError::not_found)?;
+    let found = caller.ask(keys::by_id(&key)).await?.ok_or_else(ApiError::not_found)?;
     Ok(data(found.into()))
 }
 

@@ -37,15 +37,14 @@ pub async fn verify<P: Ports>(
     let MagicLinkVerifyRequest { token } = fields.read(MagicLinkVerifyRequest::read)?;
     context.limited(&app, Limit::Lookup).await?;
     let (signed_in, jwt) = app.verify_link(&token).await?;
-    let owner = signed_in.owner;
     Ok(Json(SignInResponse {
         success: Yes,
-        tenant_id: owner.id.clone(),
+        tenant_id: signed_in.id.clone(),
         tenant: TenantSummary {
-            id: owner.id,
+            id: signed_in.id,
             slug: signed_in.slug,
-            name: owner.name,
-            email: owner.email,
+            name: signed_in.name,
+            email: signed_in.email,
             plan: signed_in.plan,
             comped: signed_in.comped,
             trial_ends_at: signed_in.trial_ends_at,

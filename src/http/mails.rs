@@ -31,14 +31,12 @@ pub async fn resend_welcome<P: Ports>(
     let reason = body.reason.as_deref().unwrap_or("welcome mail sent again");
     let now = app.ports.now();
     let id = MailId::new(now, app.ports.random());
-    let mut statements = vec![mails::select_obstacle(tenant)];
-    statements.extend(mails::welcome_again(tenant, &id, &context.caller(), now));
-    if let Some(act) = caller.audited(reason, &context) {
-        statements.insert(2, mails::audit_welcome(tenant, &id, &act));
-    }
-    let mut answers = caller.ask_all(statements).await?;
-    let mail = mails::read(answers.pop().unwrap_or_default())?;
-    let obstacle: Option<Obstacle> = answers.into_iter().next().unwrap_or_default().first()?;
+    let batch = (
+        mails::obstacle(tenant),
+        mails::welcome_again(tenant, &id, &context.caller(), now),
+        caller.audited(reason, &context).map(|act| mails::audit_welcome(tenant, &id, &act)),
+    );
+    let (obstacle, (_, mail), _) = caller.ask(batch).await?;
     let obstacle = obstacle.ok_or_else(ApiError::tenant_not_found)?;
     let mail = mail.ok_or_else(|| not_sent(&obstacle, now.seconds()))?;
     app.deliver_mails_later(tenant);

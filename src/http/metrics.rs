@@ -43,7 +43,7 @@ pub async fn get<P: Ports>(scraper: Scraper<P>) -> Result<Response, ApiError> {
             (app, measures)
         }
         Scraper::Operator(caller) => {
-            let answers = caller.ask_all(metrics::select(caller.app.ports.now())).await?;
+            let answers = caller.ask(metrics::select(caller.app.ports.now())).await?;
             (caller.app, Some(metrics::read(answers)?))
         }
     };

@@ -5,10 +5,7 @@ use serde::Serialize;
 use crate::{
     domain::{ClubName, HexColor, issue::Problem, webhook::host_of},
     ports::Ports,
-    store::{
-        profile::{self, Change},
-        register,
-    },
+    store::profile::{self, Change, Profile},
 };
 
 use super::{
@@ -26,7 +23,7 @@ const CHANGEABLE: [&str; 3] = ["name", "primaryColor", "secondaryColor"];
 /// `GET /api/v1/tenants/me`
 #[worker::send]
 pub async fn get<P: Ports>(caller: Caller<P, TenantAdmin>) -> Result<Json<Data<TenantProfile>>, ApiError> {
-    let found = profile::read(caller.ask(profile::select(caller.tenant()?)).await?)?;
+    let found = caller.ask(profile::by_id(caller.tenant()?)).await?;
     answer(&caller, found)
 }
 
@@ -39,23 +36,28 @@ pub async fn change<P: Ports>(
     let body = fields.read(UpdateProfileRequest::read)?;
     let change = Change { name: body.name, primary: body.primary_color, secondary: body.secondary_color };
     let tenant = caller.tenant()?;
-    let mut statements = profile::change(tenant, &change, caller.app.ports.now());
-    statements.push(profile::select(tenant));
-    let found = profile::read(caller.ask_all(statements).await?.pop().unwrap_or_default())?;
+    let batch = (profile::change(tenant, &change, caller.app.ports.now()), profile::by_id(tenant));
+    let (_, found) = caller.ask(batch).await?;
     answer(&caller, found)
 }
 
 fn answer<P: Ports>(
     caller: &Caller<P, TenantAdmin>,
-    found: Option<(register::Club, profile::Webhook)>,
+    found: Option<Profile>,
 ) -> Result<Json<Data<TenantProfile>>, ApiError> {
-    let (club, webhook) = found.ok_or_else(ApiError::tenant_not_found)?;
-    let address = club.slug.as_deref().map(|slug| caller.app.config().club_address(slug));
+    let profile = found.ok_or_else(ApiError::tenant_not_found)?;
+    let address = profile.club.slug.as_deref().map(|slug| caller.app.config().club_address(slug));
+    let health = WebhookHealth {
+        failing_since: profile.failing_since.map(Time::at),
+        disabled_at: profile.disabled_at.map(Time::at),
+        disabled_reason: profile.disabled_reason,
+    };
+    let validated_at = profile.validated_at.map(Time::at);
     Ok(data(TenantProfile {
-        brand: Brand::of(&club),
-        club: club.into(),
+        brand: Brand { primary_color: profile.primary_color, secondary_color: profile.secondary_color },
+        club: profile.club.into(),
         address,
-        webhook: TenantWebhook::of(webhook),
+        webhook: profile.webhook_url.map(|url| TenantWebhook { host: host_of(&url), validated_at, health }),
     }))
 }
 
@@ -107,16 +109,4 @@ pub struct TenantWebhook {
     /// How it is doing.
     #[serde(flatten)]
     pub health: WebhookHealth,
-}
-
-impl TenantWebhook {
-    fn of(webhook: profile::Webhook) -> Option<Self> {
-        let host = host_of(&webhook.webhook_url?);
-        let health = WebhookHealth {
-            failing_since: webhook.failing_since.map(Time::at),
-            disabled_at: webhook.disabled_at.map(Time::at),
-            disabled_reason: webhook.disabled_reason,
-        };
-        Some(Self { host, validated_at: webhook.validated_at.map(Time::at), health })
-    }
 }

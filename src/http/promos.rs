@@ -34,7 +34,7 @@ pub async fn list<P: Ports>(
     let limit = query.limit();
     let after = query.cursor(|text| PromoCode::try_from(text.to_owned()).ok());
     let after = query.all(after)?;
-    let rows: Vec<PromoRow> = caller.ask(promos::list(after.as_ref(), limit + 1)).await?.rows()?;
+    let rows = caller.ask(promos::list(after.as_ref(), limit + 1)).await?;
     let (rows, next) = cut(rows, limit, |promo| promo.code.to_string());
     Ok(page(rows, next, Promo::from))
 }

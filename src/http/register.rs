@@ -29,7 +29,7 @@ use super::{
 /// `GET /api/v1/admin/tenants/{id}`
 #[worker::send]
 pub async fn get<P: Ports>(caller: Caller<P, PlatformAdmin>) -> Result<Json<Data<TenantDetails>>, ApiError> {
-    let found = register::read(caller.ask(register::select(caller.tenant()?)).await?)?;
+    let found = caller.ask(register::by_id(caller.tenant()?)).await?;
     let details = found.ok_or_else(ApiError::tenant_not_found)?;
     Ok(data(details.into()))
 }
@@ -406,15 +406,8 @@ impl From<register::Club> for Tenant {
     }
 }
 
-impl Brand {
-    pub(super) fn of(club: &register::Club) -> Self {
-        Self { primary_color: club.primary_color.clone(), secondary_color: club.secondary_color.clone() }
-    }
-}
-
 impl From<Details> for TenantDetails {
     fn from(Details { club, more }: Details) -> Self {
-        let brand = Brand::of(&club);
         let Tenant { facts, provisioning } = club.into();
         Self {
             facts,
@@ -428,7 +421,7 @@ impl From<Details> for TenantDetails {
             updated_at: Time::at(more.updated_at),
             promo_code: more.promo_code_used,
             route_ready: more.route_ready,
-            brand,
+            brand: Brand { primary_color: more.primary_color, secondary_color: more.secondary_color },
             webhook: more.webhook_url.map(|url| WebhookFacts {
                 host: webhook::host_of(&url),
                 validated_at: more.validated_at.map(Time::at),

@@ -9,6 +9,7 @@ use crate::{
         App,
         signup::{Granted, Request},
     },
+    db::Db,
     domain::{
         ClubName, Email, HexColor, Issues, Plan, PromoCode, Slug, TenantId, TenantStatus, WebhookSecret,
         WebhookUrl, issue::Problem, promo::PromoProblem, text, webhook::AllowedHosts,
@@ -144,7 +145,7 @@ pub async fn availability<P: Ports>(
         }
     };
     let alternatives = Slug::close_to(slug.as_str());
-    let taken = store::tenants::taken_slugs(app.ports.db(), &slug, &alternatives).await?;
+    let taken = app.ports.db().ask(store::tenants::taken_slugs(&slug, &alternatives)).await?;
     if taken.iter().any(|t| t == slug.as_str()) {
         let is_free = |slug: &Slug| !taken.iter().any(|t| t == slug.as_str());
         let free = alternatives.into_iter().filter(is_free).take(3).collect();
@@ -184,7 +185,7 @@ pub async fn verify_promo<P: Ports>(
     let code = body.promo_code.or(body.code).and_then(|text| PromoCode::try_from(text).ok());
     let refuse = |problem: PromoProblem| Err(crate::app::signup::SignupError::Promo(problem).into());
     let Some(code) = code else { return refuse(PromoProblem::Unknown) };
-    let promo = store::promos::by_code(app.ports.db(), &code, slug.as_ref(), app.ports.now()).await?;
+    let promo = app.ports.db().ask(store::promos::by_code(&code, slug.as_ref(), app.ports.now())).await?;
     let Some(promo) = promo else { return refuse(PromoProblem::Unknown) };
     if let Some(problem) = promo.problem {
         return refuse(problem);
@@ -208,7 +209,7 @@ pub async fn brand<P: Ports>(
     let (app, tenant) = (&caller.app, caller.tenant()?);
     let write =
         store::tenants::set_brand(tenant, &body.primary_color, &body.secondary_color, app.ports.now());
-    app.on_behalf_of(&caller.claims, vec![write]).await.map_err(|error| caller.refused(error))?;
+    app.on_behalf_of(&caller.claims, write).await.map_err(|error| caller.refused(error))?;
     Ok(done())
 }
 

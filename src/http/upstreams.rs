@@ -25,7 +25,7 @@ pub async fn list<P: Ports>(
     caller: Caller<P, PlatformAdmin>,
 ) -> Result<Json<Data<Vec<UpstreamState>>>, ApiError> {
     // Nothing but whether the caller may: the breakers are no rows.
-    caller.ask_all(Vec::new()).await?;
+    caller.ask(Vec::new()).await?;
     let (now, budgets) = (caller.app.ports.now(), caller.app.config().budgets);
     let breakers = caller.app.breakers().await;
     let states = breakers.iter().map(|(upstream, breaker)| state(*upstream, breaker.as_ref(), budgets, now));

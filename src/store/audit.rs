@@ -1,9 +1,7 @@
 //! Who did what to whom, why, and in which request.
 
-use serde::Deserialize;
-
 use crate::{
-    db::{Answer, DbError, Statement, Value},
+    db::{Query, Statement, Value, columns},
     domain::Timestamp,
 };
 
@@ -74,7 +72,7 @@ pub struct Filter {
 }
 
 /// One entry.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone)]
 pub struct Entry {
     /// Its id.
     pub id: String,
@@ -93,6 +91,8 @@ pub struct Entry {
     /// When, Unix seconds.
     pub occurred_at: i64,
 }
+
+columns! { Entry: id, actor, action, subject, reason, request_id, data, occurred_at }
 
 /// How many entries one page looks at, however many there are.
 const WINDOW: u32 = 500;
@@ -122,9 +122,9 @@ macro_rules! window_end {
     };
 }
 
-/// Lists entries, newest first, and says where the window of this page ends. Read with [`read_page`].
+/// Lists entries, newest first, and the last one that was looked at if there may be more behind it.
 #[must_use]
-pub fn list(filter: &Filter) -> [Statement; 2] {
+pub fn list(filter: &Filter) -> (Query<Vec<Entry>>, Query<Option<String>>) {
     // Three texts and not one: each walks the index that fits, and never the table.
     let (page, end) = match (&filter.subject, &filter.actor) {
         (Some(_), _) => (page!("subject = ?1"), window_end!("subject = ?1")),
@@ -134,8 +134,8 @@ pub fn list(filter: &Filter) -> [Statement; 2] {
     let text = |value: &Option<String>| Value::from(value.as_deref());
     // After every id there is.
     let before = || Value::from(filter.before.as_deref().unwrap_or("aud_~"));
-    [
-        Statement::new(
+    (
+        Query::rows(Statement::new(
             page,
             [
                 text(&filter.subject),
@@ -145,20 +145,10 @@ pub fn list(filter: &Filter) -> [Statement; 2] {
                 WINDOW.into(),
                 filter.limit.into(),
             ],
-        ),
-        Statement::new(end, [text(&filter.subject), text(&filter.actor), before(), (WINDOW - 1).into()]),
-    ]
-}
-
-/// Reads the answers to [`list`]: the entries, and the last one that was looked at if there may be more behind it.
-///
-/// # Errors
-///
-/// When a row is not what the schema promises.
-pub fn read_page(page: Answer, end: Answer) -> Result<(Vec<Entry>, Option<String>), DbError> {
-    #[derive(Deserialize)]
-    struct End {
-        id: String,
-    }
-    Ok((page.rows()?, end.first::<End>()?.map(|end| end.id)))
+        )),
+        Query::scalar(Statement::new(
+            end,
+            [text(&filter.subject), text(&filter.actor), before(), (WINDOW - 1).into()],
+        )),
+    )
 }

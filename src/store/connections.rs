@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use crate::{
-    db::{Answer, Db, DbError, Statement},
+    db::{Query, Statement, columns},
     domain::{TenantId, Timestamp, WebhookUrl},
     workflow::Webhook,
 };
@@ -11,7 +11,7 @@ use crate::{
 use super::audit::Act;
 
 /// A club's webhook as stored.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone)]
 pub struct Connection {
     /// Where it is.
     pub webhook_url: String,
@@ -24,8 +24,12 @@ pub struct Connection {
     /// Why not.
     pub disabled_reason: Option<String>,
     /// The secrets that it replaced while the club was live, as JSON: see [`Self::previous`].
-    #[serde(default)]
     previous_secrets: Option<String>,
+}
+
+columns! {
+    Connection:
+        webhook_url, webhook_secret, failing_since, disabled_at, disabled_reason, previous_secrets
 }
 
 /// A secret that was replaced, and signs for a while yet.
@@ -139,31 +143,13 @@ pub fn forget_previous(now: Timestamp, limit: i64) -> Statement {
 }
 
 /// A club's webhook.
-///
-/// # Errors
-///
-/// When the database doesn't answer.
-pub async fn webhook(db: &impl Db, tenant: &TenantId) -> Result<Option<Connection>, DbError> {
-    read_webhook(db.query(select_webhook(tenant)).await?)
-}
-
-/// Selects a club's webhook, for [`read_webhook`].
 #[must_use]
-pub fn select_webhook(tenant: &TenantId) -> Statement {
-    Statement::new(
+pub fn webhook(tenant: &TenantId) -> Query<Option<Connection>> {
+    Query::optional(Statement::new(
         "select webhook_url, webhook_secret, failing_since, disabled_at, disabled_reason, previous_secrets
          from make_connections where tenant_id = ?1",
         [tenant.as_str().into()],
-    )
-}
-
-/// Reads the answer to [`select_webhook`].
-///
-/// # Errors
-///
-/// When the row is not what the schema promises.
-pub fn read_webhook(answer: Answer) -> Result<Option<Connection>, DbError> {
-    answer.first()
+    ))
 }
 
 /// Notes that this very webhook took a ping: one that was switched off is on again.

@@ -1,10 +1,9 @@
 //! Lifecycle events on their way to the clubs' webhooks: an outbox, filled in the batch that writes the event.
 
-use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::{
-    db::{Answer, Db, DbError, Statement},
+    db::{DbError, Lossy, Query, Row, Statement, columns},
     domain::{TenantId, Timestamp, words},
 };
 
@@ -63,7 +62,7 @@ pub fn announce(
 }
 
 /// A delivery whose turn it is, held by whoever claimed it.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone)]
 pub struct Claimed {
     /// Whose.
     pub tenant_id: TenantId,
@@ -82,10 +81,13 @@ pub struct Claimed {
     /// By which claim it is held.
     claim: u32,
     /// Whether the last of its attempts is this claim's own.
-    #[serde(skip)]
     pub is_begun: bool,
     /// The club's webhook, as JSON.
     connection: Option<String>,
+}
+
+columns! {
+    Claimed: tenant_id, created_at, id, r#type, body, traceparent, attempts, claim, connection; is_begun
 }
 
 impl Claimed {
@@ -103,8 +105,7 @@ impl Claimed {
     /// When the row is not what the schema promises.
     pub fn connection(&self) -> Result<Option<Connection>, DbError> {
         let Some(text) = &self.connection else { return Ok(None) };
-        let connection: Connection =
-            serde_json::from_str(text).map_err(|e| DbError::Corrupt(e.to_string()))?;
+        let connection: Connection = Row::read(text)?;
         Ok(Some(connection).filter(|connection| connection.disabled_at.is_none()))
     }
 }
@@ -129,28 +130,23 @@ macro_rules! claim {
 
 /// Claims the deliveries that are due, of one tenant or of all, those first that have waited longest. Until `lease` nobody
 /// else gets them; who does not come back by then has lost them, and nothing was counted: see
-/// [`begin`]. Read with [`Answer::rows_lossy`], as [`Claimed`].
-///
-/// # Errors
-///
-/// When the database doesn't answer.
-pub async fn claim(
-    db: &impl Db,
+/// [`begin`].
+#[must_use]
+pub fn claim(
     tenant: Option<&TenantId>,
     now: Timestamp,
     lease: Timestamp,
     limit: u32,
-) -> Result<Answer, DbError> {
+) -> Query<Lossy<Claimed>> {
     let (now, lease) = (now.seconds().into(), lease.seconds().into());
-    let statement = match tenant {
+    Query::lossy(match tenant {
         None => Statement::new(claim!("status = 'pending'"), [now, lease, limit.into()]),
         // The plus keeps it off the index of everybody's.
         Some(tenant) => Statement::new(
             claim!("tenant_id = ?4 and +status = 'pending'"),
             [now, lease, limit.into(), tenant.as_str().into()],
         ),
-    };
-    db.query(statement).await
+    })
 }
 
 /// How an attempt ended.
@@ -214,7 +210,7 @@ pub fn settle(delivery: &Claimed, attempted: &Attempted, now: Timestamp) -> Stat
 }
 
 /// A delivery as its club sees it.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone)]
 pub struct Delivery {
     /// Its id: that of the event.
     pub id: String,
@@ -236,10 +232,12 @@ pub struct Delivery {
     pub settled_at: Option<i64>,
 }
 
-/// Lists a tenant's deliveries, newest first, from `before` on. Read with [`crate::db::Answer::rows`].
+columns! { Delivery: id, r#type, status, attempts, last_status, last_error, next_at, created_at, settled_at }
+
+/// Lists a tenant's deliveries, newest first, from `before` on.
 #[must_use]
-pub fn list(tenant: &TenantId, before: Option<&Mark>, limit: u32) -> Statement {
-    Statement::new(
+pub fn list(tenant: &TenantId, before: Option<&Mark>, limit: u32) -> Query<Vec<Delivery>> {
+    Query::rows(Statement::new(
         "select id, type, status, attempts, last_status, last_error, next_at, created_at, settled_at
          from webhook_deliveries where tenant_id = ?1 and (created_at, id) < (?2, ?3)
          order by created_at desc, id desc limit ?4",
@@ -249,7 +247,7 @@ pub fn list(tenant: &TenantId, before: Option<&Mark>, limit: u32) -> Statement {
             before.map_or("", |mark| mark.id.as_str()).into(),
             limit.into(),
         ],
-    )
+    ))
 }
 
 /// Makes a delivery due now, if the club has a webhook that is on. One that was over, or is at the last of its `most` attempts,
@@ -278,23 +276,14 @@ pub fn audit_redelivery(tenant: &TenantId, delivery: &str, act: &Act<'_>) -> Sta
     )
 }
 
-/// Selects one delivery, for [`read`].
+/// One delivery.
 #[must_use]
-pub fn select(tenant: &TenantId, id: &str) -> Statement {
-    Statement::new(
+pub fn by_id(tenant: &TenantId, id: &str) -> Query<Option<Delivery>> {
+    Query::optional(Statement::new(
         "select id, type, status, attempts, last_status, last_error, next_at, created_at, settled_at
          from webhook_deliveries where tenant_id = ?1 and id = ?2",
         [tenant.as_str().into(), id.into()],
-    )
-}
-
-/// Reads the answer to [`select`].
-///
-/// # Errors
-///
-/// When the row is not what the schema promises.
-pub fn read(answer: Answer) -> Result<Option<Delivery>, DbError> {
-    answer.first()
+    ))
 }
 
 /// Removes what has been over for long, a bounded number at a time.

@@ -1,8 +1,9 @@
 //! What happened to a tenant, as its own people may read it.
 
-use serde::Deserialize;
-
-use crate::{db::Statement, domain::TenantId};
+use crate::{
+    db::{Query, Statement, columns},
+    domain::TenantId,
+};
 
 /// Where a page of events ends: when, and which.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,7 +15,7 @@ pub struct Mark {
 }
 
 /// One event.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone)]
 pub struct Event {
     /// Its id: the same for a replay.
     pub id: String,
@@ -26,10 +27,12 @@ pub struct Event {
     pub occurred_at: i64,
 }
 
-/// Lists a tenant's events, newest first, from `before` on. Read with [`crate::db::Answer::rows`].
+columns! { Event: id, r#type, data, occurred_at }
+
+/// Lists a tenant's events, newest first, from `before` on.
 #[must_use]
-pub fn list(tenant: &TenantId, before: Option<&Mark>, limit: u32) -> Statement {
-    Statement::new(
+pub fn list(tenant: &TenantId, before: Option<&Mark>, limit: u32) -> Query<Vec<Event>> {
+    Query::rows(Statement::new(
         "select id, type, data, occurred_at from domain_events
          where tenant_id = ?1 and (occurred_at, id) < (?2, ?3)
          order by occurred_at desc, id desc limit ?4",
@@ -39,5 +42,5 @@ pub fn list(tenant: &TenantId, before: Option<&Mark>, limit: u32) -> Statement {
             before.map_or("", |mark| mark.id.as_str()).into(),
             limit.into(),
         ],
-    )
+    ))
 }

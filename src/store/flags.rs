@@ -1,9 +1,7 @@
 //! The switches that operators throw: rows of `feature_flags`. One that has no row is as if it never was thrown.
 
-use serde::Deserialize;
-
 use crate::{
-    db::{Answer, DbError, Statement},
+    db::{Query, Statement, columns},
     domain::{TenantId, TenantStatus, Timestamp},
 };
 
@@ -16,60 +14,37 @@ pub struct Standing {
     pub status: Option<TenantStatus>,
 }
 
-/// Selects whether a tenant's run may do anything outside, for [`read_gate`].
+columns! { Standing: paused, status }
+
+/// Whether a tenant's run may do anything outside.
 #[must_use]
-pub fn gate(tenant: &TenantId) -> Statement {
-    Statement::new(
+pub fn gate(tenant: &TenantId) -> Query<Standing> {
+    Query::one(Statement::new(
         "select exists (select 1 from feature_flags where name = 'provisioning_enabled' and enabled = 0) as paused,
            (select status from tenants where id = ?1) as status",
         [tenant.as_str().into()],
-    )
-}
-
-/// Reads the answer to [`gate`].
-///
-/// # Errors
-///
-/// When the row is not what the schema promises.
-pub fn read_gate(answer: Answer) -> Result<Standing, DbError> {
-    #[derive(Deserialize)]
-    struct Row {
-        #[serde(deserialize_with = "super::flag")]
-        paused: bool,
-        status: Option<TenantStatus>,
-    }
-    let row: Row = answer.first()?.ok_or_else(|| DbError::Corrupt("the gate answers no row".to_owned()))?;
-    Ok(Standing { paused: row.paused, status: row.status })
+    ))
 }
 
 /// The switches, as operators and monitoring are told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Switches {
     /// Whether provisioning is paused whole.
-    #[serde(deserialize_with = "super::flag")]
     pub paused: bool,
     /// Whether nobody new may sign up.
-    #[serde(deserialize_with = "super::flag")]
     pub closed: bool,
 }
 
-/// Selects how the switches stand, for [`read_switches`].
+columns! { Switches: paused, closed }
+
+/// How the switches stand.
 #[must_use]
-pub fn select_switches() -> Statement {
-    Statement::new(
+pub fn switches() -> Query<Switches> {
+    Query::one(Statement::new(
         "select exists (select 1 from feature_flags where name = 'provisioning_enabled' and enabled = 0) as paused,
            exists (select 1 from feature_flags where name = 'signup_enabled' and enabled = 0) as closed",
         [],
-    )
-}
-
-/// Reads the answer to [`select_switches`].
-///
-/// # Errors
-///
-/// When the row is not what the schema promises.
-pub fn read_switches(answer: Answer) -> Result<Switches, DbError> {
-    answer.first()?.ok_or_else(|| DbError::Corrupt("the switches answer no row".to_owned()))
+    ))
 }
 
 /// Pauses provisioning whole. A pause that is there already stays as it is, and so does what it holds back.
@@ -103,20 +78,17 @@ pub enum Hold {
 }
 
 /// What a sweep sees of the database when it begins.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone)]
 pub struct Sighting {
     /// Whether provisioning is paused whole.
-    #[serde(deserialize_with = "super::flag")]
     pub paused: bool,
     /// Whether the pause holds back whatever the sweep would send, too.
-    #[serde(deserialize_with = "super::flag")]
     pub held: bool,
     /// The database's own id, once it has one.
     pub database: Option<i64>,
     /// When a sweep last did all of its work, Unix seconds.
     pub mark: Option<i64>,
     /// Whether some runs failed for an outage, and may go on.
-    #[serde(deserialize_with = "super::flag")]
     pub resumable: bool,
     /// When the object of a removed tenant is first to delete what it stores, Unix seconds.
     pub forget_at: Option<i64>,
@@ -126,10 +98,12 @@ pub struct Sighting {
     pub announced_at: Option<i64>,
 }
 
-/// Selects what a sweep sees of the database, for [`Answer::first`].
+columns! { Sighting: paused, held, database, mark, resumable, forget_at, comparison, announced_at }
+
+/// What a sweep sees of the database.
 #[must_use]
-pub fn sighting() -> Statement {
-    Statement::new(
+pub fn sighting() -> Query<Sighting> {
+    Query::one(Statement::new(
         "select exists (select 1 from feature_flags where name = 'provisioning_enabled' and enabled = 0) as paused,
            exists (select 1 from feature_flags where name = 'provisioning_enabled' and enabled = 0 and value = 1) as held,
            (select value from feature_flags where name = 'database_id') as database,
@@ -140,7 +114,7 @@ pub fn sighting() -> Statement {
             from comparisons where id = 1) as comparison,
            (select value from feature_flags where name = 'restore_announced') as announced_at",
         [],
-    )
+    ))
 }
 
 /// Gives a new database its id. One that has one keeps it.

@@ -1,9 +1,7 @@
 //! Whether the database is there, and is the one this version was built for.
 
-use serde::Deserialize;
-
 use crate::{
-    db::{Db, DbError, Statement},
+    db::{Query, Statement},
     domain::Timestamp,
 };
 
@@ -20,21 +18,13 @@ pub fn ask(now: Timestamp) -> Statement {
     )
 }
 
-/// Whether the newest migration was applied.
-///
-/// # Errors
-///
-/// When the database doesn't answer.
-pub async fn is_migrated(db: &impl Db) -> Result<bool, DbError> {
-    #[derive(Deserialize)]
-    struct Row {
-        applied: i64,
-    }
-    let statement = Statement::new(
+/// How often the newest migration was applied.
+#[must_use]
+pub fn applied() -> Query<Option<u32>> {
+    Query::scalar(Statement::new(
         "select count(*) as applied from d1_migrations where name = ?1",
         [NEWEST_MIGRATION.into()],
-    );
-    Ok(db.query(statement).await?.first::<Row>()?.is_some_and(|row| row.applied > 0))
+    ))
 }
 
 #[cfg(test)]

@@ -1,11 +1,12 @@
 //! Idempotency keys as operators see them: never the key that a caller sent, never a token.
 
-use serde::Deserialize;
-
-use crate::{db::Statement, domain::TenantId};
+use crate::{
+    db::{Query, Statement, columns},
+    domain::TenantId,
+};
 
 /// One key.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone)]
 pub struct Key {
     /// The stored form of it.
     pub id: String,
@@ -21,21 +22,23 @@ pub struct Key {
     pub expires_at: i64,
 }
 
-/// Lists keys, those that live longest first. Read with [`crate::db::Answer::rows`].
+columns! { Key: id, operation, tenant_id, status, created_at, expires_at }
+
+/// Lists keys, those that live longest first.
 #[must_use]
-pub fn list(before: Option<(i64, &str)>, limit: u32) -> Statement {
-    Statement::new(
+pub fn list(before: Option<(i64, &str)>, limit: u32) -> Query<Vec<Key>> {
+    Query::rows(Statement::new(
         "select id, operation, tenant_id, status, created_at, expires_at from idempotency_keys
          where (expires_at, id) < (?1, ?2) order by expires_at desc, id desc limit ?3",
         [before.map_or(1 << 52, |b| b.0).into(), before.map_or("", |b| b.1).into(), limit.into()],
-    )
+    ))
 }
 
-/// Selects one key. Read with [`crate::db::Answer::first`].
+/// One key.
 #[must_use]
-pub fn select(id: &str) -> Statement {
-    Statement::new(
+pub fn by_id(id: &str) -> Query<Option<Key>> {
+    Query::optional(Statement::new(
         "select id, operation, tenant_id, status, created_at, expires_at from idempotency_keys where id = ?1",
         [id.into()],
-    )
+    ))
 }

@@ -1,9 +1,7 @@
 //! Mailed links: stored as hashes, good once.
 
-use serde::Deserialize;
-
 use crate::{
-    db::{Db, DbError, Statement},
+    db::{Db, DbError, Query, Statement, columns},
     domain::{ClubName, Email, Plan, Slug, TenantId, Timestamp, UserId},
 };
 
@@ -25,9 +23,9 @@ pub fn insert(tenant: &TenantId, hash: &str, issued_at: Timestamp) -> Statement 
     )
 }
 
-/// Whom a link signs in.
-#[derive(Debug, Clone, Deserialize)]
-pub struct Owner {
+/// The club that a link signs in to, and whom.
+#[derive(Debug, Clone)]
+pub struct SignedIn {
     /// The club.
     pub id: TenantId,
     /// Its name.
@@ -36,25 +34,20 @@ pub struct Owner {
     pub email: Email,
     /// Its owner.
     pub owner_user_id: UserId,
-    /// Tokens issued before this are refused, Unix seconds.
-    pub tokens_valid_after: i64,
-}
-
-/// The club that a link signs in to.
-#[derive(Debug, Clone, Deserialize)]
-pub struct SignedIn {
-    /// Whom.
-    #[serde(flatten)]
-    pub owner: Owner,
-    /// The club's name in addresses.
+    /// Its name in addresses.
     pub slug: Option<Slug>,
     /// Its plan.
     pub plan: Plan,
     /// Whether it pays nothing.
-    #[serde(deserialize_with = "super::flag")]
     pub comped: bool,
     /// When its trial ends, Unix seconds.
     pub trial_ends_at: i64,
+    /// Tokens issued before this are refused, Unix seconds.
+    pub tokens_valid_after: i64,
+}
+
+columns! {
+    SignedIn: id, name, email, owner_user_id, slug, plan, comped, trial_ends_at, tokens_valid_after
 }
 
 /// Spends a link: of any number of attempts one gets the owner. A link of a stopped club, one issued before the
@@ -86,8 +79,6 @@ pub async fn consume(
          from magic_links l join tenants t on t.id = l.tenant_id where l.id = ?1 and t.email is not null",
         [hash.into()],
     );
-    let mut answers = db.batch(vec![consume, owner]).await?.into_iter();
-    let spent = !answers.next().unwrap_or_default().rows.is_empty();
-    let owner = answers.next().unwrap_or_default().first()?;
-    Ok(owner.filter(|_| spent))
+    let (spent, owner) = db.ask((Query::<Option<TenantId>>::scalar(consume), Query::optional(owner))).await?;
+    Ok(owner.filter(|_| spent.is_some()))
 }

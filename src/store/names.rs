@@ -1,30 +1,34 @@
 //! Clubs' names as they are searched: folded by whoever writes them, or later, where an older version wrote them.
 
-use serde::Deserialize;
 use serde_json::json;
 
-use crate::{db::Statement, domain::text};
+use crate::{
+    db::{Query, Statement, columns},
+    domain::text,
+};
 
 /// How many names one sweep folds.
 pub const BY_SWEEP: u32 = 50;
 /// How many names one search folds, for which somebody waits.
 pub const BY_SEARCH: u32 = 200;
 
-/// Selects names that nobody folded. Read with [`crate::db::Answer::rows`] as [`Unfolded`], for [`fold`].
+/// Names that nobody folded, for [`fold`].
 #[must_use]
-pub fn unfolded(most: u32) -> Statement {
-    Statement::new(
+pub fn unfolded(most: u32) -> Query<Vec<Unfolded>> {
+    Query::rows(Statement::new(
         "select id, name from tenants where name_folded is null order by id limit ?1",
         [most.into()],
-    )
+    ))
 }
 
 /// A name that nobody folded.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone)]
 pub struct Unfolded {
     id: String,
     name: String,
 }
+
+columns! { Unfolded: id, name }
 
 /// Folds the names that [`unfolded`] selected, but for those that were changed since.
 #[must_use]

@@ -1,18 +1,22 @@
 //! A club as its own people see and change it.
 
-use serde::Deserialize;
-
 use crate::{
-    db::{Answer, DbError, Statement},
+    db::{Query, Statement, columns},
     domain::{ClubName, HexColor, TenantId, Timestamp, text},
 };
 
-use super::register::Club;
+use super::register::{Club, club};
 
-/// A club's webhook, as far as its own people need to see it.
-#[derive(Debug, Clone, Deserialize)]
-pub struct Webhook {
-    /// Where it is; none while the club has none.
+/// A club, and what its own people see beside what the list shows.
+#[derive(Debug, Clone)]
+pub struct Profile {
+    /// What the list shows of it.
+    pub club: Club,
+    /// Its colours.
+    pub primary_color: Option<String>,
+    /// Its colours.
+    pub secondary_color: Option<String>,
+    /// Where its webhook is; none while the club has none.
     pub webhook_url: Option<String>,
     /// When it last took a test, Unix seconds.
     pub validated_at: Option<i64>,
@@ -24,28 +28,23 @@ pub struct Webhook {
     pub disabled_reason: Option<String>,
 }
 
-/// Reads the answer to [`select`].
-///
-/// # Errors
-///
-/// When the row is not what the schema promises.
-pub fn read(answer: Answer) -> Result<Option<(Club, Webhook)>, DbError> {
-    let club = answer.clone().first()?;
-    Ok(club.zip(answer.first()?))
+columns! {
+    Profile: [club] primary_color, secondary_color, webhook_url, validated_at, failing_since, disabled_at,
+        disabled_reason
 }
 
-/// Selects a club, for [`read`].
+/// One club.
 #[must_use]
-pub fn select(tenant: &TenantId) -> Statement {
-    Statement::new(
-        "select t.id, t.slug, t.name, t.email, t.plan, t.status, t.comped, t.trial_ends_at, t.created_at,
-           b.primary_color, b.secondary_color, t.provision_reason, t.provision_run_id, t.provisioned_at,
-           iif(t.provisioned_at is null, t.provision_state, 'completed') as provision,
-           m.webhook_url, m.validated_at, m.failing_since, m.disabled_at, m.disabled_reason
+pub fn by_id(tenant: &TenantId) -> Query<Option<Profile>> {
+    Query::optional(Statement::new(
+        club!(
+            "b.primary_color, b.secondary_color, m.webhook_url, m.validated_at,
+           m.failing_since, m.disabled_at, m.disabled_reason
          from tenants t left join tenant_brand b on b.tenant_id = t.id
-           left join make_connections m on m.tenant_id = t.id where t.id = ?1",
+           left join make_connections m on m.tenant_id = t.id where t.id = ?1"
+        ),
         [tenant.as_str().into()],
-    )
+    ))
 }
 
 /// What a club changes about itself; what is none stays.

@@ -1,23 +1,20 @@
 //! Promo codes.
 
-use serde::Deserialize;
-
 use crate::{
-    db::{Answer, Db, DbError, Statement},
+    db::{Query, Statement, columns},
     domain::{Plan, PromoCode, Slug, Timestamp, promo::PromoProblem},
 };
 
-use super::{audit::Act, flag};
+use super::audit::Act;
 
 /// What a code gives, and whether it may be used.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone)]
 pub struct Promo {
     /// The discount.
     pub discount_percent: u8,
     /// The plan it gives.
     pub plan: Option<Plan>,
     /// Whether it holds for ever.
-    #[serde(deserialize_with = "flag")]
     pub lifetime: bool,
     /// How often it can still be used; none when there is no limit.
     pub uses_remaining: Option<u32>,
@@ -25,18 +22,12 @@ pub struct Promo {
     pub problem: Option<PromoProblem>,
 }
 
+columns! { Promo: discount_percent, plan, lifetime, uses_remaining, problem }
+
 /// Looks a code up, for a club of this name if it is known.
-///
-/// # Errors
-///
-/// When the database doesn't answer.
-pub async fn by_code(
-    db: &impl Db,
-    code: &PromoCode,
-    slug: Option<&Slug>,
-    now: Timestamp,
-) -> Result<Option<Promo>, DbError> {
-    let statement = Statement::new(
+#[must_use]
+pub fn by_code(code: &PromoCode, slug: Option<&Slug>, now: Timestamp) -> Query<Option<Promo>> {
+    Query::optional(Statement::new(
         "select discount_percent, plan, lifetime, max_uses - uses as uses_remaining,
            case
              when active = 0 then 'inactive'
@@ -48,8 +39,7 @@ pub async fn by_code(
            end as problem
          from promo_codes where code = ?1",
         [code.as_str().into(), slug.map(Slug::as_str).into(), now.seconds().into()],
-    );
-    db.query(statement).await?.first()
+    ))
 }
 
 /// A code as an operator makes it.
@@ -76,7 +66,7 @@ pub struct NewPromo {
 }
 
 /// A code as operators see it.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone)]
 pub struct PromoRow {
     /// The code.
     pub code: PromoCode,
@@ -85,10 +75,8 @@ pub struct PromoRow {
     /// The plan it gives.
     pub plan: Option<Plan>,
     /// Whether it holds for ever.
-    #[serde(deserialize_with = "flag")]
     pub lifetime: bool,
     /// Whether it can be used at all.
-    #[serde(deserialize_with = "flag")]
     pub active: bool,
     /// From when it can be used, Unix seconds.
     pub starts_at: Option<i64>,
@@ -104,6 +92,12 @@ pub struct PromoRow {
     pub notes: Option<String>,
     /// When it was made, Unix seconds.
     pub created_at: i64,
+}
+
+columns! {
+    PromoRow:
+        code, discount_percent, plan, lifetime, active, starts_at, valid_until, max_uses, uses, tenant_slugs,
+        notes, created_at
 }
 
 /// Makes a code, and writes that down, unless there is one of this name: the second answer says which.
@@ -166,33 +160,24 @@ pub fn deactivate(code: &PromoCode, act: &Act<'_>) -> [Statement; 2] {
     ]
 }
 
-/// Selects one code, for [`read`].
+/// One code.
 #[must_use]
-pub fn select(code: &PromoCode) -> Statement {
-    Statement::new(
+pub fn named(code: &PromoCode) -> Query<Option<PromoRow>> {
+    Query::optional(Statement::new(
         "select code, discount_percent, plan, lifetime, active, starts_at, valid_until, max_uses, uses, tenant_slugs,
            notes, created_at
          from promo_codes where code = ?1",
         [code.as_str().into()],
-    )
+    ))
 }
 
-/// Reads the answer to [`select`].
-///
-/// # Errors
-///
-/// When the row is not what the schema promises.
-pub fn read(answer: Answer) -> Result<Option<PromoRow>, DbError> {
-    answer.first()
-}
-
-/// Lists codes by their name, from behind `after`. Read with [`Answer::rows`] as [`PromoRow`].
+/// Lists codes by their name, from behind `after`.
 #[must_use]
-pub fn list(after: Option<&PromoCode>, limit: u32) -> Statement {
-    Statement::new(
+pub fn list(after: Option<&PromoCode>, limit: u32) -> Query<Vec<PromoRow>> {
+    Query::rows(Statement::new(
         "select code, discount_percent, plan, lifetime, active, starts_at, valid_until, max_uses, uses, tenant_slugs,
            notes, created_at
          from promo_codes where code > ?1 order by code limit ?2",
         [after.map_or("", PromoCode::as_str).into(), limit.into()],
-    )
+    ))
 }

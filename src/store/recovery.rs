@@ -1,10 +1,8 @@
 //! A run as D1 lists it, for an object that has lost it or can't read it: the run, its steps, what they made, and what was
 //! removed of that. What was never listed is done once more, under the same keys.
 
-use serde::Deserialize;
-
 use crate::{
-    db::{Db, DbError, Statement},
+    db::{self, Db, DbError, Query, Statement, columns},
     domain::{
         ClubName, Email, Plan, RunId, RunStatus, Slug, Step, StepStatus, TenantId, Timestamp, UndoStatus,
         UserId,
@@ -37,8 +35,8 @@ pub async fn take_over(
     now: Timestamp,
 ) -> Result<Option<Run>, DbError> {
     let Some(statement) = select(command) else { return Ok(None) };
-    let Some(row) = db.query(statement).await?.first::<Row>()? else { return Ok(None) };
-    row.run(place, fresh, now)
+    let listed = db.ask(Query::<Option<Row>>::optional(statement)).await?;
+    listed.map_or(Ok(None), |row| row.run(place, fresh, now))
 }
 
 macro_rules! select_where {
@@ -93,7 +91,7 @@ fn select(command: &Command) -> Option<Statement> {
     }
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug)]
 struct Row {
     id: RunId,
     plan: Plan,
@@ -121,7 +119,13 @@ struct Row {
     made: String,
 }
 
-#[derive(Debug, Deserialize)]
+columns! {
+    Row: id, plan, status, step, reason, error, version, started_at, completed_at, waited, undo_state, undo_step,
+        undo_reason, undo_error, tenant_id, slug, name, email, owner_user_id, undo_updated_at, spreadsheet_url, failures,
+        steps, made
+}
+
+#[derive(Debug)]
 struct StepRow {
     step: Step,
     status: StepStatus,
@@ -131,16 +135,20 @@ struct StepRow {
     error: Option<String>,
 }
 
-#[derive(Debug, Deserialize)]
+columns! { StepRow: step, status, attempts, started_at, completed_at, error }
+
+#[derive(Debug)]
 struct MadeRow {
     step: Step,
     external_id: Option<String>,
-    created_by_us: i64,
+    created_by_us: bool,
     status: String,
     attempts: u32,
     started_at: Option<i64>,
     removed_at: Option<i64>,
 }
+
+columns! { MadeRow: step, external_id, created_by_us, status, attempts, started_at, removed_at }
 
 fn at(seconds: Option<i64>) -> Option<Timestamp> {
     seconds.map(Timestamp::from_seconds)
@@ -149,9 +157,8 @@ fn at(seconds: Option<i64>) -> Option<Timestamp> {
 impl Row {
     /// None for a tenant whose name was let go of: there is nothing left to go on with.
     fn run(self, place: &Place, fresh: &Fresh, now: Timestamp) -> Result<Option<Run>, DbError> {
-        let corrupt = |error: serde_json::Error| DbError::Corrupt(error.to_string());
-        let steps: Vec<StepRow> = serde_json::from_str(&self.steps).map_err(corrupt)?;
-        let made: Vec<MadeRow> = serde_json::from_str(&self.made).map_err(corrupt)?;
+        let steps: Vec<StepRow> = db::Row::read_all(&self.steps)?;
+        let made: Vec<MadeRow> = db::Row::read_all(&self.made)?;
         let (Some(slug), Some(email)) = (self.slug.clone(), self.email.clone()) else { return Ok(None) };
         let subject = Subject {
             tenant: self.tenant_id.clone(),
@@ -192,7 +199,7 @@ impl Row {
     fn artifact(&self, row: &MadeRow, place: &Place) -> Option<Artifact> {
         let kept = Kept {
             id: row.external_id.clone()?,
-            ours: row.created_by_us != 0,
+            ours: row.created_by_us,
             spreadsheet_url: self.spreadsheet_url.clone(),
             zone: place.zone.clone(),
             host: format!("{}.{}", self.slug.as_ref()?.as_str(), place.base_domain),

@@ -1,13 +1,11 @@
 //! The register of clubs as operators see and change it.
 
-use serde::Deserialize;
-
 use crate::{
-    db::{Answer, DbError, Statement, Value},
+    db::{Batch, Lossy, Query, Statement, Value, columns},
     domain::{Plan, RunId, RunStatus, TenantId, TenantStatus},
 };
 
-use super::{audit::Act, flag};
+use super::audit::Act;
 
 /// Which clubs to list.
 #[derive(Debug, Clone, Default)]
@@ -56,7 +54,7 @@ impl Before {
 }
 
 /// A club as the list shows it.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone)]
 pub struct Club {
     /// Its id.
     pub id: TenantId,
@@ -71,7 +69,6 @@ pub struct Club {
     /// Where it stands.
     pub status: TenantStatus,
     /// Whether it pays nothing.
-    #[serde(deserialize_with = "flag")]
     pub comped: bool,
     /// When its trial ends, Unix seconds.
     pub trial_ends_at: i64,
@@ -85,14 +82,36 @@ pub struct Club {
     pub provision_run_id: Option<RunId>,
     /// When it went live, Unix seconds.
     pub provisioned_at: Option<i64>,
-    /// Whether a name of its begins as it was searched.
-    #[serde(default, deserialize_with = "flag")]
-    pub begins_so: bool,
-    /// Its colours, where they were asked for.
-    pub primary_color: Option<String>,
-    /// Its colours, where they were asked for.
-    pub secondary_color: Option<String>,
 }
+
+columns! {
+    Club: id, slug, name, email, plan, status, comped, trial_ends_at, created_at, provision, provision_reason,
+        provision_run_id, provisioned_at
+}
+
+/// Selects a [`Club`] from `tenants t`, and what follows.
+macro_rules! club {
+    ($rest:literal) => {
+        concat!(
+            "select t.id, t.slug, t.name, t.email, t.plan, t.status, t.comped, t.trial_ends_at, t.created_at,
+               iif(t.provisioned_at is null, t.provision_state, 'completed') as provision, t.provision_reason,
+               t.provision_run_id, t.provisioned_at, ",
+            $rest
+        )
+    };
+}
+pub(super) use club;
+
+/// A club that was looked for.
+#[derive(Debug, Clone)]
+pub struct Found {
+    /// The club.
+    pub club: Club,
+    /// Whether a name of its begins as it was searched.
+    pub begins_so: bool,
+}
+
+columns! { Found: [club] begins_so }
 
 /// How many clubs one page looks at: filters without an index of their own cost no more than this, however many clubs
 /// there are.
@@ -100,7 +119,7 @@ const WINDOW: u32 = 500;
 /// The same for a search: within names there is nothing but to look at each.
 const SEARCHED: u32 = 1000;
 
-/// The columns of a [`Club`], from the clubs in `$from`, that pass the filters and `$search`.
+/// The columns of a [`Found`], from the clubs in `$from`, that pass the filters and `$search`.
 macro_rules! page {
     ($from:literal, $search:literal) => {
         concat!(
@@ -155,9 +174,9 @@ const MOST: &str = "select max(found) as most from (
   select count(*) from (select 1 from tenants where email >= ?3 and email < ?4 limit ?5) union all
   select count(*) from (select 1 from tenants where name_folded >= ?1 and name_folded < ?2 limit ?5))";
 
-/// Lists clubs, newest first: what there is to find by an index before what is found by looking. Read with [`read_page`].
+/// Lists clubs, newest first: what there is to find by an index before what is found by looking. Read with [`Read::of`].
 #[must_use]
-pub fn list(filter: &Filter) -> Vec<Statement> {
+pub fn list(filter: &Filter) -> Listing {
     let search = filter.search.as_ref();
     let (name, address) = (search.map(|s| s.name.as_str()), search.map(|s| s.address.as_str()));
     // Sorts behind everything that begins so.
@@ -165,7 +184,7 @@ pub fn list(filter: &Filter) -> Vec<Statement> {
     // After every id there is.
     let before = || Value::from(filter.before.as_ref().and_then(Before::id).unwrap_or("tenant_~"));
     let page = |sql: &'static str, window: u32| {
-        Statement::new(
+        Query::lossy(Statement::new(
             sql,
             [
                 before(),
@@ -181,56 +200,48 @@ pub fn list(filter: &Filter) -> Vec<Statement> {
                 search.map(|s| s.typed.as_str()).into(),
                 matches!(filter.before, Some(Before::Looked(_))).into(),
             ],
-        )
+        ))
     };
     let window = if search.is_some() { SEARCHED } else { WINDOW };
-    let end = Statement::new(
+    let end = Query::scalar(Statement::new(
         "select id from tenants where id < ?1 order by id desc limit 1 offset ?2",
         [before(), (window - 1).into()],
-    );
-    let mut statements = vec![page(BY_AGE, window), end];
-    if search.is_some() {
-        let most = Statement::new(
+    ));
+    let indexed = search.map(|_| {
+        let most = Query::scalar(Statement::new(
             MOST,
             [name.into(), behind(name).into(), address.into(), behind(address).into(), WINDOW.into()],
-        );
-        statements.extend([page(BY_INDEX, WINDOW), most]);
-    }
-    statements
+        ));
+        (page(BY_INDEX, WINDOW), most)
+    });
+    (page(BY_AGE, window), end, indexed)
 }
 
-/// What a page was read from: two answers, to be read with [`Answer::rows_lossy`], as [`Club`].
+/// What a page is asked for by: the clubs that are looked at, where that ends, and, in a search, those that an index finds, and
+/// how many at most.
+pub type Listing =
+    (Query<Lossy<Found>>, Query<Option<TenantId>>, Option<(Query<Lossy<Found>>, Query<Option<u32>>)>);
+
+/// What a page was read from.
 #[derive(Debug, Default)]
 pub struct Read {
     /// The clubs that an index found.
-    pub by_index: Answer,
+    pub by_index: Lossy<Found>,
     /// The clubs that were looked at.
-    pub by_age: Answer,
+    pub by_age: Lossy<Found>,
     /// Whether those that begin as they were searched are all among those that an index found.
     pub is_indexed: bool,
     /// The last one that was looked at, if there may be more behind it.
     pub end: Option<TenantId>,
 }
 
-/// Reads the answers to [`list`].
-///
-/// # Errors
-///
-/// When a row is not what the schema promises.
-pub fn read_page(answers: Vec<Answer>) -> Result<Read, DbError> {
-    #[derive(Deserialize)]
-    struct End {
-        id: TenantId,
+impl Read {
+    /// What [`list`] was answered.
+    #[must_use]
+    pub fn of((by_age, end, indexed): <Listing as Batch>::Answer) -> Self {
+        let (by_index, most) = indexed.unwrap_or_default();
+        Self { by_index, by_age, is_indexed: most.is_some_and(|most| most < WINDOW), end }
     }
-    #[derive(Deserialize)]
-    struct Most {
-        most: u32,
-    }
-    let mut answers = answers.into_iter();
-    let mut next = || answers.next().unwrap_or_default();
-    let (by_age, end, by_index, most) = (next(), next(), next(), next());
-    let is_indexed = most.first::<Most>()?.is_some_and(|most| most.most < WINDOW);
-    Ok(Read { by_index, by_age, is_indexed, end: end.first::<End>()?.map(|end| end.id) })
 }
 
 /// A club as its own page shows it: what the list shows of it, and more.
@@ -242,15 +253,20 @@ pub struct Details {
     pub more: More,
 }
 
+columns! { Details: [club, more] }
+
 /// What the list doesn't show of a club.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone)]
 pub struct More {
+    /// Its colours.
+    pub primary_color: Option<String>,
+    /// Its colours.
+    pub secondary_color: Option<String>,
     /// When it was last changed, Unix seconds.
     pub updated_at: i64,
     /// The code it signed up with.
     pub promo_code_used: Option<String>,
     /// Whether it can be reached at its address.
-    #[serde(deserialize_with = "flag")]
     pub route_ready: bool,
     /// Its webhook. Only its host may be shown.
     pub webhook_url: Option<String>,
@@ -278,14 +294,18 @@ pub struct More {
     pub audited: u32,
 }
 
-/// Selects one club, for [`read`].
+columns! {
+    More: primary_color, secondary_color, updated_at, promo_code_used, route_ready, webhook_url, validated_at,
+        spreadsheet_url, verified_at, step, error, started_at, ended_at, runs, attempts, events, audited
+}
+
+/// One club.
 #[must_use]
-pub fn select(tenant: &TenantId) -> Statement {
-    Statement::new(
-        "select t.id, t.slug, t.name, t.email, t.plan, t.status, t.comped, t.trial_ends_at, t.created_at, t.updated_at,
-           iif(t.provisioned_at is null, t.provision_state, 'completed') as provision, t.provision_reason,
-           t.provision_run_id, t.provisioned_at, b.primary_color, b.secondary_color, t.promo_code_used, t.route_ready,
-           m.webhook_url, m.validated_at, p.spreadsheet_url, p.verified_at,
+pub fn by_id(tenant: &TenantId) -> Query<Option<Details>> {
+    Query::optional(Statement::new(
+        club!(
+            "b.primary_color, b.secondary_color, t.updated_at, t.promo_code_used,
+           t.route_ready, m.webhook_url, m.validated_at, p.spreadsheet_url, p.verified_at,
            r.step, r.error, r.started_at, r.completed_at as ended_at,
            (select count(*) from (select 1 from provision_runs where tenant_id = t.id limit 100)) as runs,
            (select count(*) from provision_history where run_id = t.provision_run_id) as attempts,
@@ -296,20 +316,10 @@ pub fn select(tenant: &TenantId) -> Statement {
            left join make_connections m on m.tenant_id = t.id
            left join pro_automation p on p.tenant_id = t.id
            left join provision_runs r on r.id = t.provision_run_id
-         where t.id = ?1",
+         where t.id = ?1"
+        ),
         [tenant.as_str().into()],
-    )
-}
-
-/// Reads the answer to [`select`].
-///
-/// # Errors
-///
-/// When the row is not what the schema promises.
-pub fn read(answer: Answer) -> Result<Option<Details>, DbError> {
-    // Twice the same row: read at once, it would go through a copy of itself.
-    let club = answer.clone().first()?;
-    Ok(club.zip(answer.first()?).map(|(club, more)| Details { club, more }))
+    ))
 }
 
 /// What an operator changes about a club; what is none stays.

@@ -4,11 +4,11 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::{
-    db::{Answer, DbError, Statement, Value},
+    db::{Answer, DbError, Query, Statement, Value},
     domain::{Plan, RunId, Step, Timestamp, issue::Problem},
 };
 
-use super::audit::Act;
+use super::{audit::Act, tenants::Tenant};
 
 /// What failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -155,9 +155,9 @@ pub fn audit(filter: &Filter, act: &Act<'_>, action: &str) -> Statement {
     Statement { sql: text, params: params(filter).into_iter().chain(act).collect() }
 }
 
-/// Notes that they are wanted again, as for one of them, and answers their tenants. Read with [`Answer::rows`].
+/// Notes that they are wanted again, as for one of them, and answers their tenants.
 #[must_use]
-pub fn want(filter: &Filter, now: Timestamp) -> Statement {
+pub fn want(filter: &Filter, now: Timestamp) -> Query<Vec<Tenant>> {
     let text = match filter.status {
         Failed::Run => each!(
             filter,
@@ -165,16 +165,18 @@ pub fn want(filter: &Filter, now: Timestamp) -> Statement {
                 swept_at = ?6 + 60
               where id in (select tenant from matching limit ?4)
               returning id, slug, name, email, plan, status, owner_user_id, provision_state, provisioned_at,
-                provision_run_id, provision_updated_at, undo_state, undo_updated_at"
+                provision_run_id, provision_updated_at, undo_state, undo_updated_at,
+                (select version from provision_runs where id = provision_run_id) as run_version, null as run_updated_at"
         ),
         Failed::Removal => each!(
             filter,
             " update tenants set undo_state = 'undoing', undo_updated_at = ?6, swept_at = ?6 + 60
               where id in (select tenant from matching limit ?4)
               returning id, slug, name, email, plan, status, owner_user_id, provision_state, provisioned_at,
-                provision_run_id, provision_updated_at, undo_state, undo_updated_at"
+                provision_run_id, provision_updated_at, undo_state, undo_updated_at,
+                (select version from provision_runs where id = provision_run_id) as run_version, null as run_updated_at"
         ),
     };
     let now: Value = now.seconds().into();
-    Statement { sql: text, params: params(filter).into_iter().chain([now]).collect() }
+    Query::rows(Statement { sql: text, params: params(filter).into_iter().chain([now]).collect() })
 }

@@ -3,9 +3,11 @@
 use serde::Deserialize;
 
 use crate::{
-    db::{Answer, DbError, Statement},
+    db::{Answer, DbError, Query, Statement},
     domain::{Plan, RunId, RunStatus, Step, TenantId, Timestamp, UndoStatus},
 };
+
+use super::tenants::Tenant;
 
 /// A run that has not moved for this long is stuck.
 const STUCK_SECONDS: i64 = 5 * 60;
@@ -212,15 +214,16 @@ pub fn select(run: &RunId) -> Statement {
     )
 }
 
-/// Selects the tenant of a run, for [`super::tenants::read`].
+/// The tenant of a run.
 #[must_use]
-pub fn select_tenant(run: &RunId) -> Statement {
-    Statement::new(
+pub fn tenant_of(run: &RunId) -> Query<Option<Tenant>> {
+    Query::optional(Statement::new(
         "select t.id, t.slug, t.name, t.email, t.plan, t.status, t.owner_user_id, t.provision_state, t.provisioned_at,
-           t.provision_run_id, t.provision_updated_at, t.undo_state, t.undo_updated_at, r.version as run_version
+           t.provision_run_id, t.provision_updated_at, t.undo_state, t.undo_updated_at, r.version as run_version,
+           null as run_updated_at
          from provision_runs r join tenants t on t.id = r.tenant_id where r.id = ?1",
         [run.as_str().into()],
-    )
+    ))
 }
 
 /// Notes that a failed run is wanted to go on; behind the step at which it failed, if that is to be left out: `skipped`.

@@ -23,7 +23,7 @@ pub async fn prune(
     fold: Option<Statement>,
 ) -> Result<u64, DbError> {
     let params = || [now.seconds().into(), BATCH.into()];
-    let mut statements = vec![
+    let expired = [
         Statement::new(
             "delete from idempotency_keys where id in
                (select id from idempotency_keys where expires_at <= ?1 order by expires_at limit ?2)",
@@ -43,10 +43,9 @@ pub async fn prune(
         super::mails::prune(now, BATCH),
         super::connections::forget_previous(now, BATCH),
     ];
-    let expiring = statements.len();
-    statements.extend(fold);
-    statements.extend(super::rollups::fold(now));
-    statements.extend(mark.map(|seen| super::metrics::swept(seen, now)));
-    statements.extend(name.map(|name| super::flags::name(name, now)));
-    Ok(db.batch(statements).await?.iter().take(expiring).map(|answer| answer.changes).sum())
+    let fold = (fold, super::rollups::fold(now));
+    let mark = mark.map(|seen| super::metrics::swept(seen, now));
+    let name = name.map(|name| super::flags::name(name, now));
+    let (removed, ..) = db.ask((expired, fold, mark, name)).await?;
+    Ok(removed.iter().map(|answer| answer.changes).sum())
 }

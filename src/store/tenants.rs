@@ -1,9 +1,9 @@
 //! Tenants after their signup.
 
-use serde::Deserialize;
+use serde_json::json;
 
 use crate::{
-    db::{Answer, Db, DbError, Statement},
+    db::{Lossy, Query, Statement, columns},
     domain::{
         ClubName, Email, HexColor, Plan, RunId, RunStatus, Slug, TenantId, TenantStatus, Timestamp,
         UndoStatus, UserId,
@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// What queueing a tenant's provisioning needs to know.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone)]
 pub struct Tenant {
     id: TenantId,
     slug: Option<Slug>,
@@ -30,11 +30,15 @@ pub struct Tenant {
     /// Where removing it stands, once that was asked for.
     pub undo_state: Option<UndoStatus>,
     undo_updated_at: Option<i64>,
-    /// When its run was last listed, where that is asked for: also of an attempt that changed nothing else.
-    #[serde(default)]
-    run_updated_at: Option<i64>,
     /// Which version of its run is listed.
     run_version: Option<u64>,
+    /// When its run was last listed: also of an attempt that changed nothing else.
+    run_updated_at: Option<i64>,
+}
+
+columns! {
+    Tenant: id, slug, name, email, plan, status, owner_user_id, provision_state, provisioned_at, provision_run_id,
+        provision_updated_at, undo_state, undo_updated_at, run_version, run_updated_at
 }
 
 impl Tenant {
@@ -82,45 +86,26 @@ impl Tenant {
     }
 }
 
-/// Selects a tenant for [`read`].
+/// One tenant.
 #[must_use]
-pub fn select(tenant: &TenantId) -> Statement {
-    Statement::new(
+pub fn by_id(tenant: &TenantId) -> Query<Option<Tenant>> {
+    Query::optional(Statement::new(
         "select id, slug, name, email, plan, status, owner_user_id, provision_state, provisioned_at,
            provision_run_id, provision_updated_at, undo_state, undo_updated_at,
-           (select r.version from provision_runs r where r.id = provision_run_id) as run_version
+           (select r.version from provision_runs r where r.id = provision_run_id) as run_version, null as run_updated_at
          from tenants where id = ?1",
         [tenant.as_str().into()],
-    )
+    ))
 }
 
-/// Reads the answer to [`select`].
-///
-/// # Errors
-///
-/// When the row is not what the schema promises.
-pub fn read(answer: Answer) -> Result<Option<Tenant>, DbError> {
-    answer.first()
-}
-
-/// Which of these names other clubs have, spelled as asked: one round trip.
-///
-/// # Errors
-///
-/// When the database doesn't answer.
-pub async fn taken_slugs(db: &impl Db, slug: &Slug, others: &[Slug]) -> Result<Vec<String>, DbError> {
-    #[derive(Deserialize)]
-    struct Row {
-        slug: String,
-    }
-    let mut names = vec![slug.as_str()];
-    names.extend(others.iter().map(Slug::as_str));
-    let list = serde_json::to_string(&names).unwrap_or_default();
-    let statement = Statement::new(
+/// Which of these names other clubs have, spelled as asked.
+#[must_use]
+pub fn taken_slugs(slug: &Slug, others: &[Slug]) -> Query<Vec<String>> {
+    let names: Vec<&str> = std::iter::once(slug).chain(others).map(Slug::as_str).collect();
+    Query::scalars(Statement::new(
         "select wanted.value as slug from json_each(?1) as wanted cross join tenants t on t.slug = wanted.value",
-        [list.into()],
-    );
-    Ok(db.query(statement).await?.rows::<Row>()?.into_iter().map(|row| row.slug).collect())
+        [json!(names).to_string().into()],
+    ))
 }
 
 /// Sets a club's colours.
@@ -179,11 +164,10 @@ pub fn want_another_ping(tenant: &TenantId, now: Timestamp) -> Statement {
 
 /// Claims tenants whose provisioning, or whose removal, has not moved since `before`: of each, those first that were not looked
 /// at for longest, so that none hides behind others that can't be helped. Whoever is wanted is not looked at for a minute, so
-/// that a crowd that has just come is not read through. While provisioning is paused nobody is. Read with
-/// [`Answer::rows_lossy`], as [`Tenant`].
+/// that a crowd that has just come is not read through. While provisioning is paused nobody is.
 #[must_use]
-pub fn claim_unmoved(before: Timestamp, limit: u32, now: Timestamp) -> Statement {
-    Statement::new(
+pub fn claim_unmoved(before: Timestamp, limit: u32, now: Timestamp) -> Query<Lossy<Tenant>> {
+    Query::lossy(Statement::new(
         "update tenants set swept_at = ?3
          where not exists (select 1 from feature_flags where name = 'provisioning_enabled' and enabled = 0) and id in (
            select id from (select id from tenants
@@ -194,18 +178,17 @@ pub fn claim_unmoved(before: Timestamp, limit: u32, now: Timestamp) -> Statement
              where undo_state = 'undoing' and swept_at < ?3 and undo_updated_at < ?1 order by swept_at limit ?2))
          returning id, slug, name, email, plan, status, owner_user_id, provision_state, provisioned_at, provision_run_id,
            provision_updated_at, undo_state, undo_updated_at,
-           (select r.updated_at from provision_runs r where r.id = provision_run_id) as run_updated_at,
-           (select r.version from provision_runs r where r.id = provision_run_id) as run_version",
+           (select r.version from provision_runs r where r.id = provision_run_id) as run_version,
+           (select r.updated_at from provision_runs r where r.id = provision_run_id) as run_updated_at",
         [before.seconds().into(), limit.into(), now.seconds().into()],
-    )
+    ))
 }
 
 /// Claims tenants whose run failed for an outage and may go on: its time has come, or the breaker of the upstream that it failed at
 /// closed since; and that breaker is not open. `breakers` says so for each step, as JSON: `{"<step>":{"open":0,"closedAt":1}}`.
-/// Read with [`Answer::rows_lossy`], as [`Tenant`].
 #[must_use]
-pub fn claim_resumable(breakers: &str, limit: u32, now: Timestamp) -> Statement {
-    Statement::new(
+pub fn claim_resumable(breakers: &str, limit: u32, now: Timestamp) -> Query<Lossy<Tenant>> {
+    Query::lossy(Statement::new(
         "update tenants set provision_state = 'processing', provision_reason = null, provision_updated_at = ?2,
            swept_at = ?2 + 60, resume_at = null
          where provision_state = 'failed' and provisioned_at is null and undo_state is null
@@ -216,9 +199,9 @@ pub fn claim_resumable(breakers: &str, limit: u32, now: Timestamp) -> Statement 
            order by t.resume_at limit ?3)
          returning id, slug, name, email, plan, status, owner_user_id, provision_state, provisioned_at, provision_run_id,
            provision_updated_at, undo_state, undo_updated_at,
-           (select r.version from provision_runs r where r.id = provision_run_id) as run_version",
+           (select r.version from provision_runs r where r.id = provision_run_id) as run_version, null as run_updated_at",
         [breakers.into(), now.seconds().into(), limit.into()],
-    )
+    ))
 }
 
 /// Makes the club reachable at its address.

@@ -258,7 +258,7 @@ fn texts() -> BTreeSet<String> {
                 let rest = source.get(start..).unwrap().replace("\\\"", "\u{1}");
                 let text = rest.split('"').next().unwrap().replace('\u{1}', "\"");
                 // The beginning of a text that a macro puts together: what it becomes is seen whole.
-                if !text.ends_with(" where ") {
+                if ![" where ", ", "].iter().any(|end| text.ends_with(end)) {
                     texts.insert(text);
                 }
             }

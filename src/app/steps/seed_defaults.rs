@@ -16,10 +16,9 @@ pub(super) struct SeedDefaults;
 impl Action for SeedDefaults {
     async fn run<P: Ports>(app: &App<P>, run: &Run) -> Performed {
         let tenant = &run.subject.tenant;
-        let mut statements = store::tenants::seed(tenant, &run.subject.name, app.ports.now());
-        statements.push(store::tenants::select(tenant));
-        let answer = app.ports.db().batch(statements).await?.pop().unwrap_or_default();
-        match store::tenants::read(answer)? {
+        let seed = store::tenants::seed(tenant, &run.subject.name, app.ports.now());
+        let (_, known) = app.ports.db().ask((seed, store::tenants::by_id(tenant))).await?;
+        match known {
             Some(_) => Ok(Outcome::Done(None)),
             None => Ok(Outcome::Refused(tenant_gone())),
         }

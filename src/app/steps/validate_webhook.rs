@@ -2,7 +2,7 @@
 
 use crate::{
     app::{App, upstream::make},
-    db::Statement,
+    db::{Db, Statement},
     domain::{Config, Step, Timestamp, Upstream, WebhookUrl},
     ports::Ports,
     store,
@@ -20,7 +20,7 @@ impl Action for ValidateWebhook {
 
     async fn run<P: Ports>(app: &App<P>, run: &Run) -> Performed {
         let tenant = &run.subject.tenant;
-        let stored = store::connections::webhook(app.ports.db(), tenant).await?.ok_or_else(|| {
+        let stored = app.ports.db().ask(store::connections::webhook(tenant)).await?.ok_or_else(|| {
             Outcome::Refused(Failure::new(
                 FailureCode::WebhookMissing,
                 "No webhook is stored for this club yet.",

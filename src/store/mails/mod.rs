@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::{
-    db::{Answer, Db, DbError, Statement},
+    db::{Db, DbError, Query, Row, Statement, columns},
     domain::{ClubName, Email, MailId, RunId, Slug, TenantId, TenantStatus, Timestamp},
     workflow::Caller,
 };
@@ -12,9 +12,7 @@ use crate::{
 use super::connections::Connection;
 
 mod welcome;
-pub use welcome::{
-    Obstacle, audit_welcome, select_obstacle, warning, welcome, welcome_again, welcome_put_back,
-};
+pub use welcome::{Obstacle, audit_welcome, obstacle, warning, welcome, welcome_again, welcome_put_back};
 
 /// For how long the mail service remembers a key: from then on a repeat could be a second mail.
 const REMEMBERED_SECONDS: i64 = 24 * 3600;
@@ -96,13 +94,6 @@ fn supersede(tenant: &TenantId, kind: Kind, key: &str, now: Timestamp) -> Statem
     )
 }
 
-/// Whoever gets a link by mail.
-#[derive(Debug, Clone, Deserialize)]
-pub struct Owner {
-    /// The club.
-    pub id: TenantId,
-}
-
 /// The mail with a link for the owner of this address, and who that is: nobody for an unknown address, for another club than
 /// asked for, or within the pause after the last link. One batch, whatever the answer.
 ///
@@ -116,7 +107,7 @@ pub async fn sign_in(
     id: &MailId,
     caller: &Caller,
     now: Timestamp,
-) -> Result<Option<Owner>, DbError> {
+) -> Result<Option<TenantId>, DbError> {
     let key = format!("link/{}", id.as_str());
     let insert = Statement::new(
         "insert into mails (tenant_id, kind, key, id, origin, request_id, traceparent, next_at, created_at)
@@ -151,7 +142,7 @@ pub async fn sign_in(
          returning id",
         [email.as_str().into(), key.into(), now.seconds().into()],
     );
-    db.batch(vec![insert, supersede, mark]).await?.pop().unwrap_or_default().first()
+    db.ask(([insert, supersede], Query::scalar(mark))).await.map(|(_, known)| known)
 }
 
 /// The notice that this webhook is switched off, if the same batch has just done that. `since` is the day from which on it took
@@ -182,7 +173,7 @@ pub fn webhook_disabled(
 }
 
 /// A mail whose turn it is, held by whoever claimed it.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone)]
 pub struct Claimed {
     /// Whose.
     pub tenant_id: TenantId,
@@ -212,8 +203,13 @@ pub struct Claimed {
     addressee: Option<String>,
 }
 
+columns! {
+    Claimed: tenant_id, kind, key, id, data, origin, link_issued_at, request_id, traceparent, attempts, claims,
+        created_at, addressee
+}
+
 /// The club that a mail is for, as it is now.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone)]
 pub struct Addressee {
     /// Its name in addresses.
     pub slug: Option<Slug>,
@@ -227,6 +223,8 @@ pub struct Addressee {
     pub cutoff: i64,
 }
 
+columns! { Addressee: slug, name, email, status, cutoff }
+
 impl Claimed {
     /// The club that it is for.
     ///
@@ -234,8 +232,7 @@ impl Claimed {
     ///
     /// When the row is not what the schema promises.
     pub fn addressee(&self) -> Result<Option<Addressee>, DbError> {
-        let text = self.addressee.as_deref();
-        text.map(serde_json::from_str).transpose().map_err(|e| DbError::Corrupt(e.to_string()))
+        self.addressee.as_deref().map(Row::read).transpose()
     }
 
     /// What it says beyond what the club's row says.
@@ -278,19 +275,10 @@ macro_rules! claim {
 
 /// Claims the mails that are due, of one tenant or of all, those first that have waited longest; and of one tenant those, too, that
 /// only waited for the mail service to be back. Until `lease` nobody else gets them; who does not come back by then has lost them.
-///
-/// # Errors
-///
-/// When the database doesn't answer.
-pub async fn claim(
-    db: &impl Db,
-    tenant: Option<&TenantId>,
-    now: Timestamp,
-    lease: Timestamp,
-    limit: u32,
-) -> Result<Vec<Claimed>, DbError> {
+#[must_use]
+pub fn claim(tenant: Option<&TenantId>, now: Timestamp, lease: Timestamp, limit: u32) -> Query<Vec<Claimed>> {
     let (now, lease) = (now.seconds().into(), lease.seconds().into());
-    let statement = match tenant {
+    Query::rows(match tenant {
         None => Statement::new(claim!("status = 'pending' and next_at <= ?1"), [now, lease, limit.into()]),
         // The plus keeps it off the index of everybody's.
         Some(tenant) => Statement::new(
@@ -299,8 +287,7 @@ pub async fn claim(
             ),
             [now, lease, limit.into(), tenant.as_str().into()],
         ),
-    };
-    db.query(statement).await?.rows()
+    })
 }
 
 /// Counts an attempt that is about to leave, and remembers its link. Answers whether it may: not if somebody else has claimed it
@@ -311,7 +298,7 @@ pub async fn claim(
 /// When the database doesn't answer: it must not leave then.
 pub async fn begin(db: &impl Db, mail: &Claimed, link: Option<(&str, Timestamp)>) -> Result<bool, DbError> {
     let issued_at = link.map(|(_, issued_at)| issued_at.seconds());
-    let mut statements = vec![Statement::new(
+    let attempt = Statement::new(
         "update mails set attempts = attempts + 1, link_issued_at = coalesce(?5, link_issued_at)
          where tenant_id = ?1 and kind = ?2 and key = ?3 and claims = ?4 and status = 'pending'
            and exists (select 1 from tenants where id = ?1 and status in ('trial', 'active') and undo_state is null)",
@@ -322,12 +309,9 @@ pub async fn begin(db: &impl Db, mail: &Claimed, link: Option<(&str, Timestamp)>
             mail.claims.into(),
             issued_at.into(),
         ],
-    )];
-    if let Some((hash, issued_at)) = link {
-        statements.push(super::links::insert(&mail.tenant_id, hash, issued_at));
-    }
-    let begun = db.batch(statements).await?.into_iter().next().unwrap_or_default();
-    Ok(begun.changes > 0)
+    );
+    let link = link.map(|(hash, issued_at)| super::links::insert(&mail.tenant_id, hash, issued_at));
+    db.ask((attempt, link)).await.map(|(begun, _)| begun.has_changed())
 }
 
 /// How an attempt ended.
@@ -399,7 +383,7 @@ pub fn cancel(tenant: &TenantId, now: Timestamp) -> Statement {
 }
 
 /// A mail as operators and its club see it: never to whom, and never what it says.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone)]
 pub struct Mail {
     /// Its id.
     pub id: MailId,
@@ -421,24 +405,17 @@ pub struct Mail {
     pub settled_at: Option<i64>,
 }
 
-/// Lists the mails of a run's club: the welcome mails first, the newest first of each kind. Read with [`Answer::rows`].
+columns! { Mail: id, kind, status, attempts, next_at, last_status, last_error, created_at, settled_at }
+
+/// Lists the mails of a run's club: the welcome mails first, the newest first of each kind.
 #[must_use]
-pub fn list_of_run(run: &RunId, limit: u32) -> Statement {
-    Statement::new(
+pub fn list_of_run(run: &RunId, limit: u32) -> Query<Vec<Mail>> {
+    Query::rows(Statement::new(
         "select id, kind, status, attempts, next_at, last_status, last_error, created_at, settled_at
          from mails where tenant_id = (select tenant_id from provision_runs where id = ?1)
          order by kind desc, key desc limit ?2",
         [run.as_str().into(), limit.into()],
-    )
-}
-
-/// Reads one mail.
-///
-/// # Errors
-///
-/// When the row is not what the schema promises.
-pub fn read(answer: Answer) -> Result<Option<Mail>, DbError> {
-    answer.first()
+    ))
 }
 
 /// Removes what has been over for long, a bounded number at a time.

@@ -1,15 +1,13 @@
 //! The mail that greets a club: wanted by its run, and once more by whoever asks for it.
 
-use serde::Deserialize;
-
 use crate::{
-    db::Statement,
+    db::{Query, Statement, columns},
     domain::{MailId, Step, TenantId, Timestamp},
     store::audit::Act,
     workflow::{Caller, FailureCode, Run, report::Trouble},
 };
 
-use super::{Kind, PAUSE_SECONDS, TRIED_SECONDS, supersede};
+use super::{Kind, Mail, PAUSE_SECONDS, TRIED_SECONDS, supersede};
 
 /// The mail that greets the club of a run; wanted twice, it is there once. Its id is that of the run, and so is its key, under
 /// which earlier versions sent it themselves. One that was sent already is not wanted again.
@@ -55,11 +53,16 @@ pub fn warning(error: &str) -> Trouble {
 }
 
 /// The welcome mail once more, with a link of its own, in place of one that still waits: for a club that was to get one, and was
-/// sent nothing within the pause. Read the last answer with [`read`](super::read): none if there is nothing to send.
+/// sent nothing within the pause. The last answer is none if there is nothing to send.
 #[must_use]
-pub fn welcome_again(tenant: &TenantId, id: &MailId, caller: &Caller, now: Timestamp) -> [Statement; 4] {
+pub fn welcome_again(
+    tenant: &TenantId,
+    id: &MailId,
+    caller: &Caller,
+    now: Timestamp,
+) -> ([Statement; 3], Query<Option<Mail>>) {
     let key = format!("welcome/{}", id.as_str());
-    [
+    let wanted = [
         Statement::new(
             "insert into mails (tenant_id, kind, key, id, origin, request_id, traceparent, next_at, created_at)
              select id, 'welcome', ?2, ?3, coalesce(link_origin, ?4), ?5, ?6, ?7, ?7
@@ -83,12 +86,13 @@ pub fn welcome_again(tenant: &TenantId, id: &MailId, caller: &Caller, now: Times
             [tenant.as_str().into(), key.as_str().into(), now.seconds().into()],
         ),
         supersede(tenant, Kind::Welcome, &key, now),
-        Statement::new(
-            "select id, kind, status, attempts, next_at, last_status, last_error, created_at, settled_at
-             from mails where tenant_id = ?1 and kind = 'welcome' and key = ?2",
-            [tenant.as_str().into(), key.into()],
-        ),
-    ]
+    ];
+    let mail = Query::optional(Statement::new(
+        "select id, kind, status, attempts, next_at, last_status, last_error, created_at, settled_at
+         from mails where tenant_id = ?1 and kind = 'welcome' and key = ?2",
+        [tenant.as_str().into(), key.into()],
+    ));
+    (wanted, mail)
 }
 
 /// Writes down that an operator sends the welcome mail once more, after [`welcome_again`] did.
@@ -104,22 +108,24 @@ pub fn audit_welcome(tenant: &TenantId, mail: &MailId, act: &Act<'_>) -> Stateme
 }
 
 /// Why the welcome mail is not sent once more.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Obstacle {
     /// Whether there is something to send.
-    #[serde(deserialize_with = "crate::store::flag")]
     pub has_something: bool,
     /// When the club was last sent a link on request, Unix seconds.
     pub link_mailed_at: i64,
 }
 
-/// Selects what may stand against sending the welcome mail once more; nothing for a club that does not exist.
+columns! { Obstacle: has_something, link_mailed_at }
+
+/// What may stand against sending the welcome mail once more; nothing for a club that does not exist.
 #[must_use]
-pub fn select_obstacle(tenant: &TenantId) -> Statement {
-    Statement::new(
-        "select link_mailed_at, status in ('trial', 'active') and undo_state is null and (provisioned_at is not null
-             or exists (select 1 from mails where tenant_id = tenants.id and kind = 'welcome')) as has_something
+pub fn obstacle(tenant: &TenantId) -> Query<Option<Obstacle>> {
+    Query::optional(Statement::new(
+        "select status in ('trial', 'active') and undo_state is null and (provisioned_at is not null
+             or exists (select 1 from mails where tenant_id = tenants.id and kind = 'welcome')) as has_something,
+           link_mailed_at
          from tenants where id = ?1",
         [tenant.as_str().into()],
-    )
+    ))
 }

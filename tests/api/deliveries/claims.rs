@@ -92,8 +92,8 @@ async fn sending_again_what_is_on_its_way_takes_nothing_back_that_arrived() {
         app.db().execute("update webhook_deliveries set attempts = ?1", [attempts]);
         let now = app.outside().now();
         let lease = now.after(Duration::from_secs(120));
-        let claimed = store::deliveries::claim(app.db(), None, now, lease, 9).await.unwrap();
-        let mut claimed: store::deliveries::Claimed = claimed.first().unwrap().unwrap();
+        let claimed = app.db().ask(store::deliveries::claim(None, now, lease, 9)).await.unwrap();
+        let mut claimed = claimed.into_iter().next().unwrap().unwrap();
         app.db().query(store::deliveries::begin(&claimed, Some(lease))).await.unwrap();
         claimed.attempts += 1;
         is_redelivered(&app).await;
@@ -126,8 +126,8 @@ async fn sending_again_what_is_on_its_way_is_not_undone_by_its_failure() {
     app.db().execute("update webhook_deliveries set attempts = 7", ());
     let now = app.outside().now();
     let lease = now.after(Duration::from_secs(120));
-    let claimed = store::deliveries::claim(app.db(), None, now, lease, 9).await.unwrap();
-    let mut claimed: store::deliveries::Claimed = claimed.first().unwrap().unwrap();
+    let claimed = app.db().ask(store::deliveries::claim(None, now, lease, 9)).await.unwrap();
+    let mut claimed = claimed.into_iter().next().unwrap().unwrap();
     app.db().query(store::deliveries::begin(&claimed, Some(lease))).await.unwrap();
     claimed.attempts += 1;
     is_redelivered(&app).await;
@@ -149,8 +149,8 @@ async fn what_the_version_before_claimed_is_its_own() {
     provisioned(&app).await;
     let now = app.outside().now();
     let lease = now.after(Duration::from_secs(120));
-    let claimed = store::deliveries::claim(app.db(), None, now, lease, 9).await.unwrap();
-    let claimed: store::deliveries::Claimed = claimed.first().unwrap().unwrap();
+    let claimed = app.db().ask(store::deliveries::claim(None, now, lease, 9)).await.unwrap();
+    let claimed = claimed.into_iter().next().unwrap().unwrap();
     app.db()
         .execute("update webhook_deliveries set attempts = attempts + 1, next_at = ?1", [lease.seconds()]);
     let begun = app.db().query(store::deliveries::begin(&claimed, Some(lease))).await.unwrap();

@@ -242,7 +242,7 @@ async fn a_webhook_that_was_replaced_meanwhile_is_left_alone() {
     let app = TestApp::new();
     let club = provisioned(&app).await;
     let tenant = club.id.parse().unwrap();
-    let old = store::connections::webhook(app.db(), &tenant).await.unwrap().unwrap();
+    let old = app.db().ask(store::connections::webhook(&tenant)).await.unwrap().unwrap();
     let new =
         json!({ "webhookUrl": "https://hook.eu2.make.com/new", "webhookSecret": "another-secret-of-mine" });
     club.posts("/public/signup/starter/make", &new).await.is(200);

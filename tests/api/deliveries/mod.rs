@@ -250,7 +250,7 @@ async fn a_ping_that_another_webhook_took_says_nothing_of_this_one() {
     club.connects_make().await.is(200);
     let tenant = club.id.parse().unwrap();
     let stored = async || {
-        let stored = store::connections::webhook(app.db(), &tenant).await.unwrap().unwrap();
+        let stored = app.db().ask(store::connections::webhook(&tenant)).await.unwrap().unwrap();
         Webhook { url: stored.webhook_url, secret: stored.webhook_secret }
     };
     let pinged = stored().await;
@@ -402,8 +402,8 @@ async fn a_late_comer_settles_nothing() {
     let app = TestApp::new();
     provisioned(&app).await;
     let (now, soon) = (app.outside().now(), app.outside().now().after(std::time::Duration::from_secs(120)));
-    let late =
-        store::deliveries::claim(app.db(), None, now, soon, 9).await.unwrap().first().unwrap().unwrap();
+    let claimed = app.db().ask(store::deliveries::claim(None, now, soon, 9)).await.unwrap();
+    let late = claimed.into_iter().next().unwrap().unwrap();
     app.passes(120);
     app.outside().upstreams().next("make", [Reaction::TimesOut]);
     delivers(&app).await;

@@ -245,7 +245,7 @@ async fn a_claim_that_ended_sends_and_settles_nothing() {
     waiting(&app).await;
     let claim = async || {
         let now = app.outside().now();
-        store::mails::claim(app.db(), None, now, now, 10).await.unwrap().pop().unwrap()
+        app.db().ask(store::mails::claim(None, now, now, 10)).await.unwrap().pop().unwrap()
     };
     let (old, new) = (claim().await, claim().await);
     assert!(!store::mails::begin(app.db(), &old, None).await.unwrap());
@@ -545,7 +545,7 @@ async fn a_club_that_is_stopped_at_the_last_moment_is_mailed_nothing() {
         let app = TestApp::new();
         let club = waiting(&app).await;
         let now = app.outside().now();
-        let claimed = store::mails::claim(app.db(), None, now, now, 1).await.unwrap().pop().unwrap();
+        let claimed = app.db().ask(store::mails::claim(None, now, now, 1)).await.unwrap().pop().unwrap();
         club.becomes("status", status);
         assert!(!store::mails::begin(app.db(), &claimed, None).await.unwrap(), "{status}");
     }

@@ -4,13 +4,13 @@
 //! hold; a constraint names its `table.column`; everything else that goes wrong is "unavailable".
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     path::PathBuf,
     sync::{Arc, Mutex, MutexGuard},
 };
 
 use rusqlite::{Connection, Params, StatementStatus, backup::Backup, limits::Limit, types::ValueRef};
-use serde_json::{Map, Value as Json, json, value::to_raw_value};
+use serde_json::{Value as Json, json, value::RawValue};
 use tenantry::db::{Answer, Db, DbError, Statement, Value};
 
 /// How a batch fails.
@@ -186,7 +186,7 @@ impl Database {
         let mut rows = statement.query([]).unwrap();
         let mut all = Vec::new();
         while let Some(row) = rows.next().unwrap() {
-            all.push(object(&names, row));
+            all.push(serde_json::from_str(object(&names, row).get()).unwrap());
         }
         all
     }
@@ -294,10 +294,12 @@ fn run(connection: &Connection, statement: &Statement) -> rusqlite::Result<(Answ
         }
     }
     let names: Vec<String> = prepared.column_names().into_iter().map(str::to_owned).collect();
+    let distinct: BTreeSet<&String> = names.iter().collect();
+    assert_eq!(distinct.len(), names.len(), "two columns of one name are one field: {}", statement.sql);
     let mut rows = Vec::new();
     let mut cursor = prepared.raw_query();
     while let Some(row) = cursor.next()? {
-        rows.push(to_raw_value(&object(&names, row)).unwrap());
+        rows.push(object(&names, row));
     }
     drop(cursor);
     let cost = Cost {
@@ -314,13 +316,12 @@ fn as_float(number: i64) -> f64 {
     number as f64
 }
 
-fn object(names: &[String], row: &rusqlite::Row<'_>) -> Json {
-    let fields: Map<String, Json> = names
-        .iter()
-        .enumerate()
-        .map(|(index, name)| (name.clone(), as_json(row.get_ref(index).unwrap())))
-        .collect();
-    Json::Object(fields)
+/// A row as D1 answers it: an object, its fields in the order of the columns.
+fn object(names: &[String], row: &rusqlite::Row<'_>) -> Box<RawValue> {
+    let field =
+        |(index, name): (usize, &String)| format!("{}:{}", json!(name), as_json(row.get_ref(index).unwrap()));
+    let fields: Vec<String> = names.iter().enumerate().map(field).collect();
+    RawValue::from_string(format!("{{{}}}", fields.join(","))).unwrap()
 }
 
 /// What a row's value is once it went through JavaScript: whole numbers lose the trace of having been floats.

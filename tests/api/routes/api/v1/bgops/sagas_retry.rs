@@ -261,3 +261,17 @@ async fn old_failures_of_another_kind_do_not_hide_those_of_the_outage() {
     let data = pressed(&app, body).await;
     assert_eq!((&data["matched"], &data["remaining"]), (&json!(1000), &json!(900)));
 }
+
+#[tokio::test]
+async fn the_run_of_an_object_that_forgot_it_goes_on_as_it_is_listed() {
+    let app = TestApp::new();
+    let club = after_an_outage(&app, 1).await.remove(0);
+    let run = app.outside().objects().run(&club.id).unwrap();
+    app.outside().objects().forgets(&club.id);
+    pressed(&app, json!({ "status": "failed", "why": "Make is back" })).await;
+    let taken_over = app.outside().objects().run(&club.id).unwrap();
+    assert_eq!(taken_over.id, run.id);
+    assert!(taken_over.version > run.version, "{} after {}", taken_over.version, run.version);
+    club.waits().await;
+    assert_eq!(club.ended().await, "completed");
+}
