@@ -244,6 +244,29 @@ async fn the_steps_of_an_older_listing_never_overwrite_newer_ones() {
     assert_eq!(attempts, json!({ "attempts": 2 }));
 }
 
+/// A row written is time that D1 takes for nobody else.
+#[tokio::test]
+async fn a_step_or_a_removal_that_stands_as_it_is_listed_is_not_written_again() {
+    let app = TestApp::new();
+    let club = pro(&app).await;
+    let is_listed_anew = async || {
+        let told = Run { version: run(&club).version + 1, ..run(&club) };
+        app.db().records();
+        assert!(matches!(list(&club, &told).await, Listing::Written { .. }));
+        app.db().records().iter().map(|call| call.rows).sum::<u64>()
+    };
+    app.outside().upstreams().next("apps_script", [Reaction::TimesOut]);
+    club.alarm_rings(&club.id).await;
+    assert_eq!(app.db().number("select count(*) from provision_steps"), 3);
+    assert_eq!(is_listed_anew().await, 1, "the run's own row");
+    club.waits().await;
+    is_removed_by_an_operator(&club).await;
+    app.outside().upstreams().next("apps_script", [Reaction::TimesOut]);
+    club.alarm_rings(&club.id).await;
+    assert_eq!(app.db().number("select count(*) from provision_undo where status <> 'held'"), 2);
+    assert_eq!(is_listed_anew().await, 1, "the run's own row");
+}
+
 #[tokio::test]
 async fn what_is_listed_of_a_removal_never_goes_back() {
     let app = TestApp::new();
