@@ -1,13 +1,6 @@
 //! Whether a tenant's run may go on: asked before it does anything outside.
 
-use crate::{
-    db::{Db, DbError},
-    domain::{TenantId, TenantStatus},
-    ports::Ports,
-    store,
-};
-
-use super::App;
+use crate::{domain::TenantStatus, store::flags::Standing};
 
 /// Whether a tenant's run may go on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,22 +17,16 @@ pub enum Gate {
     Unknown,
 }
 
-impl<P: Ports> App<P> {
-    /// Whether this tenant's run may go on: one query.
-    ///
-    /// # Errors
-    ///
-    /// When the database doesn't answer.
-    pub async fn gate(&self, tenant: &TenantId) -> Result<Gate, DbError> {
-        let standing = self.ports.db().ask(store::flags::gate(tenant)).await?;
-        Ok(match standing.status {
+impl From<Standing> for Gate {
+    fn from(standing: Standing) -> Self {
+        match standing.status {
             // A pause ends, and what else there is to say is said then.
-            _ if standing.paused => Gate::Paused,
-            Some(TenantStatus::Trial | TenantStatus::Active) => Gate::Open,
+            _ if standing.paused => Self::Paused,
+            Some(TenantStatus::Trial | TenantStatus::Active) => Self::Open,
             // A later version's word: whoever it lets in, the access check here does not.
-            Some(TenantStatus::Suspended | TenantStatus::Other(_)) => Gate::Suspended,
-            Some(TenantStatus::Cancelled) => Gate::Removed,
-            None => Gate::Unknown,
-        })
+            Some(TenantStatus::Suspended | TenantStatus::Other(_)) => Self::Suspended,
+            Some(TenantStatus::Cancelled) => Self::Removed,
+            None => Self::Unknown,
+        }
     }
 }

@@ -23,9 +23,8 @@ pub fn listing(run: &Run, now: Timestamp) -> Result<Vec<Statement>, DbError> {
     store::runs::listing(run, rows(run, now), now)
 }
 
-/// The rows beside the listing that the run's steps wrote, or removed, since D1 was told last. A step that asks outside leaves
-/// them to the listing: what was done outside is known by the checkpoint, and is not done again because D1 was away. Where D1
-/// has to be told everything, it may have been put back.
+/// The rows beside the listing that the run's steps leave, or remove, and that D1 was not told of yet: what is done is known by the
+/// checkpoint, and is not done again because D1 was away. Where D1 has to be told everything, it may have been put back.
 fn rows(run: &Run, now: Timestamp) -> Vec<Statement> {
     let is_all = run.listed_version == 0;
     if let Some(undo) = &run.undo {
@@ -43,7 +42,7 @@ fn rows(run: &Run, now: Timestamp) -> Vec<Statement> {
 }
 
 /// Whether D1 was not told yet that this was done.
-fn is_news(run: &Run, task: Task) -> bool {
+pub(super) fn is_news(run: &Run, task: Task) -> bool {
     run.unlisted.iter().any(|attempt| {
         attempt.step == task.step() && attempt.undo == task.is_undo() && attempt.outcome == "done"
     })

@@ -16,6 +16,16 @@ impl<T> Query<T> {
     pub const fn new(statement: Statement, read: fn(Answer) -> Result<T, DbError>) -> Self {
         Self { statement, read }
     }
+
+    /// The statement alone, where its answer is read later.
+    pub fn statement(self) -> Statement {
+        self.statement
+    }
+
+    /// Reads the answer to its statement.
+    pub fn read(&self, answer: Answer) -> Result<T, DbError> {
+        (self.read)(answer)
+    }
 }
 
 impl<T: FromRow> Query<Vec<T>> {

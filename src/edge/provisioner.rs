@@ -11,11 +11,12 @@ use worker::{DurableObject, Env, Request, Response, Result, SqlStorage, State, d
 
 use crate::{
     app::{App, listing},
+    db::Answer,
     domain::{RunId, Task, Timestamp, Upstream},
     ports::{Level, LogLine, Ports},
     store::{recovery, recovery::Place},
     workflow::{
-        Command, Fresh, Listing, Outcome, Permit, Reply, Run, Wake, World, advance, advance::Moment, obey,
+        Asked, Command, Fresh, Listing, Performed, Reply, Run, Wake, World, advance, advance::Moment, obey,
         obey_after_loss,
     },
 };
@@ -209,6 +210,7 @@ struct Tenant<'a> {
 
 impl World for Tenant<'_> {
     type Error = worker::Error;
+    type Found = Answer;
 
     fn now(&self) -> Timestamp {
         now()
@@ -226,16 +228,20 @@ impl World for Tenant<'_> {
         self.object.save(run)
     }
 
-    async fn perform(&self, run: &Run, task: Task) -> Outcome {
-        self.app.at_work_on(run, Some(task)).perform(run, task).await
+    fn asks_outside(&self, run: &Run, task: Task) -> bool {
+        self.app.asks_outside(run, task)
+    }
+
+    async fn perform(&self, run: &Run, task: Task, found: Answer) -> Performed {
+        self.app.at_work_on(run, Some(task)).perform(run, task, found).await
     }
 
     async fn forget(&self) -> Result<()> {
         self.object.delete_everything().await
     }
 
-    async fn permit(&self, run: &Run, task: Task, is_first: bool) -> Permit {
-        self.app.at_work_on(run, Some(task)).permit(run, task, is_first).await
+    async fn permit(&self, run: &Run, task: Task, lists: bool) -> Asked<Answer> {
+        self.app.at_work_on(run, Some(task)).permit(run, task, lists).await
     }
 
     async fn list(&self, run: &Run) -> Listing {

@@ -9,7 +9,7 @@ use crate::{
     workflow::{Attempt, Listing, Report, Run, Stage, StepReport, report::Trouble},
 };
 
-use super::{deliveries, mails, overdue, undo};
+use super::{connections, deliveries, mails, overdue, undo};
 
 /// Writes what D1 doesn't list yet of a run, and says what it listed before. An older version than the listed one changes
 /// nothing, and nothing changes a run that went live: its object may not have heard of it. `rows` are what its steps left beside it.
@@ -18,19 +18,27 @@ pub async fn list(db: &impl Db, run: &Run, rows: Vec<Statement>, now: Timestamp)
         Ok(statements) => db.batch(statements).await,
         Err(error) => Err(error),
     };
-    match answers.map(|answers| answers.into_iter().next().unwrap_or_default().first::<Before>()) {
-        Ok(Ok(before)) => {
-            Listing::Written { was_completed: before.is_some_and(|row| row.status.is_some_and(is_completed)) }
-        }
+    match answers.and_then(|answers| read_listing(answers.into_iter().next().unwrap_or_default())) {
+        Ok(written) => written,
         Err(DbError::Raised) => Listing::PutBack,
         Err(error) if error.is_about_a_missing_row() => Listing::TenantUnknown,
-        Ok(Err(_)) | Err(_) => Listing::Unavailable,
+        Err(_) => Listing::Unavailable,
     }
 }
 
 #[derive(Debug, Deserialize)]
 struct Before {
     status: Option<String>,
+}
+
+/// Reads the first answer to [`listing`]: what was listed before.
+///
+/// # Errors
+///
+/// When the row is not what the schema promises.
+pub fn read_listing(first: Answer) -> Result<Listing, DbError> {
+    let before = first.first::<Before>()?;
+    Ok(Listing::Written { was_completed: before.is_some_and(|row| row.status.is_some_and(is_completed)) })
 }
 
 fn is_completed(status: String) -> bool {
@@ -71,9 +79,8 @@ pub fn listing(run: &Run, rows: Vec<Statement>, now: Timestamp) -> Result<Vec<St
     statements.extend(undo::update_tenant(run, now));
     statements.push(upsert_run(run, &report, now)?);
     statements.extend(undo::listing(run, now));
-    let changed = report.steps.iter().enumerate().filter(|(_, step)| is_changed(run, step));
-    statements.extend(changed.map(|(position, step)| upsert_step(run, position, step)));
-    statements.extend(run.unlisted.iter().map(|attempt| insert_attempt(run, attempt)));
+    statements.extend(upsert_steps(run, &report));
+    statements.extend(insert_attempts(run));
     statements.extend(lifecycle_events(run, &report));
     Ok(statements)
 }
@@ -86,14 +93,6 @@ fn end_other_runs(run: &Run, now: Timestamp) -> Statement {
          where tenant_id = ?1 and status = 'processing' and id <> ?2",
         [run.subject.tenant.as_str().into(), run.id.as_str().into(), now.seconds().into()],
     )
-}
-
-/// A step that was tried since the last listing, or is where the run stands now, or was left out.
-fn is_changed(run: &Run, step: &StepReport) -> bool {
-    run.listed_version == 0 && step.attempts > 0
-        || step.status == StepStatus::Skipped
-        || run.unlisted.iter().any(|attempt| attempt.step == step.name)
-        || (Some(step.name) == run.current() && step.attempts > 0)
 }
 
 fn upsert_run(run: &Run, report: &Report, now: Timestamp) -> Result<Statement, DbError> {
@@ -148,52 +147,86 @@ fn update_tenant(run: &Run, report: &Report, now: Timestamp) -> Statement {
     )
 }
 
-fn upsert_step(run: &Run, position: usize, step: &StepReport) -> Statement {
-    Statement::new(
-        "insert into provision_steps (run_id, step, position, status, attempts, started_at, completed_at, retry_at,
+/// The steps that were begun or left out, in one statement: one that stands as it is listed is not written.
+fn upsert_steps(run: &Run, report: &Report) -> Option<Statement> {
+    let begun = |step: &StepReport| step.attempts > 0 || step.status == StepStatus::Skipped;
+    let rows: Vec<serde_json::Value> = report
+        .steps
+        .iter()
+        .enumerate()
+        .filter(|(_, step)| begun(step))
+        .map(|(position, step)| step_row(position, step))
+        .collect();
+    if rows.is_empty() {
+        return None;
+    }
+    Some(Statement::new(
+        "insert into provision_steps as listed (run_id, step, position, status, attempts, started_at, completed_at, retry_at,
            error_code, error)
-         select ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10 from provision_runs
-         where id = ?1 and version = ?11 and (status <> 'completed' or ?12 = 'completed')
+         select ?1, value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7,
+           value ->> 8
+         from json_each(?2)
+         where exists (select 1 from provision_runs where id = ?1 and version = ?3 and (status <> 'completed' or ?4 = 'completed'))
          on conflict (run_id, step) do update set status = excluded.status, attempts = excluded.attempts,
            started_at = excluded.started_at, completed_at = excluded.completed_at, retry_at = excluded.retry_at,
-           error_code = excluded.error_code, error = excluded.error",
+           error_code = excluded.error_code, error = excluded.error
+         where (listed.status, listed.attempts, listed.started_at, listed.completed_at, listed.retry_at, listed.error_code,
+             listed.error)
+           is not (excluded.status, excluded.attempts, excluded.started_at, excluded.completed_at, excluded.retry_at,
+             excluded.error_code, excluded.error)",
         [
             run.id.as_str().into(),
-            step.name.as_str().into(),
-            i64::try_from(position).unwrap_or(i64::MAX).into(),
-            step.status.as_str().into(),
-            step.attempts.into(),
-            step.started_at.map(Timestamp::seconds).into(),
-            step.completed_at.map(Timestamp::seconds).into(),
-            step.retry_at.map(Timestamp::seconds).into(),
-            step.error.as_ref().map(|e| e.code.as_str()).into(),
-            step.error.as_ref().map(|e| e.message.as_str()).into(),
+            serde_json::Value::from(rows).to_string().into(),
             i64::try_from(run.version).unwrap_or(i64::MAX).into(),
             run.status().as_str().into(),
         ],
-    )
+    ))
 }
 
-fn insert_attempt(run: &Run, attempt: &Attempt) -> Statement {
-    let took = attempt.ended_at.since(attempt.started_at).as_millis();
-    Statement::new(
+fn step_row(position: usize, step: &StepReport) -> serde_json::Value {
+    json!([
+        step.name.as_str(),
+        position,
+        step.status.as_str(),
+        step.attempts,
+        step.started_at.map(Timestamp::seconds),
+        step.completed_at.map(Timestamp::seconds),
+        step.retry_at.map(Timestamp::seconds),
+        step.error.as_ref().map(|error| &error.code),
+        step.error.as_ref().map(|error| &error.message),
+    ])
+}
+
+/// The attempts that D1 does not list yet, in one statement.
+fn insert_attempts(run: &Run) -> Option<Statement> {
+    if run.unlisted.is_empty() {
+        return None;
+    }
+    let rows: serde_json::Value = run.unlisted.iter().map(attempt_row).collect();
+    Some(Statement::new(
         "insert into provision_history (run_id, step, attempt, outcome, error, upstream_status, ms, started_at, undo,
            request_id, said)
-         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) on conflict do nothing",
-        [
-            run.id.as_str().into(),
-            attempt.step.as_str().into(),
-            attempt.number.into(),
-            attempt.outcome.as_str().into(),
-            attempt.error.as_deref().into(),
-            attempt.upstream_status.map(u32::from).into(),
-            i64::try_from(took).unwrap_or(i64::MAX).into(),
-            attempt.started_at.seconds().into(),
-            u32::from(attempt.undo).into(),
-            attempt.request.as_deref().into(),
-            attempt.said.as_deref().into(),
-        ],
-    )
+         select ?1, value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7,
+           value ->> 8, value ->> 9
+         from json_each(?2) where true on conflict do nothing",
+        [run.id.as_str().into(), rows.to_string().into()],
+    ))
+}
+
+fn attempt_row(attempt: &Attempt) -> serde_json::Value {
+    let took = attempt.ended_at.since(attempt.started_at).as_millis();
+    json!([
+        attempt.step.as_str(),
+        attempt.number,
+        attempt.outcome,
+        attempt.error,
+        attempt.upstream_status,
+        i64::try_from(took).unwrap_or(i64::MAX),
+        attempt.started_at.seconds(),
+        u32::from(attempt.undo),
+        attempt.request,
+        attempt.said,
+    ])
 }
 
 /// The end of a run is an event of its tenant, under an id that a replay repeats; so is the end of undoing it.
@@ -205,7 +238,7 @@ fn event_id(run: &Run, end: &str) -> String {
     format!("evt_{}_{end}", run.id.as_str().trim_start_matches("run_"))
 }
 
-fn undone(run: &Run) -> Option<[Statement; 2]> {
+fn undone(run: &Run) -> Option<Vec<Statement>> {
     let undo = run.undo.as_ref()?;
     let Stage::Completed { at } = undo.stage else { return None };
     let at = undo.gone_at.unwrap_or(at);
@@ -218,10 +251,11 @@ fn undone(run: &Run) -> Option<[Statement; 2]> {
          where not exists (select 1 from domain_events where tenant_id = ?1 and id = ?3)",
         [tenant.as_str().into(), at.seconds().into(), id.into(), kind.into(), data.to_string().into()],
     );
-    Some([event, announcement])
+    // Its webhook hears of it first, if it is there.
+    Some(vec![event, announcement, connections::forget_cancelled(tenant)])
 }
 
-fn ended(run: &Run, report: &Report) -> Option<[Statement; 2]> {
+fn ended(run: &Run, report: &Report) -> Option<Vec<Statement>> {
     if run.is_no_news() {
         return None;
     }
@@ -260,7 +294,7 @@ fn ended(run: &Run, report: &Report) -> Option<[Statement; 2]> {
             report.status.as_str().into(),
         ],
     );
-    Some([event, announcement])
+    Some(vec![event, announcement])
 }
 
 /// Where a tenant's provisioning stands, as D1 lists it.

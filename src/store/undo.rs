@@ -1,6 +1,7 @@
 //! Undoing as D1 knows it: the wish, what each step made and what became of it, and letting go of a club's name.
 
 use serde::Deserialize;
+use serde_json::{Value, json};
 
 use crate::{
     db::Statement,
@@ -55,18 +56,14 @@ pub fn close(tenant: &TenantId, now: Timestamp) -> Statement {
     )
 }
 
-/// Lists where undoing a run stands, after the run itself was listed. A run that went live before its object heard of it
-/// stays listed as that.
+/// Lists what a run made, and where undoing it stands, after the run itself was listed. A run that went live before its object
+/// heard of it stays listed as that.
 #[must_use]
 pub fn listing(run: &Run, now: Timestamp) -> Vec<Statement> {
-    let fresh = run.records.iter().filter(|record| {
-        record.artifact.is_some() && run.unlisted.iter().any(|attempt| attempt.step == record.step)
-    });
-    let mut statements: Vec<Statement> = fresh.map(|record| hold(run, record)).collect();
+    let mut statements: Vec<Statement> = hold(run).into_iter().collect();
     if let Some(undo) = &run.undo {
         statements.push(update_run(run, undo, now));
-        let tried = undo.removals.iter().filter(|removal| removal.attempts > 0);
-        statements.extend(tried.map(|removal| upsert_removal(run, undo, removal)));
+        statements.extend(upsert_removals(run, undo));
     }
     statements
 }
@@ -121,18 +118,58 @@ fn made(record: &Record) -> Listed<'_> {
     record.artifact.as_ref().map_or(unknown, Artifact::listed)
 }
 
-/// Writes down what a step made, the moment it is known.
-fn hold(run: &Run, record: &Record) -> Statement {
-    let Listed { kind, id, ours } = made(record);
-    Statement::new(
-        "insert into provision_undo (run_id, step, kind, external_id, created_by_us, status, attempts)
-         select id, ?2, ?3, ?4, ?5, 'held', 0 from provision_runs where id = ?1 on conflict do nothing",
-        [run.id.as_str().into(), record.step.as_str().into(), kind.into(), id.into(), u32::from(ours).into()],
-    )
+/// Writes down what steps made, the moment it is known.
+fn hold(run: &Run) -> Option<Statement> {
+    let fresh = run.records.iter().filter(|record| {
+        record.artifact.is_some() && run.unlisted.iter().any(|attempt| attempt.step == record.step)
+    });
+    let rows: Vec<Value> = fresh
+        .map(|record| {
+            let Listed { kind, id, ours } = made(record);
+            json!([record.step.as_str(), kind, id, u32::from(ours)])
+        })
+        .collect();
+    (!rows.is_empty()).then(|| {
+        Statement::new(
+            "insert into provision_undo (run_id, step, kind, external_id, created_by_us, status, attempts)
+             select ?1, value ->> 0, value ->> 1, value ->> 2, value ->> 3, 'held', 0 from json_each(?2)
+             where exists (select 1 from provision_runs where id = ?1) on conflict do nothing",
+            [run.id.as_str().into(), Value::from(rows).to_string().into()],
+        )
+    })
 }
 
-/// What was undone stays listed as that: its object may not have heard of it.
-fn upsert_removal(run: &Run, undo: &Undo, removal: &Removal) -> Statement {
+/// The removals that were begun, in one statement: one that stands as it is listed is not written. What was undone stays listed as
+/// that: its object may not have heard of it.
+fn upsert_removals(run: &Run, undo: &Undo) -> Option<Statement> {
+    let begun = undo.removals.iter().filter(|removal| removal.attempts > 0);
+    let rows: Vec<Value> = begun.map(|removal| removal_row(run, undo, removal)).collect();
+    (!rows.is_empty()).then(|| {
+        Statement::new(
+            "insert into provision_undo as listed (run_id, step, kind, external_id, created_by_us, status, attempts, started_at,
+               removed_at, error_code, error)
+             select ?1, value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7,
+               value ->> 8, value ->> 9
+             from json_each(?2)
+             where exists (select 1 from provision_runs
+               where id = ?1 and version = ?3 and (undo_state is not 'undone' or ?4 = 'undone'))
+             on conflict (run_id, step) do update set status = excluded.status, attempts = excluded.attempts,
+               started_at = excluded.started_at, removed_at = excluded.removed_at, error_code = excluded.error_code,
+               error = excluded.error
+             where (listed.status, listed.attempts, listed.started_at, listed.removed_at, listed.error_code, listed.error)
+               is not (excluded.status, excluded.attempts, excluded.started_at, excluded.removed_at, excluded.error_code,
+                 excluded.error)",
+            [
+                run.id.as_str().into(),
+                Value::from(rows).to_string().into(),
+                version(run).into(),
+                undo.status().as_str().into(),
+            ],
+        )
+    })
+}
+
+fn removal_row(run: &Run, undo: &Undo, removal: &Removal) -> Value {
     let record = run.records.iter().find(|record| record.step == removal.step);
     let unknown = Listed { kind: "name", id: None, ours: true };
     let Listed { kind, id, ours } = record.map_or(unknown, made);
@@ -147,30 +184,18 @@ fn upsert_removal(run: &Run, undo: &Undo, removal: &Removal) -> Statement {
         }
         _ => ("removing", None),
     };
-    Statement::new(
-        "insert into provision_undo (run_id, step, kind, external_id, created_by_us, status, attempts, started_at,
-           removed_at, error_code, error)
-         select id, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11 from provision_runs
-         where id = ?1 and version = ?12 and (undo_state is not 'undone' or ?13 = 'undone')
-         on conflict (run_id, step) do update set status = excluded.status, attempts = excluded.attempts,
-           started_at = excluded.started_at, removed_at = excluded.removed_at, error_code = excluded.error_code,
-           error = excluded.error",
-        [
-            run.id.as_str().into(),
-            removal.step.as_str().into(),
-            kind.into(),
-            id.into(),
-            u32::from(ours).into(),
-            status.into(),
-            removal.attempts.into(),
-            removal.started_at.map(Timestamp::seconds).into(),
-            removal.done_at.map(Timestamp::seconds).into(),
-            error.map(|(code, _)| code).into(),
-            error.map(|(_, message)| message).into(),
-            version(run).into(),
-            undo.status().as_str().into(),
-        ],
-    )
+    json!([
+        removal.step.as_str(),
+        kind,
+        id,
+        u32::from(ours),
+        status,
+        removal.attempts,
+        removal.started_at.map(Timestamp::seconds),
+        removal.done_at.map(Timestamp::seconds),
+        error.map(|(code, _)| code),
+        error.map(|(_, message)| message),
+    ])
 }
 
 /// The club's owner goes.

@@ -76,11 +76,45 @@ pub enum Permit {
     Unavailable,
 }
 
+/// What D1 said before an attempt, in one batch.
+#[derive(Debug)]
+pub struct Asked<F> {
+    /// Whether the attempt may begin.
+    pub permit: Permit,
+    /// How telling D1 went, if it was told in that batch.
+    pub listing: Option<Listing>,
+    /// What the attempt reads in D1.
+    pub found: F,
+}
+
+impl<F: Default> From<Permit> for Asked<F> {
+    fn from(permit: Permit) -> Self {
+        Self { permit, listing: None, found: F::default() }
+    }
+}
+
+/// How an attempt went.
+#[derive(Debug)]
+pub struct Performed {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The run as D1 was told of it in the batch that did the work: the attempt is settled there.
+    pub told: Option<Box<Run>>,
+}
+
+impl From<Outcome> for Performed {
+    fn from(outcome: Outcome) -> Self {
+        Self { outcome, told: None }
+    }
+}
+
 /// What a run lives in: a Durable Object, or a simulation.
 #[expect(async_fn_in_trait, reason = "one thread per isolate: no future of ours crosses threads")]
 pub trait World {
     /// Why the checkpoint could not be read or written.
     type Error;
+    /// What an attempt reads in D1 along with its permit.
+    type Found: Default;
 
     /// The clock.
     fn now(&self) -> Timestamp;
@@ -90,12 +124,14 @@ pub trait World {
     fn load(&self) -> Result<Option<Run>, Self::Error>;
     /// Writes the checkpoint.
     fn save(&self, run: &Run) -> Result<(), Self::Error>;
+    /// Whether an attempt at this asks outside. What is done inside writes its rows with the run's next listing.
+    fn asks_outside(&self, run: &Run, task: Task) -> bool;
     /// Performs one attempt at doing or undoing a step.
-    async fn perform(&self, run: &Run, task: Task) -> Outcome;
+    async fn perform(&self, run: &Run, task: Task, found: Self::Found) -> Performed;
     /// Deletes the checkpoint, and everything else that is stored.
     async fn forget(&self) -> Result<(), Self::Error>;
-    /// Whether an attempt at this may begin. `is_first` says whether it is the first since the alarm rang.
-    async fn permit(&self, run: &Run, task: Task, is_first: bool) -> Permit;
+    /// Whether an attempt at this may begin. `lists` says whether D1 is told of the run in the same batch.
+    async fn permit(&self, run: &Run, task: Task, lists: bool) -> Asked<Self::Found>;
     /// Writes the listing in D1.
     async fn list(&self, run: &Run) -> Listing;
     /// Tells the log.
@@ -120,7 +156,7 @@ pub async fn advance<W: World>(world: &W) -> Result<Wake, W::Error> {
             Next::Begin(task) => attempt(world, task, std::mem::take(&mut is_first)).await?,
             Next::Recover(task) => {
                 let outcome = Outcome::Unknown(Fault::new(FaultCode::Interrupted));
-                settle(world, run, task, outcome)?;
+                settle(world, run, task, &outcome)?;
             }
             Next::Expire => {
                 run.expire(world.now());
@@ -203,7 +239,7 @@ async fn rest_of_orphan<W: World>(world: &W, run: &Run, retry_at: Timestamp) -> 
 async fn look<W: World>(world: &W, run: &Run) -> Result<Option<Wake>, W::Error> {
     let now = world.now();
     if run.is_due_a_look(now) {
-        match world.permit(run, Task::Do(Step::SeedDefaults), true).await {
+        match world.permit(run, Task::Do(Step::SeedDefaults), false).await.permit {
             Permit::Granted | Permit::Stopped => {}
             Permit::Paused | Permit::Unavailable => return Ok(Some(Wake::Look(now.after(LOOK_AGAIN)))),
             Permit::TenantUnknown => {
@@ -219,18 +255,33 @@ async fn look<W: World>(world: &W, run: &Run) -> Result<Option<Wake>, W::Error> 
     Ok(Some(run.next_look(now).map_or(Wake::Never, Wake::Look)))
 }
 
+/// The permit is asked for when the alarm begins its work, and before whatever asks outside: then D1 is told first, so that it knows
+/// what was begun, and under which keys, whatever becomes of the object.
 async fn attempt<W: World>(world: &W, task: Task, is_first: bool) -> Result<(), W::Error> {
     let Some(run) = world.load()? else { return Ok(()) };
-    let permit = world.permit(&run, task, is_first).await;
+    let asks_outside = world.asks_outside(&run, task);
+    let asked = if is_first || asks_outside {
+        world.permit(&run, task, asks_outside && run.is_unlisted()).await
+    } else {
+        Permit::Granted.into()
+    };
+    if let Some(listing) = asked.listing {
+        note(world, &run, listing)?;
+        if listing == Listing::PutBack {
+            return Ok(());
+        }
+    }
     // Somebody may have changed the run while that was asked.
     let Some(mut run) = world.load()?.filter(|run| run.next(world.now()) == Next::Begin(task)) else {
         return Ok(());
     };
-    match permit {
-        Permit::Granted => return perform(world, run, task).await,
+    match asked.permit {
+        Permit::Granted => return perform(world, run, task, asked.found).await,
         Permit::Paused => run.pause(task, world.now()),
         // What is removed is removed from whoever it was made for.
-        Permit::Stopped | Permit::TenantUnknown if task.is_undo() => return perform(world, run, task).await,
+        Permit::Stopped | Permit::TenantUnknown if task.is_undo() => {
+            return perform(world, run, task, asked.found).await;
+        }
         Permit::Stopped => {
             run.stop("This club is suspended, so setting it up was stopped.", world.now());
         }
@@ -247,35 +298,41 @@ async fn attempt<W: World>(world: &W, task: Task, is_first: bool) -> Result<(), 
     Ok(())
 }
 
-async fn perform<W: World>(world: &W, mut run: Run, task: Task) -> Result<(), W::Error> {
+/// D1 is told of how it ended before the next attempt that asks outside, or when there is nothing more to do now.
+async fn perform<W: World>(world: &W, mut run: Run, task: Task, found: W::Found) -> Result<(), W::Error> {
     let number = run.begin(task, world.now());
     world.save(&run)?;
     if task == Task::Do(Step::SeedDefaults) && number == 1 {
         world.tell(&run, Moment::Started);
     }
-    let outcome = world.perform(&run, task).await;
-    let Some(mut run) = world.load()? else { return Ok(()) };
+    let Performed { outcome, told } = world.perform(&run, task, found).await;
+    let Some(current) = world.load()? else { return Ok(()) };
     // Overtaken while it was away: what it did is recognised by its key when the step is done again, or undone.
-    if run.running().is_none_or(|(running, _)| running != task) {
+    if current.running().is_none_or(|(running, _)| running != task) {
         return Ok(());
     }
-    run = settle(world, run, task, outcome)?;
-    // The end is listed by the next turn of the loop, which also knows when to come back if that fails.
-    if !run.is_over() && !run.is_waiting() {
-        list(world, &run).await?;
+    match told.filter(|_| current == run) {
+        Some(told) => {
+            let mut settled = Run::clone(&told);
+            settled.listed(&told, false, world.now());
+            settled_as(world, &settled, task, &outcome)
+        }
+        None => settle(world, current, task, &outcome),
     }
-    Ok(())
 }
 
-fn settle<W: World>(world: &W, mut run: Run, task: Task, outcome: Outcome) -> Result<Run, W::Error> {
-    let told = outcome.clone();
-    run.settle(outcome, world.now(), world.random());
-    world.save(&run)?;
-    world.tell(&run, Moment::Attempted(task, &told));
+fn settle<W: World>(world: &W, mut run: Run, task: Task, outcome: &Outcome) -> Result<(), W::Error> {
+    run.settle(outcome.clone(), world.now(), world.random());
+    settled_as(world, &run, task, outcome)
+}
+
+fn settled_as<W: World>(world: &W, run: &Run, task: Task, outcome: &Outcome) -> Result<(), W::Error> {
+    world.save(run)?;
+    world.tell(run, Moment::Attempted(task, outcome));
     if run.is_over() {
-        world.tell(&run, Moment::Ended);
+        world.tell(run, Moment::Ended);
     }
-    Ok(run)
+    Ok(())
 }
 
 /// Tells D1 what it doesn't list yet. A listing that can't be written holds up nothing.
@@ -284,6 +341,11 @@ async fn list<W: World>(world: &W, run: &Run) -> Result<Told, W::Error> {
         return Ok(Told::Now);
     }
     let listing = world.list(run).await;
+    note(world, run, listing)
+}
+
+/// Records how telling D1 of the run went.
+fn note<W: World>(world: &W, run: &Run, listing: Listing) -> Result<Told, W::Error> {
     let Some(mut current) = world.load()? else { return Ok(Told::Now) };
     let (told, moment) = match listing {
         Listing::Written { was_completed } => {

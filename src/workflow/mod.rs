@@ -22,7 +22,7 @@ pub mod undo;
 pub mod versions;
 pub mod witness;
 
-pub use advance::{Listing, Permit, Wake, World, advance};
+pub use advance::{Asked, Listing, Performed, Permit, Wake, World, advance};
 pub use command::{Command, Reply, Subject};
 pub use obey::{Fresh, Obeyed, Ring, obey, obey_after_loss};
 pub use outcome::{Artifact, Failure, FailureCode, Fault, FaultCode, Outcome, Product};

@@ -1,11 +1,17 @@
 //! Whether a tenant's run may go on, as it is asked before anything is done outside.
 
-use tenantry::app::gate::Gate;
+use tenantry::{
+    app::gate::Gate,
+    db::Db,
+    domain::{Step, Task},
+    store,
+    workflow::{Listing, Permit},
+};
 
 use crate::support::{Club, TestApp};
 
 async fn gate_of(club: &Club) -> Gate {
-    club.app.gate(&club.id.parse().unwrap()).await.unwrap()
+    club.db().ask(store::flags::gate(&club.id.parse().unwrap())).await.unwrap().into()
 }
 
 fn switches(app: &TestApp, enabled: u32) {
@@ -47,13 +53,21 @@ async fn while_provisioning_is_paused_the_gate_is_closed_for_everybody() {
     assert_eq!(gate_of(&club).await, Gate::Open);
 }
 
+/// What an attempt needs of D1 is one batch: whether it may begin, the listing, what it reads.
 #[tokio::test]
-async fn the_gate_is_one_query_and_is_not_guessed_without_the_database() {
+async fn before_an_attempt_d1_is_asked_once_and_nothing_is_guessed_without_it() {
     let app = TestApp::new();
     let club = app.signed_up("fc-nord").await;
+    club.connects_make().await.is(200);
+    let run = app.outside().objects().run(&club.id).unwrap();
+    let task = Task::Do(Step::ValidateWebhook);
     let before = app.db().batches();
-    assert_eq!(gate_of(&club).await, Gate::Open);
+    let asked = app.app.permit(&run, task, true).await;
     assert_eq!(app.db().batches() - before, 1);
+    assert_eq!(asked.permit, Permit::Granted);
+    assert_eq!(asked.listing, Some(Listing::Written { was_completed: false }));
+    assert!(store::connections::webhook(&club.id.parse().unwrap()).read(asked.found).unwrap().is_some());
     app.db().goes_down();
-    assert!(app.app.gate(&club.id.parse().unwrap()).await.is_err());
+    let asked = app.app.permit(&run, task, true).await;
+    assert_eq!((asked.permit, asked.listing), (Permit::Unavailable, None));
 }

@@ -35,8 +35,8 @@ async fn live_without_knowing(is_pro: bool) -> Club {
     let count = other.db().batches() - before;
     let app = TestApp::new();
     let club = queued(&app, is_pro).await;
-    app.db().breaks(count - 2, Breaks::After);
-    app.db().breaks(count - 1, Breaks::Before);
+    app.db().breaks(count - 1, Breaks::After);
+    app.db().breaks(count, Breaks::Before);
     club.alarm_rings(&club.id).await;
     assert_eq!((run(&club).status(), &club.row()["status"]), (RunStatus::Processing, &json!("active")));
     club

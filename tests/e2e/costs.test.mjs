@@ -13,7 +13,7 @@ after(() => h.close());
  * Rows that one club may write to D1, from its signup until its webhook was told that it is live and its welcome mail left. Ten of them are
  * the mail's.
  */
-const ROWS_PER_CLUB = 95;
+const ROWS_PER_CLUB = 80;
 /**
  * Calls of its run to breakers: one before each step that calls out, and one for its mail. While nothing fails, only the breaker that
  * counts concurrent calls is told afterwards.

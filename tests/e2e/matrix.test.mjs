@@ -38,9 +38,13 @@ const starter = await stepsOf("starter");
 // What the plans share is disturbed in the pro run.
 const steps = [...pro, ...starter.filter(({ step }) => !pro.some((one) => one.step === step))];
 
-test("every step does something that can be disturbed", () => {
+/** What these do in D1 is written with the run's listing, which tests/e2e/interruptions.test.mjs disturbs. */
+const WRITTEN_LATER = ["seed_defaults", "create_owner", "send_welcome_email"];
+
+test("every step that calls anything is disturbed, and the others are written with the listing", () => {
   assert.ok(pro.length >= 7 && starter.length >= 6);
-  for (const { step, calls } of steps) assert.ok(calls.length > 0, `nothing is known of ${step} that could fail`);
+  const silent = steps.filter(({ calls }) => calls.length === 0).map(({ step }) => step);
+  assert.deepEqual(silent, WRITTEN_LATER);
 });
 
 const cells = steps.flatMap(({ plan, step, calls }) => disturbancesOf(step, calls).map((cell) => ({ plan, ...cell })));

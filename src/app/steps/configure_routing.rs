@@ -2,7 +2,7 @@
 
 use crate::{
     app::{App, upstream::cloudflare},
-    db::Statement,
+    db::{Answer, Statement},
     domain::{Config, Step, Timestamp, Upstream, config::SubdomainMode},
     ports::Ports,
     store,
@@ -29,7 +29,7 @@ impl Action for ConfigureRouting {
         }
     }
 
-    async fn run<P: Ports>(app: &App<P>, run: &Run) -> Performed {
+    async fn run<P: Ports>(app: &App<P>, run: &Run, _found: Answer) -> Performed {
         Ok(match app.config().subdomain_mode {
             SubdomainMode::None => Outcome::Done(Some(Product::NoRoute)),
             SubdomainMode::Wildcard => Outcome::Done(None),

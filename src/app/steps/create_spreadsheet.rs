@@ -2,7 +2,7 @@
 
 use crate::{
     app::{App, upstream::apps_script},
-    db::Statement,
+    db::{Answer, Statement},
     domain::{Config, Step, Timestamp, Upstream},
     ports::Ports,
     store,
@@ -23,7 +23,7 @@ impl Action for CreateSpreadsheet {
         Some((Upstream::AppsScript, 2))
     }
 
-    async fn run<P: Ports>(app: &App<P>, run: &Run) -> Performed {
+    async fn run<P: Ports>(app: &App<P>, run: &Run, _found: Answer) -> Performed {
         let config = app.config();
         let secret = config.gas_hmac_secret.as_ref().ok_or_else(misconfigured)?;
         let key = run.idempotency_key(Step::CreateSpreadsheet);

@@ -3,6 +3,8 @@
 //! Every attempt may be performed again after any interruption. Inside, that is safe because the statements say what shall
 //! be, not what to add; outside, because the call carries the run's key for the step. A removal finds nothing left to do then.
 //!
+//! What a step does in D1 alone is its rows, and they are written with the run's next listing: several such steps are one batch.
+//!
 //! A new step is a file here, a row in `of_step`, and a row in [`Step::spec`].
 
 mod activate;
@@ -15,16 +17,17 @@ mod validate_webhook;
 mod verify_spreadsheet;
 
 use crate::{
-    db::{Db, DbError, Statement},
+    db::{Answer, Db, DbError, Statement},
     domain::{Config, Step, Task, Timestamp, Upstream},
     ports::Ports,
+    store,
     workflow::{
-        Artifact, Failure, FailureCode, Fault, FaultCode, Outcome, Permit, Record, Run,
+        self, Artifact, Asked, Failure, FailureCode, Fault, FaultCode, Listing, Outcome, Permit, Record, Run,
         policy::{Leaves, leaves},
     },
 };
 
-use super::{App, gate::Gate};
+use super::{App, gate::Gate, listing};
 
 /// Ends a step early: with what went wrong, as an outcome.
 type Performed = Result<Outcome, Outcome>;
@@ -41,21 +44,29 @@ trait Action {
         None
     }
 
-    /// Performs one attempt at it.
-    async fn run<P: Ports>(app: &App<P>, run: &Run) -> Performed;
-
-    /// Performs one attempt at removing what it left. Done means that it is gone. Never asked of a step that leaves nothing; one
-    /// that leaves something and does not say how it is removed has not removed it.
-    async fn undo<P: Ports>(_app: &App<P>, _run: &Run) -> Performed {
-        Ok(misconfigured())
+    /// What doing it reads in D1, if it asks outside: asked for with the permit.
+    fn reads(_run: &Run) -> Option<Statement> {
+        None
     }
 
-    /// The rows that it wrote, once it is done as `record` says: D1 may have been restored to before it.
+    /// Performs one attempt at it. Nothing is left to do for what its rows do.
+    async fn run<P: Ports>(_app: &App<P>, _run: &Run, _found: Answer) -> Performed {
+        Ok(Outcome::Done(None))
+    }
+
+    /// Performs one attempt at removing what it left outside. Done means that it is gone. Never asked of a step that leaves nothing;
+    /// one that leaves something, and says neither how it is removed nor which rows that changes, has not removed it.
+    async fn undo<P: Ports>(app: &App<P>, run: &Run) -> Performed {
+        let is_inside = !Self::undo_rows(run, app.ports.now()).is_empty();
+        if is_inside { Ok(Outcome::Done(None)) } else { Ok(misconfigured()) }
+    }
+
+    /// The rows that it writes, once it is done as `record` says; once more if D1 was restored to before it.
     fn rows(_run: &Run, _record: &Record, _now: Timestamp) -> Vec<Statement> {
         Vec::new()
     }
 
-    /// The rows that undoing it changed.
+    /// The rows that undoing it changes.
     fn undo_rows(_run: &Run, _now: Timestamp) -> Vec<Statement> {
         Vec::new()
     }
@@ -95,13 +106,25 @@ fn undo_upstream(config: &Config, run: &Run, step: Step) -> Option<(Upstream, u3
     of_step!(step, A => A::undo_upstream(config, run), other => None)
 }
 
-/// The rows beside the run's own that its step wrote. What was done in D1 alone is there, unless D1 was restored: also to
-/// between that and its listing.
+/// What doing `step` reads in D1.
+fn reads(run: &Run, step: Step) -> Option<Statement> {
+    of_step!(step, A => A::reads(run), other => None)
+}
+
+/// Whether D1 hears of the end of `task` in the batch that does it: nobody may see one without the other.
+fn lists_its_end(task: Task) -> bool {
+    match task {
+        Task::Do(step) => step == Step::Activate,
+        Task::Undo(step) => leaves(step) == Leaves::TheName,
+    }
+}
+
+/// The rows beside the run's own that its step writes.
 pub(super) fn rows(run: &Run, record: &Record, now: Timestamp) -> Vec<Statement> {
     of_step!(record.step, A => A::rows(run, record, now), other => Vec::new())
 }
 
-/// The rows beside the run's own that undoing `step` changed.
+/// The rows beside the run's own that undoing `step` changes.
 pub(super) fn undo_rows(run: &Run, step: Step, now: Timestamp) -> Vec<Statement> {
     of_step!(step, A => A::undo_rows(run, now), other => Vec::new())
 }
@@ -125,27 +148,66 @@ fn tenant_gone() -> Failure {
 }
 
 impl<P: Ports> App<P> {
-    /// Whether an attempt at `task` of `run` may begin. It is asked when an alarm begins its work, and before whatever asks outside.
-    pub async fn permit(&self, run: &Run, task: Task, is_first: bool) -> Permit {
-        if !is_first && self.asked_by(run, task).is_none() {
-            return Permit::Granted;
-        }
-        match self.gate(&run.subject.tenant).await {
-            Ok(Gate::Open) => Permit::Granted,
-            Ok(Gate::Paused) => Permit::Paused,
-            Ok(Gate::Suspended | Gate::Removed) => Permit::Stopped,
-            Ok(Gate::Unknown) => Permit::TenantUnknown,
-            Err(_) => Permit::Unavailable,
+    /// Whether an attempt at `task` of `run` asks outside.
+    pub fn asks_outside(&self, run: &Run, task: Task) -> bool {
+        self.asked_by(run, task).is_some()
+    }
+
+    /// Whether an attempt at `task` of `run` may begin, and what it reads; D1 is told of the run first if it `lists`. One batch.
+    pub async fn permit(&self, run: &Run, task: Task, lists: bool) -> Asked<Answer> {
+        match self.ask(run, task, lists).await {
+            Ok(asked) => asked,
+            Err(DbError::Raised) => Asked { listing: Some(Listing::PutBack), ..Permit::Unavailable.into() },
+            Err(error) if error.is_about_a_missing_row() => Permit::TenantUnknown.into(),
+            Err(_) => Permit::Unavailable.into(),
         }
     }
 
+    async fn ask(&self, run: &Run, task: Task, lists: bool) -> Result<Asked<Answer>, DbError> {
+        let listing = if lists { listing::listing(run, self.ports.now())? } else { Vec::new() };
+        let reads = match task {
+            Task::Do(step) if self.asks_outside(run, task) => reads(run, step),
+            Task::Do(_) | Task::Undo(_) => None,
+        };
+        let gate = store::flags::gate(&run.subject.tenant);
+        let (standing, listed, found) = self.ports.db().ask((gate, listing, reads)).await?;
+        let permit = match Gate::from(standing) {
+            Gate::Open => Permit::Granted,
+            Gate::Paused => Permit::Paused,
+            Gate::Suspended | Gate::Removed => Permit::Stopped,
+            Gate::Unknown => Permit::TenantUnknown,
+        };
+        let listing = listed.into_iter().next().map(store::runs::read_listing).transpose()?;
+        let found = found.unwrap_or_default();
+        Ok(Asked { permit, listing, found })
+    }
+
     /// Performs one attempt at `task` of `run`, unless the other side is to be left alone.
-    pub async fn perform(&self, run: &Run, task: Task) -> Outcome {
+    pub async fn perform(&self, run: &Run, task: Task, found: Answer) -> workflow::Performed {
+        if lists_its_end(task) {
+            return self.end(run, task).await;
+        }
+        let attempt = self.attempt(run, task, found);
         match self.asked_by(run, task) {
-            Some((upstream, calls)) => {
-                self.through(upstream, calls, run.asker(task), self.attempt(run, task)).await
-            }
-            None => self.attempt(run, task).await,
+            Some((upstream, calls)) => self.through(upstream, calls, run.asker(task), attempt).await.into(),
+            None => attempt.await.into(),
+        }
+    }
+
+    /// The listing with its end, and the rows that belong to it, are one batch.
+    async fn end(&self, run: &Run, task: Task) -> workflow::Performed {
+        let now = self.ports.now();
+        let mut ended = run.clone();
+        ended.settle(Outcome::Done(None), now, 0);
+        let written = match listing::listing(&ended, now) {
+            Ok(statements) => self.ports.db().batch(statements).await,
+            Err(error) => Err(error),
+        };
+        match written {
+            Ok(_) => workflow::Performed { outcome: Outcome::Done(None), told: Some(ended.into()) },
+            // D1 does not know the tenant: nobody holds a name.
+            Err(error) if task.is_undo() && error.is_about_a_missing_row() => Outcome::Done(None).into(),
+            Err(error) => Outcome::from(error).into(),
         }
     }
 
@@ -157,16 +219,16 @@ impl<P: Ports> App<P> {
         }
     }
 
-    async fn attempt(&self, run: &Run, task: Task) -> Outcome {
+    async fn attempt(&self, run: &Run, task: Task, found: Answer) -> Outcome {
         let performed = match task {
-            Task::Do(step) => self.do_step(run, step).await,
+            Task::Do(step) => self.do_step(run, step, found).await,
             Task::Undo(step) => self.undo_step(run, step).await,
         };
         performed.unwrap_or_else(|outcome| outcome)
     }
 
-    async fn do_step(&self, run: &Run, step: Step) -> Performed {
-        of_step!(step, A => A::run(self, run).await, other => {
+    async fn do_step(&self, run: &Run, step: Step, found: Answer) -> Performed {
+        of_step!(step, A => A::run(self, run, found).await, other => {
             Ok(of_a_newer_version("This step belongs to a newer version of the service."))
         })
     }
@@ -179,11 +241,6 @@ impl<P: Ports> App<P> {
             return Ok(Outcome::Done(None));
         }
         of_step!(step, A => A::undo(self, run).await, other => Ok(made_by_a_newer_version()))
-    }
-
-    async fn write(&self, statements: Vec<Statement>) -> Performed {
-        self.ports.db().batch(statements).await?;
-        Ok(Outcome::Done(None))
     }
 }
 

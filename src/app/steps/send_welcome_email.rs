@@ -2,24 +2,22 @@
 //! club up.
 
 use crate::{
-    app::App,
+    app::listing::is_news,
     db::Statement,
-    domain::Timestamp,
-    ports::Ports,
+    domain::{Step, Task, Timestamp},
     store,
     workflow::{Record, Run},
 };
 
-use super::{Action, Performed};
+use super::Action;
 
 pub(super) struct SendWelcomeEmail;
 
 impl Action for SendWelcomeEmail {
-    async fn run<P: Ports>(app: &App<P>, run: &Run) -> Performed {
-        app.write(vec![store::mails::welcome(run, app.ports.now())]).await
-    }
-
     fn rows(run: &Run, record: &Record, now: Timestamp) -> Vec<Statement> {
+        if is_news(run, Task::Do(Step::SendWelcomeEmail)) {
+            return vec![store::mails::welcome(run, now)];
+        }
         let wanted_again = |at| store::mails::welcome_put_back(run, at, now);
         record.done_at.and_then(wanted_again).into_iter().collect()
     }

@@ -2,7 +2,7 @@
 
 use crate::{
     app::{App, upstream::make},
-    db::{Db, Statement},
+    db::{Answer, Statement},
     domain::{Config, Step, Timestamp, Upstream, WebhookUrl},
     ports::Ports,
     store,
@@ -18,9 +18,13 @@ impl Action for ValidateWebhook {
         Some((Upstream::Make, 1))
     }
 
-    async fn run<P: Ports>(app: &App<P>, run: &Run) -> Performed {
+    fn reads(run: &Run) -> Option<Statement> {
+        Some(store::connections::webhook(&run.subject.tenant).statement())
+    }
+
+    async fn run<P: Ports>(app: &App<P>, run: &Run, found: Answer) -> Performed {
         let tenant = &run.subject.tenant;
-        let stored = app.ports.db().ask(store::connections::webhook(tenant)).await?.ok_or_else(|| {
+        let stored = store::connections::webhook(tenant).read(found)?.ok_or_else(|| {
             Outcome::Refused(Failure::new(
                 FailureCode::WebhookMissing,
                 "No webhook is stored for this club yet.",

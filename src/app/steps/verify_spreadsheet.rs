@@ -5,7 +5,7 @@ use crate::{
         App,
         upstream::{apps_script, google},
     },
-    db::Statement,
+    db::{Answer, Statement},
     domain::{Config, Step, Timestamp, Upstream},
     ports::Ports,
     store,
@@ -25,7 +25,7 @@ impl Action for VerifySpreadsheet {
         })
     }
 
-    async fn run<P: Ports>(app: &App<P>, run: &Run) -> Performed {
+    async fn run<P: Ports>(app: &App<P>, run: &Run, _found: Answer) -> Performed {
         let id = match run.artifact(Step::CreateSpreadsheet) {
             Some(Artifact::Spreadsheet { id, .. }) => id,
             Some(Artifact::Other(_)) => {

@@ -5,43 +5,43 @@ use std::time::Duration;
 use tenantry::{
     domain::{RunStatus, Step, Task, Timestamp},
     workflow::{
-        Artifact, Command, Failure, FailureCode, Fault, FaultCode, Listing, Outcome, Permit, Product, Run,
-        World as Lives,
+        Artifact, Asked, Command, Failure, FailureCode, Fault, FaultCode, Listing, Outcome, Performed,
+        Permit, Product, Run, World as Lives,
         advance::Moment,
         policy::{Leaves, leaves},
     },
 };
 
 use super::world::{Died, World};
-use crate::workflow::lab::{caller, subject};
+use crate::workflow::lab::{asks_outside, caller, subject};
 
-/// Whether all of it happens in D1.
-fn is_inside(task: Task) -> bool {
-    match task.step() {
-        Step::SeedDefaults | Step::CreateOwner | Step::Activate => true,
-        Step::ConfigureRouting => !task.is_undo(),
-        _ => false,
-    }
+/// Whether an attempt at it asks outside; subdomains are records in every schedule's removal, and a wildcard's in its run.
+fn is_outside(task: Task) -> bool {
+    asks_outside(task) || task == Task::Undo(Step::ConfigureRouting)
+}
+
+/// Whether D1 hears of its end in the batch that does it.
+fn lists_its_end(task: Task) -> bool {
+    matches!(task, Task::Do(Step::Activate) | Task::Undo(Step::SeedDefaults))
 }
 
 impl World {
     /// How an attempt at `task` goes.
     fn outcome(&self, run: &Run, task: Task) -> Outcome {
         let fault = |code| Outcome::Unknown(Fault::new(code));
-        if is_inside(task) && !self.has_d1() {
+        if lists_its_end(task) && !self.has_d1() {
             return fault(FaultCode::StoreUnavailable);
         }
-        let lists_the_end = matches!(task, Task::Do(Step::Activate) | Task::Undo(Step::SeedDefaults));
-        if lists_the_end && self.register.borrow().exists && self.register.borrow().is_behind(run) {
+        if lists_its_end(task) && self.register.borrow().exists && self.register.borrow().is_behind(run) {
             return fault(FaultCode::StoreUnavailable);
         }
-        if is_inside(task) && !self.register.borrow().exists {
+        if lists_its_end(task) && !self.register.borrow().exists {
             let gone = Failure::new(FailureCode::TenantGone, "This club does not exist any more.");
             // Its rows went with it.
             self.there.borrow_mut().remove(&task.step());
             return if task.is_undo() { Outcome::Done(None) } else { Outcome::Refused(gone) };
         }
-        if self.rests && !is_inside(task) && self.goes_wrong(3) {
+        if self.rests && is_outside(task) && self.goes_wrong(3) {
             let wait = Duration::from_secs(1 + self.chance.below(450));
             self.counts(|sum| sum.refused += 1);
             return Outcome::Unknown(Fault { retry_after: Some(wait), ..Fault::new(FaultCode::CircuitOpen) });
@@ -134,7 +134,7 @@ impl World {
         } else if leaves(step) != Leaves::Nothing {
             self.there.borrow_mut().insert(step);
         }
-        if matches!(task, Task::Do(Step::Activate) | Task::Undo(Step::SeedDefaults)) {
+        if lists_its_end(task) {
             let mut ended = run.clone();
             ended.settle(Outcome::Done(None), self.now.get(), 0);
             self.register.borrow_mut().live |= !task.is_undo();
@@ -205,6 +205,7 @@ impl World {
 
 impl Lives for World {
     type Error = Died;
+    type Found = ();
 
     fn now(&self) -> Timestamp {
         self.now.get()
@@ -226,7 +227,11 @@ impl Lives for World {
         if self.goes_wrong(80) { Err(Died) } else { Ok(()) }
     }
 
-    async fn perform(&self, run: &Run, task: Task) -> Outcome {
+    fn asks_outside(&self, _: &Run, task: Task) -> bool {
+        is_outside(task)
+    }
+
+    async fn perform(&self, run: &Run, task: Task, (): ()) -> Performed {
         self.happens(format_args!("{task:?} is tried"));
         self.may_leave(run, task);
         if self.goes_wrong(50) {
@@ -238,7 +243,13 @@ impl Lives for World {
             std::future::pending::<()>().await;
         }
         self.somebody_says_something();
-        outcome
+        let is_known = lists_its_end(task) && outcome == Outcome::Done(None) && self.register.borrow().exists;
+        let told = is_known.then(|| {
+            let mut ended = run.clone();
+            ended.settle(outcome.clone(), self.now.get(), 0);
+            ended.into()
+        });
+        Performed { outcome, told }
     }
 
     async fn forget(&self) -> Result<(), Died> {
@@ -246,10 +257,8 @@ impl Lives for World {
         Ok(())
     }
 
-    async fn permit(&self, _: &Run, task: Task, is_first: bool) -> Permit {
-        let permit = if !is_first && is_inside(task) {
-            Permit::Granted
-        } else if !self.has_d1() {
+    async fn permit(&self, run: &Run, _: Task, lists: bool) -> Asked<()> {
+        let permit = if !self.has_d1() {
             Permit::Unavailable
         } else if self.is_paused() {
             Permit::Paused
@@ -259,7 +268,16 @@ impl Lives for World {
             Permit::Granted
         };
         self.somebody_says_something();
-        permit
+        let is_unknown = matches!(permit, Permit::Unavailable | Permit::TenantUnknown);
+        if !lists || is_unknown {
+            return permit.into();
+        }
+        // One batch: all of it, or nothing.
+        match self.list(run).await {
+            Listing::Unavailable => Permit::Unavailable.into(),
+            Listing::TenantUnknown => Permit::TenantUnknown.into(),
+            listing => Asked { listing: Some(listing), ..permit.into() },
+        }
     }
 
     async fn list(&self, run: &Run) -> Listing {

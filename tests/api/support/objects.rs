@@ -7,11 +7,12 @@ use std::{
 
 use tenantry::{
     app::{App, listing},
+    db::Answer,
     domain::{RunId, Task, TenantId, Timestamp},
     ports::{ObjectError, Ports},
     store::{recovery, recovery::Place},
     workflow::{
-        self, Command, Fresh, Listing, Outcome, Permit, Reply, Run, Wake, World, advance, advance::Moment,
+        self, Asked, Command, Fresh, Listing, Performed, Reply, Run, Wake, World, advance, advance::Moment,
         obey_after_loss,
     },
 };
@@ -256,6 +257,7 @@ struct Tenant<'a> {
 
 impl World for Tenant<'_> {
     type Error = std::convert::Infallible;
+    type Found = Answer;
 
     fn now(&self) -> Timestamp {
         self.app.ports.now()
@@ -274,8 +276,12 @@ impl World for Tenant<'_> {
         Ok(())
     }
 
-    async fn perform(&self, run: &Run, task: Task) -> Outcome {
-        self.app.at_work_on(run, Some(task)).perform(run, task).await
+    fn asks_outside(&self, run: &Run, task: Task) -> bool {
+        self.app.asks_outside(run, task)
+    }
+
+    async fn perform(&self, run: &Run, task: Task, found: Answer) -> Performed {
+        self.app.at_work_on(run, Some(task)).perform(run, task, found).await
     }
 
     async fn forget(&self) -> Result<(), Self::Error> {
@@ -283,8 +289,8 @@ impl World for Tenant<'_> {
         Ok(())
     }
 
-    async fn permit(&self, run: &Run, task: Task, is_first: bool) -> Permit {
-        self.app.at_work_on(run, Some(task)).permit(run, task, is_first).await
+    async fn permit(&self, run: &Run, task: Task, lists: bool) -> Asked<Answer> {
+        self.app.at_work_on(run, Some(task)).permit(run, task, lists).await
     }
 
     async fn list(&self, run: &Run) -> Listing {

@@ -10,8 +10,8 @@ use futures_util::FutureExt;
 use tenantry::{
     domain::{Plan, RunStatus, Step, Task, Timestamp, UndoStatus},
     workflow::{
-        Artifact, Caller, Command, Failure, FailureCode, Fault, FaultCode, Fresh, Listing, Outcome, Permit,
-        Product, Reply, Run, Stage, Subject, Wake, World, advance,
+        Artifact, Asked, Caller, Command, Failure, FailureCode, Fault, FaultCode, Fresh, Listing, Outcome,
+        Performed, Permit, Product, Reply, Run, Stage, Subject, Wake, World, advance,
         advance::Moment,
         obey,
         policy::{Leaves, leaves},
@@ -395,6 +395,7 @@ impl Lab {
 
 impl World for Lab {
     type Error = Died;
+    type Found = ();
 
     fn now(&self) -> Timestamp {
         self.now.get()
@@ -417,7 +418,12 @@ impl World for Lab {
         if self.is_here(Death::AfterSave(number)) { Err(Died) } else { Ok(()) }
     }
 
-    async fn perform(&self, run: &Run, task: Task) -> Outcome {
+    /// As the service is configured to have no addresses of its own.
+    fn asks_outside(&self, _: &Run, task: Task) -> bool {
+        asks_outside(task)
+    }
+
+    async fn perform(&self, run: &Run, task: Task, (): ()) -> Performed {
         // What leaves is durable before it leaves.
         assert_eq!(self.run().running().map(|(running, _)| running), Some(task), "{:?}", self.run());
         let step = task.step();
@@ -450,6 +456,7 @@ impl World for Lab {
             Attempt::AnswerLost => Outcome::Unknown(Fault::new(FaultCode::Connection)),
             Attempt::DiesBefore | Attempt::DiesAfter => std::future::pending().await,
         }
+        .into()
     }
 
     async fn forget(&self) -> Result<(), Died> {
@@ -457,8 +464,9 @@ impl World for Lab {
         Ok(())
     }
 
-    async fn permit(&self, _: &Run, _: Task, _: bool) -> Permit {
-        self.permit.get()
+    async fn permit(&self, run: &Run, _: Task, lists: bool) -> Asked<()> {
+        let listing = if lists { Some(self.list(run).await) } else { None };
+        Asked { listing, ..self.permit.get().into() }
     }
 
     async fn list(&self, run: &Run) -> Listing {
@@ -506,6 +514,16 @@ impl World for Lab {
             Moment::PutBack => "put back".to_owned(),
         };
         self.told.borrow_mut().push(word);
+    }
+}
+
+/// Whether an attempt at this asks outside, where subdomains are a wildcard's.
+pub fn asks_outside(task: Task) -> bool {
+    match task {
+        Task::Do(step) => {
+            matches!(step, Step::ValidateWebhook | Step::CreateSpreadsheet | Step::VerifySpreadsheet)
+        }
+        Task::Undo(step) => step == Step::CreateSpreadsheet,
     }
 }
 

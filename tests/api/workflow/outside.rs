@@ -65,9 +65,9 @@ async fn what_went_live_never_fails_afterwards() {
         let (batches, _) = undisturbed(plan).await;
         let app = TestApp::new();
         let club = app.queued_on(plan, "fc-nord").await;
-        // Behind it D1 is told of the end once more.
-        app.db().breaks(batches - 2, Breaks::After);
-        app.db().breaks(batches - 1, Breaks::Before);
+        // The last goes live; behind it D1 is told that nobody knows.
+        app.db().breaks(batches - 1, Breaks::After);
+        app.db().breaks(batches, Breaks::Before);
         club.alarm_rings(&club.id).await;
         let run = || app.outside().objects().run(&club.id).unwrap();
         assert_eq!((club.row()["status"].as_str(), run().status()), (Some("active"), RunStatus::Processing));
