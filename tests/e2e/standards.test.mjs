@@ -53,6 +53,6 @@ test("a webhook's address is read, and stored, as the host reads it", async () =
     const correction = { tenant: club.tenantId, make_webhook_url: text, webhook_secret: webhookSecret, reason: "hard cases" };
     const answer = await h.api("POST", "/api/v1/admin/tenant/webhook", { token: token({}, h.secrets.JWT_SECRET), body: correction });
     if (read === null) assert.ok(refused(answer, "make_webhook_url"), text);
-    else assert.equal(answer.body.data?.make_webhook_url, read, `${text}: ${JSON.stringify(answer.body)}`);
+    else assert.equal(answer.body.data?.makeWebhookUrl, read, `${text}: ${JSON.stringify(answer.body)}`);
   }
 });

@@ -55,7 +55,7 @@ pub fn is_joiner(c: char) -> bool {
 /// lower class moves before one of a higher, and one of class 0 never moves.
 fn is_ordered(first: char, second: char) -> bool {
     let both: String = [first, second].iter().collect();
-    normalized(&both, "NFD").starts_with(second)
+    first != second && normalized(&both, "NFD").starts_with(second)
 }
 
 pub fn to_ascii(domain: &str) -> Option<String> {
@@ -63,6 +63,17 @@ pub fn to_ascii(domain: &str) -> Option<String> {
     if domain.is_ascii() && !domain.to_ascii_lowercase().contains("xn--") {
         return Some(domain.to_ascii_lowercase());
     }
+    let ascii = hostname(domain)?;
+    ascii.split('.').all(is_what_it_stands_for).then_some(ascii)
+}
+
+/// The runtime takes A-labels as they are, also those that stand for what no name may have.
+fn is_what_it_stands_for(label: &str) -> bool {
+    let Some(code) = label.strip_prefix("xn--") else { return true };
+    idna::punycode::decode_to_string(code).and_then(|meant| hostname(&meant)).as_deref() == Some(label)
+}
+
+fn hostname(domain: &str) -> Option<String> {
     Url::new(&format!("https://{domain}")).ok().map(|url| url.hostname())
 }
 
