@@ -54,6 +54,11 @@ pub fn address(text: &str, base: Option<&str>) -> Option<Address> {
     let base = base.map(Url::parse).transpose().ok()?;
     let mut url = Url::options().base_url(base.as_ref()).parse(text).ok()?;
     url.set_fragment(None);
+    // The standard escapes it since 2024, and so does the runtime; the crate does not yet.
+    if url.path().contains('^') {
+        let path = url.path().replace('^', "%5E");
+        url.set_path(&path);
+    }
     Some(Address {
         scheme: url.scheme().to_owned(),
         host: url.host_str().unwrap_or_default().to_owned(),
