@@ -46,7 +46,7 @@ export async function buildWorker({ root = ROOT, output, release }) {
 
 /** The functions' names go with it: a sixth of the upload, and only a debugger reads them. */
 async function shrink(wasm) {
-  await run(NODE, [at("node_modules/binaryen/bin/wasm-opt"), wasm, "-Oz", "--converge", ...FEATURES, "-o", wasm], {
+  await run(NODE, [at("node_modules/binaryen/bin/wasm-opt"), wasm, "-Oz", ...FEATURES, "-o", wasm], {
     advice: "The Worker could not be made smaller: see wasm-opt's output above.",
   });
 }

@@ -84,10 +84,11 @@ pub fn address(text: &str, base: Option<&str>) -> Option<Address> {
     };
     let url = url.ok()?;
     url.set_hash("");
-    Some(Address {
+    let host = url.hostname();
+    host.split('.').all(is_what_it_stands_for).then(|| Address {
         text: url.href(),
         scheme: url.protocol().trim_end_matches(':').to_owned(),
-        host: url.hostname(),
+        host,
         path: url.pathname(),
         names_port: !url.port().is_empty(),
         has_credentials: !url.username().is_empty() || !url.password().is_empty(),
