@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::{
     db::{Db, DbError, Statement},
-    domain::{MailId, RunStatus, TenantId, Timestamp, WebhookUrl},
+    domain::{MailId, RunStatus, TenantId, Timestamp, WebhookUrl, webhook},
     ports::{Call, Level, LogLine, Ports},
     store::{
         connections::{self, Connection},
@@ -312,10 +312,9 @@ impl<P: Ports> App<P> {
     fn notice(&self, tenant: &TenantId, connection: &Connection, reason: &str, now: Timestamp) -> Statement {
         let since = connection.failing_since.map(|since| Timestamp::from_seconds(since).rfc3339());
         let since = since.as_deref().and_then(|since| since.get(..10)).filter(|_| reason == "failing");
-        let host = url::Url::parse(&connection.webhook_url).ok();
-        let host = host.as_ref().and_then(url::Url::host_str).unwrap_or_default();
+        let host = webhook::host_of(&connection.webhook_url).unwrap_or_default();
         let id = MailId::new(now, self.ports.random());
-        mails::webhook_disabled(tenant, connection, &id, host, since, now)
+        mails::webhook_disabled(tenant, connection, &id, &host, since, now)
     }
 
     async fn tenant_of(&self, delivery: &Claimed) -> Result<Option<Tenant>, DbError> {

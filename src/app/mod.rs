@@ -38,7 +38,7 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     db::Lossy,
-    domain::{Config, Upstream},
+    domain::{Config, Upstream, webhook},
     ports::{Call, CallError, Called, Level, LogLine, Ports},
 };
 
@@ -115,7 +115,7 @@ impl<P: Ports> App<P> {
     /// When there was no answer.
     pub async fn call(&self, call: Call) -> Result<Called, CallError> {
         let msg = if call.upstream == Upstream::Make.as_str() { "webhook_delivery" } else { "upstream_call" };
-        let host = url::Url::parse(&call.url).ok().and_then(|url| url.host_str().map(str::to_owned));
+        let host = webhook::host_of(&call.url);
         let (upstream, since) = (call.upstream, self.ports.now());
         let result = self.ports.call(call).await;
         let waited = u64::try_from(self.ports.now().since(since).as_millis()).unwrap_or(u64::MAX);

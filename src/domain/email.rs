@@ -3,10 +3,9 @@
 use std::fmt;
 
 use email_address::{EmailAddress, Options};
-use idna::uts46::{AsciiDenyList, DnsLength, Hyphens, Uts46};
 use serde::{Deserialize, Serialize};
 
-use super::{issue::Problem, text};
+use super::{issue::Problem, standard::domain_in_dns, text};
 
 /// The longest address that mail servers take.
 const LONGEST: usize = 254;
@@ -73,12 +72,10 @@ impl TryFrom<String> for Email {
 /// A domain as DNS has it, if it can get mail: with names of its own script as A-labels, and below a top-level domain, which has
 /// letters only.
 fn in_dns(domain: &str) -> Option<String> {
-    let ascii = Uts46::new()
-        .to_ascii(domain.as_bytes(), AsciiDenyList::STD3, Hyphens::CheckFirstLast, DnsLength::Verify)
-        .ok()?;
+    let ascii = domain_in_dns(domain)?;
     let (_, top) = ascii.rsplit_once('.')?;
     let is_top = top.starts_with("xn--") || (top.len() > 1 && top.bytes().all(|b| b.is_ascii_lowercase()));
-    is_top.then(|| ascii.into_owned())
+    is_top.then_some(ascii)
 }
 
 impl fmt::Display for Email {

@@ -1,6 +1,6 @@
 //! Our pages, as the configuration has them: at which hosts they are, and whether they show Turnstile's widget.
 
-use super::Config;
+use super::{Config, webhook};
 
 impl Config {
     /// The key of the widget on the page, if there is one and its tokens are looked at.
@@ -16,8 +16,7 @@ impl Config {
     pub fn page_hosts(&self, origin: &str) -> Vec<String> {
         let console = Some(self.admin_console_url.as_str()).filter(|url| !url.is_empty()).unwrap_or(origin);
         let pages = self.cors_allowed.iter().map(String::as_str).filter(|page| !page.contains('*'));
-        let host = |page: &str| Some(url::Url::parse(page).ok()?.host_str()?.to_owned());
-        pages.chain([console]).filter_map(host).collect()
+        pages.chain([console]).filter_map(webhook::host_of).collect()
     }
 }
 

@@ -3,15 +3,10 @@
 //! What looks the same is the same text: composed, and without what nobody sees at its ends. What is stored was read once and is not
 //! read again by these rules.
 
-use unicode_normalization::{
-    UnicodeNormalization,
-    char::{canonical_combining_class, is_combining_mark, is_public_assigned},
+use super::{
+    issue::Problem,
+    standard::{is_accent, is_assigned, is_joiner, is_mark, nfc, nfkd},
 };
-
-use super::issue::Problem;
-
-/// The canonical combining class of signs that join letters, as in Devanagari: no accents.
-const VIRAMA: u8 = 9;
 
 /// The text as it is meant: in normalisation form C, without blanks and invisible characters at its ends; empty where nothing of it can
 /// be seen.
@@ -20,14 +15,14 @@ const VIRAMA: u8 = 9;
 ///
 /// `invalid_characters`, by name: a line break, a control character, one that turns the direction of the text, or one that is none.
 pub fn read(text: &str) -> Result<String, Problem> {
-    let composed: String = text.nfc().collect();
+    let composed = nfc(text);
     let text = trimmed(&composed);
     match text.chars().find_map(|c| unwanted(c).map(|name| (c, name))) {
         Some((c, name)) => {
             let message = format!("This can't contain {name} (U+{:04X}).", u32::from(c));
             Err(Problem::new("invalid_characters", message))
         }
-        None if text.chars().all(|c| is_blank(c) || is_combining_mark(c)) => Ok(String::new()),
+        None if text.chars().all(|c| is_blank(c) || is_mark(c)) => Ok(String::new()),
         None => Ok(text.to_owned()),
     }
 }
@@ -52,9 +47,9 @@ pub fn line(text: &str, longest: usize) -> Result<String, Problem> {
 #[must_use]
 pub fn folded(text: &str) -> String {
     let mut folded = String::with_capacity(text.len());
-    let letters = text.nfkd().filter(|c| !is_accent(*c)).flat_map(char::to_lowercase);
+    let small: String = nfkd(text).chars().filter(|c| !is_accent(*c)).flat_map(char::to_lowercase).collect();
     // Some letters come apart only once they are small.
-    for letter in letters.nfkd().filter(|c| !is_accent(*c)) {
+    for letter in nfkd(&small).chars().filter(|c| !is_accent(*c)) {
         match letter {
             'ß' => folded.push_str("ss"),
             'æ' => folded.push_str("ae"),
@@ -80,11 +75,6 @@ pub fn folded(text: &str) -> String {
     folded.trim().to_owned()
 }
 
-/// Points and strokes on a letter; not the vowel signs of scripts that write vowels so.
-fn is_accent(c: char) -> bool {
-    !matches!(canonical_combining_class(c), 0 | VIRAMA)
-}
-
 /// The text without what nobody sees at its ends.
 fn trimmed(text: &str) -> &str {
     let text = text.trim_start_matches(is_blank);
@@ -97,7 +87,7 @@ fn trimmed(text: &str) -> &str {
 /// What of `behind` belongs to the last character that is seen: which form of it is meant, or whose flag it is.
 fn belonging(last: Option<char>, behind: &str) -> impl Iterator<Item = char> {
     let is_flag = last == Some('\u{1f3f4}');
-    let joins = last.is_some_and(|c| canonical_combining_class(c) == VIRAMA);
+    let joins = last.is_some_and(is_joiner);
     behind.chars().enumerate().map_while(move |(index, c)| {
         let belongs = match c {
             '\u{fe00}'..='\u{fe0f}' | '\u{e0100}'..='\u{e01ef}' => index == 0 && last.is_some(),
@@ -141,7 +131,7 @@ fn unwanted(c: char) -> Option<&'static str> {
             Some("a character that turns the direction of the text")
         }
         '\u{e000}'..='\u{f8ff}' | '\u{f0000}'..='\u{ffffd}' | '\u{100000}'..='\u{10fffd}' => None,
-        _ if !is_public_assigned(c) => Some("a character that does not exist"),
+        _ if !is_assigned(c) => Some("a character that does not exist"),
         _ => None,
     }
 }
@@ -151,7 +141,7 @@ fn unwanted(c: char) -> Option<&'static str> {
 pub fn quoted(text: &str) -> Option<String> {
     const LONGEST: usize = 160;
     let plain: String =
-        text.nfc().map(|c| if unwanted(c).is_some() || is_blank(c) { ' ' } else { c }).collect();
+        nfc(text).chars().map(|c| if unwanted(c).is_some() || is_blank(c) { ' ' } else { c }).collect();
     let words: Vec<&str> =
         plain.split_whitespace().map(|word| if may_be_told(word) { word } else { "…" }).collect();
     let said = words.join(" ");

@@ -1,8 +1,6 @@
 //! Where a club's webhook is.
 
-use url::{Host, Url};
-
-use super::{issue::Problem, text};
+use super::{issue::Problem, standard::Address, text};
 
 /// The hosts that Make shows people for their webhooks.
 pub const MAKES_HOSTS: &str = "hook.make.com,hook.*.make.com,hook.*.make.celonis.com,hook.integromat.com";
@@ -69,7 +67,7 @@ fn is_label(label: &str) -> bool {
         example = "https://hook.eu2.make.com/abc123"
     )
 )]
-pub struct WebhookUrl(Url);
+pub struct WebhookUrl(Address);
 
 impl WebhookUrl {
     /// The one rule for every caller who brings one.
@@ -84,7 +82,7 @@ impl WebhookUrl {
             return Err(invalid("Enter the whole webhook address, in plain letters, digits and signs."));
         }
         let url = Self::stored(&text, allowed)?;
-        if url.0.path().bytes().all(|b| b == b'/') {
+        if url.0.path.bytes().all(|b| b == b'/') {
             return Err(invalid("The address must not end after the host. Copy all of it."));
         }
         Ok(url)
@@ -104,44 +102,43 @@ impl WebhookUrl {
         {
             return Err(invalid("Enter the whole webhook address, without spaces."));
         }
-        let url = Url::parse(text).map_err(|_| invalid("Enter the whole webhook address: https://…"))?;
-        if url.scheme() != "https" {
+        let url =
+            Address::parse(text).ok_or_else(|| invalid("Enter the whole webhook address: https://…"))?;
+        if url.scheme != "https" {
             return Err(refused("The address must start with https://."));
         }
-        if !url.username().is_empty() || url.password().is_some() {
+        if url.has_credentials {
             return Err(refused("The address must not contain a user name or password."));
         }
-        if url.port().is_some() {
+        if url.names_port {
             return Err(refused("The address must not name a port."));
         }
-        let Some(Host::Domain(host)) = url.host() else {
+        if !url.has_name() {
             return Err(refused("The address must name a host, not a number."));
-        };
-        if !allowed.allows(host) {
+        }
+        if !allowed.allows(&url.host) {
             return Err(refused("Webhooks on this host are not possible. Use the one that Make shows you."));
         }
-        let mut url = url;
-        url.set_fragment(None);
         Ok(Self(url))
     }
 
     /// As stored and called: serialised by the parser, so that nothing reads it differently.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        self.0.as_str()
+        &self.0.text
     }
 
     /// What a log may show.
     #[must_use]
     pub fn host(&self) -> &str {
-        self.0.host_str().unwrap_or_default()
+        &self.0.host
     }
 }
 
 /// The host of a stored webhook: all of it that may be shown.
 #[must_use]
 pub fn host_of(url: &str) -> Option<String> {
-    Url::parse(url).ok()?.host_str().map(str::to_owned)
+    Address::parse(url).map(|url| url.host).filter(|host| !host.is_empty())
 }
 
 fn invalid(message: &str) -> Problem {

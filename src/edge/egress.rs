@@ -3,13 +3,15 @@
 
 use futures_util::{FutureExt, pin_mut, select};
 use js_sys::{Function, Promise, Reflect, Uint8Array};
-use url::Url;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{AbortController, AbortSignal};
 use worker::{Delay, Fetcher};
 
-use crate::ports::{Call, CallError, Called};
+use crate::{
+    domain::Address,
+    ports::{Call, CallError, Called},
+};
 
 /// What is read of an answer.
 const BOUND: usize = 64 * 1024;
@@ -35,13 +37,13 @@ pub(super) async fn call(egress: Option<&Fetcher>, call: &Call) -> Result<Called
 
 async fn follow(egress: Option<&Fetcher>, call: &Call, signal: &AbortSignal) -> Result<Called, CallError> {
     let mut response = send(egress, request(call, signal)?).await?;
-    let mut at = Url::parse(&call.url).map_err(|_| CallError::Connection)?;
+    let mut at = Address::parse(&call.url).ok_or(CallError::Connection)?;
     for _ in 0..HOPS {
         let Some(next) = redirect(&response, &at, call.follow) else { break };
         discard(&response);
         at = next;
         let hop =
-            Call { method: "GET", url: at.to_string(), headers: Vec::new(), body: None, ..call.clone() };
+            Call { method: "GET", url: at.text.clone(), headers: Vec::new(), body: None, ..call.clone() };
         response = send(egress, request(&hop, signal)?).await?;
     }
     read(response).await
@@ -60,14 +62,14 @@ fn discard(response: &web_sys::Response) {
 }
 
 /// Where an answer redirects to, if that is a host that was named.
-fn redirect(response: &web_sys::Response, at: &Url, follow: &[&str]) -> Option<Url> {
+fn redirect(response: &web_sys::Response, at: &Address, follow: &[&str]) -> Option<Address> {
     if !matches!(response.status(), 301 | 302 | 303 | 307 | 308) {
         return None;
     }
     let location = response.headers().get("location").ok()??;
-    let next = at.join(&location).ok()?;
-    let named = next.host_str().is_some_and(|host| follow.contains(&host));
-    (next.scheme() == "https" && named && next.port().is_none()).then_some(next)
+    let next = at.join(&location)?;
+    let named = follow.contains(&next.host.as_str());
+    (next.scheme == "https" && named && !next.names_port).then_some(next)
 }
 
 fn request(call: &Call, signal: &AbortSignal) -> Result<web_sys::Request, CallError> {

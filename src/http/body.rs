@@ -91,9 +91,8 @@ impl Fields {
             return Err(ApiError { message: message.to_owned(), ..ApiError::unsupported_media_type() });
         }
         let bytes = read(&parts.headers, body).await?;
-        let values = url::form_urlencoded::parse(&bytes)
-            .map(|(name, value)| (name.into_owned(), value.into()))
-            .collect();
+        let values =
+            form_urlencoded::parse(&bytes).map(|(name, value)| (name.into_owned(), value.into())).collect();
         Ok(Self { values, issues: Issues::default() })
     }
 

@@ -25,7 +25,7 @@ impl Query {
     /// Reads a query string.
     #[must_use]
     pub fn of(query: Option<&str>) -> Self {
-        let pairs = url::form_urlencoded::parse(query.unwrap_or_default().as_bytes()).into_owned().collect();
+        let pairs = form_urlencoded::parse(query.unwrap_or_default().as_bytes()).into_owned().collect();
         Self { pairs, issues: Issues::default() }
     }
 

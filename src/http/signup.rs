@@ -125,7 +125,7 @@ pub async fn availability<P: Ports>(
     RawQuery(query): RawQuery,
 ) -> Result<Json<Data<SlugAvailability>>, ApiError> {
     context.limited(&app, Limit::Lookup).await?;
-    let text = url::form_urlencoded::parse(query.unwrap_or_default().as_bytes())
+    let text = form_urlencoded::parse(query.unwrap_or_default().as_bytes())
         .find(|(name, _)| name == "slug")
         .map(|(_, value)| value.into_owned());
     let Some(text) = text else {

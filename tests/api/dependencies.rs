@@ -147,11 +147,12 @@ fn no_dependency_is_in_vain() {
         })
         .collect();
     assert!(names.len() > 20, "{names:?}");
-    let unused: Vec<&str> = names
+    let mut unused: Vec<&str> = names
         .iter()
         .filter(|(name, for_tests)| !(is_named(name, &sources) || *for_tests && is_named(name, &tests)))
         .map(|(name, _)| name.as_str())
         .collect();
+    unused.sort_unstable();
     assert_eq!(unused, UNNAMED);
 }
 

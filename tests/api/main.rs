@@ -33,6 +33,7 @@ mod rotation;
 mod routes;
 mod scale;
 mod simulation;
+mod standards;
 mod stopped;
 mod support;
 mod suspension;

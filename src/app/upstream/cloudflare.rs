@@ -229,7 +229,7 @@ impl<'a, P: Ports> Zone<'a, P> {
     }
 
     async fn by_name(&self, name: &str) -> Result<Vec<Record>, Outcome> {
-        let encoded: String = url::form_urlencoded::byte_serialize(name.as_bytes()).collect();
+        let encoded: String = form_urlencoded::byte_serialize(name.as_bytes()).collect();
         let found: Vec<Record> =
             self.ask("GET", &format!("?name.exact={encoded}"), None).await.map_err(No::or_misconfigured)?;
         // Records are removed by this answer: that the filter was heeded is not taken on trust.

@@ -27,7 +27,7 @@ pub fn verify(secret: &Secret, token: &str, client: &str, key: &str) -> Call {
     let mut bytes = [0; 16];
     bytes.copy_from_slice(hash.split_at(16).0);
     let key = uuid::Builder::from_random_bytes(bytes).into_uuid().to_string();
-    let body = url::form_urlencoded::Serializer::new(String::new())
+    let body = form_urlencoded::Serializer::new(String::new())
         .append_pair("secret", secret.expose())
         .append_pair("response", token)
         .append_pair("remoteip", client)
