@@ -39,7 +39,9 @@ pub fn read(answer: Answer) -> Result<Option<(Club, Webhook)>, DbError> {
 pub fn select(tenant: &TenantId) -> Statement {
     Statement::new(
         "select t.id, t.slug, t.name, t.email, t.plan, t.status, t.comped, t.trial_ends_at, t.created_at,
-           b.primary_color, b.secondary_color, t.provision_reason, t.provision_run_id, t.provisioned_at,
+           iif(t.undo_state is null, coalesce(b.primary_color, '#1f4e79'), b.primary_color) as primary_color,
+           iif(t.undo_state is null, coalesce(b.secondary_color, '#f4b942'), b.secondary_color) as secondary_color,
+           t.provision_reason, t.provision_run_id, t.provisioned_at,
            iif(t.provisioned_at is null, t.provision_state, 'completed') as provision,
            m.webhook_url, m.validated_at, m.failing_since, m.disabled_at, m.disabled_reason
          from tenants t left join tenant_brand b on b.tenant_id = t.id

@@ -284,7 +284,9 @@ pub fn select(tenant: &TenantId) -> Statement {
     Statement::new(
         "select t.id, t.slug, t.name, t.email, t.plan, t.status, t.comped, t.trial_ends_at, t.created_at, t.updated_at,
            iif(t.provisioned_at is null, t.provision_state, 'completed') as provision, t.provision_reason,
-           t.provision_run_id, t.provisioned_at, b.primary_color, b.secondary_color, t.promo_code_used, t.route_ready,
+           t.provision_run_id, t.provisioned_at, t.promo_code_used, t.route_ready,
+           iif(t.undo_state is null, coalesce(b.primary_color, '#1f4e79'), b.primary_color) as primary_color,
+           iif(t.undo_state is null, coalesce(b.secondary_color, '#f4b942'), b.secondary_color) as secondary_color,
            m.webhook_url, m.validated_at, p.spreadsheet_url, p.verified_at,
            r.step, r.error, r.started_at, r.completed_at as ended_at,
            (select count(*) from (select 1 from provision_runs where tenant_id = t.id limit 100)) as runs,

@@ -14,6 +14,8 @@ after(() => h.close());
  * the mail's.
  */
 const ROWS_PER_CLUB = 95;
+/** Rows that a signup without a promo code may write. */
+const ROWS_PER_SIGNUP = 8;
 /**
  * Calls of its run to breakers: one before each step that calls out, and one for its mail. While nothing fails, only the breaker that
  * counts concurrent calls is told afterwards.
@@ -112,6 +114,7 @@ describe("round trips of", () => {
       const cost = await costOf(request);
       t.diagnostic(`${cost.rowsRead} rows read, ${cost.rowsWritten} written`);
       assert.deepEqual([cost.status, cost.batches, cost.objects], [status, batches, objects]);
+      if (name === "POST start") assert.ok(cost.rowsWritten <= ROWS_PER_SIGNUP, `${cost.rowsWritten} rows`);
     });
   }
 });

@@ -141,7 +141,6 @@ async function start(call) {
   const answers = await batch(
     call,
     [SQL.insert_tenant, tenant, slug, name, email, plan, trialEnds, promo, owner, fingerprint, now, null, lease, folded],
-    [SQL.insert_brand, tenant],
     [SQL.insert_event, tenant],
     ...(promo ? [[SQL.count_promo, promo, tenant], [SQL.insert_redemption, promo, tenant]] : []),
     [SQL.facts, null, slug, email, promo, now, lease],

@@ -6,7 +6,7 @@ const FUNCTIONS = {
   "src/store/access.rs": ["gate"],
   "src/store/runs.rs": ["select"],
   "src/store/requests.rs": ["add"],
-  "src/store/signups.rs": ["insert_tenant", "insert_brand", "insert_event", "count_promo", "insert_redemption", "facts", "select_tenant"],
+  "src/store/signups.rs": ["insert_tenant", "insert_event", "count_promo", "insert_redemption", "facts", "select_tenant"],
 };
 
 /** The SQL by the name of its function. */
