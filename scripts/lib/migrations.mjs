@@ -1,4 +1,4 @@
-// What a migration may do: only add. The version before runs on the new schema while a deployment goes out, and after a rollback.
+// What a migration may do: only add, or put another trigger in the place of one of the same name. The version before runs on the new schema while a deployment goes out, and after a rollback.
 
 const RULES = [
   [/^drop\b/, "drops"],
@@ -10,7 +10,10 @@ const RULES = [
 
 /** What a migration's text removes, one line for each such statement. Empty when it only adds. */
 export function contractions(sql) {
-  return statements(sql).flatMap((statement) => {
+  const all = statements(sql);
+  return all.flatMap((statement, place) => {
+    const [, trigger] = /^drop trigger (\w+)$/.exec(statement) ?? [];
+    if (trigger && all[place + 1]?.startsWith(`create trigger ${trigger} `)) return [];
     const line = statement.length > 100 ? `${statement.slice(0, 99)}…` : statement;
     const broken = RULES.find(([pattern]) => pattern.test(statement));
     if (broken) return [`${broken[1]}: ${line}`];

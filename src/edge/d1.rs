@@ -1,20 +1,16 @@
-//! D1 as a [`Db`]: one batch, one round trip, one JSON text back.
+//! D1 as a [`Db`]: one batch, one round trip, one JSON text there and one back.
 
-use std::time::Duration;
-
-use futures_util::{FutureExt, pin_mut, select};
-use js_sys::{Array, Function, JSON, Reflect};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
-use worker::{D1Database, Delay, send::SendWrapper};
+use worker::{D1Database, send::SendWrapper};
 
-use super::told;
+use super::boundary;
 use crate::db::{Answer, Db, DbError, Statement, Value};
 
-/// How long a batch may take.
-const TIME_LIMIT: Duration = Duration::from_secs(5);
+/// How long a batch may take, in milliseconds.
+const TIME_LIMIT: u32 = 5_000;
 
 /// The database behind the `DB` binding; none if it is not bound.
 #[derive(Debug)]
@@ -42,54 +38,48 @@ struct Meta {
 impl Db for D1 {
     async fn batch(&self, statements: Vec<Statement>) -> Result<Vec<Answer>, DbError> {
         let database = self.0.as_ref().ok_or_else(|| DbError::Unavailable("DB is not bound".to_owned()))?;
-        let prepared =
-            statements.into_iter().map(|s| prepare(database, s)).collect::<Result<Array, DbError>>()?;
         // Through the binding's own `batch`: the `worker` crate's decodes row by row, and each row is a crossing.
-        let target: &JsValue = database.as_ref();
-        let batch: Function =
-            Reflect::get(target, &"batch".into()).map_err(broken)?.dyn_into().map_err(broken)?;
-        let promise = batch.call1(target, &prepared).map_err(broken)?;
-        let answered = within(JsFuture::from(js_sys::Promise::resolve(&promise))).await?;
-        let text: String = JSON::stringify(&answered).map_err(broken)?.into();
+        let promise = boundary::batch(database.as_ref(), &written(&statements)?, TIME_LIMIT);
+        let answered = JsFuture::from(promise).await.map_err(broken)?;
+        // A database that does not say no but nothing is as far away as one that is gone.
+        let text =
+            answered.as_string().ok_or_else(|| DbError::Unavailable("no answer in time".to_owned()))?;
         let rows: Vec<Row> = serde_json::from_str(&text).map_err(|e| DbError::Corrupt(e.to_string()))?;
         Ok(rows.into_iter().map(|row| Answer { rows: row.results, changes: row.meta.changes }).collect())
     }
 }
 
-/// A database that does not say no but nothing is as far away as one that is gone.
-async fn within(answer: JsFuture) -> Result<JsValue, DbError> {
-    let answer = answer.fuse();
-    let limit = Delay::from(TIME_LIMIT).fuse();
-    pin_mut!(answer, limit);
-    select! {
-        answered = answer => answered.map_err(broken),
-        () = limit => Err(DbError::Unavailable("no answer in time".to_owned())),
+/// Statements as `boundary.js` reads them.
+fn written(statements: &[Statement]) -> Result<String, DbError> {
+    let each = statements.iter().map(|statement| {
+        let params = statement.params.iter().map(bound).collect::<Result<Vec<_>, _>>()?;
+        Ok((statement.sql, params))
+    });
+    let each = each.collect::<Result<Vec<_>, DbError>>()?;
+    serde_json::to_string(&each).map_err(|e| DbError::Corrupt(e.to_string()))
+}
+
+/// A value that D1 takes as it is.
+struct Bound<'a>(&'a Value);
+
+impl Serialize for Bound<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            Value::Null => serializer.serialize_unit(),
+            Value::Text(text) => serializer.serialize_str(text),
+            Value::Integer(number) => serializer.serialize_i64(*number),
+        }
     }
 }
 
-fn prepare(database: &D1Database, statement: Statement) -> Result<JsValue, DbError> {
-    let params: Vec<JsValue> = statement.params.iter().map(bound).collect::<Result<_, _>>()?;
-    let prepared = database.prepare(statement.sql);
-    let prepared = if params.is_empty() {
-        prepared
-    } else {
-        prepared.bind(&params).map_err(|e| DbError::Unavailable(told(&e)))?
-    };
-    Ok(prepared.inner().into())
-}
-
 /// D1 binds every number as a float: an integer that a float can't hold would be stored as another one.
-fn bound(value: &Value) -> Result<JsValue, DbError> {
+fn bound(value: &Value) -> Result<Bound<'_>, DbError> {
     const EXACT: i64 = 1 << 53;
     match value {
-        Value::Null => Ok(JsValue::NULL),
-        Value::Text(text) => Ok(JsValue::from_str(text)),
-        Value::Integer(number) if (-EXACT..=EXACT).contains(number) =>
-        {
-            #[expect(clippy::cast_precision_loss, reason = "the range was checked")]
-            Ok(JsValue::from_f64(*number as f64))
+        Value::Integer(number) if !(-EXACT..=EXACT).contains(number) => {
+            Err(DbError::Corrupt(format!("{number} does not fit a float")))
         }
-        Value::Integer(number) => Err(DbError::Corrupt(format!("{number} does not fit a float"))),
+        _ => Ok(Bound(value)),
     }
 }
 

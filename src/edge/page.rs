@@ -1,21 +1,23 @@
 //! The page at `/`: a file like the others, but for what the configuration adds to it.
 
-use worker::{Env, Error, Fetcher, Headers, Request, Response, ResponseBuilder, Result};
+use http::Method;
+use web_sys::Request;
+use worker::{Env, Error, Fetcher, Headers, Response, ResponseBuilder, Result};
 
 use crate::{app::digest, http::widget};
 
 use super::egress;
 
 /// Whether the page is asked for.
-pub(super) fn is_asked(request: &Request) -> bool {
-    matches!(request.inner().method().as_str(), "GET" | "HEAD") && request.path() == "/"
+pub(super) fn is_asked(head: &http::Request<()>) -> bool {
+    matches!(*head.method(), Method::GET | Method::HEAD) && head.uri().path() == "/"
 }
 
 /// Answers the page, with Turnstile's widget if there is a key for it.
 pub(super) async fn serve(request: Request, env: &Env, site_key: Option<&str>) -> Result<Response> {
     let files = env.assets("ASSETS")?;
     match site_key {
-        None => file(&files, Clone::clone(request.inner())).await,
+        None => file(&files, request).await,
         Some(site_key) => with_widget(&request, &files, site_key).await,
     }
 }
@@ -23,8 +25,7 @@ pub(super) async fn serve(request: Request, env: &Env, site_key: Option<&str>) -
 async fn with_widget(request: &Request, files: &Fetcher, site_key: &str) -> Result<Response> {
     let failed = |what: &str| Error::RustError(format!("the page {what}"));
     // Without the caller's conditions: what the browser has may be the page without the widget.
-    let asked =
-        web_sys::Request::new_with_str(&request.inner().url()).map_err(|_| failed("has no address"))?;
+    let asked = Request::new_with_str(&request.url()).map_err(|_| failed("has no address"))?;
     let mut page = file(files, asked).await?;
     let headers = Headers::new();
     for (name, value) in page.headers() {
@@ -40,14 +41,14 @@ async fn with_widget(request: &Request, files: &Fetcher, site_key: &str) -> Resu
     let known = request.headers().get("if-none-match")?.unwrap_or_default();
     let is_known = known.split(',').any(|tag| tag.trim().trim_start_matches("W/") == etag);
     let answer = ResponseBuilder::new().with_headers(headers);
-    Ok(match request.inner().method().as_str() {
+    Ok(match request.method().as_str() {
         _ if is_known => answer.with_status(304).empty(),
         "HEAD" => answer.empty(),
         _ => answer.fixed(html.into_bytes()),
     })
 }
 
-async fn file(files: &Fetcher, request: web_sys::Request) -> Result<Response> {
+async fn file(files: &Fetcher, request: Request) -> Result<Response> {
     let answer = egress::send(Some(files), request).await;
     answer.map(Response::from).map_err(|error| Error::RustError(format!("the page: {error}")))
 }

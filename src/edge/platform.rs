@@ -5,8 +5,10 @@ use std::{cell::RefCell, future::Future, sync::Arc, time::Duration};
 use futures_util::{FutureExt, pin_mut, select};
 use js_sys::Reflect;
 use serde::{Serialize, de::DeserializeOwned};
+use wasm_bindgen::JsValue;
+use wasm_bindgen_futures::JsFuture;
 use worker::{
-    Context, Date, Delay, Env, Fetcher, Method, ObjectNamespace, Request, RequestInit, send::SendWrapper,
+    Context, Delay, Env, Fetcher, Method, ObjectNamespace, Request, RequestInit, send::SendWrapper,
 };
 
 use crate::{
@@ -18,7 +20,7 @@ use crate::{
     workflow::{Command, Reply, breaker, witness},
 };
 
-use super::{crypto, d1::D1, egress, log, told};
+use super::{boundary, crypto, d1::D1, egress, log, told};
 
 /// How long an object has to answer.
 const OBJECT_LIMIT: Duration = Duration::from_secs(5);
@@ -27,19 +29,33 @@ const BREAKER_LIMIT: Duration = Duration::from_secs(2);
 /// The name of the object that remembers which database D1 is: no upstream's.
 const WITNESS: &str = "database-witness";
 
+/// How many random bytes are asked for at once.
+const RANDOM: usize = 512;
+
 thread_local! {
     /// An isolate lives with one version of the code and its configuration: read once.
     static SETTINGS: RefCell<Option<Arc<Settings>>> = const { RefCell::new(None) };
+    /// What is bound in the environment that came last: mostly the same object.
+    static BOUND: RefCell<Option<Arc<Bound>>> = const { RefCell::new(None) };
     /// What this isolate answered and has not written down.
     static TALLY: RefCell<Tally> = const { RefCell::new(Tally::new()) };
+    /// Random bytes that were not handed out yet.
+    static POOL: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Cloudflare, as one request or one alarm sees it.
 #[derive(Debug, Clone)]
-pub(super) struct Platform(Arc<Bindings>);
+pub(super) struct Platform(Arc<Inside>);
 
 #[derive(Debug)]
-struct Bindings {
+struct Inside {
+    bound: Arc<Bound>,
+    context: Option<Context>,
+}
+
+/// What is bound, and what was made from it.
+#[derive(Debug)]
+struct Bound {
     db: D1,
     settings: Arc<Settings>,
     outside: SendWrapper<Outside>,
@@ -51,30 +67,46 @@ struct Outside {
     egress: Option<Fetcher>,
     objects: Option<ObjectNamespace>,
     breakers: Option<ObjectNamespace>,
-    context: Option<Context>,
 }
 
 impl Platform {
     /// The platform behind `env`. `context` is there for a request, and not for an alarm.
     pub(super) fn of(env: &Env, context: Option<Context>) -> Self {
-        let egress = env.service("EGRESS").ok();
-        let outside = Outside {
-            env: env.clone(),
-            objects: env.durable_object("PROVISIONER").ok(),
-            breakers: env.durable_object("BREAKER").ok(),
-            context,
-            egress,
-        };
-        Self(Arc::new(Bindings {
-            db: D1::new(env.d1("DB").ok()),
-            settings: settings(&outside),
-            outside: SendWrapper::new(outside),
-        }))
+        let bound = BOUND.with_borrow_mut(|known| match known {
+            Some(bound) if bound.is_of(env) => bound.clone(),
+            _ => known.insert(Arc::new(Bound::of(env))).clone(),
+        });
+        Self(Arc::new(Inside { bound, context }))
     }
 
     /// What was made from the configuration.
     pub(super) fn settings(&self) -> Arc<Settings> {
-        self.0.settings.clone()
+        self.0.bound.settings.clone()
+    }
+
+    fn outside(&self) -> &Outside {
+        &self.0.bound.outside
+    }
+}
+
+impl Bound {
+    fn of(env: &Env) -> Self {
+        let outside = Outside {
+            env: env.clone(),
+            egress: env.service("EGRESS").ok(),
+            objects: env.durable_object("PROVISIONER").ok(),
+            breakers: env.durable_object("BREAKER").ok(),
+        };
+        Self {
+            db: D1::new(env.d1("DB").ok()),
+            settings: settings(&outside),
+            outside: SendWrapper::new(outside),
+        }
+    }
+
+    fn is_of(&self, env: &Env) -> bool {
+        let (ours, theirs): (&JsValue, &JsValue) = (&self.outside.env, env);
+        ours == theirs
     }
 }
 
@@ -103,14 +135,15 @@ fn deployment(env: &Env) -> Option<String> {
 
 /// The platform's clock. It stands still between two waits, as the platform has it.
 pub(super) fn now() -> Timestamp {
-    Timestamp::from_millis(i64::try_from(Date::now().as_millis()).unwrap_or(i64::MAX))
+    #[expect(clippy::cast_possible_truncation, reason = "whole milliseconds, and few of them")]
+    Timestamp::from_millis(js_sys::Date::now() as i64)
 }
 
 impl Ports for Platform {
     type Db = D1;
 
     fn db(&self) -> &D1 {
-        &self.0.db
+        &self.0.bound.db
     }
 
     fn now(&self) -> Timestamp {
@@ -118,10 +151,19 @@ impl Ports for Platform {
     }
 
     fn fill_random(&self, bytes: &mut [u8]) {
-        if getrandom::getrandom(bytes).is_err() {
-            // Nothing may go on with bytes that somebody could guess.
-            wasm_bindgen::throw_str("the platform gives no randomness");
-        }
+        POOL.with_borrow_mut(|pool| {
+            if pool.len() < bytes.len() {
+                pool.resize(RANDOM.max(bytes.len()), 0);
+                if getrandom::getrandom(pool).is_err() {
+                    // Nothing may go on with bytes that somebody could guess.
+                    pool.clear();
+                    wasm_bindgen::throw_str("the platform gives no randomness");
+                }
+            }
+            // Each is handed out once.
+            let rest = pool.len().saturating_sub(bytes.len());
+            bytes.iter_mut().zip(pool.drain(rest..)).for_each(|(byte, random)| *byte = random);
+        });
     }
 
     fn log(&self, line: LogLine) {
@@ -148,7 +190,7 @@ impl Ports for Platform {
     }
 
     fn defer(&self, work: impl Future<Output = ()> + 'static) {
-        match &self.0.outside.context {
+        match &self.0.context {
             Some(context) => context.wait_until(work),
             None => wasm_bindgen_futures::spawn_local(work),
         }
@@ -160,40 +202,47 @@ impl Ports for Platform {
 
     async fn allows(&self, limit: Limit, key: &str) -> Result<bool, LimiterError> {
         let failed = |error: worker::Error| LimiterError(told(&error));
-        let limiter = self.0.outside.env.rate_limiter(limit.binding()).map_err(failed)?;
-        limiter.limit(key.to_owned()).await.map(|outcome| outcome.success).map_err(failed)
+        let limiter = self.outside().env.rate_limiter(limit.binding()).map_err(failed)?;
+        let allowed = JsFuture::from(boundary::allows(limiter.as_ref(), key)).await;
+        allowed.map(|allowed| allowed.is_truthy()).map_err(|error| failed(worker::Error::Internal(error)))
     }
 
     async fn tell_object(&self, tenant: &TenantId, command: &Command) -> Result<Reply, ObjectError> {
-        let objects = self.0.outside.objects.as_ref();
+        let objects = self.outside().objects.as_ref();
         within(OBJECT_LIMIT, ask(objects, "PROVISIONER", tenant.as_str(), command)).await
     }
 
     async fn tell_breaker(&self, command: &breaker::Command) -> Result<breaker::Reply, ObjectError> {
-        let breakers = self.0.outside.breakers.as_ref();
+        let breakers = self.outside().breakers.as_ref();
         within(BREAKER_LIMIT, ask(breakers, "BREAKER", command.upstream.as_str(), command)).await
     }
 
     async fn tell_witness(&self, command: &witness::Command) -> Result<witness::Verdict, ObjectError> {
-        let breakers = self.0.outside.breakers.as_ref();
+        let breakers = self.outside().breakers.as_ref();
         within(BREAKER_LIMIT, ask(breakers, "BREAKER", WITNESS, command)).await
     }
 
     async fn call(&self, call: Call) -> Result<Called, CallError> {
         let since = now();
-        let called = egress::call(self.0.outside.egress.as_ref(), &call).await?;
+        let called = egress::call(self.outside().egress.as_ref(), &call).await?;
         let ms = u64::try_from(now().since(since).as_millis()).unwrap_or(u64::MAX);
         Ok(Called { ms, ..called })
     }
 
     async fn seal(&self, plain: &Secret, context: &str) -> Result<String, CryptoError> {
-        let key =
-            self.0.settings.config.data_key.as_ref().ok_or_else(|| CryptoError("no DATA_KEY".to_owned()))?;
+        let key = self
+            .0
+            .bound
+            .settings
+            .config
+            .data_key
+            .as_ref()
+            .ok_or_else(|| CryptoError("no DATA_KEY".to_owned()))?;
         crypto::seal(key, self.random(), plain, context).await
     }
 
     async fn open(&self, sealed: &str, context: &str) -> Result<Secret, CryptoError> {
-        let config = &self.0.settings.config;
+        let config = &self.0.bound.settings.config;
         let keys: Vec<&Secret> = config.data_key.iter().chain(&config.data_key_previous).collect();
         crypto::open(&keys, sealed, context).await
     }

@@ -1,52 +1,56 @@
-//! Requests and responses across the boundary. Every header that crosses costs as much as a route, so only those
-//! cross that somebody reads.
+//! Requests and responses across the boundary.
 
 use axum::body::Body;
 use futures_util::TryStreamExt;
-use http::{HeaderValue, Response as HttpResponse, StatusCode, header};
-use worker::{ByteStream, Headers, Request, Response, ResponseBuilder, Result};
+use http::{HeaderValue, Request, Response, StatusCode, header};
+use js_sys::Uint8Array;
+use wasm_bindgen::JsValue;
+use wasm_bindgen_futures::JsFuture;
+use worker::{ByteStream, Error, Result};
 
-/// The headers that somebody reads.
-const READ: &[&str] = &[
-    "authorization",
-    "content-type",
-    "content-length",
-    "host",
-    "idempotency-key",
-    "if-none-match",
-    "origin",
-    "sec-fetch-site",
-    "access-control-request-method",
-    "traceparent",
-    "cf-connecting-ip",
-];
+use super::boundary;
+
 /// A body that announces at most this is read at once. All that are accepted are smaller.
 const SMALL: usize = 64 * 1024;
 /// How much of a body that is refused for its size is read all the same. What is left unread resets the
 /// connection, often before the caller has seen the answer.
 const DRAINED: usize = 16 * 1024 * 1024;
 
-/// Takes a request over.
-pub(super) async fn read(mut request: Request) -> Result<http::Request<Body>> {
-    // As it was sent: worker's own type takes every method that it does not know for a GET.
-    let method = request.inner().method();
-    let mut builder = http::Request::builder().method(method.as_str()).uri(request.inner().url());
-    let mut length = None;
-    for name in READ {
-        let Some(value) = request.headers().get(name)? else { continue };
-        if *name == "content-length" {
-            length = value.parse::<usize>().ok();
-        }
-        if let Ok(value) = HeaderValue::from_str(&value) {
-            builder = builder.header(*name, value);
+/// A request up to its body.
+pub(super) struct Head {
+    pub(super) request: Request<()>,
+    has_body: bool,
+}
+
+/// Takes a request over, up to its body.
+pub(super) fn head(request: &web_sys::Request) -> Result<Head> {
+    let text = boundary::head(request);
+    let mut lines = text.split('\n');
+    let mut line = || lines.next().unwrap_or_default();
+    let mut builder = Request::builder().method(line()).uri(line());
+    let has_body = line() == "true";
+    for (name, value) in lines.filter_map(|line| line.split_once(':')) {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            builder = builder.header(name, value);
         }
     }
-    let body = match (request.inner().body(), length) {
-        (None, _) => Body::empty(),
-        (Some(_), Some(length)) if length <= SMALL => Body::from(request.bytes().await?),
-        (Some(_), _) => Body::from(start_of(request.stream()?).await?),
+    Ok(Head { request: builder.body(()).map_err(failed)?, has_body })
+}
+
+/// Takes the body of `request` over, too.
+pub(super) async fn with_body(head: Head, request: web_sys::Request) -> Result<Request<Body>> {
+    let length = head.request.headers().get(header::CONTENT_LENGTH);
+    let length =
+        length.and_then(|length| length.to_str().ok()).and_then(|length| length.parse::<usize>().ok());
+    let body = match (head.has_body, length) {
+        (false, _) => Body::empty(),
+        (true, Some(length)) if length <= SMALL => {
+            let buffer = JsFuture::from(request.array_buffer()?).await?;
+            Body::from(Uint8Array::new(&buffer).to_vec())
+        }
+        (true, _) => Body::from(start_of(worker::Request::from(request).stream()?).await?),
     };
-    builder.body(body).map_err(|error| worker::Error::RustError(error.to_string()))
+    Ok(head.request.map(|()| body))
 }
 
 /// The start of a body that announces no length, or too much: long enough to be refused. The rest is discarded.
@@ -66,18 +70,23 @@ async fn start_of(mut stream: ByteStream) -> Result<Vec<u8>> {
 }
 
 /// Hands an answer over. Bodies of ours are complete before they leave.
-pub(super) async fn write(response: HttpResponse<Body>) -> Result<Response> {
+pub(super) async fn write(response: Response<Body>) -> Result<web_sys::Response> {
     let (parts, body) = response.into_parts();
-    let headers = Headers::new();
-    for (name, value) in &parts.headers {
-        if name != header::CONTENT_LENGTH {
-            headers.append(name.as_str(), value.to_str().unwrap_or_default())?;
+    let bytes = axum::body::to_bytes(body, usize::MAX).await.map_err(failed)?;
+    let is_empty = matches!(parts.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+    let sent = if is_empty { &[] } else { bytes.as_ref() };
+    let mut head = String::with_capacity(512);
+    for (name, value) in parts.headers.iter().filter(|(name, _)| *name != header::CONTENT_LENGTH) {
+        if !head.is_empty() {
+            head.push('\n');
         }
+        head.push_str(name.as_str());
+        head.push(':');
+        head.push_str(value.to_str().unwrap_or_default());
     }
-    let bytes = axum::body::to_bytes(body, usize::MAX)
-        .await
-        .map_err(|error| worker::Error::RustError(error.to_string()))?;
-    let builder = ResponseBuilder::new().with_status(parts.status.as_u16()).with_headers(headers);
-    let empty = matches!(parts.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) || bytes.is_empty();
-    Ok(if empty { builder.empty() } else { builder.fixed(bytes.into()) })
+    boundary::respond(parts.status.as_u16(), &head, sent).map_err(|error: JsValue| Error::from(error))
+}
+
+fn failed(error: impl std::error::Error) -> Error {
+    Error::RustError(error.to_string())
 }

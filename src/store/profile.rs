@@ -38,7 +38,9 @@ columns! {
 pub fn by_id(tenant: &TenantId) -> Query<Option<Profile>> {
     Query::optional(Statement::new(
         club!(
-            "b.primary_color, b.secondary_color, m.webhook_url, m.validated_at,
+            "iif(t.undo_state is null, coalesce(b.primary_color, '#1f4e79'), b.primary_color) as primary_color,
+           iif(t.undo_state is null, coalesce(b.secondary_color, '#f4b942'), b.secondary_color) as secondary_color,
+           m.webhook_url, m.validated_at,
            m.failing_since, m.disabled_at, m.disabled_reason
          from tenants t left join tenant_brand b on b.tenant_id = t.id
            left join make_connections m on m.tenant_id = t.id where t.id = ?1"

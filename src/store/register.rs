@@ -304,7 +304,9 @@ columns! {
 pub fn by_id(tenant: &TenantId) -> Query<Option<Details>> {
     Query::optional(Statement::new(
         club!(
-            "b.primary_color, b.secondary_color, t.updated_at, t.promo_code_used,
+            "iif(t.undo_state is null, coalesce(b.primary_color, '#1f4e79'), b.primary_color) as primary_color,
+           iif(t.undo_state is null, coalesce(b.secondary_color, '#f4b942'), b.secondary_color) as secondary_color,
+           t.updated_at, t.promo_code_used,
            t.route_ready, m.webhook_url, m.validated_at, p.spreadsheet_url, p.verified_at,
            r.step, r.error, r.started_at, r.completed_at as ended_at,
            (select count(*) from (select 1 from provision_runs where tenant_id = t.id limit 100)) as runs,

@@ -1,6 +1,8 @@
-//! What is counted as it happens, by triggers: the same to read however many clubs there are.
+//! What is counted as it happens, by triggers, and signups by the sweep, within a minute: the same to read however many clubs
+//! there are. Signups that the sweep has not come to are counted by whoever asks.
 //!
-//! Hours and days are those since 1970, UTC. See `migrations/0007_admin.sql` for what each row says.
+//! Hours and days are those since 1970, UTC. See `migrations/0007_admin.sql` for what each row says, and
+//! `0019_signups_counted.sql` for which signups are counted.
 
 use serde::Deserialize;
 
@@ -15,6 +17,9 @@ pub const HOUR: i64 = 3600;
 pub const DAY: i64 = 24 * HOUR;
 /// For how many days there is a row of its own; what is older is added up.
 const DAYS_KEPT: i64 = 31;
+
+/// How many signups one sweep counts at most: the next one begins after a minute.
+const COUNTED: i64 = 20_000;
 
 /// The upper ends of the buckets of [`Runs::took`], in seconds; the last has none.
 pub const BOUNDS: [i64; 11] = [1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800];
@@ -105,10 +110,24 @@ pub fn select(now: Timestamp) -> [Statement; 5] {
     let since = now.seconds().div_euclid(DAY) * (DAY / HOUR) - 29 * (DAY / HOUR);
     [
         Statement::new(
-            "select plan, trial, active, suspended, cancelled from tenant_counts where plan > ''",
+            "select plan, sum(trial) as trial, sum(active) as active, sum(suspended) as suspended, sum(cancelled) as cancelled
+             from (select plan, trial, active, suspended, cancelled from tenant_counts where plan > ''
+               union all
+               select plan, status = 'trial', status = 'active', status = 'suspended', status = 'cancelled' from tenants
+               where id > coalesce((select through from signups_counted where id = 1), '') and counted = 0)
+             group by plan",
             [],
         ),
-        Statement::new("select hour, signups from signup_counts where hour >= ?1 order by hour", [since.into()]),
+        Statement::new(
+            "select hour, sum(signups) as signups
+             from (select hour, signups from signup_counts where hour >= ?1
+               union all
+               select created_at / 3600, 1 from tenants
+               where id > coalesce((select through from signups_counted where id = 1), '') and counted = 0
+                 and created_at >= ?1 * 3600)
+             group by hour order by hour",
+            [since.into()],
+        ),
         Statement::new(
             "select day, plan, processing, completed, failed, took_sum, json_array(took_1, took_2, took_5,
                took_10, took_20, took_30, took_60, took_120, took_300, took_600, took_1800, took_longer) as took
@@ -141,11 +160,39 @@ pub fn read(answers: Vec<Answer>) -> Result<Counts, DbError> {
     })
 }
 
-/// Keeps the roll-ups short: hours that nobody looks at any more go, and days are added up under day 0.
+/// Counts the signups since the last sweep, and keeps the roll-ups short: hours that nobody looks at any more go, and days are added up under day 0.
 #[must_use]
-pub fn fold(now: Timestamp) -> [Statement; 3] {
+pub fn fold(now: Timestamp) -> [Statement; 6] {
     let oldest = now.seconds().div_euclid(DAY) - DAYS_KEPT;
     [
+        Statement::new(
+            "insert into tenant_counts
+             select plan, sum(status = 'trial'), sum(status = 'active'), sum(status = 'suspended'), sum(status = 'cancelled')
+             from tenants
+             where id > coalesce((select through from signups_counted where id = 1), '') and id <= (select max(id) from (select id from tenants
+               where id > coalesce((select through from signups_counted where id = 1), '') order by id limit ?1)) and counted = 0
+             group by plan
+             on conflict (plan) do update set trial = trial + excluded.trial, active = active + excluded.active,
+               suspended = suspended + excluded.suspended, cancelled = cancelled + excluded.cancelled",
+            [COUNTED.into()],
+        ),
+        Statement::new(
+            "insert into signup_counts (hour, signups)
+             select created_at / 3600, count(*) from tenants
+             where id > coalesce((select through from signups_counted where id = 1), '') and id <= (select max(id) from (select id from tenants
+               where id > coalesce((select through from signups_counted where id = 1), '') order by id limit ?1)) and counted = 0
+             group by 1
+             on conflict (hour) do update set signups = signups + excluded.signups",
+            [COUNTED.into()],
+        ),
+        Statement::new(
+            "insert into signups_counted (id, through)
+             select 1, max(id) from (select id from tenants
+               where id > coalesce((select through from signups_counted where id = 1), '') order by id limit ?1)
+             having max(id) is not null
+             on conflict (id) do update set through = excluded.through",
+            [COUNTED.into()],
+        ),
         Statement::new("delete from signup_counts where hour < ?1", [(oldest * (DAY / HOUR)).into()]),
         Statement::new(
             "insert into run_counts

@@ -253,7 +253,7 @@ fn decide(signup: &Signup, facts: Facts, tenant: Option<SignedUp>) -> Result<Ver
 }
 
 fn statements(signup: &Signup) -> Vec<Statement> {
-    let mut statements = vec![insert_tenant(signup), insert_brand(signup), insert_event(signup)];
+    let mut statements = vec![insert_tenant(signup), insert_event(signup)];
     if signup.key.is_some() {
         statements.push(insert_key(signup));
     }
@@ -300,13 +300,14 @@ fn facts(signup: &Signup) -> Statement {
     )
 }
 
-/// The unique indexes decide; the rest of the condition is what they can't know.
+/// The unique indexes decide; the rest of the condition is what they can't know. The sweep counts the club: see
+/// `migrations/0019_signups_counted.sql`.
 fn insert_tenant(signup: &Signup) -> Statement {
     Statement::new(
         "insert into tenants (id, slug, name, email, plan, comped, trial_ends_at, promo_code_used, owner_user_id,
-           signup_fingerprint, created_at, updated_at, name_folded)
+           signup_fingerprint, created_at, updated_at, name_folded, counted)
          select ?1, ?2, ?3, ?4, coalesce(p.plan, ?5), coalesce(p.lifetime = 1 and p.discount_percent = 100, 0),
-           ?6, p.code, ?8, ?9, ?10, ?10, ?13
+           ?6, p.code, ?8, ?9, ?10, ?10, ?13, 0
          from (select 1) left join promo_codes p on p.code = ?7
          where not exists (select 1 from feature_flags where name = 'signup_enabled' and enabled = 0)
            and not exists (select 1 from idempotency_keys where id = ?11 and expires_at > ?10 and coalesce(lease, '') <> ?12)
@@ -356,14 +357,6 @@ fn select_tenant(signup: &Signup) -> Statement {
             signup.tenant.as_str().into(),
             signup.now.seconds().into(),
         ],
-    )
-}
-
-fn insert_brand(signup: &Signup) -> Statement {
-    Statement::new(
-        "insert into tenant_brand (tenant_id, primary_color, secondary_color, updated_at)
-         select id, '#1f4e79', '#f4b942', created_at from tenants where id = ?1",
-        [signup.tenant.as_str().into()],
     )
 }
 

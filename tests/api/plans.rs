@@ -304,6 +304,7 @@ fn is_crowded(db: &Database, count: u32) {
            updated_at, provision_state)
          {n} select 'tenant_' || i, 'crowd-' || i, 'FC', 'owner@crowd-' || i || '.example', 'starter', 0, 'user_' || i,
            'f' || i, 0, 0, 'completed' from n",
+        "insert or replace into signups_counted select 1, max(id) from tenants",
         "insert into promo_codes (code, discount_percent, created_at) {n} select 'CROWD' || i, 10, 0 from n",
         "insert into idempotency_keys (id, operation, fingerprint, status, created_at, expires_at)
          {n} select 'key-' || i, 'signup_start', '', 'completed', 0, 1900000000 + i from n",

@@ -29,10 +29,12 @@ fn webhook(text: &str) -> Option<String> {
     WebhookUrl::parse(text, &AllowedHosts::parse(MAKES_HOSTS)).ok().map(|url| url.as_str().to_owned())
 }
 
+type Read = fn(&str) -> Option<String>;
+
 #[test]
 fn hard_cases_are_read_as_the_file_says() {
     let cases: Cases = serde_json::from_str(include_str!("../standards.json")).unwrap();
-    let kinds: [(Vec<Case>, usize, fn(&str) -> Option<String>); 3] = [
+    let kinds: [(Vec<Case>, usize, Read); 3] = [
         (cases.domains, 60, domain),
         (cases.webhooks, 60, webhook),
         (cases.folded, 20, |folded| Some(text::folded(folded))),

@@ -1,9 +1,12 @@
-// `npm run bench [-- --quick]`: the release build in the real runtime on loopback. A table on the screen, JSON in bench-results.json.
+// `npm run bench [-- --quick | --starts]`: the release build in the real runtime on loopback, and beside it a peer: a Worker in
+// JavaScript, written by hand for the same requests. A table on the screen, JSON in bench-results.json.
 //
-// Rounds are interleaved, every case in every round, and each figure is the median over the rounds. Absolute figures drift with the
-// machine; the ratios to `health/live` of the same round hold.
+// Rounds are interleaved, every case on both in every round, and each figure is the median over the rounds. Absolute figures drift
+// with the machine; the ratios within a round hold. `--starts` measures cold starts only; `--against=<folder>` measures another build's
+// bundle (a copy of build/bundles/product) in the same rounds.
 import { readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
+import { resolve } from "node:path";
 import { Worker } from "node:worker_threads";
 import { gzipSync } from "node:zlib";
 import { at, exitWith, say } from "../../scripts/lib/project.mjs";
@@ -15,13 +18,17 @@ const PLAN = process.argv.includes("--quick")
   ? { rounds: 2, ms: 300, runs: { 1: 4, 32: 32 }, starts: 2 }
   : { rounds: 7, ms: 1_000, runs: { 1: 10, 32: 64 }, starts: 7 };
 const CONCURRENCY = [1, 32];
-const BASE = "health/live";
+/** The bundle of another build. */
+const AGAINST = process.argv.find((argument) => argument.startsWith("--against="))?.slice("--against=".length);
 const RUN = "a whole starter run";
-/** Aims at 32 connections, as shares of health/live's requests per second. */
-const AIMS = { whoami: 0.28, "provision-status": 0.14, "signup/start": 0.12 };
+/** Aims at 32 connections, as shares of the peer's requests per second. */
+const AIMS = { "health/live": 0.65, whoami: 0.92, "provision-status": 0.95, "signup/start": 0.95 };
+/** What the others must know to answer as the product does. */
+const COPIED = ["tenants", "provision_runs", "provision_steps"];
 
 await prepare("bundles");
-const { cpuMs, startProduct, startUp } = await import("./runtime.mjs");
+const { cpuMs, startPeer, startProduct, startUp } = await import("./runtime.mjs");
+const { checkAlike } = await import("./alike.mjs");
 
 try {
   await bench();
@@ -31,58 +38,89 @@ try {
 }
 
 async function bench() {
-  say(`Start-up: ${PLAN.starts} starts of the product and of an empty Worker, in turn …`);
-  const starts = { product: [], empty: [] };
-  for (let n = 0; n < PLAN.starts; n++) {
-    for (const kind of Object.keys(starts)) starts[kind].push(await startUp(kind));
-  }
+  const startUpMs = await starts();
+  if (process.argv.includes("--starts")) return process.stdout.write(`\n${told(startUpMs)}\n`);
 
-  const product = await startProduct();
+  const workers = { ours: await startProduct(), peer: await startPeer() };
+  if (AGAINST) workers.against = await startProduct(resolve(AGAINST));
   const load = new Worker(new URL("./load.mjs", import.meta.url));
-  const measure = async (job) => {
-    const before = cpuMs(product.pid);
-    const result = await ask(load, { url: product.url.href, ...job });
-    return { ...result, cpuMs: (cpuMs(product.pid) - before) / result.count };
+  const measure = async (worker, job) => {
+    const before = cpuMs(worker.pid);
+    const result = await ask(load, { url: worker.url.href, ...job });
+    return { ...result, cpuMs: (cpuMs(worker.pid) - before) / result.count };
   };
-  const idleMb = peakMb(product.pid);
-  const cases = await prepareCases(product);
+  const cases = await prepareCases(workers);
+  await checkAlike(cases, workers);
+  const idleMb = eachOf(workers, ({ pid }) => peakMb(pid));
   const samples = {};
-  for (const [name, request] of Object.entries(cases)) await measure({ request, concurrency: 8, ms: PLAN.ms / 2, name });
+  const note = (who, concurrency, name, sample) => (((samples[concurrency] ??= {})[name] ??= { ours: [], peer: [], against: [] })[who].push(sample));
+  for (const request of Object.values(cases)) {
+    for (const worker of Object.values(workers)) await measure(worker, { request, concurrency: 8, ms: PLAN.ms / 2 });
+  }
   for (let round = 1; round <= PLAN.rounds; round++) {
     say(`Round ${round} of ${PLAN.rounds} …`);
+    // Each goes first every other time.
+    const order = Object.entries(workers);
+    if (round % 2 === 0) order.reverse();
     for (const concurrency of CONCURRENCY) {
       for (const [name, request] of Object.entries(cases)) {
-        ((samples[concurrency] ??= {})[name] ??= []).push(await measure({ request, concurrency, ms: PLAN.ms }));
+        for (const [who, worker] of order) note(who, concurrency, name, await measure(worker, { request, concurrency, ms: PLAN.ms }));
       }
-      (samples[concurrency][RUN] ??= []).push(await measure({ concurrency, runs: PLAN.runs[concurrency] }));
+    }
+  }
+  // The peer sets nothing up, so what is measured beside it comes before the whole runs.
+  const memoryMb = { idle: idleMb, peak: eachOf(workers, ({ pid }) => peakMb(pid)) };
+  for (const concurrency of CONCURRENCY) {
+    for (let round = 1; round <= PLAN.rounds; round++) {
+      note("ours", concurrency, RUN, await measure(workers.ours, { concurrency, runs: PLAN.runs[concurrency] }));
     }
   }
   const results = {
     machine: { cpu: cpus()[0].model, cores: cpus().length, node: process.version },
     rounds: PLAN.rounds,
     cases: Object.fromEntries(CONCURRENCY.map((concurrency) => [concurrency, ratios(samples[concurrency])])),
-    memoryMb: { idle: idleMb, peak: peakMb(product.pid) },
-    startUpMs: { product: median(starts.product), empty: median(starts.empty) },
+    memoryMb,
+    startUpMs,
     uploadKbGzip: uploadSize(),
   };
   await load.terminate();
-  await product.stop();
+  await Promise.all(Object.values(workers).map((worker) => worker.stop()));
   print(results);
   writeFileSync(at("bench-results.json"), `${JSON.stringify(results, null, 2)}\n`);
   say("Written to bench-results.json");
 }
 
-/** One provisioned club to ask about, and a promo code without an end. */
-async function prepareCases(product) {
-  const { signup, confirm, settled } = client({ url: product.url, sandboxFetch: product.sandbox });
-  await product.sql("insert into promo_codes (code, discount_percent, created_at) values ('BENCH', 10, unixepoch())");
+/** Medians of starts, in turn. */
+async function starts() {
+  say(`Cold starts: ${PLAN.starts} of the product, the peer and an empty Worker, in turn …`);
+  const samples = { product: [], peer: [], empty: [] };
+  for (let n = 0; n < PLAN.starts; n++) {
+    for (const kind of Object.keys(samples)) samples[kind].push(await startUp(kind));
+  }
+  const medians = (part) => eachOf(samples, (starts) => median(starts.map((start) => start[part])));
+  return { total: medians("total"), first: medians("first") };
+}
+
+/** One provisioned club to ask about, and a promo code without an end, in each database. */
+async function prepareCases({ ours, ...others }) {
+  const { signup, confirm, settled } = client({ url: ours.url, sandboxFetch: ours.sandbox });
+  for (const worker of [ours, ...Object.values(others)]) {
+    await worker.sql("insert into promo_codes (code, discount_percent, created_at) values ('BENCH', 10, unixepoch())");
+  }
   const club = await signup({ plan: "starter" });
   await confirm(club);
   const { status } = await settled(club);
   if (status !== "completed") throw new Error(`the first club ended ${status}`);
+  for (const table of COPIED) {
+    for (const row of await ours.rows(`select * from ${table}`)) {
+      const columns = Object.keys(row);
+      const insert = `insert into ${table} (${columns}) values (${columns.map(() => "?")})`;
+      for (const worker of Object.values(others)) await worker.sql(insert, ...Object.values(row));
+    }
+  }
   const headers = { authorization: `Bearer ${club.jwt}` };
   return {
-    [BASE]: { method: "GET", path: "/health/live" },
+    "health/live": { method: "GET", path: "/health/live" },
     whoami: { method: "GET", path: "/whoami", headers },
     "provision-status": { method: "GET", path: `/api/v1/tenants/${club.tenantId}/provision-status`, headers },
     "signup/start": { method: "POST", path: "/public/signup/start", form: {} },
@@ -90,21 +128,23 @@ async function prepareCases(product) {
   };
 }
 
-/** Medians over the rounds; ratios are taken within a round before the median. */
+/** Medians over the rounds; ratios to the peer are taken within a round before the median. */
 function ratios(byName) {
-  const base = byName[BASE];
   return Object.fromEntries(
-    Object.entries(byName).map(([name, rounds]) => [
-      name,
-      {
-        perSecond: median(rounds.map((round) => round.perSecond)),
-        ratio: median(rounds.map((round, n) => round.perSecond / base[n].perSecond)),
-        p50Ms: median(rounds.map((round) => round.p50)),
-        p99Ms: median(rounds.map((round) => round.p99)),
-        cpuMs: median(rounds.map((round) => round.cpuMs)),
-        cpuRatio: median(rounds.map((round, n) => round.cpuMs / base[n].cpuMs)),
-      },
-    ]),
+    Object.entries(byName).map(([name, { ours, peer, against }]) => {
+      const to = (other, field) => (other.length > 0 ? median(ours.map((sample, n) => sample[field] / other[n][field])) : null);
+      const own = (samples) => Object.fromEntries(["perSecond", "p50", "p99", "cpuMs"].map((f) => [f, median(samples.map((s) => s[f]))]));
+      return [
+        name,
+        {
+          ours: own(ours),
+          peer: peer.length > 0 ? own(peer) : null,
+          ratio: to(peer, "perSecond"),
+          cpuRatio: to(peer, "cpuMs"),
+          toOtherBuild: to(against, "perSecond"),
+        },
+      ];
+    }),
   );
 }
 
@@ -120,26 +160,34 @@ function uploadSize() {
 
 function print({ cases, memoryMb, startUpMs, uploadKbGzip }) {
   for (const concurrency of CONCURRENCY) {
-    const rows = Object.entries(cases[concurrency]).map(([name, figures]) => ({
+    const rows = Object.entries(cases[concurrency]).map(([name, { ours, peer, ratio, cpuRatio, toOtherBuild }]) => ({
       [`c = ${concurrency}`]: name,
-      "req/s": Math.round(figures.perSecond),
-      ratio: figures.ratio.toFixed(3),
+      "req/s": Math.round(ours.perSecond),
+      peer: peer ? Math.round(peer.perSecond) : "",
+      ratio: ratio?.toFixed(2) ?? "",
       aim: (concurrency === 32 && AIMS[name]) || "",
-      "p50 ms": figures.p50Ms.toFixed(2),
-      "p99 ms": figures.p99Ms.toFixed(2),
-      "CPU ms": figures.cpuMs.toFixed(3),
-      "CPU ratio": figures.cpuRatio.toFixed(1),
+      "p50 ms": ours.p50.toFixed(2),
+      "p99 ms": ours.p99.toFixed(2),
+      "CPU ms": ours.cpuMs.toFixed(3),
+      "CPU ratio": cpuRatio?.toFixed(2) ?? "",
+      ...(AGAINST && { "to the other build": toOtherBuild?.toFixed(2) ?? "" }),
     }));
     process.stdout.write(`\n${table(rows)}\n`);
   }
-  const promo = cases[32]["signup/start, promo"].perSecond / cases[32]["signup/start"].perSecond;
+  const promo = cases[32]["signup/start, promo"].ours.perSecond / cases[32]["signup/start"].ours.perSecond;
+  const { ours, peer } = memoryMb.peak;
   process.stdout.write(`
 promo against plain signup   ${promo.toFixed(2)} (aim: at least 0.9)
-peak memory of workerd       ${memoryMb.peak.toFixed(0)} MB under load (aim: at most 300), ${memoryMb.idle.toFixed(0)} MB before
-upload, gzipped              ${uploadKbGzip.wasm.toFixed(0)} KB WebAssembly (aim: at most 250) and ${uploadKbGzip.javascript.toFixed(0)} KB JavaScript
-start-up to first answer     ${startUpMs.product.toFixed(0)} ms, ${(startUpMs.product - startUpMs.empty).toFixed(0)} ms over an empty JavaScript Worker
-
+peak memory of workerd       ${ours.toFixed(0)} MB under load, the peer's ${peer.toFixed(0)} MB: ${(ours / peer).toFixed(2)} (aim: at most 1.3)
+                             ${memoryMb.idle.ours.toFixed(0)} MB before, the peer's ${memoryMb.idle.peer.toFixed(0)} MB
+upload, gzipped              ${uploadKbGzip.wasm.toFixed(0)} KB WebAssembly (aim: at most 380) and ${uploadKbGzip.javascript.toFixed(0)} KB JavaScript
+${told(startUpMs)}
 `);
+}
+
+function told({ total, first }) {
+  const line = (times) => `product ${times.product.toFixed(0)} ms, peer ${times.peer.toFixed(0)} ms, empty Worker ${times.empty.toFixed(0)} ms`;
+  return `start-up to first answer     ${line(total)}\nof it, the first request     ${line(first)}\n`;
 }
 
 function table(rows) {
@@ -147,6 +195,10 @@ function table(rows) {
   const cells = [columns, ...rows.map((row) => columns.map((column) => String(row[column])))];
   const widths = columns.map((_, n) => Math.max(...cells.map((line) => line[n].length)));
   return cells.map((line) => line.map((cell, n) => (n === 0 ? cell.padEnd(widths[n]) : cell.padStart(widths[n]))).join("  ")).join("\n");
+}
+
+function eachOf(record, read) {
+  return Object.fromEntries(Object.entries(record).map(([name, value]) => [name, read(value)]));
 }
 
 /** One job to the load thread. */

@@ -3,6 +3,7 @@
 import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { QUIET_WRANGLER, ROOT, at } from "../../scripts/lib/project.mjs";
+import { storedSql } from "./peer/sql.mjs";
 
 Object.assign(process.env, QUIET_WRANGLER, { WRANGLER_LOG: "error" });
 const { Log, LogLevel, Miniflare, convertV4MiniflareOptions } = await import("miniflare");
@@ -16,44 +17,62 @@ export const SECRETS = {
   METRICS_TOKEN: "benchmark metrics token",
 };
 
-/** Starts the product with its upstreams: `{url, pid, sql, sandbox, stop}`. */
-export async function startProduct() {
-  const sandbox = miniflare(worker("scripts/sandbox/wrangler.toml", "sandbox"));
+/** Starts a build of the product with its upstreams: `{url, pid, sql, rows, sandbox, stop}`. */
+export async function startProduct(directory = at("build/bundles/product")) {
+  const sandbox = miniflare(worker("scripts/sandbox/wrangler.toml", bundle(at("build/bundles/sandbox"))));
   await sandbox.ready;
+  const egress = (request) => sandbox.dispatchFetch(request.url, request);
+  const product = await started(worker("wrangler.toml", bundle(directory)), egress);
+  return {
+    ...product,
+    sandbox: (path, init) => sandbox.dispatchFetch(new URL(path, "http://sandbox.localhost"), init),
+    stop: () => Promise.all([product.stop(), sandbox.dispose()]),
+  };
+}
+
+/** Starts the peer, over a database and a workerd of its own. */
+export function startPeer() {
+  return started(worker("wrangler.toml", PEER()), NOWHERE);
+}
+
+async function started(options, egress) {
   const before = workerdPids();
-  const options = worker("wrangler.toml", "product");
-  options.serviceBindings = { EGRESS: (request) => sandbox.dispatchFetch(request.url, request) };
-  options.unsafeDirectSockets = [{ host: "127.0.0.1", port: 0 }];
-  const product = miniflare(options);
-  await product.ready;
-  const database = await product.getD1Database("DB");
+  const instance = miniflare({ ...options, serviceBindings: { EGRESS: egress }, unsafeDirectSockets: LOOPBACK });
+  await instance.ready;
+  const database = await instance.getD1Database("DB");
   for (const file of readdirSync(at("migrations")).sort()) {
     const statements = unstable_splitSqlQuery(readFileSync(at("migrations", file), "utf8"));
     await database.batch(statements.map((statement) => database.prepare(statement)));
   }
   return {
-    url: await product.unsafeGetDirectURL(),
+    url: await instance.unsafeGetDirectURL(),
     pid: workerdPids().find((pid) => !before.includes(pid)),
     sql: (statement, ...values) => database.prepare(statement).bind(...values).run(),
-    sandbox: (path, init) => sandbox.dispatchFetch(new URL(path, "http://sandbox.localhost"), init),
-    stop: () => Promise.all([product.dispose(), sandbox.dispose()]),
+    rows: async (statement, ...values) => (await database.prepare(statement).bind(...values).all()).results,
+    stop: () => instance.dispose(),
   };
 }
 
-/** Milliseconds from starting workerd to the first answer: the product's, or an empty JavaScript Worker's with the same bindings. */
+/**
+ * A start of workerd with the product, the peer or an empty Worker of the same bindings, in milliseconds: all of it up to the
+ * first answer, and the isolate's part of it, from the first request to its answer.
+ */
 export async function startUp(kind) {
-  const { modules, modulesRoot, ...bindings } = worker("wrangler.toml", "product");
-  const options = { ...bindings, ...(kind === "product" ? { modules, modulesRoot } : EMPTY) };
-  options.serviceBindings = { EGRESS: () => new Response(null, { status: 502 }) };
-  options.unsafeDirectSockets = [{ host: "127.0.0.1", port: 0 }];
-  const started = performance.now();
-  const instance = miniflare(options);
+  const modules = { product: () => bundle(at("build/bundles/product")), peer: PEER, empty: EMPTY }[kind]();
+  const begun = performance.now();
+  const instance = miniflare({
+    ...worker("wrangler.toml", modules),
+    serviceBindings: { EGRESS: NOWHERE },
+    unsafeDirectSockets: LOOPBACK,
+  });
   await instance.ready;
-  const response = await fetch(new URL("/health/live", await instance.unsafeGetDirectURL()));
+  const url = new URL("/health/live", await instance.unsafeGetDirectURL());
+  const asked = performance.now();
+  const response = await fetch(url);
   await response.arrayBuffer();
-  const ms = performance.now() - started;
+  const answered = performance.now();
   await instance.dispose();
-  return ms;
+  return { total: answered - begun, first: answered - asked };
 }
 
 /** User and system time of a process so far, in milliseconds. */
@@ -69,14 +88,15 @@ function miniflare(options) {
   );
 }
 
-/** A Worker from its configuration and its bundle, without static assets: the platform serves those, not the Worker. */
-function worker(config, bundle) {
+/** A Worker from its configuration and its modules, without static assets: the platform serves those, not the Worker. */
+function worker(config, modules) {
   const { workerOptions } = unstable_getMiniflareWorkerOptions(at(config));
-  const directory = at("build/bundles", bundle);
   const { assets, ...options } = workerOptions;
+  return { ...options, bindings: { ...options.bindings, ...SECRETS }, ...modules };
+}
+
+function bundle(directory) {
   return {
-    ...options,
-    bindings: { ...options.bindings, ...SECRETS },
     modulesRoot: directory,
     modules: readdirSync(directory)
       .filter((name) => !/\.map$|^README/.test(name))
@@ -90,16 +110,25 @@ function moduleType(name) {
   return name.endsWith(".wasm") ? "CompiledWasm" : "Text";
 }
 
-const EMPTY = {
+const LOOPBACK = [{ host: "127.0.0.1", port: 0 }];
+const NOWHERE = () => new Response(null, { status: 502 });
+
+const CLASSES = "export class Provisioner {}\nexport class CircuitBreaker {}\n";
+
+const EMPTY = () => ({
   modulesRoot: ROOT,
   modules: [
-    {
-      type: "ESModule",
-      path: at("empty.js"),
-      contents: 'export class Provisioner {}\nexport default { fetch: () => new Response("{}") };',
-    },
+    { type: "ESModule", path: at("empty.js"), contents: `${CLASSES}export default { fetch: () => new Response("{}") };` },
   ],
-};
+});
+
+const PEER = () => ({
+  modulesRoot: at("tests/bench/peer"),
+  modules: [
+    { type: "ESModule", path: at("tests/bench/peer/index.js") },
+    { type: "ESModule", path: at("tests/bench/peer/sql.js"), contents: `export default ${JSON.stringify(storedSql())};` },
+  ],
+});
 
 /** The workerd processes that we started: our children's stat files name us as their parent. */
 function workerdPids() {

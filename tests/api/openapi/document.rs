@@ -116,7 +116,7 @@ async fn shown(route: &Route) -> Shown {
     let sent = match &example.body {
         Body::Json(value) | Body::OptionalJson(value) => Some(presentable(value.clone())),
         Body::Form(text) => {
-            let pairs = url::form_urlencoded::parse(text.as_bytes()).into_owned();
+            let pairs = form_urlencoded::parse(text.as_bytes()).into_owned();
             Some(pairs.map(|(name, value)| (name, Value::from(value))).collect())
         }
         Body::None | Body::Optional => None,

@@ -348,6 +348,7 @@ async fn cost_with(count: u32) -> BTreeMap<&'static str, Cost> {
     ] {
         app.db().execute(&insert.replace("{n}", &numbers), ());
     }
+    app.db().execute("insert into signups_counted select 1, max(id) from tenants", ());
     app.db().take_costs();
     let read = scrape(&app).await;
     assert_eq!(read.of("tenantry_webhook_deliveries_pending"), i64::from(count));

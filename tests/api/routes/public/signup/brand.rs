@@ -20,7 +20,8 @@ async fn a_clubs_colours_are_stored() {
             "tenant_id": club.id, "primary_color": "#a1b2c3", "secondary_color": "#000000", "updated_at": app.now()
         })
     );
-    assert_eq!(brand(&other.id)["primary_color"], "#1f4e79", "another club keeps its own");
+    let others = other.gets("/api/v1/tenants/me").send().await.is(200);
+    assert_eq!(others["data"]["brand"]["primaryColor"], "#1f4e79", "another club keeps its own");
 }
 
 #[tokio::test]

@@ -249,7 +249,7 @@ async fn a_club_is_found_by_any_part_of_its_name_in_any_script() {
         ("fc 東京", 4),
         ("מכבי", 5),
     ] {
-        let query: String = url::form_urlencoded::byte_serialize(typed.as_bytes()).collect();
+        let query: String = form_urlencoded::byte_serialize(typed.as_bytes()).collect();
         assert_eq!(ids(&app, &format!("?q={query}")).await, [clubs[club].clone()], "{typed}");
     }
 }

@@ -36,7 +36,6 @@ async fn of_sixty_clubs_that_want_one_name_one_gets_it() {
     let answers = all_at_once(&app, (0..60).map(form).collect()).await;
     assert_eq!(count(&answers), counts(&[("ok", 1), ("SLUG_TAKEN", 59)]));
     assert_eq!(app.db().number("select count(*) from tenants"), 1);
-    assert_eq!(app.db().number("select count(*) from tenant_brand"), 1);
     assert_eq!(app.db().number("select count(*) from domain_events"), 1);
 }
 
