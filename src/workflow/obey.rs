@@ -70,7 +70,7 @@ pub fn obey(known: Option<Run>, command: Command, fresh: Fresh, now: Timestamp) 
             unchanged(&run)
         }
         Command::Undo { caller, listed_version, .. } => undo(run, listed_version, caller, now),
-        Command::Queue { caller, .. } => requeue(run, fresh.link_id, caller, now),
+        Command::Queue { caller, listed_version, .. } => queue(run, listed_version, fresh.link_id, caller, now),
         Command::Wake { listed_version, resume, .. } => wake(run, listed_version, resume, fresh.link_id, now),
         Command::Report | Command::Reset { .. } => unchanged(&run),
         Command::Cancel | Command::CancelRun { .. } => changed(run, |run| run.cancel(now)),
@@ -138,6 +138,14 @@ fn started(run: Run) -> Obeyed {
 }
 
 /// Resumes a failed run; one at work is woken in case its alarm was lost; a completed one rests.
+/// D1 wanted a run that it did not know to have failed: it is about to hear of that, which would undo what is begun now.
+fn queue(run: Run, listed_version: Option<u64>, link_id: String, caller: Caller, now: Timestamp) -> Obeyed {
+    if run.status() == RunStatus::Failed && is_behind(&run, listed_version) {
+        return woken(&run, now);
+    }
+    requeue(run, link_id, caller, now)
+}
+
 fn requeue(mut run: Run, link_id: String, caller: Caller, now: Timestamp) -> Obeyed {
     if run.undo.is_some() {
         return woken(&run, now);

@@ -193,5 +193,5 @@ test("what a request reads does not grow with the number of clubs and codes", as
   await h.sweep();
   const [{ rows }] = await h.sql("select count(*) as rows from tenants");
   assert.ok(rows > 5000);
-  assert.deepEqual(await read(), before);
+  for (const [name, rows] of Object.entries(await read())) assert.ok(rows <= before[name], `${name}: ${before[name]}, then ${rows}`);
 });
