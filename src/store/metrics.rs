@@ -89,7 +89,9 @@ pub struct Moments {
     pub migration: Option<String>,
 }
 
-columns! { Moments: provisioning_since, removing_since, due_at, mail_due_at, swept_at, deleted, paused, migration }
+columns! {
+    Moments: provisioning_since, removing_since, due_at, mail_due_at, swept_at, deleted, paused, migration
+}
 
 /// Everything that monitoring asks of the database.
 #[derive(Debug, Clone)]

@@ -92,7 +92,10 @@ pub struct Saga {
     pub undo_error: Option<String>,
 }
 
-columns! { Saga: id, tenant_id, plan, status, step, reason, error, version, started_at, deadline_at, completed_at, updated_at, undo_state, undo_step, undo_reason, undo_error }
+columns! {
+    Saga: id, tenant_id, plan, status, step, reason, error, version, started_at, deadline_at,
+        completed_at, updated_at, undo_state, undo_step, undo_reason, undo_error
+}
 
 impl Saga {
     /// Whether it is at work and not moving.
@@ -283,7 +286,9 @@ pub struct AttemptRow {
     pub said: Option<String>,
 }
 
-columns! { AttemptRow: step, undo, attempt, outcome, error, upstream_status, ms, started_at, request_id, said }
+columns! {
+    AttemptRow: step, undo, attempt, outcome, error, upstream_status, ms, started_at, request_id, said
+}
 
 /// Every attempt of a run, oldest first.
 #[must_use]
