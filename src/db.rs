@@ -3,7 +3,7 @@
 mod batch;
 mod row;
 
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::Deserialize;
 use serde_json::value::RawValue;
 
 pub(crate) use self::row::columns;
@@ -88,22 +88,6 @@ impl Answer {
     /// Whether it changed anything.
     pub const fn has_changed(&self) -> bool {
         self.changes > 0
-    }
-
-    /// The rows as `T`.
-    pub fn rows<T: DeserializeOwned>(self) -> Result<Vec<T>, DbError> {
-        self.rows.iter().map(|row| parse(row.get())).collect()
-    }
-
-    /// The rows as `T`, each on its own.
-    pub fn rows_lossy<T: DeserializeOwned>(self) -> Lossy<T> {
-        let read = |row| parse(row).map_err(|error| Unreadable::of(row, error));
-        self.rows.iter().map(|row| read(row.get())).collect()
-    }
-
-    /// The first row as `T`, if there is one.
-    pub fn first<T: DeserializeOwned>(self) -> Result<Option<T>, DbError> {
-        self.rows.first().map(|row| parse(row.get())).transpose()
     }
 }
 

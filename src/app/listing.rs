@@ -1,7 +1,7 @@
 //! Telling D1 where a run stands, with the rows that its steps left there.
 
 use crate::{
-    db::{Db, DbError, Statement},
+    db::{Db, DbError, Query, Statement},
     domain::{Task, Timestamp},
     store,
     workflow::{Listing, Run},
@@ -14,12 +14,12 @@ pub async fn list(db: &impl Db, run: &Run, now: Timestamp) -> Listing {
     store::runs::list(db, run, rows(run, now), now).await
 }
 
-/// The statements of [`list`], for a batch that does more.
+/// What [`list`] asks, for a batch that does more.
 ///
 /// # Errors
 ///
 /// When the run can't be written as rows.
-pub fn listing(run: &Run, now: Timestamp) -> Result<Vec<Statement>, DbError> {
+pub fn listing(run: &Run, now: Timestamp) -> Result<(Query<Listing>, Vec<Statement>), DbError> {
     store::runs::listing(run, rows(run, now), now)
 }
 

@@ -12,8 +12,8 @@ impl<P: Ports> App<P> {
     /// What the database says of everything, on nobody's behalf; none when it does not say so in time, which the log tells.
     pub async fn measures(&self) -> Option<Measures> {
         let asked = self.within(async {
-            let answers = self.ports.db().batch(metrics::select(self.ports.now())).await;
-            answers.and_then(metrics::read).map_err(|error| error.to_string())
+            let answer = self.ports.db().ask(metrics::select()).await;
+            answer.map(Measures::of).map_err(|error| error.to_string())
         });
         match asked.await {
             Ok(measures) => Some(measures),

@@ -145,7 +145,7 @@ impl<P: Ports> App<P> {
     /// Whether a run went live before its object heard of it: then it was too late to stop it. The object learns that when it
     /// tells D1 how it ended.
     async fn went_live(&self, run: &RunId) -> Result<bool, ActionError> {
-        let listed = store::sagas::read(self.ports.db().query(store::sagas::select(run)).await?)?;
+        let listed = self.ports.db().ask(store::sagas::select(run)).await?;
         Ok(listed.is_some_and(|listed| listed.status == RunStatus::Completed))
     }
 }

@@ -81,8 +81,8 @@ impl<P: Ports> App<P> {
 
     /// Compares the next tenants with what their objects know: one that knows more tells D1. It ends when nobody differs any more.
     async fn compare(&self, mut comparison: Comparison) -> Result<(), DbError> {
-        let answer = self.ports.db().query(comparisons::next(&comparison.cursor, COMPARED)).await?;
-        let next: Vec<Compared> = self.readable(answer.rows_lossy(), "tenants");
+        let next = self.ports.db().ask(comparisons::next(&comparison.cursor, COMPARED)).await?;
+        let next = self.readable(next, "tenants");
         let Some(last) = next.last() else {
             if comparison.differing > 0 {
                 let line = LogLine::new(Level::Warn, "database_differed");
@@ -109,8 +109,8 @@ impl<P: Ports> App<P> {
 
     /// Lets the objects of tenants that were removed long ago delete what they store: a name and an address.
     async fn forget_removed(&self, now: Timestamp) -> Result<(), DbError> {
-        let answer = self.ports.db().query(comparisons::forgettable(now, FORGOTTEN)).await?;
-        let due: Vec<Compared> = self.readable(answer.rows_lossy(), "tenants");
+        let due = self.ports.db().ask(comparisons::forgettable(now, FORGOTTEN)).await?;
+        let due = self.readable(due, "tenants");
         let mut statements = Vec::new();
         for removed in &due {
             let has_forgotten = match self.ports.tell_object(&removed.id, &Command::Forget).await {

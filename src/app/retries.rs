@@ -5,11 +5,11 @@ use std::time::Duration;
 use futures_util::{StreamExt, stream};
 
 use crate::{
-    domain::{Claims, RunId},
+    domain::Claims,
     ports::{Level, LogLine, Ports},
     store::{
         self,
-        retries::{Failed, Filter},
+        retries::{Failed, Filter, Matching},
         tenants::Tenant,
     },
     workflow::{Caller, Command},
@@ -24,25 +24,14 @@ const AT_ONCE: usize = 6;
 /// For how long the operator waits. Whoever was not told by then is found by the sweep.
 const TELLS_FOR: Duration = Duration::from_secs(20);
 
-/// What one press did, or would do.
-#[derive(Debug, Clone)]
-pub struct Retried {
-    /// How many matched.
-    pub matched: u32,
-    /// Which are tried again, those that failed first first.
-    pub runs: Vec<RunId>,
-}
-
 impl<P: Ports> App<P> {
     /// What [`retry_many`](Self::retry_many) would do.
     ///
     /// # Errors
     ///
     /// When the operator's token does not admit anybody any more, or the database doesn't answer.
-    pub async fn would_retry(&self, claims: &Claims, filter: &Filter) -> Result<Retried, AccessError> {
-        let answer = self.on_behalf_of(claims, store::retries::select(filter)).await?;
-        let (matched, runs) = store::retries::read(answer)?;
-        Ok(Retried { matched, runs })
+    pub async fn would_retry(&self, claims: &Claims, filter: &Filter) -> Result<Matching, AccessError> {
+        self.on_behalf_of(claims, store::retries::select(filter)).await
     }
 
     /// Tries all that match again, as far as the limit goes. The wish is stored for all of them or for none; their objects hear of
@@ -57,7 +46,7 @@ impl<P: Ports> App<P> {
         filter: &Filter,
         why: &str,
         caller: Caller,
-    ) -> Result<Retried, AccessError> {
+    ) -> Result<Matching, AccessError> {
         let act = self.act(claims, why, caller.request.as_deref().unwrap_or_default());
         let batch = (
             store::retries::select(filter),
@@ -65,17 +54,16 @@ impl<P: Ports> App<P> {
             store::retries::want(filter, act.now),
         );
         let (matching, _, tenants) = self.on_behalf_of(claims, batch).await?;
-        let (matched, runs) = store::retries::read(matching)?;
         let told = self.tell_many(filter.status, tenants, &caller).await;
-        if !runs.is_empty() {
+        if !matching.runs.is_empty() {
             self.log(
                 LogLine::new(Level::Warn, "operator_action")
                     .with("action", RETRY_MANY)
-                    .with("runs", runs.len())
+                    .with("runs", matching.runs.len())
                     .with("told", told),
             );
         }
-        Ok(Retried { matched, runs })
+        Ok(matching)
     }
 
     /// Answers how many were told.

@@ -188,13 +188,10 @@ impl<P: Ports> App<P> {
         if woken.is_empty() {
             return Ok(());
         }
-        let [_, silent] = self
-            .ports
-            .db()
-            .ask([store::overdue::heard(&heard), store::overdue::silent(&silent, now)])
-            .await?;
-        for overdue in store::overdue::read(silent)?.iter().take(GIVEN_UP) {
-            self.give_up(overdue).await?;
+        let noted = (store::overdue::heard(&heard), store::overdue::silent(&silent, now));
+        let (_, silent) = self.ports.db().ask(noted).await?;
+        for silent in silent.iter().filter(|silent| silent.is_overdue).take(GIVEN_UP) {
+            self.give_up(&silent.overdue).await?;
         }
         Ok(())
     }

@@ -49,13 +49,9 @@ pub async fn list<P: Ports>(
     };
     let filter = query.all(filter)?;
     let now = caller.app.ports.now();
-    let [runs, end] = caller.ask(sagas::list(&filter, now)).await?;
-    let end = sagas::read_end(end)?;
-    let read = runs.rows.len();
-    let (rows, next) =
-        cut_of(read, caller.app.readable(runs.rows_lossy(), "provision_runs"), limit, |saga: &Saga| {
-            saga.id.to_string()
-        });
+    let (runs, end) = caller.ask(sagas::list(&filter, now)).await?;
+    let (read, runs) = (runs.len(), caller.app.readable(runs, "provision_runs"));
+    let (rows, next) = cut_of(read, runs, limit, |saga: &Saga| saga.id.to_string());
     // A page looks at so many runs and no more: the next goes on behind them, even if none of these was wanted.
     let next = next.or_else(|| end.map(|run| cursor(run.as_str())));
     Ok(page(rows, next, |saga| Run::of(saga, now)))
@@ -71,8 +67,7 @@ pub async fn get<P: Ports>(
     let batch =
         (sagas::select(&run), undo::select(&run), sagas::select_steps(&run), mails::list_of_run(&run, MAILS));
     let (saga, made, steps, mails) = caller.ask(batch).await?;
-    let (steps, made) = (steps.rows::<StepRow>()?, made.rows::<RemovalRow>()?);
-    let saga = sagas::read(saga)?.ok_or_else(run_not_found)?;
+    let saga = saga.ok_or_else(run_not_found)?;
     Ok(data(RunDetails {
         run: Run::of(saga, caller.app.ports.now()),
         steps: each(steps, RunStep::from),
@@ -88,9 +83,8 @@ pub async fn history<P: Ports>(
     PathPart(run): PathPart,
 ) -> Result<Json<Data<Vec<Attempt>>>, ApiError> {
     let run = parse_run(&run)?;
-    let [saga, attempts] = caller.ask([sagas::select(&run), sagas::select_history(&run)]).await?;
-    let attempts = attempts.rows::<AttemptRow>()?;
-    sagas::read(saga)?.ok_or_else(run_not_found)?;
+    let (saga, attempts) = caller.ask((sagas::select(&run), sagas::select_history(&run))).await?;
+    saga.ok_or_else(run_not_found)?;
     Ok(data(each(attempts, Attempt::from)))
 }
 

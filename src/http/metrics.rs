@@ -43,8 +43,8 @@ pub async fn get<P: Ports>(scraper: Scraper<P>) -> Result<Response, ApiError> {
             (app, measures)
         }
         Scraper::Operator(caller) => {
-            let answers = caller.ask(metrics::select(caller.app.ports.now())).await?;
-            (caller.app, Some(metrics::read(answers)?))
+            let measures = caller.ask(metrics::select()).await?;
+            (caller.app, Some(Measures::of(measures)))
         }
     };
     let breakers = app.breakers().await;

@@ -19,7 +19,7 @@ use super::{
 #[worker::send]
 pub async fn get<P: Ports>(caller: Caller<P, PlatformAdmin>) -> Result<Json<Data<Stats>>, ApiError> {
     let now = caller.app.ports.now();
-    let counts = rollups::read(caller.ask(Vec::from(rollups::select(now))).await?)?;
+    let counts = Counts::of(caller.ask(rollups::select(now)).await?);
     Ok(data(Stats {
         generated_at: now.into(),
         tenants: tenants(&counts.clubs),

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use crate::{
-    db::Statement,
+    db::{Lossy, Query, Statement, columns},
     domain::{TenantId, Timestamp},
 };
 
@@ -22,13 +22,15 @@ pub struct Comparison {
 }
 
 /// One tenant to compare.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone)]
 pub struct Compared {
     /// Its id.
     pub id: TenantId,
     /// Which version of its run D1 lists; 0 if none.
     pub version: u64,
 }
+
+columns! { Compared: id, version }
 
 /// Begins to compare everybody.
 #[must_use]
@@ -40,15 +42,15 @@ pub fn begin() -> Statement {
     )
 }
 
-/// Selects the next to compare. Read with [`crate::db::Answer::rows_lossy`], as [`Compared`].
+/// The next to compare.
 #[must_use]
-pub fn next(after: &str, limit: u32) -> Statement {
-    Statement::new(
+pub fn next(after: &str, limit: u32) -> Query<Lossy<Compared>> {
+    Query::lossy(Statement::new(
         "select t.id, coalesce(r.version, 0) as version
          from tenants t left join provision_runs r on r.id = t.provision_run_id
          where t.id > ?1 order by t.id limit ?2",
         [after.into(), limit.into()],
-    )
+    ))
 }
 
 /// Notes how far it is.
@@ -76,13 +78,13 @@ pub fn ends_pass(comparison: &Comparison) -> [Statement; 2] {
     ]
 }
 
-/// Selects tenants that were removed so long ago that their objects delete what they store.
+/// Tenants that were removed so long ago that their objects delete what they store.
 #[must_use]
-pub fn forgettable(now: Timestamp, limit: u32) -> Statement {
-    Statement::new(
+pub fn forgettable(now: Timestamp, limit: u32) -> Query<Lossy<Compared>> {
+    Query::lossy(Statement::new(
         "select id, 0 as version from tenants where forget_at <= ?1 order by forget_at limit ?2",
         [now.seconds().into(), limit.into()],
-    )
+    ))
 }
 
 /// Notes that a tenant's object stores nothing any more; or that it is to be told again, `again_at`.

@@ -2,10 +2,8 @@
 //!
 //! See `migrations/0007_admin.sql`, `0008_metrics.sql`, `0009_requests.sql` and `0010_mails.sql` for what each row says.
 
-use serde::Deserialize;
-
 use crate::{
-    db::{Answer, DbError, Statement},
+    db::{Batch, Query, Statement, columns},
     domain::Timestamp,
 };
 
@@ -15,7 +13,7 @@ use super::{
 };
 
 /// How often something happened.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone)]
 pub struct Events {
     /// What.
     pub r#type: String,
@@ -23,8 +21,10 @@ pub struct Events {
     pub events: i64,
 }
 
+columns! { Events: r#type, events }
+
 /// How many clubs are removed, or were wanted to be.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default)]
 pub struct Removals {
     /// At work.
     pub undoing: i64,
@@ -34,8 +34,10 @@ pub struct Removals {
     pub compensation_failed: i64,
 }
 
+columns! { Removals: undoing, undone, compensation_failed }
+
 /// How many deliveries wait, and how often one was settled.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default)]
 pub struct Deliveries {
     /// Waiting.
     pub pending: i64,
@@ -47,8 +49,10 @@ pub struct Deliveries {
     pub cancelled: i64,
 }
 
+columns! { Deliveries: pending, delivered, failed, cancelled }
+
 /// How many mails wait, and how often one was settled.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default)]
 pub struct Mails {
     /// Waiting.
     pub pending: i64,
@@ -62,8 +66,10 @@ pub struct Mails {
     pub cancelled: i64,
 }
 
+columns! { Mails: pending, late, sent, failed, cancelled }
+
 /// Moments, in Unix seconds, and what else there is one of.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default)]
 pub struct Moments {
     /// When the provisioning last moved that has not moved for longest; none when none is at work.
     pub provisioning_since: Option<i64>,
@@ -81,6 +87,10 @@ pub struct Moments {
     pub paused: i64,
     /// The newest migration that was applied.
     pub migration: Option<String>,
+}
+
+columns! {
+    Moments: provisioning_since, removing_since, due_at, mail_due_at, swept_at, deleted, paused, migration
 }
 
 /// Everything that monitoring asks of the database.
@@ -106,54 +116,60 @@ pub struct Measures {
     pub moments: Moments,
 }
 
-/// Selects everything. Read with [`read`].
-#[must_use]
-pub fn select(now: Timestamp) -> Vec<Statement> {
-    let [clubs, _, runs, troubles, _] = rollups::select(now);
-    vec![
-        clubs,
-        runs,
-        troubles,
-        Statement::new("select type, events from event_counts where type > '' order by type", []),
-        Statement::new("select undoing, undone, compensation_failed from undo_counts where id = 1", []),
-        Statement::new("select pending, delivered, failed, cancelled from delivery_counts where id = 1", []),
-        Statement::new("select pending, late, sent, failed, cancelled from mail_counts where id = 1", []),
-        requests::select(),
-        Statement::new(
-            "select
-               (select min(provision_updated_at) from tenants
-                where provision_state = 'processing' and undo_state is null and provisioned_at is null) as provisioning_since,
-               (select min(undo_updated_at) from tenants where undo_state = 'undoing') as removing_since,
-               (select min(next_at) from webhook_deliveries where status = 'pending') as due_at,
-               (select min(next_at) from mails where status = 'pending') as mail_due_at,
-               (select value from measures where name = 'sweep_ended_at') as swept_at,
-               coalesce((select value from measures where name = 'tenants_deleted'), 0) as deleted,
-               exists (select 1 from feature_flags where name = 'provisioning_enabled' and enabled = 0) as paused,
-               (select max(name) from d1_migrations) as migration",
-            [],
-        ),
-    ]
+/// What asks for everything, by what is told of it: provisioning, what follows from it, the service itself.
+type Measuring = (
+    (Query<Vec<Clubs>>, Query<Vec<Runs>>, Query<Vec<Trouble>>),
+    (Query<Vec<Events>>, Query<Option<Removals>>, Query<Option<Deliveries>>, Query<Option<Mails>>),
+    (Query<Vec<Requests>>, Query<Moments>),
+);
+
+impl Measures {
+    /// What [`select`] was answered.
+    #[must_use]
+    pub fn of(answer: <Measuring as Batch>::Answer) -> Self {
+        let ((clubs, runs, troubles), (events, removals, deliveries, mails), (requests, moments)) = answer;
+        Self {
+            clubs,
+            runs,
+            troubles,
+            events,
+            removals: removals.unwrap_or_default(),
+            deliveries: deliveries.unwrap_or_default(),
+            mails: mails.unwrap_or_default(),
+            requests,
+            moments,
+        }
+    }
 }
 
-/// Reads the answers to [`select`].
-///
-/// # Errors
-///
-/// When a row is not what the schema promises.
-pub fn read(answers: Vec<Answer>) -> Result<Measures, DbError> {
-    let mut answers = answers.into_iter();
-    let mut next = || answers.next().unwrap_or_default();
-    Ok(Measures {
-        clubs: next().rows()?,
-        runs: next().rows()?,
-        troubles: next().rows()?,
-        events: next().rows()?,
-        removals: next().first()?.unwrap_or_default(),
-        deliveries: next().first()?.unwrap_or_default(),
-        mails: next().first()?.unwrap_or_default(),
-        requests: next().rows()?,
-        moments: next().first()?.unwrap_or_default(),
-    })
+/// Everything that monitoring asks: read by [`Measures::of`].
+#[must_use]
+pub fn select() -> Measuring {
+    let events = Statement::new("select type, events from event_counts where type > '' order by type", []);
+    let removals =
+        Statement::new("select undoing, undone, compensation_failed from undo_counts where id = 1", []);
+    let deliveries =
+        Statement::new("select pending, delivered, failed, cancelled from delivery_counts where id = 1", []);
+    let mails =
+        Statement::new("select pending, late, sent, failed, cancelled from mail_counts where id = 1", []);
+    let moments = Statement::new(
+        "select
+           (select min(provision_updated_at) from tenants
+            where provision_state = 'processing' and undo_state is null and provisioned_at is null) as provisioning_since,
+           (select min(undo_updated_at) from tenants where undo_state = 'undoing') as removing_since,
+           (select min(next_at) from webhook_deliveries where status = 'pending') as due_at,
+           (select min(next_at) from mails where status = 'pending') as mail_due_at,
+           (select value from measures where name = 'sweep_ended_at') as swept_at,
+           coalesce((select value from measures where name = 'tenants_deleted'), 0) as deleted,
+           exists (select 1 from feature_flags where name = 'provisioning_enabled' and enabled = 0) as paused,
+           (select max(name) from d1_migrations) as migration",
+        [],
+    );
+    (
+        (rollups::clubs(), rollups::runs(), rollups::troubles()),
+        (Query::rows(events), Query::optional(removals), Query::optional(deliveries), Query::optional(mails)),
+        (requests::select(), Query::one(moments)),
+    )
 }
 
 /// Notes that the sweep did all of its work, if the mark is still the one that it saw when it began: a database that was put back

@@ -31,10 +31,3 @@ pub mod sweep;
 pub mod tenants;
 pub mod tokens;
 pub mod undo;
-
-use serde::Deserialize;
-
-/// SQLite has no booleans: 0 and 1.
-fn flag<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
-    i64::deserialize(deserializer).map(|n| n != 0)
-}

@@ -2,11 +2,10 @@
 //!
 //! The version that is listed stays as it is: an object that recovers lists what it knows over it.
 
-use serde::Deserialize;
 use serde_json::json;
 
 use crate::{
-    db::{Answer, DbError, Statement},
+    db::{Query, Statement, columns},
     domain::{Plan, RunId, Step, TenantId, Timestamp},
     workflow::{Failure, FailureCode},
 };
@@ -25,7 +24,7 @@ pub(super) const MESSAGE: &str =
     "Setting up took too long and was stopped. It can be started again and goes on where it stopped.";
 
 /// A run that must be given up.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone)]
 pub struct Overdue {
     /// Whose.
     pub id: TenantId,
@@ -37,14 +36,27 @@ pub struct Overdue {
     pub step: Option<Step>,
 }
 
+columns! { Overdue: id, plan, run, step }
+
+/// A tenant whose object did not answer.
+#[derive(Debug, Clone)]
+pub struct Silent {
+    /// What would be given up.
+    pub overdue: Overdue,
+    /// Whether it must be.
+    pub is_overdue: bool,
+}
+
+columns! { Silent: [overdue] is_overdue }
+
 fn list(tenants: &[&TenantId]) -> String {
     json!(tenants).to_string()
 }
 
-/// Notes that these tenants' objects did not answer, and selects whose run must be given up for it. Read with [`read`].
+/// Notes that these tenants' objects did not answer, and says whose run must be given up for it.
 #[must_use]
-pub fn silent(tenants: &[&TenantId], now: Timestamp) -> Statement {
-    Statement::new(
+pub fn silent(tenants: &[&TenantId], now: Timestamp) -> Query<Vec<Silent>> {
+    Query::rows(Statement::new(
         "update tenants set unreachable_since = iif(
              unreachable_since >= max(coalesce(provision_updated_at, 0),
                coalesce((select r.updated_at from provision_runs r where r.id = provision_run_id), 0)),
@@ -63,24 +75,7 @@ pub fn silent(tenants: &[&TenantId], now: Timestamp) -> Statement {
             OVERDUE_SECONDS.into(),
             LIFE_SECONDS.into(),
         ],
-    )
-}
-
-/// Reads the answer to [`silent`].
-///
-/// # Errors
-///
-/// When a row is not what the schema promises.
-pub fn read(answer: Answer) -> Result<Vec<Overdue>, DbError> {
-    #[derive(Deserialize)]
-    struct Row {
-        #[serde(flatten)]
-        overdue: Overdue,
-        #[serde(deserialize_with = "super::flag")]
-        is_overdue: bool,
-    }
-    let rows: Vec<Row> = answer.rows()?;
-    Ok(rows.into_iter().filter(|row| row.is_overdue).map(|row| row.overdue).collect())
+    ))
 }
 
 /// Notes that these tenants' objects answered.

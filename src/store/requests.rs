@@ -1,12 +1,14 @@
 //! The requests that were answered, added up.
 
-use serde::Deserialize;
 use serde_json::json;
 
-use crate::{db::Statement, domain::Served};
+use crate::{
+    db::{Query, Statement, columns},
+    domain::Served,
+};
 
 /// How many requests were answered alike.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone)]
 pub struct Requests {
     /// The pattern of their route.
     pub route: String,
@@ -17,6 +19,8 @@ pub struct Requests {
     /// How many.
     pub requests: i64,
 }
+
+columns! { Requests: route, method, class, requests }
 
 /// Adds to what was counted before.
 #[must_use]
@@ -32,8 +36,8 @@ pub fn add<'a>(counts: impl IntoIterator<Item = (&'a Served, &'a u32)>) -> State
     )
 }
 
-/// Selects all of them.
+/// All of them.
 #[must_use]
-pub fn select() -> Statement {
-    Statement::new("select route, method, class, requests from request_counts", [])
+pub fn select() -> Query<Vec<Requests>> {
+    Query::rows(Statement::new("select route, method, class, requests from request_counts", []))
 }

@@ -1,10 +1,9 @@
 //! Trying many failed runs, or removals, again at once, those that failed first first.
 
-use serde::Deserialize;
 use serde_json::json;
 
 use crate::{
-    db::{Answer, DbError, Query, Statement, Value},
+    db::{DbError, FromRow, Query, Row, Statement, Value},
     domain::{Plan, RunId, Step, Timestamp, issue::Problem},
 };
 
@@ -111,31 +110,32 @@ fn params(filter: &Filter) -> [Value; 5] {
     ]
 }
 
-/// Selects how many match, and which of them are first. Read with [`read`].
+/// What matches.
+#[derive(Debug, Clone)]
+pub struct Matching {
+    /// How many.
+    pub matched: u32,
+    /// Which are tried again, those that failed first first.
+    pub runs: Vec<RunId>,
+}
+
+impl FromRow for Matching {
+    fn from_row(row: &mut Row<'_>) -> Result<Self, DbError> {
+        let (matched, runs): (_, String) = (row.get("matched")?, row.get("runs")?);
+        let runs = serde_json::from_str(&runs).map_err(|error| DbError::Corrupt(error.to_string()))?;
+        Ok(Self { matched, runs })
+    }
+}
+
+/// How many match, and which of them are first.
 #[must_use]
-pub fn select(filter: &Filter) -> Statement {
+pub fn select(filter: &Filter) -> Query<Matching> {
     let text = each!(
         filter,
         " select (select count(*) from matching) as matched,
             (select json_group_array(id) from (select id from matching limit ?4)) as runs"
     );
-    Statement::new(text, params(filter))
-}
-
-/// Reads the answer to [`select`]: how many match, and the first of them.
-///
-/// # Errors
-///
-/// When the row is not what the schema promises.
-pub fn read(answer: Answer) -> Result<(u32, Vec<RunId>), DbError> {
-    #[derive(Deserialize)]
-    struct Row {
-        matched: u32,
-        runs: String,
-    }
-    let row: Row = answer.first()?.ok_or_else(|| DbError::Corrupt("a count answers no row".to_owned()))?;
-    let runs = serde_json::from_str(&row.runs).map_err(|error| DbError::Corrupt(error.to_string()))?;
-    Ok((row.matched, runs))
+    Query::one(Statement::new(text, params(filter)))
 }
 
 /// Writes down who wants which of them tried again: one entry for all. If none matches, none.

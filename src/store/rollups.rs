@@ -4,10 +4,8 @@
 //! Hours and days are those since 1970, UTC. See `migrations/0007_admin.sql` for what each row says, and
 //! `0019_signups_counted.sql` for which signups are counted.
 
-use serde::Deserialize;
-
 use crate::{
-    db::{Answer, DbError, Statement},
+    db::{Batch, DbError, Query, Statement, columns},
     domain::{Plan, Timestamp},
 };
 
@@ -25,7 +23,7 @@ const COUNTED: i64 = 20_000;
 pub const BOUNDS: [i64; 11] = [1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800];
 
 /// How many clubs of a plan there are, by status.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone)]
 pub struct Clubs {
     /// Their plan.
     pub plan: Plan,
@@ -39,8 +37,10 @@ pub struct Clubs {
     pub cancelled: i64,
 }
 
+columns! { Clubs: plan, trial, active, suspended, cancelled }
+
 /// How many clubs signed up in an hour.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone)]
 pub struct Signups {
     /// Which hour.
     pub hour: i64,
@@ -48,8 +48,10 @@ pub struct Signups {
     pub signups: i64,
 }
 
+columns! { Signups: hour, signups }
+
 /// The runs of a plan that were queued on a day.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone)]
 pub struct Runs {
     /// Which day; 0 for all that are too old for a row of their own.
     pub day: i64,
@@ -67,6 +69,8 @@ pub struct Runs {
     pub took_sum: i64,
 }
 
+columns! { Runs: day, plan, processing, completed, failed, took_sum, took }
+
 impl Runs {
     /// How many completed within each of [`BOUNDS`] but not the one before, and how many took longer.
     ///
@@ -79,7 +83,7 @@ impl Runs {
 }
 
 /// How many attempts at a step ended otherwise than done.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone)]
 pub struct Trouble {
     /// The step.
     pub step: String,
@@ -88,6 +92,8 @@ pub struct Trouble {
     /// How many.
     pub attempts: i64,
 }
+
+columns! { Trouble: step, outcome, attempts }
 
 /// Everything that is counted.
 #[derive(Debug, Clone)]
@@ -104,60 +110,72 @@ pub struct Counts {
     pub failures: i64,
 }
 
-/// Selects everything that is counted. Read with [`read`].
-#[must_use]
-pub fn select(now: Timestamp) -> [Statement; 5] {
-    let since = now.seconds().div_euclid(DAY) * (DAY / HOUR) - 29 * (DAY / HOUR);
-    [
-        Statement::new(
-            "select plan, sum(trial) as trial, sum(active) as active, sum(suspended) as suspended, sum(cancelled) as cancelled
-             from (select plan, trial, active, suspended, cancelled from tenant_counts where plan > ''
-               union all
-               select plan, status = 'trial', status = 'active', status = 'suspended', status = 'cancelled' from tenants
-               where id > coalesce((select through from signups_counted where id = 1), '') and counted = 0)
-             group by plan",
-            [],
-        ),
-        Statement::new(
-            "select hour, sum(signups) as signups
-             from (select hour, signups from signup_counts where hour >= ?1
-               union all
-               select created_at / 3600, 1 from tenants
-               where id > coalesce((select through from signups_counted where id = 1), '') and counted = 0
-                 and created_at >= ?1 * 3600)
-             group by hour order by hour",
-            [since.into()],
-        ),
-        Statement::new(
-            "select day, plan, processing, completed, failed, took_sum, json_array(took_1, took_2, took_5,
-               took_10, took_20, took_30, took_60, took_120, took_300, took_600, took_1800, took_longer) as took
-             from run_counts where day >= 0",
-            [],
-        ),
-        Statement::new("select step, outcome, attempts from step_troubles where step > '' order by step, outcome", []),
-        Statement::new("select events from event_counts where type = 'tenant.failed'", []),
-    ]
+/// What counts everything.
+type Counting =
+    (Query<Vec<Clubs>>, Query<Vec<Signups>>, Query<Vec<Runs>>, Query<Vec<Trouble>>, Query<Option<i64>>);
+
+impl Counts {
+    /// What [`select`] was answered.
+    #[must_use]
+    pub fn of((clubs, signups, runs, troubles, failures): <Counting as Batch>::Answer) -> Self {
+        Self { clubs, signups, runs, troubles, failures: failures.unwrap_or(0) }
+    }
 }
 
-/// Reads the answers to [`select`].
-///
-/// # Errors
-///
-/// When a row is not what the schema promises.
-pub fn read(answers: Vec<Answer>) -> Result<Counts, DbError> {
-    #[derive(Deserialize)]
-    struct Events {
-        events: i64,
-    }
-    let mut answers = answers.into_iter();
-    let mut next = || answers.next().unwrap_or_default();
-    Ok(Counts {
-        clubs: next().rows()?,
-        signups: next().rows()?,
-        runs: next().rows()?,
-        troubles: next().rows()?,
-        failures: next().first::<Events>()?.map_or(0, |row| row.events),
-    })
+/// Everything that is counted: read by [`Counts::of`].
+#[must_use]
+pub fn select(now: Timestamp) -> Counting {
+    let failures = Statement::new("select events from event_counts where type = 'tenant.failed'", []);
+    (clubs(), signups(now), runs(), troubles(), Query::scalar(failures))
+}
+
+/// How many clubs there are.
+#[must_use]
+pub fn clubs() -> Query<Vec<Clubs>> {
+    Query::rows(Statement::new(
+        "select plan, sum(trial) as trial, sum(active) as active, sum(suspended) as suspended, sum(cancelled) as cancelled
+         from (select plan, trial, active, suspended, cancelled from tenant_counts where plan > ''
+           union all
+           select plan, status = 'trial', status = 'active', status = 'suspended', status = 'cancelled' from tenants
+           where id > coalesce((select through from signups_counted where id = 1), '') and counted = 0)
+         group by plan",
+        [],
+    ))
+}
+
+/// How many clubs signed up in each of the last thirty days' hours.
+fn signups(now: Timestamp) -> Query<Vec<Signups>> {
+    let since = now.seconds().div_euclid(DAY) * (DAY / HOUR) - 29 * (DAY / HOUR);
+    Query::rows(Statement::new(
+        "select hour, sum(signups) as signups
+         from (select hour, signups from signup_counts where hour >= ?1
+           union all
+           select created_at / 3600, 1 from tenants
+           where id > coalesce((select through from signups_counted where id = 1), '') and counted = 0
+             and created_at >= ?1 * 3600)
+         group by hour order by hour",
+        [since.into()],
+    ))
+}
+
+/// How runs went, by plan and day.
+#[must_use]
+pub fn runs() -> Query<Vec<Runs>> {
+    Query::rows(Statement::new(
+        "select day, plan, processing, completed, failed, took_sum, json_array(took_1, took_2, took_5,
+           took_10, took_20, took_30, took_60, took_120, took_300, took_600, took_1800, took_longer) as took
+         from run_counts where day >= 0",
+        [],
+    ))
+}
+
+/// The attempts that were not done.
+#[must_use]
+pub fn troubles() -> Query<Vec<Trouble>> {
+    Query::rows(Statement::new(
+        "select step, outcome, attempts from step_troubles where step > '' order by step, outcome",
+        [],
+    ))
 }
 
 /// Counts the signups since the last sweep, and keeps the roll-ups short: hours that nobody looks at any more go, and days are added up under day 0.

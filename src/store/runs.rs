@@ -1,10 +1,9 @@
 //! The listing of provisioning runs: what the objects last told, never older than what is there.
 
-use serde::Deserialize;
 use serde_json::json;
 
 use crate::{
-    db::{Answer, Db, DbError, Statement},
+    db::{self, Db, DbError, FromRow, Query, Statement, columns},
     domain::{Plan, RunId, RunStatus, Step, StepStatus, TenantId, TenantStatus, Timestamp, UndoStatus},
     workflow::{Attempt, Listing, Report, Run, Stage, StepReport, report::Trouble},
 };
@@ -14,63 +13,55 @@ use super::{connections, deliveries, mails, overdue, undo};
 /// Writes what D1 doesn't list yet of a run, and says what it listed before. An older version than the listed one changes
 /// nothing, and nothing changes a run that went live: its object may not have heard of it. `rows` are what its steps left beside it.
 pub async fn list(db: &impl Db, run: &Run, rows: Vec<Statement>, now: Timestamp) -> Listing {
-    let answers = match listing(run, rows, now) {
-        Ok(statements) => db.batch(statements).await,
+    let answer = match listing(run, rows, now) {
+        Ok(batch) => db.ask(batch).await,
         Err(error) => Err(error),
     };
-    match answers.and_then(|answers| read_listing(answers.into_iter().next().unwrap_or_default())) {
-        Ok(written) => written,
+    match answer {
+        Ok((written, _)) => written,
         Err(DbError::Raised) => Listing::PutBack,
         Err(error) if error.is_about_a_missing_row() => Listing::TenantUnknown,
         Err(_) => Listing::Unavailable,
     }
 }
 
-#[derive(Debug, Deserialize)]
-struct Before {
-    status: Option<String>,
-}
-
-/// Reads the first answer to [`listing`]: what was listed before.
-///
-/// # Errors
-///
-/// When the row is not what the schema promises.
-pub fn read_listing(first: Answer) -> Result<Listing, DbError> {
-    let before = first.first::<Before>()?;
-    Ok(Listing::Written { was_completed: before.is_some_and(|row| row.status.is_some_and(is_completed)) })
-}
-
-fn is_completed(status: String) -> bool {
-    status == RunStatus::Completed.as_str()
+/// What was listed before.
+impl FromRow for Listing {
+    fn from_row(row: &mut db::Row<'_>) -> Result<Self, DbError> {
+        let before: Option<RunStatus> = row.get("status")?;
+        Ok(Self::Written { was_completed: before == Some(RunStatus::Completed) })
+    }
 }
 
 /// Raises if D1 knows less of the run than it was told once, so that nothing of the batch is done: it was put back, and has to be
 /// told everything. What was undone takes nothing new, and may lag behind, and so does what completed until it is undone.
-fn refuse_if_put_back(run: &Run) -> Statement {
-    Statement::new(
+fn refuse_if_put_back(run: &Run) -> Query<Listing> {
+    Query::one(Statement::new(
         "select r.status,
            case when coalesce(r.version, 0) < ?2 and r.undo_state is not 'undone'
              and not (r.status is 'completed' and r.undo_state is null and ?3 = 0)
-           then json('put back ' || one) end
+           then json('put back ' || one) end as put_back
          from (select 1 as one) left join provision_runs r on r.id = ?1",
         [
             run.id.as_str().into(),
             i64::try_from(run.listed_version).unwrap_or(i64::MAX).into(),
             run.undo.is_some().into(),
         ],
-    )
+    ))
 }
 
-/// The statements of [`list`], for a batch that does more.
+/// What [`list`] asks, for a batch that does more.
 ///
 /// # Errors
 ///
 /// When the run can't be written as rows.
-pub fn listing(run: &Run, rows: Vec<Statement>, now: Timestamp) -> Result<Vec<Statement>, DbError> {
+pub fn listing(
+    run: &Run,
+    rows: Vec<Statement>,
+    now: Timestamp,
+) -> Result<(Query<Listing>, Vec<Statement>), DbError> {
     let report = Report::of(run);
-    let mut statements = vec![refuse_if_put_back(run)];
-    statements.extend(rows);
+    let mut statements = rows;
     if run.listed_version == 0 {
         statements.push(end_other_runs(run, now));
     }
@@ -82,7 +73,7 @@ pub fn listing(run: &Run, rows: Vec<Statement>, now: Timestamp) -> Result<Vec<St
     statements.extend(upsert_steps(run, &report));
     statements.extend(insert_attempts(run));
     statements.extend(lifecycle_events(run, &report));
-    Ok(statements)
+    Ok((refuse_if_put_back(run), statements))
 }
 
 /// The object is the authority: a run that D1 has at work beside this one is none that anybody goes on with.
@@ -314,7 +305,7 @@ pub struct Listed {
     pub failure: Option<Trouble>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug)]
 struct Row {
     plan: Plan,
     status: TenantStatus,
@@ -340,7 +331,13 @@ struct Row {
     steps: String,
 }
 
-#[derive(Debug, Deserialize)]
+columns! {
+    Row: plan, status, provision_state, provision_reason, provision_updated_at, provisioned_at, run_id,
+        run_plan, run_status, step, reason, error, version, warnings, started_at, ended_at,
+        run_updated_at, undo_state, resume_at, mail_error, steps
+}
+
+#[derive(Debug)]
 struct StepRow {
     step: Step,
     status: StepStatus,
@@ -352,10 +349,52 @@ struct StepRow {
     error: Option<String>,
 }
 
-/// Selects where a tenant's provisioning stands, for [`read`].
+columns! { StepRow: step, status, attempts, started_at, completed_at, retry_at, error_code, error }
+
+impl FromRow for Listed {
+    fn from_row(row: &mut db::Row<'_>) -> Result<Self, DbError> {
+        let row = Row::from_row(row)?;
+        let corrupt = |e: serde_json::Error| DbError::Corrupt(e.to_string());
+        let done: Vec<StepRow> = db::Row::read_all(&row.steps)?;
+        let mut warnings: Vec<Trouble> =
+            row.warnings.as_deref().map_or(Ok(Vec::new()), serde_json::from_str).map_err(corrupt)?;
+        warnings.extend(row.mail_error.as_deref().map(mails::warning));
+        let completed_by_hand = row.provisioned_at.is_some() && row.status != TenantStatus::Trial;
+        let status = if completed_by_hand { RunStatus::Completed } else { row.provision_state };
+        let report = row.run_id.zip(row.run_status).map(|(run, run_status)| {
+            let plan = row.run_plan.unwrap_or(row.plan);
+            Report {
+                run,
+                plan,
+                status: run_status,
+                version: row.version.unwrap_or(0),
+                step: row.step,
+                steps: steps(plan, row.step.filter(|_| run_status == RunStatus::Processing), done),
+                failure: row.reason.zip(row.error).map(|(code, message)| Trouble { code, message }),
+                warnings,
+                started_at: Timestamp::from_seconds(row.started_at.unwrap_or(0)),
+                ended_at: row.ended_at.map(Timestamp::from_seconds),
+                resume_at: row.resume_at.map(Timestamp::from_seconds),
+                undo: row.undo_state,
+            }
+        });
+        let given_up = row.provision_reason.filter(|_| report.is_none() && status == RunStatus::Failed);
+        let failure = given_up.map(|code| Trouble { code, message: overdue::MESSAGE.to_owned() });
+        Ok(Self {
+            plan: row.plan,
+            failure,
+            status,
+            updated_at: row.run_updated_at.max(row.provision_updated_at),
+            completed_at: row.provisioned_at,
+            report,
+        })
+    }
+}
+
+/// Where a tenant's provisioning stands.
 #[must_use]
-pub fn select(tenant: &TenantId) -> Statement {
-    Statement::new(
+pub fn select(tenant: &TenantId) -> Query<Option<Listed>> {
+    Query::optional(Statement::new(
         "select t.plan, t.status, t.provision_state, t.provision_reason, t.provision_updated_at, t.provisioned_at,
            r.id as run_id, r.plan as run_plan, r.status as run_status, r.step, r.reason, r.error, r.version,
            r.warnings, r.started_at, r.completed_at as ended_at, r.updated_at as run_updated_at,
@@ -370,50 +409,7 @@ pub fn select(tenant: &TenantId) -> Statement {
          from tenants t left join provision_runs r on r.id = t.provision_run_id
          where t.id = ?1",
         [tenant.as_str().into()],
-    )
-}
-
-/// Reads the answer to [`select`].
-///
-/// # Errors
-///
-/// When a row is not what the schema promises.
-pub fn read(answer: Answer) -> Result<Option<Listed>, DbError> {
-    let Some(row) = answer.first::<Row>()? else { return Ok(None) };
-    let corrupt = |e: serde_json::Error| DbError::Corrupt(e.to_string());
-    let done: Vec<StepRow> = serde_json::from_str(&row.steps).map_err(corrupt)?;
-    let mut warnings: Vec<Trouble> =
-        row.warnings.as_deref().map_or(Ok(Vec::new()), serde_json::from_str).map_err(corrupt)?;
-    warnings.extend(row.mail_error.as_deref().map(mails::warning));
-    let completed_by_hand = row.provisioned_at.is_some() && row.status != TenantStatus::Trial;
-    let status = if completed_by_hand { RunStatus::Completed } else { row.provision_state };
-    let report = row.run_id.zip(row.run_status).map(|(run, run_status)| {
-        let plan = row.run_plan.unwrap_or(row.plan);
-        Report {
-            run,
-            plan,
-            status: run_status,
-            version: row.version.unwrap_or(0),
-            step: row.step,
-            steps: steps(plan, row.step.filter(|_| run_status == RunStatus::Processing), done),
-            failure: row.reason.zip(row.error).map(|(code, message)| Trouble { code, message }),
-            warnings,
-            started_at: Timestamp::from_seconds(row.started_at.unwrap_or(0)),
-            ended_at: row.ended_at.map(Timestamp::from_seconds),
-            resume_at: row.resume_at.map(Timestamp::from_seconds),
-            undo: row.undo_state,
-        }
-    });
-    let given_up = row.provision_reason.filter(|_| report.is_none() && status == RunStatus::Failed);
-    let failure = given_up.map(|code| Trouble { code, message: overdue::MESSAGE.to_owned() });
-    Ok(Some(Listed {
-        plan: row.plan,
-        failure,
-        status,
-        updated_at: row.run_updated_at.max(row.provision_updated_at),
-        completed_at: row.provisioned_at,
-        report,
-    }))
+    ))
 }
 
 /// Every step of the plan, in order: those that were tried as listed, the current one as running. Behind them those that only

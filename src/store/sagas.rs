@@ -1,9 +1,7 @@
 //! Provisioning runs as operators see them: listed, one, and every attempt.
 
-use serde::Deserialize;
-
 use crate::{
-    db::{Answer, DbError, Query, Statement},
+    db::{Lossy, Query, Statement, columns},
     domain::{Plan, RunId, RunStatus, Step, TenantId, Timestamp, UndoStatus},
 };
 
@@ -58,7 +56,7 @@ pub struct Filter {
 }
 
 /// A run as D1 lists it.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone)]
 pub struct Saga {
     /// Its id.
     pub id: RunId,
@@ -92,6 +90,11 @@ pub struct Saga {
     pub undo_reason: Option<String>,
     /// Why undoing was given up: the sentence.
     pub undo_error: Option<String>,
+}
+
+columns! {
+    Saga: id, tenant_id, plan, status, step, reason, error, version, started_at, deadline_at,
+        completed_at, updated_at, undo_state, undo_step, undo_reason, undo_error
 }
 
 impl Saga {
@@ -157,10 +160,10 @@ macro_rules! window_end {
     };
 }
 
-/// Lists runs, newest first, and says where the window of this page ends: read with
-/// [`Answer::rows_lossy`], as [`Saga`], and with [`read_end`].
+/// Lists runs, newest first, and says where the window of this page ends: the last run that was looked at if there may be more
+/// behind it.
 #[must_use]
-pub fn list(filter: &Filter, now: Timestamp) -> [Statement; 2] {
+pub fn list(filter: &Filter, now: Timestamp) -> (Query<Lossy<Saga>>, Query<Option<RunId>>) {
     let status = filter.status;
     let quiet_since = filter.stuck.then(|| now.seconds() - STUCK_SECONDS);
     // Five texts and not one: each walks the index that fits, and never the table.
@@ -184,34 +187,21 @@ pub fn list(filter: &Filter, now: Timestamp) -> [Statement; 2] {
         filter.reason.as_deref().into(),
     ];
     let [quiet_since, step, plan, limit, window, reason] = rest;
-    [
-        Statement::new(page, [tenant(), status(), before(), quiet_since, step, plan, limit, window, reason]),
-        Statement::new(end, [tenant(), status(), before(), (WINDOW - 1).into()]),
-    ]
+    let page =
+        Statement::new(page, [tenant(), status(), before(), quiet_since, step, plan, limit, window, reason]);
+    let end = Statement::new(end, [tenant(), status(), before(), (WINDOW - 1).into()]);
+    (Query::lossy(page), Query::scalar(end))
 }
 
-/// Reads where the window of a page of [`list`] ends: the last run that was looked at if there may be more behind it.
-///
-/// # Errors
-///
-/// When a row is not what the schema promises.
-pub fn read_end(end: Answer) -> Result<Option<RunId>, DbError> {
-    #[derive(Deserialize)]
-    struct End {
-        id: RunId,
-    }
-    Ok(end.first::<End>()?.map(|end| end.id))
-}
-
-/// Selects one run. Read with [`Answer::first`].
+/// One run.
 #[must_use]
-pub fn select(run: &RunId) -> Statement {
-    Statement::new(
+pub fn select(run: &RunId) -> Query<Option<Saga>> {
+    Query::optional(Statement::new(
         "select id, tenant_id, plan, status, step, reason, error, version, started_at, deadline_at, completed_at,
            updated_at, undo_state, undo_step, undo_reason, undo_error
          from provision_runs where id = ?1",
         [run.as_str().into()],
-    )
+    ))
 }
 
 /// The tenant of a run.
@@ -241,7 +231,7 @@ pub fn want_another_try(run: &RunId, skipped: Option<Step>, now: Timestamp) -> S
 }
 
 /// A step of a run as D1 lists it.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone)]
 pub struct StepRow {
     /// The step.
     pub step: Step,
@@ -259,23 +249,24 @@ pub struct StepRow {
     pub error_code: Option<String>,
 }
 
-/// Selects the steps of a run that were tried, in order. Read with [`Answer::rows`].
+columns! { StepRow: step, status, attempts, started_at, completed_at, retry_at, error_code }
+
+/// The steps of a run that were tried, in order.
 #[must_use]
-pub fn select_steps(run: &RunId) -> Statement {
-    Statement::new(
+pub fn select_steps(run: &RunId) -> Query<Vec<StepRow>> {
+    Query::rows(Statement::new(
         "select step, status, attempts, started_at, completed_at, retry_at, error_code
          from provision_steps where run_id = ?1 order by position",
         [run.as_str().into()],
-    )
+    ))
 }
 
 /// One attempt as D1 lists it.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone)]
 pub struct AttemptRow {
     /// The step.
     pub step: Step,
     /// Whether it was undone, not done.
-    #[serde(deserialize_with = "super::flag")]
     pub undo: bool,
     /// Which attempt at it.
     pub attempt: u32,
@@ -295,23 +286,18 @@ pub struct AttemptRow {
     pub said: Option<String>,
 }
 
-/// Selects every attempt of a run, oldest first. Read with [`Answer::rows`].
+columns! {
+    AttemptRow: step, undo, attempt, outcome, error, upstream_status, ms, started_at, request_id, said
+}
+
+/// Every attempt of a run, oldest first.
 #[must_use]
-pub fn select_history(run: &RunId) -> Statement {
-    Statement::new(
+pub fn select_history(run: &RunId) -> Query<Vec<AttemptRow>> {
+    Query::rows(Statement::new(
         "select h.step, h.undo, h.attempt, h.outcome, h.error, h.upstream_status, h.ms, h.started_at, h.request_id,
            h.said
          from provision_history h left join provision_steps s on s.run_id = h.run_id and s.step = h.step
          where h.run_id = ?1 order by h.started_at, h.undo, iif(h.undo, -s.position, s.position), h.attempt",
         [run.as_str().into()],
-    )
-}
-
-/// Reads the one run of an answer.
-///
-/// # Errors
-///
-/// When the row is not what the schema promises.
-pub fn read(answer: Answer) -> Result<Option<Saga>, DbError> {
-    answer.first()
+    ))
 }

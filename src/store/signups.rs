@@ -1,16 +1,12 @@
 //! Signing up: one batch that does all of it or nothing, and says which.
 
-use serde::Deserialize;
-
 use crate::{
-    db::{Db, DbError, Statement, Value},
+    db::{Db, DbError, Query, Statement, Value, columns},
     domain::{
         ClubName, Email, Plan, PromoCode, Slug, TenantId, TenantStatus, Timestamp, UserId,
         promo::PromoProblem, text,
     },
 };
-
-use super::flag;
 
 /// A trial lasts fourteen days.
 const TRIAL_SECONDS: i64 = 14 * 24 * 3600;
@@ -55,7 +51,7 @@ impl Signup {
 }
 
 /// A tenant as its signup is answered.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone)]
 pub struct SignedUp {
     /// Its id.
     pub id: TenantId,
@@ -70,7 +66,6 @@ pub struct SignedUp {
     /// Where it stands.
     pub status: TenantStatus,
     /// Whether it pays nothing.
-    #[serde(deserialize_with = "flag")]
     pub comped: bool,
     /// When its trial ends, Unix seconds.
     pub trial_ends_at: i64,
@@ -83,8 +78,12 @@ pub struct SignedUp {
     /// Tokens issued before this are refused, Unix seconds.
     pub tokens_valid_after: i64,
     /// Whether a token of it was revoked by its id.
-    #[serde(deserialize_with = "flag")]
     pub revoked: bool,
+}
+
+columns! {
+    SignedUp: id, slug, name, email, plan, status, comped, trial_ends_at, owner_user_id, discount, first_token_at,
+        tokens_valid_after, revoked
 }
 
 impl SignedUp {
@@ -123,9 +122,8 @@ pub enum Verdict {
     EmailExists,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug)]
 struct Facts {
-    #[serde(deserialize_with = "flag")]
     disabled: bool,
     key_fingerprint: Option<String>,
     key_status: Option<String>,
@@ -137,6 +135,20 @@ struct Facts {
     email_owner: Option<TenantId>,
     promo_problem: Option<PromoProblem>,
 }
+
+columns! {
+    Facts: disabled, key_fingerprint, key_status, key_tenant, key_tenant_status, slug_owner, slug_fingerprint,
+        slug_status, email_owner, promo_problem
+}
+
+/// Who holds a key.
+#[derive(Debug)]
+struct Held {
+    status: String,
+    lease: Option<String>,
+}
+
+columns! { Held: status, lease }
 
 /// What is known of an idempotency key before anything is done for its request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -156,11 +168,6 @@ pub enum Claim {
 ///
 /// When the database doesn't answer.
 pub async fn claim(db: &impl Db, signup: &Signup) -> Result<Claim, DbError> {
-    #[derive(Deserialize)]
-    struct Row {
-        status: String,
-        lease: Option<String>,
-    }
     let Some(key) = signup.key.as_deref() else { return Ok(Claim::Ours) };
     let claim = Statement::new(
         "insert into idempotency_keys (id, operation, fingerprint, status, created_at, expires_at, lease)
@@ -176,11 +183,11 @@ pub async fn claim(db: &impl Db, signup: &Signup) -> Result<Claim, DbError> {
             signup.lease.as_str().into(),
         ],
     );
-    let read = Statement::new("select status, lease from idempotency_keys where id = ?1", [key.into()]);
-    let row: Option<Row> = db.batch(vec![claim, read]).await?.pop().unwrap_or_default().first()?;
-    Ok(match row {
-        Some(row) if row.status == "completed" => Claim::Used,
-        Some(row) if row.lease.as_deref() != Some(signup.lease.as_str()) => Claim::Held,
+    let holder = Statement::new("select status, lease from idempotency_keys where id = ?1", [key.into()]);
+    let (_, held) = db.ask((claim, Query::<Option<Held>>::optional(holder))).await?;
+    Ok(match held {
+        Some(held) if held.status == "completed" => Claim::Used,
+        Some(held) if held.lease.as_deref() != Some(signup.lease.as_str()) => Claim::Held,
         _ => Claim::Ours,
     })
 }
@@ -205,14 +212,11 @@ pub async fn release(db: &impl Db, signup: &Signup) -> Result<(), DbError> {
 ///
 /// When the database doesn't answer: whether the tenant exists is unknown, and the same request may be sent again.
 pub async fn insert(db: &impl Db, signup: &Signup) -> Result<Verdict, DbError> {
-    let mut answers = db.batch(statements(signup)).await?;
-    let tenant: Option<SignedUp> = answers.pop().unwrap_or_default().first()?;
-    let facts: Option<Facts> = answers.pop().unwrap_or_default().first()?;
-    let created = answers.first().is_some_and(|inserted| inserted.changes > 0);
-    match (created, tenant, facts) {
-        (true, Some(tenant), _) => Ok(Verdict::Created(tenant)),
-        (false, tenant, Some(facts)) => decide(signup, facts, tenant),
-        _ => Err(DbError::Corrupt("a signup left no trace".to_owned())),
+    let (inserted, _, facts, tenant) = db.ask(batch(signup)).await?;
+    match (inserted.has_changed(), tenant) {
+        (true, Some(tenant)) => Ok(Verdict::Created(tenant)),
+        (true, None) => Err(DbError::Corrupt("a signup left no trace".to_owned())),
+        (false, tenant) => decide(signup, facts, tenant),
     }
 }
 
@@ -252,23 +256,22 @@ fn decide(signup: &Signup, facts: Facts, tenant: Option<SignedUp>) -> Result<Ver
     }
 }
 
-fn statements(signup: &Signup) -> Vec<Statement> {
-    let mut statements = vec![insert_tenant(signup), insert_event(signup)];
+/// The tenant, what belongs to it, what stood in the way, and the tenant as it is then.
+fn batch(signup: &Signup) -> (Statement, Vec<Statement>, Query<Facts>, Query<Option<SignedUp>>) {
+    let mut rest = vec![insert_event(signup)];
     if signup.key.is_some() {
-        statements.push(insert_key(signup));
+        rest.push(insert_key(signup));
     }
     if signup.promo.is_some() {
-        statements.push(count_promo(signup));
-        statements.push(insert_redemption(signup));
+        rest.push(count_promo(signup));
+        rest.push(insert_redemption(signup));
     }
-    statements.push(facts(signup));
-    statements.push(select_tenant(signup));
-    statements
+    (insert_tenant(signup), rest, facts(signup), select_tenant(signup))
 }
 
 /// What stands against this signup, if it was not granted.
-fn facts(signup: &Signup) -> Statement {
-    Statement::new(
+fn facts(signup: &Signup) -> Query<Facts> {
+    Query::one(Statement::new(
         "select
            exists (select 1 from feature_flags where name = 'signup_enabled' and enabled = 0) as disabled,
            k.fingerprint as key_fingerprint, k.status as key_status, k.tenant_id as key_tenant,
@@ -297,7 +300,7 @@ fn facts(signup: &Signup) -> Statement {
             signup.now.seconds().into(),
             signup.lease.as_str().into(),
         ],
-    )
+    ))
 }
 
 /// The unique indexes decide; the rest of the condition is what they can't know. The sweep counts the club: see
@@ -336,8 +339,8 @@ fn insert_tenant(signup: &Signup) -> Statement {
 }
 
 /// The tenant that was made, or the one that this request made before.
-fn select_tenant(signup: &Signup) -> Statement {
-    Statement::new(
+fn select_tenant(signup: &Signup) -> Query<Option<SignedUp>> {
+    Query::optional(Statement::new(
         "select t.id, t.slug, t.name, t.email, t.plan, t.status, t.comped, t.trial_ends_at, t.owner_user_id,
            coalesce(r.discount_percent, 0) as discount,
            coalesce((select created_at from idempotency_keys where id = ?1 and tenant_id = t.id), t.created_at) as first_token_at,
@@ -357,7 +360,7 @@ fn select_tenant(signup: &Signup) -> Statement {
             signup.tenant.as_str().into(),
             signup.now.seconds().into(),
         ],
-    )
+    ))
 }
 
 /// Its moment is the first token's, which is ahead of a cut-off in this very second: a cut-off beyond it came later.

@@ -1,10 +1,9 @@
 //! Undoing as D1 knows it: the wish, what each step made and what became of it, and letting go of a club's name.
 
-use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::{
-    db::Statement,
+    db::{Query, Statement, columns},
     domain::{RunId, Step, TenantId, Timestamp},
     workflow::{Artifact, Record, Removal, Run, Stage, Undo, outcome::Listed, policy::KEPT_AFTER_REMOVAL},
 };
@@ -243,7 +242,7 @@ pub fn let_go(tenant: &TenantId, now: Timestamp) -> Vec<Statement> {
 }
 
 /// What a step made, and what became of it, as D1 lists it.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone)]
 pub struct RemovalRow {
     /// The step.
     pub step: Step,
@@ -252,7 +251,6 @@ pub struct RemovalRow {
     /// The other side's id for it.
     pub external_id: Option<String>,
     /// Whether we made it.
-    #[serde(deserialize_with = "super::flag")]
     pub created_by_us: bool,
     /// `held`, `removing`, `removed`, `failed`, `left`.
     pub status: String,
@@ -264,12 +262,14 @@ pub struct RemovalRow {
     pub error_code: Option<String>,
 }
 
-/// Selects what the steps of a run made. Read with [`crate::db::Answer::rows`].
+columns! { RemovalRow: step, kind, external_id, created_by_us, status, attempts, removed_at, error_code }
+
+/// What the steps of a run made.
 #[must_use]
-pub fn select(run: &RunId) -> Statement {
-    Statement::new(
+pub fn select(run: &RunId) -> Query<Vec<RemovalRow>> {
+    Query::rows(Statement::new(
         "select step, kind, external_id, created_by_us, status, attempts, removed_at, error_code
          from provision_undo where run_id = ?1 order by coalesce(started_at, 0), step",
         [run.as_str().into()],
-    )
+    ))
 }

@@ -4,7 +4,6 @@ use rusqlite::Connection;
 use serde_json::{Value, json};
 use tenantry::{
     db::Db,
-    domain::Timestamp,
     store::rollups::{self, Clubs},
 };
 
@@ -117,8 +116,7 @@ fn something_happens(db: &Database, dice: u64, n: u64) {
 
 /// What is told of the clubs, the sweep or no sweep.
 async fn clubs_told(app: &TestApp) -> Vec<Value> {
-    let answers = app.db().batch(rollups::select(Timestamp::from_seconds(app.now())).into()).await.unwrap();
-    let mut clubs = rollups::read(answers).unwrap().clubs;
+    let mut clubs = app.db().ask(rollups::clubs()).await.unwrap();
     clubs.sort_by_key(|clubs| clubs.plan.as_str());
     let clubs = clubs.into_iter().filter(|c| c.trial + c.active + c.suspended + c.cancelled > 0);
     let row = |c: Clubs| {

@@ -164,7 +164,7 @@ impl<P: Ports> App<P> {
     }
 
     async fn ask(&self, run: &Run, task: Task, lists: bool) -> Result<Asked<Answer>, DbError> {
-        let listing = if lists { listing::listing(run, self.ports.now())? } else { Vec::new() };
+        let listing = lists.then(|| listing::listing(run, self.ports.now())).transpose()?;
         let reads = match task {
             Task::Do(step) if self.asks_outside(run, task) => reads(run, step),
             Task::Do(_) | Task::Undo(_) => None,
@@ -177,7 +177,7 @@ impl<P: Ports> App<P> {
             Gate::Suspended | Gate::Removed => Permit::Stopped,
             Gate::Unknown => Permit::TenantUnknown,
         };
-        let listing = listed.into_iter().next().map(store::runs::read_listing).transpose()?;
+        let listing = listed.map(|(listing, _)| listing);
         let found = found.unwrap_or_default();
         Ok(Asked { permit, listing, found })
     }
@@ -200,7 +200,7 @@ impl<P: Ports> App<P> {
         let mut ended = run.clone();
         ended.settle(Outcome::Done(None), now, 0);
         let written = match listing::listing(&ended, now) {
-            Ok(statements) => self.ports.db().batch(statements).await,
+            Ok(batch) => self.ports.db().ask(batch).await,
             Err(error) => Err(error),
         };
         match written {
