@@ -3,6 +3,7 @@
 use std::{future::Future, time::Duration};
 
 use serde_json::{Map, Value};
+use strum::VariantArray;
 
 use crate::{
     db::Db,
@@ -11,7 +12,8 @@ use crate::{
 };
 
 /// How loud a line of the log is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum Level {
     /// As it should be.
     Info,
@@ -24,12 +26,8 @@ pub enum Level {
 impl Level {
     /// The word in the line.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Info => "info",
-            Self::Warn => "warn",
-            Self::Error => "error",
-        }
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 }
 
@@ -70,7 +68,8 @@ impl LogLine {
 }
 
 /// What is counted against a rate limit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, strum::IntoStaticStr, strum::VariantArray)]
+#[strum(serialize_all = "snake_case")]
 pub enum Limit {
     /// Signups from one client.
     Start,
@@ -90,28 +89,12 @@ pub enum Limit {
 
 impl Limit {
     /// All of them.
-    pub const ALL: [Self; 7] = [
-        Self::Start,
-        Self::StartNetwork,
-        Self::Lookup,
-        Self::LookupNetwork,
-        Self::Magic,
-        Self::MagicNetwork,
-        Self::Club,
-    ];
+    pub const ALL: &'static [Self] = Self::VARIANTS;
 
     /// The word in the log.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Start => "start",
-            Self::StartNetwork => "start_network",
-            Self::Lookup => "lookup",
-            Self::LookupNetwork => "lookup_network",
-            Self::Magic => "magic",
-            Self::MagicNetwork => "magic_network",
-            Self::Club => "club",
-        }
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 
     /// The name of its limiter in the configuration.

@@ -22,7 +22,8 @@ use super::{App, access::AccessError};
 const LONGEST_REST: Duration = Duration::from_secs(180);
 
 /// What an operator may do to a breaker.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr)]
+#[strum(prefix = "upstream.", serialize_all = "snake_case")]
 pub enum Move {
     /// Let nobody through until it is closed.
     Open,
@@ -160,11 +161,8 @@ impl<P: Ports> App<P> {
 impl Move {
     /// The word in the audit.
     #[must_use]
-    pub const fn action(self) -> &'static str {
-        match self {
-            Self::Open => "upstream.open",
-            Self::Close => "upstream.close",
-        }
+    pub fn action(self) -> &'static str {
+        self.into()
     }
 }
 

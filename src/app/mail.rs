@@ -1,4 +1,6 @@
-//! What our mails say. Whatever a club typed is escaped before it becomes HTML.
+//! What our mails say.
+
+use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use crate::domain::{ClubName, Email};
 
@@ -71,19 +73,32 @@ impl Mail {
         let parts: Vec<&str> = paragraphs.iter().copied().chain(link).chain([footer]).collect();
         let text = plain(&format!("{}\n", parts.join("\n\n")));
         let subject = plain(subject);
-        let button = link.map(button).unwrap_or_default();
-        let body: String = paragraphs.iter().map(|p| format!("<p>{}</p>", marked(&escape(p)))).collect();
-        let html = format!(
-            "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>{title}</title></head>\
-             <body style=\"font-family:system-ui,sans-serif;max-width:36rem;margin:2rem auto;padding:0 1rem;line-height:1.5\">\
-             {body}{button}<p style=\"color:#555\">{footer}</p></body></html>",
-            title = escape(&subject),
-            footer = escape(footer),
-        );
+        let html = html! {
+            (DOCTYPE)
+            html lang="en" {
+                head {
+                    meta charset="utf-8";
+                    title { (subject) }
+                }
+                body style="font-family:system-ui,sans-serif;max-width:36rem;margin:2rem auto;padding:0 1rem;line-height:1.5" {
+                    @for paragraph in paragraphs {
+                        p { (marked(paragraph)) }
+                    }
+                    @if let Some(link) = link {
+                        p { a href=(link) style=(BUTTON) { "Sign in" } }
+                    }
+                    p style="color:#555" { (footer) }
+                }
+            }
+        };
+        let html = html.into_string();
         Self { to: to.clone(), subject, html, text }
     }
 }
 
+/// How the link looks that signs in.
+const BUTTON: &str = "display:inline-block;padding:.75rem 1.25rem;background:#1f4e79;color:#fff;\
+    text-decoration:none;border-radius:.5rem";
 /// Around what a club typed, in Unicode: what is written there turns nothing but itself.
 const ISOLATES: [char; 2] = ['\u{2068}', '\u{2069}'];
 
@@ -94,9 +109,10 @@ fn isolated(name: &ClubName) -> String {
 }
 
 /// The same as HTML says it.
-fn marked(html: &str) -> String {
+fn marked(text: &str) -> Markup {
     let [before, behind] = ISOLATES;
-    html.replace(before, "<bdi dir=\"auto\">").replace(behind, "</bdi>")
+    let html = html! { (text) }.into_string();
+    PreEscaped(html.replace(before, "<bdi dir=\"auto\">").replace(behind, "</bdi>"))
 }
 
 /// The same as plain text: with nothing around a name that is written in the direction of ours.
@@ -106,25 +122,6 @@ fn plain(text: &str) -> String {
             | '\u{10800}'..='\u{10fff}' | '\u{1e800}'..='\u{1efff}')
     };
     if text.chars().any(is_right_to_left) { text.to_owned() } else { text.replace(ISOLATES, "") }
-}
-
-/// What leads to `link`.
-fn button(link: &str) -> String {
-    format!(
-        "<p><a href=\"{}\" style=\"display:inline-block;padding:.75rem 1.25rem;background:#1f4e79;color:#fff;\
-         text-decoration:none;border-radius:.5rem\">Sign in</a></p>",
-        escape(link)
-    )
-}
-
-/// Text as HTML shows it, in content and in attributes.
-#[must_use]
-pub fn escape(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
-        .replace('\'', "&#39;")
 }
 
 #[cfg(test)]
@@ -137,9 +134,8 @@ mod tests {
         let to = Email::try_from("ann@example.org".to_owned()).unwrap();
         let mail = Mail::welcome(&name, &to, "fc.clubs.example", "https://x.example/magic/#token=a.b.c&d=\"");
         assert!(
-            mail.html.contains(
-                "<p><bdi dir=\"auto\">&lt;b&gt;&quot;FC&quot; &amp; &#39;Co&#39;&lt;/b&gt;</bdi> is ready"
-            ),
+            mail.html
+                .contains("<p><bdi dir=\"auto\">&lt;b&gt;&quot;FC&quot; &amp; 'Co'&lt;/b&gt;</bdi> is ready"),
             "{}",
             mail.html
         );

@@ -11,7 +11,8 @@ use crate::{
 use super::{App, access::AccessError};
 
 /// What to do to a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr)]
+#[strum(prefix = "saga.", serialize_all = "snake_case")]
 pub enum Action {
     /// Resume it, or undoing it, where that failed.
     Retry,
@@ -28,14 +29,8 @@ pub enum Action {
 impl Action {
     /// The word in the audit log.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Retry => "saga.retry",
-            Self::Cancel => "saga.cancel",
-            Self::Undo => "saga.undo",
-            Self::SkipStep(_) => "saga.skip_step",
-            Self::Reset => "saga.reset",
-        }
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 }
 

@@ -5,9 +5,12 @@ use serde::{Deserialize, Serialize};
 use super::{issue::Problem, words};
 
 /// What a club signed up for; it decides which steps provision it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, strum::EnumString, strum::IntoStaticStr,
+)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "snake_case")]
 pub enum Plan {
     /// The club brings its own Make scenario.
     Starter,
@@ -18,17 +21,14 @@ pub enum Plan {
 impl Plan {
     /// The plan as stored and answered.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Starter => "starter",
-            Self::Pro => "pro",
-        }
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 
     /// The plan with this word.
     #[must_use]
     pub fn named(word: &str) -> Option<Self> {
-        [Self::Starter, Self::Pro].into_iter().find(|plan| plan.as_str() == word)
+        word.parse().ok()
     }
 }
 

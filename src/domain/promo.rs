@@ -47,8 +47,9 @@ impl fmt::Display for PromoCode {
 }
 
 /// Why a code can't be used now, in the order in which it is told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, strum::IntoStaticStr)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum PromoProblem {
     /// There is no such code.
     Unknown,
@@ -67,15 +68,8 @@ pub enum PromoProblem {
 impl PromoProblem {
     /// The word in `error.reason`.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Unknown => "unknown",
-            Self::Inactive => "inactive",
-            Self::NotStarted => "not_started",
-            Self::Expired => "expired",
-            Self::NotAllowed => "not_allowed",
-            Self::Exhausted => "exhausted",
-        }
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 
     /// A sentence for people.

@@ -7,6 +7,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http::{HeaderValue, StatusCode, header};
+use maud::{DOCTYPE, Markup, html};
 
 use crate::{app::App, ports::Ports};
 
@@ -21,6 +22,11 @@ const FIELDS: [(&str, &str, &str); 4] = [
     ("clubSlug", "Address of your club", "text"),
     ("email", "Your e-mail address", "email"),
     ("promoCode", "Promo code (optional)", "text"),
+];
+/// The plans, and what stands behind them.
+const PLANS: [(&str, &str); 2] = [
+    ("starter", "Starter: with your own Make scenario"),
+    ("pro", "Pro: with a spreadsheet that we set up for you"),
 ];
 
 /// `POST /public/signup/form`
@@ -40,7 +46,14 @@ pub async fn submit<P: Ports>(app: App<P>, context: Context, request: Request) -
 }
 
 fn done() -> Response {
-    page(StatusCode::OK, "Check your mail", DONE)
+    let content = html! {
+        p { "Your club is set up on our side, and its name is yours. We have mailed you a link." }
+        p {
+            "Open the link on a phone or computer with JavaScript to choose your colours and connect your club. "
+            "It works once, and for 24 hours; you can ask for a new one at any time."
+        }
+    };
+    page(StatusCode::OK, "Check your mail", &content)
 }
 
 /// The form once more, with what is wrong.
@@ -64,51 +77,47 @@ async fn sign_up<P: Ports>(app: &App<P>, context: &Context, fields: Fields) -> R
 const WITHOUT_WIDGET: &str = "Nothing was created: we check that a person sends this form, and that needs JavaScript. Please \
     switch JavaScript on, or take another browser, and open our page once more.";
 
-const DONE: &str = "<p>Your club is set up on our side, and its name is yours. We have mailed you a link.</p>\
-    <p>Open the link on a phone or computer with JavaScript to choose your colours and connect your club. \
-    It works once, and for 24 hours; you can ask for a new one at any time.</p>";
-
-fn form(typed: &Fields, error: Option<&ApiError>) -> String {
-    let mut html = String::new();
-    if let Some(error) = error {
-        html += &format!("<p class=\"box\" role=\"alert\">{}</p>", escape(&error.message));
-        if error.status == StatusCode::FORBIDDEN {
-            html += "<p><a href=\"/\">Open the page</a></p>";
+fn form(typed: &Fields, error: Option<&ApiError>) -> Markup {
+    let chosen = typed.text("plan");
+    let chosen = if chosen.is_empty() { "starter" } else { &chosen };
+    html! {
+        @if let Some(error) = error {
+            p class="box" role="alert" { (error.message) }
+            @if error.status == StatusCode::FORBIDDEN {
+                p { a href="/" { "Open the page" } }
+            }
+        }
+        form action="/public/signup/form" method="post" {
+            @for (name, label, kind) in FIELDS {
+                (field(name, label, kind, &typed.text(name), problem(name, error)))
+            }
+            fieldset class="field" {
+                legend { "Plan" }
+                @for (plan, words) in PLANS {
+                    p { label { input type="radio" name="plan" value=(plan) checked[chosen == plan]; " " (words) } }
+                }
+                (hint("plan", problem("plan", error)))
+            }
+            p { button class="primary" type="submit" { "Create the club" } }
         }
     }
-    html += "<form action=\"/public/signup/form\" method=\"post\">";
-    for (name, label, kind) in FIELDS {
-        html += &field(name, label, kind, &typed.text(name), problem(name, error));
-    }
-    let chosen = typed.text("plan");
-    html += "<fieldset class=\"field\"><legend>Plan</legend>";
-    for (plan, words) in [
-        ("starter", "Starter: with your own Make scenario"),
-        ("pro", "Pro: with a spreadsheet that we set up for you"),
-    ] {
-        let checked =
-            if chosen == plan || (chosen.is_empty() && plan == "starter") { " checked" } else { "" };
-        html += &format!(
-            "<p><label><input type=\"radio\" name=\"plan\" value=\"{plan}\"{checked}> {words}</label></p>"
-        );
-    }
-    html += &hint("plan", problem("plan", error));
-    html + "</fieldset><p><button class=\"primary\" type=\"submit\">Create the club</button></p></form>"
 }
 
-fn field(name: &str, label: &str, kind: &str, value: &str, problem: Option<&str>) -> String {
-    let invalid = if problem.is_some() { " aria-invalid=\"true\"" } else { "" };
-    let direction = if name == "clubName" { " dir=\"auto\"" } else { "" };
-    format!(
-        "<div class=\"field\"><label for=\"{name}\">{label}</label>\
-         <input id=\"{name}\" name=\"{name}\" type=\"{kind}\"{direction} value=\"{}\" aria-describedby=\"{name}-error\"{invalid}>{}</div>",
-        escape(value),
-        hint(name, problem),
-    )
+fn field(name: &str, label: &str, kind: &str, value: &str, problem: Option<&str>) -> Markup {
+    let direction = (name == "clubName").then_some("auto");
+    let invalid = problem.map(|_| "true");
+    html! {
+        div class="field" {
+            label for=(name) { (label) }
+            input id=(name) name=(name) type=(kind) dir=[direction] value=(value)
+                aria-describedby={ (name) "-error" } aria-invalid=[invalid];
+            (hint(name, problem))
+        }
+    }
 }
 
-fn hint(name: &str, problem: Option<&str>) -> String {
-    format!("<p class=\"error\" id=\"{name}-error\">{}</p>", escape(problem.unwrap_or_default()))
+fn hint(name: &str, problem: Option<&str>) -> Markup {
+    html! { p class="error" id={ (name) "-error" } { (problem.unwrap_or_default()) } }
 }
 
 /// What is wrong with a field: by its own issue, or by what the code says of it.
@@ -125,20 +134,30 @@ fn problem<'a>(name: &str, error: Option<&'a ApiError>) -> Option<&'a str> {
     by_issue.or(by_code.then_some(error.message.as_str()))
 }
 
-fn page(status: StatusCode, title: &str, content: &str) -> Response {
-    let html = format!(
-        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><meta name=\"color-scheme\" content=\"light dark\">\
-         <meta name=\"referrer\" content=\"same-origin\"><title>{title} · Tenantry</title><link rel=\"icon\" href=\"/favicon.svg\"><link rel=\"stylesheet\" href=\"/css/page.css\">\
-         </head><body><main id=\"main\"><div class=\"intro\"><h1>{title}</h1></div><div class=\"sheet\">{content}</div></main></body></html>"
-    );
+fn page(status: StatusCode, title: &str, content: &Markup) -> Response {
+    let html = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                meta name="referrer" content="same-origin";
+                title { (title) " · Tenantry" }
+                link rel="icon" href="/favicon.svg";
+                link rel="stylesheet" href="/css/page.css";
+            }
+            body {
+                main id="main" {
+                    div class="intro" { h1 { (title) } }
+                    div class="sheet" { (content) }
+                }
+            }
+        }
+    };
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),
         (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY)),
     ];
-    (status, headers, html).into_response()
-}
-
-fn escape(text: &str) -> String {
-    crate::app::mail::escape(text)
+    (status, headers, html.into_string()).into_response()
 }

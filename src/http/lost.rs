@@ -2,6 +2,7 @@
 
 use axum::{body::Body, response::Response};
 use http::{HeaderMap, HeaderValue, Method, header};
+use maud::{DOCTYPE, html};
 
 /// What the page may do: nothing but show itself.
 const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'";
@@ -41,19 +42,37 @@ pub fn is_asked(method: &Method, path: &str, headers: &HeaderMap) -> bool {
 /// Puts the page in place of the answer's body; the status stays.
 pub fn show(headers: &HeaderMap, answer: &mut Response) {
     let (language, title, text, links) = if is_german(headers) { GERMAN } else { ENGLISH };
-    let links: String =
-        links.iter().map(|(to, name)| format!("<li><a href=\"{to}\">{name}</a></li>")).collect();
-    let html = format!(
-        "<!doctype html><html lang=\"{language}\"><head><meta charset=\"utf-8\">\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><meta name=\"color-scheme\" content=\"light dark\">\
-         <meta name=\"robots\" content=\"noindex\"><title>{title} · Tenantry</title><link rel=\"icon\" href=\"/favicon.svg\">\
-         <link rel=\"stylesheet\" href=\"/css/page.css\"></head><body><main id=\"main\" class=\"narrow\"><div class=\"sheet\">\
-         <h1>{title}</h1><p>{text}</p><ul>{links}</ul></div></main></body></html>"
-    );
+    let html = html! {
+        (DOCTYPE)
+        html lang=(language) {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                meta name="robots" content="noindex";
+                title { (title) " · Tenantry" }
+                link rel="icon" href="/favicon.svg";
+                link rel="stylesheet" href="/css/page.css";
+            }
+            body {
+                main id="main" class="narrow" {
+                    div class="sheet" {
+                        h1 { (title) }
+                        p { (text) }
+                        ul {
+                            @for (to, name) in links {
+                                li { a href=(to) { (name) } }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    };
     let parts = answer.headers_mut();
     parts.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
     parts.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
-    *answer.body_mut() = Body::from(html);
+    *answer.body_mut() = Body::from(html.into_string());
 }
 
 /// Whether German is wanted more than English; the first of two that are wanted alike.

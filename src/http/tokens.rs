@@ -142,9 +142,10 @@ pub struct RevocationResult {
 }
 
 /// How much was revoked.
-#[derive(Debug, Clone, Copy, Serialize)]
+#[derive(Debug, Clone, Copy, Serialize, strum::IntoStaticStr)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema), schema(as = RevocationScope))]
 #[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "snake_case")]
 pub enum Scope {
     /// One token.
     Token,
@@ -155,11 +156,7 @@ pub enum Scope {
 }
 
 impl Scope {
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::Token => "token",
-            Self::Tenant => "tenant",
-            Self::All => "all",
-        }
+    fn as_str(self) -> &'static str {
+        self.into()
     }
 }

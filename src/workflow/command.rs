@@ -116,9 +116,10 @@ pub enum Command {
 }
 
 /// The object's answer.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, strum::IntoStaticStr)]
 #[serde(rename_all = "snake_case")]
 #[allow(clippy::large_enum_variant, reason = "one at a time, read and gone; small enough where pointers are")]
+#[strum(serialize_all = "snake_case")]
 pub enum Reply {
     /// Where the run stands; `changed` says whether the command did something.
     Run {
@@ -138,12 +139,7 @@ pub enum Reply {
 impl Reply {
     /// The word in the log, for an answer that is none to what was asked.
     #[must_use]
-    pub const fn word(&self) -> &'static str {
-        match self {
-            Self::Run { .. } => "run",
-            Self::NoRun => "no_run",
-            Self::Unreadable => "unreadable",
-            Self::Pong => "pong",
-        }
+    pub fn word(&self) -> &'static str {
+        self.into()
     }
 }

@@ -60,29 +60,28 @@ pub enum Verdict {
 }
 
 /// How it is known that a database was put back, or is another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, strum::IntoStaticStr)]
 #[serde(rename_all = "snake_case")]
 pub enum Sign {
     /// It is older than what was seen in it.
+    #[strum(to_string = "the database is older than when it was last seen")]
     Earlier,
     /// It has another id.
+    #[strum(to_string = "the database is another")]
     Another,
     /// It has lost its id: it is from before it had one.
+    #[strum(to_string = "the database is from before it had an id")]
     Nameless,
     /// The objects know of no database: they are new, or another's.
+    #[strum(to_string = "the objects know of no database")]
     Unknown,
 }
 
 impl Sign {
     /// For the log and the audit log.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Earlier => "the database is older than when it was last seen",
-            Self::Another => "the database is another",
-            Self::Nameless => "the database is from before it had an id",
-            Self::Unknown => "the objects know of no database",
-        }
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 }
 

@@ -59,7 +59,7 @@ fn a_path_to_a_layer_above_is_found_however_it_is_written() {
         "use crate::{db::Db, app};",
         "use crate::{\n    db::{Db, Statement},\n    http::{self, page::Cursor},\n};",
         "pub(crate) use crate::edge as platform;",
-        "fn a() { let x = crate::app::mail::escape(\"\"); }",
+        "fn a() { let x = crate::app::mail::Mail::sign_in(); }",
         "fn a<'a>(x: &'a str, y: char) -> crate::http::Page<'a> { let q = '\"'; }",
         "macro_rules! m { () => { $crate::app::gate::Gate::Open } }",
         "use super::super::super::app::App;",

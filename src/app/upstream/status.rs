@@ -1,6 +1,6 @@
 //! What an HTTP status means, whoever answers by it. What one upstream means differently is in a table of its own, beside its calls.
 
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use crate::{
     domain::Timestamp,
@@ -40,8 +40,8 @@ fn retry_after(value: &str, now: Timestamp) -> Option<Duration> {
     if let Ok(seconds) = value.parse() {
         return Some(Duration::from_secs(seconds));
     }
-    let date = chrono::DateTime::parse_from_rfc2822(value).ok()?;
-    Some(Timestamp::from_millis(date.timestamp_millis()).since(now))
+    let date = httpdate::parse_http_date(value).ok()?.duration_since(UNIX_EPOCH).ok()?;
+    Some(Timestamp::from_seconds(0).after(date).since(now))
 }
 
 #[cfg(test)]
@@ -60,10 +60,12 @@ mod tests {
     #[test]
     fn retry_after_is_seconds_or_a_date() {
         assert_eq!(retry_after(" 7 ", NOW), Some(Duration::from_secs(7)));
-        assert_eq!(
-            retry_after("Wed, 21 Oct 2026 08:00:30 GMT", Timestamp::from_seconds(1_792_569_600)),
-            Some(Duration::from_secs(30))
-        );
+        for date in
+            ["Wed, 21 Oct 2026 08:00:30 GMT", "Wednesday, 21-Oct-26 08:00:30 GMT", "Wed Oct 21 08:00:30 2026"]
+        {
+            let before = Timestamp::from_seconds(1_792_569_600);
+            assert_eq!(retry_after(date, before), Some(Duration::from_secs(30)), "{date}");
+        }
         assert_eq!(retry_after("Wed, 21 Oct 2015 07:28:00 GMT", NOW), Some(Duration::ZERO));
         assert_eq!(retry_after("soon", NOW), None);
         assert_eq!(retry_after("-1", NOW), None);

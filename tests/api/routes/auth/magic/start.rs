@@ -137,7 +137,7 @@ async fn asking_is_limited_for_each_client_whatever_it_asks_for() {
 async fn nobody_keeps_an_owner_from_signing_in_by_asking_for_the_address() {
     let app = TestApp::new();
     app.signed_up("fc-nord").await;
-    for limit in Limit::ALL {
+    for &limit in Limit::ALL {
         app.outside().limits(limit, 2);
     }
     for n in 0..50 {

@@ -183,7 +183,7 @@ async fn a_larger_ipv6_network_has_a_looser_limit_and_one_client_does_not_use_it
 #[tokio::test]
 async fn nobody_keeps_an_address_from_signing_up_by_trying_it() {
     let app = TestApp::new();
-    for limit in Limit::ALL {
+    for &limit in Limit::ALL {
         app.outside().limits(limit, 2);
     }
     app.has_promo("SPRING", 10, &[("active", json!(0))]);
