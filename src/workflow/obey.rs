@@ -70,7 +70,9 @@ pub fn obey(known: Option<Run>, command: Command, fresh: Fresh, now: Timestamp) 
             unchanged(&run)
         }
         Command::Undo { caller, listed_version, .. } => undo(run, listed_version, caller, now),
-        Command::Queue { caller, listed_version, .. } => queue(run, listed_version, fresh.link_id, caller, now),
+        Command::Queue { caller, listed_version, .. } => {
+            queue(run, listed_version, fresh.link_id, caller, now)
+        }
         Command::Wake { listed_version, resume, .. } => wake(run, listed_version, resume, fresh.link_id, now),
         Command::Report | Command::Reset { .. } => unchanged(&run),
         Command::Cancel | Command::CancelRun { .. } => changed(run, |run| run.cancel(now)),

@@ -9,7 +9,7 @@ use tenantry::{
 
 use super::{
     every_step,
-    lab::{Attempt, Lab, queue, undo, wake},
+    lab::{Attempt, Lab, queue, subject, undo, wake},
 };
 
 fn changed(reply: &Reply) -> bool {
@@ -152,6 +152,31 @@ fn a_cancelled_run_stops_before_its_next_attempt() {
         assert_eq!((lab.ended().as_str(), lab.attempts_at(step)), ("CANCELLED", 1), "{step:?}");
         assert!(!changed(&lab.is_cancelled()), "{step:?}: it has ended");
         lab.is_queued_again();
+        lab.runs_to_the_end();
+        assert_eq!(lab.ended(), "completed", "{step:?}");
+    }
+}
+
+/// It would begin before D1 hears of the end, which then stands there as the last word.
+#[test]
+fn a_wish_that_knew_of_no_end_begins_nothing_behind_it() {
+    for (plan, step) in every_step() {
+        let lab = Lab::queued(plan);
+        lab.next(step, [Attempt::Unknown(Fault::new(FaultCode::Timeout))]);
+        lab.rings();
+        let wish = |listed_version| Command::Queue {
+            subject: subject(),
+            plan,
+            caller: Caller::default(),
+            run: None,
+            listed_version: Some(listed_version),
+        };
+        let before = lab.run().version;
+        lab.is_cancelled();
+        assert!(!changed(&lab.is_told(wish(before))), "{step:?}");
+        lab.runs_to_the_end();
+        assert_eq!(lab.ended(), "CANCELLED", "{step:?}");
+        assert!(changed(&lab.is_told(wish(lab.run().version))), "{step:?}");
         lab.runs_to_the_end();
         assert_eq!(lab.ended(), "completed", "{step:?}");
     }
