@@ -68,7 +68,7 @@ impl<P: Ports> App<P> {
             subject: tenant.subject(),
             plan: tenant.plan,
             caller,
-            listed_version: None,
+            listed_version: Some(tenant.listed_version()),
             run: tenant.run().cloned(),
         };
         match self.ports.tell_object(tenant.id(), &command).await? {

@@ -171,7 +171,7 @@ fn command(run: &RunId, action: Action, tenant: &Tenant, caller: Caller) -> Resu
             subject: tenant.subject(),
             plan,
             caller,
-            listed_version: None,
+            listed_version: Some(tenant.listed_version()),
             run: Some(seen),
         }),
         (Action::Retry | Action::Undo, _) => Err(ActionError::Conflict),

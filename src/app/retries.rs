@@ -83,9 +83,13 @@ impl<P: Ports> App<P> {
                     run: tenant.run().cloned(),
                     listed_version: Some(tenant.listed_version()),
                 },
-                (Failed::Removal, subject) => {
-                    Command::Undo { subject, plan, caller, listed_version: None, run: tenant.run().cloned() }
-                }
+                (Failed::Removal, subject) => Command::Undo {
+                    subject,
+                    plan,
+                    caller,
+                    listed_version: Some(tenant.listed_version()),
+                    run: tenant.run().cloned(),
+                },
             };
             self.ports.tell_object(tenant.id(), &command).await.is_ok()
         };

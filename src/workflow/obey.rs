@@ -167,6 +167,11 @@ fn requeue(mut run: Run, link_id: String, caller: Caller, now: Timestamp) -> Obe
 fn undo(mut run: Run, listed_version: Option<u64>, caller: Caller, now: Timestamp) -> Obeyed {
     let has_ended = run.undo.as_ref().is_some_and(Undo::is_over) && !run.is_unlisted();
     let is_under_way = run.undo.as_ref().is_some_and(|undo| !undo.is_over());
+    // D1 wanted it without knowing of the end that it is about to hear of.
+    let is_ending = run.undo.as_ref().is_some_and(Undo::is_over) && run.is_unlisted();
+    if is_ending && is_behind(&run, listed_version) {
+        return woken(&run, now);
+    }
     if has_ended && is_behind(&run, listed_version) || is_under_way && was_put_back(&run, listed_version) {
         return listed_again(run);
     }

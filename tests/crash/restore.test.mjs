@@ -176,7 +176,7 @@ test("a database that is put back while runs and a removal are at work learns ag
       const { body } = await status(club);
       return body.status === "completed" && body.data;
     };
-    const data = await until(over, { within: 120_000, every: 1000, what: `the run of ${club.plan} ${club.tenantId} to be listed` });
+    const data = await until(over, { within: 300_000, every: 1000, what: `the run of ${club.plan} ${club.tenantId} to be listed` });
     assert.deepEqual(data.steps.filter(({ status: one }) => one !== "completed"), []);
     runs[club.tenantId] = data.runId;
   }
@@ -186,7 +186,7 @@ test("a database that is put back while runs and a removal are at work learns ag
     const [{ undo: state }] = await operator("GET", `/api/v1/bgops/sagas?tenant=${leaving.tenantId}`);
     return state?.status === "undone";
   };
-  await until(removed, { within: 120_000, every: 1000, what: "the removal to be listed" });
+  await until(removed, { within: 300_000, every: 1000, what: "the removal to be listed" });
   assert.equal((await api("GET", "/whoami", { token: leaving.jwt })).status, 403, "its token is dead again");
   assert.equal((await status(idle)).body.status, "pending", "what nobody asked for did not begin");
 

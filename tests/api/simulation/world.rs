@@ -471,7 +471,7 @@ impl World {
                 subject: Some(subject()),
                 plan: self.plan,
                 caller: caller(),
-                listed_version: None,
+                listed_version: self.register.borrow().run.map(|(version, _)| version),
                 run: self.listed_run(),
             });
         }
