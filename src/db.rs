@@ -101,9 +101,9 @@ pub enum DbError {
     /// A constraint refused the batch; nothing of it was done.
     #[error("constraint: {0}")]
     Constraint(String),
-    /// A statement raised: `RAISED` says how. Nothing of the batch was done.
+    /// A statement raised: `ABORT_MARKER` says how. Nothing of the batch was done.
     #[error("raised")]
-    Raised,
+    Aborted,
     /// The database could not be reached, or did not answer: whether the batch was done is unknown.
     #[error("unavailable: {0}")]
     Unavailable(String),
@@ -112,9 +112,9 @@ pub enum DbError {
     Corrupt(String),
 }
 
-/// What SQLite says when `json()` is given what is no JSON: a statement's way to end its batch on a condition of its own.
-/// (`raise()` works in triggers only.)
-const RAISED: &str = "malformed JSON";
+/// SQLite's message when `json()` is given no JSON. A guard statement aborts its batch with it: `raise()` works in
+/// triggers only.
+const ABORT_MARKER: &str = "malformed JSON";
 
 impl DbError {
     /// Whether a row refers to one that is not there.
@@ -125,8 +125,8 @@ impl DbError {
     /// What an error of SQLite's means, by its message: it names a violated constraint by `table.column`. Whatever else
     /// goes wrong, the store can't be used now.
     pub fn of(message: String) -> Self {
-        if message.contains(RAISED) {
-            Self::Raised
+        if message.contains(ABORT_MARKER) {
+            Self::Aborted
         } else if message.contains("constraint failed") {
             Self::Constraint(message)
         } else {

@@ -1,4 +1,4 @@
-//! What the application needs from outside, and nothing of how it is done.
+//! The ports: what the application needs from the platform, and nothing of how it is done.
 
 use std::{future::Future, time::Duration};
 
@@ -7,7 +7,7 @@ use strum::VariantArray;
 
 use crate::{
     db::Db,
-    domain::{Secret, Served, TenantId, Timestamp},
+    domain::{RequestKey, Secret, TenantId, Timestamp},
     workflow::{Command, Reply, breaker, witness},
 };
 
@@ -25,7 +25,6 @@ pub enum Level {
 
 impl Level {
     /// The word in the line.
-    #[must_use]
     pub fn as_str(self) -> &'static str {
         self.into()
     }
@@ -42,7 +41,6 @@ pub struct LogLine {
 
 impl LogLine {
     /// A line with its stable word.
-    #[must_use]
     pub fn new(level: Level, msg: &str) -> Self {
         let mut fields = Map::new();
         fields.insert("level".to_owned(), level.as_str().into());
@@ -51,14 +49,12 @@ impl LogLine {
     }
 
     /// Adds a field.
-    #[must_use]
     pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.fields.insert(name.to_owned(), value.into());
         self
     }
 
     /// Adds a field if there is something to say.
-    #[must_use]
     pub fn with_some(self, name: &str, value: Option<impl Into<Value>>) -> Self {
         match value {
             Some(value) => self.with(name, value),
@@ -83,22 +79,20 @@ pub enum Limit {
     Magic,
     /// Mailed links for one network of many clients.
     MagicNetwork,
-    /// What one club changes.
-    Club,
+    /// What one tenant changes.
+    Tenant,
 }
 
 impl Limit {
     /// All of them.
     pub const ALL: &'static [Self] = Self::VARIANTS;
 
-    /// The word in the log.
-    #[must_use]
+    /// The name in the log.
     pub fn as_str(self) -> &'static str {
         self.into()
     }
 
     /// The name of its limiter in the configuration.
-    #[must_use]
     pub const fn binding(self) -> &'static str {
         match self {
             Self::Start => "LIMIT_START",
@@ -107,12 +101,11 @@ impl Limit {
             Self::LookupNetwork => "LIMIT_LOOKUP_NETWORK",
             Self::Magic => "LIMIT_MAGIC",
             Self::MagicNetwork => "LIMIT_MAGIC_NETWORK",
-            Self::Club => "LIMIT_CLUB",
+            Self::Tenant => "LIMIT_CLUB",
         }
     }
 
     /// The limit of a client's whole network, for a limit of clients.
-    #[must_use]
     pub const fn of_network(self) -> Option<Self> {
         match self {
             Self::Start => Some(Self::StartNetwork),
@@ -128,10 +121,10 @@ impl Limit {
 #[error("limiter: {0}")]
 pub struct LimiterError(pub String);
 
-/// A call to the outside.
+/// A request to an external service.
 #[derive(Debug, Clone)]
-pub struct Call {
-    /// For the log: which other side.
+pub struct OutboundRequest {
+    /// For the log: which upstream.
     pub upstream: &'static str,
     /// `GET`, `POST` or `DELETE`.
     pub method: &'static str,
@@ -149,9 +142,9 @@ pub struct Call {
     pub traceparent: Option<String>,
 }
 
-/// What the outside answered. The body is read to a bound.
+/// The response of an external service. The body is read to a bound.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Called {
+pub struct OutboundResponse {
     /// The status.
     pub status: u16,
     /// `Retry-After`, in seconds or as a date, as it came.
@@ -164,7 +157,7 @@ pub struct Called {
 
 /// Why a call had no answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum CallError {
+pub enum OutboundError {
     /// Not in time.
     #[error("timeout")]
     Timeout,
@@ -183,7 +176,7 @@ pub struct ObjectError(pub String);
 #[error("crypto: {0}")]
 pub struct CryptoError(pub String);
 
-/// Everything the application needs from outside.
+/// The ports: everything that the application needs from the platform.
 #[expect(async_fn_in_trait, reason = "one thread per isolate: no future of ours crosses threads")]
 pub trait Ports: Clone + Send + Sync + 'static {
     /// The database.
@@ -198,21 +191,21 @@ pub trait Ports: Clone + Send + Sync + 'static {
     /// The log.
     fn log(&self, line: LogLine);
     /// Counts a request that was answered. It is written down within seconds, together with others.
-    fn count(&self, served: Served);
+    fn count(&self, served: RequestKey);
     /// Goes on with `work` after the answer was sent.
     fn defer(&self, work: impl Future<Output = ()> + 'static);
     /// Ends after `duration`.
     async fn sleep(&self, duration: Duration);
     /// Whether `key` may do this once more now.
     async fn allows(&self, limit: Limit, key: &str) -> Result<bool, LimiterError>;
-    /// Tells a tenant's object something, within a deadline.
-    async fn tell_object(&self, tenant: &TenantId, command: &Command) -> Result<Reply, ObjectError>;
-    /// Tells a breaker's object something, within a deadline.
-    async fn tell_breaker(&self, command: &breaker::Command) -> Result<breaker::Reply, ObjectError>;
-    /// Tells the witness of the database something, within a deadline.
-    async fn tell_witness(&self, command: &witness::Command) -> Result<witness::Verdict, ObjectError>;
-    /// Calls the outside, within the call's limit.
-    async fn call(&self, call: Call) -> Result<Called, CallError>;
+    /// Sends a command to a tenant's object, within a deadline.
+    async fn send_command(&self, tenant: &TenantId, command: &Command) -> Result<Reply, ObjectError>;
+    /// Sends a command to a breaker's object, within a deadline.
+    async fn send_breaker_command(&self, command: &breaker::Request) -> Result<breaker::Reply, ObjectError>;
+    /// Sends a command to the witness's object, within a deadline.
+    async fn send_witness_command(&self, command: &witness::Command) -> Result<witness::Reply, ObjectError>;
+    /// Calls external services, within the call's limit.
+    async fn call(&self, call: OutboundRequest) -> Result<OutboundResponse, OutboundError>;
     /// Encrypts a secret for storage. `context` must be the same to open it.
     async fn seal(&self, plain: &Secret, context: &str) -> Result<String, CryptoError>;
     /// Decrypts what [`seal`](Self::seal) made.

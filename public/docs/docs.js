@@ -4,7 +4,7 @@ import { byId, make } from "../js/dom.js";
 import { follow, paragraphs, prose, shapeOf, tellsEach } from "./schema.js";
 
 const METHODS = ["get", "post", "put", "patch", "delete"];
-const CALLERS = { club: "a club's admin", operator: "operators", machine: "machines" };
+const CALLERS = { tenant: "a tenant's admin", operator: "operators", machine: "machines" };
 
 start();
 

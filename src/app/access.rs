@@ -1,11 +1,11 @@
-//! Reading and writing on behalf of a token's holder: whether the token still admits anybody is asked in the same
-//! round trip as the data, and without an answer nobody is let in.
+//! Reads and writes on behalf of a token's holder. The token is checked in the same round trip as the data; without an
+//! answer nobody is admitted.
 
 use crate::{
     db::{Answers, Batch, Db, DbError, Statement},
     domain::{Claims, Denial, id},
     ports::Ports,
-    store::{self, audit::Act},
+    store::{self, audit::AuditContext},
 };
 
 use super::App;
@@ -22,10 +22,15 @@ pub enum AccessError {
 }
 
 impl<P: Ports> App<P> {
-    /// Somebody at work, for the audit log.
-    pub(crate) fn act<'a>(&self, claims: &'a Claims, reason: &'a str, request: &'a str) -> Act<'a> {
+    /// The audit context of an operator's request.
+    pub(crate) fn audit_context<'a>(
+        &self,
+        claims: &'a Claims,
+        reason: &'a str,
+        request: &'a str,
+    ) -> AuditContext<'a> {
         let now = self.ports.now();
-        Act {
+        AuditContext {
             id: format!("aud_{}", id::token_id(now, self.ports.random())),
             actor: claims.sub.as_deref().filter(|sub| !sub.is_empty()).unwrap_or("unknown"),
             reason,
@@ -35,10 +40,6 @@ impl<P: Ports> App<P> {
     }
 
     /// Asks `batch` on behalf of `claims`: all of it is done, or nothing.
-    ///
-    /// # Errors
-    ///
-    /// When the token does not admit its holder any more, or the database doesn't answer: nothing was done then.
     pub async fn on_behalf_of<B: Batch>(&self, claims: &Claims, batch: B) -> Result<B::Answer, AccessError> {
         let (statements, read) = batch.split();
         Ok(read(&mut self.admitted(claims, statements).await?)?)
@@ -50,9 +51,9 @@ impl<P: Ports> App<P> {
         claims: &Claims,
         mut statements: Vec<Statement>,
     ) -> Result<Answers, AccessError> {
-        statements.insert(0, store::access::gate(claims));
+        statements.insert(0, store::access::auth_guard(claims));
         let answers = self.ports.db().batch(statements).await.map_err(|error| match error {
-            DbError::Raised => AccessError::Denied(Denial::TokenRevoked),
+            DbError::Aborted => AccessError::Denied(Denial::TokenRevoked),
             error => error.into(),
         })?;
         let mut answers = Answers::from(answers);

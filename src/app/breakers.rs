@@ -1,4 +1,4 @@
-//! The breakers, one for each other side: asked before an attempt leaves, told when it ended badly, shown to operators, opened and
+//! The breakers, one for each upstream: asked before an attempt leaves, told when it ended badly, shown to operators, opened and
 //! closed by them. One that does not answer stops nothing.
 
 use std::time::Duration;
@@ -10,21 +10,23 @@ use crate::{
     ports::{Level, LogLine, ObjectError, Ports},
     store,
     workflow::{
-        self, Fault, FaultCode, Outcome,
-        breaker::{Admission, Asker, AskerId, Breaker, Command, Moved, Reply, Verdict, Wish},
+        self, Outcome, TransientError, TransientErrorCode,
+        breaker::{
+            Admission, Breaker, BreakerCommand, HealthSignal, Reply, Request, Requester, RequesterId,
+            Transition,
+        },
     },
 };
 
 use super::{App, access::AccessError};
 
-/// The longest that a run rests before it asks again, half as much again for its place in the line: after five minutes
-/// without a move it would count as stuck.
-const LONGEST_REST: Duration = Duration::from_secs(180);
+/// Max backoff while the circuit is open, before up to 50 % jitter; it stays under the 5-minute stuck threshold.
+const MAX_BACKOFF: Duration = Duration::from_secs(180);
 
 /// What an operator may do to a breaker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr)]
 #[strum(prefix = "upstream.", serialize_all = "snake_case")]
-pub enum Move {
+pub enum BreakerAction {
     /// Let nobody through until it is closed.
     Open,
     /// Let everybody through.
@@ -38,7 +40,7 @@ const SHORT_WAITS: u32 = 3;
 
 /// Why a breaker was not moved.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum MoveError {
+pub enum BreakerActionError {
     /// The token does not admit its holder any more, or the database did not answer.
     #[error(transparent)]
     Access(#[from] AccessError),
@@ -48,22 +50,22 @@ pub enum MoveError {
 }
 
 impl<P: Ports> App<P> {
-    /// Does `work`, an attempt of `asker` that asks `upstream` up to `calls` times, if its breaker lets it through.
-    pub async fn through(
+    /// Does `work`, an attempt of `requester` that asks `upstream` up to `calls` times, if its breaker lets it through.
+    pub async fn with_breaker(
         &self,
         upstream: Upstream,
         calls: u32,
-        asker: Asker<'_>,
+        requester: Requester<'_>,
         work: impl Future<Output = Outcome>,
     ) -> Outcome {
         let mut waits = 0;
         let watched = loop {
-            match self.admission(upstream, calls, asker).await {
+            match self.admission(upstream, calls, requester).await {
                 Admission::Go { watched } => break watched,
                 Admission::Wait { until } => {
                     let wait = until.since(self.ports.now());
                     if wait > SOON || waits == SHORT_WAITS {
-                        return Outcome::Unknown(self.rest(until));
+                        return Outcome::Unknown(self.backoff(until));
                     }
                     self.ports.sleep(wait).await;
                     waits += 1;
@@ -71,38 +73,47 @@ impl<P: Ports> App<P> {
             }
         };
         let outcome = work.await;
-        let verdict = Verdict::of(upstream, &outcome);
-        if watched || matches!(verdict, Verdict::Failed { .. }) {
+        let verdict = HealthSignal::of(upstream, &outcome);
+        if watched || matches!(verdict, HealthSignal::Failed { .. }) {
             // Whoever could not be told hears of the next one.
-            let report = Wish::Report { run: AskerId::of(asker.id), verdict, watched };
-            let _ = self.tell_breaker(upstream, report).await;
+            let report = BreakerCommand::Report { run: RequesterId::of(requester.id), verdict, watched };
+            let _ = self.send_breaker_command(upstream, report).await;
         }
         outcome
     }
 
-    async fn admission(&self, upstream: Upstream, cost: u32, asker: Asker<'_>) -> Admission {
-        let wish = Wish::Admit {
-            run: AskerId::of(asker.id),
+    async fn admission(&self, upstream: Upstream, cost: u32, requester: Requester<'_>) -> Admission {
+        let command = BreakerCommand::Admit {
+            run: RequesterId::of(requester.id),
             cost,
-            tenant: asker.tenant.cloned(),
-            has_failed: asker.has_failed,
+            tenant: requester.tenant.cloned(),
+            has_failed: requester.has_failed,
         };
-        let told = self.tell_breaker(upstream, wish).await;
+        let told = self.send_breaker_command(upstream, command).await;
         told.ok().and_then(|reply| reply.admission).unwrap_or(Admission::Go { watched: false })
     }
 
-    /// Those who wait for the same moment come back one after the other: the longer the wait, the more there are.
-    fn rest(&self, until: Timestamp) -> Fault {
-        let wait = until.since(self.ports.now()).min(LONGEST_REST);
+    /// The backoff with jitter: those who wait for the same moment come back one after the other.
+    fn backoff(&self, until: Timestamp) -> TransientError {
+        let wait = until.since(self.ports.now()).min(MAX_BACKOFF);
         let spread = u64::try_from(wait.as_millis() / 2).unwrap_or(0) + 1000;
         let later = Duration::from_millis(u64::from(u32::from_le_bytes(self.ports.random())) % spread);
-        Fault { retry_after: Some(wait + later), ..Fault::new(FaultCode::CircuitOpen) }
+        TransientError {
+            retry_after: Some(wait + later),
+            ..TransientError::new(TransientErrorCode::CircuitOpen)
+        }
     }
 
-    async fn tell_breaker(&self, upstream: Upstream, wish: Wish) -> Result<Reply, ObjectError> {
-        let told = self.ports.tell_breaker(&Command { upstream, wish }).await;
+    async fn send_breaker_command(
+        &self,
+        upstream: Upstream,
+        command: BreakerCommand,
+    ) -> Result<Reply, ObjectError> {
+        let told = self.ports.send_breaker_command(&Request { upstream, command }).await;
         match &told {
-            Ok(Reply { moved: Some(moved), breaker, .. }) => self.log(line(upstream, *moved, breaker)),
+            Ok(Reply { transition: Some(transition), breaker, .. }) => {
+                self.log(line(upstream, *transition, breaker))
+            }
             Ok(_) => {}
             Err(error) => {
                 let line = LogLine::new(Level::Error, "circuit_unavailable");
@@ -115,39 +126,36 @@ impl<P: Ports> App<P> {
     /// Every breaker as it stands; none for one that does not answer.
     pub async fn breakers(&self) -> Vec<(Upstream, Option<Breaker>)> {
         join_all(Upstream::ALL.map(async |upstream| {
-            let told = self.tell_breaker(upstream, Wish::Look).await;
+            let told = self.send_breaker_command(upstream, BreakerCommand::Get).await;
             (upstream, told.ok().map(|reply| reply.breaker))
         }))
         .await
     }
 
     /// Opens or closes a breaker, for a reason. Answers whether that changed anything.
-    ///
-    /// # Errors
-    ///
-    /// See [`MoveError`].
-    pub async fn move_breaker(
+    pub async fn set_breaker(
         &self,
         claims: &Claims,
         upstream: Upstream,
-        wanted: Move,
+        wanted: BreakerAction,
         reason: &str,
         request: &str,
-    ) -> Result<bool, MoveError> {
+    ) -> Result<bool, BreakerActionError> {
         let subject = format!("upstream_{}", upstream.as_str());
-        let audit = store::audit::write(&self.act(claims, reason, request), wanted.action(), &subject);
+        let audit =
+            store::audit::write(&self.audit_context(claims, reason, request), wanted.action(), &subject);
         self.on_behalf_of(claims, audit).await?;
-        let wish = match wanted {
-            Move::Open => Wish::Open,
-            Move::Close => Wish::Close,
+        let command = match wanted {
+            BreakerAction::Open => BreakerCommand::Open,
+            BreakerAction::Close => BreakerCommand::Close,
         };
-        Ok(self.tell_breaker(upstream, wish).await?.moved.is_some())
+        Ok(self.send_breaker_command(upstream, command).await?.transition.is_some())
     }
 
     /// Tells those who waited for `upstream` to go on. Who is not reached comes by its own clock.
     pub async fn go_on(&self, upstream: Upstream, tenants: &[TenantId]) {
         let command = workflow::Command::GoOn { upstream };
-        let told = join_all(tenants.iter().map(|tenant| self.ports.tell_object(tenant, &command))).await;
+        let told = join_all(tenants.iter().map(|tenant| self.ports.send_command(tenant, &command))).await;
         let reached = told.iter().filter(|told| told.is_ok()).count();
         self.log(
             LogLine::new(Level::Info, "circuit_woke")
@@ -158,19 +166,18 @@ impl<P: Ports> App<P> {
     }
 }
 
-impl Move {
+impl BreakerAction {
     /// The word in the audit.
-    #[must_use]
     pub fn action(self) -> &'static str {
         self.into()
     }
 }
 
-fn line(upstream: Upstream, moved: Moved, breaker: &Breaker) -> LogLine {
-    let (level, msg) = match moved {
-        Moved::Opened => (Level::Warn, "circuit_opened"),
-        Moved::HalfOpened => (Level::Info, "circuit_half_open"),
-        Moved::Closed => (Level::Info, "circuit_closed"),
+fn line(upstream: Upstream, transition: Transition, breaker: &Breaker) -> LogLine {
+    let (level, msg) = match transition {
+        Transition::Opened => (Level::Warn, "circuit_opened"),
+        Transition::HalfOpened => (Level::Info, "circuit_half_open"),
+        Transition::Closed => (Level::Info, "circuit_closed"),
     };
     LogLine::new(level, msg)
         .with("upstream", upstream.as_str())

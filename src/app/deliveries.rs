@@ -1,5 +1,5 @@
-//! Delivering lifecycle events to the clubs' webhooks: at least once, each under one id, for about a day. A webhook that stays
-//! dead is switched off, and its owner told.
+//! Delivering lifecycle events to the tenants' webhooks: at least once, each under one id, for about a day. A webhook that
+//! stays dead is switched off, and its owner told.
 
 use std::time::Duration;
 
@@ -9,23 +9,23 @@ use serde_json::Value;
 use crate::{
     db::{Db, DbError, Statement},
     domain::{MailId, RunStatus, TenantId, Timestamp, WebhookUrl, webhook},
-    ports::{Call, Level, LogLine, Ports},
+    ports::{Level, LogLine, OutboundRequest, Ports},
     store::{
-        connections::{self, Connection},
         deliveries::{self, Attempted, Claimed, Status},
         mails,
         tenants::{self, Tenant},
+        webhooks::{self, Connection},
     },
-    workflow::{Fault, FaultCode},
+    workflow::{TransientError, TransientErrorCode},
 };
 
 use super::{
     App,
-    upstream::make::{self, Taken},
+    upstream::make::{self, DeliveryResult},
 };
 
-/// How long to wait after each attempt that failed; after the last one it is given up. The sweep comes by once a minute, so
-/// that nothing is waited for more exactly than that.
+/// How long to wait after each attempt that failed; after the last one it fails. The sweep comes by once a minute, so that
+/// nothing is waited for more exactly than that.
 pub const SCHEDULE: [Duration; 7] = [
     Duration::from_secs(5),
     Duration::from_secs(5 * 60),
@@ -56,7 +56,6 @@ const CLAIMS_FOR: Duration = Duration::from_secs(30);
 const AT_ONCE: usize = 4;
 
 /// When an attempt that failed is followed by another, if it is. `random` spreads what failed together.
-#[must_use]
 pub fn again_at(attempt: u32, asked: Option<Duration>, random: u32, now: Timestamp) -> Option<Timestamp> {
     let index = usize::try_from(attempt).ok()?.checked_sub(1)?;
     let pause = *SCHEDULE.get(index)?;
@@ -67,21 +66,17 @@ pub fn again_at(attempt: u32, asked: Option<Duration>, random: u32, now: Timesta
 }
 
 /// How an attempt at a delivery went.
-enum Sent {
+enum SendResult {
     /// The webhook answered.
-    Answered(u16, Taken),
+    Answered(u16, DeliveryResult),
     /// It did not.
-    Unanswered(FaultCode),
+    Unanswered(TransientErrorCode),
     /// Nothing was sent, through no fault of the webhook's.
     Held(&'static str),
 }
 
 impl<P: Ports> App<P> {
     /// Delivers what is due, a bounded number in a bounded time, what waited longest first. Answers how many were delivered.
-    ///
-    /// # Errors
-    ///
-    /// When the database doesn't answer: nothing more was sent then.
     pub async fn deliver_due(&self) -> Result<usize, DbError> {
         let begun_at = self.ports.now();
         let mut delivered = 0;
@@ -97,10 +92,6 @@ impl<P: Ports> App<P> {
     }
 
     /// Delivers what a tenant has due. Answers how many were delivered.
-    ///
-    /// # Errors
-    ///
-    /// When the database doesn't answer: nothing was sent then.
     pub async fn deliver(&self, tenant: &TenantId) -> Result<usize, DbError> {
         Ok(self.send(self.claim(Some(tenant)).await?).await)
     }
@@ -123,8 +114,8 @@ impl<P: Ports> App<P> {
         delivered
     }
 
-    /// Counts the attempts that are about to be made, in one round trip: one that dies before it was sent counts for nothing, and
-    /// one that kills whoever sends it is tried by the schedule like any other. Answers those that are still ours.
+    /// Counts the attempts before they are made, in one round trip. A delivery that kills its sender is still retried by the
+    /// schedule. Answers those that are still ours.
     async fn begin(&self, mut deliveries: Vec<Claimed>) -> Vec<Claimed> {
         let (now, lease) = (self.ports.now(), self.ports.now().after(LEASE));
         let begin = |delivery: &Claimed| {
@@ -157,10 +148,10 @@ impl<P: Ports> App<P> {
     /// Delivers what a tenant has due, without anybody waiting for it. What fails is the sweep's.
     pub fn deliver_later(&self, tenant: &TenantId) {
         let (app, tenant) = (self.clone(), tenant.clone());
-        self.ports.defer(async move { app.deliver_or_tell(&tenant).await });
+        self.ports.defer(async move { app.deliver_or_log(&tenant).await });
     }
 
-    pub(super) async fn deliver_or_tell(&self, tenant: &TenantId) {
+    pub(super) async fn deliver_or_log(&self, tenant: &TenantId) {
         if let Err(error) = self.deliver(tenant).await {
             let line = LogLine::new(Level::Warn, "webhook_delivery_not_begun");
             self.log(line.with("tenantId", tenant.as_str()).with("error", error.to_string()));
@@ -189,7 +180,7 @@ impl<P: Ports> App<P> {
     async fn attempt_and_settle(&self, delivery: &Claimed) -> Result<bool, DbError> {
         if !delivery.is_begun && delivery.attempts >= ATTEMPTS {
             // The last attempt was cut off before its end could be written down.
-            let lost = settled(Status::Failed, None, Some(FaultCode::Interrupted.as_str()));
+            let lost = settled(Status::Failed, None, Some(TransientErrorCode::Interrupted.as_str()));
             return self.settle(delivery, &lost, Vec::new()).await.map(|()| false);
         }
         let connection = match delivery.connection() {
@@ -206,42 +197,46 @@ impl<P: Ports> App<P> {
             }
         };
         let sent = self.send_event(delivery, &connection).await;
-        let delivered = matches!(sent, Sent::Answered(_, Taken::Delivered));
+        let delivered = matches!(sent, SendResult::Answered(_, DeliveryResult::Delivered));
         match sent {
-            Sent::Answered(status, Taken::Delivered) => {
-                let working = connections::set_working(&delivery.tenant_id, &connection);
+            SendResult::Answered(status, DeliveryResult::Delivered) => {
+                let working = webhooks::set_working(&delivery.tenant_id, &connection);
                 self.settle(delivery, &settled(Status::Delivered, Some(status), None), vec![working]).await
             }
-            Sent::Answered(status, Taken::Gone) => self.is_gone(delivery, &connection, status).await,
-            Sent::Answered(status, Taken::NotNow { error, retry_after }) => {
+            SendResult::Answered(status, DeliveryResult::Gone) => {
+                self.is_gone(delivery, &connection, status).await
+            }
+            SendResult::Answered(status, DeliveryResult::NotNow { error, retry_after }) => {
                 let failed = self.not_now(delivery, Some(status), error, retry_after);
                 self.fails(delivery, &connection, failed).await
             }
-            Sent::Unanswered(fault) => {
+            SendResult::Unanswered(fault) => {
                 let failed = self.not_now(delivery, None, fault.as_str(), None);
                 self.fails(delivery, &connection, failed).await
             }
-            Sent::Held(error) => {
+            SendResult::Held(error) => {
                 self.settle(delivery, &self.not_now(delivery, None, error, None), Vec::new()).await
             }
         }
         .map(|()| delivered)
     }
 
-    async fn send_event(&self, delivery: &Claimed, connection: &Connection) -> Sent {
+    async fn send_event(&self, delivery: &Claimed, connection: &Connection) -> SendResult {
         // Judged again: the list of hosts may have changed since it was stored.
         let Ok(url) = WebhookUrl::stored(&connection.webhook_url, &self.config().allowed_webhook_hosts)
         else {
-            return Sent::Held("HOST_NOT_ALLOWED");
+            return SendResult::Held("HOST_NOT_ALLOWED");
         };
         let Ok(signing) = self.signing(&delivery.tenant_id, connection).await else {
-            return Sent::Held("MISCONFIGURED");
+            return SendResult::Held("MISCONFIGURED");
         };
         let (secrets, body) = (&signing.secrets, delivery.body.clone());
         let message = make::message(&url, secrets, &delivery.id, body, self.ports.now());
-        match self.call(Call { traceparent: delivery.traceparent.clone(), ..message }).await {
-            Ok(called) => Sent::Answered(called.status, make::judge_event(&called, self.ports.now())),
-            Err(error) => Sent::Unanswered(Fault::from(error).code),
+        match self.call(OutboundRequest { traceparent: delivery.traceparent.clone(), ..message }).await {
+            Ok(response) => {
+                SendResult::Answered(response.status, make::classify_event(&response, self.ports.now()))
+            }
+            Err(error) => SendResult::Unanswered(TransientError::from(error).code),
         }
     }
 
@@ -259,8 +254,8 @@ impl<P: Ports> App<P> {
         Attempted { status, next_at, answered, error: Some(error) }
     }
 
-    /// Nothing is there any more, and the webhook is switched off at once. Only a club that is still being set up is spared:
-    /// its owner is told on the page, and corrects it there.
+    /// Nothing is there any more, and the webhook is switched off at once. Only a tenant that is still being set up is
+    /// spared: its owner is told on the page, and corrects it there.
     async fn is_gone(&self, delivery: &Claimed, connection: &Connection, status: u16) -> Result<(), DbError> {
         let tenant = self.tenant_of(delivery).await?;
         if tenant.as_ref().is_some_and(|tenant| tenant.provisioning() != RunStatus::Completed) {
@@ -285,7 +280,7 @@ impl<P: Ports> App<P> {
         if failing_for >= DEAD_AFTER || (given_up && failing_for >= DEAD_WHEN_GIVEN_UP_AFTER) {
             return self.disable(delivery, connection, "failing", failed).await;
         }
-        let failing = connections::set_failing(&delivery.tenant_id, connection, now);
+        let failing = webhooks::set_failing(&delivery.tenant_id, connection, now);
         self.settle(delivery, &failed, vec![failing]).await
     }
 
@@ -301,7 +296,7 @@ impl<P: Ports> App<P> {
         let now = self.ports.now();
         let tenant = &delivery.tenant_id;
         let ended = Attempted { status: Status::Failed, next_at: None, ..ended };
-        let mut statements = Vec::from(connections::disable(tenant, connection, reason, now));
+        let mut statements = Vec::from(webhooks::disable(tenant, connection, reason, now));
         statements.push(self.notice(tenant, connection, reason, now));
         self.settle(delivery, &ended, statements).await?;
         self.deliver_mails_later(tenant);
@@ -330,7 +325,7 @@ impl<P: Ports> App<P> {
         let mut statements = vec![deliveries::settle(delivery, attempted, self.ports.now())];
         statements.extend(more);
         if attempted.status != Status::Pending {
-            statements.push(connections::forget_cancelled(&delivery.tenant_id));
+            statements.push(webhooks::forget_cancelled(&delivery.tenant_id));
         }
         self.ports.db().batch(statements).await.map(|_| ())
     }

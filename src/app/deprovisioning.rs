@@ -1,17 +1,17 @@
-//! Removing a club: its tokens die with the request, what was made for it follows, its name and address are free at the
-//! end. Its history stays.
+//! Removing a tenant: its tokens die with the request, what was made for it follows, its name and address are free at
+//! the end. Its history stays.
 
 use crate::{
     db::Db,
     domain::{Claims, RunId, TenantId, UndoStatus},
     ports::{Level, LogLine, ObjectError, Ports},
     store::{self, tenants::Tenant},
-    workflow::{Caller, Command, Reply},
+    workflow::{Command, Reply, RequestOrigin},
 };
 
 use super::{App, access::AccessError};
 
-/// Where removing a club stands.
+/// Where removing a tenant stands.
 #[derive(Debug, Clone)]
 pub struct Removal {
     /// The run that is undone; none while its object could not be reached.
@@ -21,30 +21,26 @@ pub struct Removal {
 }
 
 impl<P: Ports> App<P> {
-    /// Removes a club, for a reason; or tries again to remove what could not be. Answers nothing for a club that does not
-    /// exist. The wish is stored: an object that can't be reached hears of it from the sweep.
-    ///
-    /// # Errors
-    ///
-    /// When the operator's token does not admit anybody any more, or the database doesn't answer.
+    /// Removes a tenant, for a reason; or tries again to remove what could not be. Answers nothing for a tenant that does
+    /// not exist. The wish is stored: an object that can't be reached hears of it from the sweep.
     pub async fn deprovision(
         &self,
         claims: &Claims,
         tenant: &TenantId,
         reason: &str,
         request: &str,
-        caller: Caller,
+        caller: RequestOrigin,
     ) -> Result<Option<Removal>, AccessError> {
         let now = self.ports.now();
-        let act = self.act(claims, reason, request);
-        let audit = store::audit::write(&act, "tenant.deprovision", tenant.as_str());
-        let batch = (audit, store::undo::want(tenant, now), store::tenants::by_id(tenant));
+        let audit_context = self.audit_context(claims, reason, request);
+        let audit = store::audit::write(&audit_context, "tenant.deprovision", tenant.as_str());
+        let batch = (audit, store::undo::request_deprovision(tenant, now), store::tenants::by_id(tenant));
         let (.., tenant) = self.on_behalf_of(claims, batch).await?;
         let Some(tenant) = tenant else { return Ok(None) };
         if tenant.undo_state == Some(UndoStatus::Undone) {
             return Ok(Some(Removal { run: tenant.run().cloned(), status: UndoStatus::Undone }));
         }
-        Ok(Some(match self.tell_object_to_undo(&tenant, caller).await {
+        Ok(Some(match self.send_undo_command(&tenant, caller).await {
             Ok((run, status)) => Removal { run: Some(run), status },
             Err(error) => {
                 let line = LogLine::new(Level::Error, "tenant_deprovision_not_told");
@@ -55,23 +51,19 @@ impl<P: Ports> App<P> {
     }
 
     /// Tells a tenant's object to undo its run, after the wish was stored.
-    ///
-    /// # Errors
-    ///
-    /// When the object doesn't answer.
-    pub(super) async fn tell_object_to_undo(
+    pub(super) async fn send_undo_command(
         &self,
         tenant: &Tenant,
-        caller: Caller,
+        caller: RequestOrigin,
     ) -> Result<(RunId, UndoStatus), ObjectError> {
         let command = Command::Undo {
             subject: tenant.subject(),
             plan: tenant.plan,
             caller,
-            listed_version: Some(tenant.listed_version()),
+            projected_version: Some(tenant.projected_version()),
             run: tenant.run().cloned(),
         };
-        match self.ports.tell_object(tenant.id(), &command).await? {
+        match self.ports.send_command(tenant.id(), &command).await? {
             Reply::Run { report, .. } => {
                 self.log(
                     LogLine::new(Level::Warn, "tenant_deprovision_queued")

@@ -1,7 +1,8 @@
 //! Rate limits: who is counted, and under which key.
 //!
-//! Nobody uses up what is somebody else's. A client is counted by the part of its address that it can't choose; a club by those
-//! whose tokens it still accepts; and nothing by an e-mail address, which anybody may type: see the pause after each mail instead.
+//! Nobody uses up what is somebody else's. A client is counted by the part of its address that it can't choose. A tenant is
+//! counted only by tokens that are still valid. Nothing is counted by an e-mail address, which anybody may type; the pause after
+//! each mail covers that.
 
 use crate::{
     domain::{Claims, Client},
@@ -24,21 +25,17 @@ impl<P: Ports> App<P> {
         }
     }
 
-    /// Whether the club whose token this is may change something once more now. `what` is counted by itself.
+    /// Whether the tenant whose token this is may change something once more now. `what` is counted by itself.
     ///
-    /// A token that was revoked still bears our signature, and whoever holds it must not use up what is the club's. So once the
-    /// limit is reached, the database is asked whose token is good, and those have as much again.
-    ///
-    /// # Errors
-    ///
-    /// When the limit is reached and the token admits nobody any more, or the database doesn't answer.
-    pub async fn allows_club(&self, claims: &Claims, what: &str) -> Result<bool, AccessError> {
-        let Some(club) = &claims.tenant else { return Ok(true) };
-        if self.asks(Limit::Club, &format!("{what} {club}")).await {
+    /// A token that was revoked still bears our signature, and whoever holds it must not use up what is the tenant's. So once
+    /// the limit is reached, the database is asked whose token is good, and those have as much again.
+    pub async fn allows_tenant(&self, claims: &Claims, what: &str) -> Result<bool, AccessError> {
+        let Some(tenant) = &claims.tenant else { return Ok(true) };
+        if self.asks(Limit::Tenant, &format!("{what} {tenant}")).await {
             return Ok(true);
         }
         self.on_behalf_of(claims, Vec::new()).await?;
-        Ok(self.allows(Limit::Club, &format!("{what} {club} admitted")).await)
+        Ok(self.allows(Limit::Tenant, &format!("{what} {tenant} admitted")).await)
     }
 
     /// As [`asks`](Self::asks), and the log hears of a no.

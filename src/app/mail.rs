@@ -2,7 +2,7 @@
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use crate::domain::{ClubName, Email};
+use crate::domain::{Email, TenantName};
 
 /// A mail.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,9 +18,8 @@ pub struct Mail {
 }
 
 impl Mail {
-    /// The mail that greets a new club.
-    #[must_use]
-    pub fn welcome(name: &ClubName, to: &Email, address: &str, link: &str) -> Self {
+    /// The mail that greets a new tenant.
+    pub fn welcome(name: &TenantName, to: &Email, address: &str, link: &str) -> Self {
         let name = isolated(name);
         Self::compose(
             to,
@@ -35,8 +34,7 @@ impl Mail {
     }
 
     /// The mail that signs an owner in.
-    #[must_use]
-    pub fn sign_in(name: &ClubName, to: &Email, link: &str) -> Self {
+    pub fn sign_in(name: &TenantName, to: &Email, link: &str) -> Self {
         let name = isolated(name);
         Self::compose(
             to,
@@ -51,8 +49,7 @@ impl Mail {
     }
 
     /// The mail that tells an owner that nothing is sent to their webhook any more. `why` is a sentence of ours.
-    #[must_use]
-    pub fn webhook_disabled(name: &ClubName, to: &Email, host: &str, why: &str) -> Self {
+    pub fn webhook_disabled(name: &TenantName, to: &Email, host: &str, why: &str) -> Self {
         let name = isolated(name);
         Self::compose(
             to,
@@ -69,7 +66,7 @@ impl Mail {
     }
 
     fn compose(to: &Email, subject: &str, paragraphs: &[&str], link: Option<&str>, footer: &str) -> Self {
-        // A line break in a subject is a header of its own to careless mailers; a club's name has none by its parse.
+        // A line break in a subject is a header of its own to careless mailers; a tenant's name has none by its parse.
         let parts: Vec<&str> = paragraphs.iter().copied().chain(link).chain([footer]).collect();
         let text = plain(&format!("{}\n", parts.join("\n\n")));
         let subject = plain(subject);
@@ -99,11 +96,11 @@ impl Mail {
 /// How the link looks that signs in.
 const BUTTON: &str = "display:inline-block;padding:.75rem 1.25rem;background:#1f4e79;color:#fff;\
     text-decoration:none;border-radius:.5rem";
-/// Around what a club typed, in Unicode: what is written there turns nothing but itself.
+/// Around what a tenant typed, in Unicode: what is written there turns nothing but itself.
 const ISOLATES: [char; 2] = ['\u{2068}', '\u{2069}'];
 
-/// A club's name within a sentence of ours.
-fn isolated(name: &ClubName) -> String {
+/// A tenant's name within a sentence of ours.
+fn isolated(name: &TenantName) -> String {
     let [before, behind] = ISOLATES;
     format!("{before}{}{behind}", name.as_str().replace(ISOLATES, ""))
 }
@@ -129,8 +126,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_club_typed_never_becomes_markup() {
-        let name = ClubName::try_from("<b>\"FC\" & 'Co'</b>".to_owned()).unwrap();
+    fn what_a_tenant_typed_never_becomes_markup() {
+        let name = TenantName::try_from("<b>\"FC\" & 'Co'</b>".to_owned()).unwrap();
         let to = Email::try_from("ann@example.org".to_owned()).unwrap();
         let mail = Mail::welcome(&name, &to, "fc.clubs.example", "https://x.example/magic/#token=a.b.c&d=\"");
         assert!(
@@ -147,7 +144,7 @@ mod tests {
     #[test]
     fn a_name_turns_no_more_than_itself() {
         let to = Email::try_from("ann@example.org".to_owned()).unwrap();
-        let mail = |name: &str| Mail::sign_in(&ClubName::try_from(name.to_owned()).unwrap(), &to, "l");
+        let mail = |name: &str| Mail::sign_in(&TenantName::try_from(name.to_owned()).unwrap(), &to, "l");
         let (ours, theirs) = (mail("FC"), mail("مكابي"));
         assert_eq!(ours.subject, "Sign in to FC");
         assert!(ours.text.contains("asked to sign in to FC."), "{}", ours.text);
@@ -164,7 +161,7 @@ mod tests {
 
     #[test]
     fn the_same_mail_is_the_same_to_the_byte() {
-        let name = ClubName::try_from("FC".to_owned()).unwrap();
+        let name = TenantName::try_from("FC".to_owned()).unwrap();
         let to = Email::try_from("ann@example.org".to_owned()).unwrap();
         assert_eq!(Mail::sign_in(&name, &to, "l"), Mail::sign_in(&name, &to, "l"));
     }

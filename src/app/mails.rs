@@ -1,8 +1,8 @@
 //! Sending the mails that wait: each arrives once, under one key, within what the mail service allows, for up to a day.
 //!
-//! Each attempt sends the same bytes, so that the mail service recognises a repeat: what a mail says comes from the club's row,
-//! and its link from its id and the moment at which it was issued. A link that grew old is renewed under the same key: if an
-//! earlier mail was taken after all, the mail service says so, and that one's link is good for its own day.
+//! Each attempt sends the same bytes, so that the mail service recognises a repeat. The text comes from the tenant's row; the
+//! link from its id and the time of issue. A link that grew old is renewed under the same key: if an earlier mail was taken
+//! after all, the mail service says so, and that one's link is good for its own day.
 
 use std::{cell::Cell, time::Duration};
 
@@ -13,12 +13,12 @@ use serde_json::Value;
 use crate::{
     db::{Db, DbError},
     domain::{TenantId, TenantStatus, Timestamp, Upstream, config::EmailProvider},
-    ports::{Call, Level, LogLine, Ports},
+    ports::{Level, LogLine, OutboundRequest, Ports},
     store::{
-        links::LINK_SECONDS,
+        magic_links::LINK_SECONDS,
         mails::{self, Addressee, Attempted, Claimed, Kind, Status},
     },
-    workflow::{FailureCode, Fault, FaultCode, Outcome, breaker::Asker},
+    workflow::{FailureCode, Outcome, TransientError, TransientErrorCode, breaker::Requester},
 };
 
 use super::{
@@ -27,7 +27,7 @@ use super::{
     upstream::{hmac_sha256, resend},
 };
 
-/// How long to wait after each attempt that failed; after the last of these as long again, until the mail is given up.
+/// How long to wait after each attempt that failed; after the last of these as long again, until the mail fails.
 const SCHEDULE: [Duration; 6] = [
     Duration::from_secs(2),
     Duration::from_secs(10),
@@ -38,7 +38,7 @@ const SCHEDULE: [Duration; 6] = [
 ];
 /// The longest that the mail service may ask us to wait: asking once an hour costs nobody anything.
 const LONGEST_WAIT: Duration = Duration::from_secs(3600);
-/// How long to wait for somebody to mend the configuration, or to let a club in again.
+/// How long to wait for somebody to mend the configuration, or to let a tenant in again.
 const MENDING: Duration = Duration::from_secs(15 * 60);
 /// A link lives a day; half of that is the least that a mail may leave its reader.
 const LINK_YOUNG_SECONDS: i64 = 12 * 3600;
@@ -55,15 +55,14 @@ const LINGERS_FOR: Duration = Duration::from_secs(20);
 
 /// When an attempt that failed is followed by another, if it is: the last one is made when its day is over. `random` spreads what
 /// failed together.
-#[must_use]
 pub fn again_at(
     attempts: u32,
     asked: Duration,
-    given_up_at: Timestamp,
+    expires_at: Timestamp,
     random: u32,
     now: Timestamp,
 ) -> Option<Timestamp> {
-    if now >= given_up_at {
+    if now >= expires_at {
         return None;
     }
     let last = SCHEDULE.len() - 1;
@@ -72,7 +71,7 @@ pub fn again_at(
     // Up to a tenth more.
     let spread = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX) / 10;
     let later = pause + Duration::from_millis(spread * u64::from(random) / u64::from(u32::MAX));
-    Some(now.after(later).min(given_up_at))
+    Some(now.after(later).min(expires_at))
 }
 
 /// How a claim ended.
@@ -100,10 +99,6 @@ struct Unwritten(FailureCode);
 impl<P: Ports> App<P> {
     /// Sends what is due, as much as the mail service takes in a bounded time, what waited longest first. Answers how many were
     /// sent.
-    ///
-    /// # Errors
-    ///
-    /// When the database doesn't answer: nothing more was sent then.
     pub async fn deliver_mails_due(&self) -> Result<usize, DbError> {
         let until = self.ports.now().after(SWEEPS_FOR);
         let mut sent = 0;
@@ -135,7 +130,7 @@ impl<P: Ports> App<P> {
     pub fn deliver_all_later(&self, tenant: &TenantId) {
         let (app, tenant) = (self.clone(), tenant.clone());
         self.ports.defer(async move {
-            app.deliver_or_tell(&tenant).await;
+            app.deliver_or_log(&tenant).await;
             app.deliver_mails(&tenant).await;
         });
     }
@@ -192,7 +187,7 @@ impl<P: Ports> App<P> {
     async fn attempt_and_settle_mail(&self, mail: &Claimed, until: Timestamp) -> Result<Ended, DbError> {
         let now = self.ports.now();
         let addressee = match mail.addressee() {
-            Ok(addressee) => addressee.filter(|club| club.status != TenantStatus::Cancelled),
+            Ok(addressee) => addressee.filter(|tenant| tenant.status != TenantStatus::Cancelled),
             Err(error) => {
                 self.log(LogLine::new(Level::Error, "mail_unreadable").with("error", error.to_string()));
                 return self.hold_mail(mail, now.after(MENDING), "UNREADABLE").await;
@@ -201,11 +196,11 @@ impl<P: Ports> App<P> {
         let Some(addressee) = addressee else {
             return self.end_mail(mail, Status::Cancelled, None, "TENANT_CANCELLED").await;
         };
-        if !addressee.status.lets_in() {
+        if !addressee.status.is_enabled() {
             return self.hold_mail(mail, now.after(MENDING), "TENANT_SUSPENDED").await;
         }
         if mail.attempts > 0 && now >= mail.forgotten_at() {
-            return self.end_mail(mail, Status::Failed, None, FaultCode::Interrupted.as_str()).await;
+            return self.end_mail(mail, Status::Failed, None, TransientErrorCode::Interrupted.as_str()).await;
         }
         match self.letter(mail, &addressee) {
             Ok(letter) => self.send_letter(mail, &letter, until).await,
@@ -224,12 +219,15 @@ impl<P: Ports> App<P> {
             if is_lost.get() {
                 return Ok(Ended::Over);
             }
-            let Outcome::Unknown(Fault { code: FaultCode::CircuitOpen, retry_after, .. }) = outcome else {
+            let Outcome::Unknown(TransientError {
+                code: TransientErrorCode::CircuitOpen, retry_after, ..
+            }) = outcome
+            else {
                 return self.settle_mail(mail, outcome).await;
             };
             let at = self.ports.now().after(retry_after.unwrap_or_default());
             if at >= until {
-                let ended = self.hold_mail(mail, at, FaultCode::CircuitOpen.as_str()).await?;
+                let ended = self.hold_mail(mail, at, TransientErrorCode::CircuitOpen.as_str()).await?;
                 return Ok(if ended == Ended::Over { ended } else { Ended::Held(at) });
             }
             self.ports.sleep(retry_after.unwrap_or_default()).await;
@@ -240,9 +238,9 @@ impl<P: Ports> App<P> {
         if self.config().email_provider == EmailProvider::Log {
             return work.await;
         }
-        let asker =
-            Asker { id: mail.id.as_str(), tenant: Some(&mail.tenant_id), has_failed: mail.attempts > 0 };
-        self.through(Upstream::Resend, 1, asker, work).await
+        let requester =
+            Requester { id: mail.id.as_str(), tenant: Some(&mail.tenant_id), has_failed: mail.attempts > 0 };
+        self.with_breaker(Upstream::Resend, 1, requester, work).await
     }
 
     /// One attempt: counted just before it leaves, and not made if somebody else has the mail by then.
@@ -252,7 +250,7 @@ impl<P: Ports> App<P> {
             Ok(true) => self.send_mail(&letter.mail, &mail.key, mail.traceparent.clone()).await,
             Ok(false) => {
                 is_lost.set(true);
-                Outcome::Unknown(Fault::new(FaultCode::Interrupted))
+                Outcome::Unknown(TransientError::new(TransientErrorCode::Interrupted))
             }
             Err(error) => error.into(),
         }
@@ -267,10 +265,10 @@ impl<P: Ports> App<P> {
             self.log(line.with("subject", mail.subject.as_str()));
             return Outcome::Done(None);
         }
-        let Some(api_key) = &config.resend_api_key else { return Outcome::Refused(resend::misconfigured()) };
-        let call: Call = resend::send(api_key, &config.resend_from_email, mail, key, traceparent);
+        let Some(api_key) = &config.resend_api_key else { return Outcome::Failed(resend::misconfigured()) };
+        let call: OutboundRequest = resend::send(api_key, &config.resend_from_email, mail, key, traceparent);
         match self.call(call).await {
-            Ok(called) => resend::judge(&called, self.ports.now()).answered(called.status),
+            Ok(response) => resend::classify(&response, self.ports.now()).answered(response.status),
             Err(error) => Outcome::Unknown(error.into()),
         }
     }
@@ -283,13 +281,13 @@ impl<P: Ports> App<P> {
                 self.log(LogLine::new(Level::Info, "mail_sent").with("attempt", mail.attempts + 1));
                 return Ok(Ended::Sent);
             }
-            Outcome::Refused(failure) if failure.code == FailureCode::Misconfigured => {
+            Outcome::Failed(failure) if failure.code == FailureCode::Misconfigured => {
                 self.log(
                     LogLine::new(Level::Error, "mail_misconfigured").with_some("status", failure.status),
                 );
                 (failure.status, MENDING, failure.code.as_str())
             }
-            Outcome::Refused(failure) => {
+            Outcome::Failed(failure) => {
                 return self.end_mail(mail, Status::Failed, failure.status, failure.code.as_str()).await;
             }
             Outcome::Unknown(fault) => {
@@ -297,7 +295,7 @@ impl<P: Ports> App<P> {
             }
         };
         let (now, random) = (self.ports.now(), u32::from_le_bytes(self.ports.random()));
-        match again_at(mail.attempts + 1, asked, mail.given_up_at(), random, now) {
+        match again_at(mail.attempts + 1, asked, mail.expires_at(), random, now) {
             Some(at) => {
                 let later =
                     Attempted { status: Status::Pending, next_at: Some(at), answered, error: Some(error) };
@@ -316,7 +314,7 @@ impl<P: Ports> App<P> {
 
     /// It did not leave: that is no attempt. One whose day is over is not held any longer.
     async fn hold_mail(&self, mail: &Claimed, at: Timestamp, error: &'static str) -> Result<Ended, DbError> {
-        if self.ports.now() >= mail.given_up_at() {
+        if self.ports.now() >= mail.expires_at() {
             let is_stopped = error == "TENANT_SUSPENDED";
             let status = if is_stopped { Status::Cancelled } else { Status::Failed };
             return self.end_mail(mail, status, None, error).await;
@@ -348,16 +346,16 @@ impl<P: Ports> App<P> {
         self.ports.db().batch(mails::settle(mail, attempted, self.ports.now())).await.map(|_| ())
     }
 
-    /// What is sent: the same each time, as long as its link is young and its club's row says the same.
-    fn letter(&self, mail: &Claimed, club: &Addressee) -> Result<Letter, Unwritten> {
-        let to = club.email.as_ref().ok_or(Unwritten(FailureCode::TenantGone))?;
+    /// What is sent: the same each time, as long as its link is young and its tenant's row says the same.
+    fn letter(&self, mail: &Claimed, tenant: &Addressee) -> Result<Letter, Unwritten> {
+        let to = tenant.email.as_ref().ok_or(Unwritten(FailureCode::TenantGone))?;
         match Kind::named(&mail.kind).ok_or(Unwritten(FailureCode::Misconfigured))? {
             Kind::Welcome => {
-                let slug = club.slug.as_ref().ok_or(Unwritten(FailureCode::TenantGone))?;
-                let address = self.config().club_address(slug.as_str());
-                self.with_link(mail, club, |link| Mail::welcome(&club.name, to, &address, link))
+                let slug = tenant.slug.as_ref().ok_or(Unwritten(FailureCode::TenantGone))?;
+                let address = self.config().tenant_address(slug.as_str());
+                self.with_link(mail, tenant, |link| Mail::welcome(&tenant.name, to, &address, link))
             }
-            Kind::SignIn => self.with_link(mail, club, |link| Mail::sign_in(&club.name, to, link)),
+            Kind::SignIn => self.with_link(mail, tenant, |link| Mail::sign_in(&tenant.name, to, link)),
             Kind::WebhookDisabled => {
                 let data = mail.data();
                 let text = |name: &str| data.get(name).and_then(Value::as_str);
@@ -366,7 +364,7 @@ impl<P: Ports> App<P> {
                     None => "It answers that nothing is there any more.".to_owned(),
                 };
                 let host = text("host").unwrap_or_default();
-                Ok(Letter { mail: Mail::webhook_disabled(&club.name, to, host, &why), link: None })
+                Ok(Letter { mail: Mail::webhook_disabled(&tenant.name, to, host, &why), link: None })
             }
         }
     }
@@ -374,14 +372,14 @@ impl<P: Ports> App<P> {
     fn with_link(
         &self,
         mail: &Claimed,
-        club: &Addressee,
+        tenant: &Addressee,
         write: impl FnOnce(&str) -> Mail,
     ) -> Result<Letter, Unwritten> {
         let missing = || Unwritten(FailureCode::Misconfigured);
         let now = self.ports.now();
         // One that lies ahead refuses everything, whenever it was issued.
         let not_before = Some(self.config().jwt_not_before).filter(|moment| *moment <= now.seconds());
-        let cutoff = club.cutoff.max(not_before.unwrap_or_default());
+        let cutoff = tenant.cutoff.max(not_before.unwrap_or_default());
         let issued_at = link_issued_at(mail.link_issued_at, cutoff, now);
         let id = self.link_id(mail, issued_at).ok_or_else(missing)?;
         let origin = mail.origin.as_deref().unwrap_or_default();

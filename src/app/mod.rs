@@ -1,30 +1,30 @@
 //! Use cases: what touches more than one store or port. No HTTP answers, no SQL.
 
 pub mod access;
+pub mod admin_tenants;
 pub mod breakers;
-pub mod clubs;
 pub mod deliveries;
 pub mod deprovisioning;
-pub mod gate;
+pub mod health;
 pub mod limits;
-pub mod links;
-pub mod listing;
+pub mod magic_links;
 pub mod mail;
 pub mod mails;
 pub mod metrics;
-pub mod operators;
 pub mod pausing;
+pub mod projection;
 pub mod promos;
 pub mod provisioning;
-pub mod readiness;
 pub mod recovery;
 pub mod retries;
 pub mod revocation;
-pub mod signup;
+pub mod run_actions;
+pub mod run_admission;
+pub mod run_log;
+pub mod signups;
 pub mod stats;
 pub mod steps;
 pub mod sweep;
-pub mod telling;
 pub mod tokens;
 pub mod upstream;
 pub mod webhooks;
@@ -39,13 +39,13 @@ use sha2::{Digest, Sha256};
 use crate::{
     db::Lossy,
     domain::{Config, Upstream, webhook},
-    ports::{Call, CallError, Called, Level, LogLine, Ports},
+    ports::{Level, LogLine, OutboundError, OutboundRequest, OutboundResponse, Ports},
 };
 
 /// The application: what it was configured to be, and what it needs from outside.
 #[derive(Debug, Clone)]
 pub struct App<P> {
-    /// The outside.
+    /// External services.
     pub ports: P,
     /// The configuration, and the keys made from it.
     pub settings: Arc<Settings>,
@@ -64,7 +64,6 @@ pub struct Settings {
 
 impl Settings {
     /// Makes the keys.
-    #[must_use]
     pub fn new(config: Config) -> Self {
         let keys = tokens::Keys::of(&config);
         Self { config, keys }
@@ -73,26 +72,24 @@ impl Settings {
 
 impl<P: Ports> App<P> {
     /// The application with these ports and settings.
-    #[must_use]
     pub fn new(ports: P, settings: Arc<Settings>) -> Self {
         Self { ports, settings, scope: Arc::default() }
     }
 
     /// The same application at work on something, or on a part of it: `fields`, too, are on every line that it logs.
-    #[must_use]
     pub fn scoped<V: Into<Value>>(&self, fields: Vec<(&'static str, V)>) -> Self {
         let fields = fields.into_iter().map(|(name, value)| (name, value.into()));
         let scope = self.scope.iter().cloned().chain(fields).collect();
         Self { scope: Arc::new(scope), ..self.clone() }
     }
 
-    /// Tells the log.
+    /// Logs.
     pub fn log(&self, line: LogLine) {
         let scoped = self.scope.iter().fold(line, |line, (name, value)| line.with(name, value.clone()));
         self.ports.log(scoped);
     }
 
-    /// The rows of `table` that can be read, each on its own; the log hears of the others, and whose they are.
+    /// The rows of `table` that can be read, each on its own; the others are logged with their tenant.
     pub fn readable<T>(&self, rows: Lossy<T>, table: &'static str) -> Vec<T> {
         rows.into_iter()
             .filter_map(|row| {
@@ -108,24 +105,20 @@ impl<P: Ports> App<P> {
             .collect()
     }
 
-    /// Calls the outside, and tells the log: the host, never the path.
-    ///
-    /// # Errors
-    ///
-    /// When there was no answer.
-    pub async fn call(&self, call: Call) -> Result<Called, CallError> {
+    /// Calls external services, and logs it: the host, never the path.
+    pub async fn call(&self, call: OutboundRequest) -> Result<OutboundResponse, OutboundError> {
         let msg = if call.upstream == Upstream::Make.as_str() { "webhook_delivery" } else { "upstream_call" };
         let host = webhook::host_of(&call.url);
         let (upstream, since) = (call.upstream, self.ports.now());
         let result = self.ports.call(call).await;
         let waited = u64::try_from(self.ports.now().since(since).as_millis()).unwrap_or(u64::MAX);
-        let ms = result.as_ref().map_or(waited, |called| called.ms);
-        let well = result.as_ref().is_ok_and(|called| called.status < 500);
+        let ms = result.as_ref().map_or(waited, |response| response.ms);
+        let well = result.as_ref().is_ok_and(|response| response.status < 500);
         self.log(
             LogLine::new(if well { Level::Info } else { Level::Warn }, msg)
                 .with("upstream", upstream)
                 .with_some("host", host)
-                .with_some("status", result.as_ref().ok().map(|called| called.status))
+                .with_some("status", result.as_ref().ok().map(|response| response.status))
                 .with_some("error", result.as_ref().err().map(ToString::to_string))
                 .with("ms", ms),
         );
@@ -133,14 +126,12 @@ impl<P: Ports> App<P> {
     }
 
     /// The configuration.
-    #[must_use]
     pub fn config(&self) -> &Config {
         &self.settings.config
     }
 }
 
 /// SHA-256 over `parts`, each with its length so that no two lists hash alike; base64url.
-#[must_use]
 pub fn digest(parts: &[&str]) -> String {
     let mut hash = Sha256::new();
     for part in parts {

@@ -1,10 +1,10 @@
 //! Pausing provisioning whole: before a restore, a migration, or while something is looked into. Runs and removals stop before
-//! their next call to the outside and wait; what is queued meanwhile is stored and waits too.
+//! their next call to external services and wait; what is queued meanwhile is stored and waits too.
 
 use crate::{
     domain::Claims,
     ports::Ports,
-    store::{self, flags::Hold},
+    store::{self, flags::PauseScope},
 };
 
 use super::{App, access::AccessError};
@@ -18,37 +18,30 @@ pub const RESUME: &str = "provisioning.resume";
 
 impl<P: Ports> App<P> {
     /// Pauses provisioning whole, for a reason. Answers whether it was on.
-    ///
-    /// # Errors
-    ///
-    /// When the operator's token does not admit anybody any more, or the database doesn't answer.
     pub async fn pause_provisioning(
         &self,
         claims: &Claims,
         reason: &str,
         request: &str,
     ) -> Result<bool, AccessError> {
-        let act = self.act(claims, reason, request);
-        let audit = store::audit::write(&act, PAUSE, SUBJECT);
-        let pause = store::flags::pause(Hold::Provisioning, act.now);
+        let audit_context = self.audit_context(claims, reason, request);
+        let audit = store::audit::write(&audit_context, PAUSE, SUBJECT);
+        let pause = store::flags::pause(PauseScope::Provisioning, audit_context.now);
         let [_, paused] = self.on_behalf_of(claims, [audit, pause]).await?;
         Ok(paused.has_changed())
     }
 
     /// Ends a pause, for a reason. Answers whether there was one.
-    ///
-    /// # Errors
-    ///
-    /// When the operator's token does not admit anybody any more, or the database doesn't answer.
     pub async fn resume_provisioning(
         &self,
         claims: &Claims,
         reason: &str,
         request: &str,
     ) -> Result<bool, AccessError> {
-        let act = self.act(claims, reason, request);
-        let audit = store::audit::write(&act, RESUME, SUBJECT);
-        let [_, resumed] = self.on_behalf_of(claims, [audit, store::flags::resume(act.now)]).await?;
+        let audit_context = self.audit_context(claims, reason, request);
+        let audit = store::audit::write(&audit_context, RESUME, SUBJECT);
+        let [_, resumed] =
+            self.on_behalf_of(claims, [audit, store::flags::resume(audit_context.now)]).await?;
         Ok(resumed.has_changed())
     }
 }

@@ -10,10 +10,6 @@ use super::{App, access::AccessError};
 
 impl<P: Ports> App<P> {
     /// Makes a code. Answers it; none when there is one of this name.
-    ///
-    /// # Errors
-    ///
-    /// When the token does not admit its holder any more, or the database doesn't answer.
     pub async fn create_promo(
         &self,
         claims: &Claims,
@@ -21,18 +17,14 @@ impl<P: Ports> App<P> {
         reason: &str,
         request: &str,
     ) -> Result<Option<PromoRow>, AccessError> {
-        let act = self.act(claims, reason, request);
-        let batch = (promos::create(promo, &act), promos::named(&promo.code));
+        let audit_context = self.audit_context(claims, reason, request);
+        let batch = (promos::create(promo, &audit_context), promos::named(&promo.code));
         let ([_, inserted], made) = self.on_behalf_of(claims, batch).await?;
         Ok(made.filter(|_| inserted.has_changed()))
     }
 
     /// Switches a code off: whoever redeems it after this is refused. Answers it, and whether it was on; none when there is
     /// no such code.
-    ///
-    /// # Errors
-    ///
-    /// When the token does not admit its holder any more, or the database doesn't answer.
     pub async fn deactivate_promo(
         &self,
         claims: &Claims,
@@ -40,8 +32,8 @@ impl<P: Ports> App<P> {
         reason: &str,
         request: &str,
     ) -> Result<Option<(PromoRow, bool)>, AccessError> {
-        let act = self.act(claims, reason, request);
-        let batch = (promos::deactivate(code, &act), promos::named(code));
+        let audit_context = self.audit_context(claims, reason, request);
+        let batch = (promos::deactivate(code, &audit_context), promos::named(code));
         let ([_, updated], promo) = self.on_behalf_of(claims, batch).await?;
         Ok(promo.map(|promo| (promo, updated.has_changed())))
     }

@@ -6,8 +6,8 @@ use crate::{
     db::{Batch, DbError},
     domain::{Claims, Denial, Plan, RunId, RunStatus, TenantId, TenantStatus, Timestamp},
     ports::{CryptoError, Level, LogLine, ObjectError, Ports},
-    store::{self, runs::Listed, tenants::Tenant},
-    workflow::{Caller, Command, Reply, Report},
+    store::{self, runs::RunView, tenants::Tenant},
+    workflow::{Command, Reply, Report, RequestOrigin},
 };
 
 use super::{App, access::AccessError};
@@ -30,7 +30,7 @@ pub enum QueueError {
     /// The tenant is gone.
     #[error("cancelled")]
     Cancelled,
-    /// A live club's webhook was stored too often within a day.
+    /// A live tenant's webhook was stored too often within a day.
     #[error("too often")]
     TooOften,
     /// The token does not admit its holder any more.
@@ -68,52 +68,40 @@ pub struct Queued {
 }
 
 impl<P: Ports> App<P> {
-    /// Queues a pro club's provisioning.
-    ///
-    /// # Errors
-    ///
-    /// See [`QueueError`].
+    /// Queues a pro tenant's provisioning.
     pub async fn confirm_pro(
         &self,
         claims: &Claims,
         tenant: &TenantId,
-        caller: Caller,
+        caller: RequestOrigin,
     ) -> Result<Queued, QueueError> {
         self.queue(claims, tenant, Some(Plan::Pro), [], caller).await.map(|(queued, _)| queued)
     }
 
-    /// Queues a tenant's provisioning on behalf of a machine of ours.
-    ///
-    /// # Errors
-    ///
-    /// See [`QueueError`].
+    /// Queues a tenant's provisioning on behalf of an internal service.
     pub async fn queue_provisioning(
         &self,
         claims: &Claims,
         tenant: &TenantId,
-        caller: Caller,
+        caller: RequestOrigin,
     ) -> Result<Queued, QueueError> {
         self.queue(claims, tenant, None, [], caller).await.map(|(queued, _)| queued)
     }
 
-    /// Queues a club's own failed provisioning again.
-    ///
-    /// # Errors
-    ///
-    /// See [`QueueError`].
+    /// Queues a tenant's own failed provisioning again.
     pub async fn retry_own(
         &self,
         claims: &Claims,
         tenant: &TenantId,
-        caller: Caller,
+        caller: RequestOrigin,
     ) -> Result<Queued, QueueError> {
         let now = self.ports.now();
-        let batch = (store::tenants::want_another_try(tenant, now), store::tenants::by_id(tenant));
+        let batch = (store::tenants::request_retry(tenant, now), store::tenants::by_id(tenant));
         let (_, tenant) = self.on_behalf_of(claims, batch).await?;
         let tenant = tenant.ok_or(QueueError::NotFound)?;
         match tenant.provisioning() {
-            RunStatus::Processing => self.tell_object_to_queue(&tenant, caller).await,
-            // A stopped club's own token is refused before it comes here.
+            RunStatus::Processing => self.send_queue_command(&tenant, caller).await,
+            // A stopped tenant's own token is refused before it comes here.
             _ => Err(QueueError::NotRetryable),
         }
     }
@@ -125,20 +113,20 @@ impl<P: Ports> App<P> {
         tenant: &TenantId,
         plan: Option<Plan>,
         first: B,
-        caller: Caller,
+        caller: RequestOrigin,
     ) -> Result<(Queued, B::Answer), QueueError> {
-        let want = store::tenants::want_provisioning(tenant, plan, &caller.origin, self.ports.now());
+        let want = store::tenants::mark_queued(tenant, plan, &caller.origin, self.ports.now());
         let batch = (first, want, store::tenants::by_id(tenant));
         let (first, _, tenant) = self.on_behalf_of(claims, batch).await?;
-        Ok((self.tell(tenant, plan, caller).await?, first))
+        Ok((self.queue_in_object(tenant, plan, caller).await?, first))
     }
 
     /// Tells the object, after the wish was stored.
-    async fn tell(
+    async fn queue_in_object(
         &self,
         tenant: Option<Tenant>,
         plan: Option<Plan>,
-        caller: Caller,
+        caller: RequestOrigin,
     ) -> Result<Queued, QueueError> {
         let tenant = tenant.filter(|tenant| tenant.undo_state.is_none()).ok_or(QueueError::NotFound)?;
         if plan.is_some_and(|plan| plan != tenant.plan) {
@@ -147,13 +135,13 @@ impl<P: Ports> App<P> {
         if tenant.provisioning() == RunStatus::Completed {
             return Ok(Queued { run: tenant.run().cloned(), status: RunStatus::Completed, changed: false });
         }
-        self.tell_object_to_queue(&tenant, caller).await
+        self.send_queue_command(&tenant, caller).await
     }
 
-    pub(super) async fn tell_object_to_queue(
+    pub(super) async fn send_queue_command(
         &self,
         tenant: &Tenant,
-        caller: Caller,
+        caller: RequestOrigin,
     ) -> Result<Queued, QueueError> {
         // Its wish was not stored, either.
         match tenant.status {
@@ -161,7 +149,7 @@ impl<P: Ports> App<P> {
             TenantStatus::Cancelled if tenant.undo_state.is_none() => return Err(QueueError::Cancelled),
             _ => {}
         }
-        // A club that is being removed is not there any more for whoever wants to set it up.
+        // A tenant that is being removed is not there any more for whoever wants to set it up.
         let subject = tenant.subject().filter(|_| tenant.undo_state.is_none()).ok_or(QueueError::NotFound)?;
         let id = subject.tenant.clone();
         let command = Command::Queue {
@@ -169,9 +157,9 @@ impl<P: Ports> App<P> {
             plan: tenant.plan,
             caller,
             run: None,
-            listed_version: Some(tenant.listed_version()).filter(|version| *version > 0),
+            projected_version: Some(tenant.projected_version()).filter(|version| *version > 0),
         };
-        match self.ports.tell_object(&id, &command).await? {
+        match self.ports.send_command(&id, &command).await? {
             Reply::Run { report, changed } => {
                 self.log(
                     LogLine::new(Level::Info, "tenant_provision_queued")
@@ -185,26 +173,18 @@ impl<P: Ports> App<P> {
         }
     }
 
-    /// Where a tenant's provisioning stands, as D1 lists it.
-    ///
-    /// # Errors
-    ///
-    /// When the token does not admit its holder any more, or the database doesn't answer.
+    /// Where a tenant's provisioning stands, as D1 shows it.
     pub async fn provision_status(
         &self,
         claims: &Claims,
         tenant: &TenantId,
-    ) -> Result<Option<Listed>, AccessError> {
+    ) -> Result<Option<RunView>, AccessError> {
         self.on_behalf_of(claims, store::runs::select(tenant)).await
     }
 
     /// Where a tenant's provisioning stands, as its object says: the answer while the database is down.
-    ///
-    /// # Errors
-    ///
-    /// When the object doesn't answer either.
     pub async fn degraded_status(&self, tenant: &TenantId) -> Result<Option<Report>, ObjectError> {
-        match self.ports.tell_object(tenant, &Command::Report).await? {
+        match self.ports.send_command(tenant, &Command::Report).await? {
             Reply::Run { report, .. } => Ok(Some(report)),
             _ => Ok(None),
         }
@@ -212,7 +192,6 @@ impl<P: Ports> App<P> {
 }
 
 /// How long a client should wait before it asks again: until the next attempt, but not for ever.
-#[must_use]
 pub fn poll_again_in(report: Option<&Report>, now: Timestamp) -> Duration {
     let due = report
         .and_then(|r| r.steps.iter().find_map(|s| s.retry_at))

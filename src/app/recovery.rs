@@ -1,5 +1,5 @@
-//! What the sweep brings back by itself: runs that failed for an outage, what a database that was put back does not know, and
-//! objects that have stored a removed tenant's name for long enough.
+//! What the sweep brings back by itself: runs that failed for an outage, what a restored database does not know, and objects
+//! that have stored a removed tenant's name for long enough.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::{
     ports::{Level, LogLine, Ports},
     store::{
         comparisons::{self, Compared, Comparison},
-        flags::Sighting,
+        flags::SweepState,
         tenants::{self, Tenant},
     },
     workflow::{Command, Reply, breaker::Breaker},
@@ -33,20 +33,16 @@ const AGAIN: Duration = Duration::from_secs(24 * 3600);
 
 impl<P: Ports> App<P> {
     /// Brings back what there is to bring back.
-    ///
-    /// # Errors
-    ///
-    /// When the database doesn't answer: the next sweep goes on.
-    pub(super) async fn recover(&self, sighting: &Sighting, now: Timestamp) -> Result<(), DbError> {
-        if sighting.resumable {
+    pub(super) async fn recover(&self, sweep_state: &SweepState, now: Timestamp) -> Result<(), DbError> {
+        if sweep_state.resumable {
             self.resume_failed(now).await?;
         }
-        if let Some(text) = &sighting.comparison {
+        if let Some(text) = &sweep_state.comparison {
             let comparison =
                 serde_json::from_str(text).map_err(|error| DbError::Corrupt(error.to_string()))?;
             self.compare(comparison).await?;
         }
-        if sighting.forget_at.is_some_and(|at| at <= now.seconds()) {
+        if sweep_state.forget_at.is_some_and(|at| at <= now.seconds()) {
             self.forget_removed(now).await?;
         }
         Ok(())
@@ -67,9 +63,9 @@ impl<P: Ports> App<P> {
         let claimed = self.readable(self.ports.db().ask(claim).await?, "tenants");
         let tell = async |tenant: &Tenant| {
             let Some(subject) = tenant.subject() else { return };
-            let listed_version = Some(tenant.listed_version());
-            let command = Command::Wake { subject, plan: tenant.plan, listed_version, resume: true };
-            let told = self.ports.tell_object(tenant.id(), &command).await;
+            let projected_version = Some(tenant.projected_version());
+            let command = Command::Wake { subject, plan: tenant.plan, projected_version, resume: true };
+            let told = self.ports.send_command(tenant.id(), &command).await;
             // Whoever did not hear is woken by the next sweep: D1 has it as wanted.
             let line = LogLine::new(Level::Info, "tenant_provision_resumed");
             let line = line.with("tenantId", tenant.id().as_str());
@@ -93,8 +89,8 @@ impl<P: Ports> App<P> {
         };
         comparison.cursor = last.id.as_str().to_owned();
         let differs = async |compared: &Compared| {
-            let command = Command::Compare { listed_version: compared.version };
-            match self.ports.tell_object(&compared.id, &command).await {
+            let command = Command::Compare { projected_version: compared.version };
+            match self.ports.send_command(&compared.id, &command).await {
                 Ok(Reply::Run { report, .. }) => report.version > compared.version,
                 Ok(_) => false,
                 // It is asked again in the next pass.
@@ -113,7 +109,7 @@ impl<P: Ports> App<P> {
         let due = self.readable(due, "tenants");
         let mut statements = Vec::new();
         for removed in &due {
-            let has_forgotten = match self.ports.tell_object(&removed.id, &Command::Forget).await {
+            let has_forgotten = match self.ports.send_command(&removed.id, &Command::Forget).await {
                 Ok(Reply::NoRun) => true,
                 Ok(_) | Err(_) => false,
             };

@@ -12,7 +12,7 @@ use crate::{
         retries::{Failed, Filter, Matching},
         tenants::Tenant,
     },
-    workflow::{Caller, Command},
+    workflow::{Command, RequestOrigin},
 };
 
 use super::{App, access::AccessError};
@@ -26,35 +26,27 @@ const TELLS_FOR: Duration = Duration::from_secs(20);
 
 impl<P: Ports> App<P> {
     /// What [`retry_many`](Self::retry_many) would do.
-    ///
-    /// # Errors
-    ///
-    /// When the operator's token does not admit anybody any more, or the database doesn't answer.
     pub async fn would_retry(&self, claims: &Claims, filter: &Filter) -> Result<Matching, AccessError> {
         self.on_behalf_of(claims, store::retries::select(filter)).await
     }
 
     /// Tries all that match again, as far as the limit goes. The wish is stored for all of them or for none; their objects hear of
     /// it side by side, and whoever does not is found by the sweep.
-    ///
-    /// # Errors
-    ///
-    /// When the operator's token does not admit anybody any more, or the database doesn't answer.
     pub async fn retry_many(
         &self,
         claims: &Claims,
         filter: &Filter,
         why: &str,
-        caller: Caller,
+        caller: RequestOrigin,
     ) -> Result<Matching, AccessError> {
-        let act = self.act(claims, why, caller.request.as_deref().unwrap_or_default());
+        let audit_context = self.audit_context(claims, why, caller.request.as_deref().unwrap_or_default());
         let batch = (
             store::retries::select(filter),
-            store::retries::audit(filter, &act, RETRY_MANY),
-            store::retries::want(filter, act.now),
+            store::retries::audit(filter, &audit_context, RETRY_MANY),
+            store::retries::request_retries(filter, audit_context.now),
         );
         let (matching, _, tenants) = self.on_behalf_of(claims, batch).await?;
-        let told = self.tell_many(filter.status, tenants, &caller).await;
+        let told = self.send_commands(filter.status, tenants, &caller).await;
         if !matching.runs.is_empty() {
             self.log(
                 LogLine::new(Level::Warn, "operator_action")
@@ -67,7 +59,7 @@ impl<P: Ports> App<P> {
     }
 
     /// Answers how many were told.
-    async fn tell_many(&self, status: Failed, tenants: Vec<Tenant>, caller: &Caller) -> usize {
+    async fn send_commands(&self, status: Failed, tenants: Vec<Tenant>, caller: &RequestOrigin) -> usize {
         let begun_at = self.ports.now();
         let tell = async |tenant: Tenant| {
             if self.ports.now().since(begun_at) >= TELLS_FOR {
@@ -81,17 +73,17 @@ impl<P: Ports> App<P> {
                     plan,
                     caller,
                     run: tenant.run().cloned(),
-                    listed_version: Some(tenant.listed_version()),
+                    projected_version: Some(tenant.projected_version()),
                 },
                 (Failed::Removal, subject) => Command::Undo {
                     subject,
                     plan,
                     caller,
-                    listed_version: Some(tenant.listed_version()),
+                    projected_version: Some(tenant.projected_version()),
                     run: tenant.run().cloned(),
                 },
             };
-            self.ports.tell_object(tenant.id(), &command).await.is_ok()
+            self.ports.send_command(tenant.id(), &command).await.is_ok()
         };
         let told = stream::iter(tenants).map(tell).buffer_unordered(AT_ONCE);
         told.filter(|told| std::future::ready(*told)).count().await

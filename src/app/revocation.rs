@@ -3,7 +3,7 @@
 use crate::{
     domain::{Claims, TenantId, token_id},
     ports::Ports,
-    store::{self, tokens::Whose},
+    store::{self, tokens::TokenOwner},
 };
 
 use super::{App, access::AccessError};
@@ -37,10 +37,6 @@ impl Target {
 impl<P: Ports> App<P> {
     /// Revokes tokens on behalf of an operator, and writes down who did it, and why. Answers whether there was anything
     /// to revoke: there is not for a tenant that does not exist.
-    ///
-    /// # Errors
-    ///
-    /// When the operator's own token does not admit anybody any more, or the database doesn't answer.
     pub async fn revoke(
         &self,
         claims: &Claims,
@@ -52,30 +48,26 @@ impl<P: Ports> App<P> {
         let revocation = match target {
             Target::Token { jti, exp } => {
                 let until = store::tokens::remembered_until(*exp, now);
-                let club = token_id::club(jti);
-                let whose = club.as_ref().map_or(Whose::Unknown, Whose::Club);
+                let tenant = token_id::tenant_of(jti);
+                let whose = tenant.as_ref().map_or(TokenOwner::Unknown, TokenOwner::Tenant);
                 store::tokens::revoke(jti, whose, until, reason, now)
             }
             Target::Tenant(tenant) => store::tokens::revoke_tenant(tenant, now),
             Target::All => store::tokens::revoke_all(now),
         };
-        let act = self.act(claims, reason, request);
-        let audit = store::audit::write(&act, "tokens.revoke", &target.subject());
+        let audit_context = self.audit_context(claims, reason, request);
+        let audit = store::audit::write(&audit_context, "tokens.revoke", &target.subject());
         let [revoked, _] = self.on_behalf_of(claims, [revocation, audit]).await?;
         Ok(revoked.has_changed())
     }
 
     /// Revokes the caller's own token. One without an id can't be told from others, and is left to its end: `false`.
-    ///
-    /// # Errors
-    ///
-    /// When the token does not admit its holder any more, or the database doesn't answer.
     pub async fn log_out(&self, claims: &Claims) -> Result<bool, AccessError> {
         let Some(jti) = claims.jti.as_deref().filter(|jti| token_id::tells_apart(jti)) else {
             return Ok(false);
         };
         let now = self.ports.now();
-        let whose = claims.tenant.as_ref().map_or(Whose::NoClubs, Whose::Club);
+        let whose = claims.tenant.as_ref().map_or(TokenOwner::NoTenants, TokenOwner::Tenant);
         let revocation = store::tokens::revoke(jti, whose, claims.exp, "logout", now);
         self.on_behalf_of(claims, revocation).await.map(|_| true)
     }

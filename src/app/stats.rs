@@ -12,7 +12,7 @@ pub struct Summary {
     pub processing: i64,
     /// Completed.
     pub completed: i64,
-    /// Given up, and not tried again since.
+    /// Failed, and not tried again since.
     pub failed: i64,
     /// How many completed within each of [`BOUNDS`] but not the one before, and how many took longer.
     pub took: [i64; BOUNDS.len() + 1],
@@ -22,10 +22,6 @@ pub struct Summary {
 
 impl Summary {
     /// Sums `runs` up.
-    ///
-    /// # Errors
-    ///
-    /// When a row is not what its statement promises.
     pub fn of<'a>(runs: impl IntoIterator<Item = &'a Runs>) -> Result<Self, DbError> {
         let mut sum = Self::default();
         for row in runs {
@@ -41,7 +37,6 @@ impl Summary {
     }
 
     /// Which part of those that ended completed, from 0 to 1; none when none ended.
-    #[must_use]
     pub fn success_ratio(&self) -> Option<f64> {
         let float = |count: i64| f64::from(u32::try_from(count).unwrap_or(0));
         let ended = self.completed + self.failed;
@@ -50,7 +45,6 @@ impl Summary {
 
     /// The time within which `percent` of those that completed did, in milliseconds: read from the buckets, as Prometheus
     /// does, so as exactly as they are wide. None when none completed.
-    #[must_use]
     pub fn quantile_ms(&self, percent: i64) -> Option<i64> {
         let wanted = self.took.iter().sum::<i64>() * percent;
         let (mut below, mut from) = (0, 0);

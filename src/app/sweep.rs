@@ -9,14 +9,14 @@ use crate::{
     db::{Db, DbError, Statement},
     domain::{RequestId, RunId, TenantId, Timestamp, id},
     ports::{Level, LogLine, Ports},
-    store::{self, flags::Sighting, overdue::Overdue, tenants::Tenant},
-    workflow::{Caller, Command, Reply},
+    store::{self, flags::SweepState, overdue::Overdue, tenants::Tenant},
+    workflow::{Command, Reply, RequestOrigin},
 };
 
 use super::App;
 
 /// Provisioning that has not moved for this long is looked at.
-const QUIET: Duration = Duration::from_secs(60);
+const STALE_AFTER: Duration = Duration::from_secs(60);
 /// Provisioning that has not moved for this long is worth an operator's look.
 const STUCK: Duration = Duration::from_secs(5 * 60);
 /// How many tenants are claimed at once. Whoever is claimed is woken, so that the next sweep goes on behind the last one.
@@ -27,12 +27,12 @@ const CLAIMS_FOR: Duration = Duration::from_secs(40);
 /// How many are woken at the same time: the platform queues what goes beyond six open connections.
 const AT_ONCE: usize = 6;
 /// How many runs one sweep gives up: each is a round trip.
-const GIVEN_UP: usize = 50;
+const FAILED: usize = 50;
 
 /// What a sweep found when it began.
 struct Begun {
     /// What it saw of the database.
-    sighting: Sighting,
+    sweep_state: SweepState,
     /// The first tenants that have not moved.
     first: Vec<Tenant>,
     /// What folds the names that nobody folded.
@@ -52,7 +52,7 @@ struct Woken {
 }
 
 impl<P: Ports> App<P> {
-    /// Wakes what has not moved, delivers what is due, and removes what expired. It costs the same however many tenants there are.
+    /// Wakes what stalled, delivers what is due, and removes what expired. It costs the same however many tenants there are.
     pub async fn sweep(&self) {
         let now = self.ports.now();
         // Nobody asked for it: its lines are found by an id of its own.
@@ -62,7 +62,7 @@ impl<P: Ports> App<P> {
             Ok(begun) => {
                 // None waits for another: an object, a webhook or a mail service that hangs holds up its own kind only.
                 let (looked, delivered, mailed, recovered) = futures_util::join!(
-                    app.wake_unmoved(&begun, now),
+                    app.wake_stalled(&begun, now),
                     app.deliver_unless_held(&begun),
                     app.mail_unless_held(&begun),
                     app.recover_unless_paused(&begun, now)
@@ -73,7 +73,7 @@ impl<P: Ports> App<P> {
         };
         let well = looked.is_ok() && delivered.is_ok() && mailed.is_ok();
         let fold = begun.as_ref().map(|begun| begun.fold.clone());
-        let mark = begun.as_ref().filter(|_| well).map(|begun| begun.sighting.mark);
+        let mark = begun.as_ref().filter(|_| well).map(|begun| begun.sweep_state.mark);
         let name = begun.as_ref().and_then(|begun| begun.name);
         let pruned = store::sweep::prune(self.ports.db(), self.ports.now(), mark, name, fold).await;
         let errors =
@@ -90,24 +90,24 @@ impl<P: Ports> App<P> {
         );
     }
 
-    /// Looks at the database, claims the first who have not moved, and asks the witness, before anything is woken or sent: one
+    /// Reads the sweep's state, claims the first stalled tenants and asks the witness, before anything is woken or sent: one
     /// round trip and one call to an object.
     async fn begin_sweep(&self, id: &RequestId, now: Timestamp) -> Result<Begun, DbError> {
         let batch = (
             store::names::unfolded(store::names::BY_SWEEP),
-            store::flags::sighting(),
-            store::tenants::claim_unmoved(now.before(QUIET), CLAIM, now),
+            store::flags::sweep_state(),
+            store::tenants::claim_stalled(now.before(STALE_AFTER), CLAIM, now),
         );
-        let (unfolded, sighting, first) = self.ports.db().ask(batch).await?;
+        let (unfolded, sweep_state, first) = self.ports.db().ask(batch).await?;
         let first = self.readable(first, "tenants");
         let fold = store::names::fold(&unfolded);
-        let witnessed = self.ask_witness(&sighting, id, now).await?;
-        let is_paused = sighting.paused || witnessed.paused;
+        let witnessed = self.ask_witness(&sweep_state, id, now).await?;
+        let is_paused = sweep_state.paused || witnessed.paused;
         if is_paused {
             self.log(LogLine::new(Level::Warn, "provisioning_paused"));
         }
-        let is_held = sighting.held || witnessed.paused;
-        Ok(Begun { sighting, first, fold, name: witnessed.name, is_paused, is_held })
+        let is_held = sweep_state.held || witnessed.paused;
+        Ok(Begun { sweep_state, first, fold, name: witnessed.name, is_paused, is_held })
     }
 
     async fn deliver_unless_held(&self, begun: &Begun) -> Result<usize, DbError> {
@@ -115,7 +115,7 @@ impl<P: Ports> App<P> {
     }
 
     async fn recover_unless_paused(&self, begun: &Begun, now: Timestamp) -> Result<(), DbError> {
-        if begun.is_paused { Ok(()) } else { self.recover(&begun.sighting, now).await }
+        if begun.is_paused { Ok(()) } else { self.recover(&begun.sweep_state, now).await }
     }
 
     async fn mail_unless_held(&self, begun: &Begun) -> Result<usize, DbError> {
@@ -123,7 +123,7 @@ impl<P: Ports> App<P> {
     }
 
     /// Answers how many were woken.
-    async fn wake_unmoved(&self, begun: &Begun, now: Timestamp) -> Result<usize, DbError> {
+    async fn wake_stalled(&self, begun: &Begun, now: Timestamp) -> Result<usize, DbError> {
         if begun.is_paused {
             return Ok(0);
         }
@@ -133,7 +133,7 @@ impl<P: Ports> App<P> {
             let (first, before) = next?;
             let claimed = match first {
                 Some(first) => first,
-                None => self.claim_unmoved(now).await.map_err(|error| failed.replace(Some(error))).ok()?,
+                None => self.claim_stalled(now).await.map_err(|error| failed.replace(Some(error))).ok()?,
             };
             let count = before + claimed.len();
             let is_last =
@@ -146,8 +146,8 @@ impl<P: Ports> App<P> {
         failed.into_inner().map_or(Ok(woken.len()), Err)
     }
 
-    async fn claim_unmoved(&self, now: Timestamp) -> Result<Vec<Tenant>, DbError> {
-        let claim = store::tenants::claim_unmoved(now.before(QUIET), CLAIM, now);
+    async fn claim_stalled(&self, now: Timestamp) -> Result<Vec<Tenant>, DbError> {
+        let claim = store::tenants::claim_stalled(now.before(STALE_AFTER), CLAIM, now);
         Ok(self.readable(self.ports.db().ask(claim).await?, "tenants"))
     }
 
@@ -157,14 +157,14 @@ impl<P: Ports> App<P> {
         let error = match &command {
             // Nobody can be told: that is somebody's business at once.
             None => Some("its name or address was released".to_owned()),
-            Some(command) => match self.ports.tell_object(tenant.id(), command).await {
+            Some(command) => match self.ports.send_command(tenant.id(), command).await {
                 Ok(Reply::Run { .. }) => None,
                 Ok(Reply::NoRun) => self.close_removal(tenant).await.err().map(|error| error.to_string()),
                 Ok(other) => Some(format!("its object answered {}", other.word())),
                 Err(error) => Some(error.to_string()),
             },
         };
-        let quiet = self.ports.now().since(tenant.moved_at());
+        let quiet = self.ports.now().since(tenant.last_progress_at());
         let answered = error.is_none();
         if quiet >= STUCK || command.is_none() {
             self.log(
@@ -190,16 +190,16 @@ impl<P: Ports> App<P> {
         }
         let noted = (store::overdue::heard(&heard), store::overdue::silent(&silent, now));
         let (_, silent) = self.ports.db().ask(noted).await?;
-        for silent in silent.iter().filter(|silent| silent.is_overdue).take(GIVEN_UP) {
-            self.give_up(&silent.overdue).await?;
+        for silent in silent.iter().filter(|silent| silent.is_overdue).take(FAILED) {
+            self.fail(&silent.overdue).await?;
         }
         Ok(())
     }
 
-    async fn give_up(&self, overdue: &Overdue) -> Result<(), DbError> {
+    async fn fail(&self, overdue: &Overdue) -> Result<(), DbError> {
         let now = self.ports.now();
         let event = format!("evt_{}", id::token_id(now, self.ports.random()));
-        let answers = self.ports.db().batch(store::overdue::give_up(overdue, &event, now)).await?;
+        let answers = self.ports.db().batch(store::overdue::fail(overdue, &event, now)).await?;
         if answers.first().is_some_and(|event| event.changes > 0) {
             self.log(
                 LogLine::new(Level::Error, "tenant_provision_failed")
@@ -216,14 +216,15 @@ impl<P: Ports> App<P> {
 
 /// What a tenant's object is told. A removal goes on for whoever it was made: the object knows.
 fn wish(tenant: &Tenant) -> Option<Command> {
-    let (subject, plan, listed_version) = (tenant.subject(), tenant.plan, Some(tenant.listed_version()));
+    let (subject, plan, projected_version) =
+        (tenant.subject(), tenant.plan, Some(tenant.projected_version()));
     match tenant.undo_state {
-        None => Some(Command::Wake { subject: subject?, plan, listed_version, resume: false }),
+        None => Some(Command::Wake { subject: subject?, plan, projected_version, resume: false }),
         Some(_) => Some(Command::Undo {
             subject,
             plan,
-            caller: Caller::default(),
-            listed_version,
+            caller: RequestOrigin::default(),
+            projected_version,
             run: tenant.run().cloned(),
         }),
     }

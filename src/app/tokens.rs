@@ -37,7 +37,7 @@ pub enum TokenError {
 /// Nothing can be signed: there is no secret that is long enough.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("no JWT_SECRET of at least 32 bytes")]
-pub struct NoKey;
+pub struct NoSigningKey;
 
 struct Key {
     id: String,
@@ -60,17 +60,17 @@ impl Key {
 /// A key, and what it vouches for.
 struct Verifying {
     key: Key,
-    /// For clubs' tokens only that were issued before this, Unix seconds; for any where there is none.
+    /// For tenants' tokens only that were issued before this, Unix seconds; for any where there is none.
     only_before: Option<i64>,
 }
 
 impl Verifying {
-    /// Whether the key vouches for a token that says this. A key that a rotation replaced keeps the tokens alive that clubs
-    /// hold, and mints nothing new: whoever has it by now can't make a token that outlives those.
-    fn vouches_for(&self, audience: Option<Audience>, times: &Times) -> bool {
+    /// Whether the key vouches for a token that says this. A key that a rotation replaced keeps the tokens alive that
+    /// tenants hold, and mints nothing new: whoever has it by now can't make a token that outlives those.
+    fn covers(&self, audience: Option<Audience>, times: &Times) -> bool {
         let Some(rotated_at) = self.only_before else { return true };
-        let is_clubs = matches!(audience, Some(Audience::Tenant | Audience::MagicLink));
-        is_clubs
+        let is_tenants = matches!(audience, Some(Audience::Tenant | Audience::MagicLink));
+        is_tenants
             && times.iat.is_some_and(|iat| iat < rotated_at)
             && times.exp <= rotated_at.saturating_add(SIGNUP_TOKEN_SECONDS)
     }
@@ -129,7 +129,6 @@ struct Written<'a> {
 
 impl Keys {
     /// The keys of a configuration. A secret that is too short makes none.
-    #[must_use]
     pub fn of(config: &Config) -> Self {
         let current = [&config.jwt_secret, &config.jwt_secret_next].into_iter().flatten();
         let current = current.map(|secret| (secret, None));
@@ -149,27 +148,19 @@ impl Keys {
     }
 
     /// Whether anything can be signed.
-    ///
-    /// # Errors
-    ///
-    /// Without a signing key.
-    pub fn can_sign(&self) -> Result<(), NoKey> {
-        self.signing.as_ref().map(|_| ()).ok_or(NoKey)
+    pub fn can_sign(&self) -> Result<(), NoSigningKey> {
+        self.signing.as_ref().map(|_| ()).ok_or(NoSigningKey)
     }
 
     /// A token for an admin of `tenant`.
-    ///
-    /// # Errors
-    ///
-    /// Without a signing key.
     pub fn tenant_token(
         &self,
         tenant: &TenantId,
         user: &UserId,
-        life: i64,
+        ttl: i64,
         now: Timestamp,
         jti: &str,
-    ) -> Result<String, NoKey> {
+    ) -> Result<String, NoSigningKey> {
         let wire = WireClaims {
             sub: Some(user.as_str().to_owned()),
             iss: self.issuer.clone(),
@@ -179,21 +170,17 @@ impl Keys {
             tenant_id: Some(tenant.as_str().to_owned()),
             jti: Some(jti.to_owned()),
         };
-        self.sign(&wire, now, life)
+        self.sign(&wire, now, ttl)
     }
 
     /// The token of a mailed link: the same for the same arguments, so that a mail can be sent again to the byte.
-    ///
-    /// # Errors
-    ///
-    /// Without a signing key.
     pub fn link_token(
         &self,
         tenant: &TenantId,
         issued_at: Timestamp,
-        life: i64,
+        ttl: i64,
         jti: &str,
-    ) -> Result<String, NoKey> {
+    ) -> Result<String, NoSigningKey> {
         let wire = WireClaims {
             iss: self.issuer.clone(),
             aud: MAGIC_LINK_AUDIENCE.to_owned(),
@@ -201,23 +188,19 @@ impl Keys {
             jti: Some(jti.to_owned()),
             ..WireClaims::default()
         };
-        self.sign(&wire, issued_at, life)
+        self.sign(&wire, issued_at, ttl)
     }
 
-    fn sign(&self, wire: &WireClaims, now: Timestamp, life: i64) -> Result<String, NoKey> {
-        let key = self.signing.as_ref().ok_or(NoKey)?;
+    fn sign(&self, wire: &WireClaims, now: Timestamp, ttl: i64) -> Result<String, NoSigningKey> {
+        let key = self.signing.as_ref().ok_or(NoSigningKey)?;
         let header = Header::empty().with_token_type("JWT").with_key_id(key.id.clone());
         let iat = now.seconds();
-        let claims = Compact::new(Written { wire, iat, exp: iat + life });
+        let claims = Compact::new(Written { wire, iat, exp: iat + ttl });
         // Signing fails only if the claims can't be written as JSON, and these can.
-        Hs256.token(&header, &claims, &key.hs256).map_err(|_| NoKey)
+        Hs256.token(&header, &claims, &key.hs256).map_err(|_| NoSigningKey)
     }
 
     /// Reads and checks a token.
-    ///
-    /// # Errors
-    ///
-    /// When it is not a token of ours, or not any more.
     pub fn verify(&self, token: &str, now: Timestamp) -> Result<Claims, TokenError> {
         if token.len() > LONGEST_TOKEN || !is_canonical(token) {
             return Err(TokenError::Invalid);
@@ -244,7 +227,7 @@ impl Keys {
             let token = Hs256.validator::<WireClaims>(&verifying.key.hs256).validate(untrusted).ok()?;
             let wire = token.claims().custom.clone();
             let audience = Audience::parse(&wire.aud, &self.tenant_audience);
-            verifying.vouches_for(audience, times).then_some(wire)
+            verifying.covers(audience, times).then_some(wire)
         };
         named.iter().chain(&others).find_map(signed).ok_or(TokenError::Invalid)
     }
@@ -261,9 +244,9 @@ impl Keys {
         if begins.is_some_and(|begins| begins > now + skew) {
             return Err(TokenError::Invalid);
         }
-        if let Some(longest) = audience.and_then(Audience::longest_life) {
-            let life = iat.map(|iat| exp.saturating_sub(iat)).ok_or(TokenError::Invalid)?;
-            if life > longest {
+        if let Some(longest) = audience.and_then(Audience::max_ttl) {
+            let ttl = iat.map(|iat| exp.saturating_sub(iat)).ok_or(TokenError::Invalid)?;
+            if ttl > longest {
                 return Err(TokenError::Invalid);
             }
         }
@@ -376,7 +359,7 @@ mod tests {
     fn a_short_secret_signs_and_verifies_nothing() {
         let keys = keys("too-short", "");
         let tenant = "tenant_a".parse().unwrap();
-        assert_eq!(keys.link_token(&tenant, NOW, 60, "x"), Err(NoKey));
+        assert_eq!(keys.link_token(&tenant, NOW, 60, "x"), Err(NoSigningKey));
     }
 
     /// A token signed with the right key, whatever it says.

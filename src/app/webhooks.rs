@@ -1,15 +1,15 @@
-//! A club's webhook: storing another one, trying it out, and what signs what is sent there.
+//! A tenant's webhook: storing another one, trying it out, and what signs what is sent there.
 
 use crate::{
     db::{Db, DbError},
     domain::{Claims, Plan, RunStatus, Secret, TenantId, WebhookSecret, WebhookUrl, claims::Audience, id},
-    ports::{CallError, CryptoError, Level, LogLine, Ports},
+    ports::{CryptoError, Level, LogLine, OutboundError, Ports},
     store::{
         self,
-        audit::Act,
-        connections::{Connection, Previous},
+        audit::AuditContext,
+        webhooks::{Connection, Previous},
     },
-    workflow::{Caller, Outcome, Webhook},
+    workflow::{Outcome, RequestOrigin, Webhook},
 };
 
 use super::{
@@ -34,7 +34,7 @@ pub struct Tried {
     pub reason: Option<String>,
 }
 
-/// Another webhook, stored for a club that is live.
+/// Another webhook, stored for a tenant that is live.
 #[derive(Debug, Clone)]
 pub struct Restored {
     /// Where it is.
@@ -50,13 +50,13 @@ pub struct Restored {
 /// Why nothing was tried.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TryError {
-    /// There is no such club.
+    /// There is no such tenant.
     #[error("tenant not found")]
     NotFound,
-    /// The club has no webhook, or one that is not allowed any more.
+    /// The tenant has no webhook, or one that is not allowed any more.
     #[error("no webhook")]
     NoWebhook,
-    /// It is not the one that is stored for the club.
+    /// It is not the one that is stored for the tenant.
     #[error("webhook not stored")]
     NotStored,
     /// The stored secret does not open: the service's key for it is wrong.
@@ -82,7 +82,7 @@ pub(super) struct Signing {
 }
 
 impl<P: Ports> App<P> {
-    /// The secrets that sign what is sent to a club's webhook now. An earlier one that does not open signs nothing.
+    /// The secrets that sign what is sent to a tenant's webhook now. An earlier one that does not open signs nothing.
     pub(super) async fn signing(
         &self,
         tenant: &TenantId,
@@ -100,24 +100,20 @@ impl<P: Ports> App<P> {
         Ok(signing)
     }
 
-    /// Stores a starter club's webhook, and queues its provisioning; if the club is live, pings it.
-    ///
-    /// # Errors
-    ///
-    /// See [`QueueError`].
+    /// Stores a starter tenant's webhook, and queues its provisioning; if the tenant is live, pings it.
     pub async fn connect_make(
         &self,
         claims: &Claims,
         tenant: &TenantId,
         url: &WebhookUrl,
         secret: &WebhookSecret,
-        caller: Caller,
+        caller: RequestOrigin,
     ) -> Result<(Queued, Option<Restored>), QueueError> {
         let sealed = self.ports.seal(secret.secret(), tenant.as_str()).await?;
         let store = (
-            store::connections::webhook(tenant),
-            store::connections::set_webhook(tenant, url, Some(&sealed), self.ports.now()),
-            store::connections::webhook(tenant),
+            store::webhooks::webhook(tenant),
+            store::webhooks::set_webhook(tenant, url, Some(&sealed), self.ports.now()),
+            store::webhooks::webhook(tenant),
         );
         let (queued, (before, stored, after)) =
             self.queue(claims, tenant, Some(Plan::Starter), store, caller.clone()).await?;
@@ -126,18 +122,18 @@ impl<P: Ports> App<P> {
         }
         let wanted = (url, Some(secret.secret()));
         let storing = Storing { before, is_stored: stored.has_changed(), after };
-        let restored = self.tell_of_another(tenant, storing, wanted, caller).await?;
+        let restored = self.announce_new_webhook(tenant, storing, wanted, caller).await?;
         Ok((Queued { changed: restored.changed, ..queued }, Some(restored)))
     }
 
-    /// Pings the webhook that was just stored for a live club, and says what became of it. One that was stored before already, the
-    /// same secret with it, is no other one, however often it is stored.
-    pub(super) async fn tell_of_another(
+    /// Pings the webhook that was just stored for a live tenant, and says what became of it. One that was stored before already,
+    /// the same secret with it, is no other one, however often it is stored.
+    pub(super) async fn announce_new_webhook(
         &self,
         tenant: &TenantId,
         storing: Storing,
         (wanted, secret): (&WebhookUrl, Option<&Secret>),
-        caller: Caller,
+        caller: RequestOrigin,
     ) -> Result<Restored, QueueError> {
         let Storing { before, is_stored, after: Some(webhook) } = storing else {
             return Err(self.too_often());
@@ -173,7 +169,7 @@ impl<P: Ports> App<P> {
         let changed = same.as_ref().is_none_or(|same| same.disabled_at.is_some());
         if let Some(same) = same.filter(|_| is_stored) {
             // Sealed anew, its secret counted as one that was replaced.
-            let kept = store::connections::keep_secret(tenant, &same.webhook_secret);
+            let kept = store::webhooks::keep_secret(tenant, &same.webhook_secret);
             self.ports.db().query(kept).await?;
         }
         let tried = self.ping(tenant, &url, &signing.secrets, caller).await;
@@ -186,7 +182,7 @@ impl<P: Ports> App<P> {
         );
         if tried.delivered {
             let pinged = Webhook { url: webhook.webhook_url, secret: webhook.webhook_secret };
-            let validated = store::connections::set_validated(tenant, &pinged, self.ports.now());
+            let validated = store::webhooks::set_validated(tenant, &pinged, self.ports.now());
             // It is stored and has answered, whether or not that can be written down now.
             if let Err(error) = self.ports.db().query(validated).await {
                 let line = LogLine::new(Level::Warn, "webhook_validation_not_noted");
@@ -202,21 +198,17 @@ impl<P: Ports> App<P> {
     }
 
     /// Sends a signed `webhook.ping` to the webhook that is stored, and answers what came back; if the caller names one, by the
-    /// secret that came with it. A club may name its own alone: whose any other is, nobody has shown. A stored one that was
-    /// switched off may be tried, too, and is on again if it takes the ping: written down if `act` says who did it.
-    ///
-    /// # Errors
-    ///
-    /// When there is nothing to try, or the caller may not.
+    /// secret that came with it. A tenant may name its own alone: whose any other is, nobody has shown. A stored one that was
+    /// switched off may be tried, too, and is on again if it takes the ping: written down if `audit_context` says who did it.
     pub async fn try_webhook(
         &self,
         claims: &Claims,
         tenant: &TenantId,
         named: Option<(WebhookUrl, Secret)>,
-        act: Option<&Act<'_>>,
-        caller: Caller,
+        audit_context: Option<&AuditContext<'_>>,
+        caller: RequestOrigin,
     ) -> Result<Tried, TryError> {
-        let batch = (store::tenants::by_id(tenant), store::connections::webhook(tenant));
+        let batch = (store::tenants::by_id(tenant), store::webhooks::webhook(tenant));
         let (known, stored) = self.on_behalf_of(claims, batch).await?;
         known.ok_or(TryError::NotFound)?;
         let may_try_any = claims.audience == Some(Audience::PlatformAdmin);
@@ -238,39 +230,46 @@ impl<P: Ports> App<P> {
             stored.filter(|stored| taken && stored.failing_since.or(stored.disabled_at).is_some())
         {
             // It works again: one that was switched off is on from now on.
-            let audit = act.map(|act| store::connections::audit_working(tenant, &stored, act));
-            let working = store::connections::set_working(tenant, &stored);
+            let audit = audit_context
+                .map(|audit_context| store::webhooks::audit_working(tenant, &stored, audit_context));
+            let working = store::webhooks::set_working(tenant, &stored);
             self.ports.db().ask((audit, working)).await?;
         }
         Ok(tried)
     }
 
-    async fn ping(&self, tenant: &TenantId, url: &WebhookUrl, secrets: &[Secret], caller: Caller) -> Tried {
+    async fn ping(
+        &self,
+        tenant: &TenantId,
+        url: &WebhookUrl,
+        secrets: &[Secret],
+        caller: RequestOrigin,
+    ) -> Tried {
         let now = self.ports.now();
         let id = format!("msg_{}", id::token_id(now, self.ports.random()));
         let call = make::ping(url, secrets, &id, tenant.as_str(), now, caller.traceparent);
         match self.call(call).await {
             Err(error) => {
                 let reason = match error {
-                    CallError::Timeout => "The webhook did not answer in time.",
-                    CallError::Connection => "The webhook could not be reached.",
+                    OutboundError::Timeout => "The webhook did not answer in time.",
+                    OutboundError::Connection => "The webhook could not be reached.",
                 };
                 let reason = Some(reason.to_owned());
                 Tried { delivered: false, try_again: true, status: None, ms: None, reason }
             }
-            Ok(called) => {
-                let outcome = make::judge(&called, self.config().make_validate_strict, now);
+            Ok(response) => {
+                let outcome = make::classify(&response, self.config().make_validate_strict, now);
                 let try_again = matches!(outcome, Outcome::Unknown(_));
                 let reason = match outcome {
                     Outcome::Done(_) => None,
-                    Outcome::Refused(failure) => Some(failure.message),
+                    Outcome::Failed(failure) => Some(failure.message),
                     Outcome::Unknown(fault) => Some(fault.code.message().to_owned()),
                 };
                 Tried {
                     delivered: reason.is_none(),
                     try_again,
-                    status: Some(called.status),
-                    ms: Some(called.ms),
+                    status: Some(response.status),
+                    ms: Some(response.ms),
                     reason,
                 }
             }

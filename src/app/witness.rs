@@ -1,4 +1,4 @@
-//! Noticing a database that was put back, or is another's: the sweep asks before it does anything.
+//! Noticing a database that was restored, or is another's: the sweep asks before it does anything.
 
 use crate::{
     db::{Db, DbError},
@@ -6,10 +6,10 @@ use crate::{
     ports::{Level, LogLine, Ports},
     store::{
         self,
-        audit::Act,
-        flags::{Hold, Sighting},
+        audit::AuditContext,
+        flags::{PauseScope, SweepState},
     },
-    workflow::witness::{Command, Sign, Verdict},
+    workflow::witness::{Command, Reply, RestoreSign},
 };
 
 use super::{App, pausing};
@@ -24,30 +24,28 @@ const ACTOR: &str = "system";
 pub(super) struct Witnessed {
     /// The id to give a new database, at the end of the sweep.
     pub name: Option<i64>,
-    /// Whether the database was put back, and provisioning is paused for it.
+    /// Whether the database was restored, and provisioning is paused for it.
     pub paused: bool,
 }
 
 impl<P: Ports> App<P> {
     /// Asks the witness whether this is the database that it knows; if not, pauses provisioning before anything is woken or sent.
     /// A witness that does not answer stops nothing.
-    ///
-    /// # Errors
-    ///
-    /// When provisioning had to be paused, and the database doesn't answer: nothing may be woken or sent then.
     pub(super) async fn ask_witness(
         &self,
-        sighting: &Sighting,
+        sweep_state: &SweepState,
         request: &RequestId,
         now: Timestamp,
     ) -> Result<Witnessed, DbError> {
-        let (database, mark) = (sighting.database, sighting.mark);
-        let verdict =
-            self.ports.tell_witness(&Command::See { database, mark, fresh: self.database_id() }).await;
-        match verdict {
-            Ok(Verdict::Same) => Ok(Witnessed { name: None, paused: false }),
-            Ok(Verdict::New { database }) => Ok(Witnessed { name: Some(database), paused: false }),
-            Ok(Verdict::PutBack { sign }) => self.was_put_back(sighting, sign, request, now).await,
+        let (database, mark) = (sweep_state.database, sweep_state.mark);
+        let reply = self
+            .ports
+            .send_witness_command(&Command::See { database, mark, fresh: self.database_id() })
+            .await;
+        match reply {
+            Ok(Reply::Same) => Ok(Witnessed { name: None, paused: false }),
+            Ok(Reply::New { database }) => Ok(Witnessed { name: Some(database), paused: false }),
+            Ok(Reply::Restored { sign }) => self.was_restored(sweep_state, sign, request, now).await,
             Err(error) => {
                 self.log(LogLine::new(Level::Error, "witness_unavailable").with("error", error.to_string()));
                 Ok(Witnessed { name: None, paused: false })
@@ -57,37 +55,37 @@ impl<P: Ports> App<P> {
 
     /// Pauses provisioning, unless somebody announced that it shall go on, and takes what is there for the truth from now on. D1
     /// first: an end in between pauses once more, and never leaves it out.
-    async fn was_put_back(
+    async fn was_restored(
         &self,
-        sighting: &Sighting,
-        sign: Sign,
+        sweep_state: &SweepState,
+        sign: RestoreSign,
         request: &RequestId,
         now: Timestamp,
     ) -> Result<Witnessed, DbError> {
-        let is_announced = sighting.announced_at.is_some_and(|at| now.seconds() - at <= ANNOUNCED);
+        let is_announced = sweep_state.announced_at.is_some_and(|at| now.seconds() - at <= ANNOUNCED);
         let database = self.database_id();
         let mut statements = store::flags::rename(database, now);
         statements.push(store::comparisons::begin());
         if !is_announced {
-            let act = Act {
+            let audit_context = AuditContext {
                 id: format!("aud_{}", id::token_id(now, self.ports.random())),
                 actor: ACTOR,
                 reason: sign.as_str(),
                 request: request.as_str(),
                 now,
             };
-            statements.push(store::flags::pause(Hold::Everything, now));
-            statements.push(store::audit::write(&act, pausing::PAUSE, pausing::SUBJECT));
+            statements.push(store::flags::pause(PauseScope::Everything, now));
+            statements.push(store::audit::write(&audit_context, pausing::PAUSE, pausing::SUBJECT));
         }
         self.ports.db().batch(statements).await?;
         self.log(
             LogLine::new(Level::Error, "database_restored")
                 .with("reason", sign.as_str())
                 .with("paused", !is_announced)
-                .with_some("sweptAt", sighting.mark.map(|at| Timestamp::from_seconds(at).rfc3339())),
+                .with_some("sweptAt", sweep_state.mark.map(|at| Timestamp::from_seconds(at).rfc3339())),
         );
         // One that does not hear of it notices again, and pauses again.
-        let _ = self.ports.tell_witness(&Command::Adopt { database, mark: sighting.mark }).await;
+        let _ = self.ports.send_witness_command(&Command::Adopt { database, mark: sweep_state.mark }).await;
         Ok(Witnessed { name: None, paused: !is_announced })
     }
 

@@ -9,15 +9,15 @@ pub enum Permission {
     Anyone,
     /// Whoever holds a token that opens something.
     AnyToken,
-    /// An admin of the token's own club.
+    /// An admin of the token's own tenant.
     TenantAdmin,
-    /// An admin of the club that the route names.
+    /// An admin of the tenant that the route names.
     SameTenant,
-    /// An admin of the club that the route names, or the platform's operators.
+    /// An admin of the tenant that the route names, or the platform's operators.
     SameTenantOrPlatform,
-    /// An admin of the club that the route names, the platform's operators, or a machine of ours.
+    /// An admin of the tenant that the route names, the platform's operators, or an internal service.
     TenantReader,
-    /// A machine of ours.
+    /// An internal service.
     Service,
     /// The platform's operators.
     PlatformAdmin,
@@ -31,13 +31,13 @@ pub enum Denial {
     /// The token has no role for this.
     #[error("role_mismatch")]
     RoleMismatch,
-    /// The token is another club's.
+    /// The token is another tenant's.
     #[error("tenant_mismatch")]
     TenantMismatch,
     /// The token is for something else.
     #[error("unexpected \"aud\" claim value")]
     UnexpectedAudience,
-    /// The token was revoked, or its club stopped.
+    /// The token was revoked, or its tenant stopped.
     #[error("token_revoked")]
     TokenRevoked,
 }
@@ -58,10 +58,6 @@ impl Permission {
     }
 
     /// Whether a token that says `claims` may use a route that names `requested`.
-    ///
-    /// # Errors
-    ///
-    /// The first reason against it, in the order audience, role, tenant.
     pub fn check(self, claims: &Claims, requested: Option<&TenantId>) -> Result<(), Denial> {
         let audience = claims
             .audience
@@ -107,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tenant_admin_reads_the_own_club_only() {
+    fn a_tenant_admin_reads_the_own_tenant_only() {
         let own = claims(Audience::Tenant, Role::TenantAdmin, Some("tenant_a"));
         let a: TenantId = "tenant_a".parse().unwrap();
         let b: TenantId = "tenant_b".parse().unwrap();

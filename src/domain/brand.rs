@@ -1,8 +1,8 @@
-//! The club's colours.
+//! The tenant's colours.
 
 use serde::{Deserialize, Serialize};
 
-use super::issue::Problem;
+use super::field_errors::InvalidValue;
 
 /// `#RRGGBB`, stored in lower case.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,21 +16,20 @@ pub struct HexColor(String);
 
 impl HexColor {
     /// The colour as text.
-    #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
 impl TryFrom<String> for HexColor {
-    type Error = Problem;
+    type Error = InvalidValue;
 
-    fn try_from(text: String) -> Result<Self, Problem> {
+    fn try_from(text: String) -> Result<Self, InvalidValue> {
         let digits = text.strip_prefix('#').unwrap_or_default();
         if digits.len() == 6 && digits.bytes().all(|b| b.is_ascii_hexdigit()) {
             Ok(Self(text.to_ascii_lowercase()))
         } else {
-            Err(Problem::new("invalid_color", "Enter a colour like #1a2b3c."))
+            Err(InvalidValue::new("invalid_color", "Enter a colour like #1a2b3c."))
         }
     }
 }

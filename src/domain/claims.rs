@@ -8,13 +8,13 @@ use super::{TenantId, Timestamp};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
-    /// Runs a club.
+    /// Runs a tenant.
     TenantAdmin,
-    /// Signed the club up.
+    /// Signed the tenant up.
     Owner,
     /// Runs the platform.
     Admin,
-    /// A machine of ours.
+    /// An internal service.
     Service,
     /// A role that this service gives no meaning.
     #[serde(other)]
@@ -24,7 +24,7 @@ pub enum Role {
 /// Whom a token is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Audience {
-    /// A club's own people (`JWT_AUDIENCE`).
+    /// A tenant's own people (`JWT_AUDIENCE`).
     Tenant,
     /// The platform's operators.
     PlatformAdmin,
@@ -43,7 +43,6 @@ pub const MAGIC_LINK_AUDIENCE: &str = "magic-link";
 
 impl Audience {
     /// Reads the `aud` claim; `tenant_audience` is configuration.
-    #[must_use]
     pub fn parse(aud: &str, tenant_audience: &str) -> Option<Self> {
         match aud {
             PLATFORM_ADMIN_AUDIENCE => Some(Self::PlatformAdmin),
@@ -55,8 +54,7 @@ impl Audience {
     }
 
     /// The longest life a token of this audience may have, in seconds; `None` where any is accepted.
-    #[must_use]
-    pub const fn longest_life(self) -> Option<i64> {
+    pub const fn max_ttl(self) -> Option<i64> {
         match self {
             Self::Tenant => None,
             Self::PlatformAdmin => Some(7 * 24 * 3600),
@@ -66,7 +64,6 @@ impl Audience {
     }
 
     /// How far clocks may differ, in seconds.
-    #[must_use]
     pub const fn skew(self) -> i64 {
         match self {
             Self::Service => 10,
@@ -90,7 +87,7 @@ pub struct Claims {
     pub roles: Vec<Role>,
     /// Roles as written: what whoami and the log show.
     pub role_names: Vec<String>,
-    /// The club it belongs to.
+    /// The tenant it belongs to.
     pub tenant: Option<TenantId>,
     /// Its own id, by which it can be revoked.
     pub jti: Option<String>,
@@ -102,14 +99,12 @@ pub struct Claims {
 
 impl Claims {
     /// Whether its holder has `role`.
-    #[must_use]
     pub fn has(&self, role: Role) -> bool {
         self.roles.contains(&role)
     }
 
     /// When it was issued; a token that doesn't say counts as issued at the beginning of time, so that every
     /// cut-off refuses it.
-    #[must_use]
     pub fn issued_at(&self) -> Timestamp {
         Timestamp::from_seconds(self.iat.unwrap_or(0))
     }
@@ -148,7 +143,6 @@ pub struct WireClaims {
 }
 
 /// The roles that the service gives a meaning, from their names.
-#[must_use]
 pub fn roles(names: &[String]) -> Vec<Role> {
     names
         .iter()

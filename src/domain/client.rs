@@ -18,7 +18,6 @@ pub struct Client {
 
 impl Client {
     /// Of an address as Cloudflare tells it.
-    #[must_use]
     pub fn of(client: &str) -> Self {
         match client.trim().parse::<IpAddr>().map(|address| address.to_canonical()) {
             Ok(IpAddr::V6(address)) => {

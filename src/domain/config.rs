@@ -21,18 +21,18 @@ pub enum EmailProvider {
     Log,
 }
 
-/// How a club gets its subdomain.
+/// How a tenant gets its subdomain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SubdomainMode {
-    /// A wildcard record covers all clubs: nothing to do outside.
+    /// A wildcard record covers all tenants: nothing to do outside.
     Wildcard,
-    /// Each club has a DNS record of its own.
+    /// Each tenant has a DNS record of its own.
     Record,
-    /// Clubs have no subdomain.
+    /// Tenants have no subdomain.
     None,
 }
 
-/// How often other sides may be asked, where that depends on our account with them.
+/// How often upstreams may be asked, where that depends on our account with them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Budgets {
     /// `RESEND_CALLS_PER_SECOND`
@@ -54,7 +54,7 @@ const LARGEST_BUDGET: u32 = 1000;
 /// A secret that a rotation replaced.
 #[derive(Debug, Clone)]
 pub struct PreviousSecret {
-    /// It verifies clubs' tokens that were issued earlier.
+    /// It verifies tenants' tokens that were issued earlier.
     pub secret: Secret,
     /// When it was replaced, Unix seconds; none while nobody says so, and then it verifies nothing.
     pub rotated_at: Option<i64>,
@@ -119,11 +119,11 @@ pub struct Config {
     pub allowed_webhook_hosts: AllowedHosts,
     /// `CORS_ALLOWED`
     pub cors_allowed: Vec<String>,
-    /// `BASE_DOMAIN`: clubs live at `{slug}.{BASE_DOMAIN}`.
+    /// `BASE_DOMAIN`: tenants live at `{slug}.{BASE_DOMAIN}`.
     pub base_domain: String,
     /// `SUBDOMAIN_MODE`
     pub subdomain_mode: SubdomainMode,
-    /// `CLOUDFLARE_ZONE_ID`: the zone of `BASE_DOMAIN`, where clubs' records are made.
+    /// `CLOUDFLARE_ZONE_ID`: the zone of `BASE_DOMAIN`, where tenants' records are made.
     pub cloudflare_zone_id: String,
     /// `CLOUDFLARE_API_TOKEN`: may edit that zone's DNS.
     pub cloudflare_api_token: Option<Secret>,
@@ -153,9 +153,9 @@ pub struct Config {
     pub turnstile_site_key: Option<String>,
     /// `METRICS_TOKEN`: reads `/metrics`, and nothing else.
     pub metrics_token: Option<Secret>,
-    /// How often other sides may be asked.
+    /// How often upstreams may be asked.
     pub budgets: Budgets,
-    /// Whether calls to the outside go through the `EGRESS` binding.
+    /// Whether calls to external services go through the `EGRESS` binding.
     pub has_egress: bool,
     /// What is missing or wrong.
     pub problems: Vec<String>,
@@ -163,7 +163,6 @@ pub struct Config {
 
 impl Config {
     /// Reads every value through `get`; an empty value counts as absent. `has_egress` says whether `EGRESS` is bound.
-    #[must_use]
     pub fn read(get: impl Fn(&str) -> Option<String>, has_egress: bool) -> Self {
         let text = |name: &str| get(name).map(|v| v.trim().to_owned()).filter(|v| !v.is_empty());
         let text_or = |name: &str, default: &str| text(name).unwrap_or_else(|| default.to_owned());
@@ -253,20 +252,18 @@ impl Config {
             has_egress,
             problems,
         };
-        let problems = config.judge();
+        let problems = config.validate();
         config.problems.extend(problems);
         config
     }
 
     /// Whether this is the real thing.
-    #[must_use]
     pub fn is_production(&self) -> bool {
         self.environment == "production"
     }
 
-    /// The club's own address.
-    #[must_use]
-    pub fn club_address(&self, slug: &str) -> String {
+    /// The tenant's own address.
+    pub fn tenant_address(&self, slug: &str) -> String {
         format!("{slug}.{}", self.base_domain)
     }
 }

@@ -5,13 +5,12 @@ use std::fmt;
 use email_address::{EmailAddress, Options};
 use serde::{Deserialize, Serialize};
 
-use super::{issue::Problem, standard::domain_in_dns, text};
+use super::{field_errors::InvalidValue, standard::domain_in_dns, text};
 
 /// The longest address that mail servers take.
 const LONGEST: usize = 254;
 
-/// A syntactically valid address, stored normalised: trimmed, in lower case and with its domain as DNS has it, so that one mailbox is
-/// one owner whatever the keyboard made of it.
+/// A syntactically valid address, stored normalised: trimmed, lower case, its domain as DNS has it. So one mailbox is one owner.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(
     not(target_arch = "wasm32"),
@@ -23,13 +22,11 @@ pub struct Email(String);
 
 impl Email {
     /// The address as text.
-    #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
     /// What a log may show: the first character and the domain.
-    #[must_use]
     pub fn masked(&self) -> String {
         let (local, domain) = self.0.rsplit_once('@').unwrap_or(("", ""));
         let first: String = local.chars().take(1).collect();
@@ -38,10 +35,10 @@ impl Email {
 }
 
 impl TryFrom<String> for Email {
-    type Error = Problem;
+    type Error = InvalidValue;
 
-    fn try_from(text: String) -> Result<Self, Problem> {
-        let invalid = |message: &str| Problem::new("invalid_email", message);
+    fn try_from(text: String) -> Result<Self, InvalidValue> {
+        let invalid = |message: &str| InvalidValue::new("invalid_email", message);
         let shape = || invalid("Enter an address like name@example.org.");
         let text = text::read(&text).map_err(|problem| invalid(&problem.message))?;
         let (local, domain) = text.rsplit_once('@').ok_or_else(shape)?;
@@ -60,7 +57,7 @@ impl TryFrom<String> for Email {
         if address.len() > LONGEST {
             return Err(invalid("This address is too long."));
         }
-        // No quoted local parts, address literals or display names: no club has one, and mail providers refuse them.
+        // No quoted local parts, address literals or display names: no tenant has one, and mail providers refuse them.
         let options = Options::default().with_required_tld().without_domain_literal().without_display_text();
         match EmailAddress::parse_with_options(&address, options) {
             Ok(parsed) if !parsed.local_part().starts_with('"') => Ok(Self(address)),
@@ -88,7 +85,7 @@ impl fmt::Display for Email {
 mod tests {
     use super::*;
 
-    fn email(text: &str) -> Result<Email, Problem> {
+    fn email(text: &str) -> Result<Email, InvalidValue> {
         Email::try_from(text.to_owned())
     }
 

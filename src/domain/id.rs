@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Timestamp, issue::Problem, text};
+use super::{Timestamp, field_errors::InvalidValue, text};
 
 /// Longest identifier accepted from outside. Operators' own test ids (`tenant_123`) are welcome.
 const MAX_LEN: usize = 64;
@@ -17,12 +17,11 @@ fn fresh(prefix: &str, now: Timestamp, random: [u8; 10]) -> String {
 }
 
 /// The id of a token or a link: 80 random bits and the time, so that none is ever given twice.
-#[must_use]
 pub fn token_id(now: Timestamp, random: [u8; 10]) -> String {
     fresh("", now, random)
 }
 
-fn parse(prefix: &str, text: &str) -> Result<String, Problem> {
+fn parse(prefix: &str, text: &str) -> Result<String, InvalidValue> {
     let rest = text.strip_prefix(prefix).unwrap_or_default();
     let well_formed = !rest.is_empty()
         && text.len() <= MAX_LEN
@@ -30,7 +29,7 @@ fn parse(prefix: &str, text: &str) -> Result<String, Problem> {
     if well_formed {
         Ok(text.to_owned())
     } else {
-        Err(Problem::new("invalid_id", format!("This must be an id that starts with `{prefix}`.")))
+        Err(InvalidValue::new("invalid_id", format!("This must be an id that starts with `{prefix}`.")))
     }
 }
 
@@ -48,31 +47,29 @@ macro_rules! id {
 
         impl $name {
             /// A fresh id from a moment and ten random bytes.
-            #[must_use]
             pub fn new(now: Timestamp, random: [u8; 10]) -> Self {
                 Self(fresh($prefix, now, random))
             }
 
             /// The id as text.
-            #[must_use]
             pub fn as_str(&self) -> &str {
                 &self.0
             }
         }
 
         impl TryFrom<String> for $name {
-            type Error = Problem;
+            type Error = InvalidValue;
 
-            fn try_from(text: String) -> Result<Self, Problem> {
-                let text = text::read(&text).map_err(|problem| Problem::new("invalid_id", problem.message))?;
+            fn try_from(text: String) -> Result<Self, InvalidValue> {
+                let text = text::read(&text).map_err(|problem| InvalidValue::new("invalid_id", problem.message))?;
                 parse($prefix, &text).map(Self)
             }
         }
 
         impl std::str::FromStr for $name {
-            type Err = Problem;
+            type Err = InvalidValue;
 
-            fn from_str(text: &str) -> Result<Self, Problem> {
+            fn from_str(text: &str) -> Result<Self, InvalidValue> {
                 parse($prefix, text).map(Self)
             }
         }
@@ -86,7 +83,7 @@ macro_rules! id {
 }
 
 id!(
-    /// A tenant: one club.
+    /// A tenant: one tenant.
     TenantId,
     "tenant_",
     "^tenant_[A-Za-z0-9_-]+$"

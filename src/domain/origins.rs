@@ -62,9 +62,8 @@ const HOSTS: &[&str] = &[
     "za.com",
 ];
 
-/// Whether a pattern of `CORS_ALLOWED` lets in names that anybody can register. It is told by the shape of the domain and a list of
+/// Whether a pattern of `CORS_ALLOWED` admits names that anybody can register. It is told by the shape of the domain and a list of
 /// the usual ones: the whole list of public suffixes is larger than all of the rest of this service.
-#[must_use]
 pub fn is_anybodys(pattern: &str) -> bool {
     if !pattern.contains('*') {
         return false;

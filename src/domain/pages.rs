@@ -4,7 +4,6 @@ use super::{Config, webhook};
 
 impl Config {
     /// The key of the widget on the page, if there is one and its tokens are looked at.
-    #[must_use]
     pub fn widget_key(&self) -> Option<&str> {
         self.turnstile_secret.as_ref()?;
         self.turnstile_site_key.as_deref().filter(|key| is_site_key(key))
@@ -12,7 +11,6 @@ impl Config {
 
     /// The hosts of our pages: that of the console, and of every other page that may call us from a browser. Where nobody says what
     /// the console is, in development only, it is at the origin that was asked.
-    #[must_use]
     pub fn page_hosts(&self, origin: &str) -> Vec<String> {
         let console = Some(self.admin_console_url.as_str()).filter(|url| !url.is_empty()).unwrap_or(origin);
         let pages = self.cors_allowed.iter().map(String::as_str).filter(|page| !page.contains('*'));

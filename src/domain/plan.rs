@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{issue::Problem, words};
+use super::{field_errors::InvalidValue, words};
 
-/// What a club signed up for; it decides which steps provision it.
+/// What a tenant signed up for; it decides which steps provision it.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, strum::EnumString, strum::IntoStaticStr,
 )]
@@ -12,31 +12,29 @@ use super::{issue::Problem, words};
 #[serde(rename_all = "lowercase")]
 #[strum(serialize_all = "snake_case")]
 pub enum Plan {
-    /// The club brings its own Make scenario.
+    /// The tenant brings its own Make scenario.
     Starter,
-    /// The service runs the automation in a spreadsheet of the club's own.
+    /// The service runs the automation in a spreadsheet of the tenant's own.
     Pro,
 }
 
 impl Plan {
     /// The plan as stored and answered.
-    #[must_use]
     pub fn as_str(self) -> &'static str {
         self.into()
     }
 
     /// The plan with this word.
-    #[must_use]
     pub fn named(word: &str) -> Option<Self> {
         word.parse().ok()
     }
 }
 
 impl TryFrom<String> for Plan {
-    type Error = Problem;
+    type Error = InvalidValue;
 
-    fn try_from(text: String) -> Result<Self, Problem> {
-        Self::named(&text).ok_or_else(|| Problem::new("invalid_plan", "Choose \"starter\" or \"pro\"."))
+    fn try_from(text: String) -> Result<Self, InvalidValue> {
+        Self::named(&text).ok_or_else(|| InvalidValue::new("invalid_plan", "Choose \"starter\" or \"pro\"."))
     }
 }
 
@@ -56,18 +54,18 @@ words! {
 
 impl TenantStatus {
     /// Whether a token of this tenant may do anything.
-    #[must_use]
-    pub const fn lets_in(self) -> bool {
+    pub const fn is_enabled(self) -> bool {
         matches!(self, Self::Trial | Self::Active)
     }
 }
 
 impl TryFrom<String> for TenantStatus {
-    type Error = Problem;
+    type Error = InvalidValue;
 
-    fn try_from(text: String) -> Result<Self, Problem> {
-        Self::named(&text)
-            .ok_or_else(|| Problem::new("invalid_status", "Choose \"trial\", \"active\" or \"suspended\"."))
+    fn try_from(text: String) -> Result<Self, InvalidValue> {
+        Self::named(&text).ok_or_else(|| {
+            InvalidValue::new("invalid_status", "Choose \"trial\", \"active\" or \"suspended\".")
+        })
     }
 }
 

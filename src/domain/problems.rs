@@ -14,7 +14,7 @@ impl Config {
     }
 
     /// What is missing or wrong, beyond single values.
-    pub(super) fn judge(&self) -> Vec<String> {
+    pub(super) fn validate(&self) -> Vec<String> {
         let mut problems = Vec::new();
         let mut check = |ok: bool, problem: &str| {
             if !ok {

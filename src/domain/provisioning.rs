@@ -13,7 +13,6 @@ pub enum Task {
 
 impl Task {
     /// Its step.
-    #[must_use]
     pub const fn step(self) -> Step {
         match self {
             Self::Do(step) | Self::Undo(step) => step,
@@ -21,7 +20,6 @@ impl Task {
     }
 
     /// Whether it undoes.
-    #[must_use]
     pub const fn is_undo(self) -> bool {
         matches!(self, Self::Undo(_))
     }
@@ -32,7 +30,7 @@ words! {
     UndoStatus {
         /// At work, or waiting to try again.
         Undoing = "undoing",
-        /// What was made is gone, and the club's name and address are free.
+        /// What was made is gone, and the tenant's name and address are free.
         Undone = "undone",
         /// Something could not be removed: an operator tries again, or leaves it.
         CompensationFailed = "compensation_failed",
@@ -48,7 +46,7 @@ words! {
         Processing = "processing",
         /// Done.
         Completed = "completed",
-        /// Given up, with a reason.
+        /// Failed, with a reason.
         Failed = "failed",
     }
 }
@@ -62,7 +60,7 @@ words! {
         Running = "running",
         /// Done: it never runs again.
         Completed = "completed",
-        /// Given up.
+        /// Failed.
         Failed = "failed",
         /// Left out.
         Skipped = "skipped",

@@ -1,10 +1,10 @@
-//! The club's name in addresses.
+//! The tenant's name in addresses.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{issue::Problem, text};
+use super::{field_errors::InvalidValue, text};
 
 /// Names that the service, mail, certificates, DNS or proxies need for themselves, or that could be taken for its operators': one a
 /// line, in order, without hyphens. They are the union of the lists of reserved-slugs, reserved-usernames, The-Big-Username-Blocklist
@@ -26,7 +26,8 @@ fn is_reserved(slug: &str) -> bool {
     (stem.len() < name.len() && NUMBERED.contains(&stem)) || RESERVED.lines().any(|word| word == name)
 }
 
-/// 3–63 of `a-z0-9-`, no hyphen at either end nor in the third and fourth place together, not reserved: a DNS label of the club's own.
+/// 3–63 of `a-z0-9-`, no hyphen at either end nor in the third and fourth place together, not reserved: a DNS label of the tenant's
+/// own.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(
     not(target_arch = "wasm32"),
@@ -38,13 +39,11 @@ pub struct Slug(String);
 
 impl Slug {
     /// The slug as text.
-    #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
     /// Slugs close to `text`, for somebody whose first choice is gone or reserved.
-    #[must_use]
     pub fn close_to(text: &str) -> Vec<Self> {
         ["club", "2", "team", "sc", "3"]
             .iter()
@@ -58,31 +57,34 @@ impl Slug {
 }
 
 impl TryFrom<String> for Slug {
-    type Error = Problem;
+    type Error = InvalidValue;
 
-    fn try_from(text: String) -> Result<Self, Problem> {
+    fn try_from(text: String) -> Result<Self, InvalidValue> {
         let text = text::read(&text)?;
         if !(3..=63).contains(&text.len()) {
-            return Err(Problem::new("invalid_length", "Use 3 to 63 characters."));
+            return Err(InvalidValue::new("invalid_length", "Use 3 to 63 characters."));
         }
         if !text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-') {
-            return Err(Problem::new(
+            return Err(InvalidValue::new(
                 "invalid_characters",
                 "Use lower-case letters a–z, digits and hyphens only.",
             ));
         }
         if text.starts_with('-') || text.ends_with('-') {
-            return Err(Problem::new("invalid_hyphen", "A hyphen can't be the first or the last character."));
+            return Err(InvalidValue::new(
+                "invalid_hyphen",
+                "A hyphen can't be the first or the last character.",
+            ));
         }
         if text.starts_with("xn--") {
-            return Err(Problem::new("punycode", "Names that start with xn-- are not possible."));
+            return Err(InvalidValue::new("punycode", "Names that start with xn-- are not possible."));
         }
         if text.get(2..4) == Some("--") {
             let message = "The third and the fourth character can't both be hyphens.";
-            return Err(Problem::new("invalid_hyphen", message));
+            return Err(InvalidValue::new("invalid_hyphen", message));
         }
         if is_reserved(&text) {
-            return Err(Problem::new("reserved", "This name is reserved. Please choose another."));
+            return Err(InvalidValue::new("reserved", "This name is reserved. Please choose another."));
         }
         Ok(Self(text))
     }

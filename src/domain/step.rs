@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Plan, issue::Problem, words};
+use super::{Plan, field_errors::InvalidValue, words};
 
 words! {
     /// One step of provisioning.
@@ -10,11 +10,11 @@ words! {
     Step {
         /// Default brand and welcome content.
         SeedDefaults = "seed_defaults",
-        /// The club's address.
+        /// The tenant's address.
         ConfigureRouting = "configure_routing",
-        /// A signed ping to the club's Make scenario.
+        /// A signed ping to the tenant's Make scenario.
         ValidateWebhook = "validate_webhook",
-        /// The club's spreadsheet, made by Apps Script.
+        /// The tenant's spreadsheet, made by Apps Script.
         CreateSpreadsheet = "create_spreadsheet",
         /// The spreadsheet read back.
         VerifySpreadsheet = "verify_spreadsheet",
@@ -22,27 +22,26 @@ words! {
         CreateOwner = "create_owner",
         /// A mail with a link to sign in.
         SendWelcomeEmail = "send_welcome_email",
-        /// The club goes live.
+        /// The tenant goes live.
         Activate = "activate",
     }
 }
 
 /// The word of a step that this version knows, as somebody sends it.
 impl TryFrom<String> for Step {
-    type Error = Problem;
+    type Error = InvalidValue;
 
-    fn try_from(text: String) -> Result<Self, Problem> {
-        let problem = || Problem::new("invalid_value", "Use the word of a step, like validate_webhook.");
+    fn try_from(text: String) -> Result<Self, InvalidValue> {
+        let problem = || InvalidValue::new("invalid_value", "Use the word of a step, like validate_webhook.");
         Self::named(&text).ok_or_else(problem)
     }
 }
 
 impl Step {
     /// The table of steps, one row each.
-    #[must_use]
     pub const fn spec(self) -> Spec {
         match self {
-            Self::SeedDefaults => Spec { leaves: Leaves::TheName, ..Spec::IN_DATABASE },
+            Self::SeedDefaults => Spec { compensation: Compensation::SlugAndEmail, ..Spec::IN_DATABASE },
             // Up to three calls, one after the other.
             Self::ConfigureRouting => Spec::outside(15).makes("route"),
             // Five seconds is what the contract gives a webhook to answer. A ping can't be taken back.
@@ -53,7 +52,7 @@ impl Step {
             Self::CreateOwner => Spec::IN_DATABASE.makes("owner"),
             // The mail is stored in D1, and leaves by itself.
             Self::SendWelcomeEmail => Spec::IN_DATABASE,
-            // The club was stopped before anything is undone.
+            // The tenant was stopped before anything is undone.
             Self::Activate => Spec::IN_DATABASE,
             // What a step of another version left, this one can't know.
             Self::Other(word) => Spec::IN_DATABASE.makes(word.as_str()),
@@ -61,7 +60,6 @@ impl Step {
     }
 
     /// The steps of a plan, in their order.
-    #[must_use]
     pub const fn of(plan: Plan) -> &'static [Self] {
         match plan {
             Plan::Starter => &[
@@ -120,13 +118,13 @@ impl Policy {
 
 /// What a step leaves behind that undoing has to remove.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Leaves {
+pub enum Compensation {
     /// Nothing, or nothing that can be taken back.
-    Nothing,
-    /// Something outside, or rows of the club's own.
-    Something,
-    /// What every club has from the first moment: its content, its name, its address. Removed last.
-    TheName,
+    None,
+    /// Something outside, or rows of the tenant's own.
+    Required,
+    /// What every tenant has from the first moment: its content, its name, its address. Removed last.
+    SlugAndEmail,
 }
 
 /// What becomes of a step that a run's plan has gained since the run began.
@@ -135,7 +133,7 @@ pub enum Gained {
     /// It is done in its place, or next if the run is past that.
     Done,
     /// The run ends as the version that began it would have ended it.
-    LeftOut,
+    Skipped,
 }
 
 /// What is known of a step before it is performed.
@@ -144,7 +142,7 @@ pub struct Spec {
     /// How it is tried.
     pub policy: Policy,
     /// What undoing has to remove.
-    pub leaves: Leaves,
+    pub compensation: Compensation,
     /// The word in D1 for what it makes, while the upstream's own id for that is not known.
     pub makes: &'static str,
     /// What becomes of the runs that are under way when it is added to a plan.
@@ -153,8 +151,12 @@ pub struct Spec {
 
 impl Spec {
     /// Of a step whose work is in D1, and that leaves nothing which could be taken back.
-    const IN_DATABASE: Self =
-        Self { policy: Policy::IN_DATABASE, leaves: Leaves::Nothing, makes: "name", gained: Gained::Done };
+    const IN_DATABASE: Self = Self {
+        policy: Policy::IN_DATABASE,
+        compensation: Compensation::None,
+        makes: "name",
+        gained: Gained::Done,
+    };
 
     /// Of a step that asks outside, for so many seconds in one attempt.
     const fn outside(time_limit: u64) -> Self {
@@ -163,7 +165,7 @@ impl Spec {
 
     /// The same, of a step that makes something under this word.
     const fn makes(self, word: &'static str) -> Self {
-        Self { leaves: Leaves::Something, makes: word, ..self }
+        Self { compensation: Compensation::Required, makes: word, ..self }
     }
 }
 

@@ -4,23 +4,19 @@
 //! read again by these rules.
 
 use super::{
-    issue::Problem,
+    field_errors::InvalidValue,
     standard::{is_accent, is_assigned, is_joiner, is_mark, nfc, nfkd},
 };
 
 /// The text as it is meant: in normalisation form C, without blanks and invisible characters at its ends; empty where nothing of it can
 /// be seen.
-///
-/// # Errors
-///
-/// `invalid_characters`, by name: a line break, a control character, one that turns the direction of the text, or one that is none.
-pub fn read(text: &str) -> Result<String, Problem> {
+pub fn read(text: &str) -> Result<String, InvalidValue> {
     let composed = nfc(text);
     let text = trimmed(&composed);
     match text.chars().find_map(|c| unwanted(c).map(|name| (c, name))) {
         Some((c, name)) => {
             let message = format!("This can't contain {name} (U+{:04X}).", u32::from(c));
-            Err(Problem::new("invalid_characters", message))
+            Err(InvalidValue::new("invalid_characters", message))
         }
         None if text.chars().all(|c| is_blank(c) || is_mark(c)) => Ok(String::new()),
         None => Ok(text.to_owned()),
@@ -28,23 +24,18 @@ pub fn read(text: &str) -> Result<String, Problem> {
 }
 
 /// The text as it is meant, of up to `longest` characters.
-///
-/// # Errors
-///
-/// As [`read`], and where nothing can be seen or it is longer.
-pub fn line(text: &str, longest: usize) -> Result<String, Problem> {
+pub fn line(text: &str, longest: usize) -> Result<String, InvalidValue> {
     let text = read(text)?;
     match text.chars().count() {
-        0 => Err(Problem::required()),
+        0 => Err(InvalidValue::required()),
         length if length > longest => {
-            Err(Problem::new("too_long", format!("Use at most {longest} characters.")))
+            Err(InvalidValue::new("too_long", format!("Use at most {longest} characters.")))
         }
         _ => Ok(text),
     }
 }
 
 /// The text without case, accents and invisible characters: what is searched, and what is searched for.
-#[must_use]
 pub fn folded(text: &str) -> String {
     let mut folded = String::with_capacity(text.len());
     let small: String = nfkd(text).chars().filter(|c| !is_accent(*c)).flat_map(char::to_lowercase).collect();
@@ -100,7 +91,6 @@ fn belonging(last: Option<char>, behind: &str) -> impl Iterator<Item = char> {
 }
 
 /// Whether nobody sees it: a blank, or a character that has no width or no shape of its own.
-#[must_use]
 pub fn is_blank(c: char) -> bool {
     c.is_whitespace()
         || matches!(c,
@@ -137,7 +127,6 @@ fn unwanted(c: char) -> Option<&'static str> {
 }
 
 /// What a machine elsewhere said, short enough and safe to show: no address, no key, nothing that moves the cursor or the text.
-#[must_use]
 pub fn quoted(text: &str) -> Option<String> {
     const LONGEST: usize = 160;
     let plain: String =

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::issue::Problem;
+use super::field_errors::InvalidValue;
 
 /// Milliseconds since the Unix epoch, UTC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -13,49 +13,41 @@ pub struct Timestamp(i64);
 
 impl Timestamp {
     /// From milliseconds since the Unix epoch.
-    #[must_use]
     pub const fn from_millis(millis: i64) -> Self {
         Self(millis)
     }
 
     /// From seconds since the Unix epoch: the unit of D1 and of token claims.
-    #[must_use]
     pub const fn from_seconds(seconds: i64) -> Self {
         Self(seconds.saturating_mul(1000))
     }
 
     /// Milliseconds since the Unix epoch.
-    #[must_use]
     pub const fn millis(self) -> i64 {
         self.0
     }
 
     /// Whole seconds since the Unix epoch, rounded down.
-    #[must_use]
     pub const fn seconds(self) -> i64 {
         self.0.div_euclid(1000)
     }
 
     /// This moment plus `duration`.
-    #[must_use]
     pub fn after(self, duration: Duration) -> Self {
         Self(self.0.saturating_add(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)))
     }
 
     /// This moment less `duration`.
-    #[must_use]
     pub fn before(self, duration: Duration) -> Self {
         Self(self.0.saturating_sub(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)))
     }
 
     /// How long from `earlier` to this moment; zero when it lies ahead.
-    #[must_use]
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
 
     /// RFC 3339 in UTC with milliseconds, as in every JSON answer and log line.
-    #[must_use]
     pub fn rfc3339(self) -> String {
         chrono::DateTime::from_timestamp_millis(self.0)
             .unwrap_or(chrono::DateTime::UNIX_EPOCH)
@@ -65,12 +57,12 @@ impl Timestamp {
 
 /// RFC 3339 with any offset, as somebody sends it.
 impl TryFrom<String> for Timestamp {
-    type Error = Problem;
+    type Error = InvalidValue;
 
-    fn try_from(text: String) -> Result<Self, Problem> {
+    fn try_from(text: String) -> Result<Self, InvalidValue> {
         chrono::DateTime::parse_from_rfc3339(&text)
             .map(|time| Self(time.timestamp_millis()))
-            .map_err(|_| Problem::new("invalid_time", "Enter a time like 2026-12-31T23:59:59Z."))
+            .map_err(|_| InvalidValue::new("invalid_time", "Enter a time like 2026-12-31T23:59:59Z."))
     }
 }
 

@@ -1,25 +1,22 @@
 //! The ids of tokens (`jti`): whose a token of ours is, and what names no token at all.
 
-use super::{TenantId, issue::Problem};
+use super::{TenantId, field_errors::InvalidValue};
 
 /// What scripts print where there is no value.
 const NO_VALUES: [&str; 9] =
     ["null", "undefined", "none", "nil", "nan", "true", "false", "[object object]", "{}"];
 
-/// The id of a club's token: it says whose it is, so that whoever revokes it need not know.
-#[must_use]
-pub fn of_club(tenant: &TenantId, unique: &str) -> String {
+/// The id of a tenant's token: it says whose it is, so that whoever revokes it need not know.
+pub fn of_tenant(tenant: &TenantId, unique: &str) -> String {
     format!("{tenant}.{unique}")
 }
 
-/// The club whose token has this id, if it says so.
-#[must_use]
-pub fn club(jti: &str) -> Option<TenantId> {
+/// The tenant whose token has this id, if it says so.
+pub fn tenant_of(jti: &str) -> Option<TenantId> {
     jti.rsplit_once('.').and_then(|(tenant, _)| tenant.parse().ok())
 }
 
 /// Whether an id tells its token from others: what a script prints where there is no value does not.
-#[must_use]
 pub fn tells_apart(jti: &str) -> bool {
     let jti = jti.trim();
     jti.bytes().any(|byte| byte.is_ascii_alphanumeric())
@@ -27,21 +24,17 @@ pub fn tells_apart(jti: &str) -> bool {
 }
 
 /// An id as an operator names it.
-///
-/// # Errors
-///
-/// When it is no token's.
-pub fn parse(text: String) -> Result<String, Problem> {
+pub fn parse(text: String) -> Result<String, InvalidValue> {
     let is_token = text.split('.').count() == 3 && text.starts_with("eyJ");
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:+/=@".contains(&byte);
     if is_token {
         let message = "This is a token itself. Send its id: the `jti` that `/whoami` says.";
-        return Err(Problem::new("invalid_jti", message));
+        return Err(InvalidValue::new("invalid_jti", message));
     }
     if tells_apart(&text) && text.bytes().all(is_plain) {
         Ok(text)
     } else {
-        Err(Problem::new("invalid_jti", "This is no token's id: send the `jti` that `/whoami` says."))
+        Err(InvalidValue::new("invalid_jti", "This is no token's id: send the `jti` that `/whoami` says."))
     }
 }
 
@@ -50,11 +43,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_id_of_a_clubs_token_says_whose_it_is() {
+    fn the_id_of_a_tenants_token_says_whose_it_is() {
         let tenant: TenantId = "tenant_a-b_c".parse().unwrap();
-        assert_eq!(club(&of_club(&tenant, "01ab")), Some(tenant));
+        assert_eq!(tenant_of(&of_tenant(&tenant, "01ab")), Some(tenant));
         for foreign in ["", ".", "jti-1", "user_1.x", "tenant_.x", "01a3185c80397978a1c17e7efb610b25"] {
-            assert_eq!(club(foreign), None, "{foreign}");
+            assert_eq!(tenant_of(foreign), None, "{foreign}");
         }
     }
 

@@ -5,10 +5,10 @@ use std::time::Duration;
 use super::{config::Budgets, words};
 
 words! {
-    /// One of the other sides, as far as it fails as a whole.
+    /// One of the upstreams, as far as it fails as a whole.
     #[derive(PartialOrd, Ord, Hash)]
     Upstream {
-        /// Make, behind the clubs' webhooks.
+        /// Make, behind the tenants' webhooks.
         Make = "make",
         /// The Apps Script web app that makes spreadsheets.
         AppsScript = "apps_script",
@@ -57,7 +57,6 @@ impl Capacity {
 
 impl Upstream {
     /// The table of upstreams, one row each, for an account with these budgets.
-    #[must_use]
     pub const fn capacity(self, budgets: Budgets) -> Capacity {
         match self {
             // Behind it are customers' own servers: nobody has to be spared, and whatever opened it is to be over soon.
@@ -88,8 +87,7 @@ impl Upstream {
     }
 
     /// Whether a customer's own server answers behind it.
-    #[must_use]
-    pub const fn is_customers_own(self) -> bool {
+    pub const fn is_tenant_owned(self) -> bool {
         matches!(self, Self::Make)
     }
 }

@@ -1,6 +1,6 @@
-//! Where a club's webhook is.
+//! Where a tenant's webhook is.
 
-use super::{issue::Problem, standard::Address, text};
+use super::{field_errors::InvalidValue, standard::Address, text};
 
 /// The hosts that Make shows people for their webhooks.
 pub const MAKES_HOSTS: &str = "hook.make.com,hook.*.make.com,hook.*.make.celonis.com,hook.integromat.com";
@@ -11,19 +11,16 @@ pub struct AllowedHosts(Vec<String>);
 
 impl AllowedHosts {
     /// From the comma-separated configuration value.
-    #[must_use]
     pub fn parse(list: &str) -> Self {
         Self(list.split(',').map(|h| h.trim().to_ascii_lowercase()).filter(|h| !h.is_empty()).collect())
     }
 
     /// Whether `host` (lower case, as the `url` crate gives it) is on the list.
-    #[must_use]
     pub fn allows(&self, host: &str) -> bool {
         self.0.iter().any(|pattern| matches(pattern, host))
     }
 
     /// The first on the list that can't be meant: no name, or open to whoever registers one.
-    #[must_use]
     pub fn nonsense(&self) -> Option<&str> {
         self.0.iter().map(String::as_str).find(|pattern| {
             let mut labels = pattern.rsplit('.');
@@ -71,11 +68,7 @@ pub struct WebhookUrl(Address);
 
 impl WebhookUrl {
     /// The one rule for every caller who brings one.
-    ///
-    /// # Errors
-    ///
-    /// `invalid_url` when it is no URL, or only a host's; `host_not_allowed` when it is one where no webhook may be.
-    pub fn parse(text: &str, allowed: &AllowedHosts) -> Result<Self, Problem> {
+    pub fn parse(text: &str, allowed: &AllowedHosts) -> Result<Self, InvalidValue> {
         let text = text::read(text).map_err(|problem| invalid(&problem.message))?;
         // What can't be seen, or looks like something else, would become part of the address.
         if !text.is_ascii() {
@@ -89,12 +82,8 @@ impl WebhookUrl {
     }
 
     /// One that is stored is read as it is, whatever rule came later. Whether its host is on the list is judged again.
-    ///
-    /// # Errors
-    ///
-    /// As for [`Self::parse`].
-    pub fn stored(text: &str, allowed: &AllowedHosts) -> Result<Self, Problem> {
-        let refused = |message: &str| Problem::new("host_not_allowed", message);
+    pub fn stored(text: &str, allowed: &AllowedHosts) -> Result<Self, InvalidValue> {
+        let refused = |message: &str| InvalidValue::new("host_not_allowed", message);
         // The parser forgives backslashes, tabs and control characters; whoever typed them gets told instead.
         if text.len() > 2048
             || text.contains('\\')
@@ -123,33 +112,30 @@ impl WebhookUrl {
     }
 
     /// As stored and called: serialised by the parser, so that nothing reads it differently.
-    #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0.text
     }
 
     /// What a log may show.
-    #[must_use]
     pub fn host(&self) -> &str {
         &self.0.host
     }
 }
 
 /// The host of a stored webhook: all of it that may be shown.
-#[must_use]
 pub fn host_of(url: &str) -> Option<String> {
     Address::parse(url).map(|url| url.host).filter(|host| !host.is_empty())
 }
 
-fn invalid(message: &str) -> Problem {
-    Problem::new("invalid_url", message)
+fn invalid(message: &str) -> InvalidValue {
+    InvalidValue::new("invalid_url", message)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn parse(text: &str) -> Result<WebhookUrl, Problem> {
+    fn parse(text: &str) -> Result<WebhookUrl, InvalidValue> {
         WebhookUrl::parse(text, &AllowedHosts::parse(MAKES_HOSTS))
     }
 
@@ -286,7 +272,7 @@ mod tests {
         }
     }
 
-    /// It was stored when that was possible, and its club lives on it.
+    /// It was stored when that was possible, and its tenant lives on it.
     #[test]
     fn what_is_stored_is_read_as_it_is() {
         let allowed = AllowedHosts::parse(MAKES_HOSTS);

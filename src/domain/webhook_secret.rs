@@ -1,11 +1,11 @@
-//! The secret that signs what is sent to a club's webhook: one that every receiver reads as we do.
+//! The secret that signs what is sent to a tenant's webhook: one that every receiver reads as we do.
 
 use base64::{
     Engine, alphabet,
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig, general_purpose::STANDARD},
 };
 
-use super::{Secret, issue::Problem};
+use super::{Secret, field_errors::InvalidValue};
 
 /// What Standard Webhooks puts before a key in base64.
 const PREFIX: &str = "whsec_";
@@ -38,53 +38,51 @@ pub struct WebhookSecret(Secret);
 
 impl WebhookSecret {
     /// The secret itself.
-    #[must_use]
     pub const fn secret(&self) -> &Secret {
         &self.0
     }
 }
 
 impl TryFrom<String> for WebhookSecret {
-    type Error = Problem;
+    type Error = InvalidValue;
 
-    fn try_from(text: String) -> Result<Self, Problem> {
+    fn try_from(text: String) -> Result<Self, InvalidValue> {
         if text.trim() != text {
-            return Err(Problem::new("surrounding_space", "Remove the blanks at the ends."));
+            return Err(InvalidValue::new("surrounding_space", "Remove the blanks at the ends."));
         }
         if !text.bytes().all(|b| b == b' ' || b.is_ascii_graphic()) {
-            return Err(Problem::new(
+            return Err(InvalidValue::new(
                 "invalid_characters",
                 "Use plain letters, digits and signs: no accents, and nothing that can't be seen.",
             ));
         }
         if text.len() > 200 {
-            return Err(Problem::new("too_long", "Use at most 200 characters."));
+            return Err(InvalidValue::new("too_long", "Use at most 200 characters."));
         }
         match text.strip_prefix(PREFIX) {
             Some(encoded) => of_key(encoded),
             None if text.get(..PREFIX.len()).is_some_and(|start| start.eq_ignore_ascii_case(PREFIX)) => {
-                Err(Problem::new("invalid_prefix", "Write whsec_ in small letters."))
+                Err(InvalidValue::new("invalid_prefix", "Write whsec_ in small letters."))
             }
-            None if text.len() < 16 => Err(Problem::new("too_short", "Use at least 16 characters.")),
+            None if text.len() < 16 => Err(InvalidValue::new("too_short", "Use at least 16 characters.")),
             None => Ok(Self(Secret::new(text))),
         }
     }
 }
 
-fn of_key(encoded: &str) -> Result<WebhookSecret, Problem> {
-    let key = LENIENT
-        .decode(encoded)
-        .map_err(|_| Problem::new("invalid_base64", "What follows whsec_ must be base64. Copy all of it."))?;
+fn of_key(encoded: &str) -> Result<WebhookSecret, InvalidValue> {
+    let key = LENIENT.decode(encoded).map_err(|_| {
+        InvalidValue::new("invalid_base64", "What follows whsec_ must be base64. Copy all of it.")
+    })?;
     if key.len() < SHORTEST_KEY {
         let message = "What follows whsec_ must be base64 of at least 24 bytes. Copy all of it.";
-        return Err(Problem::new("too_short", message));
+        return Err(InvalidValue::new("too_short", message));
     }
     Ok(WebhookSecret(Secret::new(format!("{PREFIX}{}", STANDARD.encode(key)))))
 }
 
 /// The keys by which a stored secret signs: the one that receivers read, and, where a secret was stored before its spelling
 /// was checked, also the one that it has always signed by.
-#[must_use]
 pub fn keys(secret: &Secret) -> Vec<Vec<u8>> {
     let text = secret.expose();
     let itself = || text.as_bytes().to_vec();
@@ -172,7 +170,7 @@ mod tests {
         assert_eq!(stored(&"a".repeat(201)), Err("too_long"));
     }
 
-    /// They were let in, once, and their clubs are live.
+    /// They were let in, once, and their tenants are live.
     #[test]
     fn what_was_stored_before_signs_as_it_did_and_as_receivers_read_it() {
         let keys = |text: &str| keys(&Secret::new(text.to_owned()));

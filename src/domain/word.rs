@@ -24,7 +24,6 @@ pub struct Word(&'static str);
 
 impl Word {
     /// The word `text`, kept once for the whole process.
-    #[must_use]
     pub fn of(text: &str) -> Self {
         let mut words = WORDS.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = words.get(text) {
@@ -39,7 +38,6 @@ impl Word {
     }
 
     /// The word as text.
-    #[must_use]
     pub const fn as_str(self) -> &'static str {
         self.0
     }
@@ -75,7 +73,6 @@ macro_rules! words {
             pub const ALL: [Self; [$($word),+].len()] = [$(Self::$variant),+];
 
             /// The word as stored and answered.
-            #[must_use]
             pub const fn as_str(self) -> &'static str {
                 match self {
                     $(Self::$variant => $word,)+
@@ -84,7 +81,6 @@ macro_rules! words {
             }
 
             /// The one with this word, if this version knows it.
-            #[must_use]
             pub fn named(word: &str) -> Option<Self> {
                 Self::ALL.into_iter().find(|one| one.as_str() == word)
             }

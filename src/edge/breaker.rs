@@ -1,4 +1,4 @@
-//! The Durable Object that is the breaker of one other side: a shell around [`breaker`].
+//! The Durable Object that is the breaker of one upstream: a shell around [`breaker`].
 //!
 //! A row for the breaker, a row for those who wait, and an alarm that tells them to go on. It never throws: the platform would
 //! drop it after six failures. Everything else that time brings about is seen when somebody asks.
@@ -17,7 +17,7 @@ use crate::{
     domain::{TenantId, Timestamp, Upstream},
     ports::{Level, LogLine},
     workflow::{
-        breaker::{self, Breaker, Obeyed, Waiting, limits, rings_at},
+        breaker::{self, Breaker, Effects, Waiting, limits, rings_at},
         witness,
     },
 };
@@ -56,11 +56,11 @@ impl DurableObject for CircuitBreaker {
         match serde_json::from_str(&text) {
             Ok(command) => {
                 let app = self.app();
-                let obeyed = self.obey(&app, &command)?;
-                if !obeyed.waiting.is_empty() {
+                let effects = self.handle(&app, &command)?;
+                if !effects.waiting.is_empty() {
                     self.arm(&app).await;
                 }
-                Response::from_json(&obeyed.reply)
+                Response::from_json(&effects.reply)
             }
             Err(error) => Response::error(format!("unknown command: {error}"), 400),
         }
@@ -95,19 +95,19 @@ impl CircuitBreaker {
     }
 
     /// Nothing waits between reading and writing: no two commands meet here. What is as it was is not written.
-    fn obey(&self, app: &App<Platform>, command: &breaker::Command) -> Result<Obeyed> {
+    fn handle(&self, app: &App<Platform>, command: &breaker::Request) -> Result<Effects> {
         let known: Breaker = self.load("breaker", "state")?.unwrap_or_default();
         let waiting = self.line()?.map(|line| line.waiting).unwrap_or_default();
         let limits = limits(command.upstream, app.config().budgets);
-        let obeyed = breaker::obey(&known, &waiting, command, &limits, now());
-        if obeyed.reply.breaker != known {
-            self.save("breaker", "state", &obeyed.reply.breaker)?;
+        let effects = breaker::handle(&known, &waiting, command, &limits, now());
+        if effects.reply.breaker != known {
+            self.save("breaker", "state", &effects.reply.breaker)?;
         }
-        if obeyed.waiting != waiting {
-            let waiting = obeyed.waiting.clone();
+        if effects.waiting != waiting {
+            let waiting = effects.waiting.clone();
             self.save("waiting", "line", &Line { upstream: command.upstream, waiting })?;
         }
-        Ok(obeyed)
+        Ok(effects)
     }
 
     /// Takes out whom to tell now.
@@ -148,9 +148,9 @@ impl CircuitBreaker {
         self.load("waiting", "line")
     }
 
-    fn witness(&self, command: &witness::Command) -> Result<witness::Verdict> {
-        let before: Option<witness::Known> = self.load("breaker", "state")?;
-        let (known, verdict) = witness::obey(before.as_ref(), command);
+    fn witness(&self, command: &witness::Command) -> Result<witness::Reply> {
+        let before: Option<witness::SeenDatabase> = self.load("breaker", "state")?;
+        let (known, verdict) = witness::handle(before.as_ref(), command);
         if let Some(known) = known.filter(|known| Some(known) != before.as_ref()) {
             self.save("breaker", "state", &known)?;
         }

@@ -1,5 +1,5 @@
-//! The one way out: every call to the outside passes here. A time limit, a bound on what is read, no redirect to a host
-//! that was not named, a `User-Agent`, the trace.
+//! The one way out: every call to external services passes here. A time limit, a bound on what is read, no redirect to
+//! a host that was not named, a `User-Agent`, the trace.
 
 use futures_util::{FutureExt, pin_mut, select};
 use js_sys::{Function, Promise, Reflect, Uint8Array};
@@ -10,7 +10,7 @@ use worker::{Delay, Fetcher};
 
 use crate::{
     domain::Address,
-    ports::{Call, CallError, Called},
+    ports::{OutboundError, OutboundRequest, OutboundResponse},
 };
 
 /// What is read of an answer.
@@ -19,9 +19,12 @@ const BOUND: usize = 64 * 1024;
 const HOPS: usize = 3;
 const USER_AGENT: &str = concat!("Tenantry/", env!("CARGO_PKG_VERSION"));
 
-/// Calls the outside: through `egress` if it is bound, else directly.
-pub(super) async fn call(egress: Option<&Fetcher>, call: &Call) -> Result<Called, CallError> {
-    let controller = AbortController::new().map_err(|_| CallError::Connection)?;
+/// Calls external services: through `egress` if it is bound, else directly.
+pub(super) async fn call(
+    egress: Option<&Fetcher>,
+    call: &OutboundRequest,
+) -> Result<OutboundResponse, OutboundError> {
+    let controller = AbortController::new().map_err(|_| OutboundError::Connection)?;
     let signal = controller.signal();
     let answer = follow(egress, call, &signal).fuse();
     let limit = Delay::from(call.time_limit).fuse();
@@ -30,20 +33,29 @@ pub(super) async fn call(egress: Option<&Fetcher>, call: &Call) -> Result<Called
         answer = answer => answer,
         () = limit => {
             controller.abort();
-            Err(CallError::Timeout)
+            Err(OutboundError::Timeout)
         }
     }
 }
 
-async fn follow(egress: Option<&Fetcher>, call: &Call, signal: &AbortSignal) -> Result<Called, CallError> {
+async fn follow(
+    egress: Option<&Fetcher>,
+    call: &OutboundRequest,
+    signal: &AbortSignal,
+) -> Result<OutboundResponse, OutboundError> {
     let mut response = send(egress, request(call, signal)?).await?;
-    let mut at = Address::parse(&call.url).ok_or(CallError::Connection)?;
+    let mut at = Address::parse(&call.url).ok_or(OutboundError::Connection)?;
     for _ in 0..HOPS {
         let Some(next) = redirect(&response, &at, call.follow) else { break };
         discard(&response);
         at = next;
-        let hop =
-            Call { method: "GET", url: at.text.clone(), headers: Vec::new(), body: None, ..call.clone() };
+        let hop = OutboundRequest {
+            method: "GET",
+            url: at.text.clone(),
+            headers: Vec::new(),
+            body: None,
+            ..call.clone()
+        };
         response = send(egress, request(&hop, signal)?).await?;
     }
     read(response).await
@@ -55,7 +67,7 @@ fn discard(response: &web_sys::Response) {
     if let Some(body) = response.body() {
         let cancelled = JsFuture::from(body.cancel());
         wasm_bindgen_futures::spawn_local(async move {
-            // Whether the other side heard of it makes no difference to us.
+            // Whether the upstream heard of it makes no difference to us.
             let _ = cancelled.await;
         });
     }
@@ -72,8 +84,8 @@ fn redirect(response: &web_sys::Response, at: &Address, follow: &[&str]) -> Opti
     (next.scheme == "https" && named && !next.names_port).then_some(next)
 }
 
-fn request(call: &Call, signal: &AbortSignal) -> Result<web_sys::Request, CallError> {
-    let broken = |_: JsValue| CallError::Connection;
+fn request(call: &OutboundRequest, signal: &AbortSignal) -> Result<web_sys::Request, OutboundError> {
+    let broken = |_: JsValue| OutboundError::Connection;
     let headers = web_sys::Headers::new().map_err(broken)?;
     headers.append("user-agent", USER_AGENT).map_err(broken)?;
     for (name, value) in &call.headers {
@@ -98,8 +110,8 @@ fn request(call: &Call, signal: &AbortSignal) -> Result<web_sys::Request, CallEr
 pub(super) async fn send(
     egress: Option<&Fetcher>,
     request: web_sys::Request,
-) -> Result<web_sys::Response, CallError> {
-    let broken = |_: JsValue| CallError::Connection;
+) -> Result<web_sys::Response, OutboundError> {
+    let broken = |_: JsValue| OutboundError::Connection;
     let promise = match egress {
         Some(egress) => {
             let target: &JsValue = egress.as_ref();
@@ -115,8 +127,8 @@ pub(super) async fn send(
     JsFuture::from(promise).await.and_then(JsCast::dyn_into).map_err(broken)
 }
 
-async fn read(response: web_sys::Response) -> Result<Called, CallError> {
-    let broken = |_: JsValue| CallError::Connection;
+async fn read(response: web_sys::Response) -> Result<OutboundResponse, OutboundError> {
+    let broken = |_: JsValue| OutboundError::Connection;
     let retry_after = response.headers().get("retry-after").ok().flatten();
     let mut body = Vec::new();
     if let Some(stream) = response.body() {
@@ -137,7 +149,7 @@ async fn read(response: web_sys::Response) -> Result<Called, CallError> {
         }
         reader.release_lock();
     }
-    Ok(Called {
+    Ok(OutboundResponse {
         status: response.status(),
         retry_after,
         body: String::from_utf8_lossy(&body).into_owned(),

@@ -4,7 +4,7 @@ use http::Method;
 use web_sys::Request;
 use worker::{Env, Error, Fetcher, Headers, Response, ResponseBuilder, Result};
 
-use crate::{app::digest, http::widget};
+use crate::{app::digest, http::routes::public::widget};
 
 use super::egress;
 

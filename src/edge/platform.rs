@@ -14,9 +14,12 @@ use worker::{
 use crate::{
     app::Settings,
     db::Db,
-    domain::{Config, Secret, Served, Tally, TenantId, Timestamp, Turn},
-    ports::{Call, CallError, Called, CryptoError, Limit, LimiterError, LogLine, ObjectError, Ports},
-    store::requests,
+    domain::{Config, FlushDecision, RequestCounter, RequestKey, Secret, TenantId, Timestamp},
+    ports::{
+        CryptoError, Limit, LimiterError, LogLine, ObjectError, OutboundError, OutboundRequest,
+        OutboundResponse, Ports,
+    },
+    store::request_metrics,
     workflow::{Command, Reply, breaker, witness},
 };
 
@@ -38,7 +41,7 @@ thread_local! {
     /// What is bound in the environment that came last: mostly the same object.
     static BOUND: RefCell<Option<Arc<Bound>>> = const { RefCell::new(None) };
     /// What this isolate answered and has not written down.
-    static TALLY: RefCell<Tally> = const { RefCell::new(Tally::new()) };
+    static REQUEST_COUNTER: RefCell<RequestCounter> = const { RefCell::new(RequestCounter::new()) };
     /// Random bytes that were not handed out yet.
     static POOL: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
@@ -170,21 +173,21 @@ impl Ports for Platform {
         log::write(line, now());
     }
 
-    fn count(&self, served: Served) {
-        let wait = match TALLY.with_borrow_mut(|tally| tally.add(served, now())) {
-            Turn::Now => Duration::ZERO,
-            Turn::After(wait) => wait,
-            Turn::Another => return,
+    fn count(&self, served: RequestKey) {
+        let wait = match REQUEST_COUNTER.with_borrow_mut(|counter| counter.add(served, now())) {
+            FlushDecision::Now => Duration::ZERO,
+            FlushDecision::After(wait) => wait,
+            FlushDecision::Scheduled => return,
         };
         let platform = self.clone();
         self.defer(async move {
             if !wait.is_zero() {
                 platform.sleep(wait).await;
             }
-            let counts = TALLY.with_borrow_mut(|tally| tally.take(now()));
+            let counts = REQUEST_COUNTER.with_borrow_mut(|counter| counter.take(now()));
             // The database's failures are told by those who wait for it.
-            if platform.db().query(requests::add(&counts)).await.is_err() {
-                TALLY.with_borrow_mut(|tally| tally.put_back(counts));
+            if platform.db().query(request_metrics::add(&counts)).await.is_err() {
+                REQUEST_COUNTER.with_borrow_mut(|counter| counter.put_back(counts));
             }
         });
     }
@@ -207,26 +210,26 @@ impl Ports for Platform {
         allowed.map(|allowed| allowed.is_truthy()).map_err(|error| failed(worker::Error::Internal(error)))
     }
 
-    async fn tell_object(&self, tenant: &TenantId, command: &Command) -> Result<Reply, ObjectError> {
+    async fn send_command(&self, tenant: &TenantId, command: &Command) -> Result<Reply, ObjectError> {
         let objects = self.outside().objects.as_ref();
         within(OBJECT_LIMIT, ask(objects, "PROVISIONER", tenant.as_str(), command)).await
     }
 
-    async fn tell_breaker(&self, command: &breaker::Command) -> Result<breaker::Reply, ObjectError> {
+    async fn send_breaker_command(&self, command: &breaker::Request) -> Result<breaker::Reply, ObjectError> {
         let breakers = self.outside().breakers.as_ref();
         within(BREAKER_LIMIT, ask(breakers, "BREAKER", command.upstream.as_str(), command)).await
     }
 
-    async fn tell_witness(&self, command: &witness::Command) -> Result<witness::Verdict, ObjectError> {
+    async fn send_witness_command(&self, command: &witness::Command) -> Result<witness::Reply, ObjectError> {
         let breakers = self.outside().breakers.as_ref();
         within(BREAKER_LIMIT, ask(breakers, "BREAKER", WITNESS, command)).await
     }
 
-    async fn call(&self, call: Call) -> Result<Called, CallError> {
+    async fn call(&self, call: OutboundRequest) -> Result<OutboundResponse, OutboundError> {
         let since = now();
         let called = egress::call(self.outside().egress.as_ref(), &call).await?;
         let ms = u64::try_from(now().since(since).as_millis()).unwrap_or(u64::MAX);
-        Ok(Called { ms, ..called })
+        Ok(OutboundResponse { ms, ..called })
     }
 
     async fn seal(&self, plain: &Secret, context: &str) -> Result<String, CryptoError> {

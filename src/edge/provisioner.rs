@@ -10,14 +10,14 @@ use serde::Deserialize;
 use worker::{DurableObject, Env, Request, Response, Result, SqlStorage, State, durable_object};
 
 use crate::{
-    app::{App, listing},
+    app::{App, projection},
     db::Answer,
     domain::{RunId, Task, Timestamp, Upstream},
     ports::{Level, LogLine, Ports},
-    store::{recovery, recovery::Place},
+    store::{recovery, recovery::DnsContext},
     workflow::{
-        Asked, Command, Fresh, Listing, Performed, Reply, Run, Wake, World, advance, advance::Moment, obey,
-        obey_after_loss,
+        Asked, Command, NewIds, Performed, ProjectionResult, Reply, Run, RunContext, Wake, advance,
+        advance::RunEvent, handle, handle_after_loss,
     },
 };
 
@@ -48,15 +48,15 @@ impl DurableObject for Provisioner {
     async fn fetch(&self, mut request: Request) -> Result<Response> {
         let text = request.text().await?;
         match serde_json::from_str(&text) {
-            Ok(command) => Response::from_json(&self.obey(command).await?),
+            Ok(command) => Response::from_json(&self.handle(command).await?),
             Err(error) => Response::error(format!("unknown command: {error}"), 400),
         }
     }
 
     async fn alarm(&self) -> Result<Response> {
         let app = self.app();
-        let world = Tenant { object: self, app: &app };
-        let wake = match advance(&world).await {
+        let context = Tenant { object: self, app: &app };
+        let wake = match advance(&context).await {
             Ok(wake) => wake,
             Err(error) => {
                 let is_unreadable = self.log_checkpoint_failure(&app, &error);
@@ -65,7 +65,7 @@ impl DurableObject for Provisioner {
         };
         match wake {
             Wake::At(moment) => self.arm(moment).await?,
-            Wake::Look(moment) => {
+            Wake::CheckTenant(moment) => {
                 self.arm(moment).await?;
                 self.deliver(&app);
             }
@@ -82,7 +82,7 @@ impl Provisioner {
         App::new(platform, settings)
     }
 
-    async fn obey(&self, command: Command) -> Result<Reply> {
+    async fn handle(&self, command: Command) -> Result<Reply> {
         let app = self.app();
         let is_reset = matches!(command, Command::Reset { .. });
         let mails_go_on = matches!(command, Command::GoOn { upstream: Upstream::Resend });
@@ -93,15 +93,17 @@ impl Provisioner {
         if is_unreadable && !is_reset {
             return Ok(Reply::Unreadable);
         }
-        let fresh = Fresh {
+        let fresh = NewIds {
             run: RunId::new(now(), app.ports.random()),
             link_id: URL_SAFE_NO_PAD.encode(app.ports.random::<32>()),
         };
         let found = if is_unreadable || self.load()?.is_none() {
             let config = app.config();
-            let place =
-                Place { zone: config.cloudflare_zone_id.clone(), base_domain: config.base_domain.clone() };
-            let found = recovery::take_over(app.ports.db(), &command, &place, &fresh, now()).await;
+            let dns_context = DnsContext {
+                zone: config.cloudflare_zone_id.clone(),
+                base_domain: config.base_domain.clone(),
+            };
+            let found = recovery::take_over(app.ports.db(), &command, &dns_context, &fresh, now()).await;
             found.map_err(|error| worker::Error::RustError(error.to_string()))?
         } else {
             None
@@ -113,27 +115,27 @@ impl Provisioner {
             app.deliver_mails_later(&run.subject.tenant);
         }
         let now = now();
-        let obeyed = match (known, found) {
-            (None, Some(found)) => obey_after_loss(found, command, fresh, now),
-            (known, _) => obey(known, command, fresh, now),
+        let effects = match (known, found) {
+            (None, Some(found)) => handle_after_loss(found, command, fresh, now),
+            (known, _) => handle(known, command, fresh, now),
         };
-        if let Some(run) = &obeyed.save {
+        if let Some(run) = &effects.save {
             self.save(run)?;
-            if obeyed.ended {
-                app.tell_moment(run, Moment::Ended);
+            if effects.ended {
+                app.log_event(run, RunEvent::Ended);
             }
         }
-        if obeyed.forget {
+        if effects.forget {
             self.delete_everything().await?;
         }
         let set_for = self.state.storage().get_alarm().await?.map(Timestamp::from_millis);
-        if obeyed.ring.sets(set_for, now) {
+        if effects.alarm.is_due(set_for, now) {
             self.arm(now).await?;
         }
-        Ok(obeyed.reply)
+        Ok(effects.reply)
     }
 
-    /// The run is over, and its event and its mail wait. The alarm doesn't: it must be free for the next round.
+    /// The run has ended, and its event and its mail wait. The alarm doesn't: it must be free for the next round.
     fn deliver(&self, app: &App<Platform>) {
         if let Ok(Some(run)) = self.load() {
             app.deliver_all_later(&run.subject.tenant);
@@ -208,7 +210,7 @@ struct Tenant<'a> {
     app: &'a App<Platform>,
 }
 
-impl World for Tenant<'_> {
+impl RunContext for Tenant<'_> {
     type Error = worker::Error;
     type Found = Answer;
 
@@ -244,11 +246,11 @@ impl World for Tenant<'_> {
         self.app.at_work_on(run, Some(task)).permit(run, task, lists).await
     }
 
-    async fn list(&self, run: &Run) -> Listing {
-        listing::list(self.app.ports.db(), run, now()).await
+    async fn project(&self, run: &Run) -> ProjectionResult {
+        projection::project(self.app.ports.db(), run, now()).await
     }
 
-    fn tell(&self, run: &Run, moment: Moment<'_>) {
-        self.app.tell_moment(run, moment);
+    fn log_event(&self, run: &Run, event: RunEvent<'_>) {
+        self.app.log_event(run, event);
     }
 }

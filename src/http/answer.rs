@@ -33,11 +33,11 @@ fn written(body: serde_json::Result<Vec<u8>>) -> Response {
 
 /// `true`: it was done.
 #[derive(Debug, Clone, Copy)]
-pub struct Yes;
+pub struct True;
 
 /// `false`: it was not.
 #[derive(Debug, Clone, Copy)]
-pub struct No;
+pub struct False;
 
 /// A moment as RFC 3339, UTC, to the millisecond.
 #[derive(Debug, Clone, Copy)]
@@ -48,7 +48,7 @@ pub struct Time(Timestamp);
 #[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
 pub struct SuccessResponse {
     /// It was done.
-    pub success: Yes,
+    pub success: True,
 }
 
 /// What was asked for.
@@ -56,7 +56,7 @@ pub struct SuccessResponse {
 #[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
 pub struct Data<T> {
     /// It was done.
-    pub success: Yes,
+    pub success: True,
     /// What was asked for.
     pub data: T,
 }
@@ -67,7 +67,7 @@ pub struct Data<T> {
 #[serde(rename_all = "camelCase")]
 pub struct Page<T> {
     /// It was done.
-    pub success: Yes,
+    pub success: True,
     /// What is on the page. It may be empty and yet not the last one.
     pub data: Vec<T>,
     /// Where the next page begins: the `cursor` to ask for; `null` on the last one.
@@ -75,21 +75,18 @@ pub struct Page<T> {
 }
 
 /// That it was done.
-#[must_use]
 pub const fn done() -> Json<SuccessResponse> {
-    Json(SuccessResponse { success: Yes })
+    Json(SuccessResponse { success: True })
 }
 
 /// What was asked for.
-#[must_use]
 pub const fn data<T>(data: T) -> Json<Data<T>> {
-    Json(Data { success: Yes, data })
+    Json(Data { success: True, data })
 }
 
 /// One page of a list, made of its rows.
-#[must_use]
 pub fn page<R, T>(rows: Vec<R>, next_cursor: Option<String>, read: impl Fn(R) -> T) -> Json<Page<T>> {
-    Json(Page { success: Yes, data: each(rows, read), next_cursor })
+    Json(Page { success: True, data: each(rows, read), next_cursor })
 }
 
 /// Every row as it is answered. A loop: `collect` would reuse the rows' memory, which costs the Worker more than it saves.
@@ -103,7 +100,6 @@ pub fn each<R, T>(rows: Vec<R>, read: impl Fn(R) -> T) -> Vec<T> {
 
 impl Time {
     /// From Unix seconds, as rows have them.
-    #[must_use]
     pub const fn at(seconds: i64) -> Self {
         Self(Timestamp::from_seconds(seconds))
     }
@@ -121,13 +117,13 @@ impl Serialize for Time {
     }
 }
 
-impl Serialize for Yes {
+impl Serialize for True {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_bool(true)
     }
 }
 
-impl Serialize for No {
+impl Serialize for False {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_bool(false)
     }
@@ -142,19 +138,19 @@ mod schema {
         openapi::{KnownFormat, Object, ObjectBuilder, RefOr, Schema, SchemaFormat, Type},
     };
 
-    use super::{No, Time, Yes};
+    use super::{False, Time, True};
 
     fn constant(value: bool) -> RefOr<Schema> {
         Object::builder().schema_type(Type::Boolean).enum_values(Some([value])).into()
     }
 
-    impl PartialSchema for Yes {
+    impl PartialSchema for True {
         fn schema() -> RefOr<Schema> {
             constant(true)
         }
     }
 
-    impl PartialSchema for No {
+    impl PartialSchema for False {
         fn schema() -> RefOr<Schema> {
             constant(false)
         }
@@ -178,6 +174,6 @@ mod schema {
     }
 
     // Inlined where they stand: nobody looks them up.
-    impl ToSchema for Yes {}
-    impl ToSchema for No {}
+    impl ToSchema for True {}
+    impl ToSchema for False {}
 }

@@ -1,4 +1,4 @@
-//! Permissions as extractors: a handler that takes a [`Caller`] runs only for those who may.
+//! Permissions as extractors: a handler that takes a [`Authenticated`] runs only for those who may.
 
 use std::{convert::Infallible, marker::PhantomData};
 
@@ -10,29 +10,29 @@ use crate::{
     db::Batch,
     domain::{Audience, Claims, Denial, Permission, Secret, TenantId, config::SHORTEST_METRICS_TOKEN},
     ports::Ports,
-    store::audit::Act,
+    store::audit::AuditContext,
 };
 
 use super::{context::Context, error::ApiError};
 
 /// A permission as a type.
-pub trait Grade: Send + Sync + 'static {
+pub trait RequiredPermission: Send + Sync + 'static {
     /// Which.
     const PERMISSION: Permission;
 }
 
-macro_rules! grade {
+macro_rules! permission {
     ($($(#[$doc:meta])* $name:ident),*) => {$(
         $(#[$doc])*
         #[derive(Debug, Clone, Copy)]
         pub struct $name;
-        impl Grade for $name {
+        impl RequiredPermission for $name {
             const PERMISSION: Permission = Permission::$name;
         }
     )*};
 }
 
-grade!(
+permission!(
     /// [`Permission::AnyToken`]
     AnyToken,
     /// [`Permission::TenantAdmin`]
@@ -51,56 +51,49 @@ grade!(
     Monitoring
 );
 
-/// Somebody whose token is good and who may do this. Whether it was revoked is asked together with the data.
+/// A caller with a verified token and the permission `Permission`. Revocation is checked in the same batch as the data.
 #[derive(Debug, Clone)]
-pub struct Caller<P, G> {
+pub struct Authenticated<P, G> {
     /// The application.
     pub app: App<P>,
     /// What the token says.
     pub claims: Claims,
     /// The tenant that the route names.
     requested: Option<TenantId>,
-    grade: PhantomData<G>,
+    permission: PhantomData<G>,
 }
 
-impl<P: Ports, G: Grade> Caller<P, G> {
+impl<P: Ports, G: RequiredPermission> Authenticated<P, G> {
     /// The tenant that this is about: the one that the route names, else the token's own.
-    ///
-    /// # Errors
-    ///
-    /// When there is neither.
     pub fn tenant(&self) -> Result<&TenantId, ApiError> {
         self.requested.as_ref().or(self.claims.tenant.as_ref()).ok_or_else(ApiError::tenant_not_found)
     }
 
     /// Asks the database on the caller's behalf, in one round trip.
-    ///
-    /// # Errors
-    ///
-    /// When the token does not admit its holder any more, or the database doesn't answer.
     pub async fn ask<B: Batch>(&self, batch: B) -> Result<B::Answer, ApiError> {
         self.app.on_behalf_of(&self.claims, batch).await.map_err(|error| self.refused(error))
     }
 
-    /// Counts a change by a club's own people against what the club may change. Operators and machines have no such limit.
+    /// Counts a change by a tenant's own people against what the tenant may change. Operators and machines have no such
+    /// limit.
     #[worker::send]
     async fn within_limit(&self) -> Result<(), ApiError> {
         if self.claims.audience != Some(Audience::Tenant) {
             return Ok(());
         }
-        // Whatever else was done in a club's name, its people can still end their sign-ins.
+        // Whatever else was done in a tenant's name, its people can still end their sign-ins.
         let what = if G::PERMISSION == Permission::AnyToken { "sign-in" } else { "club" };
-        match self.app.allows_club(&self.claims, what).await {
+        match self.app.allows_tenant(&self.claims, what).await {
             Ok(true) => Ok(()),
             Ok(false) => Err(ApiError::rate_limited()),
             Err(error) => Err(self.refused(error)),
         }
     }
 
-    /// What the audit log says of this if an operator does it. What clubs do with their own is their own business.
-    pub fn audited<'a>(&'a self, reason: &'a str, context: &'a Context) -> Option<Act<'a>> {
+    /// What the audit log says of this if an operator does it. What tenants do with their own is their own business.
+    pub fn audited<'a>(&'a self, reason: &'a str, context: &'a Context) -> Option<AuditContext<'a>> {
         let by_operator = self.claims.audience == Some(Audience::PlatformAdmin);
-        by_operator.then(|| self.app.act(&self.claims, reason, context.id.as_str()))
+        by_operator.then(|| self.app.audit_context(&self.claims, reason, context.id.as_str()))
     }
 
     /// Why something was not done on the caller's behalf.
@@ -114,7 +107,7 @@ impl<P: Ports, G: Grade> Caller<P, G> {
     }
 }
 
-impl<P: Ports, G: Grade, S: Send + Sync> FromRequestParts<S> for Caller<P, G> {
+impl<P: Ports, G: RequiredPermission, S: Send + Sync> FromRequestParts<S> for Authenticated<P, G> {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
@@ -143,7 +136,7 @@ impl<P: Ports, G: Grade, S: Send + Sync> FromRequestParts<S> for Caller<P, G> {
         if let Some(context) = parts.extensions.get::<Context>() {
             context.admit(&claims, named.as_deref());
         }
-        let caller = Self { app, claims, requested, grade: PhantomData };
+        let caller = Self { app, claims, requested, permission: PhantomData };
         if !parts.method.is_safe() {
             caller.within_limit().await?;
         }
@@ -157,7 +150,7 @@ pub enum Scraper<P> {
     /// Whoever holds `METRICS_TOKEN`. It is configuration: nothing that is stored says whether it still admits anybody.
     Monitoring(App<P>),
     /// An operator.
-    Operator(Box<Caller<P, Monitoring>>),
+    Operator(Box<Authenticated<P, Monitoring>>),
 }
 
 impl<P: Ports, S: Send + Sync> FromRequestParts<S> for Scraper<P> {
@@ -172,7 +165,7 @@ impl<P: Ports, S: Send + Sync> FromRequestParts<S> for Scraper<P> {
         if long_enough && given == app.config().metrics_token {
             return Ok(Self::Monitoring(app));
         }
-        Ok(Self::Operator(Box::new(Caller::from_request_parts(parts, state).await?)))
+        Ok(Self::Operator(Box::new(Authenticated::from_request_parts(parts, state).await?)))
     }
 }
 

@@ -13,9 +13,9 @@ use http::{
 use http_body_util::{BodyExt, Limited};
 use serde_json::{Map, Value};
 
-use crate::domain::{Issues, issue::Problem, text};
+use crate::domain::{FieldErrors, field_errors::InvalidValue, text};
 
-use super::{error::ApiError, tokens::Reason};
+use super::{error::ApiError, routes::admin::tokens::Reason};
 
 /// No body of ours is larger.
 const LIMIT: usize = 16 * 1024;
@@ -75,15 +75,11 @@ pub(crate) use body;
 #[derive(Debug, Clone, Default)]
 pub struct Fields {
     values: Map<String, Value>,
-    issues: Issues,
+    issues: FieldErrors,
 }
 
 impl Fields {
     /// The fields of a form that a browser posted.
-    ///
-    /// # Errors
-    ///
-    /// When it is none, or too large.
     pub async fn of_form(request: Request) -> Result<Self, ApiError> {
         let (parts, body) = request.into_parts();
         if !is_type(&parts.headers, "application/x-www-form-urlencoded") {
@@ -93,17 +89,16 @@ impl Fields {
         let bytes = read(&parts.headers, body).await?;
         let values =
             form_urlencoded::parse(&bytes).map(|(name, value)| (name.into_owned(), value.into())).collect();
-        Ok(Self { values, issues: Issues::default() })
+        Ok(Self { values, issues: FieldErrors::default() })
     }
 
     /// What was typed into a field.
-    #[must_use]
     pub fn text(&self, name: &str) -> String {
         self.values.get(name).and_then(Value::as_str).unwrap_or_default().to_owned()
     }
 
     /// A field that must be there.
-    pub fn required<T: TryFrom<String, Error = Problem>>(&mut self, name: &'static str) -> Option<T> {
+    pub fn required<T: TryFrom<String, Error = InvalidValue>>(&mut self, name: &'static str) -> Option<T> {
         self.required_with(name, T::try_from)
     }
 
@@ -111,24 +106,24 @@ impl Fields {
     pub fn required_with<T>(
         &mut self,
         name: &'static str,
-        parse: impl FnOnce(String) -> Result<T, Problem>,
+        parse: impl FnOnce(String) -> Result<T, InvalidValue>,
     ) -> Option<T> {
         if matches!(self.values.get(name), None | Some(Value::Null)) {
-            self.issues.push(name, Problem::required());
+            self.issues.push(name, InvalidValue::required());
             return None;
         }
         self.optional_with(name, parse)
     }
 
     /// A field that may be absent, `null` or empty.
-    pub fn optional<T: TryFrom<String, Error = Problem>>(&mut self, name: &'static str) -> Option<T> {
+    pub fn optional<T: TryFrom<String, Error = InvalidValue>>(&mut self, name: &'static str) -> Option<T> {
         if self.lacks(name) { None } else { self.optional_with(name, T::try_from) }
     }
 
     fn optional_with<T>(
         &mut self,
         name: &'static str,
-        parse: impl FnOnce(String) -> Result<T, Problem>,
+        parse: impl FnOnce(String) -> Result<T, InvalidValue>,
     ) -> Option<T> {
         let result = text_in(self.values.get(name)).and_then(|text| parse(text.to_owned()));
         result.map_err(|problem| self.issues.push(name, problem)).ok()
@@ -146,13 +141,13 @@ impl Fields {
         let value = self.values.get(name).filter(|value| !value.is_null())?;
         let number = whole(value);
         if number.is_none() {
-            self.issues.push(name, Problem::wrong_type("a whole number"));
+            self.issues.push(name, InvalidValue::wrong_type("a whole number"));
         }
         number
     }
 
     /// A field that is left as it is when it is absent or `null`; empty is as wrong as anything else that is.
-    pub fn change<T: TryFrom<String, Error = Problem>>(&mut self, name: &'static str) -> Option<T> {
+    pub fn change<T: TryFrom<String, Error = InvalidValue>>(&mut self, name: &'static str) -> Option<T> {
         if self.has(name) { self.required(name) } else { None }
     }
 
@@ -162,7 +157,7 @@ impl Fields {
         let within = u32::try_from(number).ok().filter(|number| range.contains(number));
         if within.is_none() {
             let message = format!("This must be from {} to {}.", range.start(), range.end());
-            self.issues.push(name, Problem::new("out_of_range", message));
+            self.issues.push(name, InvalidValue::new("out_of_range", message));
         }
         within
     }
@@ -172,13 +167,13 @@ impl Fields {
         let value = self.values.get(name).filter(|value| !value.is_null())?;
         let flag = value.as_bool();
         if flag.is_none() {
-            self.issues.push(name, Problem::wrong_type("true or false"));
+            self.issues.push(name, InvalidValue::wrong_type("true or false"));
         }
         flag
     }
 
     /// A list that may be absent, each of it read by its own rule.
-    pub fn optional_list<T: TryFrom<String, Error = Problem>>(
+    pub fn optional_list<T: TryFrom<String, Error = InvalidValue>>(
         &mut self,
         name: &'static str,
         longest: usize,
@@ -187,11 +182,11 @@ impl Fields {
         let read = match value.as_array() {
             Some(list) if (1..=longest).contains(&list.len()) => list
                 .iter()
-                .map(|one| one.as_str().ok_or_else(|| Problem::wrong_type("a list of texts")))
+                .map(|one| one.as_str().ok_or_else(|| InvalidValue::wrong_type("a list of texts")))
                 .map(|text| text.and_then(|text| T::try_from(text.to_owned())))
                 .collect(),
-            Some(_) => Err(Problem::new("invalid_length", format!("List 1 to {longest}."))),
-            None => Err(Problem::wrong_type("a list of texts")),
+            Some(_) => Err(InvalidValue::new("invalid_length", format!("List 1 to {longest}."))),
+            None => Err(InvalidValue::wrong_type("a list of texts")),
         };
         read.map_err(|problem| self.issues.push(name, problem)).ok()
     }
@@ -204,16 +199,16 @@ impl Fields {
     /// A whole number within `range` that must be there.
     pub fn required_within(&mut self, name: &'static str, range: RangeInclusive<u32>) -> Option<u32> {
         if !self.has(name) {
-            self.issues.push(name, Problem::required());
+            self.issues.push(name, InvalidValue::required());
         }
         self.optional_within(name, range)
     }
 
     /// As [`Self::change`], with a rule of its own for what was read.
-    pub fn change_with<T: TryFrom<String, Error = Problem>>(
+    pub fn change_with<T: TryFrom<String, Error = InvalidValue>>(
         &mut self,
         name: &'static str,
-        rule: impl FnOnce(T) -> Result<T, Problem>,
+        rule: impl FnOnce(T) -> Result<T, InvalidValue>,
     ) -> Option<T> {
         let value = self.change(name)?;
         rule(value).map_err(|problem| self.issues.push(name, problem)).ok()
@@ -224,7 +219,7 @@ impl Fields {
         let text = self.optional_text(name)?;
         if text.chars().count() > longest {
             let message = format!("Use at most {longest} characters.");
-            self.issues.push(name, Problem::new("too_long", message));
+            self.issues.push(name, InvalidValue::new("too_long", message));
             return None;
         }
         Some(text)
@@ -234,7 +229,7 @@ impl Fields {
     pub fn unless_empty<T>(
         &mut self,
         name: &'static str,
-        parse: impl FnOnce(String) -> Result<T, Problem>,
+        parse: impl FnOnce(String) -> Result<T, InvalidValue>,
     ) -> Option<T> {
         if self.says(name) { self.required_with(name, parse) } else { None }
     }
@@ -244,7 +239,7 @@ impl Fields {
         &mut self,
         name: &'static str,
         other: &str,
-        parse: impl FnOnce(String) -> Result<T, Problem>,
+        parse: impl FnOnce(String) -> Result<T, InvalidValue>,
     ) -> Option<T> {
         if self.has(name) || self.has(other) { self.required_with(name, parse) } else { None }
     }
@@ -260,7 +255,7 @@ impl Fields {
     }
 
     /// Notes what is wrong with a field beyond its own rule.
-    pub fn refuse(&mut self, name: &'static str, problem: Problem) {
+    pub fn refuse(&mut self, name: &'static str, problem: InvalidValue) {
         self.issues.push(name, problem);
     }
 
@@ -279,26 +274,17 @@ impl Fields {
     }
 
     /// Whether the field is there.
-    #[must_use]
     pub fn has(&self, name: &str) -> bool {
         self.values.get(name).is_some_and(|value| !value.is_null())
     }
 
     /// The body that `read` makes of the fields, if all of it was good.
-    ///
-    /// # Errors
-    ///
-    /// Every problem there was.
     pub fn read<T>(mut self, read: impl FnOnce(&mut Self) -> Option<T>) -> Result<T, ApiError> {
         let body = read(&mut self);
         self.all(body)
     }
 
     /// The values that were read, if all were good.
-    ///
-    /// # Errors
-    ///
-    /// Every problem there was.
     fn all<T>(self, read: Option<T>) -> Result<T, ApiError> {
         match read {
             Some(values) if self.issues.is_empty() => Ok(values),
@@ -313,12 +299,12 @@ fn is_nothing(text: &str) -> bool {
 }
 
 /// A field's text. SQL ends at a NUL: a backup with one in it could not be restored.
-fn text_in(value: Option<&Value>) -> Result<&str, Problem> {
+fn text_in(value: Option<&Value>) -> Result<&str, InvalidValue> {
     match value.and_then(Value::as_str) {
         Some(text) if text.contains('\0') => {
-            Err(Problem::new("invalid_characters", "The character NUL is not possible."))
+            Err(InvalidValue::new("invalid_characters", "The character NUL is not possible."))
         }
-        text => text.ok_or_else(|| Problem::wrong_type("text")),
+        text => text.ok_or_else(|| InvalidValue::wrong_type("text")),
     }
 }
 
@@ -332,7 +318,7 @@ impl<S: Send + Sync> FromRequest<S> for Fields {
         }
         let bytes = read(&parts.headers, body).await?;
         match serde_json::from_slice(without_bom(&bytes)) {
-            Ok(Value::Object(values)) => Ok(Self { values, issues: Issues::default() }),
+            Ok(Value::Object(values)) => Ok(Self { values, issues: FieldErrors::default() }),
             Ok(_) => Err(ApiError::malformed("Send a JSON object.")),
             Err(_) => Err(ApiError::malformed("The body is not valid JSON.")),
         }

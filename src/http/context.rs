@@ -9,7 +9,7 @@ use crate::{
     app::App,
     domain::{Audience, Claims, RequestId, Timestamp},
     ports::{Limit, Ports},
-    workflow::Caller,
+    workflow::RequestOrigin,
 };
 
 use super::error::ApiError;
@@ -39,8 +39,8 @@ pub(super) struct Admitted {
 }
 
 impl Admitted {
-    /// Whether the log hears of it. What a club does every few seconds is not worth a line; whatever the platform's own people
-    /// and machines do is.
+    /// Whether the log hears of it. What a tenant does every few seconds is not worth a line; whatever the platform's own
+    /// people and machines do is.
     pub fn is_logged(&self) -> bool {
         matches!(self.claims.audience, Some(Audience::PlatformAdmin | Audience::Service))
     }
@@ -48,7 +48,6 @@ impl Admitted {
 
 impl Context {
     /// Reads what a request carries.
-    #[must_use]
     pub fn of<P: Ports>(app: &App<P>, uri: &http::Uri, headers: &HeaderMap) -> Self {
         let now = app.ports.now();
         let text = |name: &str| headers.get(name).and_then(|v| v.to_str().ok());
@@ -68,10 +67,6 @@ impl Context {
     }
 
     /// Counts the request against a limit of clients.
-    ///
-    /// # Errors
-    ///
-    /// When the client, or its network, is over it.
     pub(super) async fn limited<P: Ports>(&self, app: &App<P>, limit: Limit) -> Result<(), ApiError> {
         if app.allows_client(limit, &self.client).await { Ok(()) } else { Err(ApiError::rate_limited()) }
     }
@@ -89,15 +84,13 @@ impl Context {
     }
 
     /// The trace's id, for the log.
-    #[must_use]
     pub fn trace_id(&self) -> Option<&str> {
         self.traceparent.as_deref()?.split('-').nth(1)
     }
 
     /// What a run that this request queues takes along.
-    #[must_use]
-    pub fn caller(&self) -> Caller {
-        Caller {
+    pub fn caller(&self) -> RequestOrigin {
+        RequestOrigin {
             origin: self.origin.clone(),
             request: Some(self.id.to_string()),
             traceparent: self.traceparent.clone(),
@@ -105,7 +98,6 @@ impl Context {
     }
 
     /// The fields of every line that the request causes.
-    #[must_use]
     pub fn scope(&self) -> Vec<(&'static str, String)> {
         let trace = self.trace_id().map(|trace| ("traceId", trace.to_owned()));
         [("requestId", self.id.to_string())].into_iter().chain(trace).collect()

@@ -3,7 +3,6 @@
 use http::{HeaderMap, HeaderValue, Method, header};
 
 /// Whether `origin` is on the list.
-#[must_use]
 pub fn allows(allowed: &[String], origin: &str) -> bool {
     allowed.iter().any(|pattern| match pattern.split_once("*.") {
         Some((scheme, suffix)) => {
@@ -18,7 +17,6 @@ pub fn allows(allowed: &[String], origin: &str) -> bool {
 }
 
 /// Whether this asks what may be asked.
-#[must_use]
 pub fn is_preflight(method: &Method, headers: &HeaderMap) -> bool {
     method == Method::OPTIONS
         && headers.contains_key(header::ORIGIN)

@@ -7,16 +7,16 @@ use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use serde::Serialize;
 
-use super::answer::No;
+use super::answer::False;
 use crate::{
     app::{
         access::AccessError,
-        links::{LinkError, StartError},
+        magic_links::{LinkError, StartError},
         provisioning::QueueError,
-        signup::SignupError,
+        signups::SignupError,
     },
     db::DbError,
-    domain::{Claims, Denial, Issues, RequestId, issue::Issue},
+    domain::{Claims, Denial, FieldErrors, RequestId, field_errors::FieldError},
     ports::ObjectError,
 };
 
@@ -32,13 +32,13 @@ pub struct ApiError {
     /// Which of several reasons.
     pub reason: Option<&'static str>,
     /// What is wrong with the input, field by field.
-    pub issues: Vec<Issue>,
+    pub issues: Vec<FieldError>,
     /// In how many seconds trying again makes sense.
     pub retry_after: Option<u32>,
     /// What happened, for the log only.
     pub cause: Option<Box<str>>,
     /// Who was refused, for the log only.
-    pub refused: Option<Box<Refused>>,
+    pub authz_denial: Option<Box<AuthzDenial>>,
 }
 
 /// It was not done.
@@ -47,7 +47,7 @@ pub struct ApiError {
 #[serde(rename_all = "camelCase")]
 pub struct ErrorResponse {
     /// It was not done.
-    pub success: No,
+    pub success: False,
     /// Why.
     pub error: ErrorDetails,
 }
@@ -69,12 +69,12 @@ pub struct ErrorDetails {
     pub reason: Option<&'static str>,
     /// Everything that is wrong with the input, field by field.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub issues: Vec<Issue>,
+    pub issues: Vec<FieldError>,
 }
 
 /// Who was refused: the fields of the log's `authz_deny`.
 #[derive(Debug, Clone, Default)]
-pub struct Refused {
+pub struct AuthzDenial {
     /// Why.
     pub reason: String,
     /// What the token said, where there was one that could be read.
@@ -87,7 +87,6 @@ pub struct Refused {
 
 impl ApiError {
     /// An error with its word and sentence.
-    #[must_use]
     pub fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
         Self {
             status,
@@ -97,12 +96,11 @@ impl ApiError {
             issues: Vec::new(),
             retry_after: None,
             cause: None,
-            refused: None,
+            authz_denial: None,
         }
     }
 
     /// Something that must not happen.
-    #[must_use]
     pub fn internal(cause: impl Into<String>) -> Self {
         let message = "Something went wrong on our side. Please try again.";
         Self {
@@ -112,32 +110,27 @@ impl ApiError {
     }
 
     /// Bad input, field by field.
-    #[must_use]
-    pub fn validation(issues: Issues) -> Self {
+    pub fn validation(issues: FieldErrors) -> Self {
         let message = "Please check what you entered.";
         Self { issues: issues.into_vec(), ..Self::new(StatusCode::BAD_REQUEST, "VALIDATION", message) }
     }
 
     /// Bad input as a whole.
-    #[must_use]
     pub fn malformed(message: &str) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "VALIDATION", message)
     }
 
     /// There is nothing at this address.
-    #[must_use]
     pub fn not_found() -> Self {
         Self::new(StatusCode::NOT_FOUND, "NOT_FOUND", "There is nothing at this address.")
     }
 
     /// There is no such tenant.
-    #[must_use]
     pub fn tenant_not_found() -> Self {
         Self::new(StatusCode::NOT_FOUND, "TENANT_NOT_FOUND", "There is no such tenant.")
     }
 
     /// The tenant is suspended.
-    #[must_use]
     pub fn tenant_suspended() -> Self {
         Self::new(
             StatusCode::CONFLICT,
@@ -147,7 +140,6 @@ impl ApiError {
     }
 
     /// The tenant is gone.
-    #[must_use]
     pub fn tenant_cancelled() -> Self {
         Self::new(
             StatusCode::CONFLICT,
@@ -157,7 +149,6 @@ impl ApiError {
     }
 
     /// There is something at this address, but not for this method.
-    #[must_use]
     pub fn method_not_allowed() -> Self {
         Self::new(
             StatusCode::METHOD_NOT_ALLOWED,
@@ -167,13 +158,11 @@ impl ApiError {
     }
 
     /// The body is too large.
-    #[must_use]
     pub fn payload_too_large() -> Self {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "PAYLOAD_TOO_LARGE", "Send at most 16 KiB.")
     }
 
     /// The body is of another type.
-    #[must_use]
     pub fn unsupported_media_type() -> Self {
         Self::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -183,28 +172,26 @@ impl ApiError {
     }
 
     /// Too much in too short a time.
-    #[must_use]
     pub fn rate_limited() -> Self {
         let message = "That was a lot in a short time. Please wait a minute and try again.";
         Self { retry_after: Some(60), ..Self::new(StatusCode::TOO_MANY_REQUESTS, "RATE_LIMITED", message) }
     }
 
     /// No token.
-    #[must_use]
     pub fn unauthorized() -> Self {
-        let refused = Refused { reason: "no_token".to_owned(), ..Refused::default() };
+        let authz_denial = AuthzDenial { reason: "no_token".to_owned(), ..AuthzDenial::default() };
         Self {
-            refused: Some(Box::new(refused)),
+            authz_denial: Some(Box::new(authz_denial)),
             ..Self::new(StatusCode::UNAUTHORIZED, "UNAUTHORIZED", "Sign in first.")
         }
     }
 
     /// A token that is none of ours, or not any more.
-    #[must_use]
     pub fn invalid_token(reason: &str) -> Self {
-        let refused = Refused { reason: reason.to_owned(), has_auth_header: true, ..Refused::default() };
+        let authz_denial =
+            AuthzDenial { reason: reason.to_owned(), has_auth_header: true, ..AuthzDenial::default() };
         Self {
-            refused: Some(Box::new(refused)),
+            authz_denial: Some(Box::new(authz_denial)),
             ..Self::new(
                 StatusCode::UNAUTHORIZED,
                 "INVALID_TOKEN",
@@ -214,9 +201,8 @@ impl ApiError {
     }
 
     /// A valid token that may not do this.
-    #[must_use]
     pub fn forbidden(denial: Denial, claims: &Claims, requested: Option<&str>) -> Self {
-        let refused = Refused {
+        let authz_denial = AuthzDenial {
             reason: denial.to_string(),
             claims: Some(claims.clone()),
             requested: requested.map(str::to_owned),
@@ -230,13 +216,12 @@ impl ApiError {
         };
         Self {
             reason: Some(reason),
-            refused: Some(Box::new(refused)),
+            authz_denial: Some(Box::new(authz_denial)),
             ..Self::new(StatusCode::FORBIDDEN, "FORBIDDEN", "This sign-in may not do that.")
         }
     }
 
     /// Another site's page sent it.
-    #[must_use]
     pub fn cross_site() -> Self {
         let message =
             "This form was sent from another website, so nothing was done. Fill it in on our own page.";
@@ -244,7 +229,6 @@ impl ApiError {
     }
 
     /// The database did not answer.
-    #[must_use]
     pub fn store_unavailable(cause: &DbError) -> Self {
         let message = "We can't reach our records right now. Nothing is lost; please try again in a moment.";
         Self {
@@ -255,7 +239,6 @@ impl ApiError {
     }
 
     /// The object did not answer.
-    #[must_use]
     pub fn provisioner_unavailable(cause: &ObjectError) -> Self {
         let message =
             "Your club is stored, but setting it up could not be started. Please try again in a moment.";
@@ -267,17 +250,15 @@ impl ApiError {
     }
 
     /// The object did not answer an operator.
-    #[must_use]
     pub fn object_unavailable(cause: &ObjectError) -> Self {
         let message = "The run does not answer. Whether it was done is unknown; doing it again is safe.";
         Self { message: message.to_owned(), ..Self::provisioner_unavailable(cause) }
     }
 
     /// The error as it is answered.
-    #[must_use]
     pub fn body(&self, id: &RequestId) -> ErrorResponse {
         ErrorResponse {
-            success: No,
+            success: False,
             error: ErrorDetails {
                 code: self.code,
                 message: self.message.clone(),
@@ -301,7 +282,7 @@ impl From<DbError> for ApiError {
     fn from(error: DbError) -> Self {
         match error {
             DbError::Unavailable(_) => Self::store_unavailable(&error),
-            DbError::Constraint(_) | DbError::Corrupt(_) | DbError::Raised => {
+            DbError::Constraint(_) | DbError::Corrupt(_) | DbError::Aborted => {
                 Self::internal(error.to_string())
             }
         }
@@ -362,7 +343,7 @@ impl From<SignupError> for ApiError {
                     "We could not check that a person sent this. Please try again in a moment.",
                 )
             },
-            SignupError::NoKey(cause) => Self::internal(cause.to_string()),
+            SignupError::NoSigningKey(cause) => Self::internal(cause.to_string()),
             SignupError::Db(cause) => cause.into(),
         }
     }
@@ -370,7 +351,6 @@ impl From<SignupError> for ApiError {
 
 impl ApiError {
     /// Why something was not done on behalf of `claims`.
-    #[must_use]
     pub fn of_access(error: AccessError, claims: &Claims, requested: Option<&str>) -> Self {
         match error {
             AccessError::Denied(denial) => Self::forbidden(denial, claims, requested),
@@ -379,7 +359,6 @@ impl ApiError {
     }
 
     /// Why provisioning was not queued on behalf of `claims`.
-    #[must_use]
     pub fn of_queue(error: QueueError, claims: &Claims, requested: Option<&str>) -> Self {
         let conflict = |code, message: &str| Self::new(StatusCode::CONFLICT, code, message);
         match error {
@@ -410,7 +389,7 @@ impl ApiError {
 impl From<StartError> for ApiError {
     fn from(error: StartError) -> Self {
         match error {
-            StartError::NoKey(cause) => Self::internal(cause.to_string()),
+            StartError::NoSigningKey(cause) => Self::internal(cause.to_string()),
             StartError::Db(cause) => cause.into(),
         }
     }
@@ -423,7 +402,7 @@ impl From<LinkError> for ApiError {
                 message: "This link has been used or has expired. Ask for a new one.".to_owned(),
                 ..Self::invalid_token("invalid_link")
             },
-            LinkError::NoKey(cause) => Self::internal(cause.to_string()),
+            LinkError::NoSigningKey(cause) => Self::internal(cause.to_string()),
             LinkError::Db(cause) => cause.into(),
         }
     }

@@ -21,7 +21,6 @@ pub struct Family<'a> {
 
 impl Exposition {
     /// The text.
-    #[must_use]
     pub fn into_text(self) -> String {
         self.0
     }

@@ -28,7 +28,6 @@ const GERMAN: Words = (
 );
 
 /// Whether a person asks for this in a browser.
-#[must_use]
 pub fn is_asked(method: &Method, path: &str, headers: &HeaderMap) -> bool {
     let is_of_programs = OF_PROGRAMS.iter().any(|prefix| {
         path.strip_prefix(prefix)

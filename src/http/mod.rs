@@ -4,41 +4,18 @@
 //! [`error`] and nowhere else; permissions are extractors in [`auth`].
 
 pub mod answer;
-pub mod audit;
 pub mod auth;
-pub mod bgops;
 pub mod body;
-pub mod club_list;
 pub mod context;
 pub mod cors;
-pub mod deliveries;
 pub mod error;
-pub mod events;
 pub mod exposition;
-pub mod form;
-pub mod health;
-pub mod idempotency;
-pub mod links;
 pub mod lost;
-pub mod mails;
-pub mod metrics;
 pub mod page;
-pub mod pausing;
-pub mod profile;
-pub mod promos;
-pub mod provisioning;
-pub mod register;
-pub mod retries;
 pub mod router;
+pub mod routes;
 pub mod same_origin;
 pub mod service;
-pub mod signup;
-pub mod stats;
-pub mod tokens;
-pub mod upstreams;
-pub mod webhook;
-pub mod whoami;
-pub mod widget;
 
 pub use router::router;
 pub use service::serve;

@@ -3,8 +3,8 @@
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 
 use crate::{
-    domain::{Issues, issue::Problem, text},
-    store::events::Mark,
+    domain::{FieldErrors, field_errors::InvalidValue, text},
+    store::events::Cursor,
 };
 
 use super::error::ApiError;
@@ -18,15 +18,14 @@ const LATEST: i64 = 1 << 52;
 #[derive(Debug, Default)]
 pub struct Query {
     pairs: Vec<(String, String)>,
-    issues: Issues,
+    issues: FieldErrors,
 }
 
 impl Query {
     /// Reads a query string.
-    #[must_use]
     pub fn of(query: Option<&str>) -> Self {
         let pairs = form_urlencoded::parse(query.unwrap_or_default().as_bytes()).into_owned().collect();
-        Self { pairs, issues: Issues::default() }
+        Self { pairs, issues: FieldErrors::default() }
     }
 
     fn get(&self, name: &str) -> Option<&str> {
@@ -43,7 +42,7 @@ impl Query {
         // Values are pasted, too.
         let read = text::read(value).ok().and_then(|value| parse(&value));
         if read.is_none() {
-            self.issues.push(name, Problem::new("invalid_value", "This value is not possible here."));
+            self.issues.push(name, InvalidValue::new("invalid_value", "This value is not possible here."));
         }
         read
     }
@@ -63,37 +62,32 @@ impl Query {
     }
 
     /// `cursor`, as the moment and the id that were put into it.
-    pub fn mark(&mut self) -> Option<Mark> {
+    pub fn mark(&mut self) -> Option<Cursor> {
         self.cursor(|text| {
             let (occurred_at, id) = text.split_once(' ')?;
             let occurred_at = occurred_at.parse().ok().filter(|at| (0..=LATEST).contains(at))?;
-            Some(Mark { occurred_at, id: id.to_owned() })
+            Some(Cursor { occurred_at, id: id.to_owned() })
         })
     }
 
     /// What was read, if all was good.
-    ///
-    /// # Errors
-    ///
-    /// Every problem there was.
     pub fn all<T>(self, read: T) -> Result<T, ApiError> {
         if self.issues.is_empty() { Ok(read) } else { Err(ApiError::validation(self.issues)) }
     }
 }
 
 /// A cursor that goes on behind `mark`.
-#[must_use]
 pub fn cursor(mark: &str) -> String {
     URL_SAFE_NO_PAD.encode(mark)
 }
 
 /// Cuts `rows`, of which one more than `limit` was asked for, to a page, and says where the next begins.
-pub fn cut<T>(rows: Vec<T>, limit: u32, mark: impl Fn(&T) -> String) -> (Vec<T>, Option<String>) {
-    cut_of(rows.len(), rows, limit, mark)
+pub fn paginate<T>(rows: Vec<T>, limit: u32, mark: impl Fn(&T) -> String) -> (Vec<T>, Option<String>) {
+    paginate_by(rows.len(), rows, limit, mark)
 }
 
-/// As [`cut`], where only some of the rows that were `read` could be: no other is hidden behind one that can't.
-pub fn cut_of<T>(
+/// As [`paginate`], where only some of the rows that were `read` could be: no other is hidden behind one that can't.
+pub fn paginate_by<T>(
     read: usize,
     mut rows: Vec<T>,
     limit: u32,
@@ -130,11 +124,11 @@ mod tests {
 
     #[test]
     fn a_cursor_comes_back_as_it_went() {
-        let (page, next) = cut(vec![3, 2, 1], 2, ToString::to_string);
+        let (page, next) = paginate(vec![3, 2, 1], 2, ToString::to_string);
         assert_eq!(page, [3, 2]);
         let mut query = Query::of(Some(&format!("cursor={}", next.unwrap())));
         assert_eq!(query.cursor(|text| text.parse().ok()), Some(2));
-        assert_eq!(cut(vec![2, 1], 2, ToString::to_string).1, None);
+        assert_eq!(paginate(vec![2, 1], 2, ToString::to_string).1, None);
     }
 
     #[test]

@@ -4,7 +4,6 @@ use http::{HeaderMap, header::ORIGIN};
 
 /// Whether a browser says that another site sent this; `own` is the origin that was asked. Sites on the same domain are others, too.
 /// What sends neither header is no browser that could be made to send it.
-#[must_use]
 pub fn is_cross_site(headers: &HeaderMap, own: &str) -> bool {
     match (headers.get("sec-fetch-site"), headers.get(ORIGIN)) {
         // `none` is the person alone: no page caused it.

@@ -10,14 +10,14 @@ use tower_service::Service;
 
 use crate::{
     app::App,
-    domain::{Claims, Served},
+    domain::{Claims, RequestKey},
     ports::{Level, LogLine, Ports},
 };
 
 use super::{
     context::{Admitted, Context},
     cors,
-    error::{ApiError, Refused},
+    error::{ApiError, AuthzDenial},
     lost,
     router::RouteName,
 };
@@ -53,7 +53,7 @@ pub async fn serve<P: Ports>(app: App<P>, mut router: Router, mut request: Reque
     };
     let route = response.extensions_mut().remove::<RouteName>();
     let mut error = response.extensions_mut().remove::<ApiError>();
-    if let Some(refusal) = refused_first(&app, &context, error.as_ref()).await {
+    if let Some(refusal) = reject_early(&app, &context, error.as_ref()).await {
         response = refusal.clone().into_response();
         error = Some(refusal);
     }
@@ -68,8 +68,8 @@ pub async fn serve<P: Ports>(app: App<P>, mut router: Router, mut request: Reque
     }
     cors::apply(&app.config().cors_allowed, origin.as_ref(), preflight, response.headers_mut());
     put_headers(response.headers_mut(), &context);
-    match error.as_ref().and_then(|e| e.refused.as_ref()) {
-        Some(refused) => app.log(deny_line(refused)),
+    match error.as_ref().and_then(|e| e.authz_denial.as_ref()) {
+        Some(authz_denial) => app.log(deny_line(authz_denial)),
         None => {
             if let Some(admitted) = context.admitted().filter(|admitted| admitted.is_logged()) {
                 app.log(grant_line(admitted));
@@ -77,14 +77,14 @@ pub async fn serve<P: Ports>(app: App<P>, mut router: Router, mut request: Reque
         }
     }
     let route = route.as_ref().map_or("unmatched", |route| route.0.as_str());
-    app.ports.count(Served::new(route, method.as_str(), response.status().as_u16()));
+    app.ports.count(RequestKey::new(route, method.as_str(), response.status().as_u16()));
     app.log(summary(&app, &context, method.as_str(), route, response.status(), error.as_ref()));
     response
 }
 
 /// Whether a token still admits its holder is asked together with the data. A request that is refused before there is any to ask
 /// for, because of its body, its query or a limit, is judged here: whoever is not let in learns nothing else.
-async fn refused_first<P: Ports>(
+async fn reject_early<P: Ports>(
     app: &App<P>,
     context: &Context,
     error: Option<&ApiError>,
@@ -127,9 +127,9 @@ fn put_headers(headers: &mut HeaderMap, context: &Context) {
     }
 }
 
-fn deny_line(refused: &Refused) -> LogLine {
-    let line = authz_line("deny", refused.claims.as_ref(), refused.requested.as_deref());
-    line.with("reason", refused.reason.as_str()).with("hasAuthHeader", refused.has_auth_header)
+fn deny_line(authz_denial: &AuthzDenial) -> LogLine {
+    let line = authz_line("deny", authz_denial.claims.as_ref(), authz_denial.requested.as_deref());
+    line.with("reason", authz_denial.reason.as_str()).with("hasAuthHeader", authz_denial.has_auth_header)
 }
 
 fn grant_line(admitted: &Admitted) -> LogLine {

@@ -1,14 +1,13 @@
 //! Whether a verified token still admits its holder: the first statement of every authenticated batch.
 //!
-//! It raises if not, and a batch is one transaction: whatever follows it, read or write, is done for those who are
-//! admitted or not at all. No statement needs a guard of its own.
+//! It aborts the batch if not, and a batch is one transaction. Whatever follows, read or write, is done for admitted
+//! callers or not at all. No other statement needs a guard.
 
 use crate::{db::Statement, domain::Claims};
 
-/// Raises if the token admits nobody any more: revoked, issued before a cut-off, or of a tenant that is stopped or
+/// Aborts the batch if the token is revoked, was issued before a cut-off, or belongs to a tenant that is stopped or
 /// gone.
-#[must_use]
-pub fn gate(claims: &Claims) -> Statement {
+pub fn auth_guard(claims: &Claims) -> Statement {
     // What is raised depends on a row, or SQLite would compute it once, ahead, and raise always.
     Statement::new(
         "select case when

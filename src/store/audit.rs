@@ -5,9 +5,9 @@ use crate::{
     domain::Timestamp,
 };
 
-/// Somebody at work: what the audit log says of anything that is done.
+/// Who does what, when and why, for the audit log.
 #[derive(Debug, Clone)]
-pub struct Act<'a> {
+pub struct AuditContext<'a> {
     /// The entry's id.
     pub id: String,
     /// Who.
@@ -20,9 +20,8 @@ pub struct Act<'a> {
     pub now: Timestamp,
 }
 
-impl Act<'_> {
+impl AuditContext<'_> {
     /// The first five parameters of a statement that writes it down: id, actor, reason, request, time.
-    #[must_use]
     pub fn params(&self) -> [Value; 5] {
         [
             self.id.as_str().into(),
@@ -35,9 +34,8 @@ impl Act<'_> {
 }
 
 /// Writes down who did what, why. What is done to a tenant or a run that is not there is not done.
-#[must_use]
-pub fn write(act: &Act<'_>, action: &str, subject: &str) -> Statement {
-    let [id, actor, reason, request, now] = act.params();
+pub fn write(audit_context: &AuditContext<'_>, action: &str, subject: &str) -> Statement {
+    let [id, actor, reason, request, now] = audit_context.params();
     Statement::new(
         "insert into audit_log (id, actor, reason, request_id, occurred_at, action, subject)
          select ?1, ?2, ?3, ?4, ?5, ?6, ?7
@@ -48,7 +46,6 @@ pub fn write(act: &Act<'_>, action: &str, subject: &str) -> Statement {
 }
 
 /// Notes that what was written down was not done after all: only the run's own object knows whether it can be.
-#[must_use]
 pub fn not_done(id: &str) -> Statement {
     Statement::new(
         "update audit_log set data = json_object('done', json('false')) where id = ?1",
@@ -123,7 +120,6 @@ macro_rules! window_end {
 }
 
 /// Lists entries, newest first, and the last one that was looked at if there may be more behind it.
-#[must_use]
 pub fn list(filter: &Filter) -> (Query<Vec<Entry>>, Query<Option<String>>) {
     // Three texts and not one: each walks the index that fits, and never the table.
     let (page, end) = match (&filter.subject, &filter.actor) {

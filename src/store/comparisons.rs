@@ -1,4 +1,4 @@
-//! Comparing a database that was put back with what the objects know: how far that is, and who is next.
+//! Comparing a restored database with what the objects know: how far that is, and who is next.
 
 use serde::Deserialize;
 
@@ -26,14 +26,13 @@ pub struct Comparison {
 pub struct Compared {
     /// Its id.
     pub id: TenantId,
-    /// Which version of its run D1 lists; 0 if none.
+    /// Which version of its run D1 shows; 0 if none.
     pub version: u64,
 }
 
 columns! { Compared: id, version }
 
 /// Begins to compare everybody.
-#[must_use]
 pub fn begin() -> Statement {
     Statement::new(
         "insert into comparisons (id, cursor, differing, passes) values (1, '', 0, 1)
@@ -43,7 +42,6 @@ pub fn begin() -> Statement {
 }
 
 /// The next to compare.
-#[must_use]
 pub fn next(after: &str, limit: u32) -> Query<Lossy<Compared>> {
     Query::lossy(Statement::new(
         "select t.id, coalesce(r.version, 0) as version
@@ -54,7 +52,6 @@ pub fn next(after: &str, limit: u32) -> Query<Lossy<Compared>> {
 }
 
 /// Notes how far it is.
-#[must_use]
 pub fn goes_on(comparison: &Comparison) -> Statement {
     Statement::new(
         "update comparisons set cursor = ?1, differing = ?2 where id = 1",
@@ -62,8 +59,7 @@ pub fn goes_on(comparison: &Comparison) -> Statement {
     )
 }
 
-/// Everybody was compared: once more, if somebody differed; else it is over.
-#[must_use]
+/// Everybody was compared: once more, if somebody differed; else it has ended.
 pub fn ends_pass(comparison: &Comparison) -> [Statement; 2] {
     [
         Statement::new(
@@ -79,7 +75,6 @@ pub fn ends_pass(comparison: &Comparison) -> [Statement; 2] {
 }
 
 /// Tenants that were removed so long ago that their objects delete what they store.
-#[must_use]
 pub fn forgettable(now: Timestamp, limit: u32) -> Query<Lossy<Compared>> {
     Query::lossy(Statement::new(
         "select id, 0 as version from tenants where forget_at <= ?1 order by forget_at limit ?2",
@@ -88,7 +83,6 @@ pub fn forgettable(now: Timestamp, limit: u32) -> Query<Lossy<Compared>> {
 }
 
 /// Notes that a tenant's object stores nothing any more; or that it is to be told again, `again_at`.
-#[must_use]
 pub fn forgot(tenant: &TenantId, again_at: Option<Timestamp>) -> Statement {
     Statement::new(
         "update tenants set forget_at = ?2 where id = ?1",

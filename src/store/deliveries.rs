@@ -1,4 +1,4 @@
-//! Lifecycle events on their way to the clubs' webhooks: an outbox, filled in the batch that writes the event.
+//! Lifecycle events on their way to the tenants' webhooks: an outbox, filled in the batch that writes the event.
 
 use serde_json::{Map, Value, json};
 
@@ -7,7 +7,7 @@ use crate::{
     domain::{TenantId, Timestamp, words},
 };
 
-use super::{audit::Act, connections::Connection, events::Mark};
+use super::{audit::AuditContext, events::Cursor, webhooks::Connection};
 
 /// For how long a settled delivery is kept.
 const KEPT_SECONDS: i64 = 30 * 24 * 3600;
@@ -19,16 +19,15 @@ words! {
         Pending = "pending",
         /// The webhook has it.
         Delivered = "delivered",
-        /// It was given up.
+        /// It failed.
         Failed = "failed",
         /// There is nobody to send it to any more.
         Cancelled = "cancelled",
     }
 }
 
-/// Queues the announcement of an event that the same batch has just written, if the club has a webhook that is on. Written
-/// twice, it is queued once: its key is that of the event. What is `seldom` is announced once an hour for each run, whoever found out.
-#[must_use]
+/// Queues the announcement of an event that the same batch has just written, if the tenant has a webhook that is on. Written twice, it
+/// is queued once: its key is that of the event. What is `seldom` is announced once an hour for each run, whoever found out.
 pub fn announce(
     tenant: &TenantId,
     event: &str,
@@ -82,7 +81,7 @@ pub struct Claimed {
     claim: u32,
     /// Whether the last of its attempts is this claim's own.
     pub is_begun: bool,
-    /// The club's webhook, as JSON.
+    /// The tenant's webhook, as JSON.
     connection: Option<String>,
 }
 
@@ -92,17 +91,12 @@ columns! {
 
 impl Claimed {
     /// The run that it tells of, if it does.
-    #[must_use]
     pub fn run(&self) -> Option<String> {
         let body: Value = serde_json::from_str(&self.body).ok()?;
         body.pointer("/data/runId")?.as_str().map(str::to_owned)
     }
 
-    /// The club's webhook, unless it has none that is on.
-    ///
-    /// # Errors
-    ///
-    /// When the row is not what the schema promises.
+    /// The tenant's webhook, unless it has none that is on.
     pub fn connection(&self) -> Result<Option<Connection>, DbError> {
         let Some(text) = &self.connection else { return Ok(None) };
         let connection: Connection = Row::read(text)?;
@@ -110,7 +104,7 @@ impl Claimed {
     }
 }
 
-/// The club's webhook beside what was claimed. All in one statement, so that no two can claim the same.
+/// The tenant's webhook beside what was claimed. All in one statement, so that no two can claim the same.
 macro_rules! claim {
     ($which:literal) => {
         concat!(
@@ -131,7 +125,6 @@ macro_rules! claim {
 /// Claims the deliveries that are due, of one tenant or of all, those first that have waited longest. Until `lease` nobody
 /// else gets them; who does not come back by then has lost them, and nothing was counted: see
 /// [`begin`].
-#[must_use]
 pub fn claim(
     tenant: Option<&TenantId>,
     now: Timestamp,
@@ -164,7 +157,6 @@ pub struct Attempted {
 
 /// Counts an attempt that is about to be made, if the delivery is still held; until `next_at`, or else the end of the claim, nobody
 /// else makes another, even if nobody comes back to say how this one ended.
-#[must_use]
 pub fn begin(delivery: &Claimed, next_at: Option<Timestamp>) -> Statement {
     let tenant = delivery.tenant_id.as_str().into();
     let (created_at, id) = (delivery.created_at.into(), delivery.id.as_str().into());
@@ -186,7 +178,6 @@ pub fn begin(delivery: &Claimed, next_at: Option<Timestamp>) -> Statement {
 }
 
 /// Writes down how an attempt ended, unless somebody else holds the delivery since. That it arrived is true whoever holds it.
-#[must_use]
 pub fn settle(delivery: &Claimed, attempted: &Attempted, now: Timestamp) -> Statement {
     let settled_at = (attempted.status != Status::Pending).then_some(now.seconds());
     Statement::new(
@@ -209,7 +200,7 @@ pub fn settle(delivery: &Claimed, attempted: &Attempted, now: Timestamp) -> Stat
     )
 }
 
-/// A delivery as its club sees it.
+/// A delivery as its tenant sees it.
 #[derive(Debug, Clone)]
 pub struct Delivery {
     /// Its id: that of the event.
@@ -228,15 +219,14 @@ pub struct Delivery {
     pub next_at: Option<i64>,
     /// When what it announces happened.
     pub created_at: i64,
-    /// When it was over.
+    /// When it had ended.
     pub settled_at: Option<i64>,
 }
 
 columns! { Delivery: id, r#type, status, attempts, last_status, last_error, next_at, created_at, settled_at }
 
 /// Lists a tenant's deliveries, newest first, from `before` on.
-#[must_use]
-pub fn list(tenant: &TenantId, before: Option<&Mark>, limit: u32) -> Query<Vec<Delivery>> {
+pub fn list(tenant: &TenantId, before: Option<&Cursor>, limit: u32) -> Query<Vec<Delivery>> {
     Query::rows(Statement::new(
         "select id, type, status, attempts, last_status, last_error, next_at, created_at, settled_at
          from webhook_deliveries where tenant_id = ?1 and (created_at, id) < (?2, ?3)
@@ -250,9 +240,8 @@ pub fn list(tenant: &TenantId, before: Option<&Mark>, limit: u32) -> Query<Vec<D
     ))
 }
 
-/// Makes a delivery due now, if the club has a webhook that is on. One that was over, or is at the last of its `most` attempts,
-/// begins its schedule anew; the failure of an attempt that is on its way says nothing of it any more.
-#[must_use]
+/// Makes a delivery due now, if the tenant has a webhook that is on. One that was over, or is at the last of its `most`
+/// attempts, begins its schedule anew; the failure of an attempt that is on its way says nothing of it any more.
 pub fn redeliver(tenant: &TenantId, id: &str, most: u32, now: Timestamp) -> Statement {
     Statement::new(
         "update webhook_deliveries set status = 'pending', next_at = ?3, settled_at = null, claim = claim + 1,
@@ -264,9 +253,8 @@ pub fn redeliver(tenant: &TenantId, id: &str, most: u32, now: Timestamp) -> Stat
 }
 
 /// Writes down that an operator sends a delivery again, where [`redeliver`] will.
-#[must_use]
-pub fn audit_redelivery(tenant: &TenantId, delivery: &str, act: &Act<'_>) -> Statement {
-    let [id, actor, reason, request, now] = act.params();
+pub fn audit_redelivery(tenant: &TenantId, delivery: &str, audit_context: &AuditContext<'_>) -> Statement {
+    let [id, actor, reason, request, now] = audit_context.params();
     Statement::new(
         "insert into audit_log (id, actor, reason, request_id, occurred_at, action, subject, data)
          select ?1, ?2, ?3, ?4, ?5, 'webhook.redeliver', ?6, json_object('delivery', id)
@@ -277,7 +265,6 @@ pub fn audit_redelivery(tenant: &TenantId, delivery: &str, act: &Act<'_>) -> Sta
 }
 
 /// One delivery.
-#[must_use]
 pub fn by_id(tenant: &TenantId, id: &str) -> Query<Option<Delivery>> {
     Query::optional(Statement::new(
         "select id, type, status, attempts, last_status, last_error, next_at, created_at, settled_at
@@ -287,7 +274,6 @@ pub fn by_id(tenant: &TenantId, id: &str) -> Query<Option<Delivery>> {
 }
 
 /// Removes what has been over for long, a bounded number at a time.
-#[must_use]
 pub fn prune(now: Timestamp, limit: i64) -> Statement {
     Statement::new(
         "delete from webhook_deliveries where (tenant_id, created_at, id) in

@@ -7,7 +7,7 @@ use crate::{
 
 /// Where a page of events ends: when, and which.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mark {
+pub struct Cursor {
     /// When, Unix seconds.
     pub occurred_at: i64,
     /// Which.
@@ -30,8 +30,7 @@ pub struct Event {
 columns! { Event: id, r#type, data, occurred_at }
 
 /// Lists a tenant's events, newest first, from `before` on.
-#[must_use]
-pub fn list(tenant: &TenantId, before: Option<&Mark>, limit: u32) -> Query<Vec<Event>> {
+pub fn list(tenant: &TenantId, before: Option<&Cursor>, limit: u32) -> Query<Vec<Event>> {
     Query::rows(Statement::new(
         "select id, type, data, occurred_at from domain_events
          where tenant_id = ?1 and (occurred_at, id) < (?2, ?3)

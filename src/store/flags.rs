@@ -7,18 +7,17 @@ use crate::{
 
 /// Whether a tenant's run may do anything outside: what D1 says of the pause and of the tenant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Standing {
+pub struct TenantStanding {
     /// Whether provisioning is paused whole.
     pub paused: bool,
     /// How the tenant is; none for one that is not there.
     pub status: Option<TenantStatus>,
 }
 
-columns! { Standing: paused, status }
+columns! { TenantStanding: paused, status }
 
 /// Whether a tenant's run may do anything outside.
-#[must_use]
-pub fn gate(tenant: &TenantId) -> Query<Standing> {
+pub fn run_admission(tenant: &TenantId) -> Query<TenantStanding> {
     Query::one(Statement::new(
         "select exists (select 1 from feature_flags where name = 'provisioning_enabled' and enabled = 0) as paused,
            (select status from tenants where id = ?1) as status",
@@ -38,7 +37,6 @@ pub struct Switches {
 columns! { Switches: paused, closed }
 
 /// How the switches stand.
-#[must_use]
 pub fn switches() -> Query<Switches> {
     Query::one(Statement::new(
         "select exists (select 1 from feature_flags where name = 'provisioning_enabled' and enabled = 0) as paused,
@@ -48,18 +46,16 @@ pub fn switches() -> Query<Switches> {
 }
 
 /// Pauses provisioning whole. A pause that is there already stays as it is, and so does what it holds back.
-#[must_use]
-pub fn pause(hold: Hold, now: Timestamp) -> Statement {
+pub fn pause(scope: PauseScope, now: Timestamp) -> Statement {
     Statement::new(
         "insert into feature_flags (name, enabled, value, updated_at) values ('provisioning_enabled', 0, ?1, ?2)
          on conflict (name) do update set enabled = 0, value = excluded.value, updated_at = excluded.updated_at
          where feature_flags.enabled = 1 or excluded.value = 1 and feature_flags.value is not 1",
-        [matches!(hold, Hold::Everything).into(), now.seconds().into()],
+        [matches!(scope, PauseScope::Everything).into(), now.seconds().into()],
     )
 }
 
 /// Ends a pause.
-#[must_use]
 pub fn resume(now: Timestamp) -> Statement {
     Statement::new(
         "update feature_flags set enabled = 1, value = null, updated_at = ?1
@@ -70,7 +66,7 @@ pub fn resume(now: Timestamp) -> Statement {
 
 /// What a pause holds back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Hold {
+pub enum PauseScope {
     /// Runs and removals. Events and mails go out.
     Provisioning,
     /// Whatever the sweep would send, too: the database may be another's, or from before it was sent.
@@ -79,7 +75,7 @@ pub enum Hold {
 
 /// What a sweep sees of the database when it begins.
 #[derive(Debug, Clone)]
-pub struct Sighting {
+pub struct SweepState {
     /// Whether provisioning is paused whole.
     pub paused: bool,
     /// Whether the pause holds back whatever the sweep would send, too.
@@ -94,15 +90,14 @@ pub struct Sighting {
     pub forget_at: Option<i64>,
     /// How far comparing the database with the objects is, as JSON, if that goes on.
     pub comparison: Option<String>,
-    /// When somebody last said that the database is put back and shall not be paused for it, Unix seconds.
+    /// When somebody last said that the database is restored and shall not be paused for it, Unix seconds.
     pub announced_at: Option<i64>,
 }
 
-columns! { Sighting: paused, held, database, mark, resumable, forget_at, comparison, announced_at }
+columns! { SweepState: paused, held, database, mark, resumable, forget_at, comparison, announced_at }
 
 /// What a sweep sees of the database.
-#[must_use]
-pub fn sighting() -> Query<Sighting> {
+pub fn sweep_state() -> Query<SweepState> {
     Query::one(Statement::new(
         "select exists (select 1 from feature_flags where name = 'provisioning_enabled' and enabled = 0) as paused,
            exists (select 1 from feature_flags where name = 'provisioning_enabled' and enabled = 0 and value = 1) as held,
@@ -118,7 +113,6 @@ pub fn sighting() -> Query<Sighting> {
 }
 
 /// Gives a new database its id. One that has one keeps it.
-#[must_use]
 pub fn name(database: i64, now: Timestamp) -> Statement {
     Statement::new(
         "insert into feature_flags (name, enabled, value, updated_at) values ('database_id', 1, ?1, ?2)
@@ -127,9 +121,8 @@ pub fn name(database: i64, now: Timestamp) -> Statement {
     )
 }
 
-/// Gives a database that was put back an id of its own, so that the next backup of where it came from is noticed, too; whoever
+/// Gives a restored database an id of its own, so that the next backup of where it came from is noticed, too; whoever
 /// announced it announced this one.
-#[must_use]
 pub fn rename(database: i64, now: Timestamp) -> Vec<Statement> {
     vec![
         Statement::new(

@@ -9,7 +9,6 @@ use crate::{
 pub const NEWEST_MIGRATION: &str = "0019_signups_counted.sql";
 
 /// Notes that somebody asks whether the database can be written: a row of its own, and once a second at most.
-#[must_use]
 pub fn ask(now: Timestamp) -> Statement {
     Statement::new(
         "insert into measures (name, value) values ('readiness_asked_at', ?1)
@@ -19,7 +18,6 @@ pub fn ask(now: Timestamp) -> Statement {
 }
 
 /// How often the newest migration was applied.
-#[must_use]
 pub fn applied() -> Query<Option<u32>> {
     Query::scalar(Statement::new(
         "select count(*) as applied from d1_migrations where name = ?1",

@@ -1,4 +1,4 @@
-//! What monitoring asks of the database: one batch that reads the same few rows however many clubs there are.
+//! What monitoring asks of the database: one batch that reads the same few rows however many tenants there are.
 //!
 //! See `migrations/0007_admin.sql`, `0008_metrics.sql`, `0009_requests.sql` and `0010_mails.sql` for what each row says.
 
@@ -8,8 +8,8 @@ use crate::{
 };
 
 use super::{
-    requests::{self, Requests},
-    rollups::{self, Clubs, Runs, Trouble},
+    request_metrics::{self, RequestCount},
+    rollups::{self, Runs, StepErrors, TenantCounts},
 };
 
 /// How often something happened.
@@ -23,7 +23,7 @@ pub struct Events {
 
 columns! { Events: r#type, events }
 
-/// How many clubs are removed, or were wanted to be.
+/// How many tenants are removed, or were wanted to be.
 #[derive(Debug, Clone, Default)]
 pub struct Removals {
     /// At work.
@@ -43,7 +43,7 @@ pub struct Deliveries {
     pub pending: i64,
     /// Taken by the webhook.
     pub delivered: i64,
-    /// Given up.
+    /// Failed.
     pub failed: i64,
     /// Without anybody to send them to any more.
     pub cancelled: i64,
@@ -60,7 +60,7 @@ pub struct Mails {
     pub late: i64,
     /// Taken by the mail service.
     pub sent: i64,
-    /// Given up.
+    /// Failed.
     pub failed: i64,
     /// Without anybody who wants them any more.
     pub cancelled: i64,
@@ -81,7 +81,7 @@ pub struct Moments {
     pub mail_due_at: Option<i64>,
     /// When the sweep last did all of its work; none before it first did.
     pub swept_at: Option<i64>,
-    /// How many clubs somebody deleted by hand.
+    /// How many tenants somebody deleted by hand.
     pub deleted: i64,
     /// 1 while provisioning is paused whole, else 0.
     pub paused: i64,
@@ -96,40 +96,39 @@ columns! {
 /// Everything that monitoring asks of the database.
 #[derive(Debug, Clone)]
 pub struct Measures {
-    /// The clubs.
-    pub clubs: Vec<Clubs>,
+    /// The tenants.
+    pub tenants: Vec<TenantCounts>,
     /// The days on which runs were queued.
     pub runs: Vec<Runs>,
     /// The attempts that were not done.
-    pub troubles: Vec<Trouble>,
-    /// What happened, but for what happens to every club.
+    pub troubles: Vec<StepErrors>,
+    /// What happened, but for what happens to every tenant.
     pub events: Vec<Events>,
-    /// The clubs that are removed.
+    /// The tenants that are removed.
     pub removals: Removals,
     /// The webhooks' deliveries.
     pub deliveries: Deliveries,
     /// The mails.
     pub mails: Mails,
     /// The requests.
-    pub requests: Vec<Requests>,
+    pub requests: Vec<RequestCount>,
     /// The rest.
     pub moments: Moments,
 }
 
 /// What asks for everything, by what is told of it: provisioning, what follows from it, the service itself.
 type Measuring = (
-    (Query<Vec<Clubs>>, Query<Vec<Runs>>, Query<Vec<Trouble>>),
+    (Query<Vec<TenantCounts>>, Query<Vec<Runs>>, Query<Vec<StepErrors>>),
     (Query<Vec<Events>>, Query<Option<Removals>>, Query<Option<Deliveries>>, Query<Option<Mails>>),
-    (Query<Vec<Requests>>, Query<Moments>),
+    (Query<Vec<RequestCount>>, Query<Moments>),
 );
 
 impl Measures {
     /// What [`select`] was answered.
-    #[must_use]
     pub fn of(answer: <Measuring as Batch>::Answer) -> Self {
-        let ((clubs, runs, troubles), (events, removals, deliveries, mails), (requests, moments)) = answer;
+        let ((tenants, runs, troubles), (events, removals, deliveries, mails), (requests, moments)) = answer;
         Self {
-            clubs,
+            tenants,
             runs,
             troubles,
             events,
@@ -143,7 +142,6 @@ impl Measures {
 }
 
 /// Everything that monitoring asks: read by [`Measures::of`].
-#[must_use]
 pub fn select() -> Measuring {
     let events = Statement::new("select type, events from event_counts where type > '' order by type", []);
     let removals =
@@ -166,15 +164,14 @@ pub fn select() -> Measuring {
         [],
     );
     (
-        (rollups::clubs(), rollups::runs(), rollups::troubles()),
+        (rollups::tenants(), rollups::runs(), rollups::troubles()),
         (Query::rows(events), Query::optional(removals), Query::optional(deliveries), Query::optional(mails)),
-        (requests::select(), Query::one(moments)),
+        (request_metrics::select(), Query::one(moments)),
     )
 }
 
-/// Notes that the sweep did all of its work, if the mark is still the one that it saw when it began: a database that was put back
+/// Notes that the sweep did all of its work, if the mark is still the one that it saw when it began: a database that was restored
 /// meanwhile keeps its own, or nobody would notice. It never goes back: two machines' clocks may differ.
-#[must_use]
 pub fn swept(seen: Option<i64>, now: Timestamp) -> Statement {
     Statement::new(
         "insert into measures (name, value) values ('sweep_ended_at', ?1)

@@ -4,15 +4,15 @@
 //! nothing here looks and then writes.
 
 pub mod access;
+pub mod admin_tenants;
 pub mod audit;
 pub mod comparisons;
-pub mod connections;
 pub mod deliveries;
 pub mod events;
 pub mod flags;
 pub mod health;
-pub mod keys;
-pub mod links;
+pub mod idempotency_keys;
+pub mod magic_links;
 pub mod mails;
 pub mod metrics;
 pub mod names;
@@ -20,8 +20,7 @@ pub mod overdue;
 pub mod profile;
 pub mod promos;
 pub mod recovery;
-pub mod register;
-pub mod requests;
+pub mod request_metrics;
 pub mod retries;
 pub mod rollups;
 pub mod runs;
@@ -31,3 +30,4 @@ pub mod sweep;
 pub mod tenants;
 pub mod tokens;
 pub mod undo;
+pub mod webhooks;

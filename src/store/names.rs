@@ -1,4 +1,4 @@
-//! Clubs' names as they are searched: folded by whoever writes them, or later, where an older version wrote them.
+//! Tenants' names as they are searched: folded by whoever writes them, or later, where an older version wrote them.
 
 use serde_json::json;
 
@@ -13,7 +13,6 @@ pub const BY_SWEEP: u32 = 50;
 pub const BY_SEARCH: u32 = 200;
 
 /// Names that nobody folded, for [`fold`].
-#[must_use]
 pub fn unfolded(most: u32) -> Query<Vec<Unfolded>> {
     Query::rows(Statement::new(
         "select id, name from tenants where name_folded is null order by id limit ?1",
@@ -31,7 +30,6 @@ pub struct Unfolded {
 columns! { Unfolded: id, name }
 
 /// Folds the names that [`unfolded`] selected, but for those that were changed since.
-#[must_use]
 pub fn fold(names: &[Unfolded]) -> Statement {
     let folded: Vec<_> = names.iter().map(|row| json!([row.id, row.name, text::folded(&row.name)])).collect();
     Statement::new(

@@ -1,4 +1,4 @@
-//! Runs past their deadline whose object can't say so: D1 gives them up by itself, so that the club is told.
+//! Runs past their deadline whose object can't say so: D1 gives them up by itself, so that the tenant is told.
 //!
 //! The version that is listed stays as it is: an object that recovers lists what it knows over it.
 
@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::{
     db::{Query, Statement, columns},
     domain::{Plan, RunId, Step, TenantId, Timestamp},
-    workflow::{Failure, FailureCode},
+    workflow::{FailureCode, PermanentError},
 };
 
 use super::deliveries;
@@ -19,11 +19,11 @@ const OVERDUE_SECONDS: i64 = 5 * 60;
 /// How long a run may take that was never listed, and of which only the wish is known.
 const LIFE_SECONDS: i64 = 30 * 60;
 
-/// What the club is told.
+/// What the tenant is told.
 pub(super) const MESSAGE: &str =
     "Setting up took too long and was stopped. It can be started again and goes on where it stopped.";
 
-/// A run that must be given up.
+/// A run that must fail.
 #[derive(Debug, Clone)]
 pub struct Overdue {
     /// Whose.
@@ -41,7 +41,7 @@ columns! { Overdue: id, plan, run, step }
 /// A tenant whose object did not answer.
 #[derive(Debug, Clone)]
 pub struct Silent {
-    /// What would be given up.
+    /// What would fail.
     pub overdue: Overdue,
     /// Whether it must be.
     pub is_overdue: bool,
@@ -53,8 +53,7 @@ fn list(tenants: &[&TenantId]) -> String {
     json!(tenants).to_string()
 }
 
-/// Notes that these tenants' objects did not answer, and says whose run must be given up for it.
-#[must_use]
+/// Notes that these tenants' objects did not answer, and says whose run must fail for it.
 pub fn silent(tenants: &[&TenantId], now: Timestamp) -> Query<Vec<Silent>> {
     Query::rows(Statement::new(
         "update tenants set unreachable_since = iif(
@@ -79,7 +78,6 @@ pub fn silent(tenants: &[&TenantId], now: Timestamp) -> Query<Vec<Silent>> {
 }
 
 /// Notes that these tenants' objects answered.
-#[must_use]
 pub fn heard(tenants: &[&TenantId]) -> Statement {
     Statement::new(
         "update tenants set unreachable_since = null
@@ -89,9 +87,8 @@ pub fn heard(tenants: &[&TenantId]) -> Statement {
 }
 
 /// Gives a run up, and announces it under `event`, unless it moved meanwhile.
-#[must_use]
-pub fn give_up(overdue: &Overdue, event: &str, now: Timestamp) -> Vec<Statement> {
-    let failure = Failure::new(FailureCode::DeadlineExceeded, MESSAGE);
+pub fn fail(overdue: &Overdue, event: &str, now: Timestamp) -> Vec<Statement> {
+    let failure = PermanentError::new(FailureCode::DeadlineExceeded, MESSAGE);
     let (tenant, kind) = (overdue.id.as_str(), "tenant.failed");
     let data = json!({
         "runId": overdue.run, "plan": overdue.plan, "reason": failure.code.as_str(), "step": overdue.step,

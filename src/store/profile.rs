@@ -1,22 +1,22 @@
-//! A club as its own people see and change it.
+//! A tenant as its own people see and change it.
 
 use crate::{
     db::{Query, Statement, columns},
-    domain::{ClubName, HexColor, TenantId, Timestamp, text},
+    domain::{HexColor, TenantId, TenantName, Timestamp, text},
 };
 
-use super::register::{Club, club};
+use super::admin_tenants::{TenantRow, tenant};
 
-/// A club, and what its own people see beside what the list shows.
+/// A tenant, and what its own people see beside what the list shows.
 #[derive(Debug, Clone)]
 pub struct Profile {
     /// What the list shows of it.
-    pub club: Club,
+    pub tenant: TenantRow,
     /// Its colours.
     pub primary_color: Option<String>,
     /// Its colours.
     pub secondary_color: Option<String>,
-    /// Where its webhook is; none while the club has none.
+    /// Where its webhook is; none while the tenant has none.
     pub webhook_url: Option<String>,
     /// When it last took a test, Unix seconds.
     pub validated_at: Option<i64>,
@@ -29,15 +29,14 @@ pub struct Profile {
 }
 
 columns! {
-    Profile: [club] primary_color, secondary_color, webhook_url, validated_at, failing_since, disabled_at,
+    Profile: [tenant] primary_color, secondary_color, webhook_url, validated_at, failing_since, disabled_at,
         disabled_reason
 }
 
-/// One club.
-#[must_use]
+/// One tenant.
 pub fn by_id(tenant: &TenantId) -> Query<Option<Profile>> {
     Query::optional(Statement::new(
-        club!(
+        tenant!(
             "iif(t.undo_state is null, coalesce(b.primary_color, '#1f4e79'), b.primary_color) as primary_color,
            iif(t.undo_state is null, coalesce(b.secondary_color, '#f4b942'), b.secondary_color) as secondary_color,
            m.webhook_url, m.validated_at,
@@ -49,19 +48,18 @@ pub fn by_id(tenant: &TenantId) -> Query<Option<Profile>> {
     ))
 }
 
-/// What a club changes about itself; what is none stays.
+/// What a tenant changes about itself; what is none stays.
 #[derive(Debug, Clone, Default)]
 pub struct Change {
     /// Its name.
-    pub name: Option<ClubName>,
+    pub name: Option<TenantName>,
     /// Its colours.
     pub primary: Option<HexColor>,
     /// Its colours.
     pub secondary: Option<HexColor>,
 }
 
-/// Changes a club.
-#[must_use]
+/// Changes a tenant.
 pub fn change(tenant: &TenantId, change: &Change, now: Timestamp) -> Vec<Statement> {
     let mut statements = Vec::new();
     if let Some(name) = &change.name {

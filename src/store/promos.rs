@@ -2,10 +2,10 @@
 
 use crate::{
     db::{Query, Statement, columns},
-    domain::{Plan, PromoCode, Slug, Timestamp, promo::PromoProblem},
+    domain::{Plan, PromoCode, Slug, Timestamp, promos::PromoProblem},
 };
 
-use super::audit::Act;
+use super::audit::AuditContext;
 
 /// What a code gives, and whether it may be used.
 #[derive(Debug, Clone)]
@@ -24,8 +24,7 @@ pub struct Promo {
 
 columns! { Promo: discount_percent, plan, lifetime, uses_remaining, problem }
 
-/// Looks a code up, for a club of this name if it is known.
-#[must_use]
+/// Looks a code up, for a tenant of this name if it is known.
 pub fn by_code(code: &PromoCode, slug: Option<&Slug>, now: Timestamp) -> Query<Option<Promo>> {
     Query::optional(Statement::new(
         "select discount_percent, plan, lifetime, max_uses - uses as uses_remaining,
@@ -59,7 +58,7 @@ pub struct NewPromo {
     pub plan: Option<Plan>,
     /// Whether it holds for ever.
     pub lifetime: bool,
-    /// The clubs it is for; none for every club.
+    /// The tenants it is for; none for every tenant.
     pub slugs: Option<Vec<Slug>>,
     /// What operators should know about it.
     pub notes: Option<String>,
@@ -86,7 +85,7 @@ pub struct PromoRow {
     pub max_uses: Option<u32>,
     /// How often it was used.
     pub uses: u32,
-    /// The clubs it is for, as a JSON array.
+    /// The tenants it is for, as a JSON array.
     pub tenant_slugs: Option<String>,
     /// What operators should know about it.
     pub notes: Option<String>,
@@ -101,9 +100,8 @@ columns! {
 }
 
 /// Makes a code, and writes that down, unless there is one of this name: the second answer says which.
-#[must_use]
-pub fn create(promo: &NewPromo, act: &Act<'_>) -> [Statement; 2] {
-    let [id, actor, reason, request, now] = act.params();
+pub fn create(promo: &NewPromo, audit_context: &AuditContext<'_>) -> [Statement; 2] {
+    let [id, actor, reason, request, now] = audit_context.params();
     let slugs = promo.slugs.as_ref().map(|slugs| serde_json::to_string(slugs).unwrap_or_default());
     [
         Statement::new(
@@ -143,9 +141,8 @@ pub fn create(promo: &NewPromo, act: &Act<'_>) -> [Statement; 2] {
 }
 
 /// Switches a code off, and writes that down, unless it is: the second answer says whether it was on.
-#[must_use]
-pub fn deactivate(code: &PromoCode, act: &Act<'_>) -> [Statement; 2] {
-    let [id, actor, reason, request, now] = act.params();
+pub fn deactivate(code: &PromoCode, audit_context: &AuditContext<'_>) -> [Statement; 2] {
+    let [id, actor, reason, request, now] = audit_context.params();
     [
         Statement::new(
             "insert into audit_log (id, actor, reason, request_id, occurred_at, action, subject, data)
@@ -161,7 +158,6 @@ pub fn deactivate(code: &PromoCode, act: &Act<'_>) -> [Statement; 2] {
 }
 
 /// One code.
-#[must_use]
 pub fn named(code: &PromoCode) -> Query<Option<PromoRow>> {
     Query::optional(Statement::new(
         "select code, discount_percent, plan, lifetime, active, starts_at, valid_until, max_uses, uses, tenant_slugs,
@@ -172,7 +168,6 @@ pub fn named(code: &PromoCode) -> Query<Option<PromoRow>> {
 }
 
 /// Lists codes by their name, from behind `after`.
-#[must_use]
 pub fn list(after: Option<&PromoCode>, limit: u32) -> Query<Vec<PromoRow>> {
     Query::rows(Statement::new(
         "select code, discount_percent, plan, lifetime, active, starts_at, valid_until, max_uses, uses, tenant_slugs,

@@ -1,42 +1,38 @@
-//! A run as D1 lists it, for an object that has lost it or can't read it: the run, its steps, what they made, and what was
+//! A run as D1 shows it, for an object that has lost it or can't read it: the run, its steps, what they made, and what was
 //! removed of that. What was never listed is done once more, under the same keys.
 
 use crate::{
     db::{self, Db, DbError, Query, Statement, columns},
     domain::{
-        ClubName, Email, Plan, RunId, RunStatus, Slug, Step, StepStatus, TenantId, Timestamp, UndoStatus,
+        Email, Plan, RunId, RunStatus, Slug, Step, StepStatus, TenantId, TenantName, Timestamp, UndoStatus,
         UserId,
     },
     workflow::{
-        Artifact, Caller, Command, Failure, FailureCode, Fresh, Record, Removal, Run, Stage, Subject, Undo,
-        outcome::Kept, policy::RUN_LIMIT,
+        Artifact, Command, FailureCode, NewIds, PermanentError, Record, Removal, RequestOrigin, Run, Stage,
+        Subject, Undo, outcome::StoredArtifact, policy::RUN_LIMIT,
     },
 };
 
-/// What D1 does not list of a DNS record: where it was made, as far as the configuration says.
+/// What D1 does not show of a DNS record: where it was made, as far as the configuration says.
 #[derive(Debug, Clone)]
-pub struct Place {
+pub struct DnsContext {
     /// The zone of the tenants' domain.
     pub zone: String,
     /// The tenants' domain.
     pub base_domain: String,
 }
 
-/// The run that D1 lists and that `command`, told to an object without one, is about; none if D1 lists none.
-///
-/// # Errors
-///
-/// When the database doesn't answer: nothing may be begun then that was perhaps begun before.
+/// The run that D1 shows and that `command`, told to an object without one, is about; none if D1 shows none.
 pub async fn take_over(
     db: &impl Db,
     command: &Command,
-    place: &Place,
-    fresh: &Fresh,
+    dns_context: &DnsContext,
+    fresh: &NewIds,
     now: Timestamp,
 ) -> Result<Option<Run>, DbError> {
     let Some(statement) = select(command) else { return Ok(None) };
     let listed = db.ask(Query::<Option<Row>>::optional(statement)).await?;
-    listed.map_or(Ok(None), |row| row.run(place, fresh, now))
+    listed.map_or(Ok(None), |row| row.run(dns_context, fresh, now))
 }
 
 macro_rules! select_where {
@@ -69,8 +65,8 @@ fn select(command: &Command) -> Option<Statement> {
         Command::CancelRun { run } | Command::SkipStep { run, .. } | Command::Reset { run } => {
             (Some(run), None)
         }
-        Command::Queue { listed_version: Some(1..), subject, .. }
-        | Command::Wake { listed_version: Some(1..), subject, .. } => (None, Some(&subject.tenant)),
+        Command::Queue { projected_version: Some(1..), subject, .. }
+        | Command::Wake { projected_version: Some(1..), subject, .. } => (None, Some(&subject.tenant)),
         Command::Undo { run, .. } => (run.as_ref(), None),
         Command::Queue { .. }
         | Command::Wake { .. }
@@ -109,7 +105,7 @@ struct Row {
     undo_error: Option<String>,
     tenant_id: TenantId,
     slug: Option<Slug>,
-    name: ClubName,
+    name: TenantName,
     email: Option<Email>,
     owner_user_id: UserId,
     undo_updated_at: Option<i64>,
@@ -156,7 +152,7 @@ fn at(seconds: Option<i64>) -> Option<Timestamp> {
 
 impl Row {
     /// None for a tenant whose name was let go of: there is nothing left to go on with.
-    fn run(self, place: &Place, fresh: &Fresh, now: Timestamp) -> Result<Option<Run>, DbError> {
+    fn run(self, dns_context: &DnsContext, fresh: &NewIds, now: Timestamp) -> Result<Option<Run>, DbError> {
         let steps: Vec<StepRow> = db::Row::read_all(&self.steps)?;
         let made: Vec<MadeRow> = db::Row::read_all(&self.made)?;
         let (Some(slug), Some(email)) = (self.slug.clone(), self.email.clone()) else { return Ok(None) };
@@ -167,8 +163,14 @@ impl Row {
             email,
             owner: self.owner_user_id.clone(),
         };
-        let mut run =
-            Run::queued(self.id.clone(), self.plan, subject, fresh.link_id.clone(), Caller::default(), now);
+        let mut run = Run::queued(
+            self.id.clone(),
+            self.plan,
+            subject,
+            fresh.link_id.clone(),
+            RequestOrigin::default(),
+            now,
+        );
         for row in steps {
             let known = run.records.iter_mut().find(|record| record.step == row.step);
             match known {
@@ -182,13 +184,13 @@ impl Row {
         }
         for row in &made {
             if let Some(record) = run.records.iter_mut().find(|record| record.step == row.step) {
-                record.artifact = self.artifact(row, place);
+                record.artifact = self.artifact(row, dns_context);
                 record.attempts = record.attempts.max(1);
             }
         }
         run.version = self.version;
-        run.listed_version = self.version;
-        run.rounds = 1 + self.failures;
+        run.projected_version = self.version;
+        run.times_queued = 1 + self.failures;
         run.queued_at = Timestamp::from_seconds(self.started_at);
         run.waited = self.waited;
         run.stage = self.stage(now);
@@ -196,13 +198,13 @@ impl Row {
         Ok(Some(run))
     }
 
-    fn artifact(&self, row: &MadeRow, place: &Place) -> Option<Artifact> {
-        let kept = Kept {
+    fn artifact(&self, row: &MadeRow, dns_context: &DnsContext) -> Option<Artifact> {
+        let kept = StoredArtifact {
             id: row.external_id.clone()?,
             ours: row.created_by_us,
             spreadsheet_url: self.spreadsheet_url.clone(),
-            zone: place.zone.clone(),
-            host: format!("{}.{}", self.slug.as_ref()?.as_str(), place.base_domain),
+            zone: dns_context.zone.clone(),
+            host: format!("{}.{}", self.slug.as_ref()?.as_str(), dns_context.base_domain),
         };
         Artifact::of(row.step, kept)
     }
@@ -222,7 +224,7 @@ impl Row {
         }
     }
 
-    /// What D1 does not list of a removal is done once more: it finds nothing left to do.
+    /// What D1 does not show of a removal is done once more: it finds nothing left to do.
     fn undo(&self, records: &[Record], made: &[MadeRow], now: Timestamp) -> Option<Undo> {
         let status = self.undo_state?;
         let mut undo = Undo::of(records, true, at(self.undo_updated_at).unwrap_or(now));
@@ -266,11 +268,11 @@ impl MadeRow {
         removal.attempts = self.attempts;
         removal.started_at = at(self.started_at);
         removal.done_at = at(self.removed_at);
-        removal.left = self.status == "left";
+        removal.abandoned = self.status == "left";
     }
 }
 
-fn failure(code: Option<FailureCode>, message: Option<&str>) -> Failure {
+fn failure(code: Option<FailureCode>, message: Option<&str>) -> PermanentError {
     let message = message.unwrap_or("Setting up was stopped.");
-    Failure::new(code.unwrap_or(FailureCode::UpstreamUnavailable), message)
+    PermanentError::new(code.unwrap_or(FailureCode::UpstreamUnavailable), message)
 }

@@ -4,16 +4,16 @@ use serde_json::json;
 
 use crate::{
     db::{DbError, FromRow, Query, Row, Statement, Value},
-    domain::{Plan, RunId, Step, Timestamp, issue::Problem},
+    domain::{Plan, RunId, Step, Timestamp, field_errors::InvalidValue},
 };
 
-use super::{audit::Act, tenants::Tenant};
+use super::{audit::AuditContext, tenants::Tenant};
 
 /// What failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema), schema(as = FailedRunStatus))]
 pub enum Failed {
-    /// Setting a club up.
+    /// Setting a tenant up.
     #[cfg_attr(not(target_arch = "wasm32"), schema(rename = "failed"))]
     Run,
     /// Removing it.
@@ -22,10 +22,10 @@ pub enum Failed {
 }
 
 impl TryFrom<String> for Failed {
-    type Error = Problem;
+    type Error = InvalidValue;
 
-    fn try_from(text: String) -> Result<Self, Problem> {
-        let problem = || Problem::new("invalid_value", "Use failed or compensation_failed.");
+    fn try_from(text: String) -> Result<Self, InvalidValue> {
+        let problem = || InvalidValue::new("invalid_value", "Use failed or compensation_failed.");
         [Self::Run, Self::Removal].into_iter().find(|failed| failed.as_str() == text).ok_or_else(problem)
     }
 }
@@ -57,7 +57,7 @@ pub struct Filter {
 /// How many one look goes through, however many there are: what stands behind them has its turn when these were tried again.
 const WINDOW: u32 = 1000;
 
-/// Clubs whose run failed and can be tried again, as an index finds them.
+/// Tenants whose run failed and can be tried again, as an index finds them.
 macro_rules! runs {
     ($more:literal) => {
         concat!(
@@ -75,7 +75,7 @@ macro_rules! runs {
     };
 }
 
-/// Clubs that could not be removed, as an index finds them.
+/// Tenants that could not be removed, as an index finds them.
 macro_rules! removals {
     () => {
         "with matching as (
@@ -128,7 +128,6 @@ impl FromRow for Matching {
 }
 
 /// How many match, and which of them are first.
-#[must_use]
 pub fn select(filter: &Filter) -> Query<Matching> {
     let text = each!(
         filter,
@@ -139,8 +138,7 @@ pub fn select(filter: &Filter) -> Query<Matching> {
 }
 
 /// Writes down who wants which of them tried again: one entry for all. If none matches, none.
-#[must_use]
-pub fn audit(filter: &Filter, act: &Act<'_>, action: &str) -> Statement {
+pub fn audit(filter: &Filter, audit_context: &AuditContext<'_>, action: &str) -> Statement {
     let text = each!(
         filter,
         " insert into audit_log (id, actor, reason, request_id, occurred_at, action, subject, data)
@@ -151,13 +149,12 @@ pub fn audit(filter: &Filter, act: &Act<'_>, action: &str) -> Statement {
     let wanted = json!({
         "status": filter.status.as_str(), "step": filter.step, "reason": filter.reason, "plan": filter.plan,
     });
-    let act = act.params().into_iter().chain([action.into(), wanted.to_string().into()]);
-    Statement { sql: text, params: params(filter).into_iter().chain(act).collect() }
+    let audit_context = audit_context.params().into_iter().chain([action.into(), wanted.to_string().into()]);
+    Statement { sql: text, params: params(filter).into_iter().chain(audit_context).collect() }
 }
 
 /// Notes that they are wanted again, as for one of them, and answers their tenants.
-#[must_use]
-pub fn want(filter: &Filter, now: Timestamp) -> Query<Vec<Tenant>> {
+pub fn request_retries(filter: &Filter, now: Timestamp) -> Query<Vec<Tenant>> {
     let text = match filter.status {
         Failed::Run => each!(
             filter,

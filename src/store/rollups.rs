@@ -1,5 +1,5 @@
-//! What is counted as it happens, by triggers, and signups by the sweep, within a minute: the same to read however many clubs
-//! there are. Signups that the sweep has not come to are counted by whoever asks.
+//! What is counted as it happens, by triggers, and signups by the sweep, within a minute: the same to read however many
+//! tenants there are. Signups that the sweep has not come to are counted by whoever asks.
 //!
 //! Hours and days are those since 1970, UTC. See `migrations/0007_admin.sql` for what each row says, and
 //! `0019_signups_counted.sql` for which signups are counted.
@@ -22,9 +22,9 @@ const COUNTED: i64 = 20_000;
 /// The upper ends of the buckets of [`Runs::took`], in seconds; the last has none.
 pub const BOUNDS: [i64; 11] = [1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800];
 
-/// How many clubs of a plan there are, by status.
+/// How many tenants of a plan there are, by status.
 #[derive(Debug, Clone)]
-pub struct Clubs {
+pub struct TenantCounts {
     /// Their plan.
     pub plan: Plan,
     /// Signed up.
@@ -37,9 +37,9 @@ pub struct Clubs {
     pub cancelled: i64,
 }
 
-columns! { Clubs: plan, trial, active, suspended, cancelled }
+columns! { TenantCounts: plan, trial, active, suspended, cancelled }
 
-/// How many clubs signed up in an hour.
+/// How many tenants signed up in an hour.
 #[derive(Debug, Clone)]
 pub struct Signups {
     /// Which hour.
@@ -61,7 +61,7 @@ pub struct Runs {
     pub processing: i64,
     /// Completed.
     pub completed: i64,
-    /// Given up, and not tried again since.
+    /// Failed, and not tried again since.
     pub failed: i64,
     /// How many completed within each of [`BOUNDS`] but not the one before, and how many took longer: a JSON array.
     took: String,
@@ -73,10 +73,6 @@ columns! { Runs: day, plan, processing, completed, failed, took_sum, took }
 
 impl Runs {
     /// How many completed within each of [`BOUNDS`] but not the one before, and how many took longer.
-    ///
-    /// # Errors
-    ///
-    /// When it is not what the statement promises.
     pub fn took(&self) -> Result<[i64; BOUNDS.len() + 1], DbError> {
         serde_json::from_str(&self.took).map_err(|e| DbError::Corrupt(e.to_string()))
     }
@@ -84,7 +80,7 @@ impl Runs {
 
 /// How many attempts at a step ended otherwise than done.
 #[derive(Debug, Clone)]
-pub struct Trouble {
+pub struct StepErrors {
     /// The step.
     pub step: String,
     /// `refused` or `unknown`.
@@ -93,45 +89,47 @@ pub struct Trouble {
     pub attempts: i64,
 }
 
-columns! { Trouble: step, outcome, attempts }
+columns! { StepErrors: step, outcome, attempts }
 
 /// Everything that is counted.
 #[derive(Debug, Clone)]
 pub struct Counts {
-    /// The clubs.
-    pub clubs: Vec<Clubs>,
+    /// The tenants.
+    pub tenants: Vec<TenantCounts>,
     /// The hours of the last thirty days in which any signed up.
     pub signups: Vec<Signups>,
     /// The days on which runs were queued.
     pub runs: Vec<Runs>,
     /// The attempts that were not done.
-    pub troubles: Vec<Trouble>,
-    /// How often a run was given up: one that is tried again can be given up again.
+    pub troubles: Vec<StepErrors>,
+    /// How often a run failed: one that is tried again can fail again.
     pub failures: i64,
 }
 
 /// What counts everything.
-type Counting =
-    (Query<Vec<Clubs>>, Query<Vec<Signups>>, Query<Vec<Runs>>, Query<Vec<Trouble>>, Query<Option<i64>>);
+type Counting = (
+    Query<Vec<TenantCounts>>,
+    Query<Vec<Signups>>,
+    Query<Vec<Runs>>,
+    Query<Vec<StepErrors>>,
+    Query<Option<i64>>,
+);
 
 impl Counts {
     /// What [`select`] was answered.
-    #[must_use]
-    pub fn of((clubs, signups, runs, troubles, failures): <Counting as Batch>::Answer) -> Self {
-        Self { clubs, signups, runs, troubles, failures: failures.unwrap_or(0) }
+    pub fn of((tenants, signups, runs, troubles, failures): <Counting as Batch>::Answer) -> Self {
+        Self { tenants, signups, runs, troubles, failures: failures.unwrap_or(0) }
     }
 }
 
 /// Everything that is counted: read by [`Counts::of`].
-#[must_use]
 pub fn select(now: Timestamp) -> Counting {
     let failures = Statement::new("select events from event_counts where type = 'tenant.failed'", []);
-    (clubs(), signups(now), runs(), troubles(), Query::scalar(failures))
+    (tenants(), signups(now), runs(), troubles(), Query::scalar(failures))
 }
 
-/// How many clubs there are.
-#[must_use]
-pub fn clubs() -> Query<Vec<Clubs>> {
+/// How many tenants there are.
+pub fn tenants() -> Query<Vec<TenantCounts>> {
     Query::rows(Statement::new(
         "select plan, sum(trial) as trial, sum(active) as active, sum(suspended) as suspended, sum(cancelled) as cancelled
          from (select plan, trial, active, suspended, cancelled from tenant_counts where plan > ''
@@ -143,7 +141,7 @@ pub fn clubs() -> Query<Vec<Clubs>> {
     ))
 }
 
-/// How many clubs signed up in each of the last thirty days' hours.
+/// How many tenants signed up in each of the last thirty days' hours.
 fn signups(now: Timestamp) -> Query<Vec<Signups>> {
     let since = now.seconds().div_euclid(DAY) * (DAY / HOUR) - 29 * (DAY / HOUR);
     Query::rows(Statement::new(
@@ -159,7 +157,6 @@ fn signups(now: Timestamp) -> Query<Vec<Signups>> {
 }
 
 /// How runs went, by plan and day.
-#[must_use]
 pub fn runs() -> Query<Vec<Runs>> {
     Query::rows(Statement::new(
         "select day, plan, processing, completed, failed, took_sum, json_array(took_1, took_2, took_5,
@@ -170,8 +167,7 @@ pub fn runs() -> Query<Vec<Runs>> {
 }
 
 /// The attempts that were not done.
-#[must_use]
-pub fn troubles() -> Query<Vec<Trouble>> {
+pub fn troubles() -> Query<Vec<StepErrors>> {
     Query::rows(Statement::new(
         "select step, outcome, attempts from step_troubles where step > '' order by step, outcome",
         [],
@@ -179,7 +175,6 @@ pub fn troubles() -> Query<Vec<Trouble>> {
 }
 
 /// Counts the signups since the last sweep, and keeps the roll-ups short: hours that nobody looks at any more go, and days are added up under day 0.
-#[must_use]
 pub fn fold(now: Timestamp) -> [Statement; 6] {
     let oldest = now.seconds().div_euclid(DAY) - DAYS_KEPT;
     [

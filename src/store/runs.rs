@@ -1,41 +1,41 @@
-//! The listing of provisioning runs: what the objects last told, never older than what is there.
+//! The projection of provisioning runs: what the objects last told, never older than what is there.
 
 use serde_json::json;
 
 use crate::{
     db::{self, Db, DbError, FromRow, Query, Statement, columns},
     domain::{Plan, RunId, RunStatus, Step, StepStatus, TenantId, TenantStatus, Timestamp, UndoStatus},
-    workflow::{Attempt, Listing, Report, Run, Stage, StepReport, report::Trouble},
+    workflow::{Attempt, ProjectionResult, Report, Run, Stage, StepReport, report::ErrorSummary},
 };
 
-use super::{connections, deliveries, mails, overdue, undo};
+use super::{deliveries, mails, overdue, undo, webhooks};
 
-/// Writes what D1 doesn't list yet of a run, and says what it listed before. An older version than the listed one changes
-/// nothing, and nothing changes a run that went live: its object may not have heard of it. `rows` are what its steps left beside it.
-pub async fn list(db: &impl Db, run: &Run, rows: Vec<Statement>, now: Timestamp) -> Listing {
-    let answer = match listing(run, rows, now) {
+/// Writes what D1 doesn't show yet of a run, and says what it listed before. An older version than the listed one changes nothing,
+/// and nothing changes a run that went live: its object may not have heard of it. `rows` are what its steps left beside it.
+pub async fn project(db: &impl Db, run: &Run, rows: Vec<Statement>, now: Timestamp) -> ProjectionResult {
+    let answer = match projection(run, rows, now) {
         Ok(batch) => db.ask(batch).await,
         Err(error) => Err(error),
     };
     match answer {
         Ok((written, _)) => written,
-        Err(DbError::Raised) => Listing::PutBack,
-        Err(error) if error.is_about_a_missing_row() => Listing::TenantUnknown,
-        Err(_) => Listing::Unavailable,
+        Err(DbError::Aborted) => ProjectionResult::Restored,
+        Err(error) if error.is_about_a_missing_row() => ProjectionResult::TenantUnknown,
+        Err(_) => ProjectionResult::Unavailable,
     }
 }
 
-/// What was listed before.
-impl FromRow for Listing {
+/// What was projected before.
+impl FromRow for ProjectionResult {
     fn from_row(row: &mut db::Row<'_>) -> Result<Self, DbError> {
         let before: Option<RunStatus> = row.get("status")?;
         Ok(Self::Written { was_completed: before == Some(RunStatus::Completed) })
     }
 }
 
-/// Raises if D1 knows less of the run than it was told once, so that nothing of the batch is done: it was put back, and has to be
+/// Raises if D1 knows less of the run than it was told once, so that nothing of the batch is done: it was restored, and has to be
 /// told everything. What was undone takes nothing new, and may lag behind, and so does what completed until it is undone.
-fn refuse_if_put_back(run: &Run) -> Query<Listing> {
+fn refuse_if_put_back(run: &Run) -> Query<ProjectionResult> {
     Query::one(Statement::new(
         "select r.status,
            case when coalesce(r.version, 0) < ?2 and r.undo_state is not 'undone'
@@ -44,32 +44,28 @@ fn refuse_if_put_back(run: &Run) -> Query<Listing> {
          from (select 1 as one) left join provision_runs r on r.id = ?1",
         [
             run.id.as_str().into(),
-            i64::try_from(run.listed_version).unwrap_or(i64::MAX).into(),
+            i64::try_from(run.projected_version).unwrap_or(i64::MAX).into(),
             run.undo.is_some().into(),
         ],
     ))
 }
 
 /// What [`list`] asks, for a batch that does more.
-///
-/// # Errors
-///
-/// When the run can't be written as rows.
-pub fn listing(
+pub fn projection(
     run: &Run,
     rows: Vec<Statement>,
     now: Timestamp,
-) -> Result<(Query<Listing>, Vec<Statement>), DbError> {
+) -> Result<(Query<ProjectionResult>, Vec<Statement>), DbError> {
     let report = Report::of(run);
     let mut statements = rows;
-    if run.listed_version == 0 {
+    if run.projected_version == 0 {
         statements.push(end_other_runs(run, now));
     }
     // The tenant before the run: by the listed run's version it is known whether this one says anything new.
     statements.push(update_tenant(run, &report, now));
     statements.extend(undo::update_tenant(run, now));
     statements.push(upsert_run(run, &report, now)?);
-    statements.extend(undo::listing(run, now));
+    statements.extend(undo::projection(run, now));
     statements.extend(upsert_steps(run, &report));
     statements.extend(insert_attempts(run));
     statements.extend(lifecycle_events(run, &report));
@@ -138,7 +134,7 @@ fn update_tenant(run: &Run, report: &Report, now: Timestamp) -> Statement {
     )
 }
 
-/// The steps that were begun or left out, in one statement: one that stands as it is listed is not written.
+/// The steps that were begun or left out, in one statement: one that stands as it is projected is not written.
 fn upsert_steps(run: &Run, report: &Report) -> Option<Statement> {
     let begun = |step: &StepReport| step.attempts > 0 || step.status == StepStatus::Skipped;
     let rows: Vec<serde_json::Value> = report
@@ -188,12 +184,12 @@ fn step_row(position: usize, step: &StepReport) -> serde_json::Value {
     ])
 }
 
-/// The attempts that D1 does not list yet, in one statement.
+/// The attempts that D1 does not show yet, in one statement.
 fn insert_attempts(run: &Run) -> Option<Statement> {
-    if run.unlisted.is_empty() {
+    if run.pending_history.is_empty() {
         return None;
     }
-    let rows: serde_json::Value = run.unlisted.iter().map(attempt_row).collect();
+    let rows: serde_json::Value = run.pending_history.iter().map(attempt_row).collect();
     Some(Statement::new(
         "insert into provision_history (run_id, step, attempt, outcome, error, upstream_status, ms, started_at, undo,
            request_id, said)
@@ -243,7 +239,7 @@ fn undone(run: &Run) -> Option<Vec<Statement>> {
         [tenant.as_str().into(), at.seconds().into(), id.into(), kind.into(), data.to_string().into()],
     );
     // Its webhook hears of it first, if it is there.
-    Some(vec![event, announcement, connections::forget_cancelled(tenant)])
+    Some(vec![event, announcement, webhooks::forget_cancelled(tenant)])
 }
 
 fn ended(run: &Run, report: &Report) -> Option<Vec<Statement>> {
@@ -252,7 +248,7 @@ fn ended(run: &Run, report: &Report) -> Option<Vec<Statement>> {
     }
     let kind = match report.status {
         RunStatus::Completed => "tenant.provisioned",
-        // Nothing failed that was never tried: the club is removed, and that is told.
+        // Nothing failed that was never tried: the tenant is removed, and that is told.
         RunStatus::Failed if run.undo.is_some() && run.records.iter().all(|record| record.attempts == 0) => {
             return None;
         }
@@ -265,7 +261,7 @@ fn ended(run: &Run, report: &Report) -> Option<Vec<Statement>> {
     // It may fail again and again. It goes live once, even if an operator stopped it meanwhile and wanted it again.
     let (id, at) = match report.status {
         RunStatus::Completed => (event_id(run, "completed"), run.live_at.unwrap_or(ended_at)),
-        _ => (event_id(run, &format!("{}_failed", run.rounds)), ended_at),
+        _ => (event_id(run, &format!("{}_failed", run.times_queued)), ended_at),
     };
     // Whoever tries again and again is told of it once an hour.
     let seldom = report.status == RunStatus::Failed;
@@ -288,9 +284,9 @@ fn ended(run: &Run, report: &Report) -> Option<Vec<Statement>> {
     Some(vec![event, announcement])
 }
 
-/// Where a tenant's provisioning stands, as D1 lists it.
+/// Where a tenant's provisioning stands, as D1 shows it.
 #[derive(Debug, Clone)]
-pub struct Listed {
+pub struct RunView {
     /// The tenant's plan.
     pub plan: Plan,
     /// The state to tell.
@@ -301,8 +297,8 @@ pub struct Listed {
     pub completed_at: Option<i64>,
     /// The run, once there is one.
     pub report: Option<Report>,
-    /// Why the wish was given up of a tenant whose object never answered: there is no run to say so.
-    pub failure: Option<Trouble>,
+    /// Why the wish failed of a tenant whose object never answered: there is no run to say so.
+    pub failure: Option<ErrorSummary>,
 }
 
 #[derive(Debug)]
@@ -326,7 +322,7 @@ struct Row {
     run_updated_at: Option<i64>,
     undo_state: Option<UndoStatus>,
     resume_at: Option<i64>,
-    /// What became of the latest welcome mail, if it was given up: the word.
+    /// What became of the latest welcome mail, if it failed: the code.
     mail_error: Option<String>,
     steps: String,
 }
@@ -351,12 +347,12 @@ struct StepRow {
 
 columns! { StepRow: step, status, attempts, started_at, completed_at, retry_at, error_code, error }
 
-impl FromRow for Listed {
+impl FromRow for RunView {
     fn from_row(row: &mut db::Row<'_>) -> Result<Self, DbError> {
         let row = Row::from_row(row)?;
         let corrupt = |e: serde_json::Error| DbError::Corrupt(e.to_string());
         let done: Vec<StepRow> = db::Row::read_all(&row.steps)?;
-        let mut warnings: Vec<Trouble> =
+        let mut warnings: Vec<ErrorSummary> =
             row.warnings.as_deref().map_or(Ok(Vec::new()), serde_json::from_str).map_err(corrupt)?;
         warnings.extend(row.mail_error.as_deref().map(mails::warning));
         let completed_by_hand = row.provisioned_at.is_some() && row.status != TenantStatus::Trial;
@@ -370,7 +366,7 @@ impl FromRow for Listed {
                 version: row.version.unwrap_or(0),
                 step: row.step,
                 steps: steps(plan, row.step.filter(|_| run_status == RunStatus::Processing), done),
-                failure: row.reason.zip(row.error).map(|(code, message)| Trouble { code, message }),
+                failure: row.reason.zip(row.error).map(|(code, message)| ErrorSummary { code, message }),
                 warnings,
                 started_at: Timestamp::from_seconds(row.started_at.unwrap_or(0)),
                 ended_at: row.ended_at.map(Timestamp::from_seconds),
@@ -379,7 +375,7 @@ impl FromRow for Listed {
             }
         });
         let given_up = row.provision_reason.filter(|_| report.is_none() && status == RunStatus::Failed);
-        let failure = given_up.map(|code| Trouble { code, message: overdue::MESSAGE.to_owned() });
+        let failure = given_up.map(|code| ErrorSummary { code, message: overdue::MESSAGE.to_owned() });
         Ok(Self {
             plan: row.plan,
             failure,
@@ -392,8 +388,7 @@ impl FromRow for Listed {
 }
 
 /// Where a tenant's provisioning stands.
-#[must_use]
-pub fn select(tenant: &TenantId) -> Query<Option<Listed>> {
+pub fn select(tenant: &TenantId) -> Query<Option<RunView>> {
     Query::optional(Statement::new(
         "select t.plan, t.status, t.provision_state, t.provision_reason, t.provision_updated_at, t.provisioned_at,
            r.id as run_id, r.plan as run_plan, r.status as run_status, r.step, r.reason, r.error, r.version,
@@ -414,7 +409,6 @@ pub fn select(tenant: &TenantId) -> Query<Option<Listed>> {
 
 /// Every step of the plan, in order: those that were tried as listed, the current one as running. Behind them those that only
 /// another version has.
-#[must_use]
 fn steps(plan: Plan, current: Option<Step>, done: Vec<StepRow>) -> Vec<StepReport> {
     let mut steps = untried(plan);
     for step in &mut steps {
@@ -435,13 +429,12 @@ fn steps(plan: Plan, current: Option<Step>, done: Vec<StepRow>) -> Vec<StepRepor
         step.started_at = row.started_at.map(Timestamp::from_seconds);
         step.completed_at = row.completed_at.map(Timestamp::from_seconds);
         step.retry_at = row.retry_at.map(Timestamp::from_seconds);
-        step.error = row.error_code.zip(row.error).map(|(code, message)| Trouble { code, message });
+        step.error = row.error_code.zip(row.error).map(|(code, message)| ErrorSummary { code, message });
     }
     steps
 }
 
 /// Every step of the plan, in order, none tried.
-#[must_use]
 pub fn untried(plan: Plan) -> Vec<StepReport> {
     Step::of(plan).iter().copied().map(untried_step).collect()
 }

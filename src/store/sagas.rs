@@ -21,7 +21,6 @@ pub enum State {
 
 impl State {
     /// The one with this word.
-    #[must_use]
     pub fn named(word: &str) -> Option<Self> {
         RunStatus::named(word).map(Self::Run).or_else(|| UndoStatus::named(word).map(Self::Undo))
     }
@@ -55,7 +54,7 @@ pub struct Filter {
     pub limit: u32,
 }
 
-/// A run as D1 lists it.
+/// A run as D1 shows it.
 #[derive(Debug, Clone)]
 pub struct Saga {
     /// Its id.
@@ -68,15 +67,15 @@ pub struct Saga {
     pub status: RunStatus,
     /// The step it is at.
     pub step: Option<Step>,
-    /// Why it was given up: the word.
+    /// Why it failed: the code.
     pub reason: Option<String>,
-    /// Why it was given up: the sentence.
+    /// Why it failed: the message.
     pub error: Option<String>,
     /// How many changes were recorded.
     pub version: u64,
     /// When it was queued, Unix seconds.
     pub started_at: i64,
-    /// When it is given up.
+    /// Its deadline.
     pub deadline_at: i64,
     /// When it ended.
     pub completed_at: Option<i64>,
@@ -86,9 +85,9 @@ pub struct Saga {
     pub undo_state: Option<UndoStatus>,
     /// The step that undoing is at.
     pub undo_step: Option<Step>,
-    /// Why undoing was given up: the word.
+    /// Why undoing failed: the code.
     pub undo_reason: Option<String>,
-    /// Why undoing was given up: the sentence.
+    /// Why undoing failed: the message.
     pub undo_error: Option<String>,
 }
 
@@ -99,7 +98,6 @@ columns! {
 
 impl Saga {
     /// Whether it is at work and not moving.
-    #[must_use]
     pub const fn is_stuck(&self, now: Timestamp) -> bool {
         let at_work = match self.undo_state {
             Some(undo) => matches!(undo, UndoStatus::Undoing),
@@ -162,7 +160,6 @@ macro_rules! window_end {
 
 /// Lists runs, newest first, and says where the window of this page ends: the last run that was looked at if there may be more
 /// behind it.
-#[must_use]
 pub fn list(filter: &Filter, now: Timestamp) -> (Query<Lossy<Saga>>, Query<Option<RunId>>) {
     let status = filter.status;
     let quiet_since = filter.stuck.then(|| now.seconds() - STUCK_SECONDS);
@@ -194,7 +191,6 @@ pub fn list(filter: &Filter, now: Timestamp) -> (Query<Lossy<Saga>>, Query<Optio
 }
 
 /// One run.
-#[must_use]
 pub fn select(run: &RunId) -> Query<Option<Saga>> {
     Query::optional(Statement::new(
         "select id, tenant_id, plan, status, step, reason, error, version, started_at, deadline_at, completed_at,
@@ -205,7 +201,6 @@ pub fn select(run: &RunId) -> Query<Option<Saga>> {
 }
 
 /// The tenant of a run.
-#[must_use]
 pub fn tenant_of(run: &RunId) -> Query<Option<Tenant>> {
     Query::optional(Statement::new(
         "select t.id, t.slug, t.name, t.email, t.plan, t.status, t.owner_user_id, t.provision_state, t.provisioned_at,
@@ -217,8 +212,7 @@ pub fn tenant_of(run: &RunId) -> Query<Option<Tenant>> {
 }
 
 /// Notes that a failed run is wanted to go on; behind the step at which it failed, if that is to be left out: `skipped`.
-#[must_use]
-pub fn want_another_try(run: &RunId, skipped: Option<Step>, now: Timestamp) -> Statement {
+pub fn request_retry(run: &RunId, skipped: Option<Step>, now: Timestamp) -> Statement {
     Statement::new(
         "update tenants set provision_state = 'processing', provision_reason = null, provision_updated_at = ?2,
            swept_at = ?2 + 60
@@ -230,7 +224,7 @@ pub fn want_another_try(run: &RunId, skipped: Option<Step>, now: Timestamp) -> S
     )
 }
 
-/// A step of a run as D1 lists it.
+/// A step of a run as D1 shows it.
 #[derive(Debug, Clone)]
 pub struct StepRow {
     /// The step.
@@ -245,14 +239,13 @@ pub struct StepRow {
     pub completed_at: Option<i64>,
     /// When it is tried again.
     pub retry_at: Option<i64>,
-    /// What went wrong last: the word.
+    /// What went wrong last: the code.
     pub error_code: Option<String>,
 }
 
 columns! { StepRow: step, status, attempts, started_at, completed_at, retry_at, error_code }
 
 /// The steps of a run that were tried, in order.
-#[must_use]
 pub fn select_steps(run: &RunId) -> Query<Vec<StepRow>> {
     Query::rows(Statement::new(
         "select step, status, attempts, started_at, completed_at, retry_at, error_code
@@ -261,7 +254,7 @@ pub fn select_steps(run: &RunId) -> Query<Vec<StepRow>> {
     ))
 }
 
-/// One attempt as D1 lists it.
+/// One attempt as D1 shows it.
 #[derive(Debug, Clone)]
 pub struct AttemptRow {
     /// The step.
@@ -274,7 +267,7 @@ pub struct AttemptRow {
     pub outcome: String,
     /// The word for what went wrong.
     pub error: Option<String>,
-    /// The HTTP status of the other side.
+    /// The HTTP status of the upstream.
     pub upstream_status: Option<u16>,
     /// How long it took.
     pub ms: i64,
@@ -282,7 +275,7 @@ pub struct AttemptRow {
     pub started_at: i64,
     /// The request that wanted it.
     pub request_id: Option<String>,
-    /// What the other side said when it refused.
+    /// What the upstream said when it refused.
     pub said: Option<String>,
 }
 
@@ -291,7 +284,6 @@ columns! {
 }
 
 /// Every attempt of a run, oldest first.
-#[must_use]
 pub fn select_history(run: &RunId) -> Query<Vec<AttemptRow>> {
     Query::rows(Statement::new(
         "select h.step, h.undo, h.attempt, h.outcome, h.error, h.upstream_status, h.ms, h.started_at, h.request_id,

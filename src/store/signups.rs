@@ -3,8 +3,8 @@
 use crate::{
     db::{Db, DbError, Query, Statement, Value, columns},
     domain::{
-        ClubName, Email, Plan, PromoCode, Slug, TenantId, TenantStatus, Timestamp, UserId,
-        promo::PromoProblem, text,
+        Email, Plan, PromoCode, Slug, TenantId, TenantName, TenantStatus, Timestamp, UserId,
+        promos::PromoProblem, text,
     },
 };
 
@@ -22,8 +22,8 @@ pub struct Signup {
     pub tenant: TenantId,
     /// The owner-to-be's id.
     pub owner: UserId,
-    /// The club's name.
-    pub name: ClubName,
+    /// The tenant's name.
+    pub name: TenantName,
     /// Its name in addresses.
     pub slug: Slug,
     /// Where its owner gets mail.
@@ -44,7 +44,6 @@ pub struct Signup {
 
 impl Signup {
     /// What makes it the same request when it is sent again.
-    #[must_use]
     pub fn request_key(&self) -> String {
         format!("{} {}", self.key.as_deref().unwrap_or_default(), self.fingerprint)
     }
@@ -58,7 +57,7 @@ pub struct SignedUp {
     /// Its name in addresses.
     pub slug: Slug,
     /// Its name.
-    pub name: ClubName,
+    pub name: TenantName,
     /// Its owner's address.
     pub email: Email,
     /// The plan that was stored.
@@ -87,9 +86,8 @@ columns! {
 }
 
 impl SignedUp {
-    /// Whether a repeat of the signup may still be answered a token: none that is younger than a revocation of the club, and
-    /// none for a club that is stopped. `not_before` is the configuration's own cut-off, Unix seconds.
-    #[must_use]
+    /// Whether a repeat of the signup may still be answered a token: none that is younger than a revocation of the tenant,
+    /// and none for a tenant that is stopped. `not_before` is the configuration's own cut-off, Unix seconds.
     pub fn admits_a_repeat(&self, not_before: i64) -> bool {
         !self.revoked
             && self.tokens_valid_after.max(not_before) <= self.first_token_at
@@ -99,14 +97,14 @@ impl SignedUp {
 
 /// How a signup ended.
 #[derive(Debug)]
-pub enum Verdict {
+pub enum SignupOutcome {
     /// The tenant is new.
     Created(SignedUp),
     /// The same request under the same key was granted before.
     ReplayedWithKey(SignedUp),
     /// The same request was granted before, and nobody showed a key.
     ReplayedWithoutKey(SignedUp),
-    /// The same request was granted before, and its club was removed since.
+    /// The same request was granted before, and its tenant was removed since.
     Removed,
     /// The key was used for another request.
     KeyReused,
@@ -116,9 +114,9 @@ pub enum Verdict {
     Disabled,
     /// The code can't be used.
     Promo(PromoProblem),
-    /// Another club has the name.
+    /// Another tenant has the name.
     SlugTaken,
-    /// Another club has the address.
+    /// Another tenant has the address.
     EmailExists,
 }
 
@@ -163,10 +161,6 @@ pub enum Claim {
 
 /// Claims the request's key for as long as a check that can't be repeated may take: a claim ends by itself, so a crash
 /// locks nothing.
-///
-/// # Errors
-///
-/// When the database doesn't answer.
 pub async fn claim(db: &impl Db, signup: &Signup) -> Result<Claim, DbError> {
     let Some(key) = signup.key.as_deref() else { return Ok(Claim::Ours) };
     let claim = Statement::new(
@@ -193,10 +187,6 @@ pub async fn claim(db: &impl Db, signup: &Signup) -> Result<Claim, DbError> {
 }
 
 /// Gives a claim back, so that the same request can be sent again at once.
-///
-/// # Errors
-///
-/// When the database doesn't answer: the claim ends by itself.
 pub async fn release(db: &impl Db, signup: &Signup) -> Result<(), DbError> {
     let statement = Statement::new(
         "delete from idempotency_keys where id = ?1 and lease = ?2",
@@ -207,51 +197,47 @@ pub async fn release(db: &impl Db, signup: &Signup) -> Result<(), DbError> {
 
 /// Signs up. One round trip, one transaction; of any number of racing signups for one name, address or last use of a
 /// code, one wins.
-///
-/// # Errors
-///
-/// When the database doesn't answer: whether the tenant exists is unknown, and the same request may be sent again.
-pub async fn insert(db: &impl Db, signup: &Signup) -> Result<Verdict, DbError> {
+pub async fn insert(db: &impl Db, signup: &Signup) -> Result<SignupOutcome, DbError> {
     let (inserted, _, facts, tenant) = db.ask(batch(signup)).await?;
     match (inserted.has_changed(), tenant) {
-        (true, Some(tenant)) => Ok(Verdict::Created(tenant)),
+        (true, Some(tenant)) => Ok(SignupOutcome::Created(tenant)),
         (true, None) => Err(DbError::Corrupt("a signup left no trace".to_owned())),
         (false, tenant) => decide(signup, facts, tenant),
     }
 }
 
 /// What stood in the way.
-fn decide(signup: &Signup, facts: Facts, tenant: Option<SignedUp>) -> Result<Verdict, DbError> {
+fn decide(signup: &Signup, facts: Facts, tenant: Option<SignedUp>) -> Result<SignupOutcome, DbError> {
     let known = |tenant: Option<SignedUp>| tenant.ok_or_else(|| DbError::Corrupt("no tenant row".to_owned()));
     if let Some(fingerprint) = facts.key_fingerprint {
         return match (fingerprint == signup.fingerprint, facts.key_status.as_deref(), facts.key_tenant) {
-            (false, ..) => Ok(Verdict::KeyReused),
+            (false, ..) => Ok(SignupOutcome::KeyReused),
             (true, Some("completed"), Some(_))
                 if facts.key_tenant_status != Some(TenantStatus::Cancelled) =>
             {
-                Ok(Verdict::ReplayedWithKey(known(tenant)?))
+                Ok(SignupOutcome::ReplayedWithKey(known(tenant)?))
             }
             // What is completed and nobody's was let go of.
-            (true, Some("completed"), _) => Ok(Verdict::Removed),
-            (true, ..) => Ok(Verdict::InProgress),
+            (true, Some("completed"), _) => Ok(SignupOutcome::Removed),
+            (true, ..) => Ok(SignupOutcome::InProgress),
         };
     }
     if facts.disabled {
-        return Ok(Verdict::Disabled);
+        return Ok(SignupOutcome::Disabled);
     }
     if facts.slug_owner.is_some() {
-        // A known key always belongs to the request it came with; without one, knowing a club's name and address
-        // must not be a way in.
+        // A known key always belongs to the request it came with; without one, knowing a tenant's name and address must
+        // not be a way in.
         return match (facts.slug_fingerprint.as_ref() == Some(&signup.fingerprint), &signup.key) {
-            (true, None) if facts.slug_status == Some(TenantStatus::Cancelled) => Ok(Verdict::Removed),
-            (true, None) => Ok(Verdict::ReplayedWithoutKey(known(tenant)?)),
-            _ => Ok(Verdict::SlugTaken),
+            (true, None) if facts.slug_status == Some(TenantStatus::Cancelled) => Ok(SignupOutcome::Removed),
+            (true, None) => Ok(SignupOutcome::ReplayedWithoutKey(known(tenant)?)),
+            _ => Ok(SignupOutcome::SlugTaken),
         };
     }
-    // Whether an address is known is told last, to whoever would have got a club otherwise: asking costs a signup.
+    // Whether an address is known is told last, to whoever would have got a tenant otherwise: asking costs a signup.
     match (facts.promo_problem, facts.email_owner) {
-        (Some(problem), _) => Ok(Verdict::Promo(problem)),
-        (None, Some(_)) => Ok(Verdict::EmailExists),
+        (Some(problem), _) => Ok(SignupOutcome::Promo(problem)),
+        (None, Some(_)) => Ok(SignupOutcome::EmailExists),
         (None, None) => Err(DbError::Corrupt("a signup was refused for no reason".to_owned())),
     }
 }
@@ -303,7 +289,7 @@ fn facts(signup: &Signup) -> Query<Facts> {
     ))
 }
 
-/// The unique indexes decide; the rest of the condition is what they can't know. The sweep counts the club: see
+/// The unique indexes decide; the rest of the condition is what they can't know. The sweep counts the tenant: see
 /// `migrations/0019_signups_counted.sql`.
 fn insert_tenant(signup: &Signup) -> Statement {
     Statement::new(

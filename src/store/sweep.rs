@@ -11,10 +11,6 @@ const BATCH: i64 = 200;
 /// Removes what expired, and keeps the roll-ups short. Answers how many rows. `mark` is there if the rest of the sweep was
 /// done, and is what it saw at its beginning: then this is its end, and monitoring sees when that was. A new database gets its
 /// `name`; names that nobody folded are folded by `fold`.
-///
-/// # Errors
-///
-/// When the database doesn't answer: the next sweep does it.
 pub async fn prune(
     db: &impl Db,
     now: Timestamp,
@@ -41,7 +37,7 @@ pub async fn prune(
         ),
         super::deliveries::prune(now, BATCH),
         super::mails::prune(now, BATCH),
-        super::connections::forget_previous(now, BATCH),
+        super::webhooks::forget_previous(now, BATCH),
     ];
     let fold = (fold, super::rollups::fold(now));
     let mark = mark.map(|seen| super::metrics::swept(seen, now));

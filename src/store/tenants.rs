@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::{
     db::{Lossy, Query, Statement, columns},
     domain::{
-        ClubName, Email, HexColor, Plan, RunId, RunStatus, Slug, TenantId, TenantStatus, Timestamp,
+        Email, HexColor, Plan, RunId, RunStatus, Slug, TenantId, TenantName, TenantStatus, Timestamp,
         UndoStatus, UserId,
     },
     workflow::Subject,
@@ -16,7 +16,7 @@ use crate::{
 pub struct Tenant {
     id: TenantId,
     slug: Option<Slug>,
-    name: ClubName,
+    name: TenantName,
     email: Option<Email>,
     /// Its plan.
     pub plan: Plan,
@@ -43,7 +43,6 @@ columns! {
 
 impl Tenant {
     /// Whom its run provisions; none once its name and address were released.
-    #[must_use]
     pub fn subject(&self) -> Option<Subject> {
         Some(Subject {
             tenant: self.id.clone(),
@@ -54,40 +53,34 @@ impl Tenant {
         })
     }
 
-    /// Its latest run, once D1 lists it.
-    #[must_use]
+    /// Its latest run, once D1 shows it.
     pub const fn run(&self) -> Option<&RunId> {
         self.provision_run_id.as_ref()
     }
 
     /// Its id.
-    #[must_use]
     pub const fn id(&self) -> &TenantId {
         &self.id
     }
 
-    /// When its provisioning, or removing it, last moved, as far as D1 lists.
-    #[must_use]
-    pub fn moved_at(&self) -> Timestamp {
+    /// When its provisioning, or removing it, last moved, as far as D1 shows.
+    pub fn last_progress_at(&self) -> Timestamp {
         let state = self.undo_updated_at.or(self.provision_updated_at);
         Timestamp::from_seconds(state.max(self.run_updated_at).unwrap_or(0))
     }
 
     /// Which version of its run is listed; 0 if none is.
-    #[must_use]
-    pub fn listed_version(&self) -> u64 {
+    pub fn projected_version(&self) -> u64 {
         self.run_version.unwrap_or(0)
     }
 
     /// Where its provisioning stands: an operator's own `provisioned_at` counts as much as a run's.
-    #[must_use]
     pub const fn provisioning(&self) -> RunStatus {
         if self.provisioned_at.is_some() { RunStatus::Completed } else { self.provision_state }
     }
 }
 
 /// One tenant.
-#[must_use]
 pub fn by_id(tenant: &TenantId) -> Query<Option<Tenant>> {
     Query::optional(Statement::new(
         "select id, slug, name, email, plan, status, owner_user_id, provision_state, provisioned_at,
@@ -98,8 +91,7 @@ pub fn by_id(tenant: &TenantId) -> Query<Option<Tenant>> {
     ))
 }
 
-/// Which of these names other clubs have, spelled as asked.
-#[must_use]
+/// Which of these names other tenants have, spelled as asked.
 pub fn taken_slugs(slug: &Slug, others: &[Slug]) -> Query<Vec<String>> {
     let names: Vec<&str> = std::iter::once(slug).chain(others).map(Slug::as_str).collect();
     Query::scalars(Statement::new(
@@ -108,8 +100,7 @@ pub fn taken_slugs(slug: &Slug, others: &[Slug]) -> Query<Vec<String>> {
     ))
 }
 
-/// Sets a club's colours.
-#[must_use]
+/// Sets a tenant's colours.
 pub fn set_brand(tenant: &TenantId, primary: &HexColor, secondary: &HexColor, now: Timestamp) -> Statement {
     Statement::new(
         "insert into tenant_brand (tenant_id, primary_color, secondary_color, updated_at)
@@ -123,8 +114,7 @@ pub fn set_brand(tenant: &TenantId, primary: &HexColor, secondary: &HexColor, no
 /// Notes that a tenant, if it has this plan and is not stopped, wants to be provisioned, unless it already is or is being. Stored before
 /// the object is told, so that the wish can't be lost between the two; and with it where mailed links lead, which the first wish
 /// decides.
-#[must_use]
-pub fn want_provisioning(tenant: &TenantId, plan: Option<Plan>, origin: &str, now: Timestamp) -> Statement {
+pub fn mark_queued(tenant: &TenantId, plan: Option<Plan>, origin: &str, now: Timestamp) -> Statement {
     Statement::new(
         "update tenants set provision_state = 'processing', provision_reason = null, provision_updated_at = ?2,
            swept_at = ?2 + 60, link_origin = coalesce(link_origin, ?4)
@@ -136,8 +126,7 @@ pub fn want_provisioning(tenant: &TenantId, plan: Option<Plan>, origin: &str, no
 }
 
 /// Notes that a tenant wants its failed provisioning tried again.
-#[must_use]
-pub fn want_another_try(tenant: &TenantId, now: Timestamp) -> Statement {
+pub fn request_retry(tenant: &TenantId, now: Timestamp) -> Statement {
     Statement::new(
         "update tenants set provision_state = 'processing', provision_reason = null, provision_updated_at = ?2,
            swept_at = ?2 + 60
@@ -148,8 +137,7 @@ pub fn want_another_try(tenant: &TenantId, now: Timestamp) -> Statement {
 }
 
 /// Notes that a tenant wants its provisioning tried again, if it is the webhook that it failed on.
-#[must_use]
-pub fn want_another_ping(tenant: &TenantId, now: Timestamp) -> Statement {
+pub fn request_retry_after_webhook_fix(tenant: &TenantId, now: Timestamp) -> Statement {
     Statement::new(
         "update tenants set provision_state = 'processing', provision_reason = null, provision_updated_at = ?2,
            swept_at = ?2 + 60
@@ -165,8 +153,7 @@ pub fn want_another_ping(tenant: &TenantId, now: Timestamp) -> Statement {
 /// Claims tenants whose provisioning, or whose removal, has not moved since `before`: of each, those first that were not looked
 /// at for longest, so that none hides behind others that can't be helped. Whoever is wanted is not looked at for a minute, so
 /// that a crowd that has just come is not read through. While provisioning is paused nobody is.
-#[must_use]
-pub fn claim_unmoved(before: Timestamp, limit: u32, now: Timestamp) -> Query<Lossy<Tenant>> {
+pub fn claim_stalled(before: Timestamp, limit: u32, now: Timestamp) -> Query<Lossy<Tenant>> {
     Query::lossy(Statement::new(
         "update tenants set swept_at = ?3
          where not exists (select 1 from feature_flags where name = 'provisioning_enabled' and enabled = 0) and id in (
@@ -186,7 +173,6 @@ pub fn claim_unmoved(before: Timestamp, limit: u32, now: Timestamp) -> Query<Los
 
 /// Claims tenants whose run failed for an outage and may go on: its time has come, or the breaker of the upstream that it failed at
 /// closed since; and that breaker is not open. `breakers` says so for each step, as JSON: `{"<step>":{"open":0,"closedAt":1}}`.
-#[must_use]
 pub fn claim_resumable(breakers: &str, limit: u32, now: Timestamp) -> Query<Lossy<Tenant>> {
     Query::lossy(Statement::new(
         "update tenants set provision_state = 'processing', provision_reason = null, provision_updated_at = ?2,
@@ -204,8 +190,7 @@ pub fn claim_resumable(breakers: &str, limit: u32, now: Timestamp) -> Query<Loss
     ))
 }
 
-/// Makes the club reachable at its address.
-#[must_use]
+/// Makes the tenant reachable at its address.
 pub fn set_route_ready(tenant: &TenantId, now: Timestamp) -> Statement {
     Statement::new(
         "update tenants set route_ready = 1, updated_at = ?2 where id = ?1 and route_ready = 0",
@@ -214,8 +199,7 @@ pub fn set_route_ready(tenant: &TenantId, now: Timestamp) -> Statement {
 }
 
 /// Default brand and welcome content, under fixed ids: done twice, it is done once.
-#[must_use]
-pub fn seed(tenant: &TenantId, name: &ClubName, now: Timestamp) -> Vec<Statement> {
+pub fn seed(tenant: &TenantId, name: &TenantName, now: Timestamp) -> Vec<Statement> {
     vec![
         Statement::new(
             "insert into tenant_brand (tenant_id, primary_color, secondary_color, updated_at)
@@ -232,7 +216,6 @@ pub fn seed(tenant: &TenantId, name: &ClubName, now: Timestamp) -> Vec<Statement
 }
 
 /// Makes the person who signed up the owner.
-#[must_use]
 pub fn insert_owner(subject: &Subject, now: Timestamp) -> Statement {
     Statement::new(
         "insert into auth_users (id, tenant_id, email, roles, created_at)
@@ -247,7 +230,6 @@ pub fn insert_owner(subject: &Subject, now: Timestamp) -> Statement {
 }
 
 /// Notes that the welcome mail was taken.
-#[must_use]
 pub fn set_welcome_sent(tenant: &TenantId, now: Timestamp) -> Statement {
     Statement::new(
         "update tenants set owner_email_sent_at = ?2 where id = ?1 and owner_email_sent_at is null",
@@ -255,8 +237,7 @@ pub fn set_welcome_sent(tenant: &TenantId, now: Timestamp) -> Statement {
     )
 }
 
-/// Takes the club live. A suspended or cancelled one stays so.
-#[must_use]
+/// Takes the tenant live. A suspended or cancelled one stays so.
 pub fn activate(tenant: &TenantId, now: Timestamp) -> Statement {
     Statement::new(
         "update tenants set status = case status when 'trial' then 'active' else status end,

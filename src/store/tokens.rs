@@ -14,20 +14,20 @@ const SKEW_SECONDS: i64 = 300;
 
 /// Whose a revoked token is, as far as anybody knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Whose<'a> {
-    /// A club's.
-    Club(&'a TenantId),
-    /// No club's: an operator's, or a machine's.
-    NoClubs,
-    /// Some club's, perhaps: until more is known it counts as every club's that there is.
+pub enum TokenOwner<'a> {
+    /// A tenant's.
+    Tenant(&'a TenantId),
+    /// No tenant's: an operator's, or a machine's.
+    NoTenants,
+    /// Some tenant's, perhaps: until more is known it counts as every tenant's that there is.
     Unknown,
 }
 
-impl Whose<'_> {
+impl TokenOwner<'_> {
     fn stored(&self) -> Option<&str> {
         match self {
-            Self::Club(tenant) => Some(tenant.as_str()),
-            Self::NoClubs => Some(""),
+            Self::Tenant(tenant) => Some(tenant.as_str()),
+            Self::NoTenants => Some(""),
             Self::Unknown => None,
         }
     }
@@ -35,8 +35,7 @@ impl Whose<'_> {
 
 /// Revokes one token, and remembers it until `until`, Unix seconds; and no shorter than a signup can be repeated, for no repeat
 /// of it answers a token any more.
-#[must_use]
-pub fn revoke(jti: &str, whose: Whose<'_>, until: i64, reason: &str, now: Timestamp) -> Statement {
+pub fn revoke(jti: &str, whose: TokenOwner<'_>, until: i64, reason: &str, now: Timestamp) -> Statement {
     let until = until.saturating_add(SKEW_SECONDS).max(now.seconds().saturating_add(KEY_SECONDS));
     Statement::new(
         "insert into revoked_tokens (jti, tenant_id, reason, revoked_at, expires_at) values (?1, ?2, ?3, ?4, ?5)
@@ -53,7 +52,6 @@ pub fn revoke(jti: &str, whose: Whose<'_>, until: i64, reason: &str, now: Timest
 
 /// How long to remember a revocation of a token whose end somebody told: at least as long as any token lives, for they may
 /// be wrong, and a revocation that is forgotten brings the token back.
-#[must_use]
 pub fn remembered_until(told: Option<i64>, now: Timestamp) -> i64 {
     told.unwrap_or(0).max(now.seconds().saturating_add(LONGEST_LIFE_SECONDS))
 }
@@ -61,7 +59,6 @@ pub fn remembered_until(told: Option<i64>, now: Timestamp) -> i64 {
 /// Revokes every token that a tenant was issued up to now. Those issued in the next second and later work: a second is
 /// as exactly as a token says when it was issued. Where one was revoked in this very second, tokens issued since then say the
 /// next: revoking again goes a second further.
-#[must_use]
 pub fn revoke_tenant(tenant: &TenantId, now: Timestamp) -> Statement {
     Statement::new(
         "update tenants set tokens_valid_after = (
@@ -73,7 +70,6 @@ pub fn revoke_tenant(tenant: &TenantId, now: Timestamp) -> Statement {
 }
 
 /// Revokes every token that anybody was issued up to now.
-#[must_use]
 pub fn revoke_all(now: Timestamp) -> Statement {
     Statement::new(
         "insert into feature_flags (name, enabled, value, updated_at) values ('tokens_valid_after', 1, ?1, ?2)

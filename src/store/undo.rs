@@ -1,19 +1,20 @@
-//! Undoing as D1 knows it: the wish, what each step made and what became of it, and letting go of a club's name.
+//! Undoing in D1: the request, what each step made and what became of it, and the release of a tenant's slug.
 
 use serde_json::{Value, json};
 
 use crate::{
     db::{Query, Statement, columns},
     domain::{RunId, Step, TenantId, Timestamp},
-    workflow::{Artifact, Record, Removal, Run, Stage, Undo, outcome::Listed, policy::KEPT_AFTER_REMOVAL},
+    workflow::{
+        Artifact, Record, Removal, Run, Stage, Undo, outcome::ArtifactRow, policy::KEPT_AFTER_REMOVAL,
+    },
 };
 
 use super::signups::KEY_SECONDS;
 
-/// Notes that a tenant shall be removed: from this moment its tokens are dead. Stored before the object is told, so that
-/// the wish can't be lost between the two.
-#[must_use]
-pub fn want(tenant: &TenantId, now: Timestamp) -> Statement {
+/// Requests removal of a tenant and revokes its tokens. It is stored before the command is sent, so that the request
+/// can't be lost.
+pub fn request_deprovision(tenant: &TenantId, now: Timestamp) -> Statement {
     Statement::new(
         "update tenants set undo_state = 'undoing', undo_updated_at = ?2, swept_at = ?2 + 60, status = 'cancelled',
            tokens_valid_after = max(tokens_valid_after, ?2 + 1), updated_at = ?2
@@ -22,9 +23,8 @@ pub fn want(tenant: &TenantId, now: Timestamp) -> Statement {
     )
 }
 
-/// As [`want`], for the tenant of a run that never went live.
-#[must_use]
-pub fn want_of_run(run: &RunId, now: Timestamp) -> Statement {
+/// As [`request_deprovision`], for the tenant of a run that never went live.
+pub fn request_deprovision_of_run(run: &RunId, now: Timestamp) -> Statement {
     Statement::new(
         "update tenants set undo_state = 'undoing', undo_updated_at = ?2, swept_at = ?2 + 60, status = 'cancelled',
            tokens_valid_after = max(tokens_valid_after, ?2 + 1), updated_at = ?2
@@ -35,8 +35,7 @@ pub fn want_of_run(run: &RunId, now: Timestamp) -> Statement {
 }
 
 /// Notes that what could not be removed is wanted to be; or that it is left, and the rest is removed: `skipped` made it.
-#[must_use]
-pub fn want_again(run: &RunId, skipped: Option<Step>, now: Timestamp) -> Statement {
+pub fn request_removal_retry(run: &RunId, skipped: Option<Step>, now: Timestamp) -> Statement {
     Statement::new(
         "update tenants set undo_state = 'undoing', undo_updated_at = ?2, swept_at = ?2 + 60
          where id = (select tenant_id from provision_runs where id = ?1 and (?3 is null or undo_step = ?3 and undo_step <> 'seed_defaults'))
@@ -46,7 +45,6 @@ pub fn want_again(run: &RunId, skipped: Option<Step>, now: Timestamp) -> Stateme
 }
 
 /// Notes that a tenant is removed whose name D1 has let go of, and that no object knows: nothing is left to remove.
-#[must_use]
 pub fn close(tenant: &TenantId, now: Timestamp) -> Statement {
     Statement::new(
         "update tenants set undo_state = 'undone', undo_updated_at = ?2, status = 'cancelled'
@@ -55,11 +53,10 @@ pub fn close(tenant: &TenantId, now: Timestamp) -> Statement {
     )
 }
 
-/// Lists what a run made, and where undoing it stands, after the run itself was listed. A run that went live before its object
-/// heard of it stays listed as that.
-#[must_use]
-pub fn listing(run: &Run, now: Timestamp) -> Vec<Statement> {
-    let mut statements: Vec<Statement> = hold(run).into_iter().collect();
+/// Lists what a run made, and where undoing it stands, after the run itself was projected. A run that went live before its
+/// object heard of it stays projected as that.
+pub fn projection(run: &Run, now: Timestamp) -> Vec<Statement> {
+    let mut statements: Vec<Statement> = insert_artifact(run).into_iter().collect();
     if let Some(undo) = &run.undo {
         statements.push(update_run(run, undo, now));
         statements.extend(upsert_removals(run, undo));
@@ -88,9 +85,8 @@ fn update_run(run: &Run, undo: &Undo, now: Timestamp) -> Statement {
     )
 }
 
-/// Lists where undoing a run stands with its tenant, before the run itself is listed: as there, what D1 was told before changes
-/// nothing. A database that was put back to before the wish does not know that the tenant's tokens are dead.
-#[must_use]
+/// Lists where undoing a run stands with its tenant, before the run itself is projected: as there, what D1 was told before
+/// changes nothing. A database that was restored to before the wish does not know that the tenant's tokens are dead.
 pub fn update_tenant(run: &Run, now: Timestamp) -> Option<Statement> {
     let undo = run.undo.as_ref()?;
     Some(Statement::new(
@@ -112,19 +108,19 @@ pub fn update_tenant(run: &Run, now: Timestamp) -> Option<Statement> {
 }
 
 /// What a step made. While the upstream's own id is not known, it is what such a step makes.
-fn made(record: &Record) -> Listed<'_> {
-    let unknown = Listed { kind: record.step.spec().makes, id: None, ours: true };
-    record.artifact.as_ref().map_or(unknown, Artifact::listed)
+fn made(record: &Record) -> ArtifactRow<'_> {
+    let unknown = ArtifactRow { kind: record.step.spec().makes, id: None, ours: true };
+    record.artifact.as_ref().map_or(unknown, Artifact::row)
 }
 
 /// Writes down what steps made, the moment it is known.
-fn hold(run: &Run) -> Option<Statement> {
+fn insert_artifact(run: &Run) -> Option<Statement> {
     let fresh = run.records.iter().filter(|record| {
-        record.artifact.is_some() && run.unlisted.iter().any(|attempt| attempt.step == record.step)
+        record.artifact.is_some() && run.pending_history.iter().any(|attempt| attempt.step == record.step)
     });
     let rows: Vec<Value> = fresh
         .map(|record| {
-            let Listed { kind, id, ours } = made(record);
+            let ArtifactRow { kind, id, ours } = made(record);
             json!([record.step.as_str(), kind, id, u32::from(ours)])
         })
         .collect();
@@ -138,8 +134,8 @@ fn hold(run: &Run) -> Option<Statement> {
     })
 }
 
-/// The removals that were begun, in one statement: one that stands as it is listed is not written. What was undone stays listed as
-/// that: its object may not have heard of it.
+/// The removals that were begun, in one statement: one that stands as it is projected is not written. What was undone stays
+/// projected as that: its object may not have heard of it.
 fn upsert_removals(run: &Run, undo: &Undo) -> Option<Statement> {
     let begun = undo.removals.iter().filter(|removal| removal.attempts > 0);
     let rows: Vec<Value> = begun.map(|removal| removal_row(run, undo, removal)).collect();
@@ -170,10 +166,10 @@ fn upsert_removals(run: &Run, undo: &Undo) -> Option<Statement> {
 
 fn removal_row(run: &Run, undo: &Undo, removal: &Removal) -> Value {
     let record = run.records.iter().find(|record| record.step == removal.step);
-    let unknown = Listed { kind: "name", id: None, ours: true };
-    let Listed { kind, id, ours } = record.map_or(unknown, made);
+    let unknown = ArtifactRow { kind: "name", id: None, ours: true };
+    let ArtifactRow { kind, id, ours } = record.map_or(unknown, made);
     let (status, error) = match &undo.stage {
-        _ if removal.left => ("left", None),
+        _ if removal.abandoned => ("left", None),
         _ if removal.done_at.is_some() => ("removed", None),
         Stage::Failed { step, failure, .. } if *step == removal.step => {
             ("failed", Some((failure.code.as_str(), failure.message.as_str())))
@@ -197,14 +193,12 @@ fn removal_row(run: &Run, undo: &Undo, removal: &Removal) -> Value {
     ])
 }
 
-/// The club's owner goes.
-#[must_use]
+/// The tenant's owner goes.
 pub fn remove_owner(run: &Run) -> Statement {
     Statement::new("delete from auth_users where id = ?1", [run.subject.owner.as_str().into()])
 }
 
-/// The club is not reachable at its address any more.
-#[must_use]
+/// The tenant is not reachable at its address any more.
 pub fn remove_route(tenant: &TenantId, now: Timestamp) -> Statement {
     Statement::new(
         "update tenants set route_ready = 0, updated_at = ?2 where id = ?1 and route_ready = 1",
@@ -212,16 +206,14 @@ pub fn remove_route(tenant: &TenantId, now: Timestamp) -> Statement {
     )
 }
 
-/// Forgets the club's spreadsheet.
-#[must_use]
+/// Forgets the tenant's spreadsheet.
 pub fn remove_spreadsheet(tenant: &TenantId) -> Statement {
     Statement::new("delete from pro_automation where tenant_id = ?1", [tenant.as_str().into()])
 }
 
-/// Lets go of the club: its content, its name and its address, which are free from then on. Its history
-/// stays: runs, events, what was audited.
-#[must_use]
-pub fn let_go(tenant: &TenantId, now: Timestamp) -> Vec<Statement> {
+/// Lets go of the tenant: its content, its name and its address, which are free from then on. Its history stays: runs,
+/// events, what was audited.
+pub fn release_slug(tenant: &TenantId, now: Timestamp) -> Vec<Statement> {
     let by_id = |sql| Statement::new(sql, [tenant.as_str().into()]);
     vec![
         by_id("delete from feed_posts where id = 'post_welcome_' || ?1"),
@@ -241,31 +233,30 @@ pub fn let_go(tenant: &TenantId, now: Timestamp) -> Vec<Statement> {
     ]
 }
 
-/// What a step made, and what became of it, as D1 lists it.
+/// What a step made, and what became of it, as D1 shows it.
 #[derive(Debug, Clone)]
 pub struct RemovalRow {
     /// The step.
     pub step: Step,
     /// What it made.
     pub kind: String,
-    /// The other side's id for it.
+    /// The upstream's id for it.
     pub external_id: Option<String>,
     /// Whether we made it.
     pub created_by_us: bool,
-    /// `held`, `removing`, `removed`, `failed`, `left`.
+    /// `held`, `removing`, `removed`, `failed`, `abandoned`.
     pub status: String,
     /// How often removing it was tried.
     pub attempts: u32,
     /// When it was removed, or left, Unix seconds.
     pub removed_at: Option<i64>,
-    /// What went wrong last: the word.
+    /// What went wrong last: the code.
     pub error_code: Option<String>,
 }
 
 columns! { RemovalRow: step, kind, external_id, created_by_us, status, attempts, removed_at, error_code }
 
 /// What the steps of a run made.
-#[must_use]
 pub fn select(run: &RunId) -> Query<Vec<RemovalRow>> {
     Query::rows(Statement::new(
         "select step, kind, external_id, created_by_us, status, attempts, removed_at, error_code

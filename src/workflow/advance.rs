@@ -8,14 +8,14 @@ use std::time::Duration;
 
 use crate::domain::{Step, Task, Timestamp};
 
-use super::{Fault, FaultCode, Next, Outcome, Run, policy::KEPT_AFTER_REMOVAL};
+use super::{Next, Outcome, Run, TransientError, TransientErrorCode, policy::KEPT_AFTER_REMOVAL};
 
 /// How many turns one alarm takes at the most: many times what a run needs from its beginning to its end.
-const MOST_TURNS: u32 = 100;
-/// How long until a run that is removed, of a tenant that D1 does not know, tries again to tell D1.
-const ORPHAN_REST: Duration = Duration::from_secs(24 * 3600);
-/// How long until it is looked again whether D1 knows a tenant, where it could not be said.
-const LOOK_AGAIN: Duration = Duration::from_secs(3600);
+const MAX_TURNS: u32 = 100;
+/// How long until the removal of an unknown tenant is tried again.
+const ORPHAN_RETRY_INTERVAL: Duration = Duration::from_secs(24 * 3600);
+/// How long until the check is repeated when D1 could not answer it.
+const CHECK_RETRY_INTERVAL: Duration = Duration::from_secs(3600);
 
 /// When to come back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,38 +23,38 @@ pub enum Wake {
     /// At this moment.
     At(Timestamp),
     /// At this moment, to look whether D1 still knows the tenant: nothing is left to do.
-    Look(Timestamp),
+    CheckTenant(Timestamp),
     /// Never: nothing is left to do.
     Never,
 }
 
-/// Something worth a line in the log.
+/// An event of a run that is logged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Moment<'a> {
+pub enum RunEvent<'a> {
     /// A run's first step begins.
     Started,
     /// An attempt at doing or undoing a step ended.
     Attempted(Task, &'a Outcome),
     /// A run ended, or its undoing did.
     Ended,
-    /// D1 could not be told.
-    NotListed,
+    /// The projection could not be written.
+    ProjectionFailed,
     /// D1 does not know the tenant.
     Orphaned,
-    /// D1 knew less than it had been told: it was put back.
-    PutBack,
+    /// D1 showed less than had been projected: it was restored.
+    Restored,
 }
 
-/// How telling D1 went.
+/// How writing the projection went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Listing {
+pub enum ProjectionResult {
     /// It is written.
     Written {
         /// Whether D1 had the run as completed before.
         was_completed: bool,
     },
-    /// Nothing is written: D1 knows less than it was told once. It was put back.
-    PutBack,
+    /// Nothing is written: D1 shows an older version than was projected before. It was restored.
+    Restored,
     /// D1 did not answer.
     Unavailable,
     /// D1 does not know the tenant.
@@ -81,15 +81,15 @@ pub enum Permit {
 pub struct Asked<F> {
     /// Whether the attempt may begin.
     pub permit: Permit,
-    /// How telling D1 went, if it was told in that batch.
-    pub listing: Option<Listing>,
+    /// How updating D1 went, if it was told in that batch.
+    pub projection: Option<ProjectionResult>,
     /// What the attempt reads in D1.
     pub found: F,
 }
 
 impl<F: Default> From<Permit> for Asked<F> {
     fn from(permit: Permit) -> Self {
-        Self { permit, listing: None, found: F::default() }
+        Self { permit, projection: None, found: F::default() }
     }
 }
 
@@ -110,7 +110,7 @@ impl From<Outcome> for Performed {
 
 /// What a run lives in: a Durable Object, or a simulation.
 #[expect(async_fn_in_trait, reason = "one thread per isolate: no future of ours crosses threads")]
-pub trait World {
+pub trait RunContext {
     /// Why the checkpoint could not be read or written.
     type Error;
     /// What an attempt reads in D1 along with its permit.
@@ -124,7 +124,7 @@ pub trait World {
     fn load(&self) -> Result<Option<Run>, Self::Error>;
     /// Writes the checkpoint.
     fn save(&self, run: &Run) -> Result<(), Self::Error>;
-    /// Whether an attempt at this asks outside. What is done inside writes its rows with the run's next listing.
+    /// Whether an attempt at this asks outside. What is done inside writes its rows with the run's next projection.
     fn asks_outside(&self, run: &Run, task: Task) -> bool;
     /// Performs one attempt at doing or undoing a step.
     async fn perform(&self, run: &Run, task: Task, found: Self::Found) -> Performed;
@@ -132,181 +132,184 @@ pub trait World {
     async fn forget(&self) -> Result<(), Self::Error>;
     /// Whether an attempt at this may begin. `lists` says whether D1 is told of the run in the same batch.
     async fn permit(&self, run: &Run, task: Task, lists: bool) -> Asked<Self::Found>;
-    /// Writes the listing in D1.
-    async fn list(&self, run: &Run) -> Listing;
-    /// Tells the log.
-    fn tell(&self, run: &Run, moment: Moment<'_>);
+    /// Writes the projection in D1.
+    async fn project(&self, run: &Run) -> ProjectionResult;
+    /// Logs.
+    fn log_event(&self, run: &Run, event: RunEvent<'_>);
 }
 
 /// Does all that can be done now, and says when to come back.
-///
-/// # Errors
-///
-/// When the checkpoint can't be read or written: nothing was lost, and coming back later goes on from it.
-pub async fn advance<W: World>(world: &W) -> Result<Wake, W::Error> {
+pub async fn advance<W: RunContext>(context: &W) -> Result<Wake, W::Error> {
     let (mut is_first, mut turns) = (true, 0);
     // Re-read after every wait: commands may have changed the run meanwhile.
-    while let Some(mut run) = world.load()? {
-        match run.next(world.now()) {
+    while let Some(mut run) = context.load()? {
+        match run.next(context.now()) {
             _ if run.waits_for_its_tenant() => {
-                if let Told::NotNow(until) = list(world, &run).await? {
-                    return abandon(world, until);
+                if let ProjectionState::RetryAt(until) = project(context, &run).await? {
+                    return abandon(context, until);
                 }
             }
-            Next::Begin(task) => attempt(world, task, std::mem::take(&mut is_first)).await?,
+            Next::Begin(task) => attempt(context, task, std::mem::take(&mut is_first)).await?,
             Next::Recover(task) => {
-                let outcome = Outcome::Unknown(Fault::new(FaultCode::Interrupted));
-                settle(world, run, task, &outcome)?;
+                let outcome = Outcome::Unknown(TransientError::new(TransientErrorCode::Interrupted));
+                settle(context, run, task, &outcome)?;
             }
             Next::Expire => {
-                run.expire(world.now());
-                world.save(&run)?;
-                world.tell(&run, Moment::Ended);
+                run.expire(context.now());
+                context.save(&run)?;
+                context.log_event(&run, RunEvent::Ended);
             }
-            Next::Sleep(until) => match list(world, &run).await? {
-                Told::Now => return Ok(Wake::At(until)),
-                Told::NotNow(retry_at) => return Ok(Wake::At(until.min(retry_at))),
-                Told::Overtaken => {}
+            Next::Sleep(until) => match project(context, &run).await? {
+                ProjectionState::Current => return Ok(Wake::At(until)),
+                ProjectionState::RetryAt(retry_at) => return Ok(Wake::At(until.min(retry_at))),
+                ProjectionState::Outdated => {}
             },
-            Next::Rest => match list(world, &run).await? {
-                Told::Now => {
-                    if let Some(wake) = look(world, &run).await? {
+            Next::Idle => match project(context, &run).await? {
+                ProjectionState::Current => {
+                    if let Some(wake) = check_tenant(context, &run).await? {
                         return Ok(wake);
                     }
                 }
-                Told::NotNow(retry_at) => return rest_of_orphan(world, &run, retry_at).await,
-                Told::Overtaken => {}
+                ProjectionState::RetryAt(retry_at) => return retry_orphan(context, &run, retry_at).await,
+                ProjectionState::Outdated => {}
             },
         }
         turns += 1;
-        if turns >= MOST_TURNS {
+        if turns >= MAX_TURNS {
             // Whatever keeps changing it: the platform must see an end of the alarm.
-            return Ok(Wake::At(world.now().after(Duration::from_secs(1))));
+            return Ok(Wake::At(context.now().after(Duration::from_secs(1))));
         }
     }
     Ok(Wake::Never)
 }
 
-/// Whether D1 knows of a run as it is now.
-enum Told {
+/// Whether D1 shows a run as it is now.
+enum ProjectionState {
     /// It does.
-    Now,
-    /// The run changed meanwhile, or everything has to be told again.
-    Overtaken,
-    /// It could not be told; the next try is due then.
-    NotNow(Timestamp),
+    Current,
+    /// The run changed meanwhile, or has to be reprojected whole.
+    Outdated,
+    /// The write failed; the next try is due then.
+    RetryAt(Timestamp),
 }
 
 /// D1 still does not know the tenant. After a long while what was made for it is removed.
-fn abandon<W: World>(world: &W, until: Timestamp) -> Result<Wake, W::Error> {
-    let Some(mut run) = world.load()? else { return Ok(Wake::Never) };
-    if !run.is_abandoned(world.now()) {
+fn abandon<W: RunContext>(context: &W, until: Timestamp) -> Result<Wake, W::Error> {
+    let Some(mut run) = context.load()? else { return Ok(Wake::Never) };
+    if !run.is_abandoned(context.now()) {
         return Ok(Wake::At(until));
     }
     let caller = run.caller.clone();
-    run.begin_undo(caller, world.now());
-    world.save(&run)?;
+    run.begin_undo(caller, context.now());
+    context.save(&run)?;
     // The next alarm begins with it: this one has told D1, in vain, already.
-    Ok(Wake::At(world.now()))
+    Ok(Wake::At(context.now()))
 }
 
-/// An ended run that D1 can't be told of. One whose tenant D1 does not know is kept as long as a removed tenant's, and then
-/// forgotten: it holds a name and an address. Nobody can press anything for it: what could not be removed is tried again each day.
-async fn rest_of_orphan<W: World>(world: &W, run: &Run, retry_at: Timestamp) -> Result<Wake, W::Error> {
+/// An ended run that can't be projected. If D1 does not know its tenant, the checkpoint is kept as long as a removed tenant's,
+/// then deleted: it holds a name and an address. No operator can act on it, so a failed removal is tried again each day.
+async fn retry_orphan<W: RunContext>(context: &W, run: &Run, retry_at: Timestamp) -> Result<Wake, W::Error> {
     let (Some(since), Some(undo)) = (run.orphaned_since, &run.undo) else { return Ok(Wake::At(retry_at)) };
-    let now = world.now();
+    let now = context.now();
     if now >= since.after(KEPT_AFTER_REMOVAL) {
-        world.forget().await?;
+        context.forget().await?;
         return Ok(Wake::Never);
     }
     let again_at = match undo.failed_at() {
-        Some(failed_at) => failed_at.after(ORPHAN_REST),
-        None => now.after(ORPHAN_REST),
+        Some(failed_at) => failed_at.after(ORPHAN_RETRY_INTERVAL),
+        None => now.after(ORPHAN_RETRY_INTERVAL),
     };
     if now >= again_at
-        && let Some(mut run) = world.load()?
+        && let Some(mut run) = context.load()?
     {
         let caller = run.caller.clone();
         run.begin_undo(caller, now);
-        world.save(&run)?;
+        context.save(&run)?;
         return Ok(Wake::At(now));
     }
     Ok(Wake::At(again_at))
 }
 
-/// Looks whether D1 still knows the tenant of a run that is over, and answers when to look again. A database that was put back to
-/// before the signup names nobody whose object could be asked.
-async fn look<W: World>(world: &W, run: &Run) -> Result<Option<Wake>, W::Error> {
-    let now = world.now();
-    if run.is_due_a_look(now) {
-        match world.permit(run, Task::Do(Step::SeedDefaults), false).await.permit {
+/// Checks that D1 still knows the tenant of an ended run, and returns when to check again. The object has to ask: a database
+/// restored to before the signup does not name it.
+async fn check_tenant<W: RunContext>(context: &W, run: &Run) -> Result<Option<Wake>, W::Error> {
+    let now = context.now();
+    if run.is_tenant_check_due(now) {
+        match context.permit(run, Task::Do(Step::SeedDefaults), false).await.permit {
             Permit::Granted | Permit::Stopped => {}
-            Permit::Paused | Permit::Unavailable => return Ok(Some(Wake::Look(now.after(LOOK_AGAIN)))),
+            Permit::Paused | Permit::Unavailable => {
+                return Ok(Some(Wake::CheckTenant(now.after(CHECK_RETRY_INTERVAL))));
+            }
             Permit::TenantUnknown => {
-                let Some(mut run) = world.load()? else { return Ok(None) };
+                let Some(mut run) = context.load()? else { return Ok(None) };
                 run.orphan(now);
-                run.list_again();
-                world.save(&run)?;
-                world.tell(&run, Moment::Orphaned);
+                run.reproject();
+                context.save(&run)?;
+                context.log_event(&run, RunEvent::Orphaned);
                 return Ok(None);
             }
         }
     }
-    Ok(Some(run.next_look(now).map_or(Wake::Never, Wake::Look)))
+    Ok(Some(run.next_tenant_check(now).map_or(Wake::Never, Wake::CheckTenant)))
 }
 
-/// The permit is asked for when the alarm begins its work, and before whatever asks outside: then D1 is told first, so that it knows
-/// what was begun, and under which keys, whatever becomes of the object.
-async fn attempt<W: World>(world: &W, task: Task, is_first: bool) -> Result<(), W::Error> {
-    let Some(run) = world.load()? else { return Ok(()) };
-    let asks_outside = world.asks_outside(&run, task);
+/// The permit is asked for when the alarm begins its work, and before whatever asks outside: then D1 is updated first, so that it
+/// knows what was begun, and under which keys, whatever becomes of the object.
+async fn attempt<W: RunContext>(context: &W, task: Task, is_first: bool) -> Result<(), W::Error> {
+    let Some(run) = context.load()? else { return Ok(()) };
+    let asks_outside = context.asks_outside(&run, task);
     let asked = if is_first || asks_outside {
-        world.permit(&run, task, asks_outside && run.is_unlisted()).await
+        context.permit(&run, task, asks_outside && run.has_pending_projection()).await
     } else {
         Permit::Granted.into()
     };
-    if let Some(listing) = asked.listing {
-        note(world, &run, listing)?;
-        if listing == Listing::PutBack {
+    if let Some(projection) = asked.projection {
+        note(context, &run, projection)?;
+        if projection == ProjectionResult::Restored {
             return Ok(());
         }
     }
     // Somebody may have changed the run while that was asked.
-    let Some(mut run) = world.load()?.filter(|run| run.next(world.now()) == Next::Begin(task)) else {
+    let Some(mut run) = context.load()?.filter(|run| run.next(context.now()) == Next::Begin(task)) else {
         return Ok(());
     };
     match asked.permit {
-        Permit::Granted => return perform(world, run, task, asked.found).await,
-        Permit::Paused => run.pause(task, world.now()),
+        Permit::Granted => return perform(context, run, task, asked.found).await,
+        Permit::Paused => run.pause(task, context.now()),
         // What is removed is removed from whoever it was made for.
         Permit::Stopped | Permit::TenantUnknown if task.is_undo() => {
-            return perform(world, run, task, asked.found).await;
+            return perform(context, run, task, asked.found).await;
         }
         Permit::Stopped => {
-            run.stop("This club is suspended, so setting it up was stopped.", world.now());
+            run.stop("This club is suspended, so setting it up was stopped.", context.now());
         }
         Permit::TenantUnknown => {
-            run.orphan(world.now());
-            world.tell(&run, Moment::Orphaned);
+            run.orphan(context.now());
+            context.log_event(&run, RunEvent::Orphaned);
         }
-        Permit::Unavailable => run.postpone(task, world.now(), world.random()),
+        Permit::Unavailable => run.postpone(task, context.now(), context.random()),
     }
-    world.save(&run)?;
-    if run.is_over() {
-        world.tell(&run, Moment::Ended);
+    context.save(&run)?;
+    if run.has_ended() {
+        context.log_event(&run, RunEvent::Ended);
     }
     Ok(())
 }
 
 /// D1 is told of how it ended before the next attempt that asks outside, or when there is nothing more to do now.
-async fn perform<W: World>(world: &W, mut run: Run, task: Task, found: W::Found) -> Result<(), W::Error> {
-    let number = run.begin(task, world.now());
-    world.save(&run)?;
+async fn perform<W: RunContext>(
+    context: &W,
+    mut run: Run,
+    task: Task,
+    found: W::Found,
+) -> Result<(), W::Error> {
+    let number = run.begin(task, context.now());
+    context.save(&run)?;
     if task == Task::Do(Step::SeedDefaults) && number == 1 {
-        world.tell(&run, Moment::Started);
+        context.log_event(&run, RunEvent::Started);
     }
-    let Performed { outcome, told } = world.perform(&run, task, found).await;
-    let Some(current) = world.load()? else { return Ok(()) };
+    let Performed { outcome, told } = context.perform(&run, task, found).await;
+    let Some(current) = context.load()? else { return Ok(()) };
     // Overtaken while it was away: what it did is recognised by its key when the step is done again, or undone.
     if current.running().is_none_or(|(running, _)| running != task) {
         return Ok(());
@@ -314,60 +317,72 @@ async fn perform<W: World>(world: &W, mut run: Run, task: Task, found: W::Found)
     match told.filter(|_| current == run) {
         Some(told) => {
             let mut settled = Run::clone(&told);
-            settled.listed(&told, false, world.now());
-            settled_as(world, &settled, task, &outcome)
+            settled.projected(&told, false, context.now());
+            settled_as(context, &settled, task, &outcome)
         }
-        None => settle(world, current, task, &outcome),
+        None => settle(context, current, task, &outcome),
     }
 }
 
-fn settle<W: World>(world: &W, mut run: Run, task: Task, outcome: &Outcome) -> Result<(), W::Error> {
-    run.settle(outcome.clone(), world.now(), world.random());
-    settled_as(world, &run, task, outcome)
+fn settle<W: RunContext>(context: &W, mut run: Run, task: Task, outcome: &Outcome) -> Result<(), W::Error> {
+    run.settle(outcome.clone(), context.now(), context.random());
+    settled_as(context, &run, task, outcome)
 }
 
-fn settled_as<W: World>(world: &W, run: &Run, task: Task, outcome: &Outcome) -> Result<(), W::Error> {
-    world.save(run)?;
-    world.tell(run, Moment::Attempted(task, outcome));
-    if run.is_over() {
-        world.tell(run, Moment::Ended);
+fn settled_as<W: RunContext>(context: &W, run: &Run, task: Task, outcome: &Outcome) -> Result<(), W::Error> {
+    context.save(run)?;
+    context.log_event(run, RunEvent::Attempted(task, outcome));
+    if run.has_ended() {
+        context.log_event(run, RunEvent::Ended);
     }
     Ok(())
 }
 
-/// Tells D1 what it doesn't list yet. A listing that can't be written holds up nothing.
-async fn list<W: World>(world: &W, run: &Run) -> Result<Told, W::Error> {
-    if !run.is_unlisted() && run.orphaned_since.is_none() {
-        return Ok(Told::Now);
+/// Projects what D1 does not show yet. A projection that fails holds up nothing.
+async fn project<W: RunContext>(context: &W, run: &Run) -> Result<ProjectionState, W::Error> {
+    if !run.has_pending_projection() && run.orphaned_since.is_none() {
+        return Ok(ProjectionState::Current);
     }
-    let listing = world.list(run).await;
-    note(world, run, listing)
+    let projection = context.project(run).await;
+    note(context, run, projection)
 }
 
 /// Records how telling D1 of the run went.
-fn note<W: World>(world: &W, run: &Run, listing: Listing) -> Result<Told, W::Error> {
-    let Some(mut current) = world.load()? else { return Ok(Told::Now) };
-    let (told, moment) = match listing {
-        Listing::Written { was_completed } => {
-            let went_live = current.listed(run, was_completed, world.now());
-            let told = if current.is_unlisted() { Told::Overtaken } else { Told::Now };
-            (told, went_live.then_some(Moment::Ended))
+fn note<W: RunContext>(
+    context: &W,
+    run: &Run,
+    projection: ProjectionResult,
+) -> Result<ProjectionState, W::Error> {
+    let Some(mut current) = context.load()? else { return Ok(ProjectionState::Current) };
+    let (told, event) = match projection {
+        ProjectionResult::Written { was_completed } => {
+            let went_live = current.projected(run, was_completed, context.now());
+            let told = if current.has_pending_projection() {
+                ProjectionState::Outdated
+            } else {
+                ProjectionState::Current
+            };
+            (told, went_live.then_some(RunEvent::Ended))
         }
-        Listing::PutBack => {
-            current.list_again();
-            (Told::Overtaken, Some(Moment::PutBack))
+        ProjectionResult::Restored => {
+            current.reproject();
+            (ProjectionState::Outdated, Some(RunEvent::Restored))
         }
-        Listing::Unavailable => {
-            (Told::NotNow(current.not_listed(world.now(), world.random())), Some(Moment::NotListed))
-        }
-        Listing::TenantUnknown => {
-            current.orphan(world.now());
-            (Told::NotNow(current.not_listed(world.now(), world.random())), Some(Moment::Orphaned))
+        ProjectionResult::Unavailable => (
+            ProjectionState::RetryAt(current.projection_failed(context.now(), context.random())),
+            Some(RunEvent::ProjectionFailed),
+        ),
+        ProjectionResult::TenantUnknown => {
+            current.orphan(context.now());
+            (
+                ProjectionState::RetryAt(current.projection_failed(context.now(), context.random())),
+                Some(RunEvent::Orphaned),
+            )
         }
     };
-    world.save(&current)?;
-    if let Some(moment) = moment {
-        world.tell(&current, moment);
+    context.save(&current)?;
+    if let Some(event) = event {
+        context.log_event(&current, event);
     }
     Ok(told)
 }

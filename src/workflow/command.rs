@@ -5,9 +5,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{ClubName, Email, Plan, RunId, Slug, Step, TenantId, Upstream, UserId};
+use crate::domain::{Email, Plan, RunId, Slug, Step, TenantId, TenantName, Upstream, UserId};
 
-use super::{Caller, Report, reading::any_plan};
+use super::{Report, RequestOrigin, reading::any_plan};
 
 /// Whom a run provisions: taken down when it is queued, so that every attempt sends the same.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,7 +17,7 @@ pub struct Subject {
     /// Its name in addresses.
     pub slug: Slug,
     /// Its name.
-    pub name: ClubName,
+    pub name: TenantName,
     /// Where its owner gets mail.
     pub email: Email,
     /// The owner-to-be.
@@ -36,13 +36,14 @@ pub enum Command {
         plan: Plan,
         /// What the request leaves to the run.
         #[serde(default)]
-        caller: Caller,
+        caller: RequestOrigin,
         /// The run that the sender saw, if it is about one: another one is left as it is.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         run: Option<RunId>,
-        /// Which version of a run D1 lists, if it lists one: an object that has none takes that over.
+        /// Which version of a run D1 shows, if it lists one: an object that has none takes that over.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        listed_version: Option<u64>,
+        #[serde(rename = "listed_version")]
+        projected_version: Option<u64>,
     },
     /// Go on if there is anything to do: the second net under a lost alarm, and under a queueing that never arrived.
     Wake {
@@ -50,9 +51,10 @@ pub enum Command {
         subject: Subject,
         /// Which steps.
         plan: Plan,
-        /// Which version of the run D1 lists, none being 0: a failure that D1 did not know of was not wanted again.
+        /// Which version of the run D1 shows, none being 0: a failure that D1 did not know of was not wanted again.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        listed_version: Option<u64>,
+        #[serde(rename = "listed_version")]
+        projected_version: Option<u64>,
         /// Whether nobody asked for it: a run that failed for an outage may go on by now.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         resume: bool,
@@ -68,11 +70,12 @@ pub enum Command {
         plan: Plan,
         /// What the request leaves to it.
         #[serde(default)]
-        caller: Caller,
-        /// Which version of the run D1 lists, if it is the sweep that says so: as for waking.
+        caller: RequestOrigin,
+        /// Which version of the run D1 shows, if it is the sweep that says so: as for waking.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        listed_version: Option<u64>,
-        /// The run that D1 lists: an object that has none takes that over.
+        #[serde(rename = "listed_version")]
+        projected_version: Option<u64>,
+        /// The run that D1 shows: an object that has none takes that over.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         run: Option<RunId>,
     },
@@ -88,15 +91,16 @@ pub enum Command {
         /// The step that the operator saw; at any other nothing is done.
         step: Step,
     },
-    /// Forget what is stored and take over what D1 lists of this run: what is stored can't be read.
+    /// Forget what is stored and take over what D1 shows of this run: what is stored can't be read.
     Reset {
         /// The run.
         run: RunId,
     },
-    /// Compare what is stored with what D1 lists: it was put back, and may know less than it was told.
+    /// Compare what is stored with what D1 shows: it was restored, and may know less than it was told.
     Compare {
-        /// Which version of the run D1 lists, none being 0.
-        listed_version: u64,
+        /// Which version of the run D1 shows, none being 0.
+        #[serde(rename = "listed_version")]
+        projected_version: u64,
     },
     /// Delete everything that is stored, if the run was undone: it holds a name and an address.
     Forget,
@@ -106,7 +110,7 @@ pub enum Command {
     Skip,
     /// Try again now if `upstream` was not asked: it may be now. Else nothing.
     GoOn {
-        /// The other side.
+        /// The upstream.
         upstream: Upstream,
     },
     /// Say where the run stands.
@@ -137,8 +141,7 @@ pub enum Reply {
 }
 
 impl Reply {
-    /// The word in the log, for an answer that is none to what was asked.
-    #[must_use]
+    /// The name in the log, for an answer that is none to what was asked.
     pub fn word(&self) -> &'static str {
         self.into()
     }

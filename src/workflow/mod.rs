@@ -1,15 +1,15 @@
 //! Provisioning as values: no clock, no network, no storage of its own.
 //!
 //! [`run`] holds the state of one run and how it moves, [`stage`] where it stands and what that wants done; [`policy`] says how each step is
-//! tried; [`advance`](mod@advance) does one step after another against a [`World`], recording before
-//! and after; [`undo`] removes what a run made. The same code runs in the Durable Object, in tests, and in a simulation.
-//! [`breaker`] keeps all runs together from asking an other side that is dead. [`witness`] notices a database that was put back.
+//! tried; [`advance`](mod@advance) does one step after another against a [`RunContext`], recording before and after; [`undo`] removes what a
+//! run made. The same code runs in the Durable Object, in tests, and in a simulation. [`breaker`] keeps all runs together from asking an
+//! upstream that is dead. [`witness`] notices a restored database.
 
 pub mod advance;
 pub mod breaker;
 pub mod command;
+pub mod handle;
 mod names;
-pub mod obey;
 mod outage;
 pub mod outcome;
 pub mod policy;
@@ -22,12 +22,14 @@ pub mod undo;
 pub mod versions;
 pub mod witness;
 
-pub use advance::{Asked, Listing, Performed, Permit, Wake, World, advance};
+pub use advance::{Asked, Performed, Permit, ProjectionResult, RunContext, Wake, advance};
 pub use command::{Command, Reply, Subject};
-pub use obey::{Fresh, Obeyed, Ring, obey, obey_after_loss};
-pub use outcome::{Artifact, Failure, FailureCode, Fault, FaultCode, Outcome, Product};
-pub use record::{Attempt, Caller, Record, Webhook};
-pub use report::{Report, StepReport, Trouble};
+pub use handle::{AlarmAction, Effects, NewIds, handle, handle_after_loss};
+pub use outcome::{
+    Artifact, FailureCode, Outcome, PermanentError, Product, TransientError, TransientErrorCode,
+};
+pub use record::{Attempt, Record, RequestOrigin, Webhook};
+pub use report::{ErrorSummary, Report, StepReport};
 pub use run::Run;
 pub use stage::{Next, Stage};
 pub use undo::{Removal, Undo};

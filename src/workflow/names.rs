@@ -1,35 +1,33 @@
-//! How a run is known: to other sides by its keys, in the log by its fields.
+//! How a run is known: to upstreams by its keys, in the log by its fields.
 
 use crate::domain::{Step, Task};
 
-use super::{Run, breaker::Asker};
+use super::{Run, breaker::Requester};
 
 impl Run {
-    /// Who asks an other side while an attempt at `task` is out. One that was not asked does not count as an attempt of its round.
-    #[must_use]
-    pub fn asker(&self, task: Task) -> Asker<'_> {
+    /// Who asks an upstream while an attempt at `task` is out. One that was not asked does not count as an attempt of its round.
+    pub fn requester(&self, task: Task) -> Requester<'_> {
         let tries = match (task, &self.undo) {
-            (Task::Do(step), _) => self.records.iter().find(|r| r.step == step).map_or(0, |r| r.round),
+            (Task::Do(step), _) => {
+                self.records.iter().find(|r| r.step == step).map_or(0, |r| r.attempts_since_queued)
+            }
             (Task::Undo(step), Some(undo)) => undo.tries(step),
             (Task::Undo(_), None) => 0,
         };
-        Asker { id: self.id.as_str(), tenant: Some(&self.subject.tenant), has_failed: tries > 1 }
+        Requester { id: self.id.as_str(), tenant: Some(&self.subject.tenant), has_failed: tries > 1 }
     }
 
     /// The key under which every attempt at `step` is recognised outside.
-    #[must_use]
     pub fn idempotency_key(&self, step: Step) -> String {
         format!("{}/{}", self.id, step.as_str())
     }
 
     /// The key under which every attempt at undoing `step` is recognised outside.
-    #[must_use]
     pub fn undo_key(&self, step: Step) -> String {
         format!("{}/undo_{}", self.id, step.as_str())
     }
 
     /// The fields of every line that the run logs.
-    #[must_use]
     pub fn scope(&self) -> Vec<(&'static str, String)> {
         let trace = self.caller.traceparent.as_deref().and_then(|t| t.split('-').nth(1));
         [("tenantId", self.subject.tenant.to_string()), ("runId", self.id.to_string())]

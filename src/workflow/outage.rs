@@ -1,20 +1,22 @@
-//! What D1 knows of a run, and what a run does when it is kept from its work: provisioning is paused, D1 does not answer or does
-//! not know the tenant, an upstream was away for so long that the run failed.
+//! The projection of a run in D1, and what a run does when it can't go on. Provisioning may be paused, D1 may be away or not
+//! know the tenant, an upstream may have been down for so long that the run failed.
 
 use std::time::Duration;
 
 use crate::domain::{RunStatus, Step, Task, Timestamp};
 
 use super::{
-    Caller, FailureCode, Fault, FaultCode, Run, Stage,
-    policy::{LOOKS, ORPHAN_GRACE, PAUSE_CHECK, RESUME_AFTER, RUN_LIMIT, listing_delay, policy},
+    FailureCode, RequestOrigin, Run, Stage, TransientError, TransientErrorCode,
+    policy::{ORPHAN_GRACE, PAUSE_CHECK, RESUME_AFTER, RUN_LIMIT, TENANT_CHECKS, policy, projection_delay},
 };
 
 impl Run {
-    /// Provisioning is paused: nothing is begun, and the time does not count. D1 is told when that begins, and not again each time
-    /// that it is looked for its end.
+    /// Provisioning is paused: nothing is begun, and the time does not count. The pause is projected once, when it begins.
     pub fn pause(&mut self, task: Task, now: Timestamp) {
-        let fault = Fault { retry_after: Some(PAUSE_CHECK), ..Fault::new(FaultCode::CircuitOpen) };
+        let fault = TransientError {
+            retry_after: Some(PAUSE_CHECK),
+            ..TransientError::new(TransientErrorCode::CircuitOpen)
+        };
         let waiting = Stage::Waiting { step: task.step(), until: now.after(PAUSE_CHECK), fault };
         let (stage, deadline_at) = match &mut self.undo {
             Some(undo) => (&mut undo.stage, &mut undo.deadline_at),
@@ -27,7 +29,7 @@ impl Run {
     }
 
     /// Somebody wants it again: until then it waited for that.
-    pub(super) fn was_wanted_again(&mut self, now: Timestamp) {
+    pub(super) fn was_requested_again(&mut self, now: Timestamp) {
         if let Stage::Failed { at, .. } = self.stage {
             self.waits(now.since(at));
         }
@@ -38,14 +40,13 @@ impl Run {
     }
 
     /// How long it took until `now`, without its waits for a person.
-    #[must_use]
     pub fn took(&self, now: Timestamp) -> Duration {
         now.since(self.queued_at).saturating_sub(Duration::from_secs(self.waited.into()))
     }
 
     /// Nobody could say whether an attempt at `task` may begin: D1 did not answer. That costs no attempt.
     pub fn postpone(&mut self, task: Task, now: Timestamp, random: u32) {
-        let (step, fault) = (task.step(), Fault::new(FaultCode::StoreUnavailable));
+        let (step, fault) = (task.step(), TransientError::new(TransientErrorCode::StoreUnavailable));
         let tries = match &mut self.undo {
             Some(undo) => undo.removal_mut(step).map(|removal| {
                 removal.uncounted += 1;
@@ -62,12 +63,12 @@ impl Run {
         self.version += 1;
     }
 
-    /// Records that D1 was told of the run as `told`, and whether D1 had it as completed before. Answers whether the run went live
-    /// without knowing.
-    pub fn listed(&mut self, told: &Self, was_completed: bool, now: Timestamp) -> bool {
-        (self.listing_failures, self.orphaned_since) = (0, None);
-        self.listed_version = self.listed_version.max(told.version);
-        self.unlisted.drain(..told.unlisted.len().min(self.unlisted.len()));
+    /// Records that D1 shows the run as `told`, and whether D1 had it as completed before. Returns whether the run went live
+    /// without knowing it.
+    pub fn projected(&mut self, told: &Self, was_completed: bool, now: Timestamp) -> bool {
+        (self.projection_failures, self.orphaned_since) = (0, None);
+        self.projected_version = self.projected_version.max(told.version);
+        self.pending_history.drain(..told.pending_history.len().min(self.pending_history.len()));
         let went_live = was_completed && self.undo.is_none() && self.status() != RunStatus::Completed;
         if went_live {
             self.went_live(now);
@@ -75,9 +76,9 @@ impl Run {
         went_live
     }
 
-    /// D1 forgot it: everything is told again, under a version of its own, which makes old whatever D1 says until then.
-    pub const fn list_again(&mut self) {
-        self.listed_version = 0;
+    /// Reprojects the whole run under a new version: D1 may have been restored to an older state.
+    pub const fn reproject(&mut self) {
+        self.projected_version = 0;
         self.version += 1;
     }
 
@@ -89,59 +90,53 @@ impl Run {
         self.move_to(Stage::Completed { at: now });
     }
 
-    /// Whether D1 lists less than this.
-    #[must_use]
-    pub fn is_unlisted(&self) -> bool {
-        self.listed_version < self.version
+    /// Whether D1 shows an older version than this.
+    pub fn has_pending_projection(&self) -> bool {
+        self.projected_version < self.version
     }
 
-    /// D1 could not be told. Answers when to try again.
-    pub fn not_listed(&mut self, now: Timestamp, random: u32) -> Timestamp {
-        self.listing_failures = self.listing_failures.saturating_add(1);
-        now.after(listing_delay(self.listing_failures, self.orphaned_since.is_some(), random))
+    /// The projection failed. Returns when to try again.
+    pub fn projection_failed(&mut self, now: Timestamp, random: u32) -> Timestamp {
+        self.projection_failures = self.projection_failures.saturating_add(1);
+        now.after(projection_delay(self.projection_failures, self.orphaned_since.is_some(), random))
     }
 
-    /// D1 does not know the tenant: it was put back to before the signup.
+    /// D1 does not know the tenant: it was restored to a moment before the signup.
     pub fn orphan(&mut self, now: Timestamp) {
         self.orphaned_since.get_or_insert(now);
     }
 
     /// Whether nothing is begun because D1 does not know the tenant. What it made is removed in the end.
-    #[must_use]
     pub const fn waits_for_its_tenant(&self) -> bool {
         self.orphaned_since.is_some() && self.undo.is_none()
     }
 
     /// Whether D1 has not known the tenant for so long that what was made for it is to be removed.
-    #[must_use]
     pub fn is_abandoned(&self, now: Timestamp) -> bool {
         self.undo.is_none() && self.orphaned_since.is_some_and(|since| now >= since.after(ORPHAN_GRACE))
     }
 
-    /// Whether it has been over for so long that it is looked whether D1 still knows the tenant.
-    #[must_use]
-    pub fn is_due_a_look(&self, now: Timestamp) -> bool {
-        self.looks().next().is_some_and(|first| now >= first)
+    /// Whether a check is due that D1 still knows the tenant.
+    pub fn is_tenant_check_due(&self, now: Timestamp) -> bool {
+        self.tenant_checks().next().is_some_and(|first| now >= first)
     }
 
-    /// When it is looked next whether D1 still knows the tenant: in the end not any more.
-    #[must_use]
-    pub fn next_look(&self, now: Timestamp) -> Option<Timestamp> {
-        self.looks().find(|look| *look > now)
+    /// When to check next that D1 still knows the tenant. The checks end after 30 days.
+    pub fn next_tenant_check(&self, now: Timestamp) -> Option<Timestamp> {
+        self.tenant_checks().find(|look| *look > now)
     }
 
-    /// Of a run that is over, and has left something.
-    fn looks(&self) -> impl Iterator<Item = Timestamp> {
-        let over_since = match (&self.undo, &self.stage) {
+    /// Of a run that has ended, and has left something.
+    fn tenant_checks(&self) -> impl Iterator<Item = Timestamp> {
+        let ended_since = match (&self.undo, &self.stage) {
             (Some(undo), _) => undo.failed_at(),
             (None, Stage::Completed { at } | Stage::Failed { at, .. }) => Some(*at),
             (None, Stage::Ready { .. } | Stage::Running { .. } | Stage::Waiting { .. }) => None,
         };
-        over_since.into_iter().flat_map(|since| LOOKS.map(|pause| since.after(pause)))
+        ended_since.into_iter().flat_map(|since| TENANT_CHECKS.map(|pause| since.after(pause)))
     }
 
     /// When a run that failed for an outage is resumed without anyone asking, unless its upstream is known to be back sooner.
-    #[must_use]
     pub fn resume_at(&self) -> Option<Timestamp> {
         let Stage::Failed { at, .. } = &self.stage else { return None };
         let pause = RESUME_AFTER.get(usize::try_from(self.resumes).ok()?)?;
@@ -151,7 +146,7 @@ impl Run {
     /// Goes on without anyone asking: at the step that failed, one attempt tells whether the outage is over.
     pub fn resume(&mut self, link_id: String, now: Timestamp) {
         let (resumes, waited) = (self.resumes + 1, self.waited);
-        self.requeue(link_id, Caller::default(), now);
+        self.requeue(link_id, RequestOrigin::default(), now);
         // It did not wait for a person.
         self.waited = waited;
         if let Stage::Ready { step } = self.stage {
@@ -159,7 +154,7 @@ impl Run {
         }
     }
 
-    /// A run that D1 lists, and whose object lost it, goes on with fresh time.
+    /// A run that D1 shows, and whose object lost it, goes on with fresh time.
     pub fn found_again(&mut self, now: Timestamp) {
         self.was_lost = true;
         self.deadline_at = now.after(RUN_LIMIT);
@@ -171,7 +166,6 @@ impl Run {
     }
 
     /// Whether a round that nobody asked for failed as the one before: that is not told again.
-    #[must_use]
     pub fn is_no_news(&self) -> bool {
         self.resumes > 0 && self.failed_for_outage()
     }

@@ -1,4 +1,4 @@
-//! How an attempt at a step can end. Three ways, not two: the third is "nobody knows".
+//! How an attempt at a step can end. Three ways, not two: the third is "unknown".
 
 use std::time::Duration;
 
@@ -13,29 +13,28 @@ use super::Webhook;
 pub enum Outcome {
     /// It is done.
     Done(Option<Product>),
-    /// It can't be done: the other side said so. Trying again changes nothing.
-    Refused(Failure),
+    /// It can't be done: the upstream refused. Trying again changes nothing.
+    Failed(PermanentError),
     /// It may or may not have been done: no answer, or none that says. Trying again is safe, because the attempt
     /// carries the same idempotency key.
-    Unknown(Fault),
+    Unknown(TransientError),
 }
 
 impl Outcome {
-    /// The same, of an attempt that the other side answered with this status.
-    #[must_use]
+    /// The same, of an attempt that the upstream answered with this status.
     pub fn answered(self, status: u16) -> Self {
         match self {
-            Self::Refused(failure) => Self::Refused(Failure { status: Some(status), ..failure }),
+            Self::Failed(failure) => Self::Failed(PermanentError { status: Some(status), ..failure }),
             Self::Done(_) | Self::Unknown(_) => self,
         }
     }
 }
 
-/// What a step has to show for itself once it is done. It is kept in the checkpoint at once; D1 is told with the next listing.
+/// What a step produced. It is in the checkpoint at once, and in D1 with the next projection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Product {
     /// It made something outside.
-    Made(Artifact),
+    Created(Artifact),
     /// This webhook took a ping.
     Pinged(Webhook),
     /// Nothing, as it is configured: the tenant has no address on the web.
@@ -46,20 +45,20 @@ pub enum Product {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Artifact {
-    /// A spreadsheet of the club's own.
+    /// A spreadsheet of the tenant's own.
     Spreadsheet {
         /// Google's id.
         id: String,
         /// Where people open it.
         url: String,
     },
-    /// A DNS record of the club's own.
+    /// A DNS record of the tenant's own.
     DnsRecord {
         /// Cloudflare's id.
         id: String,
         /// The zone it was made in: it is removed from there, whatever is configured by then.
         zone: String,
-        /// The club's address.
+        /// The tenant's address.
         name: String,
         /// Whether it was made by the attempt that tells of it; else it was found, with the tenant's marker on it.
         created: bool,
@@ -69,54 +68,52 @@ pub enum Artifact {
     Other(serde_json::Value),
 }
 
-/// An artifact as D1 lists it.
+/// An artifact as D1 shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Listed<'a> {
+pub struct ArtifactRow<'a> {
     /// What it is, in a word.
     pub kind: &'a str,
-    /// The other side's id for it.
+    /// The upstream's id for it.
     pub id: Option<&'a str>,
-    /// Whether it was made by the attempt that told of it: else it was found there, and bore the club's marker.
+    /// Whether it was made by the attempt that told of it: else it was found there, and bore the tenant's marker.
     pub ours: bool,
 }
 
-/// What D1 lists of an artifact, and what is known beside that.
+/// What D1 shows of an artifact, and what is known beside that.
 #[derive(Debug, Clone)]
-pub struct Kept {
-    /// The other side's id for it.
+pub struct StoredArtifact {
+    /// The upstream's id for it.
     pub id: String,
     /// Whether we made it.
     pub ours: bool,
-    /// Where people open the club's spreadsheet, if that is known.
+    /// Where people open the tenant's spreadsheet, if that is known.
     pub spreadsheet_url: Option<String>,
     /// The zone of the tenants' domain, as configured.
     pub zone: String,
-    /// The club's address.
+    /// The tenant's address.
     pub host: String,
 }
 
 impl Artifact {
-    /// As D1 lists it.
-    #[must_use]
-    pub fn listed(&self) -> Listed<'_> {
+    /// As D1 shows it.
+    pub fn row(&self) -> ArtifactRow<'_> {
         match self {
-            Self::Spreadsheet { id, .. } => Listed { kind: "spreadsheet", id: Some(id), ours: true },
+            Self::Spreadsheet { id, .. } => ArtifactRow { kind: "spreadsheet", id: Some(id), ours: true },
             Self::DnsRecord { id, created, .. } => {
-                Listed { kind: "dns_record", id: Some(id), ours: *created }
+                ArtifactRow { kind: "dns_record", id: Some(id), ours: *created }
             }
             // A word, and what belongs to it, as another version wrote them.
             Self::Other(other) => {
                 let (kind, rest) = other.as_object().and_then(|other| other.iter().next()).unzip();
                 let id = rest.and_then(|rest| rest.get("id")?.as_str());
-                Listed { kind: kind.map_or("unknown", String::as_str), id, ours: true }
+                ArtifactRow { kind: kind.map_or("unknown", String::as_str), id, ours: true }
             }
         }
     }
 
     /// What `step` made, from what D1 kept of it.
-    #[must_use]
-    pub fn of(step: Step, kept: Kept) -> Option<Self> {
-        let Kept { id, ours, spreadsheet_url, zone, host } = kept;
+    pub fn of(step: Step, kept: StoredArtifact) -> Option<Self> {
+        let StoredArtifact { id, ours, spreadsheet_url, zone, host } = kept;
         match step {
             Step::CreateSpreadsheet => {
                 let url = || format!("https://docs.google.com/spreadsheets/d/{id}/edit");
@@ -129,13 +126,13 @@ impl Artifact {
 }
 
 words! {
-    /// Why a step, or a run, was given up.
+    /// Why a step, or a run, failed.
     FailureCode {
-        /// The club's address is taken by a record that is not ours.
+        /// The tenant's address is taken by a record that is not ours.
         SubdomainConflict = "SUBDOMAIN_CONFLICT",
-        /// Cloudflare refused to make the club's address.
+        /// Cloudflare refused to make the tenant's address.
         SubdomainRejected = "SUBDOMAIN_REJECTED",
-        /// No webhook is stored for the club.
+        /// No webhook is stored for the tenant.
         WebhookMissing = "WEBHOOK_MISSING",
         /// The webhook refused the ping.
         WebhookRejected = "WEBHOOK_REJECTED",
@@ -147,13 +144,13 @@ words! {
         Misconfigured = "MISCONFIGURED",
         /// The mail provider refused the mail.
         EmailRejected = "EMAIL_REJECTED",
-        /// The other side could not be reached, as often as it was tried.
+        /// The upstream could not be reached, as often as it was tried.
         UpstreamUnavailable = "UPSTREAM_UNAVAILABLE",
         /// The run took longer than it may.
         DeadlineExceeded = "DEADLINE_EXCEEDED",
         /// The tenant is not there any more.
         TenantGone = "TENANT_GONE",
-        /// The other side refused to remove what was made there.
+        /// The upstream refused to remove what was made there.
         CompensationRefused = "COMPENSATION_REFUSED",
         /// An operator stopped it.
         Cancelled = "CANCELLED",
@@ -162,8 +159,7 @@ words! {
 
 impl FailureCode {
     /// Whether one that an upstream refused with, by `status` if it was asked, says that it is there.
-    #[must_use]
-    pub const fn is_an_answer(self, status: Option<u16>) -> bool {
+    pub const fn is_answer(self, status: Option<u16>) -> bool {
         match self {
             // Found out without asking anybody, unless there is a status: an address that is not allowed any more, a spreadsheet that
             // was never made.
@@ -184,30 +180,29 @@ impl FailureCode {
     }
 }
 
-/// Why something was given up, in a word for programs and a sentence for people. The sentence never quotes the
-/// other side; what that said is for operators.
+/// Why something failed: a code for programs and a message for people. The message never quotes the upstream; what that
+/// said is for operators.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Failure {
-    /// The word.
+pub struct PermanentError {
+    /// The code.
     pub code: FailureCode,
-    /// The sentence.
+    /// The message.
     pub message: String,
-    /// The HTTP status, where the other side refused with one.
+    /// The HTTP status, where the upstream refused with one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
-    /// What the other side said, short and safe to show. The run's history has it.
+    /// What the upstream said, short and safe to show. The run's history has it.
     #[serde(skip)]
     pub said: Option<String>,
 }
 
-impl Failure {
-    /// A failure with its sentence.
+impl PermanentError {
+    /// A failure with its message.
     pub fn new(code: FailureCode, message: impl Into<String>) -> Self {
         Self { code, message: message.into(), status: None, said: None }
     }
 
-    /// The same, with what the other side said.
-    #[must_use]
+    /// The same, with what the upstream said.
     pub fn with_said(self, said: Option<String>) -> Self {
         Self { said, ..self }
     }
@@ -215,12 +210,12 @@ impl Failure {
 
 words! {
     /// Why nobody knows how an attempt ended.
-    FaultCode {
+    TransientErrorCode {
         /// No answer in time.
         Timeout = "TIMEOUT",
         /// The connection broke, or was never made.
         Connection = "CONNECTION",
-        /// An answer that says the other side is in trouble.
+        /// An answer that says the upstream is in trouble.
         ServerError = "SERVER_ERROR",
         /// Too many requests.
         RateLimited = "RATE_LIMITED",
@@ -232,14 +227,13 @@ words! {
         Interrupted = "INTERRUPTED",
         /// Our own database did not answer.
         StoreUnavailable = "STORE_UNAVAILABLE",
-        /// The other side was not asked: it failed too often, or was asked as often as it allows.
+        /// The upstream was not asked: it failed too often, or was asked as often as it allows.
         CircuitOpen = "CIRCUIT_OPEN",
     }
 }
 
-impl FaultCode {
-    /// A sentence for people.
-    #[must_use]
+impl TransientErrorCode {
+    /// A message for people.
     pub const fn message(self) -> &'static str {
         match self {
             Self::Timeout => "The other side did not answer in time.",
@@ -256,23 +250,22 @@ impl FaultCode {
     }
 }
 
-/// An attempt whose end nobody knows.
+/// An attempt whose end is unknown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Fault {
+pub struct TransientError {
     /// Why.
-    pub code: FaultCode,
+    pub code: TransientErrorCode,
     /// The HTTP status, where there was one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
-    /// How long the other side asked us to wait.
+    /// How long the upstream asked us to wait.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after: Option<Duration>,
 }
 
-impl Fault {
+impl TransientError {
     /// A fault without a status.
-    #[must_use]
-    pub const fn new(code: FaultCode) -> Self {
+    pub const fn new(code: TransientErrorCode) -> Self {
         Self { code, status: None, retry_after: None }
     }
 }

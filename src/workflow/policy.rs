@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-pub use crate::domain::step::{Leaves, Policy};
+pub use crate::domain::step::{Compensation, Policy};
 use crate::domain::{Step, Timestamp};
 
-use super::{Fault, FaultCode};
+use super::{TransientError, TransientErrorCode};
 
 /// How long a run may take, from being queued (or queued again) to its end.
 pub const RUN_LIMIT: Duration = Duration::from_secs(30 * 60);
@@ -13,12 +13,12 @@ pub const RUN_LIMIT: Duration = Duration::from_secs(30 * 60);
 const BEFORE_DEADLINE: Duration = Duration::from_secs(5);
 /// How long the removed tenant's object keeps its checkpoint, which holds a name and an address.
 pub const KEPT_AFTER_REMOVAL: Duration = Duration::from_secs(30 * 24 * 3600);
-/// How long a run waits for a tenant that D1 does not know before what it made is removed: a database that was put back by
-/// mistake may be put forward again.
+/// How long a run waits for a tenant that D1 does not know before what it made is removed: a restored database by mistake
+/// may be put forward again.
 pub const ORPHAN_GRACE: Duration = Duration::from_secs(24 * 3600);
-/// How long after a run is over it is looked whether D1 still knows its tenant: a backup is from before the signup only if it is
-/// older than the run, so it is noticed about as soon as it was old.
-pub const LOOKS: [Duration; 7] = [
+/// How long after a run ended D1 is checked for its tenant. Only a backup that is older than the run lacks the tenant, so the
+/// checks thin out as the run ages.
+pub const TENANT_CHECKS: [Duration; 7] = [
     Duration::from_secs(3600),
     Duration::from_secs(6 * 3600),
     Duration::from_secs(24 * 3600),
@@ -40,21 +40,19 @@ pub const RESUME_AFTER: [Duration; 7] = [
     Duration::from_secs(4 * 3600),
     Duration::from_secs(8 * 3600),
 ];
-/// The longest wait that another side's `Retry-After` can make us take.
+/// The longest `Retry-After` that is honoured.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(10 * 60);
 /// Jitter, in percent of the delay, either way.
 const JITTER_PERCENT: u64 = 20;
 
 /// How a step is tried.
-#[must_use]
 pub const fn policy(step: Step) -> Policy {
     step.spec().policy
 }
 
 /// What undoing has to remove of a step.
-#[must_use]
-pub const fn leaves(step: Step) -> Leaves {
-    step.spec().leaves
+pub const fn compensation(step: Step) -> Compensation {
+    step.spec().compensation
 }
 
 /// How often a task was tried since its run was last queued.
@@ -69,18 +67,21 @@ pub struct Tries {
 impl Policy {
     /// Whether an attempt that ended in `fault` is one of those that the step has in a round. An upstream that was not asked has
     /// not failed, and neither has it if the interruption or the outage was our own: the run's deadline bounds those.
-    #[must_use]
-    pub const fn uses_attempt(&self, fault: &Fault) -> bool {
-        !matches!(fault.code, FaultCode::CircuitOpen | FaultCode::StoreUnavailable | FaultCode::Interrupted)
+    pub const fn uses_attempt(&self, fault: &TransientError) -> bool {
+        !matches!(
+            fault.code,
+            TransientErrorCode::CircuitOpen
+                | TransientErrorCode::StoreUnavailable
+                | TransientErrorCode::Interrupted
+        )
     }
 
-    /// When to try again after an attempt that ended in `fault`; none when it is given up. The attempts are spread over the time
-    /// until `deadline_at`: the last one begins right before it.
-    #[must_use]
+    /// When to try again after an attempt that ended in `fault`; none when it fails. The attempts are spread over the time until
+    /// `deadline_at`: the last one begins right before it.
     pub fn next_attempt(
         &self,
         tries: Tries,
-        fault: &Fault,
+        fault: &TransientError,
         deadline_at: Timestamp,
         now: Timestamp,
         random: u32,
@@ -88,7 +89,7 @@ impl Policy {
         if !self.uses_attempt(fault) {
             let wait = match fault.code {
                 // One interruption is ours, and over: nothing is gained by waiting. Many in a row are something else.
-                FaultCode::Interrupted if tries.uncounted <= 1 => Duration::ZERO,
+                TransientErrorCode::Interrupted if tries.uncounted <= 1 => Duration::ZERO,
                 _ => self.delay(tries.uncounted, fault, random),
             };
             return Some(now.after(wait));
@@ -107,12 +108,11 @@ impl Policy {
     /// How long to wait after the `failed`-th attempt (counted from one) of a round ended in `fault`. The upstream may ask for more
     /// time than we would take, up to a bound, and never for less; a breaker says exactly when. `random` spreads the rest, so that
     /// a thousand runs that failed together do not come back together.
-    #[must_use]
-    pub fn delay(&self, failed: u32, fault: &Fault, random: u32) -> Duration {
+    pub fn delay(&self, failed: u32, fault: &TransientError, random: u32) -> Duration {
         let own = self.backoff(failed, random);
         match (fault.code, fault.retry_after) {
             (_, None) => own,
-            (FaultCode::CircuitOpen, Some(asked)) => asked.min(LONGEST_RETRY_AFTER),
+            (TransientErrorCode::CircuitOpen, Some(asked)) => asked.min(LONGEST_RETRY_AFTER),
             (_, Some(asked)) => own.max(asked.min(LONGEST_RETRY_AFTER)),
         }
     }
@@ -124,10 +124,9 @@ impl Policy {
     }
 }
 
-/// How long to wait after the `failed`-th time in a row (counted from one) that D1 could not be told, so that a database that
-/// has just come back is not met by everybody at once. One that does not know the tenant is asked less and less.
-#[must_use]
-pub fn listing_delay(failed: u32, is_orphan: bool, random: u32) -> Duration {
+/// The backoff after the `failed`-th failed projection in a row (counted from one), with jitter: a database that has just
+/// come back is not met by everybody at once. One that does not know the tenant is asked less and less.
+pub fn projection_delay(failed: u32, is_orphan: bool, random: u32) -> Duration {
     let (first, longest) = (10, if is_orphan { 3600 } else { 300 });
     let doubled = 1_u64.checked_shl(failed.saturating_sub(1)).unwrap_or(u64::MAX).saturating_mul(first);
     jittered(Duration::from_secs(doubled.min(longest)), random)
@@ -145,7 +144,7 @@ fn jittered(wait: Duration, random: u32) -> Duration {
 mod tests {
     use super::*;
 
-    const TIMEOUT: Fault = Fault::new(FaultCode::Timeout);
+    const TIMEOUT: TransientError = TransientError::new(TransientErrorCode::Timeout);
     const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
 
     #[test]
@@ -162,7 +161,7 @@ mod tests {
 
     #[test]
     fn an_upstream_may_ask_for_more_time_within_reason_and_never_for_less() {
-        let asked = |seconds| Fault { retry_after: Some(Duration::from_secs(seconds)), ..TIMEOUT };
+        let asked = |seconds| TransientError { retry_after: Some(Duration::from_secs(seconds)), ..TIMEOUT };
         let policy = policy(Step::ValidateWebhook);
         assert_eq!(policy.delay(1, &asked(37), 5), Duration::from_secs(37));
         assert_eq!(policy.delay(1, &asked(86_400), 5), LONGEST_RETRY_AFTER);
@@ -173,7 +172,10 @@ mod tests {
 
     #[test]
     fn a_breaker_says_exactly_when() {
-        let rests = Fault { retry_after: Some(Duration::from_secs(1)), ..Fault::new(FaultCode::CircuitOpen) };
+        let rests = TransientError {
+            retry_after: Some(Duration::from_secs(1)),
+            ..TransientError::new(TransientErrorCode::CircuitOpen)
+        };
         assert_eq!(policy(Step::ValidateWebhook).delay(9, &rests, 5), Duration::from_secs(1));
     }
 
@@ -198,10 +200,10 @@ mod tests {
 
     #[test]
     fn a_database_that_came_back_is_not_met_by_everybody_at_once() {
-        let first: Vec<Duration> = (0..9).map(|random| listing_delay(1, false, random * 411)).collect();
+        let first: Vec<Duration> = (0..9).map(|random| projection_delay(1, false, random * 411)).collect();
         assert!(first.windows(2).all(|pair| pair[0] != pair[1]));
-        assert!(listing_delay(30, false, 0) >= Duration::from_secs(240));
-        assert!(listing_delay(30, false, u32::MAX) <= Duration::from_secs(360));
-        assert!(listing_delay(30, true, 0) >= Duration::from_secs(2880));
+        assert!(projection_delay(30, false, 0) >= Duration::from_secs(240));
+        assert!(projection_delay(30, false, u32::MAX) <= Duration::from_secs(360));
+        assert!(projection_delay(30, true, 0) >= Duration::from_secs(2880));
     }
 }

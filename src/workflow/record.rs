@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::{Step, Timestamp};
 
-use super::{Artifact, Failure, policy::Tries};
+use super::{Artifact, PermanentError, policy::Tries};
 
 /// What a run remembers of one step.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -14,7 +14,8 @@ pub struct Record {
     /// How often it was tried, over all rounds.
     pub attempts: u32,
     /// How often it was tried since the run was last queued, by the attempts that count.
-    pub round: u32,
+    #[serde(rename = "round")]
+    pub attempts_since_queued: u32,
     /// How many attempts in a row, the last ones, did not count.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub uncounted: u32,
@@ -27,7 +28,7 @@ pub struct Record {
     pub artifact: Option<Artifact>,
     /// Why it was left with a warning.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub warning: Option<Failure>,
+    pub warning: Option<PermanentError>,
     /// Whether it was left out, by an operator or because the run began before there was such a step.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub skipped: bool,
@@ -41,12 +42,11 @@ pub struct Record {
 
 impl Record {
     /// Of a step that was not begun.
-    #[must_use]
     pub const fn new(step: Step) -> Self {
         Self {
             step,
             attempts: 0,
-            round: 0,
+            attempts_since_queued: 0,
             uncounted: 0,
             started_at: None,
             done_at: None,
@@ -59,13 +59,12 @@ impl Record {
     }
 
     /// How often it was tried since the run was last queued.
-    #[must_use]
     pub const fn tries(&self) -> Tries {
-        Tries { counted: self.round, uncounted: self.uncounted }
+        Tries { counted: self.attempts_since_queued, uncounted: self.uncounted }
     }
 }
 
-/// A webhook as it was stored when it took a ping: D1 is told later, and by then another one may be stored.
+/// A webhook as it was stored when it took a ping: D1 is updated later, and by then another one may be stored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Webhook {
     /// Where it is.
@@ -101,17 +100,17 @@ pub struct Attempt {
     /// The request that wanted it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request: Option<String>,
-    /// The HTTP status of the other side, where there was one.
+    /// The HTTP status of the upstream, where there was one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub upstream_status: Option<u16>,
-    /// What the other side said when it refused.
+    /// What the upstream said when it refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub said: Option<String>,
 }
 
-/// What a request leaves to the run it queues.
+/// What a run remembers of the request that queued it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Caller {
+pub struct RequestOrigin {
     /// The service's own address as the request named it: mailed links lead there unless configured otherwise.
     #[serde(default)]
     pub origin: String,

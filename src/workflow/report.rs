@@ -1,29 +1,29 @@
-//! Where a run stands, as callers are told: from the object's checkpoint, or from the listing in D1.
+//! Where a run stands, as callers are told: from the object's checkpoint, or from the projection in D1.
 
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{Plan, RunId, RunStatus, Step, StepStatus, Timestamp, UndoStatus};
 
-use super::{Failure, Fault, Run, Stage, Undo};
+use super::{PermanentError, Run, Stage, TransientError, Undo};
 
-/// A word for programs and a sentence for people.
+/// A code for programs and a message for people.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema), schema(as = ErrorSummary))]
-pub struct Trouble {
-    /// The word.
+pub struct ErrorSummary {
+    /// The code.
     pub code: String,
-    /// The sentence.
+    /// The message.
     pub message: String,
 }
 
-impl From<&Failure> for Trouble {
-    fn from(failure: &Failure) -> Self {
+impl From<&PermanentError> for ErrorSummary {
+    fn from(failure: &PermanentError) -> Self {
         Self { code: failure.code.as_str().to_owned(), message: failure.message.clone() }
     }
 }
 
-impl From<&Fault> for Trouble {
-    fn from(fault: &Fault) -> Self {
+impl From<&TransientError> for ErrorSummary {
+    fn from(fault: &TransientError) -> Self {
         Self { code: fault.code.as_str().to_owned(), message: fault.code.message().to_owned() }
     }
 }
@@ -44,7 +44,7 @@ pub struct StepReport {
     /// When it is tried again.
     pub retry_at: Option<Timestamp>,
     /// What went wrong last.
-    pub error: Option<Trouble>,
+    pub error: Option<ErrorSummary>,
 }
 
 /// Where a run stands.
@@ -63,10 +63,10 @@ pub struct Report {
     pub step: Option<Step>,
     /// Its steps, in order.
     pub steps: Vec<StepReport>,
-    /// Why it was given up.
-    pub failure: Option<Trouble>,
+    /// Why it failed.
+    pub failure: Option<ErrorSummary>,
     /// What it left undone without failing.
-    pub warnings: Vec<Trouble>,
+    pub warnings: Vec<ErrorSummary>,
     /// When it was queued.
     pub started_at: Timestamp,
     /// When it ended.
@@ -81,7 +81,6 @@ pub struct Report {
 
 impl Report {
     /// From the checkpoint.
-    #[must_use]
     pub fn of(run: &Run) -> Self {
         let (failure, ended_at) = match &run.stage {
             Stage::Failed { failure, at, .. } => (Some(failure.into()), Some(*at)),

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use crate::domain::{Plan, RunId, RunStatus, Step, StepStatus, Task, Timestamp, UndoStatus};
 
 use super::{
-    Artifact, Attempt, Caller, Failure, FailureCode, Fault, FaultCode, Next, Outcome, Product, Record, Stage,
-    Subject, Undo,
+    Artifact, Attempt, FailureCode, Next, Outcome, PermanentError, Product, Record, RequestOrigin, Stage,
+    Subject, TransientError, TransientErrorCode, Undo,
     policy::{RUN_LIMIT, policy},
     record::is_zero,
 };
@@ -24,13 +24,14 @@ pub struct Run {
     pub subject: Subject,
     /// Which steps it has.
     pub plan: Plan,
-    /// Counts every recorded change: the listing in D1 takes a state only if it is newer than its own.
+    /// Counts every recorded change: the projection in D1 takes a state only if it is newer than its own.
     pub version: u64,
     /// How often it was queued.
-    pub rounds: u32,
+    #[serde(rename = "rounds")]
+    pub times_queued: u32,
     /// When it was first queued.
     pub queued_at: Timestamp,
-    /// When it is given up.
+    /// Its deadline.
     pub deadline_at: Timestamp,
     /// When the welcome mail's link was issued: fixed before the mail is sent, so that every attempt sends the same.
     pub link_issued_at: Timestamp,
@@ -40,15 +41,18 @@ pub struct Run {
     pub stage: Stage,
     /// Its steps, in order.
     pub records: Vec<Record>,
-    /// Attempts that D1 doesn't list yet.
-    pub unlisted: Vec<Attempt>,
-    /// The newest version that D1 lists; 0 if D1 has to be told everything.
-    pub listed_version: u64,
-    /// How often in a row D1 could not be told.
+    /// Attempts that D1 does not show yet.
+    #[serde(rename = "unlisted")]
+    pub pending_history: Vec<Attempt>,
+    /// The newest version that D1 shows; 0 if the whole run has to be reprojected.
+    #[serde(rename = "listed_version")]
+    pub projected_version: u64,
+    /// How often in a row The projection could not be written.
     #[serde(default, skip_serializing_if = "is_zero")]
-    pub listing_failures: u32,
+    #[serde(rename = "listing_failures")]
+    pub projection_failures: u32,
     /// Where it was queued from.
-    pub caller: Caller,
+    pub caller: RequestOrigin,
     /// Undoing it, once that was asked for: from then on nothing else is done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub undo: Option<Undo>,
@@ -61,7 +65,7 @@ pub struct Run {
     /// Whether it waits because provisioning is paused.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub paused: bool,
-    /// Whether its object lost it, and took it over from D1: steps that D1 does not list may have been begun.
+    /// Whether its object lost it, and took it over from D1: steps that D1 does not show may have been begun.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub was_lost: bool,
     /// Since when D1 has not known its tenant.
@@ -77,13 +81,12 @@ pub struct Run {
 
 impl Run {
     /// A run that was just queued. `link_id` is fresh randomness.
-    #[must_use]
     pub fn queued(
         id: RunId,
         plan: Plan,
         subject: Subject,
         link_id: String,
-        caller: Caller,
+        caller: RequestOrigin,
         now: Timestamp,
     ) -> Self {
         let records = Step::of(plan).iter().map(|step| Record::new(*step)).collect();
@@ -92,16 +95,16 @@ impl Run {
             subject,
             plan,
             version: 1,
-            rounds: 1,
+            times_queued: 1,
             queued_at: now,
             deadline_at: now.after(RUN_LIMIT),
             link_issued_at: now,
             link_id,
             stage: Stage::Ready { step: Step::SeedDefaults },
             records,
-            unlisted: Vec::new(),
-            listed_version: 0,
-            listing_failures: 0,
+            pending_history: Vec::new(),
+            projected_version: 0,
+            projection_failures: 0,
             caller,
             undo: None,
             resumes: 0,
@@ -115,7 +118,6 @@ impl Run {
     }
 
     /// What it wants done at `now`.
-    #[must_use]
     pub fn next(&self, now: Timestamp) -> Next {
         if let Some(undo) = &self.undo {
             return undo.next(now);
@@ -135,7 +137,7 @@ impl Run {
             (Task::Do(step), _) => {
                 if let Some(record) = self.record_mut(step) {
                     record.attempts += 1;
-                    record.round += 1;
+                    record.attempts_since_queued += 1;
                     record.started_at.get_or_insert(now);
                 }
                 if step == Step::Activate {
@@ -148,7 +150,6 @@ impl Run {
     }
 
     /// What is being attempted, and since when.
-    #[must_use]
     pub fn running(&self) -> Option<(Task, Timestamp)> {
         let (stage, task): (_, fn(Step) -> Task) = match &self.undo {
             Some(undo) => (&undo.stage, Task::Undo),
@@ -164,8 +165,8 @@ impl Run {
         self.note(task, since, now, &outcome);
         match (task, outcome) {
             (Task::Do(step), Outcome::Done(product)) => self.done(step, product, now),
-            (Task::Do(step), Outcome::Refused(failure)) => self.give_up(step, failure, now),
-            (Task::Do(step), Outcome::Unknown(fault)) => self.retry_or_give_up(step, fault, now, random),
+            (Task::Do(step), Outcome::Failed(failure)) => self.fail(step, failure, now),
+            (Task::Do(step), Outcome::Unknown(fault)) => self.retry_or_fail(step, fault, now, random),
             (Task::Undo(_), outcome) => self.change_undo(|undo| undo.settle(outcome, now, random)),
         }
     }
@@ -177,7 +178,7 @@ impl Run {
             return self.change_undo(|undo| undo.expire(now));
         }
         let Some(step) = self.current() else { return };
-        let failure = Failure::new(
+        let failure = PermanentError::new(
             FailureCode::DeadlineExceeded,
             "Setting up took too long and was stopped. It can be started again and goes on where it stopped.",
         );
@@ -186,19 +187,19 @@ impl Run {
 
     /// Queues a failed run again: it goes on at the failed step, with fresh attempts and a fresh deadline. Any other
     /// run stays as it is.
-    pub fn requeue(&mut self, link_id: String, caller: Caller, now: Timestamp) {
+    pub fn requeue(&mut self, link_id: String, caller: RequestOrigin, now: Timestamp) {
         let (Stage::Failed { .. }, None) = (&self.stage, &self.undo) else { return };
         (self.resumes, self.probing, self.live_at) = (0, None, None);
         let Some(step) = self.first_not_done() else { return };
         for record in &mut self.records {
-            (record.round, record.uncounted) = (0, 0);
+            (record.attempts_since_queued, record.uncounted) = (0, 0);
         }
-        self.was_wanted_again(now);
-        self.rounds += 1;
+        self.was_requested_again(now);
+        self.times_queued += 1;
         self.deadline_at = now.after(RUN_LIMIT);
         self.renew_link(link_id, now);
         // Where the links lead is part of the mail, and so of every attempt at it; the rest is not.
-        self.caller = Caller { origin: std::mem::take(&mut self.caller.origin), ..caller };
+        self.caller = RequestOrigin { origin: std::mem::take(&mut self.caller.origin), ..caller };
         self.move_to(Stage::Ready { step });
     }
 
@@ -212,31 +213,31 @@ impl Run {
         let (RunStatus::Processing, Some(step)) = (self.status(), self.current()) else { return false };
         self.note_overtaken(now);
         self.paused = false;
-        let failure = Failure::new(FailureCode::Cancelled, why);
+        let failure = PermanentError::new(FailureCode::Cancelled, why);
         self.move_to(Stage::Failed { step, failure, at: now });
         true
     }
 
     /// Undoes the run, or tries again to: what is at work is stopped, and nothing else is done any more. Answers whether
     /// it did.
-    pub fn begin_undo(&mut self, caller: Caller, now: Timestamp) -> bool {
+    pub fn begin_undo(&mut self, caller: RequestOrigin, now: Timestamp) -> bool {
         self.cancel(now);
         match &mut self.undo {
             None => self.undo = Some(Undo::of(&self.records, self.was_lost, now)),
             Some(undo) if undo.has_failed() => undo.resume(now),
             Some(_) => return false,
         }
-        self.caller = Caller { origin: std::mem::take(&mut self.caller.origin), ..caller };
+        self.caller = RequestOrigin { origin: std::mem::take(&mut self.caller.origin), ..caller };
         self.version += 1;
         true
     }
 
-    /// Tries again now what waits because the other side was not asked. Answers whether anything does. It was due sooner or later:
-    /// nothing that is listed changes.
+    /// Tries again now what waits because the upstream was not asked. Answers whether anything does. It was due sooner or later:
+    /// nothing that is projected changes.
     pub fn go_on_now(&mut self, now: Timestamp) -> bool {
         let stage = self.undo.as_mut().map_or(&mut self.stage, |undo| &mut undo.stage);
         match stage {
-            Stage::Waiting { until, fault, .. } if fault.code == FaultCode::CircuitOpen => {
+            Stage::Waiting { until, fault, .. } if fault.code == TransientErrorCode::CircuitOpen => {
                 *until = now.min(*until);
                 true
             }
@@ -245,7 +246,8 @@ impl Run {
     }
 
     /// Leaves out the step at which the run failed, or the removal that did, on an operator's word, and goes on behind it: if it
-    /// is the one that the operator saw. Going live, and letting go of the club's name, can't be left out. Answers whether it did.
+    /// is the one that the operator saw. Going live, and letting go of the tenant's name, can't be left out. Answers whether it
+    /// did.
     pub fn skip(&mut self, seen: Option<Step>, link_id: String, now: Timestamp) -> bool {
         if self.failed_at().is_none_or(|step| seen.is_some_and(|seen| seen != step)) {
             return false;
@@ -264,8 +266,8 @@ impl Run {
             record.done_at = Some(now);
             record.skipped = true;
         }
-        self.was_wanted_again(now);
-        self.rounds += 1;
+        self.was_requested_again(now);
+        self.times_queued += 1;
         self.deadline_at = now.after(RUN_LIMIT);
         self.renew_link(link_id, now);
         self.go_on(now);
@@ -273,7 +275,6 @@ impl Run {
     }
 
     /// The step, or the removal, at which it failed.
-    #[must_use]
     pub const fn failed_at(&self) -> Option<Step> {
         let stage = match &self.undo {
             Some(undo) => &undo.stage,
@@ -286,22 +287,19 @@ impl Run {
     }
 
     /// Whether nothing is left to do: it ended, and if it is to be undone, that did too.
-    #[must_use]
-    pub fn is_over(&self) -> bool {
+    pub fn has_ended(&self) -> bool {
         match &self.undo {
-            Some(undo) => undo.is_over(),
+            Some(undo) => undo.has_ended(),
             None => self.status() != RunStatus::Processing,
         }
     }
 
     /// Whether everything that it made was removed, and its name is free.
-    #[must_use]
     pub fn is_undone(&self) -> bool {
         self.undo.as_ref().is_some_and(|undo| undo.status() == UndoStatus::Undone)
     }
 
     /// Whether it waits before it tries again.
-    #[must_use]
     pub const fn is_waiting(&self) -> bool {
         match &self.undo {
             Some(undo) => undo.stage.is_waiting(),
@@ -310,14 +308,12 @@ impl Run {
     }
 
     /// How often `step` was tried, to do it or to undo it.
-    #[must_use]
     pub fn attempts(&self, step: Step) -> u32 {
         let done = self.records.iter().find(|r| r.step == step).map_or(0, |r| r.attempts);
         done + self.undo.as_ref().map_or(0, |undo| undo.attempts(step))
     }
 
     /// Where the run stands, in one word.
-    #[must_use]
     pub const fn status(&self) -> RunStatus {
         match self.stage {
             Stage::Ready { .. } | Stage::Running { .. } | Stage::Waiting { .. } => RunStatus::Processing,
@@ -327,13 +323,11 @@ impl Run {
     }
 
     /// The step it is at; none when every step is done.
-    #[must_use]
     pub const fn current(&self) -> Option<Step> {
         self.stage.current()
     }
 
     /// Where one of its steps stands, in one word.
-    #[must_use]
     pub fn step_status(&self, record: &Record) -> StepStatus {
         if record.skipped {
             return StepStatus::Skipped;
@@ -351,7 +345,6 @@ impl Run {
     }
 
     /// What `step` made outside.
-    #[must_use]
     pub fn artifact(&self, step: Step) -> Option<&Artifact> {
         self.records.iter().find(|r| r.step == step)?.artifact.as_ref()
     }
@@ -360,7 +353,7 @@ impl Run {
         self.records.iter().any(|r| r.step == step && r.done_at.is_some())
     }
 
-    /// A round that begins long after the one before must not mail a link that is over.
+    /// A round that begins long after the one before must not mail a link that has ended.
     pub(super) fn renew_link(&mut self, link_id: String, now: Timestamp) {
         if !self.is_done(Step::SendWelcomeEmail) && self.link_is_stale(now) {
             self.link_id = link_id;
@@ -377,7 +370,7 @@ impl Run {
         if let Some(record) = self.record_mut(step) {
             record.done_at = Some(now);
             match product {
-                Some(Product::Made(artifact)) => record.artifact = Some(artifact),
+                Some(Product::Created(artifact)) => record.artifact = Some(artifact),
                 Some(Product::Pinged(webhook)) => record.webhook = Some(webhook),
                 Some(Product::NoRoute) => record.no_route = true,
                 None => {}
@@ -387,25 +380,25 @@ impl Run {
         self.go_on(now);
     }
 
-    fn give_up(&mut self, step: Step, failure: Failure, now: Timestamp) {
+    fn fail(&mut self, step: Step, failure: PermanentError, now: Timestamp) {
         self.move_to(Stage::Failed { step, failure, at: now });
     }
 
-    fn retry_or_give_up(&mut self, step: Step, fault: Fault, now: Timestamp, random: u32) {
+    fn retry_or_fail(&mut self, step: Step, fault: TransientError, now: Timestamp, random: u32) {
         let (policy, deadline_at, probing) = (policy(step), self.deadline_at, self.probing == Some(step));
         let Some(record) = self.record_mut(step) else { return };
         let counts = policy.uses_attempt(&fault);
         if counts {
             record.uncounted = 0;
         } else {
-            record.round = record.round.saturating_sub(1);
+            record.attempts_since_queued = record.attempts_since_queued.saturating_sub(1);
             record.uncounted += 1;
         }
         let tries = record.tries();
         let next = policy.next_attempt(tries, &fault, deadline_at, now, random);
         match next.filter(|_| !(probing && counts)) {
             Some(until) => self.move_to(Stage::Waiting { step, until, fault }),
-            None => self.give_up(step, gave_up(&fault, tries.counted), now),
+            None => self.fail(step, retries_exhausted(&fault, tries.counted), now),
         }
     }
 
@@ -435,10 +428,10 @@ impl Run {
     fn note(&mut self, task: Task, started_at: Timestamp, ended_at: Timestamp, outcome: &Outcome) {
         let (word, error, upstream_status, said) = match outcome {
             Outcome::Done(_) => ("done", None, None, None),
-            Outcome::Refused(no) => ("refused", Some(no.code.as_str()), no.status, no.said.clone()),
+            Outcome::Failed(no) => ("refused", Some(no.code.as_str()), no.status, no.said.clone()),
             Outcome::Unknown(fault) => ("unknown", Some(fault.code.as_str()), fault.status, None),
         };
-        self.unlisted.push(Attempt {
+        self.pending_history.push(Attempt {
             step: task.step(),
             undo: task.is_undo(),
             number: self.attempts(task.step()),
@@ -452,10 +445,15 @@ impl Run {
         });
     }
 
-    /// An attempt that is given up while it is away may yet do something outside: it is one of those that were made.
+    /// An attempt that fails while it is away may yet do something outside: it is one of those that were made.
     fn note_overtaken(&mut self, now: Timestamp) {
         if let Some((task, since)) = self.running() {
-            self.note(task, since, now, &Outcome::Unknown(Fault::new(FaultCode::Interrupted)));
+            self.note(
+                task,
+                since,
+                now,
+                &Outcome::Unknown(TransientError::new(TransientErrorCode::Interrupted)),
+            );
         }
     }
 
@@ -464,8 +462,11 @@ impl Run {
     }
 }
 
-/// Why a step, or removing what it made, was given up after so many attempts that nobody knows the end of.
-pub(super) fn gave_up(fault: &Fault, tried: u32) -> Failure {
+/// Why a step, or removing what it made, failed after so many attempts that nobody knows the end of.
+pub(super) fn retries_exhausted(fault: &TransientError, tried: u32) -> PermanentError {
     let times = if tried == 1 { "once".to_owned() } else { format!("{tried} times") };
-    Failure::new(FailureCode::UpstreamUnavailable, format!("{} We tried {times}.", fault.code.message()))
+    PermanentError::new(
+        FailureCode::UpstreamUnavailable,
+        format!("{} We tried {times}.", fault.code.message()),
+    )
 }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::{Step, Task, Timestamp};
 
-use super::{Failure, Fault};
+use super::{PermanentError, TransientError};
 
 /// Where a run, or undoing it, stands. Each state owns what only it knows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,7 +29,7 @@ pub enum Stage {
         /// When to try again.
         until: Timestamp,
         /// How the last attempt ended.
-        fault: Fault,
+        fault: TransientError,
     },
     /// Every step is done, or undone.
     Completed {
@@ -41,7 +41,7 @@ pub enum Stage {
         /// The step.
         step: Step,
         /// Why.
-        failure: Failure,
+        failure: PermanentError,
         /// Since when.
         at: Timestamp,
     },
@@ -59,15 +59,14 @@ pub enum Next {
     /// Its time is up.
     Expire,
     /// Nothing any more.
-    Rest,
+    Idle,
 }
 
 impl Stage {
-    /// What it wants done at `now`, where a step is a `task` and all is given up at `deadline_at`.
-    #[must_use]
+    /// What it wants done at `now`, where a step is a `task` and all fails at `deadline_at`.
     pub fn next(&self, task: fn(Step) -> Task, deadline_at: Timestamp, now: Timestamp) -> Next {
         match self {
-            Self::Completed { .. } | Self::Failed { .. } => Next::Rest,
+            Self::Completed { .. } | Self::Failed { .. } => Next::Idle,
             _ if now >= deadline_at => Next::Expire,
             Self::Ready { step } => Next::Begin(task(*step)),
             Self::Running { step, .. } => Next::Recover(task(*step)),
@@ -77,7 +76,6 @@ impl Stage {
     }
 
     /// The step it is at; none when every one is behind it.
-    #[must_use]
     pub const fn current(&self) -> Option<Step> {
         match self {
             Self::Ready { step }
@@ -89,7 +87,6 @@ impl Stage {
     }
 
     /// The step that is attempted, and since when.
-    #[must_use]
     pub const fn running(&self) -> Option<(Step, Timestamp)> {
         match self {
             Self::Running { step, since } => Some((*step, *since)),
@@ -98,14 +95,12 @@ impl Stage {
     }
 
     /// Whether it waits before it tries again.
-    #[must_use]
     pub const fn is_waiting(&self) -> bool {
         matches!(self, Self::Waiting { .. })
     }
 
-    /// Why it was given up.
-    #[must_use]
-    pub const fn failure(&self) -> Option<&Failure> {
+    /// Why it failed.
+    pub const fn failure(&self) -> Option<&PermanentError> {
         match self {
             Self::Failed { failure, .. } => Some(failure),
             _ => None,

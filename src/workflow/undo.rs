@@ -1,18 +1,18 @@
 //! Undoing a run: what its steps left is removed, in reverse, each confirmed before it counts.
 //!
 //! Every step that was begun is undone, done or not: its answer may have been lost. What was never ours is not touched:
-//! that is for the step to know. The last to be undone is the first that is ever done, and with it the club's name and
-//! address are free.
+//! that is for the step to know. The last to be undone is the first that is ever done, and with it the tenant's name
+//! and address are free.
 
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{Step, Task, Timestamp, UndoStatus};
 
 use super::{
-    Artifact, Failure, FailureCode, Fault, Next, Outcome, Record, Stage,
-    policy::{Leaves, RUN_LIMIT, Tries, leaves, policy},
+    Artifact, FailureCode, Next, Outcome, PermanentError, Record, Stage, TransientError,
+    policy::{Compensation, RUN_LIMIT, Tries, compensation, policy},
     record::is_zero,
-    run::gave_up,
+    run::retries_exhausted,
 };
 
 /// What is remembered of undoing one step.
@@ -23,7 +23,8 @@ pub struct Removal {
     /// How often it was tried, over all rounds.
     pub attempts: u32,
     /// How often it was tried in this round, by the attempts that count.
-    pub round: u32,
+    #[serde(rename = "round")]
+    pub attempts_since_queued: u32,
     /// How many attempts in a row, the last ones, did not count.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub uncounted: u32,
@@ -33,17 +34,19 @@ pub struct Removal {
     pub done_at: Option<Timestamp>,
     /// Whether an operator had it left.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub left: bool,
+    #[serde(rename = "left")]
+    pub abandoned: bool,
 }
 
 /// Undoing one run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Undo {
     /// How often it was asked for.
-    pub rounds: u32,
+    #[serde(rename = "rounds")]
+    pub times_queued: u32,
     /// When it was first asked for.
     pub asked_at: Timestamp,
-    /// When it is given up.
+    /// Its deadline.
     pub deadline_at: Timestamp,
     /// Where it stands.
     pub stage: Stage,
@@ -56,31 +59,30 @@ pub struct Undo {
 
 impl Undo {
     /// Of a run whose steps stand so. One that `was_lost` may have begun any of them: undoing what never was finds nothing to do.
-    #[must_use]
     pub fn of(records: &[Record], was_lost: bool, now: Timestamp) -> Self {
         let mut removals: Vec<Removal> = records
             .iter()
             .rev()
-            .filter(|record| match leaves(record.step) {
-                Leaves::Nothing => matches!(record.artifact, Some(Artifact::Other(_))),
-                Leaves::Something => record.attempts > 0 || was_lost,
-                Leaves::TheName => true,
+            .filter(|record| match compensation(record.step) {
+                Compensation::None => matches!(record.artifact, Some(Artifact::Other(_))),
+                Compensation::Required => record.attempts > 0 || was_lost,
+                Compensation::SlugAndEmail => true,
             })
             .map(|record| Removal {
                 step: record.step,
                 attempts: 0,
-                round: 0,
+                attempts_since_queued: 0,
                 uncounted: 0,
                 started_at: None,
                 done_at: None,
-                left: false,
+                abandoned: false,
             })
             .collect();
         // Wherever another version has it: nobody gets the name while anything is left behind it.
-        removals.sort_by_key(|removal| leaves(removal.step) == Leaves::TheName);
+        removals.sort_by_key(|removal| compensation(removal.step) == Compensation::SlugAndEmail);
         let first = removals.first().map_or(Step::SeedDefaults, |removal| removal.step);
         Self {
-            rounds: 1,
+            times_queued: 1,
             asked_at: now,
             deadline_at: now.after(RUN_LIMIT),
             stage: Stage::Ready { step: first },
@@ -90,7 +92,6 @@ impl Undo {
     }
 
     /// What it wants done at `now`.
-    #[must_use]
     pub fn next(&self, now: Timestamp) -> Next {
         self.stage.next(Task::Undo, self.deadline_at, now)
     }
@@ -99,10 +100,10 @@ impl Undo {
     pub fn begin(&mut self, step: Step, now: Timestamp) {
         if let Some(removal) = self.removal_mut(step) {
             removal.attempts += 1;
-            removal.round += 1;
+            removal.attempts_since_queued += 1;
             removal.started_at.get_or_insert(now);
         }
-        if leaves(step) == Leaves::TheName {
+        if compensation(step) == Compensation::SlugAndEmail {
             self.gone_at.get_or_insert(now);
         }
         self.stage = Stage::Running { step, since: now };
@@ -113,8 +114,8 @@ impl Undo {
         let Stage::Running { step, .. } = self.stage else { return };
         match outcome {
             Outcome::Done(_) => self.go_on(step, now),
-            Outcome::Refused(failure) => self.stage = Stage::Failed { step, failure, at: now },
-            Outcome::Unknown(fault) => self.retry_or_give_up(step, fault, now, random),
+            Outcome::Failed(failure) => self.stage = Stage::Failed { step, failure, at: now },
+            Outcome::Unknown(fault) => self.retry_or_fail(step, fault, now, random),
         }
     }
 
@@ -122,33 +123,32 @@ impl Undo {
     pub fn expire(&mut self, now: Timestamp) {
         let Some(step) = self.stage.current() else { return };
         let message = "Removing took too long and was stopped. Try again: it goes on where it stopped.";
-        let failure = Failure::new(FailureCode::DeadlineExceeded, message);
+        let failure = PermanentError::new(FailureCode::DeadlineExceeded, message);
         self.stage = Stage::Failed { step, failure, at: now };
     }
 
     /// Tries again what failed, with fresh attempts and a fresh deadline.
     pub fn resume(&mut self, now: Timestamp) {
         let Stage::Failed { step, .. } = self.stage else { return };
-        self.begin_round(now);
+        self.begin_attempts(now);
         self.stage = Stage::Ready { step };
     }
 
     /// Leaves what could not be removed, and goes on behind it. Answers whether it did.
     pub fn skip(&mut self, now: Timestamp) -> bool {
         let Stage::Failed { step, .. } = self.stage else { return false };
-        if leaves(step) == Leaves::TheName {
+        if compensation(step) == Compensation::SlugAndEmail {
             return false;
         }
         if let Some(removal) = self.removal_mut(step) {
-            removal.left = true;
+            removal.abandoned = true;
         }
-        self.begin_round(now);
+        self.begin_attempts(now);
         self.go_on(step, now);
         true
     }
 
     /// Where it stands, in one word.
-    #[must_use]
     pub const fn status(&self) -> UndoStatus {
         match self.stage {
             Stage::Ready { .. } | Stage::Running { .. } | Stage::Waiting { .. } => UndoStatus::Undoing,
@@ -158,13 +158,11 @@ impl Undo {
     }
 
     /// Whether something could not be removed.
-    #[must_use]
     pub const fn has_failed(&self) -> bool {
         matches!(self.stage, Stage::Failed { .. })
     }
 
-    /// When it was given up.
-    #[must_use]
+    /// When it failed.
     pub const fn failed_at(&self) -> Option<Timestamp> {
         match self.stage {
             Stage::Failed { at, .. } => Some(at),
@@ -173,45 +171,45 @@ impl Undo {
     }
 
     /// Whether nothing is left to do.
-    #[must_use]
-    pub const fn is_over(&self) -> bool {
+    pub const fn has_ended(&self) -> bool {
         !matches!(self.status(), UndoStatus::Undoing)
     }
 
     /// How often undoing `step` was tried.
-    #[must_use]
     pub fn attempts(&self, step: Step) -> u32 {
         self.removals.iter().find(|removal| removal.step == step).map_or(0, |removal| removal.attempts)
     }
 
     /// How often undoing `step` was tried in this round.
-    #[must_use]
     pub fn tries(&self, step: Step) -> u32 {
-        self.removals.iter().find(|removal| removal.step == step).map_or(0, |removal| removal.round)
+        self.removals
+            .iter()
+            .find(|removal| removal.step == step)
+            .map_or(0, |removal| removal.attempts_since_queued)
     }
 
-    fn begin_round(&mut self, now: Timestamp) {
+    fn begin_attempts(&mut self, now: Timestamp) {
         for removal in &mut self.removals {
-            (removal.round, removal.uncounted) = (0, 0);
+            (removal.attempts_since_queued, removal.uncounted) = (0, 0);
         }
-        self.rounds += 1;
+        self.times_queued += 1;
         self.gone_at = None;
         self.deadline_at = now.after(RUN_LIMIT);
     }
 
-    fn retry_or_give_up(&mut self, step: Step, fault: Fault, now: Timestamp, random: u32) {
+    fn retry_or_fail(&mut self, step: Step, fault: TransientError, now: Timestamp, random: u32) {
         let (policy, deadline_at) = (policy(step), self.deadline_at);
         let Some(removal) = self.removal_mut(step) else { return };
         if policy.uses_attempt(&fault) {
             removal.uncounted = 0;
         } else {
-            removal.round = removal.round.saturating_sub(1);
+            removal.attempts_since_queued = removal.attempts_since_queued.saturating_sub(1);
             removal.uncounted += 1;
         }
-        let tries = Tries { counted: removal.round, uncounted: removal.uncounted };
+        let tries = Tries { counted: removal.attempts_since_queued, uncounted: removal.uncounted };
         self.stage = match policy.next_attempt(tries, &fault, deadline_at, now, random) {
             Some(until) => Stage::Waiting { step, until, fault },
-            None => Stage::Failed { step, failure: gave_up(&fault, tries.counted), at: now },
+            None => Stage::Failed { step, failure: retries_exhausted(&fault, tries.counted), at: now },
         };
     }
 

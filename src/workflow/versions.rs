@@ -15,10 +15,6 @@ pub const fn gained(step: Step) -> Gained {
 
 impl Run {
     /// Reads a checkpoint, whichever version wrote it.
-    ///
-    /// # Errors
-    ///
-    /// When it is none.
     pub fn read(text: &str) -> Result<Self, serde_json::Error> {
         let mut run: Self = serde_json::from_str(text)?;
         run.follows(Step::of(run.plan), gained);
@@ -51,7 +47,7 @@ impl Run {
     fn missing(&self, step: Step, gained: Gained) -> Record {
         match gained {
             Gained::Done => Record::new(step),
-            Gained::LeftOut => Record { done_at: Some(self.queued_at), skipped: true, ..Record::new(step) },
+            Gained::Skipped => Record { done_at: Some(self.queued_at), skipped: true, ..Record::new(step) },
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Whether D1 is the database that the last sweep saw, or was put back to an earlier moment, or is another's: somebody outside
+//! Whether D1 is the database that the last sweep saw, or was restored to an earlier moment, or is another's: somebody outside
 //! of D1 has to remember, and each sweep asks.
 //!
 //! D1 holds an id of its own and when a sweep last did all of its work. A small object remembers the pair. Its commands are read by
@@ -11,7 +11,7 @@ const SLACK: i64 = 120;
 
 /// What the witness remembers of the database.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Known {
+pub struct SeenDatabase {
     /// Its id.
     pub database: i64,
     /// The newest end of a sweep that was seen in it, Unix seconds; none while nobody has seen the id in it.
@@ -44,7 +44,7 @@ pub enum Command {
 /// What the witness answers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Verdict {
+pub enum Reply {
     /// It is.
     Same,
     /// The database is new, or this version's first: it gets this id. Until it was seen there, it is offered again.
@@ -52,17 +52,18 @@ pub enum Verdict {
         /// The id.
         database: i64,
     },
-    /// It was put back, or is another.
-    PutBack {
+    /// It was restored, or is another.
+    #[serde(rename = "put_back")]
+    Restored {
         /// How that is known.
-        sign: Sign,
+        sign: RestoreSign,
     },
 }
 
-/// How it is known that a database was put back, or is another.
+/// How it is known that a database was restored, or is another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, strum::IntoStaticStr)]
 #[serde(rename_all = "snake_case")]
-pub enum Sign {
+pub enum RestoreSign {
     /// It is older than what was seen in it.
     #[strum(to_string = "the database is older than when it was last seen")]
     Earlier,
@@ -77,9 +78,8 @@ pub enum Sign {
     Unknown,
 }
 
-impl Sign {
+impl RestoreSign {
     /// For the log and the audit log.
-    #[must_use]
     pub fn as_str(self) -> &'static str {
         self.into()
     }
@@ -87,34 +87,33 @@ impl Sign {
 
 /// Does what `command` says: the same in the object and in every test. What is remembered is to be written down if it is another
 /// than `known`.
-#[must_use]
-pub fn obey(known: Option<&Known>, command: &Command) -> (Option<Known>, Verdict) {
+pub fn handle(known: Option<&SeenDatabase>, command: &Command) -> (Option<SeenDatabase>, Reply) {
     match (command, known) {
         (Command::Adopt { database, mark }, _) => {
-            (Some(Known { database: *database, mark: Some(mark.unwrap_or(0)) }), Verdict::Same)
+            (Some(SeenDatabase { database: *database, mark: Some(mark.unwrap_or(0)) }), Reply::Same)
         }
         (Command::See { database: None, fresh, .. }, None) => {
-            (Some(Known { database: *fresh, mark: None }), Verdict::New { database: *fresh })
+            (Some(SeenDatabase { database: *fresh, mark: None }), Reply::New { database: *fresh })
         }
-        (Command::See { database: None, .. }, Some(Known { database, mark: None })) => {
-            (known.cloned(), Verdict::New { database: *database })
+        (Command::See { database: None, .. }, Some(SeenDatabase { database, mark: None })) => {
+            (known.cloned(), Reply::New { database: *database })
         }
-        (Command::See { database: Some(seen), mark, .. }, Some(Known { database, mark: newest }))
+        (Command::See { database: Some(seen), mark, .. }, Some(SeenDatabase { database, mark: newest }))
             if seen == database =>
         {
             let (mark, newest) = (mark.unwrap_or(0), newest.unwrap_or(0));
             if mark + SLACK < newest {
-                return (known.cloned(), Verdict::PutBack { sign: Sign::Earlier });
+                return (known.cloned(), Reply::Restored { sign: RestoreSign::Earlier });
             }
-            (Some(Known { database: *database, mark: Some(mark.max(newest)) }), Verdict::Same)
+            (Some(SeenDatabase { database: *database, mark: Some(mark.max(newest)) }), Reply::Same)
         }
         (Command::See { database, .. }, _) => {
             let sign = match (database, known) {
-                (None, _) => Sign::Nameless,
-                (_, None) => Sign::Unknown,
-                _ => Sign::Another,
+                (None, _) => RestoreSign::Nameless,
+                (_, None) => RestoreSign::Unknown,
+                _ => RestoreSign::Another,
             };
-            (known.cloned(), Verdict::PutBack { sign })
+            (known.cloned(), Reply::Restored { sign })
         }
     }
 }

@@ -97,7 +97,7 @@ fn allowed(layer: &str) -> &'static [&'static str] {
 }
 
 /// Every source of the crate but its root, as its path within `src` and its text.
-fn sources() -> Vec<(String, String)> {
+pub fn sources() -> Vec<(String, String)> {
     fn walk(folder: &Path, files: &mut Vec<PathBuf>) {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();

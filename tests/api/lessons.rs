@@ -148,8 +148,8 @@ async fn an_old_listing_undoes_no_newer_one() {
     let before = app.db().contents();
     late.expire(tenantry::ports::Ports::now(app.outside()));
     let now = tenantry::ports::Ports::now(app.outside());
-    let listed = tenantry::app::listing::list(app.db(), &late, now).await;
-    assert!(matches!(listed, tenantry::workflow::Listing::Written { .. }));
+    let listed = tenantry::app::projection::project(app.db(), &late, now).await;
+    assert!(matches!(listed, tenantry::workflow::ProjectionResult::Written { .. }));
     for table in ["tenants", "provision_runs", "provision_steps"] {
         assert_eq!(app.db().contents()[table], before[table], "{table}");
     }

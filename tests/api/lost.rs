@@ -7,7 +7,7 @@ use crate::{
     sweep::{lost, sweep},
 };
 
-/// So many clubs that were queued, and whose objects never heard of it or lost their alarms.
+/// So many tenants that were queued, and whose objects never heard of it or lost their alarms.
 fn are_lost(app: &TestApp, count: u32) {
     let numbers =
         format!("with recursive n(i) as (select 1 union all select i + 1 from n where i < {count})");
@@ -22,7 +22,7 @@ fn are_lost(app: &TestApp, count: u32) {
     );
 }
 
-/// After a mass loss of alarms nobody waits until the half hour of its run is over, slow objects among them or not.
+/// After a mass loss of alarms nobody waits until the half hour of its run has ended, slow objects among them or not.
 #[tokio::test]
 async fn five_thousand_lost_alarms_are_found_within_ten_minutes_although_objects_among_them_are_slow() {
     let app = TestApp::new();
@@ -107,7 +107,7 @@ async fn what_cannot_be_told_is_told_to_operators_at_once() {
     assert!(line.fields["error"].is_string());
 }
 
-/// What it was about to say is known to nobody but its object, which does not answer: the club is told all the same.
+/// What it was about to say is known to nobody but its object, which does not answer: the tenant is told all the same.
 #[tokio::test]
 async fn a_run_past_its_deadline_whose_object_cannot_say_so_is_given_up() {
     let app = TestApp::new();

@@ -1,4 +1,4 @@
-//! No statement walks a table, and none costs more among a hundred thousand clubs than among a fifth of them.
+//! No statement walks a table, and none costs more among a hundred thousand tenants than among a fifth of them.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -295,7 +295,7 @@ async fn no_statement_walks_a_table() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
-/// Fills the tables as if `count` other clubs had been there for a while.
+/// Fills the tables as if `count` other tenants had been there for a while.
 fn is_crowded(db: &Database, count: u32) {
     let numbers =
         format!("with recursive n(i) as (select 1 union all select i + 1 from n where i < {count})");

@@ -1,4 +1,4 @@
-//! A promo code's use comes back when its club goes, once, in whatever way that goes.
+//! A promo code's use comes back when its tenant goes, once, in whatever way that goes.
 
 use futures_util::future::join_all;
 use http::Method;
@@ -144,7 +144,7 @@ async fn a_code_that_is_switched_off_stays_off_when_a_use_comes_back() {
     redeems(&app, "fc-sued").await.refuses(400, "INVALID_PROMO", "inactive");
 }
 
-/// Clubs that went before anything came back.
+/// Tenants that went before anything came back.
 #[test]
 fn uses_of_clubs_that_are_gone_come_back_with_the_migration() {
     let connection = Connection::open_in_memory().unwrap();

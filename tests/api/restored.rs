@@ -1,8 +1,8 @@
-//! A database that was put back, by no script of ours, or into another environment: the sweep notices before it wakes or sends
+//! A restored database, by no script of ours, or into another environment: the sweep notices before it wakes or sends
 //! anything.
 
 use serde_json::{Value, json};
-use tenantry::workflow::witness::{self, Command, Known, Sign, Verdict};
+use tenantry::workflow::witness::{self, Command, Reply, RestoreSign, SeenDatabase};
 
 use crate::support::{Breaks, Club, Manner, Reaction, TestApp, Token};
 
@@ -31,7 +31,8 @@ fn goes_back(app: &TestApp, seconds: i64) {
     app.db().execute("update measures set value = value - ?1 where name = 'sweep_ended_at'", [seconds]);
 }
 
-/// A club whose first attempt at its webhook timed out, and whose alarm was lost; and an event of another that is due.
+/// A tenant whose first attempt at its webhook timed out, and whose alarm was lost; and an event of another that is
+/// due.
 async fn there_is_work(app: &TestApp) -> Club {
     let club = app.queued("fc-work").await;
     app.outside().upstreams().next("make", [Reaction::TimesOut]);
@@ -95,7 +96,7 @@ async fn a_new_database_gets_its_id_and_is_not_paused() {
     let club = there_is_work(&app).await;
     assert_eq!(sweep(&app).await["looked"], 1);
     let id = id_in(&app).unwrap();
-    assert_eq!(app.outside().witness().known(), Some(Known { database: id, mark: None }));
+    assert_eq!(app.outside().witness().known(), Some(SeenDatabase { database: id, mark: None }));
     app.passes(60);
     sweep(&app).await;
     assert!(app.outside().witness().known().unwrap().mark.is_some(), "it was seen there");
@@ -113,7 +114,7 @@ async fn a_database_that_is_put_back_by_minutes_is_noticed() {
     let club = there_is_work(&app).await;
     // The witness saw the mark of the sweep before the last.
     goes_back(&app, 60 + 121);
-    is_noticed(&app, Sign::Earlier.as_str()).await;
+    is_noticed(&app, RestoreSign::Earlier.as_str()).await;
     goes_on_when_resumed(&app, &club).await;
 }
 
@@ -127,15 +128,16 @@ async fn two_minutes_are_no_sign() {
     assert!(!is_paused(&app).await);
 }
 
-/// "Production's backup in preview": its clubs are at work, its events wait to be sent, and it is newer than anything preview saw.
+/// "Production's backup in preview": its tenants are at work, its events wait to be sent, and it is newer than anything preview
+/// saw.
 #[tokio::test]
 async fn anothers_database_is_noticed_and_wakes_and_mails_nobody() {
     let app = TestApp::new();
     sweeps_for(&app, 3).await;
     let club = there_is_work(&app).await;
-    app.outside().witness().obey(&Command::Adopt { database: 7, mark: Some(0) }).unwrap();
+    app.outside().witness().handle(&Command::Adopt { database: 7, mark: Some(0) }).unwrap();
     let id = id_in(&app);
-    is_noticed(&app, Sign::Another.as_str()).await;
+    is_noticed(&app, RestoreSign::Another.as_str()).await;
     assert_ne!(id_in(&app), id, "it is another's no more: the next backup is noticed, too");
     goes_on_when_resumed(&app, &club).await;
 }
@@ -146,7 +148,7 @@ async fn a_database_from_before_it_had_an_id_is_noticed() {
     sweeps_for(&app, 3).await;
     let club = there_is_work(&app).await;
     app.db().execute("delete from feature_flags", ());
-    is_noticed(&app, Sign::Nameless.as_str()).await;
+    is_noticed(&app, RestoreSign::Nameless.as_str()).await;
     goes_on_when_resumed(&app, &club).await;
 }
 
@@ -157,7 +159,7 @@ async fn a_database_beside_new_objects_is_noticed() {
     sweeps_for(&app, 3).await;
     let club = there_is_work(&app).await;
     app.outside().witness().forgets();
-    is_noticed(&app, Sign::Unknown.as_str()).await;
+    is_noticed(&app, RestoreSign::Unknown.as_str()).await;
     goes_on_when_resumed(&app, &club).await;
 }
 
@@ -199,7 +201,7 @@ async fn a_pause_that_cannot_be_written_down_is_tried_again_and_nobody_is_woken_
     }
 }
 
-/// A sweep that began before and ends after must not leave its mark in what was put back.
+/// A sweep that began before and ends after must not leave its mark in what was restored.
 #[tokio::test]
 async fn a_database_that_is_put_back_while_a_sweep_is_at_work_is_noticed() {
     let app = TestApp::new();
@@ -289,12 +291,12 @@ fn what_the_witness_hears_remembers_and_says_is_read_by_other_versions() {
             serde_json::to_string(&Command::Adopt { database: 7, mark: Some(9) }),
             r#"{"adopt":{"database":7,"mark":9}}"#,
         ),
-        (serde_json::to_string(&Known { database: 7, mark: Some(9) }), r#"{"database":7,"mark":9}"#),
-        (serde_json::to_string(&Known { database: 7, mark: None }), r#"{"database":7}"#),
-        (serde_json::to_string(&Verdict::Same), r#""same""#),
-        (serde_json::to_string(&Verdict::New { database: 7 }), r#"{"new":{"database":7}}"#),
+        (serde_json::to_string(&SeenDatabase { database: 7, mark: Some(9) }), r#"{"database":7,"mark":9}"#),
+        (serde_json::to_string(&SeenDatabase { database: 7, mark: None }), r#"{"database":7}"#),
+        (serde_json::to_string(&Reply::Same), r#""same""#),
+        (serde_json::to_string(&Reply::New { database: 7 }), r#"{"new":{"database":7}}"#),
         (
-            serde_json::to_string(&Verdict::PutBack { sign: Sign::Earlier }),
+            serde_json::to_string(&Reply::Restored { sign: RestoreSign::Earlier }),
             r#"{"put_back":{"sign":"earlier"}}"#,
         ),
     ] {
@@ -304,5 +306,5 @@ fn what_the_witness_hears_remembers_and_says_is_read_by_other_versions() {
         serde_json::from_str::<Command>(r#"{"upstream":"make","wish":"look"}"#).is_err(),
         "a breaker's command is none of the witness's: they share a class"
     );
-    assert_eq!(witness::obey(None, &see).1, Verdict::New { database: 7 });
+    assert_eq!(witness::handle(None, &see).1, Reply::New { database: 7 });
 }

@@ -1,4 +1,4 @@
-//! A database that is put back to any earlier moment, while a run or a removal is at any later one: with objects that know more
+//! A database that is restored to any earlier moment, while a run or a removal is at any later one: with objects that know more
 //! than it does, and with none at all.
 //!
 //! A moment is whenever the run waits for anything: a round trip, a call, an alarm. There are too many pairs of an earlier and a
@@ -18,7 +18,7 @@ use tenantry::{
 
 use crate::support::{Club, RECORDS, Reaction, Saved, TestApp, Token, at_each_poll};
 
-/// What becomes of the object when the database is put back.
+/// What becomes of the object when the database is restored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Object {
     /// It goes on in the middle of its work, and hears of nothing.
@@ -31,7 +31,7 @@ enum Object {
 
 const PLANS: [Plan; 2] = [Plan::Starter, Plan::Pro];
 
-/// A club whose run was queued, at a service that knows its database.
+/// A tenant whose run was queued, at a service that knows its database.
 async fn queued(plan: Plan) -> Club {
     let app = TestApp::with(&RECORDS);
     app.app.sweep().await;
@@ -44,7 +44,7 @@ async fn queued(plan: Plan) -> Club {
     club
 }
 
-/// A club that is live, and was mailed.
+/// A tenant that is live, and was mailed.
 async fn live(plan: Plan) -> Club {
     let club = queued(plan).await;
     club.waits().await;
@@ -75,7 +75,7 @@ fn pairs(moments: usize, object: Object, step: usize) -> Vec<(usize, usize)> {
 async fn recovers(club: &Club, what: &str) {
     let app = &**club;
     // More than two minutes would be noticed by the mark alone.
-    app.outside().witness().obey(&Command::Adopt { database: 7, mark: Some(0) }).unwrap();
+    app.outside().witness().handle(&Command::Adopt { database: 7, mark: Some(0) }).unwrap();
     app.passes(61);
     app.app.sweep().await;
     let done = app.outside().upstreams().effects();
@@ -191,15 +191,15 @@ async fn is_at_rest(club: &Club, what: &str) {
     }
     assert_eq!(club.outside().objects().alarm(&club.id), None, "{what}");
     let run = club.outside().objects().run(&club.id);
-    assert!(run.is_none_or(|run| !run.is_unlisted() && run.is_over()), "{what}");
+    assert!(run.is_none_or(|run| !run.has_pending_projection() && run.has_ended()), "{what}");
     club.passes(61);
     club.app.sweep().await;
     let swept = club.log_of("sweep").pop().unwrap();
     assert_eq!((&swept.fields["looked"], &swept.fields["level"]), (&json!(0), &json!("info")), "{what}");
 }
 
-/// What the club's webhook was told, by the key under which its receiver recognises a repeat. A ping carries the moment of its
-/// attempt.
+/// What the tenant's webhook was told, by the key under which its receiver recognises a repeat. A ping carries the moment of
+/// its attempt.
 fn announced(club: &Club) -> BTreeMap<String, BTreeSet<String>> {
     let mut bodies = BTreeMap::<_, BTreeSet<_>>::new();
     for sent in club.outside().upstreams().sent_to("make") {
@@ -321,7 +321,7 @@ async fn a_club_that_is_gone_is_gone_again_whatever_its_database_was_put_back_to
     }
 }
 
-/// What happened is told to the club's webhook, if it has one.
+/// What happened is told to the tenant's webhook, if it has one.
 async fn events_leave(club: &Club, last: &str) {
     club.app.sweep().await;
     let told = club.outside().upstreams().sent_to("make");
@@ -329,7 +329,7 @@ async fn events_leave(club: &Club, last: &str) {
     assert_eq!(told.iter().any(|sent| sent.json()["type"] == last), has_webhook);
 }
 
-/// A club that had completed when its database was put back to before its signup: nothing lists it any more.
+/// A tenant that had completed when its database was restored to before its signup: nothing lists it any more.
 #[tokio::test]
 async fn what_was_made_for_a_club_that_a_database_does_not_know_is_removed_after_a_day() {
     for plan in PLANS {
@@ -475,7 +475,7 @@ async fn a_removal_goes_on_in_a_database_that_does_not_know_that_it_was_wanted()
     }
 }
 
-/// Nobody knows of the removal any more: the club is what the database says, until somebody wants it removed again.
+/// Nobody knows of the removal any more: the tenant is what the database says, until somebody wants it removed again.
 #[tokio::test]
 async fn a_club_whose_removal_nobody_knows_of_is_removed_when_that_is_wanted_again() {
     for plan in PLANS {
@@ -504,7 +504,12 @@ async fn for_a_club_that_signed_up_after_the_database_was_saved_nothing_is_done_
             let club = before_its_signup(plan, later).await.0;
             let what = format!("{plan:?} {later}");
             // What is at rest asks nobody, and nobody can ask for whom it is.
-            if club.outside().objects().run(&club.id).is_some_and(|run| run.is_over() && !run.is_unlisted()) {
+            if club
+                .outside()
+                .objects()
+                .run(&club.id)
+                .is_some_and(|run| run.has_ended() && !run.has_pending_projection())
+            {
                 continue;
             }
             let done = made(&club);
@@ -520,7 +525,7 @@ async fn for_a_club_that_signed_up_after_the_database_was_saved_nothing_is_done_
     }
 }
 
-/// It was put back by mistake.
+/// It was restored by mistake.
 #[tokio::test]
 async fn a_database_that_is_put_forward_again_within_a_day_has_lost_nobody() {
     for plan in PLANS {
@@ -530,7 +535,7 @@ async fn a_database_that_is_put_forward_again_within_a_day_has_lost_nobody() {
             while_hours_pass(&club, 20).await;
             club.db().becomes(&forward);
             recovers(&club, &what).await;
-            // Its half hour was over meanwhile: it goes on by itself, or when its club asks.
+            // Its half hour was over meanwhile: it goes on by itself, or when its tenant asks.
             while_hours_pass(&club, 3).await;
             goes_on_by_itself(&club).await;
             is_live(&club, plan, &what).await;

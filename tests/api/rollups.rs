@@ -4,7 +4,7 @@ use rusqlite::Connection;
 use serde_json::{Value, json};
 use tenantry::{
     db::Db,
-    store::rollups::{self, Clubs},
+    store::rollups::{self, TenantCounts},
 };
 
 use crate::support::{Database, TestApp, splitmix};
@@ -114,12 +114,12 @@ fn something_happens(db: &Database, dice: u64, n: u64) {
     db.execute(&sql, ());
 }
 
-/// What is told of the clubs, the sweep or no sweep.
+/// What is told of the tenants, the sweep or no sweep.
 async fn clubs_told(app: &TestApp) -> Vec<Value> {
-    let mut clubs = app.db().ask(rollups::clubs()).await.unwrap();
+    let mut clubs = app.db().ask(rollups::tenants()).await.unwrap();
     clubs.sort_by_key(|clubs| clubs.plan.as_str());
     let clubs = clubs.into_iter().filter(|c| c.trial + c.active + c.suspended + c.cancelled > 0);
-    let row = |c: Clubs| {
+    let row = |c: TenantCounts| {
         json!({
             "plan": c.plan.as_str(), "trial": c.trial, "active": c.active, "suspended": c.suspended,
             "cancelled": c.cancelled
@@ -183,7 +183,7 @@ async fn a_signup_writes_eight_rows() {
     assert_eq!(rows + u64::try_from(entries).unwrap(), 8);
 }
 
-/// Older versions mark no club as one to be counted later, and nobody sweeps for them as this one does.
+/// Older versions mark no tenant as one to be counted later, and nobody sweeps for them as this one does.
 #[tokio::test]
 async fn what_an_older_version_writes_is_counted_at_once() {
     let app = TestApp::new();
@@ -335,7 +335,7 @@ fn migrations() -> Vec<(String, String)> {
     all
 }
 
-/// A database without a club has no rows at all: whoever restores a backup asks for that.
+/// A database without a tenant has no rows at all: whoever restores a backup asks for that.
 #[test]
 fn a_fresh_database_is_empty() {
     let db = Database::migrated();

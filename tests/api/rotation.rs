@@ -1,4 +1,4 @@
-//! A secret that a rotation replaced: it admits clubs with the tokens that they hold, and nobody else.
+//! A secret that a rotation replaced: it admits tenants with the tokens that they hold, and nobody else.
 
 use serde_json::Value;
 
@@ -93,7 +93,7 @@ async fn links_that_are_on_their_way_survive_a_rotation() {
         .fails(401, "INVALID_TOKEN");
 }
 
-/// The runbook rotates every quarter, and a club's token lives for a year.
+/// The runbook rotates every quarter, and a tenant's token lives for a year.
 #[tokio::test]
 async fn a_year_of_quarterly_rotations_signs_no_club_out() {
     const QUARTER: u64 = 91 * 24 * 3600;

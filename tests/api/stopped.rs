@@ -1,5 +1,5 @@
-//! What stops a run or a removal while it is at work: its club is suspended, provisioning is paused. Nothing more leaves than what
-//! had left already.
+//! What stops a run or a removal while it is at work: its tenant is suspended, provisioning is paused. Nothing more leaves than
+//! what had left already.
 
 use std::{collections::BTreeSet, ops::ControlFlow, time::Duration};
 
@@ -10,7 +10,7 @@ use tenantry::{
     workflow::{Command, Reply, Run, policy::KEPT_AFTER_REMOVAL},
 };
 
-use crate::support::{Answer, Club, RECORDS, Reaction, Sent, TestApp, Token, at_each_poll};
+use crate::support::{Answer, Club, RECORDS, Reaction, RecordedCall, TestApp, Token, at_each_poll};
 
 const PLANS: [Plan; 2] = [Plan::Starter, Plan::Pro];
 
@@ -53,12 +53,12 @@ fn run(club: &Club) -> Run {
 /// To whom calls left since the `from`-th. That it was stopped is an event like any other, and leaves for its webhook.
 fn called_since(club: &Club, from: usize) -> BTreeSet<&'static str> {
     let sent = club.outside().upstreams().sent();
-    let is_event = |sent: &Sent| sent.call.upstream == "make" && sent.key().starts_with("evt_");
+    let is_event = |sent: &RecordedCall| sent.call.upstream == "make" && sent.key().starts_with("evt_");
     sent.iter().skip(from).filter(|sent| !is_event(sent)).map(|sent| sent.call.upstream).collect()
 }
 
 /// Whom the attempt asks that is out now.
-fn asked_by(run: &Run) -> BTreeSet<&'static str> {
+fn upstream_for(run: &Run) -> BTreeSet<&'static str> {
     let asked = run.running().and_then(|(task, _)| match task.step() {
         Step::ConfigureRouting => Some("cloudflare"),
         Step::ValidateWebhook => Some("make"),
@@ -90,7 +90,7 @@ async fn a_club_that_is_suspended_at_work_stops_before_its_next_call() {
             at_each_poll(club.waits(), |now| {
                 if now == moment {
                     club.becomes("status", "suspended");
-                    at = Some((club.outside().upstreams().sent().len(), asked_by(&run(&club))));
+                    at = Some((club.outside().upstreams().sent().len(), upstream_for(&run(&club))));
                 }
                 ControlFlow::Continue(())
             });
@@ -122,7 +122,7 @@ async fn a_club_that_is_suspended_at_work_stops_before_its_next_call() {
     }
 }
 
-/// It goes on where it stopped, once it is let in again and asks.
+/// It goes on where it stopped, once it is admitted again and asks.
 #[tokio::test]
 async fn a_club_that_was_suspended_at_work_goes_on_when_it_is_active_again() {
     for plan in PLANS {
@@ -207,7 +207,7 @@ async fn what_is_wanted_during_a_pause_begins_after_it() {
 }
 
 async fn is_told_to_forget(club: &Club) -> Reply {
-    club.outside().tell_object(&club.id.parse().unwrap(), &Command::Forget).await.unwrap()
+    club.outside().send_command(&club.id.parse().unwrap(), &Command::Forget).await.unwrap()
 }
 
 #[tokio::test]

@@ -1,10 +1,10 @@
-//! A club that is stopped is not set up, whoever asks, and no wish of it is stored for later.
+//! A tenant that is stopped is not set up, whoever asks, and no wish of it is stored for later.
 
 use serde_json::{Value, json};
 
 use crate::support::{Answer, Club, TestApp, Token};
 
-/// A club whose webhook was gone, which was stopped since.
+/// A tenant whose webhook was gone, which was stopped since.
 async fn stopped(app: &TestApp, status: &str) -> Club {
     let club = app.signed_up("fc-nord").await;
     club.connects("https://hook.eu2.make.com/gone").await.is(200);
@@ -19,7 +19,7 @@ async fn operator_posts(app: &TestApp, path: &str, body: &Value) -> Answer {
 
 const STOPPED: [(&str, &str); 2] = [("suspended", "TENANT_SUSPENDED"), ("cancelled", "TENANT_CANCELLED")];
 
-/// The club's row and its run are as they were, and its object was not told.
+/// The tenant's row and its run are as they were, and its object was not told.
 async fn nothing_is_wanted<T>(club: &Club, ask: impl AsyncFnOnce() -> T) {
     let (row, told) = (club.row(), club.outside().objects().told());
     let webhooks = club.db().rows("select * from make_connections");

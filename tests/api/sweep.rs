@@ -11,7 +11,7 @@ pub async fn sweep(app: &TestApp) -> Value {
     Value::Object(app.log_of("sweep").pop().unwrap().fields)
 }
 
-/// A club whose first attempt at its webhook timed out, and whose alarm was lost since.
+/// A tenant whose first attempt at its webhook timed out, and whose alarm was lost since.
 pub async fn lost(app: &TestApp, slug: &str) -> Club {
     let club = app.queued(slug).await;
     app.outside().upstreams().next("make", [Reaction::TimesOut]);
@@ -44,7 +44,7 @@ async fn a_queueing_that_never_arrived_arrives() {
     assert_eq!(club.ended().await, "completed");
 }
 
-/// The wish to try again was stored, and the object never told: the club must not read "processing" for ever.
+/// The wish to try again was stored, and the object never told: the tenant must not read "processing" for ever.
 #[tokio::test]
 async fn a_retry_that_never_arrived_arrives() {
     let app = TestApp::new();
@@ -61,7 +61,7 @@ async fn a_retry_that_never_arrived_arrives() {
     assert_eq!(club.ended().await, "completed");
 }
 
-/// An operator stopped it while the sweep was on its way, or the database was put back to before.
+/// An operator stopped it while the sweep was on its way, or the database was restored to before.
 #[tokio::test]
 async fn a_run_that_failed_after_the_database_last_wanted_it_is_listed_again_and_not_begun() {
     let app = TestApp::new();
@@ -70,7 +70,7 @@ async fn a_run_that_failed_after_the_database_last_wanted_it_is_listed_again_and
     app.passes(61);
     club.waits().await;
     assert_eq!(club.ended().await, "WEBHOOK_REJECTED");
-    let rounds = || app.outside().objects().run(&club.id).map(|run| run.rounds);
+    let rounds = || app.outside().objects().run(&club.id).map(|run| run.times_queued);
     let before = rounds();
     club.becomes("provision_state", "processing");
     app.db().execute("update provision_runs set status = 'processing', version = 1", ());
@@ -83,7 +83,7 @@ async fn a_run_that_failed_after_the_database_last_wanted_it_is_listed_again_and
     assert_eq!(app.db().number(announced), 1, "its end is announced once");
 }
 
-/// The database is put back to when the club was at work.
+/// The database is restored to when the tenant was at work.
 fn is_put_back(app: &TestApp) {
     app.db().execute(
         "update tenants set status = 'trial', provision_state = 'processing', provisioned_at = null,
@@ -129,7 +129,7 @@ async fn what_an_operator_had_left_out_is_not_put_back() {
     assert!(sheet["spreadsheet_id"].is_string() && sheet["verified_at"].is_null(), "{sheet}");
 }
 
-/// The database is put back to when the club had just been queued; its object, and the other sides, stay as they are.
+/// The database is restored to when the tenant had just been queued; its object, and the upstreams, stay as they are.
 #[tokio::test]
 async fn a_club_that_went_live_after_the_database_was_saved_is_put_back_by_what_its_object_knows() {
     for slug in ["fc-starter", "fc-pro"] {
@@ -170,7 +170,7 @@ async fn a_club_that_went_live_after_the_database_was_saved_is_put_back_by_what_
     }
 }
 
-/// The database is put back to when the club was live.
+/// The database is restored to when the tenant was live.
 #[tokio::test]
 async fn a_club_that_was_removed_after_the_database_was_saved_is_let_go_of_once_more() {
     let app = TestApp::new();
@@ -217,7 +217,7 @@ async fn an_end_that_was_never_listed_is_listed() {
     };
     let (_, _, batches) = failing(1000).await;
     let (app, club, _) = failing(batches - 1).await;
-    assert!(app.outside().objects().run(&club.id).unwrap().is_unlisted());
+    assert!(app.outside().objects().run(&club.id).unwrap().has_pending_projection());
     app.outside().objects().loses_the_alarm(&club.id);
     assert_eq!(club.ended().await, "processing");
     app.passes(61);
@@ -258,7 +258,7 @@ async fn a_sweep_is_found_in_the_log_by_an_id_of_its_own() {
     assert_ne!(sweep(&app).await["requestId"], first["requestId"]);
 }
 
-/// A thousand clubs that signed up in the same minute are all at work, and none of them needs the sweep.
+/// A thousand tenants that signed up in the same minute are all at work, and none of them needs the sweep.
 #[tokio::test]
 async fn a_sweep_does_not_read_those_that_moved_just_now() {
     let mut costs = Vec::new();
@@ -274,7 +274,7 @@ async fn a_sweep_does_not_read_those_that_moved_just_now() {
         sweep(&app).await;
         for n in 1..=count {
             let (tenant, now) = (format!("tenant_{n}").parse().unwrap(), Timestamp::from_seconds(app.now()));
-            app.db().query(tenants::want_provisioning(&tenant, None, "", now)).await.unwrap();
+            app.db().query(tenants::mark_queued(&tenant, None, "", now)).await.unwrap();
         }
         app.passes(59);
         app.db().take_costs();

@@ -11,7 +11,7 @@ const TOMORROW: &str = "of_tomorrow";
 const SAGAS: &str = "/api/v1/bgops/sagas";
 
 /// Every column that holds a word, and whose words may become more. A plan is not among them: it decides which steps there
-/// are, and a version that doesn't know those can't set such a club up.
+/// are, and a version that doesn't know those can't set such a tenant up.
 const COLUMNS: [(&str, &[&str]); 8] = [
     ("tenants", &["status", "provision_state", "provision_reason", "undo_state", "billing_tier"]),
     ("provision_runs", &["status", "step", "reason", "undo_state", "undo_step", "undo_reason"]),
@@ -23,7 +23,7 @@ const COLUMNS: [(&str, &[&str]); 8] = [
     ("make_connections", &["disabled_reason"]),
 ];
 
-/// Everything that can be read about a club, by those who may.
+/// Everything that can be read about a tenant, by those who may.
 async fn reads_everything(club: &Club, case: &str) {
     let run = club.outside().objects().run(&club.id).unwrap().id;
     let tokens = [club.jwt.clone(), Token::operator(club.now()).sign(), Token::service(club.now()).sign()];

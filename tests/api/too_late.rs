@@ -49,7 +49,7 @@ async fn a_cancel_that_comes_too_late_is_refused_and_the_object_learns_that_it_w
         is_cancelled(&club).await.fails(409, "RUN_STATE_CONFLICT");
         assert_eq!(audited(&club), json!({ "action": "saga.cancel", "data": r#"{"done":false}"# }));
         club.waits().await;
-        assert_eq!((run(&club).status(), run(&club).is_unlisted()), (RunStatus::Completed, false));
+        assert_eq!((run(&club).status(), run(&club).has_pending_projection()), (RunStatus::Completed, false));
         assert_eq!(club.ended().await, "completed");
         let listed = club.db().row("select status, reason from provision_runs");
         assert_eq!(listed, json!({ "status": "completed", "reason": null }));

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use tenantry::{
     domain::Plan,
     ports::Ports,
-    workflow::{Caller, Command, Reply, Run},
+    workflow::{Command, Reply, RequestOrigin, Run},
 };
 
 use crate::support::{Answer, Club, RECORDS, Reaction, TestApp, Token};
@@ -59,28 +59,38 @@ async fn every_command_is_answered_that_it_cannot_be_read_and_changes_nothing() 
         Command::Queue {
             subject: subject.clone(),
             plan,
-            caller: Caller::default(),
+            caller: RequestOrigin::default(),
             run: None,
-            listed_version: Some(known.version),
+            projected_version: Some(known.version),
         },
-        Command::Wake { subject: subject.clone(), plan, listed_version: Some(known.version), resume: false },
-        Command::Wake { subject: subject.clone(), plan, listed_version: Some(known.version), resume: true },
+        Command::Wake {
+            subject: subject.clone(),
+            plan,
+            projected_version: Some(known.version),
+            resume: false,
+        },
+        Command::Wake {
+            subject: subject.clone(),
+            plan,
+            projected_version: Some(known.version),
+            resume: true,
+        },
         Command::Undo {
             subject: Some(subject),
             plan,
-            caller: Caller::default(),
-            listed_version: None,
+            caller: RequestOrigin::default(),
+            projected_version: None,
             run: Some(run.clone()),
         },
         Command::CancelRun { run: run.clone() },
         Command::SkipStep { run, step: tenantry::domain::Step::CreateSpreadsheet },
-        Command::Compare { listed_version: 0 },
+        Command::Compare { projected_version: 0 },
         Command::Forget,
         Command::Cancel,
         Command::Skip,
         Command::Report,
     ] {
-        let reply = club.outside().tell_object(&club.id.parse().unwrap(), &command).await.unwrap();
+        let reply = club.outside().send_command(&club.id.parse().unwrap(), &command).await.unwrap();
         assert_eq!(reply, Reply::Unreadable, "{command:?}");
         assert_eq!(club.outside().objects().checkpoint(&club.id).as_deref(), Some(ANOTHERS), "{command:?}");
     }
@@ -103,7 +113,7 @@ async fn operators_are_told_and_that_nothing_was_done_is_written_down() {
         let audited = club.db().row("select data from audit_log where action like 'saga.%'");
         assert_eq!(audited["data"], r#"{"done":false}"#, "{action}");
         assert_eq!(club.outside().objects().checkpoint(&club.id).as_deref(), Some(ANOTHERS), "{action}");
-        // The club still sees where it stands, and so do operators.
+        // The tenant still sees where it stands, and so do operators.
         let status = club.sees_status().await.is(200);
         assert_eq!(status["status"], "processing", "{action}");
         let token = Token::operator(club.now()).sign();
@@ -222,7 +232,7 @@ async fn what_can_be_read_is_not_reset() {
     assert_eq!(club.ended().await, "completed");
 }
 
-/// Its club is told in time, although its object can't say so.
+/// Its tenant is told in time, although its object can't say so.
 #[tokio::test]
 async fn what_cannot_be_read_is_given_up_after_its_deadline_and_completes_once_it_is_reset() {
     let club = queued(Plan::Pro).await;

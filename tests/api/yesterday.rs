@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::support::{Club, RECORDS, TestApp, Token};
 
-/// A pro club as no door would let it in today.
+/// A pro tenant as no door would let it in today.
 async fn of_yesterday(app: &TestApp) -> Club {
     let club = app.signed_up_pro("fc-nord").await;
     app.db().execute("pragma ignore_check_constraints = on", ());
@@ -64,7 +64,7 @@ async fn a_club_of_an_odd_id_is_begun_by_the_sweep() {
     assert!(app.log_of("row_unreadable").is_empty());
 }
 
-/// A club without a name can't be read by any version.
+/// A tenant without a name can't be read by any version.
 #[tokio::test]
 async fn one_row_that_cannot_be_read_hides_no_other() {
     let app = TestApp::new();

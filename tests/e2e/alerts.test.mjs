@@ -58,7 +58,7 @@ test("every alert is tried while it should be silent, or while it should call", 
 });
 
 test("every metric that a rule names is one of ours", () => {
-  const source = read("src/http/metrics.rs");
+  const source = read("src/http/routes/metrics.rs");
   const expressions = RULES.split("\n").filter((line) => !/^\s*(#|- alert|- name)/.test(line)).join("\n");
   const named = new Set([...expressions.matchAll(/\btenantry_\w+/g)].map(([name]) => name.replace(/_(bucket|count|sum)$/, "")));
   assert.ok(named.size > 8);

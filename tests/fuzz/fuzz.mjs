@@ -15,7 +15,7 @@ const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const CONFIG = fileURLToPath(new URL("schemathesis.toml", import.meta.url));
 
 /** What ends the tokens or the club that all others need; each of these has a run and a club of its own. */
-const ENDS = ["logOut", "revokeTokens", "removeClub"];
+const ENDS = ["logOut", "revokeTokens", "removeTenant"];
 
 const api = client({ url: BASE_URL, secret: JWT_SECRET, sandboxFetch: (path, init) => fetch(new URL(path, SANDBOX_URL), init) });
 const others = ENDS.flatMap((id) => ["--exclude-operation-id", id]);

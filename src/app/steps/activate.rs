@@ -1,4 +1,4 @@
-//! The club goes live.
+//! The tenant goes live.
 
 use crate::{
     db::Statement,

@@ -1,4 +1,4 @@
-//! The club's address: a DNS record of its own, or none, as the service is configured.
+//! The tenant's address: a DNS record of its own, or none, as the service is configured.
 
 use crate::{
     app::{App, upstream::cloudflare},

@@ -1,4 +1,4 @@
-//! The club's spreadsheet, made by Apps Script.
+//! The tenant's spreadsheet, made by Apps Script.
 
 use crate::{
     app::{App, upstream::apps_script},
@@ -34,8 +34,8 @@ impl Action for CreateSpreadsheet {
             &key,
             run.caller.traceparent.clone(),
         );
-        let called = app.call(call).await.map_err(|error| Outcome::Unknown(error.into()))?;
-        Ok(apps_script::judge_provision(&called, app.ports.now()).answered(called.status))
+        let response = app.call(call).await.map_err(|error| Outcome::Unknown(error.into()))?;
+        Ok(apps_script::classify_provision(&response, app.ports.now()).answered(response.status))
     }
 
     /// Without an id, the answer to making it was lost: the script finds it by the key under which it was asked for.
@@ -53,7 +53,7 @@ impl Action for CreateSpreadsheet {
     fn rows(run: &Run, record: &Record, now: Timestamp) -> Vec<Statement> {
         match &record.artifact {
             Some(Artifact::Spreadsheet { id, url }) => {
-                vec![store::connections::set_spreadsheet(&run.subject.tenant, id, url, now)]
+                vec![store::webhooks::set_spreadsheet(&run.subject.tenant, id, url, now)]
             }
             _ => Vec::new(),
         }

@@ -22,12 +22,13 @@ use crate::{
     ports::Ports,
     store,
     workflow::{
-        self, Artifact, Asked, Failure, FailureCode, Fault, FaultCode, Listing, Outcome, Permit, Record, Run,
-        policy::{Leaves, leaves},
+        self, Artifact, Asked, FailureCode, Outcome, PermanentError, Permit, ProjectionResult, Record, Run,
+        TransientError, TransientErrorCode,
+        policy::{Compensation, compensation},
     },
 };
 
-use super::{App, gate::Gate, listing};
+use super::{App, projection, run_admission::RunAdmission};
 
 /// Ends a step early: with what went wrong, as an outcome.
 type Performed = Result<Outcome, Outcome>;
@@ -115,7 +116,7 @@ fn reads(run: &Run, step: Step) -> Option<Statement> {
 fn lists_its_end(task: Task) -> bool {
     match task {
         Task::Do(step) => step == Step::Activate,
-        Task::Undo(step) => leaves(step) == Leaves::TheName,
+        Task::Undo(step) => compensation(step) == Compensation::SlugAndEmail,
     }
 }
 
@@ -132,64 +133,70 @@ pub(super) fn undo_rows(run: &Run, step: Step, now: Timestamp) -> Vec<Statement>
 impl From<DbError> for Outcome {
     fn from(error: DbError) -> Self {
         match error {
-            // Raised: it was put back, and is told everything before it is asked again.
-            DbError::Unavailable(_) | DbError::Raised => {
-                Self::Unknown(Fault::new(FaultCode::StoreUnavailable))
+            // Raised: it was restored, and is told everything before it is asked again.
+            DbError::Unavailable(_) | DbError::Aborted => {
+                Self::Unknown(TransientError::new(TransientErrorCode::StoreUnavailable))
             }
-            error if error.is_about_a_missing_row() => Self::Refused(tenant_gone()),
+            error if error.is_about_a_missing_row() => Self::Failed(tenant_gone()),
             // It did answer: waiting for it to come back would be in vain.
-            DbError::Constraint(_) | DbError::Corrupt(_) => Self::Unknown(Fault::new(FaultCode::Malformed)),
+            DbError::Constraint(_) | DbError::Corrupt(_) => {
+                Self::Unknown(TransientError::new(TransientErrorCode::Malformed))
+            }
         }
     }
 }
 
-fn tenant_gone() -> Failure {
-    Failure::new(FailureCode::TenantGone, "This club does not exist any more.")
+fn tenant_gone() -> PermanentError {
+    PermanentError::new(FailureCode::TenantGone, "This club does not exist any more.")
 }
 
 impl<P: Ports> App<P> {
     /// Whether an attempt at `task` of `run` asks outside.
     pub fn asks_outside(&self, run: &Run, task: Task) -> bool {
-        self.asked_by(run, task).is_some()
+        self.upstream_for(run, task).is_some()
     }
 
     /// Whether an attempt at `task` of `run` may begin, and what it reads; D1 is told of the run first if it `lists`. One batch.
     pub async fn permit(&self, run: &Run, task: Task, lists: bool) -> Asked<Answer> {
         match self.ask(run, task, lists).await {
             Ok(asked) => asked,
-            Err(DbError::Raised) => Asked { listing: Some(Listing::PutBack), ..Permit::Unavailable.into() },
+            Err(DbError::Aborted) => {
+                Asked { projection: Some(ProjectionResult::Restored), ..Permit::Unavailable.into() }
+            }
             Err(error) if error.is_about_a_missing_row() => Permit::TenantUnknown.into(),
             Err(_) => Permit::Unavailable.into(),
         }
     }
 
     async fn ask(&self, run: &Run, task: Task, lists: bool) -> Result<Asked<Answer>, DbError> {
-        let listing = lists.then(|| listing::listing(run, self.ports.now())).transpose()?;
+        let projection = lists.then(|| projection::projection(run, self.ports.now())).transpose()?;
         let reads = match task {
             Task::Do(step) if self.asks_outside(run, task) => reads(run, step),
             Task::Do(_) | Task::Undo(_) => None,
         };
-        let gate = store::flags::gate(&run.subject.tenant);
-        let (standing, listed, found) = self.ports.db().ask((gate, listing, reads)).await?;
-        let permit = match Gate::from(standing) {
-            Gate::Open => Permit::Granted,
-            Gate::Paused => Permit::Paused,
-            Gate::Suspended | Gate::Removed => Permit::Stopped,
-            Gate::Unknown => Permit::TenantUnknown,
+        let run_admission = store::flags::run_admission(&run.subject.tenant);
+        let (standing, listed, found) = self.ports.db().ask((run_admission, projection, reads)).await?;
+        let permit = match RunAdmission::from(standing) {
+            RunAdmission::Open => Permit::Granted,
+            RunAdmission::Paused => Permit::Paused,
+            RunAdmission::Suspended | RunAdmission::Removed => Permit::Stopped,
+            RunAdmission::Unknown => Permit::TenantUnknown,
         };
-        let listing = listed.map(|(listing, _)| listing);
+        let projection = listed.map(|(projection, _)| projection);
         let found = found.unwrap_or_default();
-        Ok(Asked { permit, listing, found })
+        Ok(Asked { permit, projection, found })
     }
 
-    /// Performs one attempt at `task` of `run`, unless the other side is to be left alone.
+    /// Performs one attempt at `task` of `run`, unless the upstream is to be left alone.
     pub async fn perform(&self, run: &Run, task: Task, found: Answer) -> workflow::Performed {
         if lists_its_end(task) {
             return self.end(run, task).await;
         }
         let attempt = self.attempt(run, task, found);
-        match self.asked_by(run, task) {
-            Some((upstream, calls)) => self.through(upstream, calls, run.asker(task), attempt).await.into(),
+        match self.upstream_for(run, task) {
+            Some((upstream, calls)) => {
+                self.with_breaker(upstream, calls, run.requester(task), attempt).await.into()
+            }
             None => attempt.await.into(),
         }
     }
@@ -199,7 +206,7 @@ impl<P: Ports> App<P> {
         let now = self.ports.now();
         let mut ended = run.clone();
         ended.settle(Outcome::Done(None), now, 0);
-        let written = match listing::listing(&ended, now) {
+        let written = match projection::projection(&ended, now) {
             Ok(batch) => self.ports.db().ask(batch).await,
             Err(error) => Err(error),
         };
@@ -212,7 +219,7 @@ impl<P: Ports> App<P> {
     }
 
     /// The upstream that `task` asks as the service is configured, and how often in one attempt; none for what is done inside.
-    fn asked_by(&self, run: &Run, task: Task) -> Option<(Upstream, u32)> {
+    fn upstream_for(&self, run: &Run, task: Task) -> Option<(Upstream, u32)> {
         match task {
             Task::Do(step) => upstream(self.config(), step),
             Task::Undo(step) => undo_upstream(self.config(), run, step),
@@ -237,7 +244,7 @@ impl<P: Ports> App<P> {
         if let Some(Artifact::Other(_)) = run.artifact(step) {
             return Ok(made_by_a_newer_version());
         }
-        if leaves(step) == Leaves::Nothing {
+        if compensation(step) == Compensation::None {
             return Ok(Outcome::Done(None));
         }
         of_step!(step, A => A::undo(self, run).await, other => Ok(made_by_a_newer_version()))
@@ -247,12 +254,12 @@ impl<P: Ports> App<P> {
 /// What a newer version did or began is not this one's to go on with: it does not know what that is.
 fn of_a_newer_version(what: &str) -> Outcome {
     let message = format!("{what} Deploy that version and try again, or leave it.");
-    Outcome::Refused(Failure::new(FailureCode::Misconfigured, message))
+    Outcome::Failed(PermanentError::new(FailureCode::Misconfigured, message))
 }
 
 fn misconfigured() -> Outcome {
     let message = "The service is not set up for this step. We have been told and look into it.";
-    Outcome::Refused(Failure::new(FailureCode::Misconfigured, message))
+    Outcome::Failed(PermanentError::new(FailureCode::Misconfigured, message))
 }
 
 /// It is never told as removed: it may still be there.

@@ -1,4 +1,4 @@
-//! Default brand and welcome content. Undone last, it lets go of the club's name and address.
+//! Default brand and welcome content. Undone last, it lets go of the tenant's name and address.
 
 use crate::{
     db::Statement,
@@ -18,6 +18,6 @@ impl Action for SeedDefaults {
     }
 
     fn undo_rows(run: &Run, now: Timestamp) -> Vec<Statement> {
-        store::undo::let_go(&run.subject.tenant, now)
+        store::undo::release_slug(&run.subject.tenant, now)
     }
 }

@@ -1,8 +1,8 @@
 //! A mail with a link to sign in. It is stored, and leaves when the run rests, or with the sweep: whatever becomes of it holds no
-//! club up.
+//! tenant up.
 
 use crate::{
-    app::listing::is_news,
+    app::projection::is_news,
     db::Statement,
     domain::{Step, Task, Timestamp},
     store,
@@ -18,7 +18,7 @@ impl Action for SendWelcomeEmail {
         if is_news(run, Task::Do(Step::SendWelcomeEmail)) {
             return vec![store::mails::welcome(run, now)];
         }
-        let wanted_again = |at| store::mails::welcome_put_back(run, at, now);
+        let wanted_again = |at| store::mails::welcome_restored(run, at, now);
         record.done_at.and_then(wanted_again).into_iter().collect()
     }
 }

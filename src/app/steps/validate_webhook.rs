@@ -1,4 +1,4 @@
-//! A signed ping to the club's Make scenario.
+//! A signed ping to the tenant's Make scenario.
 
 use crate::{
     app::{App, upstream::make},
@@ -6,7 +6,7 @@ use crate::{
     domain::{Config, Step, Timestamp, Upstream, WebhookUrl},
     ports::Ports,
     store,
-    workflow::{Failure, FailureCode, Outcome, Product, Record, Run, Webhook},
+    workflow::{FailureCode, Outcome, PermanentError, Product, Record, Run, Webhook},
 };
 
 use super::{Action, Performed, misconfigured};
@@ -19,13 +19,13 @@ impl Action for ValidateWebhook {
     }
 
     fn reads(run: &Run) -> Option<Statement> {
-        Some(store::connections::webhook(&run.subject.tenant).statement())
+        Some(store::webhooks::webhook(&run.subject.tenant).statement())
     }
 
     async fn run<P: Ports>(app: &App<P>, run: &Run, found: Answer) -> Performed {
         let tenant = &run.subject.tenant;
-        let stored = store::connections::webhook(tenant).read(found)?.ok_or_else(|| {
-            Outcome::Refused(Failure::new(
+        let stored = store::webhooks::webhook(tenant).read(found)?.ok_or_else(|| {
+            Outcome::Failed(PermanentError::new(
                 FailureCode::WebhookMissing,
                 "No webhook is stored for this club yet.",
             ))
@@ -34,26 +34,26 @@ impl Action for ValidateWebhook {
         let url =
             WebhookUrl::stored(&stored.webhook_url, &app.config().allowed_webhook_hosts).map_err(|_| {
                 let message = "Webhooks on this host are not possible. Use the one that Make shows you.";
-                Outcome::Refused(Failure::new(FailureCode::WebhookRejected, message))
+                Outcome::Failed(PermanentError::new(FailureCode::WebhookRejected, message))
             })?;
         let signing = app.signing(tenant, &stored).await.map_err(|_| misconfigured())?;
         let key = run.idempotency_key(Step::ValidateWebhook);
         let now = app.ports.now();
         let trace = run.caller.traceparent.clone();
         let call = make::ping(&url, &signing.secrets, &key, tenant.as_str(), now, trace);
-        let called = app.call(call).await.map_err(|error| Outcome::Unknown(error.into()))?;
-        let outcome = make::judge(&called, app.config().make_validate_strict, app.ports.now());
+        let response = app.call(call).await.map_err(|error| Outcome::Unknown(error.into()))?;
+        let outcome = make::classify(&response, app.config().make_validate_strict, app.ports.now());
         Ok(match outcome {
             Outcome::Done(_) => Outcome::Done(Some(Product::Pinged(Webhook {
                 url: stored.webhook_url,
                 secret: stored.webhook_secret,
             }))),
-            other => other.answered(called.status),
+            other => other.answered(response.status),
         })
     }
 
     fn rows(run: &Run, record: &Record, now: Timestamp) -> Vec<Statement> {
-        let validated = |webhook| store::connections::set_validated(&run.subject.tenant, webhook, now);
+        let validated = |webhook| store::webhooks::set_validated(&run.subject.tenant, webhook, now);
         record.webhook.iter().map(validated).collect()
     }
 }

@@ -36,7 +36,7 @@ impl Action for VerifySpreadsheet {
         let config = app.config();
         Ok(match &config.google_service_account_key {
             Some(file) => {
-                let account = google::Account::parse(file).map_err(Outcome::Refused)?;
+                let account = google::Account::parse(file).map_err(Outcome::Failed)?;
                 google::verify(app, &account, id, run.caller.traceparent.clone()).await
             }
             None => {
@@ -50,13 +50,13 @@ impl Action for VerifySpreadsheet {
                     &key,
                     run.caller.traceparent.clone(),
                 );
-                let called = app.call(call).await.map_err(|error| Outcome::Unknown(error.into()))?;
-                apps_script::judge_verify(&called, app.ports.now()).answered(called.status)
+                let response = app.call(call).await.map_err(|error| Outcome::Unknown(error.into()))?;
+                apps_script::classify_verify(&response, app.ports.now()).answered(response.status)
             }
         })
     }
 
     fn rows(run: &Run, _record: &Record, now: Timestamp) -> Vec<Statement> {
-        vec![store::connections::set_spreadsheet_verified(&run.subject.tenant, now)]
+        vec![store::webhooks::set_spreadsheet_verified(&run.subject.tenant, now)]
     }
 }

@@ -1,4 +1,4 @@
-//! Google Apps Script: the web app that makes a pro club's spreadsheet.
+//! Google Apps Script: the web app that makes a pro tenant's spreadsheet.
 //!
 //! It can't read headers, so the signature travels in the query string, over the raw body. It answers by a redirect to
 //! another host that has to be followed. Its errors are 200: `ok:false`, or a page of HTML.
@@ -13,8 +13,11 @@ use serde_json::{Value, json};
 use crate::{
     app::App,
     domain::{Secret, Step, Timestamp, Upstream, text},
-    ports::{Call, Called, Ports},
-    workflow::{Artifact, Failure, FailureCode, Fault, FaultCode, Outcome, Product, Subject, policy::policy},
+    ports::{OutboundRequest, OutboundResponse, Ports},
+    workflow::{
+        Artifact, FailureCode, Outcome, PermanentError, Product, Subject, TransientError, TransientErrorCode,
+        policy::policy,
+    },
 };
 
 use super::{hex, hmac_sha256, malformed, said, unknown_status};
@@ -70,14 +73,13 @@ fn literal(text: &str) -> String {
 }
 
 /// Asks for a spreadsheet. Under the same key the same one is answered.
-#[must_use]
 pub fn provision(
     url: &str,
     secret: &Secret,
     subject: &Subject,
     key: &str,
     traceparent: Option<String>,
-) -> Call {
+) -> OutboundRequest {
     let body = json!({
         "action": "provision",
         "tenantId": subject.tenant,
@@ -90,7 +92,6 @@ pub fn provision(
 }
 
 /// Asks whether the spreadsheet is there.
-#[must_use]
 pub fn verify(
     url: &str,
     secret: &Secret,
@@ -98,7 +99,7 @@ pub fn verify(
     spreadsheet: &str,
     key: &str,
     traceparent: Option<String>,
-) -> Call {
+) -> OutboundRequest {
     let body = json!({
         "action": "verify",
         "tenantId": subject.tenant,
@@ -109,7 +110,6 @@ pub fn verify(
 }
 
 /// Asks for what [`provision`] made to be removed: by its key, and by its id where that is known.
-#[must_use]
 pub fn deprovision(
     url: &str,
     secret: &Secret,
@@ -117,7 +117,7 @@ pub fn deprovision(
     spreadsheet: Option<&str>,
     keys: Keys<'_>,
     traceparent: Option<String>,
-) -> Call {
+) -> OutboundRequest {
     let mut body = json!({
         "action": "deprovision",
         "tenantId": subject.tenant,
@@ -143,7 +143,9 @@ pub async fn remove<P: Ports>(
     let Some(secret) = &config.gas_hmac_secret else { return misconfigured() };
     let call = deprovision(url, secret, subject, spreadsheet, keys, traceparent.clone());
     let told = match app.call(call).await {
-        Ok(called) => judge_deprovision(&called, now()).map_err(|outcome| outcome.answered(called.status)),
+        Ok(response) => {
+            classify_deprovision(&response, now()).map_err(|outcome| outcome.answered(response.status))
+        }
         Err(error) => Err(Outcome::Unknown(error.into())),
     };
     let removed = match told {
@@ -154,16 +156,22 @@ pub async fn remove<P: Ports>(
     let Some(id) = spreadsheet.or(removed.as_deref()) else { return Outcome::Done(None) };
     let key = format!("{}/verify", keys.removal);
     match app.call(verify(url, secret, subject, id, &key, traceparent)).await {
-        Ok(called) => judge_gone(&called, now()).answered(called.status),
+        Ok(response) => classify_gone(&response, now()).answered(response.status),
         Err(error) => Outcome::Unknown(error.into()),
     }
 }
 
-fn signed(url: &str, secret: &Secret, body: &Value, step: Step, traceparent: Option<String>) -> Call {
+fn signed(
+    url: &str,
+    secret: &Secret,
+    body: &Value,
+    step: Step,
+    traceparent: Option<String>,
+) -> OutboundRequest {
     let body = body.to_string();
     let signature = hex(&hmac_sha256(secret.expose().as_bytes(), body.as_bytes()));
     let separator = if url.contains('?') { '&' } else { '?' };
-    Call {
+    OutboundRequest {
         upstream: Upstream::AppsScript.as_str(),
         method: "POST",
         url: format!("{url}{separator}signature={signature}"),
@@ -176,107 +184,101 @@ fn signed(url: &str, secret: &Secret, body: &Value, step: Step, traceparent: Opt
 }
 
 /// What the answer to [`provision`] means.
-#[must_use]
-pub fn judge_provision(called: &Called, now: Timestamp) -> Outcome {
-    match read(called, now) {
+pub fn classify_provision(response: &OutboundResponse, now: Timestamp) -> Outcome {
+    match read(response, now) {
         Err(outcome) => outcome,
         Ok(Answer { ok: true, spreadsheet_id: Some(id), spreadsheet_url, .. }) if !id.is_empty() => {
             let url =
                 spreadsheet_url.unwrap_or_else(|| format!("https://docs.google.com/spreadsheets/d/{id}"));
-            Outcome::Done(Some(Product::Made(Artifact::Spreadsheet { id, url })))
+            Outcome::Done(Some(Product::Created(Artifact::Spreadsheet { id, url })))
         }
-        Ok(Answer { ok: true, .. }) => Outcome::Unknown(malformed(called)),
+        Ok(Answer { ok: true, .. }) => Outcome::Unknown(malformed(response)),
         Ok(_) => {
             let message =
                 "Google refused to make the club's spreadsheet. We have been told and look into it.";
-            let failure = Failure::new(FailureCode::SpreadsheetRejected, message);
-            Outcome::Refused(failure.with_said(said(called)))
+            let failure = PermanentError::new(FailureCode::SpreadsheetRejected, message);
+            Outcome::Failed(failure.with_said(said(response)))
         }
     }
 }
 
 /// What the answer to [`verify`] means.
-#[must_use]
-pub fn judge_verify(called: &Called, now: Timestamp) -> Outcome {
-    match read(called, now) {
+pub fn classify_verify(response: &OutboundResponse, now: Timestamp) -> Outcome {
+    match read(response, now) {
         Err(outcome) => outcome,
         Ok(Answer { ok: true, exists: Some(true), .. }) => Outcome::Done(None),
-        Ok(Answer { ok: true, exists: None, .. }) => Outcome::Unknown(malformed(called)),
+        Ok(Answer { ok: true, exists: None, .. }) => Outcome::Unknown(malformed(response)),
         Ok(_) => match missing() {
-            Outcome::Refused(failure) => Outcome::Refused(failure.with_said(said(called))),
+            Outcome::Failed(failure) => Outcome::Failed(failure.with_said(said(response))),
             outcome => outcome,
         },
     }
 }
 
 /// What the answer to [`deprovision`] means: the spreadsheet that it was about, if there ever was one.
-///
-/// # Errors
-///
-/// When it was refused, or nobody knows.
-pub fn judge_deprovision(called: &Called, now: Timestamp) -> Result<Option<String>, Outcome> {
-    match read(called, now) {
-        Err(Outcome::Refused(failure)) => Err(kept(failure.message)),
+pub fn classify_deprovision(response: &OutboundResponse, now: Timestamp) -> Result<Option<String>, Outcome> {
+    match read(response, now) {
+        Err(Outcome::Failed(failure)) => Err(kept(failure.message)),
         Err(outcome) => Err(outcome),
         Ok(Answer { ok: true, spreadsheet_id: Some(id), removed: Some(_), .. }) if !id.is_empty() => {
             Ok(Some(id))
         }
         Ok(Answer { ok: true, spreadsheet_id: None, removed: Some(false), .. }) => Ok(None),
         // Something was removed, and nobody can look whether it is gone.
-        Ok(Answer { ok: true, .. }) => Err(Outcome::Unknown(malformed(called))),
+        Ok(Answer { ok: true, .. }) => Err(Outcome::Unknown(malformed(response))),
         Ok(_) => {
             let message =
                 "Google refused to remove the club's spreadsheet. We have been told and look into it.";
-            let failure = Failure::new(FailureCode::CompensationRefused, message);
-            Err(Outcome::Refused(failure.with_said(said(called))))
+            let failure = PermanentError::new(FailureCode::CompensationRefused, message);
+            Err(Outcome::Failed(failure.with_said(said(response))))
         }
     }
 }
 
 /// What the answer to [`verify`] means for a spreadsheet that was removed.
-#[must_use]
-pub fn judge_gone(called: &Called, now: Timestamp) -> Outcome {
-    match read(called, now) {
-        Err(Outcome::Refused(failure)) => kept(failure.message),
+pub fn classify_gone(response: &OutboundResponse, now: Timestamp) -> Outcome {
+    match read(response, now) {
+        Err(Outcome::Failed(failure)) => kept(failure.message),
         Err(outcome) => outcome,
         Ok(Answer { ok: true, exists: Some(false), .. }) => Outcome::Done(None),
         Ok(Answer { ok: true, exists: Some(true), .. }) => {
-            Outcome::Unknown(Fault::new(FaultCode::Contradiction))
+            Outcome::Unknown(TransientError::new(TransientErrorCode::Contradiction))
         }
         // A refusal to look is no proof.
-        Ok(_) => Outcome::Unknown(malformed(called)),
+        Ok(_) => Outcome::Unknown(malformed(response)),
     }
 }
 
 fn kept(message: impl Into<String>) -> Outcome {
-    Outcome::Refused(Failure::new(FailureCode::CompensationRefused, message))
+    Outcome::Failed(PermanentError::new(FailureCode::CompensationRefused, message))
 }
 
 fn misconfigured() -> Outcome {
     let message = "Our access to Google is not set up correctly. We have been told and look into it.";
-    Outcome::Refused(Failure::new(FailureCode::Misconfigured, message))
+    Outcome::Failed(PermanentError::new(FailureCode::Misconfigured, message))
 }
 
 /// The spreadsheet is not there.
-#[must_use]
 pub fn missing() -> Outcome {
-    Outcome::Refused(Failure::new(
+    Outcome::Failed(PermanentError::new(
         FailureCode::SpreadsheetMissing,
         "The club's spreadsheet was made but can't be found. We have been told and look into it.",
     ))
 }
 
-fn read(called: &Called, now: Timestamp) -> Result<Answer, Outcome> {
-    if let Some(fault) = unknown_status(called, now) {
+fn read(response: &OutboundResponse, now: Timestamp) -> Result<Answer, Outcome> {
+    if let Some(fault) = unknown_status(response, now) {
         return Err(Outcome::Unknown(fault));
     }
-    match called.status {
+    match response.status {
         // HTML with status 200 is Apps Script's way of saying that something broke: nobody knows what was done.
-        200 => serde_json::from_str(called.body.trim_start_matches('\u{feff}'))
-            .map_err(|_| Outcome::Unknown(malformed(called))),
+        200 => serde_json::from_str(response.body.trim_start_matches('\u{feff}'))
+            .map_err(|_| Outcome::Unknown(malformed(response))),
         // A redirect that was not followed leads away from Apps Script: to a sign-in page, for one.
-        300..=399 => Err(Outcome::Unknown(Fault { status: Some(called.status), ..malformed(called) })),
-        status => Err(Outcome::Refused(Failure::new(
+        300..=399 => {
+            Err(Outcome::Unknown(TransientError { status: Some(response.status), ..malformed(response) }))
+        }
+        status => Err(Outcome::Failed(PermanentError::new(
             FailureCode::SpreadsheetRejected,
             format!(
                 "Google does not answer at the address we have for it (status {status}). We have been told and look into it."
@@ -288,18 +290,21 @@ fn read(called: &Called, now: Timestamp) -> Result<Answer, Outcome> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::workflow::FaultCode;
+    use crate::workflow::TransientErrorCode;
 
     const NOW: Timestamp = Timestamp::from_seconds(0);
 
-    fn called(status: u16, body: &str) -> Called {
-        Called { status, retry_after: None, body: body.to_owned(), ms: 1 }
+    fn response(status: u16, body: &str) -> OutboundResponse {
+        OutboundResponse { status, retry_after: None, body: body.to_owned(), ms: 1 }
     }
 
     #[test]
     fn two_hundred_is_not_success() {
-        let refused = judge_provision(&called(200, r#"{"ok":false,"error":"quota"}"#), NOW);
-        assert!(matches!(refused, Outcome::Refused(Failure { code: FailureCode::SpreadsheetRejected, .. })));
+        let refused = classify_provision(&response(200, r#"{"ok":false,"error":"quota"}"#), NOW);
+        assert!(matches!(
+            refused,
+            Outcome::Failed(PermanentError { code: FailureCode::SpreadsheetRejected, .. })
+        ));
         for body in [
             "<html>Service error</html>",
             "",
@@ -308,20 +313,26 @@ mod tests {
             r#"{"ok":true}"#,
             r#"{"ok":true,"spreadsheetId":""}"#,
         ] {
-            let outcome = judge_provision(&called(200, body), NOW);
-            assert!(matches!(outcome, Outcome::Unknown(Fault { code: FaultCode::Malformed, .. })), "{body}");
+            let outcome = classify_provision(&response(200, body), NOW);
+            assert!(
+                matches!(
+                    outcome,
+                    Outcome::Unknown(TransientError { code: TransientErrorCode::Malformed, .. })
+                ),
+                "{body}"
+            );
         }
     }
 
     #[test]
     fn a_spreadsheet_is_remembered() {
-        let done = judge_provision(
-            &called(200, r#"{"ok":true,"spreadsheetId":"s1","spreadsheetUrl":"https://x/s1"}"#),
+        let done = classify_provision(
+            &response(200, r#"{"ok":true,"spreadsheetId":"s1","spreadsheetUrl":"https://x/s1"}"#),
             NOW,
         );
         assert_eq!(
             done,
-            Outcome::Done(Some(Product::Made(Artifact::Spreadsheet {
+            Outcome::Done(Some(Product::Created(Artifact::Spreadsheet {
                 id: "s1".to_owned(),
                 url: "https://x/s1".to_owned()
             })))
@@ -330,17 +341,17 @@ mod tests {
 
     #[test]
     fn verified_means_seen() {
-        assert_eq!(judge_verify(&called(200, r#"{"ok":true,"exists":true}"#), NOW), Outcome::Done(None));
+        assert_eq!(classify_verify(&response(200, r#"{"ok":true,"exists":true}"#), NOW), Outcome::Done(None));
         for body in [r#"{"ok":true,"exists":false}"#, r#"{"ok":false}"#] {
-            assert!(matches!(judge_verify(&called(200, body), NOW), Outcome::Refused(_)), "{body}");
+            assert!(matches!(classify_verify(&response(200, body), NOW), Outcome::Failed(_)), "{body}");
         }
-        assert!(matches!(judge_verify(&called(200, r#"{"ok":true}"#), NOW), Outcome::Unknown(_)));
-        assert!(matches!(judge_verify(&called(503, ""), NOW), Outcome::Unknown(_)));
+        assert!(matches!(classify_verify(&response(200, r#"{"ok":true}"#), NOW), Outcome::Unknown(_)));
+        assert!(matches!(classify_verify(&response(503, ""), NOW), Outcome::Unknown(_)));
     }
 
     #[test]
     fn a_removal_names_what_it_was_about() {
-        let about = |body: &str| judge_deprovision(&called(200, body), NOW);
+        let about = |body: &str| classify_deprovision(&response(200, body), NOW);
         assert_eq!(about(r#"{"ok":true,"removed":true,"spreadsheetId":"s1"}"#), Ok(Some("s1".to_owned())));
         assert_eq!(about(r#"{"ok":true,"removed":false,"spreadsheetId":"s1"}"#), Ok(Some("s1".to_owned())));
         assert_eq!(about(r#"{"ok":true,"removed":false}"#), Ok(None));
@@ -354,11 +365,11 @@ mod tests {
             assert!(matches!(about(body), Err(Outcome::Unknown(_))), "{body}");
         }
         for (status, body) in [(200, r#"{"ok":false,"code":"FOREIGN"}"#), (404, "")] {
-            let refused = judge_deprovision(&called(status, body), NOW);
+            let refused = classify_deprovision(&response(status, body), NOW);
             assert!(
                 matches!(
                     refused,
-                    Err(Outcome::Refused(Failure { code: FailureCode::CompensationRefused, .. }))
+                    Err(Outcome::Failed(PermanentError { code: FailureCode::CompensationRefused, .. }))
                 ),
                 "{body}"
             );
@@ -367,22 +378,22 @@ mod tests {
 
     #[test]
     fn gone_means_looked_for() {
-        let looked = |status, body: &str| judge_gone(&called(status, body), NOW);
+        let looked = |status, body: &str| classify_gone(&response(status, body), NOW);
         assert_eq!(looked(200, r#"{"ok":true,"exists":false}"#), Outcome::Done(None));
         assert_eq!(
             looked(200, r#"{"ok":true,"exists":true}"#),
-            Outcome::Unknown(Fault::new(FaultCode::Contradiction))
+            Outcome::Unknown(TransientError::new(TransientErrorCode::Contradiction))
         );
         for (status, body) in [(200, r#"{"ok":true}"#), (200, r#"{"ok":false}"#), (200, "<html>"), (503, "")]
         {
             assert!(matches!(looked(status, body), Outcome::Unknown(_)), "{status} {body}");
         }
-        assert!(matches!(looked(404, ""), Outcome::Refused(_)));
+        assert!(matches!(looked(404, ""), Outcome::Failed(_)));
     }
 
     #[test]
     fn an_error_of_the_message_itself_is_not_tried_again() {
-        assert!(matches!(judge_provision(&called(404, ""), NOW), Outcome::Refused(_)));
-        assert!(matches!(judge_provision(&called(302, ""), NOW), Outcome::Unknown(_)));
+        assert!(matches!(classify_provision(&response(404, ""), NOW), Outcome::Failed(_)));
+        assert!(matches!(classify_provision(&response(302, ""), NOW), Outcome::Unknown(_)));
     }
 }

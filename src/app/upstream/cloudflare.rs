@@ -1,4 +1,4 @@
-//! Cloudflare's DNS records: a club's own address, where no wildcard covers it.
+//! Cloudflare's DNS records: a tenant's own address, where no wildcard covers it.
 //!
 //! There are no idempotency keys here. What takes their place is a marker in the record's comment, with the tenant in it:
 //! we look before we make, and a record that bears it was made by an earlier attempt of ours. Any other record is somebody
@@ -10,8 +10,11 @@ use serde_json::{Value, json};
 use crate::{
     app::App,
     domain::{Config, Secret, Step, Timestamp, Upstream, config::SubdomainMode},
-    ports::{Call, Called, Ports},
-    workflow::{Artifact, Failure, FailureCode, Fault, FaultCode, Outcome, Product, Subject, policy::policy},
+    ports::{OutboundRequest, OutboundResponse, Ports},
+    workflow::{
+        Artifact, FailureCode, Outcome, PermanentError, Product, Subject, TransientError, TransientErrorCode,
+        policy::policy,
+    },
 };
 
 use super::{malformed, said, unknown_status};
@@ -37,7 +40,7 @@ struct Record {
     comment: Option<String>,
 }
 
-/// The record that a club is to have.
+/// The record that a tenant is to have.
 struct Wanted {
     name: String,
     content: String,
@@ -47,7 +50,7 @@ struct Wanted {
 impl Wanted {
     fn by(config: &Config, subject: &Subject) -> Self {
         Self {
-            name: config.club_address(subject.slug.as_str()).to_ascii_lowercase(),
+            name: config.tenant_address(subject.slug.as_str()).to_ascii_lowercase(),
             content: config.base_domain.to_ascii_lowercase(),
             marker: format!("tenantry:{}:{}", config.environment, subject.tenant),
         }
@@ -67,36 +70,36 @@ impl Wanted {
     }
 }
 
-/// What Cloudflare says instead of a result.
+/// Why Cloudflare gave no result.
 #[derive(Debug, PartialEq, Eq)]
-enum No {
+enum ApiFailure {
     /// It refuses.
-    Refused { status: u16, code: u32, said: Option<String> },
+    Rejected { status: u16, code: u32, said: Option<String> },
     /// Nothing that says what was done.
-    Unknown(Fault),
+    Unknown(TransientError),
 }
 
-impl No {
+impl ApiFailure {
     /// The outcome, where a refusal can only mean that the service is set up wrongly.
     fn or_misconfigured(self) -> Outcome {
         self.or(|_| misconfigured())
     }
 
     /// The outcome, where `failure` says what a refusal means. A caller who is not let in is set up wrongly whatever it wanted.
-    fn or(self, failure: impl FnOnce(u32) -> Failure) -> Outcome {
+    fn or(self, failure: impl FnOnce(u32) -> PermanentError) -> Outcome {
         match self {
-            Self::Refused { status: status @ (401 | 403), said, .. } => {
-                Outcome::Refused(misconfigured().with_said(said)).answered(status)
+            Self::Rejected { status: status @ (401 | 403), said, .. } => {
+                Outcome::Failed(misconfigured().with_said(said)).answered(status)
             }
-            Self::Refused { status, code, said } => {
-                Outcome::Refused(failure(code).with_said(said)).answered(status)
+            Self::Rejected { status, code, said } => {
+                Outcome::Failed(failure(code).with_said(said)).answered(status)
             }
             Self::Unknown(fault) => Outcome::Unknown(fault),
         }
     }
 }
 
-/// Gives the club its record, or finds the one that an earlier attempt made.
+/// Gives the tenant its record, or finds the one that an earlier attempt made.
 pub async fn create<P: Ports>(app: &App<P>, subject: &Subject, traceparent: Option<String>) -> Outcome {
     let wanted = Wanted::by(app.config(), subject);
     let made = async {
@@ -105,12 +108,12 @@ pub async fn create<P: Ports>(app: &App<P>, subject: &Subject, traceparent: Opti
         let zone = zone.id.to_owned();
         Ok(Artifact::DnsRecord { id: record.id, zone, name: wanted.name.clone(), created })
     };
-    made.await.map_or_else(|outcome| outcome, |artifact| Outcome::Done(Some(Product::Made(artifact))))
+    made.await.map_or_else(|outcome| outcome, |artifact| Outcome::Done(Some(Product::Created(artifact))))
 }
 
-/// Removes the club's record: the one that [`create`] told of, or, when its answer was lost, what is found under the club's
-/// name. What doesn't bear the tenant's marker stays as it is, and is refused if it is the one that was told of. Done means
-/// that it was looked for and is not there.
+/// Removes the tenant's record: the one that [`create`] told of, or, when its answer was lost, what is found under the
+/// tenant's name. What doesn't bear the tenant's marker stays as it is, and is refused if it is the one that was told of.
+/// Done means that it was looked for and is not there.
 pub async fn remove<P: Ports>(
     app: &App<P>,
     subject: &Subject,
@@ -146,15 +149,15 @@ fn never_makes_records(config: &Config) -> bool {
     config.subdomain_mode != SubdomainMode::Record && config.cloudflare_zone_id.is_empty()
 }
 
-fn misconfigured() -> Failure {
-    Failure::new(
+fn misconfigured() -> PermanentError {
+    PermanentError::new(
         FailureCode::Misconfigured,
         "Our access to Cloudflare is not set up correctly. We have been told and look into it.",
     )
 }
 
 fn conflict() -> Outcome {
-    Outcome::Refused(Failure::new(
+    Outcome::Failed(PermanentError::new(
         FailureCode::SubdomainConflict,
         "The club's address is already in use for something else. We have been told and look into it.",
     ))
@@ -163,12 +166,12 @@ fn conflict() -> Outcome {
 fn unmarked() -> Outcome {
     let message = "The club's DNS record is there, but its comment does not say any more that it is ours. Remove it at \
                    Cloudflare, or put its comment back, and try again; or leave it.";
-    Outcome::Refused(Failure::new(FailureCode::CompensationRefused, message))
+    Outcome::Failed(PermanentError::new(FailureCode::CompensationRefused, message))
 }
 
 /// It says one thing, and shows another.
 fn contradiction() -> Outcome {
-    Outcome::Unknown(Fault::new(FaultCode::Contradiction))
+    Outcome::Unknown(TransientError::new(TransientErrorCode::Contradiction))
 }
 
 /// A zone of Cloudflare's, and our way into it.
@@ -184,7 +187,7 @@ impl<'a, P: Ports> Zone<'a, P> {
     fn of(app: &'a App<P>, id: Option<&'a str>, traceparent: Option<String>) -> Result<Self, Outcome> {
         let config = app.config();
         match (id.unwrap_or(&config.cloudflare_zone_id), &config.cloudflare_api_token) {
-            ("", _) | (_, None) => Err(Outcome::Refused(misconfigured())),
+            ("", _) | (_, None) => Err(Outcome::Failed(misconfigured())),
             (id, Some(token)) => Ok(Self { app, id, token, traceparent }),
         }
     }
@@ -206,14 +209,14 @@ impl<'a, P: Ports> Zone<'a, P> {
             Ok(record) if wanted.is(&record) => Ok((record, true)),
             Ok(_) => Err(contradiction()),
             // Somebody was quicker: an attempt of our own whose answer was lost, or another.
-            Err(No::Refused { code, .. }) if TAKEN.contains(&code) => {
+            Err(ApiFailure::Rejected { code, .. }) if TAKEN.contains(&code) => {
                 self.find(wanted).await?.map(|record| (record, false)).ok_or_else(contradiction)
             }
             Err(no) => Err(no.or(|code| {
                 let message = format!(
                     "Cloudflare refused the club's address (error {code}). We have been told and look into it."
                 );
-                Failure::new(FailureCode::SubdomainRejected, message)
+                PermanentError::new(FailureCode::SubdomainRejected, message)
             })),
         }
     }
@@ -230,8 +233,10 @@ impl<'a, P: Ports> Zone<'a, P> {
 
     async fn by_name(&self, name: &str) -> Result<Vec<Record>, Outcome> {
         let encoded: String = form_urlencoded::byte_serialize(name.as_bytes()).collect();
-        let found: Vec<Record> =
-            self.ask("GET", &format!("?name.exact={encoded}"), None).await.map_err(No::or_misconfigured)?;
+        let found: Vec<Record> = self
+            .ask("GET", &format!("?name.exact={encoded}"), None)
+            .await
+            .map_err(ApiFailure::or_misconfigured)?;
         // Records are removed by this answer: that the filter was heeded is not taken on trust.
         Ok(found.into_iter().filter(|record| record.name.eq_ignore_ascii_case(name)).collect())
     }
@@ -239,7 +244,7 @@ impl<'a, P: Ports> Zone<'a, P> {
     async fn by_id(&self, id: &str) -> Result<Option<Record>, Outcome> {
         match self.ask("GET", &path(id), None).await {
             Ok(record) => Ok(Some(record)),
-            Err(No::Refused { code: GONE, .. }) => Ok(None),
+            Err(ApiFailure::Rejected { code: GONE, .. }) => Ok(None),
             Err(no) => Err(no.or_misconfigured()),
         }
     }
@@ -247,11 +252,11 @@ impl<'a, P: Ports> Zone<'a, P> {
     /// Removes a record, and looks whether it is gone.
     async fn delete(&self, id: &str) -> Result<(), Outcome> {
         match self.ask::<Value>("DELETE", &path(id), None).await {
-            Ok(_) | Err(No::Refused { code: GONE, .. }) => {}
+            Ok(_) | Err(ApiFailure::Rejected { code: GONE, .. }) => {}
             Err(no) => {
                 return Err(no.or(|code| {
                     let message = format!("Cloudflare refused to remove the club's address (error {code}).");
-                    Failure::new(FailureCode::CompensationRefused, message)
+                    PermanentError::new(FailureCode::CompensationRefused, message)
                 }));
             }
         }
@@ -266,8 +271,8 @@ impl<'a, P: Ports> Zone<'a, P> {
         method: &'static str,
         rest: &str,
         body: Option<String>,
-    ) -> Result<T, No> {
-        let call = Call {
+    ) -> Result<T, ApiFailure> {
+        let call = OutboundRequest {
             upstream: Upstream::Cloudflare.as_str(),
             method,
             url: format!("https://api.cloudflare.com/client/v4/zones/{}/dns_records{rest}", plain(self.id)),
@@ -280,8 +285,8 @@ impl<'a, P: Ports> Zone<'a, P> {
             follow: &[],
             traceparent: self.traceparent.clone(),
         };
-        let called = self.app.call(call).await.map_err(|error| No::Unknown(error.into()))?;
-        read(&called, self.app.ports.now())
+        let response = self.app.call(call).await.map_err(|error| ApiFailure::Unknown(error.into()))?;
+        read(&response, self.app.ports.now())
     }
 }
 
@@ -296,33 +301,33 @@ fn plain(id: &str) -> String {
 
 /// Reads the envelope around every answer. A refusal counts when Cloudflare itself says so: what stands in front of it
 /// answers with these statuses too.
-fn read<T: DeserializeOwned>(called: &Called, now: Timestamp) -> Result<T, No> {
+fn read<T: DeserializeOwned>(response: &OutboundResponse, now: Timestamp) -> Result<T, ApiFailure> {
     #[derive(Deserialize)]
     struct Envelope {
         success: bool,
         #[serde(default)]
-        errors: Vec<Problem>,
+        errors: Vec<ErrorBody>,
         result: Option<Value>,
     }
     #[derive(Deserialize)]
-    struct Problem {
+    struct ErrorBody {
         code: u32,
     }
-    if let Some(fault) = unknown_status(called, now) {
-        return Err(No::Unknown(fault));
+    if let Some(fault) = unknown_status(response, now) {
+        return Err(ApiFailure::Unknown(fault));
     }
-    let unreadable = || No::Unknown(malformed(called));
-    let envelope: Envelope = serde_json::from_str(&called.body).map_err(|_| unreadable())?;
-    match (called.status, envelope) {
+    let unreadable = || ApiFailure::Unknown(malformed(response));
+    let envelope: Envelope = serde_json::from_str(&response.body).map_err(|_| unreadable())?;
+    match (response.status, envelope) {
         (200..300, Envelope { success: true, result: Some(result), .. }) => {
             serde_json::from_value(result).map_err(|_| unreadable())
         }
         (status @ 400..500, Envelope { success: false, errors, .. }) => match errors.first() {
-            Some(Problem { code: TOO_OFTEN }) => {
-                let fault = Fault::new(FaultCode::RateLimited);
-                Err(No::Unknown(Fault { status: Some(status), ..fault }))
+            Some(ErrorBody { code: TOO_OFTEN }) => {
+                let fault = TransientError::new(TransientErrorCode::RateLimited);
+                Err(ApiFailure::Unknown(TransientError { status: Some(status), ..fault }))
             }
-            Some(problem) => Err(No::Refused { status, code: problem.code, said: said(called) }),
+            Some(problem) => Err(ApiFailure::Rejected { status, code: problem.code, said: said(response) }),
             None => Err(unreadable()),
         },
         _ => Err(unreadable()),
@@ -335,8 +340,8 @@ mod tests {
 
     const NOW: Timestamp = Timestamp::from_seconds(0);
 
-    fn reads(status: u16, body: &str) -> Result<Value, No> {
-        read(&Called { status, retry_after: None, body: body.to_owned(), ms: 1 }, NOW)
+    fn reads(status: u16, body: &str) -> Result<Value, ApiFailure> {
+        read(&OutboundResponse { status, retry_after: None, body: body.to_owned(), ms: 1 }, NOW)
     }
 
     #[test]
@@ -352,7 +357,10 @@ mod tests {
         ] {
             let read = reads(200, body);
             assert!(
-                matches!(read, Err(No::Unknown(Fault { code: FaultCode::Malformed, .. }))),
+                matches!(
+                    read,
+                    Err(ApiFailure::Unknown(TransientError { code: TransientErrorCode::Malformed, .. }))
+                ),
                 "{body}: {read:?}"
             );
         }
@@ -361,7 +369,7 @@ mod tests {
     #[test]
     fn a_refusal_is_one_that_cloudflare_itself_gives_a_reason_for() {
         let refused = r#"{"success":false,"errors":[{"code":81058,"message":"…"}],"result":null}"#;
-        assert_eq!(reads(400, refused), Err(No::Refused { status: 400, code: 81058, said: None }));
+        assert_eq!(reads(400, refused), Err(ApiFailure::Rejected { status: 400, code: 81058, said: None }));
         for (status, body) in [
             (403, "<html>Sorry, you have been blocked</html>"),
             (404, ""),
@@ -373,7 +381,7 @@ mod tests {
             (423, refused),
             (400, r#"{"success":false,"errors":[{"code":971}]}"#),
         ] {
-            assert!(matches!(reads(status, body), Err(No::Unknown(_))), "{status} {body}");
+            assert!(matches!(reads(status, body), Err(ApiFailure::Unknown(_))), "{status} {body}");
         }
     }
 
@@ -382,7 +390,7 @@ mod tests {
     fn every_status_has_its_meaning() {
         let refused = r#"{"success":false,"errors":[{"code":1004}],"result":null}"#;
         for status in 200..600 {
-            let is_refused = matches!(reads(status, refused), Err(No::Refused { .. }));
+            let is_refused = matches!(reads(status, refused), Err(ApiFailure::Rejected { .. }));
             let expected = (400..500).contains(&status) && !matches!(status, 408 | 421 | 423 | 425 | 429);
             assert_eq!(is_refused, expected, "{status}");
         }
@@ -390,14 +398,14 @@ mod tests {
 
     #[test]
     fn who_is_not_let_in_is_set_up_wrongly() {
-        let other = |_| Failure::new(FailureCode::SubdomainRejected, "");
+        let other = |_| PermanentError::new(FailureCode::SubdomainRejected, "");
         for (status, code) in [
             (401, FailureCode::Misconfigured),
             (403, FailureCode::Misconfigured),
             (400, FailureCode::SubdomainRejected),
         ] {
-            let outcome = No::Refused { status, code: 10000, said: None }.or(other);
-            assert!(matches!(outcome, Outcome::Refused(failure) if failure.code == code), "{status}");
+            let outcome = ApiFailure::Rejected { status, code: 10000, said: None }.or(other);
+            assert!(matches!(outcome, Outcome::Failed(failure) if failure.code == code), "{status}");
         }
     }
 

@@ -7,8 +7,8 @@ use serde_json::json;
 use crate::{
     app::App,
     domain::{Secret, Step, Timestamp, Upstream},
-    ports::{Call, Called, CryptoError, Ports},
-    workflow::{Failure, FailureCode, Fault, FaultCode, Outcome, policy::policy},
+    ports::{CryptoError, OutboundRequest, OutboundResponse, Ports},
+    workflow::{FailureCode, Outcome, PermanentError, TransientError, TransientErrorCode, policy::policy},
 };
 
 use super::{apps_script::missing, malformed, said, unknown_status};
@@ -34,18 +34,14 @@ pub struct Account {
 
 impl Account {
     /// Reads a key file.
-    ///
-    /// # Errors
-    ///
-    /// When it is not one.
-    pub fn parse(file: &Secret) -> Result<Self, Failure> {
+    pub fn parse(file: &Secret) -> Result<Self, PermanentError> {
         let file: AccountFile = serde_json::from_str(file.expose()).map_err(|_| misconfigured())?;
         Ok(Self { email: file.client_email, key: Secret::new(file.private_key), key_id: file.private_key_id })
     }
 }
 
-fn misconfigured() -> Failure {
-    Failure::new(
+fn misconfigured() -> PermanentError {
+    PermanentError::new(
         FailureCode::Misconfigured,
         "Our access to Google is not set up correctly. We have been told and look into it.",
     )
@@ -62,7 +58,7 @@ pub async fn verify<P: Ports>(
         Ok(token) => token,
         Err(outcome) => return outcome,
     };
-    let call = Call {
+    let call = OutboundRequest {
         upstream: Upstream::Google.as_str(),
         method: "GET",
         url: format!(
@@ -77,7 +73,7 @@ pub async fn verify<P: Ports>(
         traceparent,
     };
     match app.call(call).await {
-        Ok(called) => judge_sheet(&called, spreadsheet, app.ports.now()).answered(called.status),
+        Ok(response) => classify_sheet(&response, spreadsheet, app.ports.now()).answered(response.status),
         Err(error) => Outcome::Unknown(error.into()),
     }
 }
@@ -87,8 +83,8 @@ async fn token<P: Ports>(
     account: &Account,
     traceparent: Option<String>,
 ) -> Result<Secret, Outcome> {
-    let assertion = assertion(app, account).await.map_err(|_| Outcome::Refused(misconfigured()))?;
-    let call = Call {
+    let assertion = assertion(app, account).await.map_err(|_| Outcome::Failed(misconfigured()))?;
+    let call = OutboundRequest {
         upstream: Upstream::Google.as_str(),
         method: "POST",
         url: TOKEN_URL.to_owned(),
@@ -100,8 +96,8 @@ async fn token<P: Ports>(
         follow: &[],
         traceparent,
     };
-    let called = app.call(call).await.map_err(|error| Outcome::Unknown(error.into()))?;
-    read_token(&called, app.ports.now()).map_err(|outcome| outcome.answered(called.status))
+    let response = app.call(call).await.map_err(|error| Outcome::Unknown(error.into()))?;
+    read_token(&response, app.ports.now()).map_err(|outcome| outcome.answered(response.status))
 }
 
 /// RFC 7523: who we are, signed with RS256.
@@ -131,8 +127,8 @@ const PASSING: [&str; 9] = [
 ];
 
 /// Whether an answer names a reason that passes: as `error` (OAuth), or as `error.status` or one of `error.errors[].reason`.
-fn will_pass(called: &Called) -> bool {
-    let answer: serde_json::Value = serde_json::from_str(&called.body).unwrap_or_default();
+fn will_pass(response: &OutboundResponse) -> bool {
+    let answer: serde_json::Value = serde_json::from_str(&response.body).unwrap_or_default();
     let error = answer.get("error");
     let reasons = error.and_then(|error| error.get("errors")).and_then(|errors| errors.as_array());
     let reasons = reasons.into_iter().flatten().filter_map(|one| one.get("reason"));
@@ -140,51 +136,58 @@ fn will_pass(called: &Called) -> bool {
     named.filter_map(|name| name.as_str()).any(|name| PASSING.contains(&name))
 }
 
-fn passing(called: &Called) -> Outcome {
-    Outcome::Unknown(Fault { status: Some(called.status), ..Fault::new(FaultCode::RateLimited) })
+fn passing(response: &OutboundResponse) -> Outcome {
+    Outcome::Unknown(TransientError {
+        status: Some(response.status),
+        ..TransientError::new(TransientErrorCode::RateLimited)
+    })
 }
 
-fn read_token(called: &Called, now: Timestamp) -> Result<Secret, Outcome> {
+fn read_token(response: &OutboundResponse, now: Timestamp) -> Result<Secret, Outcome> {
     #[derive(Deserialize)]
     struct Answer {
         access_token: String,
     }
-    if let Some(fault) = unknown_status(called, now) {
+    if let Some(fault) = unknown_status(response, now) {
         return Err(Outcome::Unknown(fault));
     }
-    match called.status {
-        200 => serde_json::from_str(&called.body)
+    match response.status {
+        200 => serde_json::from_str(&response.body)
             .map(|answer: Answer| Secret::new(answer.access_token))
-            .map_err(|_| Outcome::Unknown(malformed(called))),
-        400..500 if will_pass(called) => Err(passing(called)),
-        _ => Err(Outcome::Refused(misconfigured().with_said(said(called)))),
+            .map_err(|_| Outcome::Unknown(malformed(response))),
+        400..500 if will_pass(response) => Err(passing(response)),
+        _ => Err(Outcome::Failed(misconfigured().with_said(said(response)))),
     }
 }
 
-fn judge_sheet(called: &Called, spreadsheet: &str, now: Timestamp) -> Outcome {
+fn classify_sheet(response: &OutboundResponse, spreadsheet: &str, now: Timestamp) -> Outcome {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Answer {
         spreadsheet_id: String,
     }
-    if let Some(fault) = unknown_status(called, now) {
+    if let Some(fault) = unknown_status(response, now) {
         return Outcome::Unknown(fault);
     }
-    match called.status {
-        200 => match serde_json::from_str::<Answer>(&called.body) {
+    match response.status {
+        200 => match serde_json::from_str::<Answer>(&response.body) {
             Ok(answer) if answer.spreadsheet_id == spreadsheet => Outcome::Done(None),
-            _ => Outcome::Unknown(malformed(called)),
+            _ => Outcome::Unknown(malformed(response)),
         },
         404 => missing(),
-        403 if will_pass(called) => passing(called),
-        // Somebody else is at work on it, or the call was given up there.
+        403 if will_pass(response) => passing(response),
+        // Somebody else is at work on it, or the call failed there.
         409 | 499 => {
-            let code = FaultCode::ServerError;
-            Outcome::Unknown(Fault { code, status: Some(called.status), retry_after: None })
+            let code = TransientErrorCode::ServerError;
+            Outcome::Unknown(TransientError { code, status: Some(response.status), retry_after: None })
         }
         // A token that was good a moment ago: the next attempt gets a new one.
-        401 => Outcome::Unknown(Fault { code: FaultCode::ServerError, status: Some(401), retry_after: None }),
-        _ => Outcome::Refused(misconfigured().with_said(said(called))),
+        401 => Outcome::Unknown(TransientError {
+            code: TransientErrorCode::ServerError,
+            status: Some(401),
+            retry_after: None,
+        }),
+        _ => Outcome::Failed(misconfigured().with_said(said(response))),
     }
 }
 
@@ -194,24 +197,27 @@ mod tests {
 
     const NOW: Timestamp = Timestamp::from_seconds(0);
 
-    fn called(status: u16, body: &str) -> Called {
-        Called { status, retry_after: None, body: body.to_owned(), ms: 1 }
+    fn response(status: u16, body: &str) -> OutboundResponse {
+        OutboundResponse { status, retry_after: None, body: body.to_owned(), ms: 1 }
     }
 
     #[test]
     fn a_sheet_counts_when_google_shows_that_very_one() {
-        assert_eq!(judge_sheet(&called(200, r#"{"spreadsheetId":"s1"}"#), "s1", NOW), Outcome::Done(None));
+        assert_eq!(
+            classify_sheet(&response(200, r#"{"spreadsheetId":"s1"}"#), "s1", NOW),
+            Outcome::Done(None)
+        );
         assert!(matches!(
-            judge_sheet(&called(200, r#"{"spreadsheetId":"s2"}"#), "s1", NOW),
+            classify_sheet(&response(200, r#"{"spreadsheetId":"s2"}"#), "s1", NOW),
             Outcome::Unknown(_)
         ));
-        assert!(matches!(judge_sheet(&called(200, "<html>"), "s1", NOW), Outcome::Unknown(_)));
+        assert!(matches!(classify_sheet(&response(200, "<html>"), "s1", NOW), Outcome::Unknown(_)));
     }
 
     #[test]
     fn a_missing_sheet_and_a_missing_permission_are_told_apart() {
-        let code = |status| match judge_sheet(&called(status, ""), "s1", NOW) {
-            Outcome::Refused(failure) => failure.code,
+        let code = |status| match classify_sheet(&response(status, ""), "s1", NOW) {
+            Outcome::Failed(failure) => failure.code,
             other => panic!("{status}: {other:?}"),
         };
         assert_eq!(code(404), FailureCode::SpreadsheetMissing);
@@ -223,7 +229,7 @@ mod tests {
     fn every_status_has_its_meaning() {
         for status in 200..600 {
             let refused = |outcome: &Outcome| match outcome {
-                Outcome::Refused(failure) => Some(failure.code),
+                Outcome::Failed(failure) => Some(failure.code),
                 Outcome::Done(_) | Outcome::Unknown(_) => None,
             };
             let expected = match status {
@@ -231,13 +237,13 @@ mod tests {
                 404 => Some(FailureCode::SpreadsheetMissing),
                 _ => Some(FailureCode::Misconfigured),
             };
-            assert_eq!(refused(&judge_sheet(&called(status, "{}"), "s1", NOW)), expected, "{status}");
+            assert_eq!(refused(&classify_sheet(&response(status, "{}"), "s1", NOW)), expected, "{status}");
             let expected = match status {
                 200 | 408 | 421 | 423 | 425 | 429 | 500.. => None,
                 _ => Some(FailureCode::Misconfigured),
             };
             assert_eq!(
-                read_token(&called(status, "{}"), NOW).err().as_ref().and_then(refused),
+                read_token(&response(status, "{}"), NOW).err().as_ref().and_then(refused),
                 expected,
                 "{status}"
             );
@@ -251,10 +257,10 @@ mod tests {
             r#"{"error":{"code":403,"errors":[{"reason":"userRateLimitExceeded"}]}}"#,
             r#"{"error":{"code":403,"errors":[{"reason":"forbidden"},{"reason":"rateLimitExceeded"}]}}"#,
         ] {
-            assert!(matches!(judge_sheet(&called(403, body), "s1", NOW), Outcome::Unknown(_)), "{body}");
+            assert!(matches!(classify_sheet(&response(403, body), "s1", NOW), Outcome::Unknown(_)), "{body}");
         }
         for body in [r#"{"error":"temporarily_unavailable"}"#, r#"{"error":"rate_limit_exceeded"}"#] {
-            assert!(matches!(read_token(&called(403, body), NOW), Err(Outcome::Unknown(_))), "{body}");
+            assert!(matches!(read_token(&response(403, body), NOW), Err(Outcome::Unknown(_))), "{body}");
         }
         for body in [
             r#"{"error":{"code":403,"status":"PERMISSION_DENIED","errors":[{"reason":"forbidden"}]}}"#,
@@ -263,11 +269,11 @@ mod tests {
             "<html>",
             "",
         ] {
-            assert!(matches!(judge_sheet(&called(403, body), "s1", NOW), Outcome::Refused(_)), "{body}");
+            assert!(matches!(classify_sheet(&response(403, body), "s1", NOW), Outcome::Failed(_)), "{body}");
         }
         assert!(matches!(
-            read_token(&called(400, r#"{"error":"invalid_grant"}"#), NOW),
-            Err(Outcome::Refused(_))
+            read_token(&response(400, r#"{"error":"invalid_grant"}"#), NOW),
+            Err(Outcome::Failed(_))
         ));
     }
 
@@ -275,7 +281,7 @@ mod tests {
     fn a_key_file_that_is_none_is_a_matter_of_configuration() {
         let error = Account::parse(&Secret::new("{}".to_owned())).unwrap_err();
         assert_eq!(error.code, FailureCode::Misconfigured);
-        assert!(matches!(read_token(&called(400, ""), NOW), Err(Outcome::Refused(_))));
-        assert!(matches!(read_token(&called(500, ""), NOW), Err(Outcome::Unknown(_))));
+        assert!(matches!(read_token(&response(400, ""), NOW), Err(Outcome::Failed(_))));
+        assert!(matches!(read_token(&response(500, ""), NOW), Err(Outcome::Unknown(_))));
     }
 }

@@ -1,4 +1,4 @@
-//! Make: a club's own scenario behind a webhook. Its 200 means "queued", no more.
+//! Make: a tenant's own scenario behind a webhook. Its 200 means "queued", no more.
 
 use std::time::Duration;
 
@@ -7,8 +7,8 @@ use serde_json::json;
 
 use crate::{
     domain::{Secret, Timestamp, Upstream, WebhookUrl, webhook_secret},
-    ports::{Call, Called},
-    workflow::{Failure, FailureCode, Fault, FaultCode, Outcome},
+    ports::{OutboundRequest, OutboundResponse},
+    workflow::{FailureCode, Outcome, PermanentError, TransientError, TransientErrorCode},
 };
 
 use super::{hmac_sha256, unknown_status};
@@ -18,7 +18,6 @@ pub const TIME_LIMIT: Duration = Duration::from_secs(5);
 
 /// A signed `webhook.ping`, by the Standard Webhooks specification. `at` is fixed by the caller, so that a repeat is the
 /// same to the byte.
-#[must_use]
 pub fn ping(
     url: &WebhookUrl,
     secrets: &[Secret],
@@ -26,18 +25,23 @@ pub fn ping(
     tenant: &str,
     at: Timestamp,
     traceparent: Option<String>,
-) -> Call {
+) -> OutboundRequest {
     let body = json!({ "type": "webhook.ping", "timestamp": at.rfc3339(), "data": { "tenantId": tenant } });
-    Call { traceparent, ..message(url, secrets, id, body.to_string(), at) }
+    OutboundRequest { traceparent, ..message(url, secrets, id, body.to_string(), at) }
 }
 
-/// A signed message, by the Standard Webhooks specification: the id stays the same for every attempt, `at` is the moment of
-/// this one, because receivers refuse what is older than a few minutes. Each of `secrets` signs it, the first one first.
-#[must_use]
-pub fn message(url: &WebhookUrl, secrets: &[Secret], id: &str, body: String, at: Timestamp) -> Call {
+/// A signed message, as Standard Webhooks specifies. The id is the same for every attempt. `at` is the time of this
+/// attempt: receivers refuse what is older than a few minutes. Each of `secrets` signs it, the first one first.
+pub fn message(
+    url: &WebhookUrl,
+    secrets: &[Secret],
+    id: &str,
+    body: String,
+    at: Timestamp,
+) -> OutboundRequest {
     let timestamp = at.seconds().to_string();
     let signatures = signatures(secrets, &format!("{id}.{timestamp}.{body}"));
-    Call {
+    OutboundRequest {
         upstream: Upstream::Make.as_str(),
         method: "POST",
         url: url.as_str().to_owned(),
@@ -68,34 +72,36 @@ fn signatures(secrets: &[Secret], signed: &str) -> String {
 }
 
 /// Whether there was no room for it: a message of ours has a few hundred bytes, so that there is none for anything.
-fn is_full(called: &Called) -> bool {
-    match called.status {
+fn is_full(response: &OutboundResponse) -> bool {
+    match response.status {
         413 => true,
         // What Make answers as long as more messages wait for a scenario than its owner's plan allows.
-        400 => called.body.to_ascii_lowercase().contains("queue is full"),
+        400 => response.body.to_ascii_lowercase().contains("queue is full"),
         _ => false,
     }
 }
 
 /// What an answer says if it is no refusal, but says nothing of an arrival, either.
-fn not_now(called: &Called, now: Timestamp) -> Option<Fault> {
-    let full = || Fault { status: Some(called.status), ..Fault::new(FaultCode::RateLimited) };
-    unknown_status(called, now).or_else(|| is_full(called).then(full))
+fn not_now(response: &OutboundResponse, now: Timestamp) -> Option<TransientError> {
+    let full = || TransientError {
+        status: Some(response.status),
+        ..TransientError::new(TransientErrorCode::RateLimited)
+    };
+    unknown_status(response, now).or_else(|| is_full(response).then(full))
 }
 
 /// What the answer to a ping means. `strict` says whether a webhook may refuse pings (401, 403, 404, 405) and still
 /// count as there.
-#[must_use]
-pub fn judge(called: &Called, strict: bool, now: Timestamp) -> Outcome {
-    match called.status {
+pub fn classify(response: &OutboundResponse, strict: bool, now: Timestamp) -> Outcome {
+    match response.status {
         200..300 => return Outcome::Done(None),
         401 | 403 | 404 | 405 if !strict => return Outcome::Done(None),
         _ => {}
     }
-    if let Some(fault) = not_now(called, now) {
+    if let Some(fault) = not_now(response, now) {
         return Outcome::Unknown(fault);
     }
-    match called.status {
+    match response.status {
         300..=399 => refused("The webhook answers with a redirect. Enter the address that Make shows you."),
         404 | 410 => refused(
             "Make says that nothing listens on this webhook. Check the address, and switch the scenario on.",
@@ -108,7 +114,7 @@ pub fn judge(called: &Called, strict: bool, now: Timestamp) -> Outcome {
 
 /// How a webhook took an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Taken {
+pub enum DeliveryResult {
     /// It has it.
     Delivered,
     /// Nothing is there any more, and never will be: as the specification has 410.
@@ -123,18 +129,19 @@ pub enum Taken {
 }
 
 /// What the answer to an event means. Unlike a ping's, a refusal is tried again: the event is not the webhook's to judge.
-#[must_use]
-pub fn judge_event(called: &Called, now: Timestamp) -> Taken {
-    match (called.status, not_now(called, now)) {
-        (200..300, _) => Taken::Delivered,
-        (410, _) => Taken::Gone,
-        (_, Some(fault)) => Taken::NotNow { error: fault.code.as_str(), retry_after: fault.retry_after },
-        (_, None) => Taken::NotNow { error: "REJECTED", retry_after: None },
+pub fn classify_event(response: &OutboundResponse, now: Timestamp) -> DeliveryResult {
+    match (response.status, not_now(response, now)) {
+        (200..300, _) => DeliveryResult::Delivered,
+        (410, _) => DeliveryResult::Gone,
+        (_, Some(fault)) => {
+            DeliveryResult::NotNow { error: fault.code.as_str(), retry_after: fault.retry_after }
+        }
+        (_, None) => DeliveryResult::NotNow { error: "REJECTED", retry_after: None },
     }
 }
 
 fn refused(message: &str) -> Outcome {
-    Outcome::Refused(Failure::new(FailureCode::WebhookRejected, message))
+    Outcome::Failed(PermanentError::new(FailureCode::WebhookRejected, message))
 }
 
 #[cfg(test)]
@@ -142,13 +149,13 @@ mod tests {
     use super::*;
     use crate::domain::webhook::AllowedHosts;
 
-    fn called(status: u16) -> Called {
-        Called { status, retry_after: None, body: String::new(), ms: 1 }
+    fn response(status: u16) -> OutboundResponse {
+        OutboundResponse { status, retry_after: None, body: String::new(), ms: 1 }
     }
 
     const NOW: Timestamp = Timestamp::from_seconds(1_614_265_330);
 
-    fn header(secrets: &[&str]) -> (Call, String) {
+    fn header(secrets: &[&str]) -> (OutboundRequest, String) {
         let url =
             WebhookUrl::parse("https://hook.make.com/a", &AllowedHosts::parse("hook.make.com")).unwrap();
         let secrets: Vec<Secret> = secrets.iter().map(|text| Secret::new((*text).to_owned())).collect();
@@ -160,7 +167,7 @@ mod tests {
         (call, signatures)
     }
 
-    fn signature(call: &Call, key: &[u8]) -> String {
+    fn signature(call: &OutboundRequest, key: &[u8]) -> String {
         let signed = format!("msg_1.1614265330.{}", call.body.as_ref().unwrap());
         format!("v1,{}", STANDARD.encode(hmac_sha256(key, signed.as_bytes())))
     }
@@ -193,20 +200,24 @@ mod tests {
     #[test]
     fn every_answer_to_a_ping_has_its_meaning() {
         for status in 200..600 {
-            let outcome = judge(&called(status), true, NOW);
+            let outcome = classify(&response(status), true, NOW);
             match status {
                 200..300 => assert_eq!(outcome, Outcome::Done(None), "{status}"),
                 408 | 413 | 421 | 423 | 425 | 429 | 500.. => {
                     let Outcome::Unknown(fault) = outcome else { panic!("{status}: {outcome:?}") };
                     assert_eq!(fault.status, Some(status));
-                    assert_eq!(fault.code == FaultCode::RateLimited, matches!(status, 413 | 429), "{status}");
+                    assert_eq!(
+                        fault.code == TransientErrorCode::RateLimited,
+                        matches!(status, 413 | 429),
+                        "{status}"
+                    );
                 }
-                _ => assert!(matches!(outcome, Outcome::Refused(_)), "{status}"),
+                _ => assert!(matches!(outcome, Outcome::Failed(_)), "{status}"),
             }
-            let lenient = judge(&called(status), false, NOW);
+            let lenient = classify(&response(status), false, NOW);
             match status {
                 401 | 403 | 404 | 405 => assert_eq!(lenient, Outcome::Done(None), "{status}"),
-                _ => assert_eq!(lenient, judge(&called(status), true, NOW), "{status}"),
+                _ => assert_eq!(lenient, classify(&response(status), true, NOW), "{status}"),
             }
         }
     }
@@ -214,28 +225,36 @@ mod tests {
     #[test]
     fn a_queue_that_is_full_empties_itself() {
         for body in ["Queue is full.", "Queue is full", r#"{"message":"QUEUE IS FULL."}"#] {
-            let called = Called { body: body.to_owned(), ..called(400) };
-            assert!(matches!(judge(&called, true, NOW), Outcome::Unknown(_)), "{body}");
-            let error = FaultCode::RateLimited.as_str();
-            assert_eq!(judge_event(&called, NOW), Taken::NotNow { error, retry_after: None }, "{body}");
+            let response = OutboundResponse { body: body.to_owned(), ..response(400) };
+            assert!(matches!(classify(&response, true, NOW), Outcome::Unknown(_)), "{body}");
+            let error = TransientErrorCode::RateLimited.as_str();
+            assert_eq!(
+                classify_event(&response, NOW),
+                DeliveryResult::NotNow { error, retry_after: None },
+                "{body}"
+            );
         }
         for body in ["", "Bad request", "Queue"] {
-            let called = Called { body: body.to_owned(), ..called(400) };
-            assert!(matches!(judge(&called, true, NOW), Outcome::Refused(_)), "{body}");
+            let response = OutboundResponse { body: body.to_owned(), ..response(400) };
+            assert!(matches!(classify(&response, true, NOW), Outcome::Failed(_)), "{body}");
         }
-        let elsewhere = Called { body: "Queue is full.".to_owned(), ..called(401) };
-        assert!(matches!(judge(&elsewhere, true, NOW), Outcome::Refused(_)));
+        let elsewhere = OutboundResponse { body: "Queue is full.".to_owned(), ..response(401) };
+        assert!(matches!(classify(&elsewhere, true, NOW), Outcome::Failed(_)));
     }
 
     #[test]
     fn a_refusal_that_says_when_to_come_back_is_none_but_for_what_is_gone() {
         for status in 400..500 {
-            let called = Called { retry_after: Some("30".to_owned()), ..called(status) };
-            assert_eq!(matches!(judge(&called, true, NOW), Outcome::Refused(_)), status == 410, "{status}");
-            match judge_event(&called, NOW) {
-                Taken::Gone => assert_eq!(status, 410),
+            let response = OutboundResponse { retry_after: Some("30".to_owned()), ..response(status) };
+            assert_eq!(
+                matches!(classify(&response, true, NOW), Outcome::Failed(_)),
+                status == 410,
+                "{status}"
+            );
+            match classify_event(&response, NOW) {
+                DeliveryResult::Gone => assert_eq!(status, 410),
                 taken => assert!(
-                    matches!(taken, Taken::NotNow { retry_after: Some(_), .. }) && status != 410,
+                    matches!(taken, DeliveryResult::NotNow { retry_after: Some(_), .. }) && status != 410,
                     "{status}"
                 ),
             }

@@ -1,4 +1,4 @@
-//! The other sides: what we send them, and what their answers mean. Each answer is one of three: done, refused, unknown.
+//! The upstreams: what we send them, and what their answers mean. Each answer is one of three: done, refused, unknown.
 
 pub mod apps_script;
 pub mod cloudflare;
@@ -14,8 +14,8 @@ use sha2::Sha256;
 
 use crate::{
     domain::text,
-    ports::{CallError, Called},
-    workflow::{Fault, FaultCode},
+    ports::{OutboundError, OutboundResponse},
+    workflow::{TransientError, TransientErrorCode},
 };
 
 use status::unknown_status;
@@ -32,23 +32,23 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-impl From<CallError> for Fault {
-    fn from(error: CallError) -> Self {
+impl From<OutboundError> for TransientError {
+    fn from(error: OutboundError) -> Self {
         Self::new(match error {
-            CallError::Timeout => FaultCode::Timeout,
-            CallError::Connection => FaultCode::Connection,
+            OutboundError::Timeout => TransientErrorCode::Timeout,
+            OutboundError::Connection => TransientErrorCode::Connection,
         })
     }
 }
 
-fn malformed(called: &Called) -> Fault {
-    Fault { code: FaultCode::Malformed, status: Some(called.status), retry_after: None }
+fn malformed(response: &OutboundResponse) -> TransientError {
+    TransientError { code: TransientErrorCode::Malformed, status: Some(response.status), retry_after: None }
 }
 
-/// What the other side says of its refusal, in any of the shapes in which they do, short and safe to show.
-fn said(called: &Called) -> Option<String> {
+/// What the upstream says of its refusal, in any of the shapes in which they do, short and safe to show.
+fn said(response: &OutboundResponse) -> Option<String> {
     const WORDS: [&str; 5] = ["code", "status", "error", "error_description", "message"];
-    let body: Value = serde_json::from_str(called.body.trim_start_matches('\u{feff}')).ok()?;
+    let body: Value = serde_json::from_str(response.body.trim_start_matches('\u{feff}')).ok()?;
     let within = [body.get("error"), body.get("errors").and_then(|errors| errors.get(0))];
     let texts: Vec<&str> = [Some(&body)]
         .into_iter()
@@ -80,8 +80,8 @@ mod tests {
             ("<html>", None),
             ("", None),
         ] {
-            let called = Called { status: 200, retry_after: None, body: body.to_owned(), ms: 1 };
-            assert_eq!(said(&called).as_deref(), expected, "{body}");
+            let response = OutboundResponse { status: 200, retry_after: None, body: body.to_owned(), ms: 1 };
+            assert_eq!(said(&response).as_deref(), expected, "{body}");
         }
     }
 

@@ -9,8 +9,8 @@ use serde_json::json;
 use crate::{
     app::mail::Mail,
     domain::{Secret, Timestamp, Upstream},
-    ports::{Call, Called},
-    workflow::{Failure, FailureCode, Outcome},
+    ports::{OutboundRequest, OutboundResponse},
+    workflow::{FailureCode, Outcome, PermanentError},
 };
 
 use super::{malformed, unknown_status};
@@ -19,8 +19,13 @@ use super::{malformed, unknown_status};
 const TIME_LIMIT: Duration = Duration::from_secs(10);
 
 /// Sends a mail.
-#[must_use]
-pub fn send(api_key: &Secret, from: &str, mail: &Mail, key: &str, traceparent: Option<String>) -> Call {
+pub fn send(
+    api_key: &Secret,
+    from: &str,
+    mail: &Mail,
+    key: &str,
+    traceparent: Option<String>,
+) -> OutboundRequest {
     let body = json!({
         "from": from,
         "to": [mail.to.as_str()],
@@ -28,7 +33,7 @@ pub fn send(api_key: &Secret, from: &str, mail: &Mail, key: &str, traceparent: O
         "html": mail.html,
         "text": mail.text,
     });
-    Call {
+    OutboundRequest {
         upstream: Upstream::Resend.as_str(),
         method: "POST",
         url: "https://api.resend.com/emails".to_owned(),
@@ -58,79 +63,84 @@ const ABOUT_US: [&str; 2] = ["API key", "`from`"];
 
 /// What the answer means: a mail was taken, is refused for good, or may be taken later. What is refused because of us, our key,
 /// our address, our domain, is a matter of configuration: the mail may be taken once that is mended.
-#[must_use]
-pub fn judge(called: &Called, now: Timestamp) -> Outcome {
+pub fn classify(response: &OutboundResponse, now: Timestamp) -> Outcome {
     #[derive(Deserialize)]
-    struct Sent {
+    struct SendResponse {
         id: String,
     }
     #[derive(Deserialize)]
-    struct Problem {
+    struct ErrorBody {
         name: String,
         #[serde(default)]
         message: String,
     }
     // A quota that is used up is a 429 like one that is asked too fast: the mail has time.
-    if let Some(fault) = unknown_status(called, now) {
+    if let Some(fault) = unknown_status(response, now) {
         return Outcome::Unknown(fault);
     }
-    let problem = serde_json::from_str::<Problem>(&called.body).ok();
+    let problem = serde_json::from_str::<ErrorBody>(&response.body).ok();
     let is_ours = problem.as_ref().is_some_and(|problem| {
         OURS.contains(&problem.name.as_str()) || ABOUT_US.iter().any(|words| problem.message.contains(words))
     });
-    match (called.status, problem.as_ref().map(|problem| problem.name.as_str())) {
-        (200..300, _) => match serde_json::from_str::<Sent>(&called.body) {
+    match (response.status, problem.as_ref().map(|problem| problem.name.as_str())) {
+        (200..300, _) => match serde_json::from_str::<SendResponse>(&response.body) {
             Ok(sent) if !sent.id.is_empty() => Outcome::Done(None),
             // An error object with a good status is not a mail.
-            _ => Outcome::Unknown(malformed(called)),
+            _ => Outcome::Unknown(malformed(response)),
         },
         // A mail under this key was taken before, with another body: with an older link, or before a change of keys.
         (409, Some("invalid_idempotent_request")) => Outcome::Done(None),
         // The attempt before this one is still at work there.
-        (409, _) => Outcome::Unknown(malformed(called)),
-        (400 | 422, _) if is_ours => Outcome::Refused(misconfigured()),
-        (400 | 422, _) => Outcome::Refused(Failure::new(
+        (409, _) => Outcome::Unknown(malformed(response)),
+        (400 | 422, _) if is_ours => Outcome::Failed(misconfigured()),
+        (400 | 422, _) => Outcome::Failed(PermanentError::new(
             FailureCode::EmailRejected,
-            format!("The mail could not be sent (status {}).", called.status),
+            format!("The mail could not be sent (status {}).", response.status),
         )),
-        _ => Outcome::Refused(misconfigured()),
+        _ => Outcome::Failed(misconfigured()),
     }
 }
 
 /// It is not the mail, nor the mail service: it is us.
-#[must_use]
-pub fn misconfigured() -> Failure {
-    Failure::new(FailureCode::Misconfigured, "Mail is not set up. We have been told and look into it.")
+pub fn misconfigured() -> PermanentError {
+    PermanentError::new(FailureCode::Misconfigured, "Mail is not set up. We have been told and look into it.")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::workflow::FaultCode;
+    use crate::workflow::TransientErrorCode;
 
-    fn judged(status: u16, body: &str) -> Outcome {
-        judge(&Called { status, retry_after: None, body: body.to_owned(), ms: 1 }, Timestamp::from_seconds(0))
+    fn classified(status: u16, body: &str) -> Outcome {
+        classify(
+            &OutboundResponse { status, retry_after: None, body: body.to_owned(), ms: 1 },
+            Timestamp::from_seconds(0),
+        )
     }
 
     fn refused_as(status: u16, name: &str) -> Option<FailureCode> {
-        match judged(status, &json!({ "statusCode": status, "name": name, "message": "…" }).to_string()) {
-            Outcome::Refused(failure) => Some(failure.code),
+        match classified(status, &json!({ "statusCode": status, "name": name, "message": "…" }).to_string())
+        {
+            Outcome::Failed(failure) => Some(failure.code),
             Outcome::Done(_) | Outcome::Unknown(_) => None,
         }
     }
 
     #[test]
     fn sent_means_that_there_is_an_id() {
-        assert_eq!(judged(200, r#"{"id":"m1"}"#), Outcome::Done(None));
+        assert_eq!(classified(200, r#"{"id":"m1"}"#), Outcome::Done(None));
         for body in [r#"{"name":"validation_error"}"#, "", "<html>", r#"{"id":""}"#] {
-            assert!(matches!(judged(200, body), Outcome::Unknown(_)), "{body}");
+            assert!(matches!(classified(200, body), Outcome::Unknown(_)), "{body}");
         }
     }
 
     #[test]
     fn a_mail_that_was_taken_before_is_sent() {
-        assert_eq!(judged(409, r#"{"name":"invalid_idempotent_request"}"#), Outcome::Done(None));
-        assert!(matches!(judged(409, r#"{"name":"concurrent_idempotent_requests"}"#), Outcome::Unknown(_)));
+        assert_eq!(classified(409, r#"{"name":"invalid_idempotent_request"}"#), Outcome::Done(None));
+        assert!(matches!(
+            classified(409, r#"{"name":"concurrent_idempotent_requests"}"#),
+            Outcome::Unknown(_)
+        ));
     }
 
     #[test]
@@ -157,7 +167,7 @@ mod tests {
         ] {
             assert_eq!(refused_as(status, name), Some(FailureCode::Misconfigured), "{status} {name}");
         }
-        assert!(matches!(judged(403, "error code: 1010"), Outcome::Refused(_)), "the edge in front, too");
+        assert!(matches!(classified(403, "error code: 1010"), Outcome::Failed(_)), "the edge in front, too");
     }
 
     #[test]
@@ -176,7 +186,7 @@ mod tests {
             ),
         ] {
             let body = json!({ "statusCode": status, "name": "validation_error", "message": message });
-            let Outcome::Refused(failure) = judged(status, &body.to_string()) else { panic!("{message}") };
+            let Outcome::Failed(failure) = classified(status, &body.to_string()) else { panic!("{message}") };
             assert_eq!(failure.code, code, "{message}");
         }
     }
@@ -185,9 +195,9 @@ mod tests {
     #[test]
     fn every_status_has_its_meaning() {
         for status in 200..600 {
-            let outcome = judged(status, "{}");
+            let outcome = classified(status, "{}");
             let refused = match &outcome {
-                Outcome::Refused(failure) => Some(failure.code),
+                Outcome::Failed(failure) => Some(failure.code),
                 Outcome::Done(_) | Outcome::Unknown(_) => None,
             };
             let expected = match status {
@@ -202,9 +212,9 @@ mod tests {
     #[test]
     fn a_quota_that_is_used_up_is_a_matter_of_time() {
         for name in ["rate_limit_exceeded", "daily_quota_exceeded", "monthly_quota_exceeded"] {
-            let outcome = judged(429, &json!({ "statusCode": 429, "name": name }).to_string());
+            let outcome = classified(429, &json!({ "statusCode": 429, "name": name }).to_string());
             let Outcome::Unknown(fault) = outcome else { panic!("{outcome:?}") };
-            assert_eq!((fault.code, fault.status), (FaultCode::RateLimited, Some(429)));
+            assert_eq!((fault.code, fault.status), (TransientErrorCode::RateLimited, Some(429)));
         }
     }
 }

@@ -4,34 +4,34 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use crate::{
     domain::Timestamp,
-    ports::Called,
-    workflow::{Fault, FaultCode},
+    ports::OutboundResponse,
+    workflow::{TransientError, TransientErrorCode},
 };
 
 /// Refusals that are none: the same call may be taken later. From 500 on, all are like that.
-const NOT_NOW: [(u16, FaultCode); 5] = [
-    (408, FaultCode::Timeout),
+const NOT_NOW: [(u16, TransientErrorCode); 5] = [
+    (408, TransientErrorCode::Timeout),
     // Meant for another server: the next connection may lead to the right one.
-    (421, FaultCode::ServerError),
+    (421, TransientErrorCode::ServerError),
     // Locked by somebody who is at work on it.
-    (423, FaultCode::ServerError),
-    (425, FaultCode::Timeout),
-    (429, FaultCode::RateLimited),
+    (423, TransientErrorCode::ServerError),
+    (425, TransientErrorCode::Timeout),
+    (429, TransientErrorCode::RateLimited),
 ];
 /// What is gone is gone, whatever else the answer says.
 const GONE: u16 = 410;
 
 /// What an answer says that no upstream means differently: `None` for those that each must judge.
-pub(super) fn unknown_status(called: &Called, now: Timestamp) -> Option<Fault> {
-    let retry_after = called.retry_after.as_deref().and_then(|value| retry_after(value, now));
-    let known = NOT_NOW.iter().find(|(status, _)| *status == called.status).map(|(_, code)| *code);
-    let code = known.or(match called.status {
-        500.. => Some(FaultCode::ServerError),
+pub(super) fn unknown_status(response: &OutboundResponse, now: Timestamp) -> Option<TransientError> {
+    let retry_after = response.retry_after.as_deref().and_then(|value| retry_after(value, now));
+    let known = NOT_NOW.iter().find(|(status, _)| *status == response.status).map(|(_, code)| *code);
+    let code = known.or(match response.status {
+        500.. => Some(TransientErrorCode::ServerError),
         // Whoever says when to come back does not refuse.
-        400..500 if retry_after.is_some() && called.status != GONE => Some(FaultCode::RateLimited),
+        400..500 if retry_after.is_some() && response.status != GONE => Some(TransientErrorCode::RateLimited),
         _ => None,
     });
-    code.map(|code| Fault { code, status: Some(called.status), retry_after })
+    code.map(|code| TransientError { code, status: Some(response.status), retry_after })
 }
 
 /// `Retry-After`: seconds, or an HTTP date.
@@ -50,9 +50,10 @@ mod tests {
 
     const NOW: Timestamp = Timestamp::from_seconds(1_792_584_000);
 
-    fn code(status: u16, retry_after: Option<&str>) -> Option<FaultCode> {
+    fn code(status: u16, retry_after: Option<&str>) -> Option<TransientErrorCode> {
         let retry_after = retry_after.map(str::to_owned);
-        let fault = unknown_status(&Called { status, retry_after, body: String::new(), ms: 1 }, NOW)?;
+        let fault =
+            unknown_status(&OutboundResponse { status, retry_after, body: String::new(), ms: 1 }, NOW)?;
         assert_eq!(fault.status, Some(status));
         Some(fault.code)
     }
@@ -76,9 +77,9 @@ mod tests {
     fn every_status_has_its_meaning() {
         for status in 100..1000 {
             let expected = match status {
-                408 | 425 => Some(FaultCode::Timeout),
-                421 | 423 | 500.. => Some(FaultCode::ServerError),
-                429 => Some(FaultCode::RateLimited),
+                408 | 425 => Some(TransientErrorCode::Timeout),
+                421 | 423 | 500.. => Some(TransientErrorCode::ServerError),
+                429 => Some(TransientErrorCode::RateLimited),
                 _ => None,
             };
             assert_eq!(code(status, None), expected, "{status}");
@@ -89,10 +90,10 @@ mod tests {
     fn whoever_says_when_to_come_back_does_not_refuse() {
         for status in 400..500 {
             let expected = match status {
-                408 | 425 => Some(FaultCode::Timeout),
-                421 | 423 => Some(FaultCode::ServerError),
+                408 | 425 => Some(TransientErrorCode::Timeout),
+                421 | 423 => Some(TransientErrorCode::ServerError),
                 410 => None,
-                _ => Some(FaultCode::RateLimited),
+                _ => Some(TransientErrorCode::RateLimited),
             };
             assert_eq!(code(status, Some("30")), expected, "{status}");
         }
@@ -107,8 +108,8 @@ mod tests {
     fn every_status_of_apps_script_has_its_meaning() {
         use crate::workflow::Outcome;
         for status in 200..600 {
-            let called = Called { status, retry_after: None, body: "{}".to_owned(), ms: 1 };
-            let outcome = super::super::apps_script::judge_provision(&called, NOW);
+            let response = OutboundResponse { status, retry_after: None, body: "{}".to_owned(), ms: 1 };
+            let outcome = super::super::apps_script::classify_provision(&response, NOW);
             let is_unknown = matches!(outcome, Outcome::Unknown(_));
             let expected = matches!(status, 200 | 300..400 | 408 | 421 | 423 | 425 | 429 | 500..);
             assert_eq!(is_unknown, expected, "{status}");

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     domain::{Secret, Timestamp},
-    ports::{Call, Called},
+    ports::{OutboundRequest, OutboundResponse},
 };
 
 /// What the widget on the page says that its tokens are for; `public/js/human.js` says the same.
@@ -21,8 +21,7 @@ const OURS: [&str; 3] = ["missing-input-secret", "invalid-input-secret", "intern
 
 /// Asks whether a token is good. Under the same `key` Turnstile gives the same answer again, spent or not: a repeat of the same
 /// request is recognised, and nothing else is.
-#[must_use]
-pub fn verify(secret: &Secret, token: &str, client: &str, key: &str) -> Call {
+pub fn verify(secret: &Secret, token: &str, client: &str, key: &str) -> OutboundRequest {
     let hash: [u8; 32] = Sha256::digest(key).into();
     let mut bytes = [0; 16];
     bytes.copy_from_slice(hash.split_at(16).0);
@@ -33,7 +32,7 @@ pub fn verify(secret: &Secret, token: &str, client: &str, key: &str) -> Call {
         .append_pair("remoteip", client)
         .append_pair("idempotency_key", &key)
         .finish();
-    Call {
+    OutboundRequest {
         upstream: "turnstile",
         method: "POST",
         url: "https://challenges.cloudflare.com/turnstile/v0/siteverify".to_owned(),
@@ -47,7 +46,7 @@ pub fn verify(secret: &Secret, token: &str, client: &str, key: &str) -> Call {
 
 /// What an answer says of whoever sent a form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
+pub enum TurnstileResult {
     /// A person did, on a page of ours, just now.
     Person,
     /// Nothing says that a person did. Another token may be better.
@@ -57,8 +56,7 @@ pub enum Verdict {
 }
 
 /// What the answer means. A good token may still be another page's, another form's, or an old one.
-#[must_use]
-pub fn judge(called: &Called, hosts: &[String], now: Timestamp) -> Verdict {
+pub fn classify(response: &OutboundResponse, hosts: &[String], now: Timestamp) -> TurnstileResult {
     #[derive(Deserialize)]
     struct Answer {
         success: bool,
@@ -68,24 +66,24 @@ pub fn judge(called: &Called, hosts: &[String], now: Timestamp) -> Verdict {
         #[serde(rename = "error-codes", default)]
         error_codes: Vec<String>,
     }
-    let Some(answer) = serde_json::from_str::<Answer>(&called.body).ok().filter(|_| called.status == 200)
+    let Some(answer) = serde_json::from_str::<Answer>(&response.body).ok().filter(|_| response.status == 200)
     else {
-        return Verdict::Silent("no_answer");
+        return TurnstileResult::Silent("no_answer");
     };
     if !answer.success {
         let ours = answer.error_codes.iter().find_map(|code| OURS.into_iter().find(|known| known == code));
-        return ours.map_or(Verdict::Nobody("refused"), Verdict::Silent);
+        return ours.map_or(TurnstileResult::Nobody("refused"), TurnstileResult::Silent);
     }
     let host = answer.hostname.unwrap_or_default();
     if !hosts.iter().any(|known| known.eq_ignore_ascii_case(&host)) {
-        return Verdict::Nobody("hostname");
+        return TurnstileResult::Nobody("hostname");
     }
     if answer.action.as_deref() != Some(ACTION) {
-        return Verdict::Nobody("action");
+        return TurnstileResult::Nobody("action");
     }
     match answer.challenge_ts.map(Timestamp::try_from) {
-        Some(Ok(at)) if now.since(at) <= LIFE && at.since(now) <= SKEW => Verdict::Person,
-        _ => Verdict::Nobody("age"),
+        Some(Ok(at)) if now.since(at) <= LIFE && at.since(now) <= SKEW => TurnstileResult::Person,
+        _ => TurnstileResult::Nobody("age"),
     }
 }
 
@@ -97,24 +95,24 @@ mod tests {
 
     const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_500);
 
-    fn judged(status: u16, body: &str) -> Verdict {
+    fn classified(status: u16, body: &str) -> TurnstileResult {
         let hosts = ["clubs.example".to_owned(), "localhost".to_owned()];
-        judge(&Called { status, retry_after: None, body: body.to_owned(), ms: 1 }, &hosts, NOW)
+        classify(&OutboundResponse { status, retry_after: None, body: body.to_owned(), ms: 1 }, &hosts, NOW)
     }
 
-    fn with(name: &str, value: Value) -> Verdict {
+    fn with(name: &str, value: Value) -> TurnstileResult {
         let mut answer = json!({
             "success": true, "hostname": "clubs.example", "action": "signup", "challenge_ts": NOW.rfc3339(),
             "error-codes": [], "cdata": "", "metadata": { "interactive": false },
         });
         answer[name] = value;
-        judged(200, &answer.to_string())
+        classified(200, &answer.to_string())
     }
 
     #[test]
     fn a_person_on_our_page_just_now_is_one() {
-        assert_eq!(with("cdata", json!("whatever")), Verdict::Person);
-        assert_eq!(with("hostname", json!("LocalHost")), Verdict::Person);
+        assert_eq!(with("cdata", json!("whatever")), TurnstileResult::Person);
+        assert_eq!(with("hostname", json!("LocalHost")), TurnstileResult::Person);
     }
 
     #[test]
@@ -126,14 +124,14 @@ mod tests {
             json!(""),
             json!(null),
         ] {
-            assert_eq!(with("hostname", host.clone()), Verdict::Nobody("hostname"), "{host}");
+            assert_eq!(with("hostname", host.clone()), TurnstileResult::Nobody("hostname"), "{host}");
         }
     }
 
     #[test]
     fn a_token_of_another_form_is_none_of_this_one() {
         for action in [json!("login"), json!("Signup"), json!(""), json!(null)] {
-            assert_eq!(with("action", action.clone()), Verdict::Nobody("action"), "{action}");
+            assert_eq!(with("action", action.clone()), TurnstileResult::Nobody("action"), "{action}");
         }
     }
 
@@ -141,26 +139,26 @@ mod tests {
     fn an_old_token_and_one_of_tomorrow_are_none() {
         let at = |seconds: i64| json!(Timestamp::from_millis(NOW.millis() + seconds * 1000).rfc3339());
         for seconds in [0, -299, -300, 59] {
-            assert_eq!(with("challenge_ts", at(seconds)), Verdict::Person, "{seconds}");
+            assert_eq!(with("challenge_ts", at(seconds)), TurnstileResult::Person, "{seconds}");
         }
         for time in [at(-301), at(-86_400), at(61), json!("yesterday"), json!(""), json!(null)] {
-            assert_eq!(with("challenge_ts", time.clone()), Verdict::Nobody("age"), "{time}");
+            assert_eq!(with("challenge_ts", time.clone()), TurnstileResult::Nobody("age"), "{time}");
         }
     }
 
     #[test]
     fn what_is_wrong_on_our_side_or_theirs_is_nobodys_fault() {
         let refused =
-            |code: &str| judged(200, &json!({ "success": false, "error-codes": [code] }).to_string());
+            |code: &str| classified(200, &json!({ "success": false, "error-codes": [code] }).to_string());
         for code in ["missing-input-secret", "invalid-input-secret", "internal-error"] {
-            assert_eq!(refused(code), Verdict::Silent(code));
+            assert_eq!(refused(code), TurnstileResult::Silent(code));
         }
         for code in
             ["invalid-input-response", "missing-input-response", "timeout-or-duplicate", "bad-request", "new"]
         {
-            assert_eq!(refused(code), Verdict::Nobody("refused"), "{code}");
+            assert_eq!(refused(code), TurnstileResult::Nobody("refused"), "{code}");
         }
-        assert_eq!(judged(200, r#"{"success":false}"#), Verdict::Nobody("refused"));
+        assert_eq!(classified(200, r#"{"success":false}"#), TurnstileResult::Nobody("refused"));
     }
 
     #[test]
@@ -168,7 +166,7 @@ mod tests {
         for (status, body) in
             [(500, r#"{"success":true}"#), (200, "<html>"), (200, "{}"), (200, r#"{"success":"yes"}"#)]
         {
-            assert_eq!(judged(status, body), Verdict::Silent("no_answer"), "{status} {body}");
+            assert_eq!(classified(status, body), TurnstileResult::Silent("no_answer"), "{status} {body}");
         }
     }
 }

@@ -28,19 +28,16 @@ pub struct Address {
 
 impl Address {
     /// Reads a URL.
-    #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         by::address(text, None)
     }
 
     /// The URL that `reference` means on a page at this one.
-    #[must_use]
     pub fn join(&self, reference: &str) -> Option<Self> {
         by::address(reference, Some(&self.text))
     }
 
     /// Whether the host is a name, and no address.
-    #[must_use]
     pub fn has_name(&self) -> bool {
         !self.host.is_empty()
             && !self.host.starts_with('[')

@@ -1,18 +1,20 @@
-//! Mails on their way to the clubs' owners: an outbox, filled in the batch of whatever wants them.
+//! Mails on their way to the tenants' owners: an outbox, filled in the batch of whatever wants them.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::{
     db::{Db, DbError, Query, Row, Statement, columns},
-    domain::{ClubName, Email, MailId, RunId, Slug, TenantId, TenantStatus, Timestamp},
-    workflow::Caller,
+    domain::{Email, MailId, RunId, Slug, TenantId, TenantName, TenantStatus, Timestamp},
+    workflow::RequestOrigin,
 };
 
-use super::connections::Connection;
+use super::webhooks::Connection;
 
 mod welcome;
-pub use welcome::{Obstacle, audit_welcome, obstacle, warning, welcome, welcome_again, welcome_put_back};
+pub use welcome::{
+    WelcomeBlocker, audit_welcome, obstacle, warning, welcome, welcome_again, welcome_restored,
+};
 
 /// For how long the mail service remembers a key: from then on a repeat could be a second mail.
 const REMEMBERED_SECONDS: i64 = 24 * 3600;
@@ -28,7 +30,7 @@ pub const PAUSE_SECONDS: i64 = 5 * 60;
 /// What a mail is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// It greets a new club.
+    /// It greets a new tenant.
     Welcome,
     /// It signs an owner in.
     SignIn,
@@ -38,7 +40,6 @@ pub enum Kind {
 
 impl Kind {
     /// The word as stored and answered.
-    #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Welcome => "welcome",
@@ -48,7 +49,6 @@ impl Kind {
     }
 
     /// The one with this word.
-    #[must_use]
     pub fn named(word: &str) -> Option<Self> {
         [Self::Welcome, Self::SignIn, Self::WebhookDisabled].into_iter().find(|kind| kind.as_str() == word)
     }
@@ -63,15 +63,14 @@ pub enum Status {
     Pending,
     /// The mail service has it.
     Sent,
-    /// It was given up.
+    /// It failed.
     Failed,
-    /// Nobody wants it any more: its club is gone, or it asked for another.
+    /// Nobody wants it any more: its tenant is gone, or it asked for another.
     Cancelled,
 }
 
 impl Status {
     /// The word as stored and answered.
-    #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Pending => "pending",
@@ -94,18 +93,14 @@ fn supersede(tenant: &TenantId, kind: Kind, key: &str, now: Timestamp) -> Statem
     )
 }
 
-/// The mail with a link for the owner of this address, and who that is: nobody for an unknown address, for another club than
-/// asked for, or within the pause after the last link. One batch, whatever the answer.
-///
-/// # Errors
-///
-/// When the database doesn't answer.
+/// The mail with a link for the owner of this address, and who that is: nobody for an unknown address, for another tenant
+/// than asked for, or within the pause after the last link. One batch, whatever the answer.
 pub async fn sign_in(
     db: &impl Db,
     email: &Email,
     tenant: Option<&TenantId>,
     id: &MailId,
-    caller: &Caller,
+    caller: &RequestOrigin,
     now: Timestamp,
 ) -> Result<Option<TenantId>, DbError> {
     let key = format!("link/{}", id.as_str());
@@ -147,7 +142,6 @@ pub async fn sign_in(
 
 /// The notice that this webhook is switched off, if the same batch has just done that. `since` is the day from which on it took
 /// nothing; none if nothing is there any more.
-#[must_use]
 pub fn webhook_disabled(
     tenant: &TenantId,
     connection: &Connection,
@@ -183,7 +177,7 @@ pub struct Claimed {
     pub key: String,
     /// Its id.
     pub id: MailId,
-    /// What it says beyond what the club's row says, as JSON.
+    /// What it says beyond what the tenant's row says, as JSON.
     data: String,
     /// Where its link leads if nothing else is configured.
     pub origin: Option<String>,
@@ -199,7 +193,7 @@ pub struct Claimed {
     claims: u32,
     /// When it was wanted, Unix seconds.
     pub created_at: i64,
-    /// The club, as JSON.
+    /// The tenant, as JSON.
     addressee: Option<String>,
 }
 
@@ -208,13 +202,13 @@ columns! {
         created_at, addressee
 }
 
-/// The club that a mail is for, as it is now.
+/// The tenant that a mail is for, as it is now.
 #[derive(Debug, Clone)]
 pub struct Addressee {
     /// Its name in addresses.
     pub slug: Option<Slug>,
     /// Its name.
-    pub name: ClubName,
+    pub name: TenantName,
     /// Where its owner gets mail.
     pub email: Option<Email>,
     /// Where it stands.
@@ -226,35 +220,28 @@ pub struct Addressee {
 columns! { Addressee: slug, name, email, status, cutoff }
 
 impl Claimed {
-    /// The club that it is for.
-    ///
-    /// # Errors
-    ///
-    /// When the row is not what the schema promises.
+    /// The tenant that it is for.
     pub fn addressee(&self) -> Result<Option<Addressee>, DbError> {
         self.addressee.as_deref().map(Row::read).transpose()
     }
 
-    /// What it says beyond what the club's row says.
-    #[must_use]
+    /// What it says beyond what the tenant's row says.
     pub fn data(&self) -> Value {
         serde_json::from_str(&self.data).unwrap_or_default()
     }
 
-    /// When it is given up.
-    #[must_use]
-    pub const fn given_up_at(&self) -> Timestamp {
+    /// Its deadline.
+    pub const fn expires_at(&self) -> Timestamp {
         Timestamp::from_seconds(self.created_at + TRIED_SECONDS)
     }
 
     /// From when on the mail service may not recognise a repeat any more.
-    #[must_use]
     pub const fn forgotten_at(&self) -> Timestamp {
         Timestamp::from_seconds(self.created_at + REMEMBERED_SECONDS)
     }
 }
 
-/// The club beside what was claimed. All in one statement, so that no two can claim the same.
+/// The tenant beside what was claimed. All in one statement, so that no two can claim the same.
 macro_rules! claim {
     ($which:literal) => {
         concat!(
@@ -275,7 +262,6 @@ macro_rules! claim {
 
 /// Claims the mails that are due, of one tenant or of all, those first that have waited longest; and of one tenant those, too, that
 /// only waited for the mail service to be back. Until `lease` nobody else gets them; who does not come back by then has lost them.
-#[must_use]
 pub fn claim(tenant: Option<&TenantId>, now: Timestamp, lease: Timestamp, limit: u32) -> Query<Vec<Claimed>> {
     let (now, lease) = (now.seconds().into(), lease.seconds().into());
     Query::rows(match tenant {
@@ -291,11 +277,7 @@ pub fn claim(tenant: Option<&TenantId>, now: Timestamp, lease: Timestamp, limit:
 }
 
 /// Counts an attempt that is about to leave, and remembers its link. Answers whether it may: not if somebody else has claimed it
-/// since, or if its club was stopped.
-///
-/// # Errors
-///
-/// When the database doesn't answer: it must not leave then.
+/// since, or if its tenant was stopped.
 pub async fn begin(db: &impl Db, mail: &Claimed, link: Option<(&str, Timestamp)>) -> Result<bool, DbError> {
     let issued_at = link.map(|(_, issued_at)| issued_at.seconds());
     let attempt = Statement::new(
@@ -310,7 +292,7 @@ pub async fn begin(db: &impl Db, mail: &Claimed, link: Option<(&str, Timestamp)>
             issued_at.into(),
         ],
     );
-    let link = link.map(|(hash, issued_at)| super::links::insert(&mail.tenant_id, hash, issued_at));
+    let link = link.map(|(hash, issued_at)| super::magic_links::insert(&mail.tenant_id, hash, issued_at));
     db.ask((attempt, link)).await.map(|(begun, _)| begun.has_changed())
 }
 
@@ -327,9 +309,8 @@ pub struct Attempted {
     pub error: Option<&'static str>,
 }
 
-/// Writes down how an attempt ended, unless somebody else has claimed it since; and with it what follows from that: a club whose
-/// welcome mail was sent, or an event of one whose mail was given up.
-#[must_use]
+/// Writes down how an attempt ended, unless somebody else has claimed it since; and with it what follows from that: a tenant
+/// whose welcome mail was sent, or an event of one whose mail failed.
 pub fn settle(mail: &Claimed, attempted: &Attempted, now: Timestamp) -> Vec<Statement> {
     let is_pending = attempted.status == Status::Pending;
     let settled_at = (!is_pending).then_some(now.seconds());
@@ -360,7 +341,7 @@ pub fn settle(mail: &Claimed, attempted: &Attempted, now: Timestamp) -> Vec<Stat
     statements
 }
 
-/// A mail that was given up is an event of its club, under an id that a repeat repeats.
+/// A mail that failed is an event of its tenant, under an id that a repeat repeats.
 fn fail(mail: &Claimed) -> Statement {
     Statement::new(
         "insert into domain_events (tenant_id, occurred_at, id, type, data)
@@ -371,8 +352,7 @@ fn fail(mail: &Claimed) -> Statement {
     )
 }
 
-/// Cancels what waits for a club that is cancelled.
-#[must_use]
+/// Cancels what waits for a tenant that is cancelled.
 pub fn cancel(tenant: &TenantId, now: Timestamp) -> Statement {
     Statement::new(
         "update mails set status = 'cancelled', next_at = null, late = 0, last_error = 'TENANT_CANCELLED', settled_at = ?2
@@ -382,7 +362,7 @@ pub fn cancel(tenant: &TenantId, now: Timestamp) -> Statement {
     )
 }
 
-/// A mail as operators and its club see it: never to whom, and never what it says.
+/// A mail as operators and its tenant see it: never to whom, and never what it says.
 #[derive(Debug, Clone)]
 pub struct Mail {
     /// Its id.
@@ -401,14 +381,13 @@ pub struct Mail {
     pub last_error: Option<String>,
     /// When it was wanted.
     pub created_at: i64,
-    /// When it was over.
+    /// When it had ended.
     pub settled_at: Option<i64>,
 }
 
 columns! { Mail: id, kind, status, attempts, next_at, last_status, last_error, created_at, settled_at }
 
-/// Lists the mails of a run's club: the welcome mails first, the newest first of each kind.
-#[must_use]
+/// Lists the mails of a run's tenant: the welcome mails first, the newest first of each kind.
 pub fn list_of_run(run: &RunId, limit: u32) -> Query<Vec<Mail>> {
     Query::rows(Statement::new(
         "select id, kind, status, attempts, next_at, last_status, last_error, created_at, settled_at
@@ -419,7 +398,6 @@ pub fn list_of_run(run: &RunId, limit: u32) -> Query<Vec<Mail>> {
 }
 
 /// Removes what has been over for long, a bounded number at a time.
-#[must_use]
 pub fn prune(now: Timestamp, limit: i64) -> Statement {
     Statement::new(
         "delete from mails where (tenant_id, kind, key) in

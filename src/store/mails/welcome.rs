@@ -1,17 +1,16 @@
-//! The mail that greets a club: wanted by its run, and once more by whoever asks for it.
+//! The mail that greets a tenant: wanted by its run, and once more by whoever asks for it.
 
 use crate::{
     db::{Query, Statement, columns},
     domain::{MailId, Step, TenantId, Timestamp},
-    store::audit::Act,
-    workflow::{Caller, FailureCode, Run, report::Trouble},
+    store::audit::AuditContext,
+    workflow::{FailureCode, RequestOrigin, Run, report::ErrorSummary},
 };
 
 use super::{Kind, Mail, PAUSE_SECONDS, TRIED_SECONDS, supersede};
 
-/// The mail that greets the club of a run; wanted twice, it is there once. Its id is that of the run, and so is its key, under
-/// which earlier versions sent it themselves. One that was sent already is not wanted again.
-#[must_use]
+/// The mail that greets the tenant of a run; wanted twice, it is there once. Its id is that of the run, and so is its key,
+/// under which earlier versions sent it themselves. One that was sent already is not wanted again.
 pub fn welcome(run: &Run, at: Timestamp) -> Statement {
     let id = format!("mail_{}", run.id.as_str().trim_start_matches("run_"));
     Statement::new(
@@ -30,16 +29,14 @@ pub fn welcome(run: &Run, at: Timestamp) -> Statement {
     )
 }
 
-/// The same for a database that was put back to before the mail was wanted, at `at`: while the mail service recognises its key,
+/// The same for a database that was restored to before the mail was wanted, at `at`: while the mail service recognises its key,
 /// wanting it again loses nothing and sends nothing twice.
-#[must_use]
-pub fn welcome_put_back(run: &Run, at: Timestamp, now: Timestamp) -> Option<Statement> {
+pub fn welcome_restored(run: &Run, at: Timestamp, now: Timestamp) -> Option<Statement> {
     (now.seconds() - at.seconds() < TRIED_SECONDS).then(|| welcome(run, at))
 }
 
-/// What a club is told whose welcome mail was given up.
-#[must_use]
-pub fn warning(error: &str) -> Trouble {
+/// What a tenant is told whose welcome mail failed.
+pub fn warning(error: &str) -> ErrorSummary {
     let refused = FailureCode::EmailRejected.as_str();
     let (code, message) = if error == refused {
         (refused, "The welcome mail could not be delivered. Ask for another one, or for a link to sign in.")
@@ -49,16 +46,15 @@ pub fn warning(error: &str) -> Trouble {
             "The welcome mail could not be sent for a day. Ask for another one, or for a link to sign in.",
         )
     };
-    Trouble { code: code.to_owned(), message: message.to_owned() }
+    ErrorSummary { code: code.to_owned(), message: message.to_owned() }
 }
 
-/// The welcome mail once more, with a link of its own, in place of one that still waits: for a club that was to get one, and was
-/// sent nothing within the pause. The last answer is none if there is nothing to send.
-#[must_use]
+/// The welcome mail once more, with a link of its own, in place of one that still waits: for a tenant that was to get one, and
+/// was sent nothing within the pause. The last answer is none if there is nothing to send.
 pub fn welcome_again(
     tenant: &TenantId,
     id: &MailId,
-    caller: &Caller,
+    caller: &RequestOrigin,
     now: Timestamp,
 ) -> ([Statement; 3], Query<Option<Mail>>) {
     let key = format!("welcome/{}", id.as_str());
@@ -96,9 +92,8 @@ pub fn welcome_again(
 }
 
 /// Writes down that an operator sends the welcome mail once more, after [`welcome_again`] did.
-#[must_use]
-pub fn audit_welcome(tenant: &TenantId, mail: &MailId, act: &Act<'_>) -> Statement {
-    let [id, actor, reason, request, now] = act.params();
+pub fn audit_welcome(tenant: &TenantId, mail: &MailId, audit_context: &AuditContext<'_>) -> Statement {
+    let [id, actor, reason, request, now] = audit_context.params();
     Statement::new(
         "insert into audit_log (id, actor, reason, request_id, occurred_at, action, subject, data)
          select ?1, ?2, ?3, ?4, ?5, 'mail.resend', tenant_id, json_object('mail', id)
@@ -109,18 +104,17 @@ pub fn audit_welcome(tenant: &TenantId, mail: &MailId, act: &Act<'_>) -> Stateme
 
 /// Why the welcome mail is not sent once more.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Obstacle {
+pub struct WelcomeBlocker {
     /// Whether there is something to send.
     pub has_something: bool,
-    /// When the club was last sent a link on request, Unix seconds.
+    /// When the tenant was last sent a link on request, Unix seconds.
     pub link_mailed_at: i64,
 }
 
-columns! { Obstacle: has_something, link_mailed_at }
+columns! { WelcomeBlocker: has_something, link_mailed_at }
 
-/// What may stand against sending the welcome mail once more; nothing for a club that does not exist.
-#[must_use]
-pub fn obstacle(tenant: &TenantId) -> Query<Option<Obstacle>> {
+/// What may stand against sending the welcome mail once more; nothing for a tenant that does not exist.
+pub fn obstacle(tenant: &TenantId) -> Query<Option<WelcomeBlocker>> {
     Query::optional(Statement::new(
         "select status in ('trial', 'active') and undo_state is null and (provisioned_at is not null
              or exists (select 1 from mails where tenant_id = tenants.id and kind = 'welcome')) as has_something,

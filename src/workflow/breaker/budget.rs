@@ -1,4 +1,4 @@
-//! How often an other side may be asked, and how often it was.
+//! How often an upstream may be asked, and how often it was.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::domain::{
     upstream::{AtOnce, Budget},
 };
 
-use super::{AskerId, Waiting};
+use super::{RequesterId, Waiting};
 
 /// When those come again who found that as many ask as may.
 const SLOT_WAIT: Duration = Duration::from_secs(10);
@@ -38,7 +38,7 @@ pub(super) struct Slots(Vec<Slot>);
 /// One who asks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Slot {
-    run: AskerId,
+    run: RequesterId,
     until: Timestamp,
 }
 
@@ -54,10 +54,10 @@ impl Slots {
         u32::try_from(held).unwrap_or(u32::MAX)
     }
 
-    /// When it is worth while for `asker` to come again; none if it may ask now.
-    pub fn freed_at(&self, at_once: &AtOnce, asker: &AskerId, now: Timestamp) -> Option<Timestamp> {
+    /// When it is worth while for `requester` to come again; none if it may ask now.
+    pub fn freed_at(&self, at_once: &AtOnce, requester: &RequesterId, now: Timestamp) -> Option<Timestamp> {
         // Whose earlier attempt was interrupted has its place already.
-        if self.held(now) < at_once.calls || self.0.iter().any(|slot| slot.run == *asker) {
+        if self.held(now) < at_once.calls || self.0.iter().any(|slot| slot.run == *requester) {
             return None;
         }
         self.free_at(at_once, now).map(|lapses_at| lapses_at.min(now.after(SLOT_WAIT)))
@@ -69,15 +69,15 @@ impl Slots {
         if self.held(now) < at_once.calls { None } else { held.min() }
     }
 
-    /// Takes a place for `asker`.
-    pub fn take(&mut self, at_once: &AtOnce, asker: &AskerId, now: Timestamp) {
-        self.0.retain(|slot| now < slot.until && slot.run != *asker);
-        self.0.push(Slot { run: asker.clone(), until: now.after(at_once.held_for) });
+    /// Takes a place for `requester`.
+    pub fn take(&mut self, at_once: &AtOnce, requester: &RequesterId, now: Timestamp) {
+        self.0.retain(|slot| now < slot.until && slot.run != *requester);
+        self.0.push(Slot { run: requester.clone(), until: now.after(at_once.held_for) });
     }
 
-    /// Gives the place of `asker` back.
-    pub fn free(&mut self, asker: &AskerId) {
-        self.0.retain(|slot| slot.run != *asker);
+    /// Gives the place of `requester` back.
+    pub fn free(&mut self, requester: &RequesterId) {
+        self.0.retain(|slot| slot.run != *requester);
     }
 }
 

@@ -6,41 +6,42 @@ use serde::{Deserialize, Serialize};
 use crate::domain::{TenantId, Timestamp, Upstream};
 
 use super::super::reading::or_nothing;
-use super::{Admission, Ask, AskerId, Breaker, Limits, State, Verdict, Waiting};
+use super::{Admission, AdmissionRequest, Breaker, HealthSignal, Limits, RequesterId, State, Waiting};
 
 /// A command to a breaker's object.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Command {
+pub struct Request {
     /// Whose breaker it is.
     pub upstream: Upstream,
     /// What is wanted of it.
-    pub wish: Wish,
+    #[serde(rename = "wish")]
+    pub command: BreakerCommand,
 }
 
 /// What is wanted of a breaker.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Wish {
+pub enum BreakerCommand {
     /// Say whether an attempt of `run` may leave.
     Admit {
         /// The run, or the mail.
-        run: AskerId,
+        run: RequesterId,
         /// How often it will ask.
         cost: u32,
         /// Whose it is.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         tenant: Option<TenantId>,
-        /// Whether it failed at this other side before.
+        /// Whether it failed at this upstream before.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         has_failed: bool,
     },
     /// Hear how an attempt of `run` ended.
     Report {
         /// The run, or the mail.
-        run: AskerId,
+        run: RequesterId,
         /// What it says.
         #[serde(deserialize_with = "or_nothing")]
-        verdict: Verdict,
+        verdict: HealthSignal,
         /// Whether its admission said that it is watched: if so, it would have told of a success, too.
         #[serde(default = "yes", skip_serializing_if = "Clone::clone")]
         watched: bool,
@@ -50,7 +51,8 @@ pub enum Wish {
     /// Let nobody through until you are told to close.
     Open,
     /// Say where it stands.
-    Look,
+    #[serde(rename = "look")]
+    Get,
 }
 
 const fn yes() -> bool {
@@ -64,7 +66,8 @@ pub struct Reply {
     pub breaker: Breaker,
     /// What the wish changed about it.
     #[serde(default, deserialize_with = "or_nothing", skip_serializing_if = "Option::is_none")]
-    pub moved: Option<Moved>,
+    #[serde(rename = "moved")]
+    pub transition: Option<Transition>,
     /// Whether the attempt may leave, if that was asked.
     #[serde(default, deserialize_with = "or_nothing", skip_serializing_if = "Option::is_none")]
     pub admission: Option<Admission>,
@@ -73,7 +76,7 @@ pub struct Reply {
 /// A change that somebody may want to know of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Moved {
+pub enum Transition {
     /// Nobody is let through for a while.
     Opened,
     /// Somebody is let through, to see.
@@ -82,9 +85,9 @@ pub enum Moved {
     Closed,
 }
 
-/// What a command came to.
+/// The effects of a command.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Obeyed {
+pub struct Effects {
     /// What to answer. The breaker in it is to be written down if it is another than before.
     pub reply: Reply,
     /// Who waits now: to be written down likewise.
@@ -92,19 +95,18 @@ pub struct Obeyed {
 }
 
 /// Does what is wished: the same in the object and in every test.
-#[must_use]
-pub fn obey(
+pub fn handle(
     known: &Breaker,
     waiting: &Waiting,
-    command: &Command,
+    request: &Request,
     limits: &Limits,
     now: Timestamp,
-) -> Obeyed {
+) -> Effects {
     let (mut breaker, mut waiting) = (known.clone(), waiting.clone());
     let mut admission = None;
-    match &command.wish {
-        Wish::Admit { run, cost, tenant, has_failed } => {
-            let ask = Ask { run, cost: *cost, has_failed: *has_failed };
+    match &request.command {
+        BreakerCommand::Admit { run, cost, tenant, has_failed } => {
+            let ask = AdmissionRequest { run, cost: *cost, has_failed: *has_failed };
             let admitted = breaker.admit(limits, &ask, &waiting, now);
             if let Some(tenant) = tenant {
                 match admitted {
@@ -116,31 +118,32 @@ pub fn obey(
             }
             admission = Some(admitted);
         }
-        Wish::Report { run, verdict, watched } => {
+        BreakerCommand::Report { run, verdict, watched } => {
             breaker.ended(run);
             // Of those that nobody watched only the failures are told: one of them says that something may be wrong, and from
             // then on all are watched. Counted one by one, a fifth of many at once would look like ten in a row.
-            let counts = *watched || !matches!(verdict, Verdict::Failed { .. }) || breaker.failures() == 0;
-            if counts {
+            let uses_attempt =
+                *watched || !matches!(verdict, HealthSignal::Failed { .. }) || breaker.failures() == 0;
+            if uses_attempt {
                 breaker.report(limits, run, *verdict, now);
             }
         }
-        Wish::Close => breaker.close(now),
-        Wish::Open => breaker.hold_open(now),
-        Wish::Look => {}
+        BreakerCommand::Close => breaker.close(now),
+        BreakerCommand::Open => breaker.hold_open(now),
+        BreakerCommand::Get => {}
     }
-    Obeyed { reply: Reply { moved: moved(known, &breaker), breaker, admission }, waiting }
+    Effects { reply: Reply { transition: transition(known, &breaker), breaker, admission }, waiting }
 }
 
-fn moved(before: &Breaker, after: &Breaker) -> Option<Moved> {
+fn transition(before: &Breaker, after: &Breaker) -> Option<Transition> {
     if after.is_held_open() && !before.is_held_open() {
-        return Some(Moved::Opened);
+        return Some(Transition::Opened);
     }
     match (&before.state, &after.state) {
         (State::Closed { .. }, State::Closed { .. }) | (State::Open { .. }, State::Open { .. }) => None,
         (State::HalfOpen { probe, .. }, State::HalfOpen { probe: next, .. }) if probe == next => None,
-        (_, State::Open { .. }) => Some(Moved::Opened),
-        (_, State::HalfOpen { .. }) => Some(Moved::HalfOpened),
-        (_, State::Closed { .. }) => Some(Moved::Closed),
+        (_, State::Open { .. }) => Some(Transition::Opened),
+        (_, State::HalfOpen { .. }) => Some(Transition::HalfOpened),
+        (_, State::Closed { .. }) => Some(Transition::Closed),
     }
 }

@@ -1,14 +1,14 @@
-//! The breaker of one other side, shared by all runs: a dead one is not asked by thousands of them, and none is asked
+//! The breaker of one upstream, shared by all runs: a dead one is not asked by thousands of them, and none is asked
 //! more often than it allows.
 //!
-//! It opens after many failures in a row that come from several runs, and counts only what says something about the other side:
-//! never what one club's own endpoint or data can cause. While it is open, one run at a time is let through to see whether the
-//! other side is back, first of all one that was never tried. Who waits is woken when that is over. Whoever can't reach the
+//! It opens after many failures in a row that come from several runs, and counts only what says something about the upstream:
+//! never what one tenant's own endpoint or data can cause. While it is open, one run at a time is let through to see whether
+//! the upstream is back, first of all one that was never tried. Who waits is woken when that has ended. Whoever can't reach the
 //! breaker goes on without it.
 
 mod budget;
 mod command;
-mod verdict;
+mod health_signal;
 mod waiting;
 
 use std::time::Duration;
@@ -21,8 +21,8 @@ use super::reading::or_nothing;
 
 pub use crate::domain::upstream::{AtOnce, Budget};
 use budget::{Slots, Spent};
-pub use command::{Command, Moved, Obeyed, Reply, Wish, obey};
-pub use verdict::Verdict;
+pub use command::{BreakerCommand, Effects, Reply, Request, Transition, handle};
+pub use health_signal::HealthSignal;
 pub use waiting::{Waiting, Waking, rings_at, wake};
 
 /// How many failures are kept while the breaker is closed: more than it takes to open it.
@@ -34,23 +34,23 @@ const HELD_FOR: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 
 /// Who asks a breaker.
 #[derive(Debug, Clone, Copy)]
-pub struct Asker<'a> {
+pub struct Requester<'a> {
     /// The run, or the mail.
     pub id: &'a str,
     /// Whose it is: told to go on when there is no need to wait any more.
     pub tenant: Option<&'a TenantId>,
-    /// Whether it failed at this other side before: somebody who was never tried is a better probe.
+    /// Whether it failed at this upstream before: somebody who was never tried is a better probe.
     pub has_failed: bool,
 }
 
 /// An attempt that wants to leave.
 #[derive(Debug, Clone, Copy)]
-pub struct Ask<'a> {
+pub struct AdmissionRequest<'a> {
     /// Whose.
-    pub run: &'a AskerId,
+    pub run: &'a RequesterId,
     /// How often it will ask.
     pub cost: u32,
-    /// Whether that one failed at this other side before.
+    /// Whether that one failed at this upstream before.
     pub has_failed: bool,
 }
 
@@ -58,11 +58,10 @@ pub struct Ask<'a> {
 /// else: what is no run is written like one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct AskerId(String);
+pub struct RequesterId(String);
 
-impl AskerId {
+impl RequesterId {
     /// The id of a run, or of a mail.
-    #[must_use]
     pub fn of(id: &str) -> Self {
         if id.parse::<RunId>().is_ok() {
             return Self(id.to_owned());
@@ -83,22 +82,21 @@ pub struct Limits {
     pub memory: Duration,
     /// How long it is open before the first probe; doubled after each that fails.
     pub first_wait: Duration,
-    /// The longest wait, the other side's own word included.
+    /// The longest wait, the upstream's own word included.
     pub longest_wait: Duration,
     /// For how long a probe is left to those that were never tried.
     pub grace: Duration,
-    /// When a probe that did not report is given up: later than any attempt ends.
+    /// When a probe that did not report fails: later than any attempt ends.
     pub probe_limit: Duration,
     /// When those who came while a probe is out come again.
     pub probe_wait: Duration,
-    /// How often the other side may be asked.
+    /// How often the upstream may be asked.
     pub budget: Option<Budget>,
     /// How many may ask it at once.
     pub at_once: Option<AtOnce>,
 }
 
 /// When the breaker of `upstream` opens; what differs from one to the next is in [`Upstream::capacity`].
-#[must_use]
 pub const fn limits(upstream: Upstream, budgets: Budgets) -> Limits {
     let Capacity { budget, at_once, longest_wait } = upstream.capacity(budgets);
     Limits {
@@ -115,7 +113,7 @@ pub const fn limits(upstream: Upstream, budgets: Budgets) -> Limits {
     }
 }
 
-/// The breaker of one other side.
+/// The breaker of one upstream.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Breaker {
     /// Whether it lets anybody through: everybody, if that can't be read.
@@ -132,7 +130,7 @@ pub struct Breaker {
     held_open: bool,
     /// Who was tried in this outage and failed, the last one last.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    tried: Vec<AskerId>,
+    tried: Vec<RequesterId>,
     /// When it was last closed after it had been open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     closed_at: Option<Timestamp>,
@@ -159,7 +157,7 @@ pub enum State {
         /// What happened.
         outage: Outage,
         /// The run.
-        probe: AskerId,
+        probe: RequesterId,
         /// When it left.
         probe_at: Timestamp,
     },
@@ -175,7 +173,7 @@ impl Default for State {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failed {
     /// Whose.
-    pub run: AskerId,
+    pub run: RequesterId,
     /// When.
     pub at: Timestamp,
 }
@@ -209,7 +207,13 @@ pub enum Admission {
 
 impl Breaker {
     /// Whether an attempt may leave now, while these wait.
-    pub fn admit(&mut self, limits: &Limits, ask: &Ask<'_>, waiting: &Waiting, now: Timestamp) -> Admission {
+    pub fn admit(
+        &mut self,
+        limits: &Limits,
+        ask: &AdmissionRequest<'_>,
+        waiting: &Waiting,
+        now: Timestamp,
+    ) -> Admission {
         if let Some(until) = self.within_budget_at(limits, ask, waiting, now) {
             return Admission::Wait { until };
         }
@@ -221,8 +225,8 @@ impl Breaker {
             State::HalfOpen { probe, probe_at, .. }
                 if probe != ask.run && now < probe_at.after(limits.probe_limit) =>
             {
-                let given_up_at = probe_at.after(limits.probe_limit);
-                return Admission::Wait { until: given_up_at.min(now.after(limits.probe_wait)) };
+                let expires_at = probe_at.after(limits.probe_limit);
+                return Admission::Wait { until: expires_at.min(now.after(limits.probe_wait)) };
             }
             State::Open { outage, .. } | State::HalfOpen { outage, .. } => {
                 let (outage, until) = (*outage, self.may_probe_at(limits, ask, waiting, now));
@@ -243,33 +247,39 @@ impl Breaker {
         Admission::Go { watched }
     }
 
-    /// Takes down what an attempt of `asker` said about the other side.
-    pub fn report(&mut self, limits: &Limits, asker: &AskerId, verdict: Verdict, now: Timestamp) {
+    /// Takes down what an attempt of `requester` said about the upstream.
+    pub fn report(
+        &mut self,
+        limits: &Limits,
+        requester: &RequesterId,
+        verdict: HealthSignal,
+        now: Timestamp,
+    ) {
         match (&mut self.state, verdict) {
             _ if self.held_open => {}
-            (_, Verdict::Answered) => self.close(now),
+            (_, HealthSignal::Answered) => self.close(now),
             // What may be about its own data counts once, however often it is tried again.
-            (State::Closed { failures }, Verdict::Failed { own: true, .. })
-                if failures.iter().any(|failed| failed.run == *asker) => {}
-            (State::Closed { failures }, Verdict::Failed { retry_after, .. }) => {
+            (State::Closed { failures }, HealthSignal::Failed { own: true, .. })
+                if failures.iter().any(|failed| failed.run == *requester) => {}
+            (State::Closed { failures }, HealthSignal::Failed { retry_after, .. }) => {
                 failures.retain(|failed| now.since(failed.at) < limits.memory);
-                failures.push(Failed { run: asker.clone(), at: now });
+                failures.push(Failed { run: requester.clone(), at: now });
                 failures.drain(..failures.len().saturating_sub(FAILURES_KEPT));
                 if failures.len() >= limits.failures && several(failures, limits.runs) {
-                    let tried: Vec<AskerId> = failures.iter().map(|failed| failed.run.clone()).collect();
+                    let tried: Vec<RequesterId> = failures.iter().map(|failed| failed.run.clone()).collect();
                     let failures = u32::try_from(failures.len()).unwrap_or(u32::MAX);
-                    tried.iter().for_each(|asker| self.note_tried(asker));
+                    tried.iter().for_each(|requester| self.note_tried(requester));
                     self.open(limits, Outage { since: now, failures, probes: 0 }, retry_after, now);
                 }
             }
-            (State::HalfOpen { outage, probe, .. }, Verdict::Failed { retry_after, .. })
-                if probe == asker =>
+            (State::HalfOpen { outage, probe, .. }, HealthSignal::Failed { retry_after, .. })
+                if probe == requester =>
             {
                 let failed = Outage { failures: outage.failures + 1, probes: outage.probes + 1, ..*outage };
                 self.open(limits, failed, retry_after, now);
             }
             // The next one may see.
-            (State::HalfOpen { outage, probe, .. }, Verdict::Nothing) if probe == asker => {
+            (State::HalfOpen { outage, probe, .. }, HealthSignal::Nothing) if probe == requester => {
                 self.state = State::Open { outage: *outage, until: now };
             }
             // Whoever left before it opened has nothing new to say.
@@ -277,9 +287,9 @@ impl Breaker {
         }
     }
 
-    /// Takes down that no attempt of `asker` is out any more.
-    pub fn ended(&mut self, asker: &AskerId) {
-        self.slots.free(asker);
+    /// Takes down that no attempt of `requester` is out any more.
+    pub fn ended(&mut self, requester: &RequesterId) {
+        self.slots.free(requester);
     }
 
     /// Lets everybody through again.
@@ -305,19 +315,16 @@ impl Breaker {
     }
 
     /// Whether an operator opened it: nobody is let through until somebody closes it.
-    #[must_use]
     pub const fn is_held_open(&self) -> bool {
         self.held_open
     }
 
     /// When it was last closed after it had been open.
-    #[must_use]
     pub const fn closed_at(&self) -> Option<Timestamp> {
         self.closed_at
     }
 
     /// How many failures in a row it counts.
-    #[must_use]
     pub fn failures(&self) -> u32 {
         match &self.state {
             State::Closed { failures } => u32::try_from(failures.len()).unwrap_or(u32::MAX),
@@ -326,7 +333,6 @@ impl Breaker {
     }
 
     /// When the next probe may leave; none while nobody waits for one.
-    #[must_use]
     pub const fn next_probe_at(&self) -> Option<Timestamp> {
         match &self.state {
             State::Open { until, .. } if !self.held_open => Some(*until),
@@ -335,18 +341,16 @@ impl Breaker {
     }
 
     /// How many calls the budget's window holds at `now`.
-    #[must_use]
     pub fn used(&self, budget: &Budget, now: Timestamp) -> u32 {
         self.spent.used(budget, now)
     }
 
     /// How many ask at `now`, where only so many may at once.
-    #[must_use]
     pub fn asking(&self, now: Timestamp) -> u32 {
         self.slots.held(now)
     }
 
-    /// The other side's own word makes a wait longer, never shorter.
+    /// The upstream's own word makes a wait longer, never shorter.
     fn open(&mut self, limits: &Limits, outage: Outage, retry_after: Option<Duration>, now: Timestamp) {
         let doubled = limits.first_wait.saturating_mul(1_u32.checked_shl(outage.probes).unwrap_or(u32::MAX));
         let wait = retry_after.unwrap_or_default().max(doubled).min(limits.longest_wait);
@@ -357,7 +361,7 @@ impl Breaker {
     fn within_budget_at(
         &self,
         limits: &Limits,
-        ask: &Ask<'_>,
+        ask: &AdmissionRequest<'_>,
         waiting: &Waiting,
         now: Timestamp,
     ) -> Option<Timestamp> {
@@ -372,7 +376,13 @@ impl Breaker {
 
     /// From when on this one may go to see. A probe is for somebody who was never tried, if there is anybody; then for whoever
     /// comes, and last for who was the last one. Whose own probe is out, that one was interrupted.
-    fn may_probe_at(&self, limits: &Limits, ask: &Ask<'_>, waiting: &Waiting, now: Timestamp) -> Timestamp {
+    fn may_probe_at(
+        &self,
+        limits: &Limits,
+        ask: &AdmissionRequest<'_>,
+        waiting: &Waiting,
+        now: Timestamp,
+    ) -> Timestamp {
         let turns = match &self.state {
             State::HalfOpen { probe, .. } if probe == ask.run => return now,
             _ if self.tried.last() == Some(ask.run) && !waiting.is_empty() => 2,
@@ -391,19 +401,19 @@ impl Breaker {
         }
     }
 
-    fn has_failed(&self, asker: &AskerId) -> bool {
-        self.tried.contains(asker)
+    fn has_failed(&self, requester: &RequesterId) -> bool {
+        self.tried.contains(requester)
     }
 
-    fn note_tried(&mut self, asker: &AskerId) {
-        self.tried.retain(|tried| tried != asker);
-        self.tried.push(asker.clone());
+    fn note_tried(&mut self, requester: &RequesterId) {
+        self.tried.retain(|tried| tried != requester);
+        self.tried.push(requester.clone());
         self.tried.drain(..self.tried.len().saturating_sub(TRIED_KEPT));
     }
 }
 
 /// Whether these come from so many runs.
 fn several(failures: &[Failed], runs: usize) -> bool {
-    let first = |at: usize, run: &AskerId| failures.iter().take(at).all(|failed| failed.run != *run);
+    let first = |at: usize, run: &RequesterId| failures.iter().take(at).all(|failed| failed.run != *run);
     failures.iter().enumerate().filter(|(at, failed)| first(*at, &failed.run)).count() >= runs
 }

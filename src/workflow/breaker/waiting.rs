@@ -48,13 +48,11 @@ pub struct Waking {
 
 impl Waiting {
     /// How many wait.
-    #[must_use]
     pub fn len(&self) -> u32 {
         u32::try_from(self.line.len()).unwrap_or(u32::MAX)
     }
 
     /// Whether nobody waits.
-    #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.line.is_empty()
     }
@@ -107,7 +105,6 @@ struct Room {
 }
 
 /// When the alarm has to ring; none while nobody waits, or an operator holds it open.
-#[must_use]
 pub fn rings_at(breaker: &Breaker, waiting: &Waiting, limits: &Limits, now: Timestamp) -> Option<Timestamp> {
     let next = waiting.next()?;
     let at = match &breaker.state {
@@ -121,7 +118,6 @@ pub fn rings_at(breaker: &Breaker, waiting: &Waiting, limits: &Limits, now: Time
 }
 
 /// Says who goes on now: while it is closed, as many as there is room for; else one, to see.
-#[must_use]
 pub fn wake(breaker: &Breaker, waiting: &Waiting, limits: &Limits, now: Timestamp) -> Waking {
     let mut waiting = waiting.clone();
     let tenants = match rings_at(breaker, &waiting, limits, now) {

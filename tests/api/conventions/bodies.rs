@@ -4,7 +4,7 @@ use axum::body::Body as HttpBody;
 use futures_util::stream;
 use tenantry::http::router::{ROUTES, Route};
 
-use crate::support::{Ask, Body, Club, Example, TestApp, club_for, example, good_tokens};
+use crate::support::{AdmissionRequest, Body, Club, Example, TestApp, club_for, example, good_tokens};
 
 /// Every route that takes JSON, with a world of its own; its example without a body, on behalf of one who may.
 async fn takers_of_json() -> Vec<(&'static Route, Club, Example)> {
@@ -21,7 +21,7 @@ async fn takers_of_json() -> Vec<(&'static Route, Club, Example)> {
     all
 }
 
-fn ask(route: &Route, club: &Club, example: &Example) -> Ask {
+fn ask(route: &Route, club: &Club, example: &Example) -> AdmissionRequest {
     let token = good_tokens(route, club).into_iter().next().map(|(_, token)| token.sign());
     example.bare().maybe_token(token.as_deref())
 }

@@ -61,7 +61,7 @@ async fn an_error_can_be_read_too() {
     let app = TestApp::new();
     let club = app.signed_up("fc-nord").await;
     app.outside().limits(tenantry::ports::Limit::Start, 0);
-    let from = |ask: crate::support::Ask| ask.header("origin", LISTED).send();
+    let from = |ask: crate::support::AdmissionRequest| ask.header("origin", LISTED).send();
     let mut answers = vec![
         from(app.get("/nothing")).await,
         from(app.post("/health")).await,

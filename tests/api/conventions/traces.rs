@@ -1,4 +1,4 @@
-//! A trace that comes in goes on: into the log, into runs, into calls to the outside.
+//! A trace that comes in goes on: into the log, into runs, into calls to external services.
 
 use crate::support::{Club, TestApp, signup};
 

@@ -1,15 +1,16 @@
-//! Webhooks that stay dead are switched off, with a word to their owners; and those of clubs that have gone are forgotten.
+//! Webhooks that stay dead are switched off, with a word to their owners; and those of tenants that have gone are
+//! forgotten.
 
 use serde_json::{Value, json};
 use tenantry::{db::Db, ports::Ports, store};
 
 use super::{connection, delivers, delivery, events, provisioned, waits_for_the_next_attempt};
-use crate::support::{Reaction, Sent, TestApp, Token, WEBHOOK_SECRET};
+use crate::support::{Reaction, RecordedCall, TestApp, Token, WEBHOOK_SECRET};
 
 const DAY: i64 = 24 * 3600;
 
 /// The notices that owners got.
-fn notices(app: &TestApp) -> Vec<Sent> {
+fn notices(app: &TestApp) -> Vec<RecordedCall> {
     let mails = app.outside().upstreams().sent_to("resend");
     mails.into_iter().filter(|mail| mail.key().starts_with("webhook_disabled/")).collect()
 }
@@ -18,7 +19,7 @@ fn count(app: &TestApp, of: &str) -> i64 {
     app.db().number(&format!("select count(*) from {of}"))
 }
 
-/// The webhook is off for this reason, its owner was told, and so were the club's events.
+/// The webhook is off for this reason, its owner was told, and so were the tenant's events.
 async fn is_off(app: &TestApp, reason: &str) {
     let now = app.now();
     app.outside().finishes_deferred_work().await;
@@ -242,14 +243,14 @@ async fn a_webhook_that_was_replaced_meanwhile_is_left_alone() {
     let app = TestApp::new();
     let club = provisioned(&app).await;
     let tenant = club.id.parse().unwrap();
-    let old = app.db().ask(store::connections::webhook(&tenant)).await.unwrap().unwrap();
+    let old = app.db().ask(store::webhooks::webhook(&tenant)).await.unwrap().unwrap();
     let new =
         json!({ "webhookUrl": "https://hook.eu2.make.com/new", "webhookSecret": "another-secret-of-mine" });
     club.posts("/public/signup/starter/make", &new).await.is(200);
     let before = app.db().contents();
     let now = app.outside().now();
-    let mut late = store::connections::disable(&tenant, &old, "gone", now).to_vec();
-    late.push(store::connections::set_failing(&tenant, &old, now));
+    let mut late = store::webhooks::disable(&tenant, &old, "gone", now).to_vec();
+    late.push(store::webhooks::set_failing(&tenant, &old, now));
     app.db().batch(late).await.unwrap();
     app.db().is_still(&before);
 }
@@ -290,7 +291,7 @@ async fn as_long_as_one_delivery_waits_it_is_remembered() {
 async fn the_webhook_of_a_club_that_has_not_gone_is_never_forgotten() {
     let app = TestApp::new();
     let club = provisioned(&app).await;
-    let forget = || store::connections::forget_cancelled(&club.id.parse().unwrap());
+    let forget = || store::webhooks::forget_cancelled(&club.id.parse().unwrap());
     for (status, left) in [("active", 1), ("suspended", 1), ("trial", 1), ("cancelled", 1)] {
         club.becomes("status", status);
         app.db().query(forget()).await.unwrap();

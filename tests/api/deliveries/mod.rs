@@ -1,4 +1,5 @@
-//! Lifecycle events on their way to the clubs' webhooks: sent once if all goes well, and under one id however often if not.
+//! Lifecycle events on their way to the tenants' webhooks: sent once if all goes well, and under one id however often if
+//! not.
 
 mod claims;
 mod dead;
@@ -6,7 +7,7 @@ mod dead;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use tenantry::{
-    app::{deliveries::SCHEDULE, listing},
+    app::{deliveries::SCHEDULE, projection},
     db::Db,
     domain::{Plan, Step},
     ports::Ports,
@@ -14,7 +15,7 @@ use tenantry::{
     workflow::Webhook,
 };
 
-use crate::support::{Breaks, Club, Reaction, Sent, TestApp, WEBHOOK_SECRET, keys};
+use crate::support::{Breaks, Club, Reaction, RecordedCall, TestApp, WEBHOOK_SECRET, keys};
 
 /// What is due is delivered, as the sweep does it; answers how many were.
 async fn delivers(app: &TestApp) -> usize {
@@ -33,7 +34,7 @@ fn connection(app: &TestApp) -> Value {
 }
 
 /// What webhooks were sent, but for pings.
-fn events(app: &TestApp) -> Vec<Sent> {
+fn events(app: &TestApp) -> Vec<RecordedCall> {
     let sent = app.outside().upstreams().sent_to("make");
     sent.into_iter().filter(|sent| sent.header("webhook-id").starts_with("evt_")).collect()
 }
@@ -45,7 +46,7 @@ fn waits_for_the_next_attempt(app: &TestApp) -> i64 {
     seconds
 }
 
-/// A club that was just provisioned, before anybody delivered its event.
+/// A tenant that was just provisioned, before anybody delivered its event.
 async fn provisioned(app: &TestApp) -> Club {
     app.provisioned("fc-nord").await
 }
@@ -146,7 +147,7 @@ async fn a_run_that_fails_again_and_again_is_announced_once_an_hour() {
     assert_eq!(app.db().number(provisioned), 1, "that is told at once");
 }
 
-/// Nor does another address make it news, whichever way the club goes about it.
+/// Nor does another address make it news, whichever way the tenant goes about it.
 #[tokio::test]
 async fn a_run_that_fails_again_at_another_webhook_is_announced_once_an_hour() {
     let app = TestApp::new();
@@ -180,7 +181,7 @@ async fn a_run_that_the_sweep_gives_up_is_announced_once_an_hour_too() {
         let now = app.outside().now();
         club.becomes("provision_state", "processing");
         club.becomes("unreachable_since", 0);
-        app.db().batch(store::overdue::give_up(&overdue, "evt_sweep", now)).await.unwrap();
+        app.db().batch(store::overdue::fail(&overdue, "evt_sweep", now)).await.unwrap();
         assert_eq!(app.db().number("select count(*) from domain_events where type = 'tenant.failed'"), 2);
         app.db().number("select count(*) from webhook_deliveries where type = 'tenant.failed'")
     };
@@ -208,8 +209,8 @@ async fn a_replay_adds_nothing() {
     for _ in 0..2 {
         let before = app.db().contents();
         let run = app.outside().objects().run(&club.id).unwrap();
-        let listed = listing::list(app.db(), &run, app.outside().now()).await;
-        assert!(matches!(listed, tenantry::workflow::Listing::Written { .. }));
+        let listed = projection::project(app.db(), &run, app.outside().now()).await;
+        assert!(matches!(listed, tenantry::workflow::ProjectionResult::Written { .. }));
         assert_eq!(app.db().contents()["webhook_deliveries"], before["webhook_deliveries"]);
         delivers(&app).await;
     }
@@ -234,10 +235,10 @@ async fn a_run_that_completes_again_is_announced_once() {
     let club = provisioned(&app).await;
     delivers(&app).await;
     let mut run = app.outside().objects().run(&club.id).unwrap();
-    run.rounds += 1;
+    run.times_queued += 1;
     run.version += 1;
-    let listed = listing::list(app.db(), &run, app.outside().now()).await;
-    assert!(matches!(listed, tenantry::workflow::Listing::Written { .. }));
+    let listed = projection::project(app.db(), &run, app.outside().now()).await;
+    assert!(matches!(listed, tenantry::workflow::ProjectionResult::Written { .. }));
     assert_eq!(delivers(&app).await, 0);
     let told = app.db().number("select count(*) from domain_events where type = 'tenant.provisioned'");
     assert_eq!((told, events(&app).len()), (1, 1));
@@ -250,20 +251,20 @@ async fn a_ping_that_another_webhook_took_says_nothing_of_this_one() {
     club.connects_make().await.is(200);
     let tenant = club.id.parse().unwrap();
     let stored = async || {
-        let stored = app.db().ask(store::connections::webhook(&tenant)).await.unwrap().unwrap();
+        let stored = app.db().ask(store::webhooks::webhook(&tenant)).await.unwrap().unwrap();
         Webhook { url: stored.webhook_url, secret: stored.webhook_secret }
     };
     let pinged = stored().await;
     club.connects("https://hook.eu1.make.com/another").await.is(200);
     let now = app.outside().now();
-    app.db().batch(vec![store::connections::set_validated(&tenant, &pinged, now)]).await.unwrap();
+    app.db().batch(vec![store::webhooks::set_validated(&tenant, &pinged, now)]).await.unwrap();
     assert_eq!(connection(&app)["validated_at"], Value::Null);
     let current = stored().await;
-    app.db().batch(vec![store::connections::set_validated(&tenant, &current, now)]).await.unwrap();
+    app.db().batch(vec![store::webhooks::set_validated(&tenant, &current, now)]).await.unwrap();
     assert_eq!(connection(&app)["validated_at"], now.seconds());
 }
 
-/// So many more deliveries are due to a club.
+/// So many more deliveries are due to a tenant.
 fn has_due(app: &TestApp, club: &Club, count: u32) {
     let numbers =
         format!("with recursive n(i) as (select 1 union all select i + 1 from n where i < {count})");

@@ -22,13 +22,13 @@ fn budget(route: &Route) -> (usize, usize, usize) {
         | "/api/v1/bgops/sagas/{run}/skip-step"
         | "/internal/provision/queue"
         | "/internal/provision/retry" => (1, 1, 0),
-        // Whether it was too late is asked afterwards; the object asks what D1 lists.
+        // Whether it was too late is asked afterwards; the object asks what D1 shows.
         "/api/v1/bgops/sagas/{run}/cancel" | "/api/v1/bgops/sagas/{run}/reset" => (2, 1, 0),
         "/api/v1/tenants/{id}/webhook/test" => (1, 0, 1),
         "/api/v1/bgops/upstreams/{name}/open" | "/api/v1/bgops/upstreams/{name}/close" => (1, 1, 0),
         // One breaker for each, all at once.
         "/api/v1/bgops/upstreams" | "/metrics" => (1, Upstream::ALL.len(), 0),
-        // The club, then its owner's link.
+        // The tenant, then its owner's link.
         "/public/signup/form" => (2, 0, 0),
         _ => (1, 0, 0),
     }

@@ -232,7 +232,7 @@ async fn a_good_token_in_the_wrong_place_is_told_why() {
     }
 }
 
-/// A club learns nothing about what exists: another club and one that never was are refused alike.
+/// A tenant learns nothing about what exists: another tenant and one that never was are refused alike.
 #[tokio::test]
 async fn another_club_and_one_that_never_was_are_refused_alike() {
     let of_clubs =

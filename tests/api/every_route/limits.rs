@@ -1,4 +1,5 @@
-//! What a club may change in a minute: every route that changes something has a limit, and nobody but the club uses it up.
+//! What a tenant may change in a minute: every route that changes something has a limit, and nobody but the tenant uses it
+//! up.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +12,7 @@ use tenantry::{
 use super::stage;
 use crate::support::{Answer, Club, Token, example, good_tokens};
 
-/// Routes by which a club's own people change something.
+/// Routes by which a tenant's own people change something.
 fn changing() -> impl Iterator<Item = &'static Route> {
     let of_clubs = |route: &&Route| {
         matches!(
@@ -52,7 +53,7 @@ fn the_routes_that_a_club_changes_something_by_are_found() {
 async fn every_changing_route_of_a_club_is_limited() {
     for route in changing() {
         let (club, _) = stage(route).await;
-        club.outside().limits(Limit::Club, 1);
+        club.outside().limits(Limit::Tenant, 1);
         let token = tenants_token(&club);
         // One within the limit, and one more of those whom the database admits.
         for _ in 0..2 {
@@ -61,7 +62,7 @@ async fn every_changing_route_of_a_club_is_limited() {
         }
         let before = club.db().contents();
         let (told, sent) = (club.outside().objects().told(), club.outside().upstreams().sent().len());
-        // Whichever of its tokens a club comes with.
+        // Whichever of its tokens a tenant comes with.
         for token in [token, tenants_token(&club).with("jti", "another").with("sub", "user_2")] {
             let refused = sends(route, &club, &token).await;
             refused.fails(429, "RATE_LIMITED");
@@ -77,7 +78,7 @@ async fn every_changing_route_of_a_club_is_limited() {
 #[tokio::test]
 async fn the_routes_share_what_a_club_may_change() {
     let (club, _) = stage(changing().next().unwrap()).await;
-    club.outside().limits(Limit::Club, 1);
+    club.outside().limits(Limit::Tenant, 1);
     let routes: Vec<&Route> = changing().filter(|route| route.permission != Permission::AnyToken).collect();
     let mut refused = 0;
     for route in &routes {
@@ -85,7 +86,7 @@ async fn the_routes_share_what_a_club_may_change() {
         refused += usize::from(answer.status == 429);
     }
     assert_eq!(refused, routes.len() - 2);
-    // Whatever else was done in the club's name, its people can end their sign-ins.
+    // Whatever else was done in the tenant's name, its people can end their sign-ins.
     club.post("/auth/logout").token(&Token::tenant(&club.id, club.now()).sign()).send().await.is(200);
 }
 
@@ -93,7 +94,7 @@ async fn the_routes_share_what_a_club_may_change() {
 async fn what_only_reads_is_not_limited() {
     for route in ROUTES.iter().filter(|route| route.method == "GET") {
         let (club, example) = stage(route).await;
-        club.outside().limits(Limit::Club, 0);
+        club.outside().limits(Limit::Tenant, 0);
         let answer = example.succeeds(route, &club).await;
         assert_eq!(answer.status, example.status, "{route:?}");
     }
@@ -103,10 +104,10 @@ async fn what_only_reads_is_not_limited() {
 async fn operators_and_machines_are_not_stopped_by_a_clubs_limit() {
     for route in ROUTES.iter().filter(|route| route.method != "GET") {
         let (club, _) = stage(route).await;
-        club.outside().limits(Limit::Club, 0);
+        club.outside().limits(Limit::Tenant, 0);
         for (audience, token) in good_tokens(route, &club) {
             let (club, _) = stage(route).await;
-            club.outside().limits(Limit::Club, 0);
+            club.outside().limits(Limit::Tenant, 0);
             let answer = sends(route, &club, &token).await;
             assert_eq!(answer.status == 429, audience == Audience::Tenant, "{route:?} {}", answer.text);
         }
@@ -117,7 +118,7 @@ async fn operators_and_machines_are_not_stopped_by_a_clubs_limit() {
 async fn one_club_uses_up_nothing_of_anothers() {
     let (club, _) = stage(changing().next().unwrap()).await;
     let other = club.signed_up("fc-other").await;
-    club.outside().limits(Limit::Club, 1);
+    club.outside().limits(Limit::Tenant, 1);
     let route = changing().find(|route| route.path == "/public/signup/brand").unwrap();
     for _ in 0..5 {
         sends(route, &club, &tenants_token(&club)).await;
@@ -126,12 +127,13 @@ async fn one_club_uses_up_nothing_of_anothers() {
     sends(route, &other, &tenants_token(&other)).await.is(200);
 }
 
-/// Whoever holds a token that was revoked, or one of another club, knows the club's name and must not stop its owner by it.
+/// Whoever holds a token that was revoked, or one of another tenant, knows the tenant's name and must not stop its owner by
+/// it.
 #[tokio::test]
 async fn a_token_that_admits_nobody_uses_up_nothing_of_the_clubs() {
     for route in changing() {
         let (club, _) = stage(route).await;
-        club.outside().limits(Limit::Club, 1);
+        club.outside().limits(Limit::Tenant, 1);
         let now = club.now();
         club.db().execute("insert into revoked_tokens values ('stolen', null, 'stolen', 0, 9000000000)", ());
         let stolen = Token::tenant(&club.id, now).with("jti", "stolen");
@@ -150,7 +152,7 @@ async fn a_token_that_admits_nobody_uses_up_nothing_of_the_clubs() {
 #[tokio::test]
 async fn without_the_store_nobody_goes_beyond_the_limit() {
     let (club, _) = stage(changing().next().unwrap()).await;
-    club.outside().limits(Limit::Club, 0);
+    club.outside().limits(Limit::Tenant, 0);
     club.db().goes_down();
     let route = changing().next().unwrap();
     sends(route, &club, &tenants_token(&club)).await.fails(503, "STORE_UNAVAILABLE");

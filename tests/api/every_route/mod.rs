@@ -8,7 +8,7 @@ mod revoked;
 mod table;
 
 use tenantry::{
-    domain::{Permission, Served},
+    domain::{Permission, RequestKey},
     http::router::{ROUTES, Route},
 };
 
@@ -43,7 +43,7 @@ async fn every_answer_is_counted_once_by_its_pattern() {
         club.outside().take_counted();
         let answer = example.succeeds(route, &club).await;
         let counted = club.outside().take_counted();
-        assert_eq!(counted, [Served::new(route.path, route.method, answer.status.as_u16())], "{route:?}");
+        assert_eq!(counted, [RequestKey::new(route.path, route.method, answer.status.as_u16())], "{route:?}");
     }
 }
 

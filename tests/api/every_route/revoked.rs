@@ -1,4 +1,4 @@
-//! Tokens that were good once: revoked by themselves, with their club, or with everybody's.
+//! Tokens that were good once: revoked by themselves, with their tenant, or with everybody's.
 
 use tenantry::{domain::Audience, http::router::Route};
 
@@ -110,7 +110,7 @@ const TROUBLES: [&str; 9] = [
     "a name that nothing has",
 ];
 
-fn troubled(route: &Route, club: &Club, trouble: &str) -> crate::support::Ask {
+fn troubled(route: &Route, club: &Club, trouble: &str) -> crate::support::AdmissionRequest {
     let example = crate::support::example(route, club);
     let json = |text: String| example.bare().header("content-type", "application/json").body(text);
     match trouble {
@@ -136,7 +136,7 @@ fn troubled(route: &Route, club: &Club, trouble: &str) -> crate::support::Ask {
             for part in ["{run}", "{name}", "{code}", "{key}", "{delivery}"] {
                 path = path.replace(part, "never%20was");
             }
-            // A club's token must name its own club, or that is what is wrong with it.
+            // A tenant's token must name its own tenant, or that is what is wrong with it.
             let own = matches!(route.permission, tenantry::domain::Permission::PlatformAdmin);
             example.ask().to(&path.replace("{id}", if own { "never%20was" } else { &club.id }))
         }

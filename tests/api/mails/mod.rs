@@ -1,20 +1,20 @@
-//! Mails on their way to the clubs' owners: each arrives once, whatever happens meanwhile.
+//! Mails on their way to the tenants' owners: each arrives once, whatever happens meanwhile.
 
 use futures_util::future::join;
 use serde_json::{Value, json};
 use tenantry::{
     db::Db,
     domain::Timestamp,
-    ports::{Call, Ports},
+    ports::{OutboundRequest, Ports},
     store,
 };
 
-use crate::support::{Breaks, Club, Reaction, Sent, TestApp, Token, dies_after};
+use crate::support::{Breaks, Club, Reaction, RecordedCall, TestApp, Token, dies_after};
 
 const MINUTE: u64 = 60;
 const HOUR: u64 = 60 * MINUTE;
 
-/// A club that went live, and whose welcome mail waits.
+/// A tenant that went live, and whose welcome mail waits.
 async fn waiting(app: &TestApp) -> Club {
     let club = app.provisioned("fc-nord").await;
     assert_eq!(mail(app)["status"], "pending");
@@ -27,7 +27,7 @@ fn mail(app: &TestApp) -> Value {
 }
 
 /// Every call to the mail service.
-fn calls(app: &TestApp) -> Vec<Sent> {
+fn calls(app: &TestApp) -> Vec<RecordedCall> {
     app.outside().upstreams().sent_to("resend")
 }
 
@@ -38,12 +38,12 @@ fn arrived(app: &TestApp) -> usize {
 }
 
 /// What the token in a mail's link says.
-fn claims(sent: &Sent) -> Value {
+fn claims(sent: &RecordedCall) -> Value {
     Token::read(sent.link().rsplit_once("#token=").unwrap().1)
 }
 
 /// What a mail's link opens.
-async fn opens(app: &TestApp, sent: &Sent) -> http::StatusCode {
+async fn opens(app: &TestApp, sent: &RecordedCall) -> http::StatusCode {
     let link = sent.link();
     let token = link.rsplit_once("#token=").unwrap().1;
     app.post("/auth/magic/verify").json(&json!({ "token": token })).send().await.status
@@ -139,7 +139,7 @@ async fn a_mail_that_is_refused_is_not_tried_again() {
     assert_eq!(event["data"], json!({ "kind": "welcome", "reason": "EMAIL_REJECTED" }).to_string());
 }
 
-/// The first attempts come quickly: somebody may sit at their inbox. None comes sooner because the other side says so.
+/// The first attempts come quickly: somebody may sit at their inbox. None comes sooner because the upstream says so.
 #[tokio::test]
 async fn attempts_are_spread_over_the_day() {
     let app = TestApp::new();
@@ -344,7 +344,7 @@ async fn a_link_is_the_same_in_every_attempt_while_it_is_young_and_then_a_fresh_
     app.outside().upstreams().always("resend", Reaction::Healthy);
     app.mails_leave_for(40 * MINUTE).await;
     let sent = calls(&app);
-    let keys: std::collections::BTreeSet<String> = sent.iter().map(Sent::key).collect();
+    let keys: std::collections::BTreeSet<String> = sent.iter().map(RecordedCall::key).collect();
     assert_eq!(keys.len(), 1);
     let mut links: Vec<Value> = sent.iter().map(claims).collect();
     links.dedup();
@@ -456,7 +456,7 @@ async fn a_mail_that_an_older_version_sent_from_the_run_is_not_sent_again() {
     app.outside().upstreams().next("make", [Reaction::TimesOut]);
     club.alarm_rings(&club.id).await;
     let run = app.outside().objects().run(&club.id).unwrap();
-    let older = Call {
+    let older = OutboundRequest {
         upstream: "resend",
         method: "POST",
         url: "https://api.resend.com/emails".to_owned(),

@@ -284,8 +284,8 @@ pub fn finish(schema: &mut Value) {
 /// `true` and `false` need no names.
 fn stand_where_they_are_used(schema: &mut Value) {
     let constant = match schema.get("$ref").and_then(Value::as_str) {
-        Some("#/components/schemas/Yes") => Some(true),
-        Some("#/components/schemas/No") => Some(false),
+        Some("#/components/schemas/True") => Some(true),
+        Some("#/components/schemas/False") => Some(false),
         _ => None,
     };
     match schema {

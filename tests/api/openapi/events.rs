@@ -1,4 +1,4 @@
-//! What a club's webhook is sent: one message for each kind of event.
+//! What a tenant's webhook is sent: one message for each kind of event.
 
 use std::collections::BTreeSet;
 
@@ -25,13 +25,13 @@ const EVENTS: &[Event] = &[
     Event {
         kind: "tenant.provisioned",
         name: "TenantProvisioned",
-        meaning: "The club is set up. It is said once.",
+        meaning: "The tenant is set up. It is said once.",
         data: &[RUN, PLAN, STEP],
     },
     Event {
         kind: "tenant.failed",
         name: "TenantFailed",
-        meaning: "Setting the club up failed. It is said once an hour at most, however often it is tried.",
+        meaning: "Setting the tenant up failed. It is said once an hour at most, however often it is tried.",
         data: &[
             ("runId", "RunId", "The run; left out where it was lost.", false),
             PLAN,
@@ -42,7 +42,7 @@ const EVENTS: &[Event] = &[
     Event {
         kind: "tenant.deprovisioned",
         name: "TenantDeprovisioned",
-        meaning: "The club is gone, and what was made for it.",
+        meaning: "The tenant is gone, and what was made for it.",
         data: &[RUN, PLAN],
     },
 ];
@@ -55,7 +55,7 @@ pub fn schemas() -> Map<String, Value> {
 }
 
 fn schema(event: &Event) -> Value {
-    let club = ("tenantId", "TenantId", "The club.", true);
+    let club = ("tenantId", "TenantId", "The tenant.", true);
     let fields = || [club].into_iter().chain(event.data.iter().copied());
     let properties: Map<String, Value> = fields()
         .map(|(name, of, meaning, _)| {

@@ -19,8 +19,8 @@ use utoipa::{
 pub enum Tag {
     Signup,
     SignIn,
-    Club,
-    Clubs,
+    Tenant,
+    Tenants,
     Runs,
     Promos,
     Access,
@@ -34,8 +34,8 @@ impl Tag {
     pub const ALL: [Self; 10] = [
         Self::Signup,
         Self::SignIn,
-        Self::Club,
-        Self::Clubs,
+        Self::Tenant,
+        Self::Tenants,
         Self::Runs,
         Self::Promos,
         Self::Access,
@@ -47,16 +47,16 @@ impl Tag {
     /// As the document names it, and what it says of it.
     pub const fn words(self) -> (&'static str, &'static str) {
         match self {
-            Self::Signup => ("Signup", "A club signs up and gives what its plan needs."),
+            Self::Signup => ("Signup", "A tenant signs up and gives what its plan needs."),
             Self::SignIn => ("Sign-in", "Links by mail, and what a token says."),
-            Self::Club => ("Club", "A club as its own people see it."),
-            Self::Clubs => ("Operators: clubs", "The register of clubs."),
+            Self::Tenant => ("Tenant", "A tenant as its own people see it."),
+            Self::Tenants => ("Operators: tenants", "The register of tenants."),
             Self::Runs => ("Operators: background", "Provisioning runs, upstreams, idempotency keys."),
             Self::Promos => ("Operators: promo codes", "Promo codes."),
             Self::Access => ("Operators: oversight", "Revocations, the audit log, numbers."),
             Self::Machines => ("Machines", "What our own machines ask for."),
             Self::Health => ("Health", "Is it up, can it work, may it start?"),
-            Self::Webhooks => ("Webhooks", "What a club's own webhook is sent."),
+            Self::Webhooks => ("Webhooks", "What a tenant's own webhook is sent."),
         }
     }
 }
@@ -270,7 +270,7 @@ impl Operation {
         if route.permission != Permission::Anyone {
             codes.extend(["UNAUTHORIZED", "INVALID_TOKEN", "FORBIDDEN", "STORE_UNAVAILABLE"]);
         }
-        if route.method != "GET" && is_clubs(route.permission) {
+        if route.method != "GET" && is_tenants(route.permission) {
             codes.push("RATE_LIMITED");
         }
         if self.body.is_some() {
@@ -291,8 +291,8 @@ impl Operation {
     }
 }
 
-/// Whether a club's own people may use it: what they change is limited for each club.
-const fn is_clubs(permission: Permission) -> bool {
+/// Whether a tenant's own people may use it: what they change is limited for each tenant.
+const fn is_tenants(permission: Permission) -> bool {
     !matches!(
         permission,
         Permission::Anyone | Permission::Service | Permission::PlatformAdmin | Permission::Monitoring
@@ -324,7 +324,7 @@ pub fn parameters() -> Map<String, Value> {
     };
     let text = json!({ "type": "string", "minLength": 1 });
     [
-        path("id", "The club.", reference("TenantId")),
+        path("id", "The tenant.", reference("TenantId")),
         path("run", "The run.", reference("RunId")),
         path("code", "The promo code, in any case.", text.clone()),
         path("name", "The upstream.", reference("Upstream")),
@@ -345,9 +345,9 @@ pub fn parameters() -> Map<String, Value> {
 pub fn security(permission: Permission) -> Value {
     let schemes: &[&str] = match permission {
         Permission::Anyone => return json!([]),
-        Permission::AnyToken | Permission::TenantReader => &["club", "operator", "machine"],
-        Permission::TenantAdmin | Permission::SameTenant => &["club"],
-        Permission::SameTenantOrPlatform => &["club", "operator"],
+        Permission::AnyToken | Permission::TenantReader => &["tenant", "operator", "machine"],
+        Permission::TenantAdmin | Permission::SameTenant => &["tenant"],
+        Permission::SameTenantOrPlatform => &["tenant", "operator"],
         Permission::Service => &["machine"],
         Permission::PlatformAdmin => &["operator"],
         Permission::Monitoring => &["monitoring", "operator"],
@@ -359,7 +359,7 @@ pub fn security(permission: Permission) -> Value {
 pub fn security_schemes() -> Value {
     let bearer = |description: &str| json!({ "type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": description });
     json!({
-        "club": bearer("A tenant admin's token, from signing up or from a mailed link. It opens what is the club's own."),
+        "tenant": bearer("A tenant admin's token, from signing up or from a mailed link. It opens what is the tenant's own."),
         "operator": bearer("A platform admin's token: `aud` `syston-admin`, role `admin`, at most 7 days."),
         "monitoring": json!({ "type": "http", "scheme": "bearer", "description": "What is configured as `METRICS_TOKEN`." }),
         "machine": bearer("A service token: `aud` `internal`, role `service`, at most 5 minutes."),

@@ -4,9 +4,18 @@ use serde_json::json;
 use tenantry::{
     domain::{Plan, RunId, RunStatus, Step, TenantId, TenantStatus, Upstream},
     http::{
-        answer::SuccessResponse, audit, bgops, deliveries, error::ErrorResponse, events, health, idempotency,
-        links, mails, pausing, profile, promos, provisioning, register, retries, router::Route, signup,
-        stats, tokens, upstreams, webhook, whoami,
+        answer::SuccessResponse,
+        error::ErrorResponse,
+        router::Route,
+        routes::{
+            admin::{admin_tenants, audit, promos, stats, tokens},
+            auth::magic_links,
+            bgops::{idempotency_keys, pausing, retries, sagas, upstreams},
+            health,
+            public::signups,
+            tenants::{deliveries, events, mails, profile, provisioning, webhooks},
+            whoami,
+        },
     },
 };
 
@@ -23,7 +32,7 @@ pub fn common() -> Operation {
 
 /// What a route takes and answers.
 pub fn describe(route: &Route) -> Operation {
-    let known = of_anyone(route).or_else(|| of_clubs(route)).or_else(|| of_operators(route));
+    let known = of_anyone(route).or_else(|| of_tenants(route)).or_else(|| of_operators(route));
     known.unwrap_or_else(|| {
         panic!("describe {} {} in tests/api/openapi/operations.rs", route.method, route.path)
     })
@@ -47,48 +56,48 @@ fn of_anyone(route: &Route) -> Option<Operation> {
         ("GET", "/health/ready") => ready(op(Health, "getReady", "Can it work?").says("Asks the database, which must read and write, a Durable Object and the configuration, and names what is missing or too wide. Switches that operators set do not make it unready.")),
         ("GET", "/readyz") => ready(op(Health, "getReadyz", "The same as /health/ready").says("Another name for `/health/ready`, for those who look there.")),
         ("GET", "/health/startup") => checked(op(Health, "getStartup", "May it start?").says("Asks whether the database has the schema that this version needs, and whether the configuration holds.")),
-        ("POST", "/public/signup/start") => op(Signup, "signUp", "Sign a club up")
+        ("POST", "/public/signup/start") => op(Signup, "signUp", "Sign a tenant up")
             .says(
-                "With an `Idempotency-Key`, the same request answers the same club and a token for 24 hours. Without one, or after \
-                 a token of the club was revoked, it answers the club but no token, and its owner gets a link by mail. After the \
-                 club was removed it is 410.",
+                "With an `Idempotency-Key`, the same request answers the same tenant and a token for 24 hours. Without one, or after \
+                 a token of the tenant was revoked, it answers the tenant but no token, and its owner gets a link by mail. After the \
+                 tenant was removed it is 410.",
             )
             .reads(
                 "Idempotency-Key",
                 "Makes a repeat safe: any text of the client's own.",
                 &json!({ "type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]+$" }),
             )
-            .takes::<signup::SignupRequest>()
-            .answers::<signup::SignupResponse>(200, "The club is signed up.")
+            .takes::<signups::SignupRequest>()
+            .answers::<signups::SignupResponse>(200, "The tenant is signed up.")
             .fails(SIGNUP_ERRORS)
             .fails_with(410, "TENANT_CANCELLED")
             .fails(&["IDEMPOTENCY_IN_PROGRESS", "IDEMPOTENCY_KEY_REUSED"]),
-        ("POST", "/public/signup/form") => op(Signup, "signUpByForm", "Sign a club up by a form without JavaScript")
+        ("POST", "/public/signup/form") => op(Signup, "signUpByForm", "Sign a tenant up by a form without JavaScript")
             .says("Answers pages, not JSON: the form again, with what is wrong beside each field, or that a link was mailed. A form of \
                  another site is refused. Where Turnstile is switched on, so is this one: its widget needs JavaScript.")
-            .takes_form::<signup::SignupRequest>()
-            .answers_text(200, "text/html", "The club is signed up; a link was mailed.")
+            .takes_form::<signups::SignupRequest>()
+            .answers_text(200, "text/html", "The tenant is signed up; a link was mailed.")
             .fails(SIGNUP_ERRORS)
             .fails_with(410, "TENANT_CANCELLED")
             .fails(&["FORBIDDEN"]),
         ("GET", "/public/signup/availability") => op(Signup, "getAvailability", "Is a name free?").says("Says whether the name is free at this moment; only signing up takes it. Where it is not free, names like it are suggested.")
             .needs("slug", "The name. Names that can't be are answered as not available.", &json!({ "type": "string" }))
-            .data::<signup::SlugAvailability>("Whether it is.")
+            .data::<signups::SlugAvailability>("Whether it is.")
             .fails(&["RATE_LIMITED", "STORE_UNAVAILABLE"]),
         ("POST", "/public/signup/verify-promo") => op(Signup, "verifyPromo", "What does a promo code give?").says("Says what a code would give, and takes no use of it: only signing up does. A code that gives nothing answers 400 with `reason`.")
-            .takes::<signup::PromoLookup>()
-            .data::<signup::PromoOffer>("What it gives.")
+            .takes::<signups::PromoLookup>()
+            .data::<signups::PromoOffer>("What it gives.")
             .fails(&["INVALID_PROMO", "RATE_LIMITED", "STORE_UNAVAILABLE"]),
-        ("POST", "/public/signup/brand") => op(Signup, "setBrand", "Choose the club's colours").says("Stores both colours for the club whose token is sent, in place of those that it had.")
-            .takes::<signup::BrandRequest>()
+        ("POST", "/public/signup/brand") => op(Signup, "setBrand", "Choose the tenant's colours").says("Stores both colours for the tenant whose token is sent, in place of those that it had.")
+            .takes::<signups::BrandRequest>()
             .answers::<SuccessResponse>(200, "They are stored."),
         ("POST", "/public/signup/starter/make") => op(Signup, "connectMake", "Connect Make, and go")
             .says(
-                "For the starter plan: stores the webhook and queues provisioning, and answers at once. For a club that is live: \
-                 stores the webhook, sends it a test, and says what came of it. What that club is sent is signed by the earlier \
+                "For the starter plan: stores the webhook and queues provisioning, and answers at once. For a tenant that is live: \
+                 stores the webhook, sends it a test, and says what came of it. What that tenant is sent is signed by the earlier \
                  secret, too, for 24 hours.",
             )
-            .takes::<signup::MakeWebhookRequest>()
+            .takes::<signups::MakeWebhookRequest>()
             .data::<provisioning::QueuedRun>("Provisioning is queued, or was already.")
             .fails(&[
                 "INVALID_WEBHOOK_HOST",
@@ -108,12 +117,12 @@ fn of_anyone(route: &Route) -> Option<Operation> {
         }
         ("POST", "/auth/magic/start") => op(SignIn, "mailLink", "Mail a link to sign in")
             .says("The answer is the same for a known and an unknown address.")
-            .takes::<links::MagicLinkRequest>()
-            .answers::<SuccessResponse>(202, "If the address owns a club, a link is on its way.")
+            .takes::<magic_links::MagicLinkRequest>()
+            .answers::<SuccessResponse>(202, "If the address owns a tenant, a link is on its way.")
             .fails(&["RATE_LIMITED", "STORE_UNAVAILABLE"]),
-        ("POST", "/auth/magic/verify") => op(SignIn, "signInByLink", "Exchange a link for a token, once").says("The token of a mailed link opens this once, within 24 hours. What it is exchanged for opens what is the club's own, for 7 days.")
-            .takes::<links::MagicLinkVerifyRequest>()
-            .answers::<links::SignInResponse>(200, "Signed in.")
+        ("POST", "/auth/magic/verify") => op(SignIn, "signInByLink", "Exchange a link for a token, once").says("The token of a mailed link opens this once, within 24 hours. What it is exchanged for opens what is the tenant's own, for 7 days.")
+            .takes::<magic_links::MagicLinkVerifyRequest>()
+            .answers::<magic_links::SignInResponse>(200, "Signed in.")
             .fails(&["INVALID_TOKEN", "RATE_LIMITED", "STORE_UNAVAILABLE"]),
         ("POST", "/auth/logout") => op(SignIn, "logOut", "Revoke the token that is sent").says("Ends the token that is sent, and no other. One that is over or revoked already answers 401.")
             .ignores_a_body()
@@ -145,11 +154,11 @@ fn checked(operation: Operation) -> Operation {
         .answers::<health::HealthReport>(503, "Something isn't.")
 }
 
-fn of_clubs(route: &Route) -> Option<Operation> {
-    use Tag::{Club, Machines};
+fn of_tenants(route: &Route) -> Option<Operation> {
+    use Tag::{Machines, Tenant};
     Some(match (route.method, route.path) {
         ("GET", "/api/v1/tenants/{id}/provision-status") => op(
-            Club,
+            Tenant,
             "getProvisionStatus",
             "How far provisioning is",
         )
@@ -161,13 +170,13 @@ fn of_clubs(route: &Route) -> Option<Operation> {
         .answers_nothing(304, "What is known has not changed.")
         .with_headers(&["ETag"]),
         ("POST", "/api/v1/tenants/{id}/provision/retry") => {
-            op(Club, "retryProvisioning", "Try the club's own failed provisioning again").says("Goes on at the step that failed, with what was done before. Nothing is done twice. While nothing has failed it answers 409.")
+            op(Tenant, "retryProvisioning", "Try the tenant's own failed provisioning again").says("Goes on at the step that failed, with what was done before. Nothing is done twice. While nothing has failed it answers 409.")
                 .ignores_a_body()
                 .data::<provisioning::QueuedRun>("It goes on at the step that failed.")
                 .fails(&["NOT_RETRYABLE", "PLAN_MISMATCH", "PROVISIONER_UNAVAILABLE"])
         }
         ("POST", "/api/v1/tenants/{id}/welcome/resend") => {
-            op(Club, "resendWelcome", "Send the welcome mail once more")
+            op(Tenant, "resendWelcome", "Send the welcome mail once more")
                 .says(
                     "A new mail with a new link, in place of one that still waits; at most one in five minutes. Operators must \
                      give a reason.",
@@ -177,40 +186,40 @@ fn of_clubs(route: &Route) -> Option<Operation> {
                 .fails(&["NOTHING_TO_RESEND"])
         }
         ("POST", "/api/v1/tenants/{id}/webhook/test") => {
-            op(Club, "testWebhook", "Send a signed test to a webhook")
+            op(Tenant, "testWebhook", "Send a signed test to a webhook")
                 .says(
-                    "To the stored one. A body may name it with another secret, to try that; operators may name any. A club's own \
+                    "To the stored one. A body may name it with another secret, to try that; operators may name any. A tenant's own \
                      is tried once it is stored, which sends it a test, too.",
                 )
-                .may_take::<webhook::WebhookTestRequest>()
-                .data::<webhook::WebhookTestResult>("What came of it, good or bad.")
+                .may_take::<webhooks::WebhookTestRequest>()
+                .data::<webhooks::WebhookTestResult>("What came of it, good or bad.")
                 .fails(&["INVALID_WEBHOOK_HOST", "NO_WEBHOOK", "WEBHOOK_NOT_STORED"])
         }
         ("GET", "/api/v1/tenants/{id}/webhook/deliveries") => {
-            let mut operation = op(Club, "listDeliveries", "What the webhook was sent").says("Everything that was or is to be sent to the club's webhook, newest first, and how the webhook is doing.")
+            let mut operation = op(Tenant, "listDeliveries", "What the webhook was sent").says("Everything that was or is to be sent to the tenant's webhook, newest first, and how the webhook is doing.")
                 .pages::<deliveries::WebhookDelivery>("");
             operation.answers.clear();
             operation.answers::<deliveries::WebhookDeliveryPage>(200, "One page of it.")
         }
         ("POST", "/api/v1/tenants/{id}/webhook/deliveries/{delivery}/redeliver") => {
-            op(Club, "redeliver", "Send one of them again, now").says("Sends the event again at once, under its old `webhook-id`, and again later if the webhook does not take it.")
+            op(Tenant, "redeliver", "Send one of them again, now").says("Sends the event again at once, under its old `webhook-id`, and again later if the webhook does not take it.")
                 .may_take::<promos::OptionalReasonRequest>()
                 .data::<deliveries::WebhookDelivery>("It is on its way.")
                 .fails(&["DELIVERY_NOT_FOUND", "NO_WEBHOOK"])
         }
         ("GET", "/api/v1/tenants/{id}/events") => {
-            op(Club, "listEvents", "What happened to a club").says("What happened to the club, newest first: kept even where it has no webhook.").pages::<events::TenantEvent>("One page of it.")
+            op(Tenant, "listEvents", "What happened to a tenant").says("What happened to the tenant, newest first: kept even where it has no webhook.").pages::<events::TenantEvent>("One page of it.")
         }
         ("GET", "/api/v1/tenants/me") => {
-            op(Club, "getOwnClub", "The club's profile, plan, colours and set-up").says("What the club may know of itself, for the club whose token is sent.")
-                .data::<profile::TenantProfile>("The club.")
+            op(Tenant, "getOwnTenant", "The tenant's profile, plan, colours and set-up").says("What the tenant may know of itself, for the tenant whose token is sent.")
+                .data::<profile::TenantProfile>("The tenant.")
                 .fails(&["TENANT_NOT_FOUND"])
         }
-        ("PATCH", "/api/v1/tenants/me") => op(Club, "changeOwnClub", "Change the club's name or colours").says("Changes what is sent and leaves the rest as it is. The name in addresses, the e-mail address and the plan are not changed here.")
+        ("PATCH", "/api/v1/tenants/me") => op(Tenant, "changeOwnTenant", "Change the tenant's name or colours").says("Changes what is sent and leaves the rest as it is. The name in addresses, the e-mail address and the plan are not changed here.")
             .takes::<profile::UpdateProfileRequest>()
-            .data::<profile::TenantProfile>("The club as it is now.")
+            .data::<profile::TenantProfile>("The tenant as it is now.")
             .fails(&["TENANT_NOT_FOUND"]),
-        ("POST", "/internal/provision/queue") => queue(op(Machines, "queueProvisioning", "Provision a club")),
+        ("POST", "/internal/provision/queue") => queue(op(Machines, "queueProvisioning", "Provision a tenant")),
         ("POST", "/internal/provision/retry") => {
             queue(op(Machines, "queueProvisioningAgain", "The same as /internal/provision/queue"))
         }
@@ -235,15 +244,15 @@ fn queue(operation: Operation) -> Operation {
 }
 
 fn of_operators(route: &Route) -> Option<Operation> {
-    use Tag::{Access, Clubs, Promos, Runs};
+    use Tag::{Access, Promos, Runs, Tenants};
     let text = json!({ "type": "string", "maxLength": 250 });
     Some(match (route.method, route.path) {
-        ("POST", "/api/v1/admin/tokens/revoke") => op(Access, "revokeTokens", "Revoke tokens").says("Revokes one token, those of one club, or all, as issued until now. It counts at once and can't be undone.")
+        ("POST", "/api/v1/admin/tokens/revoke") => op(Access, "revokeTokens", "Revoke tokens").says("Revokes one token, those of one tenant, or all, as issued until now. It counts at once and can't be undone.")
             .takes::<tokens::RevokeTokensRequest>()
             .data::<tokens::RevocationResult>("They open nothing any more.")
             .fails(&["TENANT_NOT_FOUND"]),
         ("GET", "/api/v1/admin/stats") => {
-            op(Access, "getStats", "Clubs, signups and provisioning in numbers").says("Totals, and counts by hour and by day. They are kept as things happen, so that asking is cheap.")
+            op(Access, "getStats", "Tenants, signups and provisioning in numbers").says("Totals, and counts by hour and by day. They are kept as things happen, so that asking is cheap.")
                 .data::<stats::Stats>("The numbers.")
         }
         ("GET", "/api/v1/admin/audit") => op(Access, "listAudit", "Who did what to whom, and why").says("What operators changed, newest first, each with who, when, why and under which request.")
@@ -252,10 +261,10 @@ fn of_operators(route: &Route) -> Option<Operation> {
             .asks("subject", "To this one only.", &text)
             .pages::<audit::AuditEntry>("One page of it."),
         ("POST", "/api/v1/admin/tenant/webhook") => {
-            op(Clubs, "correctWebhook", "Correct a starter club's webhook")
-                .says("A run that failed on it goes on; for a club that is live, the webhook is sent a test.")
-                .takes::<register::WebhookCorrectionRequest>()
-                .data::<register::WebhookCorrectionResult>("It is stored.")
+            op(Tenants, "correctWebhook", "Correct a starter tenant's webhook")
+                .says("A run that failed on it goes on; for a tenant that is live, the webhook is sent a test.")
+                .takes::<admin_tenants::WebhookCorrectionRequest>()
+                .data::<admin_tenants::WebhookCorrectionResult>("It is stored.")
                 .fails(&[
                     "INVALID_WEBHOOK_HOST",
                     "PLAN_MISMATCH",
@@ -266,7 +275,7 @@ fn of_operators(route: &Route) -> Option<Operation> {
                     "TENANT_SUSPENDED",
                 ])
         }
-        ("GET", "/api/v1/admin/tenants") => op(Clubs, "listClubs", "Clubs, newest first").says("The register, newest first, filtered by all that is given.")
+        ("GET", "/api/v1/admin/tenants") => op(Tenants, "listTenants", "Tenants, newest first").says("The register, newest first, filtered by all that is given.")
             .asks_for::<TenantStatus>("status", "Those that stand here.")
             .asks_for::<Plan>("plan", "Those of this plan.")
             .asks_for::<RunStatus>("provision", "Those whose provisioning stands here.")
@@ -275,20 +284,20 @@ fn of_operators(route: &Route) -> Option<Operation> {
                 "Those whose slug, address or name begins so, in any case.",
                 &json!({ "type": "string", "maxLength": 100 }),
             )
-            .pages::<register::Tenant>("One page of them."),
-        ("GET", "/api/v1/admin/tenants/{id}") => op(Clubs, "getClub", "A club and all that was made for it").says("All that is known of one club: where it stands, its run, its spreadsheet and webhook, how much there is of what other routes list.")
-            .data::<register::TenantDetails>("The club."),
+            .pages::<admin_tenants::Tenant>("One page of them."),
+        ("GET", "/api/v1/admin/tenants/{id}") => op(Tenants, "getTenant", "A tenant and all that was made for it").says("All that is known of one tenant: where it stands, its run, its spreadsheet and webhook, how much there is of what other routes list.")
+            .data::<admin_tenants::TenantDetails>("The tenant."),
         ("PATCH", "/api/v1/admin/tenants/{id}") => {
-            op(Clubs, "changeClub", "Change where a club stands, its plan, or whether it pays").says("Changes what is sent and leaves the rest as it is. Suspending stops the club's tokens at once.")
-                .takes::<register::UpdateTenantRequest>()
-                .data::<register::TenantDetails>("The club as it is now.")
+            op(Tenants, "changeTenant", "Change where a tenant stands, its plan, or whether it pays").says("Changes what is sent and leaves the rest as it is. Suspending stops the tenant's tokens at once.")
+                .takes::<admin_tenants::UpdateTenantRequest>()
+                .data::<admin_tenants::TenantDetails>("The tenant as it is now.")
                 .fails(&["PLAN_LOCKED", "TENANT_CANCELLED"])
         }
-        ("DELETE", "/api/v1/admin/tenants/{id}") => op(Clubs, "removeClub", "Remove a club")
+        ("DELETE", "/api/v1/admin/tenants/{id}") => op(Tenants, "removeTenant", "Remove a tenant")
             .says("Its tokens at once, then what was made for it, at last its name and address.")
-            .takes::<bgops::ReasonRequest>()
-            .data::<register::TenantRemoval>("All is gone.")
-            .data_with::<register::TenantRemoval>(202, "It is on its way out."),
+            .takes::<sagas::ReasonRequest>()
+            .data::<admin_tenants::TenantRemoval>("All is gone.")
+            .data_with::<admin_tenants::TenantRemoval>(202, "It is on its way out."),
         ("GET", "/api/v1/admin/promo-codes") => {
             op(Promos, "listPromos", "Promo codes, by name").says("All promo codes in the order of their names, with how often each was used.").pages::<promos::Promo>("One page of them.")
         }
@@ -302,7 +311,7 @@ fn of_operators(route: &Route) -> Option<Operation> {
                 .data::<promos::DeactivatedPromo>("It is off.")
                 .fails(&["PROMO_NOT_FOUND"])
         }
-        ("GET", "/api/v1/bgops/sagas") => op(Runs, "listRuns", "Provisioning runs, newest first").says("Runs of all clubs, filtered by all that is given.")
+        ("GET", "/api/v1/bgops/sagas") => op(Runs, "listRuns", "Provisioning runs, newest first").says("Runs of all tenants, filtered by all that is given.")
             .asks(
                 "status",
                 "Those that stand here; how undoing stands counts too.",
@@ -324,38 +333,38 @@ fn of_operators(route: &Route) -> Option<Operation> {
             )
             .asks(
                 "tenant",
-                "Those of this club.",
+                "Those of this tenant.",
                 &json!({
                     "type": "string", "maxLength": 64, "pattern": "^(tenant_[A-Za-z0-9_-]+)?$",
                 }),
             )
-            .pages::<bgops::Run>("One page of them."),
+            .pages::<sagas::Run>("One page of them."),
         ("POST", "/api/v1/bgops/sagas/retry") => op(Runs, "retryRuns", "Let many failed runs go on")
             .says(
                 "Those that failed first first, all of them or none. Press again while `remaining` is not 0.",
             )
             .takes::<retries::RetryRunsRequest>()
             .data::<retries::RetryRunsResult>("They go on, or would."),
-        ("GET", "/api/v1/bgops/sagas/{run}") => op(Runs, "getRun", "A run, its steps, and what it made").says("Where the run stands, each step that was tried, what it made outside, and the mails to its club.")
-            .data::<bgops::RunDetails>("The run.")
+        ("GET", "/api/v1/bgops/sagas/{run}") => op(Runs, "getRun", "A run, its steps, and what it made").says("Where the run stands, each step that was tried, what it made outside, and the mails to its tenant.")
+            .data::<sagas::RunDetails>("The run.")
             .fails(&["RUN_NOT_FOUND"]),
         ("GET", "/api/v1/bgops/sagas/{run}/history") => op(Runs, "getRunHistory", "Every attempt of a run").says("One entry for each attempt at each step, in order: when, how long, and what came of it.")
-            .lists::<bgops::Attempt>("The attempts.")
+            .lists::<sagas::Attempt>("The attempts.")
             .fails(&["RUN_NOT_FOUND"]),
         ("POST", "/api/v1/bgops/sagas/{run}/retry") => {
-            act(op(Runs, "retryRun", "Let a failed run go on").says("Goes on at the step that failed, or at what could not be removed. What was done stays done.").takes::<bgops::ReasonRequest>())
+            act(op(Runs, "retryRun", "Let a failed run go on").says("Goes on at the step that failed, or at what could not be removed. What was done stays done.").takes::<sagas::ReasonRequest>())
         }
         ("POST", "/api/v1/bgops/sagas/{run}/cancel") => act(op(Runs, "cancelRun", "Give a run up")
-            .says("With `undo`, what it made is removed, and the club's name and address are free at last.")
-            .takes::<bgops::CancelRunRequest>()),
+            .says("With `undo`, what it made is removed, and the tenant's name and address are free at last.")
+            .takes::<sagas::CancelRunRequest>()),
         ("POST", "/api/v1/bgops/sagas/{run}/skip-step") => {
             act(op(Runs, "skipStep", "Let a run go on without the step that failed").says("Marks the step at which the run failed as skipped and goes on with the next. Whoever skips it has seen to it by other means.")
-                .takes::<bgops::SkipStepRequest>())
+                .takes::<sagas::SkipStepRequest>())
         }
         ("POST", "/api/v1/bgops/sagas/{run}/reset") => {
             act(op(Runs, "resetRun", "Let a run go on from what the database lists")
                 .says("For a run that stored what this version can't read. What the database does not list is done once more, under the same keys.")
-                .takes::<bgops::ReasonRequest>())
+                .takes::<sagas::ReasonRequest>())
         }
         ("POST", "/api/v1/bgops/provisioning/pause") => op(
             Runs,
@@ -363,11 +372,11 @@ fn of_operators(route: &Route) -> Option<Operation> {
             "Pause provisioning whole",
         )
         .says("Runs and removals stop before their next call and wait; what is queued meanwhile waits too.")
-        .takes::<bgops::ReasonRequest>()
+        .takes::<sagas::ReasonRequest>()
         .data::<pausing::ProvisioningSwitchResult>("It is paused."),
         ("POST", "/api/v1/bgops/provisioning/resume") => {
             op(Runs, "resumeProvisioning", "Resume provisioning").says("Runs and removals that wait go on, and what was queued meanwhile begins.")
-                .takes::<bgops::ReasonRequest>()
+                .takes::<sagas::ReasonRequest>()
                 .data::<pausing::ProvisioningSwitchResult>("It is on.")
         }
         ("GET", "/api/v1/bgops/upstreams") => {
@@ -376,25 +385,25 @@ fn of_operators(route: &Route) -> Option<Operation> {
         }
         ("POST", "/api/v1/bgops/upstreams/{name}/open") => op(Runs, "openBreaker", "Open a breaker")
             .says("Nobody asks the upstream until the breaker is closed again, not even to see whether it is there.")
-            .takes::<bgops::ReasonRequest>()
+            .takes::<sagas::ReasonRequest>()
             .data::<upstreams::BreakerActionResult>("It is open.")
             .fails(&["BREAKER_UNAVAILABLE", "UPSTREAM_NOT_FOUND"]),
         ("POST", "/api/v1/bgops/upstreams/{name}/close") => op(Runs, "closeBreaker", "Close a breaker")
             .says("Those who wait for the upstream go on within seconds.")
-            .takes::<bgops::ReasonRequest>()
+            .takes::<sagas::ReasonRequest>()
             .data::<upstreams::BreakerActionResult>("It is closed.")
             .fails(&["BREAKER_UNAVAILABLE", "UPSTREAM_NOT_FOUND"]),
         ("GET", "/api/v1/bgops/idempotency") => op(Runs, "listIdempotencyKeys", "Idempotency keys").says("The keys under which requests can be repeated, newest first. Shown are digests, never the keys themselves.")
-            .pages::<idempotency::IdempotencyKey>("One page of them."),
+            .pages::<idempotency_keys::IdempotencyKey>("One page of them."),
         ("GET", "/api/v1/bgops/idempotency/{key}") => op(Runs, "getIdempotencyKey", "One idempotency key").says("One key, by the digest under which the list shows it.")
-            .data::<idempotency::IdempotencyKey>("The key.")
+            .data::<idempotency_keys::IdempotencyKey>("The key.")
             .fails(&["NOT_FOUND"]),
         _ => return None,
     })
 }
 
 fn act(operation: Operation) -> Operation {
-    operation.data::<bgops::RunActionResult>("It is done.").fails(&[
+    operation.data::<sagas::RunActionResult>("It is done.").fails(&[
         "CHECKPOINT_UNREADABLE",
         "PROVISIONER_UNAVAILABLE",
         "RUN_NOT_FOUND",

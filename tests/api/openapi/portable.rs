@@ -91,7 +91,7 @@ fn every_word_for_a_field_that_is_wrong_is_listed() {
         let word = text.trim_start().strip_prefix('"')?.split('"').next()?;
         Some(word.to_owned())
     };
-    let used: BTreeSet<String> = source.split("Problem::new(").skip(1).filter_map(made).collect();
+    let used: BTreeSet<String> = source.split("InvalidValue::new(").skip(1).filter_map(made).collect();
     assert!(used.len() > 20, "{used:?}");
     let listed: BTreeSet<String> =
         super::vocabulary::ISSUES.iter().map(|(word, _)| (*word).to_owned()).collect();

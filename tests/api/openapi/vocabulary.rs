@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use tenantry::workflow::{FailureCode, FaultCode};
+use tenantry::workflow::{FailureCode, TransientErrorCode};
 use utoipa::PartialSchema;
 
 use super::document::Failures;
@@ -13,8 +13,8 @@ pub const REASONS: &[(&str, &[(&str, &str)])] = &[
         "FORBIDDEN",
         &[
             ("role_mismatch", "The token has none of the roles that this needs."),
-            ("tenant_mismatch", "The token is another club's."),
-            ("token_revoked", "The token was revoked, or its club may not sign in any more."),
+            ("tenant_mismatch", "The token is another tenant's."),
+            ("token_revoked", "The token was revoked, or its tenant may not sign in any more."),
             ("unexpected \"aud\" claim value", "The token is for another audience."),
         ],
     ),
@@ -24,7 +24,7 @@ pub const REASONS: &[(&str, &[(&str, &str)])] = &[
             ("exhausted", "The code was used as often as it may be."),
             ("expired", "The code can't be used any more."),
             ("inactive", "The code was switched off."),
-            ("not_allowed", "The code is for other clubs."),
+            ("not_allowed", "The code is for other tenants."),
             ("not_started", "The code can't be used yet."),
             ("unknown", "There is no such code."),
         ],
@@ -47,7 +47,7 @@ pub const ISSUES: &[(&str, &str)] = &[
     ("invalid_plan", "There is no such plan."),
     ("invalid_prefix", "It begins otherwise than it must."),
     ("invalid_promo_code", "It does not look like a promo code."),
-    ("invalid_status", "A club can't be put there."),
+    ("invalid_status", "A tenant can't be put there."),
     ("invalid_time", "It is no time in the form of RFC 3339."),
     ("invalid_type", "It has another JSON type."),
     ("invalid_url", "It is no address that a webhook can have."),
@@ -58,14 +58,14 @@ pub const ISSUES: &[(&str, &str)] = &[
     ("required", "It is missing."),
     ("reserved", "The name is reserved."),
     ("surrounding_space", "It has blanks at its ends."),
-    ("taken", "Another club has it."),
+    ("taken", "Another tenant has it."),
     ("too_early", "The time must be later."),
     ("too_long", "It is longer than it may be."),
     ("too_short", "It is shorter than it may be."),
     ("use_delete", "This is done by `DELETE`."),
 ];
 
-/// What can be wrong with a name that is asked for, besides that another club has it.
+/// What can be wrong with a name that is asked for, besides that another tenant has it.
 const UNAVAILABLE: &[&str] =
     &["invalid_characters", "invalid_hyphen", "invalid_length", "punycode", "reserved", "taken"];
 
@@ -143,10 +143,10 @@ pub fn refer(schemas: &mut Map<String, Value>) {
     }
 }
 
-/// Why a step was given up, or why nobody knows how an attempt ended: both stand in the same fields.
+/// Why a step failed, or why nobody knows how an attempt ended: both stand in the same fields.
 fn trouble() -> Value {
     let [failures, faults] =
-        [FailureCode::schema(), FaultCode::schema()].map(|s| serde_json::to_value(s).unwrap());
+        [FailureCode::schema(), TransientErrorCode::schema()].map(|s| serde_json::to_value(s).unwrap());
     let lines = |schema: &Value| -> Vec<String> {
         let text = schema["description"].as_str().unwrap();
         text.lines().filter(|line| line.starts_with("- ")).map(str::to_owned).collect()

@@ -222,7 +222,7 @@ async fn a_failure_within_is_a_request_that_failed() {
     assert_eq!(read.of(r#"tenantry_http_requests_total{route="/whoami",method="GET",status="5xx"}"#), 1);
 }
 
-/// A label for each club would be a series for each club.
+/// A label for each tenant would be a series for each tenant.
 #[tokio::test]
 async fn nothing_in_it_names_a_club_or_grows_with_their_number() {
     let app = monitored();

@@ -18,7 +18,7 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
-use world::World;
+use world::RunContext;
 
 /// How many schedules an ordinary run of the tests goes through; `SIMULATION_SCHEDULES` asks for more.
 const SCHEDULES: u64 = 100_000;
@@ -26,7 +26,7 @@ const SCHEDULES: u64 = 100_000;
 /// Plays the schedule of a seed: what came of it, or which promise was broken.
 fn plays(seed: u64) -> Result<Summary, String> {
     let played = std::panic::catch_unwind(|| {
-        let mut world = World::of(seed, false);
+        let mut world = RunContext::of(seed, false);
         world.lives();
         world.summary()
     });
@@ -38,21 +38,21 @@ fn plays(seed: u64) -> Result<Summary, String> {
 
 /// What happens in the schedule of a seed, up to where a promise is broken.
 fn story(seed: u64) -> Vec<String> {
-    let mut world = World::of(seed, true);
+    let mut world = RunContext::of(seed, true);
     let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| world.lives()));
     world.story()
 }
 
 thread_local! {
     /// Whether this thread's panics are somebody else's to tell.
-    static QUIET: Cell<bool> = const { Cell::new(false) };
+    static STALE_AFTER: Cell<bool> = const { Cell::new(false) };
 }
 
 /// From now on the panics of quiet threads are told by whoever catches them.
 fn panic_quietly() {
     let told = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
-        if !QUIET.get() {
+        if !STALE_AFTER.get() {
             told(panic);
         }
     }));
@@ -116,7 +116,7 @@ fn no_schedule_breaks_a_promise() {
     panic_quietly();
     let ended: Vec<Result<Summary, String>> = std::thread::scope(|scope| {
         let work = || {
-            QUIET.set(true);
+            STALE_AFTER.set(true);
             let mut sum = Summary::default();
             loop {
                 let seed = next.fetch_add(1, Ordering::Relaxed);

@@ -1,19 +1,19 @@
-//! What lies outside the workflow, as a schedule has it: the clock, the checkpoint, D1, the other sides.
+//! What lies outside the workflow, as a schedule has it: the clock, the checkpoint, D1, the upstreams.
 
 use std::time::Duration;
 
 use tenantry::{
     domain::{RunStatus, Step, Task, Timestamp},
     workflow::{
-        Artifact, Asked, Command, Failure, FailureCode, Fault, FaultCode, Listing, Outcome, Performed,
-        Permit, Product, Run, World as Lives,
-        advance::Moment,
-        policy::{Leaves, leaves},
+        Artifact, Asked, Command, FailureCode, Outcome, Performed, PermanentError, Permit, Product,
+        ProjectionResult, Run, RunContext as Lives, TransientError, TransientErrorCode,
+        advance::RunEvent,
+        policy::{Compensation, compensation},
     },
 };
 
-use super::world::{Died, World};
-use crate::workflow::lab::{asks_outside, caller, subject};
+use super::world::{Died, RunContext};
+use crate::workflow::run_harness::{asks_outside, caller, subject};
 
 /// Whether an attempt at it asks outside; subdomains are records in every schedule's removal, and a wildcard's in its run.
 fn is_outside(task: Task) -> bool {
@@ -25,49 +25,58 @@ fn lists_its_end(task: Task) -> bool {
     matches!(task, Task::Do(Step::Activate) | Task::Undo(Step::SeedDefaults))
 }
 
-impl World {
+impl RunContext {
     /// How an attempt at `task` goes.
     fn outcome(&self, run: &Run, task: Task) -> Outcome {
-        let fault = |code| Outcome::Unknown(Fault::new(code));
+        let fault = |code| Outcome::Unknown(TransientError::new(code));
         if lists_its_end(task) && !self.has_d1() {
-            return fault(FaultCode::StoreUnavailable);
+            return fault(TransientErrorCode::StoreUnavailable);
         }
         if lists_its_end(task) && self.register.borrow().exists && self.register.borrow().is_behind(run) {
-            return fault(FaultCode::StoreUnavailable);
+            return fault(TransientErrorCode::StoreUnavailable);
         }
         if lists_its_end(task) && !self.register.borrow().exists {
-            let gone = Failure::new(FailureCode::TenantGone, "This club does not exist any more.");
+            let gone = PermanentError::new(FailureCode::TenantGone, "This club does not exist any more.");
             // Its rows went with it.
             self.there.borrow_mut().remove(&task.step());
-            return if task.is_undo() { Outcome::Done(None) } else { Outcome::Refused(gone) };
+            return if task.is_undo() { Outcome::Done(None) } else { Outcome::Failed(gone) };
         }
         if self.rests && is_outside(task) && self.goes_wrong(3) {
             let wait = Duration::from_secs(1 + self.chance.below(450));
             self.counts(|sum| sum.refused += 1);
-            return Outcome::Unknown(Fault { retry_after: Some(wait), ..Fault::new(FaultCode::CircuitOpen) });
+            return Outcome::Unknown(TransientError {
+                retry_after: Some(wait),
+                ..TransientError::new(TransientErrorCode::CircuitOpen)
+            });
         }
         if self.dead.0 == task.step() && self.now.get() < self.dead.1.get() {
             return self.is_dead();
         }
         if self.goes_wrong(60) {
-            return Outcome::Refused(Failure::new(FailureCode::WebhookRejected, "The other side said no."));
+            return Outcome::Failed(PermanentError::new(
+                FailureCode::WebhookRejected,
+                "The other side said no.",
+            ));
         }
         if self.goes_wrong(60) {
-            // In the past, by the clock of the other side.
+            // In the past, by the clock of the upstream.
             let at_once = Some(Duration::ZERO);
-            return Outcome::Unknown(Fault { retry_after: at_once, ..Fault::new(FaultCode::ServerError) });
+            return Outcome::Unknown(TransientError {
+                retry_after: at_once,
+                ..TransientError::new(TransientErrorCode::ServerError)
+            });
         }
         if self.goes_wrong(15) {
             return fault(*self.chance.one_of(&[
-                FaultCode::Timeout,
-                FaultCode::Connection,
-                FaultCode::Malformed,
+                TransientErrorCode::Timeout,
+                TransientErrorCode::Connection,
+                TransientErrorCode::Malformed,
             ]));
         }
         if task == Task::Do(Step::VerifySpreadsheet)
             && !self.there.borrow().contains(&Step::CreateSpreadsheet)
         {
-            return Outcome::Refused(Failure::new(FailureCode::SpreadsheetMissing, "It is not there."));
+            return Outcome::Failed(PermanentError::new(FailureCode::SpreadsheetMissing, "It is not there."));
         }
         // It says that it did, and did not: looking is what tells.
         let lies = task.step() == Step::CreateSpreadsheet && self.goes_wrong(20);
@@ -75,7 +84,7 @@ impl World {
             self.happens(format_args!("it lies"));
             self.counts(|sum| sum.lies += 1);
             if task.is_undo() {
-                return fault(FaultCode::Contradiction);
+                return fault(TransientErrorCode::Contradiction);
             }
         } else {
             self.is_done(run, task);
@@ -83,13 +92,13 @@ impl World {
         if self.goes_wrong(15) {
             self.happens(format_args!("its answer is lost"));
             self.counts(|sum| sum.lost_answers += 1);
-            return fault(FaultCode::Connection);
+            return fault(TransientErrorCode::Connection);
         }
         let sheet = || Artifact::Spreadsheet {
             id: "sheet_1".to_owned(),
             url: "https://docs.google.com/sheet_1".to_owned(),
         };
-        Outcome::Done((task == Task::Do(Step::CreateSpreadsheet)).then(sheet).map(Product::Made))
+        Outcome::Done((task == Task::Do(Step::CreateSpreadsheet)).then(sheet).map(Product::Created))
     }
 
     /// The object takes commands while it waits for an answer.
@@ -99,13 +108,13 @@ impl World {
         }
         if self.goes_wrong(40) && self.has_d1() && self.register.borrow().exists {
             self.wants();
-            let listed_version = self.register.borrow().run.map(|(version, _)| version);
+            let projected_version = self.register.borrow().run.map(|(version, _)| version);
             self.obeys(Command::Queue {
                 subject: subject(),
                 plan: self.plan,
                 caller: caller(),
                 run: None,
-                listed_version,
+                projected_version,
             });
         }
         if self.goes_wrong(80) {
@@ -116,13 +125,13 @@ impl World {
     fn is_dead(&self) -> Outcome {
         self.passes(Duration::from_secs(self.chance.below(10)));
         match self.chance.below(3) {
-            0 => Outcome::Unknown(Fault {
-                code: FaultCode::RateLimited,
+            0 => Outcome::Unknown(TransientError {
+                code: TransientErrorCode::RateLimited,
                 status: Some(429),
                 retry_after: Some(Duration::from_secs(self.chance.below(900))),
             }),
-            1 => Outcome::Unknown(Fault::new(FaultCode::Timeout)),
-            _ => Outcome::Unknown(Fault::new(FaultCode::ServerError)),
+            1 => Outcome::Unknown(TransientError::new(TransientErrorCode::Timeout)),
+            _ => Outcome::Unknown(TransientError::new(TransientErrorCode::ServerError)),
         }
     }
 
@@ -131,7 +140,7 @@ impl World {
         let step = task.step();
         if task.is_undo() {
             self.there.borrow_mut().remove(&step);
-        } else if leaves(step) != Leaves::Nothing {
+        } else if compensation(step) != Compensation::None {
             self.there.borrow_mut().insert(step);
         }
         if lists_its_end(task) {
@@ -145,18 +154,19 @@ impl World {
         }
     }
 
-    /// What the steps wrote beside the listing is written with it, as far as D1 was not told; everything, if it was put back.
+    /// What the steps wrote beside the projection is written with it, as far as D1 was not told; everything, if it was
+    /// restored.
     fn is_told_what_steps_wrote(&self, run: &Run) {
         if run.is_undone() {
             self.name_is_free.set(true);
-        } else if run.listed_version == 0 && run.undo.is_none() && run.status() == RunStatus::Completed {
+        } else if run.projected_version == 0 && run.undo.is_none() && run.status() == RunStatus::Completed {
             self.register.borrow_mut().live = true;
         }
     }
 
     fn lets_the_name_go(&self, run: &Run) {
         let undo = run.undo.as_ref().unwrap();
-        let left: Vec<Step> = undo.removals.iter().filter(|r| r.left).map(|r| r.step).collect();
+        let left: Vec<Step> = undo.removals.iter().filter(|r| r.abandoned).map(|r| r.step).collect();
         let there = self.there.borrow();
         assert!(there.iter().all(|step| left.contains(step)), "the name is let go before {there:?}");
         self.name_is_free.set(true);
@@ -203,7 +213,7 @@ impl World {
     }
 }
 
-impl Lives for World {
+impl Lives for RunContext {
     type Error = Died;
     type Found = ();
 
@@ -273,14 +283,14 @@ impl Lives for World {
             return permit.into();
         }
         // One batch: all of it, or nothing.
-        match self.list(run).await {
-            Listing::Unavailable => Permit::Unavailable.into(),
-            Listing::TenantUnknown => Permit::TenantUnknown.into(),
-            listing => Asked { listing: Some(listing), ..permit.into() },
+        match self.project(run).await {
+            ProjectionResult::Unavailable => Permit::Unavailable.into(),
+            ProjectionResult::TenantUnknown => Permit::TenantUnknown.into(),
+            projection => Asked { projection: Some(projection), ..permit.into() },
         }
     }
 
-    async fn list(&self, run: &Run) -> Listing {
+    async fn project(&self, run: &Run) -> ProjectionResult {
         if self.goes_wrong(50) {
             std::future::pending::<()>().await;
         }
@@ -288,13 +298,13 @@ impl Lives for World {
             self.somebody_says_something();
         }
         if !self.has_d1() {
-            return Listing::Unavailable;
+            return ProjectionResult::Unavailable;
         }
         if !self.register.borrow().exists {
-            return Listing::TenantUnknown;
+            return ProjectionResult::TenantUnknown;
         }
         if self.register.borrow().is_behind(run) {
-            return Listing::PutBack;
+            return ProjectionResult::Restored;
         }
         let was_completed = self.register.borrow().has_completed();
         self.is_told_what_steps_wrote(run);
@@ -305,14 +315,18 @@ impl Lives for World {
         if self.goes_wrong(20) {
             self.somebody_says_something();
         }
-        if self.goes_wrong(20) { Listing::Unavailable } else { Listing::Written { was_completed } }
+        if self.goes_wrong(20) {
+            ProjectionResult::Unavailable
+        } else {
+            ProjectionResult::Written { was_completed }
+        }
     }
 
-    fn tell(&self, run: &Run, moment: Moment<'_>) {
-        if let Moment::Attempted(task, outcome) = moment {
+    fn log_event(&self, run: &Run, moment: RunEvent<'_>) {
+        if let RunEvent::Attempted(task, outcome) = moment {
             self.happens(format_args!("{task:?} ended: {outcome:?}"));
         }
-        if moment == Moment::PutBack {
+        if moment == RunEvent::Restored {
             // A mail that D1 forgot may be queued again: the provider knows it by its key.
             self.done.set(0);
         }

@@ -10,9 +10,9 @@ use tenantry::{
     },
 };
 
-use super::world::{LATE, SWEEP, World};
+use super::world::{LATE, RunContext, SWEEP};
 
-impl World {
+impl RunContext {
     /// What must hold at any moment.
     pub fn is_as_promised(&self) {
         let checkpoint = self.checkpoint.borrow();
@@ -31,15 +31,21 @@ impl World {
             );
         }
         for record in &run.records {
-            assert!(record.round <= policy(record.step).attempts, "tried too often: {record:?}");
+            assert!(
+                record.attempts_since_queued <= policy(record.step).attempts,
+                "tried too often: {record:?}"
+            );
         }
         assert!(run.deadline_at.since(run.queued_at) >= RUN_LIMIT);
         if let Some(undo) = &run.undo {
             assert_ne!(run.status(), RunStatus::Processing, "what is undone is not at work");
-            let is_done = undo.is_over() || is_lost || register.undo == Some(UndoStatus::Undone);
+            let is_done = undo.has_ended() || is_lost || register.undo == Some(UndoStatus::Undone);
             assert!(is_done || self.now.get() <= undo.deadline_at.after(slack), "it outlives its deadline");
             for removal in &undo.removals {
-                assert!(removal.round <= policy(removal.step).attempts, "tried too often: {removal:?}");
+                assert!(
+                    removal.attempts_since_queued <= policy(removal.step).attempts,
+                    "tried too often: {removal:?}"
+                );
             }
         }
     }
@@ -48,13 +54,13 @@ impl World {
     fn will_go_on(&self, run: &Run) {
         let register = self.register.borrow();
         // D1 need not hear again of an end that it knows.
-        let is_told_again = run.is_over()
+        let is_told_again = run.has_ended()
             && match &run.undo {
                 Some(undo) => register.undo == Some(undo.status()),
                 None => register.state == run.status(),
             };
         let is_known = is_told_again || register.run.is_some_and(|(version, _)| version >= run.version);
-        let left = !run.is_over() || !is_known;
+        let left = !run.has_ended() || !is_known;
         let is_swept = register.state == RunStatus::Processing || register.undo == Some(UndoStatus::Undoing);
         let found = self.alarm.get().is_some() || is_swept;
         // What D1 was told in the same batch as the end is done, even if the object lost both the answer and its alarm.
@@ -62,7 +68,7 @@ impl World {
             Some(_) => register.undo == Some(UndoStatus::Undone),
             None => register.state == RunStatus::Completed,
         };
-        // A database that was put back is compared with the objects, which takes a while.
+        // A restored database is compared with the objects, which takes a while.
         let will_be_compared = self.is_put_back.get();
         assert!(
             !left || found || is_done || will_be_compared,
@@ -78,14 +84,14 @@ impl World {
             return self.has_no_alarm();
         }
         let (state, undo) = (self.register.borrow().state, self.register.borrow().undo);
-        let ended = self.run().as_ref().is_some_and(Run::is_over);
-        let is_over = match undo {
+        let ended = self.run().as_ref().is_some_and(Run::has_ended);
+        let has_ended = match undo {
             Some(UndoStatus::Undone) => true,
             Some(undo) => ended && undo != UndoStatus::Undoing,
             None => state == RunStatus::Completed || (ended && state != RunStatus::Processing),
         };
         // What failed for an outage goes on by itself.
-        is_over && self.has_no_alarm() && (self.register.borrow().resume_at.is_none() || undo.is_some())
+        has_ended && self.has_no_alarm() && (self.register.borrow().resume_at.is_none() || undo.is_some())
     }
 
     /// What must hold when nothing happens any more.
@@ -93,7 +99,8 @@ impl World {
         let checkpoint = self.checkpoint.borrow();
         if !self.register.borrow().exists {
             // What is at rest asks nobody: only what was at work finds out.
-            let is_at_rest = checkpoint.as_ref().is_some_and(|run| run.is_over() && !run.is_unlisted());
+            let is_at_rest =
+                checkpoint.as_ref().is_some_and(|run| run.has_ended() && !run.has_pending_projection());
             assert!(
                 is_at_rest || checkpoint.is_none(),
                 "of whom D1 does not know nothing is kept: {checkpoint:?}"
@@ -149,8 +156,12 @@ impl World {
                 self.counts(|sum| sum.not_undone += 1);
             }
             _ => {
-                let left: Vec<Step> =
-                    undo.removals.iter().filter(|removal| removal.left).map(|removal| removal.step).collect();
+                let left: Vec<Step> = undo
+                    .removals
+                    .iter()
+                    .filter(|removal| removal.abandoned)
+                    .map(|removal| removal.step)
+                    .collect();
                 let there = self.there.borrow();
                 assert!(there.iter().all(|step| left.contains(step)), "undone, and there is still {there:?}");
                 assert!(self.name_is_free.get(), "undone, and the name is not free");

@@ -1,5 +1,5 @@
-//! D1, as far as provisioning knows it: the wish, and the listing of the run. The rules are those of the statements in
-//! `store::runs` and `store::tenants`; `the_register_is_d1` holds them against each other.
+//! D1, as far as provisioning knows it: the wish, and the projection of the run. The rules are those of the statements
+//! in `store::runs` and `store::tenants`; `the_register_is_d1` holds them against each other.
 
 use std::rc::Rc;
 
@@ -11,22 +11,22 @@ use tenantry::{
 /// What D1 holds about one tenant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Register {
-    /// Whether there is such a tenant: a database may be put back to before its signup.
+    /// Whether there is such a tenant: a database may be restored to before its signup.
     pub exists: bool,
     /// `tenants.provision_state`
     pub state: RunStatus,
     /// `tenants.undo_state`
     pub undo: Option<UndoStatus>,
     /// `tenants.undo_updated_at`, else `tenants.provision_updated_at`
-    pub moved_at: Timestamp,
+    pub last_progress_at: Timestamp,
     /// `tenants.status = 'active'`
     pub live: bool,
     /// `provision_runs`: the version and the status.
     pub run: Option<(u64, RunStatus)>,
     /// `tenants.resume_at`
     pub resume_at: Option<Timestamp>,
-    /// The run as it was when it was listed last: what an object that has lost it takes over.
-    pub listed: Option<Rc<Run>>,
+    /// The run as it was when it was projected last: what an object that has lost it takes over.
+    pub projected: Option<Rc<Run>>,
 }
 
 impl Register {
@@ -36,15 +36,15 @@ impl Register {
             exists: true,
             state: RunStatus::Pending,
             undo: None,
-            moved_at: now,
+            last_progress_at: now,
             live: false,
             run: None,
             resume_at: None,
-            listed: None,
+            projected: None,
         }
     }
 
-    /// A database that was put back to before the signup.
+    /// A database that was restored to before the signup.
     pub fn without_tenant(now: Timestamp) -> Self {
         Self { exists: false, ..Self::new(now) }
     }
@@ -52,10 +52,10 @@ impl Register {
     /// `refuse_if_put_back`: whether it knows less of the run than it was told once.
     pub fn is_behind(&self, run: &Run) -> bool {
         let (version, status) = self.run.unwrap_or((0, RunStatus::Pending));
-        let is_undoing = self.listed.as_ref().is_some_and(|listed| listed.undo.is_some());
-        let is_undone = self.listed.as_ref().is_some_and(|listed| listed.is_undone());
+        let is_undoing = self.projected.as_ref().is_some_and(|projected| projected.undo.is_some());
+        let is_undone = self.projected.as_ref().is_some_and(|projected| projected.is_undone());
         let takes_nothing = is_undone || status == RunStatus::Completed && !is_undoing && run.undo.is_none();
-        version < run.listed_version && !takes_nothing
+        version < run.projected_version && !takes_nothing
     }
 
     /// Whether it has the run as completed.
@@ -69,28 +69,28 @@ impl Register {
             && self.undo.is_none()
             && self.resume_at.is_some_and(|at| at <= now);
         if due {
-            (self.state, self.moved_at, self.resume_at) = (RunStatus::Processing, now, None);
+            (self.state, self.last_progress_at, self.resume_at) = (RunStatus::Processing, now, None);
         }
         due
     }
 
-    /// `want_provisioning`: pending or failed becomes processing.
+    /// `mark_queued`: pending or failed becomes processing.
     pub fn wants(&mut self, now: Timestamp) {
         if self.undo.is_none() && matches!(self.state, RunStatus::Pending | RunStatus::Failed) {
             self.state = RunStatus::Processing;
-            self.moved_at = now;
+            self.last_progress_at = now;
         }
     }
 
-    /// `undo::want`: removed, or to be tried again.
+    /// `undo::request_deprovision`: removed, or to be tried again.
     pub fn wants_undo(&mut self, now: Timestamp) {
         if matches!(self.undo, None | Some(UndoStatus::CompensationFailed)) {
             self.undo = Some(UndoStatus::Undoing);
-            self.moved_at = now;
+            self.last_progress_at = now;
         }
     }
 
-    /// `listing`: a newer version is taken, an older one is not, and what is completed stays so.
+    /// `projection`: a newer version is taken, an older one is not, and what is completed stays so.
     pub fn lists(&mut self, run: &Run, now: Timestamp) {
         let (version, status) = (run.version, run.status());
         let known = self.run.map_or(0, |(version, _)| version);
@@ -98,7 +98,7 @@ impl Register {
         let was_completed = self.run.is_some_and(|(_, status)| status == RunStatus::Completed);
         let is_taken = is_news && (!was_completed || run.undo.is_some());
         if is_taken {
-            self.listed = Some(Rc::new(run.clone()));
+            self.projected = Some(Rc::new(run.clone()));
         }
         if is_news && self.run.is_none_or(|(_, status)| status != RunStatus::Completed) {
             self.run = Some((version, status));
@@ -109,13 +109,13 @@ impl Register {
             if is_news && moves {
                 self.resume_at = None;
                 self.undo = Some(undo);
-                self.moved_at = now;
+                self.last_progress_at = now;
             }
         }
         if is_news && !was_completed && self.state != RunStatus::Completed && self.state != status {
             self.state = status;
             self.resume_at = run.resume_at();
-            self.moved_at = if self.undo.is_some() { self.moved_at } else { now };
+            self.last_progress_at = if self.undo.is_some() { self.last_progress_at } else { now };
         }
     }
 }
@@ -123,47 +123,47 @@ impl Register {
 #[cfg(test)]
 mod tests {
     use tenantry::{
-        app::listing,
+        app::projection,
         db::Db,
         domain::{Plan, Step},
         store,
-        workflow::{Fault, FaultCode, Listing},
+        workflow::{ProjectionResult, TransientError, TransientErrorCode},
     };
 
     use super::*;
     use crate::{
         simulation::chance::Chance,
         support::TestApp,
-        workflow::lab::{Attempt, Lab, START},
+        workflow::run_harness::{Attempt, RunHarness, START},
     };
 
-    /// A run as it was at each of its listings, over two rounds.
+    /// A run as it was at each of its projection, over two rounds.
     fn moments(chance: &Chance) -> Vec<Run> {
-        let lab = Lab::queued(Plan::Starter);
-        let mut moments = vec![lab.run()];
+        let harness = RunHarness::queued(Plan::Starter);
+        let mut moments = vec![harness.run()];
         for _ in 0..2 {
             let step = *chance.one_of(Step::of(Plan::Starter));
-            let unknown = Attempt::Unknown(Fault::new(FaultCode::Timeout));
-            lab.next(step, [chance.one_of(&[Attempt::Refused, unknown, Attempt::DiesAfter]).clone()]);
-            while lab.rings() {
-                moments.push(lab.run());
+            let unknown = Attempt::Unknown(TransientError::new(TransientErrorCode::Timeout));
+            harness.next(step, [chance.one_of(&[Attempt::Refused, unknown, Attempt::DiesAfter]).clone()]);
+            while harness.rings() {
+                moments.push(harness.run());
             }
-            lab.is_queued_again();
-            moments.push(lab.run());
+            harness.is_queued_again();
+            moments.push(harness.run());
         }
         if chance.one_in(2) {
-            lab.next_removal(Step::SeedDefaults, [Attempt::Refused]);
+            harness.next_removal(Step::SeedDefaults, [Attempt::Refused]);
             for _ in 0..2 {
-                lab.is_undone();
-                while lab.rings() {
-                    moments.push(lab.run());
+                harness.is_undone();
+                while harness.rings() {
+                    moments.push(harness.run());
                 }
             }
         }
         moments
     }
 
-    /// Whatever is listed in whatever order, and wanted in between: D1 holds what the register says.
+    /// Whatever is projected in whatever order, and wanted in between: D1 holds what the register says.
     #[tokio::test]
     async fn the_register_is_d1() {
         for seed in 0..150 {
@@ -179,22 +179,22 @@ mod tests {
             for _ in 0..20 {
                 if chance.one_in(4) {
                     app.db()
-                        .batch(vec![store::tenants::want_provisioning(&tenant, None, "", START)])
+                        .batch(vec![store::tenants::mark_queued(&tenant, None, "", START)])
                         .await
                         .unwrap();
                     register.wants(START);
                 } else if chance.one_in(6) {
-                    app.db().batch(vec![store::undo::want(&tenant, START)]).await.unwrap();
+                    app.db().batch(vec![store::undo::request_deprovision(&tenant, START)]).await.unwrap();
                     register.wants_undo(START);
                 } else {
                     let run = chance.one_of(&moments);
-                    let listing = if register.is_behind(run) {
-                        Listing::PutBack
+                    let projection = if register.is_behind(run) {
+                        ProjectionResult::Restored
                     } else {
-                        Listing::Written { was_completed: register.has_completed() }
+                        ProjectionResult::Written { was_completed: register.has_completed() }
                     };
-                    assert_eq!(listing::list(app.db(), run, START).await, listing, "{seed}");
-                    if listing != Listing::PutBack {
+                    assert_eq!(projection::project(app.db(), run, START).await, projection, "{seed}");
+                    if projection != ProjectionResult::Restored {
                         register.lists(run, START);
                     }
                 }
@@ -204,9 +204,9 @@ mod tests {
                 assert_eq!(row["provision_state"], register.state.as_str(), "{seed}");
                 assert_eq!(row["undo_state"].as_str(), register.undo.map(UndoStatus::as_str), "{seed}");
                 assert_eq!(row["resume_at"].as_i64(), register.resume_at.map(Timestamp::seconds), "{seed}");
-                let listed = row["version"].as_u64().zip(row["status"].as_str());
+                let projected = row["version"].as_u64().zip(row["status"].as_str());
                 assert_eq!(
-                    listed,
+                    projected,
                     register.run.map(|(version, status)| (version, status.as_str())),
                     "{seed}"
                 );

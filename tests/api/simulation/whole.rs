@@ -1,4 +1,4 @@
-//! The same storm over the whole application: the real steps, the real statements on real SQLite, other sides that fail,
+//! The same storm over the whole application: the real steps, the real statements on real SQLite, upstreams that fail,
 //! and a process that dies between any two of its waits.
 
 use serde_json::json;
@@ -83,7 +83,7 @@ async fn something_happens(club: &Club, chance: &Chance, is_pro: bool) {
     ];
     match chance.below(17) {
         0..=3 => {
-            // Whoever asks may not be answered; the club asks again.
+            // Whoever asks may not be answered; the tenant asks again.
             let _ = if is_pro { club.confirms_pro().await } else { club.connects_make().await };
         }
         4 => club.outside().objects().loses_the_alarm(&club.id),
@@ -127,7 +127,7 @@ async fn is_as_promised(club: &Club, seed: u64) {
         assert!(times == 1 || upstream == "make", "{what}: {key} was done {times} times by {upstream}");
     }
     let count = |of: &str| club.db().number(&format!("select count(*) from {of}"));
-    // Every club that went live got its welcome mail, and none got two.
+    // Every tenant that went live got its welcome mail, and none got two.
     let mailed = club.outside().upstreams().effects().keys().filter(|(to, _)| *to == "resend").count();
     assert!(mailed >= usize::from(live), "{what}");
     let (mails, sent) = (count("mails"), count("mails where status = 'sent'"));
@@ -141,7 +141,7 @@ async fn is_as_promised(club: &Club, seed: u64) {
         let unfinished = count("provision_steps where status not in ('completed', 'failed', 'skipped')");
         assert_eq!(unfinished, 0, "{what}");
     }
-    // Every attempt that is listed was made, and none twice.
+    // Every attempt that is projected was made, and none twice.
     let attempts = club
         .db()
         .rows("select step, count(*) as n, max(attempt) as last from provision_history group by step");

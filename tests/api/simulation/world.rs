@@ -1,4 +1,4 @@
-//! The world: one tenant's object, D1, the other sides, and everybody who wants something.
+//! The world: one tenant's object, D1, the upstreams, and everybody who wants something.
 
 use std::{
     cell::{Cell, RefCell},
@@ -10,13 +10,13 @@ use futures_util::FutureExt;
 use tenantry::{
     domain::{Plan, RunId, RunStatus, Step, Timestamp, UndoStatus},
     workflow::{
-        Caller, Command, Fresh, Run, Wake, advance, obey, obey_after_loss,
-        policy::{Leaves, leaves},
+        Command, NewIds, RequestOrigin, Run, Wake, advance, handle, handle_after_loss,
+        policy::{Compensation, compensation},
     },
 };
 
 use super::{Summary, chance::Chance, register::Register};
-use crate::workflow::lab::{START, caller, subject};
+use crate::workflow::run_harness::{START, caller, subject};
 
 /// For how many turns things go wrong; then they calm down, and what was promised must come true.
 const STORMY_TURNS: usize = 40;
@@ -39,7 +39,7 @@ const OLD: [&str; 5] = [
 ];
 
 /// The world of one schedule.
-pub struct World {
+pub struct RunContext {
     pub chance: Chance,
     pub plan: Plan,
     pub now: Cell<Timestamp>,
@@ -47,20 +47,20 @@ pub struct World {
     pub checkpoint: RefCell<Option<Run>>,
     pub alarm: Cell<Option<Timestamp>>,
     pub register: RefCell<Register>,
-    /// D1 as it was at some moments: what it may be put back to.
+    /// D1 as it was at some moments: what it may be restored to.
     backups: RefCell<Vec<Register>>,
-    /// Whether D1 is put back at times, or objects lose what they store. In a part of the schedules each, and never both.
+    /// Whether D1 is restored at times, or objects lose what they store. In a part of the schedules each, and never both.
     pub restores: bool,
     forgets: bool,
-    /// Whether D1 was put back, and was not compared with the object since.
+    /// Whether D1 was restored, and was not compared with the object since.
     pub is_put_back: Cell<bool>,
     /// Whether the alarm is set, and never rings.
     alarm_is_dead: Cell<bool>,
     d1_down_until: Cell<Timestamp>,
     paused_until: Cell<Timestamp>,
-    /// The step whose other side is down, and until when.
+    /// The step whose upstream is down, and until when.
     pub dead: (Step, Cell<Timestamp>),
-    /// Whether the other sides are left alone at times. In every fourth schedule.
+    /// Whether the upstreams are left alone at times. In every fourth schedule.
     pub rests: bool,
     /// Whether the sweep is slow at times: what it read is old when it wakes. In every eighth.
     sweeps_slowly: bool,
@@ -73,14 +73,14 @@ pub struct World {
     pub there: RefCell<BTreeSet<Step>>,
     /// What an operator had left when the rest was removed.
     pub left: RefCell<BTreeSet<Step>>,
-    /// Whether another club may have the name.
+    /// Whether another tenant may have the name.
     pub name_is_free: Cell<bool>,
     summary: Cell<Summary>,
     story: RefCell<Vec<String>>,
     tells: bool,
 }
 
-impl World {
+impl RunContext {
     /// The world of a seed. In some, an earlier version was at work before.
     pub fn of(seed: u64, tells: bool) -> Self {
         let chance = Chance::of(seed);
@@ -133,17 +133,17 @@ impl World {
         self.counts(|sum| sum.deployed_over += 1);
         self.remembers(&run);
         let begun = run.records.iter().filter(|record| record.attempts > 0).map(|record| record.step);
-        *self.there.borrow_mut() = begun.filter(|step| leaves(*step) != Leaves::Nothing).collect();
+        *self.there.borrow_mut() = begun.filter(|step| compensation(*step) != Compensation::None).collect();
         let mut register = self.register.borrow_mut();
         register.state = RunStatus::Processing;
         register.live = run.status() == RunStatus::Completed;
-        if register.live || !run.is_unlisted() {
+        if register.live || !run.has_pending_projection() {
             register.lists(&run, self.now.get());
-        } else if run.listed_version > 0 {
-            register.run = Some((run.listed_version, RunStatus::Processing));
-            register.listed = Some(std::rc::Rc::new(run.clone()));
+        } else if run.projected_version > 0 {
+            register.run = Some((run.projected_version, RunStatus::Processing));
+            register.projected = Some(std::rc::Rc::new(run.clone()));
         }
-        self.set_alarm((!run.is_over() || run.is_unlisted()).then(|| self.now.get()));
+        self.set_alarm((!run.has_ended() || run.has_pending_projection()).then(|| self.now.get()));
         *self.checkpoint.borrow_mut() = Some(run);
     }
 
@@ -154,7 +154,7 @@ impl World {
 
     /// What was done is done for ever.
     pub fn remembers(&self, run: &Run) {
-        let left = run.undo.iter().flat_map(|undo| &undo.removals).filter(|removal| removal.left);
+        let left = run.undo.iter().flat_map(|undo| &undo.removals).filter(|removal| removal.abandoned);
         self.left.borrow_mut().extend(left.map(|removal| removal.step));
         let done = Step::of(self.plan).iter().take_while(|step| {
             run.records.iter().any(|record| record.step == **step && record.done_at.is_some())
@@ -229,7 +229,7 @@ impl World {
         self.now.get() < self.paused_until.get()
     }
 
-    /// Nobody got through to D1 in all that time, or it was put back: then the sweep compares what it lists with what the objects
+    /// Nobody got through to D1 in all that time, or it was restored: then the sweep compares what it lists with what the objects
     /// know, and people ask once more for what it forgot.
     fn what_d1_forgot_is_told_again(&self) {
         for _ in 0..3 {
@@ -245,7 +245,7 @@ impl World {
         }
     }
 
-    /// The sweep compares what D1 lists with what the object knows.
+    /// The sweep compares what D1 shows with what the object knows.
     fn d1_is_compared(&self) {
         let register = self.register.borrow().clone();
         if !self.is_put_back.get() || !self.has_d1() || !register.exists {
@@ -253,24 +253,25 @@ impl World {
         }
         if self.checkpoint.borrow().is_some() {
             self.happens(format_args!("D1 is compared with what the object knows"));
-            self.obeys(Command::Compare { listed_version: register.run.map_or(0, |(version, _)| version) });
+            self.obeys(Command::Compare {
+                projected_version: register.run.map_or(0, |(version, _)| version),
+            });
         }
         // As often as it takes: until nothing differs any more.
-        let listed = register.run.map_or(0, |(version, _)| version);
-        let differs =
-            self.checkpoint.borrow().as_ref().is_some_and(|run| {
-                register.is_behind(run) || listed < run.version && !register.has_completed()
-            });
+        let projected = register.run.map_or(0, |(version, _)| version);
+        let differs = self.checkpoint.borrow().as_ref().is_some_and(|run| {
+            register.is_behind(run) || projected < run.version && !register.has_completed()
+        });
         self.is_put_back.set(differs);
     }
 
-    /// The run, as its object knows it, else as D1 lists it.
+    /// The run, as its object knows it, else as D1 shows it.
     pub fn run(&self) -> Option<Run> {
-        let listed = || self.register.borrow().listed.as_deref().cloned();
-        self.checkpoint.borrow().clone().or_else(listed)
+        let projected = || self.register.borrow().projected.as_deref().cloned();
+        self.checkpoint.borrow().clone().or_else(projected)
     }
 
-    /// D1 is put back to what it was at some moment before.
+    /// D1 is restored to what it was at some moment before.
     fn d1_is_put_back(&self) {
         if !self.restores {
             return;
@@ -295,34 +296,34 @@ impl World {
         self.counts(|sum| sum.forgotten += 1);
         *self.checkpoint.borrow_mut() = None;
         self.set_alarm(None);
-        // What D1 does not list is done once more, under the same keys.
+        // What D1 does not show is done once more, under the same keys.
         self.done.set(0);
-        let listed = self.register.borrow().listed.clone();
-        if let Some(run) = listed {
+        let projected = self.register.borrow().projected.clone();
+        if let Some(run) = projected {
             self.remembers(&run);
         }
     }
 
-    /// Whether D1 lists a run: an object that is lost before is lost with what it made.
+    /// Whether D1 shows a run: an object that is lost before is lost with what it made.
     fn is_listed(&self) -> bool {
         self.register.borrow().run.is_some()
     }
 
-    /// The run that D1 lists, as an object takes it over that has lost it.
+    /// The run that D1 shows, as an object takes it over that has lost it.
     fn take_over(&self, command: &Command) -> Option<Run> {
         let is_about_it = match command {
-            Command::Queue { listed_version, .. } | Command::Wake { listed_version, .. } => {
-                listed_version.is_some_and(|version| version > 0)
+            Command::Queue { projected_version, .. } | Command::Wake { projected_version, .. } => {
+                projected_version.is_some_and(|version| version > 0)
             }
             Command::Undo { run, .. } => run.is_some(),
             Command::CancelRun { .. } | Command::SkipStep { .. } => true,
             _ => false,
         };
         let register = self.register.borrow();
-        let listed = register.listed.as_ref().filter(|_| is_about_it && self.has_d1())?;
-        let mut run = Run::clone(listed);
-        run.unlisted.clear();
-        (run.listed_version, run.listing_failures) = (run.version, 0);
+        let projected = register.projected.as_ref().filter(|_| is_about_it && self.has_d1())?;
+        let mut run = Run::clone(projected);
+        run.pending_history.clear();
+        (run.projected_version, run.projection_failures) = (run.version, 0);
         if let Some(undo) = &mut run.undo
             && let Some(step) = undo.stage.current()
             && !undo.has_failed()
@@ -402,7 +403,7 @@ impl World {
         }
     }
 
-    /// A club, its page or a machine: the wish first, then the object.
+    /// A tenant, its page or a machine: the wish first, then the object.
     fn somebody_queues(&self) {
         if !self.has_d1() || !self.register.borrow().exists {
             return;
@@ -416,13 +417,13 @@ impl World {
         // What D1 said may be old when the object is told.
         let is_late = self.goes_wrong(16);
         if is_late || register.state != RunStatus::Completed && register.undo.is_none() {
-            let listed_version = register.run.map(|(version, _)| version);
+            let projected_version = register.run.map(|(version, _)| version);
             self.object_is_told(Command::Queue {
                 subject: subject(),
                 plan: self.plan,
                 caller: caller(),
                 run: None,
-                listed_version,
+                projected_version,
             });
         }
     }
@@ -449,7 +450,7 @@ impl World {
         }
         // An operator names the step that D1 shows, which may be old.
         let register = self.register.borrow().clone();
-        let Some(shown) = register.listed.clone() else { return };
+        let Some(shown) = register.projected.clone() else { return };
         let Some(step) = shown.failed_at() else { return };
         if register.undo == Some(UndoStatus::CompensationFailed) && step != Step::SeedDefaults {
             self.register.borrow_mut().wants_undo(self.now.get());
@@ -459,7 +460,7 @@ impl World {
         self.an_operator_says(Command::SkipStep { run: shown.id.clone(), step });
     }
 
-    /// Somebody removes the club: the wish first, then the object.
+    /// Somebody removes the tenant: the wish first, then the object.
     pub fn an_operator_undoes(&self) {
         if !self.has_d1() || !self.register.borrow().exists {
             return;
@@ -471,14 +472,14 @@ impl World {
                 subject: Some(subject()),
                 plan: self.plan,
                 caller: caller(),
-                listed_version: self.register.borrow().run.map(|(version, _)| version),
+                projected_version: self.register.borrow().run.map(|(version, _)| version),
                 run: self.listed_run(),
             });
         }
     }
 
     fn listed_run(&self) -> Option<RunId> {
-        self.register.borrow().listed.as_ref().map(|run| run.id.clone())
+        self.register.borrow().projected.as_ref().map(|run| run.id.clone())
     }
 
     fn an_operator_tries_to_undo_again(&self) {
@@ -545,21 +546,21 @@ impl World {
             self.is_wanted_again.set(true);
         }
         let register = self.register.borrow().clone();
-        let quiet = self.now.get().since(register.moved_at) >= SWEEP;
+        let quiet = self.now.get().since(register.last_progress_at) >= SWEEP;
         if !register.exists || !quiet && !resumes {
             return;
         }
-        let listed_version = Some(register.run.map_or(0, |(version, _)| version));
+        let projected_version = Some(register.run.map_or(0, |(version, _)| version));
         let wakes = match register.undo {
             Some(UndoStatus::Undoing) => Command::Undo {
                 subject: Some(subject()),
                 plan: self.plan,
-                caller: Caller::default(),
-                listed_version,
+                caller: RequestOrigin::default(),
+                projected_version,
                 run: self.listed_run(),
             },
             None if register.state == RunStatus::Processing => {
-                Command::Wake { subject: subject(), plan: self.plan, listed_version, resume: resumes }
+                Command::Wake { subject: subject(), plan: self.plan, projected_version, resume: resumes }
             }
             _ => return,
         };
@@ -582,9 +583,9 @@ impl World {
     }
 
     pub fn obeys(&self, command: Command) {
-        let before = self.checkpoint.borrow().as_ref().map(|run| (run.rounds, run.status()));
+        let before = self.checkpoint.borrow().as_ref().map(|run| (run.times_queued, run.status()));
         let now = self.now.get();
-        let fresh = Fresh { run: "run_1".parse().unwrap(), link_id: self.chance.bits().to_string() };
+        let fresh = NewIds { run: "run_1".parse().unwrap(), link_id: self.chance.bits().to_string() };
         self.happens(format_args!("the object is told to {}", word_of(&command)));
         let wakes = matches!(command, Command::Wake { .. });
         let known = self.checkpoint.borrow().clone();
@@ -592,12 +593,12 @@ impl World {
         if known.is_none() && found.is_none() && self.is_listed() && !self.has_d1() {
             return self.happens(format_args!("but D1 can't say whether there was a run"));
         }
-        let obeyed = match found {
-            Some(found) => obey_after_loss(found, command, fresh, now),
-            None => obey(known, command, fresh, now),
+        let effects = match found {
+            Some(found) => handle_after_loss(found, command, fresh, now),
+            None => handle(known, command, fresh, now),
         };
-        if let Some(run) = obeyed.save {
-            if before.is_some_and(|(rounds, _)| run.rounds > rounds) {
+        if let Some(run) = effects.save {
+            if before.is_some_and(|(rounds, _)| run.times_queued > rounds) {
                 let wanted = self.is_wanted_again.replace(false);
                 assert!(wanted || !wakes, "the sweep begins nothing again that nobody wants");
                 self.counts(|sum| sum.rounds += 1);
@@ -609,7 +610,7 @@ impl World {
             );
             *self.checkpoint.borrow_mut() = Some(run);
         }
-        if obeyed.ring.sets(self.alarm.get(), now) {
+        if effects.alarm.is_due(self.alarm.get(), now) {
             self.set_alarm(Some(now));
         }
     }
@@ -618,7 +619,7 @@ impl World {
     fn rings(&self) {
         match advance(self).now_or_never() {
             Some(Ok(Wake::At(next))) => self.set_alarm(Some(next)),
-            Some(Ok(Wake::Look(_) | Wake::Never)) => {}
+            Some(Ok(Wake::CheckTenant(_) | Wake::Never)) => {}
             // What died is rung for again by the platform.
             Some(Err(Died)) | None => {
                 self.happens(format_args!("the process dies"));

@@ -8,10 +8,10 @@ use serde_json::Value;
 use tenantry::{
     app::{App, Settings},
     db::Db,
-    domain::{Config, Tally, Timestamp},
+    domain::{Config, RequestCounter, Timestamp},
     http::{router, serve},
     ports::{LogLine, Ports},
-    store::requests,
+    store::request_metrics,
 };
 
 use crate::openapi::contract;
@@ -28,12 +28,12 @@ pub const GAS_SECRET: &str = "the-gas-secret";
 pub const RESEND_KEY: &str = "re_the_resend_key";
 /// What opens Cloudflare.
 pub const CLOUDFLARE_TOKEN: &str = "the-cloudflare-token";
-/// The zone of the clubs' domain.
+/// The zone of the tenants' domain.
 pub const ZONE: &str = "0123456789abcdef0123456789abcdef";
-/// What makes a DNS record for each club.
+/// What makes a DNS record for each tenant.
 pub const RECORDS: [(&str, &str); 3] =
     [("SUBDOMAIN_MODE", "record"), ("CLOUDFLARE_ZONE_ID", ZONE), ("CLOUDFLARE_API_TOKEN", CLOUDFLARE_TOKEN)];
-/// The secret that clubs of these tests give their webhooks.
+/// The secret that tenants of these tests give their webhooks.
 pub const WEBHOOK_SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 /// What monitoring holds, where a test gives it anything.
 pub const METRICS_TOKEN: &str = "the-token-of-monitoring";
@@ -86,11 +86,11 @@ impl TestApp {
 
     /// Writes down which requests were answered, as an isolate does now and then.
     pub async fn writes_requests_down(&self) {
-        let mut tally = Tally::new();
+        let mut tally = RequestCounter::new();
         for served in self.outside().take_counted() {
             let _ = tally.add(served, self.outside().now());
         }
-        self.db().query(requests::add(&tally.take(self.outside().now()))).await.unwrap();
+        self.db().query(request_metrics::add(&tally.take(self.outside().now()))).await.unwrap();
     }
 
     /// The same world, seen by a deployment with these variables.
@@ -120,24 +120,24 @@ impl TestApp {
     }
 
     /// Asks for something.
-    pub fn get(&self, path: &str) -> Ask {
+    pub fn get(&self, path: &str) -> AdmissionRequest {
         self.ask(Method::GET, path)
     }
 
     /// Posts something.
-    pub fn post(&self, path: &str) -> Ask {
+    pub fn post(&self, path: &str) -> AdmissionRequest {
         self.ask(Method::POST, path)
     }
 
     /// Asks by any method.
-    pub fn ask(&self, method: Method, path: &str) -> Ask {
+    pub fn ask(&self, method: Method, path: &str) -> AdmissionRequest {
         let request = Request::builder()
             .method(method)
             .uri(format!("https://api.example.com{path}"))
             .header("cf-connecting-ip", "192.0.2.1")
             .body(Body::empty())
             .unwrap();
-        Ask { app: self.clone(), request, sent: None }
+        AdmissionRequest { app: self.clone(), request, sent: None }
     }
 
     /// The log so far, as the words of its lines.
@@ -178,14 +178,14 @@ impl TestApp {
 
     /// A tenant's alarm rings, if it has one.
     pub async fn alarm_rings(&self, tenant: &str) -> bool {
-        objects::ring(&self.app, tenant).await
+        objects::alarm(&self.app, tenant).await
     }
 
     /// The next alarm of a breaker rings, if there is one before this moment.
     pub async fn breaker_rings_before(&self, moment: Timestamp) -> bool {
         match self.outside().breakers().alarm() {
             Some((at, upstream)) if at < moment => {
-                breakers::ring(&self.app, upstream).await;
+                breakers::alarm(&self.app, upstream).await;
                 true
             }
             _ => false,
@@ -204,13 +204,13 @@ impl TestApp {
 }
 
 /// A request that is about to be sent.
-pub struct Ask {
+pub struct AdmissionRequest {
     app: TestApp,
     request: Request<Body>,
     sent: Option<Value>,
 }
 
-impl Ask {
+impl AdmissionRequest {
     /// By another method.
     pub fn method(mut self, method: Method) -> Self {
         *self.request.method_mut() = method;

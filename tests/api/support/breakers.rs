@@ -9,7 +9,7 @@ use tenantry::{
     app::App,
     domain::{Timestamp, Upstream, config::Budgets},
     ports::{ObjectError, Ports},
-    workflow::breaker::{self, Breaker, Command, Limits, Reply, Waiting, Wish, limits, rings_at},
+    workflow::breaker::{self, Breaker, BreakerCommand, Limits, Reply, Request, Waiting, limits, rings_at},
 };
 
 use super::{Manner, ports::Outside};
@@ -26,7 +26,7 @@ struct Objects {
     objects: BTreeMap<Upstream, Object>,
     budgets: Budgets,
     manner: Manner,
-    told: Vec<Command>,
+    told: Vec<Request>,
 }
 
 /// All breakers.
@@ -70,7 +70,11 @@ impl Breakers {
 
     /// How often one was told how an attempt ended.
     pub fn reports(&self) -> usize {
-        self.objects().told.iter().filter(|told| matches!(told.wish, Wish::Report { .. })).count()
+        self.objects()
+            .told
+            .iter()
+            .filter(|told| matches!(told.command, BreakerCommand::Report { .. }))
+            .count()
     }
 
     /// A breaker as its object remembers it.
@@ -97,7 +101,7 @@ impl Breakers {
     }
 
     /// Obeys a command, or doesn't.
-    pub fn obey(&self, command: &Command, now: Timestamp) -> Result<Reply, ObjectError> {
+    pub fn handle(&self, command: &Request, now: Timestamp) -> Result<Reply, ObjectError> {
         let mut objects = self.objects();
         objects.told.push(command.clone());
         if objects.manner == Manner::Gone {
@@ -105,19 +109,19 @@ impl Breakers {
         }
         let limits = limits(command.upstream, objects.budgets);
         let object = objects.objects.entry(command.upstream).or_default();
-        let obeyed = breaker::obey(&object.breaker(), &object.waiting(), command, &limits, now);
-        object.breaker = serde_json::to_string(&obeyed.reply.breaker).unwrap();
-        object.waiting = serde_json::to_string(&obeyed.waiting).unwrap();
+        let effects = breaker::handle(&object.breaker(), &object.waiting(), command, &limits, now);
+        object.breaker = serde_json::to_string(&effects.reply.breaker).unwrap();
+        object.waiting = serde_json::to_string(&effects.waiting).unwrap();
         object.arm(&limits, now);
         if objects.manner == Manner::Mute {
             return Err(ObjectError("no answer in time".to_owned()));
         }
-        Ok(obeyed.reply)
+        Ok(effects.reply)
     }
 }
 
 /// The alarm of a breaker rings: it tells those who wait.
-pub async fn ring(app: &App<Outside>, upstream: Upstream) {
+pub async fn alarm(app: &App<Outside>, upstream: Upstream) {
     let tenants = {
         let mut objects = app.ports.breakers().objects();
         let limits = limits(upstream, objects.budgets);

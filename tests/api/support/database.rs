@@ -123,7 +123,7 @@ impl Database {
         Saved(saved)
     }
 
-    /// It is put back to that moment, or forward.
+    /// It is restored to that moment, or forward.
     pub fn becomes(&self, saved: &Saved) {
         copy(&saved.0, &mut self.inner().connection);
     }
@@ -140,7 +140,7 @@ impl Database {
         self.inner().batches
     }
 
-    /// From now on every call to the outside is recorded; answers those recorded so far.
+    /// From now on every call to external services is recorded; answers those recorded so far.
     pub fn records(&self) -> Vec<Recorded> {
         self.inner().recording.replace(Vec::new()).unwrap_or_default()
     }

@@ -1,11 +1,11 @@
 //! Cloudflare's DNS records of one zone: a name has one CNAME or none, and nobody recognises a repeat.
 
 use serde_json::{Value, json};
-use tenantry::ports::Called;
+use tenantry::ports::OutboundResponse;
 
 use super::{
     app::{CLOUDFLARE_TOKEN, ZONE},
-    upstreams::{Sent, called},
+    upstreams::{RecordedCall, called},
 };
 
 /// The zone's records.
@@ -37,7 +37,7 @@ impl Dns {
     }
 
     /// Takes a call.
-    pub fn play(&mut self, sent: &Sent) -> Called {
+    pub fn play(&mut self, sent: &RecordedCall) -> OutboundResponse {
         if sent.header("authorization") != format!("Bearer {CLOUDFLARE_TOKEN}") {
             return refuses(403, 10000);
         }
@@ -59,12 +59,12 @@ impl Dns {
         }
     }
 
-    fn list(&self, name: &str) -> Called {
+    fn list(&self, name: &str) -> OutboundResponse {
         let found: Vec<&Value> = self.records.iter().filter(|record| record["name"] == name).collect();
         answers(&json!(found))
     }
 
-    fn make(&mut self, record: Value) -> Called {
+    fn make(&mut self, record: Value) -> OutboundResponse {
         assert!(record["comment"].as_str().unwrap().len() <= 100, "what Cloudflare takes");
         let same = |field: &str, other: &Value| other[field] == record[field];
         let rivals: Vec<&Value> = self.records.iter().filter(|other| same("name", other)).collect();
@@ -80,11 +80,11 @@ impl Dns {
     }
 }
 
-fn answers(result: &Value) -> Called {
+fn answers(result: &Value) -> OutboundResponse {
     called(200, &json!({ "success": true, "errors": [], "messages": [], "result": result }).to_string())
 }
 
-fn refuses(status: u16, code: u32) -> Called {
+fn refuses(status: u16, code: u32) -> OutboundResponse {
     let errors = json!([{ "code": code, "message": "…" }]);
     called(status, &json!({ "success": false, "errors": errors, "messages": [], "result": null }).to_string())
 }

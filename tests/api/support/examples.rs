@@ -7,7 +7,7 @@ use tenantry::{
     http::router::Route,
 };
 
-use super::{Answer, Club, TestApp, Token, app::Ask, app::WEBHOOK_SECRET, signup};
+use super::{Answer, Club, TestApp, Token, app::AdmissionRequest, app::WEBHOOK_SECRET, signup};
 
 /// What is sent.
 #[derive(Debug, Clone)]
@@ -53,12 +53,12 @@ impl Example {
     }
 
     /// The request without a body.
-    pub fn bare(&self) -> Ask {
+    pub fn bare(&self) -> AdmissionRequest {
         self.app.ask(self.method.clone(), &self.path)
     }
 
     /// The request.
-    pub fn ask(&self) -> Ask {
+    pub fn ask(&self) -> AdmissionRequest {
         match &self.body {
             Body::None | Body::Optional => self.bare(),
             Body::Json(value) | Body::OptionalJson(value) => self.bare().json(value),
@@ -163,7 +163,7 @@ pub fn example(route: &Route, club: &Club) -> Example {
     Example { app: (**club).clone(), method: route.method.parse().unwrap(), path, body, status }
 }
 
-/// The path with everything named that belongs to the club.
+/// The path with everything named that belongs to the tenant.
 fn named(pattern: &str, club: &Club) -> String {
     let mut path = pattern.replace("{id}", &club.id).replace("{name}", "make").replace("{code}", "EXAMPLE");
     if pattern.contains("{run}") {
@@ -185,7 +185,7 @@ fn webhook() -> Value {
     json!({ "webhookUrl": "https://hook.eu2.make.com/example", "webhookSecret": WEBHOOK_SECRET })
 }
 
-/// A link that was mailed to the club's owner.
+/// A link that was mailed to the tenant's owner.
 fn link_of(club: &Club) -> String {
     let now = club.now();
     club.db().execute(
@@ -195,7 +195,7 @@ fn link_of(club: &Club) -> String {
     Token::link(&club.id, now).sign()
 }
 
-/// A club that a route's example fits.
+/// A tenant that a route's example fits.
 pub async fn club_for(app: &TestApp, route: &Route) -> Club {
     app.has_promo("EXAMPLE", 20, &[]);
     match route.path {

@@ -21,7 +21,7 @@ use std::{
 };
 
 pub use answer::{Answer, keys};
-pub use app::{Ask, METRICS_TOKEN, RECORDS, SECRETS, TestApp, WEBHOOK_SECRET, ZONE};
+pub use app::{AdmissionRequest, METRICS_TOKEN, RECORDS, SECRETS, TestApp, WEBHOOK_SECRET, ZONE};
 pub use database::{Breaks, Cost, Database, Recorded, Saved};
 pub use examples::{Body, Example, club_for, example, good_tokens};
 pub use objects::Manner;
@@ -29,7 +29,7 @@ pub use people::{Club, IMPOSSIBLE_MOMENTS, signup, walk_pages};
 pub use ports::{Outside, splitmix};
 pub use scrape::Scrape;
 pub use tokens::Token;
-pub use upstreams::{Reaction, Sent};
+pub use upstreams::{Reaction, RecordedCall};
 
 /// Polls `work` so often and no more: then the process dies.
 pub fn dies_after<T>(polls: u64, work: impl Future<Output = T>) -> Option<T> {

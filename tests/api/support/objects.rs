@@ -6,14 +6,14 @@ use std::{
 };
 
 use tenantry::{
-    app::{App, listing},
+    app::{App, projection},
     db::Answer,
     domain::{RunId, Task, TenantId, Timestamp},
     ports::{ObjectError, Ports},
-    store::{recovery, recovery::Place},
+    store::{recovery, recovery::DnsContext},
     workflow::{
-        self, Asked, Command, Fresh, Listing, Performed, Reply, Run, Wake, World, advance, advance::Moment,
-        obey_after_loss,
+        self, Asked, Command, NewIds, Performed, ProjectionResult, Reply, Run, RunContext, Wake, advance,
+        advance::RunEvent, handle_after_loss,
     },
 };
 
@@ -128,7 +128,7 @@ impl Objects {
     }
 
     /// Obeys a command, or doesn't. Where it looks for a run that it has lost, and what it logs, is `outside`'s.
-    pub async fn obey(
+    pub async fn handle(
         &self,
         outside: &Outside,
         tenant: &TenantId,
@@ -161,8 +161,8 @@ impl Objects {
         if is_unreadable && !matches!(command, Command::Reset { .. }) {
             return Ok(Reply::Unreadable);
         }
-        let fresh = Fresh { run: RunId::new(now, random), link_id: format!("link-{random:?}") };
-        let place = Place { zone: ZONE.to_owned(), base_domain: "clubs.example".to_owned() };
+        let fresh = NewIds { run: RunId::new(now, random), link_id: format!("link-{random:?}") };
+        let place = DnsContext { zone: ZONE.to_owned(), base_domain: "clubs.example".to_owned() };
         let found = if is_unreadable || self.checkpoint(tenant).is_none() {
             let found = recovery::take_over(outside.db(), &command, &place, &fresh, now).await;
             found.map_err(|error| ObjectError(error.to_string()))?
@@ -170,23 +170,23 @@ impl Objects {
             None
         };
         let known = if is_unreadable { None } else { self.run(tenant) };
-        let obeyed = match (known, found) {
-            (None, Some(found)) => obey_after_loss(found, command, fresh, now),
-            (known, _) => workflow::obey(known, command, fresh, now),
+        let effects = match (known, found) {
+            (None, Some(found)) => handle_after_loss(found, command, fresh, now),
+            (known, _) => workflow::handle(known, command, fresh, now),
         };
-        if let Some(run) = &obeyed.save {
+        if let Some(run) = &effects.save {
             self.save(tenant, run);
-            if obeyed.ended {
-                outside.app().tell_moment(run, Moment::Ended);
+            if effects.ended {
+                outside.app().log_event(run, RunEvent::Ended);
             }
         }
-        if obeyed.forget {
+        if effects.forget {
             self.forgets(tenant);
         }
-        if obeyed.ring.sets(self.alarm(tenant), now) {
+        if effects.alarm.is_due(self.alarm(tenant), now) {
             self.arm(tenant, now);
         }
-        Ok(obeyed.reply)
+        Ok(effects.reply)
     }
 
     /// What a tenant's object stores.
@@ -233,7 +233,7 @@ impl Objects {
 }
 
 /// A tenant's alarm rings: the workflow advances. Answers whether there was one.
-pub async fn ring(app: &App<Outside>, tenant: &str) -> bool {
+pub async fn alarm(app: &App<Outside>, tenant: &str) -> bool {
     let Some(at) = app.ports.objects().take_alarm(tenant) else { return false };
     app.ports.is_at(at);
     let Ok(wake) = advance(&Tenant { app, id: tenant }).await;
@@ -242,7 +242,7 @@ pub async fn ring(app: &App<Outside>, tenant: &str) -> bool {
             app.ports.objects().arm(tenant, next);
             return true;
         }
-        Wake::Look(next) => Some(next),
+        Wake::CheckTenant(next) => Some(next),
         Wake::Never => None,
     };
     app.ports.objects().rests(tenant, look);
@@ -255,7 +255,7 @@ struct Tenant<'a> {
     id: &'a str,
 }
 
-impl World for Tenant<'_> {
+impl RunContext for Tenant<'_> {
     type Error = std::convert::Infallible;
     type Found = Answer;
 
@@ -293,11 +293,11 @@ impl World for Tenant<'_> {
         self.app.at_work_on(run, Some(task)).permit(run, task, lists).await
     }
 
-    async fn list(&self, run: &Run) -> Listing {
-        listing::list(self.app.ports.db(), run, self.app.ports.now()).await
+    async fn project(&self, run: &Run) -> ProjectionResult {
+        projection::project(self.app.ports.db(), run, self.app.ports.now()).await
     }
 
-    fn tell(&self, run: &Run, moment: Moment<'_>) {
-        self.app.tell_moment(run, moment);
+    fn log_event(&self, run: &Run, moment: RunEvent<'_>) {
+        self.app.log_event(run, moment);
     }
 }

@@ -7,10 +7,10 @@ use tenantry::domain::Plan;
 
 use super::{
     Answer, TestApp, Token,
-    app::{Ask, WEBHOOK_SECRET},
+    app::{AdmissionRequest, WEBHOOK_SECRET},
 };
 
-/// The form as somebody fills it in for a starter club.
+/// The form as somebody fills it in for a starter tenant.
 pub fn signup(slug: &str) -> Value {
     json!({
         "clubName": format!("FC {slug}"),
@@ -20,7 +20,7 @@ pub fn signup(slug: &str) -> Value {
     })
 }
 
-/// A club that signed up.
+/// A tenant that signed up.
 #[derive(Clone)]
 pub struct Club {
     app: TestApp,
@@ -46,19 +46,19 @@ impl TestApp {
         self.post("/public/signup/start").json(form).send().await
     }
 
-    /// A starter club that just signed up.
+    /// A starter tenant that just signed up.
     pub async fn signed_up(&self, slug: &str) -> Club {
         self.signed_up_with(&signup(slug)).await
     }
 
-    /// A pro club that just signed up.
+    /// A pro tenant that just signed up.
     pub async fn signed_up_pro(&self, slug: &str) -> Club {
         let mut form = signup(slug);
         form["plan"] = "pro".into();
         self.signed_up_with(&form).await
     }
 
-    /// A club that just signed up by this form.
+    /// A tenant that just signed up by this form.
     pub async fn signed_up_with(&self, form: &Value) -> Club {
         self.club_of(&self.signs_up(form).await.is(200))
     }
@@ -73,27 +73,27 @@ impl TestApp {
         }
     }
 
-    /// A starter club that just signed up under an `Idempotency-Key`.
+    /// A starter tenant that just signed up under an `Idempotency-Key`.
     pub async fn signed_up_with_key(&self, slug: &str, key: &str) -> Club {
         let ask = self.post("/public/signup/start").header("idempotency-key", key).json(&signup(slug));
         self.club_of(&ask.send().await.is(200))
     }
 
-    /// A starter club whose run was queued.
+    /// A starter tenant whose run was queued.
     pub async fn queued(&self, slug: &str) -> Club {
         let club = self.signed_up(slug).await;
         club.connects_make().await.is(200);
         club
     }
 
-    /// A pro club whose run was queued.
+    /// A pro tenant whose run was queued.
     pub async fn queued_pro(&self, slug: &str) -> Club {
         let club = self.signed_up_pro(slug).await;
         club.confirms_pro().await.is(200);
         club
     }
 
-    /// A club on this plan whose run was queued.
+    /// A tenant on this plan whose run was queued.
     pub async fn queued_on(&self, plan: Plan, slug: &str) -> Club {
         match plan {
             Plan::Starter => self.queued(slug).await,
@@ -101,7 +101,7 @@ impl TestApp {
         }
     }
 
-    /// A starter club that was provisioned.
+    /// A starter tenant that was provisioned.
     pub async fn provisioned(&self, slug: &str) -> Club {
         let club = self.queued(slug).await;
         club.waits().await;
@@ -124,7 +124,7 @@ impl TestApp {
         }
     }
 
-    /// A machine of ours asks for something to be queued.
+    /// An internal service asks for something to be queued.
     pub async fn machine_queues(&self, tenant: &str) -> Answer {
         let token = Token::service(self.now()).sign();
         self.post("/internal/provision/queue").token(&token).json(&json!({ "tenantId": tenant })).send().await
@@ -138,18 +138,18 @@ impl Club {
         assert_eq!(self.outside().upstreams().dns(|dns| dns.records().len()), 0, "{what}");
     }
 
-    /// The same club before another deployment.
+    /// The same tenant before another deployment.
     pub fn with_app(&self, app: TestApp) -> Self {
         Self { app, ..self.clone() }
     }
 
-    /// A club that it is not, and that never was.
+    /// A tenant that it is not, and that never was.
     pub fn never(&self) -> Self {
         Self { id: "tenant_gone".to_owned(), ..self.clone() }
     }
 
     /// Asks for something as its admin.
-    pub fn gets(&self, path: &str) -> Ask {
+    pub fn gets(&self, path: &str) -> AdmissionRequest {
         self.get(path).token(&self.jwt)
     }
 

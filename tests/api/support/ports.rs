@@ -14,8 +14,11 @@ use std::{
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use tenantry::{
     app::{App, Settings},
-    domain::{Config, Secret, Served, TenantId, Timestamp},
-    ports::{Call, CallError, Called, CryptoError, Limit, LimiterError, LogLine, ObjectError, Ports},
+    domain::{Config, RequestKey, Secret, TenantId, Timestamp},
+    ports::{
+        CryptoError, Limit, LimiterError, LogLine, ObjectError, OutboundError, OutboundRequest,
+        OutboundResponse, Ports,
+    },
     workflow::{Command, Reply, breaker, witness},
 };
 
@@ -27,7 +30,7 @@ use super::{
 type Work = Pin<Box<dyn Future<Output = ()>>>;
 
 thread_local! {
-    /// Work that goes on after an answer, by the outside it belongs to. Futures stay on their thread.
+    /// Work that goes on after an answer, by external services it belongs to. Futures stay on their thread.
     static DEFERRED: RefCell<HashMap<u64, Vec<Work>>> = RefCell::new(HashMap::new());
 }
 
@@ -41,7 +44,7 @@ struct Inner {
     clock: AtomicI64,
     randomness: Mutex<u64>,
     log: Mutex<Vec<LogLine>>,
-    counted: Mutex<Vec<Served>>,
+    counted: Mutex<Vec<RequestKey>>,
     budgets: Mutex<BTreeMap<String, u32>>,
     used: Mutex<BTreeMap<String, u32>>,
     objects: Objects,
@@ -92,7 +95,7 @@ impl Outside {
         &self.0.witness
     }
 
-    /// The other sides.
+    /// The upstreams.
     pub fn upstreams(&self) -> &Upstreams {
         &self.0.upstreams
     }
@@ -123,7 +126,7 @@ impl Outside {
     }
 
     /// Takes the requests that were counted so far.
-    pub fn take_counted(&self) -> Vec<Served> {
+    pub fn take_counted(&self) -> Vec<RequestKey> {
         std::mem::take(&mut self.0.counted.lock().unwrap())
     }
 
@@ -194,7 +197,7 @@ impl Ports for Outside {
         self.0.log.lock().unwrap().push(line);
     }
 
-    fn count(&self, served: Served) {
+    fn count(&self, served: RequestKey) {
         self.0.counted.lock().unwrap().push(served);
     }
 
@@ -224,7 +227,7 @@ impl Ports for Outside {
         Ok(*count <= budget)
     }
 
-    async fn tell_object(&self, tenant: &TenantId, command: &Command) -> Result<Reply, ObjectError> {
+    async fn send_command(&self, tenant: &TenantId, command: &Command) -> Result<Reply, ObjectError> {
         turns(1).await;
         self.0.db.record("object", 0);
         if self.0.objects.is_slow(tenant) {
@@ -234,26 +237,26 @@ impl Ports for Outside {
         // Across the wire as text, as in reality.
         let command = serde_json::from_str(&serde_json::to_string(command).unwrap()).unwrap();
         let objects = &self.0.objects;
-        let reply = objects.obey(self, tenant, command, self.now(), self.random()).await?;
+        let reply = objects.handle(self, tenant, command, self.now(), self.random()).await?;
         Ok(serde_json::from_str(&serde_json::to_string(&reply).unwrap()).unwrap())
     }
 
-    async fn tell_breaker(&self, command: &breaker::Command) -> Result<breaker::Reply, ObjectError> {
+    async fn send_breaker_command(&self, command: &breaker::Request) -> Result<breaker::Reply, ObjectError> {
         turns(1).await;
         self.0.db.record("breaker", 0);
         let command = serde_json::from_str(&serde_json::to_string(command).unwrap()).unwrap();
-        let reply = self.0.breakers.obey(&command, self.now())?;
+        let reply = self.0.breakers.handle(&command, self.now())?;
         Ok(serde_json::from_str(&serde_json::to_string(&reply).unwrap()).unwrap())
     }
 
-    async fn tell_witness(&self, command: &witness::Command) -> Result<witness::Verdict, ObjectError> {
+    async fn send_witness_command(&self, command: &witness::Command) -> Result<witness::Reply, ObjectError> {
         turns(1).await;
         let command = serde_json::from_str(&serde_json::to_string(command).unwrap()).unwrap();
-        let verdict = self.0.witness.obey(&command)?;
+        let verdict = self.0.witness.handle(&command)?;
         Ok(serde_json::from_str(&serde_json::to_string(&verdict).unwrap()).unwrap())
     }
 
-    async fn call(&self, call: Call) -> Result<Called, CallError> {
+    async fn call(&self, call: OutboundRequest) -> Result<OutboundResponse, OutboundError> {
         turns(1).await;
         self.0.db.record(call.upstream, 0);
         if self.0.upstreams.hangs(call.upstream) {

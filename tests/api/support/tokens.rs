@@ -35,7 +35,7 @@ impl Token {
         }))
     }
 
-    /// A club admin's.
+    /// A tenant admin's.
     pub fn tenant(tenant: &str, now: i64) -> Self {
         Self::new(json!({
             "roles": ["tenant_admin", "owner"], "sub": "user_1", "iss": "syston.app", "aud": "syston-mobile",

@@ -1,4 +1,4 @@
-//! The other sides, played as they really behave: Make, Apps Script, Google, Resend, Cloudflare. Healthy unless told
+//! The upstreams, played as they really behave: Make, Apps Script, Google, Resend, Cloudflare. Healthy unless told
 //! otherwise.
 
 use std::{
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use sha2::Sha256;
 use tenantry::{
     domain::Timestamp,
-    ports::{Call, CallError, Called},
+    ports::{OutboundError, OutboundRequest, OutboundResponse},
 };
 
 use super::{
@@ -43,9 +43,9 @@ pub enum Reaction {
 
 /// A call that arrived.
 #[derive(Debug, Clone)]
-pub struct Sent {
+pub struct RecordedCall {
     /// What was sent.
-    pub call: Call,
+    pub call: OutboundRequest,
     /// When.
     pub at: Timestamp,
 }
@@ -62,7 +62,7 @@ struct State {
     next: HashMap<&'static str, VecDeque<Reaction>>,
     always: HashMap<&'static str, Reaction>,
     at: Vec<(&'static str, Reaction)>,
-    sent: Vec<Sent>,
+    sent: Vec<RecordedCall>,
     effects: BTreeMap<(&'static str, String), usize>,
     sheets: Vec<Sheet>,
     /// Under which nothing is made any more.
@@ -74,11 +74,11 @@ struct State {
     takes: Option<usize>,
 }
 
-/// The other sides.
+/// The upstreams.
 #[derive(Default)]
 pub struct Upstreams(Mutex<State>);
 
-impl Sent {
+impl RecordedCall {
     /// A header.
     pub fn header(&self, name: &str) -> &str {
         self.call.headers.iter().find(|(known, _)| *known == name).map_or("", |(_, value)| value)
@@ -151,12 +151,12 @@ impl Upstreams {
     }
 
     /// Every call so far.
-    pub fn sent(&self) -> Vec<Sent> {
+    pub fn sent(&self) -> Vec<RecordedCall> {
         self.state().sent.clone()
     }
 
     /// Every call to one of them so far.
-    pub fn sent_to(&self, upstream: &str) -> Vec<Sent> {
+    pub fn sent_to(&self, upstream: &str) -> Vec<RecordedCall> {
         self.sent().into_iter().filter(|sent| sent.call.upstream == upstream).collect()
     }
 
@@ -186,9 +186,9 @@ impl Upstreams {
     }
 
     /// Takes a call.
-    pub fn take(&self, call: Call, now: Timestamp) -> Result<Called, CallError> {
+    pub fn take(&self, call: OutboundRequest, now: Timestamp) -> Result<OutboundResponse, OutboundError> {
         let mut state = self.state();
-        let sent = Sent { call, at: now };
+        let sent = RecordedCall { call, at: now };
         let upstream = part(&sent.call);
         let reaction = state
             .next
@@ -205,20 +205,20 @@ impl Upstreams {
             Reaction::Healthy => Ok(state.play(&sent)),
             Reaction::Answers(status, body) => Ok(called(status, body)),
             Reaction::AsksToWait(status, after) => {
-                Ok(Called { retry_after: Some(after.to_owned()), ..called(status, "") })
+                Ok(OutboundResponse { retry_after: Some(after.to_owned()), ..called(status, "") })
             }
-            Reaction::TimesOut | Reaction::Hangs | Reaction::Kills => Err(CallError::Timeout),
-            Reaction::Breaks => Err(CallError::Connection),
+            Reaction::TimesOut | Reaction::Hangs | Reaction::Kills => Err(OutboundError::Timeout),
+            Reaction::Breaks => Err(OutboundError::Connection),
             Reaction::LosesTheAnswer => {
                 state.play(&sent);
-                Err(CallError::Connection)
+                Err(OutboundError::Connection)
             }
         }
     }
 }
 
 /// Which part of an upstream a call is for: Google has two.
-fn part(call: &Call) -> &'static str {
+fn part(call: &OutboundRequest) -> &'static str {
     match call.upstream {
         "google" if call.url.starts_with("https://oauth2.googleapis.com/") => "google_token",
         "google" => "google_sheets",
@@ -227,7 +227,7 @@ fn part(call: &Call) -> &'static str {
 }
 
 impl State {
-    fn play(&mut self, sent: &Sent) -> Called {
+    fn play(&mut self, sent: &RecordedCall) -> OutboundResponse {
         match part(&sent.call) {
             "make" => self.make(sent),
             "apps_script" => self.apps_script(sent),
@@ -240,12 +240,12 @@ impl State {
         }
     }
 
-    fn did(&mut self, sent: &Sent) {
+    fn did(&mut self, sent: &RecordedCall) {
         *self.effects.entry((sent.call.upstream, sent.key())).or_default() += 1;
     }
 
     /// Recognises no key: every ping counts.
-    fn make(&mut self, sent: &Sent) -> Called {
+    fn make(&mut self, sent: &RecordedCall) -> OutboundResponse {
         assert!(sent.call.url.starts_with("https://hook.") && sent.call.method == "POST");
         assert_eq!(sent.header("webhook-id"), sent.key());
         if sent.call.url.contains("/gone") {
@@ -256,7 +256,7 @@ impl State {
     }
 
     /// Checks the signature over the raw body; makes one spreadsheet a key; never fails by its status.
-    fn apps_script(&mut self, sent: &Sent) -> Called {
+    fn apps_script(&mut self, sent: &RecordedCall) -> OutboundResponse {
         let (_, signature) = sent.call.url.rsplit_once("signature=").unwrap();
         let expected = hmac(GAS_SECRET.as_bytes(), sent.call.body.as_deref().unwrap());
         let expected: String = expected.iter().map(|byte| format!("{byte:02x}")).collect();
@@ -283,7 +283,7 @@ impl State {
         self.sheets.iter().any(|sheet| sheet.is_there && sheet.id == id)
     }
 
-    fn provision(&mut self, sent: &Sent, body: &Value) -> Value {
+    fn provision(&mut self, sent: &RecordedCall, body: &Value) -> Value {
         assert!(body["teamName"].is_string());
         if self.spent_keys.contains(&sent.key()) {
             return json!({ "ok": false, "error": "It was removed.", "code": "DEPROVISIONED" });
@@ -301,7 +301,7 @@ impl State {
     }
 
     /// Removes what was made under the key, or bears the id, and makes nothing under the key from then on.
-    fn deprovision(&mut self, sent: &Sent, body: &Value) -> Value {
+    fn deprovision(&mut self, sent: &RecordedCall, body: &Value) -> Value {
         let key = body["provisionKey"].as_str().unwrap();
         let about = |sheet: &&mut Sheet| sheet.key == key || body["spreadsheetId"] == sheet.id.as_str();
         let mut removed = false;
@@ -322,7 +322,7 @@ impl State {
         }
     }
 
-    fn google_sheets(&self, sent: &Sent) -> Called {
+    fn google_sheets(&self, sent: &RecordedCall) -> OutboundResponse {
         assert_eq!((sent.call.method, sent.header("authorization")), ("GET", "Bearer ya29.test"));
         let path = sent.call.url.strip_prefix("https://sheets.googleapis.com/v4/spreadsheets/").unwrap();
         let (id, fields) = path.split_once('?').unwrap();
@@ -335,7 +335,7 @@ impl State {
     }
 
     /// Takes every token once, unless it is `bad`.
-    fn turnstile(&mut self, sent: &Sent) -> Called {
+    fn turnstile(&mut self, sent: &RecordedCall) -> OutboundResponse {
         assert_eq!(sent.call.url, "https://challenges.cloudflare.com/turnstile/v0/siteverify");
         let body = sent.call.body.clone().unwrap();
         assert!(body.contains("secret=") && body.contains("remoteip="));
@@ -353,7 +353,7 @@ impl State {
     }
 
     /// Recognises a key: the same body is answered the same id, another one is refused.
-    fn resend(&mut self, sent: &Sent) -> Called {
+    fn resend(&mut self, sent: &RecordedCall) -> OutboundResponse {
         assert_eq!(sent.call.url, "https://api.resend.com/emails");
         if sent.header("authorization") != format!("Bearer {RESEND_KEY}") {
             return called(
@@ -365,7 +365,7 @@ impl State {
         let asked = self.sent.iter().rev().take_while(|other| now - other.at.millis() < 1000);
         let asked = asked.filter(|other| other.call.upstream == "resend").count();
         if self.takes.is_some_and(|takes| asked > takes) {
-            return Called {
+            return OutboundResponse {
                 retry_after: Some("1".to_owned()),
                 ..called(429, r#"{"statusCode":429,"name":"rate_limit_exceeded","message":"…"}"#)
             };
@@ -384,7 +384,7 @@ impl State {
     }
 }
 
-fn google_token(sent: &Sent) -> Called {
+fn google_token(sent: &RecordedCall) -> OutboundResponse {
     assert_eq!(sent.call.url, "https://oauth2.googleapis.com/token");
     assert_eq!(sent.header("content-type"), "application/x-www-form-urlencoded");
     let body = sent.call.body.as_deref().unwrap();
@@ -392,8 +392,8 @@ fn google_token(sent: &Sent) -> Called {
     called(200, r#"{"access_token":"ya29.test","expires_in":3599,"token_type":"Bearer"}"#)
 }
 
-pub fn called(status: u16, body: &str) -> Called {
-    Called { status, retry_after: None, body: body.to_owned(), ms: 12 }
+pub fn called(status: u16, body: &str) -> OutboundResponse {
+    OutboundResponse { status, retry_after: None, body: body.to_owned(), ms: 12 }
 }
 
 fn hmac(key: &[u8], message: &str) -> Vec<u8> {

@@ -4,7 +4,7 @@ use std::sync::{Mutex, MutexGuard};
 
 use tenantry::{
     ports::ObjectError,
-    workflow::witness::{self, Command, Known, Verdict},
+    workflow::witness::{self, Command, Reply, SeenDatabase},
 };
 
 use super::Manner;
@@ -36,7 +36,7 @@ impl Witness {
     }
 
     /// What it remembers.
-    pub fn known(&self) -> Option<Known> {
+    pub fn known(&self) -> Option<SeenDatabase> {
         self.state().row.as_deref().map(|text| serde_json::from_str(text).unwrap())
     }
 
@@ -46,19 +46,19 @@ impl Witness {
     }
 
     /// Obeys a command, or doesn't.
-    pub fn obey(&self, command: &Command) -> Result<Verdict, ObjectError> {
+    pub fn handle(&self, command: &Command) -> Result<Reply, ObjectError> {
         let known = self.known();
         let mut state = self.state();
         state.told += 1;
         if state.manner == Manner::Gone {
             return Err(ObjectError("no answer in time".to_owned()));
         }
-        let (known, verdict) = witness::obey(known.as_ref(), command);
+        let (known, reply) = witness::handle(known.as_ref(), command);
         state.row = known.map(|known| serde_json::to_string(&known).unwrap());
         if state.manner == Manner::Mute {
             Err(ObjectError("no answer in time".to_owned()))
         } else {
-            Ok(verdict)
+            Ok(reply)
         }
     }
 }

@@ -7,34 +7,34 @@ use tenantry::{
     domain::{RunId, Step, Timestamp, Upstream, config::Budgets},
     workflow::{
         breaker::{
-            Admission, Ask, AskerId, Breaker, Budget, Command, Limits, Moved, Reply, State, Verdict, Waiting,
-            Wish, limits, obey, wake,
+            Admission, AdmissionRequest, Breaker, BreakerCommand, Budget, HealthSignal, Limits, Reply,
+            Request, RequesterId, State, Transition, Waiting, handle, limits, wake,
         },
         policy::policy,
     },
 };
 
-use super::lab::START;
+use super::run_harness::START;
 use crate::simulation::chance::Chance;
 
-pub(super) const FAILED: Verdict = Verdict::Failed { retry_after: None, own: false };
+pub(super) const FAILED: HealthSignal = HealthSignal::Failed { retry_after: None, own: false };
 pub(super) const GO: Admission = Admission::Go { watched: false };
 pub(super) const WATCHED: Admission = Admission::Go { watched: true };
 
-pub(super) fn run(number: u64) -> AskerId {
-    AskerId::of(&format!("run_{number}"))
+pub(super) fn run(number: u64) -> RequesterId {
+    RequesterId::of(&format!("run_{number}"))
 }
 
 pub(super) fn of(upstream: Upstream) -> Limits {
     limits(upstream, Budgets::default())
 }
 
-pub(super) fn ask(run: &AskerId, cost: u32) -> Ask<'_> {
-    Ask { run, cost, has_failed: false }
+pub(super) fn ask(run: &RequesterId, cost: u32) -> AdmissionRequest<'_> {
+    AdmissionRequest { run, cost, has_failed: false }
 }
 
-fn admits(run: AskerId, cost: u32) -> Wish {
-    Wish::Admit { run, cost, tenant: None, has_failed: false }
+fn admits(run: RequesterId, cost: u32) -> BreakerCommand {
+    BreakerCommand::Admit { run, cost, tenant: None, has_failed: false }
 }
 
 pub(super) fn at(seconds: u64) -> Timestamp {
@@ -75,7 +75,7 @@ impl Bench {
         self.breaker.admit(&self.limits, &ask(&run(number), 1), &Waiting::default(), now)
     }
 
-    pub fn hears(&mut self, number: u64, verdict: Verdict, now: Timestamp) {
+    pub fn hears(&mut self, number: u64, verdict: HealthSignal, now: Timestamp) {
         self.breaker.report(&self.limits, &run(number), verdict, now);
     }
 
@@ -112,7 +112,7 @@ fn two_runs_alone_open_nothing_however_often_they_fail() {
 fn one_answer_in_between_and_it_counts_anew() {
     let mut bench = Bench::new();
     for n in 0..100 {
-        bench.hears(n, if n % 10 == 9 { Verdict::Answered } else { FAILED }, START);
+        bench.hears(n, if n % 10 == 9 { HealthSignal::Answered } else { FAILED }, START);
         assert!(bench.is_closed());
     }
     assert_eq!(bench.breaker.failures(), 0);
@@ -131,7 +131,7 @@ fn what_failed_long_ago_says_nothing_about_now() {
 fn what_says_nothing_counts_nothing() {
     let mut bench = Bench::new();
     for n in 0..100 {
-        bench.hears(n, Verdict::Nothing, START);
+        bench.hears(n, HealthSignal::Nothing, START);
     }
     assert_eq!(bench.breaker, Breaker::default());
 }
@@ -143,7 +143,7 @@ fn while_it_is_open_one_run_at_a_time_is_let_through_to_see() {
     assert_eq!(bench.asks(4, at(31)), WATCHED);
     assert_eq!(bench.asks(5, at(32)), wait(at(42)));
     assert_eq!(bench.asks(5, at(85)), wait(at(91)), "not beyond the moment at which the probe is given up");
-    bench.hears(4, Verdict::Answered, at(86));
+    bench.hears(4, HealthSignal::Answered, at(86));
     assert_eq!(bench.asks(5, at(86)), GO);
 }
 
@@ -172,7 +172,7 @@ fn a_run_whose_probe_was_interrupted_may_go_again() {
 fn a_probe_that_asked_nobody_leaves_its_place_to_the_next() {
     let mut bench = Bench::opened(START);
     assert_eq!(bench.asks(4, at(30)), WATCHED);
-    bench.hears(4, Verdict::Nothing, at(31));
+    bench.hears(4, HealthSignal::Nothing, at(31));
     assert_eq!(bench.asks(5, at(31)), WATCHED);
 }
 
@@ -194,7 +194,7 @@ fn the_other_sides_word_makes_a_wait_longer_within_reason_and_never_shorter() {
         let mut bench = Bench::opened(START);
         assert_eq!(bench.asks(4, at(30)), WATCHED);
         let retry_after = Some(Duration::from_secs(asked));
-        bench.hears(4, Verdict::Failed { retry_after, own: false }, at(30));
+        bench.hears(4, HealthSignal::Failed { retry_after, own: false }, at(30));
         assert_eq!(bench.asks(4, at(30)), wait(at(30 + kept)));
     }
 }
@@ -202,11 +202,11 @@ fn the_other_sides_word_makes_a_wait_longer_within_reason_and_never_shorter() {
 #[test]
 fn any_answer_closes_it_whoever_brings_it() {
     let mut bench = Bench::opened(START);
-    bench.hears(8, Verdict::Answered, at(3));
+    bench.hears(8, HealthSignal::Answered, at(3));
     assert!(bench.is_closed());
     let mut bench = Bench::opened(START);
     bench.asks(4, at(30));
-    bench.hears(8, Verdict::Answered, at(31));
+    bench.hears(8, HealthSignal::Answered, at(31));
     assert_eq!((bench.is_closed(), bench.breaker.failures()), (true, 0));
 }
 
@@ -279,32 +279,33 @@ fn what_a_budget_does_not_hold_waits_until_it_does() {
 fn who_may_not_leave_for_want_of_budget_is_no_probe() {
     let mut bench = Bench { limits: Bench::with_budget(1, 300).limits, ..Bench::opened(START) };
     assert_eq!(bench.asks(4, at(30)), WATCHED);
-    bench.hears(4, Verdict::Nothing, at(31));
+    bench.hears(4, HealthSignal::Nothing, at(31));
     assert_eq!(bench.asks(5, at(31)), wait(at(360)));
     assert!(matches!(bench.breaker.state, State::Open { .. }));
 }
 
-fn tell(breaker: &Breaker, command: &Command, now: Timestamp) -> Reply {
-    obey(breaker, &Waiting::default(), command, &of(command.upstream), now).reply
+fn log_event(breaker: &Breaker, command: &Request, now: Timestamp) -> Reply {
+    handle(breaker, &Waiting::default(), command, &of(command.upstream), now).reply
 }
 
-fn told(upstream: Upstream, wish: Wish) -> Command {
-    Command { upstream, wish }
+fn told(upstream: Upstream, command: BreakerCommand) -> Request {
+    Request { upstream, command }
 }
 
 /// Whoever was let through while nothing was wrong tells only of its failure: how many succeeded beside it, nobody knows.
 #[test]
 fn many_failures_at_once_among_those_that_nobody_watched_open_nothing() {
-    let report = |run, watched| told(Upstream::Make, Wish::Report { run, verdict: FAILED, watched });
+    let report =
+        |run, watched| told(Upstream::Make, BreakerCommand::Report { run, verdict: FAILED, watched });
     let mut breaker = Breaker::default();
     for number in 1..50 {
-        breaker = tell(&breaker, &report(run(number), false), START).breaker;
+        breaker = log_event(&breaker, &report(run(number), false), START).breaker;
     }
     assert_eq!(breaker.failures(), 1, "from now on all are watched");
     let admit = told(Upstream::Make, admits(run(50), 1));
-    assert_eq!(tell(&breaker, &admit, START).admission, Some(Admission::Go { watched: true }));
+    assert_eq!(log_event(&breaker, &admit, START).admission, Some(Admission::Go { watched: true }));
     for number in 50..59 {
-        breaker = tell(&breaker, &report(run(number), true), START).breaker;
+        breaker = log_event(&breaker, &report(run(number), true), START).breaker;
     }
     assert!(breaker.next_probe_at().is_some(), "ten in a row of those that are watched");
 }
@@ -313,36 +314,38 @@ fn many_failures_at_once_among_those_that_nobody_watched_open_nothing() {
 #[test]
 fn every_state_is_written_as_it_was() {
     let admit = |run| told(Upstream::Cloudflare, admits(run, 3));
-    let report = |run| told(Upstream::Cloudflare, Wish::Report { run, verdict: FAILED, watched: true });
-    let mut breaker = tell(&Breaker::default(), &admit(run(1)), START).breaker;
-    breaker = tell(&breaker, &report(run(1)), START).breaker;
+    let report =
+        |run| told(Upstream::Cloudflare, BreakerCommand::Report { run, verdict: FAILED, watched: true });
+    let mut breaker = log_event(&Breaker::default(), &admit(run(1)), START).breaker;
+    breaker = log_event(&breaker, &report(run(1)), START).breaker;
     let spent = json!([{ "at": 1_800_000_012_345_i64, "calls": 3 }]);
     let failed = json!([{ "run": "run_1", "at": 1_800_000_012_345_i64 }]);
     is_written(&breaker, &json!({ "state": { "closed": { "failures": failed } }, "spent": spent }));
     for number in 2..11 {
-        breaker = tell(&breaker, &report(run(number)), at(1)).breaker;
+        breaker = log_event(&breaker, &report(run(number)), at(1)).breaker;
     }
     let outage = json!({ "since": 1_800_000_013_345_i64, "failures": 10, "probes": 0 });
     let open = json!({ "open": { "outage": outage, "until": 1_800_000_043_345_i64 } });
     let runs = |numbers: &[u64]| numbers.iter().map(|number| format!("run_{number}")).collect::<Vec<_>>();
     let tried = runs(&[1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
     is_written(&breaker, &json!({ "state": open, "spent": spent, "tried": tried }));
-    breaker = tell(&breaker, &admit(run(11)), at(31)).breaker;
+    breaker = log_event(&breaker, &admit(run(11)), at(31)).breaker;
     let probe =
         json!({ "half_open": { "outage": outage, "probe": "run_11", "probe_at": 1_800_000_043_345_i64 } });
     let spent =
         json!([{ "at": 1_800_000_012_345_i64, "calls": 3 }, { "at": 1_800_000_043_345_i64, "calls": 3 }]);
     let tried = runs(&[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
     is_written(&breaker, &json!({ "state": probe, "spent": spent, "tried": tried }));
-    breaker = tell(&breaker, &told(Upstream::Cloudflare, Wish::Close), at(32)).breaker;
+    breaker = log_event(&breaker, &told(Upstream::Cloudflare, BreakerCommand::Close), at(32)).breaker;
     let closed = json!({ "closed": { "failures": [] } });
     is_written(&breaker, &json!({ "state": closed, "spent": spent, "closed_at": 1_800_000_044_345_i64 }));
-    let breaker = tell(&Breaker::default(), &told(Upstream::Make, Wish::Open), START).breaker;
+    let breaker = log_event(&Breaker::default(), &told(Upstream::Make, BreakerCommand::Open), START).breaker;
     // Version 0.2.0 finds it open, for ten years.
     let outage = json!({ "since": 1_800_000_012_345_i64, "failures": 0, "probes": 0 });
     let open = json!({ "open": { "outage": outage, "until": 2_115_360_012_345_i64 } });
     is_written(&breaker, &json!({ "state": open, "spent": [], "held_open": true }));
-    let breaker = tell(&Breaker::default(), &told(Upstream::AppsScript, admits(run(1), 1)), START).breaker;
+    let breaker =
+        log_event(&Breaker::default(), &told(Upstream::AppsScript, admits(run(1), 1)), START).breaker;
     let slots = json!([{ "run": "run_1", "until": 1_800_000_092_345_i64 }]);
     is_written(&breaker, &json!({ "state": closed, "spent": [], "slots": slots }));
 }
@@ -352,10 +355,10 @@ fn who_waits_is_written_as_it_was() {
     let mut waiting = Waiting::default();
     for (number, has_failed) in [(1, true), (2, false)] {
         let tenant = Some(format!("tenant_{number}").parse().unwrap());
-        let wish = Wish::Admit { run: run(10 + number), cost: 2, tenant, has_failed };
-        let command = told(Upstream::AppsScript, wish);
+        let command = BreakerCommand::Admit { run: run(10 + number), cost: 2, tenant, has_failed };
+        let command = told(Upstream::AppsScript, command);
         waiting =
-            obey(&Bench::opened(START).breaker, &waiting, &command, &of(command.upstream), at(1)).waiting;
+            handle(&Bench::opened(START).breaker, &waiting, &command, &of(command.upstream), at(1)).waiting;
     }
     let (first, second) = (
         json!({ "tenant": "tenant_1", "cost": 2, "has_failed": true }),
@@ -371,7 +374,7 @@ fn who_waits_is_written_as_it_was() {
 /// Version 0.2.0 begins anew on a breaker that names anything but runs.
 #[test]
 fn whoever_asks_is_named_as_runs_are() {
-    let written = |id: &str| serde_json::to_value(AskerId::of(id)).unwrap();
+    let written = |id: &str| serde_json::to_value(RequesterId::of(id)).unwrap();
     assert_eq!(written("run_0190a-b_c"), "run_0190a-b_c");
     assert_eq!(written("mail_7/welcome"), "run_mail-7-welcome");
     for id in ["run_", &"é".repeat(99), &"run_".repeat(40)] {
@@ -389,51 +392,56 @@ fn is_written(breaker: &Breaker, text: &Value) {
 
 #[test]
 fn commands_and_replies_are_written_as_they_were() {
-    let waits = Verdict::Failed { retry_after: Some(Duration::from_secs(7)), own: false };
-    let report = |verdict| Wish::Report { run: run(1), verdict, watched: true };
-    for (wish, text) in [
+    let waits = HealthSignal::Failed { retry_after: Some(Duration::from_secs(7)), own: false };
+    let report = |verdict| BreakerCommand::Report { run: run(1), verdict, watched: true };
+    for (command, text) in [
         (admits(run(1), 2), json!({ "admit": { "run": "run_1", "cost": 2 } })),
         (
-            Wish::Admit { run: run(1), cost: 2, tenant: Some("tenant_1".parse().unwrap()), has_failed: true },
+            BreakerCommand::Admit {
+                run: run(1),
+                cost: 2,
+                tenant: Some("tenant_1".parse().unwrap()),
+                has_failed: true,
+            },
             json!({ "admit": { "run": "run_1", "cost": 2, "tenant": "tenant_1", "has_failed": true } }),
         ),
-        (report(Verdict::Answered), json!({ "report": { "run": "run_1", "verdict": "answered" } })),
+        (report(HealthSignal::Answered), json!({ "report": { "run": "run_1", "verdict": "answered" } })),
         (report(FAILED), json!({ "report": { "run": "run_1", "verdict": { "failed": {} } } })),
         (
             report(waits),
             json!({ "report": { "run": "run_1", "verdict": { "failed": { "retry_after": { "secs": 7, "nanos": 0 } } } } }),
         ),
-        (report(Verdict::Nothing), json!({ "report": { "run": "run_1", "verdict": "nothing" } })),
+        (report(HealthSignal::Nothing), json!({ "report": { "run": "run_1", "verdict": "nothing" } })),
         (
-            Wish::Report {
+            BreakerCommand::Report {
                 run: run(1),
-                verdict: Verdict::Failed { retry_after: None, own: true },
+                verdict: HealthSignal::Failed { retry_after: None, own: true },
                 watched: true,
             },
             json!({ "report": { "run": "run_1", "verdict": { "failed": { "own": true } } } }),
         ),
-        (Wish::Close, json!("close")),
-        (Wish::Open, json!("open")),
-        (Wish::Look, json!("look")),
+        (BreakerCommand::Close, json!("close")),
+        (BreakerCommand::Open, json!("open")),
+        (BreakerCommand::Get, json!("look")),
     ] {
         let (command, text) =
-            (told(Upstream::AppsScript, wish), json!({ "upstream": "apps_script", "wish": text }));
+            (told(Upstream::AppsScript, command), json!({ "upstream": "apps_script", "wish": text }));
         assert_eq!(serde_json::to_value(&command).unwrap(), text);
-        assert_eq!(serde_json::from_value::<Command>(text).unwrap(), command);
+        assert_eq!(serde_json::from_value::<Request>(text).unwrap(), command);
     }
     let breaker = json!({ "state": { "closed": { "failures": [] } }, "spent": [] });
-    for (moved, admission, text) in [
+    for (transition, admission, text) in [
         (None, None, json!({ "breaker": breaker })),
         (None, Some(GO), json!({ "breaker": breaker, "admission": { "go": { "watched": false } } })),
-        (Some(Moved::Closed), None, json!({ "breaker": breaker, "moved": "closed" })),
+        (Some(Transition::Closed), None, json!({ "breaker": breaker, "moved": "closed" })),
         (
-            Some(Moved::HalfOpened),
+            Some(Transition::HalfOpened),
             Some(wait(START)),
             json!({ "breaker": breaker, "moved": "half_opened", "admission": { "wait": { "until": 1_800_000_012_345_i64 } } }),
         ),
-        (Some(Moved::Opened), None, json!({ "breaker": breaker, "moved": "opened" })),
+        (Some(Transition::Opened), None, json!({ "breaker": breaker, "moved": "opened" })),
     ] {
-        let reply = Reply { breaker: Breaker::default(), moved, admission };
+        let reply = Reply { breaker: Breaker::default(), transition, admission };
         assert_eq!(serde_json::to_value(&reply).unwrap(), text);
         assert_eq!(serde_json::from_value::<Reply>(text).unwrap(), reply);
     }
@@ -447,7 +455,7 @@ struct Out {
     is_probe: bool,
 }
 
-/// Many runs, an other side that comes and goes, processes that die: by the chance of a seed.
+/// Many runs, an upstream that comes and goes, processes that die: by the chance of a seed.
 fn plays(seed: u64) -> (u64, u64) {
     let chance = Chance::of(seed);
     let mut bench = Bench::with_budget(30, 300);
@@ -468,8 +476,8 @@ fn plays(seed: u64) -> (u64, u64) {
             let was_closed = bench.is_closed();
             match chance.below(12) {
                 0 => {}
-                1 => bench.hears(one.run, Verdict::Nothing, now),
-                _ => bench.hears(one.run, if is_up { Verdict::Answered } else { FAILED }, now),
+                1 => bench.hears(one.run, HealthSignal::Nothing, now),
+                _ => bench.hears(one.run, if is_up { HealthSignal::Answered } else { FAILED }, now),
             }
             opened += u64::from(was_closed && !bench.is_closed());
         }

@@ -1,4 +1,4 @@
-//! The breakers in the midst of provisioning: what many clubs' runs do when an other side is dead, and what one's do.
+//! The breakers in the midst of provisioning: what many tenants' runs do when an upstream is dead, and what one's do.
 
 use std::time::Duration;
 
@@ -53,7 +53,7 @@ pub(super) fn after(app: &TestApp, seconds: i64) -> Option<Timestamp> {
     Some(Timestamp::from_seconds(app.now() + seconds))
 }
 
-/// Three clubs' runs fail against Apps Script until its breaker is open.
+/// Three tenants' runs fail against Apps Script until its breaker is open.
 pub(super) async fn opened(app: &TestApp) -> Vec<Club> {
     let clubs = many(app, 3).await;
     app.outside().upstreams().always("apps_script", Reaction::TimesOut);
@@ -77,12 +77,12 @@ async fn a_fourth_clubs_run_waits_without_a_call_and_completes_when_the_other_si
     assert_eq!((&step["name"], &step["attempts"]), (&json!("create_spreadsheet"), &json!(1)));
     assert_eq!(step["error"]["code"], "CIRCUIT_OPEN");
     assert!(step["error"]["message"].as_str().unwrap().starts_with("The other side needs a rest"));
-    let listed = app.db().row(&format!(
+    let projected = app.db().row(&format!(
         "select outcome, error, upstream_status from provision_history
          where run_id = '{}' and step = 'create_spreadsheet'",
         run.id
     ));
-    assert_eq!(listed, json!({ "outcome": "unknown", "error": "CIRCUIT_OPEN", "upstream_status": null }));
+    assert_eq!(projected, json!({ "outcome": "unknown", "error": "CIRCUIT_OPEN", "upstream_status": null }));
     app.outside().upstreams().always("apps_script", Reaction::Healthy);
     clubs.push(fourth);
     time_goes_on(&clubs, None).await;
@@ -92,7 +92,7 @@ async fn a_fourth_clubs_run_waits_without_a_call_and_completes_when_the_other_si
     assert_eq!(state(&app, Upstream::AppsScript), State::default());
     let moves: Vec<String> =
         app.log_words().into_iter().filter(|word| word.starts_with("circuit_")).collect();
-    // One is woken to go and see, and the others when it is over.
+    // One is woken to go and see, and the others when it has ended.
     let expected = ["circuit_opened", "circuit_woke", "circuit_half_open", "circuit_closed", "circuit_woke"];
     assert_eq!(moves, expected);
 }

@@ -1,39 +1,39 @@
-//! Every step × everything that the other side can do.
+//! Every step × everything that the upstream can do.
 
 use std::time::Duration;
 
 use tenantry::{
     domain::{RunStatus, StepStatus},
     workflow::{
-        Fault, FaultCode, Report,
+        Report, TransientError, TransientErrorCode,
         policy::{RUN_LIMIT, policy},
     },
 };
 
 use super::{
     every_step,
-    lab::{Attempt, Lab},
+    run_harness::{Attempt, RunHarness},
 };
 
-const FAULTS: [FaultCode; 7] = [
-    FaultCode::Timeout,
-    FaultCode::Connection,
-    FaultCode::ServerError,
-    FaultCode::RateLimited,
-    FaultCode::Malformed,
-    FaultCode::StoreUnavailable,
-    FaultCode::CircuitOpen,
+const FAULTS: [TransientErrorCode; 7] = [
+    TransientErrorCode::Timeout,
+    TransientErrorCode::Connection,
+    TransientErrorCode::ServerError,
+    TransientErrorCode::RateLimited,
+    TransientErrorCode::Malformed,
+    TransientErrorCode::StoreUnavailable,
+    TransientErrorCode::CircuitOpen,
 ];
 
 #[test]
 fn a_step_that_fails_once_is_done_at_the_second_attempt() {
     for (plan, step) in every_step() {
         for code in FAULTS {
-            let lab = Lab::queued(plan);
-            lab.next(step, [Attempt::Unknown(Fault::new(code))]);
-            lab.runs_to_the_end();
-            assert_eq!(lab.ended(), "completed", "{step:?} {code:?}");
-            assert_eq!((lab.attempts_at(step), lab.effects_of(step)), (2, 1), "{step:?} {code:?}");
+            let harness = RunHarness::queued(plan);
+            harness.next(step, [Attempt::Unknown(TransientError::new(code))]);
+            harness.runs_to_the_end();
+            assert_eq!(harness.ended(), "completed", "{step:?} {code:?}");
+            assert_eq!((harness.attempts_at(step), harness.effects_of(step)), (2, 1), "{step:?} {code:?}");
         }
     }
 }
@@ -41,13 +41,13 @@ fn a_step_that_fails_once_is_done_at_the_second_attempt() {
 #[test]
 fn a_step_that_is_refused_is_not_tried_again() {
     for (plan, step) in every_step() {
-        let lab = Lab::queued(plan);
-        lab.always(step, Attempt::Refused);
-        lab.runs_to_the_end();
-        assert_eq!((lab.attempts_at(step), lab.effects_of(step)), (1, 0), "{step:?}");
-        let run = lab.run();
-        assert_eq!((lab.ended(), run.current()), ("MISCONFIGURED".to_owned(), Some(step)));
-        let last = lab.attempts.borrow().last().map(|(step, _)| *step);
+        let harness = RunHarness::queued(plan);
+        harness.always(step, Attempt::Refused);
+        harness.runs_to_the_end();
+        assert_eq!((harness.attempts_at(step), harness.effects_of(step)), (1, 0), "{step:?}");
+        let run = harness.run();
+        assert_eq!((harness.ended(), run.current()), ("MISCONFIGURED".to_owned(), Some(step)));
+        let last = harness.attempts.borrow().last().map(|(step, _)| *step);
         assert_eq!(last, Some(step), "nothing is done behind it");
     }
 }
@@ -55,11 +55,11 @@ fn a_step_that_is_refused_is_not_tried_again() {
 #[test]
 fn a_step_that_stays_unknown_is_tried_so_often_and_no_more() {
     for (plan, step) in every_step() {
-        let lab = Lab::queued(plan);
-        lab.always(step, Attempt::Unknown(Fault::new(FaultCode::Timeout)));
-        lab.runs_to_the_end();
-        assert_eq!(lab.ended(), "UPSTREAM_UNAVAILABLE", "{step:?}");
-        let (tried, took) = (lab.attempts_at(step), lab.clock().since(super::lab::START));
+        let harness = RunHarness::queued(plan);
+        harness.always(step, Attempt::Unknown(TransientError::new(TransientErrorCode::Timeout)));
+        harness.runs_to_the_end();
+        assert_eq!(harness.ended(), "UPSTREAM_UNAVAILABLE", "{step:?}");
+        let (tried, took) = (harness.attempts_at(step), harness.clock().since(super::run_harness::START));
         let policy = policy(step);
         assert!((5..=usize::try_from(policy.attempts).unwrap()).contains(&tried), "{step:?}: {tried}");
         assert!(took < RUN_LIMIT, "{step:?}");
@@ -73,46 +73,61 @@ fn a_step_that_stays_unknown_is_tried_so_often_and_no_more() {
 #[test]
 fn what_is_not_the_steps_failure_uses_none_of_its_attempts() {
     for (plan, step) in every_step() {
-        let store = Attempt::Unknown(Fault::new(FaultCode::StoreUnavailable));
+        let store = Attempt::Unknown(TransientError::new(TransientErrorCode::StoreUnavailable));
         for free in [rests(5), store, Attempt::DiesBefore] {
-            let lab = Lab::queued(plan);
-            lab.next(step, std::iter::repeat_n(free.clone(), 9));
-            lab.next(step, std::iter::repeat_n(Attempt::Unknown(Fault::new(FaultCode::Timeout)), 6));
-            lab.next(step, [free.clone()]);
-            lab.runs_to_the_end();
-            let told = (lab.ended(), lab.attempts_at(step));
+            let harness = RunHarness::queued(plan);
+            harness.next(step, std::iter::repeat_n(free.clone(), 9));
+            harness.next(
+                step,
+                std::iter::repeat_n(Attempt::Unknown(TransientError::new(TransientErrorCode::Timeout)), 6),
+            );
+            harness.next(step, [free.clone()]);
+            harness.runs_to_the_end();
+            let told = (harness.ended(), harness.attempts_at(step));
             assert_eq!(told, ("completed".to_owned(), 17), "{step:?} {free:?}");
-            let record = lab.run().records.into_iter().find(|record| record.step == step).unwrap();
-            assert_eq!((record.round, record.attempts), (7, 17), "{step:?} {free:?}");
+            let record = harness.run().records.into_iter().find(|record| record.step == step).unwrap();
+            assert_eq!((record.attempts_since_queued, record.attempts), (7, 17), "{step:?} {free:?}");
         }
 
-        let lab = Lab::queued(plan);
-        lab.always(step, rests(45));
-        lab.runs_to_the_end();
-        let run = lab.run();
+        let harness = RunHarness::queued(plan);
+        harness.always(step, rests(45));
+        harness.runs_to_the_end();
+        let run = harness.run();
         let record = run.records.iter().find(|record| record.step == step).unwrap();
-        assert_eq!((lab.ended().as_str(), record.round), ("DEADLINE_EXCEEDED", 0), "{step:?}");
+        assert_eq!(
+            (harness.ended().as_str(), record.attempts_since_queued),
+            ("DEADLINE_EXCEEDED", 0),
+            "{step:?}"
+        );
         assert!(record.attempts > policy(step).attempts, "{step:?}: all in the history");
     }
 }
 
-/// The other side is left alone for so many seconds.
+/// The upstream is left alone for so many seconds.
 fn rests(seconds: u64) -> Attempt {
     let wait = Some(Duration::from_secs(seconds));
-    Attempt::Unknown(Fault { retry_after: wait, ..Fault::new(FaultCode::CircuitOpen) })
+    Attempt::Unknown(TransientError {
+        retry_after: wait,
+        ..TransientError::new(TransientErrorCode::CircuitOpen)
+    })
 }
 
 /// The predecessors called this a failed signup, although the tenant existed.
 #[test]
 fn a_lost_answer_repeats_the_step_under_the_same_key() {
     for (plan, step) in every_step() {
-        let lab = Lab::queued(plan);
-        lab.next(step, [Attempt::AnswerLost, Attempt::AnswerLost]);
-        lab.runs_to_the_end();
-        assert_eq!(lab.ended(), "completed", "{step:?}");
-        assert_eq!(lab.attempts_at(step), 3, "{step:?}");
-        let keys: std::collections::BTreeSet<String> =
-            lab.attempts.borrow().iter().filter(|(s, _)| *s == step).map(|(_, key)| key.clone()).collect();
+        let harness = RunHarness::queued(plan);
+        harness.next(step, [Attempt::AnswerLost, Attempt::AnswerLost]);
+        harness.runs_to_the_end();
+        assert_eq!(harness.ended(), "completed", "{step:?}");
+        assert_eq!(harness.attempts_at(step), 3, "{step:?}");
+        let keys: std::collections::BTreeSet<String> = harness
+            .attempts
+            .borrow()
+            .iter()
+            .filter(|(s, _)| *s == step)
+            .map(|(_, key)| key.clone())
+            .collect();
         assert_eq!(keys.len(), 1, "{step:?}");
     }
 }
@@ -121,14 +136,18 @@ fn a_lost_answer_repeats_the_step_under_the_same_key() {
 fn an_upstream_may_ask_for_more_time_and_never_for_less() {
     for (plan, step) in every_step() {
         for seconds in [0, 1, 37, 500] {
-            let lab = Lab::queued(plan);
+            let harness = RunHarness::queued(plan);
             let wait = Duration::from_secs(seconds);
-            let fault = Fault { code: FaultCode::RateLimited, status: Some(429), retry_after: Some(wait) };
-            lab.next(step, [Attempt::Unknown(fault)]);
-            lab.runs_to_the_end();
-            assert_eq!(lab.ended(), "completed", "{step:?}");
-            let attempts = lab.attempts.borrow();
-            let at: Vec<_> = lab
+            let fault = TransientError {
+                code: TransientErrorCode::RateLimited,
+                status: Some(429),
+                retry_after: Some(wait),
+            };
+            harness.next(step, [Attempt::Unknown(fault)]);
+            harness.runs_to_the_end();
+            assert_eq!(harness.ended(), "completed", "{step:?}");
+            let attempts = harness.attempts.borrow();
+            let at: Vec<_> = harness
                 .begun_at
                 .borrow()
                 .iter()
@@ -137,7 +156,7 @@ fn an_upstream_may_ask_for_more_time_and_never_for_less() {
                 .map(|(at, _)| *at)
                 .collect();
             let took = at[1].since(at[0]).saturating_sub(Duration::from_millis(20));
-            let own = policy(step).delay(1, &Fault::new(FaultCode::RateLimited), 7);
+            let own = policy(step).delay(1, &TransientError::new(TransientErrorCode::RateLimited), 7);
             assert_eq!(took, wait.max(own), "{step:?}: never sooner than we would ourselves");
         }
     }
@@ -146,13 +165,13 @@ fn an_upstream_may_ask_for_more_time_and_never_for_less() {
 #[test]
 fn waits_grow_and_an_early_alarm_tries_nothing() {
     for (plan, step) in every_step() {
-        let lab = Lab::queued(plan);
-        lab.always(step, Attempt::Unknown(Fault::new(FaultCode::ServerError)));
-        lab.rings();
+        let harness = RunHarness::queued(plan);
+        harness.always(step, Attempt::Unknown(TransientError::new(TransientErrorCode::ServerError)));
+        harness.rings();
         let mut last = Duration::ZERO;
         for attempt in 1..policy(step).attempts.min(9) {
-            let due = lab.alarm().unwrap();
-            let wait = due.since(lab.clock());
+            let due = harness.alarm().unwrap();
+            let wait = due.since(harness.clock());
             let longest = policy(step).longest_delay;
             assert!(
                 wait >= last.mul_f64(0.66).min(longest.mul_f64(0.8)),
@@ -160,11 +179,11 @@ fn waits_grow_and_an_early_alarm_tries_nothing() {
             );
             assert!(wait <= longest.mul_f64(1.2), "{step:?}: {wait:?}");
             last = wait;
-            lab.passes(wait / 2);
-            lab.advances();
-            assert_eq!(lab.attempts_at(step), usize::try_from(attempt).unwrap(), "{step:?}: too early");
-            assert_eq!(lab.alarm(), Some(due), "{step:?}: the alarm is set again");
-            lab.rings();
+            harness.passes(wait / 2);
+            harness.advances();
+            assert_eq!(harness.attempts_at(step), usize::try_from(attempt).unwrap(), "{step:?}: too early");
+            assert_eq!(harness.alarm(), Some(due), "{step:?}: the alarm is set again");
+            harness.rings();
         }
     }
 }
@@ -172,41 +191,47 @@ fn waits_grow_and_an_early_alarm_tries_nothing() {
 #[test]
 fn while_a_step_waits_the_run_is_at_work() {
     for (plan, step) in every_step() {
-        let lab = Lab::queued(plan);
-        lab.next(step, [Attempt::Unknown(Fault::new(FaultCode::Timeout))]);
-        lab.rings();
-        let report = Report::of(&lab.run());
+        let harness = RunHarness::queued(plan);
+        harness.next(step, [Attempt::Unknown(TransientError::new(TransientErrorCode::Timeout))]);
+        harness.rings();
+        let report = Report::of(&harness.run());
         assert_eq!((report.status, report.step), (RunStatus::Processing, Some(step)));
         let told = report.steps.iter().find(|told| told.name == step).unwrap();
-        assert_eq!((told.status, told.retry_at), (StepStatus::Running, lab.alarm()));
+        assert_eq!((told.status, told.retry_at), (StepStatus::Running, harness.alarm()));
         assert_eq!(told.error.as_ref().unwrap().code, "TIMEOUT");
-        assert_eq!(lab.listed.borrow().as_ref().unwrap().version, report.version, "and D1 knows");
+        assert_eq!(harness.projected.borrow().as_ref().unwrap().version, report.version, "and D1 knows");
     }
 }
 
 #[test]
 fn a_run_past_its_deadline_fails_with_a_reason() {
     for (plan, step) in every_step() {
-        let lab = Lab::queued(plan);
+        let harness = RunHarness::queued(plan);
         let wait = Duration::from_secs(300);
-        lab.always(
+        harness.always(
             step,
-            Attempt::Unknown(Fault { retry_after: Some(wait), ..Fault::new(FaultCode::ServerError) }),
+            Attempt::Unknown(TransientError {
+                retry_after: Some(wait),
+                ..TransientError::new(TransientErrorCode::ServerError)
+            }),
         );
-        lab.runs_to_the_end();
-        let ended = lab.ended();
+        harness.runs_to_the_end();
+        let ended = harness.ended();
         assert!(ended == "DEADLINE_EXCEEDED", "{step:?}: {ended}");
-        assert!(lab.clock().since(super::lab::START) <= RUN_LIMIT + Duration::from_secs(1), "{step:?}");
+        assert!(
+            harness.clock().since(super::run_harness::START) <= RUN_LIMIT + Duration::from_secs(1),
+            "{step:?}"
+        );
     }
 }
 
 #[test]
 fn a_run_whose_alarm_comes_too_late_is_not_begun() {
     for (plan, _) in every_step() {
-        let lab = Lab::queued(plan);
-        lab.passes(RUN_LIMIT);
-        lab.runs_to_the_end();
-        assert_eq!((lab.ended(), lab.attempts.borrow().len()), ("DEADLINE_EXCEEDED".to_owned(), 0));
+        let harness = RunHarness::queued(plan);
+        harness.passes(RUN_LIMIT);
+        harness.runs_to_the_end();
+        assert_eq!((harness.ended(), harness.attempts.borrow().len()), ("DEADLINE_EXCEEDED".to_owned(), 0));
     }
 }
 
@@ -214,17 +239,17 @@ fn a_run_whose_alarm_comes_too_late_is_not_begun() {
 #[test]
 fn many_faults_in_one_run_are_one_run() {
     for (plan, _) in every_step() {
-        let lab = Lab::queued(plan);
+        let harness = RunHarness::queued(plan);
         for (n, step) in tenantry::domain::Step::of(plan).iter().enumerate() {
             let faults = [
                 Attempt::AnswerLost,
                 Attempt::DiesBefore,
-                Attempt::Unknown(Fault::new(FaultCode::Timeout)),
+                Attempt::Unknown(TransientError::new(TransientErrorCode::Timeout)),
                 Attempt::DiesAfter,
             ];
-            lab.next(*step, faults.into_iter().cycle().skip(n).take(n % 4 + 1));
+            harness.next(*step, faults.into_iter().cycle().skip(n).take(n % 4 + 1));
         }
-        lab.runs_to_the_end();
-        assert_eq!(lab.ended(), "completed");
+        harness.runs_to_the_end();
+        assert_eq!(harness.ended(), "completed");
     }
 }

@@ -11,10 +11,10 @@ use std::{
 use serde_json::{Value, json};
 use tenantry::{
     domain::{Plan, Step, Timestamp, Upstream},
-    workflow::{Artifact, Caller, Command, Fault, FaultCode, Reply, Report, Run},
+    workflow::{Artifact, Command, Reply, Report, RequestOrigin, Run, TransientError, TransientErrorCode},
 };
 
-use super::lab::{Attempt, Lab, caller, queue, subject, undo, wake};
+use super::run_harness::{Attempt, RunHarness, caller, queue, subject, undo, wake};
 
 /// The version whose checkpoints are those that are written now.
 const NEWEST: &str = "0.4.0";
@@ -25,42 +25,45 @@ fn folder() -> PathBuf {
 
 /// The same runs, brought to every stage.
 fn every_stage() -> [(&'static str, Run); 10] {
-    let lab = Lab::queued(Plan::Pro);
-    let ready = lab.run();
-    lab.listing_fails.set(2);
-    lab.next(Step::VerifySpreadsheet, [Attempt::DiesBefore]);
-    lab.rings();
+    let harness = RunHarness::queued(Plan::Pro);
+    let ready = harness.run();
+    harness.listing_fails.set(2);
+    harness.next(Step::VerifySpreadsheet, [Attempt::DiesBefore]);
+    harness.rings();
     // Version 0.4.0 told D1 of every step.
-    let running = Run { listing_failures: 3, ..lab.run() };
-    let wait = Fault {
-        code: FaultCode::RateLimited,
+    let running = Run { projection_failures: 3, ..harness.run() };
+    let wait = TransientError {
+        code: TransientErrorCode::RateLimited,
         status: Some(429),
         retry_after: Some(Duration::from_millis(37_500)),
     };
-    lab.next(Step::VerifySpreadsheet, [Attempt::Unknown(wait)]);
-    lab.rings();
-    let waiting = lab.run();
-    lab.next(Step::VerifySpreadsheet, [Attempt::Refused]);
-    lab.runs_to_the_end();
-    let failed = lab.run();
-    lab.is_skipped(Step::VerifySpreadsheet);
-    lab.runs_to_the_end();
-    let completed = lab.run();
-    lab.is_undone();
-    let undo_ready = lab.run();
-    lab.listing_fails.set(3);
-    lab.next_removal(Step::CreateSpreadsheet, [Attempt::DiesBefore]);
-    lab.rings();
-    let undo_running = lab.run();
-    lab.next_removal(Step::CreateSpreadsheet, [Attempt::Unknown(Fault::new(FaultCode::Timeout))]);
-    lab.rings();
-    let undo_waiting = Run { listing_failures: 2, ..lab.run() };
-    lab.next_removal(Step::CreateSpreadsheet, [Attempt::Refused]);
-    lab.runs_to_the_end();
-    let undo_failed = lab.run();
-    lab.passes(Duration::from_millis(32_007));
-    lab.is_skipped(Step::CreateSpreadsheet);
-    lab.runs_to_the_end();
+    harness.next(Step::VerifySpreadsheet, [Attempt::Unknown(wait)]);
+    harness.rings();
+    let waiting = harness.run();
+    harness.next(Step::VerifySpreadsheet, [Attempt::Refused]);
+    harness.runs_to_the_end();
+    let failed = harness.run();
+    harness.is_skipped(Step::VerifySpreadsheet);
+    harness.runs_to_the_end();
+    let completed = harness.run();
+    harness.is_undone();
+    let undo_ready = harness.run();
+    harness.listing_fails.set(3);
+    harness.next_removal(Step::CreateSpreadsheet, [Attempt::DiesBefore]);
+    harness.rings();
+    let undo_running = harness.run();
+    harness.next_removal(
+        Step::CreateSpreadsheet,
+        [Attempt::Unknown(TransientError::new(TransientErrorCode::Timeout))],
+    );
+    harness.rings();
+    let undo_waiting = Run { projection_failures: 2, ..harness.run() };
+    harness.next_removal(Step::CreateSpreadsheet, [Attempt::Refused]);
+    harness.runs_to_the_end();
+    let undo_failed = harness.run();
+    harness.passes(Duration::from_millis(32_007));
+    harness.is_skipped(Step::CreateSpreadsheet);
+    harness.runs_to_the_end();
     [
         ("ready", ready),
         ("running", running),
@@ -71,7 +74,7 @@ fn every_stage() -> [(&'static str, Run); 10] {
         ("undo_running", undo_running),
         ("undo_waiting", undo_waiting),
         ("undo_failed", undo_failed),
-        ("undone", lab.run()),
+        ("undone", harness.run()),
     ]
 }
 
@@ -108,19 +111,19 @@ fn every_checkpoint_that_was_ever_written_is_brought_to_its_end() {
     for version in std::fs::read_dir(folder()).unwrap() {
         for file in std::fs::read_dir(version.unwrap().path()).unwrap() {
             let path = file.unwrap().path();
-            let lab = Lab::left_with(&std::fs::read_to_string(&path).unwrap());
-            let rounds = lab.run().rounds;
-            lab.runs_to_the_end();
-            if lab.run().undo.is_some() {
-                lab.is_undone();
-                lab.runs_to_the_end();
-                assert_eq!(lab.was_undone(), "undone", "{path:?}");
-            } else if lab.ended() != "completed" {
-                lab.is_queued_again();
-                lab.runs_to_the_end();
-                assert_eq!(lab.run().rounds, rounds + 1);
+            let harness = RunHarness::left_with(&std::fs::read_to_string(&path).unwrap());
+            let rounds = harness.run().times_queued;
+            harness.runs_to_the_end();
+            if harness.run().undo.is_some() {
+                harness.is_undone();
+                harness.runs_to_the_end();
+                assert_eq!(harness.was_undone(), "undone", "{path:?}");
+            } else if harness.ended() != "completed" {
+                harness.is_queued_again();
+                harness.runs_to_the_end();
+                assert_eq!(harness.run().times_queued, rounds + 1);
             }
-            assert_eq!(lab.ended(), "completed", "{path:?}");
+            assert_eq!(harness.ended(), "completed", "{path:?}");
             count += 1;
         }
     }
@@ -158,7 +161,7 @@ fn commands_are_written_as_they_were() {
             json!({ "undo": { "subject": told, "plan": "pro", "caller": from } }),
         ),
         (
-            undo(Plan::Pro, Caller::default(), Some(7)),
+            undo(Plan::Pro, RequestOrigin::default(), Some(7)),
             json!({
                 "undo": { "subject": told, "plan": "pro", "caller": { "origin": "" }, "listed_version": 7 }
             }),
@@ -167,9 +170,9 @@ fn commands_are_written_as_they_were() {
             Command::Queue {
                 subject: subject(),
                 plan: Plan::Pro,
-                caller: Caller::default(),
+                caller: RequestOrigin::default(),
                 run: Some("run_lab".parse().unwrap()),
-                listed_version: Some(7),
+                projected_version: Some(7),
             },
             json!({
                 "queue": {
@@ -185,8 +188,8 @@ fn commands_are_written_as_they_were() {
             Command::Undo {
                 subject: None,
                 plan: Plan::Pro,
-                caller: Caller::default(),
-                listed_version: None,
+                caller: RequestOrigin::default(),
+                projected_version: None,
                 run: Some("run_lab".parse().unwrap()),
             },
             json!({ "undo": { "plan": "pro", "caller": { "origin": "" }, "run": "run_lab" } }),
@@ -200,7 +203,7 @@ fn commands_are_written_as_they_were() {
             json!({ "skip_step": { "run": "run_lab", "step": "validate_webhook" } }),
         ),
         (Command::Reset { run: "run_lab".parse().unwrap() }, json!({ "reset": { "run": "run_lab" } })),
-        (Command::Compare { listed_version: 7 }, json!({ "compare": { "listed_version": 7 } })),
+        (Command::Compare { projected_version: 7 }, json!({ "compare": { "listed_version": 7 } })),
         (Command::Forget, json!("forget")),
         (Command::GoOn { upstream: Upstream::AppsScript }, json!({ "go_on": { "upstream": "apps_script" } })),
         (Command::Cancel, json!("cancel")),
@@ -212,16 +215,17 @@ fn commands_are_written_as_they_were() {
         assert_eq!(serde_json::from_value::<Command>(text).unwrap(), command);
     }
     let bare = json!({ "queue": { "subject": told, "plan": "pro", "something": "new" } });
-    let command = queue(Plan::Pro, Caller::default());
+    let command = queue(Plan::Pro, RequestOrigin::default());
     assert_eq!(serde_json::from_value::<Command>(bare).unwrap(), command);
 }
 
 #[test]
 fn replies_are_written_as_they_were() {
-    let lab = Lab::queued(Plan::Starter);
-    lab.next(Step::ConfigureRouting, [Attempt::Unknown(Fault::new(FaultCode::Timeout))]);
-    lab.rings();
-    let reply = lab.is_told(Command::Report);
+    let harness = RunHarness::queued(Plan::Starter);
+    harness
+        .next(Step::ConfigureRouting, [Attempt::Unknown(TransientError::new(TransientErrorCode::Timeout))]);
+    harness.rings();
+    let reply = harness.is_told(Command::Report);
     let step = |name: &str| {
         json!({
             "name": name, "status": "pending", "attempts": 0, "started_at": null, "completed_at": null,
@@ -257,12 +261,13 @@ fn replies_are_written_as_they_were() {
 /// An older version sends nothing of the kind, and reads past it.
 #[test]
 fn when_a_failed_run_goes_on_is_written_as_it_was() {
-    let lab = Lab::queued(Plan::Starter);
-    lab.always(Step::ConfigureRouting, Attempt::Unknown(Fault::new(FaultCode::Timeout)));
-    lab.runs_to_the_end();
-    let report = Report::of(&lab.run());
+    let harness = RunHarness::queued(Plan::Starter);
+    harness
+        .always(Step::ConfigureRouting, Attempt::Unknown(TransientError::new(TransientErrorCode::Timeout)));
+    harness.runs_to_the_end();
+    let report = Report::of(&harness.run());
     let mut text = serde_json::to_value(&report).unwrap();
-    assert_eq!(text["resume_at"], json!(lab.run().resume_at().unwrap()));
+    assert_eq!(text["resume_at"], json!(harness.run().resume_at().unwrap()));
     assert_eq!(text["resume_at"].as_i64().unwrap() - text["ended_at"].as_i64().unwrap(), 5 * 60 * 1000);
     text.as_object_mut().unwrap().remove("resume_at");
     let older = serde_json::from_value::<Report>(text).unwrap();

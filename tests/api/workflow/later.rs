@@ -7,13 +7,13 @@ use serde_json::{Value, json};
 use tenantry::{
     domain::{Plan, Step, Upstream, config::Budgets},
     workflow::{
-        Artifact, Command, FailureCode, FaultCode, Outcome, Reply, Report, Run, Stage,
-        breaker::{self, Breaker, State, Verdict},
-        policy::{Leaves, leaves},
+        Artifact, Command, FailureCode, Outcome, Reply, Report, Run, Stage, TransientErrorCode,
+        breaker::{self, Breaker, HealthSignal, State},
+        policy::{Compensation, compensation},
     },
 };
 
-use super::lab::{Lab, subject};
+use super::run_harness::{RunHarness, subject};
 
 /// A word of tomorrow.
 pub const TOMORROW: &str = "of_tomorrow";
@@ -51,11 +51,11 @@ pub fn with_one_fewer(checkpoint: &Value, at: usize) -> Value {
 
 /// The same run with a step in another place.
 pub fn with_one_moved(checkpoint: &Value, from: usize, to: usize) -> Value {
-    let mut moved = checkpoint.clone();
-    let records = moved["records"].as_array_mut().unwrap();
+    let mut transition = checkpoint.clone();
+    let records = transition["records"].as_array_mut().unwrap();
     let record = records.remove(from);
     records.insert(to, record);
-    moved
+    transition
 }
 
 /// Where a JSON value holds words of our vocabulary, as pointers to them.
@@ -63,7 +63,7 @@ fn words_in(value: &Value, at: &str, found: &mut Vec<String>) {
     let is_word = |text: &str| {
         Step::named(text).is_some()
             || FailureCode::named(text).is_some()
-            || FaultCode::named(text).is_some()
+            || TransientErrorCode::named(text).is_some()
             || [
                 "done",
                 "refused",
@@ -182,11 +182,11 @@ fn an_unknown_stage_at_a_step_is_that_step_next() {
 #[test]
 fn an_unknown_plan_is_known_by_its_steps() {
     for plan in [Plan::Starter, Plan::Pro] {
-        let lab = Lab::queued(plan);
-        let mut later = serde_json::to_value(lab.run()).unwrap();
+        let harness = RunHarness::queued(plan);
+        let mut later = serde_json::to_value(harness.run()).unwrap();
         later["plan"] = "club".into();
         assert_eq!(serde_json::from_value::<Run>(later).unwrap().plan, plan);
-        let mut report = serde_json::to_value(Report::of(&lab.run())).unwrap();
+        let mut report = serde_json::to_value(Report::of(&harness.run())).unwrap();
         report["plan"] = "club".into();
         assert_eq!(serde_json::from_value::<Report>(report).unwrap().plan, plan);
     }
@@ -203,10 +203,10 @@ fn a_command_about_an_unknown_plan_undoes_but_begins_nothing() {
 
 #[test]
 fn a_report_with_an_unknown_word_in_any_place_is_read() {
-    let lab = Lab::queued(Plan::Pro);
-    lab.runs_to_the_end();
-    lab.is_undone();
-    let reply = serde_json::to_value(lab.is_told(Command::Report)).unwrap();
+    let harness = RunHarness::queued(Plan::Pro);
+    harness.runs_to_the_end();
+    harness.is_undone();
+    let reply = serde_json::to_value(harness.is_told(Command::Report)).unwrap();
     let mut places = Vec::new();
     words_in(&reply, "", &mut places);
     assert!(places.len() > 14, "{places:?}");
@@ -223,34 +223,37 @@ fn what_a_breaker_does_not_understand_says_nothing() {
     let report = json!({
         "upstream": TOMORROW, "wish": { "report": { "run": "run_1", "verdict": { "slow": { "ms": 7 } }, "watched": true } }
     });
-    let command: breaker::Command = serde_json::from_value(report).unwrap();
-    assert!(matches!(command.wish, breaker::Wish::Report { verdict: Verdict::Nothing, .. }));
+    let command: breaker::Request = serde_json::from_value(report).unwrap();
+    assert!(matches!(
+        command.command,
+        breaker::BreakerCommand::Report { verdict: HealthSignal::Nothing, .. }
+    ));
     let breaker = Breaker::default();
-    let now = super::lab::START;
+    let now = super::run_harness::START;
     let limits = breaker::limits(Upstream::Resend, Budgets::default());
-    let obeyed = breaker::obey(&breaker, &breaker::Waiting::default(), &command, &limits, now);
-    assert_eq!(obeyed.reply.breaker, breaker);
+    let effects = breaker::handle(&breaker, &breaker::Waiting::default(), &command, &limits, now);
+    assert_eq!(effects.reply.breaker, breaker);
     let reply = json!({
         "breaker": { "state": { "forced_open": { "by": "operator" } }, "spent": [] },
         "moved": TOMORROW, "admission": { "queue": { "place": 3 } }
     });
     let reply: breaker::Reply = serde_json::from_value(reply).unwrap();
     assert_eq!(reply.breaker.state, State::default());
-    assert_eq!((reply.moved, reply.admission), (None, None));
+    assert_eq!((reply.transition, reply.admission), (None, None));
     assert!(
-        serde_json::from_value::<breaker::Command>(json!({ "upstream": "make", "wish": TOMORROW })).is_err()
+        serde_json::from_value::<breaker::Request>(json!({ "upstream": "make", "wish": TOMORROW })).is_err()
     );
 }
 
 #[test]
 fn an_unknown_end_of_an_attempt_says_nothing_about_the_other_side() {
     let failure = serde_json::from_value(json!({ "code": TOMORROW, "message": "No." })).unwrap();
-    let refused = Outcome::Refused(failure);
+    let refused = Outcome::Failed(failure);
     let fault = serde_json::from_value(json!({ "code": TOMORROW })).unwrap();
     let unknown = Outcome::Unknown(fault);
     for upstream in Upstream::ALL {
         for outcome in [&refused, &unknown] {
-            assert_eq!(Verdict::of(upstream, outcome), Verdict::Nothing, "{upstream:?}");
+            assert_eq!(HealthSignal::of(upstream, outcome), HealthSignal::Nothing, "{upstream:?}");
         }
     }
 }
@@ -258,11 +261,11 @@ fn an_unknown_end_of_an_attempt_says_nothing_about_the_other_side() {
 #[test]
 fn what_a_step_of_tomorrow_began_is_removed_before_the_club_is_told_gone() {
     let step: Step = serde_json::from_value(TOMORROW.into()).unwrap();
-    assert_eq!(leaves(step), Leaves::Something);
+    assert_eq!(compensation(step), Compensation::Required);
     let (_, completed) = checkpoints().into_iter().find(|(stage, _)| stage == "completed").unwrap();
     for (is_begun, is_removed) in [(false, false), (true, true)] {
         let mut run: Run = serde_json::from_value(with_one_more(&completed, 3, is_begun)).unwrap();
-        run.begin_undo(super::lab::caller(), super::lab::START);
+        run.begin_undo(super::run_harness::caller(), super::run_harness::START);
         let removals = run.undo.unwrap().removals;
         assert_eq!(removals.iter().any(|removal| removal.step == step), is_removed);
     }
@@ -270,6 +273,6 @@ fn what_a_step_of_tomorrow_began_is_removed_before_the_club_is_told_gone() {
     let mut later = completed;
     later["records"][3]["artifact"] = json!({ "calendar": { "id": "c1" } });
     let mut run: Run = serde_json::from_value(later).unwrap();
-    run.begin_undo(super::lab::caller(), super::lab::START);
+    run.begin_undo(super::run_harness::caller(), super::run_harness::START);
     assert!(run.undo.unwrap().removals.iter().any(|removal| removal.step == Step::VerifySpreadsheet));
 }

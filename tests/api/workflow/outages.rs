@@ -7,7 +7,7 @@ use serde_json::json;
 use tenantry::{
     domain::{Plan, RunStatus, Step},
     workflow::{
-        Fault, FaultCode,
+        TransientError, TransientErrorCode,
         policy::{RESUME_AFTER, RUN_LIMIT},
     },
 };
@@ -16,7 +16,7 @@ use crate::support::{Club, RECORDS, Reaction, TestApp, Token, WEBHOOK_SECRET, at
 
 use super::{
     every_step,
-    lab::{Attempt, Lab, wake},
+    run_harness::{Attempt, RunHarness, wake},
 };
 
 const PLANS: [Plan; 2] = [Plan::Starter, Plan::Pro];
@@ -244,45 +244,45 @@ async fn a_ping_in_a_later_round_is_of_its_own_time() {
 }
 
 fn timeout() -> Attempt {
-    Attempt::Unknown(Fault::new(FaultCode::Timeout))
+    Attempt::Unknown(TransientError::new(TransientErrorCode::Timeout))
 }
 
 /// The sweep resumes it, as often as it says when.
-fn is_resumed(lab: &Lab) -> bool {
-    let Some(at) = lab.run().resume_at() else { return false };
-    lab.passes(at.since(lab.clock()));
-    lab.is_told(wake(lab.run().plan, Some(lab.run().version), true));
+fn is_resumed(harness: &RunHarness) -> bool {
+    let Some(at) = harness.run().resume_at() else { return false };
+    harness.passes(at.since(harness.clock()));
+    harness.is_told(wake(harness.run().plan, Some(harness.run().version), true));
     true
 }
 
 #[test]
 fn what_failed_for_an_outage_is_tried_once_now_and_then_until_it_is_over() {
     for (plan, step) in every_step() {
-        let lab = Lab::queued(plan);
-        lab.always(step, timeout());
-        lab.runs_to_the_end();
-        assert_eq!(lab.ended(), "UPSTREAM_UNAVAILABLE", "{step:?}");
-        let failed_at = lab.clock();
+        let harness = RunHarness::queued(plan);
+        harness.always(step, timeout());
+        harness.runs_to_the_end();
+        assert_eq!(harness.ended(), "UPSTREAM_UNAVAILABLE", "{step:?}");
+        let failed_at = harness.clock();
         for (tries, pause) in RESUME_AFTER.iter().enumerate() {
-            let (before, attempts) = (lab.clock(), lab.attempts_at(step));
-            assert!(is_resumed(&lab), "{step:?} {tries}");
-            assert_eq!(lab.clock().since(before), *pause, "{step:?} {tries}");
-            lab.runs_to_the_end();
-            assert_eq!(lab.attempts_at(step), attempts + 1, "{step:?} {tries}: one attempt tells");
-            assert_eq!(lab.ended(), "UPSTREAM_UNAVAILABLE", "{step:?} {tries}");
-            assert!(lab.run().is_no_news(), "{step:?} {tries}: it is not told again");
+            let (before, attempts) = (harness.clock(), harness.attempts_at(step));
+            assert!(is_resumed(&harness), "{step:?} {tries}");
+            assert_eq!(harness.clock().since(before), *pause, "{step:?} {tries}");
+            harness.runs_to_the_end();
+            assert_eq!(harness.attempts_at(step), attempts + 1, "{step:?} {tries}: one attempt tells");
+            assert_eq!(harness.ended(), "UPSTREAM_UNAVAILABLE", "{step:?} {tries}");
+            assert!(harness.run().is_no_news(), "{step:?} {tries}: it is not told again");
         }
-        assert!(!is_resumed(&lab), "{step:?}: not for ever");
-        assert!(lab.clock().since(failed_at) > Duration::from_secs(15 * 3600), "{step:?}");
+        assert!(!is_resumed(&harness), "{step:?}: not for ever");
+        assert!(harness.clock().since(failed_at) > Duration::from_secs(15 * 3600), "{step:?}");
         // Somebody asks: that is a round like the first, and everything begins anew.
-        let attempts = lab.attempts_at(step);
-        lab.is_queued_again();
-        lab.runs_to_the_end();
-        assert!(lab.attempts_at(step) > attempts + 5 && !lab.run().is_no_news(), "{step:?}");
-        assert!(is_resumed(&lab), "{step:?}");
-        lab.always(step, Attempt::Works);
-        lab.runs_to_the_end();
-        assert_eq!((lab.ended().as_str(), lab.run().resume_at()), ("completed", None), "{step:?}");
+        let attempts = harness.attempts_at(step);
+        harness.is_queued_again();
+        harness.runs_to_the_end();
+        assert!(harness.attempts_at(step) > attempts + 5 && !harness.run().is_no_news(), "{step:?}");
+        assert!(is_resumed(&harness), "{step:?}");
+        harness.always(step, Attempt::Works);
+        harness.runs_to_the_end();
+        assert_eq!((harness.ended().as_str(), harness.run().resume_at()), ("completed", None), "{step:?}");
     }
 }
 
@@ -290,39 +290,39 @@ fn what_failed_for_an_outage_is_tried_once_now_and_then_until_it_is_over() {
 #[test]
 fn only_what_failed_for_an_outage_goes_on_by_itself() {
     for (plan, step) in every_step() {
-        let lab = Lab::queued(plan);
-        lab.next(step, [Attempt::Refused]);
-        lab.runs_to_the_end();
-        assert_eq!(lab.run().resume_at(), None, "{step:?}");
-        let lab = Lab::queued(plan);
-        lab.next(step, [timeout()]);
-        lab.rings();
-        lab.is_cancelled();
-        lab.runs_to_the_end();
-        assert_eq!(lab.run().resume_at(), None, "{step:?}");
-        let lab = Lab::queued(plan);
-        lab.always(step, timeout());
-        lab.runs_to_the_end();
-        lab.is_undone();
-        assert_eq!(lab.run().resume_at(), None, "{step:?}");
-        lab.runs_to_the_end();
-        assert_eq!(lab.run().resume_at(), None, "{step:?}");
+        let harness = RunHarness::queued(plan);
+        harness.next(step, [Attempt::Refused]);
+        harness.runs_to_the_end();
+        assert_eq!(harness.run().resume_at(), None, "{step:?}");
+        let harness = RunHarness::queued(plan);
+        harness.next(step, [timeout()]);
+        harness.rings();
+        harness.is_cancelled();
+        harness.runs_to_the_end();
+        assert_eq!(harness.run().resume_at(), None, "{step:?}");
+        let harness = RunHarness::queued(plan);
+        harness.always(step, timeout());
+        harness.runs_to_the_end();
+        harness.is_undone();
+        assert_eq!(harness.run().resume_at(), None, "{step:?}");
+        harness.runs_to_the_end();
+        assert_eq!(harness.run().resume_at(), None, "{step:?}");
     }
 }
 
-/// Our own database is away while it is tried: that says nothing about the other side.
+/// Our own database is away while it is tried: that says nothing about the upstream.
 #[test]
 fn what_is_our_own_fault_is_not_the_one_attempt_that_tells() {
     for (plan, step) in every_step() {
-        let lab = Lab::queued(plan);
-        lab.always(step, timeout());
-        lab.runs_to_the_end();
-        is_resumed(&lab);
-        let store = Attempt::Unknown(Fault::new(FaultCode::StoreUnavailable));
-        lab.next(step, [store, Attempt::DiesBefore]);
-        lab.always(step, Attempt::Works);
-        lab.runs_to_the_end();
-        assert_eq!(lab.ended(), "completed", "{step:?}");
+        let harness = RunHarness::queued(plan);
+        harness.always(step, timeout());
+        harness.runs_to_the_end();
+        is_resumed(&harness);
+        let store = Attempt::Unknown(TransientError::new(TransientErrorCode::StoreUnavailable));
+        harness.next(step, [store, Attempt::DiesBefore]);
+        harness.always(step, Attempt::Works);
+        harness.runs_to_the_end();
+        assert_eq!(harness.ended(), "completed", "{step:?}");
     }
 }
 
@@ -331,18 +331,18 @@ fn what_is_our_own_fault_is_not_the_one_attempt_that_tells() {
 fn a_run_that_is_resumed_has_all_its_attempts_at_the_steps_behind() {
     for (plan, step) in every_step().filter(|(_, step)| *step != Step::Activate) {
         let next = Step::of(plan)[Step::of(plan).iter().position(|s| *s == step).unwrap() + 1];
-        let lab = Lab::queued(plan);
-        lab.always(step, timeout());
-        lab.runs_to_the_end();
-        is_resumed(&lab);
-        lab.always(step, Attempt::Works);
-        lab.next(next, std::iter::repeat_n(timeout(), 4));
-        lab.runs_to_the_end();
-        assert_eq!((lab.ended().as_str(), lab.attempts_at(next)), ("completed", 5), "{step:?}");
+        let harness = RunHarness::queued(plan);
+        harness.always(step, timeout());
+        harness.runs_to_the_end();
+        is_resumed(&harness);
+        harness.always(step, Attempt::Works);
+        harness.next(next, std::iter::repeat_n(timeout(), 4));
+        harness.runs_to_the_end();
+        assert_eq!((harness.ended().as_str(), harness.attempts_at(next)), ("completed", 5), "{step:?}");
     }
 }
 
-/// The club hears of it once, and its webhook of the end.
+/// The tenant hears of it once, and its webhook of the end.
 #[tokio::test]
 async fn a_failure_for_an_outage_is_told_once_and_a_humans_try_is_told_again() {
     let club = queued(Plan::Pro).await;

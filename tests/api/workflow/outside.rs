@@ -1,4 +1,4 @@
-//! Whole runs through the real steps, the real statements and other sides that fail: every batch and every call, one
+//! Whole runs through the real steps, the real statements and upstreams that fail: every batch and every call, one
 //! after another, in every way.
 
 use serde_json::{Value, json};
@@ -9,7 +9,7 @@ use tenantry::{
 
 use crate::support::{Breaks, Club, Reaction, TestApp, WEBHOOK_SECRET, signup};
 
-/// How many batches, and calls to each other side, an undisturbed run makes.
+/// How many batches, and calls to each upstream, an undisturbed run makes.
 async fn undisturbed(plan: Plan) -> (usize, Vec<&'static str>) {
     let app = TestApp::new();
     let club = app.queued_on(plan, "fc-nord").await;
@@ -58,7 +58,7 @@ async fn every_batch_of_a_run_may_fail_before_or_after_it_is_done() {
     }
 }
 
-/// Going live was done, its answer was lost, and D1 is not there until the run is given up: the club is live all the same.
+/// Going live was done, its answer was lost, and D1 is not there until the run fails: the tenant is live all the same.
 #[tokio::test]
 async fn what_went_live_never_fails_afterwards() {
     for plan in [Plan::Starter, Plan::Pro] {
@@ -100,7 +100,7 @@ async fn every_two_batches_of_a_run_may_fail() {
     }
 }
 
-/// What an other side may answer that says nothing about what it did.
+/// What an upstream may answer that says nothing about what it did.
 fn inconclusive(upstream: &str) -> Vec<Reaction> {
     let mut reactions = vec![
         Reaction::TimesOut,

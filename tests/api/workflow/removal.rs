@@ -8,7 +8,7 @@ use tenantry::{
         cloudflare,
     },
     domain::Step,
-    workflow::{Artifact, FailureCode, FaultCode, Outcome},
+    workflow::{Artifact, FailureCode, Outcome, TransientErrorCode},
 };
 
 use crate::support::{Club, RECORDS, Reaction, TestApp, ZONE};
@@ -31,12 +31,12 @@ fn made_by(club: &Club, step: Step) -> Option<Artifact> {
 
 fn refused(outcome: &Outcome) -> Option<FailureCode> {
     match outcome {
-        Outcome::Refused(failure) => Some(failure.code),
+        Outcome::Failed(failure) => Some(failure.code),
         _ => None,
     }
 }
 
-fn unknown(outcome: &Outcome) -> Option<FaultCode> {
+fn unknown(outcome: &Outcome) -> Option<TransientErrorCode> {
     match outcome {
         Outcome::Unknown(fault) => Some(fault.code),
         _ => None,
@@ -46,7 +46,7 @@ fn unknown(outcome: &Outcome) -> Option<FaultCode> {
 /// The methods or actions of every call from the `from`-th on.
 fn calls(club: &Club, from: usize) -> Vec<String> {
     let sent = club.outside().upstreams().sent();
-    let word = |call: &crate::support::Sent| match call.call.upstream {
+    let word = |call: &crate::support::RecordedCall| match call.call.upstream {
         "apps_script" => call.json()["action"].as_str().unwrap().to_owned(),
         _ => call.call.method.to_owned(),
     };
@@ -128,7 +128,7 @@ mod records {
             assert_eq!(calls(&club, before), ["GET"], "{comment}");
             // The one that we made is not gone, whatever it says.
             let before = sent(&club);
-            let Outcome::Refused(failure) = remove(&club, made.as_ref()).await else { panic!("{comment}") };
+            let Outcome::Failed(failure) = remove(&club, made.as_ref()).await else { panic!("{comment}") };
             assert_eq!(failure.code, FailureCode::CompensationRefused);
             assert_eq!(calls(&club, before), ["GET"], "{comment}");
             assert_eq!(records(&club), untouched);
@@ -148,7 +148,7 @@ mod records {
         assert_eq!(records(&club), [txt]);
     }
 
-    /// A filter that Cloudflare passes over must not cost a club its record.
+    /// A filter that Cloudflare passes over must not cost a tenant its record.
     #[tokio::test]
     async fn what_was_not_asked_for_is_passed_over() {
         let (club, _) = with_record().await;
@@ -167,7 +167,7 @@ mod records {
         let said = Reaction::Answers(200, r#"{"success":true,"errors":[],"result":{"id":"x"}}"#);
         club.outside().upstreams().next("cloudflare", [Reaction::Healthy, said]);
         let outcome = remove(&club, made.as_ref()).await;
-        assert_eq!(unknown(&outcome), Some(FaultCode::Contradiction));
+        assert_eq!(unknown(&outcome), Some(TransientErrorCode::Contradiction));
         assert_eq!(records(&club).len(), 1);
     }
 
@@ -197,15 +197,15 @@ mod records {
     #[tokio::test]
     async fn a_record_is_removed_from_where_it_was_made() {
         let (club, made) = with_record().await;
-        let moved = [
+        let transition = [
             RECORDS[0],
             RECORDS[2],
             ("CLOUDFLARE_ZONE_ID", "fedcba9876543210fedcba9876543210"),
             ("BASE_DOMAIN", "moved.example"),
         ];
-        let moved = club.with_app(club.redeployed_with(&moved));
+        let transition = club.with_app(club.redeployed_with(&transition));
         let before = sent(&club);
-        assert_eq!(remove(&moved, made.as_ref()).await, Outcome::Done(None));
+        assert_eq!(remove(&transition, made.as_ref()).await, Outcome::Done(None));
         assert!(records(&club).is_empty());
         let sent = club.outside().upstreams().sent();
         assert!(sent.iter().skip(before).all(|sent| sent.call.url.contains(ZONE)));
@@ -316,7 +316,7 @@ mod spreadsheets {
         }
     }
 
-    /// A request that was on its way when its answer was given up must not bring the spreadsheet back.
+    /// A request that was on its way when its answer failed must not bring the spreadsheet back.
     #[tokio::test]
     async fn a_request_that_comes_late_brings_nothing_back() {
         let club = TestApp::new().signed_up_pro("fc-nord").await;
@@ -354,7 +354,7 @@ mod spreadsheets {
         let (club, id) = with_sheet().await;
         let said = Reaction::Answers(200, r#"{"ok":true,"removed":true,"spreadsheetId":"sheet_0"}"#);
         club.outside().upstreams().next("apps_script", [said]);
-        assert_eq!(unknown(&remove(&club, Some(&id)).await), Some(FaultCode::Contradiction));
+        assert_eq!(unknown(&remove(&club, Some(&id)).await), Some(TransientErrorCode::Contradiction));
         assert_eq!(sheets(&club), [id]);
     }
 

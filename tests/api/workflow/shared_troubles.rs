@@ -1,5 +1,5 @@
-//! One customer's trouble stays that customer's, and an outage is over for all as soon as it is over: many clubs' runs through the
-//! real steps.
+//! One customer's trouble stays that customer's, and an outage is over for all as soon as it has ended: many tenants' runs through
+//! the real steps.
 
 use std::{ops::ControlFlow, time::Duration};
 
@@ -22,7 +22,7 @@ async fn starters(app: &TestApp, prefix: &str, count: usize) -> Vec<Club> {
     clubs
 }
 
-/// How often attempts of a club at a step ended so.
+/// How often attempts of a tenant at a step ended so.
 fn ends(club: &Club, step: &str) -> Vec<String> {
     let rows = club.db().rows(&format!(
         "select coalesce(h.error, h.outcome) as end from provision_history h
@@ -53,8 +53,8 @@ fn busiest(app: &TestApp, upstream: &str, window: Duration) -> usize {
     moments.iter().map(within).max().unwrap_or(0)
 }
 
-/// All clubs that did nothing but wait for Apps Script got their spreadsheets within seconds after this moment. Those that were
-/// probes have another attempt of their own to wait for. Answers how many there are.
+/// All tenants that did nothing but wait for Apps Script got their spreadsheets within seconds after this moment. Those that
+/// were probes have another attempt of their own to wait for. Answers how many there are.
 fn all_that_waited(clubs: &[Club], moment: Timestamp) -> usize {
     let waited = |club: &&Club| {
         ends(club, "create_spreadsheet").iter().all(|end| ["CIRCUIT_OPEN", "done"].contains(&end.as_str()))

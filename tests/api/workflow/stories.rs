@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tenantry::{
-    app::listing,
+    app::projection,
     domain::{Plan, RunStatus, Step, StepStatus, Task, Upstream, config::Budgets},
     ports::Ports,
     workflow::{
-        Caller, Command, Fault, FaultCode, Listing, Report, Run,
+        Command, ProjectionResult, Report, RequestOrigin, Run, TransientError, TransientErrorCode,
         breaker::limits,
-        policy::{Leaves, RUN_LIMIT, leaves},
+        policy::{Compensation, RUN_LIMIT, compensation},
     },
 };
 
@@ -19,49 +19,52 @@ use crate::support::{Breaks, Club, Manner, RECORDS, Reaction, TestApp, Token};
 
 use super::{
     every_step,
-    lab::{Attempt, Lab, asks_outside, caller, queue, undo, wake},
+    run_harness::{Attempt, RunHarness, asks_outside, caller, queue, undo, wake},
 };
 
 fn every_removal() -> impl Iterator<Item = (Plan, Step)> {
-    every_step().filter(|(_, step)| leaves(*step) != Leaves::Nothing)
+    every_step().filter(|(_, step)| compensation(*step) != Compensation::None)
 }
 
-fn completed(plan: Plan) -> Lab {
-    let lab = Lab::queued(plan);
-    lab.runs_to_the_end();
-    assert_eq!(lab.ended(), "completed");
-    lab
+fn completed(plan: Plan) -> RunHarness {
+    let harness = RunHarness::queued(plan);
+    harness.runs_to_the_end();
+    assert_eq!(harness.ended(), "completed");
+    harness
 }
 
-/// The other side is not asked.
+/// The upstream is not asked.
 fn rests() -> Attempt {
     let rest = Some(Duration::from_secs(5));
-    Attempt::Unknown(Fault { retry_after: rest, ..Fault::new(FaultCode::CircuitOpen) })
+    Attempt::Unknown(TransientError {
+        retry_after: rest,
+        ..TransientError::new(TransientErrorCode::CircuitOpen)
+    })
 }
 
 fn timeout() -> Attempt {
-    Attempt::Unknown(Fault::new(FaultCode::Timeout))
+    Attempt::Unknown(TransientError::new(TransientErrorCode::Timeout))
 }
 
 #[test]
 fn a_removal_that_is_tried_again_after_hours_has_fresh_time() {
     for (plan, step) in every_removal() {
         for is_left in [false, true] {
-            if is_left && leaves(step) == Leaves::TheName {
+            if is_left && compensation(step) == Compensation::SlugAndEmail {
                 continue;
             }
-            let lab = completed(plan);
-            lab.next_removal(step, [Attempt::Refused]);
-            lab.is_undone();
-            lab.runs_to_the_end();
-            lab.passes(3 * RUN_LIMIT);
+            let harness = completed(plan);
+            harness.next_removal(step, [Attempt::Refused]);
+            harness.is_undone();
+            harness.runs_to_the_end();
+            harness.passes(3 * RUN_LIMIT);
             if is_left {
-                lab.is_skipped(step)
+                harness.is_skipped(step)
             } else {
-                lab.is_undone()
+                harness.is_undone()
             };
-            lab.runs_to_the_end();
-            assert_eq!(lab.was_undone(), "undone", "{step:?} {is_left}");
+            harness.runs_to_the_end();
+            assert_eq!(harness.was_undone(), "undone", "{step:?} {is_left}");
         }
     }
 }
@@ -69,18 +72,18 @@ fn a_removal_that_is_tried_again_after_hours_has_fresh_time() {
 #[test]
 fn waiting_for_a_breaker_costs_a_removal_none_of_its_attempts() {
     for (plan, step) in every_removal() {
-        let lab = completed(plan);
-        lab.next_removal(step, std::iter::repeat_n(rests(), 40));
-        lab.is_undone();
-        lab.runs_to_the_end();
-        assert_eq!(lab.was_undone(), "undone", "{step:?}");
-        let undo = lab.run().undo.unwrap();
+        let harness = completed(plan);
+        harness.next_removal(step, std::iter::repeat_n(rests(), 40));
+        harness.is_undone();
+        harness.runs_to_the_end();
+        assert_eq!(harness.was_undone(), "undone", "{step:?}");
+        let undo = harness.run().undo.unwrap();
         assert_eq!((undo.attempts(step), undo.tries(step)), (41, 1), "{step:?}");
     }
 }
 
-/// How many listings there are before the one that tells how the first attempt at `step` went, if that was not done: one before each
-/// attempt that asks outside.
+/// How many projection there are before the one that tells how the first attempt at `step` went, if that was not done: one before
+/// each attempt that asks outside.
 fn listings_before(plan: Plan, step: Step) -> usize {
     let begun = Step::of(plan).iter().position(|other| *other == step).unwrap();
     Step::of(plan)[..=begun].iter().filter(|step| asks_outside(Task::Do(**step))).count()
@@ -89,14 +92,14 @@ fn listings_before(plan: Plan, step: Step) -> usize {
 #[test]
 fn a_listing_that_was_overtaken_does_not_count_as_listed() {
     for (plan, step) in every_step() {
-        let lab = Lab::queued(plan);
-        lab.next(step, [timeout()]);
-        lab.is_told_while_listed(listings_before(plan, step), lab.cancel());
-        lab.rings();
-        assert_eq!(lab.ended(), "CANCELLED", "{step:?}");
-        assert_eq!(lab.listed.borrow().as_ref().unwrap().status(), RunStatus::Failed, "{step:?}");
-        lab.loses_its_alarm();
-        lab.is_as_promised();
+        let harness = RunHarness::queued(plan);
+        harness.next(step, [timeout()]);
+        harness.is_told_while_listed(listings_before(plan, step), harness.cancel());
+        harness.rings();
+        assert_eq!(harness.ended(), "CANCELLED", "{step:?}");
+        assert_eq!(harness.projected.borrow().as_ref().unwrap().status(), RunStatus::Failed, "{step:?}");
+        harness.loses_its_alarm();
+        harness.is_as_promised();
     }
 }
 
@@ -105,30 +108,30 @@ fn a_listing_that_was_overtaken_does_not_count_as_listed() {
 fn an_alarm_beyond_the_deadline_is_pulled_forward() {
     for (plan, step) in every_step() {
         for is_removal in [false, true] {
-            if is_removal && leaves(step) == Leaves::Nothing {
+            if is_removal && compensation(step) == Compensation::None {
                 continue;
             }
             let commands = [
-                queue(plan, Caller::default()),
+                queue(plan, RequestOrigin::default()),
                 wake(plan, None, false),
-                undo(plan, Caller::default(), None),
-                Command::Compare { listed_version: 100 },
+                undo(plan, RequestOrigin::default(), None),
+                Command::Compare { projected_version: 100 },
             ];
             for command in commands {
-                let lab = Lab::queued(plan);
+                let harness = RunHarness::queued(plan);
                 if is_removal {
-                    lab.runs_to_the_end();
-                    lab.is_undone();
-                    lab.next_removal(step, [timeout()]);
+                    harness.runs_to_the_end();
+                    harness.is_undone();
+                    harness.next_removal(step, [timeout()]);
                 } else {
-                    lab.next(step, [timeout()]);
+                    harness.next(step, [timeout()]);
                 }
-                lab.rings();
-                lab.passes(RUN_LIMIT);
-                lab.alarm_is_set_for(lab.clock().after(RUN_LIMIT));
-                lab.is_told(command.clone());
-                assert_eq!(lab.alarm(), Some(lab.clock()), "{step:?} {is_removal} {command:?}");
-                lab.runs_to_the_end();
+                harness.rings();
+                harness.passes(RUN_LIMIT);
+                harness.alarm_is_set_for(harness.clock().after(RUN_LIMIT));
+                harness.is_told(command.clone());
+                assert_eq!(harness.alarm(), Some(harness.clock()), "{step:?} {is_removal} {command:?}");
+                harness.runs_to_the_end();
             }
         }
     }
@@ -137,28 +140,28 @@ fn an_alarm_beyond_the_deadline_is_pulled_forward() {
 /// Before its time an alarm is left as it is set.
 #[test]
 fn an_alarm_before_the_deadline_is_left() {
-    let lab = Lab::queued(Plan::Pro);
-    lab.next(Step::CreateSpreadsheet, [timeout()]);
-    lab.rings();
-    let alarm = lab.alarm();
-    lab.is_told(wake(Plan::Pro, None, false));
-    assert_eq!(lab.alarm(), alarm);
+    let harness = RunHarness::queued(Plan::Pro);
+    harness.next(Step::CreateSpreadsheet, [timeout()]);
+    harness.rings();
+    let alarm = harness.alarm();
+    harness.is_told(wake(Plan::Pro, None, false));
+    assert_eq!(harness.alarm(), alarm);
 }
 
 #[test]
 fn whoever_wants_it_again_does_not_change_where_its_mail_leads() {
-    let elsewhere = || Caller {
+    let elsewhere = || RequestOrigin {
         origin: "https://other.example.com".to_owned(),
         request: Some("req_2".to_owned()),
         traceparent: None,
     };
     for (plan, step) in every_step() {
         for again in [queue(plan, elsewhere()), undo(plan, elsewhere(), None)] {
-            let lab = Lab::queued(plan);
-            lab.next(step, [Attempt::Refused]);
-            lab.runs_to_the_end();
-            lab.is_told(again);
-            let now = lab.run().caller;
+            let harness = RunHarness::queued(plan);
+            harness.next(step, [Attempt::Refused]);
+            harness.runs_to_the_end();
+            harness.is_told(again);
+            let now = harness.run().caller;
             assert_eq!((now.origin, now.request), (caller().origin, Some("req_2".to_owned())), "{step:?}");
         }
     }
@@ -168,36 +171,39 @@ fn whoever_wants_it_again_does_not_change_where_its_mail_leads() {
 #[test]
 fn a_step_that_was_left_out_while_d1_was_away_is_left_out_although_the_alarm_is_lost() {
     for (plan, step) in every_step().filter(|(_, step)| *step != Step::Activate) {
-        let lab = Lab::queued(plan);
-        lab.next(step, [Attempt::Refused]);
-        lab.runs_to_the_end();
-        let listed = lab.run().version;
-        lab.listing_fails.set(3);
-        lab.is_skipped(step);
-        lab.loses_its_alarm();
-        lab.passes(Duration::from_secs(61));
-        lab.is_told(wake(plan, Some(listed), false));
-        lab.runs_to_the_end();
-        assert_eq!((lab.ended().as_str(), lab.attempts_at(step)), ("completed", 1), "{step:?}");
-        let told = Report::of(lab.listed.borrow().as_ref().unwrap());
+        let harness = RunHarness::queued(plan);
+        harness.next(step, [Attempt::Refused]);
+        harness.runs_to_the_end();
+        let projected = harness.run().version;
+        harness.listing_fails.set(3);
+        harness.is_skipped(step);
+        harness.loses_its_alarm();
+        harness.passes(Duration::from_secs(61));
+        harness.is_told(wake(plan, Some(projected), false));
+        harness.runs_to_the_end();
+        assert_eq!((harness.ended().as_str(), harness.attempts_at(step)), ("completed", 1), "{step:?}");
+        let told = Report::of(harness.projected.borrow().as_ref().unwrap());
         let told = told.steps.iter().find(|told| told.name == step).map(|told| told.status);
         assert_eq!(told, Some(StepStatus::Skipped), "{step:?}");
     }
 }
 
-/// Its club asks once more while D1 is told of the failure: it goes on in the same alarm, and an alarm that is lost then loses
-/// nothing.
+/// Its tenant asks once more while D1 is told of the failure: it goes on in the same alarm, and an alarm that is lost then
+/// loses nothing.
 #[test]
 fn a_run_that_is_wanted_again_while_its_failure_is_listed_goes_on_at_once() {
     for (plan, step) in every_step() {
-        let lab = Lab::queued(plan);
-        lab.next(step, [Attempt::Refused]);
-        lab.is_told_while_listed(listings_before(plan, step), queue(plan, Caller::default()));
-        lab.rings();
-        assert!(lab.clock().since(super::lab::START) < Duration::from_secs(1), "{step:?}: in the same alarm");
-        assert_eq!(lab.ended(), "completed", "{step:?}");
-        lab.is_as_promised();
-        assert_eq!((lab.run().rounds, lab.attempts_at(step)), (2, 2), "{step:?}");
+        let harness = RunHarness::queued(plan);
+        harness.next(step, [Attempt::Refused]);
+        harness.is_told_while_listed(listings_before(plan, step), queue(plan, RequestOrigin::default()));
+        harness.rings();
+        assert!(
+            harness.clock().since(super::run_harness::START) < Duration::from_secs(1),
+            "{step:?}: in the same alarm"
+        );
+        assert_eq!(harness.ended(), "completed", "{step:?}");
+        harness.is_as_promised();
+        assert_eq!((harness.run().times_queued, harness.attempts_at(step)), (2, 2), "{step:?}");
     }
 }
 
@@ -209,8 +215,8 @@ async fn pro(app: &TestApp) -> Club {
     app.queued_pro("fc-nord").await
 }
 
-async fn list(club: &Club, run: &Run) -> Listing {
-    listing::list(club.db(), run, club.outside().now()).await
+async fn list(club: &Club, run: &Run) -> ProjectionResult {
+    projection::project(club.db(), run, club.outside().now()).await
 }
 
 async fn operator_posts(club: &Club, path: &str, body: &Value) -> crate::support::Answer {
@@ -223,7 +229,7 @@ async fn is_removed_by_an_operator(club: &Club) {
     ask.json(&json!({ "reason": "it closed" })).send().await.is(202);
 }
 
-fn listed(club: &Club) -> [Vec<Value>; 3] {
+fn projected(club: &Club) -> [Vec<Value>; 3] {
     ["provision_steps", "provision_runs", "provision_undo"]
         .map(|table| club.db().rows(&format!("select * from {table}")))
 }
@@ -237,9 +243,9 @@ async fn the_steps_of_an_older_listing_never_overwrite_newer_ones() {
     club.alarm_rings(&club.id).await;
     let late = run(&club);
     club.alarm_rings(&club.id).await;
-    let before = listed(&club);
-    assert!(matches!(list(&club, &late).await, Listing::Written { .. }));
-    assert_eq!(listed(&club), before);
+    let before = projected(&club);
+    assert!(matches!(list(&club, &late).await, ProjectionResult::Written { .. }));
+    assert_eq!(projected(&club), before);
     let attempts = app.db().row("select attempts from provision_steps where step = 'create_spreadsheet'");
     assert_eq!(attempts, json!({ "attempts": 2 }));
 }
@@ -252,7 +258,7 @@ async fn a_step_or_a_removal_that_stands_as_it_is_listed_is_not_written_again() 
     let is_listed_anew = async || {
         let told = Run { version: run(&club).version + 1, ..run(&club) };
         app.db().records();
-        assert!(matches!(list(&club, &told).await, Listing::Written { .. }));
+        assert!(matches!(list(&club, &told).await, ProjectionResult::Written { .. }));
         app.db().records().iter().map(|call| call.rows).sum::<u64>()
     };
     app.outside().upstreams().next("apps_script", [Reaction::TimesOut]);
@@ -277,9 +283,9 @@ async fn what_is_listed_of_a_removal_never_goes_back() {
     club.alarm_rings(&club.id).await;
     let late = run(&club);
     club.alarm_rings(&club.id).await;
-    let before = listed(&club);
-    assert!(matches!(list(&club, &late).await, Listing::Written { .. }));
-    assert_eq!(listed(&club), before);
+    let before = projected(&club);
+    assert!(matches!(list(&club, &late).await, ProjectionResult::Written { .. }));
+    assert_eq!(projected(&club), before);
     club.waits().await;
     assert_eq!(club.row()["undo_state"], "undone");
 }
@@ -349,7 +355,7 @@ async fn a_clubs_name_cannot_be_left_out_and_that_it_was_wanted_is_not_stored() 
     assert_eq!((club.row(), app.outside().objects().alarm(&club.id)), (before, None));
 }
 
-/// D1 was told in the same batch: the club is live, whatever its object thinks, and is removed like any other.
+/// D1 was told in the same batch: the tenant is live, whatever its object thinks, and is removed like any other.
 #[tokio::test]
 async fn a_club_that_went_live_without_its_object_knowing_is_live_and_is_removed() {
     for is_pro in [false, true] {
@@ -388,7 +394,8 @@ async fn batches_of_a_refusal() -> usize {
     app.db().batches() - before
 }
 
-/// D1 was told of the failure, and its answer lost; meanwhile the club wants it again, and its object does not hear of that.
+/// D1 was told of the failure, and its answer lost; meanwhile the tenant wants it again, and its object does not hear of
+/// that.
 #[tokio::test]
 async fn a_failure_that_is_told_again_takes_back_no_wish_that_came_since() {
     let app = TestApp::new();
@@ -397,7 +404,7 @@ async fn a_failure_that_is_told_again_takes_back_no_wish_that_came_since() {
     let count = batches_of_a_refusal().await;
     app.db().breaks(count - 1, Breaks::After);
     club.alarm_rings(&club.id).await;
-    assert!(run(&club).is_unlisted() && club.ended().await == "WEBHOOK_REJECTED");
+    assert!(run(&club).has_pending_projection() && club.ended().await == "WEBHOOK_REJECTED");
     app.outside().objects().become_(Manner::Gone);
     club.connects_make().await.fails(503, "PROVISIONER_UNAVAILABLE");
     app.outside().objects().become_(Manner::Obedient);
@@ -410,7 +417,7 @@ async fn a_failure_that_is_told_again_takes_back_no_wish_that_came_since() {
     assert_eq!(app.db().number("select count(*) from domain_events where type = 'tenant.failed'"), 1);
 }
 
-/// A command to skip the step that D1 lists as failed is not one about the step that failed since.
+/// A command to skip the step that D1 shows as failed is not one about the step that failed since.
 #[tokio::test]
 async fn a_step_is_left_out_once_however_often_that_is_pressed() {
     let app = TestApp::new();

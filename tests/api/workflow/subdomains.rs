@@ -1,4 +1,5 @@
-//! Clubs with DNS records of their own: each gets exactly one, whatever happens on the way, and nobody else's is touched.
+//! Tenants with DNS records of their own: each gets exactly one, whatever happens on the way, and nobody else's is
+//! touched.
 
 use serde_json::{Value, json};
 use tenantry::{domain::Step, workflow::Artifact};
@@ -114,7 +115,7 @@ async fn cloudflares_word_about_waiting_is_kept() {
     assert_eq!(sent[1].at.since(sent[0].at).as_secs(), 37);
 }
 
-/// Everything that can stand under the club's name and is not its own.
+/// Everything that can stand under the tenant's name and is not its own.
 fn foreign(club: &Club) -> Vec<Value> {
     let own = own_record(club);
     let but = |field: &str, value: &str| {

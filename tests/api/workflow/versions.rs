@@ -5,16 +5,16 @@ use serde_json::{Value, json};
 use tenantry::{
     domain::{Plan, RunStatus, Step},
     workflow::{
-        Artifact, Fault, FaultCode, Record, Report, Run, Stage,
-        policy::{Leaves, leaves, policy},
+        Artifact, Record, Report, Run, Stage, TransientError, TransientErrorCode,
+        policy::{Compensation, compensation, policy},
         versions::Gained,
     },
 };
 
 use super::{
     every_step,
-    lab::{Attempt, Lab},
     later::{TOMORROW, checkpoints, with_one_fewer, with_one_more, with_one_moved},
+    run_harness::{Attempt, RunHarness},
 };
 
 /// What other versions may have left: a name for each, and the checkpoint.
@@ -52,8 +52,8 @@ fn others() -> Vec<(String, Value)> {
     all
 }
 
-fn left_with(checkpoint: &Value) -> Lab {
-    Lab::left_with(&checkpoint.to_string())
+fn left_with(checkpoint: &Value) -> RunHarness {
+    RunHarness::left_with(&checkpoint.to_string())
 }
 
 fn is_known(record: &Record) -> bool {
@@ -63,17 +63,17 @@ fn is_known(record: &Record) -> bool {
 /// Its records of steps that this version does not know. A new round counts anew, for them as well.
 fn unknown(run: &Run) -> Vec<Record> {
     let unknown = run.records.iter().filter(|record| !is_known(record));
-    unknown.map(|record| Record { round: 0, ..record.clone() }).collect()
+    unknown.map(|record| Record { attempts_since_queued: 0, ..record.clone() }).collect()
 }
 
 /// Behind the step that it was at, each step of its own record was tried in the order of that, and none that was done before.
-fn follows_its_own_record(lab: &Lab, before: &Run, what: &str) {
-    let run = lab.run();
-    let tried: Vec<Step> = lab.attempts.borrow().iter().map(|(step, _)| *step).collect();
+fn follows_its_own_record(harness: &RunHarness, before: &Run, what: &str) {
+    let run = harness.run();
+    let tried: Vec<Step> = harness.attempts.borrow().iter().map(|(step, _)| *step).collect();
     let behind = tried.iter().skip_while(|step| Some(*step) == tried.first());
     let places: Vec<usize> = behind.map(|step| place(&run, *step)).collect();
     assert!(places.is_sorted(), "{what}: {tried:?}");
-    for (step, key) in lab.attempts.borrow().iter() {
+    for (step, key) in harness.attempts.borrow().iter() {
         assert_eq!(*key, format!("{}/{}", run.id, step.as_str()), "{what}");
         let was_done = before.records.iter().any(|record| record.step == *step && record.done_at.is_some());
         assert!(!was_done, "{what}: {step:?} was done before");
@@ -81,9 +81,9 @@ fn follows_its_own_record(lab: &Lab, before: &Run, what: &str) {
     assert_eq!(unknown(&run), unknown(before), "{what}: what is not known is passed over, and left as it is");
 }
 
-fn is_completed(lab: &Lab, before: &Run, what: &str) {
-    assert_eq!(lab.ended(), "completed", "{what}");
-    let run = lab.run();
+fn is_completed(harness: &RunHarness, before: &Run, what: &str) {
+    assert_eq!(harness.ended(), "completed", "{what}");
+    let run = harness.run();
     assert!(
         run.records.iter().filter(|r| is_known(r)).all(|r| r.done_at.is_some()),
         "{what}: {:?}",
@@ -95,25 +95,29 @@ fn is_completed(lab: &Lab, before: &Run, what: &str) {
             "{what}: {step:?} is not in its record"
         );
     }
-    follows_its_own_record(lab, before, what);
-    assert_eq!(lab.listed.borrow().as_ref().map(|listed| listed.version), Some(run.version), "{what}");
+    follows_its_own_record(harness, before, what);
+    assert_eq!(
+        harness.projected.borrow().as_ref().map(|projected| projected.version),
+        Some(run.version),
+        "{what}"
+    );
 }
 
 #[test]
 fn a_run_of_another_version_is_brought_to_its_end() {
     let mut count = 0;
     for (what, checkpoint) in others() {
-        let lab = left_with(&checkpoint);
-        let before = lab.run();
+        let harness = left_with(&checkpoint);
+        let before = harness.run();
         if before.undo.is_some() || before.status() == RunStatus::Completed {
             continue;
         }
-        lab.runs_until_it_rests();
-        if lab.ended() != "completed" {
-            lab.is_queued_again();
-            lab.runs_until_it_rests();
+        harness.runs_until_it_rests();
+        if harness.ended() != "completed" {
+            harness.is_queued_again();
+            harness.runs_until_it_rests();
         }
-        is_completed(&lab, &before, &what);
+        is_completed(&harness, &before, &what);
         count += 1;
     }
     assert!(count > 100, "{count}");
@@ -122,22 +126,26 @@ fn a_run_of_another_version_is_brought_to_its_end() {
 #[test]
 fn a_run_of_another_version_fails_with_a_reason_and_goes_on_when_it_is_wanted_again() {
     for (what, checkpoint) in others() {
-        let lab = left_with(&checkpoint);
-        let before = lab.run();
+        let harness = left_with(&checkpoint);
+        let before = harness.run();
         let next = before.records.iter().find(|record| is_known(record) && record.done_at.is_none());
         let Some(step) = next.map(|record| record.step).filter(|_| before.undo.is_none()) else { continue };
         if before.status() == RunStatus::Failed {
-            lab.is_queued_again();
+            harness.is_queued_again();
         }
-        lab.always(step, Attempt::Refused);
-        lab.runs_until_it_rests();
-        assert_eq!((lab.ended().as_str(), lab.run().current()), ("MISCONFIGURED", Some(step)), "{what}");
-        let told = Report::of(lab.listed.borrow().as_ref().unwrap());
+        harness.always(step, Attempt::Refused);
+        harness.runs_until_it_rests();
+        assert_eq!(
+            (harness.ended().as_str(), harness.run().current()),
+            ("MISCONFIGURED", Some(step)),
+            "{what}"
+        );
+        let told = Report::of(harness.projected.borrow().as_ref().unwrap());
         assert_eq!((told.status, told.step), (RunStatus::Failed, Some(step)), "{what}");
-        lab.always(step, Attempt::Works);
-        lab.is_queued_again();
-        lab.runs_until_it_rests();
-        is_completed(&lab, &before, &what);
+        harness.always(step, Attempt::Works);
+        harness.is_queued_again();
+        harness.runs_until_it_rests();
+        is_completed(&harness, &before, &what);
     }
 }
 
@@ -147,36 +155,40 @@ fn a_run_of_another_version_is_undone_but_for_what_this_one_does_not_know() {
     let tomorrow: Step = serde_json::from_value(TOMORROW.into()).unwrap();
     let mut refused = 0;
     for (what, checkpoint) in others() {
-        let lab = left_with(&checkpoint);
-        let before = lab.run();
-        lab.always_when_removed(tomorrow, Attempt::Refused);
-        lab.is_undone();
-        lab.runs_until_it_rests();
-        if lab.was_undone() != "undone" && before.undo.is_some() {
+        let harness = left_with(&checkpoint);
+        let before = harness.run();
+        harness.always_when_removed(tomorrow, Attempt::Refused);
+        harness.is_undone();
+        harness.runs_until_it_rests();
+        if harness.was_undone() != "undone" && before.undo.is_some() {
             // It had failed, and that is told once more.
-            lab.is_undone();
-            lab.runs_until_it_rests();
+            harness.is_undone();
+            harness.runs_until_it_rests();
         }
-        let knows_of_it = lab.run().undo.unwrap().removals.iter().any(|removal| removal.step == tomorrow);
+        let knows_of_it = harness.run().undo.unwrap().removals.iter().any(|removal| removal.step == tomorrow);
         if knows_of_it {
-            assert_eq!(lab.was_undone(), "MISCONFIGURED", "{what}");
-            assert_eq!(lab.run().failed_at(), Some(tomorrow), "{what}");
+            assert_eq!(harness.was_undone(), "MISCONFIGURED", "{what}");
+            assert_eq!(harness.run().failed_at(), Some(tomorrow), "{what}");
             assert!(
-                !lab.removals.borrow().iter().any(|(step, _)| leaves(*step) == Leaves::TheName),
+                !harness
+                    .removals
+                    .borrow()
+                    .iter()
+                    .any(|(step, _)| compensation(*step) == Compensation::SlugAndEmail),
                 "{what}"
             );
-            lab.is_skipped(tomorrow);
-            lab.runs_until_it_rests();
+            harness.is_skipped(tomorrow);
+            harness.runs_until_it_rests();
             refused += 1;
         }
-        assert_eq!(lab.was_undone(), "undone", "{what}");
+        assert_eq!(harness.was_undone(), "undone", "{what}");
         let begun = unknown(&before).iter().any(|record| record.attempts > 0);
         assert!(knows_of_it || !begun || before.undo.is_some(), "{what}: it was begun");
         let left: Vec<Step> =
-            lab.run().undo.unwrap().removals.iter().filter(|r| r.left).map(|r| r.step).collect();
+            harness.run().undo.unwrap().removals.iter().filter(|r| r.abandoned).map(|r| r.step).collect();
         assert!(!knows_of_it || left.contains(&tomorrow), "{what}: {left:?}");
-        for (step, key) in lab.removals.borrow().iter() {
-            assert_eq!(*key, format!("{}/undo_{}", lab.run().id, step.as_str()), "{what}");
+        for (step, key) in harness.removals.borrow().iter() {
+            assert_eq!(*key, format!("{}/undo_{}", harness.run().id, step.as_str()), "{what}");
         }
     }
     assert!(refused > 10, "{refused}");
@@ -184,10 +196,10 @@ fn a_run_of_another_version_is_undone_but_for_what_this_one_does_not_know() {
 
 /// A run that was begun by a version whose plan had no `gained` yet, and which is at `at`.
 fn begun_without(plan: Plan, gained: Step, at: Step) -> Run {
-    let lab = Lab::queued(plan);
-    lab.next(at, [Attempt::Unknown(Fault::new(FaultCode::Timeout))]);
-    lab.rings();
-    let mut run = lab.run();
+    let harness = RunHarness::queued(plan);
+    harness.next(at, [Attempt::Unknown(TransientError::new(TransientErrorCode::Timeout))]);
+    harness.rings();
+    let mut run = harness.run();
     assert_eq!(run.current(), Some(at));
     run.records.retain(|record| record.step != gained);
     run
@@ -211,13 +223,13 @@ fn a_step_that_a_plan_gained_is_done_in_its_place_or_next() {
         let steps: Vec<Step> = run.records.iter().map(|record| record.step).collect();
         assert_eq!(steps, Step::of(plan), "{gained:?} at {at:?}");
         assert_eq!(run.records[place(&run, gained)], Record::new(gained), "{gained:?} at {at:?}");
-        let lab = Lab::left_with(&serde_json::to_string(&old).unwrap());
-        lab.runs_until_it_rests();
-        assert_eq!(lab.ended(), "completed", "{gained:?} at {at:?}");
-        assert_eq!(lab.attempts_at(gained), 1, "{gained:?} at {at:?}");
+        let harness = RunHarness::left_with(&serde_json::to_string(&old).unwrap());
+        harness.runs_until_it_rests();
+        assert_eq!(harness.ended(), "completed", "{gained:?} at {at:?}");
+        assert_eq!(harness.attempts_at(gained), 1, "{gained:?} at {at:?}");
         let done = old.records.iter().filter(|record| record.done_at.is_some());
         for record in done {
-            assert_eq!(lab.attempts_at(record.step), 0, "{gained:?} at {at:?}: {:?}", record.step);
+            assert_eq!(harness.attempts_at(record.step), 0, "{gained:?} at {at:?}: {:?}", record.step);
         }
     }
 }
@@ -226,17 +238,22 @@ fn a_step_that_a_plan_gained_is_done_in_its_place_or_next() {
 #[test]
 fn a_step_that_a_plan_gained_has_its_attempts_and_no_more() {
     for (plan, gained, at) in every_gain() {
-        let lab = Lab::left_with(&serde_json::to_string(&begun_without(plan, gained, at)).unwrap());
-        lab.always(gained, Attempt::Unknown(Fault::new(FaultCode::Timeout)));
-        lab.runs_until_it_rests();
-        let ended = lab.ended();
+        let harness =
+            RunHarness::left_with(&serde_json::to_string(&begun_without(plan, gained, at)).unwrap());
+        harness.always(gained, Attempt::Unknown(TransientError::new(TransientErrorCode::Timeout)));
+        harness.runs_until_it_rests();
+        let ended = harness.ended();
         assert!(["UPSTREAM_UNAVAILABLE", "DEADLINE_EXCEEDED"].contains(&ended.as_str()), "{ended}");
-        let run = lab.run();
+        let run = harness.run();
         let record = &run.records[place(&run, gained)];
-        let tried = lab.attempts_at(gained);
+        let tried = harness.attempts_at(gained);
         assert_eq!(usize::try_from(record.attempts).unwrap(), tried, "{gained:?} at {at:?}");
         assert!(record.attempts <= policy(gained).attempts && tried > 4, "{gained:?} at {at:?}: {tried}");
-        assert_eq!(lab.history_of(tenantry::domain::Task::Do(gained)).len(), tried, "{gained:?} at {at:?}");
+        assert_eq!(
+            harness.history_of(tenantry::domain::Task::Do(gained)).len(),
+            tried,
+            "{gained:?} at {at:?}"
+        );
     }
 }
 
@@ -244,14 +261,15 @@ fn a_step_that_a_plan_gained_has_its_attempts_and_no_more() {
 fn what_a_step_that_a_plan_gained_made_is_kept_and_removed() {
     let gained = Step::CreateSpreadsheet;
     for at in Step::of(Plan::Pro) {
-        let lab = Lab::left_with(&serde_json::to_string(&begun_without(Plan::Pro, gained, *at)).unwrap());
-        lab.runs_until_it_rests();
-        assert!(matches!(lab.run().artifact(gained), Some(Artifact::Spreadsheet { .. })), "{at:?}");
-        lab.is_undone();
-        lab.runs_until_it_rests();
-        assert_eq!(lab.was_undone(), "undone", "{at:?}");
-        assert!(lab.removals.borrow().iter().any(|(step, _)| *step == gained), "{at:?}");
-        assert!(lab.there.borrow().is_empty(), "{at:?}: {:?}", lab.there.borrow());
+        let harness =
+            RunHarness::left_with(&serde_json::to_string(&begun_without(Plan::Pro, gained, *at)).unwrap());
+        harness.runs_until_it_rests();
+        assert!(matches!(harness.run().artifact(gained), Some(Artifact::Spreadsheet { .. })), "{at:?}");
+        harness.is_undone();
+        harness.runs_until_it_rests();
+        assert_eq!(harness.was_undone(), "undone", "{at:?}");
+        assert!(harness.removals.borrow().iter().any(|(step, _)| *step == gained), "{at:?}");
+        assert!(harness.there.borrow().is_empty(), "{at:?}: {:?}", harness.there.borrow());
     }
 }
 
@@ -261,16 +279,20 @@ fn a_step_that_is_only_for_new_runs_is_left_out_of_those_that_are_under_way() {
     for (plan, gained, at) in every_gain() {
         let mut run = begun_without(plan, gained, at);
         // Where it is at that step itself, the old version had another name for it: what is next is done.
-        run.follows(Step::of(plan), |_| Gained::LeftOut);
+        run.follows(Step::of(plan), |_| Gained::Skipped);
         let record = run.records[place(&run, gained)].clone();
         assert!(record.skipped && record.done_at.is_some() && record.attempts == 0, "{gained:?} at {at:?}");
         if gained == at {
             continue;
         }
-        let lab = Lab::left_with(&serde_json::to_string(&run).unwrap());
-        lab.runs_until_it_rests();
-        assert_eq!((lab.ended().as_str(), lab.attempts_at(gained)), ("completed", 0), "{gained:?} at {at:?}");
-        let told = Report::of(lab.listed.borrow().as_ref().unwrap());
+        let harness = RunHarness::left_with(&serde_json::to_string(&run).unwrap());
+        harness.runs_until_it_rests();
+        assert_eq!(
+            (harness.ended().as_str(), harness.attempts_at(gained)),
+            ("completed", 0),
+            "{gained:?} at {at:?}"
+        );
+        let told = Report::of(harness.projected.borrow().as_ref().unwrap());
         assert_eq!(told.steps[place(&run, gained)].status.as_str(), "skipped", "{gained:?} at {at:?}");
     }
 }
@@ -279,12 +301,12 @@ fn a_step_that_is_only_for_new_runs_is_left_out_of_those_that_are_under_way() {
 fn what_is_over_gains_nothing() {
     for (plan, gained) in every_step() {
         for is_removal in [false, true] {
-            let lab = Lab::queued(plan);
-            lab.runs_to_the_end();
+            let harness = RunHarness::queued(plan);
+            harness.runs_to_the_end();
             if is_removal {
-                lab.is_undone();
+                harness.is_undone();
             }
-            let mut run = lab.run();
+            let mut run = harness.run();
             run.records.retain(|record| record.step != gained);
             let before = run.clone();
             run.follows(Step::of(plan), |_| Gained::Done);
@@ -297,15 +319,22 @@ fn what_is_over_gains_nothing() {
 #[test]
 fn a_run_that_failed_gains_what_its_plan_gained() {
     for (plan, gained, at) in every_gain() {
-        let lab = Lab::queued(plan);
-        lab.next(at, [Attempt::Refused]);
-        lab.runs_to_the_end();
-        let mut run = lab.run();
+        let harness = RunHarness::queued(plan);
+        harness.next(at, [Attempt::Refused]);
+        harness.runs_to_the_end();
+        let mut run = harness.run();
         run.records.retain(|record| record.step != gained);
-        let lab = Lab::left_with(&serde_json::to_string(&run).unwrap());
-        assert!(matches!(lab.run().stage, Stage::Failed { step, .. } if step == at), "{gained:?} at {at:?}");
-        lab.is_queued_again();
-        lab.runs_until_it_rests();
-        assert_eq!((lab.ended().as_str(), lab.attempts_at(gained)), ("completed", 1), "{gained:?} at {at:?}");
+        let harness = RunHarness::left_with(&serde_json::to_string(&run).unwrap());
+        assert!(
+            matches!(harness.run().stage, Stage::Failed { step, .. } if step == at),
+            "{gained:?} at {at:?}"
+        );
+        harness.is_queued_again();
+        harness.runs_until_it_rests();
+        assert_eq!(
+            (harness.ended().as_str(), harness.attempts_at(gained)),
+            ("completed", 1),
+            "{gained:?} at {at:?}"
+        );
     }
 }

@@ -5,13 +5,13 @@ use std::time::Duration;
 use tenantry::{
     domain::{TenantId, Timestamp, Upstream},
     workflow::breaker::{
-        Admission, Ask, AtOnce, Breaker, Command, Limits, Moved, Obeyed, State, Verdict, Waiting, Wish, obey,
-        rings_at, wake,
+        Admission, AdmissionRequest, AtOnce, Breaker, BreakerCommand, Effects, HealthSignal, Limits, Request,
+        State, Transition, Waiting, handle, rings_at, wake,
     },
 };
 
 use super::breaker::{Bench, FAILED, GO, WATCHED, at, of, run, wait};
-use super::lab::START;
+use super::run_harness::START;
 
 fn tenant(number: u64) -> TenantId {
     format!("tenant_{number}").parse().unwrap()
@@ -34,24 +34,25 @@ impl Object {
         Self { breaker: Bench::opened(START).breaker, ..Self::closed(Upstream::Google) }
     }
 
-    fn told(&mut self, wish: Wish, now: Timestamp) -> Obeyed {
-        let command = Command { upstream: Upstream::Google, wish };
-        let obeyed = obey(&self.breaker, &self.waiting, &command, &self.limits, now);
-        (self.breaker, self.waiting) = (obeyed.reply.breaker.clone(), obeyed.waiting.clone());
-        obeyed
+    fn told(&mut self, command: BreakerCommand, now: Timestamp) -> Effects {
+        let command = Request { upstream: Upstream::Google, command };
+        let effects = handle(&self.breaker, &self.waiting, &command, &self.limits, now);
+        (self.breaker, self.waiting) = (effects.reply.breaker.clone(), effects.waiting.clone());
+        effects
     }
 
     fn asks_having(&mut self, has_failed: bool, number: u64, now: Timestamp) -> Admission {
-        let wish = Wish::Admit { run: run(number), cost: 1, tenant: Some(tenant(number)), has_failed };
-        self.told(wish, now).reply.admission.unwrap()
+        let command =
+            BreakerCommand::Admit { run: run(number), cost: 1, tenant: Some(tenant(number)), has_failed };
+        self.told(command, now).reply.admission.unwrap()
     }
 
     fn asks(&mut self, number: u64, now: Timestamp) -> Admission {
         self.asks_having(false, number, now)
     }
 
-    fn hears(&mut self, number: u64, verdict: Verdict, now: Timestamp) {
-        self.told(Wish::Report { run: run(number), verdict, watched: true }, now);
+    fn hears(&mut self, number: u64, verdict: HealthSignal, now: Timestamp) {
+        self.told(BreakerCommand::Report { run: run(number), verdict, watched: true }, now);
     }
 
     fn rings_at(&self, now: Timestamp) -> Option<Timestamp> {
@@ -104,7 +105,7 @@ fn a_probe_that_failed_goes_again_if_nobody_else_waits() {
 fn a_probe_that_says_nothing_is_as_good_as_one_that_failed() {
     let mut object = Object::opened();
     assert_eq!(object.asks(5, at(30)), WATCHED);
-    object.hears(5, Verdict::Nothing, at(35));
+    object.hears(5, HealthSignal::Nothing, at(35));
     assert_eq!(object.asks(5, at(35)), wait(at(45)));
     assert_eq!(object.asks(6, at(35)), WATCHED);
 }
@@ -121,7 +122,7 @@ fn a_probe_that_is_given_up_leaves_its_place_to_who_was_never_tried() {
 fn an_outage_that_is_over_is_held_against_nobody() {
     let mut object = Object::opened();
     object.asks(5, at(30));
-    object.hears(5, Verdict::Answered, at(31));
+    object.hears(5, HealthSignal::Answered, at(31));
     for number in 10..20 {
         object.hears(number, FAILED, at(40));
     }
@@ -154,7 +155,7 @@ fn when_it_closes_all_who_wait_are_woken_twenty_five_a_second() {
         object.asks(number, at(1));
     }
     object.asks(5, at(30));
-    object.hears(5, Verdict::Answered, at(31));
+    object.hears(5, HealthSignal::Answered, at(31));
     assert_eq!(object.rings_at(at(31)), Some(at(31)));
     let first: Vec<TenantId> = (10..35).map(tenant).collect();
     assert_eq!(object.rings(at(31)), first);
@@ -171,7 +172,7 @@ fn those_that_failed_before_are_woken_after_all_the_others() {
     for (number, has_failed) in [(7, true), (1, false), (8, false), (9, false)] {
         object.asks_having(has_failed, number, at(1));
     }
-    object.told(Wish::Close, at(2));
+    object.told(BreakerCommand::Close, at(2));
     assert_eq!(object.rings(at(2)), [tenant(8), tenant(9)]);
     assert_eq!(object.rings(at(3)), [tenant(7), tenant(1)]);
 }
@@ -182,7 +183,7 @@ fn if_it_opens_again_nobody_else_is_woken() {
     for number in 100..140 {
         object.asks(number, at(1));
     }
-    object.told(Wish::Close, at(2));
+    object.told(BreakerCommand::Close, at(2));
     assert_eq!(object.rings(at(2)).len(), 25);
     for number in 200..210 {
         object.hears(number, FAILED, at(2));
@@ -198,7 +199,7 @@ fn who_was_let_through_waits_no_more_and_who_asks_twice_keeps_its_place() {
         object.asks(number, at(1));
     }
     assert_eq!(object.waiting.len(), 3);
-    object.told(Wish::Close, at(2));
+    object.told(BreakerCommand::Close, at(2));
     object.asks(7, at(2));
     assert_eq!(object.rings(at(2)), [tenant(6), tenant(8)]);
 }
@@ -210,14 +211,14 @@ fn five_hundred_are_remembered_and_the_oldest_forgotten() {
         object.asks(number, at(1));
     }
     assert_eq!(object.waiting.len(), 500);
-    object.told(Wish::Close, at(2));
+    object.told(BreakerCommand::Close, at(2));
     assert_eq!(object.rings(at(2))[0], tenant(200));
 }
 
 #[test]
 fn who_names_no_tenant_is_not_remembered() {
     let mut object = Object::opened();
-    object.told(Wish::Admit { run: run(5), cost: 1, tenant: None, has_failed: false }, at(1));
+    object.told(BreakerCommand::Admit { run: run(5), cost: 1, tenant: None, has_failed: false }, at(1));
     assert!(object.waiting.is_empty());
 }
 
@@ -241,8 +242,9 @@ fn what_a_budget_refuses_is_woken_as_it_refills_and_is_no_outage() {
 fn no_more_are_woken_than_there_are_calls_for() {
     let mut object = Object::closed(Upstream::Cloudflare);
     let asks = |object: &mut Object, number, cost, now| {
-        let wish = Wish::Admit { run: run(number), cost, tenant: Some(tenant(number)), has_failed: false };
-        object.told(wish, now).reply.admission.unwrap()
+        let command =
+            BreakerCommand::Admit { run: run(number), cost, tenant: Some(tenant(number)), has_failed: false };
+        object.told(command, now).reply.admission.unwrap()
     };
     assert_eq!(asks(&mut object, 1, 7, at(0)), GO);
     assert_eq!(asks(&mut object, 2, 1193, at(100)), GO);
@@ -267,12 +269,12 @@ fn only_so_many_ask_at_once_and_each_end_lets_the_next_one_in() {
     assert_eq!(object.asks(4, at(1)), wait(at(16)), "one waits already");
     assert_eq!(object.asks(1, at(2)), WATCHED, "its attempt was interrupted");
     assert_eq!((object.breaker.asking(at(2)), object.rings(at(2)).len()), (2, 0));
-    object.hears(2, Verdict::Answered, at(3));
+    object.hears(2, HealthSignal::Answered, at(3));
     assert_eq!(object.rings_at(at(3)), Some(at(3)));
     assert_eq!(object.rings(at(3)), [tenant(3)]);
     assert_eq!(object.asks(3, at(3)), WATCHED);
-    object.hears(1, Verdict::Nothing, at(5));
-    object.told(Wish::Report { run: run(3), verdict: FAILED, watched: false }, at(5));
+    object.hears(1, HealthSignal::Nothing, at(5));
+    object.told(BreakerCommand::Report { run: run(3), verdict: FAILED, watched: false }, at(5));
     assert_eq!(object.breaker.asking(at(5)), 0, "whatever came of it, and whoever it told");
 }
 
@@ -292,8 +294,8 @@ fn the_place_of_who_died_is_free_when_no_attempt_can_be_out_any_more() {
 fn one_that_an_operator_opened_lets_nobody_through_until_it_is_closed() {
     let mut object = Object::closed(Upstream::Google);
     object.asks(1, at(0));
-    assert_eq!(object.told(Wish::Open, at(1)).reply.moved, Some(Moved::Opened));
-    object.hears(1, Verdict::Answered, at(2));
+    assert_eq!(object.told(BreakerCommand::Open, at(1)).reply.transition, Some(Transition::Opened));
+    object.hears(1, HealthSignal::Answered, at(2));
     object.hears(1, FAILED, at(2));
     for hours in 0..100 {
         let now = at(hours * 3600 + 3);
@@ -302,8 +304,8 @@ fn one_that_an_operator_opened_lets_nobody_through_until_it_is_closed() {
     }
     assert_eq!(object.breaker.next_probe_at(), None);
     assert!(object.breaker.is_held_open());
-    assert_eq!(object.told(Wish::Open, at(4)).reply.moved, None, "it was");
-    assert_eq!(object.told(Wish::Close, at(400_000)).reply.moved, Some(Moved::Closed));
+    assert_eq!(object.told(BreakerCommand::Open, at(4)).reply.transition, None, "it was");
+    assert_eq!(object.told(BreakerCommand::Close, at(400_000)).reply.transition, Some(Transition::Closed));
     assert_eq!(object.breaker.closed_at(), Some(at(400_000)));
     assert_eq!(object.rings(at(400_000)), [tenant(2)]);
     assert_eq!(object.asks(2, at(400_000)), GO);
@@ -316,10 +318,10 @@ fn one_that_is_open_already_is_held_open_too() {
         if probe {
             assert_eq!(object.asks(5, at(30)), WATCHED);
         }
-        assert_eq!(object.told(Wish::Open, at(31)).reply.moved, Some(Moved::Opened));
+        assert_eq!(object.told(BreakerCommand::Open, at(31)).reply.transition, Some(Transition::Opened));
         object.hears(5, FAILED, at(32));
-        object.hears(5, Verdict::Nothing, at(32));
-        object.hears(5, Verdict::Answered, at(32));
+        object.hears(5, HealthSignal::Nothing, at(32));
+        object.hears(5, HealthSignal::Answered, at(32));
         assert_eq!(object.asks(6, at(9999)), wait(at(10_299)));
         let State::Open { outage, .. } = object.breaker.state else { panic!("{:?}", object.breaker.state) };
         assert_eq!((outage.since, outage.failures), (START, 10));
@@ -329,11 +331,11 @@ fn one_that_is_open_already_is_held_open_too() {
 #[test]
 fn when_it_was_last_closed_is_remembered_if_it_was_open() {
     let mut object = Object::opened();
-    object.hears(8, Verdict::Answered, at(3));
+    object.hears(8, HealthSignal::Answered, at(3));
     assert_eq!(object.breaker.closed_at(), Some(at(3)));
     object.hears(8, FAILED, at(4));
-    object.hears(8, Verdict::Answered, at(5));
-    object.told(Wish::Close, at(6));
+    object.hears(8, HealthSignal::Answered, at(5));
+    object.told(BreakerCommand::Close, at(6));
     assert_eq!(object.breaker.closed_at(), Some(at(3)), "nothing was closed since");
 }
 
@@ -342,7 +344,7 @@ fn a_budget_holds_for_a_probe_as_well() {
     let mut object = Object { breaker: Bench::opened(START).breaker, ..at_once(1) };
     assert_eq!(object.asks(5, at(30)), WATCHED);
     let ask = run(6);
-    let ask = Ask { run: &ask, cost: 1, has_failed: false };
+    let ask = AdmissionRequest { run: &ask, cost: 1, has_failed: false };
     let refused = object.breaker.clone().admit(&object.limits, &ask, &Waiting::default(), at(31));
     assert_eq!(refused, wait(at(41)));
     object.hears(5, FAILED, at(32));

@@ -5,7 +5,7 @@ import { at } from "../../../scripts/lib/project.mjs";
 const FUNCTIONS = {
   "src/store/access.rs": ["gate"],
   "src/store/runs.rs": ["select"],
-  "src/store/requests.rs": ["add"],
+  "src/store/request_metrics.rs": ["add"],
   "src/store/signups.rs": ["insert_tenant", "insert_event", "count_promo", "insert_redemption", "facts", "select_tenant"],
 };
 

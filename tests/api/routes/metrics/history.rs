@@ -8,7 +8,7 @@ use tenantry::{
     domain::Upstream,
     ports::Ports,
     store::rollups::BOUNDS,
-    workflow::breaker::{AskerId, Command, Verdict, Wish},
+    workflow::breaker::{BreakerCommand, HealthSignal, Request, RequesterId},
 };
 
 use super::{monitored, scrape};
@@ -18,7 +18,7 @@ fn changed(expected: &[(&str, i64)]) -> BTreeMap<String, i64> {
     expected.iter().map(|(name, more)| (format!("tenantry_{name}"), *more)).collect()
 }
 
-/// A club whose webhook is gone: its run is given up.
+/// A tenant whose webhook is gone: its run fails.
 async fn failed(app: &TestApp, slug: &str) -> Club {
     let club = app.signed_up(slug).await;
     club.connects("https://hook.eu2.make.com/gone").await.is(200);
@@ -297,22 +297,22 @@ async fn a_club_that_was_completed_by_hand_is_not_unmoved() {
     let app = monitored();
     let club = app.queued("fc-nord").await;
     app.passes(4000);
-    let unmoved = async || scrape(&app).await.of(r#"tenantry_unmoved_seconds{work="provisioning"}"#);
-    assert_eq!(unmoved().await, 4000);
+    let stalled = async || scrape(&app).await.of(r#"tenantry_unmoved_seconds{work="provisioning"}"#);
+    assert_eq!(stalled().await, 4000);
     club.becomes("provisioned_at", app.now());
-    assert_eq!(unmoved().await, 0);
+    assert_eq!(stalled().await, 0);
 }
 
 #[tokio::test]
 async fn a_breaker_is_seen_as_it_stands() {
     let app = monitored();
     for n in 0..10 {
-        let wish = Wish::Report {
-            run: AskerId::of(&format!("run_{n}")),
-            verdict: Verdict::Failed { retry_after: None, own: false },
+        let command = BreakerCommand::Report {
+            run: RequesterId::of(&format!("run_{n}")),
+            verdict: HealthSignal::Failed { retry_after: None, own: false },
             watched: true,
         };
-        app.outside().tell_breaker(&Command { upstream: Upstream::Make, wish }).await.unwrap();
+        app.outside().send_breaker_command(&Request { upstream: Upstream::Make, command }).await.unwrap();
     }
     let read = scrape(&app).await;
     assert_eq!(
@@ -329,7 +329,7 @@ async fn a_breaker_is_seen_as_it_stands() {
     assert_eq!(read.of(r#"tenantry_breaker_failures{upstream="resend"}"#), 0);
 }
 
-/// `count` clubs at work, as many being removed, and a delivery of each.
+/// `count` tenants at work, as many being removed, and a delivery of each.
 async fn cost_with(count: u32) -> BTreeMap<&'static str, Cost> {
     let app = monitored();
     let numbers =

@@ -6,7 +6,7 @@ use tenantry::ports::Limit;
 
 use crate::support::{Answer, Breaks, Club, TestApp, Token, keys};
 
-/// A link as it was mailed to the club's owner.
+/// A link as it was mailed to the tenant's owner.
 async fn link(club: &Club) -> String {
     let email = club.row()["email"].clone();
     club.post("/auth/magic/start").json(&json!({ "email": email })).send().await;

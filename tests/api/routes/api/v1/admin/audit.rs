@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{get, post};
 use crate::support::{Club, TestApp, Token, keys, walk_pages};
 
-/// A code was made, then a club's tokens were revoked, then the code was switched off by somebody else.
+/// A code was made, then a tenant's tokens were revoked, then the code was switched off by somebody else.
 async fn three_things_were_done(app: &TestApp) -> Club {
     let club = app.signed_up("fc-nord").await;
     post(app, "/promo-codes", json!({ "code": "SPRING", "discountPercent": 10 })).await.is(200);

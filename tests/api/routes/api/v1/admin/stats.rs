@@ -142,7 +142,7 @@ async fn a_run_that_is_tried_again_counts_for_where_it_stands_and_for_each_failu
         (&json!(0), &json!(1), &json!(0), &json!(2))
     );
     assert_eq!(recent["successRatio"], 1.0);
-    // What it waited for the club does not count.
+    // What it waited for the tenant does not count.
     assert_eq!(recent["durationMs"]["p50"], 500);
     let line = app.log_of("tenant_provision_complete").pop().unwrap();
     assert!(line.fields["ms"].as_u64().unwrap() < 2000, "{line:?}");
@@ -175,8 +175,8 @@ async fn a_pause_does_not_count_and_neither_does_a_wait_that_a_restored_database
     assert_eq!(durations("paused").await, 500);
     app.db().becomes(&before);
     club.outside().objects().rings_again(&club.id, 1, &app.app);
-    let compare = Command::Compare { listed_version: 0 };
-    app.outside().tell_object(&club.id.parse().unwrap(), &compare).await.unwrap();
+    let compare = Command::Compare { projected_version: 0 };
+    app.outside().send_command(&club.id.parse().unwrap(), &compare).await.unwrap();
     club.waits().await;
     assert_eq!(durations("restored").await, 500);
 }

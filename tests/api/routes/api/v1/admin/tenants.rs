@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{get, post};
 use crate::support::{Club, TestApp, Token, WEBHOOK_SECRET, keys, signup, walk_pages};
 
-/// A club that just signed up, one that is live, one that failed, and a pro club: oldest first.
+/// A tenant that just signed up, one that is live, one that failed, and a pro tenant: oldest first.
 async fn four(app: &TestApp) -> [Club; 4] {
     let pending = app.signed_up("fc-one").await;
     app.passes(1);
@@ -134,7 +134,7 @@ async fn pages_show_every_club_once() {
     }
 }
 
-/// More clubs than a page looks at: the pages go on behind them until the one that is wanted.
+/// More tenants than a page looks at: the pages go on behind them until the one that is wanted.
 #[tokio::test]
 async fn clubs_behind_the_window_are_found_by_going_on_and_at_once_by_name() {
     let app = TestApp::new();

@@ -34,7 +34,7 @@ fn run_of(club: &Club) -> String {
     club.outside().objects().run(&club.id).unwrap().id.as_str().to_owned()
 }
 
-/// Nothing of the club is left but its history, and its name is free.
+/// Nothing of the tenant is left but its history, and its name is free.
 async fn is_gone(club: &Club) {
     // Its webhook is forgotten once that has heard of it.
     club.outside().finishes_deferred_work().await;
@@ -136,7 +136,7 @@ async fn a_record_of_its_own_goes_too() {
     is_gone(&club).await;
 }
 
-/// Whatever is configured by then: the record is where it was made, and its other side is asked no more than it may be.
+/// Whatever is configured by then: the record is where it was made, and its upstream is asked no more than it may be.
 #[tokio::test]
 async fn a_record_goes_although_clubs_share_one_by_now() {
     let app = TestApp::with(&RECORDS);
@@ -184,7 +184,7 @@ async fn a_club_that_never_ran_did_not_fail() {
     assert_eq!(sent[0].json()["type"], "tenant.deprovisioned");
 }
 
-/// Whoever retries, or renews, must not make the club anew that an operator has just removed.
+/// Whoever retries, or renews, must not make the tenant anew that an operator has just removed.
 #[tokio::test]
 async fn the_same_request_under_the_same_key_makes_nothing_anew() {
     let app = TestApp::new();

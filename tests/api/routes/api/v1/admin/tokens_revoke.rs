@@ -193,7 +193,7 @@ async fn an_id_that_was_revoked_under_a_looser_rule_stays_revoked() {
 }
 
 #[tokio::test]
-async fn the_id_of_a_clubs_token_says_whose_it_is() {
+async fn the_id_of_a_tenants_token_says_whose_it_is() {
     let app = TestApp::new();
     let club = app.signed_up("fc-nord").await;
     let jti = Token::read(&club.jwt)["jti"].clone();

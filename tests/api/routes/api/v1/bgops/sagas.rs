@@ -247,7 +247,7 @@ async fn nothing_of_it_shows_a_secret() {
     }
 }
 
-/// Operators see why the other side refused; nobody sees an address, a key or what moves a terminal's cursor.
+/// Operators see why the upstream refused; nobody sees an address, a key or what moves a terminal's cursor.
 #[tokio::test]
 async fn what_the_other_side_said_is_in_the_history() {
     for (said, expected) in [

@@ -15,7 +15,7 @@ async fn pressed(app: &TestApp, body: Value) -> Value {
     press(app, body).await.is(200)["data"].clone()
 }
 
-/// Many clubs whose webhooks were gone, each a minute after the one before, and one whose set-up stopped elsewhere.
+/// Many tenants whose webhooks were gone, each a minute after the one before, and one whose set-up stopped elsewhere.
 async fn after_an_outage(app: &TestApp, count: usize) -> Vec<Club> {
     let mut clubs = Vec::new();
     for n in 0..count {
@@ -134,7 +134,7 @@ async fn only_what_matches_goes_on() {
     }
 }
 
-/// The club is stopped, was completed by hand, or is being removed: its run is nobody's to try again.
+/// The tenant is stopped, was completed by hand, or is being removed: its run is nobody's to try again.
 #[tokio::test]
 async fn whoever_is_not_to_be_set_up_is_left_out() {
     let app = TestApp::new();

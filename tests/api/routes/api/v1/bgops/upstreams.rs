@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use tenantry::{
     domain::Upstream,
     ports::Ports,
-    workflow::breaker::{AskerId, Command, Verdict, Wish},
+    workflow::breaker::{BreakerCommand, HealthSignal, Request, RequesterId},
 };
 
 use crate::support::{Answer, Manner, TestApp, Token};
@@ -31,15 +31,17 @@ async fn open(app: &TestApp, name: &str, body: Value) -> Answer {
 /// So many runs failed.
 async fn fails(app: &TestApp, upstream: Upstream, times: usize) {
     for n in 0..times {
-        let verdict = Verdict::Failed { retry_after: None, own: false };
-        let wish = Wish::Report { run: AskerId::of(&format!("run_{n}")), verdict, watched: true };
-        app.outside().tell_breaker(&Command { upstream, wish }).await.unwrap();
+        let verdict = HealthSignal::Failed { retry_after: None, own: false };
+        let command =
+            BreakerCommand::Report { run: RequesterId::of(&format!("run_{n}")), verdict, watched: true };
+        app.outside().send_breaker_command(&Request { upstream, command }).await.unwrap();
     }
 }
 
 async fn asks(app: &TestApp, upstream: Upstream, cost: u32) {
-    let wish = Wish::Admit { run: AskerId::of("run_asks"), cost, tenant: None, has_failed: false };
-    app.outside().tell_breaker(&Command { upstream, wish }).await.unwrap();
+    let command =
+        BreakerCommand::Admit { run: RequesterId::of("run_asks"), cost, tenant: None, has_failed: false };
+    app.outside().send_breaker_command(&Request { upstream, command }).await.unwrap();
 }
 
 #[tokio::test]

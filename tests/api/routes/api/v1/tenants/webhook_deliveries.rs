@@ -25,7 +25,7 @@ async fn redelivers(club: &Club, id: &str) -> Answer {
 
 fn messages(app: &TestApp) -> Vec<String> {
     let sent = app.outside().upstreams().sent_to("make");
-    sent.iter().map(crate::support::Sent::key).filter(|key| key.starts_with("evt_")).collect()
+    sent.iter().map(crate::support::RecordedCall::key).filter(|key| key.starts_with("evt_")).collect()
 }
 
 #[tokio::test]

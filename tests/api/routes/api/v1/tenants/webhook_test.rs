@@ -122,7 +122,7 @@ async fn every_try_is_a_message_of_its_own() {
     test(&club, None).await.is(200);
     test(&club, None).await.is(200);
     let ids: std::collections::BTreeSet<String> =
-        app.outside().upstreams().sent_to("make").iter().map(crate::support::Sent::key).collect();
+        app.outside().upstreams().sent_to("make").iter().map(crate::support::RecordedCall::key).collect();
     assert_eq!(ids.len(), 2);
 }
 

@@ -69,7 +69,7 @@ async fn a_name_in_addresses_is_a_dns_label_and_no_word_of_ours() {
     }
 }
 
-/// A club's name must never shadow a route, should routes ever be told apart by their first part.
+/// A tenant's name must never shadow a route, should routes ever be told apart by their first part.
 #[tokio::test]
 async fn no_name_is_the_beginning_of_a_route() {
     for route in tenantry::http::router::ROUTES {

@@ -1,4 +1,4 @@
-//! A signup that is repeated after tokens of its club were revoked: no repeat brings back what a revocation took.
+//! A signup that is repeated after tokens of its tenant were revoked: no repeat brings back what a revocation took.
 
 use http::Method;
 use serde_json::{Value, json};
@@ -23,7 +23,7 @@ fn jti(token: &str) -> Value {
     Token::read(token)["jti"].clone()
 }
 
-/// The token of a link that is mailed to the club's owner now.
+/// The token of a link that is mailed to the tenant's owner now.
 async fn comes_by_mail(club: &Club) -> String {
     let ask = json!({ "email": format!("owner@{}.example", club.slug) });
     club.post("/auth/magic/start").json(&ask).send().await;

@@ -123,8 +123,8 @@ fn runs(app: &TestApp, sql: &str) {
 /// Whatever stops a signup behind the claim of its key, the same request can be sent again at once.
 #[tokio::test]
 async fn every_way_out_of_a_claim_gives_the_key_back() {
-    type Obstacle = fn(&TestApp);
-    let ways: [(&str, u16, &str, Obstacle, Obstacle); 8] = [
+    type WelcomeBlocker = fn(&TestApp);
+    let ways: [(&str, u16, &str, WelcomeBlocker, WelcomeBlocker); 8] = [
         ("a robot", 403, "TURNSTILE_FAILED", |_| {}, |_| {}),
         (
             "a silent Turnstile",

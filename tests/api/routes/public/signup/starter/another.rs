@@ -1,9 +1,10 @@
-//! Another webhook for a club that is live: stored by its own people through `POST /public/signup/starter/make`, or by an operator.
+//! Another webhook for a tenant that is live: stored by its own people through `POST /public/signup/starter/make`, or by an
+//! operator.
 
 use serde_json::{Value, json};
 use tenantry::{domain::Secret, ports::Ports};
 
-use crate::support::{Answer, Club, Reaction, Sent, TestApp, Token, WEBHOOK_SECRET, keys};
+use crate::support::{Answer, Club, Reaction, RecordedCall, TestApp, Token, WEBHOOK_SECRET, keys};
 
 const OLD: &str = WEBHOOK_SECRET;
 const NEW: &str = "the new secret of the club";
@@ -22,19 +23,19 @@ async fn operator_stores(club: &Club, url: &str, secret: Option<&str>) -> Answer
     club.post("/api/v1/admin/tenant/webhook").token(&token).json(&body).send().await
 }
 
-fn last_sent(club: &Club) -> Sent {
+fn last_sent(club: &Club) -> RecordedCall {
     club.outside().upstreams().sent_to("make").pop().unwrap()
 }
 
 /// Its webhook takes a test: as it is signed now.
-async fn is_pinged(club: &Club) -> Sent {
+async fn is_pinged(club: &Club) -> RecordedCall {
     let path = format!("/api/v1/tenants/{}/webhook/test", club.id);
     assert_eq!(club.post(&path).token(&club.jwt).send().await.is(200)["data"]["delivered"], true);
     last_sent(club)
 }
 
 /// It was signed by these secrets, and by no other.
-fn is_signed_by(sent: &Sent, secrets: &[&str]) {
+fn is_signed_by(sent: &RecordedCall, secrets: &[&str]) {
     for secret in [OLD, NEW, NEWEST] {
         assert_eq!(sent.is_signed_with(secret), secrets.contains(&secret), "{secret}");
     }
@@ -191,7 +192,7 @@ async fn one_that_was_switched_off_is_on_again_and_that_is_a_change() {
     assert_eq!((&row(&club)["disabled_at"], &row(&club)["failing_since"]), (&Value::Null, &Value::Null));
 }
 
-/// Nobody has relied on the secret of a club that never went live.
+/// Nobody has relied on the secret of a tenant that never went live.
 #[tokio::test]
 async fn before_a_club_is_live_the_new_secret_signs_alone() {
     let app = TestApp::new();

@@ -1,4 +1,4 @@
-//! The status while the database is down: from the object, for the club's own token, and for nobody else.
+//! The status while the database is down: from the object, for the tenant's own token, and for nobody else.
 
 use serde_json::{Value, json};
 

@@ -1,0 +1,444 @@
+//! `/api/v1/admin/tenants` and `/api/v1/admin/tenant/webhook`: the register of tenants, for operators.
+
+use http::StatusCode;
+use serde::Serialize;
+
+use crate::{
+    app::admin_tenants::{ChangeError, CorrectionError},
+    domain::{
+        FieldErrors, Plan, RunId, RunStatus, TenantId, TenantStatus, UndoStatus, WebhookSecret, WebhookUrl,
+        field_errors::InvalidValue,
+        webhook::{self, AllowedHosts},
+    },
+    http::{
+        answer::{Data, Json, Time, data},
+        auth::{Authenticated, PlatformAdmin},
+        body::{Fields, body},
+        context::Context,
+        error::ApiError,
+        routes::{
+            bgops::sagas::ReasonRequest, public::signups::name_the_host,
+            tenants::webhooks::WebhookUpdateResult,
+        },
+    },
+    ports::{Level, LogLine, Ports},
+    store::admin_tenants::{self, Change, Details},
+};
+
+use super::tokens::Reason;
+
+/// `GET /api/v1/admin/tenants/{id}`
+#[worker::send]
+pub async fn get<P: Ports>(
+    caller: Authenticated<P, PlatformAdmin>,
+) -> Result<Json<Data<TenantDetails>>, ApiError> {
+    let found = caller.ask(admin_tenants::by_id(caller.tenant()?)).await?;
+    let details = found.ok_or_else(ApiError::tenant_not_found)?;
+    Ok(data(details.into()))
+}
+
+/// `PATCH /api/v1/admin/tenants/{id}`
+#[worker::send]
+pub async fn change<P: Ports>(
+    caller: Authenticated<P, PlatformAdmin>,
+    context: Context,
+    fields: Fields,
+) -> Result<Json<Data<TenantDetails>>, ApiError> {
+    let body = fields.read(UpdateTenantRequest::read)?;
+    let change = Change { status: body.status, plan: body.plan, comped: body.comped };
+    let tenant = caller.tenant()?;
+    let details = caller
+        .app
+        .change_tenant(&caller.claims, tenant, change, body.reason.as_str(), context.id.as_str())
+        .await
+        .map_err(|error| not_changed(error, &caller))?;
+    log_action(&caller, "tenant.update", tenant, None);
+    Ok(data(details.into()))
+}
+
+/// `DELETE /api/v1/admin/tenants/{id}`: done at once for the tenant's tokens, and followed by the rest: 202 until that is
+/// done.
+#[worker::send]
+pub async fn remove<P: Ports>(
+    caller: Authenticated<P, PlatformAdmin>,
+    context: Context,
+    fields: Fields,
+) -> Result<(StatusCode, Json<Data<TenantRemoval>>), ApiError> {
+    let ReasonRequest { reason } = fields.read(ReasonRequest::read)?;
+    let tenant = caller.tenant()?;
+    let removal = caller
+        .app
+        .deprovision(&caller.claims, tenant, reason.as_str(), context.id.as_str(), context.caller())
+        .await
+        .map_err(|error| caller.refused(error))?
+        .ok_or_else(ApiError::tenant_not_found)?;
+    log_action(&caller, "tenant.deprovision", tenant, None);
+    let status = if removal.status == UndoStatus::Undone { StatusCode::OK } else { StatusCode::ACCEPTED };
+    Ok((status, data(TenantRemoval { tenant_id: tenant.clone(), run_id: removal.run, undo: removal.status })))
+}
+
+/// `POST /api/v1/admin/tenant/webhook`
+#[worker::send]
+pub async fn correct_webhook<P: Ports>(
+    caller: Authenticated<P, PlatformAdmin>,
+    context: Context,
+    fields: Fields,
+) -> Result<Json<Data<WebhookCorrectionResult>>, ApiError> {
+    let hosts = &caller.app.config().allowed_webhook_hosts;
+    let body = fields.read(|fields| WebhookCorrectionRequest::read(fields, hosts)).map_err(name_the_host)?;
+    let WebhookCorrectionRequest { tenant, make_webhook_url: url, webhook_secret: secret, reason } = body;
+    let reason = reason.as_deref().unwrap_or("webhook corrected");
+    let corrected = caller
+        .app
+        .correct_webhook(&caller.claims, &tenant, &url, secret.as_ref(), reason, context.caller())
+        .await
+        .map_err(|error| not_corrected(error, &caller))?;
+    log_action(&caller, "tenant.webhook", &tenant, Some(&url));
+    Ok(data(WebhookCorrectionResult {
+        tenant,
+        make_webhook_url: url.as_str().to_owned(),
+        resumed: corrected.resumed.as_ref().is_some_and(|queued| queued.changed),
+        run_id: corrected.resumed.and_then(|queued| queued.run),
+        webhook: corrected.restored.map(WebhookUpdateResult::from),
+    }))
+}
+
+fn log_action<P: Ports>(
+    caller: &Authenticated<P, PlatformAdmin>,
+    action: &str,
+    tenant: &TenantId,
+    url: Option<&WebhookUrl>,
+) {
+    let line = LogLine::new(Level::Warn, "operator_action").with("action", action);
+    caller.app.log(line.with("tenantId", tenant.as_str()).with_some("host", url.map(WebhookUrl::host)));
+}
+
+fn not_changed<P: Ports>(error: ChangeError, caller: &Authenticated<P, PlatformAdmin>) -> ApiError {
+    match error {
+        ChangeError::NotFound => ApiError::tenant_not_found(),
+        ChangeError::Cancelled => ApiError::tenant_cancelled(),
+        ChangeError::PlanLocked => ApiError::new(
+            StatusCode::CONFLICT,
+            "PLAN_LOCKED",
+            "The plan can't be changed once provisioning has begun. Nothing was changed.",
+        ),
+        ChangeError::Access(error) => caller.refused(error),
+    }
+}
+
+fn not_corrected<P: Ports>(error: CorrectionError, caller: &Authenticated<P, PlatformAdmin>) -> ApiError {
+    match error {
+        CorrectionError::NotFound => ApiError::tenant_not_found(),
+        CorrectionError::Cancelled => ApiError::tenant_cancelled(),
+        CorrectionError::Suspended => ApiError::tenant_suspended(),
+        CorrectionError::PlanMismatch => ApiError::new(
+            StatusCode::CONFLICT,
+            "PLAN_MISMATCH",
+            "A club of the pro plan has no webhook. Nothing was changed.",
+        ),
+        CorrectionError::NoSecret => {
+            let mut issues = FieldErrors::default();
+            let message = "No secret is stored for this club yet: send the one that its scenario checks.";
+            issues.push("webhook_secret", InvalidValue::new("required", message));
+            ApiError::validation(issues)
+        }
+        CorrectionError::Queue(error) => caller.not_queued(error),
+    }
+}
+
+body! {
+    /// What an operator changes about a tenant: at least one of `status`, `plan` and `comped`.
+    pub struct UpdateTenantRequest {
+        /// Why; it is written down.
+        pub reason: Reason = required("reason"),
+        /// Where it stands from now on. A tenant is cancelled by `DELETE`.
+        #[schema(value_type = Option<TenantStatusChange>)]
+        pub status: Option<TenantStatus> = change("status"),
+        /// Its plan, as long as provisioning has not begun.
+        pub plan: Option<Plan> = change("plan"),
+        /// Whether it pays nothing.
+        pub comped: Option<bool> = optional_flag("comped"),
+    }
+    check |fields| {
+        if !["status", "plan", "comped"].iter().any(|name| fields.has(name)) {
+            fields.refuse("status", InvalidValue::new("nothing_to_change", "Send status, plan or comped."));
+        }
+        if status == Some(TenantStatus::Cancelled) {
+            let message =
+                "A club is cancelled by DELETE on this address, which also takes back what was made for it.";
+            fields.refuse("status", InvalidValue::new("use_delete", message));
+        }
+    }
+}
+
+/// Where an operator may put a tenant.
+#[cfg(not(target_arch = "wasm32"))]
+#[derive(Debug, utoipa::ToSchema)]
+#[schema(rename_all = "lowercase")]
+pub enum TenantStatusChange {
+    /// Trying it out.
+    Trial,
+    /// Live.
+    Active,
+    /// Stopped: its tokens open nothing.
+    Suspended,
+}
+
+body! {
+    /// The webhook that a starter tenant should have had.
+    pub struct WebhookCorrectionRequest(hosts: &AllowedHosts) {
+        /// The tenant.
+        pub tenant: TenantId = required("tenant"),
+        /// Where its webhook is.
+        pub make_webhook_url: WebhookUrl =
+            required_with("make_webhook_url", |text| WebhookUrl::parse(&text, hosts)),
+        /// What signs what is sent there; the stored one stays where this is left out.
+        #[schema(
+            value_type = Option<String>,
+            max_length = 200,
+            pattern = "^([!-~][ -~]{14,}[!-~])?$",
+            example = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+        )]
+        pub webhook_secret: Option<WebhookSecret> = optional("webhook_secret"),
+        /// Why; it is written down.
+        #[schema(max_length = 500, pattern = r"^[^\x00-\x1f\x7f-\x9f]*$")]
+        pub reason: Option<String> = optional_reason("reason"),
+    }
+}
+
+/// What every account of a tenant says.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct TenantFacts {
+    /// Its id.
+    pub id: TenantId,
+    /// Its name in addresses; `null` once released.
+    pub slug: Option<String>,
+    /// Its name.
+    pub name: String,
+    /// Its owner's address; `null` once released.
+    pub email: Option<String>,
+    /// Its plan.
+    pub plan: Plan,
+    /// Where it stands.
+    pub status: TenantStatus,
+    /// Whether it pays nothing.
+    pub comped: bool,
+    /// When its trial ends, Unix seconds.
+    pub trial_ends_at: i64,
+    /// When it signed up.
+    pub created_at: Time,
+}
+
+/// A tenant.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct Tenant {
+    /// What every account of a tenant says.
+    #[serde(flatten)]
+    pub facts: TenantFacts,
+    /// How its provisioning went.
+    pub provisioning: Provisioning,
+}
+
+/// How a tenant's provisioning went.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct Provisioning {
+    /// Where it stands.
+    pub status: RunStatus,
+    /// Why it failed: the code.
+    pub reason: Option<String>,
+    /// The latest run.
+    pub run_id: Option<RunId>,
+    /// When the tenant went live.
+    pub provisioned_at: Option<Time>,
+}
+
+/// A tenant's colours, where it chose some.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct Brand {
+    /// The first.
+    pub primary_color: Option<String>,
+    /// The second.
+    pub secondary_color: Option<String>,
+}
+
+/// A tenant and all that was made for it.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct TenantDetails {
+    /// What every account of a tenant says.
+    #[serde(flatten)]
+    pub facts: TenantFacts,
+    /// How its provisioning went.
+    pub provisioning: ProvisioningDetails,
+    /// When it was last changed.
+    pub updated_at: Time,
+    /// The promo code it signed up with.
+    pub promo_code: Option<String>,
+    /// Whether it can be reached at its address.
+    pub route_ready: bool,
+    /// Its colours.
+    pub brand: Brand,
+    /// Its webhook.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(not(target_arch = "wasm32"), schema(nullable = false))]
+    pub webhook: Option<WebhookFacts>,
+    /// Its spreadsheet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(not(target_arch = "wasm32"), schema(nullable = false))]
+    pub spreadsheet: Option<Spreadsheet>,
+    /// How much there is of what other routes list.
+    pub counts: RelatedCounts,
+}
+
+/// How a tenant's provisioning went, and where it is.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct ProvisioningDetails {
+    /// How it went.
+    #[serde(flatten)]
+    pub provisioning: Provisioning,
+    /// The step it is at.
+    pub step: Option<String>,
+    /// Why it failed: the message.
+    pub error: Option<String>,
+    /// When it was queued.
+    pub started_at: Option<Time>,
+    /// When it had ended.
+    pub ended_at: Option<Time>,
+}
+
+/// What may be shown of a tenant's webhook.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct WebhookFacts {
+    /// Its host.
+    pub host: Option<String>,
+    /// When it last took a test.
+    pub validated_at: Option<Time>,
+}
+
+/// A tenant's spreadsheet.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct Spreadsheet {
+    /// Where it is.
+    pub url: String,
+    /// When it was read back.
+    pub verified_at: Option<Time>,
+}
+
+/// How much there is of what other routes list.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct RelatedCounts {
+    /// Runs; no further than to 100.
+    pub runs: u32,
+    /// Attempts of the latest run.
+    pub attempts: u32,
+    /// Events; no further than to 100.
+    pub events: u32,
+    /// What operators did to it; no further than to 100.
+    pub audited: u32,
+}
+
+/// A tenant on its way out.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct TenantRemoval {
+    /// The tenant.
+    pub tenant_id: TenantId,
+    /// The run that is undone; `null` while it could not be reached.
+    pub run_id: Option<RunId>,
+    /// Where that stands.
+    pub undo: UndoStatus,
+}
+
+/// A webhook that an operator corrected.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct WebhookCorrectionResult {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// Where its webhook is now.
+    pub make_webhook_url: String,
+    /// Whether a run that had failed on it goes on.
+    pub resumed: bool,
+    /// That run.
+    pub run_id: Option<RunId>,
+    /// There when the tenant is live.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(not(target_arch = "wasm32"), schema(nullable = false))]
+    pub webhook: Option<WebhookUpdateResult>,
+}
+
+impl From<admin_tenants::TenantRow> for Tenant {
+    fn from(tenant: admin_tenants::TenantRow) -> Self {
+        Self {
+            provisioning: Provisioning {
+                status: tenant.provision,
+                reason: tenant.provision_reason,
+                run_id: tenant.provision_run_id,
+                provisioned_at: tenant.provisioned_at.map(Time::at),
+            },
+            facts: TenantFacts {
+                id: tenant.id,
+                slug: tenant.slug,
+                name: tenant.name,
+                email: tenant.email,
+                plan: tenant.plan,
+                status: tenant.status,
+                comped: tenant.comped,
+                trial_ends_at: tenant.trial_ends_at,
+                created_at: Time::at(tenant.created_at),
+            },
+        }
+    }
+}
+
+impl From<Details> for TenantDetails {
+    fn from(Details { tenant, more }: Details) -> Self {
+        let Tenant { facts, provisioning } = tenant.into();
+        Self {
+            facts,
+            provisioning: ProvisioningDetails {
+                provisioning,
+                step: more.step,
+                error: more.error,
+                started_at: more.started_at.map(Time::at),
+                ended_at: more.ended_at.map(Time::at),
+            },
+            updated_at: Time::at(more.updated_at),
+            promo_code: more.promo_code_used,
+            route_ready: more.route_ready,
+            brand: Brand { primary_color: more.primary_color, secondary_color: more.secondary_color },
+            webhook: more.webhook_url.map(|url| WebhookFacts {
+                host: webhook::host_of(&url),
+                validated_at: more.validated_at.map(Time::at),
+            }),
+            spreadsheet: more
+                .spreadsheet_url
+                .map(|url| Spreadsheet { url, verified_at: more.verified_at.map(Time::at) }),
+            counts: RelatedCounts {
+                runs: more.runs,
+                attempts: more.attempts,
+                events: more.events,
+                audited: more.audited,
+            },
+        }
+    }
+}

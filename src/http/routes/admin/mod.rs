@@ -1,0 +1,8 @@
+//! What operators ask about tenants: `/api/v1/admin/…`.
+
+pub mod admin_tenants;
+pub mod audit;
+pub mod promos;
+pub mod stats;
+pub mod tenant_list;
+pub mod tokens;

@@ -1,0 +1,237 @@
+//! `/api/v1/admin/promo-codes`: promo codes, for operators.
+
+use axum::extract::RawQuery;
+use http::StatusCode;
+use serde::Serialize;
+
+use crate::{
+    domain::{Plan, PromoCode, Slug, Timestamp, field_errors::InvalidValue, text},
+    http::{
+        answer::{Data, Json, Page, Time, data, page},
+        auth::{Authenticated, PathPart, PlatformAdmin},
+        body::{Fields, OptionalFields, body},
+        context::Context,
+        error::ApiError,
+        page::{Query, paginate},
+    },
+    ports::{Level, LogLine, Ports},
+    store::promos::{self, NewPromo, PromoRow},
+};
+
+/// The most uses a code may have.
+const MOST_USES: u32 = 1_000_000_000;
+/// The most tenants a code may name.
+const MOST_SLUGS: usize = 100;
+
+/// `GET /api/v1/admin/promo-codes`
+#[worker::send]
+pub async fn list<P: Ports>(
+    caller: Authenticated<P, PlatformAdmin>,
+    RawQuery(query): RawQuery,
+) -> Result<Json<Page<Promo>>, ApiError> {
+    let mut query = Query::of(query.as_deref());
+    let limit = query.limit();
+    let after = query.cursor(|text| PromoCode::try_from(text.to_owned()).ok());
+    let after = query.all(after)?;
+    let rows = caller.ask(promos::list(after.as_ref(), limit + 1)).await?;
+    let (rows, next) = paginate(rows, limit, |promo| promo.code.to_string());
+    Ok(page(rows, next, Promo::from))
+}
+
+/// `POST /api/v1/admin/promo-codes`
+#[worker::send]
+pub async fn create<P: Ports>(
+    caller: Authenticated<P, PlatformAdmin>,
+    context: Context,
+    fields: Fields,
+) -> Result<Json<Data<Promo>>, ApiError> {
+    let now = caller.app.ports.now();
+    let body = fields.read(|fields| CreatePromoCodeRequest::read(fields, now))?;
+    let reason = body.reason.as_deref().unwrap_or("promo code created");
+    let promo = NewPromo {
+        code: body.code,
+        discount_percent: body.discount_percent,
+        max_uses: body.max_uses,
+        starts_at: body.starts_at,
+        valid_until: body.valid_until,
+        plan: body.plan,
+        lifetime: body.lifetime.unwrap_or(false),
+        slugs: body.tenant_slugs,
+        notes: body.notes,
+    };
+    let made = caller
+        .app
+        .create_promo(&caller.claims, &promo, reason, context.id.as_str())
+        .await
+        .map_err(|error| caller.refused(error))?
+        .ok_or_else(|| {
+            ApiError::new(StatusCode::CONFLICT, "PROMO_EXISTS", "There is a promo code of this name already.")
+        })?;
+    log_action(&caller, "promo.create", &made);
+    Ok(data(made.into()))
+}
+
+/// `POST /api/v1/admin/promo-codes/{code}/deactivate`
+#[worker::send]
+pub async fn deactivate<P: Ports>(
+    caller: Authenticated<P, PlatformAdmin>,
+    context: Context,
+    PathPart(code): PathPart,
+    OptionalFields(fields): OptionalFields,
+) -> Result<Json<Data<DeactivatedPromo>>, ApiError> {
+    let body = fields.read(OptionalReasonRequest::read)?;
+    let reason = body.reason.as_deref().unwrap_or("promo code deactivated");
+    let unknown = || ApiError::new(StatusCode::NOT_FOUND, "PROMO_NOT_FOUND", "There is no such promo code.");
+    let code = PromoCode::try_from(code).map_err(|_| unknown())?;
+    let (promo, was_on) = caller
+        .app
+        .deactivate_promo(&caller.claims, &code, reason, context.id.as_str())
+        .await
+        .map_err(|error| caller.refused(error))?
+        .ok_or_else(unknown)?;
+    if was_on {
+        log_action(&caller, "promo.deactivate", &promo);
+    }
+    Ok(data(DeactivatedPromo { promo: promo.into(), changed: was_on }))
+}
+
+fn log_action<P: Ports>(caller: &Authenticated<P, PlatformAdmin>, action: &str, promo: &PromoRow) {
+    let line = LogLine::new(Level::Warn, "operator_action").with("action", action);
+    caller.app.log(line.with("promoCode", promo.code.as_str()));
+}
+
+/// A code can be used until a moment that lies ahead, and after the code can first be used.
+fn lies_ahead(
+    until: Timestamp,
+    starts_at: Option<Timestamp>,
+    now: Timestamp,
+) -> Result<Timestamp, InvalidValue> {
+    if until > starts_at.unwrap_or(now).max(now) {
+        return Ok(until);
+    }
+    Err(InvalidValue::new("too_early", "This must lie ahead, and after the code can first be used."))
+}
+
+/// A code is typed in any case, but made in one: what an operator sees is what is stored.
+fn exact_code(text: String) -> Result<PromoCode, InvalidValue> {
+    let code = PromoCode::try_from(text.clone())?;
+    if code.as_str() == text {
+        Ok(code)
+    } else if text::read(&text).is_ok_and(|text| text == code.as_str()) {
+        Err(InvalidValue::new(
+            "invalid_promo_code",
+            "There are blanks or invisible characters around this code.",
+        ))
+    } else {
+        Err(InvalidValue::new("invalid_promo_code", "A promo code has 4 to 20 of A–Z and 0–9."))
+    }
+}
+
+body! {
+    /// A promo code to make.
+    pub struct CreatePromoCodeRequest(now: Timestamp) {
+        /// Why; it is written down.
+        #[schema(max_length = 500, pattern = r"^[^\x00-\x1f\x7f-\x9f]*$")]
+        pub reason: Option<String> = optional_reason("reason"),
+        /// The code.
+        pub code: PromoCode = required_with("code", exact_code),
+        /// How much it takes off, percent.
+        #[schema(maximum = 100)]
+        pub discount_percent: u32 = required_within("discountPercent", 0..=100),
+        /// From when on it can be used; any offset.
+        #[schema(value_type = Option<String>, format = DateTime)]
+        pub starts_at: Option<Timestamp> = change("startsAt"),
+        /// Until when it can be used: ahead, and after `startsAt`.
+        #[schema(value_type = Option<String>, format = DateTime)]
+        pub valid_until: Option<Timestamp> =
+            change_with("validUntil", |until| lies_ahead(until, starts_at, now)),
+        /// For operators.
+        #[schema(max_length = 500, pattern = r"^[^\x00-\x1f\x7f-\x9f]*$")]
+        pub notes: Option<String> = optional_text_within("notes", 500),
+        /// How often it can be used; without end where this is left out.
+        #[schema(minimum = 1, maximum = 1_000_000_000)]
+        pub max_uses: Option<u32> = optional_within("maxUses", 1..=MOST_USES),
+        /// The plan that it gives, whatever was asked for.
+        pub plan: Option<Plan> = change("plan"),
+        /// Whether the discount never ends.
+        pub lifetime: Option<bool> = optional_flag("lifetime"),
+        /// The tenants that may use it; any, where this is left out.
+        #[schema(min_items = 1, max_items = 100)]
+        pub tenant_slugs: Option<Vec<Slug>> = optional_list("tenantSlugs", MOST_SLUGS),
+    }
+}
+
+body! {
+    /// Why, where there is something to say; it is written down.
+    pub struct OptionalReasonRequest {
+        /// Why.
+        #[schema(max_length = 500, pattern = r"^[^\x00-\x1f\x7f-\x9f]*$")]
+        pub reason: Option<String> = optional_reason("reason"),
+    }
+}
+
+/// A promo code.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct Promo {
+    /// The code.
+    pub code: PromoCode,
+    /// How much it takes off, percent.
+    #[cfg_attr(not(target_arch = "wasm32"), schema(maximum = 100))]
+    pub discount_percent: u32,
+    /// The plan that it gives, whatever was asked for.
+    pub plan: Option<Plan>,
+    /// Whether the discount never ends.
+    pub lifetime: bool,
+    /// Whether it is switched on.
+    pub active: bool,
+    /// From when on it can be used.
+    pub starts_at: Option<Time>,
+    /// Until when it can be used.
+    pub valid_until: Option<Time>,
+    /// How often it can be used.
+    pub max_uses: Option<u32>,
+    /// How often it was.
+    pub uses: u32,
+    /// How often it still can be.
+    pub uses_remaining: Option<u32>,
+    /// The tenants that may use it.
+    pub tenant_slugs: Option<Vec<String>>,
+    /// For operators.
+    pub notes: Option<String>,
+    /// When it was made.
+    pub created_at: Time,
+}
+
+/// A promo code that was switched off.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct DeactivatedPromo {
+    /// The code.
+    #[serde(flatten)]
+    pub promo: Promo,
+    /// Whether this request did it.
+    pub changed: bool,
+}
+
+impl From<PromoRow> for Promo {
+    fn from(row: PromoRow) -> Self {
+        Self {
+            code: row.code,
+            discount_percent: row.discount_percent,
+            plan: row.plan,
+            lifetime: row.lifetime,
+            active: row.active,
+            starts_at: row.starts_at.map(Time::at),
+            valid_until: row.valid_until.map(Time::at),
+            max_uses: row.max_uses,
+            uses: row.uses,
+            uses_remaining: row.max_uses.map(|most| most.saturating_sub(row.uses)),
+            tenant_slugs: row.tenant_slugs.and_then(|text| serde_json::from_str(&text).ok()),
+            notes: row.notes,
+            created_at: Time::at(row.created_at),
+        }
+    }
+}

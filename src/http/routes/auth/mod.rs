@@ -1,0 +1,3 @@
+//! Signing in: `/auth/…`.
+
+pub mod magic_links;

@@ -1,0 +1,5 @@
+//! What anybody may ask: `/public/…`.
+
+pub mod form;
+pub mod signups;
+pub mod widget;

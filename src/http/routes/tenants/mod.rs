@@ -1,0 +1,8 @@
+//! What a tenant asks about itself: `/api/v1/tenants/…`, and `/internal/…`, which queues for it.
+
+pub mod deliveries;
+pub mod events;
+pub mod mails;
+pub mod profile;
+pub mod provisioning;
+pub mod webhooks;

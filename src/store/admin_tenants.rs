@@ -1,0 +1,366 @@
+//! The register of tenants as operators see and change it.
+
+use crate::{
+    db::{Batch, Lossy, Query, Statement, Value, columns},
+    domain::{Plan, RunId, RunStatus, TenantId, TenantStatus},
+};
+
+use super::audit::AuditContext;
+
+/// Which tenants to list.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// In this status.
+    pub status: Option<TenantStatus>,
+    /// Of this plan.
+    pub plan: Option<Plan>,
+    /// With their provisioning in this state.
+    pub provision: Option<RunStatus>,
+    /// Who are called so, or have this id.
+    pub search: Option<Search>,
+    /// Older than this one.
+    pub before: Option<Before>,
+    /// At most this many.
+    pub limit: u32,
+}
+
+/// What tenants are searched for.
+#[derive(Debug, Clone)]
+pub struct Search {
+    /// As it was typed: an id.
+    pub typed: String,
+    /// As names are stored for searching.
+    pub name: String,
+    /// As addresses are stored.
+    pub address: String,
+}
+
+/// Where a page begins.
+#[derive(Debug, Clone)]
+pub enum Before {
+    /// Behind this tenant, of those that an index finds or that are listed by age.
+    ByAge(TenantId),
+    /// Behind this tenant, if there is one, of those that are looked at after them.
+    Looked(Option<TenantId>),
+}
+
+impl Before {
+    fn id(&self) -> Option<&str> {
+        match self {
+            Self::ByAge(id) => Some(id.as_str()),
+            Self::Looked(id) => id.as_ref().map(TenantId::as_str),
+        }
+    }
+}
+
+/// A tenant as the list shows it.
+#[derive(Debug, Clone)]
+pub struct TenantRow {
+    /// Its id.
+    pub id: TenantId,
+    /// Its name in addresses; none once released.
+    pub slug: Option<String>,
+    /// Its name.
+    pub name: String,
+    /// Its owner's address; none once released.
+    pub email: Option<String>,
+    /// Its plan.
+    pub plan: Plan,
+    /// Where it stands.
+    pub status: TenantStatus,
+    /// Whether it pays nothing.
+    pub comped: bool,
+    /// When its trial ends, Unix seconds.
+    pub trial_ends_at: i64,
+    /// When it signed up, Unix seconds.
+    pub created_at: i64,
+    /// Where its provisioning stands.
+    pub provision: RunStatus,
+    /// Why it failed: the code.
+    pub provision_reason: Option<String>,
+    /// Its latest run.
+    pub provision_run_id: Option<RunId>,
+    /// When it went live, Unix seconds.
+    pub provisioned_at: Option<i64>,
+}
+
+columns! {
+    TenantRow: id, slug, name, email, plan, status, comped, trial_ends_at, created_at, provision, provision_reason,
+        provision_run_id, provisioned_at
+}
+
+/// Selects a [`TenantRow`] from `tenants t`, and what follows.
+macro_rules! tenant {
+    ($rest:literal) => {
+        concat!(
+            "select t.id, t.slug, t.name, t.email, t.plan, t.status, t.comped, t.trial_ends_at, t.created_at,
+               iif(t.provisioned_at is null, t.provision_state, 'completed') as provision, t.provision_reason,
+               t.provision_run_id, t.provisioned_at, ",
+            $rest
+        )
+    };
+}
+pub(super) use tenant;
+
+/// A tenant that was looked for.
+#[derive(Debug, Clone)]
+pub struct Found {
+    /// The tenant.
+    pub tenant: TenantRow,
+    /// Whether a name of its begins as it was searched.
+    pub begins_so: bool,
+}
+
+columns! { Found: [tenant] begins_so }
+
+/// How many tenants one page looks at: filters without an index of their own cost no more than this, however many
+/// tenants there are.
+const WINDOW: u32 = 500;
+/// The same for a search: within names there is nothing but to look at each.
+const SEARCHED: u32 = 1000;
+
+/// The columns of a [`Found`], from the tenants in `$from`, that pass the filters and `$search`.
+macro_rules! page {
+    ($from:literal, $search:literal) => {
+        concat!(
+            "select id, slug, name, email, plan, status, comped, trial_ends_at, created_at, provision, provision_reason,
+               provision_run_id, provisioned_at,
+               coalesce(slug >= ?6 and slug < ?7, 0) or coalesce(email >= ?9 and email < ?10, 0)
+                 or coalesce(name_folded >= ?6 and name_folded < ?7, 0) as begins_so
+             from (select *, iif(provisioned_at is null, provision_state, 'completed') as provision from tenants where ",
+            $from,
+            ")
+             where (?3 is null or status = ?3) and (?4 is null or plan = ?4) and (?5 is null or provision = ?5) and ",
+            $search,
+            " order by id desc limit ?8"
+        )
+    };
+}
+
+/// The tenants that are looked at, and are called so anywhere in their names.
+const BY_AGE: &str = page!(
+    "id < ?1 order by id desc limit ?2",
+    "(?6 is null or instr(lower(slug), ?6) or instr(lower(email), ?9) or instr(name_folded, ?6)
+       or instr(lower(name), ?6))
+       and (?12 = 0 or begins_so = 0)"
+);
+
+/// The tenants that indexes find: by how a name of theirs begins, if no index finds more than a window of them, or by an id
+/// of theirs or of something that happened to them.
+const BY_INDEX: &str = page!(
+    "id < ?1 and id in (
+       select id from (select id from tenants where slug >= ?6 and slug < ?7 limit ?2) union
+       select id from (select id from tenants where email >= ?9 and email < ?10 limit ?2) union
+       select id from (select id from tenants where name_folded >= ?6 and name_folded < ?7 limit ?2) union
+       select id from (
+         select ?11 as id union
+         select id from tenants where owner_user_id = ?11 union
+         select tenant_id from provision_runs where id = ?11 union
+         select tenant_id from domain_events where id = ?11 union
+         select tenant_id from mails where id = ?11) union
+       select id from (
+         select subject as id from audit_log where id = ?11 union
+         select subject from audit_log where request_id = ?11 union
+         select tenant_id from provision_runs where id in (
+           select subject from audit_log where id = ?11 union
+           select subject from audit_log where request_id = ?11 union
+           select run_id from provision_history where request_id = ?11 and (step = 'seed_defaults' or attempt > 1))))",
+    "?12 is not null"
+);
+
+/// The largest number of tenants that one of the indexes finds, as far as a window.
+const MOST: &str = "select max(found) as most from (
+  select count(*) as found from (select 1 from tenants where slug >= ?1 and slug < ?2 limit ?5) union all
+  select count(*) from (select 1 from tenants where email >= ?3 and email < ?4 limit ?5) union all
+  select count(*) from (select 1 from tenants where name_folded >= ?1 and name_folded < ?2 limit ?5))";
+
+/// Lists tenants, newest first: what there is to find by an index before what is found by looking. Read with
+/// [`Read::of`].
+pub fn list(filter: &Filter) -> ProjectionResult {
+    let search = filter.search.as_ref();
+    let (name, address) = (search.map(|s| s.name.as_str()), search.map(|s| s.address.as_str()));
+    // Sorts behind everything that begins so.
+    let behind = |text: Option<&str>| text.map(|text| format!("{text}\u{10ffff}"));
+    // After every id there is.
+    let before = || Value::from(filter.before.as_ref().and_then(Before::id).unwrap_or("tenant_~"));
+    let page = |sql: &'static str, window: u32| {
+        Query::lossy(Statement::new(
+            sql,
+            [
+                before(),
+                window.into(),
+                filter.status.map(TenantStatus::as_str).into(),
+                filter.plan.map(Plan::as_str).into(),
+                filter.provision.map(RunStatus::as_str).into(),
+                name.into(),
+                behind(name).into(),
+                filter.limit.into(),
+                address.into(),
+                behind(address).into(),
+                search.map(|s| s.typed.as_str()).into(),
+                matches!(filter.before, Some(Before::Looked(_))).into(),
+            ],
+        ))
+    };
+    let window = if search.is_some() { SEARCHED } else { WINDOW };
+    let end = Query::scalar(Statement::new(
+        "select id from tenants where id < ?1 order by id desc limit 1 offset ?2",
+        [before(), (window - 1).into()],
+    ));
+    let indexed = search.map(|_| {
+        let most = Query::scalar(Statement::new(
+            MOST,
+            [name.into(), behind(name).into(), address.into(), behind(address).into(), WINDOW.into()],
+        ));
+        (page(BY_INDEX, WINDOW), most)
+    });
+    (page(BY_AGE, window), end, indexed)
+}
+
+/// What a page is asked for by: the tenants that are looked at, where that ends, and, in a search, those that an index finds,
+/// and how many at most.
+pub type ProjectionResult =
+    (Query<Lossy<Found>>, Query<Option<TenantId>>, Option<(Query<Lossy<Found>>, Query<Option<u32>>)>);
+
+/// What a page was read from.
+#[derive(Debug, Default)]
+pub struct Read {
+    /// The tenants that an index found.
+    pub by_index: Lossy<Found>,
+    /// The tenants that were looked at.
+    pub by_age: Lossy<Found>,
+    /// Whether those that begin as they were searched are all among those that an index found.
+    pub is_indexed: bool,
+    /// The last one that was looked at, if there may be more behind it.
+    pub end: Option<TenantId>,
+}
+
+impl Read {
+    /// What [`list`] was answered.
+    pub fn of((by_age, end, indexed): <ProjectionResult as Batch>::Answer) -> Self {
+        let (by_index, most) = indexed.unwrap_or_default();
+        Self { by_index, by_age, is_indexed: most.is_some_and(|most| most < WINDOW), end }
+    }
+}
+
+/// A tenant as its own page shows it: what the list shows of it, and more.
+#[derive(Debug, Clone)]
+pub struct Details {
+    /// What the list shows of it.
+    pub tenant: TenantRow,
+    /// What it doesn't.
+    pub more: More,
+}
+
+columns! { Details: [tenant, more] }
+
+/// What the list doesn't show of a tenant.
+#[derive(Debug, Clone)]
+pub struct More {
+    /// Its colours.
+    pub primary_color: Option<String>,
+    /// Its colours.
+    pub secondary_color: Option<String>,
+    /// When it was last changed, Unix seconds.
+    pub updated_at: i64,
+    /// The code it signed up with.
+    pub promo_code_used: Option<String>,
+    /// Whether it can be reached at its address.
+    pub route_ready: bool,
+    /// Its webhook. Only its host may be shown.
+    pub webhook_url: Option<String>,
+    /// When its webhook last took a ping, Unix seconds.
+    pub validated_at: Option<i64>,
+    /// Its spreadsheet.
+    pub spreadsheet_url: Option<String>,
+    /// When its spreadsheet was read back, Unix seconds.
+    pub verified_at: Option<i64>,
+    /// The step its run is at.
+    pub step: Option<String>,
+    /// Why its run failed: the message.
+    pub error: Option<String>,
+    /// When its run was queued, Unix seconds.
+    pub started_at: Option<i64>,
+    /// When its run ended, Unix seconds.
+    pub ended_at: Option<i64>,
+    /// How many runs there were.
+    pub runs: u32,
+    /// How many attempts its latest run made.
+    pub attempts: u32,
+    /// How much happened to it: no further than to a hundred.
+    pub events: u32,
+    /// How often an operator did something to it: no further than to a hundred.
+    pub audited: u32,
+}
+
+columns! {
+    More: primary_color, secondary_color, updated_at, promo_code_used, route_ready, webhook_url, validated_at,
+        spreadsheet_url, verified_at, step, error, started_at, ended_at, runs, attempts, events, audited
+}
+
+/// One tenant.
+pub fn by_id(tenant: &TenantId) -> Query<Option<Details>> {
+    Query::optional(Statement::new(
+        tenant!(
+            "iif(t.undo_state is null, coalesce(b.primary_color, '#1f4e79'), b.primary_color) as primary_color,
+           iif(t.undo_state is null, coalesce(b.secondary_color, '#f4b942'), b.secondary_color) as secondary_color,
+           t.updated_at, t.promo_code_used,
+           t.route_ready, m.webhook_url, m.validated_at, p.spreadsheet_url, p.verified_at,
+           r.step, r.error, r.started_at, r.completed_at as ended_at,
+           (select count(*) from (select 1 from provision_runs where tenant_id = t.id limit 100)) as runs,
+           (select count(*) from provision_history where run_id = t.provision_run_id) as attempts,
+           (select count(*) from (select 1 from domain_events where tenant_id = t.id limit 100)) as events,
+           (select count(*) from (select 1 from audit_log where subject = t.id limit 100)) as audited
+         from tenants t
+           left join tenant_brand b on b.tenant_id = t.id
+           left join make_connections m on m.tenant_id = t.id
+           left join pro_automation p on p.tenant_id = t.id
+           left join provision_runs r on r.id = t.provision_run_id
+         where t.id = ?1"
+        ),
+        [tenant.as_str().into()],
+    ))
+}
+
+/// What an operator changes about a tenant; what is none stays.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Change {
+    /// Where it stands.
+    pub status: Option<TenantStatus>,
+    /// Its plan.
+    pub plan: Option<Plan>,
+    /// Whether it pays nothing.
+    pub comped: Option<bool>,
+}
+
+/// Changes a tenant, and writes down what was before and after. Nothing is done, nor written down, where nothing
+/// changes; nor to a cancelled tenant; nor to the plan once provisioning has begun, as the steps of its run depend on
+/// it.
+pub fn change(tenant: &TenantId, change: Change, audit_context: &AuditContext<'_>) -> [Statement; 2] {
+    let [id, actor, reason, request, now] = audit_context.params();
+    let status = || change.status.map(TenantStatus::as_str).into();
+    let plan = || change.plan.map(Plan::as_str).into();
+    let comped = || change.comped.into();
+    [
+        Statement::new(
+            "insert into audit_log (id, actor, reason, request_id, occurred_at, action, subject, data)
+             select ?1, ?2, ?3, ?4, ?5, 'tenant.update', id, json_object(
+               'before', json_object('status', status, 'plan', plan, 'comped', json(iif(comped, 'true', 'false'))),
+               'after', json_object('status', coalesce(?7, status), 'plan', coalesce(?8, plan),
+                 'comped', json(iif(coalesce(?9, comped), 'true', 'false'))))
+             from tenants
+             where id = ?6 and status <> 'cancelled'
+               and (?8 is null or plan = ?8 or (provision_state = 'pending' and provisioned_at is null))
+               and (status, plan, comped) <> (coalesce(?7, status), coalesce(?8, plan), coalesce(?9, comped))",
+            [id, actor, reason, request, now.clone(), tenant.as_str().into(), status(), plan(), comped()],
+        ),
+        Statement::new(
+            "update tenants set status = coalesce(?2, status), plan = coalesce(?3, plan), comped = coalesce(?4, comped),
+               updated_at = ?5
+             where id = ?1 and status <> 'cancelled'
+               and (?3 is null or plan = ?3 or (provision_state = 'pending' and provisioned_at is null))
+               and (status, plan, comped) <> (coalesce(?2, status), coalesce(?3, plan), coalesce(?4, comped))",
+            [tenant.as_str().into(), status(), plan(), comped(), now],
+        ),
+    ]
+}

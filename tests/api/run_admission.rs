@@ -1,0 +1,73 @@
+//! Whether a tenant's run may go on, as it is asked before anything is done outside.
+
+use tenantry::{
+    app::run_admission::RunAdmission,
+    db::Db,
+    domain::{Step, Task},
+    store,
+    workflow::{Permit, ProjectionResult},
+};
+
+use crate::support::{Club, TestApp};
+
+async fn gate_of(club: &Club) -> RunAdmission {
+    club.db().ask(store::flags::run_admission(&club.id.parse().unwrap())).await.unwrap().into()
+}
+
+fn switches(app: &TestApp, enabled: u32) {
+    app.db().execute(
+        "insert into feature_flags values ('provisioning_enabled', ?1, null, 0)
+         on conflict (name) do update set enabled = excluded.enabled",
+        [enabled],
+    );
+}
+
+#[tokio::test]
+async fn the_gate_stands_as_the_tenant_does() {
+    let app = TestApp::new();
+    let club = app.signed_up("fc-nord").await;
+    for (status, run_admission) in [
+        ("trial", RunAdmission::Open),
+        ("active", RunAdmission::Open),
+        ("suspended", RunAdmission::Suspended),
+        ("cancelled", RunAdmission::Removed),
+    ] {
+        club.becomes("status", status);
+        assert_eq!(gate_of(&club).await, run_admission, "{status}");
+    }
+    assert_eq!(gate_of(&club.never()).await, RunAdmission::Unknown);
+}
+
+#[tokio::test]
+async fn while_provisioning_is_paused_the_gate_is_closed_for_everybody() {
+    let app = TestApp::new();
+    let club = app.signed_up("fc-nord").await;
+    switches(&app, 0);
+    for status in ["trial", "suspended", "cancelled"] {
+        club.becomes("status", status);
+        assert_eq!(gate_of(&club).await, RunAdmission::Paused, "{status}");
+    }
+    assert_eq!(gate_of(&club.never()).await, RunAdmission::Paused);
+    club.becomes("status", "active");
+    switches(&app, 1);
+    assert_eq!(gate_of(&club).await, RunAdmission::Open);
+}
+
+/// What an attempt needs of D1 is one batch: whether it may begin, the listing, what it reads.
+#[tokio::test]
+async fn before_an_attempt_d1_is_asked_once_and_nothing_is_guessed_without_it() {
+    let app = TestApp::new();
+    let club = app.signed_up("fc-nord").await;
+    club.connects_make().await.is(200);
+    let run = app.outside().objects().run(&club.id).unwrap();
+    let task = Task::Do(Step::ValidateWebhook);
+    let before = app.db().batches();
+    let asked = app.app.permit(&run, task, true).await;
+    assert_eq!(app.db().batches() - before, 1);
+    assert_eq!(asked.permit, Permit::Granted);
+    assert_eq!(asked.projection, Some(ProjectionResult::Written { was_completed: false }));
+    assert!(store::webhooks::webhook(&club.id.parse().unwrap()).read(asked.found).unwrap().is_some());
+    app.db().goes_down();
+    let asked = app.app.permit(&run, task, true).await;
+    assert_eq!((asked.permit, asked.projection), (Permit::Unavailable, None));
+}
