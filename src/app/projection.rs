@@ -14,7 +14,7 @@ pub async fn project(db: &impl Db, run: &Run, now: Timestamp) -> ProjectionResul
     store::runs::project(db, run, rows(run, now), now).await
 }
 
-/// What [`list`] asks, for a batch that does more.
+/// What [`project`] asks, for a batch that does more.
 pub fn projection(run: &Run, now: Timestamp) -> Result<(Query<ProjectionResult>, Vec<Statement>), DbError> {
     store::runs::projection(run, rows(run, now), now)
 }

@@ -50,7 +50,7 @@ fn refuse_if_put_back(run: &Run) -> Query<ProjectionResult> {
     ))
 }
 
-/// What [`list`] asks, for a batch that does more.
+/// What [`project`] asks, for a batch that does more.
 pub fn projection(
     run: &Run,
     rows: Vec<Statement>,
