@@ -8,7 +8,7 @@ import os
 import time
 
 from tenantry_client import AuthenticatedClient, Client
-from tenantry_client.api.club import get_own_club, get_provision_status
+from tenantry_client.api.tenant import get_own_tenant, get_provision_status
 from tenantry_client.api.signup import confirm_pro, sign_up
 from tenantry_client.models.checkpoint import Checkpoint
 from tenantry_client.models.error_code import ErrorCode
@@ -48,7 +48,7 @@ def main() -> None:
     steps = {name: step for name, step in status.data.checkpoints.additional_properties.items()}
     assert all(isinstance(step, Checkpoint) for step in steps.values())
 
-    refused = get_own_club.sync(client=AuthenticatedClient(base_url=BASE_URL, token="x"))
+    refused = get_own_tenant.sync(client=AuthenticatedClient(base_url=BASE_URL, token="x"))
     assert isinstance(refused, ErrorResponse), refused
     assert refused.error.code is ErrorCode.INVALID_TOKEN
     wrong = sign_up.sync(client=anyone, body=form("www"))
