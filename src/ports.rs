@@ -80,6 +80,7 @@ pub enum Limit {
     /// Mailed links for one network of many clients.
     MagicNetwork,
     /// What one tenant changes.
+    #[strum(to_string = "club")]
     Tenant,
 }
 
