@@ -46,17 +46,14 @@ export async function clientTypes() {
 /** A Python client, from the API's document, in build/python; the folder of the tools that made it. */
 export async function pythonClient() {
   const tools = await openapiTools();
-  const inputs = fingerprint(["public/openapi.json"], basename(dirname(tools)));
+  const config = "scripts/lib/openapi-python-client.yaml";
+  const inputs = fingerprint(["public/openapi.json", config], basename(dirname(tools)));
   const client = at("build/python/tenantry_client");
   if (stamped(`${client}.inputs`, inputs) && existsSync(client)) return tools;
   await run(
     join(tools, "openapi-python-client"),
-    ["generate", "--path", at("public/openapi.json"), "--meta", "none", "--output-path", client, "--overwrite", "--fail-on-warning"],
-    {
-      // It calls a formatter that is installed beside it.
-      env: { PATH: `${tools}:${process.env.PATH}` },
-      advice: "The Python client could not be generated: see above what the generator can't read in public/openapi.json.",
-    },
+    ["generate", "--path", at("public/openapi.json"), "--meta", "none", "--output-path", client, "--overwrite", "--fail-on-warning", "--config", at(config)],
+    { advice: "The Python client could not be generated: see above what the generator can't read in public/openapi.json." },
   );
   writeFileSync(`${client}.inputs`, inputs);
   return tools;

@@ -104,10 +104,11 @@ export const openapiTools = () => pythonTools(OPENAPI_TOOLS);
 /** The programs of these packages in a Python environment of their own, made on first use, beside the build tool. */
 async function pythonTools(packages) {
   const names = Object.entries(packages).map(([name, version]) => `${name}-${version}`);
-  const environment = join(cacheFolder(), names.join("_"));
+  const constraints = "scripts/lib/constraints.txt";
+  const environment = join(cacheFolder(), `${names.join("_")}-${fingerprint([constraints]).slice(0, 16)}`);
   const programs = join(environment, "bin");
   if (existsSync(join(environment, ".complete"))) return programs;
-  const advice = "Python 3.10 or newer with venv is needed: install it (`sudo apt-get install python3-venv`, or your system's equivalent), then run the command again.";
+  const advice = "Python 3.11 or newer with venv is needed: install it (`sudo apt-get install python3-venv`, or your system's equivalent), then run the command again.";
   const python = await programAmong(["python3"]);
   if (python === null) await debianPackages(["python3-venv"], "Some checks need Python");
   rmSync(environment, { recursive: true, force: true });
@@ -118,7 +119,7 @@ async function pythonTools(packages) {
     await run("python3", ["-m", "venv", "--clear", environment], { advice });
   }
   const wanted = Object.entries(packages).map(([name, version]) => `${name}==${version}`);
-  await run(join(programs, "pip"), ["install", "--quiet", "--disable-pip-version-check", ...wanted], {
+  await run(join(programs, "pip"), ["install", "--quiet", "--disable-pip-version-check", "--constraint", at(constraints), ...wanted], {
     advice: `${wanted.join(", ")} could not be installed: check that PyPI can be reached, then run the command again.`,
   });
   // Written last: an interrupted installation is never taken for a finished one.
