@@ -10,8 +10,7 @@ use serde::Deserialize;
 use worker::{DurableObject, Env, Request, Response, Result, SqlStorage, State, durable_object};
 
 use crate::{
-    app::{App, projection},
-    db::Answer,
+    app::{App, projection, steps::Found},
     domain::{RunId, Task, Timestamp, Upstream},
     ports::{Level, LogLine, Ports},
     store::{recovery, recovery::DnsContext},
@@ -212,7 +211,7 @@ struct Tenant<'a> {
 
 impl RunContext for Tenant<'_> {
     type Error = worker::Error;
-    type Found = Answer;
+    type Found = Found;
 
     fn now(&self) -> Timestamp {
         now()
@@ -234,7 +233,7 @@ impl RunContext for Tenant<'_> {
         self.app.asks_outside(run, task)
     }
 
-    async fn perform(&self, run: &Run, task: Task, found: Answer) -> Performed {
+    async fn perform(&self, run: &Run, task: Task, found: Found) -> Performed {
         self.app.at_work_on(run, Some(task)).perform(run, task, found).await
     }
 
@@ -242,7 +241,7 @@ impl RunContext for Tenant<'_> {
         self.object.delete_everything().await
     }
 
-    async fn permit(&self, run: &Run, task: Task, lists: bool) -> Asked<Answer> {
+    async fn permit(&self, run: &Run, task: Task, lists: bool) -> Asked<Found> {
         self.app.at_work_on(run, Some(task)).permit(run, task, lists).await
     }
 

@@ -349,7 +349,7 @@ async fn what_was_made_for_a_club_that_a_database_does_not_know_is_removed_after
                 club.looks().await;
             }
             club.db().becomes(&saved);
-            let age = club.now() - club.outside().objects().run(&club.id).unwrap().queued_at.seconds();
+            let age = club.now() - club.outside().objects().run(&club.id).unwrap().doing.queued_at.seconds();
             club.looks().await;
             let what = format!("{plan:?} {ends} {looks}");
             let found = club.outside().objects().run(&club.id).unwrap().orphaned_since.unwrap();
@@ -366,7 +366,7 @@ async fn a_club_that_the_database_knows_is_looked_at_for_thirty_days_and_nothing
     let club = live(Plan::Pro).await;
     let (effects, contents) = (club.outside().upstreams().effects(), club.db().contents());
     let run = club.outside().objects().run(&club.id).unwrap();
-    let Stage::Completed { at } = run.stage else { panic!("{run:?}") };
+    let Stage::Completed { at } = run.doing.stage else { panic!("{run:?}") };
     let mut hours = Vec::new();
     while club.outside().objects().look(&club.id).is_some() {
         club.looks().await;

@@ -1,11 +1,11 @@
 //! Whether a tenant's run may go on, as it is asked before anything is done outside.
 
 use tenantry::{
-    app::run_admission::RunAdmission,
-    db::Db,
+    app::{run_admission::RunAdmission, steps::Found},
+    db::{Db, DbError},
     domain::{Step, Task},
     store,
-    workflow::{Permit, ProjectionResult},
+    workflow::{Outcome, Permit, ProjectionResult, TransientError, TransientErrorCode},
 };
 
 use crate::support::{Club, TestApp};
@@ -66,8 +66,28 @@ async fn before_an_attempt_d1_is_asked_once_and_nothing_is_guessed_without_it() 
     assert_eq!(app.db().batches() - before, 1);
     assert_eq!(asked.permit, Permit::Granted);
     assert_eq!(asked.projection, Some(ProjectionResult::Written { was_completed: false }));
-    assert!(store::webhooks::webhook(&club.id.parse().unwrap()).read(asked.found).unwrap().is_some());
+    assert!(matches!(asked.found, Found::Webhook(Ok(Some(_)))));
     app.db().goes_down();
     let asked = app.app.permit(&run, task, true).await;
     assert_eq!((asked.permit, asked.projection), (Permit::Unavailable, None));
+}
+
+/// A missing or unreadable answer says nothing about what is stored.
+#[tokio::test]
+async fn what_an_attempt_could_not_read_is_never_taken_for_missing() {
+    let app = TestApp::new();
+    let club = app.signed_up("fc-nord").await;
+    club.connects_make().await.is(200);
+    let run = app.outside().objects().run(&club.id).unwrap();
+    let task = Task::Do(Step::ValidateWebhook);
+    app.db().execute("alter table make_connections rename column failing_since to failing", ());
+    app.db().execute("alter table make_connections add column failing_since text default 'yesterday'", ());
+    let asked = app.app.permit(&run, task, false).await;
+    assert_eq!(asked.permit, Permit::Granted);
+    assert!(matches!(asked.found, Found::Webhook(Err(DbError::Corrupt(_)))));
+    for found in [asked.found, Found::Nothing] {
+        let what = format!("{found:?}");
+        let outcome = app.app.perform(&run, task, found).await.outcome;
+        assert_eq!(outcome, Outcome::Unknown(TransientError::new(TransientErrorCode::Malformed)), "{what}");
+    }
 }

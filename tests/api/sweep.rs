@@ -70,7 +70,7 @@ async fn a_run_that_failed_after_the_database_last_wanted_it_is_listed_again_and
     app.passes(61);
     club.waits().await;
     assert_eq!(club.ended().await, "WEBHOOK_REJECTED");
-    let rounds = || app.outside().objects().run(&club.id).map(|run| run.times_queued);
+    let rounds = || app.outside().objects().run(&club.id).map(|run| run.doing.times_queued);
     let before = rounds();
     club.becomes("provision_state", "processing");
     app.db().execute("update provision_runs set status = 'processing', version = 1", ());

@@ -132,7 +132,7 @@ async fn what_a_later_version_made_is_not_told_as_removed() {
             assert_eq!(club.row()["undo_state"], "compensation_failed");
             assert!(club.row()["slug"].is_string(), "its name is not free");
             let run = app.outside().objects().run(&club.id).unwrap();
-            let failure = run.undo.as_ref().unwrap().stage.failure().unwrap();
+            let failure = run.undoing.as_ref().unwrap().stage.failure().unwrap();
             assert_eq!(failure.code.as_str(), "MISCONFIGURED");
             assert_eq!(
                 failure.message,

@@ -166,7 +166,7 @@ async fn a_reset_goes_on_from_what_the_database_lists_under_the_same_keys() {
         club.outside().upstreams().next(upstream, reactions.clone());
         club.alarm_rings(&club.id).await;
         let known = run(&club);
-        let what = format!("{:?}", known.stage);
+        let what = format!("{:?}", known.doing.stage);
         club.outside().objects().stores(&club.id, ANOTHERS);
         club.outside().objects().loses_the_alarm(&club.id);
         let answer = resets(&club, known.id.as_str()).await.is(200);
@@ -184,8 +184,8 @@ async fn a_reset_goes_on_from_what_the_database_lists_under_the_same_keys() {
         assert_eq!(club.outside().upstreams().sheets().len(), usize::from(plan == Plan::Pro), "{what}");
         assert_eq!(club.outside().upstreams().dns(|dns| dns.made), 1, "{what}");
         // What was done is not done again.
-        for record in known.records.iter().filter(|record| record.done_at.is_some()) {
-            let attempts = after.records.iter().find(|r| r.step == record.step).map(|r| r.attempts);
+        for record in known.doing.records.iter().filter(|record| record.done_at.is_some()) {
+            let attempts = after.doing.records.iter().find(|r| r.step == record.step).map(|r| r.attempts);
             assert_eq!(attempts, Some(record.attempts), "{what}: {:?}", record.step);
         }
         let audited = club.db().rows("select action, data from audit_log");

@@ -17,14 +17,14 @@ mod validate_webhook;
 mod verify_spreadsheet;
 
 use crate::{
-    db::{Answer, Db, DbError, Statement},
+    db::{Db, DbError, Statement, Then},
     domain::{Config, Step, Task, Timestamp, Upstream},
     ports::Ports,
-    store,
+    store::{self, webhooks::Connection},
     workflow::{
         self, Artifact, Asked, FailureCode, Outcome, PermanentError, Permit, ProjectionResult, Record, Run,
         TransientError, TransientErrorCode,
-        policy::{Compensation, compensation},
+        policy::{Compensation, compensation, is_last},
     },
 };
 
@@ -32,6 +32,16 @@ use super::{App, projection, run_admission::RunAdmission};
 
 /// Ends a step early: with what went wrong, as an outcome.
 type Performed = Result<Outcome, Outcome>;
+
+/// What an attempt read in D1 along with its permit.
+#[derive(Debug, Default)]
+pub enum Found {
+    /// Nothing: its step reads nothing.
+    #[default]
+    Nothing,
+    /// The tenant's webhook.
+    Webhook(Result<Option<Connection>, DbError>),
+}
 
 /// What a step does. It asks nobody, leaves nothing and writes nothing, unless it says so.
 trait Action {
@@ -46,12 +56,12 @@ trait Action {
     }
 
     /// What doing it reads in D1, if it asks outside: asked for with the permit.
-    fn reads(_run: &Run) -> Option<Statement> {
+    fn reads(_run: &Run) -> Option<Then<Found>> {
         None
     }
 
     /// Performs one attempt at it. Nothing is left to do for what its rows do.
-    async fn run<P: Ports>(_app: &App<P>, _run: &Run, _found: Answer) -> Performed {
+    async fn run<P: Ports>(_app: &App<P>, _run: &Run, _found: Found) -> Performed {
         Ok(Outcome::Done(None))
     }
 
@@ -108,16 +118,8 @@ fn undo_upstream(config: &Config, run: &Run, step: Step) -> Option<(Upstream, u3
 }
 
 /// What doing `step` reads in D1.
-fn reads(run: &Run, step: Step) -> Option<Statement> {
+fn reads(run: &Run, step: Step) -> Option<Then<Found>> {
     of_step!(step, A => A::reads(run), other => None)
-}
-
-/// Whether D1 hears of the end of `task` in the batch that does it: nobody may see one without the other.
-fn lists_its_end(task: Task) -> bool {
-    match task {
-        Task::Do(step) => step == Step::Activate,
-        Task::Undo(step) => compensation(step) == Compensation::SlugAndEmail,
-    }
 }
 
 /// The rows beside the run's own that its step writes.
@@ -157,7 +159,7 @@ impl<P: Ports> App<P> {
     }
 
     /// Whether an attempt at `task` of `run` may begin, and what it reads; D1 is told of the run first if it `lists`. One batch.
-    pub async fn permit(&self, run: &Run, task: Task, lists: bool) -> Asked<Answer> {
+    pub async fn permit(&self, run: &Run, task: Task, lists: bool) -> Asked<Found> {
         match self.ask(run, task, lists).await {
             Ok(asked) => asked,
             Err(DbError::Aborted) => {
@@ -168,7 +170,7 @@ impl<P: Ports> App<P> {
         }
     }
 
-    async fn ask(&self, run: &Run, task: Task, lists: bool) -> Result<Asked<Answer>, DbError> {
+    async fn ask(&self, run: &Run, task: Task, lists: bool) -> Result<Asked<Found>, DbError> {
         let projection = lists.then(|| projection::projection(run, self.ports.now())).transpose()?;
         let reads = match task {
             Task::Do(step) if self.asks_outside(run, task) => reads(run, step),
@@ -188,8 +190,9 @@ impl<P: Ports> App<P> {
     }
 
     /// Performs one attempt at `task` of `run`, unless the upstream is to be left alone.
-    pub async fn perform(&self, run: &Run, task: Task, found: Answer) -> workflow::Performed {
-        if lists_its_end(task) {
+    pub async fn perform(&self, run: &Run, task: Task, found: Found) -> workflow::Performed {
+        // Nobody may see its end without what it does.
+        if is_last(task) {
             return self.end(run, task).await;
         }
         let attempt = self.attempt(run, task, found);
@@ -226,7 +229,7 @@ impl<P: Ports> App<P> {
         }
     }
 
-    async fn attempt(&self, run: &Run, task: Task, found: Answer) -> Outcome {
+    async fn attempt(&self, run: &Run, task: Task, found: Found) -> Outcome {
         let performed = match task {
             Task::Do(step) => self.do_step(run, step, found).await,
             Task::Undo(step) => self.undo_step(run, step).await,
@@ -234,7 +237,7 @@ impl<P: Ports> App<P> {
         performed.unwrap_or_else(|outcome| outcome)
     }
 
-    async fn do_step(&self, run: &Run, step: Step, found: Answer) -> Performed {
+    async fn do_step(&self, run: &Run, step: Step, found: Found) -> Performed {
         of_step!(step, A => A::run(self, run, found).await, other => {
             Ok(of_a_newer_version("This step belongs to a newer version of the service."))
         })

@@ -235,7 +235,7 @@ async fn a_run_that_completes_again_is_announced_once() {
     let club = provisioned(&app).await;
     delivers(&app).await;
     let mut run = app.outside().objects().run(&club.id).unwrap();
-    run.times_queued += 1;
+    run.doing.times_queued += 1;
     run.version += 1;
     let listed = projection::project(app.db(), &run, app.outside().now()).await;
     assert!(matches!(listed, tenantry::workflow::ProjectionResult::Written { .. }));

@@ -6,8 +6,7 @@ use std::{
 };
 
 use tenantry::{
-    app::{App, projection},
-    db::Answer,
+    app::{App, projection, steps::Found},
     domain::{RunId, Task, TenantId, Timestamp},
     ports::{ObjectError, Ports},
     store::{recovery, recovery::DnsContext},
@@ -74,7 +73,7 @@ impl Objects {
     /// A tenant's run has more time than it had.
     pub fn has_time(&self, tenant: &str) {
         let mut run = self.run(tenant).unwrap();
-        run.deadline_at = run.deadline_at.after(std::time::Duration::from_secs(7200));
+        run.doing.deadline_at = run.doing.deadline_at.after(std::time::Duration::from_secs(7200));
         self.save(tenant, &run);
     }
 
@@ -257,7 +256,7 @@ struct Tenant<'a> {
 
 impl RunContext for Tenant<'_> {
     type Error = std::convert::Infallible;
-    type Found = Answer;
+    type Found = Found;
 
     fn now(&self) -> Timestamp {
         self.app.ports.now()
@@ -280,7 +279,7 @@ impl RunContext for Tenant<'_> {
         self.app.asks_outside(run, task)
     }
 
-    async fn perform(&self, run: &Run, task: Task, found: Answer) -> Performed {
+    async fn perform(&self, run: &Run, task: Task, found: Found) -> Performed {
         self.app.at_work_on(run, Some(task)).perform(run, task, found).await
     }
 
@@ -289,7 +288,7 @@ impl RunContext for Tenant<'_> {
         Ok(())
     }
 
-    async fn permit(&self, run: &Run, task: Task, lists: bool) -> Asked<Answer> {
+    async fn permit(&self, run: &Run, task: Task, lists: bool) -> Asked<Found> {
         self.app.at_work_on(run, Some(task)).permit(run, task, lists).await
     }
 

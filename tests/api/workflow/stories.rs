@@ -77,8 +77,8 @@ fn waiting_for_a_breaker_costs_a_removal_none_of_its_attempts() {
         harness.is_undone();
         harness.runs_to_the_end();
         assert_eq!(harness.was_undone(), "undone", "{step:?}");
-        let undo = harness.run().undo.unwrap();
-        assert_eq!((undo.attempts(step), undo.tries(step)), (41, 1), "{step:?}");
+        let undo = harness.run().undoing.unwrap();
+        assert_eq!((undo.attempts(step), undo.attempts_since_queued(step)), (41, 1), "{step:?}");
     }
 }
 
@@ -203,7 +203,7 @@ fn a_run_that_is_wanted_again_while_its_failure_is_listed_goes_on_at_once() {
         );
         assert_eq!(harness.ended(), "completed", "{step:?}");
         harness.is_as_promised();
-        assert_eq!((harness.run().times_queued, harness.attempts_at(step)), (2, 2), "{step:?}");
+        assert_eq!((harness.run().doing.times_queued, harness.attempts_at(step)), (2, 2), "{step:?}");
     }
 }
 
