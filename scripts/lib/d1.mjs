@@ -1,6 +1,6 @@
-// A database of an environment as it is: each value exactly, whatever a tool on the way does to it. `wrangler d1 export` changes texts
-// that hold both a line break and a backslash with an n, numbers beyond 2^53, and what stands behind a NUL. Here a value travels as one
-// letter for its type, and digits or hexadecimal bytes: `n`, `i-7`, `r0.1`, `t6162`, `b00ff`.
+// A database of an environment as it is: each value exactly, whatever a tool on the way does to it. `wrangler d1 export`
+// changes texts with both a line break and a backslash-n, numbers beyond 2^53, and anything after a NUL. Here a value travels
+// as one letter for its type, and digits or hexadecimal bytes: `n`, `i-7`, `r0.1`, `t6162`, `b00ff`.
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { DatabaseSync } from "node:sqlite";

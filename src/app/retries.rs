@@ -30,8 +30,8 @@ impl<P: Ports> App<P> {
         self.on_behalf_of(claims, store::retries::select(filter)).await
     }
 
-    /// Tries all that match again, as far as the limit goes. The wish is stored for all of them or for none; their objects hear of
-    /// it side by side, and whoever does not is found by the sweep.
+    /// Tries all that match again, as far as the limit goes. The request is stored for all of them or for none. Their objects
+    /// are told concurrently; the sweep finds those that were not reached.
     pub async fn retry_many(
         &self,
         claims: &Claims,

@@ -197,9 +197,10 @@ impl<P: Ports> App<P> {
         QueueError::TooOften
     }
 
-    /// Sends a signed `webhook.ping` to the webhook that is stored, and answers what came back; if the caller names one, by the
-    /// secret that came with it. A tenant may name its own alone: whose any other is, nobody has shown. A stored one that was
-    /// switched off may be tried, too, and is on again if it takes the ping: written down if `audit_context` says who did it.
+    /// Sends a signed `webhook.ping` to the stored webhook, and returns its answer. A webhook that the caller names is signed
+    /// with the secret of the request. A tenant may name its own alone: whose any other is, nobody has shown. A stored one
+    /// that was switched off may be tried, too, and is on again if it takes the ping: written down if `audit_context` says
+    /// who did it.
     pub async fn try_webhook(
         &self,
         claims: &Claims,

@@ -197,8 +197,8 @@ fn woken(run: &Run, now: Timestamp) -> Effects {
     Effects { alarm, ..unchanged(run) }
 }
 
-/// Does whatever is left. D1 wakes whom it shows as at work. A run that failed, and is projected so, was requested again
-/// and the command never arrived; or it failed in an outage that may have ended.
+/// Does whatever is left. D1 wakes whom it shows as at work. A failed run was requested again and the command never arrived.
+/// Or it failed in an outage that may have ended.
 fn wake(
     mut run: Run,
     projected_version: Option<u64>,

@@ -1,5 +1,5 @@
-//! The projection of a run in D1, and what a run does when it can't go on. Provisioning may be paused, D1 may be away or not
-//! know the tenant, an upstream may have been down for so long that the run failed.
+//! The projection of a run in D1, and what a run does when it can't go on. Provisioning may be paused. D1 may be unavailable
+//! or not know the tenant. An upstream may have been down for so long that the run failed.
 
 use std::time::Duration;
 

@@ -1,7 +1,7 @@
 //! A run that another version of this code began: how it is read.
 //!
-//! A run follows its own record of steps. What it lacks of the steps that its plan has by now is added when it is read; what it
-//! has that this version does not know is kept as it is, and passed over.
+//! A run follows its own record of steps. Steps that its plan has gained are added when it is read. Steps that this version
+//! does not know are kept as they are, and skipped.
 
 pub use crate::domain::step::Gained;
 use crate::domain::{RunStatus, Step};

@@ -186,7 +186,7 @@ async fn a_wish_whose_object_never_answers_is_given_up_in_the_end() {
     assert_eq!(app.log_of("tenant_provision_failed").len(), 1);
 }
 
-/// One answer that is lost is no outage, however late the run is, and one that was lost before the run last moved is none of it.
+/// One lost answer is no outage, however late the run is. Neither is one that was lost before the run last moved.
 #[tokio::test]
 async fn an_object_that_answers_in_between_is_waited_for() {
     let app = TestApp::new();

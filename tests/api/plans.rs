@@ -20,8 +20,8 @@ const HARMLESS: [(&str, &str); 6] = [
     ("SCAN matching", "a window of runs that failed, at most a thousand"),
 ];
 
-/// Tables that name a tenant and have no index on it. SQLite plans to look through them when tenants are inserted by a
-/// select, in case a foreign key was violated before; it never does, as the costs in a crowd show.
+/// Tables that name a tenant and have no index on it. SQLite plans to scan them when tenants are inserted by a select, in
+/// case a foreign key was violated before. It never does: see the costs in a crowd.
 const CHILDREN: [&str; 5] =
     ["auth_users", "feed_posts", "idempotency_keys", "magic_links", "promo_redemptions"];
 

@@ -1,7 +1,7 @@
 //! Steps: each has a file that says what it asks, does, undoes, and which rows it leaves in D1.
 //!
-//! Every attempt may be performed again after any interruption. Inside, that is safe because the statements say what shall
-//! be, not what to add; outside, because the call carries the run's key for the step. A removal finds nothing left to do then.
+//! Every attempt may be performed again after any interruption. Statements are idempotent: they say what shall be, not what
+//! to add. Outbound calls carry the run's idempotency key for the step. A removal finds nothing left to do then.
 //!
 //! What a step does in D1 alone is its rows, and they are written with the run's next listing: several such steps are one batch.
 //!
@@ -65,8 +65,9 @@ trait Action {
         Ok(Outcome::Done(None))
     }
 
-    /// Performs one attempt at removing what it left outside. Done means that it is gone. Never asked of a step that leaves nothing;
-    /// one that leaves something, and says neither how it is removed nor which rows that changes, has not removed it.
+    /// Performs one attempt at removing what it left outside. Done means that it is gone. Never called for a step that leaves
+    /// nothing. A step that leaves something must say how it is removed or which rows change; otherwise it has not removed
+    /// it.
     async fn undo<P: Ports>(app: &App<P>, run: &Run) -> Performed {
         let is_inside = !Self::undo_rows(run, app.ports.now()).is_empty();
         if is_inside { Ok(Outcome::Done(None)) } else { Ok(misconfigured()) }

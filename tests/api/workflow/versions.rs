@@ -66,7 +66,7 @@ fn unknown(run: &Run) -> Vec<Record> {
     unknown.map(|record| Record { attempts_since_queued: 0, ..record.clone() }).collect()
 }
 
-/// Behind the step that it was at, each step of its own record was tried in the order of that, and none that was done before.
+/// After its current step, each recorded step was tried in the recorded order. None that was done before was tried again.
 fn follows_its_own_record(harness: &RunHarness, before: &Run, what: &str) {
     let run = harness.run();
     let tried: Vec<Step> = harness.attempts.borrow().iter().map(|(step, _)| *step).collect();
