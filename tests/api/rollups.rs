@@ -115,17 +115,17 @@ fn something_happens(db: &Database, dice: u64, n: u64) {
 }
 
 /// What is told of the tenants, the sweep or no sweep.
-async fn clubs_told(app: &TestApp) -> Vec<Value> {
-    let mut clubs = app.db().ask(rollups::tenants()).await.unwrap();
-    clubs.sort_by_key(|clubs| clubs.plan.as_str());
-    let clubs = clubs.into_iter().filter(|c| c.trial + c.active + c.suspended + c.cancelled > 0);
+async fn tenants_told(app: &TestApp) -> Vec<Value> {
+    let mut tenants = app.db().ask(rollups::tenants()).await.unwrap();
+    tenants.sort_by_key(|tenants| tenants.plan.as_str());
+    let tenants = tenants.into_iter().filter(|c| c.trial + c.active + c.suspended + c.cancelled > 0);
     let row = |c: TenantCounts| {
         json!({
             "plan": c.plan.as_str(), "trial": c.trial, "active": c.active, "suspended": c.suspended,
             "cancelled": c.cancelled
         })
     };
-    clubs.map(row).collect()
+    tenants.map(row).collect()
 }
 
 #[tokio::test]
@@ -141,7 +141,7 @@ async fn no_history_makes_them_drift() {
             }
         }
         assert_eq!(
-            clubs_told(&app).await,
+            tenants_told(&app).await,
             app.db().rows(COUNTED[0]),
             "seed {seed}, told before they are swept"
         );

@@ -36,9 +36,9 @@ async fn a_claim_whose_answer_is_lost_costs_no_attempt() {
 #[tokio::test]
 async fn a_sweep_that_dies_costs_those_that_it_had_not_sent_no_attempt() {
     let app = TestApp::new();
-    let club = provisioned(&app).await;
+    let tenant = provisioned(&app).await;
     delivers(&app).await;
-    has_due(&app, &club, 20);
+    has_due(&app, &tenant, 20);
     for _ in 0..10 {
         dies_while_sending(&app).await;
         app.passes(121);

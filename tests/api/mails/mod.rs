@@ -9,16 +9,16 @@ use tenantry::{
     store,
 };
 
-use crate::support::{Breaks, Club, Reaction, RecordedCall, TestApp, Token, dies_after};
+use crate::support::{Breaks, Reaction, RecordedCall, TestApp, TestTenant, Token, dies_after};
 
 const MINUTE: u64 = 60;
 const HOUR: u64 = 60 * MINUTE;
 
 /// A tenant that went live, and whose welcome mail waits.
-async fn waiting(app: &TestApp) -> Club {
-    let club = app.provisioned("fc-nord").await;
+async fn waiting(app: &TestApp) -> TestTenant {
+    let tenant = app.provisioned("fc-nord").await;
     assert_eq!(mail(app)["status"], "pending");
-    club
+    tenant
 }
 
 /// The one mail that is stored.
@@ -52,16 +52,16 @@ async fn opens(app: &TestApp, sent: &RecordedCall) -> http::StatusCode {
 #[tokio::test]
 async fn a_mail_leaves_beside_what_wanted_it() {
     let app = TestApp::new();
-    let club = waiting(&app).await;
-    assert_eq!(club.row()["owner_email_sent_at"], Value::Null);
+    let tenant = waiting(&app).await;
+    assert_eq!(tenant.row()["owner_email_sent_at"], Value::Null);
     app.outside().finishes_deferred_work().await;
     assert_eq!(
         (arrived(&app), &mail(&app)["status"], &mail(&app)["attempts"]),
         (1, &json!("sent"), &json!(1))
     );
-    assert_eq!(club.row()["owner_email_sent_at"], app.now());
+    assert_eq!(tenant.row()["owner_email_sent_at"], app.now());
     let line = &app.log_of("mail_sent")[0].fields;
-    assert_eq!((&line["kind"], &line["tenantId"]), (&json!("welcome"), &json!(club.id)));
+    assert_eq!((&line["kind"], &line["tenantId"]), (&json!("welcome"), &json!(tenant.id)));
     assert!(line["requestId"].as_str().unwrap().starts_with("req_"));
     assert_eq!(opens(&app, &calls(&app)[0]).await, 200);
 }
@@ -72,7 +72,7 @@ async fn a_mail_survives_hours_without_a_mail_service() {
         [Reaction::TimesOut, Reaction::Breaks, Reaction::Answers(503, ""), Reaction::Answers(200, "<html>")]
     {
         let app = TestApp::new();
-        let club = waiting(&app).await;
+        let tenant = waiting(&app).await;
         app.outside().upstreams().always("resend", outage.clone());
         app.outside().finishes_deferred_work().await;
         app.mails_leave_for(5 * HOUR).await;
@@ -81,7 +81,7 @@ async fn a_mail_survives_hours_without_a_mail_service() {
         app.mails_leave_for(40 * MINUTE).await;
         assert_eq!((arrived(&app), &mail(&app)["status"]), (1, &json!("sent")), "{outage:?}");
         assert!(calls(&app).len() < 25, "{outage:?}: {} calls", calls(&app).len());
-        assert!(club.row()["owner_email_sent_at"].is_i64());
+        assert!(tenant.row()["owner_email_sent_at"].is_i64());
     }
 }
 
@@ -105,15 +105,15 @@ async fn a_mail_survives_a_quota_that_is_used_up_for_twenty_hours() {
 }
 
 #[tokio::test]
-async fn a_mail_that_nobody_takes_for_a_day_is_given_up_and_its_club_hears_of_it() {
+async fn a_mail_that_nobody_takes_for_a_day_is_given_up_and_its_tenant_hears_of_it() {
     let app = TestApp::new();
-    let club = waiting(&app).await;
+    let tenant = waiting(&app).await;
     app.outside().upstreams().always("resend", Reaction::TimesOut);
     app.mails_leave_for(25 * HOUR).await;
     let row = mail(&app);
     assert_eq!((&row["status"], &row["last_error"]), (&json!("failed"), &json!("TIMEOUT")));
     let event = app.db().row("select * from domain_events where type = 'mail.failed'");
-    assert_eq!(event["tenant_id"], club.id.as_str());
+    assert_eq!(event["tenant_id"], tenant.id.as_str());
     assert_eq!(event["data"], json!({ "kind": "welcome", "reason": "TIMEOUT" }).to_string());
     assert_eq!(app.log_of("mail_failed").len(), 1);
     let last = calls(&app).last().unwrap().at.seconds();
@@ -183,14 +183,14 @@ async fn a_process_that_dies_between_any_two_waits_loses_no_mail_and_sends_none_
 async fn a_process_that_dies_while_the_mail_is_stored_loses_no_mail_and_sends_none_twice() {
     for polls in 1..200 {
         let app = TestApp::new();
-        let club = app.queued("fc-nord").await;
-        if dies_after(polls, club.alarm_rings(&club.id)).is_none() {
-            app.outside().objects().rings_again(&club.id, 2, &app.app);
+        let tenant = app.queued("fc-nord").await;
+        if dies_after(polls, tenant.alarm_rings(&tenant.id)).is_none() {
+            app.outside().objects().rings_again(&tenant.id, 2, &app.app);
         }
         let _ = dies_after(polls % 7, app.outside().finishes_deferred_work());
-        club.waits().await;
+        tenant.waits().await;
         app.mails_leave_for(5 * MINUTE).await;
-        assert_eq!(club.ended().await, "completed");
+        assert_eq!(tenant.ended().await, "completed");
         assert_eq!((arrived(&app), &mail(&app)["status"]), (1, &json!("sent")), "{polls}");
     }
 }
@@ -378,7 +378,7 @@ async fn a_mail_that_was_held_back_leaves_with_a_link_of_its_own_day() {
 
 /// It was taken, the answer was lost, and the link was renewed before it was asked again.
 #[tokio::test]
-async fn a_mail_that_was_taken_with_an_older_link_is_sent_and_that_link_opens_the_club() {
+async fn a_mail_that_was_taken_with_an_older_link_is_sent_and_that_link_opens_the_tenant() {
     let app = TestApp::new();
     waiting(&app).await;
     app.outside().upstreams().next("resend", [Reaction::LosesTheAnswer]);
@@ -393,13 +393,13 @@ async fn a_mail_that_was_taken_with_an_older_link_is_sent_and_that_link_opens_th
 #[tokio::test]
 async fn a_link_is_renewed_when_what_was_signed_before_is_refused() {
     let app = TestApp::new();
-    let club = waiting(&app).await;
+    let tenant = waiting(&app).await;
     app.outside().upstreams().next("resend", [Reaction::TimesOut]);
     app.app.deliver_mails_due().await.unwrap();
     app.passes(1);
     app.post("/api/v1/admin/tokens/revoke")
         .token(&Token::operator(app.now()).sign())
-        .json(&json!({ "tenantId": club.id, "reason": "lost" }))
+        .json(&json!({ "tenantId": tenant.id, "reason": "lost" }))
         .send()
         .await
         .is(200);
@@ -452,10 +452,10 @@ async fn a_changed_key_between_two_attempts_makes_no_second_mail() {
 #[tokio::test]
 async fn a_mail_that_an_older_version_sent_from_the_run_is_not_sent_again() {
     let app = TestApp::new();
-    let club = app.queued("fc-nord").await;
+    let tenant = app.queued("fc-nord").await;
     app.outside().upstreams().next("make", [Reaction::TimesOut]);
-    club.alarm_rings(&club.id).await;
-    let run = app.outside().objects().run(&club.id).unwrap();
+    tenant.alarm_rings(&tenant.id).await;
+    let run = app.outside().objects().run(&tenant.id).unwrap();
     let older = OutboundRequest {
         upstream: "resend",
         method: "POST",
@@ -470,34 +470,34 @@ async fn a_mail_that_an_older_version_sent_from_the_run_is_not_sent_again() {
         traceparent: None,
     };
     app.outside().call(older).await.unwrap();
-    club.waits().await;
+    tenant.waits().await;
     app.mails_leave().await;
-    assert_eq!((club.ended().await.as_str(), arrived(&app)), ("completed", 1));
+    assert_eq!((tenant.ended().await.as_str(), arrived(&app)), ("completed", 1));
     assert_eq!(mail(&app)["status"], "sent");
-    assert!(club.row()["owner_email_sent_at"].is_i64());
+    assert!(tenant.row()["owner_email_sent_at"].is_i64());
 }
 
 /// It had even said so.
 #[tokio::test]
 async fn a_mail_that_is_known_to_be_sent_is_not_stored() {
     let app = TestApp::new();
-    let club = app.queued("fc-nord").await;
-    club.becomes("owner_email_sent_at", app.now());
-    club.waits().await;
+    let tenant = app.queued("fc-nord").await;
+    tenant.becomes("owner_email_sent_at", app.now());
+    tenant.waits().await;
     assert_eq!(
-        (club.ended().await.as_str(), app.db().number("select count(*) from mails")),
+        (tenant.ended().await.as_str(), app.db().number("select count(*) from mails")),
         ("completed", 0)
     );
 }
 
 #[tokio::test]
-async fn nothing_is_mailed_to_a_club_that_is_removed_meanwhile() {
+async fn nothing_is_mailed_to_a_tenant_that_is_removed_meanwhile() {
     let app = TestApp::new();
-    let club = waiting(&app).await;
-    let remove = app.ask(http::Method::DELETE, &format!("/api/v1/admin/tenants/{}", club.id));
+    let tenant = waiting(&app).await;
+    let remove = app.ask(http::Method::DELETE, &format!("/api/v1/admin/tenants/{}", tenant.id));
     let token = Token::operator(app.now()).sign();
     remove.token(&token).json(&json!({ "reason": "left the league" })).send().await.is(202);
-    club.waits().await;
+    tenant.waits().await;
     let row = mail(&app);
     assert_eq!((&row["status"], &row["last_error"]), (&json!("cancelled"), &json!("TENANT_CANCELLED")));
     app.mails_leave_for(10 * MINUTE).await;
@@ -506,32 +506,32 @@ async fn nothing_is_mailed_to_a_club_that_is_removed_meanwhile() {
 }
 
 #[tokio::test]
-async fn nothing_is_mailed_to_a_club_whose_removal_is_wanted() {
+async fn nothing_is_mailed_to_a_tenant_whose_removal_is_wanted() {
     let app = TestApp::new();
-    let club = waiting(&app).await;
-    club.becomes("status", "cancelled");
+    let tenant = waiting(&app).await;
+    tenant.becomes("status", "cancelled");
     app.mails_leave_for(MINUTE).await;
     assert_eq!((calls(&app).len(), &mail(&app)["status"]), (0, &json!("cancelled")));
 }
 
 #[tokio::test]
-async fn nothing_is_mailed_to_a_suspended_club_until_it_is_let_in_again() {
+async fn nothing_is_mailed_to_a_suspended_tenant_until_it_is_let_in_again() {
     let app = TestApp::new();
-    let club = waiting(&app).await;
-    club.becomes("status", "suspended");
+    let tenant = waiting(&app).await;
+    tenant.becomes("status", "suspended");
     app.mails_leave_for(5 * HOUR).await;
     let row = mail(&app);
     assert_eq!((calls(&app).len(), &row["status"], &row["attempts"]), (0, &json!("pending"), &json!(0)));
-    club.becomes("status", "active");
+    tenant.becomes("status", "active");
     app.mails_leave_for(20 * MINUTE).await;
     assert_eq!(arrived(&app), 1);
 }
 
 #[tokio::test]
-async fn a_club_that_stays_suspended_is_mailed_nothing_and_blamed_for_nothing() {
+async fn a_tenant_that_stays_suspended_is_mailed_nothing_and_blamed_for_nothing() {
     let app = TestApp::new();
-    let club = waiting(&app).await;
-    club.becomes("status", "suspended");
+    let tenant = waiting(&app).await;
+    tenant.becomes("status", "suspended");
     app.mails_leave_for(25 * HOUR).await;
     let row = mail(&app);
     assert_eq!((&row["status"], &row["last_error"]), (&json!("cancelled"), &json!("TENANT_SUSPENDED")));
@@ -540,13 +540,13 @@ async fn a_club_that_stays_suspended_is_mailed_nothing_and_blamed_for_nothing() 
 
 /// It is stopped between the claim and the call.
 #[tokio::test]
-async fn a_club_that_is_stopped_at_the_last_moment_is_mailed_nothing() {
+async fn a_tenant_that_is_stopped_at_the_last_moment_is_mailed_nothing() {
     for status in ["suspended", "cancelled"] {
         let app = TestApp::new();
-        let club = waiting(&app).await;
+        let tenant = waiting(&app).await;
         let now = app.outside().now();
         let claimed = app.db().ask(store::mails::claim(None, now, now, 1)).await.unwrap().pop().unwrap();
-        club.becomes("status", status);
+        tenant.becomes("status", status);
         assert!(!store::mails::begin(app.db(), &claimed, None).await.unwrap(), "{status}");
     }
 }
@@ -574,13 +574,13 @@ async fn a_link_that_is_asked_for_again_takes_the_place_of_one_that_still_waits(
 #[tokio::test]
 async fn a_run_that_the_sweep_begins_mails_a_link_that_leads_to_where_it_was_wanted() {
     let app = TestApp::new();
-    let club = app.signed_up("fc-nord").await;
+    let tenant = app.signed_up("fc-nord").await;
     app.outside().objects().become_(crate::support::Manner::Gone);
-    club.connects_make().await.fails(503, "PROVISIONER_UNAVAILABLE");
+    tenant.connects_make().await.fails(503, "PROVISIONER_UNAVAILABLE");
     app.outside().objects().become_(crate::support::Manner::Obedient);
     app.passes(120);
     app.app.sweep().await;
-    club.waits().await;
+    tenant.waits().await;
     app.mails_leave().await;
     assert!(calls(&app)[0].link().starts_with("https://api.example.com/magic/#token="));
 }
@@ -589,18 +589,18 @@ async fn a_run_that_the_sweep_begins_mails_a_link_that_leads_to_where_it_was_wan
 #[tokio::test]
 async fn a_later_round_mails_a_link_that_leads_to_where_it_was_first_wanted() {
     let app = TestApp::new();
-    let club = app.signed_up("fc-nord").await;
+    let tenant = app.signed_up("fc-nord").await;
     let connect = |host: &str, path: &str| {
         let body = json!({
             "webhookUrl": format!("https://hook.eu2.make.com/{path}"), "webhookSecret": crate::support::WEBHOOK_SECRET,
         });
-        club.post("/public/signup/starter/make").at(host).token(&club.jwt).json(&body).send()
+        tenant.post("/public/signup/starter/make").at(host).token(&tenant.jwt).json(&body).send()
     };
     connect("first.example.com", "gone").await.is(200);
-    club.waits().await;
-    assert_eq!(club.ended().await, "WEBHOOK_REJECTED");
+    tenant.waits().await;
+    assert_eq!(tenant.ended().await, "WEBHOOK_REJECTED");
     connect("second.example.com", "there").await.is(200);
-    club.waits().await;
+    tenant.waits().await;
     app.mails_leave().await;
     let link = calls(&app)[0].link();
     assert!(link.starts_with("https://first.example.com/magic/#token="), "{link}");
@@ -660,8 +660,8 @@ async fn a_mail_is_forgotten_thirty_days_after_it_was_over() {
 #[tokio::test]
 async fn the_welcome_mails_key_is_the_runs() {
     let app = TestApp::new();
-    let club = waiting(&app).await;
-    let run = app.outside().objects().run(&club.id).unwrap().id;
+    let tenant = waiting(&app).await;
+    let run = app.outside().objects().run(&tenant.id).unwrap().id;
     assert_eq!(mail(&app)["key"], format!("{run}/send_welcome_email"));
     assert_eq!(mail(&app)["id"], run.as_str().replace("run_", "mail_"));
 }

@@ -259,7 +259,7 @@ fn an_unknown_end_of_an_attempt_says_nothing_about_the_other_side() {
 }
 
 #[test]
-fn what_a_step_of_tomorrow_began_is_removed_before_the_club_is_told_gone() {
+fn what_a_step_of_tomorrow_began_is_removed_before_the_tenant_is_told_gone() {
     let step: Step = serde_json::from_value(TOMORROW.into()).unwrap();
     assert_eq!(compensation(step), Compensation::Required);
     let (_, completed) = checkpoints().into_iter().find(|(stage, _)| stage == "completed").unwrap();

@@ -23,7 +23,7 @@ async fn send(app: &TestApp, key: &str, form: &Value) -> Answer {
 }
 
 #[tokio::test]
-async fn a_person_signs_a_club_up() {
+async fn a_person_signs_a_tenant_up() {
     let app = guarded();
     send(&app, "key-1", &form("good")).await.is(200);
     let asked = app.outside().upstreams().sent_to("turnstile");
