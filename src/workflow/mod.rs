@@ -1,9 +1,9 @@
 //! Provisioning as values: no clock, no network, no storage of its own.
 //!
-//! [`run`] holds the state of one run, [`track`] how it moves through its steps, doing and undoing them alike, [`stage`] where that stands;
-//! [`policy`] says how each step is tried; [`advance`](mod@advance) does one step after another against a [`RunContext`], recording before
-//! and after. The same code runs in the Durable Object, in tests, and in a simulation. [`breaker`] keeps all runs together from asking an
-//! upstream that is dead. [`witness`] notices a restored database.
+//! [`run`] holds the state of one run. [`track`] says how it moves through its steps, doing and undoing them alike, [`stage`]
+//! where that stands. [`policy`] says how each step is tried. [`advance`](mod@advance) does one step after another against a
+//! [`RunContext`], recording before and after. The same code runs in the Durable Object, in tests, and in a simulation.
+//! [`breaker`] keeps all runs together from asking an upstream that is dead. [`witness`] notices a restored database.
 
 pub mod advance;
 pub mod breaker;
