@@ -122,7 +122,7 @@ impl Run {
 
     /// When a run that failed for an outage is resumed without anyone asking, unless its upstream is known to be back sooner.
     pub fn resume_at(&self) -> Option<Timestamp> {
-        let Some(at) = self.doing.stage.failed_at() else { return None };
+        let at = self.doing.stage.failed_at()?;
         let pause = RESUME_AFTER.get(usize::try_from(self.resumes).ok()?)?;
         (self.failed_for_outage() && self.undoing.is_none()).then(|| at.after(*pause))
     }
