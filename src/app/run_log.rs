@@ -8,25 +8,23 @@ use crate::{
 
 use super::App;
 
-impl<P: Ports> App<P> {
-    /// The application at work on `run`: its fields are on every line.
-    pub fn at_work_on(&self, run: &Run, task: Option<Task>) -> Self {
-        let step = task.map(|task| ("step", task.step().as_str().to_owned()));
-        self.scoped(run.scope().into_iter().chain(step).collect())
-    }
+/// The application at work on `run`: its fields are on every line.
+pub fn at_work_on<P: Ports>(app: &App<P>, run: &Run, task: Option<Task>) -> App<P> {
+    let step = task.map(|task| ("step", task.step().as_str().to_owned()));
+    app.scoped(run.scope().into_iter().chain(step).collect())
+}
 
-    /// Logs an event of a run.
-    pub fn log_event(&self, run: &Run, event: RunEvent<'_>) {
-        let line = match event {
-            RunEvent::Started => LogLine::new(Level::Info, "tenant_provision_start"),
-            RunEvent::ProjectionFailed => LogLine::new(Level::Error, "tenant_provision_not_listed"),
-            RunEvent::Orphaned => LogLine::new(Level::Error, "tenant_provision_orphaned"),
-            RunEvent::Restored => LogLine::new(Level::Warn, "tenant_provision_listed_again"),
-            RunEvent::Attempted(task, outcome) => attempted(run, task, outcome),
-            RunEvent::Ended => ended(run, self.ports.now()),
-        };
-        self.at_work_on(run, None).log(line.with("plan", run.plan.as_str()));
-    }
+/// Logs an event of a run.
+pub fn log<P: Ports>(app: &App<P>, run: &Run, event: RunEvent<'_>) {
+    let line = match event {
+        RunEvent::Started => LogLine::new(Level::Info, "tenant_provision_start"),
+        RunEvent::ProjectionFailed => LogLine::new(Level::Error, "tenant_provision_not_listed"),
+        RunEvent::Orphaned => LogLine::new(Level::Error, "tenant_provision_orphaned"),
+        RunEvent::Restored => LogLine::new(Level::Warn, "tenant_provision_listed_again"),
+        RunEvent::Attempted(task, outcome) => attempted(run, task, outcome),
+        RunEvent::Ended => ended(run, app.ports.now()),
+    };
+    at_work_on(app, run, None).log(line.with("plan", run.plan.as_str()));
 }
 
 fn attempted(run: &Run, task: Task, outcome: &Outcome) -> LogLine {

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use worker::{DurableObject, Env, Request, Response, Result, SqlStorage, State, durable_object};
 
 use crate::{
-    app::App,
+    app::{self, App},
     domain::{TenantId, Timestamp, Upstream},
     ports::{Level, LogLine},
     workflow::{
@@ -73,7 +73,7 @@ impl DurableObject for CircuitBreaker {
                 // Armed before anything is awaited: whatever becomes of this one, the next one rings.
                 self.arm(&app).await;
                 if !tenants.is_empty() {
-                    app.go_on(upstream, &tenants).await;
+                    app::breakers::go_on(&app, upstream, &tenants).await;
                 }
             }
             Ok(None) => {}

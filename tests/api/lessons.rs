@@ -146,8 +146,8 @@ async fn an_old_listing_undoes_no_newer_one() {
     let mut late = app.outside().objects().run(&tenant.id).unwrap();
     tenant.waits().await;
     let before = app.db().contents();
-    late.expire(tenantry::ports::Ports::now(app.outside()));
-    let now = tenantry::ports::Ports::now(app.outside());
+    late.expire(tenantry::ports::Clock::now(app.outside()));
+    let now = tenantry::ports::Clock::now(app.outside());
     let listed = tenantry::app::projection::project(app.db(), &late, now).await;
     assert!(matches!(listed, tenantry::workflow::ProjectionResult::Written { .. }));
     for table in ["tenants", "provision_runs", "provision_steps"] {

@@ -96,7 +96,7 @@ async fn the_pro_tenant_is_lost_and_found(tenant: &TestTenant) {
     tenant.retries().await;
     tenant.outside().objects().loses_the_alarm(&tenant.id);
     tenant.passes(100);
-    tenant.app.sweep().await;
+    tenantry::app::sweep::run(&tenant.app).await;
     tenant.waits().await;
     assert_eq!(tenant.ended().await, "completed");
 }
@@ -112,7 +112,7 @@ async fn events_are_delivered(tenant: &TestTenant) {
     for reaction in [Reaction::TimesOut, Reaction::Answers(410, "")] {
         tenant.outside().upstreams().next("make", [reaction]);
         tenant.post(&again).token(&operator).send().await.is(200);
-        tenant.app.sweep().await;
+        tenantry::app::sweep::run(&tenant.app).await;
         tenant.outside().finishes_deferred_work().await;
     }
     tenant.post(&format!("{path}/test")).token(&operator).send().await.is(200);
@@ -197,16 +197,16 @@ async fn operators_change(app: &TestApp, tenant: &TestTenant) {
 async fn the_database_is_put_back_and_an_object_is_gone(app: &TestApp) {
     let tenant = app.queued("fc-every-6").await;
     for _ in 0..2 {
-        app.app.sweep().await;
+        tenantry::app::sweep::run(&app.app).await;
     }
     app.outside().witness().forgets();
     app.passes(60);
-    app.app.sweep().await;
+    tenantry::app::sweep::run(&app.app).await;
     operator_posts(app, "/api/v1/bgops/provisioning/resume", json!({})).await;
     app.outside().objects().becomes_slow(&tenant.id);
     for _ in 0..2 {
         app.passes(3600);
-        app.app.sweep().await;
+        tenantry::app::sweep::run(&app.app).await;
     }
     assert_eq!(tenant.row()["provision_state"], "failed");
     what_is_brought_back_by_itself(app).await;
@@ -224,14 +224,14 @@ async fn what_is_brought_back_by_itself(app: &TestApp) {
     nameless.becomes("undo_updated_at", app.now());
     app.outside().objects().forgets(&nameless.id);
     app.passes(400);
-    app.app.sweep().await;
+    tenantry::app::sweep::run(&app.app).await;
     failed.waits().await;
     assert_eq!(
         (failed.ended().await.as_str(), &nameless.row()["undo_state"]),
         ("completed", &json!("undone"))
     );
     app.passes(31 * 24 * 3600);
-    app.app.sweep().await;
+    tenantry::app::sweep::run(&app.app).await;
     assert_eq!(app.db().number("select count(*) from tenants where forget_at is not null"), 0);
 }
 

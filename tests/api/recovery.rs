@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::Method;
 use serde_json::{Value, json};
-use tenantry::ports::Ports;
+use tenantry::ports::Clock;
 
 use crate::support::{Reaction, TestApp, TestTenant, Token};
 
@@ -33,7 +33,7 @@ async fn minutes_pass(app: &TestApp, tenants: &[TestTenant], minutes: u64) {
             }
         }
         app.outside().is_at(end);
-        app.app.sweep().await;
+        tenantry::app::sweep::run(&app.app).await;
     }
 }
 
@@ -110,7 +110,7 @@ async fn a_minute_brings_back_so_many_and_no_more() {
         (),
     );
     for expected in [60, 100, 100] {
-        app.app.sweep().await;
+        tenantry::app::sweep::run(&app.app).await;
         assert_eq!(app.log_of("tenant_provision_resumed").len(), expected);
         app.passes(30);
     }
@@ -203,10 +203,10 @@ async fn thirty_days_after_a_removal_its_object_stores_nothing() {
     delete.send().await.is(202);
     gone.waits().await;
     app.passes(29 * 24 * 3600);
-    app.app.sweep().await;
+    tenantry::app::sweep::run(&app.app).await;
     assert!(app.outside().objects().checkpoint(&gone.id).is_some());
     app.passes(24 * 3600 + 60);
-    app.app.sweep().await;
+    tenantry::app::sweep::run(&app.app).await;
     assert_eq!(app.outside().objects().checkpoint(&gone.id), None);
     assert!(app.outside().objects().checkpoint(&live.id).is_some());
     assert_eq!(gone.row()["forget_at"], Value::Null);

@@ -7,7 +7,7 @@ use tenantry::workflow::witness::{self, Command, Reply, RestoreSign, SeenDatabas
 use crate::support::{Breaks, Manner, Reaction, TestApp, TestTenant, Token};
 
 async fn sweep(app: &TestApp) -> Value {
-    app.app.sweep().await;
+    tenantry::app::sweep::run(&app.app).await;
     Value::Object(app.log_of("sweep").pop().unwrap().fields)
 }
 
@@ -211,7 +211,7 @@ async fn a_database_that_is_put_back_while_a_sweep_is_at_work_is_noticed() {
         crate::support::turns(3).await;
         goes_back(&app, 3600);
     };
-    futures_util::join!(app.app.sweep(), work);
+    futures_util::join!(tenantry::app::sweep::run(&app.app), work);
     assert_eq!(app.db().number("select value from measures where name = 'sweep_ended_at'"), mark - 3600);
     sweep(&app).await;
     assert!(is_paused(&app).await);

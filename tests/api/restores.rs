@@ -34,7 +34,7 @@ const PLANS: [Plan; 2] = [Plan::Starter, Plan::Pro];
 /// A tenant whose run was queued, at a service that knows its database.
 async fn queued(plan: Plan) -> TestTenant {
     let app = TestApp::with(&RECORDS);
-    app.app.sweep().await;
+    tenantry::app::sweep::run(&app.app).await;
     let tenant = app.queued_on(plan, "fc-nord").await;
     // Each step that asks outside waits once, so that there are moments between alarms, too.
     app.outside().upstreams().next("cloudflare", [Reaction::TimesOut]);
@@ -77,7 +77,7 @@ async fn recovers(tenant: &TestTenant, what: &str) {
     // More than two minutes would be noticed by the mark alone.
     app.outside().witness().handle(&Command::Adopt { database: 7, mark: Some(0) }).unwrap();
     app.passes(61);
-    app.app.sweep().await;
+    tenantry::app::sweep::run(&app.app).await;
     let done = app.outside().upstreams().effects();
     for _ in 0..3 {
         app.alarm_rings(&tenant.id).await;
@@ -93,7 +93,7 @@ async fn goes_on_by_itself(tenant: &TestTenant) {
     for sweeps in 0.. {
         assert!(sweeps < 20, "it never rests");
         tenant.passes(61);
-        tenant.app.sweep().await;
+        tenantry::app::sweep::run(&tenant.app).await;
         let looked = tenant.log_of("sweep").pop().unwrap().fields["looked"] == 0;
         let is_compared = count(tenant, "comparisons") == 0;
         if looked && is_compared && tenant.outside().objects().alarm(&tenant.id).is_none() {
@@ -194,7 +194,7 @@ async fn is_at_rest(tenant: &TestTenant, what: &str) {
     let run = tenant.outside().objects().run(&tenant.id);
     assert!(run.is_none_or(|run| !run.has_pending_projection() && run.has_ended()), "{what}");
     tenant.passes(61);
-    tenant.app.sweep().await;
+    tenantry::app::sweep::run(&tenant.app).await;
     let swept = tenant.log_of("sweep").pop().unwrap();
     assert_eq!((&swept.fields["looked"], &swept.fields["level"]), (&json!(0), &json!("info")), "{what}");
 }
@@ -234,9 +234,9 @@ async fn is_removed_whole(tenant: &TestTenant, what: &str) {
     is_removed_by_an_operator(tenant).await;
     tenant.waits().await;
     tenant.passes(61);
-    tenant.app.sweep().await;
+    tenantry::app::sweep::run(&tenant.app).await;
     tenant.waits().await;
-    tenant.app.sweep().await;
+    tenantry::app::sweep::run(&tenant.app).await;
     is_gone(tenant, &format!("{what}, removed")).await;
 }
 
@@ -324,7 +324,7 @@ async fn a_tenant_that_is_gone_is_gone_again_whatever_its_database_was_put_back_
 
 /// What happened is told to the tenant's webhook, if it has one.
 async fn events_leave(tenant: &TestTenant, last: &str) {
-    tenant.app.sweep().await;
+    tenantry::app::sweep::run(&tenant.app).await;
     let told = tenant.outside().upstreams().sent_to("make");
     let has_webhook = told.iter().any(|sent| sent.json()["type"] == "webhook.ping");
     assert_eq!(told.iter().any(|sent| sent.json()["type"] == last), has_webhook);
@@ -336,7 +336,7 @@ async fn what_was_made_for_a_tenant_that_a_database_does_not_know_is_removed_aft
     for plan in PLANS {
         for (ends, looks) in [("completed", 0), ("completed", 3), ("COMPENSATION_REFUSED", 0)] {
             let app = TestApp::with(&RECORDS);
-            app.app.sweep().await;
+            tenantry::app::sweep::run(&app.app).await;
             let saved = app.db().saved();
             let tenant = app.queued_on(plan, "fc-nord").await;
             tenant.waits().await;
@@ -548,7 +548,7 @@ async fn a_database_that_is_put_forward_again_within_a_day_has_lost_nobody() {
 /// Put back to before its signup when it is at `later`; and the database as it was then.
 async fn before_its_signup(plan: Plan, later: usize) -> (TestTenant, Saved) {
     let app = TestApp::with(&RECORDS);
-    app.app.sweep().await;
+    tenantry::app::sweep::run(&app.app).await;
     let before = app.db().saved();
     let tenant = app.queued_on(plan, "fc-nord").await;
     at_each_poll(tenant.waits(), |moment| {
@@ -574,5 +574,5 @@ async fn while_hours_pass(tenant: &TestTenant, hours: i64) {
         tenant.alarm_rings(&tenant.id).await;
     }
     tenant.passes(u64::try_from(end - tenant.now()).unwrap_or(0));
-    tenant.app.sweep().await;
+    tenantry::app::sweep::run(&tenant.app).await;
 }

@@ -1,7 +1,10 @@
 //! Whether a tenant's run may go on, as it is asked before anything is done outside.
 
 use tenantry::{
-    app::{run_admission::RunAdmission, steps::Found},
+    app::{
+        run_admission::RunAdmission,
+        steps::{self, Found},
+    },
     db::{Db, DbError},
     domain::{Step, Task},
     store,
@@ -62,13 +65,13 @@ async fn before_an_attempt_d1_is_asked_once_and_nothing_is_guessed_without_it() 
     let run = app.outside().objects().run(&tenant.id).unwrap();
     let task = Task::Do(Step::ValidateWebhook);
     let before = app.db().batches();
-    let asked = app.app.permit(&run, task, true).await;
+    let asked = steps::permit(&app.app, &run, task, true).await;
     assert_eq!(app.db().batches() - before, 1);
     assert_eq!(asked.permit, Permit::Granted);
     assert_eq!(asked.projection, Some(ProjectionResult::Written { was_completed: false }));
     assert!(matches!(asked.found, Found::Webhook(Ok(Some(_)))));
     app.db().goes_down();
-    let asked = app.app.permit(&run, task, true).await;
+    let asked = steps::permit(&app.app, &run, task, true).await;
     assert_eq!((asked.permit, asked.projection), (Permit::Unavailable, None));
 }
 
@@ -82,12 +85,12 @@ async fn what_an_attempt_could_not_read_is_never_taken_for_missing() {
     let task = Task::Do(Step::ValidateWebhook);
     app.db().execute("alter table make_connections rename column failing_since to failing", ());
     app.db().execute("alter table make_connections add column failing_since text default 'yesterday'", ());
-    let asked = app.app.permit(&run, task, false).await;
+    let asked = steps::permit(&app.app, &run, task, false).await;
     assert_eq!(asked.permit, Permit::Granted);
     assert!(matches!(asked.found, Found::Webhook(Err(DbError::Corrupt(_)))));
     for found in [asked.found, Found::Nothing] {
         let what = format!("{found:?}");
-        let outcome = app.app.perform(&run, task, found).await.outcome;
+        let outcome = steps::perform(&app.app, &run, task, found).await.outcome;
         assert_eq!(outcome, Outcome::Unknown(TransientError::new(TransientErrorCode::Malformed)), "{what}");
     }
 }

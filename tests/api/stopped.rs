@@ -6,7 +6,7 @@ use std::{collections::BTreeSet, ops::ControlFlow, time::Duration};
 use serde_json::{Value, json};
 use tenantry::{
     domain::{Plan, Step},
-    ports::Ports,
+    ports::{Clock, Objects},
     workflow::{Command, Reply, Run, policy::KEPT_AFTER_REMOVAL},
 };
 
@@ -109,7 +109,7 @@ async fn a_tenant_that_is_suspended_at_work_stops_before_its_next_call() {
             // Nobody takes it up again, and it can be let go of.
             tenant.passes(3600);
             let sent = tenant.outside().upstreams().sent().len();
-            tenant.app.sweep().await;
+            tenantry::app::sweep::run(&tenant.app).await;
             tenant.waits().await;
             assert!(called_since(&tenant, sent).is_empty(), "{what}");
             is_removed_by_an_operator(&tenant).await;
@@ -161,7 +161,7 @@ async fn while_provisioning_is_paused_nothing_leaves_and_nothing_fails() {
                     tenant.alarm_rings(&tenant.id).await;
                 }
                 tenant.passes(u64::try_from(end - tenant.now()).unwrap());
-                tenant.app.sweep().await;
+                tenantry::app::sweep::run(&tenant.app).await;
                 let called = called_since(&tenant, sent);
                 assert!(called.iter().all(|upstream| *upstream == "resend"), "{what}: {called:?}");
                 operator_posts(&tenant, "/api/v1/bgops/provisioning/resume").await.is(200);
@@ -250,11 +250,11 @@ async fn thirty_days_after_a_removal_the_sweep_lets_its_object_forget() {
     let forget_at = tenant.row()["undo_updated_at"].as_i64().unwrap() + kept;
     assert_eq!(tenant.row()["forget_at"], json!(forget_at));
     tenant.passes(u64::try_from(forget_at - tenant.now() - 1).unwrap());
-    tenant.app.sweep().await;
+    tenantry::app::sweep::run(&tenant.app).await;
     let stored = tenant.outside().objects().checkpoint(&tenant.id).unwrap();
     assert!(stored.contains("owner@fc-nord.example"), "that is why");
     tenant.passes(1);
-    tenant.app.sweep().await;
+    tenantry::app::sweep::run(&tenant.app).await;
     assert_eq!(tenant.outside().objects().checkpoint(&tenant.id), None);
     assert_eq!((&tenant.row()["forget_at"], &tenant.row()["undo_state"]), (&Value::Null, &json!("undone")));
     // Wanted again, nothing comes back.

@@ -27,7 +27,7 @@ async fn nothing_is_wanted<T>(tenant: &TestTenant, ask: impl AsyncFnOnce() -> T)
     assert_eq!((tenant.row(), tenant.outside().objects().told()), (row, told));
     assert_eq!(tenant.db().rows("select * from make_connections"), webhooks);
     tenant.passes(120);
-    tenant.app.sweep().await;
+    tenantry::app::sweep::run(&tenant.app).await;
     assert_eq!(tenant.outside().objects().told(), told, "no sweep finds a wish");
 }
 

@@ -7,7 +7,7 @@ use crate::support::{Breaks, Manner, Reaction, TestApp, TestTenant, Token};
 
 /// One sweep: what it says of itself.
 pub async fn sweep(app: &TestApp) -> Value {
-    app.app.sweep().await;
+    tenantry::app::sweep::run(&app.app).await;
     Value::Object(app.log_of("sweep").pop().unwrap().fields)
 }
 

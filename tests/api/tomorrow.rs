@@ -62,7 +62,7 @@ async fn no_word_of_a_later_version_makes_a_tenant_unreadable() {
                 app.db().execute(&format!("update {table} set {column} = ?1 where {of_tenant}"), [TOMORROW]);
                 reads_everything(&tenant, &format!("{table}.{column}")).await;
                 app.passes(61);
-                app.app.sweep().await;
+                tenantry::app::sweep::run(&app.app).await;
                 assert_eq!(app.log_of("sweep").pop().unwrap().fields["level"], "info", "{table}.{column}");
             }
         }

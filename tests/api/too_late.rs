@@ -60,7 +60,10 @@ async fn a_cancel_that_comes_too_late_is_refused_and_the_object_learns_that_it_w
         assert_eq!(events, [json!({ "type": "tenant.provisioned" })]);
         // As its object says it, too, while the database is away.
         tenant.db().goes_down();
-        let told = tenant.app.degraded_status(&tenant.id.parse().unwrap()).await.unwrap().unwrap();
+        let told = tenantry::app::provisioning::degraded_status(&tenant.app, &tenant.id.parse().unwrap())
+            .await
+            .unwrap()
+            .unwrap();
         assert_eq!((told.status, told.failure), (RunStatus::Completed, None));
     }
 }

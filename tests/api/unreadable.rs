@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 use tenantry::{
     domain::Plan,
-    ports::Ports,
+    ports::Objects,
     workflow::{Command, Reply, RequestOrigin, Run},
 };
 
@@ -151,7 +151,7 @@ async fn what_was_wanted_meanwhile_is_stored_and_done_after_the_reset() {
         resets(&tenant, run.as_str()).await.is(200);
         for _ in 0..3 {
             tenant.passes(120);
-            tenant.app.sweep().await;
+            tenantry::app::sweep::run(&tenant.app).await;
             tenant.waits().await;
         }
         let row = tenant.row();
@@ -247,7 +247,7 @@ async fn what_cannot_be_read_is_given_up_after_its_deadline_and_completes_once_i
     tenant.outside().objects().loses_the_alarm(&tenant.id);
     for _ in 0..60 {
         tenant.passes(61);
-        tenant.app.sweep().await;
+        tenantry::app::sweep::run(&tenant.app).await;
     }
     assert_eq!(tenant.ended().await, "DEADLINE_EXCEEDED");
     let stuck = tenant.log_of("tenant_provision_stuck");

@@ -55,7 +55,7 @@ async fn a_tenant_of_an_odd_id_is_begun_by_the_sweep() {
          values ('Tenant 1/é', 'fc-odd', 'FC Odd', 'o@fc-odd.example', 'pro', 0, 'u', '', 0, 0, 'processing', 0, 0)",
         (),
     );
-    app.app.sweep().await;
+    tenantry::app::sweep::run(&app.app).await;
     app.alarms_ring_to_the_end("Tenant 1/é").await;
     assert_eq!(
         app.db().row("select status, provision_state from tenants"),

@@ -28,7 +28,7 @@ use crate::{
     },
 };
 
-use super::{App, projection, run_admission::RunAdmission};
+use super::{App, breakers, projection, run_admission::RunAdmission};
 
 /// Ends a step early: with what went wrong, as an outcome.
 type Performed = Result<Outcome, Outcome>;
@@ -153,106 +153,103 @@ fn tenant_gone() -> PermanentError {
     PermanentError::new(FailureCode::TenantGone, "This club does not exist any more.")
 }
 
-impl<P: Ports> App<P> {
-    /// Whether an attempt at `task` of `run` asks outside.
-    pub fn asks_outside(&self, run: &Run, task: Task) -> bool {
-        self.upstream_for(run, task).is_some()
-    }
+/// Whether an attempt at `task` of `run` asks outside.
+pub fn asks_outside<P: Ports>(app: &App<P>, run: &Run, task: Task) -> bool {
+    upstream_for(app, run, task).is_some()
+}
 
-    /// Whether an attempt at `task` of `run` may begin, and what it reads; D1 is told of the run first if it `lists`. One batch.
-    pub async fn permit(&self, run: &Run, task: Task, lists: bool) -> Asked<Found> {
-        match self.ask(run, task, lists).await {
-            Ok(asked) => asked,
-            Err(DbError::Aborted) => {
-                Asked { projection: Some(ProjectionResult::Restored), ..Permit::Unavailable.into() }
-            }
-            Err(error) if error.is_about_a_missing_row() => Permit::TenantUnknown.into(),
-            Err(_) => Permit::Unavailable.into(),
+/// Whether an attempt at `task` of `run` may begin, and what it reads; D1 is told of the run first if it `lists`. One batch.
+pub async fn permit<P: Ports>(app: &App<P>, run: &Run, task: Task, lists: bool) -> Asked<Found> {
+    match ask(app, run, task, lists).await {
+        Ok(asked) => asked,
+        Err(DbError::Aborted) => {
+            Asked { projection: Some(ProjectionResult::Restored), ..Permit::Unavailable.into() }
         }
+        Err(error) if error.is_about_a_missing_row() => Permit::TenantUnknown.into(),
+        Err(_) => Permit::Unavailable.into(),
     }
+}
 
-    async fn ask(&self, run: &Run, task: Task, lists: bool) -> Result<Asked<Found>, DbError> {
-        let projection = lists.then(|| projection::projection(run, self.ports.now())).transpose()?;
-        let reads = match task {
-            Task::Do(step) if self.asks_outside(run, task) => reads(run, step),
-            Task::Do(_) | Task::Undo(_) => None,
-        };
-        let run_admission = store::flags::run_admission(&run.subject.tenant);
-        let (standing, listed, found) = self.ports.db().ask((run_admission, projection, reads)).await?;
-        let permit = match RunAdmission::from(standing) {
-            RunAdmission::Open => Permit::Granted,
-            RunAdmission::Paused => Permit::Paused,
-            RunAdmission::Suspended | RunAdmission::Removed => Permit::Stopped,
-            RunAdmission::Unknown => Permit::TenantUnknown,
-        };
-        let projection = listed.map(|(projection, _)| projection);
-        let found = found.unwrap_or_default();
-        Ok(Asked { permit, projection, found })
+async fn ask<P: Ports>(app: &App<P>, run: &Run, task: Task, lists: bool) -> Result<Asked<Found>, DbError> {
+    let projection = lists.then(|| projection::projection(run, app.ports.now())).transpose()?;
+    let reads = match task {
+        Task::Do(step) if asks_outside(app, run, task) => reads(run, step),
+        Task::Do(_) | Task::Undo(_) => None,
+    };
+    let run_admission = store::flags::run_admission(&run.subject.tenant);
+    let (standing, listed, found) = app.ports.db().ask((run_admission, projection, reads)).await?;
+    let permit = match RunAdmission::from(standing) {
+        RunAdmission::Open => Permit::Granted,
+        RunAdmission::Paused => Permit::Paused,
+        RunAdmission::Suspended | RunAdmission::Removed => Permit::Stopped,
+        RunAdmission::Unknown => Permit::TenantUnknown,
+    };
+    let projection = listed.map(|(projection, _)| projection);
+    let found = found.unwrap_or_default();
+    Ok(Asked { permit, projection, found })
+}
+
+/// Performs one attempt at `task` of `run`, unless the upstream is to be left alone.
+pub async fn perform<P: Ports>(app: &App<P>, run: &Run, task: Task, found: Found) -> workflow::Performed {
+    if is_last(task) {
+        return end(app, run, task).await;
     }
-
-    /// Performs one attempt at `task` of `run`, unless the upstream is to be left alone.
-    pub async fn perform(&self, run: &Run, task: Task, found: Found) -> workflow::Performed {
-        // Nobody may see its end without what it does.
-        if is_last(task) {
-            return self.end(run, task).await;
+    let attempt = attempt(app, run, task, found);
+    match upstream_for(app, run, task) {
+        Some((upstream, calls)) => {
+            breakers::attempt(app, upstream, calls, run.requester(task), attempt).await.into()
         }
-        let attempt = self.attempt(run, task, found);
-        match self.upstream_for(run, task) {
-            Some((upstream, calls)) => {
-                self.with_breaker(upstream, calls, run.requester(task), attempt).await.into()
-            }
-            None => attempt.await.into(),
-        }
+        None => attempt.await.into(),
     }
+}
 
-    /// The listing with its end, and the rows that belong to it, are one batch.
-    async fn end(&self, run: &Run, task: Task) -> workflow::Performed {
-        let now = self.ports.now();
-        let mut ended = run.clone();
-        ended.settle(Outcome::Done(None), now, 0);
-        let written = match projection::projection(&ended, now) {
-            Ok(batch) => self.ports.db().ask(batch).await,
-            Err(error) => Err(error),
-        };
-        match written {
-            Ok(_) => workflow::Performed { outcome: Outcome::Done(None), told: Some(ended.into()) },
-            // D1 does not know the tenant: nobody holds a name.
-            Err(error) if task.is_undo() && error.is_about_a_missing_row() => Outcome::Done(None).into(),
-            Err(error) => Outcome::from(error).into(),
-        }
+/// The listing with its end, and the rows that belong to it, are one batch.
+async fn end<P: Ports>(app: &App<P>, run: &Run, task: Task) -> workflow::Performed {
+    let now = app.ports.now();
+    let mut ended = run.clone();
+    ended.settle(Outcome::Done(None), now, 0);
+    let written = match projection::projection(&ended, now) {
+        Ok(batch) => app.ports.db().ask(batch).await,
+        Err(error) => Err(error),
+    };
+    match written {
+        Ok(_) => workflow::Performed { outcome: Outcome::Done(None), told: Some(ended.into()) },
+        // D1 does not know the tenant: nobody holds a name.
+        Err(error) if task.is_undo() && error.is_about_a_missing_row() => Outcome::Done(None).into(),
+        Err(error) => Outcome::from(error).into(),
     }
+}
 
-    /// The upstream that `task` asks as the service is configured, and how often in one attempt; none for what is done inside.
-    fn upstream_for(&self, run: &Run, task: Task) -> Option<(Upstream, u32)> {
-        match task {
-            Task::Do(step) => upstream(self.config(), step),
-            Task::Undo(step) => undo_upstream(self.config(), run, step),
-        }
+/// The upstream that `task` asks as the service is configured, and how often in one attempt; none for what is done inside.
+fn upstream_for<P: Ports>(app: &App<P>, run: &Run, task: Task) -> Option<(Upstream, u32)> {
+    match task {
+        Task::Do(step) => upstream(app.config(), step),
+        Task::Undo(step) => undo_upstream(app.config(), run, step),
     }
+}
 
-    async fn attempt(&self, run: &Run, task: Task, found: Found) -> Outcome {
-        let performed = match task {
-            Task::Do(step) => self.do_step(run, step, found).await,
-            Task::Undo(step) => self.undo_step(run, step).await,
-        };
-        performed.unwrap_or_else(|outcome| outcome)
-    }
+async fn attempt<P: Ports>(app: &App<P>, run: &Run, task: Task, found: Found) -> Outcome {
+    let performed = match task {
+        Task::Do(step) => do_step(app, run, step, found).await,
+        Task::Undo(step) => undo_step(app, run, step).await,
+    };
+    performed.unwrap_or_else(|outcome| outcome)
+}
 
-    async fn do_step(&self, run: &Run, step: Step, found: Found) -> Performed {
-        of_step!(step, A => A::run(self, run, found).await, other => {
-            Ok(of_a_newer_version("This step belongs to a newer version of the service."))
-        })
-    }
+async fn do_step<P: Ports>(app: &App<P>, run: &Run, step: Step, found: Found) -> Performed {
+    of_step!(step, A => A::run(app, run, found).await, other => {
+        Ok(of_a_newer_version("This step belongs to a newer version of the service."))
+    })
+}
 
-    async fn undo_step(&self, run: &Run, step: Step) -> Performed {
-        if let Some(Artifact::Other(_)) = run.artifact(step) {
-            return Ok(made_by_a_newer_version());
-        }
-        if compensation(step) == Compensation::None {
-            return Ok(Outcome::Done(None));
-        }
-        of_step!(step, A => A::undo(self, run).await, other => Ok(made_by_a_newer_version()))
+async fn undo_step<P: Ports>(app: &App<P>, run: &Run, step: Step) -> Performed {
+    if let Some(Artifact::Other(_)) = run.artifact(step) {
+        return Ok(made_by_a_newer_version());
     }
+    if compensation(step) == Compensation::None {
+        return Ok(Outcome::Done(None));
+    }
+    of_step!(step, A => A::undo(app, run).await, other => Ok(made_by_a_newer_version()))
 }
 
 /// What a newer version did or began is not this one's to go on with: it does not know what that is.

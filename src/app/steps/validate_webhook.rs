@@ -1,7 +1,7 @@
 //! A signed ping to the tenant's Make scenario.
 
 use crate::{
-    app::{App, upstream::make},
+    app::{App, upstream::make, webhooks},
     db::{DbError, Statement, Then},
     domain::{Config, Step, Timestamp, Upstream, WebhookUrl},
     ports::Ports,
@@ -39,7 +39,7 @@ impl Action for ValidateWebhook {
                 let message = "Webhooks on this host are not possible. Use the one that Make shows you.";
                 Outcome::Failed(PermanentError::new(FailureCode::WebhookRejected, message))
             })?;
-        let signing = app.signing(tenant, &stored).await.map_err(|_| misconfigured())?;
+        let signing = webhooks::signing(app, tenant, &stored).await.map_err(|_| misconfigured())?;
         let key = run.idempotency_key(Step::ValidateWebhook);
         let now = app.ports.now();
         let trace = run.caller.traceparent.clone();

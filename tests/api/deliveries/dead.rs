@@ -2,7 +2,7 @@
 //! forgotten.
 
 use serde_json::{Value, json};
-use tenantry::{db::Db, ports::Ports, store};
+use tenantry::{db::Db, ports::Clock, store};
 
 use super::{connection, delivers, delivery, events, provisioned, waits_for_the_next_attempt};
 use crate::support::{Reaction, RecordedCall, TestApp, Token, WEBHOOK_SECRET};
@@ -176,7 +176,7 @@ async fn a_notice_that_cannot_be_sent_holds_nothing_up_and_arrives_later() {
     app.outside().finishes_deferred_work().await;
     app.passes(3 * 3600);
     app.outside().upstreams().always("resend", Reaction::Healthy);
-    app.app.sweep().await;
+    tenantry::app::sweep::run(&app.app).await;
     let told = app.outside().upstreams().effects();
     assert_eq!(told.iter().filter(|((_, key), _)| key.starts_with("webhook_disabled/")).count(), 1);
 }

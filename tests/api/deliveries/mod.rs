@@ -10,7 +10,7 @@ use tenantry::{
     app::{deliveries::SCHEDULE, projection},
     db::Db,
     domain::{Plan, Step},
-    ports::Ports,
+    ports::Clock,
     store,
     workflow::Webhook,
 };
@@ -19,7 +19,7 @@ use crate::support::{Breaks, Reaction, RecordedCall, TestApp, TestTenant, WEBHOO
 
 /// What is due is delivered, as the sweep does it; answers how many were.
 async fn delivers(app: &TestApp) -> usize {
-    app.app.deliver_due().await.unwrap()
+    tenantry::app::deliveries::send_due(&app.app).await.unwrap()
 }
 
 /// The one delivery there is.
@@ -81,7 +81,7 @@ async fn the_object_delivers_right_after_the_run() {
     let tenant = provisioned(&app).await;
     let other = app.provisioned("fc-sued").await;
     assert!(events(&app).is_empty(), "no alarm waits for a webhook");
-    app.app.deliver_later(&tenant.id.parse().unwrap());
+    tenantry::app::deliveries::send_later(&app.app, &tenant.id.parse().unwrap());
     app.outside().finishes_deferred_work().await;
     assert_eq!(events(&app).len(), 2, "each its own club's: {} {}", tenant.id, other.id);
     assert_eq!(delivers(&app).await, 0);
@@ -93,7 +93,7 @@ async fn a_tenants_own_are_its_own() {
     let tenant = provisioned(&app).await;
     app.provisioned("fc-sued").await;
     let id = tenant.id.parse().unwrap();
-    assert_eq!(app.app.deliver(&id).await, Ok(1));
+    assert_eq!(tenantry::app::deliveries::send(&app.app, &id).await, Ok(1));
     assert_eq!(events(&app)[0].json()["data"]["tenantId"], tenant.id);
 }
 
@@ -393,7 +393,7 @@ async fn a_claim_whose_answer_was_lost_ends_by_itself() {
     let app = TestApp::new();
     provisioned(&app).await;
     app.db().breaks(0, Breaks::After);
-    assert!(app.app.deliver_due().await.is_err());
+    assert!(tenantry::app::deliveries::send_due(&app.app).await.is_err());
     app.passes(120);
     assert_eq!(delivers(&app).await, 1);
 }
@@ -505,10 +505,10 @@ async fn what_was_over_a_month_ago_goes() {
     provisioned(&app).await;
     delivers(&app).await;
     app.passes(30 * 24 * 3600 - 1);
-    app.app.sweep().await;
+    tenantry::app::sweep::run(&app.app).await;
     assert_eq!(delivery(&app)["status"], "delivered");
     app.passes(1);
-    app.app.sweep().await;
+    tenantry::app::sweep::run(&app.app).await;
     assert_eq!(app.db().number("select count(*) from webhook_deliveries"), 0);
 }
 
@@ -516,7 +516,7 @@ async fn what_was_over_a_month_ago_goes() {
 async fn the_sweep_delivers_and_says_how_many() {
     let app = TestApp::new();
     provisioned(&app).await;
-    app.app.sweep().await;
+    tenantry::app::sweep::run(&app.app).await;
     assert_eq!(app.log_of("sweep").pop().unwrap().fields["delivered"], 1);
     assert_eq!(delivery(&app)["settled_at"], app.now());
 }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use tenantry::{
     db::Db,
     domain::Timestamp,
-    ports::{OutboundRequest, Ports},
+    ports::{Clock, Egress, OutboundRequest},
     store,
 };
 
@@ -161,7 +161,7 @@ async fn the_other_sides_word_is_kept_if_it_asks_for_more() {
     let app = TestApp::new();
     waiting(&app).await;
     app.outside().upstreams().next("resend", [Reaction::AsksToWait(429, "900")]);
-    app.app.deliver_mails_due().await.unwrap();
+    tenantry::app::mails::send_due(&app.app).await.unwrap();
     let wait = mail(&app)["next_at"].as_i64().unwrap() - app.now();
     assert!((900..=991).contains(&wait), "{wait}");
 }
@@ -172,7 +172,7 @@ async fn a_process_that_dies_between_any_two_waits_loses_no_mail_and_sends_none_
     for polls in 1..100 {
         let app = TestApp::new();
         waiting(&app).await;
-        deaths += u64::from(dies_after(polls, app.app.deliver_mails_due()).is_none());
+        deaths += u64::from(dies_after(polls, tenantry::app::mails::send_due(&app.app)).is_none());
         app.mails_leave_for(5 * MINUTE).await;
         assert_eq!((arrived(&app), &mail(&app)["status"]), (1, &json!("sent")), "{polls}");
     }
@@ -204,7 +204,7 @@ async fn every_batch_of_a_mail_may_fail_before_or_after_it_is_done() {
                 waiting(&app).await;
                 app.outside().upstreams().next("resend", [reaction.clone()]);
                 app.db().breaks(nth, how);
-                let _ = app.app.deliver_mails_due().await;
+                let _ = tenantry::app::mails::send_due(&app.app).await;
                 app.db().comes_up();
                 app.mails_leave_for(10 * MINUTE).await;
                 let what = format!("batch {nth} {how:?} {reaction:?}");
@@ -221,7 +221,7 @@ async fn nothing_leaves_while_the_database_is_away_and_everything_when_it_is_bac
     app.db().goes_down();
     for _ in 0..5 * 60 {
         app.passes(60);
-        assert!(app.app.deliver_mails_due().await.is_err());
+        assert!(tenantry::app::mails::send_due(&app.app).await.is_err());
     }
     assert!(calls(&app).is_empty());
     app.db().comes_up();
@@ -233,7 +233,8 @@ async fn nothing_leaves_while_the_database_is_away_and_everything_when_it_is_bac
 async fn two_sweeps_at_the_same_time_send_a_mail_once() {
     let app = TestApp::new();
     waiting(&app).await;
-    let (one, other) = join(app.app.deliver_mails_due(), app.app.deliver_mails_due()).await;
+    let (one, other) =
+        join(tenantry::app::mails::send_due(&app.app), tenantry::app::mails::send_due(&app.app)).await;
     assert_eq!(one.unwrap() + other.unwrap(), 1);
     assert_eq!(calls(&app).len(), 1);
 }
@@ -300,7 +301,7 @@ async fn what_the_breaker_held_back_leaves_at_once_when_it_is_closed() {
     let row = app.db().row(held);
     assert!(row["next_at"].as_i64().unwrap() > app.now());
     let tenant = row["tenant_id"].as_str().unwrap();
-    app.app.deliver_mails_later(&tenant.parse().unwrap());
+    tenantry::app::mails::send_later(&app.app, &tenant.parse().unwrap());
     app.outside().finishes_deferred_work().await;
     let status = format!("select status from mails where tenant_id = '{tenant}'");
     assert_eq!(app.db().row(&status)["status"], "sent");
@@ -325,7 +326,7 @@ async fn five_hundred_mails_leave_within_minutes_and_within_what_the_mail_servic
     let began = app.now();
     while app.db().number("select count(*) from mails where status = 'pending'") > 0 {
         let minute = app.now() / 60;
-        app.app.deliver_mails_due().await.unwrap();
+        tenantry::app::mails::send_due(&app.app).await.unwrap();
         assert!(app.now() - began < 600, "{} arrived", arrived(&app));
         // The next sweep comes with the next minute.
         app.outside().is_at(Timestamp::from_seconds((minute + 1) * 60));
@@ -382,7 +383,7 @@ async fn a_mail_that_was_taken_with_an_older_link_is_sent_and_that_link_opens_th
     let app = TestApp::new();
     waiting(&app).await;
     app.outside().upstreams().next("resend", [Reaction::LosesTheAnswer]);
-    app.app.deliver_mails_due().await.unwrap();
+    tenantry::app::mails::send_due(&app.app).await.unwrap();
     app.passes(13 * HOUR);
     app.mails_leave_for(MINUTE).await;
     assert_eq!((calls(&app).len(), arrived(&app), &mail(&app)["status"]), (2, 1, &json!("sent")));
@@ -395,7 +396,7 @@ async fn a_link_is_renewed_when_what_was_signed_before_is_refused() {
     let app = TestApp::new();
     let tenant = waiting(&app).await;
     app.outside().upstreams().next("resend", [Reaction::TimesOut]);
-    app.app.deliver_mails_due().await.unwrap();
+    tenantry::app::mails::send_due(&app.app).await.unwrap();
     app.passes(1);
     app.post("/api/v1/admin/tokens/revoke")
         .token(&Token::operator(app.now()).sign())
@@ -414,7 +415,7 @@ async fn a_link_is_renewed_when_the_configuration_refuses_what_was_signed_before
         let app = TestApp::new();
         waiting(&app).await;
         app.outside().upstreams().next("resend", [Reaction::TimesOut]);
-        app.app.deliver_mails_due().await.unwrap();
+        tenantry::app::mails::send_due(&app.app).await.unwrap();
         app.passes(30);
         let not_before = (app.now() + ahead).to_string();
         let stricter = app.redeployed_with(&[("JWT_NOT_BEFORE", &not_before)]);
@@ -440,7 +441,7 @@ async fn a_changed_key_between_two_attempts_makes_no_second_mail() {
         let app = TestApp::new();
         waiting(&app).await;
         app.outside().upstreams().next("resend", [Reaction::LosesTheAnswer]);
-        app.app.deliver_mails_due().await.unwrap();
+        tenantry::app::mails::send_due(&app.app).await.unwrap();
         let rotated = app.redeployed_with(&change);
         rotated.mails_leave_for(2 * MINUTE).await;
         assert_eq!((arrived(&app), &mail(&app)["status"]), (1, &json!("sent")), "{change:?}");
@@ -579,7 +580,7 @@ async fn a_run_that_the_sweep_begins_mails_a_link_that_leads_to_where_it_was_wan
     tenant.connects_make().await.fails(503, "PROVISIONER_UNAVAILABLE");
     app.outside().objects().become_(crate::support::Manner::Obedient);
     app.passes(120);
-    app.app.sweep().await;
+    tenantry::app::sweep::run(&app.app).await;
     tenant.waits().await;
     app.mails_leave().await;
     assert!(calls(&app)[0].link().starts_with("https://api.example.com/magic/#token="));
@@ -636,7 +637,7 @@ async fn what_is_stored_of_a_mail_names_nobody_and_opens_nothing() {
     let app = TestApp::new();
     waiting(&app).await;
     app.outside().upstreams().next("resend", [Reaction::TimesOut]);
-    app.app.deliver_mails_due().await.unwrap();
+    tenantry::app::mails::send_due(&app.app).await.unwrap();
     let jti = claims(&calls(&app)[0])["jti"].as_str().unwrap().to_owned();
     let stored = serde_json::to_string(&app.db().contents()).unwrap();
     assert!(!stored.contains(&jti) && !stored.contains("eyJ"));
@@ -649,10 +650,10 @@ async fn a_mail_is_forgotten_thirty_days_after_it_was_over() {
     waiting(&app).await;
     app.mails_leave().await;
     app.passes(30 * 24 * HOUR - 1);
-    app.app.sweep().await;
+    tenantry::app::sweep::run(&app.app).await;
     assert_eq!(app.db().number("select count(*) from mails"), 1);
     app.passes(60);
-    app.app.sweep().await;
+    tenantry::app::sweep::run(&app.app).await;
     assert_eq!(app.db().number("select count(*) from mails"), 0);
 }
 

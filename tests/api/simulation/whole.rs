@@ -26,7 +26,7 @@ async fn storm(seed: u64) {
     for _ in 0..200 {
         if !app.alarm_rings(&tenant.id).await {
             app.passes(61);
-            app.app.sweep().await;
+            tenantry::app::sweep::run(&app.app).await;
         }
         if app.outside().objects().alarm(&tenant.id).is_none() && tenant.ended().await != "processing" {
             break;
@@ -35,7 +35,7 @@ async fn storm(seed: u64) {
     app.mails_leave().await;
     for _ in 0..20 {
         app.passes(11 * 3600);
-        app.app.sweep().await;
+        tenantry::app::sweep::run(&app.app).await;
     }
     is_as_promised(&tenant, seed).await;
     what_was_announced_arrived(&tenant, seed);
@@ -102,7 +102,7 @@ async fn something_happens(tenant: &TestTenant, chance: &Chance, is_pro: bool) {
         12 => {
             tenant.passes(chance.below(120));
             // Nobody rings again for a sweep that died: the next one comes by itself.
-            let _ = dies_after(1 + chance.below(40), tenant.app.sweep());
+            let _ = dies_after(1 + chance.below(40), tenantry::app::sweep::run(&tenant.app));
         }
         13 => {
             let _ = dies_after(1 + chance.below(60), tenant.outside().finishes_deferred_work());

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 use tenantry::{
     domain::{RunStatus, Timestamp, Upstream},
-    ports::Ports,
+    ports::Clock,
     workflow::breaker::State,
 };
 
@@ -241,7 +241,7 @@ async fn a_tenant_goes_live_although_the_mails_breaker_is_open() {
         assert!(app.now() - began < 5);
     }
     for pause in [70, 70, 330, 0] {
-        app.app.deliver_mails_due().await.unwrap();
+        tenantry::app::mails::send_due(&app.app).await.unwrap();
         app.passes(pause);
     }
     assert!(is_open(&app, Upstream::Resend));

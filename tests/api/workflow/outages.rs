@@ -110,7 +110,7 @@ async fn a_run_that_d1_kept_from_its_end_for_forty_minutes_goes_on_by_itself() {
             d1_is_away(&tenant, moment, 40);
             for _ in 0..10 {
                 tenant.passes(61);
-                tenant.app.sweep().await;
+                tenantry::app::sweep::run(&tenant.app).await;
                 tenant.waits().await;
             }
             let what = format!("{plan:?} {moment}");
@@ -352,7 +352,7 @@ async fn a_failure_for_an_outage_is_told_once_and_a_humans_try_is_told_again() {
     for _ in 0..3 {
         tenant.passes(3600);
         let before = tenant.outside().upstreams().sent_to("apps_script").len();
-        tenant.app.sweep().await;
+        tenantry::app::sweep::run(&tenant.app).await;
         tenant.waits().await;
         assert!(tenant.outside().upstreams().sent_to("apps_script").len() <= before + 1);
         assert_eq!((tenant.ended().await.as_str(), failures(&tenant)), ("UPSTREAM_UNAVAILABLE", 1));
@@ -364,7 +364,7 @@ async fn a_failure_for_an_outage_is_told_once_and_a_humans_try_is_told_again() {
     assert_eq!(tenant.outside().objects().run(&tenant.id).unwrap().resumes, 0);
     tenant.outside().upstreams().always("apps_script", Reaction::Healthy);
     tenant.passes(3600);
-    tenant.app.sweep().await;
+    tenantry::app::sweep::run(&tenant.app).await;
     tenant.waits().await;
     assert_eq!((tenant.ended().await.as_str(), failures(&tenant)), ("completed", 2));
     assert_eq!(tenant.outside().objects().run(&tenant.id).unwrap().status(), RunStatus::Completed);

@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 use tenantry::{
     domain::{Plan, RunStatus},
-    ports::Ports,
+    ports::Clock,
 };
 
 use crate::support::{Breaks, Reaction, TestApp, TestTenant, WEBHOOK_SECRET, signup};

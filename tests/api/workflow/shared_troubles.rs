@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use serde_json::json;
 use tenantry::{
     domain::{Timestamp, Upstream},
-    ports::Ports,
+    ports::Clock,
     workflow::breaker::State,
 };
 

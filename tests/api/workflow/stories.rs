@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tenantry::{
     app::projection,
     domain::{Plan, RunStatus, Step, StepStatus, Task, Upstream, config::Budgets},
-    ports::Ports,
+    ports::Clock,
     workflow::{
         Command, ProjectionResult, Report, RequestOrigin, Run, TransientError, TransientErrorCode,
         breaker::limits,
@@ -327,7 +327,7 @@ async fn going_live_cannot_be_left_out_and_that_it_was_wanted_is_not_stored() {
     operator_posts(&tenant, &format!("{sagas}/skip-step"), &body).await.fails(409, "RUN_STATE_CONFLICT");
     assert_eq!(tenant.row(), before);
     app.passes(61);
-    app.app.sweep().await;
+    tenantry::app::sweep::run(&app.app).await;
     assert_eq!(app.outside().objects().alarm(&tenant.id), None);
     assert_eq!(tenant.ended().await, "CANCELLED");
 }
@@ -369,7 +369,7 @@ async fn a_tenant_that_went_live_without_its_object_knowing_is_live_and_is_remov
         assert_eq!(run(&tenant).status(), RunStatus::Processing);
         for _ in 0..5 {
             app.passes(61);
-            app.app.sweep().await;
+            tenantry::app::sweep::run(&app.app).await;
             tenant.waits().await;
         }
         assert_eq!((tenant.ended().await.as_str(), &tenant.row()["status"]), ("completed", &json!("active")));
@@ -411,7 +411,7 @@ async fn a_failure_that_is_told_again_takes_back_no_wish_that_came_since() {
     assert!(tenant.alarm_rings(&tenant.id).await, "it tells D1 again");
     assert_eq!(tenant.ended().await, "processing", "the wish stands");
     app.passes(61);
-    app.app.sweep().await;
+    tenantry::app::sweep::run(&app.app).await;
     tenant.waits().await;
     assert_eq!(tenant.ended().await, "completed");
     assert_eq!(app.db().number("select count(*) from domain_events where type = 'tenant.failed'"), 1);

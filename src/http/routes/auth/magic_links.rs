@@ -5,7 +5,7 @@ use http::StatusCode;
 use serde::Serialize;
 
 use crate::{
-    app::App,
+    app::{self, App},
     domain::{Email, Plan, Slug, TenantId, TenantName, field_errors::InvalidValue},
     http::{
         answer::{Json, True, done},
@@ -22,7 +22,7 @@ pub async fn start<P: Ports>(app: App<P>, context: Context, fields: Fields) -> R
     let MagicLinkRequest { email, tenant_id: tenant } = fields.read(MagicLinkRequest::read)?;
     // By the client alone: whoever keeps asking for somebody's address must not keep its owner out.
     context.limited(&app, Limit::Magic).await?;
-    app.start_link(&email, tenant.as_ref(), &context.caller()).await?;
+    app::magic_links::start(&app, &email, tenant.as_ref(), &context.caller()).await?;
     Ok((StatusCode::ACCEPTED, done()).into_response())
 }
 
@@ -35,7 +35,7 @@ pub async fn verify<P: Ports>(
 ) -> Result<Json<SignInResponse>, ApiError> {
     let MagicLinkVerifyRequest { token } = fields.read(MagicLinkVerifyRequest::read)?;
     context.limited(&app, Limit::Lookup).await?;
-    let (signed_in, jwt) = app.verify_link(&token).await?;
+    let (signed_in, jwt) = app::magic_links::verify(&app, &token).await?;
     Ok(Json(SignInResponse {
         success: True,
         tenant_id: signed_in.id.clone(),

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::{
     app::{
+        self,
         access::AccessError,
         digest,
         provisioning::{Queued, poll_again_in},
@@ -37,7 +38,7 @@ pub async fn status<P: Ports>(
 ) -> Result<Response, ApiError> {
     let tenant = caller.tenant()?;
     let now = caller.app.ports.now();
-    match caller.app.provision_status(&caller.claims, tenant).await {
+    match app::provisioning::status(&caller.app, &caller.claims, tenant).await {
         Ok(Some(run_view)) => Ok(answer(&view(&run_view), run_view.report.as_ref(), now, &headers)),
         Ok(None) => Err(ApiError::tenant_not_found()),
         Err(AccessError::Db(error @ DbError::Unavailable(_))) => {
@@ -63,7 +64,7 @@ async fn degraded<P: Ports>(
             .with("tenantId", tenant.as_str())
             .with("error", error.to_string()),
     );
-    match caller.app.degraded_status(tenant).await {
+    match app::provisioning::degraded_status(&caller.app, tenant).await {
         Ok(Some(report)) => {
             let run_view = RunView {
                 plan: report.plan,
@@ -156,9 +157,7 @@ pub async fn queue<P: Ports>(
     fields: Fields,
 ) -> Result<Json<Data<QueuedRun>>, ApiError> {
     let ProvisionRequest { tenant_id: tenant } = fields.read(ProvisionRequest::read)?;
-    caller
-        .app
-        .queue_provisioning(&caller.claims, &tenant, context.caller())
+    app::provisioning::queue(&caller.app, &caller.claims, &tenant, context.caller())
         .await
         .map(queued)
         .map_err(|error| caller.not_queued(error))
@@ -171,9 +170,7 @@ pub async fn retry<P: Ports>(
     context: Context,
     _: OptionalFields,
 ) -> Result<Json<Data<QueuedRun>>, ApiError> {
-    caller
-        .app
-        .retry_own(&caller.claims, caller.tenant()?, context.caller())
+    app::provisioning::retry(&caller.app, &caller.claims, caller.tenant()?, context.caller())
         .await
         .map(queued)
         .map_err(|error| caller.not_queued(error))

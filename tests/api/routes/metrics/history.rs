@@ -6,7 +6,7 @@ use http::Method;
 use serde_json::{Value, json};
 use tenantry::{
     domain::Upstream,
-    ports::Ports,
+    ports::Objects,
     store::rollups::BOUNDS,
     workflow::breaker::{BreakerCommand, HealthSignal, Request, RequesterId},
 };
@@ -83,11 +83,11 @@ async fn a_run_moves_these_numbers_and_no_others() {
         .collect();
     expected.extend(buckets.iter().map(|name| (name.as_str(), 1)));
     assert_eq!(before.until(&scrape(&app).await), changed(&expected));
-    app.app.deliver_due().await.unwrap();
+    tenantry::app::deliveries::send_due(&app.app).await.unwrap();
     let delivered = scrape(&app).await;
     assert_eq!(delivered.of("tenantry_webhook_deliveries_pending"), 0);
     assert_eq!(delivered.of(r#"tenantry_webhook_deliveries_settled_total{outcome="delivered"}"#), 1);
-    app.app.deliver_mails_due().await.unwrap();
+    tenantry::app::mails::send_due(&app.app).await.unwrap();
     let mailed = scrape(&app).await;
     assert_eq!((mailed.of("tenantry_mails_pending"), mailed.of("tenantry_mails_late")), (0, 0));
     assert_eq!(mailed.of(r#"tenantry_mails_settled_total{outcome="sent"}"#), 1);
@@ -104,13 +104,13 @@ async fn a_mail_that_waits_for_long_is_late_until_it_is_over() {
         app.passes(700);
         let read = scrape(&app).await;
         assert!((500..700).contains(&read.of("tenantry_mails_overdue_seconds")));
-        app.app.deliver_mails_due().await.unwrap();
+        tenantry::app::mails::send_due(&app.app).await.unwrap();
         let read = scrape(&app).await;
         assert_eq!((read.of("tenantry_mails_late"), read.of("tenantry_mails_pending")), (1, 1));
         assert_eq!(read.of("tenantry_mails_overdue_seconds"), 0);
         app.outside().upstreams().always("resend", ends);
         app.passes(3600);
-        app.app.deliver_mails_due().await.unwrap();
+        tenantry::app::mails::send_due(&app.app).await.unwrap();
         let read = scrape(&app).await;
         assert_eq!((read.of("tenantry_mails_late"), read.of("tenantry_mails_pending")), (0, 0));
         let settled = format!("tenantry_mails_settled_total{{outcome=\"{outcome}\"}}");
@@ -174,7 +174,7 @@ async fn the_histogram_and_the_statistics_say_the_same() {
         took += i64::try_from(seconds).unwrap();
     }
     app.passes(40 * 24 * 3600);
-    app.app.sweep().await;
+    tenantry::app::sweep::run(&app.app).await;
     let read = scrape(&app).await;
     assert_eq!((is_cumulative(&read, "starter"), is_cumulative(&read, "pro")), (4, 3));
     let sum = |plan: &str| read.of(&format!("tenantry_provisioning_duration_seconds_sum{{plan=\"{plan}\"}}"));
@@ -239,7 +239,7 @@ async fn no_counter_falls_whatever_is_deleted() {
     let before_pruning = app.db().number(settled);
     app.passes(60 * 24 * 3600);
     for _ in 0..2 {
-        app.app.sweep().await;
+        tenantry::app::sweep::run(&app.app).await;
     }
     assert!(app.db().number(settled) < before_pruning);
     let after = scrape(&app).await;
@@ -259,7 +259,7 @@ async fn a_delivery_that_waits_is_not_overdue_before_its_time() {
     let app = monitored();
     app.provisioned("fc-nord").await;
     app.outside().upstreams().always("make", Reaction::Answers(500, ""));
-    app.app.deliver_due().await.unwrap();
+    tenantry::app::deliveries::send_due(&app.app).await.unwrap();
     let seen = async || {
         let read = scrape(&app).await;
         (
@@ -276,7 +276,7 @@ async fn a_delivery_that_waits_is_not_overdue_before_its_time() {
 #[tokio::test]
 async fn a_sweep_that_did_its_work_is_seen_and_no_other() {
     let app = monitored();
-    app.app.sweep().await;
+    tenantry::app::sweep::run(&app.app).await;
     let swept = async || scrape(&app).await.of("tenantry_sweep_last_success_timestamp_seconds");
     let first = app.now();
     assert_eq!(swept().await, first);
@@ -284,10 +284,10 @@ async fn a_sweep_that_did_its_work_is_seen_and_no_other() {
     // Whichever of its three batches fails: those that wake and deliver, and the last.
     for nth in 0..3 {
         app.db().breaks(nth, crate::support::Breaks::Before);
-        app.app.sweep().await;
+        tenantry::app::sweep::run(&app.app).await;
         assert_eq!(swept().await, first, "batch {nth}");
     }
-    app.app.sweep().await;
+    tenantry::app::sweep::run(&app.app).await;
     assert_eq!(swept().await, app.now());
     assert_eq!(app.db().number("select count(*) from measures"), 1, "one row, however often");
 }

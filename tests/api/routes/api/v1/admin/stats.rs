@@ -1,7 +1,7 @@
 //! `GET /api/v1/admin/stats`
 
 use serde_json::{Value, json};
-use tenantry::{ports::Ports, workflow::Command};
+use tenantry::{ports::Objects, workflow::Command};
 
 use super::get;
 use crate::support::{Reaction, TestApp, Token, keys, signup};
@@ -188,7 +188,7 @@ async fn what_is_older_than_a_month_counts_for_the_total_alone() {
     app.passes(40 * 24 * 3600);
     let before = stats(&app).await["provisioning"].clone();
     assert_eq!((&before["total"]["completed"], &before["last30Days"]["completed"]), (&json!(1), &json!(0)));
-    app.app.sweep().await;
+    tenantry::app::sweep::run(&app.app).await;
     assert_eq!(stats(&app).await["provisioning"], before, "adding the days up changes nothing");
     assert_eq!(app.db().number("select day from run_counts"), 0);
     assert_eq!(app.db().number("select count(*) from signup_counts"), 0);

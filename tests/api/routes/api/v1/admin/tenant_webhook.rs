@@ -246,7 +246,7 @@ async fn an_object_that_does_not_answer_is_found_by_the_sweep() {
     as_printed(&tenant).await.fails(503, "PROVISIONER_UNAVAILABLE");
     app.outside().objects().become_(Manner::Obedient);
     app.passes(61);
-    app.app.sweep().await;
+    tenantry::app::sweep::run(&app.app).await;
     tenant.waits().await;
     assert_eq!(tenant.ended().await, "completed");
 }

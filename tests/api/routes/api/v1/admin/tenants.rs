@@ -264,7 +264,7 @@ async fn names_that_nobody_folded_are_found_too() {
     assert_eq!(ids(&app, "?q=arzte").await, [tenant.id.as_str()]);
     assert_eq!(tenant.row()["name_folded"], "grosse arzte");
     tenant.becomes("name", "Élan");
-    app.app.sweep().await;
+    tenantry::app::sweep::run(&app.app).await;
     assert_eq!(tenant.row()["name_folded"], "elan");
     tenant
         .ask(http::Method::PATCH, "/api/v1/tenants/me")

@@ -336,7 +336,7 @@ async fn the_wish_is_not_lost_with_the_object() {
         app.outside().objects().become_(Manner::Obedient);
         app.outside().objects().loses_the_alarm(&tenant.id);
         app.passes(61);
-        app.app.sweep().await;
+        tenantry::app::sweep::run(&app.app).await;
         tenant.waits().await;
         is_gone(&tenant).await;
     }
@@ -373,7 +373,7 @@ async fn a_removal_that_does_not_move_is_told() {
     is_removed(&tenant).await;
     tenant.alarm_rings(&tenant.id).await;
     app.passes(301);
-    app.app.sweep().await;
+    tenantry::app::sweep::run(&app.app).await;
     let line = app.log_of("tenant_provision_stuck").pop().unwrap();
     assert_eq!((&line.fields["tenantId"], &line.fields["undo"]), (&json!(tenant.id), &json!(true)));
     let token = Token::operator(app.now()).sign();

@@ -175,7 +175,7 @@ async fn what_an_operator_started_is_found_although_its_alarm_was_lost() {
         act(&tenant, action).await.is(200);
         app.outside().objects().loses_the_alarm(&tenant.id);
         app.passes(61);
-        app.app.sweep().await;
+        tenantry::app::sweep::run(&app.app).await;
         assert!(app.outside().objects().alarm(&tenant.id).is_some(), "{action}");
     }
 }

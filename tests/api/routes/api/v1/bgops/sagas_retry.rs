@@ -162,7 +162,7 @@ async fn whoever_could_not_be_told_is_found_by_the_sweep() {
     assert_eq!(app.log_of("operator_action").pop().unwrap().fields["told"], 0);
     app.outside().objects().become_(Manner::Obedient);
     app.passes(61);
-    app.app.sweep().await;
+    tenantry::app::sweep::run(&app.app).await;
     for tenant in &tenants {
         tenant.waits().await;
         assert_eq!(tenant.ended().await, "completed");

@@ -78,7 +78,7 @@ async fn the_end_of_a_run_is_one_event_however_often_it_is_told() {
     tenant.waits().await;
     let run = app.outside().objects().run(&tenant.id).unwrap();
     let listed =
-        tenantry::app::projection::project(app.db(), &run, tenantry::ports::Ports::now(app.outside())).await;
+        tenantry::app::projection::project(app.db(), &run, tenantry::ports::Clock::now(app.outside())).await;
     assert!(matches!(listed, tenantry::workflow::ProjectionResult::Written { .. }));
     assert_eq!(app.db().number("select count(*) from domain_events where type = 'tenant.provisioned'"), 1);
 }

@@ -49,7 +49,7 @@ async fn a_tenant_sees_what_it_is_sent_and_how_that_went() {
     assert_eq!((&waiting["status"], &waiting["attempts"]), (&json!("pending"), &json!(0)));
     assert!(waiting["nextAttemptAt"].is_string());
     app.outside().upstreams().next("make", [Reaction::Answers(503, ""), Reaction::Answers(503, "")]);
-    app.app.sweep().await;
+    tenantry::app::sweep::run(&app.app).await;
     let body = listed(&tenant).await;
     assert_eq!(keys(&body), ["data", "nextCursor", "success", "webhook"]);
     let failed = &body["data"][0];
@@ -59,7 +59,7 @@ async fn a_tenant_sees_what_it_is_sent_and_how_that_went() {
     );
     assert!(body["webhook"]["failingSince"].is_string() && body["webhook"]["disabledAt"].is_null());
     app.passes(60);
-    app.app.sweep().await;
+    tenantry::app::sweep::run(&app.app).await;
     let delivered = only(&tenant).await;
     assert_eq!((&delivered["status"], &delivered["attempts"]), (&json!("delivered"), &json!(2)));
     assert_eq!((&delivered["type"], &delivered["lastError"]), (&json!("tenant.provisioned"), &Value::Null));
@@ -81,7 +81,7 @@ async fn a_webhook_that_is_off_says_since_when_and_why() {
     let app = TestApp::new();
     let tenant = app.provisioned("fc-nord").await;
     app.outside().upstreams().next("make", [Reaction::Answers(410, "")]);
-    app.app.sweep().await;
+    tenantry::app::sweep::run(&app.app).await;
     let body = listed(&tenant).await;
     assert_eq!(body["webhook"]["disabledReason"], "gone");
     assert!(body["webhook"]["disabledAt"].is_string());
@@ -114,7 +114,7 @@ async fn pages_show_every_delivery_once_newest_first() {
 async fn what_was_delivered_is_sent_again_under_the_same_id() {
     let app = TestApp::new();
     let tenant = app.provisioned("fc-nord").await;
-    app.app.sweep().await;
+    tenantry::app::sweep::run(&app.app).await;
     let id = only(&tenant).await["id"].as_str().unwrap().to_owned();
     let answer = redelivers(&tenant, &id).await.is(200);
     assert_eq!((&answer["data"]["status"], &answer["data"]["attempts"]), (&json!("pending"), &json!(0)));
@@ -143,10 +143,10 @@ async fn what_waits_for_its_next_attempt_is_sent_now() {
     let app = TestApp::new();
     let tenant = app.provisioned("fc-nord").await;
     app.outside().upstreams().next("make", [Reaction::AsksToWait(503, "3600")]);
-    app.app.sweep().await;
+    tenantry::app::sweep::run(&app.app).await;
     let id = only(&tenant).await["id"].as_str().unwrap().to_owned();
     assert_eq!(redelivers(&tenant, &id).await.is(200)["data"]["attempts"], 1, "it is no new schedule");
-    app.app.sweep().await;
+    tenantry::app::sweep::run(&app.app).await;
     assert_eq!(only(&tenant).await["status"], "delivered");
 }
 
@@ -167,7 +167,7 @@ async fn without_a_webhook_that_is_on_nothing_is_sent_again() {
     for broken in ["update make_connections set disabled_at = 1", "delete from make_connections"] {
         let app = TestApp::new();
         let tenant = app.provisioned("fc-nord").await;
-        app.app.sweep().await;
+        tenantry::app::sweep::run(&app.app).await;
         let id = only(&tenant).await["id"].as_str().unwrap().to_owned();
         app.db().execute(broken, ());
         let before = app.db().contents();

@@ -88,7 +88,7 @@ async fn no_repeat_answers_a_token_after_a_revocation() {
         // At once, and after the sweep forgot what it may forget.
         for wait in [0, 1, 3600] {
             app.passes(wait);
-            app.app.sweep().await;
+            tenantry::app::sweep::run(&app.app).await;
             let before = app.outside().upstreams().sent_to("resend").len();
             let again = repeats(&app, "key-1", "fc-nord").await.is(200);
             assert_eq!(keys(&again), ["discount", "replayed", "success", "tenant", "tenantId"], "{way}");

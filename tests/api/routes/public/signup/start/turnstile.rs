@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
-use tenantry::ports::Ports;
+use tenantry::ports::Clock;
 
 use crate::support::{Answer, Breaks, Reaction, TestApp, dies_after, signup};
 

@@ -2,7 +2,7 @@
 //! operator.
 
 use serde_json::{Value, json};
-use tenantry::{domain::Secret, ports::Ports};
+use tenantry::{domain::Secret, ports::Vault};
 
 use crate::support::{Answer, Reaction, RecordedCall, TestApp, TestTenant, Token, WEBHOOK_SECRET, keys};
 
@@ -107,7 +107,7 @@ async fn whoever_stores_it_it_is_pinged_and_said() {
 async fn for_a_day_both_secrets_sign_and_then_the_new_one_alone() {
     let app = TestApp::new();
     let tenant = app.provisioned("fc-nord").await;
-    app.app.sweep().await;
+    tenantry::app::sweep::run(&app.app).await;
     stores(&tenant, ELSEWHERE, NEW).await.is(200);
     app.passes(DAY - 1);
     is_signed_by(&is_pinged(&tenant).await, &[NEW, OLD]);
@@ -270,10 +270,10 @@ async fn an_earlier_secret_is_stored_sealed_and_removed_after_its_end() {
     let contents = serde_json::to_string(&app.db().contents()).unwrap();
     assert!(!contents.contains(OLD) && !contents.contains(NEW));
     app.passes(DAY - 1);
-    app.app.sweep().await;
+    tenantry::app::sweep::run(&app.app).await;
     assert_eq!(row(&tenant)["previous_until"], until);
     app.passes(1);
-    app.app.sweep().await;
+    tenantry::app::sweep::run(&app.app).await;
     assert_eq!(
         (&row(&tenant)["previous_secrets"], &row(&tenant)["previous_until"]),
         (&Value::Null, &Value::Null)

@@ -3,7 +3,7 @@
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use tenantry::ports::Ports;
+use tenantry::ports::{Clock, Vault};
 
 use crate::support::{Breaks, Manner, TestApp, Token, WEBHOOK_SECRET, keys};
 
