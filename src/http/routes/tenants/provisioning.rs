@@ -18,8 +18,8 @@ use crate::{
     domain::{Audience, Plan, RunId, RunStatus, Step, StepStatus, TenantId, Timestamp},
     http::{
         answer::{Data, Json, Time, True, data},
-        auth::{Authenticated, SameTenant, Service, TenantReader},
-        body::{Fields, OptionalFields, body},
+        auth::{Authenticated, SameTenant, TenantReader},
+        body::OptionalFields,
         context::Context,
         error::ApiError,
     },
@@ -149,20 +149,6 @@ fn view(run_view: &RunView) -> ProvisionStatusResponse {
     }
 }
 
-/// `POST /internal/provision/queue` and `/retry`
-#[worker::send]
-pub async fn queue<P: Ports>(
-    caller: Authenticated<P, Service>,
-    context: Context,
-    fields: Fields,
-) -> Result<Json<Data<QueuedRun>>, ApiError> {
-    let ProvisionRequest { tenant_id: tenant } = fields.read(ProvisionRequest::read)?;
-    app::provisioning::queue(&caller.app, &caller.claims, &tenant, context.caller())
-        .await
-        .map(queued)
-        .map_err(|error| caller.not_queued(error))
-}
-
 /// `POST /api/v1/tenants/{id}/provision/retry`
 #[worker::send]
 pub async fn retry<P: Ports>(
@@ -205,14 +191,6 @@ pub(in crate::http) fn connected((done, restored): (Queued, Option<Restored>)) -
         message,
         webhook: Some(restored.into()),
     })
-}
-
-body! {
-    /// Whom to provision.
-    pub struct ProvisionRequest {
-        /// The tenant.
-        pub tenant_id: TenantId = required("tenantId"),
-    }
 }
 
 /// What queueing did.
