@@ -68,7 +68,7 @@ impl Context {
 
     /// Counts the request against a limit of clients.
     pub(super) async fn limited<P: Ports>(&self, app: &App<P>, limit: Limit) -> Result<(), ApiError> {
-        if app::limits::allows_client(&app, limit, &self.client).await {
+        if app::limits::allows_client(app, limit, &self.client).await {
             Ok(())
         } else {
             Err(ApiError::rate_limited())

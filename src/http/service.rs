@@ -92,7 +92,7 @@ async fn reject_early<P: Ports>(
     let admitted = context.admitted()?;
     let is_judged = |status| matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN);
     error.filter(|error| error.status.is_client_error() && !is_judged(error.status))?;
-    let judged = app::access::on_behalf_of(&app, &admitted.claims, Vec::new()).await;
+    let judged = app::access::on_behalf_of(app, &admitted.claims, Vec::new()).await;
     judged.err().map(|error| ApiError::of_access(error, &admitted.claims, admitted.requested.as_deref()))
 }
 

@@ -134,6 +134,6 @@ pub async fn alarm(app: &App<Outside>, upstream: Upstream) {
         woken.tenants
     };
     if !tenants.is_empty() {
-        tenantry::app::breakers::go_on(&app, upstream, &tenants).await;
+        tenantry::app::breakers::go_on(app, upstream, &tenants).await;
     }
 }

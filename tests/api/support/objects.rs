@@ -245,7 +245,7 @@ pub async fn alarm(app: &App<Outside>, tenant: &str) -> bool {
         Wake::Never => None,
     };
     app.ports.objects().rests(tenant, look);
-    tenantry::app::mails::send_after_deliveries(&app, &serde_json::from_value(tenant.into()).unwrap());
+    tenantry::app::mails::send_after_deliveries(app, &serde_json::from_value(tenant.into()).unwrap());
     true
 }
 
@@ -276,12 +276,12 @@ impl RunContext for Tenant<'_> {
     }
 
     fn asks_outside(&self, run: &Run, task: Task) -> bool {
-        tenantry::app::steps::asks_outside(&self.app, run, task)
+        tenantry::app::steps::asks_outside(self.app, run, task)
     }
 
     async fn perform(&self, run: &Run, task: Task, found: Found) -> Performed {
         tenantry::app::steps::perform(
-            &tenantry::app::run_log::at_work_on(&self.app, run, Some(task)),
+            &tenantry::app::run_log::at_work_on(self.app, run, Some(task)),
             run,
             task,
             found,
@@ -296,7 +296,7 @@ impl RunContext for Tenant<'_> {
 
     async fn permit(&self, run: &Run, task: Task, lists: bool) -> Asked<Found> {
         tenantry::app::steps::permit(
-            &tenantry::app::run_log::at_work_on(&self.app, run, Some(task)),
+            &tenantry::app::run_log::at_work_on(self.app, run, Some(task)),
             run,
             task,
             lists,
@@ -309,6 +309,6 @@ impl RunContext for Tenant<'_> {
     }
 
     fn log_event(&self, run: &Run, moment: RunEvent<'_>) {
-        tenantry::app::run_log::log(&self.app, run, moment);
+        tenantry::app::run_log::log(self.app, run, moment);
     }
 }

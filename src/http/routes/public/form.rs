@@ -73,7 +73,7 @@ async fn sign_up<P: Ports>(app: &App<P>, context: &Context, fields: Fields) -> R
     let granted = signups::grant(app, context, signups::read_start(fields, None)).await?;
     // Without a script there is nobody to keep the token: the owner gets a link instead. A replay has mailed one already.
     if granted.token.is_some() {
-        app::magic_links::start(&app, &granted.tenant.email, Some(&granted.tenant.id), &context.caller())
+        app::magic_links::start(app, &granted.tenant.email, Some(&granted.tenant.id), &context.caller())
             .await?;
     }
     Ok(())

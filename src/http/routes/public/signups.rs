@@ -68,7 +68,7 @@ pub(in crate::http) async fn grant<P: Ports>(
 async fn sign_up<P: Ports>(app: &App<P>, context: &Context, request: &Request) -> Result<Granted, ApiError> {
     context.limited(app, Limit::Start).await?;
     app.log(LogLine::new(Level::Info, "signup_started").with("plan", request.plan.as_str()));
-    app::signups::start(&app, request, &context.caller(), &context.client).await.map_err(ApiError::from)
+    app::signups::start(app, request, &context.caller(), &context.client).await.map_err(ApiError::from)
 }
 
 pub(in crate::http) fn read_start(fields: Fields, key: Option<String>) -> Result<Request, ApiError> {
@@ -212,7 +212,7 @@ pub async fn brand<P: Ports>(
     let (app, tenant) = (&caller.app, caller.tenant()?);
     let write =
         store::tenants::set_brand(tenant, &body.primary_color, &body.secondary_color, app.ports.now());
-    app::access::on_behalf_of(&app, &caller.claims, write).await.map_err(|error| caller.refused(error))?;
+    app::access::on_behalf_of(app, &caller.claims, write).await.map_err(|error| caller.refused(error))?;
     Ok(done())
 }
 
@@ -227,7 +227,7 @@ pub async fn starter_make<P: Ports>(
     let hosts = &app.config().allowed_webhook_hosts;
     let body = fields.read(|fields| MakeWebhookRequest::read(fields, hosts)).map_err(name_the_host)?;
     let (url, secret) = (&body.webhook_url, &body.webhook_secret);
-    app::webhooks::connect(&app, &caller.claims, caller.tenant()?, url, secret, context.caller())
+    app::webhooks::connect(app, &caller.claims, caller.tenant()?, url, secret, context.caller())
         .await
         .map(connected)
         .map_err(|error| caller.not_queued(error))

@@ -75,7 +75,7 @@ pub async fn redeliver<P: Ports>(
     if webhook.is_none_or(|webhook| webhook.disabled_at.is_some()) {
         return Err(no_webhook());
     }
-    app::deliveries::send_later(&app, tenant);
+    app::deliveries::send_later(app, tenant);
     Ok(data(found.into()))
 }
 

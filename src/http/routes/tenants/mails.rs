@@ -41,7 +41,7 @@ pub async fn resend_welcome<P: Ports>(
     let (obstacle, (_, mail), _) = caller.ask(batch).await?;
     let obstacle = obstacle.ok_or_else(ApiError::tenant_not_found)?;
     let mail = mail.ok_or_else(|| not_sent(&obstacle, now.seconds()))?;
-    app::mails::send_later(&app, tenant);
+    app::mails::send_later(app, tenant);
     Ok((StatusCode::ACCEPTED, data(Mail::from(mail))).into_response())
 }
 
