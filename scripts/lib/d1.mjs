@@ -96,8 +96,18 @@ export async function ask(where, statements) {
   throw new Failure("The database does not answer: see above.");
 }
 
-/** Runs wrangler; answers its exit code and what it printed. */
-export function wrangler(args) {
+/** How often wrangler is run while another process holds the lock of a local database. */
+const MAX_TRIES = 10;
+
+/** Runs wrangler; answers its exit code and what it printed. Where the database was locked it did nothing, and is run again. */
+export async function wrangler(args) {
+  for (let tries = 1; ; tries += 1) {
+    const answer = await runOnce(args);
+    if (answer.code === 0 || tries === MAX_TRIES || !/SQLITE_BUSY/.test(answer.errors + answer.printed)) return answer;
+  }
+}
+
+function runOnce(args) {
   return new Promise((done, fail) => {
     const env = withBins({ WRANGLER_SEND_METRICS: "false", WRANGLER_HIDE_BANNER: "true", NO_COLOR: "1" });
     const child = spawn("wrangler", args, { cwd: ROOT, stdio: ["ignore", "pipe", "pipe"], env });
