@@ -95,7 +95,7 @@ test("what the guides quote stands in the blueprint and in the wizard", () => {
     for (const name of ["Tenantry sends here", "Your secret", "Was it here before?", "Remember it", "The club is ready", "The set-up failed", "The club was removed", "Something else"]) {
       assert.ok(has.has(name) && names.includes(name), `${language}: ${name}`);
     }
-    for (const key of ["connect.url", "connect.secret", "connect.copy", "connect.submit"])
+    for (const key of ["connect.url", "connect.secret", "connect.copy", "connect.submit", "connect.test", "failed.webhook"])
       assert.ok(has.has(WORDS[language][key]), `${language}: ${WORDS[language][key]}`);
     assert.ok(has.has(String([...modulesOf(blueprint.flow)][1].module.mapper.value)), language);
   }

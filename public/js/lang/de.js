@@ -156,7 +156,7 @@ export default {
   "connect.test410": "Make sagt, dass kein Szenario zuhört. Schalten Sie das Szenario in Make ein und testen Sie noch einmal.",
   "connect.test404": "Make kennt diese Adresse nicht. Kopieren Sie sie noch einmal aus dem Webhook in Make.",
   "connect.test401":
-    "Make hat ein anderes Geheimnis oder keines. Kopieren Sie das von oben dort nach „Your secret“ und testen Sie noch einmal.",
+    "Make hat ein anderes Geheimnis oder keines (Antwort 401). Kopieren Sie das von oben dort nach „Your secret“ und testen Sie noch einmal.",
   "connect.testRefused": ({ status }) =>
     `Make hat den Test abgelehnt (Antwort ${status}). Prüfen Sie die Einstellungen des Webhooks in Make.`,
   "connect.testBusy": ({ status }) =>
@@ -227,7 +227,7 @@ export default {
   "failed.at": ({ step }) => `Sie ist bei „${step}“ stehen geblieben.`,
   "failed.why": ({ reason }) => `Das wurde uns gesagt: ${reason}`,
   "failed.do.WEBHOOK_REJECTED":
-    "Schalten Sie Ihr Szenario in Make ein, prüfen Sie Adresse und Einstellungen und versuchen Sie es noch einmal.",
+    "Schalten Sie Ihr Szenario in Make ein, prüfen Sie die Adresse und das Geheimnis dort und versuchen Sie es noch einmal.",
   "failed.do.WEBHOOK_MISSING": "Geben Sie die Adresse Ihres Webhooks ein: Die Einrichtung geht dort weiter.",
   "failed.do.UPSTREAM_UNAVAILABLE":
     "Sie müssen nichts tun: Wir versuchen es in den nächsten Stunden von selbst wieder. Wissen Sie, dass es wieder geht, versuchen Sie es jetzt.",
