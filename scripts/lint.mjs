@@ -73,11 +73,11 @@ async function document() {
   await run(NODE, [spectral, "lint", ...documents, "--ruleset", "scripts/lib/spectral.yaml", "--fail-severity", "hint"], { advice });
   const tools = await pythonClient();
   await run(join(tools, "openapi-spec-validator"), documents, { advice });
-  say("mypy, a Python client from public/openapi.json");
+  say("mypy, a Python client from public/openapi.json, and the receiver");
   await run(join(tools, "python"), ["-m", "compileall", "-q", "build/python"], { advice: "The generated client does not compile: see above." });
-  await run(join(tools, "mypy"), ["--strict", "--no-error-summary", "--cache-dir", "build/.mypy", "tests/e2e/client.py"], {
+  await run(join(tools, "mypy"), ["--strict", "--no-error-summary", "--cache-dir", "build/.mypy", "tests/e2e/client.py", "integrations/receivers/receiver.py"], {
     env: { MYPYPATH: at("build/python") },
-    advice: "The client in tests/e2e/client.py does not fit the document: see above.",
+    advice: "The client in tests/e2e/client.py does not fit the document, or the receiver's types are wrong: see above.",
   });
   say("tsc, a client with types from public/openapi.json");
   await clientTypes();
