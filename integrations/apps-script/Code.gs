@@ -165,8 +165,17 @@ function make(entry, request) {
     share(spreadsheet, plain(request.email));
     return save(Object.assign(entry, { state: READY, claimed: 0 }));
   } catch (error) {
-    save(Object.assign(entry, { claimed: 0 }));
+    release(entry);
     throw error;
+  }
+}
+
+/** The next request need not wait. What went wrong before is what is told, whatever becomes of this. */
+function release(entry) {
+  try {
+    save(Object.assign(entry, { claimed: 0 }));
+  } catch (error) {
+    console.warn(`The key is claimed until its time is over: ${error.message}`);
   }
 }
 
@@ -328,19 +337,23 @@ function permit(spreadsheet, emailAddress, role, mayMail) {
 
 /** Nobody but the account keeps access, and Google deletes it after thirty days. The trash comes last: it says that all is done. */
 function trash(spreadsheet) {
+  for (const { id, role, permissionDetails } of permissionsOf(spreadsheet)) {
+    const isInherited = (permissionDetails || []).some(({ inherited }) => inherited);
+    if (role !== "owner" && !isInherited) Drive.Permissions.remove(spreadsheet, id, { supportsAllDrives: true });
+  }
+  Drive.Files.update({ trashed: true }, spreadsheet, null, { supportsAllDrives: true });
+}
+
+function permissionsOf(spreadsheet) {
+  const all = [];
   let pageToken = "";
   do {
-    const page = Drive.Permissions.list(
-      spreadsheet,
-      Object.assign({ fields: "nextPageToken,permissions(id,role,permissionDetails)", supportsAllDrives: true }, pageToken && { pageToken }),
-    );
-    for (const { id, role, permissionDetails } of page.permissions || []) {
-      const isInherited = (permissionDetails || []).some(({ inherited }) => inherited);
-      if (role !== "owner" && !isInherited) Drive.Permissions.remove(spreadsheet, id, { supportsAllDrives: true });
-    }
+    const fields = "nextPageToken,permissions(id,role,permissionDetails)";
+    const page = Drive.Permissions.list(spreadsheet, Object.assign({ fields, supportsAllDrives: true }, pageToken && { pageToken }));
+    all.push(...(page.permissions || []));
     pageToken = page.nextPageToken;
   } while (pageToken);
-  Drive.Files.update({ trashed: true }, spreadsheet, null, { supportsAllDrives: true });
+  return all;
 }
 
 /* ---- the registry: a spreadsheet with one row for each key ---- */
