@@ -83,7 +83,10 @@ function objects(state) {
     return file;
   };
   const Files = {
-    create: (resource) => (call("files.create"), { id: create({ ...resource }).id }),
+    create: (resource) => {
+      call("files.create");
+      return { id: create({ ...resource }).id };
+    },
     get: (id) => {
       call("files.get");
       const { trashed, appProperties } = fileOf(id);
@@ -161,7 +164,10 @@ function objects(state) {
   };
   // The registry: one sheet, whose rows are `rows` of its file. What is written is there for others after `flush` only.
   const sheetOf = (file) => ({
-    appendRow: (row) => (locked(), file.rows.push(row.map(String))),
+    appendRow: (row) => {
+      locked();
+      file.rows.push(row.map(String));
+    },
     setFrozenRows: () => {},
     getRange: (first, column, height, width) => ({
       setNumberFormat: () => {},
@@ -189,7 +195,13 @@ function objects(state) {
   return {
     Drive: { Files, Permissions },
     Sheets: { Spreadsheets },
-    SpreadsheetApp: { openById: (id) => (call("openById"), { getSheets: () => [sheetOf(fileOf(id))] }), flush: () => call("flush") },
+    SpreadsheetApp: {
+      openById: (id) => {
+        call("openById");
+        return { getSheets: () => [sheetOf(fileOf(id))] };
+      },
+      flush: () => call("flush"),
+    },
     LockService: {
       getScriptLock: () => ({
         tryLock: () => !state.busy && !state.locked && (state.locked = true),
