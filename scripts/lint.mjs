@@ -42,7 +42,7 @@ async function rustComponents() {
 
 /** Biome checks JavaScript and CSS, tsc the Apps Script, and ShellCheck the shell scripts. */
 async function scripts() {
-  // To these readers a .gs is no JavaScript.
+  // To tsc a .gs is no JavaScript.
   mkdirSync(at("build/apps-script"), { recursive: true });
   copyFileSync(at("integrations/apps-script/Code.gs"), at("build/apps-script/Code.js"));
   say("tsc, integrations/apps-script");

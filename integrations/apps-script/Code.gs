@@ -239,7 +239,7 @@ function fileOf(id) {
 }
 
 /** The tenant for which this script made it: no other file is ever touched. */
-const tenantOf = (file) => (file.appProperties || {}).tenantryTenant;
+const tenantOf = (file) => file.appProperties?.tenantryTenant;
 
 function isThere(id, tenant) {
   const file = fileOf(id);
@@ -405,10 +405,10 @@ function registry() {
 
 /** The status with which one of Google's APIs refused, 0 if it did not say. */
 function statusOf(error) {
-  return Number((error && error.details && error.details.code) || 0);
+  return Number(error?.details?.code || 0);
 }
 
-const reasonOf = (error) => (((error.details || {}).errors || [])[0] || {}).reason || "";
+const reasonOf = (error) => error?.details?.errors?.[0]?.reason || "";
 
 function isForNow(error) {
   return [429, 500, 502, 503, 504].includes(statusOf(error)) || /rateLimitExceeded/i.test(reasonOf(error));
