@@ -307,9 +307,9 @@ describe("behind the running service", () => {
     await service();
     const email = "+koeln@example.org";
     const form = { plan: "pro", clubName: "=1. FC Köln 🏐", clubSlug: "erster-fc", email };
-    const ends = async (club) => {
-      await h.confirm(club);
-      const status = await h.settled(club, { within: 90_000 });
+    const ends = async (tenant) => {
+      await h.confirm(tenant);
+      const status = await h.settled(tenant, { within: 90_000 });
       assert.equal(status.status, "completed", JSON.stringify(status.data.error));
     };
     const first = await h.signup(form);
