@@ -172,7 +172,7 @@ describe("Google", () => {
       action: "provision",
       tenantId: "tenant_1",
       teamName: "Albion",
-      idempotencyKey: randomUUID(),
+      idempotencyKey: `run_${randomUUID()}`,
     });
     const signature = createHmac("sha256", GAS_SECRET).update(body).digest("hex");
     const moved = await post(`https://script.google.com/macros/s/x/exec?signature=${signature}`, body);
