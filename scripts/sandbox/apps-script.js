@@ -3,7 +3,7 @@
 // after a 302. An exception in it is a 200 with an HTML page. An unknown address is a 404 page. The script played here checks ?signature=
 // first, the hex HMAC-SHA256 of the raw body. "provision" makes a spreadsheet once per idempotencyKey, and "verify" says whether one
 // exists. "deprovision" removes what was made under a key, or bears an id. A key under which something was removed is spent: a "provision"
-// that comes late is refused.
+// that comes late is refused. "version" says which script it is.
 
 import { html, isObject, isText, json, parseJson, text } from "./replies.js";
 import { hmacSha256, randomId, toHex, utf8 } from "./signatures.js";
@@ -70,6 +70,7 @@ function run(input, tools) {
   if (input.action === "provision") return provision(input, tools);
   if (input.action === "verify") return verifySpreadsheet(input, tools);
   if (input.action === "deprovision") return deprovision(input, tools);
+  if (input.action === "version") return { ok: true, version: "1.0.0", protocol: 1 };
   return refuse("UNKNOWN_ACTION", "The action is not known.");
 }
 

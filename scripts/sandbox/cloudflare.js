@@ -3,6 +3,7 @@
 // (81053, 81054, 81058). It has the errors for a missing record (81044) and for the credential (9106, 6003, 10000). There are no
 // idempotency keys here: a caller looks by name first and marks its records in `comment`.
 
+import { cloudflareAccess, lookOf } from "./checks.js";
 import { isObject, isText, json, parseJson } from "./replies.js";
 import { bearerVerdict, toHex } from "./signatures.js";
 
@@ -22,6 +23,8 @@ export const cloudflare = {
   name: "cloudflare",
   plays: (host) => host === "api.cloudflare.com",
   identify: (call) => {
+    const look = lookOf(call);
+    if (look) return { operation: look, key: null, effect: false };
     const id = RECORDS.exec(call.path)?.[2];
     if (call.method === "POST") return { operation: "dns_records.create", key: recordKey(call), effect: true };
     if (call.method === "PATCH") return { operation: "dns_records.update", key: id ?? null, effect: true };
@@ -29,7 +32,7 @@ export const cloudflare = {
     return { operation: id ? "dns_records.get" : "dns_records.list", key: null, effect: false };
   },
   verify: async (call, { env }) => bearerVerdict(call.headers.authorization, env.CLOUDFLARE_API_TOKEN),
-  answer: (call, tools) => refuseCaller(call, tools) ?? route(call, tools),
+  answer: (call, tools) => refuseCaller(call, tools) ?? cloudflareAccess(call) ?? route(call, tools),
   failure: (status) => refuse(status, status === 429 ? 971 : 10001, "The request could not be processed."),
 };
 
@@ -45,6 +48,7 @@ function refuseCaller(call, { signature }) {
   }
   if (!signature.present) return refuse(400, 6003, "Invalid request headers");
   if (signature.valid === false) return refuse(403, 10000, "Authentication error");
+  if (lookOf(call) !== undefined && call.method === "GET") return undefined;
   const match = RECORDS.exec(call.path);
   if (match && IDENTIFIER.test(match[1])) return undefined;
   return refuse(

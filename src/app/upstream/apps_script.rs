@@ -7,6 +7,8 @@
 //! the tenant's own. From then on the key is spent: a request to make something under it that is still on its way is
 //! refused (`DEPROVISIONED`) and brings nothing back.
 
+use std::time::Duration;
+
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -24,6 +26,9 @@ use super::{hex, hmac_sha256, malformed, said, unknown_status};
 
 /// Where Apps Script's own redirect leads.
 const ANSWERS_FROM: &[&str] = &["script.googleusercontent.com"];
+
+/// How long it has to say which one it is: a script that nobody called for a while needs seconds to begin.
+const VERSION_TIME_LIMIT: Duration = Duration::from_secs(10);
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -89,6 +94,12 @@ pub fn provision(
         "idempotencyKey": key,
     });
     signed(url, secret, &body, Step::CreateSpreadsheet, traceparent)
+}
+
+/// Asks which script is deployed: it changes nothing.
+pub fn version(url: &str, secret: &Secret, traceparent: Option<String>) -> OutboundRequest {
+    let call = signed(url, secret, &json!({ "action": "version" }), Step::VerifySpreadsheet, traceparent);
+    OutboundRequest { time_limit: VERSION_TIME_LIMIT, ..call }
 }
 
 /// Asks whether the spreadsheet is there.

@@ -1,0 +1,38 @@
+// What the upstreams answer to whoever only looks, before it is let to work: Resend's domains, and the state of a token and of a zone at
+// Cloudflare. A fault scripts any other answer. The sandbox's account has the domain of development's clubs.
+
+import { json } from "./replies.js";
+
+const DOMAIN = "clubs.example";
+const ZONE = /^\/client\/v4\/zones\/([0-9a-f]{32})$/;
+
+// https://resend.com/docs/api-reference/domains/list-domains
+export function resendDomains(call) {
+  if (call.path !== "/domains" || call.method !== "GET") return undefined;
+  const domain = {
+    id: "d91cd9bd-1176-453e-8fc1-35364d380206",
+    name: DOMAIN,
+    status: "verified",
+    created_at: "2026-04-26T20:21:26.347Z",
+    region: "eu-west-1",
+    capabilities: { sending: "enabled", receiving: "disabled" },
+  };
+  return json(200, { object: "list", has_more: false, data: [domain] });
+}
+
+// https://developers.cloudflare.com/api/resources/user/subresources/tokens/methods/verify and …/zones/methods/get
+export function cloudflareAccess(call) {
+  if (call.method !== "GET") return undefined;
+  if (call.path === "/client/v4/user/tokens/verify") return found({ id: "f267e341f3dd4697bd3b9f71dd96247f", status: "active" });
+  const [, id] = ZONE.exec(call.path) ?? [];
+  return id && found({ id, name: DOMAIN, status: "active", paused: false, type: "full" });
+}
+
+const found = (result) => json(200, { success: true, errors: [], messages: [], result });
+
+// What it is called in the record of calls.
+export function lookOf(call) {
+  if (call.path === "/client/v4/user/tokens/verify") return "tokens.verify";
+  if (ZONE.test(call.path)) return "zones.get";
+  return call.path === "/domains" ? "domains.list" : undefined;
+}
