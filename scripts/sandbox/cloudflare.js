@@ -1,9 +1,11 @@
 // Cloudflare's DNS records (https://developers.cloudflare.com/api/resources/dns/subresources/records) and zones
 // (https://developers.cloudflare.com/api/resources/zones), to be read in pages. The sandbox copies the envelope {success, errors, messages,
-// result, result_info} and identifiers of 32 hexadecimal digits. Every identifier is a zone. Those with records are listed, and one more. It knows which records may stand together and which may not
-// (81053, 81054, 81058). It has the errors for a missing record (81044) and for the credential (9106, 6003, 10000). There are no
-// idempotency keys here: a caller looks by name first and marks its records in `comment`.
+// result, result_info} and identifiers of 32 hexadecimal digits. Every identifier is the zone of development's clubs. Those with records
+// are listed, and one more. It knows which records may stand together and which may not (81053, 81054, 81058). It has the errors for a
+// missing record (81044) and for the credential (9106, 6003, 10000). There are no idempotency keys here: a caller looks by name first and
+// marks its records in `comment`.
 
+import { cloudflareAccess, lookOf } from "./checks.js";
 import { isObject, isText, json, parseJson } from "./replies.js";
 import { bearerVerdict, toHex } from "./signatures.js";
 
@@ -27,6 +29,8 @@ export const cloudflare = {
   identify: (call) => {
     const zones = ZONES.exec(call.path);
     if (zones) return { operation: zones[1] ? "zones.get" : "zones.list", key: null, effect: false };
+    const look = lookOf(call);
+    if (look) return { operation: look, key: null, effect: false };
     const id = RECORDS.exec(call.path)?.[2];
     if (call.method === "POST") return { operation: "dns_records.create", key: recordKey(call), effect: true };
     if (call.method === "PATCH") return { operation: "dns_records.update", key: id ?? null, effect: true };
@@ -34,7 +38,7 @@ export const cloudflare = {
     return { operation: id ? "dns_records.get" : "dns_records.list", key: null, effect: false };
   },
   verify: async (call, { env }) => bearerVerdict(call.headers.authorization, env.CLOUDFLARE_API_TOKEN),
-  answer: (call, tools) => refuseCaller(call, tools) ?? route(call, tools),
+  answer: (call, tools) => refuseCaller(call, tools) ?? cloudflareAccess(call) ?? route(call, tools),
   failure: (status) => refuse(status, status === 429 ? 971 : 10001, "The request could not be processed."),
 };
 
@@ -50,6 +54,7 @@ function refuseCaller(call, { signature }) {
   }
   if (!signature.present) return refuse(400, 6003, "Invalid request headers");
   if (signature.valid === false) return refuse(403, 10000, "Authentication error");
+  if (lookOf(call) !== undefined && call.method === "GET") return undefined;
   const match = RECORDS.exec(call.path) ?? ZONES.exec(call.path);
   if (match && IDENTIFIER.test(match[1] ?? HOME.id)) return undefined;
   return refuse(
@@ -110,7 +115,7 @@ function listZones(call, { sql }) {
 
 const zoneOf = (id) => ({
   id,
-  name: id === HOME.id ? HOME.name : `zone-${id}.example`,
+  name: HOME.name,
   status: "active",
   paused: false,
   type: "full",

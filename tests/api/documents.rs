@@ -4,9 +4,10 @@ use std::{fs, path::Path};
 
 use serde_json::Value;
 
-const DOCUMENTS: [&str; 6] = [
+const DOCUMENTS: [&str; 7] = [
     "ARCHITECTURE.md",
     "CONTRIBUTING.md",
+    "FIRST-DAY.md",
     "SECURITY.md",
     "README.md",
     "RUNBOOK.md",

@@ -30,6 +30,9 @@ use super::{hex, hmac_sha256, malformed, said, unknown_status};
 /// Where Apps Script's own redirect leads.
 const ANSWERS_FROM: &[&str] = &["script.googleusercontent.com"];
 
+/// How long it has to say which one it is: a script that nobody called for a while needs seconds to begin.
+const VERSION_TIME_LIMIT: Duration = Duration::from_secs(10);
+
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Answer {
@@ -115,6 +118,12 @@ pub fn provision(
         fields.extend(more.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?.into()))));
     }
     signed(url, secret, &body, Step::CreateSpreadsheet, traceparent)
+}
+
+/// Asks which script is deployed: it changes nothing.
+pub fn version(url: &str, secret: &Secret, traceparent: Option<String>) -> OutboundRequest {
+    let call = signed(url, secret, &json!({ "action": "version" }), Step::VerifySpreadsheet, traceparent);
+    OutboundRequest { time_limit: VERSION_TIME_LIMIT, ..call }
 }
 
 /// Asks whether the spreadsheet is there.
