@@ -4,7 +4,8 @@ use std::{fs, path::Path};
 
 use serde_json::Value;
 
-const DOCUMENTS: [&str; 5] = ["ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", "README.md", "RUNBOOK.md"];
+const DOCUMENTS: [&str; 6] =
+    ["ARCHITECTURE.md", "CONTRIBUTING.md", "MIGRATING.md", "SECURITY.md", "README.md", "RUNBOOK.md"];
 
 /// The most words of a sentence. A piece of code counts as one.
 const MAX_WORDS: usize = 25;

@@ -549,3 +549,20 @@ describe("values are read as the service reads them at its door", () => {
     assert.equal(secondsOf("2025-06-15"), 1_749_945_600);
   });
 });
+
+test("MIGRATING.md says of each older route whether it is here", async () => {
+  const page = readFileSync(fileURLToPath(new URL("../../MIGRATING.md", import.meta.url)), "utf8");
+  const routes = [...page.matchAll(/^\| `([A-Z]+) (\/\S*)` \| (same|differs|gone) \|/gm)];
+  assert.ok(routes.length > 40, "the table is read");
+  for (const [, method, path, here] of routes) {
+    const { status } = await api(method, path.replace("{id}", "tenant_123").replace("{code}", "SPRING26"), { body: method === "GET" ? undefined : {} });
+    if (here === "gone") assert.ok([404, 405].includes(status), `${method} ${path}: ${status}`);
+    else assert.ok(![404, 405].includes(status), `${method} ${path}: ${status}`);
+  }
+  const { paths } = JSON.parse(readFileSync(fileURLToPath(new URL("../../public/openapi.json", import.meta.url)), "utf8"));
+  for (const [, method, path] of page.matchAll(/`([A-Z]+) (\/(?:api|auth|public|internal)\/\S*)`/g)) {
+    const row = routes.find(([, verb, pattern]) => verb === method && pattern === path);
+    if (row?.[3] === "gone") continue;
+    assert.ok(paths[path]?.[method.toLowerCase()], `${method} ${path}`);
+  }
+});

@@ -10,6 +10,10 @@ const MEMBER_ROLES = ["tenant_admin", "tenant_member"];
 /** Stands before the older id where a tenant's signup has its fingerprint: such a tenant was imported. */
 export const IMPORTED = "imported:";
 
+/** What the service takes of an operator, too. */
+const [MOST_USES, LONGEST_NOTES] = [1_000_000_000, 500];
+const count = (value) => Math.min(MOST_USES, Math.max(0, Math.floor(Number(value) || 0)));
+
 const hash = (text) => createHash("sha256").update(text).digest("hex").slice(0, 32);
 const isOf = (prefix, id) => id.startsWith(prefix) && id.length > prefix.length && id.length <= 64 && /^[\w-]+$/.test(id);
 
@@ -286,10 +290,10 @@ function codeRow(row, decision, report, slugs) {
     startsAt: moment(row.starts_at),
     validUntil: moment(row.valid_until),
     // Nought was no limit there.
-    maxUses: Number(row.max_uses) > 0 ? Math.floor(Number(row.max_uses)) : null,
-    used: Math.max(0, Math.floor(Number(row.used_count) || 0)),
+    maxUses: Number(row.max_uses) > 0 ? Math.max(1, count(row.max_uses)) : null,
+    used: count(row.used_count),
     slugs: list.length === 0 ? null : JSON.stringify(list.map((slug) => slugs.get(slug) ?? slug)),
-    notes: row.notes ? String(row.notes) : null,
+    notes: row.notes ? String(row.notes).replaceAll(/\p{C}+/gu, " ").slice(0, LONGEST_NOTES) : null,
     createdAt: secondsOf(row.created_at) ?? 0,
     isNew: false,
   };
