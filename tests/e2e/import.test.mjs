@@ -195,7 +195,7 @@ test("an imported club is served as any other: its token, status, sign-in, webho
 
   // An operator finds it, by any part of its name.
   const listed = await api("GET", `/api/v1/admin/tenants?q=${encodeURIComponent("fcb-live")}`, { token: token() });
-  assert.deepEqual(listed.body.data.map(({ id, provision }) => [id, provision]), [[live, "completed"]]);
+  assert.deepEqual(listed.body.data.map(({ id, provisioning }) => [id, provisioning.status]), [[live, "completed"]]);
   const shown = await api("GET", `/api/v1/admin/tenants/${live}`, { token: token() });
   assert.equal(shown.status, 200, JSON.stringify(shown.body));
   const queued = await api("POST", "/internal/provision/queue", { token: token({ aud: "internal", roles: ["service"] }), body: { tenantId: live } });
