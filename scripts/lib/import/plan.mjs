@@ -41,9 +41,11 @@ export async function makePlan({ rows, decisions, known, allowedHosts, routed, n
 
   const byOldId = new Map([...tenants, ...before.map((row) => ({ oldId: String(row.id), id: idOf("tenant_", String(row.id)), isBefore: true }))].map((tenant) => [tenant.oldId, tenant]));
   const redemptions = redemptionsOf(rows, codes, byOldId, report, now);
-  for (const tenant of tenants) usesCode(tenant, codes, redemptions, report);
+  const used = grouped(redemptions, "tenant");
+  for (const tenant of tenants) usesCode(tenant, codes, used.get(tenant.id) ?? [], report);
+  const clubs = new Set(names);
   for (const { tenant_id: id, email } of rows.auth_users) {
-    if (!names.includes(String(id))) report.leaves("users whose club is not there", masked(String(email ?? "")));
+    if (!clubs.has(String(id))) report.leaves("users whose club is not there", masked(String(email ?? "")));
   }
   const counted = countUses(codes, redemptions);
   return { tenants, codes: counted.filter((code) => code.isNew), redemptions, before: before.length, report };
@@ -323,7 +325,7 @@ function redemptionsOf(rows, codes, tenants, report, now) {
 function usesCode(tenant, codes, redemptions, report) {
   const typed = String(tenant.typedCode ?? "").trim().toUpperCase();
   const known = codes.find(({ typed: name }) => name.toUpperCase() === typed);
-  const redeemed = redemptions.filter((redemption) => redemption.tenant === tenant.id).map(({ code }) => code);
+  const redeemed = redemptions.map(({ code }) => code);
   const named = known === undefined ? null : (known.into ?? known.code);
   if (typed !== "" && named === null) report.changes("clubs that name a promo code that is not there: it is dropped", tenant.oldId);
   tenant.promoCode = redeemed.includes(named) ? named : (redeemed[0] ?? named);
@@ -331,8 +333,9 @@ function usesCode(tenant, codes, redemptions, report) {
 
 /** A code's uses are those that are listed, which the import counts one by one, and those whose club is not there any more. */
 function countUses(codes, redemptions) {
+  const byCode = grouped(redemptions, "code");
   for (const code of codes) {
-    const listed = redemptions.filter((redemption) => redemption.code === code.code).length;
+    const listed = byCode.get(code.code)?.length ?? 0;
     code.usesBefore = Math.max(0, code.used - listed);
     if (code.maxUses !== null) code.maxUses = Math.max(code.maxUses, code.usesBefore + listed);
   }
