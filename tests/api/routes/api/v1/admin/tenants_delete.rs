@@ -499,3 +499,20 @@ async fn a_tenant_that_no_run_made_goes_with_all_its_people() {
     let left = app.db().number(&format!("select count(*) from auth_users where tenant_id = '{}'", other.id));
     assert_eq!(left, 1, "another tenant's owner stays");
 }
+
+/// A settled delivery is kept for 30 days: whoever left after that was told once more that it had gone live.
+#[tokio::test]
+async fn what_was_announced_long_ago_is_not_announced_again() {
+    let app = TestApp::new();
+    let club = app.provisioned("fc-nord").await;
+    app.outside().finishes_deferred_work().await;
+    let before = app.outside().upstreams().sent_to("make").len();
+    app.passes(40 * 86_400);
+    assert!(club.db().execute("delete from webhook_deliveries where settled_at is not null", ()) > 0);
+    is_removed(&club).await;
+    club.waits().await;
+    app.outside().finishes_deferred_work().await;
+    let sent = app.outside().upstreams().sent_to("make");
+    let told: Vec<Value> = sent[before..].iter().map(|call| call.json()["type"].clone()).collect();
+    assert_eq!(told, ["tenant.deprovisioned"]);
+}
