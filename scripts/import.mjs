@@ -90,8 +90,7 @@ function whereIs(environment) {
 
 async function needsMigrations(where, environment) {
   const newest = readdirSync(at("migrations")).filter((name) => name.endsWith(".sql")).sort().at(-1);
-  const [tables] = await ask(where, ["select name from sqlite_master where name = 'd1_migrations'"]);
-  const applied = tables.length === 0 ? [] : (await ask(where, [`select name from d1_migrations where name = '${newest}'`]))[0];
+  const [applied] = await ask(where, [`select name from d1_migrations where name = '${newest}'`]);
   const next = environment === "local" ? "npm start" : `npx wrangler d1 migrations apply DB --remote --env ${environment}`;
   if (applied.length === 0) throw new Failure(`The database of ${environment} has not every migration: ${next}`);
 }
