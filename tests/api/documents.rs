@@ -4,7 +4,7 @@ use std::{fs, path::Path};
 
 use serde_json::Value;
 
-const DOCUMENTS: [&str; 7] = [
+const DOCUMENTS: [&str; 8] = [
     "ARCHITECTURE.md",
     "CONTRIBUTING.md",
     "FIRST-DAY.md",
@@ -12,6 +12,7 @@ const DOCUMENTS: [&str; 7] = [
     "README.md",
     "RUNBOOK.md",
     "integrations/apps-script/README.md",
+    "MIGRATING.md",
 ];
 
 /// The most words of a sentence. A piece of code counts as one.
