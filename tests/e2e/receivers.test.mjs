@@ -30,7 +30,7 @@ const SECRETS = {
   "no ASCII": "Schlüssel für Müllers 🔑 – geheim",
   "whsec_ and no base64": "whsec_this is no base64 at all",
 };
-/** Stored before secrets were checked: no club can choose them today. */
+/** Stored before secrets were checked: no tenant can choose them today. */
 const EARLIER = ["no ASCII", "whsec_ and no base64"];
 
 const h = await startHarness();
@@ -64,24 +64,24 @@ function sealed(text, context) {
   return `v1.${name}.${Buffer.concat(bytes).toString("base64url")}`;
 }
 
-/** A live club's ping and event under a secret. */
+/** A live tenant's ping and event under a secret. */
 async function live(secret, earlier) {
   const webhook = { ...makeWebhook(), ...(!earlier && { webhookSecret: secret }) };
-  const club = await h.signup();
-  const confirmed = await h.confirm(club, webhook);
+  const tenant = await h.signup();
+  const confirmed = await h.confirm(tenant, webhook);
   assert.equal(confirmed.status, 200, JSON.stringify(confirmed.body));
-  await h.settled(club);
+  await h.settled(tenant);
   let sent = await captured(webhook, 2);
   if (earlier) {
-    await h.sql("update make_connections set webhook_secret = ? where tenant_id = ?", sealed(secret, club.tenantId), club.tenantId);
-    const ask = (path) => h.api("POST", `/api/v1/tenants/${club.tenantId}/webhook/${path}`, { token: club.jwt });
-    const { data } = (await h.api("GET", `/api/v1/tenants/${club.tenantId}/webhook/deliveries`, { token: club.jwt })).body;
+    await h.sql("update make_connections set webhook_secret = ? where tenant_id = ?", sealed(secret, tenant.tenantId), tenant.tenantId);
+    const ask = (path) => h.api("POST", `/api/v1/tenants/${tenant.tenantId}/webhook/${path}`, { token: tenant.jwt });
+    const { data } = (await h.api("GET", `/api/v1/tenants/${tenant.tenantId}/webhook/deliveries`, { token: tenant.jwt })).body;
     for (const path of ["test", `deliveries/${data[0].id}/redeliver`]) assert.equal((await ask(path)).status, 200);
     sent = (await captured(webhook, 4)).slice(2);
   }
   const [ping, event] = sent;
   assert.deepEqual(sent.map(typeOf), ["webhook.ping", "tenant.provisioned"]);
-  return { club, webhook, secret, ping, event };
+  return { tenant, webhook, secret, ping, event };
 }
 
 /** By secret: `{secret, ping, event}`. By type: every event that the service knows. */
@@ -92,9 +92,9 @@ let rotated;
 
 before(async () => {
   for (const [name, secret] of Object.entries(SECRETS)) deliveries[name] = await live(secret, EARLIER.includes(name));
-  const { club, webhook, secret, event } = deliveries.ASCII;
+  const { tenant, webhook, secret, event } = deliveries.ASCII;
   const after = { ...webhook, webhookSecret: SECRETS["24 bytes in base64"] };
-  assert.equal((await h.confirm(club, after)).body.data.webhook.test.delivered, true);
+  assert.equal((await h.confirm(tenant, after)).body.data.webhook.test.delivered, true);
   const [, , ping] = await captured(webhook, 3);
   rotated = { old: secret, new: after.webhookSecret, ping };
 
