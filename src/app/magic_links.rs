@@ -58,12 +58,13 @@ impl<P: Ports> App<P> {
         (!base.is_empty()).then(|| format!("{base}/magic/#token={token}"))
     }
 
-    /// Mails a link to the owner of this address, if there is one. The caller learns nothing: the same work is done
+    /// Mails a link to the owner of this address, if there is one and it has the `tenant`, named by its id or its slug, where a tenant
+    /// is named. The caller learns nothing: the same work is done
     /// for a known and an unknown address, and the mail goes after the answer.
     pub async fn start_link(
         &self,
         email: &Email,
-        tenant: Option<&TenantId>,
+        tenant: Option<&str>,
         caller: &RequestOrigin,
     ) -> Result<(), StartError> {
         // Asked before anything is written: a service that can't sign must not start the pause.

@@ -13,6 +13,7 @@ const READ = [
   "sec-fetch-site",
   "access-control-request-method",
   "traceparent",
+  "tracestate",
   "cf-connecting-ip",
 ];
 
