@@ -3,6 +3,8 @@
 
 /** The headers that somebody reads. */
 const READ = [
+  "accept",
+  "accept-language",
   "authorization",
   "content-type",
   "content-length",

@@ -5,3 +5,4 @@ mod provision_status;
 mod webhook_deliveries;
 mod webhook_test;
 mod welcome_resend;
+mod overview;
