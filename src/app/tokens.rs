@@ -408,7 +408,9 @@ mod tests {
         ] {
             assert_eq!(audience(aud), Ok(ours), "{aud}");
         }
-        for aud in ["null", "5", r#"["syston-mobile",5]"#, r#"{"0":"syston-mobile"}"#, r#"[["syston-mobile"]]"#] {
+        for aud in
+            ["null", "5", r#"["syston-mobile",5]"#, r#"{"0":"syston-mobile"}"#, r#"[["syston-mobile"]]"#]
+        {
             assert_eq!(audience(aud), Err(TokenError::Invalid), "{aud}");
         }
     }
@@ -421,7 +423,10 @@ mod tests {
             keys.verify(&forged(r#"{"alg":"HS256"}"#, &claims), NOW).map(|claims| (claims.iat, claims.exp))
         };
         assert_eq!(is_good("1799999999.9", "1800000299.9"), Ok((Some(1_799_999_999), 1_800_000_299)));
-        assert_eq!(is_good("1799999999.123456", "1800000299.123456"), Ok((Some(1_799_999_999), 1_800_000_299)));
+        assert_eq!(
+            is_good("1799999999.123456", "1800000299.123456"),
+            Ok((Some(1_799_999_999), 1_800_000_299))
+        );
         assert_eq!(is_good("1799999999", "1800000299.001"), Err(TokenError::Invalid));
         assert_eq!(is_good("1799999999.5", "1799999999.7"), is_good("1799999999", "1799999999"));
         assert_eq!(is_good("1800000011.0", "1800000020"), Err(TokenError::Invalid), "from the future");

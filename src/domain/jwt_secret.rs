@@ -37,7 +37,8 @@ pub fn key(secret: &Secret) -> Result<Vec<u8>, BadKey> {
     let key = match text.get(..PREFIX.len()).filter(|start| start.eq_ignore_ascii_case(PREFIX)) {
         None => text.as_bytes().to_vec(),
         Some(PREFIX) => {
-            let encoded: String = text.chars().skip(PREFIX.len()).filter(|c| !c.is_ascii_whitespace()).collect();
+            let encoded: String =
+                text.chars().skip(PREFIX.len()).filter(|c| !c.is_ascii_whitespace()).collect();
             BASE64.decode(encoded).map_err(|_| BadKey::NotBase64)?
         }
         // Nobody means the prefix as a part of the key.
@@ -56,7 +57,11 @@ mod tests {
 
     #[test]
     fn a_secret_is_its_own_bytes() {
-        for text in ["0123456789abcdef0123456789abcdef", "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=", "xbase64:0123456789abcdef01234567"] {
+        for text in [
+            "0123456789abcdef0123456789abcdef",
+            "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=",
+            "xbase64:0123456789abcdef01234567",
+        ] {
             assert_eq!(of(text), Ok(text.as_bytes().to_vec()), "{text}");
         }
         assert_eq!(of("0123456789abcdef0123456789abcde"), Err(BadKey::TooShort));

@@ -58,7 +58,8 @@ mod tests {
 
     #[test]
     fn quoted_or_bare_is_one_key() {
-        for value in ["8e03-a", "\"8e03-a\"", "  8e03-a ", " \"8e03-a\" ", "\"8e03-a\";v=1", "\"8e03-a\" ; v"] {
+        for value in ["8e03-a", "\"8e03-a\"", "  8e03-a ", " \"8e03-a\" ", "\"8e03-a\";v=1", "\"8e03-a\" ; v"]
+        {
             assert_eq!(read(value).as_deref(), Some("8e03-a"), "{value}");
         }
         assert_eq!(read("\"a \\\"b\\\" \\\\\"").as_deref(), Some("a \"b\" \\"));

@@ -97,7 +97,8 @@ async fn a_browser_may_ask_before_every_route() {
         assert!(methods.split(", ").any(|method| method == route.method), "{methods}");
         let headers = answer.header("access-control-allow-headers");
         assert_eq!(
-            headers, "Authorization, Content-Type, Idempotency-Key, If-None-Match, traceparent, tracestate, X-Tenant, X-Tenant-Id"
+            headers,
+            "Authorization, Content-Type, Idempotency-Key, If-None-Match, traceparent, tracestate, X-Tenant, X-Tenant-Id"
         );
         assert_eq!(answer.header("access-control-max-age"), "7200");
     }

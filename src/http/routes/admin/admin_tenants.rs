@@ -67,7 +67,8 @@ pub async fn remove<P: Ports>(
     OptionalFields(fields): OptionalFields,
 ) -> Result<(StatusCode, Json<Data<TenantRemoval>>), ApiError> {
     // Many clients send no body with a DELETE.
-    let ReasonRequest { reason } = fields.or_from_query("reason", query.as_deref()).read(ReasonRequest::read)?;
+    let ReasonRequest { reason } =
+        fields.or_from_query("reason", query.as_deref()).read(ReasonRequest::read)?;
     let tenant = caller.tenant()?;
     let removal = caller
         .app

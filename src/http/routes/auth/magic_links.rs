@@ -91,8 +91,13 @@ fn id_or_slug(given: String) -> Result<String, InvalidValue> {
 /// A slug that a tenant may have, under whatever rule it was stored.
 fn slug(given: String) -> Result<String, InvalidValue> {
     let slug = text::read(&given)?.to_ascii_lowercase();
-    let is_one = (3..=63).contains(&slug.len()) && slug.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
-    if is_one { Ok(slug) } else { Err(InvalidValue::new("invalid_slug", "This is no tenant's name in addresses.")) }
+    let is_one =
+        (3..=63).contains(&slug.len()) && slug.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    if is_one {
+        Ok(slug)
+    } else {
+        Err(InvalidValue::new("invalid_slug", "This is no tenant's name in addresses."))
+    }
 }
 
 fn not_empty(text: String) -> Result<String, InvalidValue> {

@@ -427,6 +427,39 @@ async fn a_reason_must_be_given() {
     assert_eq!(club.row()["undo_state"], Value::Null);
 }
 
+/// Many clients send no body with a DELETE.
+#[tokio::test]
+async fn the_reason_may_stand_in_the_query() {
+    for (query, body, reason) in [
+        ("?reason=left%20the+league", None, "left the league"),
+        ("?reason=left", Some(json!({})), "left"),
+        ("?reason=left", Some(json!({ "reason": "" })), "left"),
+        ("?reason=left", Some(json!({ "reason": "of the body" })), "of the body"),
+    ] {
+        let app = TestApp::new();
+        let club = app.provisioned("fc-nord").await;
+        let path = format!("/api/v1/admin/tenants/{}{query}", club.id);
+        let ask = app.ask(Method::DELETE, &path).token(&Token::operator(app.now()).sign());
+        let ask = if let Some(body) = body { ask.json(&body) } else { ask };
+        ask.send().await.is(202);
+        assert_eq!(app.db().row("select reason from audit_log")["reason"], reason, "{query}");
+    }
+    let app = TestApp::new();
+    let club = app.provisioned("fc-nord").await;
+    for (query, code) in [
+        ("", "required"),
+        ("?reason=", "required"),
+        ("?reason=%E2%80%8B", "required"),
+        ("?reason=a%00b", "invalid_characters"),
+    ] {
+        let path = format!("/api/v1/admin/tenants/{}{query}", club.id);
+        let ask = app.ask(Method::DELETE, &path).token(&Token::operator(app.now()).sign());
+        let told = ask.send().await.complains_about();
+        assert_eq!(told, [("reason".to_owned(), code.to_owned())], "{query}");
+    }
+    assert_eq!(club.row()["undo_state"], Value::Null);
+}
+
 #[tokio::test]
 async fn it_is_written_down_who_removed_it_and_why() {
     let app = TestApp::new();

@@ -32,7 +32,11 @@ async fn whoever_else_asks_is_refused() {
     app.get(&path).send().await.fails(401, "UNAUTHORIZED");
     other.gets(&path).send().await.refuses(403, "FORBIDDEN", "tenant_mismatch");
     let operator = Token::operator(app.now()).sign();
-    app.get("/api/v1/tenants/tenant_gone/overview").token(&operator).send().await.fails(404, "TENANT_NOT_FOUND");
+    app.get("/api/v1/tenants/tenant_gone/overview")
+        .token(&operator)
+        .send()
+        .await
+        .fails(404, "TENANT_NOT_FOUND");
     app.db().goes_down();
     club.gets(&path).send().await.fails(503, "STORE_UNAVAILABLE");
 }

@@ -3,7 +3,7 @@
 use http::Method;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Club, TestApp, Token, keys, signup};
+use crate::support::{Answer, Club, TestApp, Token, signup};
 
 async fn repeats(app: &TestApp, key: &str, slug: &str) -> Answer {
     app.post("/public/signup/start").header("idempotency-key", key).json(&signup(slug)).send().await
