@@ -109,7 +109,7 @@ async fn tokens_of_a_service_that_decoded_its_secret_live_for_their_year() {
 async fn a_secret_that_is_to_be_decoded_and_cannot_be_is_named() {
     let app = TestApp::new();
     for (secret, problem) in [
-        ("base64:what is this", "is not base64 behind base64:"),
+        ("base64:what is this?!", "is not base64 behind base64:"),
         ("Base64:MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=", "is not base64 behind base64:"),
         ("base64:c2hvcnQ=", "is shorter than 32 bytes"),
     ] {

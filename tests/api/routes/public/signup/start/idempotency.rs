@@ -190,7 +190,7 @@ async fn a_repeat_is_answered_although_the_mail_fails() {
     let app = TestApp::new();
     app.signed_up("fc-nord").await;
     app.outside().upstreams().always("resend", Reaction::Answers(500, "{}"));
-    app.signs_up(&signup("fc-nord")).await.is(200);
+    app.signs_up(&signup("fc-nord")).await.fails(409, "ALREADY_SIGNED_UP");
     app.outside().finishes_deferred_work().await;
     let line = &app.log_of("mail_delayed")[0];
     assert_eq!((&line.fields["level"], &line.fields["kind"]), (&json!("warn"), &json!("sign_in")));
