@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 
 pub(crate) use self::row::columns;
 pub use self::{
-    batch::{Answers, Batch, Lossy, Query, Unreadable},
+    batch::{Answers, Batch, Lossy, Query, Then, Unreadable},
     row::{FromRow, Row},
 };
 

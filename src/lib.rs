@@ -1,8 +1,8 @@
 //! Tenantry: tenant signup and provisioning as one Cloudflare Worker.
 //!
-//! A tenant signs up on a public page; a Durable Object walks it through provisioning, step by step, checkpointed,
-//! against outside services that fail; its admins use a mobile app against a JSON API; operators follow it with
-//! `wrangler tail`, a runbook and an operator API.
+//! A tenant signs up on a public page. A Durable Object walks it through provisioning, step by step, checkpointed, against
+//! external services that fail. Its admins use a mobile app against a JSON API. Operators follow it with `wrangler tail`, a
+//! runbook and an operator API.
 //!
 //! | module | its one job |
 //! |---|---|

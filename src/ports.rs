@@ -1,4 +1,5 @@
-//! The ports: what the application needs from the platform, and nothing of how it is done.
+//! The ports: what the application needs from the platform, and nothing of how it is done. Each is a trait of its own, so that a
+//! function asks for those that it needs; [`Ports`] is all of them.
 
 use std::{future::Future, time::Duration};
 
@@ -189,42 +190,28 @@ pub struct ObjectError(pub String);
 #[error("crypto: {0}")]
 pub struct CryptoError(pub String);
 
-/// The ports: everything that the application needs from the platform.
-#[expect(async_fn_in_trait, reason = "one thread per isolate: no future of ours crosses threads")]
-pub trait Ports: Clone + Send + Sync + 'static {
-    /// The database.
+/// The database.
+pub trait Database {
+    /// The kind of database.
     type Db: Db;
 
     /// The database.
     fn db(&self) -> &Self::Db;
-    /// The clock.
+}
+
+/// The clock.
+#[expect(async_fn_in_trait, reason = "one thread per isolate: no future of ours crosses threads")]
+pub trait Clock {
+    /// What time it is.
     fn now(&self) -> Timestamp;
-    /// Randomness fit for tokens and ids.
-    fn fill_random(&self, bytes: &mut [u8]);
-    /// The log.
-    fn log(&self, line: LogLine);
-    /// Counts a request that was answered. It is written down within seconds, together with others.
-    fn count(&self, served: RequestKey);
-    /// Goes on with `work` after the answer was sent.
-    fn defer(&self, work: impl Future<Output = ()> + 'static);
     /// Ends after `duration`.
     async fn sleep(&self, duration: Duration);
-    /// Whether `key` may do this once more now.
-    async fn allows(&self, limit: Limit, key: &str) -> Result<bool, LimiterError>;
-    /// Sends a command to a tenant's object, within a deadline.
-    async fn send_command(&self, tenant: &TenantId, command: &Command) -> Result<Reply, ObjectError>;
-    /// Sends a command to a breaker's object, within a deadline.
-    async fn send_breaker_command(&self, command: &breaker::Request) -> Result<breaker::Reply, ObjectError>;
-    /// Sends a command to the witness's object, within a deadline.
-    async fn send_witness_command(&self, command: &witness::Command) -> Result<witness::Reply, ObjectError>;
-    /// Calls external services, within the call's limit.
-    async fn call(&self, call: OutboundRequest) -> Result<OutboundResponse, OutboundError>;
-    /// Encrypts a secret for storage. `context` must be the same to open it.
-    async fn seal(&self, plain: &Secret, context: &str) -> Result<String, CryptoError>;
-    /// Decrypts what [`seal`](Self::seal) made.
-    async fn open(&self, sealed: &str, context: &str) -> Result<Secret, CryptoError>;
-    /// Signs with a PKCS #8 key in PEM (RSASSA-PKCS1-v1_5, SHA-256).
-    async fn sign_rs256(&self, private_key: &Secret, data: &[u8]) -> Result<Vec<u8>, CryptoError>;
+}
+
+/// Randomness fit for tokens and ids.
+pub trait Random {
+    /// Fills `bytes`.
+    fn fill_random(&self, bytes: &mut [u8]);
 
     /// `N` random bytes.
     fn random<const N: usize>(&self) -> [u8; N] {
@@ -232,4 +219,89 @@ pub trait Ports: Clone + Send + Sync + 'static {
         self.fill_random(&mut bytes);
         bytes
     }
+}
+
+/// The log, and the requests that are counted.
+pub trait Log {
+    /// Writes a line.
+    fn log(&self, line: LogLine);
+    /// Counts a request that was answered. It is written down within seconds, together with others.
+    fn count(&self, served: RequestKey);
+}
+
+/// Work that nobody waits for.
+pub trait Background {
+    /// Goes on with `work` after the answer was sent.
+    fn defer(&self, work: impl Future<Output = ()> + 'static);
+}
+
+/// The rate limiters.
+#[expect(async_fn_in_trait, reason = "one thread per isolate: no future of ours crosses threads")]
+pub trait Limiter {
+    /// Whether `key` may do this once more now.
+    async fn allows(&self, limit: Limit, key: &str) -> Result<bool, LimiterError>;
+}
+
+/// The objects: each answers within a deadline, or not at all.
+#[expect(async_fn_in_trait, reason = "one thread per isolate: no future of ours crosses threads")]
+pub trait Objects {
+    /// Sends a command to a tenant's object.
+    async fn send_command(&self, tenant: &TenantId, command: &Command) -> Result<Reply, ObjectError>;
+    /// Sends a command to a breaker's object.
+    async fn send_breaker_command(&self, command: &breaker::Request) -> Result<breaker::Reply, ObjectError>;
+    /// Sends a command to the witness's object.
+    async fn send_witness_command(&self, command: &witness::Command) -> Result<witness::Reply, ObjectError>;
+}
+
+/// The way out to external services.
+#[expect(async_fn_in_trait, reason = "one thread per isolate: no future of ours crosses threads")]
+pub trait Egress {
+    /// Calls one, within the call's limit.
+    async fn call(&self, call: OutboundRequest) -> Result<OutboundResponse, OutboundError>;
+}
+
+/// The keys that never leave the platform, and what they encrypt.
+#[expect(async_fn_in_trait, reason = "one thread per isolate: no future of ours crosses threads")]
+pub trait Vault {
+    /// Encrypts a secret for storage. `context` must be the same to open it.
+    async fn seal(&self, plain: &Secret, context: &str) -> Result<String, CryptoError>;
+    /// Decrypts what [`seal`](Self::seal) made.
+    async fn open(&self, sealed: &str, context: &str) -> Result<Secret, CryptoError>;
+    /// Signs with a PKCS #8 key in PEM (RSASSA-PKCS1-v1_5, SHA-256).
+    async fn sign_rs256(&self, private_key: &Secret, data: &[u8]) -> Result<Vec<u8>, CryptoError>;
+}
+
+/// All ports: everything that the application needs from the platform.
+pub trait Ports:
+    Database
+    + Clock
+    + Random
+    + Log
+    + Background
+    + Limiter
+    + Objects
+    + Egress
+    + Vault
+    + Clone
+    + Send
+    + Sync
+    + 'static
+{
+}
+
+impl<P> Ports for P where
+    P: Database
+        + Clock
+        + Random
+        + Log
+        + Background
+        + Limiter
+        + Objects
+        + Egress
+        + Vault
+        + Clone
+        + Send
+        + Sync
+        + 'static
+{
 }

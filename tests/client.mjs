@@ -30,31 +30,31 @@ export function client({ url, sandboxFetch, secret }) {
     return answer;
   }
 
-  /** Signs a new club up, under a name of its own; throws unless the answer is 200. */
+  /** Signs a new tenant up, under a name of its own; throws unless the answer is 200. */
   async function signup(overrides = {}, options = {}) {
-    const form = clubForm(overrides);
+    const form = tenantForm(overrides);
     const answer = await api("POST", "/public/signup/start", { body: form, ...options });
     if (answer.status !== 200) throw new Error(`signup: ${answer.status} ${JSON.stringify(answer.body)}`);
     return { ...form, ...answer.body };
   }
 
-  /** Gives a club what its plan needs and queues its provisioning. */
-  function confirm(club, webhook = makeWebhook()) {
-    if (club.tenant.plan === "pro") return api("POST", "/public/signup/pro/confirm", { token: club.jwt });
-    return api("POST", "/public/signup/starter/make", { token: club.jwt, body: webhook });
+  /** Gives a tenant what its plan needs and queues its provisioning. */
+  function confirm(tenant, webhook = makeWebhook()) {
+    if (tenant.tenant.plan === "pro") return api("POST", "/public/signup/pro/confirm", { token: tenant.jwt });
+    return api("POST", "/public/signup/starter/make", { token: tenant.jwt, body: webhook });
   }
 
-  /** The club's provision-status, asked with its own token. */
-  const status = (club) => api("GET", `/api/v1/tenants/${club.tenantId}/provision-status`, { token: club.jwt });
+  /** The tenant's provision-status, asked with its own token. */
+  const status = (tenant) => api("GET", `/api/v1/tenants/${tenant.tenantId}/provision-status`, { token: tenant.jwt });
 
-  /** Waits until the club's run is over; answers the last provision-status body. */
-  const settled = (club, options) =>
+  /** Waits until the tenant's run is over; answers the last provision-status body. */
+  const settled = (tenant, options) =>
     until(
       async () => {
-        const { body } = await status(club);
+        const { body } = await status(tenant);
         return ["completed", "failed"].includes(body.status) && body;
       },
-      { what: `the run of ${club.tenantId} to end`, ...options },
+      { what: `the run of ${tenant.tenantId} to end`, ...options },
     );
 
   /** The mails to an address, oldest first; `linkToken` is the token of the link in one. */
@@ -67,7 +67,7 @@ export function client({ url, sandboxFetch, secret }) {
 }
 
 /** A valid signup, different each time. */
-export function clubForm(overrides = {}) {
+export function tenantForm(overrides = {}) {
   const name = `club-${randomBytes(6).toString("hex")}`;
   return { clubName: `Club ${name}`, clubSlug: name, email: `${name}@example.org`, plan: "starter", ...overrides };
 }

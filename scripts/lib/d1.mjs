@@ -1,6 +1,6 @@
-// A database of an environment as it is: each value exactly, whatever a tool on the way does to it. `wrangler d1 export` changes texts
-// that hold both a line break and a backslash with an n, numbers beyond 2^53, and what stands behind a NUL. Here a value travels as one
-// letter for its type, and digits or hexadecimal bytes: `n`, `i-7`, `r0.1`, `t6162`, `b00ff`.
+// A database of an environment as it is: each value exactly, whatever a tool on the way does to it. `wrangler d1 export`
+// changes texts with both a line break and a backslash-n, numbers beyond 2^53, and anything after a NUL. Here a value travels
+// as one letter for its type, and digits or hexadecimal bytes: `n`, `i-7`, `r0.1`, `t6162`, `b00ff`.
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { DatabaseSync } from "node:sqlite";
@@ -96,8 +96,18 @@ export async function ask(where, statements) {
   throw new Failure("The database does not answer: see above.");
 }
 
-/** Runs wrangler; answers its exit code and what it printed. */
-export function wrangler(args) {
+/** How often wrangler is run while another process holds the lock of a local database. */
+const MAX_TRIES = 10;
+
+/** Runs wrangler; answers its exit code and what it printed. Where the database was locked it did nothing, and is run again. */
+export async function wrangler(args) {
+  for (let tries = 1; ; tries += 1) {
+    const answer = await runOnce(args);
+    if (answer.code === 0 || tries === MAX_TRIES || !/SQLITE_BUSY/.test(answer.errors + answer.printed)) return answer;
+  }
+}
+
+function runOnce(args) {
   return new Promise((done, fail) => {
     const env = withBins({ WRANGLER_SEND_METRICS: "false", WRANGLER_HIDE_BANNER: "true", NO_COLOR: "1" });
     const child = spawn("wrangler", args, { cwd: ROOT, stdio: ["ignore", "pipe", "pipe"], env });

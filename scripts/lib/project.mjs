@@ -98,10 +98,20 @@ export function fingerprint(paths, extra = "") {
   const hash = createHash("sha256").update(extra);
   for (const path of paths) {
     for (const file of filesUnder(at(path))) {
-      hash.update(`\0${relative(ROOT, file)}\0`).update(readFileSync(file));
+      hash.update(`\0${relative(ROOT, file)}\0`).update(contents(file));
     }
   }
   return hash.digest("hex");
+}
+
+/** Nothing where an editor's temporary file is gone again. */
+function contents(file) {
+  try {
+    return readFileSync(file);
+  } catch (error) {
+    if (error.code === "ENOENT") return "";
+    throw error;
+  }
 }
 
 function filesUnder(path) {
@@ -109,7 +119,7 @@ function filesUnder(path) {
   if (!statSync(path).isDirectory()) return [path];
   return readdirSync(path, { recursive: true })
     .map((name) => join(path, name))
-    .filter((file) => !/[\\/](node_modules|\.wrangler)[\\/]/.test(file) && statSync(file).isFile())
+    .filter((file) => !/[\\/](node_modules|\.wrangler)[\\/]/.test(file) && statSync(file, { throwIfNoEntry: false })?.isFile())
     .sort();
 }
 

@@ -21,43 +21,45 @@ pub enum AccessError {
     Db(#[from] DbError),
 }
 
-impl<P: Ports> App<P> {
-    /// The audit context of an operator's request.
-    pub(crate) fn audit_context<'a>(
-        &self,
-        claims: &'a Claims,
-        reason: &'a str,
-        request: &'a str,
-    ) -> AuditContext<'a> {
-        let now = self.ports.now();
-        AuditContext {
-            id: format!("aud_{}", id::token_id(now, self.ports.random())),
-            actor: claims.sub.as_deref().filter(|sub| !sub.is_empty()).unwrap_or("unknown"),
-            reason,
-            request,
-            now,
-        }
+/// The audit context of an operator's request.
+pub(crate) fn audit_context<'a, P: Ports>(
+    app: &App<P>,
+    claims: &'a Claims,
+    reason: &'a str,
+    request: &'a str,
+) -> AuditContext<'a> {
+    let now = app.ports.now();
+    AuditContext {
+        id: format!("aud_{}", id::token_id(now, app.ports.random())),
+        actor: claims.sub.as_deref().filter(|sub| !sub.is_empty()).unwrap_or("unknown"),
+        reason,
+        request,
+        now,
     }
+}
 
-    /// Asks `batch` on behalf of `claims`: all of it is done, or nothing.
-    pub async fn on_behalf_of<B: Batch>(&self, claims: &Claims, batch: B) -> Result<B::Answer, AccessError> {
-        let (statements, read) = batch.split();
-        Ok(read(&mut self.admitted(claims, statements).await?)?)
-    }
+/// Asks `batch` on behalf of `claims`: all of it is done, or nothing.
+pub async fn on_behalf_of<P: Ports, B: Batch>(
+    app: &App<P>,
+    claims: &Claims,
+    batch: B,
+) -> Result<B::Answer, AccessError> {
+    let (statements, read) = batch.split();
+    Ok(read(&mut admitted(app, claims, statements).await?)?)
+}
 
-    /// Runs `statements` behind the access check, whose own answer says nothing more.
-    async fn admitted(
-        &self,
-        claims: &Claims,
-        mut statements: Vec<Statement>,
-    ) -> Result<Answers, AccessError> {
-        statements.insert(0, store::access::auth_guard(claims));
-        let answers = self.ports.db().batch(statements).await.map_err(|error| match error {
-            DbError::Aborted => AccessError::Denied(Denial::TokenRevoked),
-            error => error.into(),
-        })?;
-        let mut answers = Answers::from(answers);
-        answers.one()?;
-        Ok(answers)
-    }
+/// Runs `statements` behind the access check, whose own answer says nothing more.
+async fn admitted<P: Ports>(
+    app: &App<P>,
+    claims: &Claims,
+    mut statements: Vec<Statement>,
+) -> Result<Answers, AccessError> {
+    statements.insert(0, store::access::auth_guard(claims));
+    let answers = app.ports.db().batch(statements).await.map_err(|error| match error {
+        DbError::Aborted => AccessError::Denied(Denial::TokenRevoked),
+        error => error.into(),
+    })?;
+    let mut answers = Answers::from(answers);
+    answers.one()?;
+    Ok(answers)
 }

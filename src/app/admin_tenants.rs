@@ -12,9 +12,11 @@ use crate::{
 };
 
 use super::{
-    App,
+    App, access,
     access::AccessError,
+    provisioning,
     provisioning::{QueueError, Queued},
+    webhooks,
     webhooks::{Restored, Storing},
 };
 
@@ -79,83 +81,79 @@ impl From<DbError> for ChangeError {
     }
 }
 
-impl<P: Ports> App<P> {
-    /// Stores another webhook for a starter tenant, and resumes its run if it is the webhook that it failed on. Without
-    /// a secret the stored one stays. If the tenant is live, pings it.
-    pub async fn correct_webhook(
-        &self,
-        claims: &Claims,
-        tenant: &TenantId,
-        url: &WebhookUrl,
-        secret: Option<&WebhookSecret>,
-        reason: &str,
-        caller: RequestOrigin,
-    ) -> Result<Corrected, CorrectionError> {
-        let sealed = match secret {
-            Some(secret) => {
-                let sealed = self.ports.seal(secret.secret(), tenant.as_str()).await;
-                Some(sealed.map_err(QueueError::from)?)
+/// Stores another webhook for a starter tenant, and resumes its run if it is the webhook that it failed on. Without
+/// a secret the stored one stays. If the tenant is live, pings it.
+pub async fn correct_webhook<P: Ports>(
+    app: &App<P>,
+    claims: &Claims,
+    tenant: &TenantId,
+    url: &WebhookUrl,
+    secret: Option<&WebhookSecret>,
+    reason: &str,
+    caller: RequestOrigin,
+) -> Result<Corrected, CorrectionError> {
+    let sealed = match secret {
+        Some(secret) => {
+            let sealed = app.ports.seal(secret.secret(), tenant.as_str()).await;
+            Some(sealed.map_err(QueueError::from)?)
+        }
+        None => None,
+    };
+    let audit_context =
+        access::audit_context(app, claims, reason, caller.request.as_deref().unwrap_or_default());
+    let batch = (
+        store::webhooks::audit_webhook(tenant, url, sealed.is_some(), &audit_context),
+        store::webhooks::webhook(tenant),
+        store::webhooks::set_webhook(tenant, url, sealed.as_deref(), audit_context.now),
+        store::webhooks::webhook(tenant),
+        // As for a tenant's own retry: stored first, so that the sweep finds it should the object not hear of it.
+        store::tenants::request_retry_after_webhook_fix(tenant, audit_context.now),
+        store::admin_tenants::by_id(tenant),
+        store::tenants::by_id(tenant),
+    );
+    let (_, before, stored, after, _, details, known) =
+        access::on_behalf_of(app, claims, batch).await.map_err(QueueError::from)?;
+    let storing = Storing { before, is_stored: stored.has_changed(), after };
+    let (tenant, details) = known.zip(details).ok_or(CorrectionError::NotFound)?;
+    match (details.tenant.status, details.tenant.plan, &details.more.webhook_url) {
+        (TenantStatus::Cancelled, ..) => Err(CorrectionError::Cancelled),
+        (TenantStatus::Suspended, ..) => Err(CorrectionError::Suspended),
+        (_, Plan::Pro, _) => Err(CorrectionError::PlanMismatch),
+        (_, Plan::Starter, None) => Err(CorrectionError::NoSecret),
+        _ => match tenant.provisioning() {
+            RunStatus::Processing => {
+                let resumed = Some(provisioning::send_command(app, &tenant, caller).await?);
+                Ok(Corrected { resumed, restored: None })
             }
-            None => None,
-        };
-        let audit_context = self.audit_context(claims, reason, caller.request.as_deref().unwrap_or_default());
-        let batch = (
-            store::webhooks::audit_webhook(tenant, url, sealed.is_some(), &audit_context),
-            store::webhooks::webhook(tenant),
-            store::webhooks::set_webhook(tenant, url, sealed.as_deref(), audit_context.now),
-            store::webhooks::webhook(tenant),
-            // As for a tenant's own retry: stored first, so that the sweep finds it should the object not hear of it.
-            store::tenants::request_retry_after_webhook_fix(tenant, audit_context.now),
-            store::admin_tenants::by_id(tenant),
-            store::tenants::by_id(tenant),
-        );
-        let (_, before, stored, after, _, details, known) =
-            self.on_behalf_of(claims, batch).await.map_err(QueueError::from)?;
-        let storing = Storing { before, is_stored: stored.has_changed(), after };
-        let (tenant, details) = known.zip(details).ok_or(CorrectionError::NotFound)?;
-        match (details.tenant.status, details.tenant.plan, &details.more.webhook_url) {
-            (TenantStatus::Cancelled, ..) => Err(CorrectionError::Cancelled),
-            (TenantStatus::Suspended, ..) => Err(CorrectionError::Suspended),
-            (_, Plan::Pro, _) => Err(CorrectionError::PlanMismatch),
-            (_, Plan::Starter, None) => Err(CorrectionError::NoSecret),
-            _ => match tenant.provisioning() {
-                RunStatus::Processing => {
-                    let resumed = Some(self.send_queue_command(&tenant, caller).await?);
-                    Ok(Corrected { resumed, restored: None })
-                }
-                RunStatus::Completed => {
-                    let wanted = (url, secret.map(WebhookSecret::secret));
-                    let restored =
-                        Some(self.announce_new_webhook(tenant.id(), storing, wanted, caller).await?);
-                    Ok(Corrected { resumed: None, restored })
-                }
-                _ => Ok(Corrected::default()),
-            },
-        }
+            RunStatus::Completed => {
+                let wanted = (url, secret.map(WebhookSecret::secret));
+                let restored = Some(webhooks::announce(app, tenant.id(), storing, wanted, caller).await?);
+                Ok(Corrected { resumed: None, restored })
+            }
+            _ => Ok(Corrected::default()),
+        },
     }
+}
 
-    /// Changes a tenant: where it stands, its plan, whether it pays. Answers the tenant as it is then.
-    pub async fn change_tenant(
-        &self,
-        claims: &Claims,
-        tenant: &TenantId,
-        change: Change,
-        reason: &str,
-        request: &str,
-    ) -> Result<Details, ChangeError> {
-        let audit_context = self.audit_context(claims, reason, request);
-        let batch = (
-            store::admin_tenants::change(tenant, change, &audit_context),
-            store::admin_tenants::by_id(tenant),
-        );
-        let (_, details) = self.on_behalf_of(claims, batch).await?;
-        let details = details.ok_or(ChangeError::NotFound)?;
-        if details.tenant.status == TenantStatus::Cancelled {
-            return Err(ChangeError::Cancelled);
-        }
-        if change.plan.is_some_and(|plan| plan != details.tenant.plan) {
-            return Err(ChangeError::PlanLocked);
-        }
-        Ok(details)
+/// Changes a tenant: where it stands, its plan, whether it pays. Answers the tenant as it is then.
+pub async fn change<P: Ports>(
+    app: &App<P>,
+    claims: &Claims,
+    tenant: &TenantId,
+    change: Change,
+    reason: &str,
+    request: &str,
+) -> Result<Details, ChangeError> {
+    let audit_context = access::audit_context(app, claims, reason, request);
+    let batch =
+        (store::admin_tenants::change(tenant, change, &audit_context), store::admin_tenants::by_id(tenant));
+    let (_, details) = access::on_behalf_of(app, claims, batch).await?;
+    let details = details.ok_or(ChangeError::NotFound)?;
+    if details.tenant.status == TenantStatus::Cancelled {
+        return Err(ChangeError::Cancelled);
     }
+    if change.plan.is_some_and(|plan| plan != details.tenant.plan) {
+        return Err(ChangeError::PlanLocked);
+    }
+    Ok(details)
 }

@@ -18,7 +18,7 @@ use crate::{
     },
 };
 
-use super::{App, access::AccessError};
+use super::{App, access, access::AccessError};
 
 /// Max backoff while the circuit is open, before up to 50 % jitter; it stays under the 5-minute stuck threshold.
 const MAX_BACKOFF: Duration = Duration::from_secs(180);
@@ -49,121 +49,121 @@ pub enum BreakerActionError {
     Object(#[from] ObjectError),
 }
 
-impl<P: Ports> App<P> {
-    /// Does `work`, an attempt of `requester` that asks `upstream` up to `calls` times, if its breaker lets it through.
-    pub async fn with_breaker(
-        &self,
-        upstream: Upstream,
-        calls: u32,
-        requester: Requester<'_>,
-        work: impl Future<Output = Outcome>,
-    ) -> Outcome {
-        let mut waits = 0;
-        let watched = loop {
-            match self.admission(upstream, calls, requester).await {
-                Admission::Go { watched } => break watched,
-                Admission::Wait { until } => {
-                    let wait = until.since(self.ports.now());
-                    if wait > SOON || waits == SHORT_WAITS {
-                        return Outcome::Unknown(self.backoff(until));
-                    }
-                    self.ports.sleep(wait).await;
-                    waits += 1;
+/// Does `work`, an attempt of `requester` that asks `upstream` up to `calls` times, if its breaker lets it through.
+pub async fn attempt<P: Ports>(
+    app: &App<P>,
+    upstream: Upstream,
+    calls: u32,
+    requester: Requester<'_>,
+    work: impl Future<Output = Outcome>,
+) -> Outcome {
+    let mut waits = 0;
+    let watched = loop {
+        match admission(app, upstream, calls, requester).await {
+            Admission::Go { watched } => break watched,
+            Admission::Wait { until } => {
+                let wait = until.since(app.ports.now());
+                if wait > SOON || waits == SHORT_WAITS {
+                    return Outcome::Unknown(backoff(app, until));
                 }
-            }
-        };
-        let outcome = work.await;
-        let verdict = HealthSignal::of(upstream, &outcome);
-        if watched || matches!(verdict, HealthSignal::Failed { .. }) {
-            // Whoever could not be told hears of the next one.
-            let report = BreakerCommand::Report { run: RequesterId::of(requester.id), verdict, watched };
-            let _ = self.send_breaker_command(upstream, report).await;
-        }
-        outcome
-    }
-
-    async fn admission(&self, upstream: Upstream, cost: u32, requester: Requester<'_>) -> Admission {
-        let command = BreakerCommand::Admit {
-            run: RequesterId::of(requester.id),
-            cost,
-            tenant: requester.tenant.cloned(),
-            has_failed: requester.has_failed,
-        };
-        let told = self.send_breaker_command(upstream, command).await;
-        told.ok().and_then(|reply| reply.admission).unwrap_or(Admission::Go { watched: false })
-    }
-
-    /// The backoff with jitter: those who wait for the same moment come back one after the other.
-    fn backoff(&self, until: Timestamp) -> TransientError {
-        let wait = until.since(self.ports.now()).min(MAX_BACKOFF);
-        let spread = u64::try_from(wait.as_millis() / 2).unwrap_or(0) + 1000;
-        let later = Duration::from_millis(u64::from(u32::from_le_bytes(self.ports.random())) % spread);
-        TransientError {
-            retry_after: Some(wait + later),
-            ..TransientError::new(TransientErrorCode::CircuitOpen)
-        }
-    }
-
-    async fn send_breaker_command(
-        &self,
-        upstream: Upstream,
-        command: BreakerCommand,
-    ) -> Result<Reply, ObjectError> {
-        let told = self.ports.send_breaker_command(&Request { upstream, command }).await;
-        match &told {
-            Ok(Reply { transition: Some(transition), breaker, .. }) => {
-                self.log(line(upstream, *transition, breaker))
-            }
-            Ok(_) => {}
-            Err(error) => {
-                let line = LogLine::new(Level::Error, "circuit_unavailable");
-                self.log(line.with("upstream", upstream.as_str()).with("error", error.to_string()));
+                app.ports.sleep(wait).await;
+                waits += 1;
             }
         }
-        told
+    };
+    let outcome = work.await;
+    let verdict = HealthSignal::of(upstream, &outcome);
+    if watched || matches!(verdict, HealthSignal::Failed { .. }) {
+        // Whoever could not be told hears of the next one.
+        let report = BreakerCommand::Report { run: RequesterId::of(requester.id), verdict, watched };
+        let _ = send_command(app, upstream, report).await;
     }
+    outcome
+}
 
-    /// Every breaker as it stands; none for one that does not answer.
-    pub async fn breakers(&self) -> Vec<(Upstream, Option<Breaker>)> {
-        join_all(Upstream::ALL.map(async |upstream| {
-            let told = self.send_breaker_command(upstream, BreakerCommand::Get).await;
-            (upstream, told.ok().map(|reply| reply.breaker))
-        }))
-        .await
-    }
+async fn admission<P: Ports>(
+    app: &App<P>,
+    upstream: Upstream,
+    cost: u32,
+    requester: Requester<'_>,
+) -> Admission {
+    let command = BreakerCommand::Admit {
+        run: RequesterId::of(requester.id),
+        cost,
+        tenant: requester.tenant.cloned(),
+        has_failed: requester.has_failed,
+    };
+    let told = send_command(app, upstream, command).await;
+    told.ok().and_then(|reply| reply.admission).unwrap_or(Admission::Go { watched: false })
+}
 
-    /// Opens or closes a breaker, for a reason. Answers whether that changed anything.
-    pub async fn set_breaker(
-        &self,
-        claims: &Claims,
-        upstream: Upstream,
-        wanted: BreakerAction,
-        reason: &str,
-        request: &str,
-    ) -> Result<bool, BreakerActionError> {
-        let subject = format!("upstream_{}", upstream.as_str());
-        let audit =
-            store::audit::write(&self.audit_context(claims, reason, request), wanted.action(), &subject);
-        self.on_behalf_of(claims, audit).await?;
-        let command = match wanted {
-            BreakerAction::Open => BreakerCommand::Open,
-            BreakerAction::Close => BreakerCommand::Close,
-        };
-        Ok(self.send_breaker_command(upstream, command).await?.transition.is_some())
-    }
+/// The backoff with jitter: those who wait for the same moment come back one after the other.
+fn backoff<P: Ports>(app: &App<P>, until: Timestamp) -> TransientError {
+    let wait = until.since(app.ports.now()).min(MAX_BACKOFF);
+    let spread = u64::try_from(wait.as_millis() / 2).unwrap_or(0) + 1000;
+    let later = Duration::from_millis(u64::from(u32::from_le_bytes(app.ports.random())) % spread);
+    TransientError { retry_after: Some(wait + later), ..TransientError::new(TransientErrorCode::CircuitOpen) }
+}
 
-    /// Tells those who waited for `upstream` to go on. Who is not reached comes by its own clock.
-    pub async fn go_on(&self, upstream: Upstream, tenants: &[TenantId]) {
-        let command = workflow::Command::GoOn { upstream };
-        let told = join_all(tenants.iter().map(|tenant| self.ports.send_command(tenant, &command))).await;
-        let reached = told.iter().filter(|told| told.is_ok()).count();
-        self.log(
-            LogLine::new(Level::Info, "circuit_woke")
-                .with("upstream", upstream.as_str())
-                .with("tenants", tenants.len())
-                .with("reached", reached),
-        );
+async fn send_command<P: Ports>(
+    app: &App<P>,
+    upstream: Upstream,
+    command: BreakerCommand,
+) -> Result<Reply, ObjectError> {
+    let told = app.ports.send_breaker_command(&Request { upstream, command }).await;
+    match &told {
+        Ok(Reply { transition: Some(transition), breaker, .. }) => {
+            app.log(line(upstream, *transition, breaker))
+        }
+        Ok(_) => {}
+        Err(error) => {
+            let line = LogLine::new(Level::Error, "circuit_unavailable");
+            app.log(line.with("upstream", upstream.as_str()).with("error", error.to_string()));
+        }
     }
+    told
+}
+
+/// Every breaker as it stands; none for one that does not answer.
+pub async fn all<P: Ports>(app: &App<P>) -> Vec<(Upstream, Option<Breaker>)> {
+    join_all(Upstream::ALL.map(async |upstream| {
+        let told = send_command(app, upstream, BreakerCommand::Get).await;
+        (upstream, told.ok().map(|reply| reply.breaker))
+    }))
+    .await
+}
+
+/// Opens or closes a breaker, for a reason. Answers whether that changed anything.
+pub async fn set<P: Ports>(
+    app: &App<P>,
+    claims: &Claims,
+    upstream: Upstream,
+    wanted: BreakerAction,
+    reason: &str,
+    request: &str,
+) -> Result<bool, BreakerActionError> {
+    let subject = format!("upstream_{}", upstream.as_str());
+    let audit =
+        store::audit::write(&access::audit_context(app, claims, reason, request), wanted.action(), &subject);
+    access::on_behalf_of(app, claims, audit).await?;
+    let command = match wanted {
+        BreakerAction::Open => BreakerCommand::Open,
+        BreakerAction::Close => BreakerCommand::Close,
+    };
+    Ok(send_command(app, upstream, command).await?.transition.is_some())
+}
+
+/// Tells those who waited for `upstream` to go on. Who is not reached comes by its own clock.
+pub async fn go_on<P: Ports>(app: &App<P>, upstream: Upstream, tenants: &[TenantId]) {
+    let command = workflow::Command::GoOn { upstream };
+    let told = join_all(tenants.iter().map(|tenant| app.ports.send_command(tenant, &command))).await;
+    let reached = told.iter().filter(|told| told.is_ok()).count();
+    app.log(
+        LogLine::new(Level::Info, "circuit_woke")
+            .with("upstream", upstream.as_str())
+            .with("tenants", tenants.len())
+            .with("reached", reached),
+    );
 }
 
 impl BreakerAction {

@@ -75,260 +75,267 @@ enum SendResult {
     Held(&'static str),
 }
 
-impl<P: Ports> App<P> {
-    /// Delivers what is due, a bounded number in a bounded time, what waited longest first. Answers how many were delivered.
-    pub async fn deliver_due(&self) -> Result<usize, DbError> {
-        let begun_at = self.ports.now();
-        let mut delivered = 0;
-        for _ in 0..ROUNDS {
-            let due = self.claim(None).await?;
-            let is_all = due.len() < BATCH as usize;
-            delivered += self.send(due).await;
-            if is_all || self.ports.now().since(begun_at) >= CLAIMS_FOR {
-                break;
-            }
-        }
-        Ok(delivered)
-    }
-
-    /// Delivers what a tenant has due. Answers how many were delivered.
-    pub async fn deliver(&self, tenant: &TenantId) -> Result<usize, DbError> {
-        Ok(self.send(self.claim(Some(tenant)).await?).await)
-    }
-
-    async fn claim(&self, tenant: Option<&TenantId>) -> Result<Vec<Claimed>, DbError> {
-        let now = self.ports.now();
-        let due = self.ports.db().ask(deliveries::claim(tenant, now, now.after(LEASE), BATCH)).await?;
-        Ok(self.readable(due, "webhook_deliveries"))
-    }
-
-    /// Answers how many were delivered.
-    async fn send(&self, mut due: Vec<Claimed>) -> usize {
-        let mut delivered = 0;
-        while !due.is_empty() {
-            let next = due.drain(..AT_ONCE.min(due.len())).collect();
-            let begun = self.begin(next).await;
-            let ends = join_all(begun.iter().map(|delivery| self.attempt_delivery(delivery))).await;
-            delivered += ends.into_iter().filter(|delivered| *delivered).count();
-        }
-        delivered
-    }
-
-    /// Counts the attempts before they are made, in one round trip. A delivery that kills its sender is still retried by the
-    /// schedule. Answers those that are still ours.
-    async fn begin(&self, mut deliveries: Vec<Claimed>) -> Vec<Claimed> {
-        let (now, lease) = (self.ports.now(), self.ports.now().after(LEASE));
-        let begin = |delivery: &Claimed| {
-            let random = u32::from_le_bytes(self.ports.random());
-            let next_at = again_at(delivery.attempts + 1, None, random, now).filter(|at| *at > lease);
-            deliveries::begin(delivery, next_at)
-        };
-        let statements: Vec<Statement> =
-            deliveries.iter().filter(|one| is_to_be_sent(one)).map(begin).collect();
-        if statements.is_empty() {
-            return deliveries;
-        }
-        let answers = self.ports.db().batch(statements).await.unwrap_or_else(|error| {
-            let line = LogLine::new(Level::Warn, "webhook_delivery_not_begun");
-            self.log(line.with("error", error.to_string()));
-            Vec::new()
-        });
-        let mut begun = answers.into_iter().map(|answer| answer.changes > 0);
-        deliveries.retain_mut(|delivery| {
-            if !is_to_be_sent(delivery) {
-                return true;
-            }
-            delivery.is_begun = begun.next().unwrap_or(false);
-            delivery.attempts += 1;
-            delivery.is_begun
-        });
-        deliveries
-    }
-
-    /// Delivers what a tenant has due, without anybody waiting for it. What fails is the sweep's.
-    pub fn deliver_later(&self, tenant: &TenantId) {
-        let (app, tenant) = (self.clone(), tenant.clone());
-        self.ports.defer(async move { app.deliver_or_log(&tenant).await });
-    }
-
-    pub(super) async fn deliver_or_log(&self, tenant: &TenantId) {
-        if let Err(error) = self.deliver(tenant).await {
-            let line = LogLine::new(Level::Warn, "webhook_delivery_not_begun");
-            self.log(line.with("tenantId", tenant.as_str()).with("error", error.to_string()));
+/// Delivers what is due, a bounded number in a bounded time, what waited longest first. Answers how many were delivered.
+pub async fn send_due<P: Ports>(app: &App<P>) -> Result<usize, DbError> {
+    let begun_at = app.ports.now();
+    let mut delivered = 0;
+    for _ in 0..ROUNDS {
+        let due = claim(app, None).await?;
+        let is_all = due.len() < BATCH as usize;
+        delivered += send_claimed(app, due).await;
+        if is_all || app.ports.now().since(begun_at) >= CLAIMS_FOR {
+            break;
         }
     }
+    Ok(delivered)
+}
 
-    /// One attempt at one delivery. Whatever can't be written down is repeated later, under the same id.
-    async fn attempt_delivery(&self, delivery: &Claimed) -> bool {
-        let scope: Vec<(&'static str, Value)> = vec![
-            ("tenantId", delivery.tenant_id.as_str().into()),
-            ("deliveryId", delivery.id.as_str().into()),
-            ("eventType", delivery.r#type.as_str().into()),
-            ("attempt", delivery.attempts.into()),
-        ];
-        let run = delivery.run().map(|run| ("runId", run.into()));
-        let trace = delivery.traceparent.as_deref().and_then(|parent| parent.split('-').nth(1));
-        let trace = trace.map(|trace| ("traceId", trace.into()));
-        let app = self.scoped(scope.into_iter().chain(run).chain(trace).collect());
-        app.attempt_and_settle(delivery).await.unwrap_or_else(|error| {
-            let line = LogLine::new(Level::Error, "webhook_delivery_not_settled");
+/// Delivers what a tenant has due. Answers how many were delivered.
+pub async fn send<P: Ports>(app: &App<P>, tenant: &TenantId) -> Result<usize, DbError> {
+    Ok(send_claimed(app, claim(app, Some(tenant)).await?).await)
+}
+
+async fn claim<P: Ports>(app: &App<P>, tenant: Option<&TenantId>) -> Result<Vec<Claimed>, DbError> {
+    let now = app.ports.now();
+    let due = app.ports.db().ask(deliveries::claim(tenant, now, now.after(LEASE), BATCH)).await?;
+    Ok(app.readable(due, "webhook_deliveries"))
+}
+
+/// Answers how many were delivered.
+async fn send_claimed<P: Ports>(app: &App<P>, mut due: Vec<Claimed>) -> usize {
+    let mut delivered = 0;
+    while !due.is_empty() {
+        let next = due.drain(..AT_ONCE.min(due.len())).collect();
+        let begun = begin(app, next).await;
+        let ends = join_all(begun.iter().map(|delivery| attempt(app, delivery))).await;
+        delivered += ends.into_iter().filter(|delivered| *delivered).count();
+    }
+    delivered
+}
+
+/// Counts the attempts before they are made, in one round trip. A delivery that kills its sender is still retried by the
+/// schedule. Answers those that are still ours.
+async fn begin<P: Ports>(app: &App<P>, mut deliveries: Vec<Claimed>) -> Vec<Claimed> {
+    let (now, lease) = (app.ports.now(), app.ports.now().after(LEASE));
+    let begin = |delivery: &Claimed| {
+        let random = u32::from_le_bytes(app.ports.random());
+        let next_at = again_at(delivery.attempts + 1, None, random, now).filter(|at| *at > lease);
+        deliveries::begin(delivery, next_at)
+    };
+    let statements: Vec<Statement> = deliveries.iter().filter(|one| is_to_be_sent(one)).map(begin).collect();
+    if statements.is_empty() {
+        return deliveries;
+    }
+    let answers = app.ports.db().batch(statements).await.unwrap_or_else(|error| {
+        let line = LogLine::new(Level::Warn, "webhook_delivery_not_begun");
+        app.log(line.with("error", error.to_string()));
+        Vec::new()
+    });
+    let mut begun = answers.into_iter().map(|answer| answer.changes > 0);
+    deliveries.retain_mut(|delivery| {
+        if !is_to_be_sent(delivery) {
+            return true;
+        }
+        delivery.is_begun = begun.next().unwrap_or(false);
+        delivery.attempts += 1;
+        delivery.is_begun
+    });
+    deliveries
+}
+
+/// Delivers what a tenant has due, without anybody waiting for it. What fails is the sweep's.
+pub fn send_later<P: Ports>(app: &App<P>, tenant: &TenantId) {
+    let (owned, tenant) = (app.clone(), tenant.clone());
+    app.ports.defer(async move { send_or_log(&owned, &tenant).await });
+}
+
+pub(super) async fn send_or_log<P: Ports>(app: &App<P>, tenant: &TenantId) {
+    if let Err(error) = send(app, tenant).await {
+        let line = LogLine::new(Level::Warn, "webhook_delivery_not_begun");
+        app.log(line.with("tenantId", tenant.as_str()).with("error", error.to_string()));
+    }
+}
+
+/// One attempt at one delivery. Whatever can't be written down is repeated later, under the same id.
+async fn attempt<P: Ports>(app: &App<P>, delivery: &Claimed) -> bool {
+    let scope: Vec<(&'static str, Value)> = vec![
+        ("tenantId", delivery.tenant_id.as_str().into()),
+        ("deliveryId", delivery.id.as_str().into()),
+        ("eventType", delivery.r#type.as_str().into()),
+        ("attempt", delivery.attempts.into()),
+    ];
+    let run = delivery.run().map(|run| ("runId", run.into()));
+    let trace = delivery.traceparent.as_deref().and_then(|parent| parent.split('-').nth(1));
+    let trace = trace.map(|trace| ("traceId", trace.into()));
+    let app = &app.scoped(scope.into_iter().chain(run).chain(trace).collect());
+    attempt_and_settle(app, delivery).await.unwrap_or_else(|error| {
+        let line = LogLine::new(Level::Error, "webhook_delivery_not_settled");
+        app.log(line.with("error", error.to_string()));
+        false
+    })
+}
+
+async fn attempt_and_settle<P: Ports>(app: &App<P>, delivery: &Claimed) -> Result<bool, DbError> {
+    if !delivery.is_begun && delivery.attempts >= ATTEMPTS {
+        // The last attempt was cut off before its end could be written down.
+        let lost = settled(Status::Failed, None, Some(TransientErrorCode::Interrupted.as_str()));
+        return settle(app, delivery, &lost, Vec::new()).await.map(|()| false);
+    }
+    let connection = match delivery.connection() {
+        Ok(Some(connection)) => connection,
+        Ok(None) => {
+            let nobody = settled(Status::Cancelled, None, Some("NO_WEBHOOK"));
+            return settle(app, delivery, &nobody, Vec::new()).await.map(|()| false);
+        }
+        Err(error) => {
+            let line = LogLine::new(Level::Error, "row_unreadable").with("table", "make_connections");
             app.log(line.with("error", error.to_string()));
-            false
-        })
-    }
-
-    async fn attempt_and_settle(&self, delivery: &Claimed) -> Result<bool, DbError> {
-        if !delivery.is_begun && delivery.attempts >= ATTEMPTS {
-            // The last attempt was cut off before its end could be written down.
-            let lost = settled(Status::Failed, None, Some(TransientErrorCode::Interrupted.as_str()));
-            return self.settle(delivery, &lost, Vec::new()).await.map(|()| false);
+            let held = not_now(app, delivery, None, "MISCONFIGURED", None);
+            return settle(app, delivery, &held, Vec::new()).await.map(|()| false);
         }
-        let connection = match delivery.connection() {
-            Ok(Some(connection)) => connection,
-            Ok(None) => {
-                let nobody = settled(Status::Cancelled, None, Some("NO_WEBHOOK"));
-                return self.settle(delivery, &nobody, Vec::new()).await.map(|()| false);
-            }
-            Err(error) => {
-                let line = LogLine::new(Level::Error, "row_unreadable").with("table", "make_connections");
-                self.log(line.with("error", error.to_string()));
-                let held = self.not_now(delivery, None, "MISCONFIGURED", None);
-                return self.settle(delivery, &held, Vec::new()).await.map(|()| false);
-            }
-        };
-        let sent = self.send_event(delivery, &connection).await;
-        let delivered = matches!(sent, SendResult::Answered(_, DeliveryResult::Delivered));
-        match sent {
-            SendResult::Answered(status, DeliveryResult::Delivered) => {
-                let working = webhooks::set_working(&delivery.tenant_id, &connection);
-                self.settle(delivery, &settled(Status::Delivered, Some(status), None), vec![working]).await
-            }
-            SendResult::Answered(status, DeliveryResult::Gone) => {
-                self.is_gone(delivery, &connection, status).await
-            }
-            SendResult::Answered(status, DeliveryResult::NotNow { error, retry_after }) => {
-                let failed = self.not_now(delivery, Some(status), error, retry_after);
-                self.fails(delivery, &connection, failed).await
-            }
-            SendResult::Unanswered(fault) => {
-                let failed = self.not_now(delivery, None, fault.as_str(), None);
-                self.fails(delivery, &connection, failed).await
-            }
-            SendResult::Held(error) => {
-                self.settle(delivery, &self.not_now(delivery, None, error, None), Vec::new()).await
-            }
+    };
+    let sent = send_event(app, delivery, &connection).await;
+    let delivered = matches!(sent, SendResult::Answered(_, DeliveryResult::Delivered));
+    match sent {
+        SendResult::Answered(status, DeliveryResult::Delivered) => {
+            let working = webhooks::set_working(&delivery.tenant_id, &connection);
+            settle(app, delivery, &settled(Status::Delivered, Some(status), None), vec![working]).await
         }
-        .map(|()| delivered)
-    }
-
-    async fn send_event(&self, delivery: &Claimed, connection: &Connection) -> SendResult {
-        // Judged again: the list of hosts may have changed since it was stored.
-        let Ok(url) = WebhookUrl::stored(&connection.webhook_url, &self.config().allowed_webhook_hosts)
-        else {
-            return SendResult::Held("HOST_NOT_ALLOWED");
-        };
-        let Ok(signing) = self.signing(&delivery.tenant_id, connection).await else {
-            return SendResult::Held("MISCONFIGURED");
-        };
-        let (secrets, body) = (&signing.secrets, delivery.body.clone());
-        let message = make::message(&url, secrets, &delivery.id, body, self.ports.now());
-        match self.call(OutboundRequest { traceparent: delivery.traceparent.clone(), ..message }).await {
-            Ok(response) => {
-                SendResult::Answered(response.status, make::classify_event(&response, self.ports.now()))
-            }
-            Err(error) => SendResult::Unanswered(TransientError::from(error).code),
+        SendResult::Answered(status, DeliveryResult::Gone) => {
+            is_gone(app, delivery, &connection, status).await
+        }
+        SendResult::Answered(status, DeliveryResult::NotNow { error, retry_after }) => {
+            let failed = not_now(app, delivery, Some(status), error, retry_after);
+            fails(app, delivery, &connection, failed).await
+        }
+        SendResult::Unanswered(fault) => {
+            let failed = not_now(app, delivery, None, fault.as_str(), None);
+            fails(app, delivery, &connection, failed).await
+        }
+        SendResult::Held(error) => {
+            settle(app, delivery, &not_now(app, delivery, None, error, None), Vec::new()).await
         }
     }
+    .map(|()| delivered)
+}
 
-    /// What becomes of a delivery that failed: another attempt, or the end.
-    fn not_now(
-        &self,
-        delivery: &Claimed,
-        answered: Option<u16>,
-        error: &'static str,
-        asked: Option<Duration>,
-    ) -> Attempted {
-        let random = u32::from_le_bytes(self.ports.random());
-        let next_at = again_at(delivery.attempts, asked, random, self.ports.now());
-        let status = if next_at.is_some() { Status::Pending } else { Status::Failed };
-        Attempted { status, next_at, answered, error: Some(error) }
-    }
-
-    /// Nothing is there any more, and the webhook is switched off at once. Only a tenant that is still being set up is
-    /// spared: its owner is told on the page, and corrects it there.
-    async fn is_gone(&self, delivery: &Claimed, connection: &Connection, status: u16) -> Result<(), DbError> {
-        let tenant = self.tenant_of(delivery).await?;
-        if tenant.as_ref().is_some_and(|tenant| tenant.provisioning() != RunStatus::Completed) {
-            let gone = settled(Status::Failed, Some(status), Some("GONE"));
-            return self.settle(delivery, &gone, Vec::new()).await;
+async fn send_event<P: Ports>(app: &App<P>, delivery: &Claimed, connection: &Connection) -> SendResult {
+    // Judged again: the list of hosts may have changed since it was stored.
+    let Ok(url) = WebhookUrl::stored(&connection.webhook_url, &app.config().allowed_webhook_hosts) else {
+        return SendResult::Held("HOST_NOT_ALLOWED");
+    };
+    let Ok(signing) = super::webhooks::signing(app, &delivery.tenant_id, connection).await else {
+        return SendResult::Held("MISCONFIGURED");
+    };
+    let (secrets, body) = (&signing.secrets, delivery.body.clone());
+    let message = make::message(&url, secrets, &delivery.id, body, app.ports.now());
+    match app.call(OutboundRequest { traceparent: delivery.traceparent.clone(), ..message }).await {
+        Ok(response) => {
+            SendResult::Answered(response.status, make::classify_event(&response, app.ports.now()))
         }
+        Err(error) => SendResult::Unanswered(TransientError::from(error).code),
+    }
+}
+
+/// What becomes of a delivery that failed: another attempt, or the end.
+fn not_now<P: Ports>(
+    app: &App<P>,
+    delivery: &Claimed,
+    answered: Option<u16>,
+    error: &'static str,
+    asked: Option<Duration>,
+) -> Attempted {
+    let random = u32::from_le_bytes(app.ports.random());
+    let next_at = again_at(delivery.attempts, asked, random, app.ports.now());
+    let status = if next_at.is_some() { Status::Pending } else { Status::Failed };
+    Attempted { status, next_at, answered, error: Some(error) }
+}
+
+/// Nothing is there any more, and the webhook is switched off at once. Only a tenant that is still being set up is
+/// spared: its owner is told on the page, and corrects it there.
+async fn is_gone<P: Ports>(
+    app: &App<P>,
+    delivery: &Claimed,
+    connection: &Connection,
+    status: u16,
+) -> Result<(), DbError> {
+    let tenant = tenant_of(app, delivery).await?;
+    if tenant.as_ref().is_some_and(|tenant| tenant.provisioning() != RunStatus::Completed) {
         let gone = settled(Status::Failed, Some(status), Some("GONE"));
-        self.disable(delivery, connection, "gone", gone).await
+        return settle(app, delivery, &gone, Vec::new()).await;
     }
+    let gone = settled(Status::Failed, Some(status), Some("GONE"));
+    disable(app, delivery, connection, "gone", gone).await
+}
 
-    /// The webhook failed: it is failing from now on, if it was not before, and is switched off when it has been for long.
-    async fn fails(
-        &self,
-        delivery: &Claimed,
-        connection: &Connection,
-        failed: Attempted,
-    ) -> Result<(), DbError> {
-        let now = self.ports.now();
-        let since = connection.failing_since.map(Timestamp::from_seconds);
-        let failing_for = since.map_or(Duration::ZERO, |since| now.since(since));
-        let given_up = failed.status == Status::Failed;
-        if failing_for >= DEAD_AFTER || (given_up && failing_for >= DEAD_WHEN_GIVEN_UP_AFTER) {
-            return self.disable(delivery, connection, "failing", failed).await;
-        }
-        let failing = webhooks::set_failing(&delivery.tenant_id, connection, now);
-        self.settle(delivery, &failed, vec![failing]).await
+/// The webhook failed: it is failing from now on, if it was not before, and is switched off when it has been for long.
+async fn fails<P: Ports>(
+    app: &App<P>,
+    delivery: &Claimed,
+    connection: &Connection,
+    failed: Attempted,
+) -> Result<(), DbError> {
+    let now = app.ports.now();
+    let since = connection.failing_since.map(Timestamp::from_seconds);
+    let failing_for = since.map_or(Duration::ZERO, |since| now.since(since));
+    let given_up = failed.status == Status::Failed;
+    if failing_for >= DEAD_AFTER || (given_up && failing_for >= DEAD_WHEN_GIVEN_UP_AFTER) {
+        return disable(app, delivery, connection, "failing", failed).await;
     }
+    let failing = webhooks::set_failing(&delivery.tenant_id, connection, now);
+    settle(app, delivery, &failed, vec![failing]).await
+}
 
-    /// Switches the webhook off, and tells its owner: the mail is stored with it, so that nobody's webhook goes silent without a
-    /// word.
-    async fn disable(
-        &self,
-        delivery: &Claimed,
-        connection: &Connection,
-        reason: &'static str,
-        ended: Attempted,
-    ) -> Result<(), DbError> {
-        let now = self.ports.now();
-        let tenant = &delivery.tenant_id;
-        let ended = Attempted { status: Status::Failed, next_at: None, ..ended };
-        let mut statements = Vec::from(webhooks::disable(tenant, connection, reason, now));
-        statements.push(self.notice(tenant, connection, reason, now));
-        self.settle(delivery, &ended, statements).await?;
-        self.deliver_mails_later(tenant);
-        self.log(LogLine::new(Level::Warn, "webhook_disabled").with("reason", reason));
-        Ok(())
-    }
+/// Switches the webhook off, and tells its owner: the mail is stored with it, so that nobody's webhook goes silent without a
+/// word.
+async fn disable<P: Ports>(
+    app: &App<P>,
+    delivery: &Claimed,
+    connection: &Connection,
+    reason: &'static str,
+    ended: Attempted,
+) -> Result<(), DbError> {
+    let now = app.ports.now();
+    let tenant = &delivery.tenant_id;
+    let ended = Attempted { status: Status::Failed, next_at: None, ..ended };
+    let mut statements = Vec::from(webhooks::disable(tenant, connection, reason, now));
+    statements.push(notice(app, tenant, connection, reason, now));
+    settle(app, delivery, &ended, statements).await?;
+    super::mails::send_later(app, tenant);
+    app.log(LogLine::new(Level::Warn, "webhook_disabled").with("reason", reason));
+    Ok(())
+}
 
-    fn notice(&self, tenant: &TenantId, connection: &Connection, reason: &str, now: Timestamp) -> Statement {
-        let since = connection.failing_since.map(|since| Timestamp::from_seconds(since).rfc3339());
-        let since = since.as_deref().and_then(|since| since.get(..10)).filter(|_| reason == "failing");
-        let host = webhook::host_of(&connection.webhook_url).unwrap_or_default();
-        let id = MailId::new(now, self.ports.random());
-        mails::webhook_disabled(tenant, connection, &id, &host, since, now)
-    }
+fn notice<P: Ports>(
+    app: &App<P>,
+    tenant: &TenantId,
+    connection: &Connection,
+    reason: &str,
+    now: Timestamp,
+) -> Statement {
+    let since = connection.failing_since.map(|since| Timestamp::from_seconds(since).rfc3339());
+    let since = since.as_deref().and_then(|since| since.get(..10)).filter(|_| reason == "failing");
+    let host = webhook::host_of(&connection.webhook_url).unwrap_or_default();
+    let id = MailId::new(now, app.ports.random());
+    mails::webhook_disabled(tenant, connection, &id, &host, since, now)
+}
 
-    async fn tenant_of(&self, delivery: &Claimed) -> Result<Option<Tenant>, DbError> {
-        self.ports.db().ask(tenants::by_id(&delivery.tenant_id)).await
-    }
+async fn tenant_of<P: Ports>(app: &App<P>, delivery: &Claimed) -> Result<Option<Tenant>, DbError> {
+    app.ports.db().ask(tenants::by_id(&delivery.tenant_id)).await
+}
 
-    async fn settle(
-        &self,
-        delivery: &Claimed,
-        attempted: &Attempted,
-        more: Vec<Statement>,
-    ) -> Result<(), DbError> {
-        let mut statements = vec![deliveries::settle(delivery, attempted, self.ports.now())];
-        statements.extend(more);
-        if attempted.status != Status::Pending {
-            statements.push(webhooks::forget_cancelled(&delivery.tenant_id));
-        }
-        self.ports.db().batch(statements).await.map(|_| ())
+async fn settle<P: Ports>(
+    app: &App<P>,
+    delivery: &Claimed,
+    attempted: &Attempted,
+    more: Vec<Statement>,
+) -> Result<(), DbError> {
+    let mut statements = vec![deliveries::settle(delivery, attempted, app.ports.now())];
+    statements.extend(more);
+    if attempted.status != Status::Pending {
+        statements.push(webhooks::forget_cancelled(&delivery.tenant_id));
     }
+    app.ports.db().batch(statements).await.map(|_| ())
 }
 
 /// Unless all its attempts are used up, or there is nobody to send it to.

@@ -40,69 +40,65 @@ pub struct Readiness {
     pub switches: Option<Switches>,
 }
 
-impl<P: Ports> App<P> {
-    /// Asks everything that a request may need.
-    pub async fn readiness(&self) -> Readiness {
-        let database = self.within(async {
-            let db = self.ports.db();
-            let ask = (store::health::ask(self.ports.now()), store::flags::switches());
-            let answered = match db.ask(ask).await {
-                Ok((_, switches)) => Ok((switches, Ok(()))),
-                Err(_) => db
-                    .ask(store::flags::switches())
-                    .await
-                    .map(|switches| (switches, Err("can be read, but not written".to_owned()))),
-            };
-            answered.map_err(|_| "does not answer".to_owned())
-        });
-        let object = self.within(async {
-            let nobody = TenantId::new(Timestamp::from_millis(0), [0; 10]);
-            match self.ports.send_command(&nobody, &Command::Ping).await {
-                Ok(Reply::Pong) => Ok(()),
-                Ok(_) => Err("answers nonsense".to_owned()),
-                Err(_) => Err("does not answer".to_owned()),
-            }
-        });
-        let (database, object) = futures_util::join!(database, object);
-        let (switches, database) = match database {
-            Ok((switches, written)) => (Some(switches), written),
-            Err(problem) => (None, Err(problem)),
+/// Asks everything that a request may need.
+pub async fn readiness<P: Ports>(app: &App<P>) -> Readiness {
+    let database = within(app, async {
+        let db = app.ports.db();
+        let ask = (store::health::ask(app.ports.now()), store::flags::switches());
+        let answered = match db.ask(ask).await {
+            Ok((_, switches)) => Ok((switches, Ok(()))),
+            Err(_) => db
+                .ask(store::flags::switches())
+                .await
+                .map(|switches| (switches, Err("can be read, but not written".to_owned()))),
         };
-        let checks =
-            vec![Check::of("database", database), Check::of("provisioner", object), self.configuration()];
-        Readiness { checks, switches }
-    }
-
-    /// Asks whether this version can start: the schema it needs, and a configuration that holds.
-    pub async fn startup(&self) -> Vec<Check> {
-        let schema = self
-            .within(async {
-                match self.ports.db().ask(store::health::applied()).await {
-                    Ok(Some(1..)) => Ok(()),
-                    Ok(_) => Err(format!("{} is not applied", store::health::NEWEST_MIGRATION)),
-                    Err(_) => Err("can't be read".to_owned()),
-                }
-            })
-            .await;
-        vec![Check::of("schema", schema), self.configuration()]
-    }
-
-    fn configuration(&self) -> Check {
-        let problems = &self.config().problems;
-        let result = if problems.is_empty() { Ok(()) } else { Err(problems.join("; ")) };
-        Check::of("configuration", result)
-    }
-
-    /// What `check` says, or that it said nothing in time.
-    pub(super) async fn within<T>(
-        &self,
-        check: impl Future<Output = Result<T, String>>,
-    ) -> Result<T, String> {
-        let limit = self.ports.sleep(TIME_LIMIT);
-        futures_util::pin_mut!(check, limit);
-        match futures_util::future::select(check, limit).await {
-            futures_util::future::Either::Left((result, _)) => result,
-            futures_util::future::Either::Right(_) => Err("does not answer in time".to_owned()),
+        answered.map_err(|_| "does not answer".to_owned())
+    });
+    let object = within(app, async {
+        let nobody = TenantId::new(Timestamp::from_millis(0), [0; 10]);
+        match app.ports.send_command(&nobody, &Command::Ping).await {
+            Ok(Reply::Pong) => Ok(()),
+            Ok(_) => Err("answers nonsense".to_owned()),
+            Err(_) => Err("does not answer".to_owned()),
         }
+    });
+    let (database, object) = futures_util::join!(database, object);
+    let (switches, database) = match database {
+        Ok((switches, written)) => (Some(switches), written),
+        Err(problem) => (None, Err(problem)),
+    };
+    let checks = vec![Check::of("database", database), Check::of("provisioner", object), configuration(app)];
+    Readiness { checks, switches }
+}
+
+/// Asks whether this version can start: the schema it needs, and a configuration that holds.
+pub async fn startup<P: Ports>(app: &App<P>) -> Vec<Check> {
+    let schema = within(app, async {
+        match app.ports.db().ask(store::health::applied()).await {
+            Ok(Some(1..)) => Ok(()),
+            Ok(_) => Err(format!("{} is not applied", store::health::NEWEST_MIGRATION)),
+            Err(_) => Err("can't be read".to_owned()),
+        }
+    })
+    .await;
+    vec![Check::of("schema", schema), configuration(app)]
+}
+
+fn configuration<P: Ports>(app: &App<P>) -> Check {
+    let problems = &app.config().problems;
+    let result = if problems.is_empty() { Ok(()) } else { Err(problems.join("; ")) };
+    Check::of("configuration", result)
+}
+
+/// What `check` says, or that it said nothing in time.
+pub(super) async fn within<P: Ports, T>(
+    app: &App<P>,
+    check: impl Future<Output = Result<T, String>>,
+) -> Result<T, String> {
+    let limit = app.ports.sleep(TIME_LIMIT);
+    futures_util::pin_mut!(check, limit);
+    match futures_util::future::select(check, limit).await {
+        futures_util::future::Either::Left((result, _)) => result,
+        futures_util::future::Either::Right(_) => Err("does not answer in time".to_owned()),
     }
 }

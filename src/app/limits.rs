@@ -9,50 +9,48 @@ use crate::{
     ports::{Level, Limit, LogLine, Ports},
 };
 
-use super::{App, access::AccessError};
+use super::{App, access, access::AccessError};
 
-impl<P: Ports> App<P> {
-    /// Whether `client` may do this once more now, and its network with it. Clients that are over their own limit don't count
-    /// against their neighbours.
-    pub async fn allows_client(&self, limit: Limit, client: &str) -> bool {
-        let client = Client::of(client);
-        if !self.allows(limit, &client.key).await {
-            return false;
-        }
-        match limit.of_network().zip(client.network) {
-            Some((limit, network)) => self.allows(limit, &network).await,
-            None => true,
-        }
+/// Whether `client` may do this once more now, and its network with it. Clients that are over their own limit don't count
+/// against their neighbours.
+pub async fn allows_client<P: Ports>(app: &App<P>, limit: Limit, client: &str) -> bool {
+    let client = Client::of(client);
+    if !allows(app, limit, &client.key).await {
+        return false;
     }
+    match limit.of_network().zip(client.network) {
+        Some((limit, network)) => allows(app, limit, &network).await,
+        None => true,
+    }
+}
 
-    /// Whether the tenant whose token this is may change something once more now. `what` is counted by itself.
-    ///
-    /// A token that was revoked still bears our signature, and whoever holds it must not use up what is the tenant's. So once
-    /// the limit is reached, the database is asked whose token is good, and those have as much again.
-    pub async fn allows_tenant(&self, claims: &Claims, what: &str) -> Result<bool, AccessError> {
-        let Some(tenant) = &claims.tenant else { return Ok(true) };
-        if self.asks(Limit::Tenant, &format!("{what} {tenant}")).await {
-            return Ok(true);
-        }
-        self.on_behalf_of(claims, Vec::new()).await?;
-        Ok(self.allows(Limit::Tenant, &format!("{what} {tenant} admitted")).await)
+/// Whether the tenant whose token this is may change something once more now. `what` is counted by itself.
+///
+/// A token that was revoked still bears our signature, and whoever holds it must not use up what is the tenant's. So once
+/// the limit is reached, the database is asked whose token is good, and those have as much again.
+pub async fn allows_tenant<P: Ports>(app: &App<P>, claims: &Claims, what: &str) -> Result<bool, AccessError> {
+    let Some(tenant) = &claims.tenant else { return Ok(true) };
+    if asks(app, Limit::Tenant, &format!("{what} {tenant}")).await {
+        return Ok(true);
     }
+    access::on_behalf_of(app, claims, Vec::new()).await?;
+    Ok(allows(app, Limit::Tenant, &format!("{what} {tenant} admitted")).await)
+}
 
-    /// As [`asks`](Self::asks), and the log hears of a no.
-    async fn allows(&self, limit: Limit, key: &str) -> bool {
-        let allowed = self.asks(limit, key).await;
-        if !allowed {
-            self.log(LogLine::new(Level::Warn, "rate_limited").with("limit", limit.as_str()));
-        }
-        allowed
+/// As [`asks`], and the log hears of a no.
+async fn allows<P: Ports>(app: &App<P>, limit: Limit, key: &str) -> bool {
+    let allowed = asks(app, limit, key).await;
+    if !allowed {
+        app.log(LogLine::new(Level::Warn, "rate_limited").with("limit", limit.as_str()));
     }
+    allowed
+}
 
-    /// Whether `key` may do this once more now. A limiter that fails turns nobody away.
-    async fn asks(&self, limit: Limit, key: &str) -> bool {
-        self.ports.allows(limit, key).await.unwrap_or_else(|error| {
-            let line = LogLine::new(Level::Error, "rate_limiter_failed").with("limit", limit.as_str());
-            self.log(line.with("error", error.to_string()));
-            true
-        })
-    }
+/// Whether `key` may do this once more now. A limiter that fails turns nobody away.
+async fn asks<P: Ports>(app: &App<P>, limit: Limit, key: &str) -> bool {
+    app.ports.allows(limit, key).await.unwrap_or_else(|error| {
+        let line = LogLine::new(Level::Error, "rate_limiter_failed").with("limit", limit.as_str());
+        app.log(line.with("error", error.to_string()));
+        true
+    })
 }

@@ -12,7 +12,7 @@ use crate::{
 };
 
 use super::{
-    App, digest,
+    App, digest, mails, signups,
     tokens::{LINK_TOKEN_SECONDS, NoSigningKey},
 };
 
@@ -41,64 +41,65 @@ pub enum LinkError {
     Db(#[from] DbError),
 }
 
-impl<P: Ports> App<P> {
-    /// The address of a link: the same for the same arguments. None when nothing can be signed, or nobody says where links lead.
-    pub fn link_url(
-        &self,
-        tenant: &TenantId,
-        issued_at: Timestamp,
-        link_id: &str,
-        origin: &str,
-    ) -> Option<String> {
-        let base = match self.config().admin_console_url.as_str() {
-            "" => origin,
-            configured => configured,
-        };
-        let token = self.settings.keys.link_token(tenant, issued_at, LINK_SECONDS, link_id).ok()?;
-        (!base.is_empty()).then(|| format!("{base}/magic/#token={token}"))
-    }
+/// The address of a link: the same for the same arguments. None when nothing can be signed, or nobody says where links lead.
+pub fn url<P: Ports>(
+    app: &App<P>,
+    tenant: &TenantId,
+    issued_at: Timestamp,
+    link_id: &str,
+    origin: &str,
+) -> Option<String> {
+    let base = match app.config().admin_console_url.as_str() {
+        "" => origin,
+        configured => configured,
+    };
+    let token = app.settings.keys.link_token(tenant, issued_at, LINK_SECONDS, link_id).ok()?;
+    (!base.is_empty()).then(|| format!("{base}/magic/#token={token}"))
+}
 
-    /// Mails a link to the owner of this address, if there is one and it has the `tenant`, named by its id or its slug, where a tenant
-    /// is named. The caller learns nothing: the same work is done
-    /// for a known and an unknown address, and the mail goes after the answer.
-    pub async fn start_link(
-        &self,
-        email: &Email,
-        tenant: Option<&str>,
-        caller: &RequestOrigin,
-    ) -> Result<(), StartError> {
-        // Asked before anything is written: a service that can't sign must not start the pause.
-        self.settings.keys.can_sign()?;
-        let now = self.ports.now();
-        let mail = MailId::new(now, self.ports.random());
-        let known = store::mails::sign_in(self.ports.db(), email, tenant, &mail, caller, now).await?;
-        if let Some(tenant) = known {
-            self.deliver_mails_later(&tenant);
-        }
-        Ok(())
+/// Mails a link to the owner of this address, if there is one. Where a `tenant` is named, by its id or its slug, it has to be the
+/// owner's. The caller learns nothing: the same work is done for a known and an unknown address, and the mail goes after the answer.
+pub async fn start<P: Ports>(
+    app: &App<P>,
+    email: &Email,
+    tenant: Option<&str>,
+    caller: &RequestOrigin,
+) -> Result<(), StartError> {
+    // Asked before anything is written: a service that can't sign must not start the pause.
+    app.settings.keys.can_sign()?;
+    let now = app.ports.now();
+    let mail = MailId::new(now, app.ports.random());
+    let known = store::mails::sign_in(app.ports.db(), email, tenant, &mail, caller, now).await?;
+    if let Some(tenant) = known {
+        mails::send_later(app, &tenant);
     }
+    Ok(())
+}
 
-    /// Exchanges a link for a tenant-admin token, once.
-    pub async fn verify_link(&self, token: &str) -> Result<(SignedIn, String), LinkError> {
-        let now = self.ports.now();
-        let claims = self.settings.keys.verify(token, now).map_err(|_| LinkError::Invalid)?;
-        if claims.audience != Some(Audience::MagicLink) {
-            return Err(LinkError::Invalid);
-        }
-        let (Some(jti), Some(tenant)) = (claims.jti, claims.tenant) else { return Err(LinkError::Invalid) };
-        // Asked before the link is spent.
-        self.settings.keys.can_sign()?;
-        let hash = digest(&[&jti]);
-        let signed_in = store::magic_links::consume(self.ports.db(), &hash, &jti, now)
-            .await?
-            .ok_or(LinkError::Invalid)?;
-        if signed_in.id != tenant {
-            return Err(LinkError::Invalid);
-        }
-        // A cut-off in this very second is a second ahead: what is issued after it must not fall before it.
-        let issued_at = now.max(Timestamp::from_seconds(signed_in.tokens_valid_after));
-        let token =
-            self.new_tenant_token(&signed_in.id, &signed_in.owner_user_id, LINK_TOKEN_SECONDS, issued_at)?;
-        Ok((signed_in, token))
+/// Exchanges a link for a tenant-admin token, once.
+pub async fn verify<P: Ports>(app: &App<P>, token: &str) -> Result<(SignedIn, String), LinkError> {
+    let now = app.ports.now();
+    let claims = app.settings.keys.verify(token, now).map_err(|_| LinkError::Invalid)?;
+    if claims.audience != Some(Audience::MagicLink) {
+        return Err(LinkError::Invalid);
     }
+    let (Some(jti), Some(tenant)) = (claims.jti, claims.tenant) else { return Err(LinkError::Invalid) };
+    // Asked before the link is spent.
+    app.settings.keys.can_sign()?;
+    let hash = digest(&[&jti]);
+    let signed_in =
+        store::magic_links::consume(app.ports.db(), &hash, &jti, now).await?.ok_or(LinkError::Invalid)?;
+    if signed_in.id != tenant {
+        return Err(LinkError::Invalid);
+    }
+    // A cut-off in this very second is a second ahead: what is issued after it must not fall before it.
+    let issued_at = now.max(Timestamp::from_seconds(signed_in.tokens_valid_after));
+    let token = signups::new_tenant_token(
+        app,
+        &signed_in.id,
+        &signed_in.owner_user_id,
+        LINK_TOKEN_SECONDS,
+        issued_at,
+    )?;
+    Ok((signed_in, token))
 }

@@ -22,7 +22,7 @@ use crate::{
 };
 
 use super::{
-    App, digest,
+    App, breakers, deliveries, digest, magic_links,
     mail::Mail,
     upstream::{hmac_sha256, resend},
 };
@@ -96,304 +96,319 @@ struct Letter {
 /// Why a mail can't be written now: a word for the log.
 struct Unwritten(FailureCode);
 
-impl<P: Ports> App<P> {
-    /// Sends what is due, as much as the mail service takes in a bounded time, what waited longest first. Answers how many were
-    /// sent.
-    pub async fn deliver_mails_due(&self) -> Result<usize, DbError> {
-        let until = self.ports.now().after(SWEEPS_FOR);
-        let mut sent = 0;
-        loop {
-            let due = self.claim_mails(None).await?;
-            let ends = self.send_mails(&due, until).await;
-            sent += ends.iter().filter(|end| **end == Ended::Sent).count();
-            let is_all = due.len() < BATCH as usize;
-            let held_until = ends.iter().filter_map(|end| match end {
-                Ended::Held(at) => Some(*at),
-                Ended::Sent | Ended::Later(_) | Ended::Over => None,
-            });
-            match held_until.min() {
-                // Whoever asks once more before that would be told the same.
-                Some(at) if at < until => self.ports.sleep(at.since(self.ports.now())).await,
-                None if !is_all && self.ports.now() < until => {}
-                _ => return Ok(sent),
-            }
-        }
-    }
-
-    /// Sends what a tenant has due, without anybody waiting for it. What fails is tried again for a while, and then the sweep's.
-    pub fn deliver_mails_later(&self, tenant: &TenantId) {
-        let (app, tenant) = (self.clone(), tenant.clone());
-        self.ports.defer(async move { app.deliver_mails(&tenant).await });
-    }
-
-    /// Sends what a run left for others: its events to the webhook, which has five seconds, then its mails.
-    pub fn deliver_all_later(&self, tenant: &TenantId) {
-        let (app, tenant) = (self.clone(), tenant.clone());
-        self.ports.defer(async move {
-            app.deliver_or_log(&tenant).await;
-            app.deliver_mails(&tenant).await;
+/// Sends what is due, as much as the mail service takes in a bounded time, what waited longest first. Answers how many were
+/// sent.
+pub async fn send_due<P: Ports>(app: &App<P>) -> Result<usize, DbError> {
+    let until = app.ports.now().after(SWEEPS_FOR);
+    let mut sent = 0;
+    loop {
+        let due = claim(app, None).await?;
+        let ends = send_claimed(app, &due, until).await;
+        sent += ends.iter().filter(|end| **end == Ended::Sent).count();
+        let is_all = due.len() < BATCH as usize;
+        let held_until = ends.iter().filter_map(|end| match end {
+            Ended::Held(at) => Some(*at),
+            Ended::Sent | Ended::Later(_) | Ended::Over => None,
         });
-    }
-
-    async fn deliver_mails(&self, tenant: &TenantId) {
-        if let Err(error) = self.deliver_mails_of(tenant).await {
-            let line = LogLine::new(Level::Warn, "mail_not_begun");
-            self.log(line.with("tenantId", tenant.as_str()).with("error", error.to_string()));
+        match held_until.min() {
+            // Whoever asks once more before that would be told the same.
+            Some(at) if at < until => app.ports.sleep(at.since(app.ports.now())).await,
+            None if !is_all && app.ports.now() < until => {}
+            _ => return Ok(sent),
         }
     }
+}
 
-    async fn deliver_mails_of(&self, tenant: &TenantId) -> Result<(), DbError> {
-        let until = self.ports.now().after(LINGERS_FOR);
-        loop {
-            let due = self.claim_mails(Some(tenant)).await?;
-            let ends = self.send_mails(&due, until).await;
-            let next = ends.into_iter().filter_map(|end| match end {
-                Ended::Later(at) | Ended::Held(at) => Some(at),
-                Ended::Sent | Ended::Over => None,
-            });
-            match next.min() {
-                Some(at) if at < until => self.ports.sleep(at.since(self.ports.now())).await,
-                _ => return Ok(()),
-            }
+/// Sends what a tenant has due, without anybody waiting for it. What fails is tried again for a while, and then the sweep's.
+pub fn send_later<P: Ports>(app: &App<P>, tenant: &TenantId) {
+    let (owned, tenant) = (app.clone(), tenant.clone());
+    app.ports.defer(async move { send_or_log(&owned, &tenant).await });
+}
+
+/// Sends what a run left for others: its events to the webhook, which has five seconds, then its mails.
+pub fn send_after_deliveries<P: Ports>(app: &App<P>, tenant: &TenantId) {
+    let (owned, tenant) = (app.clone(), tenant.clone());
+    app.ports.defer(async move {
+        deliveries::send_or_log(&owned, &tenant).await;
+        send_or_log(&owned, &tenant).await;
+    });
+}
+
+async fn send_or_log<P: Ports>(app: &App<P>, tenant: &TenantId) {
+    if let Err(error) = send(app, tenant).await {
+        let line = LogLine::new(Level::Warn, "mail_not_begun");
+        app.log(line.with("tenantId", tenant.as_str()).with("error", error.to_string()));
+    }
+}
+
+async fn send<P: Ports>(app: &App<P>, tenant: &TenantId) -> Result<(), DbError> {
+    let until = app.ports.now().after(LINGERS_FOR);
+    loop {
+        let due = claim(app, Some(tenant)).await?;
+        let ends = send_claimed(app, &due, until).await;
+        let next = ends.into_iter().filter_map(|end| match end {
+            Ended::Later(at) | Ended::Held(at) => Some(at),
+            Ended::Sent | Ended::Over => None,
+        });
+        match next.min() {
+            Some(at) if at < until => app.ports.sleep(at.since(app.ports.now())).await,
+            _ => return Ok(()),
         }
     }
+}
 
-    async fn claim_mails(&self, tenant: Option<&TenantId>) -> Result<Vec<Claimed>, DbError> {
-        let now = self.ports.now();
-        self.ports.db().ask(mails::claim(tenant, now, now.after(LEASE), BATCH)).await
+async fn claim<P: Ports>(app: &App<P>, tenant: Option<&TenantId>) -> Result<Vec<Claimed>, DbError> {
+    let now = app.ports.now();
+    app.ports.db().ask(mails::claim(tenant, now, now.after(LEASE), BATCH)).await
+}
+
+async fn send_claimed<P: Ports>(app: &App<P>, due: &[Claimed], until: Timestamp) -> Vec<Ended> {
+    stream::iter(due).map(|mail| attempt(app, mail, until)).buffer_unordered(AT_ONCE).collect().await
+}
+
+/// One attempt at one mail. Whatever can't be written down is repeated when the claim ends, under the same key.
+async fn attempt<P: Ports>(app: &App<P>, mail: &Claimed, until: Timestamp) -> Ended {
+    let scope: Vec<(&'static str, Value)> = vec![
+        ("tenantId", mail.tenant_id.as_str().into()),
+        ("mailId", mail.id.as_str().into()),
+        ("kind", mail.kind.as_str().into()),
+    ];
+    let request = mail.request_id.as_deref().map(|request| ("requestId", request.into()));
+    let trace = mail.traceparent.as_deref().and_then(|parent| parent.split('-').nth(1));
+    let trace = trace.map(|trace| ("traceId", trace.into()));
+    let app = &app.scoped(scope.into_iter().chain(request).chain(trace).collect());
+    attempt_and_settle(app, mail, until).await.unwrap_or_else(|error| {
+        app.log(LogLine::new(Level::Error, "mail_not_settled").with("error", error.to_string()));
+        Ended::Over
+    })
+}
+
+async fn attempt_and_settle<P: Ports>(
+    app: &App<P>,
+    mail: &Claimed,
+    until: Timestamp,
+) -> Result<Ended, DbError> {
+    let now = app.ports.now();
+    let addressee = match mail.addressee() {
+        Ok(addressee) => addressee.filter(|tenant| tenant.status != TenantStatus::Cancelled),
+        Err(error) => {
+            app.log(LogLine::new(Level::Error, "mail_unreadable").with("error", error.to_string()));
+            return hold(app, mail, now.after(MENDING), "UNREADABLE").await;
+        }
+    };
+    let Some(addressee) = addressee else {
+        return end(app, mail, Status::Cancelled, None, "TENANT_CANCELLED").await;
+    };
+    if !addressee.status.is_enabled() {
+        return hold(app, mail, now.after(MENDING), "TENANT_SUSPENDED").await;
     }
-
-    async fn send_mails(&self, due: &[Claimed], until: Timestamp) -> Vec<Ended> {
-        stream::iter(due).map(|mail| self.attempt_mail(mail, until)).buffer_unordered(AT_ONCE).collect().await
+    if mail.attempts > 0 && now >= mail.forgotten_at() {
+        return end(app, mail, Status::Failed, None, TransientErrorCode::Interrupted.as_str()).await;
     }
-
-    /// One attempt at one mail. Whatever can't be written down is repeated when the claim ends, under the same key.
-    async fn attempt_mail(&self, mail: &Claimed, until: Timestamp) -> Ended {
-        let scope: Vec<(&'static str, Value)> = vec![
-            ("tenantId", mail.tenant_id.as_str().into()),
-            ("mailId", mail.id.as_str().into()),
-            ("kind", mail.kind.as_str().into()),
-        ];
-        let request = mail.request_id.as_deref().map(|request| ("requestId", request.into()));
-        let trace = mail.traceparent.as_deref().and_then(|parent| parent.split('-').nth(1));
-        let trace = trace.map(|trace| ("traceId", trace.into()));
-        let app = self.scoped(scope.into_iter().chain(request).chain(trace).collect());
-        app.attempt_and_settle_mail(mail, until).await.unwrap_or_else(|error| {
-            app.log(LogLine::new(Level::Error, "mail_not_settled").with("error", error.to_string()));
-            Ended::Over
-        })
+    match letter(app, mail, &addressee) {
+        Ok(letter) => send_letter(app, mail, &letter, until).await,
+        Err(Unwritten(code)) => {
+            app.log(LogLine::new(Level::Error, "mail_misconfigured").with("error", code.as_str()));
+            hold(app, mail, now.after(MENDING), code.as_str()).await
+        }
     }
+}
 
-    async fn attempt_and_settle_mail(&self, mail: &Claimed, until: Timestamp) -> Result<Ended, DbError> {
-        let now = self.ports.now();
-        let addressee = match mail.addressee() {
-            Ok(addressee) => addressee.filter(|tenant| tenant.status != TenantStatus::Cancelled),
-            Err(error) => {
-                self.log(LogLine::new(Level::Error, "mail_unreadable").with("error", error.to_string()));
-                return self.hold_mail(mail, now.after(MENDING), "UNREADABLE").await;
-            }
+/// Sends it as soon as the mail service may be asked, if that is before `until`.
+async fn send_letter<P: Ports>(
+    app: &App<P>,
+    mail: &Claimed,
+    letter: &Letter,
+    until: Timestamp,
+) -> Result<Ended, DbError> {
+    loop {
+        let is_lost = Cell::new(false);
+        let outcome = through_breaker(app, mail, attempt_letter(app, mail, letter, &is_lost)).await;
+        if is_lost.get() {
+            return Ok(Ended::Over);
+        }
+        let Outcome::Unknown(TransientError { code: TransientErrorCode::CircuitOpen, retry_after, .. }) =
+            outcome
+        else {
+            return settle(app, mail, outcome).await;
         };
-        let Some(addressee) = addressee else {
-            return self.end_mail(mail, Status::Cancelled, None, "TENANT_CANCELLED").await;
-        };
-        if !addressee.status.is_enabled() {
-            return self.hold_mail(mail, now.after(MENDING), "TENANT_SUSPENDED").await;
+        let at = app.ports.now().after(retry_after.unwrap_or_default());
+        if at >= until {
+            let ended = hold(app, mail, at, TransientErrorCode::CircuitOpen.as_str()).await?;
+            return Ok(if ended == Ended::Over { ended } else { Ended::Held(at) });
         }
-        if mail.attempts > 0 && now >= mail.forgotten_at() {
-            return self.end_mail(mail, Status::Failed, None, TransientErrorCode::Interrupted.as_str()).await;
-        }
-        match self.letter(mail, &addressee) {
-            Ok(letter) => self.send_letter(mail, &letter, until).await,
-            Err(Unwritten(code)) => {
-                self.log(LogLine::new(Level::Error, "mail_misconfigured").with("error", code.as_str()));
-                self.hold_mail(mail, now.after(MENDING), code.as_str()).await
-            }
-        }
+        app.ports.sleep(retry_after.unwrap_or_default()).await;
     }
+}
 
-    /// Sends it as soon as the mail service may be asked, if that is before `until`.
-    async fn send_letter(&self, mail: &Claimed, letter: &Letter, until: Timestamp) -> Result<Ended, DbError> {
-        loop {
-            let is_lost = Cell::new(false);
-            let outcome = self.through_to_resend(mail, self.attempt_letter(mail, letter, &is_lost)).await;
-            if is_lost.get() {
-                return Ok(Ended::Over);
-            }
-            let Outcome::Unknown(TransientError {
-                code: TransientErrorCode::CircuitOpen, retry_after, ..
-            }) = outcome
-            else {
-                return self.settle_mail(mail, outcome).await;
+async fn through_breaker<P: Ports>(
+    app: &App<P>,
+    mail: &Claimed,
+    work: impl Future<Output = Outcome>,
+) -> Outcome {
+    if app.config().email_provider == EmailProvider::Log {
+        return work.await;
+    }
+    let requester =
+        Requester { id: mail.id.as_str(), tenant: Some(&mail.tenant_id), has_failed: mail.attempts > 0 };
+    breakers::attempt(app, Upstream::Resend, 1, requester, work).await
+}
+
+/// One attempt: counted just before it leaves, and not made if somebody else has the mail by then.
+async fn attempt_letter<P: Ports>(
+    app: &App<P>,
+    mail: &Claimed,
+    letter: &Letter,
+    is_lost: &Cell<bool>,
+) -> Outcome {
+    let link = letter.link.as_ref().map(|(hash, issued_at)| (hash.as_str(), *issued_at));
+    match mails::begin(app.ports.db(), mail, link).await {
+        Ok(true) => send_mail(app, &letter.mail, &mail.key, mail.traceparent.clone()).await,
+        Ok(false) => {
+            is_lost.set(true);
+            Outcome::Unknown(TransientError::new(TransientErrorCode::Interrupted))
+        }
+        Err(error) => error.into(),
+    }
+}
+
+/// Sends a mail under a key by which a repeat is recognised.
+async fn send_mail<P: Ports>(app: &App<P>, mail: &Mail, key: &str, traceparent: Option<String>) -> Outcome {
+    let config = app.config();
+    if config.email_provider == EmailProvider::Log {
+        // Never the mail itself: it holds a live link.
+        let line = LogLine::new(Level::Info, "email_logged").with("contactEmail", mail.to.masked());
+        app.log(line.with("subject", mail.subject.as_str()));
+        return Outcome::Done(None);
+    }
+    let Some(api_key) = &config.resend_api_key else { return Outcome::Failed(resend::misconfigured()) };
+    let call: OutboundRequest = resend::send(api_key, &config.resend_from_email, mail, key, traceparent);
+    match app.call(call).await {
+        Ok(response) => resend::classify(&response, app.ports.now()).answered(response.status),
+        Err(error) => Outcome::Unknown(error.into()),
+    }
+}
+
+async fn settle<P: Ports>(app: &App<P>, mail: &Claimed, outcome: Outcome) -> Result<Ended, DbError> {
+    let (answered, asked, error) = match outcome {
+        Outcome::Done(_) => {
+            let sent = Attempted { status: Status::Sent, next_at: None, answered: None, error: None };
+            write(app, mail, &sent).await?;
+            app.log(LogLine::new(Level::Info, "mail_sent").with("attempt", mail.attempts + 1));
+            return Ok(Ended::Sent);
+        }
+        Outcome::Failed(failure) if failure.code == FailureCode::Misconfigured => {
+            app.log(LogLine::new(Level::Error, "mail_misconfigured").with_some("status", failure.status));
+            (failure.status, MENDING, failure.code.as_str())
+        }
+        Outcome::Failed(failure) => {
+            return end(app, mail, Status::Failed, failure.status, failure.code.as_str()).await;
+        }
+        Outcome::Unknown(fault) => (fault.status, fault.retry_after.unwrap_or_default(), fault.code.as_str()),
+    };
+    let (now, random) = (app.ports.now(), u32::from_le_bytes(app.ports.random()));
+    match again_at(mail.attempts + 1, asked, mail.expires_at(), random, now) {
+        Some(at) => {
+            let later =
+                Attempted { status: Status::Pending, next_at: Some(at), answered, error: Some(error) };
+            write(app, mail, &later).await?;
+            app.log(
+                LogLine::new(Level::Warn, "mail_delayed")
+                    .with("attempt", mail.attempts + 1)
+                    .with("error", error)
+                    .with("nextAt", at.rfc3339()),
+            );
+            Ok(Ended::Later(at))
+        }
+        None => end(app, mail, Status::Failed, answered, error).await,
+    }
+}
+
+/// It did not leave: that is no attempt. One whose day is over is not held any longer.
+async fn hold<P: Ports>(
+    app: &App<P>,
+    mail: &Claimed,
+    at: Timestamp,
+    error: &'static str,
+) -> Result<Ended, DbError> {
+    if app.ports.now() >= mail.expires_at() {
+        let is_stopped = error == "TENANT_SUSPENDED";
+        let status = if is_stopped { Status::Cancelled } else { Status::Failed };
+        return end(app, mail, status, None, error).await;
+    }
+    let held = Attempted { status: Status::Pending, next_at: Some(at), answered: None, error: Some(error) };
+    write(app, mail, &held).await?;
+    Ok(Ended::Later(at))
+}
+
+async fn end<P: Ports>(
+    app: &App<P>,
+    mail: &Claimed,
+    status: Status,
+    answered: Option<u16>,
+    error: &'static str,
+) -> Result<Ended, DbError> {
+    let over = Attempted { status, next_at: None, answered, error: Some(error) };
+    write(app, mail, &over).await?;
+    let (level, word) = match status {
+        Status::Failed => (Level::Error, "mail_failed"),
+        Status::Pending | Status::Sent | Status::Cancelled => (Level::Info, "mail_cancelled"),
+    };
+    app.log(LogLine::new(level, word).with("error", error).with_some("status", answered));
+    Ok(Ended::Over)
+}
+
+async fn write<P: Ports>(app: &App<P>, mail: &Claimed, attempted: &Attempted) -> Result<(), DbError> {
+    app.ports.db().batch(mails::settle(mail, attempted, app.ports.now())).await.map(|_| ())
+}
+
+/// What is sent: the same each time, as long as its link is young and its tenant's row says the same.
+fn letter<P: Ports>(app: &App<P>, mail: &Claimed, tenant: &Addressee) -> Result<Letter, Unwritten> {
+    let to = tenant.email.as_ref().ok_or(Unwritten(FailureCode::TenantGone))?;
+    match Kind::named(&mail.kind).ok_or(Unwritten(FailureCode::Misconfigured))? {
+        Kind::Welcome => {
+            let slug = tenant.slug.as_ref().ok_or(Unwritten(FailureCode::TenantGone))?;
+            let address = app.config().tenant_address(slug.as_str());
+            with_link(app, mail, tenant, |link| Mail::welcome(&tenant.name, to, &address, link))
+        }
+        Kind::SignIn => with_link(app, mail, tenant, |link| Mail::sign_in(&tenant.name, to, link)),
+        Kind::WebhookDisabled => {
+            let data = mail.data();
+            let text = |name: &str| data.get(name).and_then(Value::as_str);
+            let why = match text("since") {
+                Some(day) => format!("It has taken nothing since {day}."),
+                None => "It answers that nothing is there any more.".to_owned(),
             };
-            let at = self.ports.now().after(retry_after.unwrap_or_default());
-            if at >= until {
-                let ended = self.hold_mail(mail, at, TransientErrorCode::CircuitOpen.as_str()).await?;
-                return Ok(if ended == Ended::Over { ended } else { Ended::Held(at) });
-            }
-            self.ports.sleep(retry_after.unwrap_or_default()).await;
+            let host = text("host").unwrap_or_default();
+            Ok(Letter { mail: Mail::webhook_disabled(&tenant.name, to, host, &why), link: None })
         }
     }
+}
 
-    async fn through_to_resend(&self, mail: &Claimed, work: impl Future<Output = Outcome>) -> Outcome {
-        if self.config().email_provider == EmailProvider::Log {
-            return work.await;
-        }
-        let requester =
-            Requester { id: mail.id.as_str(), tenant: Some(&mail.tenant_id), has_failed: mail.attempts > 0 };
-        self.with_breaker(Upstream::Resend, 1, requester, work).await
-    }
+fn with_link<P: Ports>(
+    app: &App<P>,
+    mail: &Claimed,
+    tenant: &Addressee,
+    write: impl FnOnce(&str) -> Mail,
+) -> Result<Letter, Unwritten> {
+    let missing = || Unwritten(FailureCode::Misconfigured);
+    let now = app.ports.now();
+    // One that lies ahead refuses everything, whenever it was issued.
+    let not_before = Some(app.config().jwt_not_before).filter(|moment| *moment <= now.seconds());
+    let cutoff = tenant.cutoff.max(not_before.unwrap_or_default());
+    let issued_at = link_issued_at(mail.link_issued_at, cutoff, now);
+    let id = link_id(app, mail, issued_at).ok_or_else(missing)?;
+    let origin = mail.origin.as_deref().unwrap_or_default();
+    let link = magic_links::url(app, &mail.tenant_id, issued_at, &id, origin).ok_or_else(missing)?;
+    Ok(Letter { mail: write(&link), link: Some((digest(&[&id]), issued_at)) })
+}
 
-    /// One attempt: counted just before it leaves, and not made if somebody else has the mail by then.
-    async fn attempt_letter(&self, mail: &Claimed, letter: &Letter, is_lost: &Cell<bool>) -> Outcome {
-        let link = letter.link.as_ref().map(|(hash, issued_at)| (hash.as_str(), *issued_at));
-        match mails::begin(self.ports.db(), mail, link).await {
-            Ok(true) => self.send_mail(&letter.mail, &mail.key, mail.traceparent.clone()).await,
-            Ok(false) => {
-                is_lost.set(true);
-                Outcome::Unknown(TransientError::new(TransientErrorCode::Interrupted))
-            }
-            Err(error) => error.into(),
-        }
-    }
-
-    /// Sends a mail under a key by which a repeat is recognised.
-    async fn send_mail(&self, mail: &Mail, key: &str, traceparent: Option<String>) -> Outcome {
-        let config = self.config();
-        if config.email_provider == EmailProvider::Log {
-            // Never the mail itself: it holds a live link.
-            let line = LogLine::new(Level::Info, "email_logged").with("contactEmail", mail.to.masked());
-            self.log(line.with("subject", mail.subject.as_str()));
-            return Outcome::Done(None);
-        }
-        let Some(api_key) = &config.resend_api_key else { return Outcome::Failed(resend::misconfigured()) };
-        let call: OutboundRequest = resend::send(api_key, &config.resend_from_email, mail, key, traceparent);
-        match self.call(call).await {
-            Ok(response) => resend::classify(&response, self.ports.now()).answered(response.status),
-            Err(error) => Outcome::Unknown(error.into()),
-        }
-    }
-
-    async fn settle_mail(&self, mail: &Claimed, outcome: Outcome) -> Result<Ended, DbError> {
-        let (answered, asked, error) = match outcome {
-            Outcome::Done(_) => {
-                let sent = Attempted { status: Status::Sent, next_at: None, answered: None, error: None };
-                self.write_mail(mail, &sent).await?;
-                self.log(LogLine::new(Level::Info, "mail_sent").with("attempt", mail.attempts + 1));
-                return Ok(Ended::Sent);
-            }
-            Outcome::Failed(failure) if failure.code == FailureCode::Misconfigured => {
-                self.log(
-                    LogLine::new(Level::Error, "mail_misconfigured").with_some("status", failure.status),
-                );
-                (failure.status, MENDING, failure.code.as_str())
-            }
-            Outcome::Failed(failure) => {
-                return self.end_mail(mail, Status::Failed, failure.status, failure.code.as_str()).await;
-            }
-            Outcome::Unknown(fault) => {
-                (fault.status, fault.retry_after.unwrap_or_default(), fault.code.as_str())
-            }
-        };
-        let (now, random) = (self.ports.now(), u32::from_le_bytes(self.ports.random()));
-        match again_at(mail.attempts + 1, asked, mail.expires_at(), random, now) {
-            Some(at) => {
-                let later =
-                    Attempted { status: Status::Pending, next_at: Some(at), answered, error: Some(error) };
-                self.write_mail(mail, &later).await?;
-                self.log(
-                    LogLine::new(Level::Warn, "mail_delayed")
-                        .with("attempt", mail.attempts + 1)
-                        .with("error", error)
-                        .with("nextAt", at.rfc3339()),
-                );
-                Ok(Ended::Later(at))
-            }
-            None => self.end_mail(mail, Status::Failed, answered, error).await,
-        }
-    }
-
-    /// It did not leave: that is no attempt. One whose day is over is not held any longer.
-    async fn hold_mail(&self, mail: &Claimed, at: Timestamp, error: &'static str) -> Result<Ended, DbError> {
-        if self.ports.now() >= mail.expires_at() {
-            let is_stopped = error == "TENANT_SUSPENDED";
-            let status = if is_stopped { Status::Cancelled } else { Status::Failed };
-            return self.end_mail(mail, status, None, error).await;
-        }
-        let held =
-            Attempted { status: Status::Pending, next_at: Some(at), answered: None, error: Some(error) };
-        self.write_mail(mail, &held).await?;
-        Ok(Ended::Later(at))
-    }
-
-    async fn end_mail(
-        &self,
-        mail: &Claimed,
-        status: Status,
-        answered: Option<u16>,
-        error: &'static str,
-    ) -> Result<Ended, DbError> {
-        let over = Attempted { status, next_at: None, answered, error: Some(error) };
-        self.write_mail(mail, &over).await?;
-        let (level, word) = match status {
-            Status::Failed => (Level::Error, "mail_failed"),
-            Status::Pending | Status::Sent | Status::Cancelled => (Level::Info, "mail_cancelled"),
-        };
-        self.log(LogLine::new(level, word).with("error", error).with_some("status", answered));
-        Ok(Ended::Over)
-    }
-
-    async fn write_mail(&self, mail: &Claimed, attempted: &Attempted) -> Result<(), DbError> {
-        self.ports.db().batch(mails::settle(mail, attempted, self.ports.now())).await.map(|_| ())
-    }
-
-    /// What is sent: the same each time, as long as its link is young and its tenant's row says the same.
-    fn letter(&self, mail: &Claimed, tenant: &Addressee) -> Result<Letter, Unwritten> {
-        let to = tenant.email.as_ref().ok_or(Unwritten(FailureCode::TenantGone))?;
-        match Kind::named(&mail.kind).ok_or(Unwritten(FailureCode::Misconfigured))? {
-            Kind::Welcome => {
-                let slug = tenant.slug.as_ref().ok_or(Unwritten(FailureCode::TenantGone))?;
-                let address = self.config().tenant_address(slug.as_str());
-                self.with_link(mail, tenant, |link| Mail::welcome(&tenant.name, to, &address, link))
-            }
-            Kind::SignIn => self.with_link(mail, tenant, |link| Mail::sign_in(&tenant.name, to, link)),
-            Kind::WebhookDisabled => {
-                let data = mail.data();
-                let text = |name: &str| data.get(name).and_then(Value::as_str);
-                let why = match text("since") {
-                    Some(day) => format!("It has taken nothing since {day}."),
-                    None => "It answers that nothing is there any more.".to_owned(),
-                };
-                let host = text("host").unwrap_or_default();
-                Ok(Letter { mail: Mail::webhook_disabled(&tenant.name, to, host, &why), link: None })
-            }
-        }
-    }
-
-    fn with_link(
-        &self,
-        mail: &Claimed,
-        tenant: &Addressee,
-        write: impl FnOnce(&str) -> Mail,
-    ) -> Result<Letter, Unwritten> {
-        let missing = || Unwritten(FailureCode::Misconfigured);
-        let now = self.ports.now();
-        // One that lies ahead refuses everything, whenever it was issued.
-        let not_before = Some(self.config().jwt_not_before).filter(|moment| *moment <= now.seconds());
-        let cutoff = tenant.cutoff.max(not_before.unwrap_or_default());
-        let issued_at = link_issued_at(mail.link_issued_at, cutoff, now);
-        let id = self.link_id(mail, issued_at).ok_or_else(missing)?;
-        let origin = mail.origin.as_deref().unwrap_or_default();
-        let link = self.link_url(&mail.tenant_id, issued_at, &id, origin).ok_or_else(missing)?;
-        Ok(Letter { mail: write(&link), link: Some((digest(&[&id]), issued_at)) })
-    }
-
-    /// A link's own id, which nobody can guess who does not hold the key that signs it anyway. It is not stored: what is stored
-    /// opens nothing.
-    fn link_id(&self, mail: &Claimed, issued_at: Timestamp) -> Option<String> {
-        let secret = self.config().jwt_secret.as_ref()?;
-        let message = format!("magic-link\n{}\n{}", mail.id.as_str(), issued_at.seconds());
-        Some(URL_SAFE_NO_PAD.encode(hmac_sha256(secret.expose().as_bytes(), message.as_bytes())))
-    }
+/// A link's own id, which nobody can guess who does not hold the key that signs it anyway. It is not stored: what is stored
+/// opens nothing.
+fn link_id<P: Ports>(app: &App<P>, mail: &Claimed, issued_at: Timestamp) -> Option<String> {
+    let secret = app.config().jwt_secret.as_ref()?;
+    let message = format!("magic-link\n{}\n{}", mail.id.as_str(), issued_at.seconds());
+    Some(URL_SAFE_NO_PAD.encode(hmac_sha256(secret.expose().as_bytes(), message.as_bytes())))
 }
 
 /// When the link is issued that is mailed now: when it was, as long as it is young, and opens anything.

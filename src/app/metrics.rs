@@ -6,21 +6,19 @@ use crate::{
     store::metrics::{self, Measures},
 };
 
-use super::App;
+use super::{App, health};
 
-impl<P: Ports> App<P> {
-    /// What the database says of everything, on nobody's behalf; none when it does not say so in time, which the log tells.
-    pub async fn measures(&self) -> Option<Measures> {
-        let asked = self.within(async {
-            let answer = self.ports.db().ask(metrics::select()).await;
-            answer.map(Measures::of).map_err(|error| error.to_string())
-        });
-        match asked.await {
-            Ok(measures) => Some(measures),
-            Err(error) => {
-                self.log(LogLine::new(Level::Error, "metrics_incomplete").with("error", error));
-                None
-            }
+/// What the database says of everything, on nobody's behalf; none when it does not say so in time, which the log tells.
+pub async fn measures<P: Ports>(app: &App<P>) -> Option<Measures> {
+    let asked = health::within(app, async {
+        let answer = app.ports.db().ask(metrics::select()).await;
+        answer.map(Measures::of).map_err(|error| error.to_string())
+    });
+    match asked.await {
+        Ok(measures) => Some(measures),
+        Err(error) => {
+            app.log(LogLine::new(Level::Error, "metrics_incomplete").with("error", error));
+            None
         }
     }
 }

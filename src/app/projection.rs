@@ -23,14 +23,14 @@ pub fn projection(run: &Run, now: Timestamp) -> Result<(Query<ProjectionResult>,
 /// the checkpoint, and is not done again because D1 was away. Where D1 has to be told everything, it may have been restored.
 fn rows(run: &Run, now: Timestamp) -> Vec<Statement> {
     let is_all = run.projected_version == 0;
-    if let Some(undo) = &run.undo {
-        let removed = undo.removals.iter().filter(|removal| removal.done_at.is_some() && !removal.abandoned);
+    if let Some(undo) = &run.undoing {
+        let removed = undo.records.iter().filter(|removal| removal.done_at.is_some() && !removal.skipped);
         return removed
             .filter(|removal| is_all || is_news(run, Task::Undo(removal.step)))
             .flat_map(|removal| steps::undo_rows(run, removal.step, now))
             .collect();
     }
-    let done = run.records.iter().filter(|record| record.done_at.is_some() && !record.skipped);
+    let done = run.doing.records.iter().filter(|record| record.done_at.is_some() && !record.skipped);
     done.filter(|record| record.warning.is_none())
         .filter(|record| is_all || is_news(run, Task::Do(record.step)))
         .flat_map(|record| steps::rows(run, record, now))

@@ -10,7 +10,7 @@ use crate::{
     workflow::{Command, Reply, Report, RequestOrigin},
 };
 
-use super::{App, access::AccessError};
+use super::{App, access, access::AccessError};
 
 /// Why provisioning could not be started.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -67,127 +67,128 @@ pub struct Queued {
     pub changed: bool,
 }
 
-impl<P: Ports> App<P> {
-    /// Queues a pro tenant's provisioning.
-    pub async fn confirm_pro(
-        &self,
-        claims: &Claims,
-        tenant: &TenantId,
-        caller: RequestOrigin,
-    ) -> Result<Queued, QueueError> {
-        self.queue(claims, tenant, Some(Plan::Pro), [], caller).await.map(|(queued, _)| queued)
-    }
+/// Queues a pro tenant's provisioning.
+pub async fn confirm_pro<P: Ports>(
+    app: &App<P>,
+    claims: &Claims,
+    tenant: &TenantId,
+    caller: RequestOrigin,
+) -> Result<Queued, QueueError> {
+    queue_after(app, claims, tenant, Some(Plan::Pro), [], caller).await.map(|(queued, _)| queued)
+}
 
-    /// Queues a tenant's provisioning on behalf of an internal service.
-    pub async fn queue_provisioning(
-        &self,
-        claims: &Claims,
-        tenant: &TenantId,
-        caller: RequestOrigin,
-    ) -> Result<Queued, QueueError> {
-        self.queue(claims, tenant, None, [], caller).await.map(|(queued, _)| queued)
-    }
+/// Queues a tenant's provisioning on behalf of an internal service.
+pub async fn queue<P: Ports>(
+    app: &App<P>,
+    claims: &Claims,
+    tenant: &TenantId,
+    caller: RequestOrigin,
+) -> Result<Queued, QueueError> {
+    queue_after(app, claims, tenant, None, [], caller).await.map(|(queued, _)| queued)
+}
 
-    /// Queues a tenant's own failed provisioning again.
-    pub async fn retry_own(
-        &self,
-        claims: &Claims,
-        tenant: &TenantId,
-        caller: RequestOrigin,
-    ) -> Result<Queued, QueueError> {
-        let now = self.ports.now();
-        let batch = (store::tenants::request_retry(tenant, now), store::tenants::by_id(tenant));
-        let (_, tenant) = self.on_behalf_of(claims, batch).await?;
-        let tenant = tenant.ok_or(QueueError::NotFound)?;
-        match tenant.provisioning() {
-            RunStatus::Processing => self.send_queue_command(&tenant, caller).await,
-            // A stopped tenant's own token is refused before it comes here.
-            _ => Err(QueueError::NotRetryable),
+/// Queues a tenant's own failed provisioning again.
+pub async fn retry<P: Ports>(
+    app: &App<P>,
+    claims: &Claims,
+    tenant: &TenantId,
+    caller: RequestOrigin,
+) -> Result<Queued, QueueError> {
+    let now = app.ports.now();
+    let batch = (store::tenants::request_retry(tenant, now), store::tenants::by_id(tenant));
+    let (_, tenant) = access::on_behalf_of(app, claims, batch).await?;
+    let tenant = tenant.ok_or(QueueError::NotFound)?;
+    match tenant.provisioning() {
+        RunStatus::Processing => send_command(app, &tenant, caller).await,
+        // A stopped tenant's own token is refused before it comes here.
+        _ => Err(QueueError::NotRetryable),
+    }
+}
+
+/// Queues a tenant's provisioning after `first`, whose answer it gives back.
+pub(super) async fn queue_after<P: Ports, B: Batch>(
+    app: &App<P>,
+    claims: &Claims,
+    tenant: &TenantId,
+    plan: Option<Plan>,
+    first: B,
+    caller: RequestOrigin,
+) -> Result<(Queued, B::Answer), QueueError> {
+    let want = store::tenants::mark_queued(tenant, plan, &caller.origin, app.ports.now());
+    let batch = (first, want, store::tenants::by_id(tenant));
+    let (first, _, tenant) = access::on_behalf_of(app, claims, batch).await?;
+    Ok((queue_in_object(app, tenant, plan, caller).await?, first))
+}
+
+/// Tells the object, after the wish was stored.
+async fn queue_in_object<P: Ports>(
+    app: &App<P>,
+    tenant: Option<Tenant>,
+    plan: Option<Plan>,
+    caller: RequestOrigin,
+) -> Result<Queued, QueueError> {
+    let tenant = tenant.filter(|tenant| tenant.undo_state.is_none()).ok_or(QueueError::NotFound)?;
+    if plan.is_some_and(|plan| plan != tenant.plan) {
+        return Err(QueueError::PlanMismatch);
+    }
+    if tenant.provisioning() == RunStatus::Completed {
+        return Ok(Queued { run: tenant.run().cloned(), status: RunStatus::Completed, changed: false });
+    }
+    send_command(app, &tenant, caller).await
+}
+
+pub(super) async fn send_command<P: Ports>(
+    app: &App<P>,
+    tenant: &Tenant,
+    caller: RequestOrigin,
+) -> Result<Queued, QueueError> {
+    // Its wish was not stored, either.
+    match tenant.status {
+        TenantStatus::Suspended => return Err(QueueError::Suspended),
+        TenantStatus::Cancelled if tenant.undo_state.is_none() => return Err(QueueError::Cancelled),
+        _ => {}
+    }
+    // A tenant that is being removed is not there any more for whoever wants to set it up.
+    let subject = tenant.subject().filter(|_| tenant.undo_state.is_none()).ok_or(QueueError::NotFound)?;
+    let id = subject.tenant.clone();
+    let command = Command::Queue {
+        subject,
+        plan: tenant.plan,
+        caller,
+        run: None,
+        projected_version: Some(tenant.projected_version()).filter(|version| *version > 0),
+    };
+    match app.ports.send_command(&id, &command).await? {
+        Reply::Run { report, changed } => {
+            app.log(
+                LogLine::new(Level::Info, "tenant_provision_queued")
+                    .with("tenantId", id.as_str())
+                    .with("runId", report.run.as_str())
+                    .with("changed", changed),
+            );
+            Ok(Queued { run: Some(report.run), status: report.status, changed })
         }
+        other => Err(ObjectError(format!("queue answered {}", other.word())).into()),
     }
+}
 
-    /// Queues a tenant's provisioning after `first`, whose answer it gives back.
-    pub(super) async fn queue<B: Batch>(
-        &self,
-        claims: &Claims,
-        tenant: &TenantId,
-        plan: Option<Plan>,
-        first: B,
-        caller: RequestOrigin,
-    ) -> Result<(Queued, B::Answer), QueueError> {
-        let want = store::tenants::mark_queued(tenant, plan, &caller.origin, self.ports.now());
-        let batch = (first, want, store::tenants::by_id(tenant));
-        let (first, _, tenant) = self.on_behalf_of(claims, batch).await?;
-        Ok((self.queue_in_object(tenant, plan, caller).await?, first))
-    }
+/// Where a tenant's provisioning stands, as D1 shows it.
+pub async fn status<P: Ports>(
+    app: &App<P>,
+    claims: &Claims,
+    tenant: &TenantId,
+) -> Result<Option<RunView>, AccessError> {
+    access::on_behalf_of(app, claims, store::runs::select(tenant)).await
+}
 
-    /// Tells the object, after the wish was stored.
-    async fn queue_in_object(
-        &self,
-        tenant: Option<Tenant>,
-        plan: Option<Plan>,
-        caller: RequestOrigin,
-    ) -> Result<Queued, QueueError> {
-        let tenant = tenant.filter(|tenant| tenant.undo_state.is_none()).ok_or(QueueError::NotFound)?;
-        if plan.is_some_and(|plan| plan != tenant.plan) {
-            return Err(QueueError::PlanMismatch);
-        }
-        if tenant.provisioning() == RunStatus::Completed {
-            return Ok(Queued { run: tenant.run().cloned(), status: RunStatus::Completed, changed: false });
-        }
-        self.send_queue_command(&tenant, caller).await
-    }
-
-    pub(super) async fn send_queue_command(
-        &self,
-        tenant: &Tenant,
-        caller: RequestOrigin,
-    ) -> Result<Queued, QueueError> {
-        // Its wish was not stored, either.
-        match tenant.status {
-            TenantStatus::Suspended => return Err(QueueError::Suspended),
-            TenantStatus::Cancelled if tenant.undo_state.is_none() => return Err(QueueError::Cancelled),
-            _ => {}
-        }
-        // A tenant that is being removed is not there any more for whoever wants to set it up.
-        let subject = tenant.subject().filter(|_| tenant.undo_state.is_none()).ok_or(QueueError::NotFound)?;
-        let id = subject.tenant.clone();
-        let command = Command::Queue {
-            subject,
-            plan: tenant.plan,
-            caller,
-            run: None,
-            projected_version: Some(tenant.projected_version()).filter(|version| *version > 0),
-        };
-        match self.ports.send_command(&id, &command).await? {
-            Reply::Run { report, changed } => {
-                self.log(
-                    LogLine::new(Level::Info, "tenant_provision_queued")
-                        .with("tenantId", id.as_str())
-                        .with("runId", report.run.as_str())
-                        .with("changed", changed),
-                );
-                Ok(Queued { run: Some(report.run), status: report.status, changed })
-            }
-            other => Err(ObjectError(format!("queue answered {}", other.word())).into()),
-        }
-    }
-
-    /// Where a tenant's provisioning stands, as D1 shows it.
-    pub async fn provision_status(
-        &self,
-        claims: &Claims,
-        tenant: &TenantId,
-    ) -> Result<Option<RunView>, AccessError> {
-        self.on_behalf_of(claims, store::runs::select(tenant)).await
-    }
-
-    /// Where a tenant's provisioning stands, as its object says: the answer while the database is down.
-    pub async fn degraded_status(&self, tenant: &TenantId) -> Result<Option<Report>, ObjectError> {
-        match self.ports.send_command(tenant, &Command::Report).await? {
-            Reply::Run { report, .. } => Ok(Some(report)),
-            _ => Ok(None),
-        }
+/// Where a tenant's provisioning stands, as its object says: the answer while the database is down.
+pub async fn degraded_status<P: Ports>(
+    app: &App<P>,
+    tenant: &TenantId,
+) -> Result<Option<Report>, ObjectError> {
+    match app.ports.send_command(tenant, &Command::Report).await? {
+        Reply::Run { report, .. } => Ok(Some(report)),
+        _ => Ok(None),
     }
 }
 

@@ -8,7 +8,7 @@ use crate::{
     workflow::{Command, Reply, Report, RequestOrigin},
 };
 
-use super::{App, access::AccessError};
+use super::{App, access, access::AccessError};
 
 /// What to do to a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr)]
@@ -75,72 +75,70 @@ impl From<DbError> for ActionError {
     }
 }
 
-impl<P: Ports> App<P> {
-    /// Does something to a run, for a reason.
-    pub async fn act_on_run(
-        &self,
-        claims: &Claims,
-        run: &RunId,
-        action: Action,
-        reason: &str,
-        request: &str,
-        caller: RequestOrigin,
-    ) -> Result<Report, ActionError> {
-        let now = self.ports.now();
-        let audit_context = self.audit_context(claims, reason, request);
-        let mut statements = vec![store::audit::write(&audit_context, action.as_str(), run.as_str())];
-        // As for a tenant's own retry: stored first, so that the sweep finds it should the object not hear of it.
-        statements.extend(match action {
-            Action::Retry => {
-                vec![
-                    store::sagas::request_retry(run, None, now),
-                    store::undo::request_removal_retry(run, None, now),
-                ]
-            }
-            Action::SkipStep(step) => vec![
-                store::sagas::request_retry(run, Some(step), now),
-                store::undo::request_removal_retry(run, Some(step), now),
-            ],
-            Action::Undo => vec![store::undo::request_deprovision_of_run(run, now)],
-            Action::Cancel | Action::Reset => Vec::new(),
-        });
-        let (_, tenant) = self.on_behalf_of(claims, (statements, store::sagas::tenant_of(run))).await?;
-        let tenant = tenant.ok_or(ActionError::NotFound)?;
-        let acted = self.tell_of_run(run, action, &tenant, caller).await;
-        if acted.as_ref().is_err_and(ActionError::is_refusal) {
-            // An entry that can't be corrected says no more than that somebody wanted it.
-            let _ = self.ports.db().query(store::audit::not_done(&audit_context.id)).await;
+/// Does something to a run, for a reason.
+pub async fn act<P: Ports>(
+    app: &App<P>,
+    claims: &Claims,
+    run: &RunId,
+    action: Action,
+    reason: &str,
+    request: &str,
+    caller: RequestOrigin,
+) -> Result<Report, ActionError> {
+    let now = app.ports.now();
+    let audit_context = access::audit_context(app, claims, reason, request);
+    let mut statements = vec![store::audit::write(&audit_context, action.as_str(), run.as_str())];
+    // As for a tenant's own retry: stored first, so that the sweep finds it should the object not hear of it.
+    statements.extend(match action {
+        Action::Retry => {
+            vec![
+                store::sagas::request_retry(run, None, now),
+                store::undo::request_removal_retry(run, None, now),
+            ]
         }
-        acted
+        Action::SkipStep(step) => vec![
+            store::sagas::request_retry(run, Some(step), now),
+            store::undo::request_removal_retry(run, Some(step), now),
+        ],
+        Action::Undo => vec![store::undo::request_deprovision_of_run(run, now)],
+        Action::Cancel | Action::Reset => Vec::new(),
+    });
+    let (_, tenant) = access::on_behalf_of(app, claims, (statements, store::sagas::tenant_of(run))).await?;
+    let tenant = tenant.ok_or(ActionError::NotFound)?;
+    let acted = send_command(app, run, action, &tenant, caller).await;
+    if acted.as_ref().is_err_and(ActionError::is_refusal) {
+        // An entry that can't be corrected says no more than that somebody wanted it.
+        let _ = app.ports.db().query(store::audit::not_done(&audit_context.id)).await;
     }
+    acted
+}
 
-    async fn tell_of_run(
-        &self,
-        run: &RunId,
-        action: Action,
-        tenant: &Tenant,
-        caller: RequestOrigin,
-    ) -> Result<Report, ActionError> {
-        let command = command(run, action, tenant, caller)?;
-        match self.ports.send_command(tenant.id(), &command).await? {
-            Reply::Run { report, changed: true } if report.run == *run => {
-                if action == Action::Cancel && self.went_live(run).await? {
-                    return Err(ActionError::Conflict);
-                }
-                Ok(report)
+async fn send_command<P: Ports>(
+    app: &App<P>,
+    run: &RunId,
+    action: Action,
+    tenant: &Tenant,
+    caller: RequestOrigin,
+) -> Result<Report, ActionError> {
+    let command = command(run, action, tenant, caller)?;
+    match app.ports.send_command(tenant.id(), &command).await? {
+        Reply::Run { report, changed: true } if report.run == *run => {
+            if action == Action::Cancel && went_live(app, run).await? {
+                return Err(ActionError::Conflict);
             }
-            Reply::Run { .. } => Err(ActionError::Conflict),
-            Reply::Unreadable => Err(ActionError::Unreadable),
-            Reply::NoRun | Reply::Pong => Err(ActionError::NotFound),
+            Ok(report)
         }
+        Reply::Run { .. } => Err(ActionError::Conflict),
+        Reply::Unreadable => Err(ActionError::Unreadable),
+        Reply::NoRun | Reply::Pong => Err(ActionError::NotFound),
     }
+}
 
-    /// Whether a run went live before its object heard of it: then it was too late to stop it. The object learns that when it
-    /// tells D1 how it ended.
-    async fn went_live(&self, run: &RunId) -> Result<bool, ActionError> {
-        let run_view = self.ports.db().ask(store::sagas::select(run)).await?;
-        Ok(run_view.is_some_and(|run_view| run_view.status == RunStatus::Completed))
-    }
+/// Whether a run went live before its object heard of it: then it was too late to stop it. The object learns that when it
+/// tells D1 how it ended.
+async fn went_live<P: Ports>(app: &App<P>, run: &RunId) -> Result<bool, ActionError> {
+    let run_view = app.ports.db().ask(store::sagas::select(run)).await?;
+    Ok(run_view.is_some_and(|run_view| run_view.status == RunStatus::Completed))
 }
 
 /// What the object is told. A run that is being undone is only undone, and one that went live is not undone by its run:

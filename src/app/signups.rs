@@ -15,7 +15,7 @@ use crate::{
 };
 
 use super::{
-    App, digest,
+    App, digest, magic_links,
     magic_links::StartError,
     tokens::{NoSigningKey, SIGNUP_TOKEN_SECONDS},
     upstream::turnstile,
@@ -115,133 +115,129 @@ impl From<StartError> for SignupError {
     }
 }
 
-impl<P: Ports> App<P> {
-    /// Signs a tenant up: all of it or nothing, and the same once more for the same request.
-    pub async fn sign_up(
-        &self,
-        request: &Request,
-        caller: &RequestOrigin,
-        client: &str,
-    ) -> Result<Granted, SignupError> {
-        let now = self.ports.now();
-        let tenant = TenantId::new(now, self.ports.random());
-        let owner = UserId::new(now, self.ports.random());
-        // Asked before anything is written: a service that can't sign must not burn names.
-        self.settings.keys.can_sign()?;
-        let signup = Signup {
-            tenant,
-            owner,
-            name: request.name.clone(),
-            slug: request.slug.clone(),
-            email: request.email.clone(),
-            plan: request.plan,
-            promo: request.promo.clone(),
-            fingerprint: request.fingerprint(),
-            key: request.key.as_deref().map(|key| digest(&["signup_start", "anyone", key])),
-            lease: id::token_id(now, self.ports.random()),
-            now,
-        };
-        match self.decide(request, &signup, &caller.origin, client).await? {
-            SignupOutcome::Created(tenant) => {
-                let token = self.signup_token(&tenant, now)?;
-                Ok(Granted { tenant, token, replayed: false })
-            }
-            SignupOutcome::ReplayedWithKey(tenant)
-                if tenant.admits_a_repeat(self.config().jwt_not_before) =>
-            {
-                let token = self.signup_token(&tenant, now)?;
-                Ok(Granted { tenant, token, replayed: true })
-            }
-            SignupOutcome::ReplayedWithKey(tenant) | SignupOutcome::ReplayedWithoutKey(tenant) => {
-                self.start_link(&tenant.email, Some(tenant.id.as_str()), caller).await?;
-                Err(SignupError::AlreadySignedUp)
-            }
-            SignupOutcome::Removed => Err(SignupError::Removed),
-            SignupOutcome::KeyReused => Err(SignupError::KeyReused),
-            SignupOutcome::InProgress => Err(SignupError::InProgress),
-            SignupOutcome::Disabled => Err(SignupError::Disabled),
-            SignupOutcome::Promo(problem) => Err(SignupError::Promo(problem)),
-            SignupOutcome::SlugTaken => Err(SignupError::SlugTaken),
-            SignupOutcome::EmailExists => Err(SignupError::EmailExists),
+/// Signs a tenant up: all of it or nothing, and the same once more for the same request.
+pub async fn start<P: Ports>(
+    app: &App<P>,
+    request: &Request,
+    caller: &RequestOrigin,
+    client: &str,
+) -> Result<Granted, SignupError> {
+    let now = app.ports.now();
+    let tenant = TenantId::new(now, app.ports.random());
+    let owner = UserId::new(now, app.ports.random());
+    // Asked before anything is written: a service that can't sign must not burn names.
+    app.settings.keys.can_sign()?;
+    let signup = Signup {
+        tenant,
+        owner,
+        name: request.name.clone(),
+        slug: request.slug.clone(),
+        email: request.email.clone(),
+        plan: request.plan,
+        promo: request.promo.clone(),
+        fingerprint: request.fingerprint(),
+        key: request.key.as_deref().map(|key| digest(&["signup_start", "anyone", key])),
+        lease: id::token_id(now, app.ports.random()),
+        now,
+    };
+    match decide(app, request, &signup, &caller.origin, client).await? {
+        SignupOutcome::Created(tenant) => {
+            let token = token(app, &tenant, now)?;
+            Ok(Granted { tenant, token, replayed: false })
         }
+        SignupOutcome::ReplayedWithKey(tenant) if tenant.admits_a_repeat(app.config().jwt_not_before) => {
+            let token = token(app, &tenant, now)?;
+            Ok(Granted { tenant, token, replayed: true })
+        }
+        SignupOutcome::ReplayedWithKey(tenant) | SignupOutcome::ReplayedWithoutKey(tenant) => {
+            magic_links::start(app, &tenant.email, Some(tenant.id.as_str()), caller).await?;
+            Err(SignupError::AlreadySignedUp)
+        }
+        SignupOutcome::Removed => Err(SignupError::Removed),
+        SignupOutcome::KeyReused => Err(SignupError::KeyReused),
+        SignupOutcome::InProgress => Err(SignupError::InProgress),
+        SignupOutcome::Disabled => Err(SignupError::Disabled),
+        SignupOutcome::Promo(problem) => Err(SignupError::Promo(problem)),
+        SignupOutcome::SlugTaken => Err(SignupError::SlugTaken),
+        SignupOutcome::EmailExists => Err(SignupError::EmailExists),
     }
+}
 
-    /// Decides about a signup. A claim of its key ends with the decision, whichever it is: the same request can be sent again at
-    /// once. What was granted has taken the claim's place.
-    async fn decide(
-        &self,
-        request: &Request,
-        signup: &Signup,
-        origin: &str,
-        client: &str,
-    ) -> Result<SignupOutcome, SignupError> {
-        let decided = match self.check_turnstile(request, signup, origin, client).await {
-            Ok(()) => store::signups::insert(self.ports.db(), signup).await.map_err(SignupError::from),
-            Err(error) => Err(error),
-        };
-        let granted = matches!(&decided, Ok(SignupOutcome::Created(_) | SignupOutcome::ReplayedWithKey(_)));
-        if self.config().turnstile_secret.is_some() && signup.key.is_some() && !granted {
-            self.give_back(signup).await;
-        }
-        decided
+/// Decides about a signup. A claim of its key ends with the decision, whichever it is: the same request can be sent again at
+/// once. What was granted has taken the claim's place.
+async fn decide<P: Ports>(
+    app: &App<P>,
+    request: &Request,
+    signup: &Signup,
+    origin: &str,
+    client: &str,
+) -> Result<SignupOutcome, SignupError> {
+    let decided = match check_turnstile(app, request, signup, origin, client).await {
+        Ok(()) => store::signups::insert(app.ports.db(), signup).await.map_err(SignupError::from),
+        Err(error) => Err(error),
+    };
+    let granted = matches!(&decided, Ok(SignupOutcome::Created(_) | SignupOutcome::ReplayedWithKey(_)));
+    if app.config().turnstile_secret.is_some() && signup.key.is_some() && !granted {
+        give_back(app, signup).await;
     }
+    decided
+}
 
-    /// Gives a claim of the signup's key back, if it has one.
-    async fn give_back(&self, signup: &Signup) {
-        if let Err(error) = store::signups::release(self.ports.db(), signup).await {
-            // It ends by itself.
-            let line = LogLine::new(Level::Warn, "idempotency_key_not_released");
-            self.log(line.with("error", error.to_string()));
-        }
+/// Gives a claim of the signup's key back, if it has one.
+async fn give_back<P: Ports>(app: &App<P>, signup: &Signup) {
+    if let Err(error) = store::signups::release(app.ports.db(), signup).await {
+        // It ends by itself.
+        let line = LogLine::new(Level::Warn, "idempotency_key_not_released");
+        app.log(line.with("error", error.to_string()));
     }
+}
 
-    /// A Turnstile token is good once, so the key is looked up first: a replay needs no second token.
-    async fn check_turnstile(
-        &self,
-        request: &Request,
-        signup: &Signup,
-        origin: &str,
-        client: &str,
-    ) -> Result<(), SignupError> {
-        let Some(secret) = &self.config().turnstile_secret else { return Ok(()) };
-        match store::signups::claim(self.ports.db(), signup).await? {
-            Claim::Used => return Ok(()),
-            Claim::Held => return Err(SignupError::InProgress),
-            Claim::Ours => {}
-        }
-        let verdict = match request.turnstile.as_deref() {
-            None => turnstile::TurnstileResult::Nobody("no_token"),
-            Some(token) => {
-                match self.call(turnstile::verify(secret, token, client, &signup.request_key())).await {
-                    Ok(response) => {
-                        turnstile::classify(&response, &self.config().page_hosts(origin), self.ports.now())
-                    }
-                    Err(_) => turnstile::TurnstileResult::Silent("no_answer"),
+/// A Turnstile token is good once, so the key is looked up first: a replay needs no second token.
+async fn check_turnstile<P: Ports>(
+    app: &App<P>,
+    request: &Request,
+    signup: &Signup,
+    origin: &str,
+    client: &str,
+) -> Result<(), SignupError> {
+    let Some(secret) = &app.config().turnstile_secret else { return Ok(()) };
+    match store::signups::claim(app.ports.db(), signup).await? {
+        Claim::Used => return Ok(()),
+        Claim::Held => return Err(SignupError::InProgress),
+        Claim::Ours => {}
+    }
+    let verdict = match request.turnstile.as_deref() {
+        None => turnstile::TurnstileResult::Nobody("no_token"),
+        Some(token) => {
+            match app.call(turnstile::verify(secret, token, client, &signup.request_key())).await {
+                Ok(response) => {
+                    turnstile::classify(&response, &app.config().page_hosts(origin), app.ports.now())
                 }
+                Err(_) => turnstile::TurnstileResult::Silent("no_answer"),
             }
-        };
-        match verdict {
-            turnstile::TurnstileResult::Person => Ok(()),
-            turnstile::TurnstileResult::Nobody(reason) => Err(SignupError::Turnstile(reason)),
-            turnstile::TurnstileResult::Silent(reason) => Err(SignupError::TurnstileUnavailable(reason)),
         }
+    };
+    match verdict {
+        turnstile::TurnstileResult::Person => Ok(()),
+        turnstile::TurnstileResult::Nobody(reason) => Err(SignupError::Turnstile(reason)),
+        turnstile::TurnstileResult::Silent(reason) => Err(SignupError::TurnstileUnavailable(reason)),
     }
+}
 
-    /// A cut-off in this very second is a second ahead: what is issued after it must not fall before it.
-    fn signup_token(&self, tenant: &SignedUp, now: Timestamp) -> Result<String, NoSigningKey> {
-        let issued_at = now.max(Timestamp::from_seconds(tenant.tokens_valid_after));
-        self.new_tenant_token(&tenant.id, &tenant.owner_user_id, SIGNUP_TOKEN_SECONDS, issued_at)
-    }
+/// A cut-off in this very second is a second ahead: what is issued after it must not fall before it.
+fn token<P: Ports>(app: &App<P>, tenant: &SignedUp, now: Timestamp) -> Result<String, NoSigningKey> {
+    let issued_at = now.max(Timestamp::from_seconds(tenant.tokens_valid_after));
+    new_tenant_token(app, &tenant.id, &tenant.owner_user_id, SIGNUP_TOKEN_SECONDS, issued_at)
+}
 
-    /// A fresh token for an admin of `tenant`.
-    pub(super) fn new_tenant_token(
-        &self,
-        tenant: &TenantId,
-        user: &UserId,
-        ttl: i64,
-        now: Timestamp,
-    ) -> Result<String, NoSigningKey> {
-        let jti = token_id::of_tenant(tenant, &id::token_id(now, self.ports.random()));
-        self.settings.keys.tenant_token(tenant, user, ttl, now, &jti)
-    }
+/// A fresh token for an admin of `tenant`.
+pub(super) fn new_tenant_token<P: Ports>(
+    app: &App<P>,
+    tenant: &TenantId,
+    user: &UserId,
+    ttl: i64,
+    now: Timestamp,
+) -> Result<String, NoSigningKey> {
+    let jti = token_id::of_tenant(tenant, &id::token_id(now, app.ports.random()));
+    app.settings.keys.tenant_token(tenant, user, ttl, now, &jti)
 }

@@ -13,8 +13,9 @@ use crate::{
 };
 
 use super::{
-    App,
+    App, access,
     access::AccessError,
+    provisioning,
     provisioning::{QueueError, Queued},
     upstream::make,
 };
@@ -81,197 +82,193 @@ pub(super) struct Signing {
     pub until: Option<i64>,
 }
 
-impl<P: Ports> App<P> {
-    /// The secrets that sign what is sent to a tenant's webhook now. An earlier one that does not open signs nothing.
-    pub(super) async fn signing(
-        &self,
-        tenant: &TenantId,
-        webhook: &Connection,
-    ) -> Result<Signing, CryptoError> {
-        let own = self.ports.open(&webhook.webhook_secret, tenant.as_str()).await?;
-        let mut signing = Signing { secrets: vec![own], until: None };
-        for Previous { secret, until } in webhook.previous(self.ports.now()) {
-            let Ok(secret) = self.ports.open(&secret, tenant.as_str()).await else { continue };
-            if !signing.secrets.contains(&secret) {
-                signing.until = signing.until.max(Some(until));
-                signing.secrets.push(secret);
-            }
+/// The secrets that sign what is sent to a tenant's webhook now. An earlier one that does not open signs nothing.
+pub(super) async fn signing<P: Ports>(
+    app: &App<P>,
+    tenant: &TenantId,
+    webhook: &Connection,
+) -> Result<Signing, CryptoError> {
+    let own = app.ports.open(&webhook.webhook_secret, tenant.as_str()).await?;
+    let mut signing = Signing { secrets: vec![own], until: None };
+    for Previous { secret, until } in webhook.previous(app.ports.now()) {
+        let Ok(secret) = app.ports.open(&secret, tenant.as_str()).await else { continue };
+        if !signing.secrets.contains(&secret) {
+            signing.until = signing.until.max(Some(until));
+            signing.secrets.push(secret);
         }
-        Ok(signing)
     }
+    Ok(signing)
+}
 
-    /// Stores a starter tenant's webhook, and queues its provisioning; if the tenant is live, pings it.
-    pub async fn connect_make(
-        &self,
-        claims: &Claims,
-        tenant: &TenantId,
-        url: &WebhookUrl,
-        secret: &WebhookSecret,
-        caller: RequestOrigin,
-    ) -> Result<(Queued, Option<Restored>), QueueError> {
-        let sealed = self.ports.seal(secret.secret(), tenant.as_str()).await?;
-        let store = (
-            store::webhooks::webhook(tenant),
-            store::webhooks::set_webhook(tenant, url, Some(&sealed), self.ports.now()),
-            store::webhooks::webhook(tenant),
-        );
-        let (queued, (before, stored, after)) =
-            self.queue(claims, tenant, Some(Plan::Starter), store, caller.clone()).await?;
-        if queued.status != RunStatus::Completed {
-            return Ok((queued, None));
-        }
-        let wanted = (url, Some(secret.secret()));
-        let storing = Storing { before, is_stored: stored.has_changed(), after };
-        let restored = self.announce_new_webhook(tenant, storing, wanted, caller).await?;
-        Ok((Queued { changed: restored.changed, ..queued }, Some(restored)))
+/// Stores a starter tenant's webhook, and queues its provisioning; if the tenant is live, pings it.
+pub async fn connect<P: Ports>(
+    app: &App<P>,
+    claims: &Claims,
+    tenant: &TenantId,
+    url: &WebhookUrl,
+    secret: &WebhookSecret,
+    caller: RequestOrigin,
+) -> Result<(Queued, Option<Restored>), QueueError> {
+    let sealed = app.ports.seal(secret.secret(), tenant.as_str()).await?;
+    let store = (
+        store::webhooks::webhook(tenant),
+        store::webhooks::set_webhook(tenant, url, Some(&sealed), app.ports.now()),
+        store::webhooks::webhook(tenant),
+    );
+    let (queued, (before, stored, after)) =
+        provisioning::queue_after(app, claims, tenant, Some(Plan::Starter), store, caller.clone()).await?;
+    if queued.status != RunStatus::Completed {
+        return Ok((queued, None));
     }
+    let wanted = (url, Some(secret.secret()));
+    let storing = Storing { before, is_stored: stored.has_changed(), after };
+    let restored = announce(app, tenant, storing, wanted, caller).await?;
+    Ok((Queued { changed: restored.changed, ..queued }, Some(restored)))
+}
 
-    /// Pings the webhook that was just stored for a live tenant, and says what became of it. One that was stored before already,
-    /// the same secret with it, is no other one, however often it is stored.
-    pub(super) async fn announce_new_webhook(
-        &self,
-        tenant: &TenantId,
-        storing: Storing,
-        (wanted, secret): (&WebhookUrl, Option<&Secret>),
-        caller: RequestOrigin,
-    ) -> Result<Restored, QueueError> {
-        let Storing { before, is_stored, after: Some(webhook) } = storing else {
-            return Err(self.too_often());
+/// Pings the webhook that was just stored for a live tenant, and says what became of it. One that was stored before already,
+/// the same secret with it, is no other one, however often it is stored.
+pub(super) async fn announce<P: Ports>(
+    app: &App<P>,
+    tenant: &TenantId,
+    storing: Storing,
+    (wanted, secret): (&WebhookUrl, Option<&Secret>),
+    caller: RequestOrigin,
+) -> Result<Restored, QueueError> {
+    let Storing { before, is_stored, after: Some(webhook) } = storing else {
+        return Err(too_often(app));
+    };
+    let was = match &before {
+        Some(before) => app.ports.open(&before.webhook_secret, tenant.as_str()).await.ok(),
+        None => None,
+    };
+    let is_there = webhook.webhook_url == wanted.as_str() && secret.is_some() && secret == was.as_ref();
+    if !(is_stored || is_there) {
+        return Err(too_often(app));
+    }
+    let allowed = &app.config().allowed_webhook_hosts;
+    let url = WebhookUrl::stored(&webhook.webhook_url, allowed)
+        .map_err(|problem| DbError::Corrupt(problem.message))?;
+    let Ok(signing) = signing(app, tenant, &webhook).await else {
+        let reason =
+            "The secret that is stored for it can't be read any more. Store it again, with a secret.";
+        let tried = Tried {
+            delivered: false,
+            try_again: false,
+            status: None,
+            ms: None,
+            reason: Some(reason.to_owned()),
         };
-        let was = match &before {
-            Some(before) => self.ports.open(&before.webhook_secret, tenant.as_str()).await.ok(),
-            None => None,
-        };
-        let is_there = webhook.webhook_url == wanted.as_str() && secret.is_some() && secret == was.as_ref();
-        if !(is_stored || is_there) {
-            return Err(self.too_often());
+        return Ok(Restored { host: url.host().to_owned(), changed: true, previous_until: None, tried });
+    };
+    let same = before.filter(|before| {
+        before.webhook_url == webhook.webhook_url && was.is_some() && was.as_ref() == signing.secrets.first()
+    });
+    let changed = same.as_ref().is_none_or(|same| same.disabled_at.is_some());
+    if let Some(same) = same.filter(|_| is_stored) {
+        // Sealed anew, its secret counted as one that was replaced.
+        let kept = store::webhooks::keep_secret(tenant, &same.webhook_secret);
+        app.ports.db().query(kept).await?;
+    }
+    let tried = ping(app, tenant, &url, &signing.secrets, caller).await;
+    app.log(
+        LogLine::new(Level::Info, "webhook_stored")
+            .with("tenantId", tenant.as_str())
+            .with("host", url.host())
+            .with("changed", changed)
+            .with("delivered", tried.delivered),
+    );
+    if tried.delivered {
+        let pinged = Webhook { url: webhook.webhook_url, secret: webhook.webhook_secret };
+        let validated = store::webhooks::set_validated(tenant, &pinged, app.ports.now());
+        // It is stored and has answered, whether or not that can be written down now.
+        if let Err(error) = app.ports.db().query(validated).await {
+            let line = LogLine::new(Level::Warn, "webhook_validation_not_noted");
+            app.log(line.with("tenantId", tenant.as_str()).with("error", error.to_string()));
         }
-        let allowed = &self.config().allowed_webhook_hosts;
-        let url = WebhookUrl::stored(&webhook.webhook_url, allowed)
-            .map_err(|problem| DbError::Corrupt(problem.message))?;
-        let Ok(signing) = self.signing(tenant, &webhook).await else {
-            let reason =
-                "The secret that is stored for it can't be read any more. Store it again, with a secret.";
-            let tried = Tried {
-                delivered: false,
-                try_again: false,
-                status: None,
-                ms: None,
-                reason: Some(reason.to_owned()),
+    }
+    Ok(Restored { host: url.host().to_owned(), changed, previous_until: signing.until, tried })
+}
+
+fn too_often<P: Ports>(app: &App<P>) -> QueueError {
+    app.log(LogLine::new(Level::Warn, "rate_limited").with("limit", "webhooks_stored"));
+    QueueError::TooOften
+}
+
+/// Sends a signed `webhook.ping` to the stored webhook, and returns its answer. A webhook that the caller names is signed
+/// with the secret of the request. A tenant may name its own alone: whose any other is, nobody has shown. A stored one that
+/// was switched off may be tried, too, and is on again if it takes the ping: written down if `audit_context` says who did it.
+pub async fn try_out<P: Ports>(
+    app: &App<P>,
+    claims: &Claims,
+    tenant: &TenantId,
+    named: Option<(WebhookUrl, Secret)>,
+    audit_context: Option<&AuditContext<'_>>,
+    caller: RequestOrigin,
+) -> Result<Tried, TryError> {
+    let batch = (store::tenants::by_id(tenant), store::webhooks::webhook(tenant));
+    let (known, stored) = access::on_behalf_of(app, claims, batch).await?;
+    known.ok_or(TryError::NotFound)?;
+    let may_try_any = claims.audience == Some(Audience::PlatformAdmin);
+    let (url, secrets, stored) = match named {
+        Some((url, _)) if !may_try_any && !is_at(stored.as_ref(), &url) => {
+            return Err(TryError::NotStored);
+        }
+        Some((url, secret)) => (url, vec![secret], None),
+        None => {
+            let stored = stored.ok_or(TryError::NoWebhook)?;
+            let url = WebhookUrl::stored(&stored.webhook_url, &app.config().allowed_webhook_hosts);
+            let signing = signing(app, tenant, &stored).await?;
+            (url.map_err(|_| TryError::NoWebhook)?, signing.secrets, Some(stored))
+        }
+    };
+    let tried = ping(app, tenant, &url, &secrets, caller).await;
+    let taken = tried.status.is_some_and(|status| (200..300).contains(&status));
+    if let Some(stored) =
+        stored.filter(|stored| taken && stored.failing_since.or(stored.disabled_at).is_some())
+    {
+        // It works again: one that was switched off is on from now on.
+        let audit =
+            audit_context.map(|audit_context| store::webhooks::audit_working(tenant, &stored, audit_context));
+        let working = store::webhooks::set_working(tenant, &stored);
+        app.ports.db().ask((audit, working)).await?;
+    }
+    Ok(tried)
+}
+
+async fn ping<P: Ports>(
+    app: &App<P>,
+    tenant: &TenantId,
+    url: &WebhookUrl,
+    secrets: &[Secret],
+    caller: RequestOrigin,
+) -> Tried {
+    let now = app.ports.now();
+    let id = format!("msg_{}", id::token_id(now, app.ports.random()));
+    let call = make::ping(url, secrets, &id, tenant.as_str(), now, caller.traceparent);
+    match app.call(call).await {
+        Err(error) => {
+            let reason = match error {
+                OutboundError::Timeout => "The webhook did not answer in time.",
+                OutboundError::Connection => "The webhook could not be reached.",
             };
-            return Ok(Restored { host: url.host().to_owned(), changed: true, previous_until: None, tried });
-        };
-        let same = before.filter(|before| {
-            before.webhook_url == webhook.webhook_url
-                && was.is_some()
-                && was.as_ref() == signing.secrets.first()
-        });
-        let changed = same.as_ref().is_none_or(|same| same.disabled_at.is_some());
-        if let Some(same) = same.filter(|_| is_stored) {
-            // Sealed anew, its secret counted as one that was replaced.
-            let kept = store::webhooks::keep_secret(tenant, &same.webhook_secret);
-            self.ports.db().query(kept).await?;
+            let reason = Some(reason.to_owned());
+            Tried { delivered: false, try_again: true, status: None, ms: None, reason }
         }
-        let tried = self.ping(tenant, &url, &signing.secrets, caller).await;
-        self.log(
-            LogLine::new(Level::Info, "webhook_stored")
-                .with("tenantId", tenant.as_str())
-                .with("host", url.host())
-                .with("changed", changed)
-                .with("delivered", tried.delivered),
-        );
-        if tried.delivered {
-            let pinged = Webhook { url: webhook.webhook_url, secret: webhook.webhook_secret };
-            let validated = store::webhooks::set_validated(tenant, &pinged, self.ports.now());
-            // It is stored and has answered, whether or not that can be written down now.
-            if let Err(error) = self.ports.db().query(validated).await {
-                let line = LogLine::new(Level::Warn, "webhook_validation_not_noted");
-                self.log(line.with("tenantId", tenant.as_str()).with("error", error.to_string()));
-            }
-        }
-        Ok(Restored { host: url.host().to_owned(), changed, previous_until: signing.until, tried })
-    }
-
-    fn too_often(&self) -> QueueError {
-        self.log(LogLine::new(Level::Warn, "rate_limited").with("limit", "webhooks_stored"));
-        QueueError::TooOften
-    }
-
-    /// Sends a signed `webhook.ping` to the webhook that is stored, and answers what came back; if the caller names one, by the
-    /// secret that came with it. A tenant may name its own alone: whose any other is, nobody has shown. A stored one that was
-    /// switched off may be tried, too, and is on again if it takes the ping: written down if `audit_context` says who did it.
-    pub async fn try_webhook(
-        &self,
-        claims: &Claims,
-        tenant: &TenantId,
-        named: Option<(WebhookUrl, Secret)>,
-        audit_context: Option<&AuditContext<'_>>,
-        caller: RequestOrigin,
-    ) -> Result<Tried, TryError> {
-        let batch = (store::tenants::by_id(tenant), store::webhooks::webhook(tenant));
-        let (known, stored) = self.on_behalf_of(claims, batch).await?;
-        known.ok_or(TryError::NotFound)?;
-        let may_try_any = claims.audience == Some(Audience::PlatformAdmin);
-        let (url, secrets, stored) = match named {
-            Some((url, _)) if !may_try_any && !is_at(stored.as_ref(), &url) => {
-                return Err(TryError::NotStored);
-            }
-            Some((url, secret)) => (url, vec![secret], None),
-            None => {
-                let stored = stored.ok_or(TryError::NoWebhook)?;
-                let url = WebhookUrl::stored(&stored.webhook_url, &self.config().allowed_webhook_hosts);
-                let signing = self.signing(tenant, &stored).await?;
-                (url.map_err(|_| TryError::NoWebhook)?, signing.secrets, Some(stored))
-            }
-        };
-        let tried = self.ping(tenant, &url, &secrets, caller).await;
-        let taken = tried.status.is_some_and(|status| (200..300).contains(&status));
-        if let Some(stored) =
-            stored.filter(|stored| taken && stored.failing_since.or(stored.disabled_at).is_some())
-        {
-            // It works again: one that was switched off is on from now on.
-            let audit = audit_context
-                .map(|audit_context| store::webhooks::audit_working(tenant, &stored, audit_context));
-            let working = store::webhooks::set_working(tenant, &stored);
-            self.ports.db().ask((audit, working)).await?;
-        }
-        Ok(tried)
-    }
-
-    async fn ping(
-        &self,
-        tenant: &TenantId,
-        url: &WebhookUrl,
-        secrets: &[Secret],
-        caller: RequestOrigin,
-    ) -> Tried {
-        let now = self.ports.now();
-        let id = format!("msg_{}", id::token_id(now, self.ports.random()));
-        let call = make::ping(url, secrets, &id, tenant.as_str(), now, caller.traceparent);
-        match self.call(call).await {
-            Err(error) => {
-                let reason = match error {
-                    OutboundError::Timeout => "The webhook did not answer in time.",
-                    OutboundError::Connection => "The webhook could not be reached.",
-                };
-                let reason = Some(reason.to_owned());
-                Tried { delivered: false, try_again: true, status: None, ms: None, reason }
-            }
-            Ok(response) => {
-                let outcome = make::classify(&response, self.config().make_validate_strict, now);
-                let try_again = matches!(outcome, Outcome::Unknown(_));
-                let reason = match outcome {
-                    Outcome::Done(_) => None,
-                    Outcome::Failed(failure) => Some(failure.message),
-                    Outcome::Unknown(fault) => Some(fault.code.message().to_owned()),
-                };
-                Tried {
-                    delivered: reason.is_none(),
-                    try_again,
-                    status: Some(response.status),
-                    ms: Some(response.ms),
-                    reason,
-                }
+        Ok(response) => {
+            let outcome = make::classify(&response, app.config().make_validate_strict, now);
+            let try_again = matches!(outcome, Outcome::Unknown(_));
+            let reason = match outcome {
+                Outcome::Done(_) => None,
+                Outcome::Failed(failure) => Some(failure.message),
+                Outcome::Unknown(fault) => Some(fault.code.message().to_owned()),
+            };
+            Tried {
+                delivered: reason.is_none(),
+                try_again,
+                status: Some(response.status),
+                ms: Some(response.ms),
+                reason,
             }
         }
     }

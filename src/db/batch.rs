@@ -17,15 +17,20 @@ impl<T> Query<T> {
         Self { statement, read }
     }
 
-    /// The statement alone, where its answer is read later.
-    pub fn statement(self) -> Statement {
-        self.statement
+    /// The same, with what was read of its answer, or with why it can't be read, made into something else.
+    pub fn then<U>(self, make: impl FnOnce(Result<T, DbError>) -> U + 'static) -> Then<U>
+    where
+        T: 'static,
+    {
+        let Self { statement, read } = self;
+        Then { statement, read: Box::new(move |answer| make(read(answer))) }
     }
+}
 
-    /// Reads the answer to its statement.
-    pub fn read(&self, answer: Answer) -> Result<T, DbError> {
-        (self.read)(answer)
-    }
+/// A query whose answer is made into something else. One that can't be read does not fail the batch.
+pub struct Then<U> {
+    statement: Statement,
+    read: Box<dyn FnOnce(Answer) -> U>,
 }
 
 impl<T: FromRow> Query<Vec<T>> {
@@ -140,6 +145,15 @@ impl<T> Batch for Query<T> {
     }
 }
 
+impl<U> Batch for Then<U> {
+    type Answer = U;
+
+    fn split(self) -> (Vec<Statement>, impl FnOnce(&mut Answers) -> Result<U, DbError>) {
+        let Self { statement, read } = self;
+        (vec![statement], move |answers: &mut Answers| answers.one().map(read))
+    }
+}
+
 impl Batch for Vec<Statement> {
     type Answer = Vec<Answer>;
 
@@ -241,6 +255,19 @@ mod tests {
         assert!(matches!(read(&mut Answers::from(vec![])), Err(DbError::Corrupt(_))));
         let (_, read) = Query::<Named>::one(Statement::new("select name", [])).split();
         assert!(matches!(read(&mut Answers::from(vec![answer(&[])])), Err(DbError::Corrupt(_))));
+    }
+
+    #[test]
+    fn what_can_not_be_read_fails_its_own_part_of_a_batch_alone() {
+        let found = |rows: &[&str]| {
+            let (_, read) = (named().then(|found| found.map(|named| named.is_some())), named()).split();
+            read(&mut Answers::from(vec![answer(rows), answer(&[])])).unwrap().0
+        };
+        assert_eq!(found(&[r#"{"name":"a"}"#]), Ok(true));
+        assert_eq!(found(&[]), Ok(false));
+        assert!(matches!(found(&[r#"{"name":1}"#]), Err(DbError::Corrupt(_))));
+        let (_, read) = named().then(|found| found.is_ok()).split();
+        assert!(matches!(read(&mut Answers::from(vec![])), Err(DbError::Corrupt(_))));
     }
 
     #[test]

@@ -6,10 +6,11 @@ use serde::{Deserialize, Serialize};
 
 use super::{field_errors::InvalidValue, text};
 
-/// Names that the service, mail, certificates, DNS or proxies need for themselves, or that could be taken for its operators': one a
-/// line, in order, without hyphens. They are the union of the lists of reserved-slugs, reserved-usernames, The-Big-Username-Blocklist
-/// and Zulip, of what certificates and mail are proven by (the CA/Browser Forum's baseline, RFC 2142), of what programs look up by
-/// themselves (wpad, autodiscover, mta-sts and their like), and of our own.
+/// Names that the service, mail, certificates, DNS or proxies need for themselves, or that could be taken for its operators':
+/// one a line, in order, without hyphens. They are the union of the lists of reserved-slugs, reserved-usernames,
+/// The-Big-Username-Blocklist and Zulip. Added are names that prove control of certificates and mail (the CA/Browser Forum's
+/// baseline, RFC 2142). So are names that programs look up by themselves (wpad, autodiscover, mta-sts and their like), and
+/// our own.
 const RESERVED: &str = include_str!("reserved.txt");
 
 /// Names of machines, which are numbered.

@@ -19,8 +19,8 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
         .with_decode_allow_trailing_bits(true),
 );
 
-/// The secret of a webhook: 16 printable characters of ASCII or more, without blanks at the ends; or `whsec_` and at least 24 bytes in
-/// base64, padded or not, as Standard Webhooks has it.
+/// The secret of a webhook: at least 16 printable ASCII characters, without blanks at the ends. Or, as in Standard Webhooks,
+/// `whsec_` and at least 24 bytes in base64, padded or not.
 // Base64 is kept as the one spelling that all readers read alike.
 #[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(

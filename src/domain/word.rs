@@ -9,8 +9,8 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-/// How many unknown words are kept apart, and how long one may be. They come from our own stores, a handful at most; the
-/// bounds are for a store that went wrong, as what is kept is kept for the life of the process.
+/// How many unknown words are kept apart, and how long one may be. They come from our own stores, a handful at most. The
+/// bounds guard against a corrupt store, because words are kept for the life of the process.
 const KEPT: usize = 256;
 const LONGEST: usize = 64;
 /// Stands for the words beyond those bounds.

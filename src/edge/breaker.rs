@@ -3,9 +3,9 @@
 //! A row for the breaker, a row for those who wait, and an alarm that tells them to go on. It never throws: the platform would
 //! drop it after six failures. Everything else that time brings about is seen when somebody asks.
 //!
-//! One object of this class, under a name of its own, is no breaker but the [`witness`]: it is such a row around a pure function,
-//! too. A class of its own would need a Durable Object migration, across which nothing can be rolled back; a tenant's object has an
-//! alarm, a checkpoint and commands that it has no use for.
+//! One object of this class, under a name of its own, is no breaker but the [`witness`]: it is such a row around a pure
+//! function, too. A class of its own would need a Durable Object migration, across which nothing can be rolled back. It has
+//! no use for the alarm, checkpoint and commands of a tenant's object.
 
 use std::{cell::Cell, time::Duration};
 
@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use worker::{DurableObject, Env, Request, Response, Result, SqlStorage, State, durable_object};
 
 use crate::{
-    app::App,
+    app::{self, App},
     domain::{TenantId, Timestamp, Upstream},
     ports::{Level, LogLine},
     workflow::{
@@ -73,7 +73,7 @@ impl DurableObject for CircuitBreaker {
                 // Armed before anything is awaited: whatever becomes of this one, the next one rings.
                 self.arm(&app).await;
                 if !tenants.is_empty() {
-                    app.go_on(upstream, &tenants).await;
+                    app::breakers::go_on(&app, upstream, &tenants).await;
                 }
             }
             Ok(None) => {}

@@ -22,7 +22,10 @@ use axum::Router;
 use wasm_bindgen::JsCast;
 use worker::{Context, Env, Result, ScheduleContext, ScheduledEvent, event};
 
-use crate::{app::App, http};
+use crate::{
+    app::{self, App},
+    http,
+};
 use platform::Platform;
 
 thread_local! {
@@ -55,7 +58,7 @@ async fn fetch(request: web_sys::Request, env: Env, context: Context) -> Result<
 async fn scheduled(_: ScheduledEvent, env: Env, _: ScheduleContext) {
     let platform = Platform::of(&env, None);
     let settings = platform.settings();
-    App::new(platform, settings).sweep().await;
+    app::sweep::run(&App::new(platform, settings)).await;
 }
 
 /// What went wrong, in a sentence: some of the platform's errors would show themselves as Rust's debugger does.

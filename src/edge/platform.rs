@@ -1,4 +1,4 @@
-//! Cloudflare as [`Ports`].
+//! Cloudflare as [`Ports`](crate::ports::Ports).
 
 use std::{cell::RefCell, future::Future, sync::Arc, time::Duration};
 
@@ -16,8 +16,8 @@ use crate::{
     db::Db,
     domain::{Config, FlushDecision, RequestCounter, RequestKey, Secret, TenantId, Timestamp},
     ports::{
-        CryptoError, Limit, LimiterError, LogLine, ObjectError, OutboundError, OutboundRequest,
-        OutboundResponse, Ports,
+        Background, Clock, CryptoError, Database, Egress, Limit, Limiter, LimiterError, Log, LogLine,
+        ObjectError, Objects, OutboundError, OutboundRequest, OutboundResponse, Random, Vault,
     },
     store::request_metrics,
     workflow::{Command, Reply, breaker, witness},
@@ -142,17 +142,25 @@ pub(super) fn now() -> Timestamp {
     Timestamp::from_millis(js_sys::Date::now() as i64)
 }
 
-impl Ports for Platform {
+impl Database for Platform {
     type Db = D1;
 
     fn db(&self) -> &D1 {
         &self.0.bound.db
     }
+}
 
+impl Clock for Platform {
     fn now(&self) -> Timestamp {
         now()
     }
 
+    async fn sleep(&self, duration: Duration) {
+        Delay::from(duration).await;
+    }
+}
+
+impl Random for Platform {
     fn fill_random(&self, bytes: &mut [u8]) {
         POOL.with_borrow_mut(|pool| {
             if pool.len() < bytes.len() {
@@ -168,7 +176,9 @@ impl Ports for Platform {
             bytes.iter_mut().zip(pool.drain(rest..)).for_each(|(byte, random)| *byte = random);
         });
     }
+}
 
+impl Log for Platform {
     fn log(&self, line: LogLine) {
         log::write(line, now());
     }
@@ -191,25 +201,27 @@ impl Ports for Platform {
             }
         });
     }
+}
 
+impl Background for Platform {
     fn defer(&self, work: impl Future<Output = ()> + 'static) {
         match &self.0.context {
             Some(context) => context.wait_until(work),
             None => wasm_bindgen_futures::spawn_local(work),
         }
     }
+}
 
-    async fn sleep(&self, duration: Duration) {
-        Delay::from(duration).await;
-    }
-
+impl Limiter for Platform {
     async fn allows(&self, limit: Limit, key: &str) -> Result<bool, LimiterError> {
         let failed = |error: worker::Error| LimiterError(told(&error));
         let limiter = self.outside().env.rate_limiter(limit.binding()).map_err(failed)?;
         let allowed = JsFuture::from(boundary::allows(limiter.as_ref(), key)).await;
         allowed.map(|allowed| allowed.is_truthy()).map_err(|error| failed(worker::Error::Internal(error)))
     }
+}
 
+impl Objects for Platform {
     async fn send_command(&self, tenant: &TenantId, command: &Command) -> Result<Reply, ObjectError> {
         let objects = self.outside().objects.as_ref();
         within(OBJECT_LIMIT, ask(objects, "PROVISIONER", tenant.as_str(), command)).await
@@ -224,14 +236,18 @@ impl Ports for Platform {
         let breakers = self.outside().breakers.as_ref();
         within(BREAKER_LIMIT, ask(breakers, "BREAKER", WITNESS, command)).await
     }
+}
 
+impl Egress for Platform {
     async fn call(&self, call: OutboundRequest) -> Result<OutboundResponse, OutboundError> {
         let since = now();
         let called = egress::call(self.outside().egress.as_ref(), &call).await?;
         let ms = u64::try_from(now().since(since).as_millis()).unwrap_or(u64::MAX);
         Ok(OutboundResponse { ms, ..called })
     }
+}
 
+impl Vault for Platform {
     async fn seal(&self, plain: &Secret, context: &str) -> Result<String, CryptoError> {
         let key = self
             .0

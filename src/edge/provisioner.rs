@@ -10,10 +10,9 @@ use serde::Deserialize;
 use worker::{DurableObject, Env, Request, Response, Result, SqlStorage, State, durable_object};
 
 use crate::{
-    app::{App, projection},
-    db::Answer,
+    app::{self, App, projection, steps::Found},
     domain::{RunId, Task, Timestamp, Upstream},
-    ports::{Level, LogLine, Ports},
+    ports::{Database, Level, LogLine, Random},
     store::{recovery, recovery::DnsContext},
     workflow::{
         Asked, Command, NewIds, Performed, ProjectionResult, Reply, Run, RunContext, Wake, advance,
@@ -112,7 +111,7 @@ impl Provisioner {
         let known = if is_unreadable { None } else { self.load()? };
         if let Some(run) = known.as_ref().filter(|_| mails_go_on) {
             // It is not the run that waits, but its tenant's mails.
-            app.deliver_mails_later(&run.subject.tenant);
+            app::mails::send_later(&app, &run.subject.tenant);
         }
         let now = now();
         let effects = match (known, found) {
@@ -122,7 +121,7 @@ impl Provisioner {
         if let Some(run) = &effects.save {
             self.save(run)?;
             if effects.ended {
-                app.log_event(run, RunEvent::Ended);
+                app::run_log::log(&app, run, RunEvent::Ended);
             }
         }
         if effects.forget {
@@ -138,7 +137,7 @@ impl Provisioner {
     /// The run has ended, and its event and its mail wait. The alarm doesn't: it must be free for the next round.
     fn deliver(&self, app: &App<Platform>) {
         if let Ok(Some(run)) = self.load() {
-            app.deliver_all_later(&run.subject.tenant);
+            app::mails::send_after_deliveries(&app, &run.subject.tenant);
         }
     }
 
@@ -212,7 +211,7 @@ struct Tenant<'a> {
 
 impl RunContext for Tenant<'_> {
     type Error = worker::Error;
-    type Found = Answer;
+    type Found = Found;
 
     fn now(&self) -> Timestamp {
         now()
@@ -231,19 +230,19 @@ impl RunContext for Tenant<'_> {
     }
 
     fn asks_outside(&self, run: &Run, task: Task) -> bool {
-        self.app.asks_outside(run, task)
+        app::steps::asks_outside(&self.app, run, task)
     }
 
-    async fn perform(&self, run: &Run, task: Task, found: Answer) -> Performed {
-        self.app.at_work_on(run, Some(task)).perform(run, task, found).await
+    async fn perform(&self, run: &Run, task: Task, found: Found) -> Performed {
+        app::steps::perform(&app::run_log::at_work_on(&self.app, run, Some(task)), run, task, found).await
     }
 
     async fn forget(&self) -> Result<()> {
         self.object.delete_everything().await
     }
 
-    async fn permit(&self, run: &Run, task: Task, lists: bool) -> Asked<Answer> {
-        self.app.at_work_on(run, Some(task)).permit(run, task, lists).await
+    async fn permit(&self, run: &Run, task: Task, lists: bool) -> Asked<Found> {
+        app::steps::permit(&app::run_log::at_work_on(&self.app, run, Some(task)), run, task, lists).await
     }
 
     async fn project(&self, run: &Run) -> ProjectionResult {
@@ -251,6 +250,6 @@ impl RunContext for Tenant<'_> {
     }
 
     fn log_event(&self, run: &Run, event: RunEvent<'_>) {
-        self.app.log_event(run, event);
+        app::run_log::log(&self.app, run, event);
     }
 }

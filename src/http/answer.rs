@@ -1,8 +1,8 @@
 //! What the answers have in common: their envelopes, and times as callers read them.
 //!
-//! An answer is a type, and the type is sent: `public/openapi.json` is written from the same types by a test. A text, a number
-//! or a time that has no value is there and `null`; an object that is not there is left out, as some generators of clients
-//! read no reference that may be `null`. A field that is sometimes left out says so.
+//! An answer is a type, and the type is sent: `public/openapi.json` is written from the same types by a test. A text, number
+//! or time without a value is `null`. An absent object is left out: some client generators cannot read a nullable reference.
+//! A field that is sometimes left out says so.
 
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, header};

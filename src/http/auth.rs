@@ -6,7 +6,7 @@ use axum::extract::{FromRequestParts, MatchedPath, RawPathParams};
 use http::{header::AUTHORIZATION, request::Parts};
 
 use crate::{
-    app::{App, access::AccessError, provisioning::QueueError, tokens::TokenError},
+    app::{self, App, access::AccessError, provisioning::QueueError, tokens::TokenError},
     db::Batch,
     domain::{Audience, Claims, Denial, Permission, Secret, TenantId, config::SHORTEST_METRICS_TOKEN},
     ports::Ports,
@@ -71,7 +71,7 @@ impl<P: Ports, G: RequiredPermission> Authenticated<P, G> {
 
     /// Asks the database on the caller's behalf, in one round trip.
     pub async fn ask<B: Batch>(&self, batch: B) -> Result<B::Answer, ApiError> {
-        self.app.on_behalf_of(&self.claims, batch).await.map_err(|error| self.refused(error))
+        app::access::on_behalf_of(&self.app, &self.claims, batch).await.map_err(|error| self.refused(error))
     }
 
     /// Counts a change by a tenant's own people against what the tenant may change. Operators and machines have no such
@@ -83,7 +83,7 @@ impl<P: Ports, G: RequiredPermission> Authenticated<P, G> {
         }
         // Whatever else was done in a tenant's name, its people can still end their sign-ins.
         let what = if G::PERMISSION == Permission::AnyToken { "sign-in" } else { "club" };
-        match self.app.allows_tenant(&self.claims, what).await {
+        match app::limits::allows_tenant(&self.app, &self.claims, what).await {
             Ok(true) => Ok(()),
             Ok(false) => Err(ApiError::rate_limited()),
             Err(error) => Err(self.refused(error)),
@@ -93,7 +93,7 @@ impl<P: Ports, G: RequiredPermission> Authenticated<P, G> {
     /// What the audit log says of this if an operator does it. What tenants do with their own is their own business.
     pub fn audited<'a>(&'a self, reason: &'a str, context: &'a Context) -> Option<AuditContext<'a>> {
         let by_operator = self.claims.audience == Some(Audience::PlatformAdmin);
-        by_operator.then(|| self.app.audit_context(&self.claims, reason, context.id.as_str()))
+        by_operator.then(|| app::access::audit_context(&self.app, &self.claims, reason, context.id.as_str()))
     }
 
     /// Why something was not done on the caller's behalf.

@@ -22,9 +22,9 @@ const LIMIT: usize = 16 * 1024;
 
 /// A body as one type: how each field is read, and what the document says of it.
 ///
-/// Fields are read in the order in which they stand, each by the method of [`Fields`] behind the `=`; one that is `required…` must be there.
-/// A field is documented by its own type, unless `#[schema(…)]` says otherwise. What else is needed to read a body stands in parentheses
-/// behind its name. `check` holds the rules between fields: it sees what was read of each, if anything was.
+/// Fields are read in their order, each by the method of [`Fields`] behind the `=`. A `required…` field must be present. A
+/// field is documented by its own type, unless `#[schema(…)]` says otherwise. What else is needed to read a body stands in
+/// parentheses behind its name. `check` holds the rules between fields: it sees what was read of each, if anything was.
 macro_rules! body {
     (@read required $type:ty) => { Option<$type> };
     (@read required_with $type:ty) => { Option<$type> };

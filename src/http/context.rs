@@ -6,7 +6,7 @@ use axum::extract::FromRequestParts;
 use http::{HeaderMap, header::HOST, request::Parts};
 
 use crate::{
-    app::App,
+    app::{self, App},
     domain::{Audience, Claims, RequestId, Timestamp},
     ports::{Limit, Ports},
     workflow::RequestOrigin,
@@ -69,7 +69,11 @@ impl Context {
 
     /// Counts the request against a limit of clients.
     pub(super) async fn limited<P: Ports>(&self, app: &App<P>, limit: Limit) -> Result<(), ApiError> {
-        if app.allows_client(limit, &self.client).await { Ok(()) } else { Err(ApiError::rate_limited()) }
+        if app::limits::allows_client(app, limit, &self.client).await {
+            Ok(())
+        } else {
+            Err(ApiError::rate_limited())
+        }
     }
 
     /// Notes who was let in.

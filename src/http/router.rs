@@ -17,7 +17,7 @@ use super::{
         admin::{admin_tenants, audit, promos, stats, tenant_list, tokens},
         auth::magic_links,
         bgops::{idempotency_keys, pausing, retries, sagas, upstreams},
-        health, metrics,
+        health, internal, metrics,
         public::{form, signups},
         tenants::{deliveries, events, mails, overview, profile, provisioning, webhooks},
         whoami,
@@ -173,8 +173,8 @@ fn handlers<P: Ports>() -> Vec<(&'static str, MethodRouter)> {
         ("/api/v1/bgops/upstreams/{name}/close", post(upstreams::close::<P>)),
         ("/api/v1/bgops/idempotency", get(idempotency_keys::list::<P>)),
         ("/api/v1/bgops/idempotency/{key}", get(idempotency_keys::get::<P>)),
-        ("/internal/provision/queue", post(provisioning::queue::<P>)),
-        ("/internal/provision/retry", post(provisioning::queue::<P>)),
+        ("/internal/provision/queue", post(internal::provisioning::queue::<P>)),
+        ("/internal/provision/retry", post(internal::provisioning::queue::<P>)),
         ("/metrics", get(metrics::get::<P>)),
     ]
 }

@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, head
 use tower_service::Service;
 
 use crate::{
-    app::App,
+    app::{self, App},
     domain::{Claims, RequestKey},
     ports::{Level, LogLine, Ports},
 };
@@ -96,7 +96,7 @@ async fn reject_early<P: Ports>(
     let admitted = context.admitted()?;
     let is_judged = |status| matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN);
     error.filter(|error| error.status.is_client_error() && !is_judged(error.status))?;
-    let judged = app.on_behalf_of(&admitted.claims, Vec::new()).await;
+    let judged = app::access::on_behalf_of(app, &admitted.claims, Vec::new()).await;
     judged.err().map(|error| ApiError::of_access(error, &admitted.claims, admitted.requested.as_deref()))
 }
 

@@ -145,8 +145,8 @@ const BY_AGE: &str = page!(
        and (?12 = 0 or begins_so = 0)"
 );
 
-/// The tenants that indexes find: by how a name of theirs begins, if no index finds more than a window of them, or by an id
-/// of theirs or of something that happened to them.
+/// The tenants that indexes find: by the beginning of a name, if the index finds at most one window of them. Or by an id: the
+/// tenant's, or that of something that happened to it.
 const BY_INDEX: &str = page!(
     "id < ?1 and id in (
        select id from (select id from tenants where slug >= ?6 and slug < ?7 limit ?2) union
@@ -333,9 +333,8 @@ pub struct Change {
     pub comped: Option<bool>,
 }
 
-/// Changes a tenant, and writes down what was before and after. Nothing is done, nor written down, where nothing
-/// changes; nor to a cancelled tenant; nor to the plan once provisioning has begun, as the steps of its run depend on
-/// it.
+/// Changes a tenant, and writes down what was before and after. Nothing is changed or audited where the values are the same,
+/// or the tenant is cancelled. The plan is fixed once provisioning has begun: the steps of the run depend on it.
 pub fn change(tenant: &TenantId, change: Change, audit_context: &AuditContext<'_>) -> [Statement; 2] {
     let [id, actor, reason, request, now] = audit_context.params();
     let status = || change.status.map(TenantStatus::as_str).into();

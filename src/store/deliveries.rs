@@ -155,8 +155,8 @@ pub struct Attempted {
     pub error: Option<&'static str>,
 }
 
-/// Counts an attempt that is about to be made, if the delivery is still held; until `next_at`, or else the end of the claim, nobody
-/// else makes another, even if nobody comes back to say how this one ended.
+/// Counts an attempt that is about to be made, if the claim still holds. Nobody else makes another until `next_at`, or else
+/// the end of the claim, even if this attempt's end is never reported.
 pub fn begin(delivery: &Claimed, next_at: Option<Timestamp>) -> Statement {
     let tenant = delivery.tenant_id.as_str().into();
     let (created_at, id) = (delivery.created_at.into(), delivery.id.as_str().into());
@@ -240,8 +240,8 @@ pub fn list(tenant: &TenantId, before: Option<&Cursor>, limit: u32) -> Query<Vec
     ))
 }
 
-/// Makes a delivery due now, if the tenant has a webhook that is on. One that was over, or is at the last of its `most`
-/// attempts, begins its schedule anew; the failure of an attempt that is on its way says nothing of it any more.
+/// Makes a delivery due now, if the tenant has a webhook that is on. A settled delivery, or one at its last of `most`
+/// attempts, begins its schedule anew. The failure of an attempt in flight no longer counts.
 pub fn redeliver(tenant: &TenantId, id: &str, most: u32, now: Timestamp) -> Statement {
     Statement::new(
         "update webhook_deliveries set status = 'pending', next_at = ?3, settled_at = null, claim = claim + 1,

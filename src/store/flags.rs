@@ -121,8 +121,8 @@ pub fn name(database: i64, now: Timestamp) -> Statement {
     )
 }
 
-/// Gives a restored database an id of its own, so that the next backup of where it came from is noticed, too; whoever
-/// announced it announced this one.
+/// Gives a restored database an id of its own, so that the next restore is noticed too. The announcement counts for this
+/// restore.
 pub fn rename(database: i64, now: Timestamp) -> Vec<Statement> {
     vec![
         Statement::new(

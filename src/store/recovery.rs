@@ -8,8 +8,8 @@ use crate::{
         UserId,
     },
     workflow::{
-        Artifact, Command, FailureCode, NewIds, PermanentError, Record, Removal, RequestOrigin, Run, Stage,
-        Subject, Undo, outcome::StoredArtifact, policy::RUN_LIMIT,
+        Artifact, Command, FailureCode, NewIds, PermanentError, Record, RequestOrigin, Run, Stage, Subject,
+        Track, outcome::StoredArtifact, policy::RUN_LIMIT,
     },
 };
 
@@ -172,29 +172,29 @@ impl Row {
             now,
         );
         for row in steps {
-            let known = run.records.iter_mut().find(|record| record.step == row.step);
+            let known = run.doing.records.iter_mut().find(|record| record.step == row.step);
             match known {
                 Some(record) => row.remembered_by(record, now),
                 None => {
                     let mut record = Record::new(row.step);
                     row.remembered_by(&mut record, now);
-                    run.records.push(record);
+                    run.doing.records.push(record);
                 }
             }
         }
         for row in &made {
-            if let Some(record) = run.records.iter_mut().find(|record| record.step == row.step) {
+            if let Some(record) = run.doing.records.iter_mut().find(|record| record.step == row.step) {
                 record.artifact = self.artifact(row, dns_context);
                 record.attempts = record.attempts.max(1);
             }
         }
         run.version = self.version;
         run.projected_version = self.version;
-        run.times_queued = 1 + self.failures;
-        run.queued_at = Timestamp::from_seconds(self.started_at);
+        run.doing.times_queued = 1 + self.failures;
+        run.doing.queued_at = Timestamp::from_seconds(self.started_at);
         run.waited = self.waited;
-        run.stage = self.stage(now);
-        run.undo = self.undo(&run.records, &made, now);
+        run.doing.stage = self.stage(now);
+        run.undoing = self.undo(&run.doing.records, &made, now);
         Ok(Some(run))
     }
 
@@ -225,16 +225,16 @@ impl Row {
     }
 
     /// What D1 does not show of a removal is done once more: it finds nothing left to do.
-    fn undo(&self, records: &[Record], made: &[MadeRow], now: Timestamp) -> Option<Undo> {
+    fn undo(&self, records: &[Record], made: &[MadeRow], now: Timestamp) -> Option<Track> {
         let status = self.undo_state?;
-        let mut undo = Undo::of(records, true, at(self.undo_updated_at).unwrap_or(now));
+        let mut undo = Track::undoing(records, true, at(self.undo_updated_at).unwrap_or(now));
         undo.deadline_at = now.after(RUN_LIMIT);
         for row in made {
-            if let Some(removal) = undo.removals.iter_mut().find(|removal| removal.step == row.step) {
+            if let Some(removal) = undo.records.iter_mut().find(|removal| removal.step == row.step) {
                 row.remembered_by(removal);
             }
         }
-        let next = undo.removals.iter().find(|removal| removal.done_at.is_none()).map(|removal| removal.step);
+        let next = undo.records.iter().find(|removal| removal.done_at.is_none()).map(|removal| removal.step);
         undo.stage = match (status, next) {
             (UndoStatus::CompensationFailed, Some(next)) => Stage::Failed {
                 step: self.undo_step.unwrap_or(next),
@@ -264,11 +264,11 @@ impl StepRow {
 }
 
 impl MadeRow {
-    fn remembered_by(&self, removal: &mut Removal) {
+    fn remembered_by(&self, removal: &mut Record) {
         removal.attempts = self.attempts;
         removal.started_at = at(self.started_at);
         removal.done_at = at(self.removed_at);
-        removal.abandoned = self.status == "left";
+        removal.skipped = self.status == "left";
     }
 }
 

@@ -45,7 +45,7 @@ fn refuse_if_put_back(run: &Run) -> Query<ProjectionResult> {
         [
             run.id.as_str().into(),
             i64::try_from(run.projected_version).unwrap_or(i64::MAX).into(),
-            run.undo.is_some().into(),
+            run.undoing.is_some().into(),
         ],
     ))
 }
@@ -103,8 +103,8 @@ fn upsert_run(run: &Run, report: &Report, now: Timestamp) -> Result<Statement, D
             report.failure.as_ref().map(|f| f.message.as_str()).into(),
             i64::try_from(run.version).unwrap_or(i64::MAX).into(),
             warnings.into(),
-            run.queued_at.seconds().into(),
-            run.deadline_at.seconds().into(),
+            run.doing.queued_at.seconds().into(),
+            run.doing.deadline_at.seconds().into(),
             report.ended_at.map(Timestamp::seconds).into(),
             now.seconds().into(),
             run.waited.into(),
@@ -226,9 +226,9 @@ fn event_id(run: &Run, end: &str) -> String {
 }
 
 fn undone(run: &Run) -> Option<Vec<Statement>> {
-    let undo = run.undo.as_ref()?;
+    let undo = run.undoing.as_ref()?;
     let Stage::Completed { at } = undo.stage else { return None };
-    let at = undo.gone_at.unwrap_or(at);
+    let at = undo.finishing_at.unwrap_or(at);
     let (tenant, kind, id) = (&run.subject.tenant, "tenant.deprovisioned", event_id(run, "undone"));
     let data = json!({ "runId": run.id, "plan": run.plan });
     let trace = run.caller.traceparent.as_deref();
@@ -249,7 +249,9 @@ fn ended(run: &Run, report: &Report) -> Option<Vec<Statement>> {
     let kind = match report.status {
         RunStatus::Completed => "tenant.provisioned",
         // Nothing failed that was never tried: the tenant is removed, and that is told.
-        RunStatus::Failed if run.undo.is_some() && run.records.iter().all(|record| record.attempts == 0) => {
+        RunStatus::Failed
+            if run.undoing.is_some() && run.doing.records.iter().all(|record| record.attempts == 0) =>
+        {
             return None;
         }
         RunStatus::Failed => "tenant.failed",
@@ -257,11 +259,11 @@ fn ended(run: &Run, report: &Report) -> Option<Vec<Statement>> {
     };
     let reason = report.failure.as_ref().map(|f| &f.code);
     let data = json!({ "runId": run.id, "plan": run.plan, "reason": reason, "step": report.step });
-    let (tenant, ended_at) = (&run.subject.tenant, report.ended_at.unwrap_or(run.queued_at));
+    let (tenant, ended_at) = (&run.subject.tenant, report.ended_at.unwrap_or(run.doing.queued_at));
     // It may fail again and again. It goes live once, even if an operator stopped it meanwhile and wanted it again.
     let (id, at) = match report.status {
-        RunStatus::Completed => (event_id(run, "completed"), run.live_at.unwrap_or(ended_at)),
-        _ => (event_id(run, &format!("{}_failed", run.times_queued)), ended_at),
+        RunStatus::Completed => (event_id(run, "completed"), run.doing.finishing_at.unwrap_or(ended_at)),
+        _ => (event_id(run, &format!("{}_failed", run.doing.times_queued)), ended_at),
     };
     // Whoever tries again and again is told of it once an hour.
     let seldom = report.status == RunStatus::Failed;

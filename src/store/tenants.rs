@@ -111,9 +111,9 @@ pub fn set_brand(tenant: &TenantId, primary: &HexColor, secondary: &HexColor, no
     )
 }
 
-/// Notes that a tenant, if it has this plan and is not stopped, wants to be provisioned, unless it already is or is being. Stored before
-/// the object is told, so that the wish can't be lost between the two; and with it where mailed links lead, which the first wish
-/// decides.
+/// Notes that a tenant, if it has this plan and is not stopped, wants to be provisioned, unless it already is or is being.
+/// Stored before the object is told, so that the request can't be lost in between. The first request also decides where
+/// mailed links lead.
 pub fn mark_queued(tenant: &TenantId, plan: Option<Plan>, origin: &str, now: Timestamp) -> Statement {
     Statement::new(
         "update tenants set provision_state = 'processing', provision_reason = null, provision_updated_at = ?2,

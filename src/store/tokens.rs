@@ -33,8 +33,8 @@ impl TokenOwner<'_> {
     }
 }
 
-/// Revokes one token, and remembers it until `until`, Unix seconds; and no shorter than a signup can be repeated, for no repeat
-/// of it answers a token any more.
+/// Revokes one token, and remembers it until `until`, Unix seconds. It is remembered at least as long as a signup can be
+/// replayed: no replay returns a token afterwards.
 pub fn revoke(jti: &str, whose: TokenOwner<'_>, until: i64, reason: &str, now: Timestamp) -> Statement {
     let until = until.saturating_add(SKEW_SECONDS).max(now.seconds().saturating_add(KEY_SECONDS));
     Statement::new(

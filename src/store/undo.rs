@@ -4,10 +4,8 @@ use serde_json::{Value, json};
 
 use crate::{
     db::{Query, Statement, columns},
-    domain::{RunId, Step, TenantId, Timestamp},
-    workflow::{
-        Artifact, Record, Removal, Run, Stage, Undo, outcome::ArtifactRow, policy::KEPT_AFTER_REMOVAL,
-    },
+    domain::{RunId, Step, TenantId, Timestamp, UndoStatus},
+    workflow::{Artifact, Record, Run, Stage, Track, outcome::ArtifactRow, policy::KEPT_AFTER_REMOVAL},
 };
 
 use super::signups::KEY_SECONDS;
@@ -57,9 +55,9 @@ pub fn close(tenant: &TenantId, now: Timestamp) -> Statement {
 /// object heard of it stays projected as that.
 pub fn projection(run: &Run, now: Timestamp) -> Vec<Statement> {
     let mut statements: Vec<Statement> = insert_artifact(run).into_iter().collect();
-    if let Some(undo) = &run.undo {
-        statements.push(update_run(run, undo, now));
-        statements.extend(upsert_removals(run, undo));
+    if let (Some(undo), Some(status)) = (&run.undoing, run.undo_status()) {
+        statements.push(update_run(run, undo, status, now));
+        statements.extend(upsert_removals(run, undo, status));
     }
     statements
 }
@@ -68,14 +66,14 @@ fn version(run: &Run) -> i64 {
     i64::try_from(run.version).unwrap_or(i64::MAX)
 }
 
-fn update_run(run: &Run, undo: &Undo, now: Timestamp) -> Statement {
+fn update_run(run: &Run, undo: &Track, status: UndoStatus, now: Timestamp) -> Statement {
     Statement::new(
         "update provision_runs set undo_state = ?2, undo_step = ?3, undo_reason = ?4, undo_error = ?5, version = ?6,
            updated_at = ?7
          where id = ?1 and version <= ?6 and coalesce(undo_state, '') <> 'undone'",
         [
             run.id.as_str().into(),
-            undo.status().as_str().into(),
+            status.as_str().into(),
             undo.stage.current().map(Step::as_str).into(),
             undo.stage.failure().map(|failure| failure.code.as_str()).into(),
             undo.stage.failure().map(|failure| failure.message.as_str()).into(),
@@ -88,7 +86,7 @@ fn update_run(run: &Run, undo: &Undo, now: Timestamp) -> Statement {
 /// Lists where undoing a run stands with its tenant, before the run itself is projected: as there, what D1 was told before
 /// changes nothing. A database that was restored to before the wish does not know that the tenant's tokens are dead.
 pub fn update_tenant(run: &Run, now: Timestamp) -> Option<Statement> {
-    let undo = run.undo.as_ref()?;
+    let (undo, status) = run.undoing.as_ref().zip(run.undo_status())?;
     Some(Statement::new(
         "update tenants set undo_state = ?2, undo_updated_at = ?3, provision_run_id = coalesce(provision_run_id, ?4),
            status = 'cancelled', tokens_valid_after = max(tokens_valid_after, ?6 + 1), resume_at = null,
@@ -97,11 +95,11 @@ pub fn update_tenant(run: &Run, now: Timestamp) -> Option<Statement> {
            and not exists (select 1 from provision_runs where id = ?4 and version >= ?5)",
         [
             run.subject.tenant.as_str().into(),
-            undo.status().as_str().into(),
+            status.as_str().into(),
             now.seconds().into(),
             run.id.as_str().into(),
             version(run).into(),
-            undo.asked_at.seconds().into(),
+            undo.queued_at.seconds().into(),
             i64::try_from(KEPT_AFTER_REMOVAL.as_secs()).unwrap_or(i64::MAX).into(),
         ],
     ))
@@ -115,7 +113,7 @@ fn made(record: &Record) -> ArtifactRow<'_> {
 
 /// Writes down what steps made, the moment it is known.
 fn insert_artifact(run: &Run) -> Option<Statement> {
-    let fresh = run.records.iter().filter(|record| {
+    let fresh = run.doing.records.iter().filter(|record| {
         record.artifact.is_some() && run.pending_history.iter().any(|attempt| attempt.step == record.step)
     });
     let rows: Vec<Value> = fresh
@@ -136,8 +134,8 @@ fn insert_artifact(run: &Run) -> Option<Statement> {
 
 /// The removals that were begun, in one statement: one that stands as it is projected is not written. What was undone stays
 /// projected as that: its object may not have heard of it.
-fn upsert_removals(run: &Run, undo: &Undo) -> Option<Statement> {
-    let begun = undo.removals.iter().filter(|removal| removal.attempts > 0);
+fn upsert_removals(run: &Run, undo: &Track, status: UndoStatus) -> Option<Statement> {
+    let begun = undo.records.iter().filter(|removal| removal.attempts > 0);
     let rows: Vec<Value> = begun.map(|removal| removal_row(run, undo, removal)).collect();
     (!rows.is_empty()).then(|| {
         Statement::new(
@@ -158,18 +156,18 @@ fn upsert_removals(run: &Run, undo: &Undo) -> Option<Statement> {
                 run.id.as_str().into(),
                 Value::from(rows).to_string().into(),
                 version(run).into(),
-                undo.status().as_str().into(),
+                status.as_str().into(),
             ],
         )
     })
 }
 
-fn removal_row(run: &Run, undo: &Undo, removal: &Removal) -> Value {
-    let record = run.records.iter().find(|record| record.step == removal.step);
+fn removal_row(run: &Run, undo: &Track, removal: &Record) -> Value {
+    let record = run.doing.record(removal.step);
     let unknown = ArtifactRow { kind: "name", id: None, ours: true };
     let ArtifactRow { kind, id, ours } = record.map_or(unknown, made);
     let (status, error) = match &undo.stage {
-        _ if removal.abandoned => ("left", None),
+        _ if removal.skipped => ("left", None),
         _ if removal.done_at.is_some() => ("removed", None),
         Stage::Failed { step, failure, .. } if *step == removal.step => {
             ("failed", Some((failure.code.as_str(), failure.message.as_str())))

@@ -209,13 +209,13 @@ fn abandon<W: RunContext>(context: &W, until: Timestamp) -> Result<Wake, W::Erro
 /// An ended run that can't be projected. If D1 does not know its tenant, the checkpoint is kept as long as a removed tenant's,
 /// then deleted: it holds a name and an address. No operator can act on it, so a failed removal is tried again each day.
 async fn retry_orphan<W: RunContext>(context: &W, run: &Run, retry_at: Timestamp) -> Result<Wake, W::Error> {
-    let (Some(since), Some(undo)) = (run.orphaned_since, &run.undo) else { return Ok(Wake::At(retry_at)) };
+    let (Some(since), Some(undo)) = (run.orphaned_since, &run.undoing) else { return Ok(Wake::At(retry_at)) };
     let now = context.now();
     if now >= since.after(KEPT_AFTER_REMOVAL) {
         context.forget().await?;
         return Ok(Wake::Never);
     }
-    let again_at = match undo.failed_at() {
+    let again_at = match undo.stage.failed_at() {
         Some(failed_at) => failed_at.after(ORPHAN_RETRY_INTERVAL),
         None => now.after(ORPHAN_RETRY_INTERVAL),
     };

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::domain::{RunId, RunStatus, Timestamp};
 
-use super::{Command, Next, Reply, Report, RequestOrigin, Run, Undo};
+use super::{Command, Next, Reply, Report, RequestOrigin, Run};
 
 /// Random ids for a new run, or for a run that is queued again.
 #[derive(Debug, Clone)]
@@ -154,7 +154,7 @@ fn queue(
 }
 
 fn requeue(mut run: Run, link_id: String, caller: RequestOrigin, now: Timestamp) -> Effects {
-    if run.undo.is_some() {
+    if run.undoing.is_some() {
         return woken(&run, now);
     }
     match run.status() {
@@ -170,10 +170,11 @@ fn requeue(mut run: Run, link_id: String, caller: RequestOrigin, now: Timestamp)
 
 /// Begins to undo a run, or tries again; what is at work is woken in case its alarm was lost.
 fn undo(mut run: Run, projected_version: Option<u64>, caller: RequestOrigin, now: Timestamp) -> Effects {
-    let has_ended = run.undo.as_ref().is_some_and(Undo::has_ended) && !run.has_pending_projection();
-    let is_under_way = run.undo.as_ref().is_some_and(|undo| !undo.has_ended());
+    let has_undo_ended = run.undoing.as_ref().is_some_and(|undo| undo.stage.ended_at().is_some());
+    let has_ended = has_undo_ended && !run.has_pending_projection();
+    let is_under_way = run.undoing.is_some() && !has_undo_ended;
     // D1 wanted it without knowing of the end that it is about to hear of.
-    let is_ending = run.undo.as_ref().is_some_and(Undo::has_ended) && run.has_pending_projection();
+    let is_ending = has_undo_ended && run.has_pending_projection();
     if is_ending && is_behind(&run, projected_version) {
         return woken(&run, now);
     }
@@ -196,8 +197,8 @@ fn woken(run: &Run, now: Timestamp) -> Effects {
     Effects { alarm, ..unchanged(run) }
 }
 
-/// Does whatever is left. D1 wakes whom it shows as at work. A run that failed, and is projected so, was requested again
-/// and the command never arrived; or it failed in an outage that may have ended.
+/// Does whatever is left. D1 wakes whom it shows as at work. A failed run was requested again and the command never arrived.
+/// Or it failed in an outage that may have ended.
 fn wake(
     mut run: Run,
     projected_version: Option<u64>,
@@ -209,7 +210,7 @@ fn wake(
         return reprojected(run);
     }
     let has_ended = matches!(run.status(), RunStatus::Failed | RunStatus::Completed);
-    if !has_ended || run.undo.is_some() || run.has_pending_projection() {
+    if !has_ended || run.undoing.is_some() || run.has_pending_projection() {
         return woken(&run, now);
     }
     if is_behind(&run, projected_version) {

@@ -1,9 +1,9 @@
 //! Provisioning as values: no clock, no network, no storage of its own.
 //!
-//! [`run`] holds the state of one run and how it moves, [`stage`] where it stands and what that wants done; [`policy`] says how each step is
-//! tried; [`advance`](mod@advance) does one step after another against a [`RunContext`], recording before and after; [`undo`] removes what a
-//! run made. The same code runs in the Durable Object, in tests, and in a simulation. [`breaker`] keeps all runs together from asking an
-//! upstream that is dead. [`witness`] notices a restored database.
+//! [`run`] holds the state of one run. [`track`] says how it moves through its steps, doing and undoing them alike, [`stage`]
+//! where that stands. [`policy`] says how each step is tried. [`advance`](mod@advance) does one step after another against a
+//! [`RunContext`], recording before and after. The same code runs in the Durable Object, in tests, and in a simulation.
+//! [`breaker`] keeps all runs together from asking an upstream that is dead. [`witness`] notices a restored database.
 
 pub mod advance;
 pub mod breaker;
@@ -18,7 +18,7 @@ pub mod record;
 pub mod report;
 pub mod run;
 pub mod stage;
-pub mod undo;
+pub mod track;
 pub mod versions;
 pub mod witness;
 
@@ -32,4 +32,4 @@ pub use record::{Attempt, Record, RequestOrigin, Webhook};
 pub use report::{ErrorSummary, Report, StepReport};
 pub use run::Run;
 pub use stage::{Next, Stage};
-pub use undo::{Removal, Undo};
+pub use track::Track;

@@ -7,13 +7,8 @@ use super::{Run, breaker::Requester};
 impl Run {
     /// Who asks an upstream while an attempt at `task` is out. One that was not asked does not count as an attempt of its round.
     pub fn requester(&self, task: Task) -> Requester<'_> {
-        let tries = match (task, &self.undo) {
-            (Task::Do(step), _) => {
-                self.records.iter().find(|r| r.step == step).map_or(0, |r| r.attempts_since_queued)
-            }
-            (Task::Undo(step), Some(undo)) => undo.tries(step),
-            (Task::Undo(_), None) => 0,
-        };
+        let track = if task.is_undo() { self.undoing.as_ref() } else { Some(&self.doing) };
+        let tries = track.map_or(0, |track| track.attempts_since_queued(task.step()));
         Requester { id: self.id.as_str(), tenant: Some(&self.subject.tenant), has_failed: tries > 1 }
     }
 

@@ -1,5 +1,5 @@
-//! The projection of a run in D1, and what a run does when it can't go on. Provisioning may be paused, D1 may be away or not
-//! know the tenant, an upstream may have been down for so long that the run failed.
+//! The projection of a run in D1, and what a run does when it can't go on. Provisioning may be paused. D1 may be unavailable
+//! or not know the tenant. An upstream may have been down for so long that the run failed.
 
 use std::time::Duration;
 
@@ -18,48 +18,32 @@ impl Run {
             ..TransientError::new(TransientErrorCode::CircuitOpen)
         };
         let waiting = Stage::Waiting { step: task.step(), until: now.after(PAUSE_CHECK), fault };
-        let (stage, deadline_at) = match &mut self.undo {
-            Some(undo) => (&mut undo.stage, &mut undo.deadline_at),
-            None => (&mut self.stage, &mut self.deadline_at),
-        };
-        (*stage, *deadline_at) = (waiting, deadline_at.after(PAUSE_CHECK));
+        let track = self.track_mut();
+        (track.stage, track.deadline_at) = (waiting, track.deadline_at.after(PAUSE_CHECK));
         self.waits(PAUSE_CHECK);
         self.version += u64::from(!self.paused);
         self.paused = true;
     }
 
-    /// Somebody wants it again: until then it waited for that.
-    pub(super) fn was_requested_again(&mut self, now: Timestamp) {
-        if let Stage::Failed { at, .. } = self.stage {
-            self.waits(now.since(at));
-        }
-    }
-
-    fn waits(&mut self, duration: Duration) {
+    pub(super) fn waits(&mut self, duration: Duration) {
         self.waited = self.waited.saturating_add(u32::try_from(duration.as_secs()).unwrap_or(u32::MAX));
     }
 
     /// How long it took until `now`, without its waits for a person.
     pub fn took(&self, now: Timestamp) -> Duration {
-        now.since(self.queued_at).saturating_sub(Duration::from_secs(self.waited.into()))
+        now.since(self.doing.queued_at).saturating_sub(Duration::from_secs(self.waited.into()))
     }
 
     /// Nobody could say whether an attempt at `task` may begin: D1 did not answer. That costs no attempt.
     pub fn postpone(&mut self, task: Task, now: Timestamp, random: u32) {
         let (step, fault) = (task.step(), TransientError::new(TransientErrorCode::StoreUnavailable));
-        let tries = match &mut self.undo {
-            Some(undo) => undo.removal_mut(step).map(|removal| {
-                removal.uncounted += 1;
-                removal.uncounted
-            }),
-            None => self.record_mut(step).map(|record| {
-                record.uncounted += 1;
-                record.uncounted
-            }),
-        };
-        let until = now.after(policy(step).delay(tries.unwrap_or(1), &fault, random));
-        let stage = self.undo.as_mut().map_or(&mut self.stage, |undo| &mut undo.stage);
-        *stage = Stage::Waiting { step, until, fault };
+        let track = self.track_mut();
+        let uncounted = track.record_mut(step).map_or(1, |record| {
+            record.uncounted += 1;
+            record.uncounted
+        });
+        let until = now.after(policy(step).delay(uncounted, &fault, random));
+        track.stage = Stage::Waiting { step, until, fault };
         self.version += 1;
     }
 
@@ -69,7 +53,7 @@ impl Run {
         (self.projection_failures, self.orphaned_since) = (0, None);
         self.projected_version = self.projected_version.max(told.version);
         self.pending_history.drain(..told.pending_history.len().min(self.pending_history.len()));
-        let went_live = was_completed && self.undo.is_none() && self.status() != RunStatus::Completed;
+        let went_live = was_completed && self.undoing.is_none() && self.status() != RunStatus::Completed;
         if went_live {
             self.went_live(now);
         }
@@ -84,10 +68,11 @@ impl Run {
 
     /// Going live was done, and its answer lost; or an operator stopped the run when that was too late.
     fn went_live(&mut self, now: Timestamp) {
-        if let Some(record) = self.record_mut(Step::Activate) {
+        if let Some(record) = self.doing.record_mut(Step::Activate) {
             record.done_at.get_or_insert(now);
         }
-        self.move_to(Stage::Completed { at: now });
+        self.doing.stage = Stage::Completed { at: now };
+        self.version += 1;
     }
 
     /// Whether D1 shows an older version than this.
@@ -108,12 +93,12 @@ impl Run {
 
     /// Whether nothing is begun because D1 does not know the tenant. What it made is removed in the end.
     pub const fn waits_for_its_tenant(&self) -> bool {
-        self.orphaned_since.is_some() && self.undo.is_none()
+        self.orphaned_since.is_some() && self.undoing.is_none()
     }
 
     /// Whether D1 has not known the tenant for so long that what was made for it is to be removed.
     pub fn is_abandoned(&self, now: Timestamp) -> bool {
-        self.undo.is_none() && self.orphaned_since.is_some_and(|since| now >= since.after(ORPHAN_GRACE))
+        self.undoing.is_none() && self.orphaned_since.is_some_and(|since| now >= since.after(ORPHAN_GRACE))
     }
 
     /// Whether a check is due that D1 still knows the tenant.
@@ -128,19 +113,18 @@ impl Run {
 
     /// Of a run that has ended, and has left something.
     fn tenant_checks(&self) -> impl Iterator<Item = Timestamp> {
-        let ended_since = match (&self.undo, &self.stage) {
-            (Some(undo), _) => undo.failed_at(),
-            (None, Stage::Completed { at } | Stage::Failed { at, .. }) => Some(*at),
-            (None, Stage::Ready { .. } | Stage::Running { .. } | Stage::Waiting { .. }) => None,
+        let ended_since = match &self.undoing {
+            Some(undo) => undo.stage.failed_at(),
+            None => self.doing.stage.ended_at(),
         };
         ended_since.into_iter().flat_map(|since| TENANT_CHECKS.map(|pause| since.after(pause)))
     }
 
     /// When a run that failed for an outage is resumed without anyone asking, unless its upstream is known to be back sooner.
     pub fn resume_at(&self) -> Option<Timestamp> {
-        let Stage::Failed { at, .. } = &self.stage else { return None };
+        let at = self.doing.stage.failed_at()?;
         let pause = RESUME_AFTER.get(usize::try_from(self.resumes).ok()?)?;
-        (self.failed_for_outage() && self.undo.is_none()).then(|| at.after(*pause))
+        (self.failed_for_outage() && self.undoing.is_none()).then(|| at.after(*pause))
     }
 
     /// Goes on without anyone asking: at the step that failed, one attempt tells whether the outage is over.
@@ -149,7 +133,7 @@ impl Run {
         self.requeue(link_id, RequestOrigin::default(), now);
         // It did not wait for a person.
         self.waited = waited;
-        if let Stage::Ready { step } = self.stage {
+        if let Stage::Ready { step } = self.doing.stage {
             (self.resumes, self.probing) = (resumes, Some(step));
         }
     }
@@ -157,11 +141,11 @@ impl Run {
     /// A run that D1 shows, and whose object lost it, goes on with fresh time.
     pub fn found_again(&mut self, now: Timestamp) {
         self.was_lost = true;
-        self.deadline_at = now.after(RUN_LIMIT);
+        self.doing.deadline_at = now.after(RUN_LIMIT);
         if self.status() == RunStatus::Processing
-            && let Some(step) = self.first_not_done()
+            && let Some(step) = self.doing.first_not_done()
         {
-            self.stage = Stage::Ready { step };
+            self.doing.stage = Stage::Ready { step };
         }
     }
 
@@ -171,7 +155,7 @@ impl Run {
     }
 
     fn failed_for_outage(&self) -> bool {
-        self.stage.failure().is_some_and(|failure| {
+        self.doing.stage.failure().is_some_and(|failure| {
             matches!(failure.code, FailureCode::UpstreamUnavailable | FailureCode::DeadlineExceeded)
         })
     }

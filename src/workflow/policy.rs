@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 pub use crate::domain::step::{Compensation, Policy};
-use crate::domain::{Step, Timestamp};
+use crate::domain::{Step, Task, Timestamp};
 
 use super::{TransientError, TransientErrorCode};
 
@@ -53,6 +53,15 @@ pub const fn policy(step: Step) -> Policy {
 /// What undoing has to remove of a step.
 pub const fn compensation(step: Step) -> Compensation {
     step.spec().compensation
+}
+
+/// Whether a run, or undoing it, ends with this: the tenant goes live, or its name is free. It can't be left out, and D1 hears of
+/// the end in the batch that does it.
+pub const fn is_last(task: Task) -> bool {
+    match task {
+        Task::Do(step) => matches!(step, Step::Activate),
+        Task::Undo(step) => matches!(compensation(step), Compensation::SlugAndEmail),
+    }
 }
 
 /// How often a task was tried since its run was last queued.

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::domain::{Plan, Step};
 
-use super::{Report, Run, Stage};
+use super::{Report, Run, Stage, Track};
 
 /// What can't be read says nothing.
 pub fn or_nothing<'de, D: Deserializer<'de>, T: DeserializeOwned + Default>(
@@ -42,7 +42,11 @@ fn with_a_known_plan(mut value: Value, steps: &str, step: &str) -> Value {
 impl<'de> Deserialize<'de> for Run {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let value = with_a_known_plan(Value::deserialize(deserializer)?, "records", "step");
-        Self::deserialize(value).map_err(D::Error::custom)
+        // What belongs to doing its steps stands beside what belongs to the run.
+        let doing = Track::deserialize(value.clone()).map_err(D::Error::custom)?;
+        let run = Self::deserialize(value).map_err(D::Error::custom)?;
+        let undoing = run.undoing.map(|undoing| Track { is_undo: true, ..undoing });
+        Ok(Self { doing, undoing, ..run })
     }
 }
 

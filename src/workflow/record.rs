@@ -4,9 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::{Step, Timestamp};
 
-use super::{Artifact, PermanentError, policy::Tries};
+use super::{Artifact, PermanentError, Product, policy::Tries};
 
-/// What a run remembers of one step.
+/// What a run remembers of one step, or of undoing it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
     /// The step.
@@ -21,7 +21,7 @@ pub struct Record {
     pub uncounted: u32,
     /// When it was first tried.
     pub started_at: Option<Timestamp>,
-    /// When it was done, or left with a warning.
+    /// When it was done, or left.
     pub done_at: Option<Timestamp>,
     /// What it made outside.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -30,7 +30,7 @@ pub struct Record {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub warning: Option<PermanentError>,
     /// Whether it was left out, by an operator or because the run began before there was such a step.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default, alias = "left", skip_serializing_if = "std::ops::Not::not")]
     pub skipped: bool,
     /// Whether there was nothing to do, as the service was configured: the tenant has no address on the web.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -55,6 +55,27 @@ impl Record {
             skipped: false,
             no_route: false,
             webhook: None,
+        }
+    }
+
+    /// Records that it is done, and what came of it.
+    pub(super) fn done(&mut self, product: Option<Product>, now: Timestamp) {
+        self.done_at = Some(now);
+        match product {
+            Some(Product::Created(artifact)) => self.artifact = Some(artifact),
+            Some(Product::Pinged(webhook)) => self.webhook = Some(webhook),
+            Some(Product::NoRoute) => self.no_route = true,
+            None => {}
+        }
+    }
+
+    /// Records that an attempt ended without an answer, and whether it is one of those that the step has in a round.
+    pub(super) const fn was_tried(&mut self, uses_attempt: bool) {
+        if uses_attempt {
+            self.uncounted = 0;
+        } else {
+            self.attempts_since_queued = self.attempts_since_queued.saturating_sub(1);
+            self.uncounted += 1;
         }
     }
 

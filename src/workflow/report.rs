@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::{Plan, RunId, RunStatus, Step, StepStatus, Timestamp, UndoStatus};
 
-use super::{PermanentError, Run, Stage, TransientError, Undo};
+use super::{PermanentError, Run, Stage, Track, TransientError};
 
 /// A code for programs and a message for people.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -82,30 +82,26 @@ pub struct Report {
 impl Report {
     /// From the checkpoint.
     pub fn of(run: &Run) -> Self {
-        let (failure, ended_at) = match &run.stage {
-            Stage::Failed { failure, at, .. } => (Some(failure.into()), Some(*at)),
-            Stage::Completed { at } => (None, Some(*at)),
-            _ => (None, None),
-        };
+        let Track { stage, records, queued_at, .. } = &run.doing;
         Self {
             run: run.id.clone(),
             plan: run.plan,
             status: run.status(),
             version: run.version,
             step: run.current(),
-            steps: run.records.iter().map(|record| step_report(run, record)).collect(),
-            failure,
-            warnings: run.records.iter().filter_map(|r| r.warning.as_ref().map(Into::into)).collect(),
-            started_at: run.queued_at,
-            ended_at,
+            steps: records.iter().map(|record| step_report(run, record)).collect(),
+            failure: stage.failure().map(Into::into),
+            warnings: records.iter().filter_map(|r| r.warning.as_ref().map(Into::into)).collect(),
+            started_at: *queued_at,
+            ended_at: stage.ended_at(),
             resume_at: run.resume_at(),
-            undo: run.undo.as_ref().map(Undo::status),
+            undo: run.undo_status(),
         }
     }
 }
 
 fn step_report(run: &Run, record: &super::Record) -> StepReport {
-    let (retry_at, error) = match &run.stage {
+    let (retry_at, error) = match &run.doing.stage {
         Stage::Waiting { step, until, fault } if *step == record.step => (Some(*until), Some(fault.into())),
         Stage::Failed { step, failure, .. } if *step == record.step => (None, Some(failure.into())),
         _ => (None, record.warning.as_ref().map(Into::into)),

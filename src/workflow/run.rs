@@ -1,17 +1,17 @@
-//! One provisioning run: where it stands, and the only table of how it moves.
+//! One provisioning run: doing its steps, undoing them, and what it remembers beside that.
 //!
 //! The whole value is one checkpoint row of the Durable Object. Its JSON is read by later versions of this code, so
 //! its shape is pinned by a test.
+
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{Plan, RunId, RunStatus, Step, StepStatus, Task, Timestamp, UndoStatus};
 
 use super::{
-    Artifact, Attempt, FailureCode, Next, Outcome, PermanentError, Product, Record, RequestOrigin, Stage,
-    Subject, TransientError, TransientErrorCode, Undo,
-    policy::{RUN_LIMIT, policy},
-    record::is_zero,
+    Artifact, Attempt, FailureCode, Next, Outcome, PermanentError, Record, RequestOrigin, Stage, Subject,
+    Track, TransientError, TransientErrorCode, record::is_zero, track::write_undo,
 };
 
 /// One provisioning run of one tenant.
@@ -26,36 +26,33 @@ pub struct Run {
     pub plan: Plan,
     /// Counts every recorded change: the projection in D1 takes a state only if it is newer than its own.
     pub version: u64,
-    /// How often it was queued.
-    #[serde(rename = "rounds")]
-    pub times_queued: u32,
-    /// When it was first queued.
-    pub queued_at: Timestamp,
-    /// Its deadline.
-    pub deadline_at: Timestamp,
+    /// Doing its steps.
+    #[serde(flatten, skip_deserializing, default = "Track::unread")]
+    pub doing: Track,
     /// When the welcome mail's link was issued: fixed before the mail is sent, so that every attempt sends the same.
     pub link_issued_at: Timestamp,
     /// The welcome mail's link's own id.
     pub link_id: String,
-    /// Where it stands.
-    pub stage: Stage,
-    /// Its steps, in order.
-    pub records: Vec<Record>,
     /// Attempts that D1 does not show yet.
     #[serde(rename = "unlisted")]
     pub pending_history: Vec<Attempt>,
     /// The newest version that D1 shows; 0 if the whole run has to be reprojected.
     #[serde(rename = "listed_version")]
     pub projected_version: u64,
-    /// How often in a row The projection could not be written.
+    /// How often in a row the projection could not be written.
     #[serde(default, skip_serializing_if = "is_zero")]
     #[serde(rename = "listing_failures")]
     pub projection_failures: u32,
     /// Where it was queued from.
     pub caller: RequestOrigin,
     /// Undoing it, once that was asked for: from then on nothing else is done.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub undo: Option<Undo>,
+    #[serde(
+        rename = "undo",
+        default,
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "write_undo"
+    )]
+    pub undoing: Option<Track>,
     /// How often it was resumed without anyone asking, since somebody last queued it.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub resumes: u32,
@@ -71,9 +68,6 @@ pub struct Run {
     /// Since when D1 has not known its tenant.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub orphaned_since: Option<Timestamp>,
-    /// When going live was begun first in this round: its event says so, whichever attempt gets through.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub live_at: Option<Timestamp>,
     /// How long it waited for a person, in seconds: failed until it was wanted again, or paused.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub waited: u32,
@@ -89,73 +83,53 @@ impl Run {
         caller: RequestOrigin,
         now: Timestamp,
     ) -> Self {
-        let records = Step::of(plan).iter().map(|step| Record::new(*step)).collect();
         Self {
             id,
             subject,
             plan,
             version: 1,
-            times_queued: 1,
-            queued_at: now,
-            deadline_at: now.after(RUN_LIMIT),
+            doing: Track::doing(Step::of(plan), now),
             link_issued_at: now,
             link_id,
-            stage: Stage::Ready { step: Step::SeedDefaults },
-            records,
             pending_history: Vec::new(),
             projected_version: 0,
             projection_failures: 0,
             caller,
-            undo: None,
+            undoing: None,
             resumes: 0,
             probing: None,
             paused: false,
             was_lost: false,
             orphaned_since: None,
-            live_at: None,
             waited: 0,
         }
     }
 
+    /// What is at work: doing its steps, or undoing them once that was asked for.
+    pub fn track(&self) -> &Track {
+        self.undoing.as_ref().unwrap_or(&self.doing)
+    }
+
+    pub(super) fn track_mut(&mut self) -> &mut Track {
+        self.undoing.as_mut().unwrap_or(&mut self.doing)
+    }
+
     /// What it wants done at `now`.
     pub fn next(&self, now: Timestamp) -> Next {
-        if let Some(undo) = &self.undo {
-            return undo.next(now);
-        }
-        self.stage.next(Task::Do, self.deadline_at, now)
+        self.track().next(now)
     }
 
     /// Records that an attempt at `task` begins. Answers its number.
     pub fn begin(&mut self, task: Task, now: Timestamp) -> u32 {
         self.paused = false;
-        match (task, &mut self.undo) {
-            (Task::Undo(step), Some(undo)) => {
-                undo.begin(step, now);
-                self.version += 1;
-            }
-            (Task::Undo(_), None) => {}
-            (Task::Do(step), _) => {
-                if let Some(record) = self.record_mut(step) {
-                    record.attempts += 1;
-                    record.attempts_since_queued += 1;
-                    record.started_at.get_or_insert(now);
-                }
-                if step == Step::Activate {
-                    self.live_at.get_or_insert(now);
-                }
-                self.move_to(Stage::Running { step, since: now });
-            }
-        }
+        self.track_mut().begin(task.step(), now);
+        self.version += 1;
         self.attempts(task.step())
     }
 
     /// What is being attempted, and since when.
     pub fn running(&self) -> Option<(Task, Timestamp)> {
-        let (stage, task): (_, fn(Step) -> Task) = match &self.undo {
-            Some(undo) => (&undo.stage, Task::Undo),
-            None => (&self.stage, Task::Do),
-        };
-        stage.running().map(|(step, since)| (task(step), since))
+        self.track().running()
     }
 
     /// Records how the attempt that is running ended, and moves on. Without a running attempt it changes nothing: the
@@ -163,44 +137,43 @@ impl Run {
     pub fn settle(&mut self, outcome: Outcome, now: Timestamp, random: u32) {
         let Some((task, since)) = self.running() else { return };
         self.note(task, since, now, &outcome);
-        match (task, outcome) {
-            (Task::Do(step), Outcome::Done(product)) => self.done(step, product, now),
-            (Task::Do(step), Outcome::Failed(failure)) => self.fail(step, failure, now),
-            (Task::Do(step), Outcome::Unknown(fault)) => self.retry_or_fail(step, fault, now, random),
-            (Task::Undo(_), outcome) => self.change_undo(|undo| undo.settle(outcome, now, random)),
+        let is_probe = !task.is_undo() && self.probing == Some(task.step());
+        if !task.is_undo() && matches!(outcome, Outcome::Done(_)) {
+            self.probing = None;
         }
+        self.track_mut().settle(outcome, is_probe, now, random);
+        self.version += 1;
     }
 
     /// Records that the time is up.
     pub fn expire(&mut self, now: Timestamp) {
         self.note_overtaken(now);
-        if self.undo.is_some() {
-            return self.change_undo(|undo| undo.expire(now));
-        }
-        let Some(step) = self.current() else { return };
-        let failure = PermanentError::new(
-            FailureCode::DeadlineExceeded,
-            "Setting up took too long and was stopped. It can be started again and goes on where it stopped.",
-        );
-        self.move_to(Stage::Failed { step, failure, at: now });
+        self.track_mut().expire(now);
+        self.version += 1;
     }
 
     /// Queues a failed run again: it goes on at the failed step, with fresh attempts and a fresh deadline. Any other
     /// run stays as it is.
     pub fn requeue(&mut self, link_id: String, caller: RequestOrigin, now: Timestamp) {
-        let (Stage::Failed { .. }, None) = (&self.stage, &self.undo) else { return };
-        (self.resumes, self.probing, self.live_at) = (0, None, None);
-        let Some(step) = self.first_not_done() else { return };
-        for record in &mut self.records {
-            (record.attempts_since_queued, record.uncounted) = (0, 0);
+        let failed_at = self.doing.stage.failed_at();
+        if self.undoing.is_some() || !self.doing.requeue(now) {
+            return;
         }
-        self.was_requested_again(now);
-        self.times_queued += 1;
-        self.deadline_at = now.after(RUN_LIMIT);
-        self.renew_link(link_id, now);
-        // Where the links lead is part of the mail, and so of every attempt at it; the rest is not.
+        self.was_requested_again(failed_at, link_id, now);
+        self.requested_by(caller);
+        self.version += 1;
+    }
+
+    /// Where the links lead is part of the mail, and so of every attempt at it; the rest is not.
+    fn requested_by(&mut self, caller: RequestOrigin) {
         self.caller = RequestOrigin { origin: std::mem::take(&mut self.caller.origin), ..caller };
-        self.move_to(Stage::Ready { step });
+    }
+
+    /// Somebody wants it again, that failed then: it has waited for that.
+    fn was_requested_again(&mut self, failed_at: Option<Timestamp>, link_id: String, now: Timestamp) {
+        (self.resumes, self.probing) = (0, None);
+        self.waits(failed_at.map_or(Duration::ZERO, |at| now.since(at)));
+        self.renew_link(link_id, now);
     }
 
     /// Stops a run that has not ended, on an operator's word. Answers whether it did.
@@ -213,8 +186,8 @@ impl Run {
         let (RunStatus::Processing, Some(step)) = (self.status(), self.current()) else { return false };
         self.note_overtaken(now);
         self.paused = false;
-        let failure = PermanentError::new(FailureCode::Cancelled, why);
-        self.move_to(Stage::Failed { step, failure, at: now });
+        self.doing.fail(step, PermanentError::new(FailureCode::Cancelled, why), now);
+        self.version += 1;
         true
     }
 
@@ -222,12 +195,15 @@ impl Run {
     /// it did.
     pub fn begin_undo(&mut self, caller: RequestOrigin, now: Timestamp) -> bool {
         self.cancel(now);
-        match &mut self.undo {
-            None => self.undo = Some(Undo::of(&self.records, self.was_lost, now)),
-            Some(undo) if undo.has_failed() => undo.resume(now),
-            Some(_) => return false,
+        match &mut self.undoing {
+            None => self.undoing = Some(Track::undoing(&self.doing.records, self.was_lost, now)),
+            Some(undo) => {
+                if !undo.requeue(now) {
+                    return false;
+                }
+            }
         }
-        self.caller = RequestOrigin { origin: std::mem::take(&mut self.caller.origin), ..caller };
+        self.requested_by(caller);
         self.version += 1;
         true
     }
@@ -235,8 +211,7 @@ impl Run {
     /// Tries again now what waits because the upstream was not asked. Answers whether anything does. It was due sooner or later:
     /// nothing that is projected changes.
     pub fn go_on_now(&mut self, now: Timestamp) -> bool {
-        let stage = self.undo.as_mut().map_or(&mut self.stage, |undo| &mut undo.stage);
-        match stage {
+        match &mut self.track_mut().stage {
             Stage::Waiting { until, fault, .. } if fault.code == TransientErrorCode::CircuitOpen => {
                 *until = now.min(*until);
                 true
@@ -252,79 +227,66 @@ impl Run {
         if self.failed_at().is_none_or(|step| seen.is_some_and(|seen| seen != step)) {
             return false;
         }
-        if let Some(undo) = &mut self.undo {
-            let skipped = undo.skip(now);
-            self.version += u64::from(skipped);
-            return skipped;
-        }
-        let Stage::Failed { step, .. } = self.stage else { return false };
-        if step == Step::Activate {
+        let failed_at = self.doing.stage.failed_at();
+        if !self.track_mut().skip(now) {
             return false;
         }
-        (self.resumes, self.probing) = (0, None);
-        if let Some(record) = self.record_mut(step) {
-            record.done_at = Some(now);
-            record.skipped = true;
+        if self.undoing.is_none() {
+            self.was_requested_again(failed_at, link_id, now);
         }
-        self.was_requested_again(now);
-        self.times_queued += 1;
-        self.deadline_at = now.after(RUN_LIMIT);
-        self.renew_link(link_id, now);
-        self.go_on(now);
+        self.version += 1;
         true
     }
 
     /// The step, or the removal, at which it failed.
-    pub const fn failed_at(&self) -> Option<Step> {
-        let stage = match &self.undo {
-            Some(undo) => &undo.stage,
-            None => &self.stage,
-        };
-        match stage {
-            Stage::Failed { step, .. } => Some(*step),
+    pub fn failed_at(&self) -> Option<Step> {
+        match self.track().stage {
+            Stage::Failed { step, .. } => Some(step),
             _ => None,
         }
     }
 
     /// Whether nothing is left to do: it ended, and if it is to be undone, that did too.
     pub fn has_ended(&self) -> bool {
-        match &self.undo {
-            Some(undo) => undo.has_ended(),
-            None => self.status() != RunStatus::Processing,
-        }
+        self.track().stage.ended_at().is_some()
     }
 
     /// Whether everything that it made was removed, and its name is free.
     pub fn is_undone(&self) -> bool {
-        self.undo.as_ref().is_some_and(|undo| undo.status() == UndoStatus::Undone)
+        self.undo_status() == Some(UndoStatus::Undone)
     }
 
     /// Whether it waits before it tries again.
-    pub const fn is_waiting(&self) -> bool {
-        match &self.undo {
-            Some(undo) => undo.stage.is_waiting(),
-            None => self.stage.is_waiting(),
-        }
+    pub fn is_waiting(&self) -> bool {
+        self.track().stage.is_waiting()
     }
 
     /// How often `step` was tried, to do it or to undo it.
     pub fn attempts(&self, step: Step) -> u32 {
-        let done = self.records.iter().find(|r| r.step == step).map_or(0, |r| r.attempts);
-        done + self.undo.as_ref().map_or(0, |undo| undo.attempts(step))
+        self.doing.attempts(step) + self.undoing.as_ref().map_or(0, |undo| undo.attempts(step))
     }
 
     /// Where the run stands, in one word.
     pub const fn status(&self) -> RunStatus {
-        match self.stage {
+        match self.doing.stage {
             Stage::Ready { .. } | Stage::Running { .. } | Stage::Waiting { .. } => RunStatus::Processing,
             Stage::Completed { .. } => RunStatus::Completed,
             Stage::Failed { .. } => RunStatus::Failed,
         }
     }
 
+    /// Where undoing it stands, in one word, once that was asked for.
+    pub fn undo_status(&self) -> Option<UndoStatus> {
+        self.undoing.as_ref().map(|undo| match undo.stage {
+            Stage::Ready { .. } | Stage::Running { .. } | Stage::Waiting { .. } => UndoStatus::Undoing,
+            Stage::Completed { .. } => UndoStatus::Undone,
+            Stage::Failed { .. } => UndoStatus::CompensationFailed,
+        })
+    }
+
     /// The step it is at; none when every step is done.
     pub const fn current(&self) -> Option<Step> {
-        self.stage.current()
+        self.doing.stage.current()
     }
 
     /// Where one of its steps stands, in one word.
@@ -335,7 +297,7 @@ impl Run {
         if record.done_at.is_some() {
             return if record.warning.is_some() { StepStatus::Failed } else { StepStatus::Completed };
         }
-        match &self.stage {
+        match &self.doing.stage {
             Stage::Failed { step, .. } if *step == record.step => StepStatus::Failed,
             Stage::Running { step, .. } | Stage::Waiting { step, .. } if *step == record.step => {
                 StepStatus::Running
@@ -346,16 +308,14 @@ impl Run {
 
     /// What `step` made outside.
     pub fn artifact(&self, step: Step) -> Option<&Artifact> {
-        self.records.iter().find(|r| r.step == step)?.artifact.as_ref()
-    }
-
-    fn is_done(&self, step: Step) -> bool {
-        self.records.iter().any(|r| r.step == step && r.done_at.is_some())
+        self.doing.record(step)?.artifact.as_ref()
     }
 
     /// A round that begins long after the one before must not mail a link that has ended.
-    pub(super) fn renew_link(&mut self, link_id: String, now: Timestamp) {
-        if !self.is_done(Step::SendWelcomeEmail) && self.link_is_stale(now) {
+    fn renew_link(&mut self, link_id: String, now: Timestamp) {
+        let is_mailed =
+            self.doing.record(Step::SendWelcomeEmail).is_some_and(|record| record.done_at.is_some());
+        if !is_mailed && self.link_is_stale(now) {
             self.link_id = link_id;
             self.link_issued_at = now;
         }
@@ -364,65 +324,6 @@ impl Run {
     /// A link lives a day; half of that is the least that a mail may leave its reader.
     fn link_is_stale(&self, now: Timestamp) -> bool {
         now.since(self.link_issued_at).as_secs() > 12 * 3600
-    }
-
-    fn done(&mut self, step: Step, product: Option<Product>, now: Timestamp) {
-        if let Some(record) = self.record_mut(step) {
-            record.done_at = Some(now);
-            match product {
-                Some(Product::Created(artifact)) => record.artifact = Some(artifact),
-                Some(Product::Pinged(webhook)) => record.webhook = Some(webhook),
-                Some(Product::NoRoute) => record.no_route = true,
-                None => {}
-            }
-        }
-        self.probing = None;
-        self.go_on(now);
-    }
-
-    fn fail(&mut self, step: Step, failure: PermanentError, now: Timestamp) {
-        self.move_to(Stage::Failed { step, failure, at: now });
-    }
-
-    fn retry_or_fail(&mut self, step: Step, fault: TransientError, now: Timestamp, random: u32) {
-        let (policy, deadline_at, probing) = (policy(step), self.deadline_at, self.probing == Some(step));
-        let Some(record) = self.record_mut(step) else { return };
-        let counts = policy.uses_attempt(&fault);
-        if counts {
-            record.uncounted = 0;
-        } else {
-            record.attempts_since_queued = record.attempts_since_queued.saturating_sub(1);
-            record.uncounted += 1;
-        }
-        let tries = record.tries();
-        let next = policy.next_attempt(tries, &fault, deadline_at, now, random);
-        match next.filter(|_| !(probing && counts)) {
-            Some(until) => self.move_to(Stage::Waiting { step, until, fault }),
-            None => self.fail(step, retries_exhausted(&fault, tries.counted), now),
-        }
-    }
-
-    /// What is next is the first step of the run's own record that is not done: what the code would do next is another version's
-    /// business.
-    fn go_on(&mut self, now: Timestamp) {
-        let next = self.first_not_done();
-        self.move_to(next.map_or(Stage::Completed { at: now }, |step| Stage::Ready { step }));
-    }
-
-    /// The first step that is not done, of those that this version knows: it passes over those of a later one.
-    pub(super) fn first_not_done(&self) -> Option<Step> {
-        let mut known = self.records.iter().filter(|record| !matches!(record.step, Step::Other(_)));
-        known.find(|record| record.done_at.is_none()).map(|record| record.step)
-    }
-
-    pub(super) fn move_to(&mut self, stage: Stage) {
-        self.stage = stage;
-        self.version += 1;
-    }
-
-    pub(super) fn change_undo(&mut self, change: impl FnOnce(&mut Undo)) {
-        self.undo.as_mut().map(change);
-        self.version += 1;
     }
 
     fn note(&mut self, task: Task, started_at: Timestamp, ended_at: Timestamp, outcome: &Outcome) {
@@ -456,17 +357,4 @@ impl Run {
             );
         }
     }
-
-    pub(super) fn record_mut(&mut self, step: Step) -> Option<&mut Record> {
-        self.records.iter_mut().find(|r| r.step == step)
-    }
-}
-
-/// Why a step, or removing what it made, failed after so many attempts that nobody knows the end of.
-pub(super) fn retries_exhausted(fault: &TransientError, tried: u32) -> PermanentError {
-    let times = if tried == 1 { "once".to_owned() } else { format!("{tried} times") };
-    PermanentError::new(
-        FailureCode::UpstreamUnavailable,
-        format!("{} We tried {times}.", fault.code.message()),
-    )
 }

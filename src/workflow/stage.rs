@@ -1,4 +1,4 @@
-//! Where a run stands, and what that wants done: for doing its steps and for undoing them.
+//! Where a run stands, or undoing it, and what that wants done.
 
 use serde::{Deserialize, Serialize};
 
@@ -63,18 +63,6 @@ pub enum Next {
 }
 
 impl Stage {
-    /// What it wants done at `now`, where a step is a `task` and all fails at `deadline_at`.
-    pub fn next(&self, task: fn(Step) -> Task, deadline_at: Timestamp, now: Timestamp) -> Next {
-        match self {
-            Self::Completed { .. } | Self::Failed { .. } => Next::Idle,
-            _ if now >= deadline_at => Next::Expire,
-            Self::Ready { step } => Next::Begin(task(*step)),
-            Self::Running { step, .. } => Next::Recover(task(*step)),
-            Self::Waiting { until, .. } if *until > now => Next::Sleep((*until).min(deadline_at)),
-            Self::Waiting { step, .. } => Next::Begin(task(*step)),
-        }
-    }
-
     /// The step it is at; none when every one is behind it.
     pub const fn current(&self) -> Option<Step> {
         match self {
@@ -83,14 +71,6 @@ impl Stage {
             | Self::Waiting { step, .. }
             | Self::Failed { step, .. } => Some(*step),
             Self::Completed { .. } => None,
-        }
-    }
-
-    /// The step that is attempted, and since when.
-    pub const fn running(&self) -> Option<(Step, Timestamp)> {
-        match self {
-            Self::Running { step, since } => Some((*step, *since)),
-            _ => None,
         }
     }
 
@@ -104,6 +84,22 @@ impl Stage {
         match self {
             Self::Failed { failure, .. } => Some(failure),
             _ => None,
+        }
+    }
+
+    /// When it failed.
+    pub const fn failed_at(&self) -> Option<Timestamp> {
+        match self {
+            Self::Failed { at, .. } => Some(*at),
+            _ => None,
+        }
+    }
+
+    /// When it ended: every step is done, or it failed.
+    pub const fn ended_at(&self) -> Option<Timestamp> {
+        match self {
+            Self::Completed { at } | Self::Failed { at, .. } => Some(*at),
+            Self::Ready { .. } | Self::Running { .. } | Self::Waiting { .. } => None,
         }
     }
 }

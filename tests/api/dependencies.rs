@@ -1,7 +1,7 @@
 //! The crates that the service depends on: their licences, where they come from, each once, and none in vain.
 //!
-//! cargo-deny and cargo-shear ask the same, but neither comes ready to run from a package registry, and a check of a second
-//! is not worth minutes of compiling. Security advisories are not asked for: their database is elsewhere.
+//! cargo-deny and cargo-shear check the same. No package registry has them ready to run, and a check of a second is not worth
+//! minutes of compiling. Security advisories are not asked for: their database is elsewhere.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

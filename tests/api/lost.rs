@@ -79,18 +79,18 @@ async fn objects_that_all_hang_end_a_sweep_in_time_and_each_has_its_turn() {
 async fn what_has_no_name_any_more_is_removed_all_the_same() {
     for forgets in [false, true] {
         let app = TestApp::new();
-        let club = app.provisioned("fc-nord").await;
+        let tenant = app.provisioned("fc-nord").await;
         for (column, value) in [("slug", None), ("undo_state", Some("undoing"))] {
-            club.becomes(column, value);
+            tenant.becomes(column, value);
         }
-        club.becomes("undo_updated_at", app.now());
+        tenant.becomes("undo_updated_at", app.now());
         if forgets {
-            app.outside().objects().forgets(&club.id);
+            app.outside().objects().forgets(&tenant.id);
         }
         app.passes(61);
         sweep(&app).await;
-        club.waits().await;
-        assert_eq!(club.row()["undo_state"], "undone", "{forgets}");
+        tenant.waits().await;
+        assert_eq!(tenant.row()["undo_state"], "undone", "{forgets}");
     }
 }
 
@@ -98,12 +98,12 @@ async fn what_has_no_name_any_more_is_removed_all_the_same() {
 #[tokio::test]
 async fn what_cannot_be_told_is_told_to_operators_at_once() {
     let app = TestApp::new();
-    let club = app.queued("fc-nord").await;
-    club.becomes("slug", None::<String>);
+    let tenant = app.queued("fc-nord").await;
+    tenant.becomes("slug", None::<String>);
     app.passes(61);
     sweep(&app).await;
     let line = app.log_of("tenant_provision_stuck").pop().unwrap();
-    assert_eq!((&line.fields["tenantId"], &line.fields["undo"]), (&json!(club.id), &json!(false)));
+    assert_eq!((&line.fields["tenantId"], &line.fields["undo"]), (&json!(tenant.id), &json!(false)));
     assert!(line.fields["error"].is_string());
 }
 
@@ -111,58 +111,58 @@ async fn what_cannot_be_told_is_told_to_operators_at_once() {
 #[tokio::test]
 async fn a_run_past_its_deadline_whose_object_cannot_say_so_is_given_up() {
     let app = TestApp::new();
-    let club = lost(&app, "fc-nord").await;
-    let run = app.outside().objects().run(&club.id).unwrap();
-    app.outside().objects().becomes_slow(&club.id);
+    let tenant = lost(&app, "fc-nord").await;
+    let run = app.outside().objects().run(&tenant.id).unwrap();
+    app.outside().objects().becomes_slow(&tenant.id);
     let (version, began_at) = (app.db().number("select version from provision_runs"), app.now());
     let mut given_up_at = None;
     for _ in 0..45 {
         app.passes(55);
         sweep(&app).await;
-        if given_up_at.is_none() && club.ended().await != "processing" {
+        if given_up_at.is_none() && tenant.ended().await != "processing" {
             given_up_at = Some(app.now() - began_at);
         }
     }
     let minutes = given_up_at.unwrap() / 60;
     assert!((34..=37).contains(&minutes), "{minutes}");
-    assert_eq!(club.ended().await, "DEADLINE_EXCEEDED");
+    assert_eq!(tenant.ended().await, "DEADLINE_EXCEEDED");
     let failed = app.log_of("tenant_provision_failed");
     assert_eq!(failed.len(), 1);
     assert_eq!(
         (&failed[0].fields["tenantId"], &failed[0].fields["runId"], &failed[0].fields["step"]),
-        (&json!(club.id), &json!(run.id), &json!("validate_webhook"))
+        (&json!(tenant.id), &json!(run.id), &json!("validate_webhook"))
     );
     let events = "select count(*) from domain_events e join webhook_deliveries d on d.id = e.id
        where e.type = 'tenant.failed' and e.data like '%DEADLINE_EXCEEDED%'";
     assert_eq!(app.db().number(events), 1);
     assert_eq!(app.db().number("select version from provision_runs"), version);
     // An object that recovers knows better.
-    app.outside().objects().becomes_fast(&club.id);
-    club.retries().await.is(200);
-    club.waits().await;
-    assert_eq!(club.ended().await, "DEADLINE_EXCEEDED");
-    club.retries().await.is(200);
-    club.waits().await;
-    assert_eq!(club.ended().await, "completed");
+    app.outside().objects().becomes_fast(&tenant.id);
+    tenant.retries().await.is(200);
+    tenant.waits().await;
+    assert_eq!(tenant.ended().await, "DEADLINE_EXCEEDED");
+    tenant.retries().await.is(200);
+    tenant.waits().await;
+    assert_eq!(tenant.ended().await, "completed");
 }
 
 /// The object was away, its alarm was not: what it lists wins.
 #[tokio::test]
 async fn a_run_that_was_given_up_and_ends_all_the_same_is_listed_as_it_ended() {
     let app = TestApp::new();
-    let club = app.queued("fc-nord").await;
-    app.outside().objects().becomes_slow(&club.id);
+    let tenant = app.queued("fc-nord").await;
+    app.outside().objects().becomes_slow(&tenant.id);
     for _ in 0..40 {
         app.passes(60);
         sweep(&app).await;
     }
-    assert_eq!(club.ended().await, "DEADLINE_EXCEEDED");
+    assert_eq!(tenant.ended().await, "DEADLINE_EXCEEDED");
     // As if its time had not been over.
     app.db().execute("update provision_runs set deadline_at = deadline_at + 7200", ());
-    app.outside().objects().has_time(&club.id);
-    club.waits().await;
-    assert_eq!(club.ended().await, "completed");
-    assert_eq!(club.row()["status"], "active");
+    app.outside().objects().has_time(&tenant.id);
+    tenant.waits().await;
+    assert_eq!(tenant.ended().await, "completed");
+    assert_eq!(tenant.row()["status"], "active");
 }
 
 /// The wish is all there is, and nobody can be reached: no run that never was is waited for, either.
@@ -186,21 +186,21 @@ async fn a_wish_whose_object_never_answers_is_given_up_in_the_end() {
     assert_eq!(app.log_of("tenant_provision_failed").len(), 1);
 }
 
-/// One answer that is lost is no outage, however late the run is, and one that was lost before the run last moved is none of it.
+/// One lost answer is no outage, however late the run is. Neither is one that was lost before the run last moved.
 #[tokio::test]
 async fn an_object_that_answers_in_between_is_waited_for() {
     let app = TestApp::new();
-    let club = lost(&app, "fc-nord").await;
+    let tenant = lost(&app, "fc-nord").await;
     for minute in 0..60 {
         app.passes(60);
         if minute % 9 == 0 {
-            app.outside().objects().becomes_fast(&club.id);
+            app.outside().objects().becomes_fast(&tenant.id);
         } else {
-            app.outside().objects().becomes_slow(&club.id);
+            app.outside().objects().becomes_slow(&tenant.id);
         }
         sweep(&app).await;
-        app.outside().objects().loses_the_alarm(&club.id);
+        app.outside().objects().loses_the_alarm(&tenant.id);
     }
-    assert_eq!(club.ended().await, "processing");
+    assert_eq!(tenant.ended().await, "processing");
     assert!(app.log_of("tenant_provision_failed").is_empty());
 }

@@ -8,7 +8,7 @@ use std::{
 use serde_json::{Value, json};
 use tenantry::http::router::ROUTES;
 
-use crate::support::{Club, Cost, Database, Reaction, TestApp, Token, example, signup};
+use crate::support::{Cost, Database, Reaction, TestApp, TestTenant, Token, example, signup};
 
 /// What a plan may say that sounds like walking a table, and walks none: why, beside it.
 const HARMLESS: [(&str, &str); 6] = [
@@ -20,8 +20,8 @@ const HARMLESS: [(&str, &str); 6] = [
     ("SCAN matching", "a window of runs that failed, at most a thousand"),
 ];
 
-/// Tables that name a tenant and have no index on it. SQLite plans to look through them when tenants are inserted by a
-/// select, in case a foreign key was violated before; it never does, as the costs in a crowd show.
+/// Tables that name a tenant and have no index on it. SQLite plans to scan them when tenants are inserted by a select, in
+/// case a foreign key was violated before. It never does: see the costs in a crowd.
 const CHILDREN: [&str; 5] =
     ["auth_users", "feed_posts", "idempotency_keys", "magic_links", "promo_redemptions"];
 
@@ -43,10 +43,10 @@ pub async fn everything_happens(app: &TestApp) {
     for route in ROUTES.iter().filter(|route| !route.path.contains('{') && route.path != "/auth/logout") {
         example(route, &starter).succeeds(route, &starter).await;
     }
-    the_starter_club_fails_until_a_step_is_left_out(&starter).await;
-    the_pro_club_is_lost_and_found(&pro).await;
-    for club in [&starter, &pro] {
-        clubs_look_after_themselves(club).await;
+    the_starter_tenant_fails_until_a_step_is_left_out(&starter).await;
+    the_pro_tenant_is_lost_and_found(&pro).await;
+    for tenant in [&starter, &pro] {
+        tenants_look_after_themselves(tenant).await;
     }
     operators_look(app, &starter).await;
     for body in [
@@ -57,7 +57,7 @@ pub async fn everything_happens(app: &TestApp) {
         operator_posts(app, &format!("{SAGAS}/retry"), body).await;
     }
     operators_change(app, &starter).await;
-    clubs_are_removed(app, &pro).await;
+    tenants_are_removed(app, &pro).await;
     the_database_is_put_back_and_an_object_is_gone(app).await;
     app.writes_requests_down().await;
     for body in [json!({ "tenantId": pro.id }), json!({ "jti": "x" }), json!({ "all": true })] {
@@ -74,90 +74,90 @@ async fn people_prove_to_be_people(app: &TestApp) {
     }
 }
 
-async fn the_starter_club_fails_until_a_step_is_left_out(club: &Club) {
-    club.connects("https://hook.eu2.make.com/gone").await.is(200);
-    club.waits().await;
-    let run = club.outside().objects().run(&club.id).unwrap().id;
-    operator_posts(club, &format!("{SAGAS}/{}/retry", run.as_str()), json!({})).await;
-    operator_posts(club, &format!("{SAGAS}/{}/cancel", run.as_str()), json!({})).await;
+async fn the_starter_tenant_fails_until_a_step_is_left_out(tenant: &TestTenant) {
+    tenant.connects("https://hook.eu2.make.com/gone").await.is(200);
+    tenant.waits().await;
+    let run = tenant.outside().objects().run(&tenant.id).unwrap().id;
+    operator_posts(tenant, &format!("{SAGAS}/{}/retry", run.as_str()), json!({})).await;
+    operator_posts(tenant, &format!("{SAGAS}/{}/cancel", run.as_str()), json!({})).await;
     // The second comes too late.
     for _ in 0..2 {
         let body = json!({ "step": "validate_webhook" });
-        operator_posts(club, &format!("{SAGAS}/{}/skip-step", run.as_str()), body).await;
+        operator_posts(tenant, &format!("{SAGAS}/{}/skip-step", run.as_str()), body).await;
     }
-    club.waits().await;
-    assert_eq!(club.ended().await, "completed");
+    tenant.waits().await;
+    assert_eq!(tenant.ended().await, "completed");
 }
 
-async fn the_pro_club_is_lost_and_found(club: &Club) {
-    club.outside().upstreams().next("apps_script", [Reaction::TimesOut]);
-    club.confirms_pro().await.is(200);
-    club.alarm_rings(&club.id).await;
-    club.retries().await;
-    club.outside().objects().loses_the_alarm(&club.id);
-    club.passes(100);
-    club.app.sweep().await;
-    club.waits().await;
-    assert_eq!(club.ended().await, "completed");
+async fn the_pro_tenant_is_lost_and_found(tenant: &TestTenant) {
+    tenant.outside().upstreams().next("apps_script", [Reaction::TimesOut]);
+    tenant.confirms_pro().await.is(200);
+    tenant.alarm_rings(&tenant.id).await;
+    tenant.retries().await;
+    tenant.outside().objects().loses_the_alarm(&tenant.id);
+    tenant.passes(100);
+    tenantry::app::sweep::run(&tenant.app).await;
+    tenant.waits().await;
+    assert_eq!(tenant.ended().await, "completed");
 }
 
 /// The webhook answers, is sent something again by an operator, is gone, is switched off, is tried out and answers again; then there
 /// is another.
-async fn events_are_delivered(club: &Club) {
-    let path = format!("/api/v1/tenants/{}/webhook", club.id);
-    club.outside().finishes_deferred_work().await;
-    let sent = club.gets(&format!("{path}/deliveries")).send().await.is(200);
+async fn events_are_delivered(tenant: &TestTenant) {
+    let path = format!("/api/v1/tenants/{}/webhook", tenant.id);
+    tenant.outside().finishes_deferred_work().await;
+    let sent = tenant.gets(&format!("{path}/deliveries")).send().await.is(200);
     let again = format!("{path}/deliveries/{}/redeliver", sent["data"][0]["id"].as_str().unwrap());
-    let operator = Token::operator(club.now()).sign();
+    let operator = Token::operator(tenant.now()).sign();
     for reaction in [Reaction::TimesOut, Reaction::Answers(410, "")] {
-        club.outside().upstreams().next("make", [reaction]);
-        club.post(&again).token(&operator).send().await.is(200);
-        club.app.sweep().await;
-        club.outside().finishes_deferred_work().await;
+        tenant.outside().upstreams().next("make", [reaction]);
+        tenant.post(&again).token(&operator).send().await.is(200);
+        tenantry::app::sweep::run(&tenant.app).await;
+        tenant.outside().finishes_deferred_work().await;
     }
-    club.post(&format!("{path}/test")).token(&operator).send().await.is(200);
+    tenant.post(&format!("{path}/test")).token(&operator).send().await.is(200);
     for _ in 0..2 {
-        club.connects("https://hook.us1.make.com/another").await.is(200);
+        tenant.connects("https://hook.us1.make.com/another").await.is(200);
     }
 }
 
 /// The welcome mail is refused for good, and an operator has another sent.
-async fn mails_arrive_or_not(club: &Club) {
-    club.outside().upstreams().next("resend", [Reaction::Answers(422, "{}")]);
-    club.outside().finishes_deferred_work().await;
-    let operator = Token::operator(club.now()).sign();
+async fn mails_arrive_or_not(tenant: &TestTenant) {
+    tenant.outside().upstreams().next("resend", [Reaction::Answers(422, "{}")]);
+    tenant.outside().finishes_deferred_work().await;
+    let operator = Token::operator(tenant.now()).sign();
     let body = json!({ "reason": "asked by the club" });
-    let path = format!("/api/v1/tenants/{}/welcome/resend", club.id);
-    club.post(&path).token(&operator).json(&body).send().await.is(202);
-    club.outside().finishes_deferred_work().await;
+    let path = format!("/api/v1/tenants/{}/welcome/resend", tenant.id);
+    tenant.post(&path).token(&operator).json(&body).send().await.is(202);
+    tenant.outside().finishes_deferred_work().await;
 }
 
-async fn clubs_look_after_themselves(club: &Club) {
+async fn tenants_look_after_themselves(tenant: &TestTenant) {
     for path in ["provision-status", "events"] {
-        club.gets(&format!("/api/v1/tenants/{}/{path}", club.id)).send().await.is(200);
+        tenant.gets(&format!("/api/v1/tenants/{}/{path}", tenant.id)).send().await.is(200);
     }
-    club.post(&format!("/api/v1/tenants/{}/webhook/test", club.id)).token(&club.jwt).send().await;
-    club.post("/auth/magic/start").json(&json!({ "email": club.row()["email"] })).send().await.is(202);
-    let link = Token::link(&club.id, club.now()).sign();
-    club.post("/auth/magic/verify").json(&json!({ "token": link })).send().await;
-    club.post("/auth/logout").token(&club.jwt).send().await.is(200);
+    tenant.post(&format!("/api/v1/tenants/{}/webhook/test", tenant.id)).token(&tenant.jwt).send().await;
+    tenant.post("/auth/magic/start").json(&json!({ "email": tenant.row()["email"] })).send().await.is(202);
+    let link = Token::link(&tenant.id, tenant.now()).sign();
+    tenant.post("/auth/magic/verify").json(&json!({ "token": link })).send().await;
+    tenant.post("/auth/logout").token(&tenant.jwt).send().await.is(200);
 }
 
-async fn clubs_are_removed(app: &TestApp, club: &Club) {
+async fn tenants_are_removed(app: &TestApp, tenant: &TestTenant) {
     let token = Token::operator(app.now()).sign();
     app.outside().upstreams().next("apps_script", [Reaction::Answers(200, r#"{"ok":false}"#)]);
     let body = json!({ "reason": "test" });
-    app.ask(http::Method::DELETE, &format!("/api/v1/admin/tenants/{}", club.id))
+    app.ask(http::Method::DELETE, &format!("/api/v1/admin/tenants/{}", tenant.id))
         .token(&token)
         .json(&body)
         .send()
         .await;
-    club.waits().await;
+    tenant.waits().await;
     app.get(&format!("{SAGAS}?status=compensation_failed")).token(&token).send().await.is(200);
-    let run = club.outside().objects().run(&club.id).unwrap().id;
-    operator_posts(club, &format!("{SAGAS}/{}/retry", run.as_str()), json!({})).await;
-    club.waits().await;
-    assert_eq!(club.row()["undo_state"], "undone");
+    let run = tenant.outside().objects().run(&tenant.id).unwrap().id;
+    operator_posts(tenant, &format!("{SAGAS}/{}/retry", run.as_str()), json!({})).await;
+    tenant.waits().await;
+    assert_eq!(tenant.row()["undo_state"], "undone");
     let failed = app.signed_up("fc-every-5").await;
     failed.connects("https://hook.eu2.make.com/gone").await.is(200);
     failed.waits().await;
@@ -167,16 +167,16 @@ async fn clubs_are_removed(app: &TestApp, club: &Club) {
     assert_eq!(failed.row()["undo_state"], "undone");
 }
 
-async fn operators_look(app: &TestApp, club: &Club) {
-    let run = club.outside().objects().run(&club.id).unwrap().id;
+async fn operators_look(app: &TestApp, tenant: &TestTenant) {
+    let run = tenant.outside().objects().run(&tenant.id).unwrap().id;
     for path in [
         "/api/v1/admin/tenants?q=fc-every&status=trial&limit=1".to_owned(),
         format!("/api/v1/admin/tenants?q={}", run.as_str()),
-        format!("/api/v1/admin/tenants/{}", club.id),
-        format!("/api/v1/admin/audit?subject={}", club.id),
+        format!("/api/v1/admin/tenants/{}", tenant.id),
+        format!("/api/v1/admin/audit?subject={}", tenant.id),
         "/api/v1/admin/audit?actor=ops&action=tenant.update".to_owned(),
         format!("{SAGAS}?status=failed&limit=1"),
-        format!("{SAGAS}?tenant={}", club.id),
+        format!("{SAGAS}?tenant={}", tenant.id),
         format!("{SAGAS}?stuck=true"),
         format!("{SAGAS}/{}", run.as_str()),
         format!("{SAGAS}/{}/history", run.as_str()),
@@ -186,29 +186,29 @@ async fn operators_look(app: &TestApp, club: &Club) {
     }
 }
 
-async fn operators_change(app: &TestApp, club: &Club) {
+async fn operators_change(app: &TestApp, tenant: &TestTenant) {
     let token = Token::operator(app.now()).sign();
-    let path = format!("/api/v1/admin/tenants/{}", club.id);
+    let path = format!("/api/v1/admin/tenants/{}", tenant.id);
     let body = json!({ "status": "suspended", "reason": "test" });
     app.ask(http::Method::PATCH, &path).token(&token).json(&body).send().await.is(200);
     operator_posts(app, "/api/v1/admin/promo-codes/EVERY/deactivate", json!({})).await;
 }
 
 async fn the_database_is_put_back_and_an_object_is_gone(app: &TestApp) {
-    let club = app.queued("fc-every-6").await;
+    let tenant = app.queued("fc-every-6").await;
     for _ in 0..2 {
-        app.app.sweep().await;
+        tenantry::app::sweep::run(&app.app).await;
     }
     app.outside().witness().forgets();
     app.passes(60);
-    app.app.sweep().await;
+    tenantry::app::sweep::run(&app.app).await;
     operator_posts(app, "/api/v1/bgops/provisioning/resume", json!({})).await;
-    app.outside().objects().becomes_slow(&club.id);
+    app.outside().objects().becomes_slow(&tenant.id);
     for _ in 0..2 {
         app.passes(3600);
-        app.app.sweep().await;
+        tenantry::app::sweep::run(&app.app).await;
     }
-    assert_eq!(club.row()["provision_state"], "failed");
+    assert_eq!(tenant.row()["provision_state"], "failed");
     what_is_brought_back_by_itself(app).await;
 }
 
@@ -224,14 +224,14 @@ async fn what_is_brought_back_by_itself(app: &TestApp) {
     nameless.becomes("undo_updated_at", app.now());
     app.outside().objects().forgets(&nameless.id);
     app.passes(400);
-    app.app.sweep().await;
+    tenantry::app::sweep::run(&app.app).await;
     failed.waits().await;
     assert_eq!(
         (failed.ended().await.as_str(), &nameless.row()["undo_state"]),
         ("completed", &json!("undone"))
     );
     app.passes(31 * 24 * 3600);
-    app.app.sweep().await;
+    tenantry::app::sweep::run(&app.app).await;
     assert_eq!(app.db().number("select count(*) from tenants where forget_at is not null"), 0);
 }
 

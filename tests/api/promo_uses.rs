@@ -5,7 +5,7 @@ use http::Method;
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Club, TestApp, Token, signup};
+use crate::support::{Answer, TestApp, TestTenant, Token, signup};
 
 async fn redeems(app: &TestApp, slug: &str) -> Answer {
     let mut form = signup(slug);
@@ -13,7 +13,7 @@ async fn redeems(app: &TestApp, slug: &str) -> Answer {
     app.signs_up(&form).await
 }
 
-async fn redeemed(app: &TestApp, slug: &str) -> Club {
+async fn redeemed(app: &TestApp, slug: &str) -> TestTenant {
     let mut form = signup(slug);
     form["promoCode"] = "SPRING".into();
     app.signed_up_with(&form).await
@@ -25,9 +25,9 @@ async fn operator(app: &TestApp, method: Method, path: &str, body: Value) -> Ans
     if method == Method::GET { ask.send().await } else { ask.json(&body).send().await }
 }
 
-async fn is_removed(club: &Club) {
-    let path = format!("/api/v1/admin/tenants/{}", club.id);
-    operator(club, Method::DELETE, &path, json!({ "reason": "left" })).await;
+async fn is_removed(tenant: &TestTenant) {
+    let path = format!("/api/v1/admin/tenants/{}", tenant.id);
+    operator(tenant, Method::DELETE, &path, json!({ "reason": "left" })).await;
 }
 
 /// What operators see, what the page is told, and what is stored say the same.
@@ -48,44 +48,44 @@ async fn uses(app: &TestApp, wanted: i64, most: i64, what: &str) {
 }
 
 #[tokio::test]
-async fn a_use_comes_back_however_the_club_goes() {
+async fn a_use_comes_back_however_the_tenant_goes() {
     for way in
         ["removed", "removed when it was live", "its failed run cancelled and undone", "by hand", "twice"]
     {
         let app = TestApp::new();
         app.has_promo("SPRING", 10, &[("max_uses", json!(1))]);
-        let club = redeemed(&app, "fc-nord").await;
+        let tenant = redeemed(&app, "fc-nord").await;
         redeems(&app, "fc-sued").await.refuses(400, "INVALID_PROMO", "exhausted");
         uses(&app, 1, 1, way).await;
         match way {
-            "removed" => is_removed(&club).await,
+            "removed" => is_removed(&tenant).await,
             "removed when it was live" => {
-                club.connects_make().await.is(200);
-                club.waits().await;
-                is_removed(&club).await;
+                tenant.connects_make().await.is(200);
+                tenant.waits().await;
+                is_removed(&tenant).await;
             }
             "its failed run cancelled and undone" => {
-                club.connects("https://hook.eu2.make.com/gone").await.is(200);
-                club.waits().await;
-                let run = club.outside().objects().run(&club.id).unwrap().id;
+                tenant.connects("https://hook.eu2.make.com/gone").await.is(200);
+                tenant.waits().await;
+                let run = tenant.outside().objects().run(&tenant.id).unwrap().id;
                 let path = format!("/api/v1/bgops/sagas/{}/cancel", run.as_str());
                 operator(&app, Method::POST, &path, json!({ "reason": "x", "undo": true })).await.is(200);
             }
-            "by hand" => club.becomes("status", "cancelled"),
+            "by hand" => tenant.becomes("status", "cancelled"),
             _ => {
-                is_removed(&club).await;
-                is_removed(&club).await;
-                club.waits().await;
-                is_removed(&club).await;
+                is_removed(&tenant).await;
+                is_removed(&tenant).await;
+                tenant.waits().await;
+                is_removed(&tenant).await;
             }
         }
-        club.waits().await;
+        tenant.waits().await;
         uses(&app, 0, 1, way).await;
         redeems(&app, "fc-sued").await.is(200);
         uses(&app, 1, 1, way).await;
         // The new one's use is its own.
-        is_removed(&club).await;
-        club.waits().await;
+        is_removed(&tenant).await;
+        tenant.waits().await;
         uses(&app, 1, 1, way).await;
     }
 }
@@ -94,18 +94,18 @@ async fn a_use_comes_back_however_the_club_goes() {
 async fn a_suspension_gives_nothing_back() {
     let app = TestApp::new();
     app.has_promo("SPRING", 10, &[("max_uses", json!(1))]);
-    let club = redeemed(&app, "fc-nord").await;
+    let tenant = redeemed(&app, "fc-nord").await;
     for status in ["suspended", "active", "suspended", "trial"] {
-        club.becomes("status", status);
+        tenant.becomes("status", status);
     }
     uses(&app, 1, 1, "suspended").await;
 }
 
 #[tokio::test]
-async fn the_most_uses_hold_while_clubs_come_and_go() {
+async fn the_most_uses_hold_while_tenants_come_and_go() {
     let app = TestApp::new();
     app.has_promo("SPRING", 10, &[("max_uses", json!(3))]);
-    let mut there: Vec<Club> = Vec::new();
+    let mut there: Vec<TestTenant> = Vec::new();
     for name in ["fc-a", "fc-b", "fc-c"] {
         there.push(redeemed(&app, name).await);
     }
@@ -120,9 +120,10 @@ async fn the_most_uses_hold_while_clubs_come_and_go() {
             if answer.status == 200 {
                 let body = answer.json();
                 let text = |value: &Value| value.as_str().unwrap().to_owned();
-                let mut club = gone.clone();
-                (club.id, club.slug, club.jwt) = (text(&body["tenantId"]), slug.clone(), text(&body["jwt"]));
-                there.push(club);
+                let mut tenant = gone.clone();
+                (tenant.id, tenant.slug, tenant.jwt) =
+                    (text(&body["tenantId"]), slug.clone(), text(&body["jwt"]));
+                there.push(tenant);
             }
         }
         if there.len() < 3 {
@@ -136,17 +137,17 @@ async fn the_most_uses_hold_while_clubs_come_and_go() {
 async fn a_code_that_is_switched_off_stays_off_when_a_use_comes_back() {
     let app = TestApp::new();
     app.has_promo("SPRING", 10, &[("max_uses", json!(1))]);
-    let club = redeemed(&app, "fc-nord").await;
+    let tenant = redeemed(&app, "fc-nord").await;
     app.db().execute("update promo_codes set active = 0", ());
-    is_removed(&club).await;
-    club.waits().await;
+    is_removed(&tenant).await;
+    tenant.waits().await;
     assert_eq!(app.db().number("select uses from promo_codes"), 0);
     redeems(&app, "fc-sued").await.refuses(400, "INVALID_PROMO", "inactive");
 }
 
 /// Tenants that went before anything came back.
 #[test]
-fn uses_of_clubs_that_are_gone_come_back_with_the_migration() {
+fn uses_of_tenants_that_are_gone_come_back_with_the_migration() {
     let connection = Connection::open_in_memory().unwrap();
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/migrations");
     let mut paths: Vec<_> = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()).collect();

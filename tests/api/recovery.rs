@@ -4,26 +4,27 @@ use std::time::Duration;
 
 use http::Method;
 use serde_json::{Value, json};
-use tenantry::ports::Ports;
+use tenantry::ports::Clock;
 
-use crate::support::{Club, Reaction, TestApp, Token};
+use crate::support::{Reaction, TestApp, TestTenant, Token};
 
 /// Minutes go by: each alarm rings when it is due, and the sweep comes once a minute.
-async fn minutes_pass(app: &TestApp, clubs: &[Club], minutes: u64) {
+async fn minutes_pass(app: &TestApp, tenants: &[TestTenant], minutes: u64) {
     for _ in 0..minutes {
         let end = app.outside().now().after(Duration::from_secs(60));
         for turn in 0.. {
             assert!(turn < 2000, "the alarms of one minute never end");
-            let alarms = clubs.iter().map(|club| (app.outside().objects().alarm(&club.id), club));
-            let due = alarms.filter_map(|(alarm, club)| Some((alarm?, club))).min_by_key(|(alarm, _)| *alarm);
+            let alarms = tenants.iter().map(|tenant| (app.outside().objects().alarm(&tenant.id), tenant));
+            let due =
+                alarms.filter_map(|(alarm, tenant)| Some((alarm?, tenant))).min_by_key(|(alarm, _)| *alarm);
             let breaker = app.outside().breakers().alarm().map(|(at, _)| at).filter(|at| *at < end);
             match due.filter(|(alarm, _)| *alarm <= end) {
                 Some((alarm, _)) if breaker.is_some_and(|at| at < alarm) => {
                     let rang = app.breaker_rings_before(end).await;
                     assert!(rang, "{breaker:?}");
                 }
-                Some((_, club)) => {
-                    club.alarm_rings(&club.id).await;
+                Some((_, tenant)) => {
+                    tenant.alarm_rings(&tenant.id).await;
                 }
                 None if breaker.is_some() => {
                     app.breaker_rings_before(end).await;
@@ -32,24 +33,24 @@ async fn minutes_pass(app: &TestApp, clubs: &[Club], minutes: u64) {
             }
         }
         app.outside().is_at(end);
-        app.app.sweep().await;
+        tenantry::app::sweep::run(&app.app).await;
     }
 }
 
-async fn pro_clubs(app: &TestApp, count: usize) -> Vec<Club> {
-    let mut clubs = Vec::new();
+async fn pro_tenants(app: &TestApp, count: usize) -> Vec<TestTenant> {
+    let mut tenants = Vec::new();
     for n in 0..count {
-        let club = app.signed_up_pro(&format!("fc-{n}")).await;
-        club.confirms_pro().await.is(200);
-        clubs.push(club);
+        let tenant = app.signed_up_pro(&format!("fc-{n}")).await;
+        tenant.confirms_pro().await.is(200);
+        tenants.push(tenant);
     }
-    clubs
+    tenants
 }
 
-async fn ended(clubs: &[Club]) -> Vec<String> {
+async fn ended(tenants: &[TestTenant]) -> Vec<String> {
     let mut ended = Vec::new();
-    for club in clubs {
-        ended.push(club.ended().await);
+    for tenant in tenants {
+        ended.push(tenant.ended().await);
     }
     ended
 }
@@ -59,18 +60,18 @@ async fn ended(clubs: &[Club]) -> Vec<String> {
 async fn what_failed_for_an_outage_goes_on_when_the_upstream_is_back() {
     for (count, outage) in [(1, 40), (12, 40), (12, 200)] {
         let app = TestApp::new();
-        let clubs = pro_clubs(&app, count).await;
+        let tenants = pro_tenants(&app, count).await;
         app.outside().upstreams().always("apps_script", Reaction::Answers(503, ""));
-        minutes_pass(&app, &clubs, outage).await;
-        assert!(ended(&clubs).await.iter().all(|end| end != "completed"), "{outage}");
+        minutes_pass(&app, &tenants, outage).await;
+        assert!(ended(&tenants).await.iter().all(|end| end != "completed"), "{outage}");
         let failed = app.db().number("select count(*) from domain_events where type = 'tenant.failed'");
         assert_eq!(failed, i64::try_from(count).unwrap(), "told once, however often it is looked");
         app.outside().upstreams().always("apps_script", Reaction::Healthy);
-        minutes_pass(&app, &clubs, 130).await;
+        minutes_pass(&app, &tenants, 130).await;
         assert!(
-            ended(&clubs).await.iter().all(|end| end == "completed"),
+            ended(&tenants).await.iter().all(|end| end == "completed"),
             "{outage}: {:?}",
-            ended(&clubs).await
+            ended(&tenants).await
         );
         assert_eq!(app.outside().upstreams().sheets().len(), count, "one spreadsheet each");
     }
@@ -80,18 +81,18 @@ async fn what_failed_for_an_outage_goes_on_when_the_upstream_is_back() {
 #[tokio::test]
 async fn a_breaker_that_closes_brings_back_whom_its_outage_ended() {
     let app = TestApp::new();
-    let clubs = pro_clubs(&app, 12).await;
+    let tenants = pro_tenants(&app, 12).await;
     app.outside().upstreams().always("apps_script", Reaction::Answers(503, ""));
-    minutes_pass(&app, &clubs, 34).await;
+    minutes_pass(&app, &tenants, 34).await;
     assert!(
-        ended(&clubs).await.iter().all(|end| end == "DEADLINE_EXCEEDED" || end == "UPSTREAM_UNAVAILABLE")
+        ended(&tenants).await.iter().all(|end| end == "DEADLINE_EXCEEDED" || end == "UPSTREAM_UNAVAILABLE")
     );
     app.outside().upstreams().always("apps_script", Reaction::Healthy);
     let close = app.post("/api/v1/bgops/upstreams/apps_script/close");
     let close = close.token(&Token::operator(app.now()).sign()).json(&json!({ "reason": "it is back" }));
     close.send().await.is(200);
-    minutes_pass(&app, &clubs, 2).await;
-    assert!(ended(&clubs).await.iter().all(|end| end == "completed"), "{:?}", ended(&clubs).await);
+    minutes_pass(&app, &tenants, 2).await;
+    assert!(ended(&tenants).await.iter().all(|end| end == "completed"), "{:?}", ended(&tenants).await);
     assert_eq!(app.log_of("tenant_provision_resumed").len(), 12);
 }
 
@@ -109,7 +110,7 @@ async fn a_minute_brings_back_so_many_and_no_more() {
         (),
     );
     for expected in [60, 100, 100] {
-        app.app.sweep().await;
+        tenantry::app::sweep::run(&app.app).await;
         assert_eq!(app.log_of("tenant_provision_resumed").len(), expected);
         app.passes(30);
     }
@@ -119,43 +120,43 @@ async fn a_minute_brings_back_so_many_and_no_more() {
 #[tokio::test]
 async fn a_webhook_that_stays_dead_is_pinged_seldom_and_not_for_ever() {
     let app = TestApp::new();
-    let club = app.queued("fc-nord").await;
-    let clubs = [club.clone()];
+    let tenant = app.queued("fc-nord").await;
+    let tenants = [tenant.clone()];
     app.outside().upstreams().always("make", Reaction::Answers(503, ""));
-    minutes_pass(&app, &clubs, 31).await;
-    assert_eq!(club.ended().await, "UPSTREAM_UNAVAILABLE");
+    minutes_pass(&app, &tenants, 31).await;
+    assert_eq!(tenant.ended().await, "UPSTREAM_UNAVAILABLE");
     let pings = || {
         let sent = app.outside().upstreams().sent_to("make");
         sent.iter().filter(|request| request.key().ends_with("/validate_webhook")).count()
     };
     let in_its_half_hour = pings();
     assert_ne!(in_its_half_hour, 0);
-    minutes_pass(&app, &clubs, 20 * 60).await;
+    minutes_pass(&app, &tenants, 20 * 60).await;
     assert_eq!(pings() - in_its_half_hour, 7, "five minutes later, a quarter of an hour, …");
-    assert_eq!(club.row()["resume_at"], Value::Null);
+    assert_eq!(tenant.row()["resume_at"], Value::Null);
     assert_eq!(app.db().number("select count(*) from domain_events where type = 'tenant.failed'"), 1);
     app.outside().upstreams().always("make", Reaction::Healthy);
-    club.retries().await.is(200);
-    club.waits().await;
-    assert_eq!(club.ended().await, "completed");
+    tenant.retries().await.is(200);
+    tenant.waits().await;
+    assert_eq!(tenant.ended().await, "completed");
 }
 
 #[tokio::test]
 async fn what_was_refused_or_stopped_does_not_go_on_by_itself() {
     for reaction in [Reaction::Answers(404, ""), Reaction::TimesOut] {
         let app = TestApp::new();
-        let club = app.queued("fc-nord").await;
+        let tenant = app.queued("fc-nord").await;
         app.outside().upstreams().always("make", reaction.clone());
-        club.alarm_rings(&club.id).await;
+        tenant.alarm_rings(&tenant.id).await;
         if reaction == Reaction::TimesOut {
-            let run = app.outside().objects().run(&club.id).unwrap().id;
+            let run = app.outside().objects().run(&tenant.id).unwrap().id;
             let cancel = app.post(&format!("/api/v1/bgops/sagas/{run}/cancel"));
             let cancel = cancel.token(&Token::operator(app.now()).sign()).json(&json!({ "reason": "test" }));
             cancel.send().await.is(200);
         }
         app.outside().upstreams().always("make", Reaction::Healthy);
-        minutes_pass(&app, std::slice::from_ref(&club), 60).await;
-        assert_ne!(club.ended().await, "completed", "{reaction:?}");
+        minutes_pass(&app, std::slice::from_ref(&tenant), 60).await;
+        assert_ne!(tenant.ended().await, "completed", "{reaction:?}");
     }
 }
 
@@ -202,10 +203,10 @@ async fn thirty_days_after_a_removal_its_object_stores_nothing() {
     delete.send().await.is(202);
     gone.waits().await;
     app.passes(29 * 24 * 3600);
-    app.app.sweep().await;
+    tenantry::app::sweep::run(&app.app).await;
     assert!(app.outside().objects().checkpoint(&gone.id).is_some());
     app.passes(24 * 3600 + 60);
-    app.app.sweep().await;
+    tenantry::app::sweep::run(&app.app).await;
     assert_eq!(app.outside().objects().checkpoint(&gone.id), None);
     assert!(app.outside().objects().checkpoint(&live.id).is_some());
     assert_eq!(gone.row()["forget_at"], Value::Null);

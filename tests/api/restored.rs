@@ -4,10 +4,10 @@
 use serde_json::{Value, json};
 use tenantry::workflow::witness::{self, Command, Reply, RestoreSign, SeenDatabase};
 
-use crate::support::{Breaks, Club, Manner, Reaction, TestApp, Token};
+use crate::support::{Breaks, Manner, Reaction, TestApp, TestTenant, Token};
 
 async fn sweep(app: &TestApp) -> Value {
-    app.app.sweep().await;
+    tenantry::app::sweep::run(&app.app).await;
     Value::Object(app.log_of("sweep").pop().unwrap().fields)
 }
 
@@ -33,15 +33,15 @@ fn goes_back(app: &TestApp, seconds: i64) {
 
 /// A tenant whose first attempt at its webhook timed out, and whose alarm was lost; and an event of another that is
 /// due.
-async fn there_is_work(app: &TestApp) -> Club {
-    let club = app.queued("fc-work").await;
+async fn there_is_work(app: &TestApp) -> TestTenant {
+    let tenant = app.queued("fc-work").await;
     app.outside().upstreams().next("make", [Reaction::TimesOut]);
-    club.alarm_rings(&club.id).await;
-    app.outside().objects().loses_the_alarm(&club.id);
+    tenant.alarm_rings(&tenant.id).await;
+    app.outside().objects().loses_the_alarm(&tenant.id);
     app.provisioned("fc-event").await;
     assert_eq!(app.db().number("select count(*) from webhook_deliveries where status = 'pending'"), 1);
     app.passes(120);
-    club
+    tenant
 }
 
 fn reasons(app: &TestApp) -> Vec<Value> {
@@ -70,7 +70,7 @@ async fn is_noticed(app: &TestApp, why: &str) {
 }
 
 /// What was noticed is the truth from then on: it is not noticed again, and an operator's word resumes it.
-async fn goes_on_when_resumed(app: &TestApp, club: &Club) {
+async fn goes_on_when_resumed(app: &TestApp, tenant: &TestTenant) {
     let noticed = app.log_of("database_restored").len();
     for _ in 0..3 {
         app.passes(60);
@@ -83,8 +83,8 @@ async fn goes_on_when_resumed(app: &TestApp, club: &Club) {
     app.passes(60);
     let swept = sweep(app).await;
     assert_eq!((&swept["looked"], &swept["delivered"]), (&json!(1), &json!(1)));
-    club.waits().await;
-    assert_eq!(club.ended().await, "completed");
+    tenant.waits().await;
+    assert_eq!(tenant.ended().await, "completed");
     sweeps_for(app, 3).await;
     assert_eq!(app.log_of("database_restored").len(), noticed);
     assert!(!is_paused(app).await);
@@ -93,15 +93,15 @@ async fn goes_on_when_resumed(app: &TestApp, club: &Club) {
 #[tokio::test]
 async fn a_new_database_gets_its_id_and_is_not_paused() {
     let app = TestApp::new();
-    let club = there_is_work(&app).await;
+    let tenant = there_is_work(&app).await;
     assert_eq!(sweep(&app).await["looked"], 1);
     let id = id_in(&app).unwrap();
     assert_eq!(app.outside().witness().known(), Some(SeenDatabase { database: id, mark: None }));
     app.passes(60);
     sweep(&app).await;
     assert!(app.outside().witness().known().unwrap().mark.is_some(), "it was seen there");
-    club.waits().await;
-    assert_eq!(club.ended().await, "completed");
+    tenant.waits().await;
+    assert_eq!(tenant.ended().await, "completed");
     sweeps_for(&app, 5).await;
     assert_eq!((id_in(&app), is_paused(&app).await), (Some(id), false));
     assert!(app.log_of("database_restored").is_empty() && reasons(&app).is_empty());
@@ -111,11 +111,11 @@ async fn a_new_database_gets_its_id_and_is_not_paused() {
 async fn a_database_that_is_put_back_by_minutes_is_noticed() {
     let app = TestApp::new();
     sweeps_for(&app, 5).await;
-    let club = there_is_work(&app).await;
+    let tenant = there_is_work(&app).await;
     // The witness saw the mark of the sweep before the last.
     goes_back(&app, 60 + 121);
     is_noticed(&app, RestoreSign::Earlier.as_str()).await;
-    goes_on_when_resumed(&app, &club).await;
+    goes_on_when_resumed(&app, &tenant).await;
 }
 
 /// Two sweeps may overlap, and the slower one ends with an older mark.
@@ -134,22 +134,22 @@ async fn two_minutes_are_no_sign() {
 async fn anothers_database_is_noticed_and_wakes_and_mails_nobody() {
     let app = TestApp::new();
     sweeps_for(&app, 3).await;
-    let club = there_is_work(&app).await;
+    let tenant = there_is_work(&app).await;
     app.outside().witness().handle(&Command::Adopt { database: 7, mark: Some(0) }).unwrap();
     let id = id_in(&app);
     is_noticed(&app, RestoreSign::Another.as_str()).await;
     assert_ne!(id_in(&app), id, "it is another's no more: the next backup is noticed, too");
-    goes_on_when_resumed(&app, &club).await;
+    goes_on_when_resumed(&app, &tenant).await;
 }
 
 #[tokio::test]
 async fn a_database_from_before_it_had_an_id_is_noticed() {
     let app = TestApp::new();
     sweeps_for(&app, 3).await;
-    let club = there_is_work(&app).await;
+    let tenant = there_is_work(&app).await;
     app.db().execute("delete from feature_flags", ());
     is_noticed(&app, RestoreSign::Nameless.as_str()).await;
-    goes_on_when_resumed(&app, &club).await;
+    goes_on_when_resumed(&app, &tenant).await;
 }
 
 /// The objects are gone, as in another account, and the database is there.
@@ -157,10 +157,10 @@ async fn a_database_from_before_it_had_an_id_is_noticed() {
 async fn a_database_beside_new_objects_is_noticed() {
     let app = TestApp::new();
     sweeps_for(&app, 3).await;
-    let club = there_is_work(&app).await;
+    let tenant = there_is_work(&app).await;
     app.outside().witness().forgets();
     is_noticed(&app, RestoreSign::Unknown.as_str()).await;
-    goes_on_when_resumed(&app, &club).await;
+    goes_on_when_resumed(&app, &tenant).await;
 }
 
 #[tokio::test]
@@ -185,7 +185,7 @@ async fn a_pause_that_cannot_be_written_down_is_tried_again_and_nobody_is_woken_
     for breaks in [Breaks::Before, Breaks::After] {
         let app = TestApp::new();
         sweeps_for(&app, 3).await;
-        let club = there_is_work(&app).await;
+        let tenant = there_is_work(&app).await;
         goes_back(&app, 3600);
         app.db().breaks(1, breaks);
         let told = app.outside().objects().told();
@@ -197,7 +197,7 @@ async fn a_pause_that_cannot_be_written_down_is_tried_again_and_nobody_is_woken_
         sweep(&app).await;
         assert!(is_paused(&app).await && !app.log_of("database_restored").is_empty());
         assert_eq!(app.outside().objects().told(), told + 1, "it was asked whether it is ready");
-        assert_eq!(club.ended().await, "processing");
+        assert_eq!(tenant.ended().await, "processing");
     }
 }
 
@@ -211,7 +211,7 @@ async fn a_database_that_is_put_back_while_a_sweep_is_at_work_is_noticed() {
         crate::support::turns(3).await;
         goes_back(&app, 3600);
     };
-    futures_util::join!(app.app.sweep(), work);
+    futures_util::join!(tenantry::app::sweep::run(&app.app), work);
     assert_eq!(app.db().number("select value from measures where name = 'sweep_ended_at'"), mark - 3600);
     sweep(&app).await;
     assert!(is_paused(&app).await);
@@ -242,7 +242,7 @@ async fn whoever_announces_a_restore_is_not_paused_for_it() {
 #[tokio::test]
 async fn while_an_operator_paused_provisioning_the_sweep_wakes_nobody_and_does_the_rest() {
     let app = TestApp::new();
-    let club = there_is_work(&app).await;
+    let tenant = there_is_work(&app).await;
     let token = Token::operator(app.now()).sign();
     let pause = app.post("/api/v1/bgops/provisioning/pause").token(&token);
     pause.json(&json!({ "reason": "maintenance" })).send().await.is(200);
@@ -256,7 +256,7 @@ async fn while_an_operator_paused_provisioning_the_sweep_wakes_nobody_and_does_t
     assert_eq!(app.outside().objects().told(), told);
     let line = app.log_of("provisioning_paused").pop().unwrap();
     assert_eq!((&line.fields["level"], &line.fields["requestId"]), (&json!("warn"), &swept["requestId"]));
-    assert_eq!(club.row()["swept_at"].as_i64().map(|at| at < app.now()), Some(true), "it keeps its place");
+    assert_eq!(tenant.row()["swept_at"].as_i64().map(|at| at < app.now()), Some(true), "it keeps its place");
 }
 
 /// Two machines' clocks may differ: the mark of the slower one is no sign.

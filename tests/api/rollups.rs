@@ -115,17 +115,17 @@ fn something_happens(db: &Database, dice: u64, n: u64) {
 }
 
 /// What is told of the tenants, the sweep or no sweep.
-async fn clubs_told(app: &TestApp) -> Vec<Value> {
-    let mut clubs = app.db().ask(rollups::tenants()).await.unwrap();
-    clubs.sort_by_key(|clubs| clubs.plan.as_str());
-    let clubs = clubs.into_iter().filter(|c| c.trial + c.active + c.suspended + c.cancelled > 0);
+async fn tenants_told(app: &TestApp) -> Vec<Value> {
+    let mut tenants = app.db().ask(rollups::tenants()).await.unwrap();
+    tenants.sort_by_key(|tenants| tenants.plan.as_str());
+    let tenants = tenants.into_iter().filter(|c| c.trial + c.active + c.suspended + c.cancelled > 0);
     let row = |c: TenantCounts| {
         json!({
             "plan": c.plan.as_str(), "trial": c.trial, "active": c.active, "suspended": c.suspended,
             "cancelled": c.cancelled
         })
     };
-    clubs.map(row).collect()
+    tenants.map(row).collect()
 }
 
 #[tokio::test]
@@ -137,15 +137,15 @@ async fn no_history_makes_them_drift() {
             let dice = splitmix(&mut state);
             something_happens(app.db(), dice, n);
             if dice.is_multiple_of(50) {
-                app.app.sweep().await;
+                tenantry::app::sweep::run(&app.app).await;
             }
         }
         assert_eq!(
-            clubs_told(&app).await,
+            tenants_told(&app).await,
             app.db().rows(COUNTED[0]),
             "seed {seed}, told before they are swept"
         );
-        app.app.sweep().await;
+        tenantry::app::sweep::run(&app.app).await;
         agrees(|sql| app.db().rows(sql), &format!("seed {seed}, swept"));
     }
 }
@@ -154,7 +154,7 @@ async fn no_history_makes_them_drift() {
 async fn everything_that_happens_is_in_them() {
     let app = TestApp::new();
     crate::plans::everything_happens(&app).await;
-    app.app.sweep().await;
+    tenantry::app::sweep::run(&app.app).await;
     agrees(|sql| app.db().rows(sql), "everything");
     let signups = app.db().number("select sum(signups) from signup_counts");
     assert_eq!(signups, app.db().number("select count(*) from tenants"));
@@ -171,7 +171,7 @@ async fn a_signup_writes_eight_rows() {
     let app = TestApp::new();
     app.signed_up("fc-first").await;
     app.passes(60);
-    app.app.sweep().await;
+    tenantry::app::sweep::run(&app.app).await;
     app.db().records();
     app.signed_up("fc-nord").await;
     let rows: u64 = app.db().records().iter().map(|call| call.rows).sum();
@@ -202,8 +202,8 @@ async fn what_an_older_version_writes_is_counted_at_once() {
     insert("tenant_z");
     app.db().execute("update tenants set status = 'active' where id in ('tenant_a', ?1)", [&ours.id]);
     assert_eq!((counts(), signups()), (vec![json!({ "trial": 1, "active": 1 })], 2));
-    app.app.sweep().await;
-    app.app.sweep().await;
+    tenantry::app::sweep::run(&app.app).await;
+    tenantry::app::sweep::run(&app.app).await;
     let sum = app.db().row("select sum(trial) as trial, sum(active) as active from tenant_counts");
     assert_eq!((sum, signups()), (json!({ "trial": 1, "active": 2 }), 3), "ours is counted once");
 }
@@ -215,7 +215,7 @@ async fn a_signup_behind_those_that_were_counted_is_counted_at_once() {
     app.db().execute("insert into signups_counted values (1, 'tenant_zzz')", ());
     app.signed_up("fc-late").await;
     assert_eq!(app.db().number("select trial from tenant_counts where plan = 'starter'"), 1);
-    app.app.sweep().await;
+    tenantry::app::sweep::run(&app.app).await;
     assert_eq!(app.db().number("select trial from tenant_counts where plan = 'starter'"), 1);
 }
 

@@ -25,13 +25,13 @@ async fn opens(app: &TestApp, token: &Token) -> bool {
 }
 
 #[tokio::test]
-async fn a_previous_secret_admits_clubs_with_tokens_from_before_the_rotation_only() {
+async fn a_previous_secret_admits_tenants_with_tokens_from_before_the_rotation_only() {
     let app = TestApp::new();
-    let club = app.signed_up("fc-nord").await;
+    let tenant = app.signed_up("fc-nord").await;
     let now = app.now();
     let after = rotated(&app, &now.to_string());
-    let tenant = |iat: i64| Token::tenant(&club.id, iat).with("exp", iat + YEAR);
-    assert!(opens(&after, &tenant(now - 1)).await, "a club's, from before");
+    let tenant = |iat: i64| Token::tenant(&tenant.id, iat).with("exp", iat + YEAR);
+    assert!(opens(&after, &tenant(now - 1)).await, "a tenant's, from before");
     assert!(
         opens(&after, &tenant(now - 1).with_header("kid", "no-key-of-ours")).await,
         "whatever key it names"
@@ -56,8 +56,8 @@ async fn a_previous_secret_admits_clubs_with_tokens_from_before_the_rotation_onl
 #[tokio::test]
 async fn without_its_moment_a_previous_secret_admits_nobody_and_the_service_is_not_ready() {
     let app = TestApp::new();
-    let club = app.signed_up("fc-nord").await;
-    let token = Token::tenant(&club.id, app.now() - 60);
+    let tenant = app.signed_up("fc-nord").await;
+    let token = Token::tenant(&tenant.id, app.now() - 60);
     for (rotated_at, problem) in [
         ("", "JWT_ROTATED_AT is missing"),
         ("soon", "JWT_ROTATED_AT must be Unix seconds"),
@@ -77,7 +77,7 @@ async fn without_its_moment_a_previous_secret_admits_nobody_and_the_service_is_n
 #[tokio::test]
 async fn tokens_of_a_service_that_decoded_its_secret_live_for_their_year() {
     let app = TestApp::new();
-    let club = app.signed_up("fc-nord").await;
+    let tenant = app.signed_up("fc-nord").await;
     let now = app.now();
     // What `SECRETS[0]` is as base64: the tokens below are signed by the bytes.
     let decoded = format!("base64:{}", base64::engine::general_purpose::STANDARD.encode(SECRETS[0]));
@@ -87,12 +87,12 @@ async fn tokens_of_a_service_that_decoded_its_secret_live_for_their_year() {
         ("JWT_ROTATED_AT", &now.to_string()),
     ]);
     let older = |iat: i64| {
-        Token::tenant(&club.id, iat)
+        Token::tenant(&tenant.id, iat)
             .with("exp", iat + YEAR)
             .with("sub", Value::Null)
             .with("jti", Value::Null)
             .with("tenantId", Value::Null)
-            .with("tenant_id", club.id.as_str())
+            .with("tenant_id", tenant.id.as_str())
     };
     let token = older(now - 1);
     assert!(opens(&moved, &token).await);
@@ -127,16 +127,16 @@ async fn a_secret_that_is_to_be_decoded_and_cannot_be_is_named() {
 async fn a_decoded_secret_signs_what_the_same_bytes_verify() {
     let decoded = format!("base64:{}", base64::engine::general_purpose::STANDARD.encode(NEW));
     let app = TestApp::with(&[("JWT_SECRET", &decoded)]);
-    let club = app.signed_up("fc-nord").await;
+    let tenant = app.signed_up("fc-nord").await;
     let as_text = app.redeployed_with(&[("JWT_SECRET", NEW)]);
-    as_text.get("/whoami").token(&club.jwt).send().await.is(200);
-    assert!(opens(&app, &Token::tenant(&club.id, app.now()).under(NEW)).await);
+    as_text.get("/whoami").token(&tenant.jwt).send().await.is(200);
+    assert!(opens(&app, &Token::tenant(&tenant.id, app.now()).under(NEW)).await);
 }
 
 #[tokio::test]
 async fn links_that_are_on_their_way_survive_a_rotation() {
     let app = TestApp::new();
-    let club = app.signed_up("fc-nord").await;
+    let tenant = app.signed_up("fc-nord").await;
     app.signs_up(&signup("fc-nord")).await.fails(409, "ALREADY_SIGNED_UP");
     app.outside().finishes_deferred_work().await;
     let link = app.outside().upstreams().sent_to("resend").pop().unwrap().link();
@@ -144,7 +144,7 @@ async fn links_that_are_on_their_way_survive_a_rotation() {
     app.passes(1);
     let after = rotated(&app, &app.now().to_string());
     let opened = after.post("/auth/magic/verify").json(&serde_json::json!({ "token": token })).send().await;
-    assert_eq!(opened.is(200)["tenantId"], club.id.as_str());
+    assert_eq!(opened.is(200)["tenantId"], tenant.id.as_str());
     let stale = rotated(&app, &(app.now() - 1).to_string());
     stale
         .post("/auth/magic/verify")
@@ -156,7 +156,7 @@ async fn links_that_are_on_their_way_survive_a_rotation() {
 
 /// The runbook rotates every quarter, and a tenant's token lives for a year.
 #[tokio::test]
-async fn a_year_of_quarterly_rotations_signs_no_club_out() {
+async fn a_year_of_quarterly_rotations_signs_no_tenant_out() {
     const QUARTER: u64 = 91 * 24 * 3600;
     let secrets: Vec<String> =
         (0..6).map(|n| format!("the secret of quarter {n}, as long as one has to be")).collect();
@@ -166,8 +166,8 @@ async fn a_year_of_quarterly_rotations_signs_no_club_out() {
     for (n, secret) in secrets.iter().enumerate() {
         let changes: Vec<(&str, &str)> = variables.iter().map(|(name, value)| (&**name, &**value)).collect();
         let deployment = app.redeployed_with(&[&changes[..], &[("JWT_SECRET", secret)]].concat());
-        let club = deployment.signed_up(&format!("fc-{n}")).await;
-        tokens.push((app.now() + YEAR, club.jwt.clone()));
+        let tenant = deployment.signed_up(&format!("fc-{n}")).await;
+        tokens.push((app.now() + YEAR, tenant.jwt.clone()));
         for (ends, token) in &tokens {
             let answer = deployment.get("/whoami").token(token).send().await;
             let expected = if app.now() < ends + 300 { 200 } else { 401 };
@@ -190,7 +190,7 @@ async fn a_year_of_quarterly_rotations_signs_no_club_out() {
 async fn an_older_secret_mints_nothing_of_a_later_quarter() {
     const OLDEST: &str = "the oldest secret of more than 32 bytes";
     let app = TestApp::new();
-    let club = app.signed_up("fc-nord").await;
+    let tenant = app.signed_up("fc-nord").await;
     let now = app.now();
     let after = app.redeployed_with(&[
         ("JWT_SECRET", NEW),
@@ -199,7 +199,7 @@ async fn an_older_secret_mints_nothing_of_a_later_quarter() {
         ("JWT_SECRET_PREVIOUS_2", SECRETS[0]),
         ("JWT_ROTATED_AT_2", &now.to_string()),
     ]);
-    let at = |iat: i64| Token::tenant(&club.id, iat);
+    let at = |iat: i64| Token::tenant(&tenant.id, iat);
     assert!(opens(&after, &at(now - 1001).under(OLDEST)).await);
     assert!(!opens(&after, &at(now - 500).under(OLDEST)).await);
     assert!(opens(&after, &at(now - 500)).await);

@@ -22,22 +22,22 @@ async fn way(plan: Plan) -> Value {
     let mut form = signup("fc-nord");
     form["plan"] = plan.as_str().into();
     app.db().records();
-    let club = app.signed_up_with(&form).await;
+    let tenant = app.signed_up_with(&form).await;
     app.outside().finishes_deferred_work().await;
     let signed_up = app.db().records();
     let colours = json!({ "primaryColor": "#102030", "secondaryColor": "#405060" });
-    club.posts("/public/signup/brand", &colours).await.is(200);
+    tenant.posts("/public/signup/brand", &colours).await.is(200);
     let brand = app.db().records();
     match plan {
-        Plan::Starter => club.connects_make().await.is(200),
-        Plan::Pro => club.confirms_pro().await.is(200),
+        Plan::Starter => tenant.connects_make().await.is(200),
+        Plan::Pro => tenant.confirms_pro().await.is(200),
     };
     let queued = app.db().records();
-    club.waits().await;
+    tenant.waits().await;
     let run = app.db().records();
     app.outside().finishes_deferred_work().await;
     let afterwards = app.db().records();
-    assert_eq!(club.ended().await, "completed");
+    assert_eq!(tenant.ended().await, "completed");
     json!({
         "signup": calls(signed_up),
         "brand": calls(brand),

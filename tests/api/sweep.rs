@@ -3,81 +3,81 @@
 use serde_json::{Value, json};
 use tenantry::{db::Db, domain::Timestamp, store::tenants};
 
-use crate::support::{Breaks, Club, Manner, Reaction, TestApp, Token};
+use crate::support::{Breaks, Manner, Reaction, TestApp, TestTenant, Token};
 
 /// One sweep: what it says of itself.
 pub async fn sweep(app: &TestApp) -> Value {
-    app.app.sweep().await;
+    tenantry::app::sweep::run(&app.app).await;
     Value::Object(app.log_of("sweep").pop().unwrap().fields)
 }
 
 /// A tenant whose first attempt at its webhook timed out, and whose alarm was lost since.
-pub async fn lost(app: &TestApp, slug: &str) -> Club {
-    let club = app.queued(slug).await;
+pub async fn lost(app: &TestApp, slug: &str) -> TestTenant {
+    let tenant = app.queued(slug).await;
     app.outside().upstreams().next("make", [Reaction::TimesOut]);
-    club.alarm_rings(&club.id).await;
-    app.outside().objects().loses_the_alarm(&club.id);
-    club
+    tenant.alarm_rings(&tenant.id).await;
+    app.outside().objects().loses_the_alarm(&tenant.id);
+    tenant
 }
 
 #[tokio::test]
 async fn a_lost_alarm_is_found_within_two_minutes() {
     let app = TestApp::new();
-    let club = lost(&app, "fc-nord").await;
+    let tenant = lost(&app, "fc-nord").await;
     assert_eq!(sweep(&app).await["looked"], 0, "what moved just now is left alone");
     app.passes(61);
     assert_eq!(sweep(&app).await["looked"], 1);
-    club.waits().await;
-    assert_eq!(club.ended().await, "completed");
+    tenant.waits().await;
+    assert_eq!(tenant.ended().await, "completed");
 }
 
 #[tokio::test]
 async fn a_queueing_that_never_arrived_arrives() {
     let app = TestApp::new();
-    let club = app.signed_up("fc-nord").await;
+    let tenant = app.signed_up("fc-nord").await;
     app.outside().objects().become_(Manner::Gone);
-    club.connects_make().await.fails(503, "PROVISIONER_UNAVAILABLE");
+    tenant.connects_make().await.fails(503, "PROVISIONER_UNAVAILABLE");
     app.outside().objects().become_(Manner::Obedient);
     app.passes(61);
     sweep(&app).await;
-    club.waits().await;
-    assert_eq!(club.ended().await, "completed");
+    tenant.waits().await;
+    assert_eq!(tenant.ended().await, "completed");
 }
 
 /// The wish to try again was stored, and the object never told: the tenant must not read "processing" for ever.
 #[tokio::test]
 async fn a_retry_that_never_arrived_arrives() {
     let app = TestApp::new();
-    let club = app.signed_up("fc-nord").await;
-    club.connects("https://hook.eu2.make.com/gone").await.is(200);
-    club.waits().await;
-    assert_eq!(club.ended().await, "WEBHOOK_REJECTED");
+    let tenant = app.signed_up("fc-nord").await;
+    tenant.connects("https://hook.eu2.make.com/gone").await.is(200);
+    tenant.waits().await;
+    assert_eq!(tenant.ended().await, "WEBHOOK_REJECTED");
     app.outside().objects().become_(Manner::Gone);
-    club.connects_make().await.fails(503, "PROVISIONER_UNAVAILABLE");
+    tenant.connects_make().await.fails(503, "PROVISIONER_UNAVAILABLE");
     app.outside().objects().become_(Manner::Obedient);
     app.passes(61);
     sweep(&app).await;
-    club.waits().await;
-    assert_eq!(club.ended().await, "completed");
+    tenant.waits().await;
+    assert_eq!(tenant.ended().await, "completed");
 }
 
 /// An operator stopped it while the sweep was on its way, or the database was restored to before.
 #[tokio::test]
 async fn a_run_that_failed_after_the_database_last_wanted_it_is_listed_again_and_not_begun() {
     let app = TestApp::new();
-    let club = app.signed_up("fc-nord").await;
-    club.connects("https://hook.eu2.make.com/gone").await.is(200);
+    let tenant = app.signed_up("fc-nord").await;
+    tenant.connects("https://hook.eu2.make.com/gone").await.is(200);
     app.passes(61);
-    club.waits().await;
-    assert_eq!(club.ended().await, "WEBHOOK_REJECTED");
-    let rounds = || app.outside().objects().run(&club.id).map(|run| run.times_queued);
+    tenant.waits().await;
+    assert_eq!(tenant.ended().await, "WEBHOOK_REJECTED");
+    let rounds = || app.outside().objects().run(&tenant.id).map(|run| run.doing.times_queued);
     let before = rounds();
-    club.becomes("provision_state", "processing");
+    tenant.becomes("provision_state", "processing");
     app.db().execute("update provision_runs set status = 'processing', version = 1", ());
     app.passes(61);
     sweep(&app).await;
-    club.waits().await;
-    assert_eq!(club.ended().await, "WEBHOOK_REJECTED");
+    tenant.waits().await;
+    assert_eq!(tenant.ended().await, "WEBHOOK_REJECTED");
     assert_eq!(rounds(), before);
     let announced = "select count(*) from webhook_deliveries where type = 'tenant.failed'";
     assert_eq!(app.db().number(announced), 1, "its end is announced once");
@@ -107,47 +107,47 @@ fn is_put_back(app: &TestApp) {
 #[tokio::test]
 async fn what_an_operator_had_left_out_is_not_put_back() {
     let app = TestApp::new();
-    let club = app.queued_pro("fc-nord").await;
+    let tenant = app.queued_pro("fc-nord").await;
     app.outside().upstreams().next("apps_script", [Reaction::Healthy, Reaction::Answers(404, "")]);
-    club.waits().await;
-    assert_eq!(club.ended().await, "SPREADSHEET_REJECTED");
-    let run = app.outside().objects().run(&club.id).unwrap().id;
+    tenant.waits().await;
+    assert_eq!(tenant.ended().await, "SPREADSHEET_REJECTED");
+    let run = app.outside().objects().run(&tenant.id).unwrap().id;
     let skip = app.post(&format!("/api/v1/bgops/sagas/{}/skip-step", run.as_str()));
     skip.token(&Token::operator(app.now()).sign())
         .json(&json!({ "step": "verify_spreadsheet", "reason": "looked at it" }))
         .send()
         .await
         .is(200);
-    club.waits().await;
-    assert_eq!(club.ended().await, "completed");
+    tenant.waits().await;
+    assert_eq!(tenant.ended().await, "completed");
     is_put_back(&app);
     app.passes(120);
     sweep(&app).await;
-    club.waits().await;
-    assert_eq!(club.ended().await, "completed");
+    tenant.waits().await;
+    assert_eq!(tenant.ended().await, "completed");
     let sheet = app.db().row("select spreadsheet_id, verified_at from pro_automation");
     assert!(sheet["spreadsheet_id"].is_string() && sheet["verified_at"].is_null(), "{sheet}");
 }
 
 /// The database is restored to when the tenant had just been queued; its object, and the upstreams, stay as they are.
 #[tokio::test]
-async fn a_club_that_went_live_after_the_database_was_saved_is_put_back_by_what_its_object_knows() {
+async fn a_tenant_that_went_live_after_the_database_was_saved_is_put_back_by_what_its_object_knows() {
     for slug in ["fc-starter", "fc-pro"] {
         let app = TestApp::new();
         let is_pro = slug == "fc-pro";
-        let club = if is_pro { app.signed_up_pro(slug).await } else { app.signed_up(slug).await };
-        if is_pro { club.confirms_pro().await } else { club.connects_make().await }.is(200);
-        club.waits().await;
+        let tenant = if is_pro { app.signed_up_pro(slug).await } else { app.signed_up(slug).await };
+        if is_pro { tenant.confirms_pro().await } else { tenant.connects_make().await }.is(200);
+        tenant.waits().await;
         app.mails_leave().await;
-        let (live, done) = (club.row(), app.outside().upstreams().effects());
+        let (live, done) = (tenant.row(), app.outside().upstreams().effects());
         is_put_back(&app);
-        assert_eq!(club.ended().await, "processing");
+        assert_eq!(tenant.ended().await, "processing");
         app.passes(120);
         sweep(&app).await;
-        club.waits().await;
-        assert_eq!(club.ended().await, "completed");
+        tenant.waits().await;
+        assert_eq!(tenant.ended().await, "completed");
         for column in ["status", "provision_state", "provision_run_id", "route_ready"] {
-            assert_eq!(club.row()[column], live[column], "{column}");
+            assert_eq!(tenant.row()[column], live[column], "{column}");
         }
         for table in ["provision_runs", "tenant_brand", "feed_posts", "auth_users"] {
             assert_eq!(app.db().number(&format!("select count(*) from {table}")), 1, "{table}");
@@ -164,7 +164,7 @@ async fn a_club_that_went_live_after_the_database_was_saved_is_put_back_by_what_
             [json!({ "status": "sent", "last_error": null })],
             "and D1 knows of the mail again"
         );
-        assert!(club.row()["owner_email_sent_at"].is_i64());
+        assert!(tenant.row()["owner_email_sent_at"].is_i64());
         app.passes(120);
         assert_eq!(sweep(&app).await["looked"], 0, "it is at rest");
     }
@@ -172,18 +172,19 @@ async fn a_club_that_went_live_after_the_database_was_saved_is_put_back_by_what_
 
 /// The database is restored to when the tenant was live.
 #[tokio::test]
-async fn a_club_that_was_removed_after_the_database_was_saved_is_let_go_of_once_more() {
+async fn a_tenant_that_was_removed_after_the_database_was_saved_is_let_go_of_once_more() {
     let app = TestApp::new();
-    let club = app.provisioned("fc-nord").await;
-    let (slug, email) = (club.row()["slug"].to_string(), club.row()["email"].to_string());
+    let tenant = app.provisioned("fc-nord").await;
+    let (slug, email) = (tenant.row()["slug"].to_string(), tenant.row()["email"].to_string());
     let remove = async |status| {
         let token = Token::operator(app.now()).sign();
-        let ask = app.ask(http::Method::DELETE, &format!("/api/v1/admin/tenants/{}", club.id)).token(&token);
+        let ask =
+            app.ask(http::Method::DELETE, &format!("/api/v1/admin/tenants/{}", tenant.id)).token(&token);
         ask.json(&json!({ "reason": "the club closed" })).send().await.is(status);
     };
     remove(202).await;
-    club.waits().await;
-    assert_eq!(club.row()["undo_state"], "undone");
+    tenant.waits().await;
+    assert_eq!(tenant.row()["undo_state"], "undone");
     app.db().execute(
         "update tenants set undo_state = null, undo_updated_at = null, status = 'active', slug = ?1, email = ?2",
         (slug.trim_matches('"'), email.trim_matches('"')),
@@ -192,8 +193,8 @@ async fn a_club_that_was_removed_after_the_database_was_saved_is_let_go_of_once_
     remove(200).await;
     app.passes(120);
     sweep(&app).await;
-    club.waits().await;
-    let row = club.row();
+    tenant.waits().await;
+    let row = tenant.row();
     assert_eq!(
         (&row["undo_state"], &row["slug"], &row["email"]),
         (&json!("undone"), &Value::Null, &Value::Null)
@@ -207,38 +208,38 @@ async fn an_end_that_was_never_listed_is_listed() {
     // The one batch that tells of the end is the last.
     let failing = async |nth| {
         let app = TestApp::new();
-        let club = app.queued("fc-nord").await;
+        let tenant = app.queued("fc-nord").await;
         app.outside().upstreams().always("make", Reaction::Answers(410, ""));
         let before = app.db().batches();
         app.db().breaks(nth, Breaks::Before);
-        club.alarm_rings(&club.id).await;
+        tenant.alarm_rings(&tenant.id).await;
         let batches = app.db().batches() - before;
-        (app, club, batches)
+        (app, tenant, batches)
     };
     let (_, _, batches) = failing(1000).await;
-    let (app, club, _) = failing(batches - 1).await;
-    assert!(app.outside().objects().run(&club.id).unwrap().has_pending_projection());
-    app.outside().objects().loses_the_alarm(&club.id);
-    assert_eq!(club.ended().await, "processing");
+    let (app, tenant, _) = failing(batches - 1).await;
+    assert!(app.outside().objects().run(&tenant.id).unwrap().has_pending_projection());
+    app.outside().objects().loses_the_alarm(&tenant.id);
+    assert_eq!(tenant.ended().await, "processing");
     app.passes(61);
     sweep(&app).await;
-    club.waits().await;
-    assert_eq!(club.ended().await, "WEBHOOK_REJECTED");
+    tenant.waits().await;
+    assert_eq!(tenant.ended().await, "WEBHOOK_REJECTED");
 }
 
 /// Setting up may take its half hour: it is when nothing happens that an operator must look.
 #[tokio::test]
 async fn a_run_that_is_tried_again_and_again_moves() {
     let app = TestApp::new();
-    let club = app.queued("fc-nord").await;
+    let tenant = app.queued("fc-nord").await;
     app.outside().upstreams().always("make", Reaction::AsksToWait(429, "200"));
     for _ in 0..3 {
-        club.alarm_rings(&club.id).await;
+        tenant.alarm_rings(&tenant.id).await;
         app.passes(150);
         sweep(&app).await;
     }
     assert!(app.log_of("tenant_provision_stuck").is_empty());
-    app.outside().objects().loses_the_alarm(&club.id);
+    app.outside().objects().loses_the_alarm(&tenant.id);
     app.passes(150);
     sweep(&app).await;
     assert_eq!(app.log_of("tenant_provision_stuck").len(), 1);
@@ -247,8 +248,8 @@ async fn a_run_that_is_tried_again_and_again_moves() {
 #[tokio::test]
 async fn a_sweep_is_found_in_the_log_by_an_id_of_its_own() {
     let app = TestApp::new();
-    let club = app.queued("fc-nord").await;
-    app.outside().objects().loses_the_alarm(&club.id);
+    let tenant = app.queued("fc-nord").await;
+    app.outside().objects().loses_the_alarm(&tenant.id);
     app.passes(400);
     let first = sweep(&app).await;
     let stuck = app.log_of("tenant_provision_stuck").pop().unwrap();
@@ -287,27 +288,27 @@ async fn a_sweep_does_not_read_those_that_moved_just_now() {
 #[tokio::test]
 async fn a_run_with_its_alarm_set_is_left_alone() {
     let app = TestApp::new();
-    let club = app.queued("fc-nord").await;
+    let tenant = app.queued("fc-nord").await;
     app.outside().upstreams().next("make", [Reaction::AsksToWait(503, "500")]);
-    club.alarm_rings(&club.id).await;
-    let alarm = app.outside().objects().alarm(&club.id);
+    tenant.alarm_rings(&tenant.id).await;
+    let alarm = app.outside().objects().alarm(&tenant.id);
     app.passes(100);
     sweep(&app).await;
-    assert_eq!(app.outside().objects().alarm(&club.id), alarm);
+    assert_eq!(app.outside().objects().alarm(&tenant.id), alarm);
 }
 
 #[tokio::test]
 async fn what_has_not_moved_for_five_minutes_is_told() {
     let app = TestApp::new();
-    let club = lost(&app, "fc-nord").await;
+    let tenant = lost(&app, "fc-nord").await;
     app.passes(299);
     sweep(&app).await;
     assert!(app.log_of("tenant_provision_stuck").is_empty());
-    app.outside().objects().loses_the_alarm(&club.id);
+    app.outside().objects().loses_the_alarm(&tenant.id);
     app.passes(1);
     sweep(&app).await;
     let line = app.log_of("tenant_provision_stuck").pop().unwrap();
-    assert_eq!((&line.fields["level"], &line.fields["tenantId"]), (&json!("error"), &json!(club.id)));
+    assert_eq!((&line.fields["level"], &line.fields["tenantId"]), (&json!("error"), &json!(tenant.id)));
     assert!(line.fields["seconds"].as_u64().unwrap() >= 300);
     assert!(line.fields["runId"].is_string());
 }
@@ -315,17 +316,17 @@ async fn what_has_not_moved_for_five_minutes_is_told() {
 #[tokio::test]
 async fn a_run_past_its_deadline_fails_with_a_reason() {
     let app = TestApp::new();
-    let club = lost(&app, "fc-nord").await;
+    let tenant = lost(&app, "fc-nord").await;
     app.passes(3600);
     sweep(&app).await;
-    club.waits().await;
-    assert_eq!(club.ended().await, "DEADLINE_EXCEEDED");
+    tenant.waits().await;
+    assert_eq!(tenant.ended().await, "DEADLINE_EXCEEDED");
 }
 
 #[tokio::test]
 async fn what_expired_goes_and_nothing_else() {
     let app = TestApp::new();
-    let club = app.signed_up_with_key("fc-nord", "key-1").await;
+    let tenant = app.signed_up_with_key("fc-nord", "key-1").await;
     let now = app.now();
     for (expires_at, n) in [(now - 1, 1), (now, 2), (now + 1, 3)] {
         app.db().execute(
@@ -334,7 +335,7 @@ async fn what_expired_goes_and_nothing_else() {
         );
         app.db().execute(
             "insert into magic_links values (?1, ?2, 0, ?3, null)",
-            (format!("link-{n}"), &club.id, expires_at),
+            (format!("link-{n}"), &tenant.id, expires_at),
         );
         app.db().execute(
             "insert into revoked_tokens values (?1, null, '', 0, ?2)",
@@ -370,9 +371,9 @@ async fn those_that_cannot_be_woken_do_not_hide_the_others() {
     let app = TestApp::new();
     for n in 0..25 {
         let slug = format!("fc-{n:03}");
-        let club = app.queued(&slug).await;
+        let tenant = app.queued(&slug).await;
         app.outside().upstreams().next("make", [Reaction::AsksToWait(503, "600")]);
-        club.alarm_rings(&club.id).await;
+        tenant.alarm_rings(&tenant.id).await;
     }
     app.passes(1);
     let last = lost(&app, "fc-last").await;
@@ -403,14 +404,14 @@ async fn without_the_database_a_sweep_says_so_and_ends() {
 #[tokio::test]
 async fn a_row_that_cannot_be_read_stops_nobody_else() {
     let app = TestApp::new();
-    let (broken, club) = (lost(&app, "fc-broken").await, lost(&app, "fc-nord").await);
+    let (broken, tenant) = (lost(&app, "fc-broken").await, lost(&app, "fc-nord").await);
     app.db().execute("pragma ignore_check_constraints = on", ());
     broken.becomes("plan", "of_tomorrow");
     app.passes(61);
     let line = sweep(&app).await;
     assert_eq!((&line["level"], &line["looked"]), (&json!("info"), &json!(1)));
-    club.waits().await;
-    assert_eq!(club.ended().await, "completed");
+    tenant.waits().await;
+    assert_eq!(tenant.ended().await, "completed");
     let told = app.log_of("row_unreadable").pop().unwrap().fields;
     assert_eq!((&told["level"], &told["table"]), (&json!("error"), &json!("tenants")));
     assert_eq!(told["tenantId"], broken.id.as_str());

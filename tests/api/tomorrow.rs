@@ -5,7 +5,7 @@ use http::Method;
 use serde_json::{Value, json};
 use tenantry::http::router::ROUTES;
 
-use crate::support::{Answer, Club, TestApp, Token};
+use crate::support::{Answer, TestApp, TestTenant, Token};
 
 const TOMORROW: &str = "of_tomorrow";
 const SAGAS: &str = "/api/v1/bgops/sagas";
@@ -24,44 +24,45 @@ const COLUMNS: [(&str, &[&str]); 8] = [
 ];
 
 /// Everything that can be read about a tenant, by those who may.
-async fn reads_everything(club: &Club, case: &str) {
-    let run = club.outside().objects().run(&club.id).unwrap().id;
-    let tokens = [club.jwt.clone(), Token::operator(club.now()).sign(), Token::service(club.now()).sign()];
+async fn reads_everything(tenant: &TestTenant, case: &str) {
+    let run = tenant.outside().objects().run(&tenant.id).unwrap().id;
+    let tokens =
+        [tenant.jwt.clone(), Token::operator(tenant.now()).sign(), Token::service(tenant.now()).sign()];
     for route in ROUTES.iter().filter(|route| route.method == "GET" && !route.path.starts_with("/health")) {
-        let id = if route.path.contains("/sagas/") { run.as_str() } else { &club.id };
+        let id = if route.path.contains("/sagas/") { run.as_str() } else { &tenant.id };
         let path = route.path.replace("{id}", id).replace("{run}", id).replace("{key}", "none");
         for token in &tokens {
-            let answer = club.get(&path).token(token).send_whatever_the_words().await;
+            let answer = tenant.get(&path).token(token).send_whatever_the_words().await;
             assert!(answer.status.as_u16() < 500 || path == "/readyz", "{case}: {path}: {}", answer.text);
         }
     }
 }
 
 #[tokio::test]
-async fn no_word_of_a_later_version_makes_a_club_unreadable() {
+async fn no_word_of_a_later_version_makes_a_tenant_unreadable() {
     for is_pro in [false, true] {
         for (table, columns) in COLUMNS {
             for column in columns {
                 let app = TestApp::new();
-                let club =
+                let tenant =
                     if is_pro { app.signed_up_pro("fc-nord").await } else { app.queued("fc-nord").await };
                 if is_pro {
-                    club.confirms_pro().await.is(200);
+                    tenant.confirms_pro().await.is(200);
                 }
-                club.waits().await;
+                tenant.waits().await;
                 // It has widened its checks.
                 app.db().execute("pragma ignore_check_constraints = on", ());
                 let key = if table == "tenants" { "id" } else { "tenant_id" };
-                let of_club = match table {
+                let of_tenant = match table {
                     "provision_steps" | "provision_history" | "provision_undo" => {
                         format!("step = (select min(step) from {table})")
                     }
-                    _ => format!("{key} = '{}'", club.id),
+                    _ => format!("{key} = '{}'", tenant.id),
                 };
-                app.db().execute(&format!("update {table} set {column} = ?1 where {of_club}"), [TOMORROW]);
-                reads_everything(&club, &format!("{table}.{column}")).await;
+                app.db().execute(&format!("update {table} set {column} = ?1 where {of_tenant}"), [TOMORROW]);
+                reads_everything(&tenant, &format!("{table}.{column}")).await;
                 app.passes(61);
-                app.app.sweep().await;
+                tenantry::app::sweep::run(&app.app).await;
                 assert_eq!(app.log_of("sweep").pop().unwrap().fields["level"], "info", "{table}.{column}");
             }
         }
@@ -71,13 +72,13 @@ async fn no_word_of_a_later_version_makes_a_club_unreadable() {
 #[tokio::test]
 async fn steps_of_a_later_version_are_shown_behind_those_that_are_known() {
     let app = TestApp::new();
-    let club = app.provisioned("fc-nord").await;
+    let tenant = app.provisioned("fc-nord").await;
     app.db().execute(
         "insert into provision_steps (run_id, step, position, status, attempts, error_code, error)
          select id, ?1, 2, 'failed', 3, 'TOO_NEW', 'Not yet.' from provision_runs",
         [TOMORROW],
     );
-    let status = club.gets(&club.status_path()).send_whatever_the_words().await.is(200);
+    let status = tenant.gets(&tenant.status_path()).send_whatever_the_words().await.is(200);
     let steps = status["data"]["steps"].as_array().unwrap();
     assert_eq!(steps.len(), 7);
     assert_eq!(
@@ -101,9 +102,9 @@ async fn nobody_asks_for_a_word_of_a_later_version() {
     }
 }
 
-async fn operator_sends(club: &Club, method: Method, path: &str) -> Answer {
-    let token = Token::operator(club.now()).sign();
-    club.ask(method, path).token(&token).json(&json!({ "reason": "test" })).send_whatever_the_words().await
+async fn operator_sends(tenant: &TestTenant, method: Method, path: &str) -> Answer {
+    let token = Token::operator(tenant.now()).sign();
+    tenant.ask(method, path).token(&token).json(&json!({ "reason": "test" })).send_whatever_the_words().await
 }
 
 /// What the later version made is there until somebody who knows it removes it, or an operator leaves it.
@@ -123,30 +124,30 @@ async fn what_a_later_version_made_is_not_told_as_removed() {
         ),
         ("fc-thing", |run| run["records"][1]["artifact"] = json!({ "custom_hostname": { "id": "h1" } })),
     ] {
-        let club = app.provisioned(name).await;
-        app.outside().objects().another_version_writes(&club.id, change);
-        let path = format!("/api/v1/admin/tenants/{}", club.id);
+        let tenant = app.provisioned(name).await;
+        app.outside().objects().another_version_writes(&tenant.id, change);
+        let path = format!("/api/v1/admin/tenants/{}", tenant.id);
         for _ in 0..2 {
-            operator_sends(&club, Method::DELETE, &path).await.is(202);
-            club.waits().await;
-            assert_eq!(club.row()["undo_state"], "compensation_failed");
-            assert!(club.row()["slug"].is_string(), "its name is not free");
-            let run = app.outside().objects().run(&club.id).unwrap();
-            let failure = run.undo.as_ref().unwrap().stage.failure().unwrap();
+            operator_sends(&tenant, Method::DELETE, &path).await.is(202);
+            tenant.waits().await;
+            assert_eq!(tenant.row()["undo_state"], "compensation_failed");
+            assert!(tenant.row()["slug"].is_string(), "its name is not free");
+            let run = app.outside().objects().run(&tenant.id).unwrap();
+            let failure = run.undoing.as_ref().unwrap().stage.failure().unwrap();
             assert_eq!(failure.code.as_str(), "MISCONFIGURED");
             assert_eq!(
                 failure.message,
                 "This was made by a newer version of the service. Deploy that version and try again, or leave it."
             );
-            reads_everything(&club, name).await;
+            reads_everything(&tenant, name).await;
         }
-        let run = app.outside().objects().run(&club.id).unwrap().id;
-        let step = app.outside().objects().run(&club.id).unwrap().failed_at().unwrap();
+        let run = app.outside().objects().run(&tenant.id).unwrap().id;
+        let step = app.outside().objects().run(&tenant.id).unwrap().failed_at().unwrap();
         let body = json!({ "reason": "it is another version's", "step": step.as_str() });
         let ask = app.post(&format!("{SAGAS}/{run}/skip-step")).token(&Token::operator(app.now()).sign());
         ask.json(&body).send_whatever_the_words().await.is(200);
-        club.waits().await;
-        assert_eq!(club.row()["undo_state"], "undone");
+        tenant.waits().await;
+        assert_eq!(tenant.row()["undo_state"], "undone");
         let left = app.db().row(&format!(
             "select kind, external_id, status from provision_undo where run_id = '{run}' and status = 'left'"
         ));

@@ -4,36 +4,36 @@
 use serde_json::{Value, json};
 use tenantry::{
     domain::Plan,
-    ports::Ports,
+    ports::Objects,
     workflow::{Command, Reply, RequestOrigin, Run},
 };
 
-use crate::support::{Answer, Club, RECORDS, Reaction, TestApp, Token};
+use crate::support::{Answer, RECORDS, Reaction, TestApp, TestTenant, Token};
 
 const SAGAS: &str = "/api/v1/bgops/sagas";
 /// Of a version that stores something else.
 const ANOTHERS: &str = r#"{"written":"by another version"}"#;
 
-async fn queued(plan: Plan) -> Club {
+async fn queued(plan: Plan) -> TestTenant {
     let app = TestApp::with(&RECORDS);
     app.queued_on(plan, "fc-nord").await
 }
 
-fn run(club: &Club) -> Run {
-    club.outside().objects().run(&club.id).unwrap()
+fn run(tenant: &TestTenant) -> Run {
+    tenant.outside().objects().run(&tenant.id).unwrap()
 }
 
-async fn operator_posts(club: &Club, path: &str, body: &Value) -> Answer {
-    club.post(path).token(&Token::operator(club.now()).sign()).json(body).send().await
+async fn operator_posts(tenant: &TestTenant, path: &str, body: &Value) -> Answer {
+    tenant.post(path).token(&Token::operator(tenant.now()).sign()).json(body).send().await
 }
 
-async fn resets(club: &Club, run: &str) -> Answer {
-    operator_posts(club, &format!("{SAGAS}/{run}/reset"), &json!({ "reason": "it can't be read" })).await
+async fn resets(tenant: &TestTenant, run: &str) -> Answer {
+    operator_posts(tenant, &format!("{SAGAS}/{run}/reset"), &json!({ "reason": "it can't be read" })).await
 }
 
-async fn is_removed_by_an_operator(club: &Club) {
-    let token = Token::operator(club.now()).sign();
-    let ask = club.ask(http::Method::DELETE, &format!("/api/v1/admin/tenants/{}", club.id)).token(&token);
+async fn is_removed_by_an_operator(tenant: &TestTenant) {
+    let token = Token::operator(tenant.now()).sign();
+    let ask = tenant.ask(http::Method::DELETE, &format!("/api/v1/admin/tenants/{}", tenant.id)).token(&token);
     ask.json(&json!({ "reason": "it closed" })).send().await.is(202);
 }
 
@@ -49,11 +49,11 @@ fn waits() -> Vec<(Plan, &'static str, Vec<Reaction>)> {
 
 #[tokio::test]
 async fn every_command_is_answered_that_it_cannot_be_read_and_changes_nothing() {
-    let club = queued(Plan::Pro).await;
-    club.outside().upstreams().next("apps_script", [Reaction::TimesOut]);
-    club.alarm_rings(&club.id).await;
-    let known = run(&club);
-    club.outside().objects().stores(&club.id, ANOTHERS);
+    let tenant = queued(Plan::Pro).await;
+    tenant.outside().upstreams().next("apps_script", [Reaction::TimesOut]);
+    tenant.alarm_rings(&tenant.id).await;
+    let known = run(&tenant);
+    tenant.outside().objects().stores(&tenant.id, ANOTHERS);
     let (subject, plan, run) = (known.subject, known.plan, known.id);
     for command in [
         Command::Queue {
@@ -90,9 +90,13 @@ async fn every_command_is_answered_that_it_cannot_be_read_and_changes_nothing() 
         Command::Skip,
         Command::Report,
     ] {
-        let reply = club.outside().send_command(&club.id.parse().unwrap(), &command).await.unwrap();
+        let reply = tenant.outside().send_command(&tenant.id.parse().unwrap(), &command).await.unwrap();
         assert_eq!(reply, Reply::Unreadable, "{command:?}");
-        assert_eq!(club.outside().objects().checkpoint(&club.id).as_deref(), Some(ANOTHERS), "{command:?}");
+        assert_eq!(
+            tenant.outside().objects().checkpoint(&tenant.id).as_deref(),
+            Some(ANOTHERS),
+            "{command:?}"
+        );
     }
 }
 
@@ -103,22 +107,22 @@ async fn operators_are_told_and_that_nothing_was_done_is_written_down() {
         ("cancel", json!({ "reason": "test" })),
         ("skip-step", json!({ "reason": "test", "step": "create_spreadsheet" })),
     ] {
-        let club = queued(Plan::Pro).await;
-        club.outside().upstreams().next("apps_script", [Reaction::TimesOut]);
-        club.alarm_rings(&club.id).await;
-        let run = run(&club).id;
-        club.outside().objects().stores(&club.id, ANOTHERS);
-        let answer = operator_posts(&club, &format!("{SAGAS}/{run}/{action}"), &body).await;
+        let tenant = queued(Plan::Pro).await;
+        tenant.outside().upstreams().next("apps_script", [Reaction::TimesOut]);
+        tenant.alarm_rings(&tenant.id).await;
+        let run = run(&tenant).id;
+        tenant.outside().objects().stores(&tenant.id, ANOTHERS);
+        let answer = operator_posts(&tenant, &format!("{SAGAS}/{run}/{action}"), &body).await;
         answer.fails(409, "CHECKPOINT_UNREADABLE");
-        let audited = club.db().row("select data from audit_log where action like 'saga.%'");
+        let audited = tenant.db().row("select data from audit_log where action like 'saga.%'");
         assert_eq!(audited["data"], r#"{"done":false}"#, "{action}");
-        assert_eq!(club.outside().objects().checkpoint(&club.id).as_deref(), Some(ANOTHERS), "{action}");
+        assert_eq!(tenant.outside().objects().checkpoint(&tenant.id).as_deref(), Some(ANOTHERS), "{action}");
         // The tenant still sees where it stands, and so do operators.
-        let status = club.sees_status().await.is(200);
+        let status = tenant.sees_status().await.is(200);
         assert_eq!(status["status"], "processing", "{action}");
-        let token = Token::operator(club.now()).sign();
-        club.get(&format!("{SAGAS}/{run}")).token(&token).send().await.is(200);
-        club.get(&format!("{SAGAS}/{run}/history")).token(&token).send().await.is(200);
+        let token = Token::operator(tenant.now()).sign();
+        tenant.get(&format!("{SAGAS}/{run}")).token(&token).send().await.is(200);
+        tenant.get(&format!("{SAGAS}/{run}/history")).token(&token).send().await.is(200);
     }
 }
 
@@ -126,35 +130,35 @@ async fn operators_are_told_and_that_nothing_was_done_is_written_down() {
 #[tokio::test]
 async fn what_was_wanted_meanwhile_is_stored_and_done_after_the_reset() {
     for (wish, ends) in [("retry", "completed"), ("remove", "undone"), ("cancel", "undone")] {
-        let club = queued(Plan::Pro).await;
-        club.outside().upstreams().next("apps_script", [Reaction::Answers(400, "{}")]);
-        club.waits().await;
-        assert_eq!(club.ended().await, "SPREADSHEET_REJECTED");
-        let run = run(&club).id;
-        club.outside().objects().stores(&club.id, ANOTHERS);
+        let tenant = queued(Plan::Pro).await;
+        tenant.outside().upstreams().next("apps_script", [Reaction::Answers(400, "{}")]);
+        tenant.waits().await;
+        assert_eq!(tenant.ended().await, "SPREADSHEET_REJECTED");
+        let run = run(&tenant).id;
+        tenant.outside().objects().stores(&tenant.id, ANOTHERS);
         match wish {
             "retry" => {
-                club.retries().await.fails(503, "PROVISIONER_UNAVAILABLE");
+                tenant.retries().await.fails(503, "PROVISIONER_UNAVAILABLE");
             }
-            "remove" => is_removed_by_an_operator(&club).await,
+            "remove" => is_removed_by_an_operator(&tenant).await,
             _ => {
                 let body = json!({ "reason": "it closed", "undo": true });
-                let answer = operator_posts(&club, &format!("{SAGAS}/{run}/cancel"), &body).await;
+                let answer = operator_posts(&tenant, &format!("{SAGAS}/{run}/cancel"), &body).await;
                 answer.fails(409, "CHECKPOINT_UNREADABLE");
             }
         }
-        assert_eq!(club.outside().objects().checkpoint(&club.id).as_deref(), Some(ANOTHERS), "{wish}");
-        resets(&club, run.as_str()).await.is(200);
+        assert_eq!(tenant.outside().objects().checkpoint(&tenant.id).as_deref(), Some(ANOTHERS), "{wish}");
+        resets(&tenant, run.as_str()).await.is(200);
         for _ in 0..3 {
-            club.passes(120);
-            club.app.sweep().await;
-            club.waits().await;
+            tenant.passes(120);
+            tenantry::app::sweep::run(&tenant.app).await;
+            tenant.waits().await;
         }
-        let row = club.row();
+        let row = tenant.row();
         let state = if ends == "undone" { &row["undo_state"] } else { &row["provision_state"] };
         assert_eq!(state, ends, "{wish}");
         if ends == "undone" {
-            club.has_left_nothing(wish);
+            tenant.has_left_nothing(wish);
         }
     }
 }
@@ -162,98 +166,98 @@ async fn what_was_wanted_meanwhile_is_stored_and_done_after_the_reset() {
 #[tokio::test]
 async fn a_reset_goes_on_from_what_the_database_lists_under_the_same_keys() {
     for (plan, upstream, reactions) in waits() {
-        let club = queued(plan).await;
-        club.outside().upstreams().next(upstream, reactions.clone());
-        club.alarm_rings(&club.id).await;
-        let known = run(&club);
-        let what = format!("{:?}", known.stage);
-        club.outside().objects().stores(&club.id, ANOTHERS);
-        club.outside().objects().loses_the_alarm(&club.id);
-        let answer = resets(&club, known.id.as_str()).await.is(200);
+        let tenant = queued(plan).await;
+        tenant.outside().upstreams().next(upstream, reactions.clone());
+        tenant.alarm_rings(&tenant.id).await;
+        let known = run(&tenant);
+        let what = format!("{:?}", known.doing.stage);
+        tenant.outside().objects().stores(&tenant.id, ANOTHERS);
+        tenant.outside().objects().loses_the_alarm(&tenant.id);
+        let answer = resets(&tenant, known.id.as_str()).await.is(200);
         assert_eq!(answer["data"]["runId"], known.id.as_str(), "{what}");
-        club.waits().await;
-        club.mails_leave().await;
-        assert_eq!(club.ended().await, "completed", "{what}");
-        let after = run(&club);
+        tenant.waits().await;
+        tenant.mails_leave().await;
+        assert_eq!(tenant.ended().await, "completed", "{what}");
+        let after = run(&tenant);
         assert_eq!((after.id.clone(), after.current()), (known.id.clone(), None), "{what}");
-        for sent in club.outside().upstreams().sent() {
+        for sent in tenant.outside().upstreams().sent() {
             if ["make", "apps_script", "resend"].contains(&sent.call.upstream) {
                 assert!(sent.key().starts_with(known.id.as_str()), "{what}: {}", sent.key());
             }
         }
-        assert_eq!(club.outside().upstreams().sheets().len(), usize::from(plan == Plan::Pro), "{what}");
-        assert_eq!(club.outside().upstreams().dns(|dns| dns.made), 1, "{what}");
+        assert_eq!(tenant.outside().upstreams().sheets().len(), usize::from(plan == Plan::Pro), "{what}");
+        assert_eq!(tenant.outside().upstreams().dns(|dns| dns.made), 1, "{what}");
         // What was done is not done again.
-        for record in known.records.iter().filter(|record| record.done_at.is_some()) {
-            let attempts = after.records.iter().find(|r| r.step == record.step).map(|r| r.attempts);
+        for record in known.doing.records.iter().filter(|record| record.done_at.is_some()) {
+            let attempts = after.doing.records.iter().find(|r| r.step == record.step).map(|r| r.attempts);
             assert_eq!(attempts, Some(record.attempts), "{what}: {:?}", record.step);
         }
-        let audited = club.db().rows("select action, data from audit_log");
+        let audited = tenant.db().rows("select action, data from audit_log");
         assert_eq!(audited, [json!({ "action": "saga.reset", "data": "{}" })], "{what}");
-        is_removed_by_an_operator(&club).await;
-        club.waits().await;
-        assert_eq!(club.row()["undo_state"], "undone", "{what}");
-        club.has_left_nothing(&what);
+        is_removed_by_an_operator(&tenant).await;
+        tenant.waits().await;
+        assert_eq!(tenant.row()["undo_state"], "undone", "{what}");
+        tenant.has_left_nothing(&what);
     }
 }
 
 #[tokio::test]
 async fn a_reset_of_a_removal_goes_on_with_what_is_left() {
     for upstream in ["cloudflare", "apps_script"] {
-        let club = queued(Plan::Pro).await;
-        club.waits().await;
-        is_removed_by_an_operator(&club).await;
-        club.outside().upstreams().next(upstream, [Reaction::LosesTheAnswer]);
-        club.alarm_rings(&club.id).await;
-        let known = run(&club).id;
-        club.outside().objects().stores(&club.id, ANOTHERS);
-        club.outside().objects().loses_the_alarm(&club.id);
-        resets(&club, known.as_str()).await.is(200);
-        club.waits().await;
-        assert_eq!(club.row()["undo_state"], "undone", "{upstream}");
-        assert_eq!(run(&club).id, known, "{upstream}");
-        assert!(club.outside().upstreams().sheets().is_empty(), "{upstream}");
-        assert_eq!(club.outside().upstreams().dns(|dns| dns.records().len()), 0, "{upstream}");
+        let tenant = queued(Plan::Pro).await;
+        tenant.waits().await;
+        is_removed_by_an_operator(&tenant).await;
+        tenant.outside().upstreams().next(upstream, [Reaction::LosesTheAnswer]);
+        tenant.alarm_rings(&tenant.id).await;
+        let known = run(&tenant).id;
+        tenant.outside().objects().stores(&tenant.id, ANOTHERS);
+        tenant.outside().objects().loses_the_alarm(&tenant.id);
+        resets(&tenant, known.as_str()).await.is(200);
+        tenant.waits().await;
+        assert_eq!(tenant.row()["undo_state"], "undone", "{upstream}");
+        assert_eq!(run(&tenant).id, known, "{upstream}");
+        assert!(tenant.outside().upstreams().sheets().is_empty(), "{upstream}");
+        assert_eq!(tenant.outside().upstreams().dns(|dns| dns.records().len()), 0, "{upstream}");
     }
 }
 
 /// What can be read knows more than the database does.
 #[tokio::test]
 async fn what_can_be_read_is_not_reset() {
-    let club = queued(Plan::Pro).await;
-    club.outside().upstreams().next("apps_script", [Reaction::TimesOut]);
-    club.alarm_rings(&club.id).await;
-    let before = run(&club);
-    resets(&club, before.id.as_str()).await.fails(409, "RUN_STATE_CONFLICT");
-    assert_eq!(run(&club), before);
-    let audited = club.db().row("select action, data from audit_log");
+    let tenant = queued(Plan::Pro).await;
+    tenant.outside().upstreams().next("apps_script", [Reaction::TimesOut]);
+    tenant.alarm_rings(&tenant.id).await;
+    let before = run(&tenant);
+    resets(&tenant, before.id.as_str()).await.fails(409, "RUN_STATE_CONFLICT");
+    assert_eq!(run(&tenant), before);
+    let audited = tenant.db().row("select action, data from audit_log");
     assert_eq!(audited, json!({ "action": "saga.reset", "data": r#"{"done":false}"# }));
-    club.waits().await;
-    assert_eq!(club.ended().await, "completed");
+    tenant.waits().await;
+    assert_eq!(tenant.ended().await, "completed");
 }
 
 /// Its tenant is told in time, although its object can't say so.
 #[tokio::test]
 async fn what_cannot_be_read_is_given_up_after_its_deadline_and_completes_once_it_is_reset() {
-    let club = queued(Plan::Pro).await;
-    club.outside().upstreams().next("apps_script", [Reaction::TimesOut]);
-    club.alarm_rings(&club.id).await;
-    let known = run(&club).id;
-    club.outside().objects().stores(&club.id, ANOTHERS);
-    club.outside().objects().loses_the_alarm(&club.id);
+    let tenant = queued(Plan::Pro).await;
+    tenant.outside().upstreams().next("apps_script", [Reaction::TimesOut]);
+    tenant.alarm_rings(&tenant.id).await;
+    let known = run(&tenant).id;
+    tenant.outside().objects().stores(&tenant.id, ANOTHERS);
+    tenant.outside().objects().loses_the_alarm(&tenant.id);
     for _ in 0..60 {
-        club.passes(61);
-        club.app.sweep().await;
+        tenant.passes(61);
+        tenantry::app::sweep::run(&tenant.app).await;
     }
-    assert_eq!(club.ended().await, "DEADLINE_EXCEEDED");
-    let stuck = club.log_of("tenant_provision_stuck");
-    assert!(stuck.iter().any(|line| line.fields["tenantId"] == club.id.as_str()));
-    resets(&club, known.as_str()).await.is(200);
-    club.waits().await;
-    if club.ended().await != "completed" {
-        club.retries().await.is(200);
-        club.waits().await;
+    assert_eq!(tenant.ended().await, "DEADLINE_EXCEEDED");
+    let stuck = tenant.log_of("tenant_provision_stuck");
+    assert!(stuck.iter().any(|line| line.fields["tenantId"] == tenant.id.as_str()));
+    resets(&tenant, known.as_str()).await.is(200);
+    tenant.waits().await;
+    if tenant.ended().await != "completed" {
+        tenant.retries().await.is(200);
+        tenant.waits().await;
     }
-    assert_eq!((club.ended().await.as_str(), run(&club).id), ("completed", known));
-    assert_eq!(club.outside().upstreams().sheets().len(), 1);
+    assert_eq!((tenant.ended().await.as_str(), run(&tenant).id), ("completed", known));
+    assert_eq!(tenant.outside().upstreams().sheets().len(), 1);
 }

@@ -9,7 +9,7 @@ use tenantry::{domain::Upstream, ports::Limit};
 
 use crate::{
     plans::everything_happens,
-    support::{Answer, Club, Manner, Reaction, TestApp, Token, signup},
+    support::{Answer, Manner, Reaction, TestApp, TestTenant, Token, signup},
 };
 
 /// The words of the log that requests, runs and sweeps write.
@@ -87,8 +87,8 @@ fn nothing_that_runs_is_put_together_by_the_debugger() {
 #[tokio::test]
 async fn a_denial_and_a_grant_say_who_wanted_what() {
     let app = TestApp::new();
-    let club = app.signed_up("fc-nord").await;
-    club.gets("/api/v1/tenants/tenant_other/provision-status").send().await.fails(403, "FORBIDDEN");
+    let tenant = app.signed_up("fc-nord").await;
+    tenant.gets("/api/v1/tenants/tenant_other/provision-status").send().await.fails(403, "FORBIDDEN");
     let line = serde_json::Value::Object(app.log_of("authz_deny").pop().unwrap().fields);
     let id = app.log_of("request").pop().unwrap().fields["requestId"].clone();
     assert_eq!(
@@ -96,12 +96,12 @@ async fn a_denial_and_a_grant_say_who_wanted_what() {
         json!({
             "level": "warn", "msg": "authz_deny", "event": "authz_deny", "decision": "deny",
             "reason": "tenant_mismatch", "roles": ["tenant_admin", "owner"], "aud": "syston-mobile",
-            "sub": Token::read(&club.jwt)["sub"], "tenantId": club.id, "requestedTenant": "tenant_other",
+            "sub": Token::read(&tenant.jwt)["sub"], "tenantId": tenant.id, "requestedTenant": "tenant_other",
             "hasAuthHeader": true, "requestId": id,
             "route": "/api/v1/tenants/{id}/provision-status", "method": "GET"
         })
     );
-    app.get(&club.status_path()).token(&Token::service(app.now()).sign()).send().await.is(200);
+    app.get(&tenant.status_path()).token(&Token::service(app.now()).sign()).send().await.is(200);
     let line = serde_json::Value::Object(app.log_of("authz_grant").pop().unwrap().fields);
     let id = app.log_of("request").pop().unwrap().fields["requestId"].clone();
     assert_eq!(
@@ -109,7 +109,7 @@ async fn a_denial_and_a_grant_say_who_wanted_what() {
         json!({
             "level": "info", "msg": "authz_grant", "event": "authz_grant", "decision": "grant",
             "reason": "permitted", "roles": ["service"], "aud": "internal", "sub": "service",
-            "requestedTenant": club.id, "hasAuthHeader": true, "requestId": id,
+            "requestedTenant": tenant.id, "hasAuthHeader": true, "requestId": id,
             "route": "/api/v1/tenants/{id}/provision-status", "method": "GET"
         })
     );
@@ -118,7 +118,7 @@ async fn a_denial_and_a_grant_say_who_wanted_what() {
 /// One request for each word.
 pub async fn every_error() -> Vec<(Answer, u16, &'static str)> {
     let app = TestApp::new();
-    let club = app.signed_up("fc-nord").await;
+    let tenant = app.signed_up("fc-nord").await;
     let pro = app.signed_up_pro("fc-sued").await;
     let (operator, service) = (Token::operator(app.now()).sign(), Token::service(app.now()).sign());
     let mut taken = signup("fc-nord");
@@ -137,7 +137,7 @@ pub async fn every_error() -> Vec<(Answer, u16, &'static str)> {
         (app.ask(Method::DELETE, "/whoami").send().await, 405, "METHOD_NOT_ALLOWED"),
         (app.get("/whoami").send().await, 401, "UNAUTHORIZED"),
         (app.get("/whoami").token("x").send().await, 401, "INVALID_TOKEN"),
-        (club.gets("/api/v1/bgops/sagas").send().await, 403, "FORBIDDEN"),
+        (tenant.gets("/api/v1/bgops/sagas").send().await, 403, "FORBIDDEN"),
         (app.post("/public/signup/start").body("x").send().await, 415, "UNSUPPORTED_MEDIA_TYPE"),
         (app.signs_up(&json!({ "clubName": "x".repeat(17_000) })).await, 413, "PAYLOAD_TOO_LARGE"),
         (app.signs_up(&json!({})).await, 400, "VALIDATION"),
@@ -146,21 +146,21 @@ pub async fn every_error() -> Vec<(Answer, u16, &'static str)> {
         (app.signs_up(&known).await, 409, "EMAIL_EXISTS"),
         (app.signs_up(&promo).await, 400, "INVALID_PROMO"),
         (pro.connects_make().await, 409, "PLAN_MISMATCH"),
-        (club.connects("https://example.com/").await, 400, "INVALID_WEBHOOK_HOST"),
-        (club.retries().await, 409, "NOT_RETRYABLE"),
+        (tenant.connects("https://example.com/").await, 400, "INVALID_WEBHOOK_HOST"),
+        (tenant.retries().await, 409, "NOT_RETRYABLE"),
         (
-            club.post(&format!("/api/v1/tenants/{}/welcome/resend", club.id)).token(&club.jwt).send().await,
+            tenant.post(&format!("/api/v1/tenants/{}/welcome/resend", tenant.id)).token(&tenant.jwt).send().await,
             409,
             "NOTHING_TO_RESEND",
         ),
         (
-            club.post(&format!("/api/v1/tenants/{}/webhook/test", club.id)).token(&club.jwt).send().await,
+            tenant.post(&format!("/api/v1/tenants/{}/webhook/test", tenant.id)).token(&tenant.jwt).send().await,
             409,
             "NO_WEBHOOK",
         ),
         (
-            club.posts(
-                &format!("/api/v1/tenants/{}/webhook/test", club.id),
+            tenant.posts(
+                &format!("/api/v1/tenants/{}/webhook/test", tenant.id),
                 &json!({ "webhookUrl": "https://hook.eu2.make.com/a", "webhookSecret": crate::support::WEBHOOK_SECRET }),
             )
             .await,
@@ -187,8 +187,8 @@ pub async fn every_error() -> Vec<(Answer, u16, &'static str)> {
     app.outside().objects().stores(&completed.id, r#"{"written":"by another version"}"#);
     let cancel = app.post(&format!("{sagas}/{run}/cancel")).token(&operator).json(&reason);
     all.push((cancel.send_whatever_the_words().await, 409, "CHECKPOINT_UNREADABLE"));
-    let redeliver = format!("/api/v1/tenants/{}/webhook/deliveries/none/redeliver", club.id);
-    all.push((app.post(&redeliver).token(&club.jwt).send().await, 404, "DELIVERY_NOT_FOUND"));
+    let redeliver = format!("/api/v1/tenants/{}/webhook/deliveries/none/redeliver", tenant.id);
+    all.push((app.post(&redeliver).token(&tenant.jwt).send().await, 404, "DELIVERY_NOT_FOUND"));
     all.extend(errors_of_operators(&app).await);
     app.signed_up_with_key("fc-key", "key-1").await;
     let keyed = |form: serde_json::Value| {
@@ -213,7 +213,7 @@ pub async fn every_error() -> Vec<(Answer, u16, &'static str)> {
     app.db().execute("insert into feature_flags values ('signup_enabled', 0, null, 0)", ());
     all.push((app.signs_up(&signup("fc-late")).await, 503, "SIGNUPS_DISABLED"));
     app.db().goes_down();
-    all.push((club.gets("/whoami").send().await, 503, "STORE_UNAVAILABLE"));
+    all.push((tenant.gets("/whoami").send().await, 503, "STORE_UNAVAILABLE"));
     let mute = TestApp::with(&[("JWT_SECRET", "")]);
     all.push((mute.signs_up(&signup("fc-nord")).await, 500, "INTERNAL"));
     all
@@ -229,7 +229,7 @@ async fn errors_of_operators(app: &TestApp) -> Vec<(Answer, u16, &'static str)> 
     let send = |method: Method, path: &str, body: serde_json::Value| {
         app.ask(method, &format!("{ADMIN}{path}")).token(&operator).json(&body).send()
     };
-    let change = |club: &Club, body| send(Method::PATCH, &format!("/tenants/{}", club.id), body);
+    let change = |tenant: &TestTenant, body| send(Method::PATCH, &format!("/tenants/{}", tenant.id), body);
     let make = || send(Method::POST, "/promo-codes", json!({ "code": "TWICE", "discountPercent": 10 }));
     make().await.is(200);
     vec![

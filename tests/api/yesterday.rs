@@ -3,50 +3,50 @@
 use http::Method;
 use serde_json::json;
 
-use crate::support::{Club, RECORDS, TestApp, Token};
+use crate::support::{RECORDS, TestApp, TestTenant, Token};
 
 /// A pro tenant as no door would let it in today.
-async fn of_yesterday(app: &TestApp) -> Club {
-    let club = app.signed_up_pro("fc-nord").await;
+async fn of_yesterday(app: &TestApp) -> TestTenant {
+    let tenant = app.signed_up_pro("fc-nord").await;
     app.db().execute("pragma ignore_check_constraints = on", ());
-    club.becomes("slug", "x_");
-    club.becomes("name", "FC \u{202e}droN\nSüd");
-    club.becomes("email", "jürgen@vereinsheim");
-    club.becomes("owner_user_id", "Größe 1");
+    tenant.becomes("slug", "x_");
+    tenant.becomes("name", "FC \u{202e}droN\nSüd");
+    tenant.becomes("email", "jürgen@vereinsheim");
+    tenant.becomes("owner_user_id", "Größe 1");
     app.db()
-        .execute("insert or replace into tenant_brand values (?1, 'rebeccapurple', 'Rot', 0)", [&club.id]);
-    club
+        .execute("insert or replace into tenant_brand values (?1, 'rebeccapurple', 'Rot', 0)", [&tenant.id]);
+    tenant
 }
 
 #[tokio::test]
-async fn a_club_of_looser_rules_is_read_set_up_mailed_and_removed() {
+async fn a_tenant_of_looser_rules_is_read_set_up_mailed_and_removed() {
     let app = TestApp::with(&RECORDS);
-    let club = of_yesterday(&app).await;
+    let tenant = of_yesterday(&app).await;
     let operator = Token::operator(app.now()).sign();
-    let path = format!("/api/v1/admin/tenants/{}", club.id);
+    let path = format!("/api/v1/admin/tenants/{}", tenant.id);
     let read = app.get(&path).token(&operator).send_whatever_the_words().await.is(200);
     assert_eq!(read["data"]["name"], "FC \u{202e}droN\nSüd");
     assert_eq!(read["data"]["email"], "jürgen@vereinsheim");
     let list = app.get("/api/v1/admin/tenants").token(&operator).send_whatever_the_words().await.is(200);
     assert_eq!(list["data"][0]["slug"], "x_");
     for path in ["/whoami", "/api/v1/tenants/me"] {
-        club.gets(path).send_whatever_the_words().await.is(200);
+        tenant.gets(path).send_whatever_the_words().await.is(200);
     }
-    club.confirms_pro().await.is(200);
-    club.waits().await;
-    assert_eq!(club.ended().await, "completed");
+    tenant.confirms_pro().await.is(200);
+    tenant.waits().await;
+    assert_eq!(tenant.ended().await, "completed");
     app.outside().finishes_deferred_work().await;
     let mail = app.outside().upstreams().sent_to("resend").pop().unwrap().call.body.unwrap();
     assert!(mail.contains("jürgen@vereinsheim"), "{mail}");
     app.ask(Method::DELETE, &path).token(&operator).json(&json!({ "reason": "left" })).send().await.is(202);
-    club.waits().await;
-    assert_eq!(club.row()["undo_state"], "undone");
-    assert_eq!(club.row()["slug"], json!(null));
+    tenant.waits().await;
+    assert_eq!(tenant.row()["undo_state"], "undone");
+    assert_eq!(tenant.row()["slug"], json!(null));
 }
 
 /// Its id, too: the sweep begins what was wanted, though nobody can name it at the door any more.
 #[tokio::test]
-async fn a_club_of_an_odd_id_is_begun_by_the_sweep() {
+async fn a_tenant_of_an_odd_id_is_begun_by_the_sweep() {
     let app = TestApp::new();
     app.db().execute("pragma ignore_check_constraints = on", ());
     app.db().execute(
@@ -55,7 +55,7 @@ async fn a_club_of_an_odd_id_is_begun_by_the_sweep() {
          values ('Tenant 1/é', 'fc-odd', 'FC Odd', 'o@fc-odd.example', 'pro', 0, 'u', '', 0, 0, 'processing', 0, 0)",
         (),
     );
-    app.app.sweep().await;
+    tenantry::app::sweep::run(&app.app).await;
     app.alarms_ring_to_the_end("Tenant 1/é").await;
     assert_eq!(
         app.db().row("select status, provision_state from tenants"),
@@ -68,13 +68,13 @@ async fn a_club_of_an_odd_id_is_begun_by_the_sweep() {
 #[tokio::test]
 async fn one_row_that_cannot_be_read_hides_no_other() {
     let app = TestApp::new();
-    let mut clubs = Vec::new();
+    let mut tenants = Vec::new();
     for slug in ["fc-a", "fc-b", "fc-c"] {
-        clubs.push(app.signed_up(slug).await);
+        tenants.push(app.signed_up(slug).await);
         app.passes(1);
     }
     app.db().execute("pragma ignore_check_constraints = on", ());
-    clubs[1].becomes("plan", "of_tomorrow");
+    tenants[1].becomes("plan", "of_tomorrow");
     let operator = Token::operator(app.now()).sign();
     for limit in 1..4 {
         let mut seen = Vec::new();
@@ -82,7 +82,11 @@ async fn one_row_that_cannot_be_read_hides_no_other() {
         for _ in 0..4 {
             let page = app.get(&path).token(&operator).send().await.is(200);
             seen.extend(
-                page["data"].as_array().unwrap().iter().map(|club| club["slug"].as_str().unwrap().to_owned()),
+                page["data"]
+                    .as_array()
+                    .unwrap()
+                    .iter()
+                    .map(|tenant| tenant["slug"].as_str().unwrap().to_owned()),
             );
             let Some(cursor) = page["nextCursor"].as_str() else { break };
             path = format!("/api/v1/admin/tenants?limit={limit}&cursor={cursor}");
@@ -90,5 +94,5 @@ async fn one_row_that_cannot_be_read_hides_no_other() {
         assert_eq!(seen, ["fc-c", "fc-a"], "limit {limit}");
     }
     let line = app.log_of("row_unreadable").pop().unwrap();
-    assert_eq!((&line.fields["table"], &line.fields["tenantId"]), (&json!("tenants"), &json!(clubs[1].id)));
+    assert_eq!((&line.fields["table"], &line.fields["tenantId"]), (&json!("tenants"), &json!(tenants[1].id)));
 }

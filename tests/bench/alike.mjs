@@ -1,6 +1,6 @@
 // Whether the product and its peer answer alike, but for what is made up anew for each request.
 import { deepStrictEqual } from "node:assert/strict";
-import { clubForm } from "../client.mjs";
+import { tenantForm } from "../client.mjs";
 
 /** What differs between two answers to the same question, and stands for itself in the comparison. */
 const FRESH = [
@@ -20,11 +20,11 @@ export async function checkAlike(cases, { ours: product, ...others }) {
 }
 
 async function asked({ url }, { method, path, headers, form }) {
-  const club = form && clubForm(form);
-  const body = club && JSON.stringify(club);
+  const tenant = form && tenantForm(form);
+  const body = tenant && JSON.stringify(tenant);
   const response = await fetch(new URL(path, url), { method, body, headers: { ...headers, ...(body && { "content-type": "application/json" }) } });
   let text = await response.text();
-  if (club) text = text.replaceAll(club.clubSlug, "club");
+  if (tenant) text = text.replaceAll(tenant.clubSlug, "club");
   const answer = JSON.parse(text);
   if (answer.jwt) answer.jwt = JSON.parse(Buffer.from(answer.jwt.split(".")[1], "base64url"));
   const plain = FRESH.reduce((text, [pattern, stands]) => text.replace(pattern, stands), JSON.stringify(answer));

@@ -101,15 +101,15 @@ async function starts() {
   return { total: medians("total"), first: medians("first") };
 }
 
-/** One provisioned club to ask about, and a promo code without an end, in each database. */
+/** One provisioned tenant to ask about, and a promo code without an end, in each database. */
 async function prepareCases({ ours, ...others }) {
   const { signup, confirm, settled } = client({ url: ours.url, sandboxFetch: ours.sandbox });
   for (const worker of [ours, ...Object.values(others)]) {
     await worker.sql("insert into promo_codes (code, discount_percent, created_at) values ('BENCH', 10, unixepoch())");
   }
-  const club = await signup({ plan: "starter" });
-  await confirm(club);
-  const { status } = await settled(club);
+  const tenant = await signup({ plan: "starter" });
+  await confirm(tenant);
+  const { status } = await settled(tenant);
   if (status !== "completed") throw new Error(`the first club ended ${status}`);
   for (const table of COPIED) {
     for (const row of await ours.rows(`select * from ${table}`)) {
@@ -118,11 +118,11 @@ async function prepareCases({ ours, ...others }) {
       for (const worker of Object.values(others)) await worker.sql(insert, ...Object.values(row));
     }
   }
-  const headers = { authorization: `Bearer ${club.jwt}` };
+  const headers = { authorization: `Bearer ${tenant.jwt}` };
   return {
     "health/live": { method: "GET", path: "/health/live" },
     whoami: { method: "GET", path: "/whoami", headers },
-    "provision-status": { method: "GET", path: `/api/v1/tenants/${club.tenantId}/provision-status`, headers },
+    "provision-status": { method: "GET", path: `/api/v1/tenants/${tenant.tenantId}/provision-status`, headers },
     "signup/start": { method: "POST", path: "/public/signup/start", form: {} },
     "signup/start, promo": { method: "POST", path: "/public/signup/start", form: { promoCode: "BENCH" } },
   };

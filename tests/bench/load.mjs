@@ -2,7 +2,7 @@
 // It speaks just enough HTTP/1.1 to be cheaper than what it measures.
 import { connect } from "node:net";
 import { parentPort } from "node:worker_threads";
-import { client, clubForm, makeWebhook } from "../client.mjs";
+import { client, tenantForm, makeWebhook } from "../client.mjs";
 
 parentPort.on("message", async (job) => {
   try {
@@ -16,7 +16,7 @@ parentPort.on("message", async (job) => {
 async function requests({ url, concurrency, ms, request }) {
   const { hostname, port } = new URL(url);
   const head = `${request.method} ${request.path} HTTP/1.1\r\nHost: ${hostname}:${port}\r\n${headerLines(request.headers)}`;
-  const next = request.form ? () => withBody(head, JSON.stringify(clubForm(request.form))) : () => `${head}\r\n`;
+  const next = request.form ? () => withBody(head, JSON.stringify(tenantForm(request.form))) : () => `${head}\r\n`;
   const until = performance.now() + ms;
   const started = performance.now();
   const latencies = (await Promise.all(Array.from({ length: concurrency }, () => connection(hostname, port, next, until)))).flat();
@@ -55,7 +55,7 @@ function isComplete(text) {
   return length ? text.length >= end + 4 + Number(length[1]) : text.endsWith("\r\n0\r\n\r\n");
 }
 
-/** `runs` clubs from signup to `completed`, `concurrency` at a time. */
+/** `runs` tenants from signup to `completed`, `concurrency` at a time. */
 async function starterRuns({ url, concurrency, runs }) {
   const { signup, confirm, settled } = client({ url });
   const latencies = [];
@@ -64,9 +64,9 @@ async function starterRuns({ url, concurrency, runs }) {
   const worker = async () => {
     while (left-- > 0) {
       const begun = performance.now();
-      const club = await signup({ plan: "starter" });
-      await confirm(club, makeWebhook());
-      const { status } = await settled(club, { within: 60_000, every: 10 });
+      const tenant = await signup({ plan: "starter" });
+      await confirm(tenant, makeWebhook());
+      const { status } = await settled(tenant, { within: 60_000, every: 10 });
       if (status !== "completed") throw new Error(`a run ended ${status}`);
       latencies.push(performance.now() - begun);
     }

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { accessible, fault, open, ready, visit, visitor } from "./harness.mjs";
-import { aClub, at, connect, createClub, errorAt, fillClub, starts, submit } from "./wizard.mjs";
+import { aTenant, at, connect, createTenant, errorAt, fillTenant, starts, submit } from "./wizard.mjs";
 
 /** Keeps the answers to all requests for scripts back until it is released. */
 async function holdScripts(page) {
@@ -62,16 +62,16 @@ for (const [what, options] of Object.entries(WINDOWS)) {
       await page.unroute("**/js/**");
     };
     await comesLate("an empty form", "#club-form");
-    const club = aClub();
-    await fillClub(page, club);
+    const tenant = aTenant();
+    await fillTenant(page, tenant);
     await comesLate("a filled form", "#clubSlug-answer[data-tone=good]");
-    await createClub(page, club);
+    await createTenant(page, tenant);
     await comesLate("colours", "#colours-form");
     await submit(page, "colours-form");
     await at(page, "connect");
     await comesLate("connect", "#starter-form");
-    await fault(t, { host: "hook.eu1.make.com", path: `/${club.mark}`, kind: "status", status: 410 });
-    await connect(page, club);
+    await fault(t, { host: "hook.eu1.make.com", path: `/${tenant.mark}`, kind: "status", status: 410 });
+    await connect(page, tenant);
     await page.waitForSelector("#failed:not([hidden])");
     await comesLate("a stopped set-up", "#failed");
   });
@@ -87,7 +87,7 @@ test("the preview appears on a phone without moving the form, and stays in sight
     await page.waitForFunction((since) => performance.now() > since + 600, await page.evaluate(() => performance.now()));
     await route.fulfill({ response });
   });
-  await createClub(page);
+  await createTenant(page);
   assert.equal(await top(".sheet"), before);
   await page.waitForFunction(() => {
     const { top, bottom } = document.getElementById("preview").getBoundingClientRect();
@@ -101,19 +101,19 @@ const fillSilently = (page, id, value) => page.evaluate(([id, value]) => (docume
 
 test("fields that were filled in without an event are sent, and kept", async (t) => {
   const page = await open(t);
-  const club = aClub();
+  const tenant = aTenant();
   await submit(page, "club-form");
   await page.waitForSelector("#email[aria-invalid]");
-  await fillSilently(page, "clubName", club.clubName);
-  await fillSilently(page, "email", club.email);
+  await fillSilently(page, "clubName", tenant.clubName);
+  await fillSilently(page, "email", tenant.email);
   await page.waitForSelector("#clubSlug-answer[data-tone=good]");
-  assert.equal(await page.inputValue("#clubSlug"), club.clubSlug, "the address follows the name");
+  assert.equal(await page.inputValue("#clubSlug"), tenant.clubSlug, "the address follows the name");
   assert.equal(await errorAt(page, "email"), "", "and the blame is taken off");
   await page.reload();
   await ready(page);
-  assert.equal(await page.inputValue("#email"), club.email);
+  assert.equal(await page.inputValue("#email"), tenant.email);
 
-  const other = aClub();
+  const other = aTenant();
   await fillSilently(page, "email", other.email);
   await submit(page, "club-form");
   await at(page, "colours");
@@ -124,24 +124,24 @@ test("fields that were filled in without an event are sent, and kept", async (t)
   assert.equal(await page.inputValue("#primaryColor"), "#123456");
   await submit(page, "colours-form");
   await at(page, "connect");
-  await fillSilently(page, "webhookUrl", club.webhookUrl);
+  await fillSilently(page, "webhookUrl", tenant.webhookUrl);
   await fillSilently(page, "webhookSecret", "a secret of a password manager");
   await page.reload();
   await ready(page);
-  assert.equal(await page.inputValue("#webhookUrl"), club.webhookUrl);
+  assert.equal(await page.inputValue("#webhookUrl"), tenant.webhookUrl);
   assert.equal(await page.inputValue("#webhookSecret"), "a secret of a password manager");
 });
 
 test("a filled-in address that is chosen does not follow a filled-in name", async (t) => {
   const page = await open(t);
-  const club = aClub();
+  const tenant = aTenant();
   await page.evaluate(({ clubName, clubSlug }) => {
     document.getElementById("clubName").value = clubName;
     document.getElementById("clubSlug").value = clubSlug;
     document.querySelector("[name=plan][value=pro]").checked = true;
-  }, { clubName: "Quite another name", clubSlug: club.clubSlug });
+  }, { clubName: "Quite another name", clubSlug: tenant.clubSlug });
   await page.waitForSelector("#clubSlug-answer[data-tone=good]");
-  assert.equal(await page.inputValue("#clubSlug"), club.clubSlug);
+  assert.equal(await page.inputValue("#clubSlug"), tenant.clubSlug);
   await page.reload();
   await ready(page);
   assert.ok(await page.isChecked("[value=pro]"));
@@ -167,7 +167,7 @@ const ticked = () =>
 test("a mark stands only before what has happened", async (t) => {
   const page = await open(t);
   assert.deepEqual(await page.evaluate(ticked), []);
-  await createClub(page, aClub({ plan: "pro" }));
+  await createTenant(page, aTenant({ plan: "pro" }));
   assert.deepEqual(await page.evaluate(ticked), ["Your club"]);
   // Past the colours without saving any.
   await page.evaluate(() => (location.hash = "#/connect"));
@@ -205,15 +205,15 @@ for (const locale of ["en-GB", "de-DE"]) {
   test(`one unbroken word of any length fits into 320 px, everywhere: ${locale}`, async (t) => {
     const page = await open(t, { viewport: { width: 320, height: 640 }, locale });
     const fits = async (state) => assert.deepEqual(await page.evaluate(tooWide), [], state);
-    const { mark, webhookUrl } = aClub();
-    const club = aClub({
+    const { mark, webhookUrl } = aTenant();
+    const tenant = aTenant({
       mark,
       webhookUrl,
       clubName: `${"W".repeat(92)}${mark}`,
       clubSlug: `${"w".repeat(55)}${mark}`,
       email: `${"m".repeat(56)}${mark}@${"w".repeat(60)}.${"w".repeat(60)}.example`,
     });
-    await fillClub(page, club);
+    await fillTenant(page, tenant);
     await page.waitForSelector("#clubSlug-answer[data-tone=good]");
     await fits("club");
     const issues = ["clubName", "clubSlug", "email", "plan", "promoCode"].map((field) => ({ path: [field], code: "custom", message: "W".repeat(63) }));
@@ -227,7 +227,7 @@ for (const locale of ["en-GB", "de-DE"]) {
     await submit(page, "club-form");
     await page.waitForSelector("#notice .box:not([hidden])");
     await fits("club, unknown refusal");
-    await createClub(page, club);
+    await createTenant(page, tenant);
     await fits("colours");
 
     const other = await page.context().newPage();
@@ -235,12 +235,12 @@ for (const locale of ["en-GB", "de-DE"]) {
     await other.waitForSelector("#elsewhere > div:not([hidden])");
     assert.deepEqual(await other.evaluate(tooWide), [], "another tab");
     await other.click("#elsewhere-close");
-    await other.fill("#clubName", club.clubName);
-    await other.fill("#clubSlug", club.clubSlug);
+    await other.fill("#clubName", tenant.clubName);
+    await other.fill("#clubSlug", tenant.clubSlug);
     await other.waitForSelector("#clubSlug-chips button");
     assert.deepEqual(await other.evaluate(tooWide), [], "suggestions");
     await visit(other, "/magic/");
-    await other.fill("#email", club.email);
+    await other.fill("#email", tenant.email);
     await submit(other, "fresh");
     await other.waitForSelector("#notice .box:not([hidden])");
     assert.deepEqual(await other.evaluate(tooWide), [], "magic");
@@ -271,7 +271,7 @@ for (const locale of ["en-GB", "de-DE"]) {
     await fits("failed");
     await page.click("#failed-webhook");
     await at(page, "connect");
-    await page.fill("#webhookUrl", club.webhookUrl);
+    await page.fill("#webhookUrl", tenant.webhookUrl);
     await submit(page, "starter-form");
     await at(page, "done");
     await fits("done");
@@ -281,7 +281,7 @@ for (const locale of ["en-GB", "de-DE"]) {
 test("a reader at 400 % sees everything, and can reach it", async (t) => {
   const page = await open(t, { viewport: { width: 320, height: 225 }, deviceScaleFactor: 4 });
   await accessible(page, "club at 400 %");
-  await createClub(page);
+  await createTenant(page);
   await accessible(page, "colours at 400 %");
   assert.equal(await page.evaluate(() => getComputedStyle(document.querySelector(".preview")).position), "static", "nothing covers the form");
   await page.click("[data-kit=navy]");
@@ -295,9 +295,9 @@ test("without JavaScript long words fit too", async (t) => {
   const page = await context.newPage();
   await page.goto("/");
   const width = () => page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-  const { mark } = aClub();
-  const club = aClub({ clubName: `${"W".repeat(90)}${mark}`, clubSlug: `${"w".repeat(55)}${mark}`, email: `${"m".repeat(63)}@localhost` });
-  await fillClub(page, club);
+  const { mark } = aTenant();
+  const tenant = aTenant({ clubName: `${"W".repeat(90)}${mark}`, clubSlug: `${"w".repeat(55)}${mark}`, email: `${"m".repeat(63)}@localhost` });
+  await fillTenant(page, tenant);
   await submit(page, "club-form");
   await page.waitForSelector("[role=alert]");
   assert.ok((await width()) <= 0, "refused");

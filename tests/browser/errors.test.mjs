@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { accessible, answer, fault, mailTo, open } from "./harness.mjs";
-import { aClub, at, connect, createClub, errorAt, fillClub, invalid, noticeText, submit, toConnect } from "./wizard.mjs";
+import { aTenant, at, connect, createTenant, errorAt, fillTenant, invalid, noticeText, submit, toConnect } from "./wizard.mjs";
 
 const START = "/public/signup/start";
 const focused = (page) => page.evaluate(() => document.activeElement.id);
@@ -25,7 +25,7 @@ test("empty fields are refused without asking the server", async (t) => {
 
 test("the server's issues stand at their fields", async (t) => {
   const page = await open(t);
-  await fillClub(page, aClub({ clubSlug: "ab", email: "not an address" }));
+  await fillTenant(page, aTenant({ clubSlug: "ab", email: "not an address" }));
   await submit(page, "club-form");
   await invalid(page, "clubSlug");
   assert.equal(await focused(page), "clubSlug");
@@ -37,7 +37,7 @@ test("the server's issues stand at their fields", async (t) => {
 
 test("an issue of any field finds its place", async (t) => {
   const page = await open(t);
-  await fillClub(page, aClub());
+  await fillTenant(page, aTenant());
   const issues = ["clubName", "clubSlug", "email", "plan", "promoCode"].map((field) => ({
     path: [field],
     code: "custom",
@@ -51,9 +51,9 @@ test("an issue of any field finds its place", async (t) => {
 
 test("SLUG_TAKEN offers addresses that are free", async (t) => {
   const first = await open(t);
-  const club = await createClub(first);
+  const tenant = await createTenant(first);
   const page = await open(t, { viewport: { width: 320, height: 640 }, shifts: false });
-  await fillClub(page, aClub({ clubSlug: club.clubSlug }));
+  await fillTenant(page, aTenant({ clubSlug: tenant.clubSlug }));
   await submit(page, "club-form");
   await invalid(page, "clubSlug");
   assert.match(await errorAt(page, "clubSlug"), /just been taken/);
@@ -67,9 +67,9 @@ test("SLUG_TAKEN offers addresses that are free", async (t) => {
 
 test("EMAIL_EXISTS offers a sign-in link", async (t) => {
   const first = await open(t);
-  const club = await createClub(first);
+  const tenant = await createTenant(first);
   const page = await open(t, { viewport: { width: 320, height: 640 }, shifts: false });
-  await fillClub(page, aClub({ email: club.email.toUpperCase() }));
+  await fillTenant(page, aTenant({ email: tenant.email.toUpperCase() }));
   await submit(page, "club-form");
   await invalid(page, "email");
   assert.match(await errorAt(page, "email"), /already a club/);
@@ -77,8 +77,8 @@ test("EMAIL_EXISTS offers a sign-in link", async (t) => {
   await page.click("#email-link");
   await page.waitForSelector("#notice .box:not([hidden])");
   assert.match(await noticeText(page), /a link is on its way/);
-  await mailTo(club.email);
-  await page.fill("#email", aClub().email);
+  await mailTo(tenant.email);
+  await page.fill("#email", aTenant().email);
   assert.ok(await page.isHidden("#email-link"), "another address needs no link");
 });
 
@@ -98,7 +98,7 @@ for (const [reason, words] of Object.entries(PROMO_WORDS)) {
     await page.fill("#promoCode", "SPRING24");
     await page.waitForSelector("#promoCode-status[data-tone=bad]");
     assert.match(await page.textContent("#promoCode-status"), words);
-    await fillClub(page, aClub());
+    await fillTenant(page, aTenant());
     await answer(page, START, { status: 400, code: "INVALID_PROMO", reason });
     await submit(page, "club-form");
     await invalid(page, "promoCode");
@@ -109,7 +109,7 @@ for (const [reason, words] of Object.entries(PROMO_WORDS)) {
 
 test("a code that does not exist is refused by the real service, as typed and as sent", async (t) => {
   const page = await open(t);
-  await fillClub(page, aClub({ promoCode: "nosuchcode" }));
+  await fillTenant(page, aTenant({ promoCode: "nosuchcode" }));
   await page.waitForSelector("#promoCode-status[data-tone=bad]");
   await submit(page, "club-form");
   await invalid(page, "promoCode");
@@ -132,7 +132,7 @@ test("a good code says what it changes", async (t) => {
 
 test("TURNSTILE_FAILED and unknown refusals say what to do", async (t) => {
   const page = await open(t);
-  await fillClub(page, aClub());
+  await fillTenant(page, aTenant());
   await answer(page, START, { status: 403, code: "TURNSTILE_FAILED" });
   await submit(page, "club-form");
   await page.waitForSelector("#notice [data-tone=bad]:not([hidden])");
@@ -145,7 +145,7 @@ test("TURNSTILE_FAILED and unknown refusals say what to do", async (t) => {
 
 test("colours that are none are refused at their fields", async (t) => {
   const page = await open(t);
-  await createClub(page);
+  await createTenant(page);
   await page.fill("#primaryColor", "green");
   await submit(page, "colours-form");
   await invalid(page, "primaryColor");
@@ -179,19 +179,19 @@ test("a webhook that is none is refused at its field", async (t) => {
 
 test("INVALID_WEBHOOK_HOST stands at the webhook", async (t) => {
   const page = await open(t);
-  const club = await toConnect(page);
-  await connect(page, { ...club, webhookUrl: "https://hook.make.com.evil.example/abc" });
+  const tenant = await toConnect(page);
+  await connect(page, { ...tenant, webhookUrl: "https://hook.make.com.evil.example/abc" });
   await invalid(page, "webhookUrl");
   assert.ok(await errorAt(page, "webhookUrl"));
   assert.equal(await focused(page), "webhookUrl");
   await accessible(page, "connect, INVALID_WEBHOOK_HOST");
 });
 
-test("PLAN_MISMATCH shows the form of the plan that the club is on", async (t) => {
+test("PLAN_MISMATCH shows the form of the plan that the tenant is on", async (t) => {
   const page = await open(t);
-  const club = await toConnect(page);
+  const tenant = await toConnect(page);
   await answer(page, "/public/signup/starter/make", { status: 409, code: "PLAN_MISMATCH" });
-  await connect(page, club);
+  await connect(page, tenant);
   await page.waitForSelector("#pro-form:not([hidden])");
   assert.match(await noticeText(page), /other plan/);
   await accessible(page, "connect, PLAN_MISMATCH");
@@ -199,9 +199,9 @@ test("PLAN_MISMATCH shows the form of the plan that the club is on", async (t) =
 
 test("a test of the stored webhook says what came back", async (t) => {
   const page = await open(t);
-  const club = await toConnect(page);
-  const lift = await fault(t, { host: "hook.eu1.make.com", path: `/${club.mark}`, kind: "status", status: 410 });
-  await connect(page, club);
+  const tenant = await toConnect(page);
+  const lift = await fault(t, { host: "hook.eu1.make.com", path: `/${tenant.mark}`, kind: "status", status: 410 });
+  await connect(page, tenant);
   await page.waitForSelector("#failed:not([hidden])");
   await page.click("#failed-webhook");
   await at(page, "connect");
@@ -228,8 +228,8 @@ test("a test of the stored webhook says what came back", async (t) => {
     await says({ delivered: false, ms: 9, ...data });
     await tested(words);
   }
-  await page.fill("#webhookUrl", `https://hook.eu1.make.com/another${club.mark}`);
+  await page.fill("#webhookUrl", `https://hook.eu1.make.com/another${tenant.mark}`);
   assert.ok(await page.isHidden("#webhook-test"), "another address is not stored yet");
-  await page.fill("#webhookUrl", club.webhookUrl);
+  await page.fill("#webhookUrl", tenant.webhookUrl);
   assert.ok(await page.isVisible("#webhook-test"));
 });

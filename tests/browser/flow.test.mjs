@@ -1,15 +1,15 @@
-// From the empty form to a working club: both plans, by mouse and by keyboard, in both languages.
+// From the empty form to a working tenant: both plans, by mouse and by keyboard, in both languages.
 
 import assert from "node:assert/strict";
 import test from "node:test";
 import { accessible, baseUrl, fault, linkIn, mailTo, open, ready, sandbox, visit } from "./harness.mjs";
 import {
-  aClub,
+  aTenant,
   at,
   connect,
-  createClub,
+  createTenant,
   errorAt,
-  fillClub,
+  fillTenant,
   invalid,
   oneKey,
   starts,
@@ -19,15 +19,15 @@ import {
   toProgress,
 } from "./wizard.mjs";
 
-test("a starter club gets from the form to the end", async (t) => {
+test("a starter tenant gets from the form to the end", async (t) => {
   const page = await open(t);
   await accessible(page, "club, empty");
-  const club = aClub();
-  await page.fill("#clubName", club.clubName);
+  const tenant = aTenant();
+  await page.fill("#clubName", tenant.clubName);
   await page.waitForSelector("#clubSlug-answer[data-tone=good]");
-  assert.equal(await page.inputValue("#clubSlug"), club.clubSlug, "the address is suggested from the name");
-  assert.match(await page.textContent("#clubSlug-status"), new RegExp(`${club.clubSlug}\\.\\S+ is free`));
-  await fillClub(page, club);
+  assert.equal(await page.inputValue("#clubSlug"), tenant.clubSlug, "the address is suggested from the name");
+  assert.match(await page.textContent("#clubSlug-status"), new RegExp(`${tenant.clubSlug}\\.\\S+ is free`));
+  await fillTenant(page, tenant);
   await accessible(page, "club, filled in");
   await submit(page, "club-form");
   await at(page, "colours");
@@ -43,14 +43,14 @@ test("a starter club gets from the form to the end", async (t) => {
   await submit(page, "colours-form");
   await at(page, "connect");
   await page.click("summary");
-  await page.fill("#webhookUrl", club.webhookUrl);
+  await page.fill("#webhookUrl", tenant.webhookUrl);
   await accessible(page, "connect, help open");
   assert.ok(await page.isHidden("#webhook-test"), "nothing is stored yet that could be tested");
 
   const secret = await page.inputValue("#webhookSecret");
   assert.ok(secret.length >= 16);
-  await sandbox("webhooks", { method: "PUT", body: { url: club.webhookUrl, secret } });
-  const hold = { host: "hook.eu1.make.com", path: `/${club.mark}`, kind: "delay", ms: 2500, times: 1 };
+  await sandbox("webhooks", { method: "PUT", body: { url: tenant.webhookUrl, secret } });
+  const hold = { host: "hook.eu1.make.com", path: `/${tenant.mark}`, kind: "delay", ms: 2500, times: 1 };
   await fault(t, hold);
   await submit(page, "starter-form");
   await at(page, "progress");
@@ -58,11 +58,11 @@ test("a starter club gets from the form to the end", async (t) => {
   await accessible(page, "progress, running");
   assert.equal(await page.getAttribute("#bar", "role"), "progressbar");
   await at(page, "done");
-  assert.match(await page.textContent("#done-heading"), new RegExp(`${club.clubName} is ready`));
-  assert.match(await page.getAttribute("#done-address", "href"), new RegExp(`^https://${club.clubSlug}\\.`));
-  assert.match(await page.textContent("#done-mail"), new RegExp(club.email));
+  assert.match(await page.textContent("#done-heading"), new RegExp(`${tenant.clubName} is ready`));
+  assert.match(await page.getAttribute("#done-address", "href"), new RegExp(`^https://${tenant.clubSlug}\\.`));
+  assert.match(await page.textContent("#done-mail"), new RegExp(tenant.email));
   await accessible(page, "done, starter");
-  await mailTo(club.email);
+  await mailTo(tenant.email);
   oneKey(page);
   assert.equal(starts(page).length, 1);
 
@@ -71,19 +71,19 @@ test("a starter club gets from the form to the end", async (t) => {
   assert.ok(!stored.includes(secret), "and so is the secret");
   await page.reload();
   await at(page, "done");
-  assert.match(await page.textContent("#done-heading"), new RegExp(club.clubName), "a reload still says so");
+  assert.match(await page.textContent("#done-heading"), new RegExp(tenant.clubName), "a reload still says so");
   await page.click("#done-another");
   await page.waitForURL(/#\/club$/);
   await ready(page);
   assert.equal(await page.inputValue("#clubName"), "");
 });
 
-test("a pro club needs nothing but a confirmation", async (t) => {
+test("a pro tenant needs nothing but a confirmation", async (t) => {
   const page = await open(t);
-  const club = await toConnect(page, aClub({ plan: "pro" }));
+  const tenant = await toConnect(page, aTenant({ plan: "pro" }));
   assert.equal(await page.textContent("#steps [data-for=connect]"), "Confirm");
   await accessible(page, "confirm");
-  await connect(page, club);
+  await connect(page, tenant);
   await at(page, "progress");
   await page.waitForSelector("#tasks [data-name=create_spreadsheet]");
   await at(page, "done");
@@ -92,7 +92,7 @@ test("a pro club needs nothing but a confirmation", async (t) => {
 
 test("the keyboard is enough", async (t) => {
   const page = await open(t);
-  const club = aClub();
+  const tenant = aTenant();
   const focused = () => page.evaluate(() => document.activeElement.id || document.activeElement.textContent.trim());
   const tabTo = async (selector) => {
     for (let presses = 0; presses < 60; presses++) {
@@ -113,9 +113,9 @@ test("the keyboard is enough", async (t) => {
   assert.equal(await focused(), "Skip to the form");
   await page.keyboard.press("Enter");
   await tabTo("#clubName");
-  await page.keyboard.type(club.clubName);
+  await page.keyboard.type(tenant.clubName);
   await tabTo("#email");
-  await page.keyboard.type(club.email);
+  await page.keyboard.type(tenant.email);
   await tabTo("[name=plan]");
   await page.keyboard.press("ArrowDown");
   assert.ok(await page.isChecked("[value=pro]"));
@@ -132,23 +132,23 @@ test("the keyboard is enough", async (t) => {
   await tabTo("summary");
   await page.keyboard.press("Enter");
   await tabTo("#webhookUrl");
-  await page.keyboard.type(club.webhookUrl);
+  await page.keyboard.type(tenant.webhookUrl);
   await page.keyboard.press("Enter");
   await at(page, "done");
   assert.equal(await focused(), "done-heading");
 });
 
-test("pressing twice makes one club", async (t) => {
+test("pressing twice makes one tenant", async (t) => {
   const page = await open(t);
-  const club = aClub();
-  await fillClub(page, club);
+  const tenant = aTenant();
+  await fillTenant(page, tenant);
   await page.dblclick("#club-form [type=submit]");
   await at(page, "colours");
   assert.equal(starts(page).length, 1);
   await page.dblclick("#colours-form [type=submit]");
   await at(page, "connect");
   assert.equal(page.sent("/public/signup/brand").length, 1);
-  await page.fill("#webhookUrl", club.webhookUrl);
+  await page.fill("#webhookUrl", tenant.webhookUrl);
   await page.dblclick("#starter-form [type=submit]");
   await at(page, "done");
   assert.equal(page.sent("/public/signup/starter/make").length, 1);
@@ -162,17 +162,17 @@ test("the page speaks German, and changes its language in the middle of everythi
   await page.click("#club-form [type=submit]");
   await invalid(page, "clubName");
   assert.match(await errorAt(page, "clubName"), /füllen/);
-  const club = aClub();
-  await page.fill("#clubName", club.clubName);
+  const tenant = aTenant();
+  await page.fill("#clubName", tenant.clubName);
   await page.click("#languages [lang=en]");
   await page.waitForSelector("html[lang=en]");
   assert.match(await errorAt(page, "email"), /Please fill this in/, "what is already said is said again");
-  assert.equal(await page.inputValue("#clubName"), club.clubName);
+  assert.equal(await page.inputValue("#clubName"), tenant.clubName);
   await page.click("#languages [lang=de]");
   await page.reload();
   await ready(page);
   assert.equal(await page.getAttribute("html", "lang"), "de", "the choice is remembered");
-  await toProgress(page, club);
+  await toProgress(page, tenant);
   await at(page, "done");
   assert.match(await page.textContent("#done-heading"), /ist bereit/);
   await accessible(page, "done, German");
@@ -191,11 +191,11 @@ test("names with accents, reserved words and taken addresses lead to an address 
   await page.waitForFunction(() => document.querySelector("#clubSlug").value === "admin-club");
   assert.equal(await suggested("FC"), "fc-club");
   assert.equal(await suggested("!!!"), "");
-  const club = aClub();
-  await createClub(page, club);
+  const tenant = aTenant();
+  await createTenant(page, tenant);
 
   const other = await open(t);
-  await other.fill("#clubName", club.clubName);
+  await other.fill("#clubName", tenant.clubName);
   await other.waitForSelector("#clubSlug-chips button");
   await accessible(other, "club, address taken");
   const offered = await other.textContent("#clubSlug-chips button");
@@ -211,8 +211,8 @@ test("names with accents, reserved words and taken addresses lead to an address 
 
 test("answers about addresses count only for the address asked last", async (t) => {
   const page = await open(t);
-  const club = aClub();
-  const slow = `${club.clubSlug}-slow`;
+  const tenant = aTenant();
+  const slow = `${tenant.clubSlug}-slow`;
   let release;
   const held = new Promise((resolve) => (release = resolve));
   let asked;
@@ -227,20 +227,20 @@ test("answers about addresses count only for the address asked last", async (t) 
   });
   await page.fill("#clubSlug", slow);
   await wasAsked;
-  await page.fill("#clubSlug", club.clubSlug);
+  await page.fill("#clubSlug", tenant.clubSlug);
   await page.waitForSelector("#clubSlug-answer[data-tone=good]");
   release();
   await page.waitForFunction(() => true);
-  assert.match(await page.textContent("#clubSlug-status"), new RegExp(`${club.clubSlug}\\.`));
+  assert.match(await page.textContent("#clubSlug-status"), new RegExp(`${tenant.clubSlug}\\.`));
   assert.equal(await page.locator("#clubSlug-chips button").count(), 0);
 });
 
-test("a mailed link signs in once and goes on where the club stands", async (t) => {
+test("a mailed link signs in once and goes on where the tenant stands", async (t) => {
   const page = await open(t);
-  const club = await createClub(page);
+  const tenant = await createTenant(page);
   const id = await tenantId(page);
-  await page.request.post("/auth/magic/start", { data: { email: club.email } });
-  const link = linkIn(await mailTo(club.email)).replace(/^https?:\/\/[^/]+/, baseUrl);
+  await page.request.post("/auth/magic/start", { data: { email: tenant.email } });
+  const link = linkIn(await mailTo(tenant.email)).replace(/^https?:\/\/[^/]+/, baseUrl);
 
   const other = await open(t, { path: link.slice(baseUrl.length) });
   assert.equal(new URL(other.url()).hash, "", "the token leaves the address bar at once");
@@ -254,7 +254,7 @@ test("a mailed link signs in once and goes on where the club stands", async (t) 
   await accessible(other, "colours, resumed by link");
   await submit(other, "colours-form");
   await at(other, "connect");
-  await connect(other, club);
+  await connect(other, tenant);
   await at(other, "done");
   assert.ok(id);
 
@@ -263,18 +263,18 @@ test("a mailed link signs in once and goes on where the club stands", async (t) 
   await other.waitForSelector("#fresh:not([hidden])");
   assert.match(await other.textContent("#fresh-why"), /used or has expired/);
   await accessible(other, "magic, link used");
-  await other.fill("#email", club.email);
+  await other.fill("#email", tenant.email);
   await submit(other, "fresh");
   await other.waitForSelector("#notice .box:not([hidden])");
   assert.match(await other.textContent("#notice-text"), /a link is on its way/);
   await accessible(other, "magic, fresh link mailed");
 });
 
-test("a link to a finished club says so", async (t) => {
+test("a link to a finished tenant says so", async (t) => {
   const page = await open(t);
-  const club = await toProgress(page);
+  const tenant = await toProgress(page);
   await at(page, "done");
-  const link = linkIn(await mailTo(club.email)).replace(/^https?:\/\/[^/]+/, baseUrl);
+  const link = linkIn(await mailTo(tenant.email)).replace(/^https?:\/\/[^/]+/, baseUrl);
   const other = await open(t, { path: link.slice(baseUrl.length) });
   await submit(other, "sign-in");
   await other.waitForSelector("#signed-in:not([hidden])");

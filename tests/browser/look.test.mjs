@@ -5,7 +5,7 @@ import { readFileSync, readdirSync } from "node:fs";
 import test from "node:test";
 import { gzipSync } from "node:zlib";
 import { accessible, baseUrl, fault, linkIn, mailTo, open, visitor } from "./harness.mjs";
-import { aClub, at, connect, fillClub, invalid, submit } from "./wizard.mjs";
+import { aTenant, at, connect, fillTenant, invalid, submit } from "./wizard.mjs";
 
 const PUBLIC = new URL("../../public/", import.meta.url);
 const read = (name) => readFileSync(new URL(name, PUBLIC), "utf8");
@@ -27,12 +27,12 @@ for (const [screen, options] of Object.entries(SCREENS)) {
   test(`every step fits and reads: ${screen}`, async (t) => {
     const page = await open(t, options);
     const check = (state) => accessible(page, `${state} (${screen})`);
-    const club = aClub({ plan: screen.includes("dark") ? "pro" : "starter" });
+    const tenant = aTenant({ plan: screen.includes("dark") ? "pro" : "starter" });
     await check("club, empty");
     await submit(page, "club-form");
     await invalid(page, "clubName");
     await check("club, refused");
-    await fillClub(page, { ...club, clubName: `The Very Long Name of a Sports and Social Club ${club.mark}` });
+    await fillTenant(page, { ...tenant, clubName: `The Very Long Name of a Sports and Social Club ${tenant.mark}` });
     await page.waitForSelector("#clubSlug-answer[data-tone=good]");
     await check("club, filled in");
     await submit(page, "club-form");
@@ -40,12 +40,12 @@ for (const [screen, options] of Object.entries(SCREENS)) {
     await check("colours");
     await submit(page, "colours-form");
     await at(page, "connect");
-    if (club.plan === "starter") await page.click("summary");
+    if (tenant.plan === "starter") await page.click("summary");
     await check("connect");
-    if (club.plan === "starter")
-      await fault(t, { host: "hook.eu1.make.com", path: `/${club.mark}`, kind: "delay", ms: 2500, times: 1 });
-    else await fault(t, { host: "script.google.com", bodyIncludes: club.clubSlug, kind: "delay", ms: 2500, times: 1 });
-    await connect(page, club);
+    if (tenant.plan === "starter")
+      await fault(t, { host: "hook.eu1.make.com", path: `/${tenant.mark}`, kind: "delay", ms: 2500, times: 1 });
+    else await fault(t, { host: "script.google.com", bodyIncludes: tenant.clubSlug, kind: "delay", ms: 2500, times: 1 });
+    await connect(page, tenant);
     await at(page, "progress");
     await page.waitForSelector("#tasks [data-stage=running]");
     await check("progress");
@@ -75,7 +75,7 @@ test("whoever asks for less motion gets none", async (t) => {
 
 test("nothing moves while the page loads, wherever the person stopped", async (t) => {
   const page = await open(t);
-  await fillClub(page, aClub());
+  await fillTenant(page, aTenant());
   await page.waitForSelector("#clubSlug-answer[data-tone=good]");
   await page.reload();
   await page.waitForSelector("#clubSlug-answer[data-tone=good]");
@@ -85,9 +85,9 @@ test("nothing moves while the page loads, wherever the person stopped", async (t
 
 test("what somebody types is text, never markup", async (t) => {
   const page = await open(t);
-  const club = aClub();
-  const nasty = `<img src=x onerror=alert(1)> ${club.mark}`;
-  await fillClub(page, { ...club, clubName: nasty });
+  const tenant = aTenant();
+  const nasty = `<img src=x onerror=alert(1)> ${tenant.mark}`;
+  await fillTenant(page, { ...tenant, clubName: nasty });
   assert.equal(await page.textContent("#preview-name"), nasty);
   await submit(page, "club-form");
   await at(page, "colours");
@@ -106,12 +106,12 @@ test("without JavaScript the first step explains itself and posts", async (t) =>
   assert.ok(await page.isVisible("#club-form"));
   assert.match(await page.textContent("noscript"), /send this first step/);
   for (const step of ["colours", "connect", "progress", "done"]) assert.ok(await page.isHidden(`#${step}`));
-  const club = aClub();
-  await fillClub(page, club);
+  const tenant = aTenant();
+  await fillTenant(page, tenant);
   const [request] = await Promise.all([page.waitForRequest("**/public/signup/form"), submit(page, "club-form")]);
   assert.equal(request.method(), "POST");
   assert.equal(request.headers()["content-type"], "application/x-www-form-urlencoded");
-  const { clubName, clubSlug, email, plan } = club;
+  const { clubName, clubSlug, email, plan } = tenant;
   assert.deepEqual(Object.fromEntries(new URLSearchParams(request.postData())), {
     clubName,
     clubSlug,
@@ -120,7 +120,7 @@ test("without JavaScript the first step explains itself and posts", async (t) =>
     promoCode: "",
   });
   await page.waitForSelector("h1:has-text('Check your mail')");
-  linkIn(await mailTo(club.email));
+  linkIn(await mailTo(tenant.email));
 });
 
 test("without JavaScript a refusal comes back with what was typed", async (t) => {
@@ -132,11 +132,11 @@ test("without JavaScript a refusal comes back with what was typed", async (t) =>
   });
   const page = await context.newPage();
   await page.goto("/");
-  const club = aClub({ clubSlug: "www" });
-  await fillClub(page, club);
+  const tenant = aTenant({ clubSlug: "www" });
+  await fillTenant(page, tenant);
   await page.click("#club-form [type=submit]");
   await page.waitForSelector("[role=alert]");
-  assert.equal(await page.inputValue("[name=clubName]"), club.clubName);
+  assert.equal(await page.inputValue("[name=clubName]"), tenant.clubName);
   assert.match(await page.textContent("#clubSlug-error"), /reserved/);
 });
 
@@ -147,12 +147,12 @@ test("scripts that never arrive leave a form that works", async (t) => {
   await page.goto("/");
   await page.waitForSelector("#club-form", { state: "visible" });
   await accessible(page, "no script, club");
-  const club = aClub();
-  await fillClub(page, { ...club, email: "nobody@localhost" });
+  const tenant = aTenant();
+  await fillTenant(page, { ...tenant, email: "nobody@localhost" });
   await submit(page, "club-form");
   await page.waitForSelector("[role=alert]");
   await accessible(page, "no script, refused");
-  await page.fill("[name=email]", club.email);
+  await page.fill("[name=email]", tenant.email);
   await page.click("[type=submit]");
   await page.waitForSelector("h1:has-text('Check your mail')");
   await accessible(page, "no script, first step sent");

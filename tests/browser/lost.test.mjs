@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { accessible, answer, fault, mailTo, open, ready } from "./harness.mjs";
-import { aClub, at, connect, createClub, fillClub, noticeText, oneKey, starts, submit, toProgress } from "./wizard.mjs";
+import { aTenant, at, connect, createTenant, fillTenant, noticeText, oneKey, starts, submit, toProgress } from "./wizard.mjs";
 
 const START = "/public/signup/start";
 const shownNotice = (page) => page.waitForSelector("#notice .box:not([hidden])");
@@ -14,30 +14,30 @@ const reload = async (page) => {
 
 test("a reload keeps every field of every step", async (t) => {
   const page = await open(t);
-  const club = aClub({ promoCode: "MAYBE2024" });
-  await fillClub(page, { ...club, plan: "pro" });
+  const tenant = aTenant({ promoCode: "MAYBE2024" });
+  await fillTenant(page, { ...tenant, plan: "pro" });
   await reload(page);
   const values = await page.$$eval("#club-form input:not([type=radio])", (inputs) => inputs.map((input) => input.value));
-  assert.deepEqual(values, [club.clubName, club.clubSlug, club.email, club.promoCode]);
+  assert.deepEqual(values, [tenant.clubName, tenant.clubSlug, tenant.email, tenant.promoCode]);
   assert.ok(await page.isChecked("[value=pro]"));
 
   await page.fill("#promoCode", "");
-  await createClub(page, { ...club, promoCode: "" });
+  await createTenant(page, { ...tenant, promoCode: "" });
   await page.click("[data-kit=sky]");
   await reload(page);
   await at(page, "colours");
   assert.equal(await page.inputValue("#primaryColor"), "#8FC6EA");
   await submit(page, "colours-form");
   await at(page, "connect");
-  await page.fill("#webhookUrl", club.webhookUrl);
+  await page.fill("#webhookUrl", tenant.webhookUrl);
   await page.fill("#webhookSecret", "a secret of my own");
   await reload(page);
   await at(page, "connect");
-  assert.equal(await page.inputValue("#webhookUrl"), club.webhookUrl);
+  assert.equal(await page.inputValue("#webhookUrl"), tenant.webhookUrl);
   assert.equal(await page.inputValue("#webhookSecret"), "a secret of my own");
 
-  await fault(t, { host: "hook.eu1.make.com", path: `/${club.mark}`, kind: "delay", ms: 3000, times: 1 });
-  await connect(page, club);
+  await fault(t, { host: "hook.eu1.make.com", path: `/${tenant.mark}`, kind: "delay", ms: 3000, times: 1 });
+  await connect(page, tenant);
   await at(page, "progress");
   await reload(page);
   await at(page, "progress");
@@ -45,20 +45,20 @@ test("a reload keeps every field of every step", async (t) => {
   assert.equal(starts(page).length, 1);
 });
 
-test("Back goes back one step at a time, and the club is not made again", async (t) => {
+test("Back goes back one step at a time, and the tenant is not made again", async (t) => {
   const page = await open(t);
-  const club = aClub();
-  await fault(t, { host: "hook.eu1.make.com", path: `/${club.mark}`, kind: "delay", ms: 4000, times: 1 });
-  await toProgress(page, club);
+  const tenant = aTenant();
+  await fault(t, { host: "hook.eu1.make.com", path: `/${tenant.mark}`, kind: "delay", ms: 4000, times: 1 });
+  await toProgress(page, tenant);
   await page.goBack();
   await at(page, "connect");
-  assert.equal(await page.inputValue("#webhookUrl"), club.webhookUrl);
+  assert.equal(await page.inputValue("#webhookUrl"), tenant.webhookUrl);
   await page.goBack();
   await at(page, "colours");
   await page.goBack();
   await at(page, "club");
   assert.ok(await page.isVisible("#club-made"), "what has been created is shown, not asked for");
-  assert.match(await page.textContent("#made-name"), new RegExp(club.clubName));
+  assert.match(await page.textContent("#made-name"), new RegExp(tenant.clubName));
   await accessible(page, "club, created");
   await page.goForward();
   await at(page, "colours");
@@ -71,7 +71,7 @@ test("Back goes back one step at a time, and the club is not made again", async 
 
 test("offline in the middle: the banner says so, and the post goes out when the connection is back", async (t) => {
   const page = await open(t);
-  await fillClub(page, aClub());
+  await fillTenant(page, aTenant());
   await page.waitForSelector("#clubSlug-answer[data-tone=good]");
   await page.context().setOffline(true);
   await page.waitForSelector("#offline p:not([hidden])");
@@ -87,13 +87,13 @@ test("offline in the middle: the banner says so, and the post goes out when the 
 
 test("offline at any later step: what was asked for goes out when the connection is back", async (t) => {
   const page = await open(t);
-  const club = await createClub(page);
+  const tenant = await createTenant(page);
   for (const [step, form, next] of [
     ["colours", "colours-form", "connect"],
     ["connect", "starter-form", "done"],
   ]) {
     await at(page, step);
-    if (step === "connect") await page.fill("#webhookUrl", club.webhookUrl);
+    if (step === "connect") await page.fill("#webhookUrl", tenant.webhookUrl);
     await page.context().setOffline(true);
     await submit(page, form);
     await shownNotice(page);
@@ -103,9 +103,9 @@ test("offline at any later step: what was asked for goes out when the connection
   }
 });
 
-test("an answer that got lost on the way back does not make a second club", async (t) => {
+test("an answer that got lost on the way back does not make a second tenant", async (t) => {
   const page = await open(t);
-  const club = aClub();
+  const tenant = aTenant();
   await page.route(
     `**${START}`,
     async (route) => {
@@ -114,7 +114,7 @@ test("an answer that got lost on the way back does not make a second club", asyn
     },
     { times: 1 },
   );
-  await fillClub(page, club);
+  await fillTenant(page, tenant);
   await submit(page, "club-form");
   await shownNotice(page);
   assert.match(await noticeText(page), /could not reach the service/);
@@ -124,9 +124,9 @@ test("an answer that got lost on the way back does not make a second club", asyn
   assert.equal(starts(page).length, 2);
 });
 
-test("changing the form after a lost answer finds the club that was made", async (t) => {
+test("changing the form after a lost answer finds the tenant that was made", async (t) => {
   const page = await open(t);
-  const club = aClub();
+  const tenant = aTenant();
   await page.route(
     `**${START}`,
     async (route) => {
@@ -135,7 +135,7 @@ test("changing the form after a lost answer finds the club that was made", async
     },
     { times: 1 },
   );
-  await fillClub(page, club);
+  await fillTenant(page, tenant);
   await submit(page, "club-form");
   await shownNotice(page);
   await page.click("#notice-actions button:has-text('Stop')");
@@ -143,22 +143,22 @@ test("changing the form after a lost answer finds the club that was made", async
   await page.fill("#clubName", "Another name");
   await submit(page, "club-form");
   await at(page, "colours");
-  assert.match(await noticeText(page), new RegExp(`already been created as “${club.clubName}”`));
-  assert.equal(await page.textContent("#preview-name"), club.clubName);
+  assert.match(await noticeText(page), new RegExp(`already been created as “${tenant.clubName}”`));
+  assert.equal(await page.textContent("#preview-name"), tenant.clubName);
   oneKey(page);
 });
 
 test("a key that the server knows from elsewhere is replaced", async (t) => {
   const page = await open(t);
   await answer(page, START, { status: 422, code: "IDEMPOTENCY_KEY_REUSED" });
-  await createClub(page);
+  await createTenant(page);
   assert.equal(new Set(starts(page).map(({ key }) => key)).size, 2);
 });
 
-test("a club made elsewhere with the same words brings a mailed link, not a token", async (t) => {
+test("a tenant made elsewhere with the same words brings a mailed link, not a token", async (t) => {
   const page = await open(t);
-  const club = aClub();
-  const { clubName, clubSlug, email, plan } = club;
+  const tenant = aTenant();
+  const { clubName, clubSlug, email, plan } = tenant;
   const made = await page.request.post(START, { data: { clubName, clubSlug, email, plan } });
   assert.equal(made.status(), 200);
   await page.route(`**${START}`, async (route) => {
@@ -166,7 +166,7 @@ test("a club made elsewhere with the same words brings a mailed link, not a toke
     delete headers["idempotency-key"];
     await route.continue({ headers });
   });
-  await fillClub(page, club);
+  await fillTenant(page, tenant);
   await submit(page, "club-form");
   await shownNotice(page);
   assert.match(await noticeText(page), /mailed a sign-in link/);
@@ -176,7 +176,7 @@ test("a club made elsewhere with the same words brings a mailed link, not a toke
 test("a 500 is tried again with the same key", async (t) => {
   const page = await open(t);
   await answer(page, START, { status: 500, code: "INTERNAL" });
-  await createClub(page);
+  await createTenant(page);
   oneKey(page);
   assert.equal(starts(page).length, 2);
 });
@@ -184,7 +184,7 @@ test("a 500 is tried again with the same key", async (t) => {
 test("a busy store is waited for as long as it asks", async (t) => {
   const page = await open(t);
   await answer(page, START, { status: 503, code: "STORE_UNAVAILABLE", headers: { "retry-after": "3" } });
-  await fillClub(page, aClub());
+  await fillTenant(page, aTenant());
   await submit(page, "club-form");
   await shownNotice(page);
   assert.match(await noticeText(page), /busy.*in [23] s/);
@@ -196,7 +196,7 @@ test("a busy store is waited for as long as it asks", async (t) => {
 test("429 counts down and goes on by itself", async (t) => {
   const page = await open(t);
   await answer(page, START, { status: 429, code: "RATE_LIMITED", headers: { "retry-after": "3" } });
-  await fillClub(page, aClub());
+  await fillTenant(page, aTenant());
   await submit(page, "club-form");
   await page.waitForFunction(() => /in 3 s/.test(document.getElementById("notice-text").textContent));
   assert.equal(await page.locator("#notice-actions button").count(), 1, "there is no hurrying it");
@@ -209,7 +209,7 @@ test("429 counts down and goes on by itself", async (t) => {
 test("a long 429 names a time instead of counting", async (t) => {
   const page = await open(t);
   await answer(page, START, { status: 429, code: "RATE_LIMITED", headers: { "retry-after": "1800" } });
-  await fillClub(page, aClub());
+  await fillTenant(page, aTenant());
   await submit(page, "club-form");
   await shownNotice(page);
   assert.match(await noticeText(page), /try again at about \d\d:\d\d/);
@@ -217,16 +217,16 @@ test("a long 429 names a time instead of counting", async (t) => {
 
 test("the kill switch is shown as such, with when to come back, and what was typed stays", async (t) => {
   const page = await open(t);
-  const club = aClub();
+  const tenant = aTenant();
   await answer(page, START, { status: 503, code: "SIGNUPS_DISABLED", headers: { "retry-after": "3600" } });
-  await fillClub(page, club);
+  await fillTenant(page, tenant);
   await submit(page, "club-form");
   await shownNotice(page);
   assert.match(await noticeText(page), /not taking new clubs.*about \d\d:\d\d/);
   assert.equal(starts(page).length, 1, "nobody hammers a closed door");
   await accessible(page, "club, kill switch");
   await reload(page);
-  assert.equal(await page.inputValue("#clubName"), club.clubName);
+  assert.equal(await page.inputValue("#clubName"), tenant.clubName);
   await submit(page, "club-form");
   await at(page, "colours");
   oneKey(page);
@@ -250,7 +250,7 @@ test("an answer that is slow in coming is not waited for in silence", async (t) 
     await held;
     await route.continue();
   });
-  await fillClub(page, aClub());
+  await fillTenant(page, aTenant());
   await submit(page, "club-form");
   await shownNotice(page);
   assert.match(await noticeText(page), /longer than usual/);
@@ -260,7 +260,7 @@ test("an answer that is slow in coming is not waited for in silence", async (t) 
 
 test("going back while waiting gives the wait up, and the form can be sent again", async (t) => {
   const page = await open(t);
-  await createClub(page);
+  await createTenant(page);
   await answer(page, "/public/signup/brand", { status: 503, code: "STORE_UNAVAILABLE", headers: { "retry-after": "60" } });
   await submit(page, "colours-form");
   await shownNotice(page);

@@ -5,14 +5,14 @@ import { mkdirSync, statSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
 import { baseUrl, FLAGS, sandbox } from "./harness.mjs";
-import { at, connect, fillClub, submit } from "./wizard.mjs";
+import { at, connect, fillTenant, submit } from "./wizard.mjs";
 
 const SHOTS = new URL("shots/", import.meta.url);
 const DESK = { viewport: { width: 1180, height: 1060 } };
 const PHONE = { viewport: { width: 390, height: 760 }, isMobile: true, hasTouch: true };
 
-/** A club that reads like one, and is hardly taken yet. */
-function aRealClub() {
+/** A tenant that reads like one, and is hardly taken yet. */
+function aRealTenant() {
   const year = 1860 + Math.floor(Math.random() * 140);
   const slug = `riverside-rovers-${year}`;
   return {
@@ -47,16 +47,16 @@ async function shoot(page, name) {
 
 async function form(colorScheme) {
   const page = await open({ ...DESK, colorScheme });
-  await fillClub(page, aRealClub());
+  await fillTenant(page, aRealTenant());
   await page.waitForSelector("#clubSlug-answer[data-tone=good]");
   await shoot(page, `signup-${colorScheme}`);
   await page.context().close();
 }
 
 async function flow() {
-  const club = aRealClub();
+  const tenant = aRealTenant();
   const page = await open(PHONE);
-  await fillClub(page, club);
+  await fillTenant(page, tenant);
   await page.waitForSelector("#clubSlug-answer[data-tone=good]");
   await shoot(page, "flow-1-club");
   await submit(page, "club-form");
@@ -67,9 +67,9 @@ async function flow() {
   await at(page, "connect");
   await sandbox("faults", {
     method: "POST",
-    body: { host: "hook.eu1.make.com", path: `/${club.clubSlug}`, kind: "status", status: 503, times: 1 },
+    body: { host: "hook.eu1.make.com", path: `/${tenant.clubSlug}`, kind: "status", status: 503, times: 1 },
   });
-  await connect(page, club);
+  await connect(page, tenant);
   await at(page, "progress");
   await page.locator("[data-stage=retry] .stage", { hasText: / s$/ }).waitFor();
   await shoot(page, "flow-3-progress");

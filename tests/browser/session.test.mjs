@@ -3,39 +3,39 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { accessible, answer, baseUrl, linkIn, mailTo, open, ready, visit } from "./harness.mjs";
-import { aClub, at, connect, createClub, fillClub, noticeText, starts, submit, tenantId, toConnect } from "./wizard.mjs";
+import { aTenant, at, connect, createTenant, fillTenant, noticeText, starts, submit, tenantId, toConnect } from "./wizard.mjs";
 
 const START = "/public/signup/start";
 const shownNotice = (page) => page.waitForSelector("#notice .box:not([hidden])");
 
 /** Presses for a link, and opens it in a new tab, which is there then. */
-async function comesBack(page, club) {
+async function comesBack(page, tenant) {
   await page.click("#notice-actions button");
   await page.waitForFunction(() => /on its way/.test(document.getElementById("notice-text").textContent));
-  const link = linkIn(await mailTo(club.email)).replace(/^https?:\/\/[^/]+/, baseUrl);
+  const link = linkIn(await mailTo(tenant.email)).replace(/^https?:\/\/[^/]+/, baseUrl);
   const again = await page.context().newPage();
   await visit(again, link.slice(baseUrl.length));
   await submit(again, "sign-in");
   return again;
 }
 
-/** The form was sent once: that made the club. Nothing since sent it again. */
+/** The form was sent once: that made the tenant. Nothing since sent it again. */
 const onceOnly = (page) => assert.equal(starts(page).length, 1);
 
 test("a closed tab is taken up again by a mailed link, and the form is not sent again", async (t) => {
   const page = await open(t);
-  const club = await toConnect(page);
+  const tenant = await toConnect(page);
   const again = await page.context().newPage();
   await page.close();
   await visit(again);
   await at(again, "connect");
-  await connect(again, club);
+  await connect(again, tenant);
   await shownNotice(again);
   assert.match(await noticeText(again), /signed out/);
   onceOnly(page);
-  const back = await comesBack(again, club);
+  const back = await comesBack(again, tenant);
   await at(back, "connect");
-  await connect(back, club);
+  await connect(back, tenant);
   await at(back, "done");
   onceOnly(page);
 });
@@ -54,7 +54,7 @@ test("a token that is refused, or revoked, is not asked for again by sending the
     [403, "FORBIDDEN", "token_revoked"],
   ]) {
     const page = await open(t);
-    await createClub(page);
+    await createTenant(page);
     await answer(page, "/public/signup/brand", { status, code, reason });
     await submit(page, "colours-form");
     await shownNotice(page);
@@ -81,11 +81,11 @@ test("a set-up that is watched when the session ends offers a link, and sends no
   onceOnly(page);
 });
 
-test("a club that was removed is made anew by a person's press only, under another key", async (t) => {
+test("a tenant that was removed is made anew by a person's press only, under another key", async (t) => {
   const page = await open(t);
-  const club = aClub();
+  const tenant = aTenant();
   await answer(page, START, { status: 410, code: "TENANT_CANCELLED" });
-  await fillClub(page, club);
+  await fillTenant(page, tenant);
   await submit(page, "club-form");
   await shownNotice(page);
   assert.match(await noticeText(page), /has been removed/);
@@ -93,7 +93,7 @@ test("a club that was removed is made anew by a person's press only, under anoth
   await page.reload();
   await ready(page);
   onceOnly(page);
-  assert.equal(await page.inputValue("#clubName"), club.clubName, "what was typed is kept");
+  assert.equal(await page.inputValue("#clubName"), tenant.clubName, "what was typed is kept");
   await submit(page, "club-form");
   await at(page, "colours");
   assert.equal(new Set(starts(page).map(({ key }) => key)).size, 2);
@@ -126,14 +126,14 @@ test("a repeat that brings no token says that a link was mailed", async (t) => {
 
 test("a session that is over offers a link that leads back to the same step", async (t) => {
   const page = await open(t, { viewport: { width: 320, height: 640 }, shifts: false });
-  const club = await createClub(page);
+  const tenant = await createTenant(page);
   await page.click("[data-kit=claret]");
   await spoilToken(page);
   await submit(page, "colours-form");
   await shownNotice(page);
   assert.match(await noticeText(page), /signed out/);
   await accessible(page, "colours, session expired");
-  const again = await comesBack(page, club);
+  const again = await comesBack(page, tenant);
   await at(again, "colours");
   assert.equal(await again.inputValue("#primaryColor"), "#7A263A");
   await submit(again, "colours-form");
@@ -142,7 +142,7 @@ test("a session that is over offers a link that leads back to the same step", as
 
 test("a token that was ended elsewhere leaves nobody stuck, and nothing is lost", async (t) => {
   const page = await open(t);
-  await createClub(page);
+  await createTenant(page);
   await page.click("[data-kit=claret]");
   const token = await page.evaluate(() => JSON.parse(sessionStorage.getItem("tenantry.session")).token);
   const ended = await page.request.post("/auth/logout", { headers: { authorization: `Bearer ${token}` }, data: {} });
@@ -158,12 +158,12 @@ test("a token that was ended elsewhere leaves nobody stuck, and nothing is lost"
 
 test("starting over forgets everything", async (t) => {
   const page = await open(t);
-  const club = await createClub(page);
+  const tenant = await createTenant(page);
   page.on("dialog", (dialog) => dialog.accept());
   await page.click("#start-over");
   await page.waitForURL(/#\/club$/);
   await ready(page);
   const stored = await page.evaluate(() => JSON.stringify([{ ...sessionStorage }, { ...localStorage }]));
-  assert.ok(!stored.includes(club.mark) && !stored.includes("eyJ"));
+  assert.ok(!stored.includes(tenant.mark) && !stored.includes("eyJ"));
   assert.equal(await page.inputValue("#clubName"), "");
 });

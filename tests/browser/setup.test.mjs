@@ -3,16 +3,16 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { accessible, eventually, fault, mailTo, open } from "./harness.mjs";
-import { aClub, at, noticeText, submit, toConnect, toProgress } from "./wizard.mjs";
+import { aTenant, at, noticeText, submit, toConnect, toProgress } from "./wizard.mjs";
 
 const MAKE = "hook.eu1.make.com";
 const failedPanel = (page) => page.waitForSelector("#failed:not([hidden])");
 
 test("a step that fails and recovers is shown as trying again, not as failed", async (t) => {
   const page = await open(t);
-  const club = aClub();
-  await fault(t, { host: MAKE, path: `/${club.mark}`, kind: "status", status: 503, times: 2 });
-  await toProgress(page, club);
+  const tenant = aTenant();
+  await fault(t, { host: MAKE, path: `/${tenant.mark}`, kind: "status", status: 503, times: 2 });
+  await toProgress(page, tenant);
   const counting = page.locator("[data-name=validate_webhook][data-stage=retry] .stage", { hasText: /trying again in \d+ s/ });
   await counting.waitFor();
   const words = () => page.textContent("[data-name=validate_webhook] .stage");
@@ -26,9 +26,9 @@ test("a step that fails and recovers is shown as trying again, not as failed", a
 
 test("a definite failure says which step, why and what to do; trying again goes on from there", async (t) => {
   const page = await open(t, { viewport: { width: 320, height: 640 }, shifts: false });
-  const club = aClub();
-  const lift = await fault(t, { host: MAKE, path: `/${club.mark}`, kind: "status", status: 410 });
-  await toProgress(page, club);
+  const tenant = aTenant();
+  const lift = await fault(t, { host: MAKE, path: `/${tenant.mark}`, kind: "status", status: 410 });
+  await toProgress(page, tenant);
   await failedPanel(page);
   assert.equal(await page.evaluate(() => document.activeElement.id), "failed-heading");
   assert.match(await page.textContent("#failed-at"), /Saying hello to Make/);
@@ -65,7 +65,7 @@ test("the advice fits the reason, in both languages", async (t) => {
   ];
   const german = (await import(new URL("../../public/js/lang/de.js", import.meta.url))).default;
   const page = await open(t);
-  const club = aClub();
+  const tenant = aTenant();
   let now;
   await page.route("**/provision-status", (route) => {
     const [reason, step] = now;
@@ -74,7 +74,7 @@ test("the advice fits the reason, in both languages", async (t) => {
     return route.fulfill({ json: { success: true, status: "failed", data } });
   });
   now = advice[0];
-  await toProgress(page, club);
+  await toProgress(page, tenant);
   for (const one of advice) {
     now = one;
     const [reason, step, words, isWebhook] = one;
@@ -88,29 +88,29 @@ test("the advice fits the reason, in both languages", async (t) => {
 
 test("a wrong webhook can be changed, and the set-up goes on", async (t) => {
   const page = await open(t);
-  const club = await toConnect(page);
-  await page.fill("#webhookUrl", `https://hook.eu1.make.com/gone${club.mark}`);
+  const tenant = await toConnect(page);
+  await page.fill("#webhookUrl", `https://hook.eu1.make.com/gone${tenant.mark}`);
   await submit(page, "starter-form");
   await at(page, "progress");
   await failedPanel(page);
   await page.click("#failed-webhook");
   await at(page, "connect");
-  await page.fill("#webhookUrl", club.webhookUrl);
+  await page.fill("#webhookUrl", tenant.webhookUrl);
   await submit(page, "starter-form");
   await at(page, "done");
 });
 
 test("a refused spreadsheet is told in words, and trying again helps", async (t) => {
   const page = await open(t);
-  const club = aClub({ plan: "pro" });
+  const tenant = aTenant({ plan: "pro" });
   const lift = await fault(t, {
     host: "script.google.com",
-    bodyIncludes: club.clubSlug,
+    bodyIncludes: tenant.clubSlug,
     kind: "status",
     status: 200,
     body: { ok: false, error: "quota", code: "QUOTA" },
   });
-  await toProgress(page, club);
+  await toProgress(page, tenant);
   await failedPanel(page);
   assert.match(await page.textContent("#failed-at"), /Creating the club’s spreadsheet/);
   assert.ok(await page.isHidden("#failed-webhook"));
@@ -120,11 +120,11 @@ test("a refused spreadsheet is told in words, and trying again helps", async (t)
   await at(page, "done");
 });
 
-test("a welcome mail that can't be sent does not stop the club", async (t) => {
+test("a welcome mail that can't be sent does not stop the tenant", async (t) => {
   const page = await open(t);
-  const club = aClub();
-  const lift = await fault(t, { host: "api.resend.com", bodyIncludes: club.email, kind: "status", status: 422 });
-  // It is given up when the club is live already: the page hears of it if it asks late enough.
+  const tenant = aTenant();
+  const lift = await fault(t, { host: "api.resend.com", bodyIncludes: tenant.email, kind: "status", status: 422 });
+  // It is given up when the tenant is live already: the page hears of it if it asks late enough.
   await page.route("**/provision-status", async (route) => {
     const response = await route.fetch();
     const body = await response.json().catch(() => ({}));
@@ -132,7 +132,7 @@ test("a welcome mail that can't be sent does not stop the club", async (t) => {
     if (body.status !== "completed") return route.fulfill({ response });
     await route.fulfill({ response, json: { ...body, data: { ...body.data, warnings } } });
   });
-  await toProgress(page, club);
+  await toProgress(page, tenant);
   await at(page, "done");
   assert.match(await page.textContent("#done-mail"), /could not send the welcome mail/);
   await accessible(page, "done, no mail");
@@ -140,15 +140,15 @@ test("a welcome mail that can't be sent does not stop the club", async (t) => {
   await page.click("#done-link");
   await page.waitForSelector("#notice .box:not([hidden])");
   assert.match(await noticeText(page), /on its way/);
-  await mailTo(club.email);
+  await mailTo(tenant.email);
 });
 
 test("lost touch is said, and found again", async (t) => {
   const page = await open(t);
-  const club = aClub();
-  await fault(t, { host: MAKE, path: `/${club.mark}`, kind: "delay", ms: 3000, times: 1 });
+  const tenant = aTenant();
+  await fault(t, { host: MAKE, path: `/${tenant.mark}`, kind: "delay", ms: 3000, times: 1 });
   await page.route("**/provision-status", (route) => route.abort(), { times: 2 });
-  await toProgress(page, club);
+  await toProgress(page, tenant);
   await page.waitForSelector("#notice .box:not([hidden])");
   assert.match(await noticeText(page), /goes on without us/);
   await accessible(page, "progress, lost touch");
@@ -157,25 +157,25 @@ test("lost touch is said, and found again", async (t) => {
 
 test("a set-up that goes on while the device is offline is caught up with", async (t) => {
   const page = await open(t);
-  const club = aClub();
-  await fault(t, { host: MAKE, path: `/${club.mark}`, kind: "delay", ms: 2000, times: 1 });
-  await toProgress(page, club);
+  const tenant = aTenant();
+  await fault(t, { host: MAKE, path: `/${tenant.mark}`, kind: "delay", ms: 2000, times: 1 });
+  await toProgress(page, tenant);
   await page.waitForSelector("[data-name=validate_webhook][data-stage=running]");
   await page.context().setOffline(true);
   await page.waitForSelector("#offline p:not([hidden])");
   await accessible(page, "progress, offline");
-  await mailTo(club.email);
+  await mailTo(tenant.email);
   await page.context().setOffline(false);
   await at(page, "done");
 });
 
 test("unchanged states are answered without a body", async (t) => {
   const page = await open(t);
-  const club = aClub();
-  await fault(t, { host: MAKE, path: `/${club.mark}`, kind: "delay", ms: 4000, times: 1 });
+  const tenant = aTenant();
+  await fault(t, { host: MAKE, path: `/${tenant.mark}`, kind: "delay", ms: 4000, times: 1 });
   const statuses = [];
   page.on("response", (response) => response.url().endsWith("/provision-status") && statuses.push(response.status()));
-  await toProgress(page, club);
+  await toProgress(page, tenant);
   await at(page, "done");
   assert.ok(statuses.includes(304), `${statuses}`);
 });
@@ -194,7 +194,7 @@ const looksAgain = (page) => page.evaluate(() => document.dispatchEvent(new Even
 
 test("a set-up that an outage ended says that it goes on by itself, and the page sees it go on", async (t) => {
   const page = await open(t, { locale: "de-DE", viewport: { width: 320, height: 640 } });
-  const club = aClub({ plan: "pro" });
+  const tenant = aTenant({ plan: "pro" });
   let outage = { resumeAt: new Date(Date.now() + 5 * 60_000).toISOString() };
   const steps = (steps) => steps.map((step) => (step.name === "create_spreadsheet" ? { ...step, status: "failed" } : step));
   await statusIs(
@@ -202,7 +202,7 @@ test("a set-up that an outage ended says that it goes on by itself, and the page
     (data) =>
       outage && { ...data, status: "failed", reason: "UPSTREAM_UNAVAILABLE", error: "…", steps: steps(data.steps), ...outage },
   );
-  await toProgress(page, club);
+  await toProgress(page, tenant);
   await failedPanel(page);
   assert.match(await page.textContent("#failed-heading"), /unterbrochen/);
   assert.match(await page.textContent("#failed-resume"), /Sie müssen nichts tun.*etwa um \d\d:\d\d/);
@@ -222,9 +222,9 @@ test("a set-up that an outage ended says that it goes on by itself, and the page
 
 test("a set-up that only the person can mend promises nothing", async (t) => {
   const page = await open(t);
-  const club = aClub();
-  await fault(t, { host: MAKE, path: `/${club.mark}`, kind: "status", status: 410 });
-  await toProgress(page, club);
+  const tenant = aTenant();
+  await fault(t, { host: MAKE, path: `/${tenant.mark}`, kind: "status", status: 410 });
+  await toProgress(page, tenant);
   await failedPanel(page);
   assert.equal(await page.textContent("#failed-resume"), "");
   assert.match(await page.textContent("#failed-heading"), /has stopped/);
@@ -232,10 +232,10 @@ test("a set-up that only the person can mend promises nothing", async (t) => {
 
 test("a welcome mail that is given up later is told on the last page too", async (t) => {
   const page = await open(t);
-  const club = aClub();
+  const tenant = aTenant();
   let warnings = [];
   await statusIs(page, (data) => data.status === "completed" && { ...data, warnings });
-  await toProgress(page, club);
+  await toProgress(page, tenant);
   await at(page, "done");
   assert.match(await page.textContent("#done-mail"), /on its way/);
   warnings = [{ code: "EMAIL_REJECTED", message: "The welcome mail could not be delivered." }];

@@ -1,9 +1,9 @@
-// A browser and its tabs: each tab works on one club, whatever the others do, and whatever lies in the browser's stores.
+// A browser and its tabs: each tab works on one tenant, whatever the others do, and whatever lies in the browser's stores.
 
 import assert from "node:assert/strict";
 import test from "node:test";
 import { accessible, baseUrl, linkIn, mailTo, open, ready, visit, visitor } from "./harness.mjs";
-import { aClub, at, connect, createClub, fillClub, noticeText, starts, submit, tenantId, toConnect } from "./wizard.mjs";
+import { aTenant, at, connect, createTenant, fillTenant, noticeText, starts, submit, tenantId, toConnect } from "./wizard.mjs";
 
 const banner = (page) => page.waitForSelector("#elsewhere > div:not([hidden])");
 const value = (page, field) => page.inputValue(`#${field}`);
@@ -18,34 +18,34 @@ const another = async (page) => {
   return Object.assign(tab, { sent: page.sent });
 };
 
-test("two tabs make two clubs, and nothing of one gets into the other", async (t) => {
+test("two tabs make two tenants, and nothing of one gets into the other", async (t) => {
   const one = await open(t);
-  const first = aClub();
-  await fillClub(one, first);
+  const first = aTenant();
+  await fillTenant(one, first);
   const two = await another(one);
   assert.equal(await value(two, "clubName"), "", "another tab's input is not this one's");
   await banner(two);
   assert.match(await two.textContent("#elsewhere-text"), new RegExp(`${first.clubName}.*another tab`));
   await accessible(two, "club, another tab works on another");
   await two.click("#elsewhere-close");
-  const second = aClub();
-  await fillClub(two, second);
-  for (const [tab, club] of [[one, first], [two, second]]) {
+  const second = aTenant();
+  await fillTenant(two, second);
+  for (const [tab, tenant] of [[one, first], [two, second]]) {
     await reload(tab);
-    assert.equal(await value(tab, "clubName"), club.clubName);
-    assert.equal(await value(tab, "email"), club.email);
+    assert.equal(await value(tab, "clubName"), tenant.clubName);
+    assert.equal(await value(tab, "email"), tenant.email);
   }
-  await createClub(two, second);
-  await createClub(one, first);
+  await createTenant(two, second);
+  await createTenant(one, first);
   assert.equal(new Set(starts(one).map(({ key }) => key)).size, 2, "each has a key of its own");
   for (const tab of [two, one]) await reload(tab);
   const brands = [];
-  for (const [tab, club] of [[one, first], [two, second]]) {
+  for (const [tab, tenant] of [[one, first], [two, second]]) {
     const saved = tab.waitForRequest("**/public/signup/brand");
     await submit(tab, "colours-form");
     brands.push(claims(await saved).tenantId);
     await at(tab, "connect");
-    assert.equal(await tab.textContent("#preview-name"), club.clubName);
+    assert.equal(await tab.textContent("#preview-name"), tenant.clubName);
   }
   assert.equal(new Set(brands).size, 2, "each with its own token");
   await connect(one, first);
@@ -60,7 +60,7 @@ test("two tabs make two clubs, and nothing of one gets into the other", async (t
 
 test("a duplicated tab, with all that the first one has, is not the first one", async (t) => {
   const one = await open(t);
-  const club = await createClub(one);
+  const tenant = await createTenant(one);
   const opened = one.context().waitForEvent("page");
   await one.evaluate(() => void window.open(location.href));
   const two = await opened;
@@ -68,17 +68,17 @@ test("a duplicated tab, with all that the first one has, is not the first one", 
   await at(two, "club");
   await banner(two);
   assert.equal(await two.evaluate(() => sessionStorage.getItem("tenantry.session")), null, "the token stays in its tab");
-  await createClub(two);
+  await createTenant(two);
   await submit(one, "colours-form");
   await at(one, "connect");
   await reload(one);
-  assert.equal(await one.textContent("#preview-name"), club.clubName);
+  assert.equal(await one.textContent("#preview-name"), tenant.clubName);
 });
 
 test("closed tabs are taken up again one after the other, the latest first", async (t) => {
   const one = await open(t);
   const two = await another(one);
-  const [first, second] = [aClub(), aClub()];
+  const [first, second] = [aTenant(), aTenant()];
   // The first tab's answer comes last: what nobody typed makes no draft the latest.
   let answer;
   const held = new Promise((resolve) => (answer = resolve));
@@ -86,8 +86,8 @@ test("closed tabs are taken up again one after the other, the latest first", asy
     await held;
     await route.continue();
   });
-  await fillClub(one, first);
-  await fillClub(two, second);
+  await fillTenant(one, first);
+  await fillTenant(two, second);
   await two.waitForSelector("#clubSlug-answer[data-tone=good]");
   answer();
   await one.waitForSelector("#clubSlug-answer[data-tone=good]");
@@ -107,24 +107,24 @@ test("closed tabs are taken up again one after the other, the latest first", asy
 
 test("the Make secret that was shown is the same in every tab that comes back", async (t) => {
   const page = await open(t);
-  const club = await toConnect(page);
+  const tenant = await toConnect(page);
   const shown = await value(page, "webhookSecret");
   assert.ok(shown.length >= 16);
-  await page.fill("#webhookUrl", club.webhookUrl);
+  await page.fill("#webhookUrl", tenant.webhookUrl);
   const again = await page.context().newPage();
   await page.close();
   await visit(again);
   await at(again, "connect");
   assert.equal(await value(again, "webhookSecret"), shown);
-  assert.equal(await value(again, "webhookUrl"), club.webhookUrl);
+  assert.equal(await value(again, "webhookUrl"), tenant.webhookUrl);
   await again.goBack().catch(() => {});
   await visit(again, "/#/connect");
   assert.equal(await value(again, "webhookSecret"), shown);
 });
 
-test("what somebody typed before the scripts came begins a club of its own beside an unfinished one", async (t) => {
+test("what somebody typed before the scripts came begins a tenant of its own beside an unfinished one", async (t) => {
   const page = await open(t);
-  const club = await createClub(page);
+  const tenant = await createTenant(page);
   const again = await page.context().newPage();
   await page.close();
   let release;
@@ -139,20 +139,20 @@ test("what somebody typed before the scripts came begins a club of its own besid
   release();
   await ready(again);
   assert.equal(await value(again, "clubName"), "Typed early");
-  assert.notEqual(await value(again, "clubSlug"), club.clubSlug, "and nothing of the other is mixed in");
+  assert.notEqual(await value(again, "clubSlug"), tenant.clubSlug, "and nothing of the other is mixed in");
   await banner(again);
   await again.click("#elsewhere-open");
   await at(again, "colours");
-  assert.equal(await again.textContent("#preview-name"), club.clubName);
+  assert.equal(await again.textContent("#preview-name"), tenant.clubName);
 });
 
-test("a mailed link goes on with its own club, and leaves the others as they are", async (t) => {
+test("a mailed link goes on with its own tenant, and leaves the others as they are", async (t) => {
   const one = await open(t);
-  const first = await createClub(one);
+  const first = await createTenant(one);
   await one.click("[data-kit=claret]");
   const two = await another(one);
-  const second = aClub();
-  await fillClub(two, second);
+  const second = aTenant();
+  await fillTenant(two, second);
   await one.request.post("/auth/magic/start", { data: { email: first.email } });
   const link = linkIn(await mailTo(first.email)).replace(/^https?:\/\/[^/]+/, baseUrl);
   await visit(two, link.slice(baseUrl.length));
@@ -275,10 +275,10 @@ for (const [what, text] of Object.entries(GARBAGE)) {
       await ready(page);
     }
     await at(page, "club");
-    const club = await createClub(page, aClub());
+    const tenant = await createTenant(page, aTenant());
     await reload(page);
     await at(page, "colours");
-    assert.equal(await page.textContent("#preview-name"), club.clubName);
+    assert.equal(await page.textContent("#preview-name"), tenant.clubName);
     await visit(page, "/magic/");
   });
 }
@@ -303,8 +303,8 @@ for (const [how, refuse] of Object.entries({
     await context.addInitScript(refuse);
     const page = await context.newPage();
     await visit(page);
-    const club = aClub();
-    await fillClub(page, club);
+    const tenant = aTenant();
+    await fillTenant(page, tenant);
     assert.match(await page.textContent("#club-lead"), /is lost when you close/);
     await accessible(page, `club, a browser that ${how}`);
     const asked = page.waitForEvent("dialog");
@@ -313,45 +313,45 @@ for (const [how, refuse] of Object.entries({
     assert.equal(dialog.type(), "beforeunload");
     await dialog.dismiss();
     await reloading;
-    assert.equal(await value(page, "clubName"), club.clubName);
-    await createClub(page, club);
+    assert.equal(await value(page, "clubName"), tenant.clubName);
+    await createTenant(page, tenant);
     await submit(page, "colours-form");
     await at(page, "connect");
-    await connect(page, club);
+    await connect(page, tenant);
     await at(page, "done");
   });
 }
 
 test("a disk that fills up in the middle does not bring back what was there before", async (t) => {
   const page = await open(t);
-  const club = aClub();
-  await fillClub(page, club);
+  const tenant = aTenant();
+  await fillTenant(page, tenant);
   await page.evaluate(() => {
     Storage.prototype.setItem = () => {
       throw new DOMException("full", "QuotaExceededError");
     };
   });
-  await createClub(page, club);
+  await createTenant(page, tenant);
   await submit(page, "colours-form");
   await at(page, "connect");
-  assert.equal(await page.textContent("#preview-name"), club.clubName);
+  assert.equal(await page.textContent("#preview-name"), tenant.clubName);
   page.on("dialog", (dialog) => dialog.accept());
 });
 
 test("a page that comes back from the browser's cache looks at its draft again", async (t) => {
   const page = await open(t);
-  const club = aClub();
-  await fillClub(page, club);
+  const tenant = aTenant();
+  await fillTenant(page, tenant);
   await Promise.all([
     page.waitForEvent("load"),
     page.evaluate(() => dispatchEvent(new PageTransitionEvent("pageshow", { persisted: true }))),
   ]);
   await ready(page);
-  assert.equal(await value(page, "clubName"), club.clubName);
+  assert.equal(await value(page, "clubName"), tenant.clubName);
   await visit(page, "/magic/");
   await page.goBack();
   await ready(page);
-  assert.equal(await value(page, "clubName"), club.clubName);
+  assert.equal(await value(page, "clubName"), tenant.clubName);
   await page.goForward();
   await ready(page);
 });
@@ -367,25 +367,25 @@ async function startOver(page, accept) {
 
 test("starting over says what stays", async (t) => {
   const page = await open(t);
-  const club = aClub();
-  await fillClub(page, club);
+  const tenant = aTenant();
+  await fillTenant(page, tenant);
   assert.match(await startOver(page, false), /No club has been created/);
-  assert.equal(await value(page, "clubName"), club.clubName, "and asks first");
+  assert.equal(await value(page, "clubName"), tenant.clubName, "and asks first");
   await page.route("**/public/signup/start", (route) => route.abort());
   await submit(page, "club-form");
   await page.waitForSelector("#notice .box:not([hidden])");
   await page.click("#notice-actions button:has-text('Stop')");
   assert.match(await noticeText(page), /Nothing is lost/);
-  assert.match(await startOver(page, false), new RegExp(`${club.clubName}” may have been created`));
+  assert.match(await startOver(page, false), new RegExp(`${tenant.clubName}” may have been created`));
   await page.unroute("**/public/signup/start");
-  await createClub(page, club);
+  await createTenant(page, tenant);
   const words = await startOver(page, false);
-  assert.match(words, new RegExp(`${club.clubName}” has been created and stays`));
-  assert.match(words, new RegExp(`sent to ${club.email}`));
+  assert.match(words, new RegExp(`${tenant.clubName}” has been created and stays`));
+  assert.match(words, new RegExp(`sent to ${tenant.email}`));
   await submit(page, "colours-form");
   await at(page, "connect");
   await page.route("**/provision-status", (route) => route.abort());
-  await connect(page, club);
+  await connect(page, tenant);
   await at(page, "progress");
   assert.match(await startOver(page, false), /its set-up goes on/);
   await page.unroute("**/provision-status");
@@ -396,9 +396,9 @@ test("starting over says what stays", async (t) => {
   assert.equal(await value(page, "clubName"), "");
 });
 
-test("Back after starting over does not bring the other club's words into the new form", async (t) => {
+test("Back after starting over does not bring the other tenant's words into the new form", async (t) => {
   const page = await open(t);
-  const club = await createClub(page);
+  const tenant = await createTenant(page);
   await startOver(page, true);
   await page.waitForURL(/#\/club$/);
   await ready(page);
@@ -406,5 +406,5 @@ test("Back after starting over does not bring the other club's words into the ne
   await ready(page);
   await page.waitForSelector("#club-form", { state: "visible" });
   assert.equal(await value(page, "clubName"), "");
-  assert.equal(await page.evaluate((mark) => document.body.textContent.includes(mark), club.mark), false);
+  assert.equal(await page.evaluate((mark) => document.body.textContent.includes(mark), tenant.mark), false);
 });

@@ -1,4 +1,4 @@
-// The signup page where Turnstile is switched on: the whole way from the widget to the club, under the page's own policy.
+// The signup page where Turnstile is switched on: the whole way from the widget to the tenant, under the page's own policy.
 //
 // The widget is the sandbox's, given to the browser where it asks for Cloudflare's.
 
@@ -7,7 +7,7 @@ import test, { after } from "node:test";
 import { FRAME, SCRIPT } from "../../scripts/sandbox/turnstile-widget.js";
 import { startService } from "../../scripts/lib/service.mjs";
 import { accessible, eventually, ready, visitor } from "./harness.mjs";
-import { aClub, at, errorAt, fillClub, invalid, noticeText, submit } from "./wizard.mjs";
+import { aTenant, at, errorAt, fillTenant, invalid, noticeText, submit } from "./wizard.mjs";
 
 const CLOUDFLARE = "https://challenges.cloudflare.com";
 /** Cloudflare's own test keys. */
@@ -48,10 +48,10 @@ const tokens = (page) =>
 
 const widget = (page) => page.frameLocator("#human-box iframe");
 
-test("a person signs a club up, and the policy lets the widget in", async (t) => {
+test("a person signs a tenant up, and the policy lets the widget in", async (t) => {
   const page = await shown(t);
-  const club = aClub();
-  await fillClub(page, club);
+  const tenant = aTenant();
+  await fillTenant(page, tenant);
   await submit(page, "club-form");
   await at(page, "colours");
   const [token, ...more] = tokens(page);
@@ -74,19 +74,19 @@ test("the page that the browser keeps is the one with the widget", async () => {
 
 test("whoever is refused sends another token, and nothing typed is lost", async (t) => {
   const other = await shown(t);
-  const known = aClub();
-  await fillClub(other, known);
+  const known = aTenant();
+  await fillTenant(other, known);
   await submit(other, "club-form");
   await at(other, "colours");
 
   const page = await shown(t, PASSES, { shifts: false });
-  const club = aClub();
-  await fillClub(page, { ...club, clubSlug: known.clubSlug });
+  const tenant = aTenant();
+  await fillTenant(page, { ...tenant, clubSlug: known.clubSlug });
   await submit(page, "club-form");
   await invalid(page, "clubSlug");
   assert.match(await errorAt(page, "clubSlug"), /just been taken/);
-  assert.equal(await page.inputValue("#email"), club.email);
-  await page.fill("#clubSlug", club.clubSlug);
+  assert.equal(await page.inputValue("#email"), tenant.email);
+  await page.fill("#clubSlug", tenant.clubSlug);
   await submit(page, "club-form");
   await at(page, "colours");
   assert.equal(new Set(tokens(page)).size, 2);
@@ -94,8 +94,8 @@ test("whoever is refused sends another token, and nothing typed is lost", async 
 
 test("a box that must be ticked is asked for, and the form goes on by itself when it is", async (t) => {
   const page = await shown(t, ASKS);
-  const club = aClub();
-  await fillClub(page, club);
+  const tenant = aTenant();
+  await fillTenant(page, tenant);
   await submit(page, "club-form");
   await page.waitForFunction(() => document.getElementById("human-error").textContent.includes("tick the box"));
   await accessible(page, "club, the box is not ticked");
@@ -106,7 +106,7 @@ test("a box that must be ticked is asked for, and the form goes on by itself whe
 
 test("a token that has expired is not sent", async (t) => {
   const page = await shown(t, ASKS);
-  await fillClub(page, aClub());
+  await fillTenant(page, aTenant());
   await widget(page).locator("#box").click();
   await widget(page).locator("#expire").click();
   await submit(page, "club-form");
@@ -118,15 +118,15 @@ test("a token that has expired is not sent", async (t) => {
 
 test("a check that fails says so and can be tried again, with everything typed still there", async (t) => {
   const page = await shown(t, FAILS);
-  const club = aClub();
-  await fillClub(page, club);
+  const tenant = aTenant();
+  await fillTenant(page, tenant);
   await submit(page, "club-form");
   await page.waitForSelector("#notice [data-tone=bad]:not([hidden])");
   assert.match(await noticeText(page), /Nothing was sent/);
   assert.match(await errorAt(page, "human"), /did not work/);
   assert.equal(tokens(page).length, 0);
   page.cloudflare.key = PASSES;
-  assert.equal(await page.inputValue("#clubName"), club.clubName);
+  assert.equal(await page.inputValue("#clubName"), tenant.clubName);
   await submit(page, "club-form");
   await at(page, "colours");
 });
@@ -137,7 +137,7 @@ test("a widget that does not load says so, and is loaded when it can be", async 
   await page.goto("/");
   await ready(page);
   await page.waitForFunction(() => document.getElementById("human-error").textContent.includes("could not be loaded"));
-  await fillClub(page, aClub());
+  await fillTenant(page, aTenant());
   await submit(page, "club-form");
   await page.waitForSelector("#notice [data-tone=bad]:not([hidden])");
   assert.equal(tokens(page).length, 0);
@@ -148,7 +148,7 @@ test("a widget that does not load says so, and is loaded when it can be", async 
 
 test("the widget and its words speak the page's language", async (t) => {
   const page = await shown(t, ASKS, { locale: "de-DE" });
-  await fillClub(page, aClub());
+  await fillTenant(page, aTenant());
   await submit(page, "club-form");
   await page.waitForFunction(() => document.getElementById("human-error").textContent.includes("Häkchen"));
   assert.equal(await widget(page).locator("html").getAttribute("lang"), "de");
@@ -168,11 +168,11 @@ test("without JavaScript the page and the form's answer say what to do", async (
   const page = await shown(t, PASSES, { javaScriptEnabled: false, shifts: false });
   assert.ok(await page.locator("noscript .with-widget").isVisible());
   assert.ok(await page.locator("noscript .without-widget").isHidden());
-  const club = aClub();
-  await fillClub(page, club);
+  const tenant = aTenant();
+  await fillTenant(page, tenant);
   await submit(page, "club-form");
   await page.getByText("switch JavaScript on").waitFor();
-  assert.equal(await page.inputValue("#email"), club.email);
+  assert.equal(await page.inputValue("#email"), tenant.email);
   assert.equal(await page.getByRole("link", { name: "Open the page" }).getAttribute("href"), "/");
 });
 

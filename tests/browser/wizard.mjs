@@ -3,8 +3,8 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 
-/** A club that nobody else has. */
-export function aClub(over = {}) {
+/** A tenant that nobody else has. */
+export function aTenant(over = {}) {
   const mark = randomBytes(4).toString("hex");
   return {
     mark,
@@ -23,45 +23,45 @@ export const invalid = (page, field) => page.waitForSelector(`#${field}[aria-inv
 export const errorAt = (page, field) => page.textContent(`#${field}-error`);
 export const noticeText = (page) => page.textContent("#notice .box:not([hidden]) #notice-text");
 
-export async function fillClub(page, club) {
-  await page.fill("#clubName", club.clubName);
-  if (club.clubSlug) await page.fill("#clubSlug", club.clubSlug);
-  await page.fill("#email", club.email);
-  await page.check(`[name=plan][value=${club.plan}]`);
-  if (club.promoCode) await page.fill("#promoCode", club.promoCode);
+export async function fillTenant(page, tenant) {
+  await page.fill("#clubName", tenant.clubName);
+  if (tenant.clubSlug) await page.fill("#clubSlug", tenant.clubSlug);
+  await page.fill("#email", tenant.email);
+  await page.check(`[name=plan][value=${tenant.plan}]`);
+  if (tenant.promoCode) await page.fill("#promoCode", tenant.promoCode);
 }
 
-export async function createClub(page, club = aClub()) {
-  await fillClub(page, club);
+export async function createTenant(page, tenant = aTenant()) {
+  await fillTenant(page, tenant);
   await submit(page, "club-form");
   await at(page, "colours");
-  return club;
+  return tenant;
 }
 
-export async function toConnect(page, club = aClub()) {
-  await createClub(page, club);
+export async function toConnect(page, tenant = aTenant()) {
+  await createTenant(page, tenant);
   await submit(page, "colours-form");
   await at(page, "connect");
-  return club;
+  return tenant;
 }
 
-export async function connect(page, club) {
-  if (club.plan === "starter") {
-    await page.fill("#webhookUrl", club.webhookUrl);
+export async function connect(page, tenant) {
+  if (tenant.plan === "starter") {
+    await page.fill("#webhookUrl", tenant.webhookUrl);
     await submit(page, "starter-form");
   } else {
     await submit(page, "pro-form");
   }
 }
 
-export async function toProgress(page, club = aClub()) {
-  await toConnect(page, club);
-  await connect(page, club);
+export async function toProgress(page, tenant = aTenant()) {
+  await toConnect(page, tenant);
+  await connect(page, tenant);
   await at(page, "progress");
-  return club;
+  return tenant;
 }
 
-/** The bodies and keys of the posts that made clubs. */
+/** The bodies and keys of the posts that made tenants. */
 export const starts = (page) =>
   page
     .sent("/public/signup/start")
@@ -74,5 +74,5 @@ export function oneKey(page) {
   assert.ok([...keys][0]);
 }
 
-/** The id of the club that the page holds. */
+/** The id of the tenant that the page holds. */
 export const tenantId = (page) => page.evaluate(() => JSON.parse(localStorage.getItem("tenantry.draft")).tenant?.id);

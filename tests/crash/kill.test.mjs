@@ -1,4 +1,4 @@
-// Twenty clubs are being provisioned while the whole product runtime is killed, again and again, at random moments, and started on
+// Twenty tenants are being provisioned while the whole product runtime is killed, again and again, at random moments, and started on
 // the same state. Every run ends `completed`, and nothing was done twice outside: the sandbox, which is not killed, kept count.
 import assert from "node:assert/strict";
 import { randomInt } from "node:crypto";
@@ -7,7 +7,7 @@ import { startService } from "../../scripts/lib/service.mjs";
 import { client, makeWebhook, until } from "../client.mjs";
 import { mailsAreDue } from "./database.mjs";
 
-const CLUBS_PER_PLAN = 10;
+const TENANTS_PER_PLAN = 10;
 const KILLS = 8;
 /** Makes every outside call slow enough to be interrupted. */
 const DELAY_MS = 60;
@@ -26,14 +26,14 @@ const { sandbox, signup, confirm, status } = client({
 test("runs killed at random moments end completed, each outside effect done once", async (t) => {
   t.diagnostic(`seed ${seed} (CRASH_SEED=${seed} repeats it)`);
   await sandbox("/__sandbox/faults", { method: "POST", body: { host: "*", kind: "delay", ms: DELAY_MS, times: null } });
-  const plans = ["starter", "pro"].flatMap((plan) => Array(CLUBS_PER_PLAN).fill(plan));
-  const clubs = await Promise.all(plans.map(async (plan) => ({ ...(await signup({ plan })), webhook: makeWebhook() })));
+  const plans = ["starter", "pro"].flatMap((plan) => Array(TENANTS_PER_PLAN).fill(plan));
+  const tenants = await Promise.all(plans.map(async (plan) => ({ ...(await signup({ plan })), webhook: makeWebhook() })));
 
   let interrupted = 0;
-  let unfinished = clubs;
+  let unfinished = tenants;
   for (let kill = 1; kill <= KILLS && unfinished.length > 0; kill++) {
     // A request that the kill cut off is asked again, as a client would; queueing twice starts nothing twice.
-    const queueing = unfinished.filter((club) => !club.queued).map(queue);
+    const queueing = unfinished.filter((tenant) => !tenant.queued).map(queue);
     const calls = 1 + Math.floor(random() * 8);
     const pause = Math.floor(random() * DELAY_MS);
     await callsMade(calls);
@@ -43,23 +43,23 @@ test("runs killed at random moments end completed, each outside effect done once
     await service.restart();
     unfinished = await stillRunning(unfinished);
     if (unfinished.length > 0) interrupted++;
-    t.diagnostic(`kill ${kill}, ${pause} ms after call ${calls}: ${unfinished.length} of ${clubs.length} runs unfinished`);
+    t.diagnostic(`kill ${kill}, ${pause} ms after call ${calls}: ${unfinished.length} of ${tenants.length} runs unfinished`);
   }
   assert.ok(interrupted >= 2, `only ${interrupted} kills hit a run that was under way`);
 
-  await Promise.all(unfinished.filter((club) => !club.queued).map(queue));
-  for (const club of clubs) {
-    const end = await until(async () => over((await status(club)).body), { within: 60_000, every: 100, what: `${club.tenantId} to end` });
-    assert.equal(end.status, "completed", `${club.plan} ${club.tenantId}: ${JSON.stringify(end)}`);
+  await Promise.all(unfinished.filter((tenant) => !tenant.queued).map(queue));
+  for (const tenant of tenants) {
+    const end = await until(async () => over((await status(tenant)).body), { within: 60_000, every: 100, what: `${tenant.tenantId} to end` });
+    assert.equal(end.status, "completed", `${tenant.plan} ${tenant.tenantId}: ${JSON.stringify(end)}`);
   }
-  await nothingTwice(t, clubs);
+  await nothingTwice(t, tenants);
 });
 
-async function queue(club) {
+async function queue(tenant) {
   try {
-    const { status: code, body } = await confirm(club, club.webhook);
+    const { status: code, body } = await confirm(tenant, tenant.webhook);
     assert.equal(code, 200, JSON.stringify(body));
-    club.queued = true;
+    tenant.queued = true;
   } catch (error) {
     if (error instanceof assert.AssertionError) throw error;
     // The runtime died under the request.
@@ -77,16 +77,16 @@ async function callsMade(count) {
   }).catch(() => {}); // The runs may need fewer: then the kill finds nothing, and says so.
 }
 
-async function stillRunning(clubs) {
-  const bodies = await Promise.all(clubs.map((club) => status(club)));
-  return clubs.filter((_, index) => bodies[index].body.status !== "completed");
+async function stillRunning(tenants) {
+  const bodies = await Promise.all(tenants.map((tenant) => status(tenant)));
+  return tenants.filter((_, index) => bodies[index].body.status !== "completed");
 }
 
-async function nothingTwice(t, clubs) {
+async function nothingTwice(t, tenants) {
   // Those that were on their way when a process died leave with a sweep, and what is due leaves two a second.
   const mailsThere = async () => (await sandbox("/__sandbox/mails")).mails;
   const allLeft = async () => {
-    if ((await mailsThere()).length >= clubs.length) return true;
+    if ((await mailsThere()).length >= tenants.length) return true;
     await mailsAreDue(service);
     return false;
   };
@@ -96,19 +96,19 @@ async function nothingTwice(t, clubs) {
   const repeated = effects.filter(({ upstream, count }) => upstream !== "make" && count !== 1);
   assert.deepEqual(repeated, [], "effects that were not done exactly once");
 
-  const pros = clubs.filter(({ plan }) => plan === "pro");
+  const pros = tenants.filter(({ plan }) => plan === "pro");
   const made = effects.filter(({ upstream, operation }) => upstream === "apps_script" && operation === "provision");
   assert.equal(made.length, pros.length, "one spreadsheet for each pro club");
   const mails = await mailsThere();
-  assert.deepEqual(mails.flatMap(({ to }) => to).sort(), clubs.map(({ email }) => email).sort(), "one welcome mail for each club");
+  assert.deepEqual(mails.flatMap(({ to }) => to).sort(), tenants.map(({ email }) => email).sort(), "one welcome mail for each club");
 
   // Make recognises no key, its receiver does: however often it was pinged, the pings are one.
-  for (const club of clubs.filter(({ plan }) => plan === "starter")) {
-    const { host, pathname } = new URL(club.webhook.webhookUrl);
+  for (const tenant of tenants.filter(({ plan }) => plan === "starter")) {
+    const { host, pathname } = new URL(tenant.webhook.webhookUrl);
     const { requests } = await sandbox(`/__sandbox/requests?host=${host}&path=${pathname}`);
     const keys = (operation) => new Set(requests.filter((request) => request.operation === operation).map(({ key }) => key));
-    assert.equal(keys("ping").size, 1, `the keys under which ${club.tenantId} was pinged`);
-    assert.ok(keys("event").size <= 1, `the keys under which ${club.tenantId} was told that it is provisioned`);
+    assert.equal(keys("ping").size, 1, `the keys under which ${tenant.tenantId} was pinged`);
+    assert.ok(keys("event").size <= 1, `the keys under which ${tenant.tenantId} was told that it is provisioned`);
   }
 }
 

@@ -1,5 +1,5 @@
 // The disaster drill: the database is backed up, everything that the service stored is destroyed, and the backup is put back. Whoever
-// had a token, a provisioned club or a failed run has them afterwards, and the service works on. And a database that is put back while runs
+// had a token, a provisioned tenant or a failed run has them afterwards, and the service works on. And a database that is put back while runs
 // and removals are at work, whose objects know more than it does.
 import assert from "node:assert/strict";
 import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
@@ -31,12 +31,12 @@ async function run(name, ...args) {
   return { code, printed: stdout + stderr };
 }
 
-/** What everybody sees: each club its own claims, events and progress, an operator the runs. */
-async function seen(clubs) {
+/** What everybody sees: each tenant its own claims, events and progress, an operator the runs. */
+async function seen(tenants) {
   const answers = [];
-  for (const club of clubs) {
-    for (const path of ["/whoami", `/api/v1/tenants/${club.tenantId}/provision-status`, `/api/v1/tenants/${club.tenantId}/events`]) {
-      const { status: code, body } = await api("GET", path, { token: club.jwt });
+  for (const tenant of tenants) {
+    for (const path of ["/whoami", `/api/v1/tenants/${tenant.tenantId}/provision-status`, `/api/v1/tenants/${tenant.tenantId}/events`]) {
+      const { status: code, body } = await api("GET", path, { token: tenant.jwt });
       assert.equal(code, 200, `${path}: ${JSON.stringify(body)}`);
       answers.push(body);
     }
@@ -53,8 +53,8 @@ test("after a backup, the loss of everything, and a restore, the service answers
   await confirm(pro);
   await confirm(failed, { ...makeWebhook(), webhookUrl: "https://hook.eu2.make.com/gone" });
   assert.deepEqual([(await settled(pro)).status, (await settled(failed)).status], ["completed", "failed"]);
-  const clubs = [pro, failed, idle];
-  const before = await seen(clubs);
+  const tenants = [pro, failed, idle];
+  const before = await seen(tenants);
   // What D1's export changes: a line break beside a backslash with an n, a return beside one with an r, and a number beyond 2^53.
   const awkward = "select hex(name) as name, cast(value as text) as value from feature_flags where name glob 'drill*' order by 1";
   await query(
@@ -72,7 +72,7 @@ test("after a backup, the loss of everything, and a restore, the service answers
     backups,
     readdirSync(backups).find((name) => name.endsWith(".sql")),
   );
-  assert.deepEqual(await seen(clubs), before);
+  assert.deepEqual(await seen(tenants), before);
 
   await service.kill();
   // The database and the objects: the outside world, which is the sandbox's part of the state, goes on.
@@ -87,7 +87,7 @@ test("after a backup, the loss of everything, and a restore, the service answers
   assert.match(restored.printed, /✓ Restored, and compared: \d+ rows\./);
   assert.deepEqual(await query(service, awkward), exact);
   await service.restart();
-  assert.deepEqual(await seen(clubs), before);
+  assert.deepEqual(await seen(tenants), before);
   assert.equal((await api("GET", "/health/startup")).status, 200);
 
   // Whatever was at work waits for somebody who looked, and the sweep, which notices what happened, changes nothing about that.
@@ -124,8 +124,8 @@ test("a database that is put back while runs and a removal are at work learns ag
   const operator = async (method, path, body) => (await api(method, path, { token: token(), body })).body.data;
   await operator("POST", "/api/v1/bgops/provisioning/resume", { reason: "the drill is over" });
   const fail = (fault) => sandbox("/__sandbox/faults", { method: "POST", body: { kind: "status", status: 503, times: null, ...fault } });
-  const tries = (club, step) =>
-    until(async () => (await status(club)).body.data.steps.find(({ name, retryAt }) => name === step && retryAt !== null), {
+  const tries = (tenant, step) =>
+    until(async () => (await status(tenant)).body.data.steps.find(({ name, retryAt }) => name === step && retryAt !== null), {
       // The wait before an attempt grows with what went before, which takes long on a busy machine.
       ...{ within: 300_000, every: 100, what: `${step} to fail` },
     });
@@ -138,7 +138,7 @@ test("a database that is put back while runs and a removal are at work learns ag
   await fail({ host: "script.google.com", bodyIncludes: working.tenantId });
   const leaving = await begin("pro");
   const idle = await begin("starter");
-  for (const club of [ending, working, leaving]) await confirm(club, club.webhook);
+  for (const tenant of [ending, working, leaving]) await confirm(tenant, tenant.webhook);
   await tries(ending, "validate_webhook");
   await tries(working, "create_spreadsheet");
   assert.equal((await settled(leaving)).status, "completed");
@@ -163,22 +163,22 @@ test("a database that is put back while runs and a removal are at work learns ag
   await service.restart();
   const ready = await api("GET", "/health/ready");
   assert.deepEqual([ready.status, ready.body.ok, ready.body.provisioning], [200, true, "paused"]);
-  for (const club of [ending, working]) assert.equal((await status(club)).body.status, "processing", "as it was then");
+  for (const tenant of [ending, working]) assert.equal((await status(tenant)).body.status, "processing", "as it was then");
   await sweep(service);
   assert.equal((await status(ending)).body.status, "processing", "nobody is woken yet");
 
   await operator("POST", "/api/v1/bgops/provisioning/resume", { reason: "looked at" });
   assert.equal((await api("GET", "/health/ready")).body.provisioning, "on");
   const runs = {};
-  for (const club of [ending, working]) {
+  for (const tenant of [ending, working]) {
     const over = async () => {
       await sweep(service);
-      const { body } = await status(club);
+      const { body } = await status(tenant);
       return body.status === "completed" && body.data;
     };
-    const data = await until(over, { within: 300_000, every: 1000, what: `the run of ${club.plan} ${club.tenantId} to be listed` });
+    const data = await until(over, { within: 300_000, every: 1000, what: `the run of ${tenant.plan} ${tenant.tenantId} to be listed` });
     assert.deepEqual(data.steps.filter(({ status: one }) => one !== "completed"), []);
-    runs[club.tenantId] = data.runId;
+    runs[tenant.tenantId] = data.runId;
   }
   assert.equal(runs[ending.tenantId], ended.data.runId);
   const removed = async () => {
@@ -207,13 +207,13 @@ test("a database that is put back while runs and a removal are at work learns ag
   const sheetsOf = ({ tenantId }) => spreadsheets.filter((sheet) => sheet.tenantId === tenantId).length;
   assert.deepEqual([sheetsOf(working), sheetsOf(leaving)], [1, 0]);
   const mailsTo = async ({ email }) => (await sandbox(`/__sandbox/mails?to=${encodeURIComponent(email)}`)).mails;
-  for (const club of [ending, working]) {
+  for (const tenant of [ending, working]) {
     const mail = async () => {
-      if ((await mailsTo(club)).length > 0) return true;
+      if ((await mailsTo(tenant)).length > 0) return true;
       await mailsAreDue(service);
       return false;
     };
-    await until(mail, { within: 60_000, every: 1000, what: `the welcome mail of ${club.tenantId}` });
-    assert.equal((await mailsTo(club)).length, 1);
+    await until(mail, { within: 60_000, every: 1000, what: `the welcome mail of ${tenant.tenantId}` });
+    assert.equal((await mailsTo(tenant)).length, 1);
   }
 });

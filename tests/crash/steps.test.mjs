@@ -1,4 +1,4 @@
-// The whole product runtime is killed while one club is held at each call of each step, before it and after it. So is one at each call of
+// The whole product runtime is killed while one tenant is held at each call of each step, before it and after it. So is one at each call of
 // each removal. The runtime is then started on the same state. One death for all of them: every run ends completed and every removal
 // undone, without anybody asking, and what was done outside was done once.
 import assert from "node:assert/strict";
@@ -31,27 +31,27 @@ const operator = async (method, path, body) => {
   return answer.body.data;
 };
 
-const remove = (club) => operator("DELETE", `/api/v1/admin/tenants/${club.tenantId}`, { reason: "left the league" });
+const remove = (tenant) => operator("DELETE", `/api/v1/admin/tenants/${tenant.tenantId}`, { reason: "left the league" });
 
-const undoOf = async (club) => (await operator("GET", `/api/v1/bgops/sagas/${club.runId}`)).undo?.status;
+const undoOf = async (tenant) => (await operator("GET", `/api/v1/bgops/sagas/${tenant.runId}`)).undo?.status;
 
-const removed = (club) =>
-  until(async () => (await undoOf(club)) === "undone", { within: 60_000, every: 250, what: `the removal of ${club.tenantId}` });
+const removed = (tenant) =>
+  until(async () => (await undoOf(tenant)) === "undone", { within: 60_000, every: 250, what: `the removal of ${tenant.tenantId}` });
 
 async function live(plan) {
-  const club = { ...(await signup({ plan })), webhook: makeWebhook() };
-  await confirm(club, club.webhook);
-  const { status: end, data } = await settled(club, { within: 60_000, every: 250 });
+  const tenant = { ...(await signup({ plan })), webhook: makeWebhook() };
+  await confirm(tenant, tenant.webhook);
+  const { status: end, data } = await settled(tenant, { within: 60_000, every: 250 });
   assert.equal(end, "completed", JSON.stringify(data));
-  return { ...club, runId: data.runId };
+  return { ...tenant, runId: data.runId };
 }
 
-/** What a club calls on its way in and out again. */
+/** What a tenant calls on its way in and out again. */
 async function workOf(plan) {
-  const club = await live(plan);
-  await remove(club);
-  await removed(club);
-  return (await work(club.tenantId)).work;
+  const tenant = await live(plan);
+  await remove(tenant);
+  await removed(tenant);
+  return (await work(tenant.tenantId)).work;
 }
 
 const pro = await workOf("pro");
@@ -69,15 +69,15 @@ const cells = Object.entries({ pro, starter }).flatMap(([plan, work]) =>
 await behave({ limits: "off" });
 await Promise.all(
   cells.map(async (cell) => {
-    const hold = (club) => disturb(club.tenantId, { ...cell, how: `hold ${cell.when}` });
+    const hold = (tenant) => disturb(tenant.tenantId, { ...cell, how: `hold ${cell.when}` });
     if (cell.task.startsWith("undo_")) {
-      cell.club = await live(cell.plan);
-      await hold(cell.club);
-      await remove(cell.club);
+      cell.tenant = await live(cell.plan);
+      await hold(cell.tenant);
+      await remove(cell.tenant);
     } else {
-      cell.club = { ...(await signup({ plan: cell.plan })), webhook: makeWebhook() };
-      await hold(cell.club);
-      await confirm(cell.club, cell.club.webhook);
+      cell.tenant = { ...(await signup({ plan: cell.plan })), webhook: makeWebhook() };
+      await hold(cell.tenant);
+      await confirm(cell.tenant, cell.tenant.webhook);
     }
   }),
 );
@@ -90,58 +90,58 @@ const sweeping = setInterval(() => sweep(service).catch(() => {}), 5000);
 after(() => clearInterval(sweeping));
 
 describe("killed", { concurrency: 8 }, () => {
-  for (const { club, plan, task, what, nth, when } of cells) {
+  for (const { tenant, plan, task, what, nth, when } of cells) {
     const isRemoval = task.startsWith("undo_");
     test(`${when} call ${nth} of ${task} to ${what}, a ${isRemoval ? "removal ends undone" : "run completes"}`, async () => {
       if (isRemoval) {
-        await removed(club);
+        await removed(tenant);
       } else {
-        const end = await settled(club, { within: 60_000, every: 250 });
+        const end = await settled(tenant, { within: 60_000, every: 250 });
         assert.equal(end.status, "completed", JSON.stringify(end));
-        club.runId = end.data.runId;
+        tenant.runId = end.data.runId;
       }
       const attempts = await until(async () => {
-        const attempts = await attemptsAt(club, task);
+        const attempts = await attemptsAt(tenant, task);
         return attempts.length >= 2 && attempts;
       });
       // The last batch of a run, and of a removal, writes its own end.
       const isWritten = ["activate", "undo_seed_defaults"].includes(task) && when === "after";
       assert.deepEqual(attempts, [isWritten ? "done" : "unknown INTERRUPTED", "done"]);
-      await assertOnce(club, plan, isRemoval);
+      await assertOnce(tenant, plan, isRemoval);
     });
   }
 });
 
-async function attemptsAt(club, task) {
-  const history = await operator("GET", `/api/v1/bgops/sagas/${club.runId}/history`);
+async function attemptsAt(tenant, task) {
+  const history = await operator("GET", `/api/v1/bgops/sagas/${tenant.runId}/history`);
   return history
     .filter(({ step, undo }) => task === (undo ? `undo_${step}` : step))
     .sort((a, b) => a.attempt - b.attempt)
     .map(({ outcome, error }) => [outcome, error].filter(Boolean).join(" "));
 }
 
-/** Each thing was made once outside, and of a club that was removed, removed once. */
-async function assertOnce(club, plan, isRemoval) {
+/** Each thing was made once outside, and of a tenant that was removed, removed once. */
+async function assertOnce(tenant, plan, isRemoval) {
   const count = async (key) => {
     const { effects } = await sandbox(`/__sandbox/effects?key=${encodeURIComponent(key)}`);
     return effects.map(({ count }) => count).join();
   };
-  const { runId } = club;
+  const { runId } = tenant;
   await until(async () => (await count(`${runId}/send_welcome_email`)) !== "", { within: 300_000, every: 2000, what: "the welcome mail" });
   assert.equal(await count(`${runId}/send_welcome_email`), "1");
-  assert.equal(await count(`CNAME ${club.clubSlug}.clubs.example`), "1");
+  assert.equal(await count(`CNAME ${tenant.clubSlug}.clubs.example`), "1");
   if (plan === "pro") assert.equal(await count(`${runId}/create_spreadsheet`), "1");
   // Make recognises no key: a ping whose answer was lost is sent again.
   else assert.match(await count(`${runId}/validate_webhook`), /^[12]$/);
   if (isRemoval && plan === "pro") assert.equal(await count(`${runId}/undo_create_spreadsheet`), "1");
   const { spreadsheets } = await sandbox("/__sandbox/spreadsheets");
-  const sheets = spreadsheets.filter(({ tenantId }) => tenantId === club.tenantId);
+  const sheets = spreadsheets.filter(({ tenantId }) => tenantId === tenant.tenantId);
   assert.equal(sheets.length, plan === "pro" && !isRemoval ? 1 : 0);
 }
 
 test("nothing is removed twice", async () => {
   const { effects } = await sandbox("/__sandbox/effects?upstream=cloudflare");
   assert.deepEqual(effects.filter(({ count }) => count !== 1), []);
-  const { body } = await status(cells.find(({ task }) => task === "activate").club);
+  const { body } = await status(cells.find(({ task }) => task === "activate").tenant);
   assert.equal(body.status, "completed");
 });

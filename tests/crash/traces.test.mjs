@@ -15,9 +15,9 @@ for (const [kept, env] of [[true, { X_LOCAL_OBSERVABILITY: "true" }], [false, un
     const sandboxFetch = (path, init) => fetch(new URL(path, service.sandboxUrl), init);
     const h = client({ url: service.url, secret: service.secrets.JWT_SECRET, sandboxFetch });
     await h.api("GET", `/public/signup/availability?slug=${SECRET}`);
-    const [club, webhook] = [await h.signup(), makeWebhook()];
-    await h.confirm(club, webhook);
-    assert.equal((await h.settled(club)).status, "completed");
+    const [tenant, webhook] = [await h.signup(), makeWebhook()];
+    await h.confirm(tenant, webhook);
+    assert.equal((await h.settled(tenant)).status, "completed");
     const needles = [SECRET, new URL(webhook.webhookUrl).pathname.slice(1)];
     const found = () => {
       const store = stored(service.stateDir);

@@ -11,7 +11,7 @@ import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { migrate } from "../../scripts/lib/runtime.mjs";
-import { clubForm, makeWebhook, startHarness, until } from "./harness.mjs";
+import { tenantForm, makeWebhook, startHarness, until } from "./harness.mjs";
 
 const h = await startHarness({ secrets: { TURNSTILE_SECRET: "the secret that Turnstile knows us by" } });
 after(() => h.close());
@@ -34,7 +34,7 @@ describe("with Turnstile, a signup", () => {
   test("goes through with a good token, which Turnstile is asked about with our secret", async () => {
     const turnstileToken = person();
     const answer = await h.api("POST", "/public/signup/start", {
-      body: clubForm({ turnstileToken }),
+      body: tenantForm({ turnstileToken }),
       headers: { "cf-connecting-ip": "203.0.113.7" },
     });
     assertWorks(answer);
@@ -46,25 +46,25 @@ describe("with Turnstile, a signup", () => {
 
   test("is refused without one, and with a bad or a spent one: nothing is stored", async () => {
     const spent = person();
-    assertWorks(await start(clubForm({ turnstileToken: spent })));
+    assertWorks(await start(tenantForm({ turnstileToken: spent })));
     const stored = await h.dump();
     for (const key of [undefined, randomUUID()]) {
       for (const turnstileToken of [undefined, null, "", "bad", spent]) {
-        assertIs(await start(clubForm({ turnstileToken }), key), 403, "TURNSTILE_FAILED");
+        assertIs(await start(tenantForm({ turnstileToken }), key), 403, "TURNSTILE_FAILED");
       }
-      assertIs(await start(clubForm({ turnstileToken: 7 }), key), 400, "VALIDATION");
+      assertIs(await start(tenantForm({ turnstileToken: 7 }), key), 400, "VALIDATION");
     }
     assert.deepEqual(await h.dump(), stored);
   });
 
   test("that was refused goes through under the same key with a good token, at once", async () => {
-    const [form, key] = [clubForm(), randomUUID()];
+    const [form, key] = [tenantForm(), randomUUID()];
     assertIs(await start({ ...form, turnstileToken: "bad" }, key), 403, "TURNSTILE_FAILED");
     assertWorks(await start({ ...form, turnstileToken: person() }, key));
   });
 
   test("is answered again under its key although its token is spent", async () => {
-    const [form, key] = [clubForm({ turnstileToken: person() }), randomUUID()];
+    const [form, key] = [tenantForm({ turnstileToken: person() }), randomUUID()];
     const first = await start(form, key);
     assertWorks(first);
     const asked = (await requestsTo(SITEVERIFY.host)).length;
@@ -86,7 +86,7 @@ describe("with Turnstile, a signup", () => {
     "breaks the connection": { kind: "throw" },
   })) {
     test(`is turned away when Turnstile ${name}, and can be sent again at once`, async () => {
-      const [form, key] = [clubForm({ turnstileToken: person() }), randomUUID()];
+      const [form, key] = [tenantForm({ turnstileToken: person() }), randomUUID()];
       const stored = await h.dump();
       await script({ ...SITEVERIFY, ...fault });
       const answer = await start(form, key);
@@ -98,16 +98,16 @@ describe("with Turnstile, a signup", () => {
   }
 
   test("can be sent again when Turnstile took the token and the answer was lost", async () => {
-    const [form, key] = [clubForm({ turnstileToken: person() }), randomUUID()];
+    const [form, key] = [tenantForm({ turnstileToken: person() }), randomUUID()];
     await script({ ...SITEVERIFY, kind: "lost" });
     assertIs(await start(form, key), 503, "TURNSTILE_UNAVAILABLE");
     assertWorks(await start(form, key));
     // What makes a repeat of it good must not make it good for anything else.
-    assertIs(await start(clubForm({ turnstileToken: form.turnstileToken }), randomUUID()), 403, "TURNSTILE_FAILED");
+    assertIs(await start(tenantForm({ turnstileToken: form.turnstileToken }), randomUUID()), 403, "TURNSTILE_FAILED");
   });
 
   test("holds its key while it is at work; a hold that a crash left behind ends by itself", async () => {
-    const [form, key] = [clubForm(), randomUUID()];
+    const [form, key] = [tenantForm(), randomUUID()];
     await script({ ...SITEVERIFY, kind: "delay", ms: 2000 });
     const slow = start({ ...form, turnstileToken: "bad" }, key);
     const lease = await until(async () => (await h.sql("select * from idempotency_keys where status = 'in_progress'"))[0]);
@@ -128,8 +128,8 @@ describe("with Turnstile, a signup", () => {
     assert.equal((await start(form, key)).body.tenantId, granted.body.tenantId);
   });
 
-  test("of twenty at once under one key and one token is one club", async () => {
-    const [form, key] = [clubForm({ turnstileToken: person() }), randomUUID()];
+  test("of twenty at once under one key and one token is one tenant", async () => {
+    const [form, key] = [tenantForm({ turnstileToken: person() }), randomUUID()];
     const answers = await Promise.all(Array.from({ length: 20 }, () => start(form, key)));
     const ids = new Set(answers.filter(({ status }) => status === 200).map(({ body }) => body.tenantId));
     assert.equal(ids.size, 1);
@@ -141,7 +141,7 @@ describe("with Turnstile, a signup", () => {
 
   test("through the form needs a person, too", async () => {
     const count = await tenants();
-    const { status } = await post(clubForm());
+    const { status } = await post(tenantForm());
     assert.equal(status, 403);
     assert.equal(await tenants(), count);
   });
@@ -160,16 +160,16 @@ describe("with Turnstile, a good token", () => {
     "that is old": `ok-${randomUUID()}~localhost~signup~301`,
   })) {
     test(`${what} is refused, and the key is free at once`, async () => {
-      const [form, key] = [clubForm(), randomUUID()];
+      const [form, key] = [tenantForm(), randomUUID()];
       assertIs(await start({ ...form, turnstileToken: token }, key), 403, "TURNSTILE_FAILED");
       assertWorks(await start({ ...form, turnstileToken: person() }, key));
     });
   }
 
   test("is spent by a refusal, which gives the key back at once", async () => {
-    const known = clubForm({ turnstileToken: person() });
+    const known = tenantForm({ turnstileToken: person() });
     assertWorks(await start(known));
-    const [form, key] = [clubForm(), randomUUID()];
+    const [form, key] = [tenantForm(), randomUUID()];
     assertIs(await start({ ...form, clubSlug: known.clubSlug, turnstileToken: person() }, key), 409, "SLUG_TAKEN");
     assertIs(await start({ ...form, email: known.email, turnstileToken: person() }, key), 409, "EMAIL_EXISTS");
     assertIs(await start({ ...form, promoCode: "NOSUCH", turnstileToken: person() }, key), 400, "INVALID_PROMO", "unknown");
@@ -182,7 +182,7 @@ describe("the form without JavaScript", () => {
     fetch(new URL("/public/signup/form", h.url), {
       method: "POST",
       headers: { "content-type": "application/x-www-form-urlencoded", ...headers },
-      body: new URLSearchParams({ ...clubForm(), turnstileToken: person() }),
+      body: new URLSearchParams({ ...tenantForm(), turnstileToken: person() }),
     });
 
   test("is refused when another site posts it", async () => {
@@ -212,20 +212,20 @@ describe("without Turnstile", () => {
       assert.doesNotMatch(body, /<script|eyJ|onerror=|undefined|null/i);
     }
 
-    test("signs a club up and mails its owner a link that signs in", async () => {
-      const form = clubForm({ plan: "pro" });
+    test("signs a tenant up and mails its owner a link that signs in", async () => {
+      const form = tenantForm({ plan: "pro" });
       const answer = await post(form);
       assertPage(answer, 200);
       assert.doesNotMatch(answer.body, /<form/);
       const [{ linkToken }] = await until(async () => (await h.mails(form.email)).length > 0 && h.mails(form.email));
       const { status, body } = await h.api("POST", "/auth/magic/verify", { body: { token: linkToken } });
       assert.equal(status, 200, JSON.stringify(body));
-      const [tenant] = await h.sql("select id, slug, name, plan from tenants where email = ?", form.email);
-      assert.deepEqual(tenant, { id: body.tenantId, slug: form.clubSlug, name: form.clubName, plan: "pro" });
+      const [row] = await h.sql("select id, slug, name, plan from tenants where email = ?", form.email);
+      assert.deepEqual(row, { id: body.tenantId, slug: form.clubSlug, name: form.clubName, plan: "pro" });
     });
 
-    test("sent twice is one club and one mail", async () => {
-      const form = clubForm();
+    test("sent twice is one tenant and one mail", async () => {
+      const form = tenantForm();
       for (const answer of await Promise.all([post(form), post(form)])) assertPage(answer, 200);
       assertPage(await post(form), 200);
       await until(async () => (await h.mails(form.email)).length > 0);
@@ -261,7 +261,7 @@ describe("without Turnstile", () => {
     });
 
     test("says what stands in the way, where it does", async () => {
-      const taken = clubForm();
+      const taken = tenantForm();
       await h.signup(taken);
       for (const [fields, status, name] of [
         [{ clubSlug: taken.clubSlug }, 409, "clubSlug"],
@@ -270,7 +270,7 @@ describe("without Turnstile", () => {
         [{ plan: "enterprise" }, 400, "plan"],
         [{ clubName: "" }, 400, "clubName"],
       ]) {
-        const answer = await post(clubForm(fields));
+        const answer = await post(tenantForm(fields));
         assertPage(answer, status);
         assert.match(answer.body, new RegExp(`id="${name}-error">[^<]+</p>`), name);
       }
@@ -279,11 +279,11 @@ describe("without Turnstile", () => {
     test("takes a form and nothing else, and not too much of it", async () => {
       const count = await tenants();
       for (const type of ["application/json", "text/plain", "multipart/form-data; boundary=x"]) {
-        const answer = await post(clubForm(), type);
+        const answer = await post(tenantForm(), type);
         assertPage(answer, 415);
         assert.doesNotMatch(answer.body, /JSON/, "said to a person who never sent any");
       }
-      assertPage(await post(clubForm({ clubName: "x".repeat(17_000) })), 413);
+      assertPage(await post(tenantForm({ clubName: "x".repeat(17_000) })), 413);
       const get = await h.api("GET", "/public/signup/form");
       assert.deepEqual([get.status, get.headers.get("allow")], [405, "POST"]);
       assert.equal(await tenants(), count);
@@ -317,31 +317,31 @@ describe("without Turnstile", () => {
 
   describe("the kill switch", () => {
     test("stops new signups, and nothing else", async () => {
-      const [form, key] = [clubForm(), randomUUID()];
+      const [form, key] = [tenantForm(), randomUUID()];
       const first = await start(form, key);
       assertWorks(first);
-      const club = { ...form, ...first.body };
+      const tenant = { ...form, ...first.body };
       await h.sql("insert into feature_flags (name, enabled, updated_at) values ('signup_enabled', 0, 0)");
       const stored = await h.dump();
-      for (const answer of [await start(clubForm()), await start(clubForm(), randomUUID()), await start(form)]) {
+      for (const answer of [await start(tenantForm()), await start(tenantForm(), randomUUID()), await start(form)]) {
         assertIs(answer, 503, "SIGNUPS_DISABLED");
         assert.equal(answer.headers.get("retry-after"), "3600");
       }
-      assert.equal((await post(clubForm())).status, 503);
+      assert.equal((await post(tenantForm())).status, 503);
       assert.deepEqual(await h.dump(), stored);
 
-      assert.equal((await start(form, key)).body.tenantId, club.tenantId, "who was granted it gets the answer again");
+      assert.equal((await start(form, key)).body.tenantId, tenant.tenantId, "who was granted it gets the answer again");
       assertWorks(await h.api("GET", "/public/signup/availability?slug=free-club"));
       assertIs(await h.api("POST", "/public/signup/verify-promo", { body: { promoCode: "NOSUCH" } }), 400, "INVALID_PROMO", "unknown");
       for (const path of ["/health/ready", "/health/startup"]) assertWorks(await h.api("GET", path));
-      assert.equal((await h.api("POST", "/auth/magic/start", { body: { email: club.email } })).status, 202);
-      const [{ linkToken }] = await until(async () => (await h.mails(club.email)).length > 0 && h.mails(club.email));
+      assert.equal((await h.api("POST", "/auth/magic/start", { body: { email: tenant.email } })).status, 202);
+      const [{ linkToken }] = await until(async () => (await h.mails(tenant.email)).length > 0 && h.mails(tenant.email));
       assertWorks(await h.api("POST", "/auth/magic/verify", { body: { token: linkToken } }));
-      assertWorks(await h.confirm(club));
-      assert.equal((await h.settled(club)).status, "completed");
+      assertWorks(await h.confirm(tenant));
+      assert.equal((await h.settled(tenant)).status, "completed");
 
       await h.sql("update feature_flags set enabled = 1 where name = 'signup_enabled'");
-      assertWorks(await start(clubForm()));
+      assertWorks(await start(tenantForm()));
     });
 
     describe("as a command", () => {
@@ -411,12 +411,12 @@ describe("without Turnstile", () => {
     };
     const pingsTo = async (webhook) =>
       (await requestsTo(HOST, pathOf(webhook))).filter(({ body }) => JSON.parse(body).type === "webhook.ping");
-    const tryOut = (club, { body, token = club.jwt } = {}) =>
-      h.api("POST", `/api/v1/tenants/${club.tenantId}/webhook/test`, { token, body });
+    const tryOut = (tenant, { body, token = tenant.jwt } = {}) =>
+      h.api("POST", `/api/v1/tenants/${tenant.tenantId}/webhook/test`, { token, body });
 
     for (const [name, location] of Object.entries(ELSEWHERE)) {
       test(`that redirects (${name}) is not followed: neither by a run nor by a try`, async () => {
-        const [club, webhook] = [await h.signup(), makeWebhook()];
+        const [tenant, webhook] = [await h.signup(), makeWebhook()];
         await script({
           host: HOST,
           path: pathOf(webhook),
@@ -426,10 +426,10 @@ describe("without Turnstile", () => {
           body: "moved",
           times: null,
         });
-        await h.confirm(club, webhook);
-        const { status, data } = await h.settled(club);
+        await h.confirm(tenant, webhook);
+        const { status, data } = await h.settled(tenant);
         assert.deepEqual([status, data.reason], ["failed", "WEBHOOK_REJECTED"], JSON.stringify(data));
-        const tried = await tryOut(club);
+        const tried = await tryOut(tenant);
         assertWorks(tried);
         assert.deepEqual([tried.body.data.delivered, tried.body.data.status], [false, name === "evil" ? 307 : 302]);
 
@@ -440,12 +440,12 @@ describe("without Turnstile", () => {
       });
     }
 
-    test("that is not the club's own is tried by operators alone, with a signed ping", async () => {
-      const [club, webhook] = [await h.signup(), makeWebhook()];
+    test("that is not the tenant's own is tried by operators alone, with a signed ping", async () => {
+      const [tenant, webhook] = [await h.signup(), makeWebhook()];
       await h.sandbox("/__sandbox/webhooks", { method: "PUT", body: { url: webhook.webhookUrl, secret: webhook.webhookSecret } });
-      assertIs(await tryOut(club, { body: webhook }), 409, "WEBHOOK_NOT_STORED");
+      assertIs(await tryOut(tenant, { body: webhook }), 409, "WEBHOOK_NOT_STORED");
       assert.deepEqual(await requestsTo(HOST, pathOf(webhook)), []);
-      const answer = await tryOut(club, { body: webhook, token: h.token() });
+      const answer = await tryOut(tenant, { body: webhook, token: h.token() });
       assertWorks(answer);
       const { ms, ...data } = answer.body.data;
       assert.deepEqual(data, { delivered: true, status: 200, reason: null });
@@ -453,23 +453,23 @@ describe("without Turnstile", () => {
       const [ping, ...more] = await requestsTo(HOST, pathOf(webhook));
       assert.deepEqual([more.length, ping.signature], [0, { present: true, valid: true }]);
       assert.equal(JSON.parse(ping.body).type, "webhook.ping");
-      assert.deepEqual(await h.sql("select * from make_connections where tenant_id = ?", club.tenantId), []);
-      assert.equal((await h.status(club)).body.status, "pending");
+      assert.deepEqual(await h.sql("select * from make_connections where tenant_id = ?", tenant.tenantId), []);
+      assert.equal((await h.status(tenant)).body.status, "pending");
     });
 
-    test("is tried out as it is stored, by its club and by operators", async () => {
-      const [club, webhook] = [await h.signup(), makeWebhook()];
+    test("is tried out as it is stored, by its tenant and by operators", async () => {
+      const [tenant, webhook] = [await h.signup(), makeWebhook()];
       await h.sandbox("/__sandbox/webhooks", { method: "PUT", body: { url: webhook.webhookUrl, secret: webhook.webhookSecret } });
-      await h.confirm(club, webhook);
-      await h.settled(club);
-      for (const token of [club.jwt, h.token()]) assert.equal((await tryOut(club, { token })).body.data.delivered, true);
+      await h.confirm(tenant, webhook);
+      await h.settled(tenant);
+      for (const token of [tenant.jwt, h.token()]) assert.equal((await tryOut(tenant, { token })).body.data.delivered, true);
       const pings = await pingsTo(webhook);
       assert.equal(new Set(pings.map(({ key }) => key)).size, 3, "each under a key of its own");
       assert.ok(pings.every(({ signature }) => signature.valid));
     });
 
     test("that says no is told as such, in our words and never in its own", async () => {
-      const club = await h.signup();
+      const tenant = await h.signup();
       const marker = "INTERNAL-BODY-OF-ANOTHER-HOST";
       for (const [fault, status] of [
         [{ kind: "status", status: 410 }, 410],
@@ -480,7 +480,7 @@ describe("without Turnstile", () => {
       ]) {
         const webhook = makeWebhook();
         await script({ host: HOST, path: pathOf(webhook), body: marker, headers: { "x-internal": marker }, ...fault });
-        const answer = await tryOut(club, { body: webhook, token: h.token() });
+        const answer = await tryOut(tenant, { body: webhook, token: h.token() });
         assertWorks(answer);
         assert.equal(answer.body.data.delivered, false);
         assert.match(answer.body.data.reason, /^[A-Z].+\.$/);
@@ -491,18 +491,18 @@ describe("without Turnstile", () => {
     });
 
     test("that answers a flood is read to a bound, and not told either", async () => {
-      const [club, webhook] = [await h.signup(), makeWebhook()];
+      const [tenant, webhook] = [await h.signup(), makeWebhook()];
       await script({ host: HOST, path: pathOf(webhook), kind: "status", status: 200, body: "flood ".repeat(100_000) });
-      const answer = await tryOut(club, { body: webhook, token: h.token() });
+      const answer = await tryOut(tenant, { body: webhook, token: h.token() });
       assert.equal(answer.body.data.delivered, true);
       assert.ok(JSON.stringify(answer.body).length < 1000);
     });
 
     test("that never answers is given up after five seconds", async () => {
-      const [club, webhook] = [await h.signup(), makeWebhook()];
+      const [tenant, webhook] = [await h.signup(), makeWebhook()];
       await script({ host: HOST, path: pathOf(webhook), kind: "silence" });
       const since = performance.now();
-      const answer = await tryOut(club, { body: webhook, token: h.token() });
+      const answer = await tryOut(tenant, { body: webhook, token: h.token() });
       const took = performance.now() - since;
       assertWorks(answer);
       assert.deepEqual([answer.body.data.delivered, answer.body.data.status], [false, null]);
@@ -510,9 +510,9 @@ describe("without Turnstile", () => {
     });
 
     test("that is none is told apart", async () => {
-      const [club, pro, other] = [await h.signup(), await h.signup({ plan: "pro" }), await h.signup()];
+      const [tenant, pro, other] = [await h.signup(), await h.signup({ plan: "pro" }), await h.signup()];
       const webhook = makeWebhook();
-      for (const owner of [club, pro]) assertIs(await tryOut(owner), 409, "NO_WEBHOOK");
+      for (const owner of [tenant, pro]) assertIs(await tryOut(owner), 409, "NO_WEBHOOK");
       for (const webhookUrl of [
         "https://evil.example/x",
         "https://evilmake.com/x",
@@ -522,7 +522,7 @@ describe("without Turnstile", () => {
         "https://hook.eu2.make.com:8443/x",
         "https://a@hook.eu2.make.com/x",
       ]) {
-        assertIs(await tryOut(club, { body: { ...webhook, webhookUrl } }), 400, "INVALID_WEBHOOK_HOST");
+        assertIs(await tryOut(tenant, { body: { ...webhook, webhookUrl } }), 400, "INVALID_WEBHOOK_HOST");
       }
       for (const body of [
         { webhookUrl: webhook.webhookUrl },
@@ -530,19 +530,19 @@ describe("without Turnstile", () => {
         { ...webhook, webhookSecret: "short" },
         { ...webhook, webhookUrl: "hook" },
       ]) {
-        assertIs(await tryOut(club, { body }), 400, "VALIDATION");
+        assertIs(await tryOut(tenant, { body }), 400, "VALIDATION");
       }
-      assertIs(await tryOut(club, { body: webhook, token: other.jwt }), 403, "FORBIDDEN", "tenant_mismatch");
+      assertIs(await tryOut(tenant, { body: webhook, token: other.jwt }), 403, "FORBIDDEN", "tenant_mismatch");
       const service = h.token({ aud: "internal", roles: ["service"] });
-      assertIs(await tryOut(club, { body: webhook, token: service }), 403, "FORBIDDEN", 'unexpected "aud" claim value');
-      assertIs(await h.api("POST", `/api/v1/tenants/${club.tenantId}/webhook/test`, { body: webhook }), 401, "UNAUTHORIZED");
+      assertIs(await tryOut(tenant, { body: webhook, token: service }), 403, "FORBIDDEN", 'unexpected "aud" claim value');
+      assertIs(await h.api("POST", `/api/v1/tenants/${tenant.tenantId}/webhook/test`, { body: webhook }), 401, "UNAUTHORIZED");
       assert.deepEqual(await requestsTo(HOST, pathOf(webhook)), []);
       assert.deepEqual(await requestsTo("evil.example"), []);
     });
 
-    test("of a club that does not exist is tried by nobody", async () => {
-      const [club, webhook] = [{ tenantId: "tenant_01jd0000000000000000000000" }, makeWebhook()];
-      assertIs(await tryOut(club, { body: webhook, token: h.token() }), 404, "TENANT_NOT_FOUND");
+    test("of a tenant that does not exist is tried by nobody", async () => {
+      const [tenant, webhook] = [{ tenantId: "tenant_01jd0000000000000000000000" }, makeWebhook()];
+      assertIs(await tryOut(tenant, { body: webhook, token: h.token() }), 404, "TENANT_NOT_FOUND");
       assert.deepEqual(await requestsTo(HOST, pathOf(webhook)), []);
     });
   });

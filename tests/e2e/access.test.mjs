@@ -31,33 +31,33 @@ async function mailedLink({ email, tenantId }) {
   return mail.linkToken;
 }
 
-test("a club logs out, comes back by a mailed link that works once, and is cut off by an operator", async () => {
-  const [club, other] = [await h.signup(), await h.signup()];
-  assertWorks(await h.api("POST", "/auth/logout", { token: club.jwt }));
-  assertRevoked(await whoami(club.jwt));
+test("a tenant logs out, comes back by a mailed link that works once, and is cut off by an operator", async () => {
+  const [tenant, other] = [await h.signup(), await h.signup()];
+  assertWorks(await h.api("POST", "/auth/logout", { token: tenant.jwt }));
+  assertRevoked(await whoami(tenant.jwt));
 
-  const link = await mailedLink(club);
+  const link = await mailedLink(tenant);
   const answers = await Promise.all(Array.from({ length: 20 }, () => redeem(link)));
   const [won, ...more] = answers.filter(({ status }) => status === 200);
   assert.equal(more.length, 0, "of twenty at once, one");
   for (const lost of answers.filter((answer) => answer !== won)) assertRefused(lost);
   assert.match(won.headers.get("cache-control"), /\bno-store\b/);
-  assert.deepEqual([claims(won.body.jwt).sub, claims(won.body.jwt).tenantId], [claims(club.jwt).sub, club.tenantId]);
+  assert.deepEqual([claims(won.body.jwt).sub, claims(won.body.jwt).tenantId], [claims(tenant.jwt).sub, tenant.tenantId]);
   assertWorks(await whoami(won.body.jwt));
 
-  const unused = await mailedLink(club);
-  assertWorks(await revoke({ tenantId: club.tenantId }));
+  const unused = await mailedLink(tenant);
+  assertWorks(await revoke({ tenantId: tenant.tenantId }));
   assertRevoked(await whoami(won.body.jwt));
   assertRefused(await redeem(unused));
   assertWorks(await whoami(other.jwt));
-  const back = await redeem(await mailedLink(club));
+  const back = await redeem(await mailedLink(tenant));
   assertWorks(await whoami(back.body.jwt));
 });
 
 test("asking for a link is answered alike, header by header, whoever asks for whom", async () => {
-  const [club, other] = [await h.signup(), await h.signup()];
+  const [tenant, other] = [await h.signup(), await h.signup()];
   const answers = [];
-  for (const body of [{ email: club.email }, { email: `nobody-${randomUUID()}@example.org` }, { email: club.email, tenantId: other.tenantId }]) {
+  for (const body of [{ email: tenant.email }, { email: `nobody-${randomUUID()}@example.org` }, { email: tenant.email, tenantId: other.tenantId }]) {
     const { status, body: text, headers } = await startLink(body);
     const seen = [...headers].filter(([name]) => !["x-request-id", "date", "connection", "keep-alive"].includes(name));
     answers.push({ status, text, seen });
@@ -79,11 +79,11 @@ test("a mailed link outlives mail scanners: opening its page spends nothing", as
 
 // Last, for it ends every token that the tests above hold.
 test("an operator revokes everything: it ends for all at once, the operator included", async () => {
-  const [club, operator, machine] = [await h.signup(), h.token(), h.token({ aud: "internal", roles: ["service"] })];
-  const link = await mailedLink(club);
+  const [tenant, operator, machine] = [await h.signup(), h.token(), h.token({ aud: "internal", roles: ["service"] })];
+  const link = await mailedLink(tenant);
   const done = await revoke({ all: true });
   assert.deepEqual([done.status, done.body], [200, { success: true, data: { scope: "all" } }]);
-  for (const jwt of [club.jwt, operator, machine]) assertRevoked(await whoami(jwt));
+  for (const jwt of [tenant.jwt, operator, machine]) assertRevoked(await whoami(jwt));
   assertRefused(await redeem(link));
   assertWorks(await whoami((await h.signup()).jwt));
 });

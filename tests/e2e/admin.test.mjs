@@ -1,4 +1,4 @@
-// What operators do, over the real runtime and the real D1, in one walk: the webhook's correction, clubs, promo codes, statistics, the
+// What operators do, over the real runtime and the real D1, in one walk: the webhook's correction, tenants, promo codes, statistics, the
 // audit log. Each of their answers is proved in tests/api.
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
@@ -15,40 +15,40 @@ async function data(method, path, body) {
   return answer.body.data;
 }
 
-test("an operator makes a code, corrects a club's webhook, suspends the club and brings it back, and all is written down", async () => {
+test("an operator makes a code, corrects a tenant's webhook, suspends the tenant and brings it back, and all is written down", async () => {
   const code = `E2E${randomUUID().slice(0, 8).toUpperCase()}`;
   const validUntil = new Date(Date.now() + 3_600_000).toISOString();
   await data("POST", "/promo-codes", { code, discountPercent: 25, maxUses: 10, validUntil });
-  const club = await h.signup({ promoCode: code });
-  assert.equal(club.discount, 25);
+  const tenant = await h.signup({ promoCode: code });
+  assert.equal(tenant.discount, 25);
   assert.equal((await data("GET", "/promo-codes?limit=100")).find((promo) => promo.code === code).uses, 1);
   assert.equal((await data("POST", `/promo-codes/${code}/deactivate`)).changed, true);
 
-  await h.confirm(club, { ...makeWebhook(), webhookUrl: "https://hook.eu2.make.com/gone" });
-  const failed = await h.settled(club);
+  await h.confirm(tenant, { ...makeWebhook(), webhookUrl: "https://hook.eu2.make.com/gone" });
+  const failed = await h.settled(tenant);
   assert.deepEqual([failed.status, failed.data.reason], ["failed", "WEBHOOK_REJECTED"]);
   const { webhookUrl } = makeWebhook();
   const path = new URL(webhookUrl).pathname;
   const { runId } = failed.data;
-  const corrected = await data("POST", "/tenant/webhook", { tenant: club.tenantId, make_webhook_url: webhookUrl });
-  assert.deepEqual(corrected, { tenant: club.tenantId, makeWebhookUrl: webhookUrl, resumed: true, runId });
-  assert.equal((await h.settled(club)).status, "completed");
+  const corrected = await data("POST", "/tenant/webhook", { tenant: tenant.tenantId, make_webhook_url: webhookUrl });
+  assert.deepEqual(corrected, { tenant: tenant.tenantId, makeWebhookUrl: webhookUrl, resumed: true, runId });
+  assert.equal((await h.settled(tenant)).status, "completed");
   const { requests } = await h.sandbox("/__sandbox/requests?limit=20000");
   const pings = requests.filter(({ key }) => key?.startsWith(`${runId}/`) && key.includes("validate_webhook"));
   assert.deepEqual(pings.map(({ url }) => new URL(url).pathname), ["/gone", path]);
-  const details = await data("GET", `/tenants/${club.tenantId}`);
+  const details = await data("GET", `/tenants/${tenant.tenantId}`);
   assert.equal(details.webhook.host, "hook.eu2.make.com");
   assert.ok(!JSON.stringify([details, h.logs()]).includes(path), "never the path");
 
-  const me = () => h.api("GET", "/api/v1/tenants/me", { token: club.jwt });
-  const found = await data("GET", `/tenants?q=${club.clubSlug.toUpperCase()}`);
-  assert.deepEqual(found.map(({ id, status }) => [id, status]), [[club.tenantId, "active"]]);
-  await data("PATCH", `/tenants/${club.tenantId}`, { status: "suspended", reason: "invoice unpaid" });
+  const me = () => h.api("GET", "/api/v1/tenants/me", { token: tenant.jwt });
+  const found = await data("GET", `/tenants?q=${tenant.clubSlug.toUpperCase()}`);
+  assert.deepEqual(found.map(({ id, status }) => [id, status]), [[tenant.tenantId, "active"]]);
+  await data("PATCH", `/tenants/${tenant.tenantId}`, { status: "suspended", reason: "invoice unpaid" });
   assert.equal((await me()).body.error.reason, "token_revoked");
-  await data("PATCH", `/tenants/${club.tenantId}`, { status: "active", comped: true, reason: "a sponsor pays" });
+  await data("PATCH", `/tenants/${tenant.tenantId}`, { status: "active", comped: true, reason: "a sponsor pays" });
   assert.deepEqual([(await me()).status, (await me()).body.data.comped], [200, true]);
 
-  const audit = await data("GET", `/audit?subject=${club.tenantId}&actor=ops`);
+  const audit = await data("GET", `/audit?subject=${tenant.tenantId}&actor=ops`);
   assert.deepEqual(audit.map(({ action, reason }) => [action, reason]).slice(0, 2), [
     ["tenant.update", "a sponsor pays"],
     ["tenant.update", "invoice unpaid"],

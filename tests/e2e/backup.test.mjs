@@ -218,6 +218,18 @@ describe("scripts/backup.sh", () => {
     assert.deepEqual(files(folder), before);
   });
 
+  test("asks again while another process holds the database's lock, and gives up at some time", async () => {
+    set("execute.busy", "3");
+    set("export.busy", "3");
+    const { result } = await made();
+    assert.ok(result.asked.length > 6);
+    set("export.busy", "1000");
+    const { status, printed, asked } = await backup("--env", "production", "--to", join(directory, "locked"));
+    assert.equal(status, 2);
+    assert.match(printed, /SQLITE_BUSY\n✗ The database could not be exported/);
+    assert.equal(asked.filter((line) => line.startsWith("wrangler d1 export")).length, 10);
+  });
+
   test("does nothing unless it was told clearly", async () => {
     for (const args of [[], ["--env", "staging"], ["--env"], ["--local", "--keep", "0"], ["--local", "--keep"], ["--local", "--to"], ["--local", "--to", ""], ["production"]]) {
       const { status, printed, asked } = await backup(...args);

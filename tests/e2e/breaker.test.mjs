@@ -1,4 +1,4 @@
-// The breakers in the real runtime. An upstream that is dead for many clubs is left alone until it is back. Waiting runs are woken when a
+// The breakers in the real runtime. An upstream that is dead for many tenants is left alone until it is back. Waiting runs are woken when a
 // breaker closes. An operator can hold one open. A breaker that is itself away stops nothing.
 import assert from "node:assert/strict";
 import { after, describe, test } from "node:test";
@@ -8,7 +8,7 @@ import { startInstrumented } from "./instrumented.mjs";
 const h = await startInstrumented();
 after(() => h.close());
 
-const CLUBS = 14;
+const TENANTS = 14;
 const DEAD = { host: "script.google.com", kind: "status", status: 503 };
 const TWO_SECONDS = { headers: { "retry-after": "2" } };
 
@@ -27,9 +27,9 @@ const moved = (name, how, body) => h.api("POST", `/api/v1/bgops/upstreams/${name
 const close = (name, body) => moved(name, "close", body);
 
 async function queued(count, plan = "pro") {
-  const clubs = await Promise.all(Array.from({ length: count }, () => h.signup({ plan })));
-  await Promise.all(clubs.map((club) => h.confirm(club)));
-  return clubs;
+  const tenants = await Promise.all(Array.from({ length: count }, () => h.signup({ plan })));
+  await Promise.all(tenants.map((tenant) => h.confirm(tenant)));
+  return tenants;
 }
 
 /** One fails before the others leave: the failures of those who left before the first was told would not count. */
@@ -39,28 +39,28 @@ async function queuedAfterAFailure(count) {
   return [...first, ...(await queued(count - 1))];
 }
 
-async function allComplete(clubs, within = 90_000) {
-  for (const club of clubs) {
-    const { status, data } = await h.settled(club, { within });
+async function allComplete(tenants, within = 90_000) {
+  for (const tenant of tenants) {
+    const { status, data } = await h.settled(tenant, { within });
     assert.equal(status, "completed", JSON.stringify(data));
   }
 }
 
-const refusals = (club) =>
+const refusals = (tenant) =>
   h.sql(
     `select h.step, h.outcome, h.error, h.upstream_status from provision_history h join provision_runs r on r.id = h.run_id
      where r.tenant_id = ? and h.error = 'CIRCUIT_OPEN'`,
-    club.tenantId,
+    tenant.tenantId,
   );
 
 describe("an upstream that is dead", () => {
-  let clubs;
+  let tenants;
   let opened;
 
   test("opens its breaker, and no other", async () => {
     const begun = Date.now();
     await script({ ...DEAD, ...TWO_SECONDS });
-    clubs = await queuedAfterAFailure(CLUBS);
+    tenants = await queuedAfterAFailure(TENANTS);
     opened = await until(async () => {
       const one = await upstream("apps_script");
       return one.state !== "closed" && one;
@@ -75,7 +75,7 @@ describe("an upstream that is dead", () => {
 
   test("is asked by one run at a time while all the others wait, whatever becomes of the breaker's object", async () => {
     const late = await queued(6);
-    clubs.push(...late);
+    tenants.push(...late);
     // Whoever had left before it opened arrives within a moment.
     const first = Date.parse(opened.since) + 1500;
     const probes = async () => (await asked()).map(({ at }) => Date.parse(at)).filter((at) => at > first);
@@ -85,20 +85,20 @@ describe("an upstream that is dead", () => {
     const all = await asked();
     const moments = await probes();
     // Ten that failed, and whoever was on the way then.
-    assert.ok(all.length - moments.length < 10 + CLUBS, `${all.length - moments.length} calls until it was open`);
+    assert.ok(all.length - moments.length < 10 + TENANTS, `${all.length - moments.length} calls until it was open`);
     assert.equal(moments.length, 1);
     assert.ok(moments[0] - Date.parse(opened.since) >= 29_900, `a probe after ${moments[0] - Date.parse(opened.since)} ms`);
     assert.notEqual((await upstream("apps_script")).state, "closed");
     const refused = (await Promise.all(late.map(refusals))).filter((attempts) => attempts.length > 0);
     assert.ok(refused.length >= late.length - moments.length, "whoever was no probe was refused");
     assert.deepEqual(refused[0][0], { step: "create_spreadsheet", outcome: "unknown", error: "CIRCUIT_OPEN", upstream_status: null });
-    for (const club of clubs) assert.equal((await h.status(club)).body.status, "processing");
+    for (const tenant of tenants) assert.equal((await h.status(tenant)).body.status, "processing");
   });
 
   test("is asked by all of them within seconds after its breaker is closed, and all complete", async () => {
     await heal();
     assert.equal((await close("apps_script", { reason: "it is back" })).status, 200);
-    await allComplete(clubs, 20_000);
+    await allComplete(tenants, 20_000);
     const one = await upstream("apps_script");
     assert.deepEqual([one.state, one.failures, one.since, one.nextProbeAt], ["closed", 0, null, null]);
     assert.ok(Date.parse(one.closedAt) >= Date.parse(opened.since));
@@ -109,12 +109,12 @@ describe("an upstream that is dead", () => {
     const woken = h.logs().filter(({ msg }) => msg === "circuit_woke");
     assert.ok(woken.every(({ tenants, reached }) => tenants === reached), JSON.stringify(woken));
     const { spreadsheets } = await h.sandbox("/__sandbox/spreadsheets");
-    assert.equal(spreadsheets.length, clubs.length, "one each");
+    assert.equal(spreadsheets.length, tenants.length, "one each");
   });
 
   test("is asked at once by whoever comes after an operator closed its breaker", async () => {
     await script({ ...DEAD, headers: { "retry-after": "3000" } });
-    await queuedAfterAFailure(CLUBS);
+    await queuedAfterAFailure(TENANTS);
     const { nextProbeAt } = await until(async () => {
       const one = await upstream("apps_script");
       return one.state === "open" && one;
@@ -138,14 +138,14 @@ test("a breaker that an operator opened lets nobody through until it is closed, 
   const before = (await asked()).length;
   const { status, body } = await moved("apps_script", "open", { reason: "maintenance" });
   assert.deepEqual([status, body.data], [200, { upstream: "apps_script", state: "open", changed: true }]);
-  const clubs = await queued(3);
-  await until(async () => (await Promise.all(clubs.map(refusals))).every((attempts) => attempts.length > 0));
+  const tenants = await queued(3);
+  await until(async () => (await Promise.all(tenants.map(refusals))).every((attempts) => attempts.length > 0));
   await until(() => h.product.evictDurableObject("BREAKER", { name: "apps_script" }).then(() => true));
   const held = await upstream("apps_script");
   assert.deepEqual([held.state, held.heldOpen, held.nextProbeAt], ["open", true, null]);
   assert.equal((await asked()).length, before);
   assert.equal((await close("apps_script", { reason: "it is over" })).body.data.changed, true);
-  await allComplete(clubs, 15_000);
+  await allComplete(tenants, 15_000);
 });
 
 describe("a breaker that", () => {

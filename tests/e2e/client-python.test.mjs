@@ -5,15 +5,15 @@ import { execFile } from "node:child_process";
 import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { clubForm, startHarness } from "./harness.mjs";
+import { tenantForm, startHarness } from "./harness.mjs";
 
 const h = await startHarness();
 after(() => h.close());
 
 const path = (relative) => fileURLToPath(new URL(relative, import.meta.url));
 
-test("a club signs up and goes live, and a failure is typed", async () => {
-  const { clubSlug } = clubForm();
+test("a tenant signs up and goes live, and a failure is typed", async () => {
+  const { clubSlug } = tenantForm();
   const env = { ...process.env, PYTHONPATH: path("../../build/python"), BASE_URL: h.url.origin, SLUG: clubSlug };
   const { stdout } = await promisify(execFile)(process.env.PYTHON, ["-W", "error", path("client.py")], { env });
   const { steps, errors, ...rest } = JSON.parse(stdout);

@@ -1,10 +1,10 @@
-// The whole way of a club through a client that is generated from openapi.json: types from the document, calls by its paths.
+// The whole way of a tenant through a client that is generated from openapi.json: types from the document, calls by its paths.
 // `tsc` holds the types against what is written here, the run holds the document against the service.
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import createClient from "openapi-fetch";
 import type { components, paths } from "../../build/openapi.d.ts";
-import { clubForm, makeWebhook, startHarness, until } from "./harness.mjs";
+import { tenantForm, makeWebhook, startHarness, until } from "./harness.mjs";
 
 type ErrorDetails = components["schemas"]["ErrorDetails"];
 
@@ -13,8 +13,8 @@ after(() => h.close());
 const api = createClient<paths>({ baseUrl: h.url.href });
 const as = (jwt: string) => ({ Authorization: `Bearer ${jwt}` });
 
-test("a club signs up, connects Make, goes live, and reads what happened", async () => {
-  const { clubName, clubSlug, email } = clubForm();
+test("a tenant signs up, connects Make, goes live, and reads what happened", async () => {
+  const { clubName, clubSlug, email } = tenantForm();
   const free = await api.GET("/public/signup/availability", { params: { query: { slug: clubSlug } } });
   assert.equal(free.data?.data.available, true);
 
@@ -54,7 +54,7 @@ test("a failure is typed too", async () => {
   assert.equal(code, "UNAUTHORIZED");
   assert.match(requestId, /^req_/);
 
-  const wrong = await api.POST("/public/signup/start", { body: { ...clubForm(), plan: "starter", clubSlug: "www" } });
+  const wrong = await api.POST("/public/signup/start", { body: { ...tenantForm(), plan: "starter", clubSlug: "www" } });
   assert.deepEqual(wrong.error?.error.issues?.map(({ path, code }) => [path, code]), [[["clubSlug"], "reserved"]]);
 });
 
@@ -63,10 +63,10 @@ export async function mistakes() {
   // @ts-expect-error There is no such route.
   await api.GET("/api/v1/tenants/mine");
   // @ts-expect-error There is no such plan.
-  await api.POST("/public/signup/start", { body: { ...clubForm(), plan: "gold" } });
+  await api.POST("/public/signup/start", { body: { ...tenantForm(), plan: "gold" } });
   // @ts-expect-error The name is missing.
   await api.POST("/public/signup/start", { body: { clubSlug: "riverside", email: "ann@example.org", plan: "pro" } });
-  // @ts-expect-error The club is missing.
+  // @ts-expect-error The tenant is missing.
   await api.GET("/api/v1/tenants/{id}/events");
   const { data } = await api.GET("/whoami");
   // @ts-expect-error A token says no such thing.

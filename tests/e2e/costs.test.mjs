@@ -1,19 +1,19 @@
-// What a request and a whole club cost, counted where the product calls: batches of D1, calls to objects, rows read and written.
+// What a request and a whole tenant cost, counted where the product calls: batches of D1, calls to objects, rows read and written.
 // The budgets are ARCHITECTURE's ("count round trips"); a row written is what D1 bills, index entries included.
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { after, before, describe, test } from "node:test";
-import { clubForm, makeWebhook, until } from "./harness.mjs";
+import { tenantForm, makeWebhook, until } from "./harness.mjs";
 import { startInstrumented } from "./instrumented.mjs";
 
 const h = await startInstrumented();
 after(() => h.close());
 
 /**
- * Rows that one club may write to D1, from its signup until its webhook was told that it is live and its welcome mail left. Ten of them are
+ * Rows that one tenant may write to D1, from its signup until its webhook was told that it is live and its welcome mail left. Ten of them are
  * the mail's.
  */
-const ROWS_PER_CLUB = 80;
+const ROWS_PER_TENANT = 80;
 /** Rows that a signup without a promo code may write. */
 const ROWS_PER_SIGNUP = 8;
 /**
@@ -40,15 +40,15 @@ async function costOf(request) {
   };
 }
 
-const clubs = {};
+const tenants = {};
 
 before(async () => {
   await h.sql("insert into promo_codes (code, discount_percent, created_at) values ('BUDGET', 10, unixepoch())");
   for (const plan of ["starter", "pro"]) {
-    const club = await h.signup({ plan });
-    await h.confirm(club);
-    await h.settled(club);
-    clubs[plan] = club;
+    const tenant = await h.signup({ plan });
+    await h.confirm(tenant);
+    await h.settled(tenant);
+    tenants[plan] = tenant;
   }
 });
 
@@ -58,45 +58,45 @@ const REQUESTS = {
   "GET /health": [0, 0, () => h.api("GET", "/health")],
   "GET /health/live": [0, 0, () => h.api("GET", "/health/live")],
   "an unknown path": [0, 0, () => h.api("GET", "/nowhere"), 404],
-  "POST start": [1, 0, () => h.api("POST", "/public/signup/start", { body: clubForm() })],
-  "POST start with a promo code": [1, 0, () => h.api("POST", "/public/signup/start", { body: clubForm({ promoCode: "BUDGET" }) })],
+  "POST start": [1, 0, () => h.api("POST", "/public/signup/start", { body: tenantForm() })],
+  "POST start with a promo code": [1, 0, () => h.api("POST", "/public/signup/start", { body: tenantForm({ promoCode: "BUDGET" }) })],
   "POST start with a key": [
     ...[1, 0],
-    () => h.api("POST", "/public/signup/start", { body: clubForm(), headers: { "idempotency-key": randomUUID() } }),
+    () => h.api("POST", "/public/signup/start", { body: tenantForm(), headers: { "idempotency-key": randomUUID() } }),
   ],
   "POST start, a taken name": [
     1,
     0,
-    () => h.api("POST", "/public/signup/start", { body: clubForm({ clubSlug: clubs.pro.clubSlug }) }),
+    () => h.api("POST", "/public/signup/start", { body: tenantForm({ clubSlug: tenants.pro.clubSlug }) }),
     409,
   ],
   "POST start, bad input": [0, 0, () => h.api("POST", "/public/signup/start", { body: {} }), 400],
-  "GET availability, free": [1, 0, () => h.api("GET", `/public/signup/availability?slug=${clubForm().clubSlug}`)],
-  "GET availability, taken": [1, 0, () => h.api("GET", `/public/signup/availability?slug=${clubs.pro.clubSlug}`)],
+  "GET availability, free": [1, 0, () => h.api("GET", `/public/signup/availability?slug=${tenantForm().clubSlug}`)],
+  "GET availability, taken": [1, 0, () => h.api("GET", `/public/signup/availability?slug=${tenants.pro.clubSlug}`)],
   "POST verify-promo": [1, 0, () => h.api("POST", "/public/signup/verify-promo", { body: { promoCode: "BUDGET" } })],
-  "GET whoami": [1, 0, () => h.api("GET", "/whoami", { token: clubs.pro.jwt })],
+  "GET whoami": [1, 0, () => h.api("GET", "/whoami", { token: tenants.pro.jwt })],
   "GET whoami without a token": [0, 0, () => h.api("GET", "/whoami"), 401],
   "GET whoami with a bad token": [0, 0, () => h.api("GET", "/whoami", { token: "a.b.c" }), 401],
-  "GET provision-status": [1, 0, () => h.status(clubs.pro)],
+  "GET provision-status": [1, 0, () => h.status(tenants.pro)],
   "POST brand": [
     ...[1, 0],
-    () => h.api("POST", "/public/signup/brand", { token: clubs.pro.jwt, body: { primaryColor: "#aabbcc", secondaryColor: "#ddeeff" } }),
+    () => h.api("POST", "/public/signup/brand", { token: tenants.pro.jwt, body: { primaryColor: "#aabbcc", secondaryColor: "#ddeeff" } }),
   ],
   "POST starter/make": [1, 1, async () => h.confirm(fresh.starter)],
   "POST pro/confirm": [1, 1, async () => h.confirm(fresh.pro)],
-  "POST pro/confirm, completed": [1, 0, () => h.confirm(clubs.pro)],
+  "POST pro/confirm, completed": [1, 0, () => h.confirm(tenants.pro)],
   "POST provision/queue, completed": [
     ...[1, 0],
-    () => h.api("POST", "/internal/provision/queue", { token: service(), body: { tenantId: clubs.pro.tenantId } }),
+    () => h.api("POST", "/internal/provision/queue", { token: service(), body: { tenantId: tenants.pro.tenantId } }),
   ],
-  "GET tenants/me": [1, 0, () => h.api("GET", "/api/v1/tenants/me", { token: clubs.pro.jwt })],
-  "PATCH tenants/me": [1, 0, () => h.api("PATCH", "/api/v1/tenants/me", { token: clubs.pro.jwt, body: { name: "Renamed" } })],
+  "GET tenants/me": [1, 0, () => h.api("GET", "/api/v1/tenants/me", { token: tenants.pro.jwt })],
+  "PATCH tenants/me": [1, 0, () => h.api("PATCH", "/api/v1/tenants/me", { token: tenants.pro.jwt, body: { name: "Renamed" } })],
   "GET admin/stats": [1, 0, () => h.api("GET", "/api/v1/admin/stats", { token: h.token() })],
   "GET metrics, a breaker each": [1, 5, () => h.api("GET", "/metrics", { token: h.secrets.METRICS_TOKEN })],
-  "GET admin/tenants/{id}": [1, 0, () => h.api("GET", `/api/v1/admin/tenants/${clubs.pro.tenantId}`, { token: h.token() })],
+  "GET admin/tenants/{id}": [1, 0, () => h.api("GET", `/api/v1/admin/tenants/${tenants.pro.tenantId}`, { token: h.token() })],
   "PATCH admin/tenants/{id}": [
     ...[1, 0],
-    () => h.api("PATCH", `/api/v1/admin/tenants/${clubs.pro.tenantId}`, { token: h.token(), body: { comped: true, reason: "why" } }),
+    () => h.api("PATCH", `/api/v1/admin/tenants/${tenants.pro.tenantId}`, { token: h.token(), body: { comped: true, reason: "why" } }),
   ],
   "POST magic/start": [1, 0, () => h.api("POST", "/auth/magic/start", { body: { email: "nobody@example.org" } }), 202],
   "GET bgops/upstreams, a breaker each": [1, 5, () => h.api("GET", "/api/v1/bgops/upstreams", { token: h.token() })],
@@ -120,19 +120,19 @@ describe("round trips of", () => {
 });
 
 for (const plan of ["starter", "pro"]) {
-  test(`a whole ${plan} club writes at most ${ROWS_PER_CLUB} rows`, async (t) => {
+  test(`a whole ${plan} club writes at most ${ROWS_PER_TENANT} rows`, async (t) => {
     // What was asked before it is written down before it.
     await h.forget();
     await tallied();
     await h.forget();
-    const club = await h.signup({ plan }, { headers: { "idempotency-key": randomUUID() } });
-    const token = club.jwt;
+    const tenant = await h.signup({ plan }, { headers: { "idempotency-key": randomUUID() } });
+    const token = tenant.jwt;
     const colours = { primaryColor: "#102030", secondaryColor: "#405060" };
     await h.api("POST", "/public/signup/brand", { token, body: colours });
-    await h.confirm(club, makeWebhook());
-    assert.equal((await h.settled(club)).status, "completed");
+    await h.confirm(tenant, makeWebhook());
+    assert.equal((await h.settled(tenant)).status, "completed");
     // The run's last listing comes after the status says completed: an odd moment is one that is still out.
-    await until(async () => (await h.moments(club.tenantId)).moments.length % 2 === 0 && (await isListed(club)));
+    await until(async () => (await h.moments(tenant.tenantId)).moments.length % 2 === 0 && (await isListed(tenant)));
     // The last of its requests are written down with the others' of these seconds.
     const asked = (await h.calls()).length;
     await tallied(asked);
@@ -143,8 +143,8 @@ for (const plan of ["starter", "pro"]) {
     const ofObject = calls.filter(({ by }) => by === "object");
     const written = sum(calls, "rowsWritten");
     t.diagnostic(`${written} rows in ${calls.length} batches (${sum(ofObject, "rowsWritten")} in the object's ${ofObject.length})`);
-    assert.ok(written <= ROWS_PER_CLUB, `${written} rows`);
-    const owners = ofObject.filter(({ tenant }) => tenant !== club.tenantId);
+    assert.ok(written <= ROWS_PER_TENANT, `${written} rows`);
+    const owners = ofObject.filter(({ tenant: owner }) => owner !== tenant.tenantId);
     assert.deepEqual(owners, []);
   });
 }
@@ -155,18 +155,18 @@ async function tallied(from = 0) {
   await until(async () => (await h.calls()).slice(from).some(({ by }) => by === "tally"), { within: 30_000, every: 250, what: "a tally" });
 }
 
-/** The attempt at the last step is listed too, a starter club's webhook was told, and the welcome mail was sent. */
-async function isListed(club) {
+/** The attempt at the last step is listed too, a starter tenant's webhook was told, and the welcome mail was sent. */
+async function isListed(tenant) {
   const [row] = await h.sql(
     `select count(*) as attempts, (select group_concat(status) from webhook_deliveries where tenant_id = ?1) as delivered,
        (select group_concat(status) from mails where tenant_id = ?1) as mailed
      from provision_history h join provision_runs r on r.id = h.run_id where r.tenant_id = ?1 and h.step = 'activate'`,
-    club.tenantId,
+    tenant.tenantId,
   );
-  return row.attempts === 1 && row.mailed === "sent" && row.delivered === (club.tenant.plan === "starter" ? "delivered" : null);
+  return row.attempts === 1 && row.mailed === "sent" && row.delivered === (tenant.tenant.plan === "starter" ? "delivered" : null);
 }
 
-test("what a request reads does not grow with the number of clubs and codes", async () => {
+test("what a request reads does not grow with the number of tenants and codes", async () => {
   const requests = [
     ...["POST start with a promo code", "GET availability, taken", "POST verify-promo", "GET whoami", "GET provision-status"],
     ...["GET admin/stats", "GET admin/tenants/{id}"],
@@ -180,13 +180,13 @@ test("what a request reads does not grow with the number of clubs and codes", as
   await h.sweep();
   const before = await read();
   const many = "with recursive n (i) as (select 1 union all select i + 1 from n where i < 5000)";
-  const [template] = await h.sql("select * from tenants where id = ?", clubs.starter.tenantId);
+  const [template] = await h.sql("select * from tenants where id = ?", tenants.starter.tenantId);
   const names = Object.keys(template);
   const own = { id: "'tenant_many_' || i", slug: "'many-' || i", email: "'many-' || i || '@example.org'" };
   await h.sql(
     `${many} insert into tenants (${names}) select ${names.map((name) => own[name] ?? name)} from n cross join
        (select ${names.filter((name) => !(name in own))} from tenants where id = ?)`,
-    clubs.starter.tenantId,
+    tenants.starter.tenantId,
   );
   await h.sql(`${many} insert into promo_codes (code, discount_percent, created_at) select 'MANY' || i, 10, 0 from n`);
   await h.sql(`${many} insert into revoked_tokens (jti, revoked_at, expires_at) select 'jti-' || i, 0, 0 from n`);

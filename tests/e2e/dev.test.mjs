@@ -2,7 +2,7 @@
 // source says, and which refuses a source that says "broken".
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after, test } from "node:test";
@@ -89,6 +89,8 @@ mkdir -p target/wasm32-unknown-unknown/debug && cp src/lib.rs target/wasm32-unkn
   assert.equal(await answer(), "first");
   assert.equal(await answer("/hello.txt"), "a page");
 
+  // A lock as Emacs makes one: a link to nothing.
+  symlinkSync("somebody@somewhere", there.path("src/.#lib.rs"));
   save("second");
   await says(/Serving what was saved \d+ s ago/);
   assert.equal(await answer(), "second");

@@ -4,6 +4,7 @@
 //   ENVIRONMENT.sqlite   the databases; what is not there is empty
 //   log                  what was asked, one line each
 //   KIND.fails           text that the command says before it fails; KIND is execute, file or export
+//   KIND.busy            how many times the database is locked first
 //   KIND.says            text that `execute` or `export` answers in place of the truth, with exit code 0
 //   KIND.sql             is run on the database before an export, after one (`exported`), or after a --file (`filed`)
 import { appendFileSync, existsSync, readFileSync, writeFileSync } from "node:fs";
@@ -20,6 +21,12 @@ const kind = args[1] === "export" ? "export" : option("--file") ? "file" : "exec
 const failure = read(`${kind}.fails`);
 if (failure !== null) {
   process.stderr.write(failure);
+  process.exit(1);
+}
+const busy = Number(read(`${kind}.busy`) ?? 0);
+if (busy > 0) {
+  writeFileSync(join(folder, `${kind}.busy`), `${busy - 1}`);
+  process.stderr.write("failed: SQLite failed; dbErrorMessage(prepareResult, db) = database is locked: SQLITE_BUSY\n");
   process.exit(1);
 }
 const database = new DatabaseSync(join(folder, `${option("--env") || "local"}.sqlite`));

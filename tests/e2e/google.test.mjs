@@ -37,17 +37,17 @@ beforeEach(async () => {
 });
 
 async function provision() {
-  const club = await h.signup({ plan: "pro" });
-  await h.confirm(club);
-  return club;
+  const tenant = await h.signup({ plan: "pro" });
+  await h.confirm(tenant);
+  return tenant;
 }
 
-const spreadsheetOf = async (club) =>
-  (await h.sandbox("/__sandbox/spreadsheets")).spreadsheets.find(({ tenantId }) => tenantId === club.tenantId);
+const spreadsheetOf = async (tenant) =>
+  (await h.sandbox("/__sandbox/spreadsheets")).spreadsheets.find(({ tenantId }) => tenantId === tenant.tenantId);
 
 test("a spreadsheet that Google shows is verified", async () => {
-  const club = await provision();
-  const { status, data } = await h.settled(club);
+  const tenant = await provision();
+  const { status, data } = await h.settled(tenant);
   assert.equal(status, "completed", JSON.stringify(data));
 
   const [grant, ...more] = await requestsTo("oauth2.googleapis.com");
@@ -68,7 +68,7 @@ test("a spreadsheet that Google shows is verified", async () => {
   assert.ok(payload.exp - payload.iat <= 3600);
 
   const [read] = await requestsTo("sheets.googleapis.com");
-  const { id } = await spreadsheetOf(club);
+  const { id } = await spreadsheetOf(tenant);
   assert.deepEqual(
     [read.method, read.url],
     ["GET", `https://sheets.googleapis.com/v4/spreadsheets/${id}?fields=spreadsheetId,properties.title`],
@@ -79,27 +79,27 @@ test("a spreadsheet that Google shows is verified", async () => {
     (await requestsTo("script.google.com")).map(({ operation }) => operation),
     ["provision"],
   );
-  const [row] = await h.sql("select spreadsheet_id, verified_at from pro_automation where tenant_id = ?", club.tenantId);
+  const [row] = await h.sql("select spreadsheet_id, verified_at from pro_automation where tenant_id = ?", tenant.tenantId);
   assert.ok(row.spreadsheet_id === id && row.verified_at > 0);
 });
 
 test("a spreadsheet that was deleted in between fails the run", async () => {
   await script({ host: "oauth2.googleapis.com", kind: "delay", ms: 4000 });
-  const club = await provision();
+  const tenant = await provision();
   await until(async () => (await requestsTo("oauth2.googleapis.com")).length > 0);
-  const { id } = await spreadsheetOf(club);
+  const { id } = await spreadsheetOf(tenant);
   await h.sandbox(`/__sandbox/spreadsheets/${id}`, { method: "DELETE" });
-  const { status, data } = await h.settled(club);
+  const { status, data } = await h.settled(tenant);
   assert.deepEqual([status, data.reason, data.step], ["failed", "SPREADSHEET_MISSING", "verify_spreadsheet"]);
-  const [row] = await h.sql("select verified_at from pro_automation where tenant_id = ?", club.tenantId);
+  const [row] = await h.sql("select verified_at from pro_automation where tenant_id = ?", tenant.tenantId);
   assert.equal(row.verified_at, null);
 });
 
 test("what Google can't answer now is asked again", async () => {
   await script({ host: "oauth2.googleapis.com", kind: "status", status: 503 });
   await script({ host: "sheets.googleapis.com", kind: "status", status: 429, headers: { "retry-after": "1" } });
-  const club = await provision();
-  const { status, data } = await h.settled(club, { within: 30_000 });
+  const tenant = await provision();
+  const { status, data } = await h.settled(tenant, { within: 30_000 });
   assert.equal(status, "completed", JSON.stringify(data));
   assert.equal(data.checkpoints.verify_spreadsheet.attempts, 3);
   const history = await h.sql(
@@ -116,15 +116,15 @@ test("what Google can't answer now is asked again", async () => {
 
 test("an account that Google doesn't know fails the run as our mistake, and it goes on once that is mended", async () => {
   await registerKey(keyPair().publicKey);
-  const club = await provision();
-  const failed = await h.settled(club);
+  const tenant = await provision();
+  const failed = await h.settled(tenant);
   assert.deepEqual([failed.status, failed.data.reason, failed.data.step], ["failed", "MISCONFIGURED", "verify_spreadsheet"]);
   assert.ok(!/grant|JWT|signature/i.test(failed.data.error), `nothing of Google's words: ${failed.data.error}`);
 
   await registerKey(publicKey);
   const token = h.token({ aud: "internal", roles: ["service"] });
-  await h.api("POST", "/internal/provision/queue", { token, body: { tenantId: club.tenantId } });
-  const { status, data } = await h.settled(club);
+  await h.api("POST", "/internal/provision/queue", { token, body: { tenantId: tenant.tenantId } });
+  const { status, data } = await h.settled(tenant);
   assert.equal(status, "completed", JSON.stringify(data));
   assert.equal(data.checkpoints.create_spreadsheet.attempts, 1);
 });

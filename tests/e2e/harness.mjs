@@ -2,16 +2,16 @@
 //
 //   const h = await startHarness();
 //   after(() => h.close());
-//   const club = await h.signup({ plan: "pro" });
-//   await h.confirm(club);
-//   assert.equal((await h.settled(club)).status, "completed");
+//   const tenant = await h.signup({ plan: "pro" });
+//   await h.confirm(tenant);
+//   assert.equal((await h.settled(tenant)).status, "completed");
 //
 // Run the tests with `npm run test:e2e`, which builds what is loaded here.
 import { fileURLToPath } from "node:url";
 import { createContext, runInContext } from "node:vm";
 import { client } from "../client.mjs";
 
-export { clubForm, makeWebhook, token, until } from "../client.mjs";
+export { tenantForm, makeWebhook, token, until } from "../client.mjs";
 
 // No network, no telemetry: set before wrangler is loaded.
 Object.assign(process.env, { WRANGLER_SEND_METRICS: "false", CLOUDFLARE_CF_FETCH_ENABLED: "false", X_LOCAL_OBSERVABILITY: "false" });

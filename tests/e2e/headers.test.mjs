@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { after, describe, test } from "node:test";
-import { clubForm, startHarness, token, until } from "./harness.mjs";
+import { tenantForm, startHarness, token, until } from "./harness.mjs";
 
 const EXACT = "https://app.example.com";
 const BY_PATTERN = "https://a.b.clubs.example";
@@ -170,7 +170,7 @@ describe("every answer", () => {
   });
 
   test("that holds a token is never kept", async () => {
-    const body = clubForm();
+    const body = tenantForm();
     const headers = { "idempotency-key": randomUUID() };
     const first = await h.api("POST", "/public/signup/start", { body, headers });
     const again = await h.api("POST", "/public/signup/start", { body, headers });
@@ -218,7 +218,7 @@ describe("every answer", () => {
 
     const before = await h.dump();
     for (const key of ["", "x".repeat(256), "x".repeat(4000), "n\u00f6"]) {
-      const answer = await h.api("POST", "/public/signup/start", { body: clubForm(), headers: { "idempotency-key": key } });
+      const answer = await h.api("POST", "/public/signup/start", { body: tenantForm(), headers: { "idempotency-key": key } });
       assert.deepEqual([answer.status, answer.body.error?.code], [400, "VALIDATION"]);
       assert.deepEqual(
         answer.body.error.issues.map(({ path }) => path),
@@ -227,6 +227,6 @@ describe("every answer", () => {
     }
     assert.deepEqual(await h.dump(), before);
     const headers = { "idempotency-key": "x".repeat(255) };
-    assert.equal((await h.api("POST", "/public/signup/start", { body: clubForm(), headers })).status, 200);
+    assert.equal((await h.api("POST", "/public/signup/start", { body: tenantForm(), headers })).status, 200);
   });
 });

@@ -2,7 +2,7 @@
 // the API answers meanwhile.
 import assert from "node:assert/strict";
 import { after, afterEach, describe, test } from "node:test";
-import { clubForm, makeWebhook, startHarness, until } from "./harness.mjs";
+import { tenantForm, makeWebhook, startHarness, until } from "./harness.mjs";
 import { startInstrumented } from "./instrumented.mjs";
 
 const h = await startInstrumented();
@@ -91,13 +91,13 @@ describe("not ready, and says why, when", { concurrency: false }, () => {
 describe("while D1 is down", { timeout: 120_000 }, () => {
   for (const database of ["down", "absent", "hanging"]) {
     test(`(${database}) the object answers a club's own provision-status, and nobody else's`, async () => {
-      const club = await h.signup();
-      await h.confirm(club);
-      const before = await h.settled(club);
+      const tenant = await h.signup();
+      await h.confirm(tenant);
+      const before = await h.settled(tenant);
       const other = await h.signup();
 
       await h.behave({ database });
-      const { status, body, headers } = await h.status(club);
+      const { status, body, headers } = await h.status(tenant);
       assert.deepEqual([status, body.status, body.data.degraded], [200, "completed", true], JSON.stringify(body));
       for (const name of ["runId", "plan", "progress", "step", "reason", "warnings"]) {
         assert.deepEqual(body.data[name], before.data[name], name);
@@ -108,11 +108,11 @@ describe("while D1 is down", { timeout: 120_000 }, () => {
       );
       assert.ok(headers.get("etag"));
 
-      const path = `/api/v1/tenants/${club.tenantId}/provision-status`;
+      const path = `/api/v1/tenants/${tenant.tenantId}/provision-status`;
       const refused = await Promise.all([
         h.api("GET", path, { token: serviceToken() }),
         h.api("GET", path, { token: h.token() }),
-        // A club that was never queued has no object to ask.
+        // A tenant that was never queued has no object to ask.
         h.status(other),
       ]);
       for (const answer of refused) {
@@ -123,25 +123,25 @@ describe("while D1 is down", { timeout: 120_000 }, () => {
       assert.equal((await h.api("GET", path)).status, 401);
 
       await h.behave({ database: "ok" });
-      assert.deepEqual((await h.status(club)).body, before);
+      assert.deepEqual((await h.status(tenant)).body, before);
     });
   }
 
   for (const database of ["down", "hanging"]) {
     test(`(${database}) every other route that needs it fails closed, with 503 and when to come back`, async () => {
-      const club = await h.signup();
+      const tenant = await h.signup();
       const pro = await h.signup({ plan: "pro" });
       const colours = { primaryColor: "#112233", secondaryColor: "#445566" };
       const requests = [
-        ["POST", "/public/signup/start", { body: clubForm() }],
+        ["POST", "/public/signup/start", { body: tenantForm() }],
         ["GET", "/public/signup/availability?slug=some-club"],
         ["POST", "/public/signup/verify-promo", { body: { promoCode: "SUMMER" } }],
-        ["POST", "/public/signup/brand", { token: club.jwt, body: colours }],
-        ["POST", "/public/signup/starter/make", { token: club.jwt, body: makeWebhook() }],
+        ["POST", "/public/signup/brand", { token: tenant.jwt, body: colours }],
+        ["POST", "/public/signup/starter/make", { token: tenant.jwt, body: makeWebhook() }],
         ["POST", "/public/signup/pro/confirm", { token: pro.jwt }],
-        ["GET", "/whoami", { token: club.jwt }],
-        ["POST", "/internal/provision/queue", { token: serviceToken(), body: { tenantId: club.tenantId } }],
-        ["POST", "/auth/magic/start", { body: { email: club.email } }],
+        ["GET", "/whoami", { token: tenant.jwt }],
+        ["POST", "/internal/provision/queue", { token: serviceToken(), body: { tenantId: tenant.tenantId } }],
+        ["POST", "/auth/magic/start", { body: { email: tenant.email } }],
       ];
       await h.behave({ database });
       await Promise.all(
@@ -157,34 +157,34 @@ describe("while D1 is down", { timeout: 120_000 }, () => {
   }
 
   test("a run waits for it, and completes when it is back", async () => {
-    const club = await h.signup();
+    const tenant = await h.signup();
     const webhook = makeWebhook();
     const fault = { host: "hook.eu2.make.com", path: new URL(webhook.webhookUrl).pathname, kind: "delay", ms: 2000, times: 1 };
     await h.sandbox("/__sandbox/faults", { method: "POST", body: fault });
-    await h.confirm(club, webhook);
+    await h.confirm(tenant, webhook);
     await h.behave({ database: "down" });
-    const lines = async () => h.logs().filter(({ tenantId, error }) => tenantId === club.tenantId && error === "STORE_UNAVAILABLE");
+    const lines = async () => h.logs().filter(({ tenantId, error }) => tenantId === tenant.tenantId && error === "STORE_UNAVAILABLE");
     await until(async () => (await lines()).length > 0, { what: "a step to miss D1" });
-    const { body } = await h.status(club);
+    const { body } = await h.status(tenant);
     assert.deepEqual([body.status, body.data.degraded], ["processing", true]);
     await h.behave({ database: "ok" });
-    assert.equal((await h.settled(club, { within: 40_000 })).status, "completed");
+    assert.equal((await h.settled(tenant, { within: 40_000 })).status, "completed");
   });
 });
 
 describe("while the object is away", () => {
   for (const object of ["failing", "hanging"]) {
     test(`(${object}) queueing says so, in time, and loses nothing`, async () => {
-      const club = await h.signup();
+      const tenant = await h.signup();
       const webhook = makeWebhook();
       await h.behave({ object });
-      const { status, body, headers, ms } = await timed(() => h.confirm(club, webhook));
+      const { status, body, headers, ms } = await timed(() => h.confirm(tenant, webhook));
       assert.deepEqual([status, body.error?.code], [503, "PROVISIONER_UNAVAILABLE"]);
       assert.match(headers.get("retry-after"), /^\d+$/);
       assert.ok(ms < 20_000, `within the deadline of a call to an object: ${ms} ms`);
       await h.behave({ object: "ok" });
-      assert.equal((await h.confirm(club, webhook)).status, 200);
-      assert.equal((await h.settled(club)).status, "completed");
+      assert.equal((await h.confirm(tenant, webhook)).status, 200);
+      assert.equal((await h.settled(tenant)).status, "completed");
     });
   }
 });
@@ -205,7 +205,7 @@ describe("a configuration that does not hold", { concurrency: true }, () => {
       }
       assert.equal((await broken.api("GET", "/health/live")).status, 200);
 
-      const form = clubForm();
+      const form = tenantForm();
       const { status, body } = await broken.api("POST", "/public/signup/start", { body: form });
       assert.deepEqual([status, body.error.code], [500, "INTERNAL"]);
       assert.ok(!JSON.stringify(body).includes("JWT"), "the cause is in the log");

@@ -14,18 +14,18 @@ const key = new TextEncoder().encode(SECRET);
 const now = () => Math.floor(Date.now() / 1000);
 const base64url = (value) => Buffer.from(typeof value === "string" ? value : JSON.stringify(value)).toString("base64url");
 
-let club;
+let tenant;
 before(async () => {
-  club = await h.signup();
+  tenant = await h.signup();
 });
 
-/** What the club's own token says. */
+/** What the tenant's own token says. */
 const claims = (changes = {}) => ({
   iss: "syston.app",
   aud: "syston-mobile",
   sub: "user_hostile",
   roles: ["tenant_admin", "owner"],
-  tenantId: club.tenantId,
+  tenantId: tenant.tenantId,
   jti: randomUUID(),
   iat: now(),
   exp: now() + 600,
@@ -60,9 +60,9 @@ function refuses(name, cases) {
 
 test("a token made by jose, and one made by hand, as ours are, opens", async () => {
   const byJose = await new SignJWT(claims()).setProtectedHeader(HS256).sign(key);
-  for (const token of [byJose, signed(), club.jwt]) {
+  for (const token of [byJose, signed(), tenant.jwt]) {
     const { status, body } = await whoami(token);
-    assert.deepEqual([status, body.data?.tenantId], [200, club.tenantId]);
+    assert.deepEqual([status, body.data?.tenantId], [200, tenant.tenantId]);
   }
 });
 
@@ -124,7 +124,7 @@ describe("refused is a token", () => {
   });
 
   refuses("that was changed after it was signed", async () => {
-    const [header, payload, signature] = club.jwt.split(".");
+    const [header, payload, signature] = tenant.jwt.split(".");
     const lifted = base64url({ ...JSON.parse(Buffer.from(payload, "base64url")), aud: "syston-admin", roles: ["admin"] });
     const flipped = `${signature[0] === "A" ? "B" : "A"}${signature.slice(1)}`;
     return {
@@ -147,23 +147,23 @@ describe("refused is a token", () => {
   });
 
   refuses("that is spelt in another way", async () => {
-    const [header, payload, signature] = club.jwt.split(".");
+    const [header, payload, signature] = tenant.jwt.split(".");
     const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     // The last character of 32 bytes holds two bits that mean nothing: four spellings of one signature.
     const stray = [1, 2, 3].map((bits) => signature.slice(0, -1) + alphabet[alphabet.indexOf(signature.at(-1)) ^ bits]);
     const cases = Object.fromEntries(stray.map((one, index) => [`stray bits ${index + 1}`, `${header}.${payload}.${one}`]));
     return {
       ...cases,
-      padding: `${club.jwt}=`,
+      padding: `${tenant.jwt}=`,
       "padding in between": `${header}=.${payload}=.${signature}=`,
       "base64 instead of base64url": signed({ kid: "???>>>" }).replace(/[-_]/g, (char) => (char === "-" ? "+" : "/")) + "+/",
-      "percent encoding": club.jwt.replaceAll(".", "%2E"),
+      "percent encoding": tenant.jwt.replaceAll(".", "%2E"),
       "a space inside": `${header}. ${payload}.${signature}`,
       "a tab inside": `${header}.\t${payload}.${signature}`,
-      "a second token": `${club.jwt} ${club.jwt}`,
-      "a list of tokens": `${club.jwt}, ${club.jwt}`,
-      quotes: `"${club.jwt}"`,
-      "an invisible character": `${club.jwt}\u00ad`,
+      "a second token": `${tenant.jwt} ${tenant.jwt}`,
+      "a list of tokens": `${tenant.jwt}, ${tenant.jwt}`,
+      quotes: `"${tenant.jwt}"`,
+      "an invisible character": `${tenant.jwt}\u00ad`,
       "not base64url at all": "ä.ö.ü",
     };
   });
@@ -242,7 +242,7 @@ describe("refused is a token", () => {
       "roles twice": twice("roles", ["owner"], ["admin"]),
       "iss twice": twice("iss", "evil.example", "syston.app"),
       "two names for the tenant": signed({}, { tenant_id: "tenant_other" }),
-      "three names for the tenant": signed({}, { tenant_id: club.tenantId, tenant: club.tenantId }),
+      "three names for the tenant": signed({}, { tenant_id: tenant.tenantId, tenant: tenant.tenantId }),
       "alg twice": signedText('{"alg":"none","typ":"JWT","alg":"HS256"}', claims()),
       "deep lists": signedText(HS256, JSON.stringify(claims()).slice(0, -1) + `,"x":${deep(1200, "[", "]", "")}}`),
       "deep objects": signedText(HS256, JSON.stringify(claims()).slice(0, -1) + `,"x":${deep(800, '{"a":', "}", "1")}}`),
@@ -292,7 +292,7 @@ test("a tenant's token without a role or a tenant, or a link's token, opens no r
     "a foreign audience": { aud: "other-app" },
     "an empty audience": { aud: "" },
   })) {
-    const { status, body } = await h.status({ ...club, jwt: signed({}, changes) });
+    const { status, body } = await h.status({ ...tenant, jwt: signed({}, changes) });
     assert.deepEqual([status, body.error.code], [403, "FORBIDDEN"], what);
   }
 });
@@ -300,16 +300,16 @@ test("a tenant's token without a role or a tenant, or a link's token, opens no r
 describe("the header around it", () => {
   test("may say bearer in any case, and nothing else", async () => {
     const ask = (authorization) => h.api("GET", "/whoami", { headers: { authorization } });
-    for (const scheme of ["Bearer", "bearer", "BEARER"]) assert.equal((await ask(`${scheme} ${club.jwt}`)).status, 200);
+    for (const scheme of ["Bearer", "bearer", "BEARER"]) assert.equal((await ask(`${scheme} ${tenant.jwt}`)).status, 200);
     for (const value of [
-      club.jwt,
-      `Basic ${club.jwt}`,
-      `Bearer${club.jwt}`,
+      tenant.jwt,
+      `Basic ${tenant.jwt}`,
+      `Bearer${tenant.jwt}`,
       "Bearer",
-      `Bearer:${club.jwt}`,
-      `Bearer  ${club.jwt}`,
-      `Token ${club.jwt}`,
-      `Bearer Bearer ${club.jwt}`,
+      `Bearer:${tenant.jwt}`,
+      `Bearer  ${tenant.jwt}`,
+      `Token ${tenant.jwt}`,
+      `Bearer Bearer ${tenant.jwt}`,
       "Bearer null",
       "Bearer undefined",
       "Bearer [object Object]",
@@ -324,19 +324,19 @@ describe("the header around it", () => {
   test("that no client could send, sent all the same, is refused by whoever reads it first", async () => {
     const line = (value) => `GET /whoami HTTP/1.1\r\nHost: ${h.url.host}\r\nConnection: close\r\nAuthorization: ${value}\r\n\r\n`;
     for (const [what, value] of Object.entries({
-      "a NUL": `Bearer ${club.jwt}\u0000`,
-      "a NUL in between": `Bearer ${club.jwt.slice(0, 20)}\u0000${club.jwt.slice(20)}`,
-      "a carriage return": `Bearer ${club.jwt}\r X`,
-      "two of them": `Bearer ${club.jwt}\r\nAuthorization: Bearer ${club.jwt}`,
-      "a folded line": `Bearer ${club.jwt.slice(0, 20)}\r\n ${club.jwt.slice(20)}`,
+      "a NUL": `Bearer ${tenant.jwt}\u0000`,
+      "a NUL in between": `Bearer ${tenant.jwt.slice(0, 20)}\u0000${tenant.jwt.slice(20)}`,
+      "a carriage return": `Bearer ${tenant.jwt}\r X`,
+      "two of them": `Bearer ${tenant.jwt}\r\nAuthorization: Bearer ${tenant.jwt}`,
+      "a folded line": `Bearer ${tenant.jwt.slice(0, 20)}\r\n ${tenant.jwt.slice(20)}`,
       "a megabyte": `Bearer ${"a".repeat(2 ** 20)}`,
       "a megabyte of a signed token": `Bearer ${signed({}, { padding: "x".repeat(2 ** 20) })}`,
-      "bytes beyond ASCII": `Bearer ${club.jwt}\u00e9`,
+      "bytes beyond ASCII": `Bearer ${tenant.jwt}\u00e9`,
     })) {
       const status = await rawStatus(line(value));
       assert.ok(status === null || (status >= 400 && status < 500), `${what}: ${status}`);
     }
-    assert.equal((await whoami(club.jwt)).status, 200, "and the service is still there");
+    assert.equal((await whoami(tenant.jwt)).status, 200, "and the service is still there");
   });
 });
 
@@ -361,7 +361,7 @@ test("as a link's token, none of that is more welcome", async () => {
     " ",
     "a",
     "..",
-    club.jwt,
+    tenant.jwt,
     signed({ alg: "none" }),
     signed({}, { aud: "magic-link" }),
     "x".repeat(15_000),

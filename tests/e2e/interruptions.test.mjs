@@ -11,18 +11,18 @@ const h = await startInstrumented();
 after(() => h.close());
 const { settled, assertDoneOnce } = witness(h);
 
-const newClub = async (plan) => ({ ...(await h.signup({ plan })), webhook: makeWebhook() });
+const newTenant = async (plan) => ({ ...(await h.signup({ plan })), webhook: makeWebhook() });
 
 /** The moments of an undisturbed run, those of its steps left out: the tests below strike at each of them. */
 async function momentsOf(plan) {
-  const club = await newClub(plan);
-  await h.confirm(club, club.webhook);
-  assert.equal((await settled(club)).status, "completed");
+  const tenant = await newTenant(plan);
+  await h.confirm(tenant, tenant.webhook);
+  assert.equal((await settled(tenant)).status, "completed");
   // The object has one thing more to tell D1 when the listing says completed already, an event to deliver, and then a mail.
-  const waiting = (table) => h.sql(`select id from ${table} where tenant_id = ? and status = 'pending'`, club.tenantId);
+  const waiting = (table) => h.sql(`select id from ${table} where tenant_id = ? and status = 'pending'`, tenant.tenantId);
   await until(async () => [...(await waiting("webhook_deliveries")), ...(await waiting("mails"))].length === 0);
   return until(async () => {
-    const { moments, between } = await h.moments(club.tenantId);
+    const { moments, between } = await h.moments(tenant.tenantId);
     const isOver = moments.length % 2 === 0 && / mails /.test(moments.at(-1));
     return isOver && moments.map((moment, at) => (between.includes(at) ? moment : null));
   });
@@ -41,14 +41,14 @@ describe("a run completes", { concurrency: true }, () => {
         ["break", "the call breaks"],
       ]) {
         test(`although ${what} ${moment} (${plan}, ${at})`, async () => {
-          const club = await newClub(plan);
-          await h.strike(club.tenantId, at, kind);
-          await h.confirm(club, club.webhook);
-          const { status, data } = await settled(club);
+          const tenant = await newTenant(plan);
+          await h.strike(tenant.tenantId, at, kind);
+          await h.confirm(tenant, tenant.webhook);
+          const { status, data } = await settled(tenant);
           assert.equal(status, "completed", JSON.stringify(data));
-          await until(async () => (await h.moments(club.tenantId)).struck, { what: "the strike", every: 250 });
+          await until(async () => (await h.moments(tenant.tenantId)).struck, { what: "the strike", every: 250 });
           for (const { name, attempts } of data.steps) assert.equal(attempts, 1, name);
-          await assertDoneOnce(club, data);
+          await assertDoneOnce(tenant, data);
         });
       }
     }
@@ -57,63 +57,63 @@ describe("a run completes", { concurrency: true }, () => {
 
 describe("evicted while it waits for the next attempt, the object goes on", { concurrency: true }, () => {
   for (const [step, plan, target] of [
-    ["validate_webhook", "starter", (club) => ({ host: "hook.eu2.make.com", path: new URL(club.webhook.webhookUrl).pathname })],
-    ["create_spreadsheet", "pro", (club) => ({ host: "script.google.com", bodyIncludes: club.tenantId })],
-    ["verify_spreadsheet", "pro", (club) => ({ host: "script.google.com", bodyIncludes: club.tenantId, skip: 1 })],
+    ["validate_webhook", "starter", (tenant) => ({ host: "hook.eu2.make.com", path: new URL(tenant.webhook.webhookUrl).pathname })],
+    ["create_spreadsheet", "pro", (tenant) => ({ host: "script.google.com", bodyIncludes: tenant.tenantId })],
+    ["verify_spreadsheet", "pro", (tenant) => ({ host: "script.google.com", bodyIncludes: tenant.tenantId, skip: 1 })],
   ]) {
     test(`at ${step}`, async () => {
-      const club = await newClub(plan);
-      await h.sandbox("/__sandbox/faults", { method: "POST", body: { ...target(club), kind: "status", status: 503, times: 1 } });
-      await h.confirm(club, club.webhook);
-      await until(async () => (await h.status(club)).body.data.steps.some(({ name, retryAt }) => name === step && retryAt !== null));
-      await h.evict(club.tenantId);
-      const { status, data } = await settled(club);
+      const tenant = await newTenant(plan);
+      await h.sandbox("/__sandbox/faults", { method: "POST", body: { ...target(tenant), kind: "status", status: 503, times: 1 } });
+      await h.confirm(tenant, tenant.webhook);
+      await until(async () => (await h.status(tenant)).body.data.steps.some(({ name, retryAt }) => name === step && retryAt !== null));
+      await h.evict(tenant.tenantId);
+      const { status, data } = await settled(tenant);
       assert.equal(status, "completed", JSON.stringify(data));
       for (const { name, attempts } of data.steps) assert.equal(attempts, name === step ? 2 : 1, name);
-      await assertDoneOnce(club, data);
+      await assertDoneOnce(tenant, data);
     });
   }
 
   test("unless its alarm was lost, too: then the sweep wakes it", async () => {
-    const club = await newClub("pro");
-    await h.disturb(club.tenantId, { task: "create_spreadsheet", what: "script.google.com", how: "forget after" });
-    await h.confirm(club);
-    await until(async () => (await h.work(club.tenantId)).ended);
-    await h.operate(club.tenantId);
+    const tenant = await newTenant("pro");
+    await h.disturb(tenant.tenantId, { task: "create_spreadsheet", what: "script.google.com", how: "forget after" });
+    await h.confirm(tenant);
+    await until(async () => (await h.work(tenant.tenantId)).ended);
+    await h.operate(tenant.tenantId);
     await h.sweep();
-    assert.equal((await h.status(club)).body.status, "processing", "what moved a moment ago is left alone");
-    assert.equal(await h.storage(club.tenantId), null, "nothing began it again");
+    assert.equal((await h.status(tenant)).body.status, "processing", "what moved a moment ago is left alone");
+    assert.equal(await h.storage(tenant.tenantId), null, "nothing began it again");
 
-    await age(club);
+    await age(tenant);
     await h.sweep();
-    assert.equal((await until(() => h.storage(club.tenantId))).alarm, null, "its alarm was lost");
-    const { status, data } = await settled(club);
+    assert.equal((await until(() => h.storage(tenant.tenantId))).alarm, null, "its alarm was lost");
+    const { status, data } = await settled(tenant);
     assert.equal(status, "completed", JSON.stringify(data));
-    await assertDoneOnce(club, data);
+    await assertDoneOnce(tenant, data);
   });
 
   test("and after it completed, it still knows", async () => {
-    const club = await newClub("starter");
-    await h.confirm(club, club.webhook);
-    const end = await settled(club);
-    await until(() => h.evict(club.tenantId).then(() => true));
-    const again = await h.confirm(club, club.webhook);
+    const tenant = await newTenant("starter");
+    await h.confirm(tenant, tenant.webhook);
+    const end = await settled(tenant);
+    await until(() => h.evict(tenant.tenantId).then(() => true));
+    const again = await h.confirm(tenant, tenant.webhook);
     assert.deepEqual([again.status, again.body.data.status, again.body.data.changed], [200, "completed", false]);
-    assert.deepEqual((await h.status(club)).body, end);
+    assert.deepEqual((await h.status(tenant)).body, end);
   });
 });
 
 /** As if the run had not moved for two minutes. */
-const age = (club) => h.sql("update tenants set provision_updated_at = provision_updated_at - 120, swept_at = 0 where id = ?", club.tenantId);
+const age = (tenant) => h.sql("update tenants set provision_updated_at = provision_updated_at - 120, swept_at = 0 where id = ?", tenant.tenantId);
 
 test("the sweep begins what was asked for while the object was away", async () => {
-  const club = await newClub("pro");
+  const tenant = await newTenant("pro");
   await h.behave({ object: "failing" });
-  assert.equal((await h.confirm(club)).status, 503);
+  assert.equal((await h.confirm(tenant)).status, 503);
   await h.behave({ object: "ok" });
-  await age(club);
+  await age(tenant);
   await h.sweep();
-  const { status, data } = await settled(club);
+  const { status, data } = await settled(tenant);
   assert.equal(status, "completed", JSON.stringify(data));
-  await assertDoneOnce(club, data);
+  await assertDoneOnce(tenant, data);
 });

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { after, before, describe, test } from "node:test";
-import { clubForm, makeWebhook, startHarness, until } from "./harness.mjs";
+import { tenantForm, makeWebhook, startHarness, until } from "./harness.mjs";
 
 const h = await startHarness();
 after(() => h.close());
@@ -24,16 +24,16 @@ async function ask(route, method, path, options = {}) {
 const start = async (form, headers) => ask("/public/signup/start", "POST", "/public/signup/start", { body: form, headers });
 
 const TRACE = "4bf92f3577b34da6a3ce929d0e0e4736";
-const clubs = {};
+const tenants = {};
 
-/** A club from its form to the end of its run. */
-async function wholeClub(name, plan, { webhook = makeWebhook(), promoCode } = {}) {
-  const form = clubForm({ plan, promoCode });
+/** A tenant from its form to the end of its run. */
+async function wholeTenant(name, plan, { webhook = makeWebhook(), promoCode } = {}) {
+  const form = tenantForm({ plan, promoCode });
   const key = `key-${randomUUID()}`;
   const { body } = await start(form, { "idempotency-key": key });
-  const club = { ...form, ...body, plan };
+  const tenant = { ...form, ...body, plan };
   for (const value of [form.email, form.email.split("@")[0] + "@", key]) secret.add(value);
-  const token = club.jwt;
+  const token = tenant.jwt;
   const colours = { primaryColor: "#102030", secondaryColor: "#405060" };
   await ask("/public/signup/brand", "POST", "/public/signup/brand", { token, body: colours });
   if (plan === "starter") {
@@ -43,16 +43,16 @@ async function wholeClub(name, plan, { webhook = makeWebhook(), promoCode } = {}
   } else {
     await ask("/public/signup/pro/confirm", "POST", "/public/signup/pro/confirm", { token });
   }
-  const path = `/api/v1/tenants/${club.tenantId}/provision-status`;
-  club.end = await until(async () => {
+  const path = `/api/v1/tenants/${tenant.tenantId}/provision-status`;
+  tenant.end = await until(async () => {
     const { body: answer } = await ask("/api/v1/tenants/{id}/provision-status", "GET", path, { token });
     return ["completed", "failed"].includes(answer.status) && answer;
   });
-  clubs[name] = club;
-  return club;
+  tenants[name] = tenant;
+  return tenant;
 }
 
-/** One club that is removed on the second try, and one of which a part is refused. */
+/** One tenant that is removed on the second try, and one of which a part is refused. */
 async function removals() {
   const operator = h.token();
   const body = { reason: "left the league" };
@@ -66,26 +66,26 @@ async function removals() {
   const fault = { host: "script.google.com", kind: "status", times: 1, body: { ok: false, error: "secret-in-a-refusal-of-a-script" } };
   secret.add("secret-in-a-refusal-of-a-script");
   for (const [name, status] of [["removed", 500], ["kept", 200]]) {
-    const club = await wholeClub(name, "pro");
-    await h.sandbox("/__sandbox/faults", { method: "POST", body: { ...fault, status, bodyIncludes: club.tenantId } });
-    club.asked = (await remove(club)).requestId;
-    await ends(club);
+    const tenant = await wholeTenant(name, "pro");
+    await h.sandbox("/__sandbox/faults", { method: "POST", body: { ...fault, status, bodyIncludes: tenant.tenantId } });
+    tenant.asked = (await remove(tenant)).requestId;
+    await ends(tenant);
   }
 }
 
 before(async () => {
   await h.sql("insert into promo_codes (code, discount_percent, created_at) values ('SPRING', 25, unixepoch())");
-  await wholeClub("starter", "starter", { promoCode: "SPRING" });
-  await wholeClub("pro", "pro");
-  await wholeClub("failed", "starter", { webhook: { ...makeWebhook(), webhookUrl: `https://hook.eu1.make.com/gone${randomUUID()}` } });
+  await wholeTenant("starter", "starter", { promoCode: "SPRING" });
+  await wholeTenant("pro", "pro");
+  await wholeTenant("failed", "starter", { webhook: { ...makeWebhook(), webhookUrl: `https://hook.eu1.make.com/gone${randomUUID()}` } });
   const flaky = makeWebhook();
   const fault = { host: "hook.eu2.make.com", path: new URL(flaky.webhookUrl).pathname, kind: "status", status: 500, times: 1 };
   await h.sandbox("/__sandbox/faults", { method: "POST", body: { ...fault, body: "secret-in-an-upstream-answer" } });
   secret.add("secret-in-an-upstream-answer");
-  await wholeClub("retried", "starter", { webhook: flaky });
+  await wholeTenant("retried", "starter", { webhook: flaky });
 
   // Signing in by mail, and the replay that mails.
-  const { starter, pro, failed } = clubs;
+  const { starter, pro, failed } = tenants;
   await ask("/auth/magic/start", "POST", "/auth/magic/start", { body: { email: starter.email } });
   const again = { clubName: pro.clubName, clubSlug: pro.clubSlug, email: pro.email, plan: "pro" };
   await start(again);
@@ -103,7 +103,7 @@ before(async () => {
   const service = h.token({ aud: "internal", roles: ["service"] });
   await start({ ...again, clubName: "Another name" });
   await start({ clubName: "", clubSlug: "X", email: "nobody", plan: "gold" });
-  await start(clubForm({ promoCode: "NOSUCH" }));
+  await start(tenantForm({ promoCode: "NOSUCH" }));
   await ask("/whoami", "GET", "/whoami");
   await ask("/whoami", "GET", "/whoami", { token: `${starter.jwt}x` });
   await ask("/whoami", "GET", "/whoami", { token: h.token({}, "another secret, that is long enough") });
@@ -167,7 +167,7 @@ test("every line says which request or which run it belongs to", () => {
 
 describe("signups", () => {
   test("that begin and complete", () => {
-    const { starter } = clubs;
+    const { starter } = tenants;
     const [completed] = lines("signup_completed").filter(({ tenantId }) => tenantId === starter.tenantId);
     assert.equal(completed.plan, "starter");
     assert.match(completed.contactEmail, /^c\*+@example\.org$/);
@@ -184,15 +184,15 @@ describe("runs", () => {
   const of = ({ tenantId }) => lines().filter((line) => line.tenantId === tenantId && line.msg.startsWith("tenant_provision"));
 
   test("that complete", () => {
-    for (const club of [clubs.starter, clubs.pro]) {
-      const own = of(club);
-      const steps = club.end.data.steps.map(({ name }) => `tenant_provision_step ${name} 1 done`);
+    for (const tenant of [tenants.starter, tenants.pro]) {
+      const own = of(tenant);
+      const steps = tenant.end.data.steps.map(({ name }) => `tenant_provision_step ${name} 1 done`);
       assert.deepEqual(
         own.map(({ msg, step, attempt, outcome }) => [msg, step, attempt, outcome].filter(Boolean).join(" ")),
         ["tenant_provision_queued", "tenant_provision_start", ...steps, "tenant_provision_complete"],
       );
       for (const line of own) {
-        assert.equal(line.runId, club.end.data.runId);
+        assert.equal(line.runId, tenant.end.data.runId);
         assert.equal(line.level, "info");
       }
       assert.ok(Number.isInteger(own.at(-1).ms));
@@ -200,15 +200,15 @@ describe("runs", () => {
   });
 
   test("that fail, with the step and the reason", () => {
-    const [line] = of(clubs.failed).filter(({ msg }) => msg === "tenant_provision_failed");
+    const [line] = of(tenants.failed).filter(({ msg }) => msg === "tenant_provision_failed");
     assert.deepEqual(
       [line.level, line.step, line.error, line.runId],
-      ["error", "validate_webhook", "WEBHOOK_REJECTED", clubs.failed.end.data.runId],
+      ["error", "validate_webhook", "WEBHOOK_REJECTED", tenants.failed.end.data.runId],
     );
   });
 
   test("that try again, with each attempt", () => {
-    const attempts = of(clubs.retried).filter(({ step }) => step === "validate_webhook");
+    const attempts = of(tenants.retried).filter(({ step }) => step === "validate_webhook");
     assert.deepEqual(
       attempts.map(({ level, attempt, outcome, error }) => [level, attempt, outcome, error]),
       [
@@ -221,7 +221,7 @@ describe("runs", () => {
   test("under the trace of the request that queued them", () => {
     const queued = asked.find(({ route }) => route === "/public/signup/starter/make");
     assert.equal(lines("request").find(({ requestId }) => requestId === queued.requestId).traceId, TRACE);
-    for (const line of of(clubs.starter).filter(({ msg }) => msg !== "tenant_provision_queued"))
+    for (const line of of(tenants.starter).filter(({ msg }) => msg !== "tenant_provision_queued"))
       assert.equal(line.traceId, TRACE, line.msg);
   });
 });
@@ -231,7 +231,7 @@ describe("removals", () => {
   const told = (line) => [line.level, line.msg, line.step, line.attempt, line.outcome, line.error].filter(Boolean).join(" ");
 
   test("that end, step by step in reverse", () => {
-    const own = of(clubs.removed);
+    const own = of(tenants.removed);
     assert.deepEqual(own.map(told), [
       "warn tenant_deprovision_queued",
       "info tenant_deprovision_step create_owner 2 done",
@@ -242,14 +242,14 @@ describe("removals", () => {
       "info tenant_deprovisioned",
     ]);
     for (const line of own) {
-      assert.equal(line.runId, clubs.removed.end.data.runId);
-      assert.equal(line.requestId, clubs.removed.asked, line.msg);
+      assert.equal(line.runId, tenants.removed.end.data.runId);
+      assert.equal(line.requestId, tenants.removed.asked, line.msg);
     }
     assert.ok(Number.isInteger(own.at(-1).ms));
   });
 
   test("that can't, with the step and the reason", () => {
-    assert.deepEqual(of(clubs.kept).map(told), [
+    assert.deepEqual(of(tenants.kept).map(told), [
       "warn tenant_deprovision_queued",
       "info tenant_deprovision_step create_owner 2 done",
       "error tenant_deprovision_step create_spreadsheet 2 refused COMPENSATION_REFUSED",
@@ -265,7 +265,7 @@ test("a webhook's delivery is told with its host, status and time, and whose it 
     assert.match(line.host, /^hook\.eu[12]\.make\.com$/);
     assert.ok(Number.isInteger(line.status) && Number.isInteger(line.ms));
     assert.ok(
-      Object.values(clubs).some(({ tenantId }) => tenantId === line.tenantId),
+      Object.values(tenants).some(({ tenantId }) => tenantId === line.tenantId),
       "no tenantId",
     );
   }
@@ -279,7 +279,7 @@ test("who is refused is told, as event and word, with the reason that the caller
     assert.deepEqual([line.event, line.decision, typeof line.reason, Array.isArray(line.roles)], ["authz_deny", "deny", "string", true]);
     assert.equal(typeof line.hasAuthHeader, "boolean");
   }
-  const { starter, pro } = clubs;
+  const { starter, pro } = tenants;
   const mismatch = denied.find(({ reason }) => reason === "tenant_mismatch");
   assert.deepEqual(
     [mismatch.tenantId, mismatch.requestedTenant, mismatch.aud, mismatch.roles, mismatch.hasAuthHeader],
@@ -313,8 +313,8 @@ test("nor in an event, a run, its steps or its history", async () => {
 
 test("nothing went wrong that nobody scripted", () => {
   const expected = ({ msg, tenantId }) =>
-    (/^tenant_provision_(step|failed)$/.test(msg) && tenantId === clubs.failed.tenantId) ||
-    (/^tenant_deprovision_(step|failed)$/.test(msg) && tenantId === clubs.kept.tenantId);
+    (/^tenant_provision_(step|failed)$/.test(msg) && tenantId === tenants.failed.tenantId) ||
+    (/^tenant_deprovision_(step|failed)$/.test(msg) && tenantId === tenants.kept.tenantId);
   assert.deepEqual(
     lines().filter((line) => line.level === "error" && !expected(line)),
     [],

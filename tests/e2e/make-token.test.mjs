@@ -52,7 +52,7 @@ test("a platform token opens operators' routes, for at most seven days", async (
   assert.deepEqual([aud, roles, exp - iat], ["syston-admin", ["admin"], 7 * DAY]);
 });
 
-test("a tenant token is the club's admin's, for at most a year", async () => {
+test("a tenant token is the tenant's admin's, for at most a year", async () => {
   const { tenantId } = await h.signup();
   const token = await made("tenant", "--tenant", tenantId, "--ttl", "365d");
   assert.equal((await h.api("GET", `/api/v1/tenants/${tenantId}/provision-status`, { token })).status, 200);

@@ -11,7 +11,7 @@ import { witness } from "./once.mjs";
 import { assertTold, disturbancesOf, each } from "./disturbances.mjs";
 
 const h = await startInstrumented({
-  // Each club with a DNS record of its own: of all ways to be reached, the one that can fail.
+  // Each tenant with a DNS record of its own: of all ways to be reached, the one that can fail.
   vars: { SUBDOMAIN_MODE: "record", CLOUDFLARE_ZONE_ID: "0123456789abcdef0123456789abcdef" },
   secrets: { CLOUDFLARE_API_TOKEN: "end-to-end tests edit DNS with this" },
 });
@@ -21,15 +21,15 @@ const { settled, assertDoneOnce, effectsUnder, historyOf } = witness(h);
 // So much goes wrong here at once that breakers would open: that is another test's.
 await h.behave({ breaker: "failing" });
 
-const newClub = async (plan) => ({ ...(await h.signup({ plan })), webhook: makeWebhook() });
+const newTenant = async (plan) => ({ ...(await h.signup({ plan })), webhook: makeWebhook() });
 
-/** The steps of a plan, as its club is told before they begin, with what each calls in an undisturbed run. */
+/** The steps of a plan, as its tenant is told before they begin, with what each calls in an undisturbed run. */
 async function stepsOf(plan) {
-  const club = await newClub(plan);
-  const { steps } = (await h.status(club)).body.data;
-  await h.confirm(club, club.webhook);
-  assert.equal((await settled(club)).status, "completed");
-  const { work } = await h.work(club.tenantId);
+  const tenant = await newTenant(plan);
+  const { steps } = (await h.status(tenant)).body.data;
+  await h.confirm(tenant, tenant.webhook);
+  assert.equal((await settled(tenant)).status, "completed");
+  const { work } = await h.work(tenant.tenantId);
   return steps.map(({ name }) => ({ plan, step: name, calls: work[name] ?? [] }));
 }
 
@@ -50,15 +50,15 @@ test("every step that calls anything is disturbed, and the others are written wi
 const cells = steps.flatMap(({ plan, step, calls }) => disturbancesOf(step, calls).map((cell) => ({ plan, ...cell })));
 
 each("a run completes although", cells, async (cell) => {
-  const club = await newClub(cell.plan);
-  await h.disturb(club.tenantId, cell);
-  await h.confirm(club, club.webhook);
-  const { status, data } = await settled(club);
+  const tenant = await newTenant(cell.plan);
+  await h.disturb(tenant.tenantId, cell);
+  await h.confirm(tenant, tenant.webhook);
+  const { status, data } = await settled(tenant);
   assert.equal(status, "completed", JSON.stringify(data));
-  await until(async () => (await h.work(club.tenantId)).disturbed, { what: "the disturbance", every: 250 });
+  await until(async () => (await h.work(tenant.tenantId)).disturbed, { what: "the disturbance", every: 250 });
   await assertAttempts(cell, data);
-  await assertDoneOnce(club, data);
-  const [record] = await effectsUnder(`CNAME ${club.clubSlug}.clubs.example`);
+  await assertDoneOnce(tenant, data);
+  const [record] = await effectsUnder(`CNAME ${tenant.clubSlug}.clubs.example`);
   assert.equal(record.count, 1);
 });
 

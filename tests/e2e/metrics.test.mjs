@@ -56,8 +56,8 @@ test("who may read it", async () => {
     assert.deepEqual([status, body.error.code], [401, "INVALID_TOKEN"], token);
     assert.match(headers.get("www-authenticate"), /^Bearer /);
   }
-  const club = await h.signup();
-  for (const token of [club.jwt, h.token({ aud: "internal", roles: ["service"] }), h.token({ roles: ["owner"] })]) {
+  const tenant = await h.signup();
+  for (const token of [tenant.jwt, h.token({ aud: "internal", roles: ["service"] }), h.token({ roles: ["owner"] })]) {
     const { status, body } = await ask(token);
     assert.deepEqual([status, body.error.code], [403, "FORBIDDEN"]);
   }
@@ -78,21 +78,21 @@ test("promtool finds nothing to say", async () => {
   assert.ok(status !== 0 && printed.includes("_total"), "it would say so");
 });
 
-test("a club that signs up and goes live moves what it should, and nothing else", async () => {
+test("a tenant that signs up and goes live moves what it should, and nothing else", async () => {
   await h.sweep();
   const before = await scrape();
-  const club = await h.signup({ plan: "starter" });
+  const tenant = await h.signup({ plan: "starter" });
   const signedUp = await scrape();
   assert.deepEqual(moved(before, signedUp), { tenantry_signups_total: 1, 'tenantry_tenants{plan="starter",status="trial"}': 1 });
 
-  await h.confirm(club);
-  assert.equal((await h.settled(club)).status, "completed");
+  await h.confirm(tenant);
+  assert.equal((await h.settled(tenant)).status, "completed");
   const delivered = 'tenantry_webhook_deliveries_settled_total{outcome="delivered"}';
   const mailed = 'tenantry_mails_settled_total{outcome="sent"}';
   const hasMoved = (name, now) => (now[name] ?? 0) > (before[name] ?? 0);
   await until(async () => [await scrape()].every((now) => hasMoved(delivered, now) && hasMoved(mailed, now)), { what: "the event and the mail" });
   const change = moved(signedUp, await scrape());
-  const [{ took }] = await h.sql("select completed_at - started_at as took from provision_runs where tenant_id = ?", club.tenantId);
+  const [{ took }] = await h.sql("select completed_at - started_at as took from provision_runs where tenant_id = ?", tenant.tenantId);
   const histogram = "tenantry_provisioning_duration_seconds";
   assert.equal(change[`${histogram}_sum{plan="starter"}`] ?? 0, took);
   const buckets = Object.keys(change).filter((name) => name.startsWith(`${histogram}_bucket{plan="starter"`));
@@ -106,14 +106,14 @@ test("a club that signs up and goes live moves what it should, and nothing else"
     'tenantry_tenants{plan="starter",status="active"}': 1,
     'tenantry_tenants{plan="starter",status="trial"}': -1,
   });
-  assert.ok(!(await text()).includes(club.tenantId));
+  assert.ok(!(await text()).includes(tenant.tenantId));
 });
 
 test("a run that is given up is a failure, and so is its step", async () => {
   const before = await scrape();
-  const club = await h.signup({ plan: "starter" });
-  await h.confirm(club, { webhookUrl: "https://hook.eu2.make.com/gone", webhookSecret: "0123456789abcdef0123456789abcdef" });
-  assert.equal((await h.settled(club)).status, "failed");
+  const tenant = await h.signup({ plan: "starter" });
+  await h.confirm(tenant, { webhookUrl: "https://hook.eu2.make.com/gone", webhookSecret: "0123456789abcdef0123456789abcdef" });
+  assert.equal((await h.settled(tenant)).status, "failed");
   const wanted = {
     tenantry_provisioning_failures_total: 1,
     'tenantry_provisioning_runs{plan="starter",status="failed"}': 1,

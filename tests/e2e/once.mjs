@@ -13,7 +13,7 @@ const OUTSIDE = {
 
 export function witness(h) {
   let states;
-  /** Where every club stands. Asked for all who wait: a hundred runs at once must not drown in each other's questions. */
+  /** Where every tenant stands. Asked for all who wait: a hundred runs at once must not drown in each other's questions. */
   function ask() {
     states ??= h.sql("select id, provision_state, undo_state from tenants").then((rows) => {
       setTimeout(() => (states = undefined), 200);
@@ -22,50 +22,50 @@ export function witness(h) {
     return states;
   }
 
-  /** Waits until the club's run is over; answers provision-status. */
-  async function settled(club, { within = 60_000 } = {}) {
+  /** Waits until the tenant's run is over; answers provision-status. */
+  async function settled(tenant, { within = 60_000 } = {}) {
     states = undefined;
-    const over = async () => ["completed", "failed"].includes((await ask()).get(club.tenantId)?.provision_state);
-    await until(over, { within, every: 200, what: `the run of ${club.tenantId} to end` });
-    return (await h.status(club)).body;
+    const over = async () => ["completed", "failed"].includes((await ask()).get(tenant.tenantId)?.provision_state);
+    await until(over, { within, every: 200, what: `the run of ${tenant.tenantId} to end` });
+    return (await h.status(tenant)).body;
   }
 
-  /** Waits until nothing of the club is being removed any more; answers how that ended. */
-  async function removed(club, { within = 60_000 } = {}) {
+  /** Waits until nothing of the tenant is being removed any more; answers how that ended. */
+  async function removed(tenant, { within = 60_000 } = {}) {
     states = undefined;
     const over = async () => {
-      const state = (await ask()).get(club.tenantId)?.undo_state;
+      const state = (await ask()).get(tenant.tenantId)?.undo_state;
       return ["undone", "compensation_failed"].includes(state) && state;
     };
-    return until(over, { within, every: 200, what: `the removal of ${club.tenantId} to end` });
+    return until(over, { within, every: 200, what: `the removal of ${tenant.tenantId} to end` });
   }
 
   const requestsUnder = async (key) => (await h.sandbox(`/__sandbox/requests?key=${encodeURIComponent(key)}`)).requests;
   const effectsUnder = async (key) => (await h.sandbox(`/__sandbox/effects?key=${encodeURIComponent(key)}`)).effects;
 
   /**
-   * Waits until the club's mails have left. A mail that was interrupted, or had to wait for the mail service, leaves with a sweep. That
+   * Waits until the tenant's mails have left. A mail that was interrupted, or had to wait for the mail service, leaves with a sweep. That
    * sweep runs here as if the time had passed.
    */
-  async function mailed(club) {
+  async function mailed(tenant) {
     const left = async () => {
-      const [{ waiting }] = await h.sql("select count(*) as waiting from mails where tenant_id = ? and status = 'pending'", club.tenantId);
+      const [{ waiting }] = await h.sql("select count(*) as waiting from mails where tenant_id = ? and status = 'pending'", tenant.tenantId);
       if (waiting === 0) return true;
-      await h.sql("update mails set next_at = unixepoch() where tenant_id = ? and status = 'pending'", club.tenantId);
+      await h.sql("update mails set next_at = unixepoch() where tenant_id = ? and status = 'pending'", tenant.tenantId);
       await h.sweep();
       return false;
     };
     // It leaves by itself, if nothing holds it up.
-    await until(async () => (await h.sql("select id from mails where tenant_id = ? and status = 'sent'", club.tenantId)).length > 0, {
+    await until(async () => (await h.sql("select id from mails where tenant_id = ? and status = 'sent'", tenant.tenantId)).length > 0, {
       within: 5000,
       every: 250,
     }).catch(() => undefined);
-    await until(left, { within: 120_000, every: 2000, what: `the mails of ${club.tenantId} to leave` });
+    await until(left, { within: 120_000, every: 2000, what: `the mails of ${tenant.tenantId} to leave` });
   }
 
   /** One run, one of each thing in D1, and one effect under each key. */
-  async function assertDoneOnce(club, data) {
-    await mailed(club);
+  async function assertDoneOnce(tenant, data) {
+    await mailed(tenant);
     const [there] = await h.sql(
       `select status, provision_state, route_ready,
          (select count(*) from provision_runs where tenant_id = t.id) as runs,
@@ -74,14 +74,14 @@ export function witness(h) {
          (select count(*) from tenant_brand where tenant_id = t.id) as brands,
          (select group_concat(type) from domain_events where tenant_id = t.id) as events
        from tenants t where id = ?`,
-      club.tenantId,
+      tenant.tenantId,
     );
     assert.deepEqual(there, {
       ...{ status: "active", provision_state: "completed", route_ready: 1, runs: 1, owners: 1, posts: 1, brands: 1 },
       events: "tenant.signed_up,tenant.provisioned",
     });
     assert.deepEqual(data.warnings, []);
-    for (const step of OUTSIDE[club.plan]) await assertOneEffect(`${data.runId}/${step}`);
+    for (const step of OUTSIDE[tenant.plan]) await assertOneEffect(`${data.runId}/${step}`);
   }
 
   async function assertOneEffect(key) {

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { after, describe, test } from "node:test";
-import { clubForm, makeWebhook, startHarness } from "./harness.mjs";
+import { tenantForm, makeWebhook, startHarness } from "./harness.mjs";
 
 const h = await startHarness();
 after(() => h.close());
@@ -35,9 +35,9 @@ async function assertWhole(tenantId) {
 const rowsFor = async (condition, value) => h.sql(`select id, slug, email from tenants where ${condition} = ?`, value);
 
 describe(`${MANY} signups at once`, () => {
-  test("for one slug, from different addresses: one club", async () => {
-    const { clubSlug } = clubForm();
-    const answers = await at(MANY, () => start(clubForm({ clubSlug })));
+  test("for one slug, from different addresses: one tenant", async () => {
+    const { clubSlug } = tenantForm();
+    const answers = await at(MANY, () => start(tenantForm({ clubSlug })));
     assert.deepEqual(tally(answers), { 200: 1, "409 SLUG_TAKEN": MANY - 1 });
     const rows = await rowsFor("slug", clubSlug);
     const won = answers.find(({ status }) => status === 200).body;
@@ -45,39 +45,39 @@ describe(`${MANY} signups at once`, () => {
     await assertWhole(won.tenantId);
   });
 
-  test("for one address, however it is written: one club", async () => {
-    const { email } = clubForm();
+  test("for one address, however it is written: one tenant", async () => {
+    const { email } = tenantForm();
     const spelled = (index) => [email, email.toUpperCase(), ` ${email} `, email.replace("club", "Club")][index % 4];
-    const answers = await at(MANY, (index) => start(clubForm({ email: spelled(index) })));
+    const answers = await at(MANY, (index) => start(tenantForm({ email: spelled(index) })));
     assert.deepEqual(tally(answers), { 200: 1, "409 EMAIL_EXISTS": MANY - 1 });
     const rows = await rowsFor("email", email);
     assert.equal(rows.length, 1);
     await assertWhole(rows[0].id);
   });
 
-  test("with a code that is good once: one club, and the code is counted once", async () => {
+  test("with a code that is good once: one tenant, and the code is counted once", async () => {
     await promo("ONLYONCE", 1);
-    const forms = Array.from({ length: MANY }, () => clubForm({ promoCode: "ONLYONCE" }));
+    const forms = Array.from({ length: MANY }, () => tenantForm({ promoCode: "ONLYONCE" }));
     const answers = await at(MANY, (index) => start(forms[index]));
     assert.deepEqual(tally(answers), { 200: 1, "400 INVALID_PROMO exhausted": MANY - 1 });
     await assertRedeemed("ONLYONCE", 1);
-    const clubs = await h.sql(
+    const tenants = await h.sql(
       "select slug from tenants where slug in (select value from json_each(?))",
       JSON.stringify(forms.map((f) => f.clubSlug)),
     );
-    assert.equal(clubs.length, 1, "a refused signup leaves nothing behind");
+    assert.equal(tenants.length, 1, "a refused signup leaves nothing behind");
   });
 });
 
-test("fifty signups with a code that is good seven times: seven clubs", async () => {
+test("fifty signups with a code that is good seven times: seven tenants", async () => {
   await promo("SEVEN777", 7);
-  const answers = await at(50, () => start(clubForm({ promoCode: "SEVEN777" })));
+  const answers = await at(50, () => start(tenantForm({ promoCode: "SEVEN777" })));
   assert.deepEqual(tally(answers), { 200: 7, "400 INVALID_PROMO exhausted": 43 });
   await assertRedeemed("SEVEN777", 7);
 });
 
-test("fifty different signups: fifty clubs", async () => {
-  const answers = await at(50, () => start(clubForm()));
+test("fifty different signups: fifty tenants", async () => {
+  const answers = await at(50, () => start(tenantForm()));
   assert.deepEqual(tally(answers), { 200: 50 });
   assert.equal(new Set(answers.map(({ body }) => body.tenantId)).size, 50);
 });
@@ -96,8 +96,8 @@ async function assertRedeemed(code, times) {
   assert.equal(redeemed.length, times);
 }
 
-test("fifty times the same request under one Idempotency-Key is one club, and each gets a token for it", async () => {
-  const form = clubForm();
+test("fifty times the same request under one Idempotency-Key is one tenant, and each gets a token for it", async () => {
+  const form = tenantForm();
   const key = randomUUID();
   const answers = await at(50, () => start(form, { "idempotency-key": key }));
   assert.deepEqual(tally(answers), { 200: 50 });
@@ -110,39 +110,39 @@ test("fifty times the same request under one Idempotency-Key is one club, and ea
   for (const { body } of whoami) assert.equal(body.data.tenantId, id);
 });
 
-test("fifty times the same request without a key is one club, one token and one mail", async () => {
-  const form = clubForm();
+test("fifty times the same request without a key is one tenant, one token and one mail", async () => {
+  const form = tenantForm();
   const answers = await at(50, () => start(form));
   assert.deepEqual(tally(answers), { 200: 50 });
   assert.equal(answers.filter(({ body }) => body.jwt !== undefined).length, 1);
   assert.equal((await rowsFor("slug", form.clubSlug)).length, 1);
 });
 
-test("fifty keys for one club: one wins, the others are told that the name is taken", async () => {
-  const form = clubForm();
+test("fifty keys for one tenant: one wins, the others are told that the name is taken", async () => {
+  const form = tenantForm();
   const answers = await at(50, () => start(form, { "idempotency-key": randomUUID() }));
   assert.deepEqual(tally(answers), { 200: 1, "409 SLUG_TAKEN": 49 });
 });
 
-test("one key for fifty clubs: one wins, the others are told that the key was used", async () => {
+test("one key for fifty tenants: one wins, the others are told that the key was used", async () => {
   const key = randomUUID();
-  const answers = await at(50, () => start(clubForm(), { "idempotency-key": key }));
+  const answers = await at(50, () => start(tenantForm(), { "idempotency-key": key }));
   assert.deepEqual(tally(answers), { 200: 1, "422 IDEMPOTENCY_KEY_REUSED": 49 });
 });
 
-test("queued by everybody at once, a club is provisioned once", async () => {
+test("queued by everybody at once, a tenant is provisioned once", async () => {
   for (const plan of ["starter", "pro"]) {
-    const club = await h.signup({ plan });
+    const tenant = await h.signup({ plan });
     const webhook = makeWebhook();
     const service = () => h.token({ aud: "internal", roles: ["service"] });
-    const queue = () => h.api("POST", "/internal/provision/queue", { token: service(), body: { tenantId: club.tenantId } });
-    await h.confirm(club, webhook);
-    const answers = await at(50, (index) => (index % 2 === 0 ? h.confirm(club, webhook) : queue()));
+    const queue = () => h.api("POST", "/internal/provision/queue", { token: service(), body: { tenantId: tenant.tenantId } });
+    await h.confirm(tenant, webhook);
+    const answers = await at(50, (index) => (index % 2 === 0 ? h.confirm(tenant, webhook) : queue()));
     assert.deepEqual(tally(answers), { 200: 50 });
-    const end = await h.settled(club);
+    const end = await h.settled(tenant);
     assert.equal(end.status, "completed");
     assert.deepEqual(new Set(answers.map(({ body }) => body.data.runId)), new Set([end.data.runId]));
-    const runs = await h.sql("select id from provision_runs where tenant_id = ?", club.tenantId);
+    const runs = await h.sql("select id from provision_runs where tenant_id = ?", tenant.tenantId);
     assert.deepEqual(runs, [{ id: end.data.runId }]);
     const { effects } = await h.sandbox("/__sandbox/effects");
     const own = effects.filter(({ key }) => key?.startsWith(`${end.data.runId}/`));

@@ -1,13 +1,13 @@
-// Production's rate limits, per client, per network and per club. The limits' windows are minutes of the wall clock, so a burst may meet
+// Production's rate limits, per client, per network and per tenant. The limits' windows are minutes of the wall clock, so a burst may meet
 // two of them. At least the limit passes, at most twice the limit. Of one more than that at least one is refused.
 import assert from "node:assert/strict";
 import { after, describe, test } from "node:test";
-import { clubForm, startHarness } from "./harness.mjs";
+import { tenantForm, startHarness } from "./harness.mjs";
 
 const h = await startHarness({ env: "production" });
 after(() => h.close());
 
-const LIMITS = { start: 10, lookup: 60, magic: 5, magicNetwork: 50, club: 10 };
+const LIMITS = { start: 10, lookup: 60, magic: 5, magicNetwork: 50, tenant: 10 };
 
 let clients = 0;
 /** As if from an address of its own. */
@@ -35,38 +35,38 @@ const start = (form, client) => h.api("POST", "/public/signup/start", { body: fo
 describe("signups", () => {
   test("of one client are limited, and what is refused is not written", async () => {
     const client = newClient();
-    const forms = Array.from({ length: 2 * LIMITS.start + 1 }, () => clubForm());
+    const forms = Array.from({ length: 2 * LIMITS.start + 1 }, () => tenantForm());
     const answers = await burst(LIMITS.start, (index) => start(forms[index], client));
     const { passed } = assertLimited(answers, LIMITS.start, [200]);
     const slugs = JSON.stringify(forms.map(({ clubSlug }) => clubSlug));
-    const clubs = await h.sql("select id from tenants where slug in (select value from json_each(?))", slugs);
-    assert.equal(clubs.length, passed.length);
-    assert.equal((await start(clubForm(), newClient())).status, 200, "another client is not held up");
+    const tenants = await h.sql("select id from tenants where slug in (select value from json_each(?))", slugs);
+    assert.equal(tenants.length, passed.length);
+    assert.equal((await start(tenantForm(), newClient())).status, 200, "another client is not held up");
   });
 
   test("are counted by the /64 of an IPv6 client, and every IPv4 client is one", async () => {
     const network = newClient().replace("::1", "");
     const inside = (index) => `${network}:${index}:5:2:3:4`;
-    const answers = await burst(LIMITS.start, (index) => start(clubForm(), inside(index.toString(16))));
+    const answers = await burst(LIMITS.start, (index) => start(tenantForm(), inside(index.toString(16))));
     assert.ok(answers.every(({ status }) => status === 200), "each from a /64 of its own");
     const oneNetwork = newClient().replace("::1", "");
-    assertLimited(await burst(LIMITS.start, (index) => start(clubForm(), `${oneNetwork}::${index + 1}`)), LIMITS.start, [200]);
-    const addresses = await burst(LIMITS.start, (index) => start(clubForm(), `198.51.100.${index}`));
+    assertLimited(await burst(LIMITS.start, (index) => start(tenantForm(), `${oneNetwork}::${index + 1}`)), LIMITS.start, [200]);
+    const addresses = await burst(LIMITS.start, (index) => start(tenantForm(), `198.51.100.${index}`));
     assert.ok(addresses.every(({ status }) => status === 200));
   });
 
   test("for one address, from wherever, keep nobody from signing up with it", async () => {
-    const { email } = clubForm();
+    const { email } = tenantForm();
     const promoCode = "NOSUCH";
-    const tried = await burst(LIMITS.start, () => start(clubForm({ email, promoCode }), newClient()));
+    const tried = await burst(LIMITS.start, () => start(tenantForm({ email, promoCode }), newClient()));
     assert.ok(tried.every(({ body }) => body.error.code === "INVALID_PROMO"));
-    assert.equal((await start(clubForm({ email }), newClient())).status, 200);
+    assert.equal((await start(tenantForm({ email }), newClient())).status, 200);
   });
 });
 
 describe("look-ups of one client are limited:", () => {
   for (const [what, ask] of Object.entries({
-    availability: (client) => h.api("GET", `/public/signup/availability?slug=${clubForm().clubSlug}`, from(client)),
+    availability: (client) => h.api("GET", `/public/signup/availability?slug=${tenantForm().clubSlug}`, from(client)),
     "verify-promo": (client) => h.api("POST", "/public/signup/verify-promo", { body: { promoCode: "GUESS1" }, ...from(client) }),
     "magic/verify": (client) => h.api("POST", "/auth/magic/verify", { body: { token: "guess" }, ...from(client) }),
   })) {
@@ -83,21 +83,21 @@ describe("links by mail are limited", () => {
 
   test("for one client, whatever address it asks for", async () => {
     const client = newClient();
-    assertLimited(await burst(LIMITS.magic, () => ask(clubForm().email, client)), LIMITS.magic, [202]);
-    assert.equal((await ask(clubForm().email, newClient())).status, 202);
+    assertLimited(await burst(LIMITS.magic, () => ask(tenantForm().email, client)), LIMITS.magic, [202]);
+    assert.equal((await ask(tenantForm().email, newClient())).status, 202);
   });
 
   test("for one network of many clients, more loosely", async () => {
     const network = newClient().replace("::1", "");
     const inside = (index) => `${network}:${index.toString(16)}::1`;
-    const answers = await burst(LIMITS.magicNetwork, (index) => ask(clubForm().email, inside(index)));
+    const answers = await burst(LIMITS.magicNetwork, (index) => ask(tenantForm().email, inside(index)));
     assertLimited(answers, LIMITS.magicNetwork, [202]);
-    assert.equal((await ask(clubForm().email, newClient())).status, 202);
+    assert.equal((await ask(tenantForm().email, newClient())).status, 202);
   });
 
   test("but not for an address: whoever keeps asking for it keeps nobody out, and it gets one mail", async () => {
     const known = await h.signup({}, from(newClient()));
-    for (const email of [known.email, clubForm().email]) {
+    for (const email of [known.email, tenantForm().email]) {
       const answers = await burst(LIMITS.magic, () => ask(email, newClient()));
       assert.ok(answers.every(({ status }) => status === 202));
     }
@@ -106,9 +106,9 @@ describe("links by mail are limited", () => {
   });
 });
 
-describe("what one club changes is limited", () => {
+describe("what one tenant changes is limited", () => {
   /** Twice the limit in each of two windows, and one more: beyond the limit there is as much again for those whose tokens are good. */
-  const many = (ask) => Promise.all(Array.from({ length: 4 * LIMITS.club + 1 }, (_, index) => ask(index)));
+  const many = (ask) => Promise.all(Array.from({ length: 4 * LIMITS.tenant + 1 }, (_, index) => ask(index)));
   const webhook = { webhookUrl: "https://hook.eu1.make.com/limits", webhookSecret: "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw" };
   const ROUTES = {
     "provision/retry": ({ tenantId }) => ["POST", `/api/v1/tenants/${tenantId}/provision/retry`],
@@ -120,11 +120,11 @@ describe("what one club changes is limited", () => {
 
   for (const [what, route] of Object.entries(ROUTES)) {
     test(`by ${what}, wherever it comes from`, async () => {
-      const club = await h.signup({}, from(newClient()));
-      const [method, path, body] = route(club);
-      const answers = await many(() => h.api(method, path, { token: club.jwt, body, ...from(newClient()) }));
+      const tenant = await h.signup({}, from(newClient()));
+      const [method, path, body] = route(tenant);
+      const answers = await many(() => h.api(method, path, { token: tenant.jwt, body, ...from(newClient()) }));
       const refused = answers.filter(({ status }) => status === 429);
-      assert.ok(refused.length > 0 && answers.length - refused.length >= 2 * LIMITS.club, `${refused.length} refused`);
+      assert.ok(refused.length > 0 && answers.length - refused.length >= 2 * LIMITS.tenant, `${refused.length} refused`);
       for (const { body: answer, headers } of refused) {
         assert.equal(answer.error.code, "RATE_LIMITED");
         assert.equal(headers.get("retry-after"), "60");
@@ -132,22 +132,22 @@ describe("what one club changes is limited", () => {
       const other = await h.signup({}, from(newClient()));
       const [, otherPath] = route(other);
       assert.notEqual((await h.api(method, otherPath, { token: other.jwt, body, ...from(newClient()) })).status, 429);
-      assert.equal((await h.api("GET", "/api/v1/tenants/me", { token: club.jwt })).status, 200, "reading is not");
-      assert.equal((await h.api("POST", "/auth/logout", { token: club.jwt })).status, 200, "nor does it keep anybody signed in");
+      assert.equal((await h.api("GET", "/api/v1/tenants/me", { token: tenant.jwt })).status, 200, "reading is not");
+      assert.equal((await h.api("POST", "/auth/logout", { token: tenant.jwt })).status, 200, "nor does it keep anybody signed in");
     });
   }
 
   test("but not by those whose tokens are revoked, nor are operators", async () => {
-    const club = await h.signup({}, from(newClient()));
-    const claims = { roles: ["tenant_admin", "owner"], aud: "syston-mobile", iss: "syston.app", tenantId: club.tenantId };
+    const tenant = await h.signup({}, from(newClient()));
+    const claims = { roles: ["tenant_admin", "owner"], aud: "syston-mobile", iss: "syston.app", tenantId: tenant.tenantId };
     const stolen = h.token({ ...claims, jti: "stolen" });
     await h.sql("insert into revoked_tokens values ('stolen', null, 'stolen', 0, 9000000000)");
     const change = (token) => h.api("PATCH", "/api/v1/tenants/me", { token, body: { name: "Another" } });
     const answers = await many(() => change(stolen));
     assert.ok(answers.every(({ status }) => status === 403));
-    assert.equal((await change(club.jwt)).status, 200);
+    assert.equal((await change(tenant.jwt)).status, 200);
     const operator = h.token({ roles: ["admin"], aud: "syston-admin", sub: "ops" });
-    const path = `/api/v1/admin/tenants/${club.tenantId}`;
+    const path = `/api/v1/admin/tenants/${tenant.tenantId}`;
     const body = { comped: true, reason: "a sponsor pays" };
     const acts = await many(() => h.api("PATCH", path, { token: operator, body }));
     assert.ok(acts.every(({ status }) => status === 200));
@@ -160,10 +160,10 @@ test("every limiter is bound, and readiness says so", async () => {
 });
 
 test("what needs a token, and health, is not limited", async () => {
-  const club = await h.signup({}, from(newClient()));
+  const tenant = await h.signup({}, from(newClient()));
   const client = newClient();
   const answers = await Promise.all([
-    ...Array.from({ length: 130 }, () => h.api("GET", "/whoami", { token: club.jwt, ...from(client) })),
+    ...Array.from({ length: 130 }, () => h.api("GET", "/whoami", { token: tenant.jwt, ...from(client) })),
     ...Array.from({ length: 130 }, () => h.api("GET", "/health", from(client))),
   ]);
   assert.ok(answers.every(({ status }) => status === 200));

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { after, describe, test } from "node:test";
-import { clubForm, startHarness, until } from "./harness.mjs";
+import { tenantForm, startHarness, until } from "./harness.mjs";
 
 const h = await startHarness();
 after(() => h.close());
@@ -57,14 +57,14 @@ describe("without a key, an identical signup", () => {
 
   test("that differs in anything is a conflict, and mails nobody", async () => {
     await h.sql("insert into promo_codes (code, discount_percent, created_at) values ('TENOFF', 10, unixepoch())");
-    const form = clubForm();
+    const form = tenantForm();
     const { body } = await start(form);
     for (const [change, code] of [
       [{ clubName: "Another name" }, "SLUG_TAKEN"],
       [{ plan: "pro" }, "SLUG_TAKEN"],
       [{ promoCode: "TENOFF" }, "SLUG_TAKEN"],
-      [{ email: clubForm().email }, "SLUG_TAKEN"],
-      [{ clubSlug: clubForm().clubSlug }, "EMAIL_EXISTS"],
+      [{ email: tenantForm().email }, "SLUG_TAKEN"],
+      [{ clubSlug: tenantForm().clubSlug }, "EMAIL_EXISTS"],
     ]) {
       const answer = await start({ ...form, ...change });
       assert.deepEqual([answer.status, answer.body.error?.code], [409, code], JSON.stringify(change));
@@ -76,7 +76,7 @@ describe("without a key, an identical signup", () => {
 
   test("of a club that used the last of a code takes no other use", async () => {
     await h.sql("insert into promo_codes (code, discount_percent, max_uses, created_at) values ('LASTONE', 30, 1, unixepoch())");
-    const form = clubForm({ promoCode: "LASTONE" });
+    const form = tenantForm({ promoCode: "LASTONE" });
     const first = await start(form);
     assert.equal(first.body.discount, 30);
     const again = await start(form);
@@ -87,8 +87,8 @@ describe("without a key, an identical signup", () => {
 });
 
 describe("with its Idempotency-Key, a signup", () => {
-  test("that is identical is answered with the same club and a token for it", async () => {
-    const form = clubForm();
+  test("that is identical is answered with the same tenant and a token for it", async () => {
+    const form = tenantForm();
     const headers = { "idempotency-key": randomUUID() };
     const first = await start(form, headers);
     const again = await start(form, headers);
@@ -103,21 +103,21 @@ describe("with its Idempotency-Key, a signup", () => {
   });
 
   test("of another body is refused, and gives nothing away", async () => {
-    const form = clubForm();
+    const form = tenantForm();
     const headers = { "idempotency-key": randomUUID() };
     await start(form, headers);
-    for (const other of [clubForm(), { ...form, clubName: "Another name" }, { ...form, plan: "pro" }]) {
+    for (const other of [tenantForm(), { ...form, clubName: "Another name" }, { ...form, plan: "pro" }]) {
       const { status, body } = await start(other, headers);
       assert.deepEqual([status, body.error.code], [422, "IDEMPOTENCY_KEY_REUSED"]);
       assert.ok(!JSON.stringify(body).includes("tenant_"));
       assert.doesNotMatch(JSON.stringify(body), looksLikeToken);
     }
-    const clubs = await h.sql("select id from tenants where email = ?", form.email);
-    assert.equal(clubs.length, 1);
+    const tenants = await h.sql("select id from tenants where email = ?", form.email);
+    assert.equal(tenants.length, 1);
   });
 
   test("gives nobody a token who shows another key for it", async () => {
-    const form = clubForm();
+    const form = tenantForm();
     const key = randomUUID();
     await start(form, { "idempotency-key": key });
     for (const guess of [randomUUID(), key.toUpperCase(), `${key} x`, `signup_start:${key}`]) {
@@ -131,7 +131,7 @@ describe("with its Idempotency-Key, a signup", () => {
 
   test("stores neither the key nor the token", async () => {
     const key = `key-${randomUUID()}`;
-    const form = clubForm();
+    const form = tenantForm();
     const { body } = await start(form, { "idempotency-key": key });
     const tables = await h.sql("select name from sqlite_schema where type = 'table' and name not glob '_cf*' and name not glob 'sqlite*'");
     const signature = body.jwt.split(".").at(-1);
@@ -143,7 +143,7 @@ describe("with its Idempotency-Key, a signup", () => {
   });
 
   test("that is no key is refused before anything is written", async () => {
-    const form = clubForm();
+    const form = tenantForm();
     for (const key of ["", "k".repeat(256)]) {
       const { status, body } = await start(form, { "idempotency-key": key });
       assert.deepEqual([status, body.error?.code, body.error?.issues?.[0].path], [400, "VALIDATION", ["Idempotency-Key"]]);
@@ -155,7 +155,7 @@ describe("with its Idempotency-Key, a signup", () => {
 describe("what was taken back is not answered again", () => {
   test("after a token of the club was revoked: a link by mail", async () => {
     const headers = { "idempotency-key": randomUUID() };
-    const form = clubForm();
+    const form = tenantForm();
     const first = await start(form, headers);
     assert.equal(first.status, 200);
     assert.equal((await h.api("POST", "/auth/logout", { token: first.body.jwt })).status, 200);
@@ -165,12 +165,12 @@ describe("what was taken back is not answered again", () => {
     assert.equal((await h.api("POST", "/auth/magic/verify", { body: { token: linkToken } })).status, 200);
   });
 
-  test("after the club was removed: 410, and its use of a promo code is there for others", async () => {
+  test("after the tenant was removed: 410, and its use of a promo code is there for others", async () => {
     await h.sql("insert into promo_codes (code, discount_percent, max_uses, created_at) values ('COMESBACK', 10, 1, 0)");
     const headers = { "idempotency-key": randomUUID() };
-    const form = clubForm({ promoCode: "COMESBACK" });
+    const form = tenantForm({ promoCode: "COMESBACK" });
     const { body } = await start(form, headers);
-    const next = clubForm({ promoCode: "COMESBACK" });
+    const next = tenantForm({ promoCode: "COMESBACK" });
     assert.equal((await start(next)).body.error?.reason, "exhausted");
     const removal = { token: h.token(), body: { reason: "left the league" } };
     assert.equal((await h.api("DELETE", `/api/v1/admin/tenants/${body.tenantId}`, removal)).status, 202);

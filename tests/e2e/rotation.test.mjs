@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { clubForm, startHarness, token, until } from "./harness.mjs";
+import { tenantForm, startHarness, token, until } from "./harness.mjs";
 
 const SCRIPT = fileURLToPath(new URL("../../scripts/rotate-jwt-secret.sh", import.meta.url));
 const OLD = "the first secret, as long as one has to be: +/=";
@@ -68,8 +68,8 @@ function rotate(args, { stages, script = SCRIPT, ...variables } = {}) {
 }
 
 /** A tenant admin's token as the runbook's snippet makes one: no `kid`. */
-const byHand = (club, secret) =>
-  token({ aud: "syston-mobile", roles: ["tenant_admin"], tenantId: club.tenantId, ttl: YEAR_SECONDS }, secret);
+const byHand = (tenant, secret) =>
+  token({ aud: "syston-mobile", roles: ["tenant_admin"], tenantId: tenant.tenantId, ttl: YEAR_SECONDS }, secret);
 
 async function assertAdmitted(jwt, what) {
   const { tenantId, aud } = part(jwt, 1);
@@ -87,11 +87,11 @@ async function assertRefused(jwt, what) {
   assert.deepEqual([status, body.error?.code], [401, "INVALID_TOKEN"], what);
 }
 
-async function mailedLink(club) {
-  await h.sql("update tenants set link_mailed_at = 0 where id = ?", club.tenantId);
-  const before = (await h.mails(club.email)).length;
-  assert.equal((await h.api("POST", "/auth/magic/start", { body: { email: club.email } })).status, 202);
-  return (await until(async () => (await h.mails(club.email))[before])).linkToken;
+async function mailedLink(tenant) {
+  await h.sql("update tenants set link_mailed_at = 0 where id = ?", tenant.tenantId);
+  const before = (await h.mails(tenant.email)).length;
+  assert.equal((await h.api("POST", "/auth/magic/start", { body: { email: tenant.email } })).status, 202);
+  return (await until(async () => (await h.mails(tenant.email))[before])).linkToken;
 }
 
 // What was given out before anybody thought of a rotation.
@@ -105,7 +105,7 @@ async function assertAllAdmitted() {
   for (const [what, jwt] of Object.entries(living)) await assertAdmitted(jwt, what);
 }
 
-describe("the routine path, no club notices", () => {
+describe("the routine path, no tenant notices", () => {
   const stages = join(directory, "routine");
   const signs = ["OLD", "OLD", "OLD", "NEW", "NEW"];
   const names = {
@@ -156,13 +156,13 @@ describe("the routine path, no club notices", () => {
       if (stage === "0") await assertRefused(byHand(founder, NEW), "not before it is announced");
       else await assertAdmitted(byHand(founder, NEW), "a token of the new secret");
 
-      const club = await h.signup();
-      const { iat, exp } = part(club.jwt, 1);
+      const tenant = await h.signup();
+      const { iat, exp } = part(tenant.jwt, 1);
       assert.equal(exp - iat, YEAR_SECONDS);
       const secret = signs[stage] === "NEW" ? NEW : OLD;
-      assert.ok(isSignedBy(club.jwt, secret));
-      assert.equal(kid(club.jwt) === kid(founder.jwt), secret === OLD, "each key has a name of its own, and only one");
-      living[`a signup's when ${name}`] = club.jwt;
+      assert.ok(isSignedBy(tenant.jwt, secret));
+      assert.equal(kid(tenant.jwt) === kid(founder.jwt), secret === OLD, "each key has a name of its own, and only one");
+      living[`a signup's when ${name}`] = tenant.jwt;
     });
   }
 
@@ -255,7 +255,7 @@ describe("a secret that is", () => {
       for (const path of ["/health", "/health/live", "/healthz"]) assert.equal((await h.api("GET", path)).status, 200, path);
 
       const before = await h.dump();
-      const form = clubForm({ promoCode: "ROTATE" });
+      const form = tenantForm({ promoCode: "ROTATE" });
       for (const headers of [{}, { "idempotency-key": "rotation" }]) {
         const { status, body } = await h.api("POST", "/public/signup/start", { body: form, headers });
         assert.ok(status >= 500, `${status}`);

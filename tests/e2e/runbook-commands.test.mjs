@@ -1,4 +1,4 @@
-// RUNBOOK.md's own commands. A `runnable` block runs as it stands against the service as `npm start` runs it, for a club in the block's
+// RUNBOOK.md's own commands. A `runnable` block runs as it stands against the service as `npm start` runs it, for a tenant in the block's
 // state. The other blocks are checked against the programs' own help. A new section is covered by being there.
 import assert from "node:assert/strict";
 import { execFile, spawn } from "node:child_process";
@@ -52,7 +52,7 @@ ${commandsOf(setup.code)
   .filter((command) => /^\w+\(\)/.test(command))
   .join("\n")}`;
 
-/** Each makes a club in one state, and answers it. */
+/** Each makes a tenant in one state, and answers it. */
 const STATES = {
   completed: () => ended({ plan: "starter" }, "completed"),
   pro: () => ended({ plan: "pro" }, "completed"),
@@ -62,75 +62,75 @@ const STATES = {
     const webhook = makeWebhook();
     const fault = { host: "hook.eu2.make.com", path: new URL(webhook.webhookUrl).pathname, kind: "status", status: 503 };
     await sandbox("/__sandbox/faults", { method: "POST", body: fault });
-    const club = await newClub({ plan: "starter" });
-    await confirm(club, webhook);
-    const waits = async () => (await status(club)).body.data.steps?.some(({ retryAt }) => retryAt !== null);
+    const tenant = await newTenant({ plan: "starter" });
+    await confirm(tenant, webhook);
+    const waits = async () => (await status(tenant)).body.data.steps?.some(({ retryAt }) => retryAt !== null);
     await until(waits, { what: "an attempt that is tried again" });
-    return { ...club, runId: (await status(club)).body.data.runId };
+    return { ...tenant, runId: (await status(tenant)).body.data.runId };
   },
   /** Removed but for its spreadsheet, which the script refuses to remove, once. */
   async unremoved() {
-    const club = await STATES.pro();
+    const tenant = await STATES.pro();
     const refusal = { host: "script.google.com", kind: "status", status: 200, body: { ok: false, error: "no", code: "NO" } };
-    await sandbox("/__sandbox/faults", { method: "POST", body: { ...refusal, bodyIncludes: club.tenantId, times: 1 } });
-    await api("DELETE", `/api/v1/admin/tenants/${club.tenantId}`, { token: token(), body: { reason: "a test" } });
-    const undo = async () => (await api("GET", `/api/v1/bgops/sagas/${club.runId}`, { token: token() })).body.data.undo?.status;
+    await sandbox("/__sandbox/faults", { method: "POST", body: { ...refusal, bodyIncludes: tenant.tenantId, times: 1 } });
+    await api("DELETE", `/api/v1/admin/tenants/${tenant.tenantId}`, { token: token(), body: { reason: "a test" } });
+    const undo = async () => (await api("GET", `/api/v1/bgops/sagas/${tenant.runId}`, { token: token() })).body.data.undo?.status;
     await until(async () => (await undo()) === "compensation_failed", { what: "a removal that fails" });
-    return club;
+    return tenant;
   },
   /** While something is stopped that the block starts again. */
   stopped: async () => earlier,
   /** One delivery to it was given up. */
   async undelivered() {
-    const club = await STATES.completed();
-    const SQL = `update webhook_deliveries set status = 'failed', next_at = null where tenant_id = '${club.tenantId}'`;
-    const sent = () => api("GET", `/api/v1/tenants/${club.tenantId}/webhook/deliveries`, { token: token() });
+    const tenant = await STATES.completed();
+    const SQL = `update webhook_deliveries set status = 'failed', next_at = null where tenant_id = '${tenant.tenantId}'`;
+    const sent = () => api("GET", `/api/v1/tenants/${tenant.tenantId}/webhook/deliveries`, { token: token() });
     await until(async () => (await sent()).body.data[0]?.status === "delivered", { what: "the first delivery" });
-    const { status, stderr } = await paste('npx wrangler d1 execute DB $D1 --command "$SQL"', { env: { ...filledIn(club), ...setUp(club), SQL }, cwd: root });
+    const { status, stderr } = await paste('npx wrangler d1 execute DB $D1 --command "$SQL"', { env: { ...filledIn(tenant), ...setUp(tenant), SQL }, cwd: root });
     assert.equal(status, 0, stderr);
     assert.equal((await sent()).body.data[0].status, "failed");
-    return club;
+    return tenant;
   },
   /** Completed after the moment that the database was put back to, and since then the sweep came by. */
   async forgotten() {
-    const club = await STATES.completed();
+    const tenant = await STATES.completed();
     const sql = `update tenants set status = 'trial', provision_state = 'processing', provisioned_at = null, swept_at = 0,
-      provision_updated_at = provision_updated_at - 600 where id = '${club.tenantId}';
-      delete from auth_users where tenant_id = '${club.tenantId}';
+      provision_updated_at = provision_updated_at - 600 where id = '${tenant.tenantId}';
+      delete from auth_users where tenant_id = '${tenant.tenantId}';
       update provision_runs set status = 'processing', step = 'activate', completed_at = null, updated_at = updated_at - 600,
-      version = 1 where id = '${club.runId}'`;
-    const env = { ...filledIn(club), ...setUp(club), SQL: sql };
+      version = 1 where id = '${tenant.runId}'`;
+    const env = { ...filledIn(tenant), ...setUp(tenant), SQL: sql };
     assert.equal((await paste('npx wrangler d1 execute DB $D1 --command "$SQL"', { env, cwd: root })).status, 0);
     const { body } = await api("GET", "/api/v1/bgops/sagas?stuck=true", { token: token() });
-    assert.ok(body.data.some(({ runId }) => runId === club.runId));
-    const retry = await api("POST", `/api/v1/bgops/sagas/${club.runId}/retry`, { token: token(), body: { reason: "a test" } });
+    assert.ok(body.data.some(({ runId }) => runId === tenant.runId));
+    const retry = await api("POST", `/api/v1/bgops/sagas/${tenant.runId}/retry`, { token: token(), body: { reason: "a test" } });
     assert.equal(retry.status, 409);
     await fetch(`${service.url}/cdn-cgi/local/scheduled`);
-    await until(async () => (await status(club)).body.status === "completed", { what: "the sweep's putting it back" });
+    await until(async () => (await status(tenant)).body.status === "completed", { what: "the sweep's putting it back" });
     const [{ results }] = JSON.parse((await paste(`npx wrangler d1 execute DB $D1 --json --command "$SQL"`, {
-      env: { ...env, SQL: `select roles from auth_users where tenant_id = '${club.tenantId}'` },
+      env: { ...env, SQL: `select roles from auth_users where tenant_id = '${tenant.tenantId}'` },
       cwd: root,
     })).stdout);
     assert.deepEqual(results, [{ roles: '["tenant_admin","owner"]' }]);
-    return club;
+    return tenant;
   },
 };
 
 /** Made in `before`: while signups or provisioning are stopped, nobody makes another. */
 let earlier;
 
-const newClub = (form) => signup(form, { headers: { "idempotency-key": randomUUID() } });
+const newTenant = (form) => signup(form, { headers: { "idempotency-key": randomUUID() } });
 
 async function ended(form, state, webhook) {
-  const club = await newClub(form);
-  assert.equal((await confirm(club, webhook)).status, 200);
-  const { status, data } = await settled(club);
+  const tenant = await newTenant(form);
+  assert.equal((await confirm(tenant, webhook)).status, 200);
+  const { status, data } = await settled(tenant);
   assert.equal(status, state);
-  return { ...club, runId: data.runId };
+  return { ...tenant, runId: data.runId };
 }
 
-/** What people fill in, for a club. Nothing else is set: not even a developer's own variables. */
-const filledIn = (club) => ({
+/** What people fill in, for a tenant. Nothing else is set: not even a developer's own variables. */
+const filledIn = (tenant) => ({
   HOME: directory,
   PORT: new URL(service.url).port,
   STATE_DIR: service.stateDir,
@@ -139,19 +139,19 @@ const filledIn = (club) => ({
   WORKER_URL: service.url,
   JWT_SECRET: service.secrets.JWT_SECRET,
   METRICS_TOKEN: service.secrets.METRICS_TOKEN,
-  TENANT_ID: club.tenantId,
-  RUN_ID: club.runId,
-  EMAIL: club.email,
-  SLUG: club.clubSlug,
+  TENANT_ID: tenant.tenantId,
+  RUN_ID: tenant.runId,
+  EMAIL: tenant.email,
+  SLUG: tenant.clubSlug,
   UPSTREAM: "cloudflare",
   WEBHOOK_URL: "https://hook.us1.make.com/correct-url",
 });
 
 /** What the set-up makes of it. */
-const setUp = (club) => ({
+const setUp = (tenant) => ({
   BASE: service.url,
   D1: `--local --persist-to ${service.stateDir}`,
-  TENANT_TOKEN: club.jwt,
+  TENANT_TOKEN: tenant.jwt,
   ADMIN_TOKEN: token(),
   SERVICE_TOKEN: token({ aud: "internal", roles: ["service"] }),
 });
@@ -173,17 +173,17 @@ before(async () => {
 });
 
 test("the set-up makes tokens that open what they are for, from what is filled in", async () => {
-  const club = await STATES.completed();
+  const tenant = await STATES.completed();
   const code = `${setup.code}
     for token in $ADMIN_TOKEN $SERVICE_TOKEN $TENANT_TOKEN; do curl $BASE/whoami -H "Authorization: Bearer $token"; echo; done
     get /api/v1/admin/tenants/$TENANT_ID | jq -c '[.data.id]'
     send PATCH /api/v1/admin/tenants/$TENANT_ID '{"comped":true,"reason":"a test"}' | jq -c '[.data.comped]'
     printf '"%s"\\n' "$D1"`;
-  const { status, stdout, stderr } = await paste(code, { env: filledIn(club), cwd: root, prelude: PRELUDE });
+  const { status, stdout, stderr } = await paste(code, { env: filledIn(tenant), cwd: root, prelude: PRELUDE });
   assert.equal(status, 0, stderr);
-  const [admin, machine, tenant, ...answers] = stdout.trim().split("\n").map((line) => JSON.parse(line));
-  assert.deepEqual([admin.data.roles, machine.data.aud, tenant.data.tenantId], [["admin"], "internal", club.tenantId]);
-  assert.deepEqual(answers, [[club.tenantId], [true], setUp(club).D1]);
+  const [admin, machine, ofTenant, ...answers] = stdout.trim().split("\n").map((line) => JSON.parse(line));
+  assert.deepEqual([admin.data.roles, machine.data.aud, ofTenant.data.tenantId], [["admin"], "internal", tenant.tenantId]);
+  assert.deepEqual(answers, [[tenant.tenantId], [true], setUp(tenant).D1]);
 });
 
 /** The programs that a block calls, first on PATH: each takes its arguments down, as `ps` would show them. */
@@ -205,9 +205,9 @@ describe("what is marked runnable works as it stands:", () => {
   for (const { heading, line, state, code } of ofKind("runnable")) {
     test(`${heading}, line ${line}`, async () => {
       await opens();
-      const club = await STATES[state]();
+      const tenant = await STATES[state]();
       const listed = watchedPrograms();
-      const env = { ...filledIn(club), ...setUp(club), PATH: listed.PATH };
+      const env = { ...filledIn(tenant), ...setUp(tenant), PATH: listed.PATH };
       const { status, stdout, stderr } = await paste(code, { env, cwd: root, prelude: PRELUDE });
       assert.equal(status, 0, `${code}\n${stdout}\n${stderr}`);
       for (const name of ["JWT_SECRET", "METRICS_TOKEN", "TENANT_TOKEN", "ADMIN_TOKEN", "SERVICE_TOKEN"]) {

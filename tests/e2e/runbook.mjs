@@ -1,8 +1,8 @@
 // What a runbook lets people paste: its fenced blocks, the commands in them, and how they are run.
 //
 //   ```sh setup              is run first, as it stands
-//   ```sh runnable           is run as it stands against a local service, for a club whose provisioning completed
-//   ```sh runnable failed    the same, for a club in that state
+//   ```sh runnable           is run as it stands against a local service, for a tenant whose provisioning completed
+//   ```sh runnable failed    the same, for a tenant in that state
 //   ```sh checked            needs an account, or something to be filled in: the flags of its commands have to exist
 import { execFile } from "node:child_process";
 import { dirname } from "node:path";

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { makeCheckout } from "./checkout.mjs";
-import { clubForm, makeWebhook, until } from "./harness.mjs";
+import { tenantForm, makeWebhook, until } from "./harness.mjs";
 import { blocksOf, callsIn, commandsOf, flat, paste } from "./runbook.mjs";
 import { startTailed } from "./tail.mjs";
 
@@ -56,18 +56,18 @@ before(async () => {
   // An operator's own test tenant, whose id the service did not give.
   const { tenantId } = await h.signup({ plan: "pro" });
   const [row] = await rows("tenants", tenantId);
-  const { clubSlug: slug, email } = clubForm();
+  const { clubSlug: slug, email } = tenantForm();
   const copy = { ...row, id: TENANT, slug, email };
   const names = Object.keys(copy);
   await h.sql(`insert into tenants (${names}) values (${names.map(() => "?")})`, ...Object.values(copy));
 });
 
 test("health, whoami and the status endpoint", async () => {
-  const club = await h.signup();
-  const asClub = (beginning) => printed(beginning).replace(/Bearer \w+/, `Bearer ${club.jwt}`).replace("TENANT_ID", club.tenantId);
+  const tenant = await h.signup();
+  const asTenant = (beginning) => printed(beginning).replace(/Bearer \w+/, `Bearer ${tenant.jwt}`).replace("TENANT_ID", tenant.tenantId);
   assert.equal((await pasted(printed("curl $WORKER_URL/health"))).ok, true);
-  assert.equal((await pasted(asClub("curl $WORKER_URL/whoami"))).data.tenantId, club.tenantId);
-  assert.equal((await pasted(asClub("curl $WORKER_URL/api/v1/tenants/TENANT_ID/provision-status"))).status, "pending");
+  assert.equal((await pasted(asTenant("curl $WORKER_URL/whoami"))).data.tenantId, tenant.tenantId);
+  assert.equal((await pasted(asTenant("curl $WORKER_URL/api/v1/tenants/TENANT_ID/provision-status"))).status, "pending");
 });
 
 test("the token snippet and its curl re-queue a failed run", async () => {
@@ -103,23 +103,23 @@ test("a tenant that is not there is told", async () => {
 });
 
 test("the SQL that looks a webhook up finds it", async () => {
-  const club = await h.signup();
+  const tenant = await h.signup();
   const webhook = makeWebhook();
-  await h.confirm(club, webhook);
+  await h.confirm(tenant, webhook);
   const select = sqlWith("SELECT webhook_url");
-  assert.deepEqual(await h.sql(select.replace(TENANT, club.tenantId)), [{ webhook_url: webhook.webhookUrl }]);
+  assert.deepEqual(await h.sql(select.replace(TENANT, tenant.tenantId)), [{ webhook_url: webhook.webhookUrl }]);
   assert.deepEqual(await h.sql(select), []);
 });
 
 test("the curl that corrects a webhook corrects it, and the failed run goes on", async () => {
-  const club = await h.signup();
-  await h.confirm(club, { ...makeWebhook(), webhookUrl: "https://hook.eu2.make.com/gone" });
-  assert.equal((await h.settled(club)).status, "failed");
-  const fix = printed("curl -X POST $WORKER_URL/api/v1/admin/tenant/webhook").replaceAll(TENANT, club.tenantId);
+  const tenant = await h.signup();
+  await h.confirm(tenant, { ...makeWebhook(), webhookUrl: "https://hook.eu2.make.com/gone" });
+  assert.equal((await h.settled(tenant)).status, "failed");
+  const fix = printed("curl -X POST $WORKER_URL/api/v1/admin/tenant/webhook").replaceAll(TENANT, tenant.tenantId);
   const { success, data, error } = await pasted(fix.replace("PLATFORM_ADMIN_JWT", h.token()));
   assert.equal(error, undefined);
-  assert.deepEqual([success, data.tenant, data.makeWebhookUrl], [true, club.tenantId, "https://hook.us1.make.com/correct-url"]);
-  assert.equal((await h.settled(club)).status, "completed");
+  assert.deepEqual([success, data.tenant, data.makeWebhookUrl], [true, tenant.tenantId, "https://hook.us1.make.com/correct-url"]);
+  assert.equal((await h.settled(tenant)).status, "completed");
 });
 
 test("the SQL that counts tenants counts them", async () => {
@@ -133,50 +133,50 @@ test("the SQL that counts tenants counts them", async () => {
 
 test("the SQL that completes a tenant by hand is believed, whatever its run says", async (t) => {
   const update = sqlWith("UPDATE tenants");
-  const byHand = (club) => h.sql(update.replace(TENANT, club.tenantId));
+  const byHand = (tenant) => h.sql(update.replace(TENANT, tenant.tenantId));
 
   await t.test("after the run failed", async () => {
-    const club = await h.signup();
-    await h.confirm(club, { ...makeWebhook(), webhookUrl: "https://hook.eu2.make.com/gone" });
-    assert.equal((await h.settled(club)).status, "failed");
-    await byHand(club);
-    await assertCompletedByHand(club);
+    const tenant = await h.signup();
+    await h.confirm(tenant, { ...makeWebhook(), webhookUrl: "https://hook.eu2.make.com/gone" });
+    assert.equal((await h.settled(tenant)).status, "failed");
+    await byHand(tenant);
+    await assertCompletedByHand(tenant);
   });
 
   await t.test("before there was a run", async () => {
-    const club = await h.signup({ plan: "pro" });
-    await byHand(club);
-    await assertCompletedByHand(club);
-    assert.deepEqual(await rows("provision_runs", club.tenantId), []);
+    const tenant = await h.signup({ plan: "pro" });
+    await byHand(tenant);
+    await assertCompletedByHand(tenant);
+    assert.deepEqual(await rows("provision_runs", tenant.tenantId), []);
   });
 
   await t.test("while the run is at work, and after it fails later", async () => {
-    const club = await h.signup();
+    const tenant = await h.signup();
     const webhook = makeWebhook();
     const path = new URL(webhook.webhookUrl).pathname;
     const target = { host: "hook.eu2.make.com", path, times: 1 };
     // The first ping is refused for the moment, the second for good.
     for (const status of [503, 410]) await h.sandbox("/__sandbox/faults", { method: "POST", body: { ...target, kind: "status", status } });
-    await h.confirm(club, webhook);
-    await until(async () => (await h.status(club)).body.data.steps?.some(({ retryAt }) => retryAt !== null));
-    await byHand(club);
-    assert.equal((await h.status(club)).body.status, "completed");
-    await until(async () => (await rows("provision_runs", club.tenantId))[0].status === "failed");
-    await assertCompletedByHand(club);
+    await h.confirm(tenant, webhook);
+    await until(async () => (await h.status(tenant)).body.data.steps?.some(({ retryAt }) => retryAt !== null));
+    await byHand(tenant);
+    assert.equal((await h.status(tenant)).body.status, "completed");
+    await until(async () => (await rows("provision_runs", tenant.tenantId))[0].status === "failed");
+    await assertCompletedByHand(tenant);
   });
 });
 
 test("the scripts, the address of the service account and the last commits", async () => {
   const { root, answer } = makeCheckout(join(directory, "checkout"));
-  const club = await h.signup();
-  await h.confirm(club);
-  assert.equal((await h.settled(club)).status, "completed");
+  const tenant = await h.signup();
+  await h.confirm(tenant);
+  assert.equal((await h.settled(tenant)).status, "completed");
   await h.api("GET", "/whoami");
   await h.sql("alter table promo_codes rename to promo_codes_away");
   assert.equal((await h.api("POST", "/public/signup/verify-promo", { body: { promoCode: "SPRING" } })).status, 503);
   await h.sql("alter table promo_codes_away rename to promo_codes");
   const enough = (lines) =>
-    lines.some(({ msg, tenantId }) => msg === "tenant_provision_complete" && tenantId === club.tenantId) &&
+    lines.some(({ msg, tenantId }) => msg === "tenant_provision_complete" && tenantId === tenant.tenantId) &&
     lines.some(({ msg, status }) => msg === "request" && status === 503);
   answer("wrangler tail", await h.tail(enough));
 
@@ -186,11 +186,11 @@ test("the scripts, the address of the service account and the last commits", asy
     ["./scripts/watch-logs.sh signup", /signup_completed/],
     ["./scripts/watch-logs.sh provision", /tenant_provision_complete/],
     ["./scripts/watch-logs.sh errors", /status=503/],
-    ["TENANT_ID=tenant_123 ./scripts/watch-logs.sh tenant", new RegExp(`tenantId=${club.tenantId}`)],
+    ["TENANT_ID=tenant_123 ./scripts/watch-logs.sh tenant", new RegExp(`tenantId=${tenant.tenantId}`)],
     ["echo $GOOGLE_SERVICE_ACCOUNT_KEY", /^clubs@x\.iam\.gserviceaccount\.com\n$/],
     ["git log --oneline --decorate", /A checkout/],
   ]) {
-    const { status, stdout, stderr } = await paste(printed(beginning).replace(TENANT, club.tenantId), { cwd: root, env });
+    const { status, stdout, stderr } = await paste(printed(beginning).replace(TENANT, tenant.tenantId), { cwd: root, env });
     assert.equal(status, 0, `${beginning}: ${stderr}`);
     assert.match(stdout, wanted, beginning);
   }
@@ -221,17 +221,17 @@ test("RUNBOOK.md says of every command what became of it, and of no other; what 
   assert.deepEqual(rows.filter((row) => !used.has(row)), [], "the older runbook has no such command");
 });
 
-async function assertCompletedByHand(club) {
-  const { status, body } = await h.status(club);
+async function assertCompletedByHand(tenant) {
+  const { status, body } = await h.status(tenant);
   assert.deepEqual([status, body.status, body.data.status, body.data.progress], [200, "completed", "completed", 100]);
   assert.deepEqual([body.data.reason, body.data.error, body.data.currentStep], [null, null, null]);
   assert.match(body.data.completedAt, /^\d{4}-/);
 
-  const seen = async () => [await rows("tenants", club.tenantId), await rows("provision_runs", club.tenantId), (await requests()).length];
+  const seen = async () => [await rows("tenants", tenant.tenantId), await rows("provision_runs", tenant.tenantId), (await requests()).length];
   const before = await seen();
-  const { success, data } = await pasted(requeue.replaceAll(TENANT, club.tenantId));
+  const { success, data } = await pasted(requeue.replaceAll(TENANT, tenant.tenantId));
   assert.deepEqual([success, data.status, data.changed], [true, "completed", false]);
   assert.match(data.message, /already completed/);
   assert.deepEqual(await seen(), before);
-  assert.equal((await h.status(club)).body.status, "completed");
+  assert.equal((await h.status(tenant)).body.status, "completed");
 }

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { generateKeyPairSync, randomBytes, randomUUID } from "node:crypto";
 import { after, before, describe, test } from "node:test";
-import { clubForm, makeWebhook, startHarness, until } from "./harness.mjs";
+import { tenantForm, makeWebhook, startHarness, until } from "./harness.mjs";
 
 const { publicKey, privateKey } = generateKeyPairSync("rsa", {
   modulusLength: 2048,
@@ -44,8 +44,8 @@ const service = () => h.token({ aud: "internal", roles: ["service"] });
 const pathOf = ({ webhookUrl }) => new URL(webhookUrl).pathname;
 const target = (webhook) => ({ host: "hook.eu2.make.com", path: pathOf(webhook) });
 const pingsAt = async (webhook) => (await h.sandbox(`/__sandbox/requests?host=hook.eu2.make.com&path=${pathOf(webhook)}`)).requests;
-const queue = (club) => h.api("POST", "/internal/provision/queue", { token: service(), body: { tenantId: club.tenantId } });
-const tryOut = (club, options) => h.api("POST", `/api/v1/tenants/${club.tenantId}/webhook/test`, { token: club.jwt, ...options });
+const queue = (tenant) => h.api("POST", "/internal/provision/queue", { token: service(), body: { tenantId: tenant.tenantId } });
+const tryOut = (tenant, options) => h.api("POST", `/api/v1/tenants/${tenant.tenantId}/webhook/test`, { token: tenant.jwt, ...options });
 const sealed = async ({ tenantId }) =>
   (await h.sql("select webhook_secret from make_connections where tenant_id = ?", tenantId))[0]?.webhook_secret;
 const keyName = (text) => text.split(".")[1];
@@ -56,28 +56,28 @@ const known = async (webhook) => {
   return webhook;
 };
 
-/** A starter club whose webhook is stored, and refused when provisioning pinged it. */
-async function clubWithRefusedWebhook() {
-  const [club, webhook] = [await signup(), await known(makeWebhook())];
+/** A starter tenant whose webhook is stored, and refused when provisioning pinged it. */
+async function tenantWithRefusedWebhook() {
+  const [tenant, webhook] = [await signup(), await known(makeWebhook())];
   await script({ ...target(webhook), kind: "status", status: 410 });
-  await h.confirm(club, webhook);
-  assert.equal((await h.settled(club)).data.reason, "WEBHOOK_REJECTED");
-  return { ...club, webhook };
+  await h.confirm(tenant, webhook);
+  assert.equal((await h.settled(tenant)).data.reason, "WEBHOOK_REJECTED");
+  return { ...tenant, webhook };
 }
 
-async function assertDelivers(club, what) {
-  const { body } = await tryOut(club);
+async function assertDelivers(tenant, what) {
+  const { body } = await tryOut(tenant);
   assert.equal(body.data?.delivered, true, `${what}: ${JSON.stringify(body)}`);
-  const ping = (await pingsAt(club.webhook)).at(-1);
+  const ping = (await pingsAt(tenant.webhook)).at(-1);
   assert.deepEqual(ping.signature, { present: true, valid: true }, what);
 }
 
 describe("a webhook's secret is stored sealed", () => {
   test("never as it is, and differently each time", async () => {
     const webhookSecret = randomBytes(24).toString("hex");
-    const [club, other] = [await signup(), await signup()];
+    const [tenant, other] = [await signup(), await signup()];
     const texts = [];
-    for (const owner of [club, club, other]) {
+    for (const owner of [tenant, tenant, other]) {
       const webhook = { ...makeWebhook(), webhookSecret };
       await script({ ...target(webhook), kind: "status", status: 410 });
       await h.confirm(owner, webhook);
@@ -95,65 +95,65 @@ describe("a webhook's secret is stored sealed", () => {
     }
   });
 
-  test("for its club alone: in another's row, or changed by a bit, it opens nothing", async () => {
-    const [club, other] = [await clubWithRefusedWebhook(), await clubWithRefusedWebhook()];
-    const own = await sealed(club);
+  test("for its tenant alone: in another's row, or changed by a bit, it opens nothing", async () => {
+    const [tenant, other] = [await tenantWithRefusedWebhook(), await tenantWithRefusedWebhook()];
+    const own = await sealed(tenant);
     const changed = `${own.slice(0, -3)}${own.at(-3) === "A" ? "B" : "A"}${own.slice(-2)}`;
-    for (const text of [await sealed(other), changed, own.replace(/^v1/, "v2"), "", club.webhook.webhookSecret]) {
-      await h.sql("update make_connections set webhook_secret = ? where tenant_id = ?", text, club.tenantId);
-      const before = (await pingsAt(club.webhook)).length;
-      assert.notEqual((await tryOut(club)).body.data?.delivered, true, text);
-      assert.equal((await pingsAt(club.webhook)).length, before, "nothing was sent");
+    for (const text of [await sealed(other), changed, own.replace(/^v1/, "v2"), "", tenant.webhook.webhookSecret]) {
+      await h.sql("update make_connections set webhook_secret = ? where tenant_id = ?", text, tenant.tenantId);
+      const before = (await pingsAt(tenant.webhook)).length;
+      assert.notEqual((await tryOut(tenant)).body.data?.delivered, true, text);
+      assert.equal((await pingsAt(tenant.webhook)).length, before, "nothing was sent");
     }
-    await h.sql("update make_connections set webhook_secret = ? where tenant_id = ?", own, club.tenantId);
-    await assertDelivers(club, "as it was");
+    await h.sql("update make_connections set webhook_secret = ? where tenant_id = ?", own, tenant.tenantId);
+    await assertDelivers(tenant, "as it was");
   });
 });
 
 describe("DATA_KEY changes", () => {
-  let club;
+  let tenant;
   before(async () => {
-    club = await clubWithRefusedWebhook();
+    tenant = await tenantWithRefusedWebhook();
   });
 
   test("what was sealed before still opens with DATA_KEY_PREVIOUS, and what is new is sealed under the new key", async () => {
-    const old = keyName(await sealed(club));
+    const old = keyName(await sealed(tenant));
     await h.reconfigure({ secrets: { DATA_KEY: SECOND, DATA_KEY_PREVIOUS: FIRST } });
     assert.equal((await h.api("GET", "/health/ready")).status, 200);
-    await assertDelivers(club, "sealed under the key before");
-    const later = await clubWithRefusedWebhook();
+    await assertDelivers(tenant, "sealed under the key before");
+    const later = await tenantWithRefusedWebhook();
     assert.notEqual(keyName(await sealed(later)), old);
     await assertDelivers(later, "sealed under the key of now");
 
     const webhook = await known(makeWebhook());
-    await h.confirm(club, webhook);
-    assert.equal((await h.settled(club)).status, "completed");
-    assert.equal(keyName(await sealed(club)), keyName(await sealed(later)), "stored again, it is sealed under the new key");
-    club = await clubWithRefusedWebhook();
+    await h.confirm(tenant, webhook);
+    assert.equal((await h.settled(tenant)).status, "completed");
+    assert.equal(keyName(await sealed(tenant)), keyName(await sealed(later)), "stored again, it is sealed under the new key");
+    tenant = await tenantWithRefusedWebhook();
   });
 
   test("a key that is wrong fails the step as misconfigured, until the right one is back: nothing is lost", async () => {
     await h.reconfigure({ secrets: { DATA_KEY: FOREIGN, DATA_KEY_PREVIOUS: "" } });
-    const before = await pingsAt(club.webhook);
-    assert.equal((await queue(club)).status, 200);
+    const before = await pingsAt(tenant.webhook);
+    assert.equal((await queue(tenant)).status, 200);
     const failed = await until(async () => {
-      const { body } = await h.status(club);
+      const { body } = await h.status(tenant);
       return body.data.reason === "MISCONFIGURED" && body;
     });
     assert.equal(failed.status, "failed");
     for (const word of [FIRST, SECOND, FOREIGN, "DATA_KEY"]) assert.ok(!JSON.stringify(failed).includes(word), "said to a club");
     const steps = Object.fromEntries(failed.data.steps.map(({ name, status }) => [name, status]));
     assert.deepEqual([steps.configure_routing, steps.validate_webhook, steps.activate], ["completed", "failed", "pending"]);
-    assert.deepEqual(await pingsAt(club.webhook), before, "nothing was sent unsigned, or signed by something else");
+    assert.deepEqual(await pingsAt(tenant.webhook), before, "nothing was sent unsigned, or signed by something else");
 
     await h.reconfigure({ secrets: { DATA_KEY: SECOND } });
-    assert.equal((await queue(club)).status, 200);
-    await until(async () => (await h.status(club)).body.status === "completed");
-    assert.deepEqual((await pingsAt(club.webhook)).at(-1).signature, { present: true, valid: true });
+    assert.equal((await queue(tenant)).status, 200);
+    await until(async () => (await h.status(tenant)).body.status === "completed");
+    assert.deepEqual((await pingsAt(tenant.webhook)).at(-1).signature, { present: true, valid: true });
   });
 
-  test("a try with a key that is wrong does not tell the club that it has no webhook", async () => {
-    const own = await clubWithRefusedWebhook();
+  test("a try with a key that is wrong does not tell the tenant that it has no webhook", async () => {
+    const own = await tenantWithRefusedWebhook();
     const text = await sealed(own);
     await h.sql(
       "update make_connections set webhook_secret = ? where tenant_id = ?",
@@ -246,8 +246,8 @@ describe("after a whole life", () => {
       keep("an upstream's words", word);
       return `${text} ${word}`;
     };
-    // A starter club: a try, a refusal, a correction; its mail fails at first.
-    const [form, options] = [clubForm({ turnstileToken: person() }), withKey()];
+    // A starter tenant: a try, a refusal, a correction; its mail fails at first.
+    const [form, options] = [tenantForm({ turnstileToken: person() }), withKey()];
     const starter = await h.signup(form, options);
     const again = await h.signup(form, options);
     assert.equal(again.replayed, true);
@@ -268,7 +268,7 @@ describe("after a whole life", () => {
     await until(async () => (await h.status(starter)).body.status === "completed");
     await tryOut(starter);
 
-    // A pro club whose spreadsheet is refused, then made when a machine queues it again.
+    // A pro tenant whose spreadsheet is refused, then made when a machine queues it again.
     const pro = await signup({ plan: "pro" }, withKey());
     await script({
       host: "script.google.com",
@@ -285,11 +285,11 @@ describe("after a whole life", () => {
 
     // What did not work at all.
     await h.api("POST", "/public/signup/start", {
-      body: clubForm({ turnstileToken: `bad-${randomUUID()}`, email: "refused@example.org" }),
+      body: tenantForm({ turnstileToken: `bad-${randomUUID()}`, email: "refused@example.org" }),
       ...withKey(),
     });
     await script({ host: "challenges.cloudflare.com", kind: "status", status: 500, body: marker("down") });
-    await h.api("POST", "/public/signup/start", { body: clubForm({ turnstileToken: person() }), ...withKey() });
+    await h.api("POST", "/public/signup/start", { body: tenantForm({ turnstileToken: person() }), ...withKey() });
     await h.api("POST", "/public/signup/start", { body: { ...form, clubName: "Another", turnstileToken: person() }, ...options });
 
     // Links: mailed, spent, asked for in vain.
@@ -302,7 +302,7 @@ describe("after a whole life", () => {
     }
     await h.api("POST", "/auth/magic/start", { body: { email: "stranger@example.org" } });
 
-    // Operators: a token, a club, and their own.
+    // Operators: a token, a tenant, and their own.
     const operator = h.token({ sub: "ann" });
     const body = (more) => ({ body: { reason: "seen in a screenshot", ...more }, token: operator });
     const jti = JSON.parse(Buffer.from(pro.jwt.split(".")[1], "base64url")).jti;
@@ -368,7 +368,7 @@ describe("after a whole life", () => {
     assert.ok(connections.some(({ webhook_url }) => urls.has(webhook_url)));
   });
 
-  test("an address is with its club and its owner, and nowhere else", () => {
+  test("an address is with its tenant and its owner, and nowhere else", () => {
     const { tenants, auth_users: users, ...others } = stored;
     const without = (rows) => rows.map(({ email, ...rest }) => rest);
     const text = JSON.stringify([others, without(tenants), without(users)]).toLowerCase();

@@ -20,58 +20,58 @@ async function received(runId) {
 
 /** Signs up and is provisioned. */
 async function walk(plan) {
-  const club = { ...(await h.signup({ plan })), webhook: makeWebhook() };
-  assert.equal((await h.status(club)).body.status, "pending");
+  const tenant = { ...(await h.signup({ plan })), webhook: makeWebhook() };
+  assert.equal((await h.status(tenant)).body.status, "pending");
   const queued = await (plan === "starter"
-    ? h.api("POST", "/public/signup/starter/make", { token: club.jwt, body: club.webhook, headers: { traceparent: `00-${TRACE}-00f067aa0ba902b7-01` } })
-    : h.confirm(club));
+    ? h.api("POST", "/public/signup/starter/make", { token: tenant.jwt, body: tenant.webhook, headers: { traceparent: `00-${TRACE}-00f067aa0ba902b7-01` } })
+    : h.confirm(tenant));
   assert.deepEqual([queued.status, queued.body.data?.status], [200, "processing"], JSON.stringify(queued.body));
-  const end = await h.settled(club);
+  const end = await h.settled(tenant);
   assert.equal(end.status, "completed", JSON.stringify(end));
   assert.equal(end.data.runId, queued.body.data.runId);
   assert.deepEqual(end.data.steps.map(({ name, status, attempts }) => [name, status, attempts]), STEPS[plan].map((name) => [name, "completed", 1]));
-  const [tenant] = await h.sql("select status, route_ready from tenants where id = ?", club.tenantId);
-  assert.deepEqual(tenant, { status: "active", route_ready: 1 });
-  return { ...club, runId: end.data.runId };
+  const [row] = await h.sql("select status, route_ready from tenants where id = ?", tenant.tenantId);
+  assert.deepEqual(row, { status: "active", route_ready: 1 });
+  return { ...tenant, runId: end.data.runId };
 }
 
 /** Resend was asked once, as its API asks. */
-async function assertMailed(club, request) {
+async function assertMailed(tenant, request) {
   assert.equal(request.url, "https://api.resend.com/emails");
   assert.equal(request.headers.authorization, `Bearer ${h.secrets.RESEND_API_KEY}`);
   assert.match(request.headers["user-agent"], /^Tenantry\/\d/);
-  assert.equal(request.headers["idempotency-key"], `${club.runId}/send_welcome_email`);
-  const mails = await h.mails(club.email);
-  assert.deepEqual(mails.map(({ to, from }) => [to, from]), [[[club.email], "Tenantry <welcome@clubs.example>"]]);
+  assert.equal(request.headers["idempotency-key"], `${tenant.runId}/send_welcome_email`);
+  const mails = await h.mails(tenant.email);
+  assert.deepEqual(mails.map(({ to, from }) => [to, from]), [[[tenant.email], "Tenantry <welcome@clubs.example>"]]);
 }
 
-test("a starter club is signed up, pings its webhook as Standard Webhooks has it, is mailed and live", async () => {
-  const club = await walk("starter");
-  const calls = await received(club.runId);
+test("a starter tenant is signed up, pings its webhook as Standard Webhooks has it, is mailed and live", async () => {
+  const tenant = await walk("starter");
+  const calls = await received(tenant.runId);
   assert.equal(calls.length, 2);
   const [ping, mail] = calls;
-  assert.deepEqual([ping.method, ping.url], ["POST", club.webhook.webhookUrl]);
+  assert.deepEqual([ping.method, ping.url], ["POST", tenant.webhook.webhookUrl]);
   assert.match(ping.headers["content-type"], /^application\/json\b/);
   assert.match(ping.headers["user-agent"], /^Tenantry\/\d/);
-  assert.equal(ping.headers["webhook-id"], `${club.runId}/validate_webhook`);
+  assert.equal(ping.headers["webhook-id"], `${tenant.runId}/validate_webhook`);
   assert.equal(ping.headers["idempotency-key"], ping.headers["webhook-id"]);
-  const payload = new Webhook(club.webhook.webhookSecret, { format: "raw" }).verify(ping.body, ping.headers);
-  assert.deepEqual(payload, { type: "webhook.ping", timestamp: payload.timestamp, data: { tenantId: club.tenantId } });
+  const payload = new Webhook(tenant.webhook.webhookSecret, { format: "raw" }).verify(ping.body, ping.headers);
+  assert.deepEqual(payload, { type: "webhook.ping", timestamp: payload.timestamp, data: { tenantId: tenant.tenantId } });
   const another = new Webhook("another secret, just as long", { format: "raw" });
   assert.throws(() => another.verify(ping.body, ping.headers), /No matching signature/);
-  await assertMailed(club, mail);
+  await assertMailed(tenant, mail);
   for (const { headers } of calls) assert.match(headers.traceparent, new RegExp(`^00-${TRACE}-[0-9a-f]{16}-01$`));
 
   // An answer without a body, as the runtime sends it.
-  const path = `/api/v1/tenants/${club.tenantId}/provision-status`;
-  const etag = (await h.api("GET", path, { token: club.jwt })).headers.get("etag");
-  const again = await h.api("GET", path, { token: club.jwt, headers: { "if-none-match": etag } });
+  const path = `/api/v1/tenants/${tenant.tenantId}/provision-status`;
+  const etag = (await h.api("GET", path, { token: tenant.jwt })).headers.get("etag");
+  const again = await h.api("GET", path, { token: tenant.jwt, headers: { "if-none-match": etag } });
   assert.deepEqual([again.status, again.body, again.headers.get("etag")], [304, "", etag]);
 });
 
-test("a pro club is signed up, asks Apps Script with signed requests whose redirect is followed, is mailed and live", async () => {
-  const club = await walk("pro");
-  const [provision, verify, mail] = await received(club.runId);
+test("a pro tenant is signed up, asks Apps Script with signed requests whose redirect is followed, is mailed and live", async () => {
+  const tenant = await walk("pro");
+  const [provision, verify, mail] = await received(tenant.runId);
   for (const [request, action] of [
     [provision, "provision"],
     [verify, "verify"],
@@ -82,9 +82,9 @@ test("a pro club is signed up, asks Apps Script with signed requests whose redir
     assert.equal(url.searchParams.get("signature"), expected);
     assert.deepEqual([request.operation, request.response.status], [action, 302]);
   }
-  const [sheet] = await h.sql("select spreadsheet_id from pro_automation where tenant_id = ?", club.tenantId);
+  const [sheet] = await h.sql("select spreadsheet_id from pro_automation where tenant_id = ?", tenant.tenantId);
   const { spreadsheets } = await h.sandbox("/__sandbox/spreadsheets");
-  const own = spreadsheets.filter(({ tenantId }) => tenantId === club.tenantId);
+  const own = spreadsheets.filter(({ tenantId }) => tenantId === tenant.tenantId);
   assert.deepEqual(own.map(({ id }) => id), [sheet.spreadsheet_id]);
-  await assertMailed(club, mail);
+  await assertMailed(tenant, mail);
 });

@@ -39,7 +39,7 @@ async function stub(create, options, body = { ok: true, environment: "production
   return { port: server.address().port, seen, close: () => server.close() };
 }
 
-test("signs a club of each plan up, and passes when both are provisioned: as local, and without an argument", async () => {
+test("signs a tenant of each plan up, and passes when both are provisioned: as local, and without an argument", async () => {
   for (const [args, env] of [
     [["local"], { PORT: h.url.port }],
     [[], { WORKER_URL: `${h.url.origin}/` }],
@@ -52,7 +52,7 @@ test("signs a club of each plan up, and passes when both are provisioned: as loc
   }
 });
 
-test("fails when a club is not provisioned", async () => {
+test("fails when a tenant is not provisioned", async () => {
   const refusal = { host: "script.google.com", kind: "status", status: 200, body: { ok: false, error: "quota" }, times: 1 };
   await h.sandbox("/__sandbox/faults", { method: "POST", body: refusal });
   const { status, printed } = await smoke(["local"], { PORT: h.url.port });
@@ -60,39 +60,39 @@ test("fails when a club is not provisioned", async () => {
   assert.match(printed, /✓ starter: provisioned[\s\S]*✗ pro: provisioned[\s\S]* 1 failed\n$/);
 });
 
-/** The clubs that a run of the script names, as D1 has them. */
-async function clubsIn(printed) {
+/** The tenants that a run of the script names, as D1 has them. */
+async function tenantsIn(printed) {
   const ids = [...new Set(printed.match(/tenant_\w+/g))];
   return Promise.all(ids.map(async (id) => (await h.sql("select id, slug, plan, undo_state from tenants where id = ?", id))[0]));
 }
 
-test("removes the clubs of both plans when it is given a platform admin's token, and what was made for them", async () => {
+test("removes the tenants of both plans when it is given a platform admin's token, and what was made for them", async () => {
   const { status, printed } = await smoke(["local"], { PORT: h.url.port, PLATFORM_ADMIN_JWT: h.token() });
   assert.equal(status, 0, printed);
   assert.match(printed, /(\n✓ tenant_\w+: removed){2}\n15 passed, 0 failed\n$/);
-  const clubs = await clubsIn(printed);
-  assert.deepEqual(clubs.map(({ slug, plan, undo_state }) => [slug, plan, undo_state]).sort(), [
+  const tenants = await tenantsIn(printed);
+  assert.deepEqual(tenants.map(({ slug, plan, undo_state }) => [slug, plan, undo_state]).sort(), [
     [null, "pro", "undone"],
     [null, "starter", "undone"],
   ]);
   const { spreadsheets } = await h.sandbox("/__sandbox/spreadsheets");
-  assert.ok(!clubs.some(({ id }) => spreadsheets.some((each) => JSON.stringify(each).includes(id))), "a spreadsheet is left");
+  assert.ok(!tenants.some(({ id }) => spreadsheets.some((each) => JSON.stringify(each).includes(id))), "a spreadsheet is left");
 });
 
-test("says which clubs are left without such a token, and fails with one that is refused", async () => {
+test("says which tenants are left without such a token, and fails with one that is refused", async () => {
   const left = await smoke(["local"], { PORT: h.url.port });
   assert.equal(left.status, 0, left.printed);
   assert.match(left.printed, /\n· Left behind \(PLATFORM_ADMIN_JWT .*\): tenant_\w+ tenant_\w+\n/);
   const refused = await smoke(["local"], { PORT: h.url.port, PLATFORM_ADMIN_JWT: h.token({ aud: "syston-mobile" }) });
   assert.equal(refused.status, 1, refused.printed);
   assert.match(refused.printed, /(\n✗ tenant_\w+: removal: status 403, wanted 202 .*\n.*FORBIDDEN.*){2}\n13 passed, 2 failed\n$/);
-  for (const { slug, undo_state } of [...(await clubsIn(left.printed)), ...(await clubsIn(refused.printed))]) {
+  for (const { slug, undo_state } of [...(await tenantsIn(left.printed)), ...(await tenantsIn(refused.printed))]) {
     assert.match(slug, /^smoke-/);
     assert.equal(undo_state, null);
   }
 });
 
-test("fails when what was made for a club can't be removed", async () => {
+test("fails when what was made for a tenant can't be removed", async () => {
   const refusal = { host: "script.google.com", kind: "status", status: 200, body: { ok: false, error: "no", code: "NO" } };
   await h.sandbox("/__sandbox/faults", { method: "POST", body: { ...refusal, bodyIncludes: '"deprovision"', times: 1 } });
   const { status, printed } = await smoke(["local"], { PORT: h.url.port, PLATFORM_ADMIN_JWT: h.token() });

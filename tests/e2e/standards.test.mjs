@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { after, test } from "node:test";
-import { clubForm, makeWebhook, startHarness, token } from "./harness.mjs";
+import { tenantForm, makeWebhook, startHarness, token } from "./harness.mjs";
 
 const cases = JSON.parse(readFileSync(new URL("../standards.json", import.meta.url), "utf8"));
 const texts = JSON.parse(readFileSync(new URL("../browser/texts.json", import.meta.url), "utf8"));
@@ -15,7 +15,7 @@ let clients = 0;
 const signup = (form) => {
   clients += 1;
   const headers = { "cf-connecting-ip": `203.${(clients >> 8) & 255}.${clients & 255}.1` };
-  return h.api("POST", "/public/signup/start", { body: clubForm(form), headers });
+  return h.api("POST", "/public/signup/start", { body: tenantForm(form), headers });
 };
 const refused = ({ status, body }, field) => {
   assert.equal(status, 400, JSON.stringify(body));
@@ -47,10 +47,10 @@ test("a name is folded for search as the host folds it", async () => {
 });
 
 test("a webhook's address is read, and stored, as the host reads it", async () => {
-  const { body: club } = await signup({});
+  const { body: tenant } = await signup({});
   const { webhookSecret } = makeWebhook();
   for (const { text, read } of cases.webhooks) {
-    const correction = { tenant: club.tenantId, make_webhook_url: text, webhook_secret: webhookSecret, reason: "hard cases" };
+    const correction = { tenant: tenant.tenantId, make_webhook_url: text, webhook_secret: webhookSecret, reason: "hard cases" };
     const answer = await h.api("POST", "/api/v1/admin/tenant/webhook", { token: token({}, h.secrets.JWT_SECRET), body: correction });
     if (read === null) assert.ok(refused(answer, "make_webhook_url"), text);
     else assert.equal(answer.body.data?.makeWebhookUrl, read, `${text}: ${JSON.stringify(answer.body)}`);

@@ -21,18 +21,18 @@ after(async () => {
   rmSync(directory, { recursive: true, force: true });
 });
 
-const clubs = {};
+const tenants = {};
 /** What the tail would have printed of the day below. */
 let text;
 
 before(async () => {
-  clubs.done = await h.signup({ plan: "pro" });
-  clubs.failed = await h.signup();
-  await h.confirm(clubs.done);
-  await h.confirm(clubs.failed, { ...makeWebhook(), webhookUrl: "https://hook.eu2.make.com/gone" });
-  assert.deepEqual([(await h.settled(clubs.done)).status, (await h.settled(clubs.failed)).status], ["completed", "failed"]);
+  tenants.done = await h.signup({ plan: "pro" });
+  tenants.failed = await h.signup();
+  await h.confirm(tenants.done);
+  await h.confirm(tenants.failed, { ...makeWebhook(), webhookUrl: "https://hook.eu2.make.com/gone" });
+  assert.deepEqual([(await h.settled(tenants.done)).status, (await h.settled(tenants.failed)).status], ["completed", "failed"]);
   await h.api("GET", "/whoami");
-  await h.api("GET", `/api/v1/tenants/${clubs.done.tenantId}/provision-status`, { token: clubs.failed.jwt });
+  await h.api("GET", `/api/v1/tenants/${tenants.done.tenantId}/provision-status`, { token: tenants.failed.jwt });
   await h.api("POST", "/public/signup/start", { body: { clubName: "", plan: "gold" } });
   await h.api("POST", "/auth/logout", { token: (await h.signup()).jwt });
   await h.api("GET", "/api/v1/bgops/sagas", { token: h.token() });
@@ -122,7 +122,7 @@ describe("a filter shows what it names, and nothing else:", () => {
   });
 
   test("tenant", () => {
-    const { tenantId } = clubs.done;
+    const { tenantId } = tenants.done;
     const own = objects("tenant", { env: { TENANT_ID: tenantId } });
     for (const line of own) assert.ok([line.tenantId, line.requestedTenant].includes(tenantId));
     const seen = new Set(own.map(({ msg }) => msg));

@@ -14,7 +14,7 @@ const { BASE_URL, SANDBOX_URL, JWT_SECRET, SCHEMATHESIS } = process.env;
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const CONFIG = fileURLToPath(new URL("schemathesis.toml", import.meta.url));
 
-/** What ends the tokens or the club that all others need; each of these has a run and a club of its own. */
+/** What ends the tokens or the tenant that all others need; each of these has a run and a tenant of its own. */
 const ENDS = ["logOut", "revokeTokens", "removeTenant"];
 
 const api = client({ url: BASE_URL, secret: JWT_SECRET, sandboxFetch: (path, init) => fetch(new URL(path, SANDBOX_URL), init) });
@@ -35,18 +35,18 @@ async function everybodyWorks() {
 
 async function run(which) {
   await everybodyWorks();
-  const club = await api.signup();
-  await api.confirm(club);
-  const { data } = await api.settled(club);
+  const tenant = await api.signup();
+  await api.confirm(tenant);
+  const { data } = await api.settled(tenant);
   const token = (kind, claims = {}) => {
     const { roles, aud, ttl } = KINDS[kind];
     return issue({ sub: "fuzz", iss: "syston.app", aud, roles, ...claims }, ttl, JWT_SECRET);
   };
   const env = {
     ...process.env,
-    CLUB: club.tenantId,
+    TENANT: tenant.tenantId,
     RUN: data.runId,
-    CLUB_TOKEN: token("tenant", { tenantId: club.tenantId }),
+    TENANT_TOKEN: token("tenant", { tenantId: tenant.tenantId }),
     OPERATOR_TOKEN: token("platform"),
     MACHINE_TOKEN: token("service"),
   };

@@ -1,8 +1,8 @@
-// `npm run test:soak`: SOAK_TENANTS clubs (500), half of either plan, are provisioned at once in the real runtime. Every fifth external
-// call fails. Every tenth club's webhook hangs or asks for five minutes' patience. Resend takes two calls a second. In the middle the
+// `npm run test:soak`: SOAK_TENANTS tenants (500), half of either plan, are provisioned at once in the real runtime. Every fifth external
+// call fails. Every tenth tenant's webhook hangs or asks for five minutes' patience. Resend takes two calls a second. In the middle the
 // database is away for SOAK_OUTAGE seconds (360). Once, at a random moment, the runtime is killed, and scripts/restore.sh restores the
 // database to an earlier moment. Then a build with one step more is started (SOAK_OLDER=no: the same build). Who stored a webhook since
-// then stores it again. Every club whose webhook is well must complete, nothing may be done twice, no mail be lost, and nothing be left
+// then stores it again. Every tenant whose webhook is well must complete, nothing may be done twice, no mail be lost, and nothing be left
 // that nobody knows. SOAK_SEED repeats what is drawn, SOAK_MINUTES (40) bounds it.
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { randomInt } from "node:crypto";
@@ -23,7 +23,7 @@ const OUTAGE_S = Number(process.env.SOAK_OUTAGE ?? 360);
 const SEED = Number(process.env.SOAK_SEED ?? randomInt(2 ** 31));
 const IS_DEPLOYED = process.env.SOAK_OLDER !== "no";
 const FAILING = 0.2;
-/** Every so-manieth club's webhook is hostile. */
+/** Every so-manieth tenant's webhook is hostile. */
 const HOSTILE = 10;
 /** As Resend's own limit is. */
 const MAILS_PER_SECOND = 2;
@@ -89,20 +89,20 @@ async function soak(service, newer) {
     const webhook = { webhookUrl: `${origin}${hostility ?? ""}${pathname}`, webhookSecret };
     return { ...(await signup({ plan })), plan, hostility, webhook };
   });
-  const clubs = all.filter(({ hostility }) => hostility === undefined);
+  const tenants = all.filter(({ hostility }) => hostility === undefined);
 
   // A minute's sweep, three times as often: what is put back waits for it.
   const sweeping = setInterval(() => fetch(`${service.url}/cdn-cgi/local/scheduled`).catch(() => {}), SWEEP_EVERY_MS);
-  say(`All are queued, ${all.length - clubs.length} with a hostile webhook; ${FAILING * 100} % of the calls to the outside fail …`);
-  const watch = new Watch(clubs, sql);
+  say(`All are queued, ${all.length - tenants.length} with a hostile webhook; ${FAILING * 100} % of the calls to the outside fail …`);
+  const watch = new Watch(tenants, sql);
   let unanswered = 0;
-  const queueing = few([...all].sort((one, other) => Number(other.hostility !== undefined) - Number(one.hostility !== undefined)), async (club) => {
-    watch.queued(club);
+  const queueing = few([...all].sort((one, other) => Number(other.hostility !== undefined) - Number(one.hostility !== undefined)), async (tenant) => {
+    watch.queued(tenant);
     for (;;) {
-      const status = await confirm(club, club.webhook).then(({ status }) => status, () => 0);
+      const status = await confirm(tenant, tenant.webhook).then(({ status }) => status, () => 0);
       if (status === 200) return;
       // Asked again, as the page does: queueing twice starts nothing twice.
-      if (status !== 503 && status !== 0) throw new Failure(`queueing ${club.tenantId} answered ${status}`);
+      if (status !== 503 && status !== 0) throw new Failure(`queueing ${tenant.tenantId} answered ${status}`);
       unanswered++;
       await pause(1000);
     }
@@ -110,13 +110,13 @@ async function soak(service, newer) {
 
   const draw = generator(SEED);
   const disaster = async () => {
-    // A webhook that was stored after the backup would be lost with it, and its club would have to store it again.
+    // A webhook that was stored after the backup would be lost with it, and its tenant would have to store it again.
     await watch.during(queueing);
     await watch.share(0.1 + 0.15 * draw());
     const file = await backUp(service);
     await watch.look();
-    say(`Backed up while ${watch.over.size} of ${clubs.length} are completed …`);
-    await watch.share(Math.min(0.95, watch.over.size / clubs.length + 0.1 + 0.2 * draw()));
+    say(`Backed up while ${watch.over.size} of ${tenants.length} are completed …`);
+    await watch.share(Math.min(0.95, watch.over.size / tenants.length + 0.1 + 0.2 * draw()));
     const [kind] = draw() < 0.5 ? ["down"] : ["hanging"];
     say(`The database is ${kind} for ${OUTAGE_S} s, ${watch.over.size} are completed …`);
     await behave({ database: kind });
@@ -134,12 +134,12 @@ async function soak(service, newer) {
     if (resumed.status !== 200) throw new Failure(`Provisioning can't be resumed: ${JSON.stringify(resumed.body)}`);
   };
   // A webhook that was stored after the backup is gone with the database that was: its owner stores it again.
-  const byId = new Map(clubs.map((club) => [club.tenantId, club]));
+  const byId = new Map(tenants.map((tenant) => [tenant.tenantId, tenant]));
   const again = new Set();
   const storesAgain = async (id, reason) => {
     if (reason !== "WEBHOOK_MISSING") return;
-    const club = byId.get(id);
-    await confirm(club, club.webhook);
+    const tenant = byId.get(id);
+    await confirm(tenant, tenant.webhook);
     again.add(id);
   };
   const [unfinished] = await Promise.all([disaster().then(() => watch.untilOver(MINUTES * 60_000, storesAgain)), queueing]);
@@ -154,14 +154,14 @@ async function soak(service, newer) {
     ...unsent,
     ...(await doneTwice(effects, sandbox)),
     ...(await missing(sql, effects)),
-    ...(await halfDone(sql, clubs)),
+    ...(await halfDone(sql, tenants)),
     ...(await orphans(sql, sandbox)),
     ...(await mailsOf(all, sandbox)),
   ];
 }
 
 function hostilityOf(n) {
-  // Pro clubs have no webhook: of the starter clubs, every fifth.
+  // Pro tenants have no webhook: of the starter tenants, every fifth.
   if (n % HOSTILE !== 0) return undefined;
   const kinds = Object.keys(HOSTILITIES);
   return kinds[(n / HOSTILE) % kinds.length];
@@ -254,8 +254,8 @@ async function missing(sql, effects) {
   });
 }
 
-/** What a completed club lacks in the database, or has twice. */
-async function halfDone(sql, clubs) {
+/** What a completed tenant lacks in the database, or has twice. */
+async function halfDone(sql, tenants) {
   const counted = ["auth_users", "tenant_brand", "feed_posts", "provision_runs"];
   const counts = counted.map((table) => `(select count(*) from ${table} where tenant_id = t.id) as ${table}`).join(", ");
   const rows = await sql(
@@ -264,21 +264,21 @@ async function halfDone(sql, clubs) {
        (select count(*) from pro_automation where tenant_id = t.id) as sheets from tenants t`,
   );
   const byId = new Map(rows.map((row) => [row.id, row]));
-  return clubs.flatMap(({ tenantId, plan }) => {
+  return tenants.flatMap(({ tenantId, plan }) => {
     const { id, ...row } = byId.get(tenantId) ?? {};
     const wanted = { status: "active", route_ready: 1, ...Object.fromEntries(counted.map((table) => [table, 1])), undone: 0, sheets: plan === "pro" ? 1 : 0 };
     return JSON.stringify(row) === JSON.stringify(wanted) ? [] : [`${id} is ${JSON.stringify(row)}`];
   });
 }
 
-/** Spreadsheets that no club knows. */
+/** Spreadsheets that no tenant knows. */
 async function orphans(sql, sandbox) {
   const known = new Set((await sql("select spreadsheet_id as id from pro_automation")).map(({ id }) => id));
   const { spreadsheets } = await sandbox("/__sandbox/spreadsheets");
   return spreadsheets.filter(({ id }) => !known.has(id)).map(({ id, tenantId }) => `nobody knows ${id} of ${tenantId}`);
 }
 
-/** One welcome mail for each club that completed, and none for another. */
+/** One welcome mail for each tenant that completed, and none for another. */
 async function mailsOf(all, sandbox) {
   const problems = [];
   await few(all, async ({ email, hostility, tenantId }) => {

@@ -2,8 +2,8 @@ import { say } from "../../scripts/lib/project.mjs";
 
 /** When each run was queued and when it was over, as D1 lists it. */
 export class Watch {
-  constructor(clubs, sql) {
-    this.clubs = new Set(clubs.map(({ tenantId }) => tenantId));
+  constructor(tenants, sql) {
+    this.tenants = new Set(tenants.map(({ tenantId }) => tenantId));
     this.sql = sql;
     this.begun = new Map();
     this.over = new Map();
@@ -22,13 +22,13 @@ export class Watch {
     const tenants = await this.sql("select id, provision_state as state, provision_reason as reason from tenants");
     const now = performance.now();
     const unfinished = [];
-    for (const { id, state, reason } of tenants.filter(({ id }) => this.clubs.has(id))) {
+    for (const { id, state, reason } of tenants.filter(({ id }) => this.tenants.has(id))) {
       if (state !== "completed") unfinished.push([id, state, reason]);
       else if (!this.over.has(id)) this.over.set(id, now);
     }
     if (now - this.told > 10_000) {
       this.told = now;
-      say(`${this.clubs.size - unfinished.length} of ${this.clubs.size} completed after ${Math.round((now - this.started) / 1000)} s`);
+      say(`${this.tenants.size - unfinished.length} of ${this.tenants.size} completed after ${Math.round((now - this.started) / 1000)} s`);
     }
     return unfinished;
   }
@@ -47,7 +47,7 @@ export class Watch {
 
   /** Waits until this share of all is completed. */
   async share(part) {
-    while (this.over.size < this.clubs.size * part) {
+    while (this.over.size < this.tenants.size * part) {
       await this.look();
       await new Promise((done) => setTimeout(done, 100));
     }

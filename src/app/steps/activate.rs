@@ -14,6 +14,6 @@ pub(super) struct Activate;
 /// Going live and the listing's "completed" are one batch: nobody sees one without the other.
 impl Action for Activate {
     fn rows(run: &Run, _record: &Record, now: Timestamp) -> Vec<Statement> {
-        vec![store::tenants::activate(&run.subject.tenant, run.live_at.unwrap_or(now))]
+        vec![store::tenants::activate(&run.subject.tenant, run.doing.finishing_at.unwrap_or(now))]
     }
 }

@@ -2,14 +2,14 @@
 
 use crate::{
     app::{App, upstream::cloudflare},
-    db::{Answer, Statement},
+    db::Statement,
     domain::{Config, Step, Timestamp, Upstream, config::SubdomainMode},
     ports::Ports,
     store,
     workflow::{Outcome, Product, Record, Run},
 };
 
-use super::{Action, Performed};
+use super::{Action, Found, Performed};
 
 pub(super) struct ConfigureRouting;
 
@@ -29,7 +29,7 @@ impl Action for ConfigureRouting {
         }
     }
 
-    async fn run<P: Ports>(app: &App<P>, run: &Run, _found: Answer) -> Performed {
+    async fn run<P: Ports>(app: &App<P>, run: &Run, _found: Found) -> Performed {
         Ok(match app.config().subdomain_mode {
             SubdomainMode::None => Outcome::Done(Some(Product::NoRoute)),
             SubdomainMode::Wildcard => Outcome::Done(None),

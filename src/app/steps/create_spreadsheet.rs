@@ -2,14 +2,14 @@
 
 use crate::{
     app::{App, upstream::apps_script},
-    db::{Answer, Statement},
+    db::Statement,
     domain::{Config, Step, Timestamp, Upstream},
     ports::Ports,
     store,
     workflow::{Artifact, Outcome, Record, Run},
 };
 
-use super::{Action, Performed, misconfigured};
+use super::{Action, Found, Performed, misconfigured};
 
 pub(super) struct CreateSpreadsheet;
 
@@ -23,7 +23,7 @@ impl Action for CreateSpreadsheet {
         Some((Upstream::AppsScript, 2))
     }
 
-    async fn run<P: Ports>(app: &App<P>, run: &Run, _found: Answer) -> Performed {
+    async fn run<P: Ports>(app: &App<P>, run: &Run, _found: Found) -> Performed {
         let config = app.config();
         let secret = config.gas_hmac_secret.as_ref().ok_or_else(misconfigured)?;
         let key = run.idempotency_key(Step::CreateSpreadsheet);

@@ -1,7 +1,7 @@
 //! Steps: each has a file that says what it asks, does, undoes, and which rows it leaves in D1.
 //!
-//! Every attempt may be performed again after any interruption. Inside, that is safe because the statements say what shall
-//! be, not what to add; outside, because the call carries the run's key for the step. A removal finds nothing left to do then.
+//! Every attempt may be performed again after any interruption. Statements are idempotent: they say what shall be, not what
+//! to add. Outbound calls carry the run's idempotency key for the step. A removal finds nothing left to do then.
 //!
 //! What a step does in D1 alone is its rows, and they are written with the run's next listing: several such steps are one batch.
 //!
@@ -17,21 +17,31 @@ mod validate_webhook;
 mod verify_spreadsheet;
 
 use crate::{
-    db::{Answer, Db, DbError, Statement},
+    db::{Db, DbError, Statement, Then},
     domain::{Config, Step, Task, Timestamp, Upstream},
     ports::Ports,
-    store,
+    store::{self, webhooks::Connection},
     workflow::{
         self, Artifact, Asked, FailureCode, Outcome, PermanentError, Permit, ProjectionResult, Record, Run,
         TransientError, TransientErrorCode,
-        policy::{Compensation, compensation},
+        policy::{Compensation, compensation, is_last},
     },
 };
 
-use super::{App, projection, run_admission::RunAdmission};
+use super::{App, breakers, projection, run_admission::RunAdmission};
 
 /// Ends a step early: with what went wrong, as an outcome.
 type Performed = Result<Outcome, Outcome>;
+
+/// What an attempt read in D1 along with its permit.
+#[derive(Debug, Default)]
+pub enum Found {
+    /// Nothing: its step reads nothing.
+    #[default]
+    Nothing,
+    /// The tenant's webhook.
+    Webhook(Result<Option<Connection>, DbError>),
+}
 
 /// What a step does. It asks nobody, leaves nothing and writes nothing, unless it says so.
 trait Action {
@@ -46,17 +56,18 @@ trait Action {
     }
 
     /// What doing it reads in D1, if it asks outside: asked for with the permit.
-    fn reads(_run: &Run) -> Option<Statement> {
+    fn reads(_run: &Run) -> Option<Then<Found>> {
         None
     }
 
     /// Performs one attempt at it. Nothing is left to do for what its rows do.
-    async fn run<P: Ports>(_app: &App<P>, _run: &Run, _found: Answer) -> Performed {
+    async fn run<P: Ports>(_app: &App<P>, _run: &Run, _found: Found) -> Performed {
         Ok(Outcome::Done(None))
     }
 
-    /// Performs one attempt at removing what it left outside. Done means that it is gone. Never asked of a step that leaves nothing;
-    /// one that leaves something, and says neither how it is removed nor which rows that changes, has not removed it.
+    /// Performs one attempt at removing what it left outside. Done means that it is gone. Never called for a step that leaves
+    /// nothing. A step that leaves something must say how it is removed or which rows change; otherwise it has not removed
+    /// it.
     async fn undo<P: Ports>(app: &App<P>, run: &Run) -> Performed {
         let is_inside = !Self::undo_rows(run, app.ports.now()).is_empty();
         if is_inside { Ok(Outcome::Done(None)) } else { Ok(misconfigured()) }
@@ -108,16 +119,8 @@ fn undo_upstream(config: &Config, run: &Run, step: Step) -> Option<(Upstream, u3
 }
 
 /// What doing `step` reads in D1.
-fn reads(run: &Run, step: Step) -> Option<Statement> {
+fn reads(run: &Run, step: Step) -> Option<Then<Found>> {
     of_step!(step, A => A::reads(run), other => None)
-}
-
-/// Whether D1 hears of the end of `task` in the batch that does it: nobody may see one without the other.
-fn lists_its_end(task: Task) -> bool {
-    match task {
-        Task::Do(step) => step == Step::Activate,
-        Task::Undo(step) => compensation(step) == Compensation::SlugAndEmail,
-    }
 }
 
 /// The rows beside the run's own that its step writes.
@@ -150,105 +153,103 @@ fn tenant_gone() -> PermanentError {
     PermanentError::new(FailureCode::TenantGone, "This club does not exist any more.")
 }
 
-impl<P: Ports> App<P> {
-    /// Whether an attempt at `task` of `run` asks outside.
-    pub fn asks_outside(&self, run: &Run, task: Task) -> bool {
-        self.upstream_for(run, task).is_some()
-    }
+/// Whether an attempt at `task` of `run` asks outside.
+pub fn asks_outside<P: Ports>(app: &App<P>, run: &Run, task: Task) -> bool {
+    upstream_for(app, run, task).is_some()
+}
 
-    /// Whether an attempt at `task` of `run` may begin, and what it reads; D1 is told of the run first if it `lists`. One batch.
-    pub async fn permit(&self, run: &Run, task: Task, lists: bool) -> Asked<Answer> {
-        match self.ask(run, task, lists).await {
-            Ok(asked) => asked,
-            Err(DbError::Aborted) => {
-                Asked { projection: Some(ProjectionResult::Restored), ..Permit::Unavailable.into() }
-            }
-            Err(error) if error.is_about_a_missing_row() => Permit::TenantUnknown.into(),
-            Err(_) => Permit::Unavailable.into(),
+/// Whether an attempt at `task` of `run` may begin, and what it reads; D1 is told of the run first if it `lists`. One batch.
+pub async fn permit<P: Ports>(app: &App<P>, run: &Run, task: Task, lists: bool) -> Asked<Found> {
+    match ask(app, run, task, lists).await {
+        Ok(asked) => asked,
+        Err(DbError::Aborted) => {
+            Asked { projection: Some(ProjectionResult::Restored), ..Permit::Unavailable.into() }
         }
+        Err(error) if error.is_about_a_missing_row() => Permit::TenantUnknown.into(),
+        Err(_) => Permit::Unavailable.into(),
     }
+}
 
-    async fn ask(&self, run: &Run, task: Task, lists: bool) -> Result<Asked<Answer>, DbError> {
-        let projection = lists.then(|| projection::projection(run, self.ports.now())).transpose()?;
-        let reads = match task {
-            Task::Do(step) if self.asks_outside(run, task) => reads(run, step),
-            Task::Do(_) | Task::Undo(_) => None,
-        };
-        let run_admission = store::flags::run_admission(&run.subject.tenant);
-        let (standing, listed, found) = self.ports.db().ask((run_admission, projection, reads)).await?;
-        let permit = match RunAdmission::from(standing) {
-            RunAdmission::Open => Permit::Granted,
-            RunAdmission::Paused => Permit::Paused,
-            RunAdmission::Suspended | RunAdmission::Removed => Permit::Stopped,
-            RunAdmission::Unknown => Permit::TenantUnknown,
-        };
-        let projection = listed.map(|(projection, _)| projection);
-        let found = found.unwrap_or_default();
-        Ok(Asked { permit, projection, found })
+async fn ask<P: Ports>(app: &App<P>, run: &Run, task: Task, lists: bool) -> Result<Asked<Found>, DbError> {
+    let projection = lists.then(|| projection::projection(run, app.ports.now())).transpose()?;
+    let reads = match task {
+        Task::Do(step) if asks_outside(app, run, task) => reads(run, step),
+        Task::Do(_) | Task::Undo(_) => None,
+    };
+    let run_admission = store::flags::run_admission(&run.subject.tenant);
+    let (standing, listed, found) = app.ports.db().ask((run_admission, projection, reads)).await?;
+    let permit = match RunAdmission::from(standing) {
+        RunAdmission::Open => Permit::Granted,
+        RunAdmission::Paused => Permit::Paused,
+        RunAdmission::Suspended | RunAdmission::Removed => Permit::Stopped,
+        RunAdmission::Unknown => Permit::TenantUnknown,
+    };
+    let projection = listed.map(|(projection, _)| projection);
+    let found = found.unwrap_or_default();
+    Ok(Asked { permit, projection, found })
+}
+
+/// Performs one attempt at `task` of `run`, unless the upstream is to be left alone.
+pub async fn perform<P: Ports>(app: &App<P>, run: &Run, task: Task, found: Found) -> workflow::Performed {
+    if is_last(task) {
+        return end(app, run, task).await;
     }
-
-    /// Performs one attempt at `task` of `run`, unless the upstream is to be left alone.
-    pub async fn perform(&self, run: &Run, task: Task, found: Answer) -> workflow::Performed {
-        if lists_its_end(task) {
-            return self.end(run, task).await;
+    let attempt = attempt(app, run, task, found);
+    match upstream_for(app, run, task) {
+        Some((upstream, calls)) => {
+            breakers::attempt(app, upstream, calls, run.requester(task), attempt).await.into()
         }
-        let attempt = self.attempt(run, task, found);
-        match self.upstream_for(run, task) {
-            Some((upstream, calls)) => {
-                self.with_breaker(upstream, calls, run.requester(task), attempt).await.into()
-            }
-            None => attempt.await.into(),
-        }
+        None => attempt.await.into(),
     }
+}
 
-    /// The listing with its end, and the rows that belong to it, are one batch.
-    async fn end(&self, run: &Run, task: Task) -> workflow::Performed {
-        let now = self.ports.now();
-        let mut ended = run.clone();
-        ended.settle(Outcome::Done(None), now, 0);
-        let written = match projection::projection(&ended, now) {
-            Ok(batch) => self.ports.db().ask(batch).await,
-            Err(error) => Err(error),
-        };
-        match written {
-            Ok(_) => workflow::Performed { outcome: Outcome::Done(None), told: Some(ended.into()) },
-            // D1 does not know the tenant: nobody holds a name.
-            Err(error) if task.is_undo() && error.is_about_a_missing_row() => Outcome::Done(None).into(),
-            Err(error) => Outcome::from(error).into(),
-        }
+/// The listing with its end, and the rows that belong to it, are one batch.
+async fn end<P: Ports>(app: &App<P>, run: &Run, task: Task) -> workflow::Performed {
+    let now = app.ports.now();
+    let mut ended = run.clone();
+    ended.settle(Outcome::Done(None), now, 0);
+    let written = match projection::projection(&ended, now) {
+        Ok(batch) => app.ports.db().ask(batch).await,
+        Err(error) => Err(error),
+    };
+    match written {
+        Ok(_) => workflow::Performed { outcome: Outcome::Done(None), told: Some(ended.into()) },
+        // D1 does not know the tenant: nobody holds a name.
+        Err(error) if task.is_undo() && error.is_about_a_missing_row() => Outcome::Done(None).into(),
+        Err(error) => Outcome::from(error).into(),
     }
+}
 
-    /// The upstream that `task` asks as the service is configured, and how often in one attempt; none for what is done inside.
-    fn upstream_for(&self, run: &Run, task: Task) -> Option<(Upstream, u32)> {
-        match task {
-            Task::Do(step) => upstream(self.config(), step),
-            Task::Undo(step) => undo_upstream(self.config(), run, step),
-        }
+/// The upstream that `task` asks as the service is configured, and how often in one attempt; none for what is done inside.
+fn upstream_for<P: Ports>(app: &App<P>, run: &Run, task: Task) -> Option<(Upstream, u32)> {
+    match task {
+        Task::Do(step) => upstream(app.config(), step),
+        Task::Undo(step) => undo_upstream(app.config(), run, step),
     }
+}
 
-    async fn attempt(&self, run: &Run, task: Task, found: Answer) -> Outcome {
-        let performed = match task {
-            Task::Do(step) => self.do_step(run, step, found).await,
-            Task::Undo(step) => self.undo_step(run, step).await,
-        };
-        performed.unwrap_or_else(|outcome| outcome)
-    }
+async fn attempt<P: Ports>(app: &App<P>, run: &Run, task: Task, found: Found) -> Outcome {
+    let performed = match task {
+        Task::Do(step) => do_step(app, run, step, found).await,
+        Task::Undo(step) => undo_step(app, run, step).await,
+    };
+    performed.unwrap_or_else(|outcome| outcome)
+}
 
-    async fn do_step(&self, run: &Run, step: Step, found: Answer) -> Performed {
-        of_step!(step, A => A::run(self, run, found).await, other => {
-            Ok(of_a_newer_version("This step belongs to a newer version of the service."))
-        })
-    }
+async fn do_step<P: Ports>(app: &App<P>, run: &Run, step: Step, found: Found) -> Performed {
+    of_step!(step, A => A::run(app, run, found).await, other => {
+        Ok(of_a_newer_version("This step belongs to a newer version of the service."))
+    })
+}
 
-    async fn undo_step(&self, run: &Run, step: Step) -> Performed {
-        if let Some(Artifact::Other(_)) = run.artifact(step) {
-            return Ok(made_by_a_newer_version());
-        }
-        if compensation(step) == Compensation::None {
-            return Ok(Outcome::Done(None));
-        }
-        of_step!(step, A => A::undo(self, run).await, other => Ok(made_by_a_newer_version()))
+async fn undo_step<P: Ports>(app: &App<P>, run: &Run, step: Step) -> Performed {
+    if let Some(Artifact::Other(_)) = run.artifact(step) {
+        return Ok(made_by_a_newer_version());
     }
+    if compensation(step) == Compensation::None {
+        return Ok(Outcome::Done(None));
+    }
+    of_step!(step, A => A::undo(app, run).await, other => Ok(made_by_a_newer_version()))
 }
 
 /// What a newer version did or began is not this one's to go on with: it does not know what that is.

@@ -1,15 +1,15 @@
 //! A signed ping to the tenant's Make scenario.
 
 use crate::{
-    app::{App, upstream::make},
-    db::{Answer, Statement},
+    app::{App, upstream::make, webhooks},
+    db::{DbError, Statement, Then},
     domain::{Config, Step, Timestamp, Upstream, WebhookUrl},
     ports::Ports,
     store,
     workflow::{FailureCode, Outcome, PermanentError, Product, Record, Run, Webhook},
 };
 
-use super::{Action, Performed, misconfigured};
+use super::{Action, Found, Performed, misconfigured};
 
 pub(super) struct ValidateWebhook;
 
@@ -18,13 +18,16 @@ impl Action for ValidateWebhook {
         Some((Upstream::Make, 1))
     }
 
-    fn reads(run: &Run) -> Option<Statement> {
-        Some(store::webhooks::webhook(&run.subject.tenant).statement())
+    fn reads(run: &Run) -> Option<Then<Found>> {
+        Some(store::webhooks::webhook(&run.subject.tenant).then(Found::Webhook))
     }
 
-    async fn run<P: Ports>(app: &App<P>, run: &Run, found: Answer) -> Performed {
+    async fn run<P: Ports>(app: &App<P>, run: &Run, found: Found) -> Performed {
         let tenant = &run.subject.tenant;
-        let stored = store::webhooks::webhook(tenant).read(found)?.ok_or_else(|| {
+        let Found::Webhook(found) = found else {
+            return Err(DbError::Corrupt("the webhook was not read".to_owned()).into());
+        };
+        let stored = found?.ok_or_else(|| {
             Outcome::Failed(PermanentError::new(
                 FailureCode::WebhookMissing,
                 "No webhook is stored for this club yet.",
@@ -36,7 +39,7 @@ impl Action for ValidateWebhook {
                 let message = "Webhooks on this host are not possible. Use the one that Make shows you.";
                 Outcome::Failed(PermanentError::new(FailureCode::WebhookRejected, message))
             })?;
-        let signing = app.signing(tenant, &stored).await.map_err(|_| misconfigured())?;
+        let signing = webhooks::signing(app, tenant, &stored).await.map_err(|_| misconfigured())?;
         let key = run.idempotency_key(Step::ValidateWebhook);
         let now = app.ports.now();
         let trace = run.caller.traceparent.clone();

@@ -5,14 +5,14 @@ use crate::{
         App,
         upstream::{apps_script, google},
     },
-    db::{Answer, Statement},
+    db::Statement,
     domain::{Config, Step, Timestamp, Upstream},
     ports::Ports,
     store,
     workflow::{Artifact, Outcome, Record, Run},
 };
 
-use super::{Action, Performed, misconfigured, of_a_newer_version};
+use super::{Action, Found, Performed, misconfigured, of_a_newer_version};
 
 pub(super) struct VerifySpreadsheet;
 
@@ -25,7 +25,7 @@ impl Action for VerifySpreadsheet {
         })
     }
 
-    async fn run<P: Ports>(app: &App<P>, run: &Run, _found: Answer) -> Performed {
+    async fn run<P: Ports>(app: &App<P>, run: &Run, _found: Found) -> Performed {
         let id = match run.artifact(Step::CreateSpreadsheet) {
             Some(Artifact::Spreadsheet { id, .. }) => id,
             Some(Artifact::Other(_)) => {

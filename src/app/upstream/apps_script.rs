@@ -44,8 +44,8 @@ pub struct Keys<'a> {
     pub removal: &'a str,
 }
 
-/// Text as a spreadsheet is to show it: what could be read as a formula goes with the apostrophe before it that says that it is text,
-/// and that is not part of it.
+/// Text as a spreadsheet is to show it: what could be read as a formula gets a leading apostrophe. The apostrophe marks text
+/// and is not part of it.
 fn literal(text: &str) -> String {
     let is_formula = text.chars().find(|c| !text::is_blank(*c)).is_some_and(|first| {
         matches!(

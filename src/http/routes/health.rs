@@ -32,7 +32,7 @@ pub async fn live() -> Response {
 /// `GET /health/ready`: everything that a request may need.
 #[worker::send]
 pub async fn ready<P: Ports>(app: App<P>) -> Response {
-    let readiness = app.readiness().await;
+    let readiness = health::readiness(&app).await;
     let (status, checked) = checked(&readiness.checks, Well::Ready);
     let switches = readiness.switches;
     let ready = ReadinessResponse {
@@ -46,7 +46,7 @@ pub async fn ready<P: Ports>(app: App<P>) -> Response {
 /// `GET /health/startup`: the schema and the configuration.
 #[worker::send]
 pub async fn startup<P: Ports>(app: App<P>) -> Response {
-    let (status, checked) = checked(&app.startup().await, Well::Ok);
+    let (status, checked) = checked(&health::startup(&app).await, Well::Ok);
     (status, Json(checked)).into_response()
 }
 

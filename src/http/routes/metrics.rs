@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use http::header::CONTENT_TYPE;
 
 use crate::{
-    app::{App, stats::Summary},
+    app::{self, App, stats::Summary},
     db::DbError,
     domain::{Plan, Step, Timestamp, Upstream},
     http::{
@@ -38,7 +38,7 @@ use crate::{
 pub async fn get<P: Ports>(scraper: Scraper<P>) -> Result<Response, ApiError> {
     let (app, measures) = match scraper {
         Scraper::Monitoring(app) => {
-            let measures = app.measures().await;
+            let measures = app::metrics::measures(&app).await;
             (app, measures)
         }
         Scraper::Operator(caller) => {
@@ -46,7 +46,7 @@ pub async fn get<P: Ports>(scraper: Scraper<P>) -> Result<Response, ApiError> {
             (caller.app, Some(Measures::of(measures)))
         }
     };
-    let breakers = app.breakers().await;
+    let breakers = app::breakers::all(&app).await;
     let mut text = Exposition::default();
     build(&mut text, &app, measures.is_some());
     if let Some(measures) = &measures {

@@ -4,6 +4,7 @@ pub mod admin;
 pub mod auth;
 pub mod bgops;
 pub mod health;
+pub mod internal;
 pub mod metrics;
 pub mod public;
 pub mod tenants;

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::{
+    app,
     domain::TenantId,
     http::{
         answer::{Data, Json, Time, data},
@@ -16,7 +17,9 @@ use crate::{
 #[worker::send]
 pub async fn whoami<P: Ports>(caller: Authenticated<P, AnyToken>) -> Result<Json<Data<WhoAmI>>, ApiError> {
     let claims = &caller.claims;
-    caller.app.on_behalf_of(claims, Vec::new()).await.map_err(|error| caller.refused(error))?;
+    app::access::on_behalf_of(&caller.app, claims, Vec::new())
+        .await
+        .map_err(|error| caller.refused(error))?;
     Ok(data(WhoAmI {
         sub: claims.sub.clone(),
         aud: claims.aud.clone(),

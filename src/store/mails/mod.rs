@@ -260,8 +260,8 @@ macro_rules! claim {
     };
 }
 
-/// Claims the mails that are due, of one tenant or of all, those first that have waited longest; and of one tenant those, too, that
-/// only waited for the mail service to be back. Until `lease` nobody else gets them; who does not come back by then has lost them.
+/// Claims the mails that are due, of one tenant or of all, the longest waiting first. Of one tenant, also those that waited
+/// for the mail service to recover. Until `lease` nobody else gets them; who does not come back by then has lost them.
 pub fn claim(tenant: Option<&TenantId>, now: Timestamp, lease: Timestamp, limit: u32) -> Query<Vec<Claimed>> {
     let (now, lease) = (now.seconds().into(), lease.seconds().into());
     Query::rows(match tenant {

@@ -40,10 +40,10 @@ impl HealthSignal {
         }
     }
 
-    /// Behind each webhook is a customer's own scenario, which can hang, and answer whatever it wants, waits included. That is
-    /// no evidence about Make, and no better one about the customer's than its own run has: it makes one attempt at a time, with
-    /// pauses of its own. What no scenario can do is keep a connection from being made; and for a host that is not there, the
-    /// platform answers, by status 530.
+    /// Behind each webhook is a customer's own scenario, which can hang, and answer whatever it wants, waits included. That
+    /// is no evidence about Make, and no better one about the customer's than its own run has: it makes one attempt at a
+    /// time, with pauses of its own. No scenario can prevent a connection. For a host that does not exist, the platform
+    /// answers with status 530.
     const fn of_webhook_error(fault: &TransientError) -> Self {
         match fault.code {
             TransientErrorCode::Connection => Self::Failed { retry_after: None, own: false },

@@ -2,9 +2,8 @@
 //! more often than it allows.
 //!
 //! It opens after many failures in a row that come from several runs, and counts only what says something about the upstream:
-//! never what one tenant's own endpoint or data can cause. While it is open, one run at a time is let through to see whether
-//! the upstream is back, first of all one that was never tried. Who waits is woken when that has ended. Whoever can't reach the
-//! breaker goes on without it.
+//! never what one tenant's own endpoint or data can cause. While it is open, one run at a time probes the upstream. Runs that
+//! were never tried go first. Who waits is woken when that has ended. Whoever can't reach the breaker goes on without it.
 
 mod budget;
 mod command;

@@ -4,32 +4,34 @@ use axum::body::Body as HttpBody;
 use futures_util::stream;
 use tenantry::http::router::{ROUTES, Route};
 
-use crate::support::{AdmissionRequest, Body, Club, Example, TestApp, club_for, example, good_tokens};
+use crate::support::{
+    AdmissionRequest, Body, Example, TestApp, TestTenant, example, good_tokens, tenant_for,
+};
 
 /// Every route that takes JSON, with a world of its own; its example without a body, on behalf of one who may.
-async fn takers_of_json() -> Vec<(&'static Route, Club, Example)> {
+async fn takers_of_json() -> Vec<(&'static Route, TestTenant, Example)> {
     let mut all = Vec::new();
     for route in ROUTES.iter().filter(|route| route.method != "GET") {
         let app = TestApp::new();
-        let club = club_for(&app, route).await;
-        let example = example(route, &club);
+        let tenant = tenant_for(&app, route).await;
+        let example = example(route, &tenant);
         if matches!(example.body, Body::Json(_) | Body::OptionalJson(_) | Body::Optional) {
-            all.push((route, club, example));
+            all.push((route, tenant, example));
         }
     }
     assert!(all.len() > 10);
     all
 }
 
-fn ask(route: &Route, club: &Club, example: &Example) -> AdmissionRequest {
-    let token = good_tokens(route, club).into_iter().next().map(|(_, token)| token.sign());
+fn ask(route: &Route, tenant: &TestTenant, example: &Example) -> AdmissionRequest {
+    let token = good_tokens(route, tenant).into_iter().next().map(|(_, token)| token.sign());
     example.bare().maybe_token(token.as_deref())
 }
 
 #[tokio::test]
 async fn another_type_than_json_is_refused() {
-    for (route, club, example) in takers_of_json().await {
-        let before = club.db().contents();
+    for (route, tenant, example) in takers_of_json().await {
+        let before = tenant.db().contents();
         for kind in [
             "text/plain",
             "application/x-www-form-urlencoded",
@@ -40,11 +42,11 @@ async fn another_type_than_json_is_refused() {
             ",",
             "",
         ] {
-            let answer = ask(route, &club, &example).header("content-type", kind).body("{}").send().await;
+            let answer = ask(route, &tenant, &example).header("content-type", kind).body("{}").send().await;
             assert_eq!(answer.status, 415, "{} {kind}: {}", route.path, answer.text);
             answer.fails(415, "UNSUPPORTED_MEDIA_TYPE");
         }
-        club.db().is_still(&before);
+        tenant.db().is_still(&before);
     }
 }
 
@@ -59,9 +61,9 @@ const JSON: [&str; 4] = [
 #[tokio::test]
 async fn json_is_json_whatever_its_parameters_and_however_often_it_is_said() {
     for kind in JSON {
-        for (route, club, example) in takers_of_json().await {
+        for (route, tenant, example) in takers_of_json().await {
             let (Body::Json(value) | Body::OptionalJson(value)) = &example.body else { continue };
-            let ask = ask(route, &club, &example).header("content-type", kind);
+            let ask = ask(route, &tenant, &example).header("content-type", kind);
             let answer = ask.body(value.to_string()).send().await;
             assert_eq!(answer.status, example.status, "{} {kind}: {}", route.path, answer.text);
         }
@@ -70,9 +72,9 @@ async fn json_is_json_whatever_its_parameters_and_however_often_it_is_said() {
 
 #[tokio::test]
 async fn a_body_may_be_left_out_only_where_it_is_not_needed() {
-    for (route, club, example) in takers_of_json().await {
+    for (route, tenant, example) in takers_of_json().await {
         for kind in [None, Some("application/json"), Some("text/plain;charset=UTF-8"), Some("")] {
-            let mut ask = ask(route, &club, &example);
+            let mut ask = ask(route, &tenant, &example);
             if let Some(kind) = kind {
                 ask = ask.header("content-type", kind);
             }
@@ -88,8 +90,8 @@ async fn a_body_may_be_left_out_only_where_it_is_not_needed() {
 
 #[tokio::test]
 async fn what_announces_to_be_too_large_is_not_even_read() {
-    for (route, club, example) in takers_of_json().await {
-        let ask = ask(route, &club, &example)
+    for (route, tenant, example) in takers_of_json().await {
+        let ask = ask(route, &tenant, &example)
             .header("content-type", "application/json")
             .header("content-length", "16385");
         let never = HttpBody::from_stream(stream::pending::<Result<&'static str, std::io::Error>>());
@@ -101,9 +103,9 @@ async fn what_announces_to_be_too_large_is_not_even_read() {
 
 #[tokio::test]
 async fn what_turns_out_to_be_too_large_is_read_to_the_bound() {
-    for (route, club, example) in takers_of_json().await {
+    for (route, tenant, example) in takers_of_json().await {
         for announced in [None, Some("10"), Some("nonsense")] {
-            let mut ask = ask(route, &club, &example).header("content-type", "application/json");
+            let mut ask = ask(route, &tenant, &example).header("content-type", "application/json");
             if let Some(length) = announced {
                 ask = ask.header("content-length", length);
             }
@@ -117,11 +119,11 @@ async fn what_turns_out_to_be_too_large_is_read_to_the_bound() {
 
 #[tokio::test]
 async fn sixteen_kibibytes_are_not_too_large() {
-    for (route, club, example) in takers_of_json().await {
+    for (route, tenant, example) in takers_of_json().await {
         let (Body::Json(value) | Body::OptionalJson(value)) = &example.body else { continue };
         let text = value.to_string();
         let padded = format!("{text}{}", " ".repeat(16 * 1024 - text.len()));
-        let ask = ask(route, &club, &example).header("content-type", "application/json");
+        let ask = ask(route, &tenant, &example).header("content-type", "application/json");
         let answer = ask.header("content-length", "16384").body(padded).send().await;
         assert_eq!(answer.status, example.status, "{}: {}", route.path, answer.text);
     }
@@ -129,8 +131,8 @@ async fn sixteen_kibibytes_are_not_too_large() {
 
 #[tokio::test]
 async fn what_is_no_json_object_is_bad_input() {
-    for (route, club, example) in takers_of_json().await {
-        let before = club.db().contents();
+    for (route, tenant, example) in takers_of_json().await {
+        let before = tenant.db().contents();
         for text in [
             "{",
             "nonsense",
@@ -144,7 +146,7 @@ async fn what_is_no_json_object_is_bad_input() {
             "\u{feff}\u{feff}{}",
             "{\"a\":\"\\ud800\"}",
         ] {
-            let answer = ask(route, &club, &example)
+            let answer = ask(route, &tenant, &example)
                 .header("content-type", "application/json")
                 .body(text)
                 .send()
@@ -154,17 +156,17 @@ async fn what_is_no_json_object_is_bad_input() {
             assert_eq!(error.get("issues"), None, "it is not about a field");
         }
         let broken =
-            ask(route, &club, &example).header("content-type", "application/json").body(vec![0xff, 0xfe]);
+            ask(route, &tenant, &example).header("content-type", "application/json").body(vec![0xff, 0xfe]);
         broken.send().await.fails(400, "VALIDATION");
-        club.db().is_still(&before);
+        tenant.db().is_still(&before);
     }
 }
 
 #[tokio::test]
 async fn a_body_that_breaks_off_is_bad_input() {
-    for (route, club, example) in takers_of_json().await {
+    for (route, tenant, example) in takers_of_json().await {
         let parts = [Ok("{\"a\":"), Err(std::io::Error::other("reset"))];
-        let ask = ask(route, &club, &example).header("content-type", "application/json");
+        let ask = ask(route, &tenant, &example).header("content-type", "application/json");
         let answer = ask.body(HttpBody::from_stream(stream::iter(parts))).send().await;
         answer.fails(400, "VALIDATION");
     }
@@ -172,11 +174,11 @@ async fn a_body_that_breaks_off_is_bad_input() {
 
 #[tokio::test]
 async fn unknown_fields_are_ignored() {
-    for (route, club, example) in takers_of_json().await {
+    for (route, tenant, example) in takers_of_json().await {
         let (Body::Json(value) | Body::OptionalJson(value)) = &example.body else { continue };
         let mut value = value.clone();
         value["somethingElse"] = serde_json::json!({ "deep": [1, 2, 3] });
-        let answer = ask(route, &club, &example).json(&value).send().await;
+        let answer = ask(route, &tenant, &example).json(&value).send().await;
         assert_eq!(answer.status, example.status, "{}: {}", route.path, answer.text);
     }
 }
@@ -184,9 +186,9 @@ async fn unknown_fields_are_ignored() {
 /// SQL ends at a NUL: a backup that holds one can't be restored.
 #[tokio::test]
 async fn a_text_with_a_nul_is_refused_wherever_it_stands() {
-    for (route, club, example) in takers_of_json().await {
+    for (route, tenant, example) in takers_of_json().await {
         let (Body::Json(value) | Body::OptionalJson(value)) = &example.body else { continue };
-        let before = club.db().contents();
+        let before = tenant.db().contents();
         for (name, field) in value.as_object().into_iter().flatten() {
             let with_nul = match field {
                 serde_json::Value::String(text) => format!("{text}\0{text}").into(),
@@ -195,9 +197,9 @@ async fn a_text_with_a_nul_is_refused_wherever_it_stands() {
             };
             let mut value = value.clone();
             value[name] = with_nul;
-            let answer = ask(route, &club, &example).json(&value).send().await;
+            let answer = ask(route, &tenant, &example).json(&value).send().await;
             assert!(answer.status.is_client_error(), "{} {name}: {}", route.path, answer.text);
-            club.db().is_still(&before);
+            tenant.db().is_still(&before);
         }
     }
 }

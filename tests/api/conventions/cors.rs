@@ -60,20 +60,20 @@ async fn an_empty_list_opens_nothing() {
 #[tokio::test]
 async fn an_error_can_be_read_too() {
     let app = TestApp::new();
-    let club = app.signed_up("fc-nord").await;
+    let tenant = app.signed_up("fc-nord").await;
     app.outside().limits(tenantry::ports::Limit::Start, 0);
     let from = |ask: crate::support::AdmissionRequest| ask.header("origin", LISTED).send();
     let mut answers = vec![
         from(app.get("/nothing")).await,
         from(app.post("/health")).await,
         from(app.get("/whoami")).await,
-        from(club.gets("/api/v1/tenants/tenant_other/provision-status")).await,
+        from(tenant.gets("/api/v1/tenants/tenant_other/provision-status")).await,
         from(app.post("/public/signup/start").body("{}")).await,
         from(app.post("/public/signup/start").json(&serde_json::json!({}))).await,
         from(app.post("/public/signup/start").json(&signup("fc-sued"))).await,
     ];
     app.db().goes_down();
-    answers.push(from(club.gets("/whoami")).await);
+    answers.push(from(tenant.gets("/whoami")).await);
     let statuses: Vec<u16> = answers.iter().map(|answer| answer.status.as_u16()).collect();
     assert_eq!(statuses, [404, 405, 401, 403, 415, 400, 429, 503]);
     for answer in &answers {

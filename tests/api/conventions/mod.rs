@@ -33,9 +33,9 @@ async fn an_answer_of_ours_never_shows_what_went_wrong_inside() {
     assert_eq!((&told.fields["level"], &told.fields["code"]), (&"error".into(), &"INTERNAL".into()));
     assert!(told.fields["error"].as_str().unwrap().contains("JWT_SECRET"), "the cause is in the log");
     let app = TestApp::new();
-    let club = app.signed_up("fc-nord").await;
+    let tenant = app.signed_up("fc-nord").await;
     app.db().goes_down();
-    let down = club.gets("/whoami").send().await;
+    let down = tenant.gets("/whoami").send().await;
     assert!(!down.text.contains("D1"), "{}", down.text);
     assert!(app.log_of("request").pop().unwrap().fields["error"].as_str().unwrap().contains("D1_ERROR"));
 }
@@ -43,8 +43,8 @@ async fn an_answer_of_ours_never_shows_what_went_wrong_inside() {
 #[tokio::test]
 async fn the_summary_names_the_pattern_and_never_the_address() {
     let app = TestApp::new();
-    let club = app.signed_up("fc-nord").await;
-    club.sees_status().await.is(200);
+    let tenant = app.signed_up("fc-nord").await;
+    tenant.sees_status().await.is(200);
     let line = app.log_of("request").pop().unwrap();
     assert_eq!(line.fields["route"], "/api/v1/tenants/{id}/provision-status");
     assert_eq!((&line.fields["method"], &line.fields["status"]), (&"GET".into(), &200.into()));

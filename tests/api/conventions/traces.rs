@@ -1,6 +1,6 @@
 //! A trace that comes in goes on: into the log, into runs, into calls to external services.
 
-use crate::support::{Club, TestApp, signup};
+use crate::support::{TestApp, TestTenant, signup};
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
@@ -26,13 +26,13 @@ async fn a_refusal_carries_it_too() {
 #[tokio::test]
 async fn a_run_and_its_calls_belong_to_the_trace_that_queued_it() {
     let app = TestApp::new();
-    let club = app.signed_up_pro("fc-nord").await;
-    let ask = club.post("/public/signup/pro/confirm").token(&club.jwt).header("traceparent", PARENT);
+    let tenant = app.signed_up_pro("fc-nord").await;
+    let ask = tenant.post("/public/signup/pro/confirm").token(&tenant.jwt).header("traceparent", PARENT);
     ask.send().await.is(200);
     assert_eq!(app.log_of("tenant_provision_queued")[0].fields["traceId"], TRACE);
-    club.waits().await;
+    tenant.waits().await;
     app.outside().finishes_deferred_work().await;
-    let parents = parents(&club);
+    let parents = parents(&tenant);
     assert_eq!(parents.len(), 3, "two calls to Apps Script, one mail");
     for parent in parents {
         let parts: Vec<&str> = parent.split('-').collect();
@@ -44,13 +44,13 @@ async fn a_run_and_its_calls_belong_to_the_trace_that_queued_it() {
 #[tokio::test]
 async fn a_retry_belongs_to_the_trace_that_asked_for_it() {
     let app = TestApp::new();
-    let club = app.signed_up("fc-nord").await;
-    club.connects("https://hook.eu2.make.com/gone").await.is(200);
-    club.waits().await;
-    let ask = club.post(&format!("/api/v1/tenants/{}/provision/retry", club.id)).token(&club.jwt);
+    let tenant = app.signed_up("fc-nord").await;
+    tenant.connects("https://hook.eu2.make.com/gone").await.is(200);
+    tenant.waits().await;
+    let ask = tenant.post(&format!("/api/v1/tenants/{}/provision/retry", tenant.id)).token(&tenant.jwt);
     ask.header("traceparent", PARENT).send().await.is(200);
-    club.waits().await;
-    assert!(parents(&club).last().unwrap().contains(TRACE));
+    tenant.waits().await;
+    assert!(parents(&tenant).last().unwrap().contains(TRACE));
 }
 
 #[tokio::test]
@@ -60,21 +60,21 @@ async fn what_is_no_trace_starts_none() {
         app.get("/health").header("traceparent", parent).send().await.is(200);
         assert_eq!(app.log_of("request").pop().unwrap().fields.get("traceId"), None, "{parent}");
     }
-    let club = app.queued("fc-nord").await;
-    club.waits().await;
-    assert_eq!(parents(&club), [""; 0]);
+    let tenant = app.queued("fc-nord").await;
+    tenant.waits().await;
+    assert_eq!(parents(&tenant), [""; 0]);
 }
 
 /// Whoever watches a trace across vendors keeps its place in `tracestate`.
 #[tokio::test]
 async fn the_state_of_a_trace_goes_along_into_every_call() {
     let app = TestApp::new();
-    let club = app.signed_up_pro("fc-nord").await;
-    let ask = club.post("/public/signup/pro/confirm").token(&club.jwt).header("traceparent", PARENT);
+    let tenant = app.signed_up_pro("fc-nord").await;
+    let ask = tenant.post("/public/signup/pro/confirm").token(&tenant.jwt).header("traceparent", PARENT);
     ask.header("tracestate", "rojo=00f067aa0ba902b7, congo=t61rcWkgMzE").send().await.is(200);
-    club.waits().await;
+    tenant.waits().await;
     app.outside().finishes_deferred_work().await;
-    let sent = club.outside().upstreams().sent();
+    let sent = tenant.outside().upstreams().sent();
     assert_eq!(sent.len(), 3);
     for sent in sent {
         let headers: Vec<_> = sent.call.trace_headers().collect();
@@ -96,6 +96,6 @@ async fn a_trace_of_a_later_version_goes_on() {
     assert_eq!(app.log_of("request").pop().unwrap().fields["traceId"], TRACE);
 }
 
-fn parents(club: &Club) -> Vec<String> {
-    club.outside().upstreams().sent().into_iter().filter_map(|sent| sent.call.traceparent).collect()
+fn parents(tenant: &TestTenant) -> Vec<String> {
+    tenant.outside().upstreams().sent().into_iter().filter_map(|sent| sent.call.traceparent).collect()
 }

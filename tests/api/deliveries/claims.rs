@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::future::{Either, select};
 use serde_json::{Value, json};
-use tenantry::{db::Db, ports::Ports, store};
+use tenantry::{db::Db, ports::Clock, store};
 
 use super::{delivers, delivery, events, has_due, provisioned, waits_for_the_next_attempt};
 use crate::support::{Breaks, Reaction, TestApp, Token, turns};
@@ -12,7 +12,7 @@ use crate::support::{Breaks, Reaction, TestApp, Token, turns};
 /// A sweep begins, and its process dies with what it sends first. Answers whether it had anything to send.
 async fn dies_while_sending(app: &TestApp) -> bool {
     app.outside().upstreams().always("make", Reaction::Kills);
-    let sweep = std::pin::pin!(app.app.deliver_due());
+    let sweep = std::pin::pin!(tenantry::app::deliveries::send_due(&app.app));
     let died = matches!(select(sweep, turns(1000)).await, Either::Right(_));
     app.outside().upstreams().always("make", Reaction::Healthy);
     died
@@ -24,7 +24,7 @@ async fn a_claim_whose_answer_is_lost_costs_no_attempt() {
     provisioned(&app).await;
     for _ in 0..20 {
         app.db().breaks(0, Breaks::After);
-        assert!(app.app.deliver_due().await.is_err());
+        assert!(tenantry::app::deliveries::send_due(&app.app).await.is_err());
         app.passes(120);
     }
     assert_eq!(delivery(&app)["attempts"], 0);
@@ -36,9 +36,9 @@ async fn a_claim_whose_answer_is_lost_costs_no_attempt() {
 #[tokio::test]
 async fn a_sweep_that_dies_costs_those_that_it_had_not_sent_no_attempt() {
     let app = TestApp::new();
-    let club = provisioned(&app).await;
+    let tenant = provisioned(&app).await;
     delivers(&app).await;
-    has_due(&app, &club, 20);
+    has_due(&app, &tenant, 20);
     for _ in 0..10 {
         dies_while_sending(&app).await;
         app.passes(121);
@@ -106,7 +106,7 @@ async fn sending_again_what_is_on_its_way_takes_nothing_back_that_arrived() {
         };
         if attempts == 7 {
             app.outside().upstreams().next("make", [Reaction::TimesOut]);
-            app.app.deliver_due().await.unwrap();
+            tenantry::app::deliveries::send_due(&app.app).await.unwrap();
             assert_eq!(delivery(&app)["status"], "pending", "it was wanted anew, and has all its attempts");
         }
         app.db().query(store::deliveries::settle(&claimed, &delivered, now)).await.unwrap();

@@ -2,7 +2,7 @@
 //! forgotten.
 
 use serde_json::{Value, json};
-use tenantry::{db::Db, ports::Ports, store};
+use tenantry::{db::Db, ports::Clock, store};
 
 use super::{connection, delivers, delivery, events, provisioned, waits_for_the_next_attempt};
 use crate::support::{Reaction, RecordedCall, TestApp, Token, WEBHOOK_SECRET};
@@ -59,9 +59,9 @@ async fn a_webhook_that_is_gone_is_switched_off_at_once() {
 #[tokio::test]
 async fn a_webhook_that_is_still_being_set_up_is_not_switched_off() {
     let app = TestApp::new();
-    let club = app.signed_up("fc-nord").await;
-    club.connects("https://hook.eu2.make.com/gone").await.is(200);
-    club.waits().await;
+    let tenant = app.signed_up("fc-nord").await;
+    tenant.connects("https://hook.eu2.make.com/gone").await.is(200);
+    tenant.waits().await;
     delivers(&app).await;
     let row = delivery(&app);
     assert_eq!((&row["status"], &row["last_error"]), (&json!("failed"), &json!("GONE")));
@@ -131,11 +131,11 @@ async fn one_success_makes_up_for_any_number_of_failures() {
 #[tokio::test]
 async fn what_waited_for_a_webhook_that_is_off_is_cancelled() {
     let app = TestApp::new();
-    let club = provisioned(&app).await;
+    let tenant = provisioned(&app).await;
     app.db().execute(
         "insert into webhook_deliveries (tenant_id, created_at, id, type, body, next_at)
          values (?1, 1, 'evt_waits', 'test', '{}', 1 << 40)",
-        [&club.id],
+        [&tenant.id],
     );
     app.outside().upstreams().always("make", Reaction::Answers(410, ""));
     delivers(&app).await;
@@ -147,11 +147,11 @@ async fn what_waited_for_a_webhook_that_is_off_is_cancelled() {
 #[tokio::test]
 async fn two_that_find_it_dead_tell_its_owner_once() {
     let app = TestApp::new();
-    let club = provisioned(&app).await;
+    let tenant = provisioned(&app).await;
     app.db().execute(
         "insert into webhook_deliveries (tenant_id, created_at, id, type, body, next_at)
          values (?1, 1, 'evt_other', 'test', '{}', 1)",
-        [&club.id],
+        [&tenant.id],
     );
     app.outside().upstreams().always("make", Reaction::Answers(410, ""));
     delivers(&app).await;
@@ -176,7 +176,7 @@ async fn a_notice_that_cannot_be_sent_holds_nothing_up_and_arrives_later() {
     app.outside().finishes_deferred_work().await;
     app.passes(3 * 3600);
     app.outside().upstreams().always("resend", Reaction::Healthy);
-    app.app.sweep().await;
+    tenantry::app::sweep::run(&app.app).await;
     let told = app.outside().upstreams().effects();
     assert_eq!(told.iter().filter(|((_, key), _)| key.starts_with("webhook_disabled/")).count(), 1);
 }
@@ -184,7 +184,7 @@ async fn a_notice_that_cannot_be_sent_holds_nothing_up_and_arrives_later() {
 #[tokio::test]
 async fn a_webhook_that_is_switched_off_twice_is_told_twice() {
     let app = TestApp::new();
-    let club = provisioned(&app).await;
+    let tenant = provisioned(&app).await;
     for times in 1..=2 {
         app.passes(60);
         app.db()
@@ -193,7 +193,12 @@ async fn a_webhook_that_is_switched_off_twice_is_told_twice() {
         delivers(&app).await;
         app.outside().finishes_deferred_work().await;
         assert_eq!(count(&app, "mails where kind = 'webhook_disabled' and status = 'sent'"), times);
-        club.post(&format!("/api/v1/tenants/{}/webhook/test", club.id)).token(&club.jwt).send().await.is(200);
+        tenant
+            .post(&format!("/api/v1/tenants/{}/webhook/test", tenant.id))
+            .token(&tenant.jwt)
+            .send()
+            .await
+            .is(200);
         assert_eq!(connection(&app)["disabled_at"], Value::Null);
     }
 }
@@ -201,11 +206,11 @@ async fn a_webhook_that_is_switched_off_twice_is_told_twice() {
 #[tokio::test]
 async fn storing_a_webhook_again_switches_it_on() {
     let app = TestApp::new();
-    let club = provisioned(&app).await;
+    let tenant = provisioned(&app).await;
     app.outside().upstreams().next("make", [Reaction::Answers(410, "")]);
     delivers(&app).await;
     is_off(&app, "gone").await;
-    club.connects_make().await.is(200);
+    tenant.connects_make().await.is(200);
     let row = connection(&app);
     for column in ["failing_since", "disabled_at", "disabled_reason"] {
         assert_eq!(row[column], Value::Null, "{column}");
@@ -215,22 +220,22 @@ async fn storing_a_webhook_again_switches_it_on() {
 #[tokio::test]
 async fn a_test_that_is_taken_switches_it_on_and_no_other() {
     let app = TestApp::with(&[("MAKE_VALIDATE_STRICT", "false")]);
-    let club = provisioned(&app).await;
+    let tenant = provisioned(&app).await;
     app.outside().upstreams().next("make", [Reaction::Answers(410, "")]);
     delivers(&app).await;
-    let path = format!("/api/v1/tenants/{}/webhook/test", club.id);
+    let path = format!("/api/v1/tenants/{}/webhook/test", tenant.id);
     let other = json!({ "webhookUrl": "https://hook.eu2.make.com/other", "webhookSecret": WEBHOOK_SECRET });
     let operator = Token::operator(app.now()).sign();
-    club.post(&path).token(&operator).json(&other).send().await.is(200);
+    tenant.post(&path).token(&operator).json(&other).send().await.is(200);
     let by_another_secret = json!({ "webhookUrl": "https://hook.eu2.make.com/fc-nord", "webhookSecret": "another-secret-of-mine" });
-    club.posts(&path, &by_another_secret).await.is(200);
+    tenant.posts(&path, &by_another_secret).await.is(200);
     assert_eq!(connection(&app)["disabled_reason"], "gone");
     for refusal in [410, 404, 500] {
         app.outside().upstreams().next("make", [Reaction::Answers(refusal, "")]);
-        club.post(&path).token(&club.jwt).send().await.is(200);
+        tenant.post(&path).token(&tenant.jwt).send().await.is(200);
         assert_eq!(connection(&app)["disabled_reason"], "gone", "{refusal}");
     }
-    assert_eq!(club.post(&path).token(&club.jwt).send().await.is(200)["data"]["delivered"], true);
+    assert_eq!(tenant.post(&path).token(&tenant.jwt).send().await.is(200)["data"]["delivered"], true);
     assert_eq!(
         (&connection(&app)["disabled_at"], &connection(&app)["disabled_reason"]),
         (&Value::Null, &Value::Null)
@@ -241,27 +246,27 @@ async fn a_test_that_is_taken_switches_it_on_and_no_other() {
 #[tokio::test]
 async fn a_webhook_that_was_replaced_meanwhile_is_left_alone() {
     let app = TestApp::new();
-    let club = provisioned(&app).await;
-    let tenant = club.id.parse().unwrap();
-    let old = app.db().ask(store::webhooks::webhook(&tenant)).await.unwrap().unwrap();
+    let tenant = provisioned(&app).await;
+    let id = tenant.id.parse().unwrap();
+    let old = app.db().ask(store::webhooks::webhook(&id)).await.unwrap().unwrap();
     let new =
         json!({ "webhookUrl": "https://hook.eu2.make.com/new", "webhookSecret": "another-secret-of-mine" });
-    club.posts("/public/signup/starter/make", &new).await.is(200);
+    tenant.posts("/public/signup/starter/make", &new).await.is(200);
     let before = app.db().contents();
     let now = app.outside().now();
-    let mut late = store::webhooks::disable(&tenant, &old, "gone", now).to_vec();
-    late.push(store::webhooks::set_failing(&tenant, &old, now));
+    let mut late = store::webhooks::disable(&id, &old, "gone", now).to_vec();
+    late.push(store::webhooks::set_failing(&id, &old, now));
     app.db().batch(late).await.unwrap();
     app.db().is_still(&before);
 }
 
 #[tokio::test]
-async fn the_webhook_of_a_club_that_has_gone_is_forgotten_with_its_last_delivery() {
+async fn the_webhook_of_a_tenant_that_has_gone_is_forgotten_with_its_last_delivery() {
     for reaction in [Reaction::Healthy, Reaction::Answers(410, "")] {
         let app = TestApp::new();
-        let club = provisioned(&app).await;
-        club.becomes("status", "cancelled");
-        club.becomes("email", rusqlite::types::Null);
+        let tenant = provisioned(&app).await;
+        tenant.becomes("status", "cancelled");
+        tenant.becomes("email", rusqlite::types::Null);
         app.outside().upstreams().next("make", [Reaction::TimesOut, reaction]);
         delivers(&app).await;
         assert_eq!(count(&app, "make_connections"), 1, "something still waits to be sent there");
@@ -275,12 +280,12 @@ async fn the_webhook_of_a_club_that_has_gone_is_forgotten_with_its_last_delivery
 #[tokio::test]
 async fn as_long_as_one_delivery_waits_it_is_remembered() {
     let app = TestApp::new();
-    let club = provisioned(&app).await;
-    club.becomes("status", "cancelled");
+    let tenant = provisioned(&app).await;
+    tenant.becomes("status", "cancelled");
     app.db().execute(
         "insert into webhook_deliveries (tenant_id, created_at, id, type, body, next_at)
          values (?1, 1, 'evt_last', 'tenant.deprovisioned', '{}', ?2)",
-        (&club.id, app.now() + 60),
+        (&tenant.id, app.now() + 60),
     );
     assert_eq!((delivers(&app).await, count(&app, "make_connections")), (1, 1));
     app.passes(60);
@@ -288,12 +293,12 @@ async fn as_long_as_one_delivery_waits_it_is_remembered() {
 }
 
 #[tokio::test]
-async fn the_webhook_of_a_club_that_has_not_gone_is_never_forgotten() {
+async fn the_webhook_of_a_tenant_that_has_not_gone_is_never_forgotten() {
     let app = TestApp::new();
-    let club = provisioned(&app).await;
-    let forget = || store::webhooks::forget_cancelled(&club.id.parse().unwrap());
+    let tenant = provisioned(&app).await;
+    let forget = || store::webhooks::forget_cancelled(&tenant.id.parse().unwrap());
     for (status, left) in [("active", 1), ("suspended", 1), ("trial", 1), ("cancelled", 1)] {
-        club.becomes("status", status);
+        tenant.becomes("status", status);
         app.db().query(forget()).await.unwrap();
         assert_eq!(count(&app, "make_connections"), left, "{status}");
     }

@@ -10,16 +10,16 @@ use tenantry::{
     app::{deliveries::SCHEDULE, projection},
     db::Db,
     domain::{Plan, Step},
-    ports::Ports,
+    ports::Clock,
     store,
     workflow::Webhook,
 };
 
-use crate::support::{Breaks, Club, Reaction, RecordedCall, TestApp, WEBHOOK_SECRET, keys};
+use crate::support::{Breaks, Reaction, RecordedCall, TestApp, TestTenant, WEBHOOK_SECRET, keys};
 
 /// What is due is delivered, as the sweep does it; answers how many were.
 async fn delivers(app: &TestApp) -> usize {
-    app.app.deliver_due().await.unwrap()
+    tenantry::app::deliveries::send_due(&app.app).await.unwrap()
 }
 
 /// The one delivery there is.
@@ -47,14 +47,14 @@ fn waits_for_the_next_attempt(app: &TestApp) -> i64 {
 }
 
 /// A tenant that was just provisioned, before anybody delivered its event.
-async fn provisioned(app: &TestApp) -> Club {
+async fn provisioned(app: &TestApp) -> TestTenant {
     app.provisioned("fc-nord").await
 }
 
 #[tokio::test]
 async fn the_end_of_a_run_is_announced_signed_and_once() {
     let app = TestApp::new();
-    let club = provisioned(&app).await;
+    let tenant = provisioned(&app).await;
     assert_eq!((delivers(&app).await, delivers(&app).await), (1, 0));
     let [event] = events(&app).try_into().unwrap();
     let known = app.db().row("select * from domain_events where type = 'tenant.provisioned'");
@@ -63,12 +63,12 @@ async fn the_end_of_a_run_is_announced_signed_and_once() {
     assert!(event.is_signed_with(WEBHOOK_SECRET));
     assert_eq!(event.call.url, "https://hook.eu2.make.com/fc-nord");
     assert_eq!(event.call.time_limit.as_secs(), 5);
-    let run = app.outside().objects().run(&club.id).unwrap().id;
+    let run = app.outside().objects().run(&tenant.id).unwrap().id;
     let body = event.json();
     assert_eq!(keys(&body), ["data", "timestamp", "type"]);
     assert_eq!(body["type"], "tenant.provisioned");
     assert!(body["timestamp"].as_str().unwrap().ends_with('Z'));
-    assert_eq!(body["data"], json!({ "tenantId": club.id, "runId": run, "plan": "starter" }));
+    assert_eq!(body["data"], json!({ "tenantId": tenant.id, "runId": run, "plan": "starter" }));
     let row = delivery(&app);
     assert_eq!((&row["status"], &row["attempts"]), (&json!("delivered"), &json!(1)));
     assert_eq!((&row["last_status"], &row["last_error"]), (&json!(200), &Value::Null));
@@ -78,38 +78,38 @@ async fn the_end_of_a_run_is_announced_signed_and_once() {
 #[tokio::test]
 async fn the_object_delivers_right_after_the_run() {
     let app = TestApp::new();
-    let club = provisioned(&app).await;
+    let tenant = provisioned(&app).await;
     let other = app.provisioned("fc-sued").await;
     assert!(events(&app).is_empty(), "no alarm waits for a webhook");
-    app.app.deliver_later(&club.id.parse().unwrap());
+    tenantry::app::deliveries::send_later(&app.app, &tenant.id.parse().unwrap());
     app.outside().finishes_deferred_work().await;
-    assert_eq!(events(&app).len(), 2, "each its own club's: {} {}", club.id, other.id);
+    assert_eq!(events(&app).len(), 2, "each its own club's: {} {}", tenant.id, other.id);
     assert_eq!(delivers(&app).await, 0);
 }
 
 #[tokio::test]
 async fn a_tenants_own_are_its_own() {
     let app = TestApp::new();
-    let club = provisioned(&app).await;
+    let tenant = provisioned(&app).await;
     app.provisioned("fc-sued").await;
-    let tenant = club.id.parse().unwrap();
-    assert_eq!(app.app.deliver(&tenant).await, Ok(1));
-    assert_eq!(events(&app)[0].json()["data"]["tenantId"], club.id);
+    let id = tenant.id.parse().unwrap();
+    assert_eq!(tenantry::app::deliveries::send(&app.app, &id).await, Ok(1));
+    assert_eq!(events(&app)[0].json()["data"]["tenantId"], tenant.id);
 }
 
 #[tokio::test]
 async fn a_failed_run_is_announced_with_its_reason() {
     let app = TestApp::new();
-    let club = app.queued("fc-nord").await;
+    let tenant = app.queued("fc-nord").await;
     app.outside().upstreams().next("make", [Reaction::Answers(400, "")]);
-    club.waits().await;
+    tenant.waits().await;
     assert_eq!(delivers(&app).await, 1);
     let body = events(&app).pop().unwrap().json();
     assert_eq!(body["type"], "tenant.failed");
     assert_eq!(body["data"]["reason"], "WEBHOOK_REJECTED");
     assert_eq!(body["data"]["step"], "validate_webhook");
-    club.retries().await.is(200);
-    club.waits().await;
+    tenant.retries().await.is(200);
+    tenant.waits().await;
     delivers(&app).await;
     assert_eq!(events(&app).pop().unwrap().json()["type"], "tenant.provisioned");
 }
@@ -118,7 +118,7 @@ async fn a_failed_run_is_announced_with_its_reason() {
 #[tokio::test]
 async fn a_run_that_fails_again_and_again_is_announced_once_an_hour() {
     let app = TestApp::new();
-    let club = app.queued("fc-nord").await;
+    let tenant = app.queued("fc-nord").await;
     let failures = || {
         let announced =
             app.db().number("select count(*) from webhook_deliveries where type = 'tenant.failed'");
@@ -126,23 +126,23 @@ async fn a_run_that_fails_again_and_again_is_announced_once_an_hour() {
     };
     let fails = async || {
         app.outside().upstreams().next("make", [Reaction::Answers(400, "")]);
-        club.waits().await;
+        tenant.waits().await;
     };
     fails().await;
     let begun = app.now();
     assert_eq!(failures(), (1, 1));
     for n in 2..5 {
         app.passes(60);
-        club.retries().await.is(200);
+        tenant.retries().await.is(200);
         fails().await;
         assert_eq!(failures(), (1, n));
     }
     app.passes(u64::try_from(begun + 3601 - app.now()).unwrap());
-    club.retries().await.is(200);
+    tenant.retries().await.is(200);
     fails().await;
     assert_eq!(failures(), (2, 5));
-    club.retries().await.is(200);
-    club.waits().await;
+    tenant.retries().await.is(200);
+    tenant.waits().await;
     let provisioned = "select count(*) from webhook_deliveries where type = 'tenant.provisioned'";
     assert_eq!(app.db().number(provisioned), 1, "that is told at once");
 }
@@ -151,12 +151,12 @@ async fn a_run_that_fails_again_and_again_is_announced_once_an_hour() {
 #[tokio::test]
 async fn a_run_that_fails_again_at_another_webhook_is_announced_once_an_hour() {
     let app = TestApp::new();
-    let club = app.signed_up("fc-nord").await;
+    let tenant = app.signed_up("fc-nord").await;
     for n in 0..20 {
-        club.connects(&format!("https://hook.eu2.make.com/gone/{n}")).await.is(200);
-        club.waits().await;
-        club.retries().await.is(200);
-        club.waits().await;
+        tenant.connects(&format!("https://hook.eu2.make.com/gone/{n}")).await.is(200);
+        tenant.waits().await;
+        tenant.retries().await.is(200);
+        tenant.waits().await;
         app.passes(1);
     }
     assert_eq!(app.db().number("select count(*) from domain_events where type = 'tenant.failed'"), 40);
@@ -168,19 +168,19 @@ async fn a_run_that_fails_again_at_another_webhook_is_announced_once_an_hour() {
 async fn a_run_that_the_sweep_gives_up_is_announced_once_an_hour_too() {
     let announced = async |minutes: u64| {
         let app = TestApp::new();
-        let club = app.queued("fc-nord").await;
+        let tenant = app.queued("fc-nord").await;
         app.outside().upstreams().next("make", [Reaction::Answers(400, "")]);
-        club.waits().await;
+        tenant.waits().await;
         let overdue = store::overdue::Overdue {
-            id: club.id.parse().unwrap(),
+            id: tenant.id.parse().unwrap(),
             plan: Plan::Starter,
-            run: Some(club.row()["provision_run_id"].as_str().unwrap().parse().unwrap()),
+            run: Some(tenant.row()["provision_run_id"].as_str().unwrap().parse().unwrap()),
             step: Some(Step::ValidateWebhook),
         };
         app.passes(minutes * 60);
         let now = app.outside().now();
-        club.becomes("provision_state", "processing");
-        club.becomes("unreachable_since", 0);
+        tenant.becomes("provision_state", "processing");
+        tenant.becomes("unreachable_since", 0);
         app.db().batch(store::overdue::fail(&overdue, "evt_sweep", now)).await.unwrap();
         assert_eq!(app.db().number("select count(*) from domain_events where type = 'tenant.failed'"), 2);
         app.db().number("select count(*) from webhook_deliveries where type = 'tenant.failed'")
@@ -205,10 +205,10 @@ async fn without_a_webhook_that_is_on_nothing_is_announced() {
 #[tokio::test]
 async fn a_replay_adds_nothing() {
     let app = TestApp::new();
-    let club = provisioned(&app).await;
+    let tenant = provisioned(&app).await;
     for _ in 0..2 {
         let before = app.db().contents();
-        let run = app.outside().objects().run(&club.id).unwrap();
+        let run = app.outside().objects().run(&tenant.id).unwrap();
         let listed = projection::project(app.db(), &run, app.outside().now()).await;
         assert!(matches!(listed, tenantry::workflow::ProjectionResult::Written { .. }));
         assert_eq!(app.db().contents()["webhook_deliveries"], before["webhook_deliveries"]);
@@ -232,10 +232,10 @@ async fn of_many_who_deliver_at_once_one_sends() {
 #[tokio::test]
 async fn a_run_that_completes_again_is_announced_once() {
     let app = TestApp::new();
-    let club = provisioned(&app).await;
+    let tenant = provisioned(&app).await;
     delivers(&app).await;
-    let mut run = app.outside().objects().run(&club.id).unwrap();
-    run.times_queued += 1;
+    let mut run = app.outside().objects().run(&tenant.id).unwrap();
+    run.doing.times_queued += 1;
     run.version += 1;
     let listed = projection::project(app.db(), &run, app.outside().now()).await;
     assert!(matches!(listed, tenantry::workflow::ProjectionResult::Written { .. }));
@@ -247,30 +247,30 @@ async fn a_run_that_completes_again_is_announced_once() {
 #[tokio::test]
 async fn a_ping_that_another_webhook_took_says_nothing_of_this_one() {
     let app = TestApp::new();
-    let club = app.signed_up("fc-nord").await;
-    club.connects_make().await.is(200);
-    let tenant = club.id.parse().unwrap();
+    let tenant = app.signed_up("fc-nord").await;
+    tenant.connects_make().await.is(200);
+    let id = tenant.id.parse().unwrap();
     let stored = async || {
-        let stored = app.db().ask(store::webhooks::webhook(&tenant)).await.unwrap().unwrap();
+        let stored = app.db().ask(store::webhooks::webhook(&id)).await.unwrap().unwrap();
         Webhook { url: stored.webhook_url, secret: stored.webhook_secret }
     };
     let pinged = stored().await;
-    club.connects("https://hook.eu1.make.com/another").await.is(200);
+    tenant.connects("https://hook.eu1.make.com/another").await.is(200);
     let now = app.outside().now();
-    app.db().batch(vec![store::webhooks::set_validated(&tenant, &pinged, now)]).await.unwrap();
+    app.db().batch(vec![store::webhooks::set_validated(&id, &pinged, now)]).await.unwrap();
     assert_eq!(connection(&app)["validated_at"], Value::Null);
     let current = stored().await;
-    app.db().batch(vec![store::webhooks::set_validated(&tenant, &current, now)]).await.unwrap();
+    app.db().batch(vec![store::webhooks::set_validated(&id, &current, now)]).await.unwrap();
     assert_eq!(connection(&app)["validated_at"], now.seconds());
 }
 
 /// So many more deliveries are due to a tenant.
-fn has_due(app: &TestApp, club: &Club, count: u32) {
+fn has_due(app: &TestApp, tenant: &TestTenant, count: u32) {
     let numbers =
         format!("with recursive n(i) as (select 1 union all select i + 1 from n where i < {count})");
     let insert = "insert into webhook_deliveries (tenant_id, created_at, id, type, body, next_at)";
     let due = format!("{numbers} {insert} select ?1, ?2, 'evt_' || i, 'test', '{{}}', ?2 from n");
-    app.db().execute(&due, rusqlite::params![club.id, app.now()]);
+    app.db().execute(&due, rusqlite::params![tenant.id, app.now()]);
 }
 
 #[tokio::test]
@@ -287,9 +287,9 @@ async fn one_sweep_sends_a_bounded_number_those_that_waited_longest_first() {
 #[tokio::test]
 async fn a_sweep_that_takes_long_claims_no_more() {
     let app = TestApp::new();
-    let club = provisioned(&app).await;
+    let tenant = provisioned(&app).await;
     app.outside().upstreams().always("make", Reaction::Hangs);
-    has_due(&app, &club, 100);
+    has_due(&app, &tenant, 100);
     assert_eq!(delivers(&app).await, 0);
     let tried = app.db().number("select count(*) from webhook_deliveries where attempts > 0");
     assert_eq!(tried, 20, "of 101");
@@ -393,7 +393,7 @@ async fn a_claim_whose_answer_was_lost_ends_by_itself() {
     let app = TestApp::new();
     provisioned(&app).await;
     app.db().breaks(0, Breaks::After);
-    assert!(app.app.deliver_due().await.is_err());
+    assert!(tenantry::app::deliveries::send_due(&app.app).await.is_err());
     app.passes(120);
     assert_eq!(delivers(&app).await, 1);
 }
@@ -454,7 +454,7 @@ async fn what_we_hold_back_is_not_held_against_the_webhook() {
 #[tokio::test]
 async fn the_log_tells_of_each_attempt_and_never_where_to() {
     let app = TestApp::new();
-    let club = provisioned(&app).await;
+    let tenant = provisioned(&app).await;
     app.outside().upstreams().next("make", [Reaction::TimesOut]);
     delivers(&app).await;
     waits_for_the_next_attempt(&app);
@@ -466,9 +466,9 @@ async fn the_log_tells_of_each_attempt_and_never_where_to() {
     for (line, attempt) in own.iter().zip(1..) {
         assert_eq!(line.fields["eventType"], "tenant.provisioned");
         assert_eq!(line.fields["attempt"], attempt);
-        assert_eq!(line.fields["tenantId"], club.id);
+        assert_eq!(line.fields["tenantId"], tenant.id);
         assert_eq!(line.fields["host"], "hook.eu2.make.com");
-        assert_eq!(line.fields["runId"], app.outside().objects().run(&club.id).unwrap().id.as_str());
+        assert_eq!(line.fields["runId"], app.outside().objects().run(&tenant.id).unwrap().id.as_str());
         assert_eq!(line.fields["deliveryId"], delivery(&app)["id"]);
     }
     assert_eq!((&own[0].fields["error"], &own[1].fields["status"]), (&json!("timeout"), &json!(200)));
@@ -477,12 +477,12 @@ async fn the_log_tells_of_each_attempt_and_never_where_to() {
 #[tokio::test]
 async fn a_delivery_goes_on_with_the_trace_of_the_request_that_queued_the_run() {
     let app = TestApp::new();
-    let club = app.signed_up("fc-nord").await;
+    let tenant = app.signed_up("fc-nord").await;
     let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
     let webhook = json!({ "webhookUrl": "https://hook.eu2.make.com/a", "webhookSecret": WEBHOOK_SECRET });
-    let ask = club.post("/public/signup/starter/make").token(&club.jwt).json(&webhook);
+    let ask = tenant.post("/public/signup/starter/make").token(&tenant.jwt).json(&webhook);
     ask.header("traceparent", &format!("00-{trace}-00f067aa0ba902b7-01")).send().await.is(200);
-    club.waits().await;
+    tenant.waits().await;
     delivers(&app).await;
     let sent = events(&app).pop().unwrap();
     assert!(sent.call.traceparent.unwrap().starts_with(&format!("00-{trace}-")));
@@ -505,10 +505,10 @@ async fn what_was_over_a_month_ago_goes() {
     provisioned(&app).await;
     delivers(&app).await;
     app.passes(30 * 24 * 3600 - 1);
-    app.app.sweep().await;
+    tenantry::app::sweep::run(&app.app).await;
     assert_eq!(delivery(&app)["status"], "delivered");
     app.passes(1);
-    app.app.sweep().await;
+    tenantry::app::sweep::run(&app.app).await;
     assert_eq!(app.db().number("select count(*) from webhook_deliveries"), 0);
 }
 
@@ -516,7 +516,7 @@ async fn what_was_over_a_month_ago_goes() {
 async fn the_sweep_delivers_and_says_how_many() {
     let app = TestApp::new();
     provisioned(&app).await;
-    app.app.sweep().await;
+    tenantry::app::sweep::run(&app.app).await;
     assert_eq!(app.log_of("sweep").pop().unwrap().fields["delivered"], 1);
     assert_eq!(delivery(&app)["settled_at"], app.now());
 }

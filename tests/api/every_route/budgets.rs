@@ -37,14 +37,14 @@ fn budget(route: &Route) -> (usize, usize, usize) {
 #[tokio::test]
 async fn no_route_costs_more_than_its_budget() {
     for route in ROUTES {
-        let (club, example) = stage(route).await;
+        let (tenant, example) = stage(route).await;
         let count = || {
-            let outside = club.outside();
+            let outside = tenant.outside();
             let told = outside.objects().told() + outside.breakers().told();
-            (club.db().batches(), told, outside.upstreams().sent().len())
+            (tenant.db().batches(), told, outside.upstreams().sent().len())
         };
         let before = count();
-        example.succeeds(route, &club).await;
+        example.succeeds(route, &tenant).await;
         let after = count();
         let spent = (after.0 - before.0, after.1 - before.1, after.2 - before.2);
         assert_eq!(spent, budget(route), "{}", route.path);

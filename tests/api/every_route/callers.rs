@@ -7,25 +7,30 @@ use tenantry::{
 };
 
 use super::{guarded, stage};
-use crate::support::{Club, Example, TestApp, Token, club_for, example, good_tokens};
+use crate::support::{Example, TestApp, TestTenant, Token, example, good_tokens, tenant_for};
 
 /// A secret that is none of ours.
 const OTHER_SECRET: &str = "another-secret-of-more-than-32-bytes";
 
 /// Sends the example under this header and asserts that nothing came of it but a line of the log. Answers the error.
-async fn is_refused(club: &Club, example: &Example, header: Option<&str>, what: &str) -> (u16, Value) {
-    let (batches, lines) = (club.db().batches(), club.outside().log_length());
-    let (told, sent) = (club.outside().objects().told(), club.outside().upstreams().sent().len());
+async fn is_refused(
+    tenant: &TestTenant,
+    example: &Example,
+    header: Option<&str>,
+    what: &str,
+) -> (u16, Value) {
+    let (batches, lines) = (tenant.db().batches(), tenant.outside().log_length());
+    let (told, sent) = (tenant.outside().objects().told(), tenant.outside().upstreams().sent().len());
     let ask = match header {
         Some(header) => example.ask().header("authorization", header),
         None => example.ask(),
     };
     let answer = ask.send().await;
     assert!([401, 403].contains(&answer.status.as_u16()), "{what}: {}", answer.text);
-    assert_eq!(club.db().batches(), batches, "{what}: a token that says it all costs no round trip");
-    assert_eq!(club.outside().objects().told(), told, "{what}");
-    assert_eq!(club.outside().upstreams().sent().len(), sent, "{what}");
-    let log = club.outside().log_from(lines);
+    assert_eq!(tenant.db().batches(), batches, "{what}: a token that says it all costs no round trip");
+    assert_eq!(tenant.outside().objects().told(), told, "{what}");
+    assert_eq!(tenant.outside().upstreams().sent().len(), sent, "{what}");
+    let log = tenant.outside().log_from(lines);
     let words: Vec<&Value> = log.iter().map(|line| &line.fields["msg"]).collect();
     assert_eq!(words, ["authz_deny", "request"], "{what}: one line a refusal");
     let line = &log[0].fields;
@@ -46,16 +51,16 @@ async fn is_refused(club: &Club, example: &Example, header: Option<&str>, what: 
     (answer.status.as_u16(), error)
 }
 
-async fn is_unauthorized(club: &Club, example: &Example, header: Option<&str>, what: &str) {
-    let (status, error) = is_refused(club, example, header, what).await;
+async fn is_unauthorized(tenant: &TestTenant, example: &Example, header: Option<&str>, what: &str) {
+    let (status, error) = is_refused(tenant, example, header, what).await;
     let code = if header.is_none() { "UNAUTHORIZED" } else { "INVALID_TOKEN" };
     assert_eq!((status, &error["code"]), (401, &json!(code)), "{what}");
     assert_eq!(error.get("reason"), None, "{what}: a stranger is told nothing about a token");
 }
 
-async fn is_forbidden(club: &Club, example: &Example, token: &Token, reason: &str, what: &str) {
+async fn is_forbidden(tenant: &TestTenant, example: &Example, token: &Token, reason: &str, what: &str) {
     let header = format!("Bearer {}", token.sign());
-    let (status, error) = is_refused(club, example, Some(&header), what).await;
+    let (status, error) = is_refused(tenant, example, Some(&header), what).await;
     assert_eq!(
         (status, &error["code"], &error["reason"]),
         (403, &json!("FORBIDDEN"), &json!(reason)),
@@ -66,8 +71,8 @@ async fn is_forbidden(club: &Club, example: &Example, token: &Token, reason: &st
 #[tokio::test]
 async fn nobody_comes_in_without_a_token() {
     for route in guarded() {
-        let (club, example) = stage(route).await;
-        is_unauthorized(&club, &example, None, route.path).await;
+        let (tenant, example) = stage(route).await;
+        is_unauthorized(&tenant, &example, None, route.path).await;
         for header in [
             "Bearer",
             "Bearer ",
@@ -79,7 +84,7 @@ async fn nobody_comes_in_without_a_token() {
             "nonsense",
             "Bearer a b",
         ] {
-            is_unauthorized(&club, &example, Some(header), &format!("{} {header:?}", route.path)).await;
+            is_unauthorized(&tenant, &example, Some(header), &format!("{} {header:?}", route.path)).await;
         }
     }
 }
@@ -130,11 +135,11 @@ fn spoiled(good: &Token, audience: Audience, now: i64) -> Vec<(&'static str, Str
 #[tokio::test]
 async fn no_spoiled_token_opens_anything() {
     for route in guarded() {
-        let (club, example) = stage(route).await;
-        for (audience, good) in good_tokens(route, &club) {
-            for (what, token) in spoiled(&good, audience, club.now()) {
+        let (tenant, example) = stage(route).await;
+        for (audience, good) in good_tokens(route, &tenant) {
+            for (what, token) in spoiled(&good, audience, tenant.now()) {
                 let what = format!("{} {audience:?} {what}", route.path);
-                is_unauthorized(&club, &example, Some(&format!("Bearer {token}")), &what).await;
+                is_unauthorized(&tenant, &example, Some(&format!("Bearer {token}")), &what).await;
             }
         }
     }
@@ -144,11 +149,11 @@ async fn no_spoiled_token_opens_anything() {
 async fn a_leak_is_answered_by_an_instant_before_which_nothing_counts() {
     for route in guarded() {
         let app = TestApp::new();
-        let club = club_for(&app, route).await;
-        let example = example(route, &club);
-        for (audience, good) in good_tokens(route, &club) {
-            let cut_off = (club.now() + 1).to_string();
-            let after = club.with_app(app.redeployed_with(&[("JWT_NOT_BEFORE", &cut_off)]));
+        let tenant = tenant_for(&app, route).await;
+        let example = example(route, &tenant);
+        for (audience, good) in good_tokens(route, &tenant) {
+            let cut_off = (tenant.now() + 1).to_string();
+            let after = tenant.with_app(app.redeployed_with(&[("JWT_NOT_BEFORE", &cut_off)]));
             let example = example.by(&after);
             let header = format!("Bearer {}", good.sign());
             is_unauthorized(&after, &example, Some(&header), &format!("{} {audience:?}", route.path)).await;
@@ -157,20 +162,20 @@ async fn a_leak_is_answered_by_an_instant_before_which_nothing_counts() {
 }
 
 /// Whom a route refuses although the token is good, and why.
-fn misplaced(route: &Route, club: &Club, other: &str) -> Vec<(&'static str, Token, &'static str)> {
+fn misplaced(route: &Route, tenant: &TestTenant, other: &str) -> Vec<(&'static str, Token, &'static str)> {
     const AUD: &str = "unexpected \"aud\" claim value";
     use Permission::{
         AnyToken, Anyone, Monitoring, PlatformAdmin, SameTenant, SameTenantOrPlatform, Service, TenantAdmin,
         TenantReader,
     };
-    let now = club.now();
-    let (tenant, operator, service) =
-        (Token::tenant(&club.id, now), Token::operator(now), Token::service(now));
+    let now = tenant.now();
+    let (own, operator, service) =
+        (Token::tenant(&tenant.id, now), Token::operator(now), Token::service(now));
     let mut all = vec![
-        ("a link's token", Token::link(&club.id, now), AUD),
-        ("a link's token with every role", Token::link(&club.id, now).with("roles", all_roles()), AUD),
-        ("a foreign audience", tenant.clone().with("aud", "other").with("roles", all_roles()), AUD),
-        ("no audience", tenant.clone().with("aud", Value::Null), AUD),
+        ("a link's token", Token::link(&tenant.id, now), AUD),
+        ("a link's token with every role", Token::link(&tenant.id, now).with("roles", all_roles()), AUD),
+        ("a foreign audience", own.clone().with("aud", "other").with("roles", all_roles()), AUD),
+        ("no audience", own.clone().with("aud", Value::Null), AUD),
     ];
     let (takes_tenants, takes_operators, takes_services) = match route.permission {
         Anyone | AnyToken => return all,
@@ -183,22 +188,22 @@ fn misplaced(route: &Route, club: &Club, other: &str) -> Vec<(&'static str, Toke
     let no_roles = |token: &Token| token.clone().with("roles", json!([]));
     if takes_tenants {
         let others: &[&str] = &["admin", "service", "member", "TENANT_ADMIN", "tenant_admin,owner"];
-        all.push(("a club's token without a role", no_roles(&tenant), "role_mismatch"));
+        all.push(("a club's token without a role", no_roles(&own), "role_mismatch"));
         all.push((
             "a club's token with other roles",
-            tenant.clone().with("roles", json!(others)),
+            own.clone().with("roles", json!(others)),
             "role_mismatch",
         ));
         all.push((
             "a club's token without a club",
-            tenant.clone().with("tenantId", Value::Null),
+            own.clone().with("tenantId", Value::Null),
             "tenant_mismatch",
         ));
         if route.path.contains("{id}") {
             all.push(("another club's token", Token::tenant(other, now), "tenant_mismatch"));
         }
     } else {
-        all.push(("a club's token with every role", tenant.clone().with("roles", all_roles()), AUD));
+        all.push(("a club's token with every role", own.clone().with("roles", all_roles()), AUD));
     }
     if takes_operators {
         all.push(("an operator's token without a role", no_roles(&operator), "role_mismatch"));
@@ -224,22 +229,22 @@ fn all_roles() -> Value {
 #[tokio::test]
 async fn a_good_token_in_the_wrong_place_is_told_why() {
     for route in guarded() {
-        let (club, example) = stage(route).await;
-        let other = club.signed_up("fc-other").await;
-        for (what, token, reason) in misplaced(route, &club, &other.id) {
-            is_forbidden(&club, &example, &token, reason, &format!("{} {what}", route.path)).await;
+        let (tenant, example) = stage(route).await;
+        let other = tenant.signed_up("fc-other").await;
+        for (what, token, reason) in misplaced(route, &tenant, &other.id) {
+            is_forbidden(&tenant, &example, &token, reason, &format!("{} {what}", route.path)).await;
         }
     }
 }
 
 /// A tenant learns nothing about what exists: another tenant and one that never was are refused alike.
 #[tokio::test]
-async fn another_club_and_one_that_never_was_are_refused_alike() {
-    let of_clubs =
+async fn another_tenant_and_one_that_never_was_are_refused_alike() {
+    let of_tenants =
         |route: &&Route| route.path.contains("{id}") && route.permission != Permission::PlatformAdmin;
-    for route in guarded().filter(of_clubs) {
-        let (club, _) = stage(route).await;
-        let other = club.signed_up("fc-other").await;
+    for route in guarded().filter(of_tenants) {
+        let (tenant, _) = stage(route).await;
+        let other = tenant.signed_up("fc-other").await;
         let reason = match route.permission {
             Permission::PlatformAdmin => "unexpected \"aud\" claim value",
             _ => "tenant_mismatch",
@@ -248,18 +253,18 @@ async fn another_club_and_one_that_never_was_are_refused_alike() {
             [other.id.as_str(), "tenant_never", "nonsense", "%ff", "tenant_%00", "..%2f", &"x".repeat(500)]
         {
             let path = route.path.replace("{id}", id);
-            let ask = club.ask(route.method.parse().unwrap(), &path).token(&club.jwt);
+            let ask = tenant.ask(route.method.parse().unwrap(), &path).token(&tenant.jwt);
             ask.send().await.refuses(403, "FORBIDDEN", reason);
         }
     }
 }
 
 #[tokio::test]
-async fn to_the_platforms_own_people_a_club_that_never_was_is_not_found() {
+async fn to_the_platforms_own_people_a_tenant_that_never_was_is_not_found() {
     for route in guarded().filter(|route| route.path.contains("{id}")) {
-        let (club, example) = stage(route).await;
+        let (tenant, example) = stage(route).await;
         for (_, token) in
-            good_tokens(route, &club).into_iter().filter(|(audience, _)| *audience != Audience::Tenant)
+            good_tokens(route, &tenant).into_iter().filter(|(audience, _)| *audience != Audience::Tenant)
         {
             for id in ["tenant_never", "nonsense", "%ff"] {
                 let path = route.path.replace("{id}", id);

@@ -17,15 +17,15 @@ const TYPES: [Option<&str>; 4] = [
 async fn a_form_of_another_site_changes_nothing() {
     for route in ROUTES.iter().filter(|route| route.method != "GET") {
         for kind in TYPES {
-            let (club, example) = stage(route).await;
-            club.outside().finishes_deferred_work().await;
+            let (tenant, example) = stage(route).await;
+            tenant.outside().finishes_deferred_work().await;
             let text = match &example.body {
                 Body::None | Body::Optional => String::new(),
                 Body::Json(value) | Body::OptionalJson(value) => value.to_string(),
                 Body::Form(text) => (*text).to_owned(),
             };
-            let before = club.db().contents();
-            let (told, sent) = (club.outside().objects().told(), club.outside().upstreams().sent().len());
+            let before = tenant.db().contents();
+            let (told, sent) = (tenant.outside().objects().told(), tenant.outside().upstreams().sent().len());
             let ask = example.bare().body(text).header("origin", "https://evil.example");
             let ask = ask.header("sec-fetch-site", "cross-site").header("sec-fetch-mode", "navigate");
             let ask = match kind {
@@ -34,10 +34,10 @@ async fn a_form_of_another_site_changes_nothing() {
             };
             let answer = ask.send().await;
             assert!(answer.status.is_client_error(), "{route:?} {kind:?}: {}", answer.text);
-            club.outside().finishes_deferred_work().await;
-            club.db().is_still(&before);
-            assert_eq!(club.outside().objects().told(), told, "{route:?} {kind:?}");
-            assert_eq!(club.outside().upstreams().sent().len(), sent, "{route:?} {kind:?}");
+            tenant.outside().finishes_deferred_work().await;
+            tenant.db().is_still(&before);
+            assert_eq!(tenant.outside().objects().told(), told, "{route:?} {kind:?}");
+            assert_eq!(tenant.outside().upstreams().sent().len(), sent, "{route:?} {kind:?}");
         }
     }
 }

@@ -10,11 +10,11 @@ use tenantry::{
 };
 
 use super::stage;
-use crate::support::{Answer, Club, Token, example, good_tokens};
+use crate::support::{Answer, TestTenant, Token, example, good_tokens};
 
 /// Routes by which a tenant's own people change something.
 fn changing() -> impl Iterator<Item = &'static Route> {
-    let of_clubs = |route: &&Route| {
+    let of_tenants = |route: &&Route| {
         matches!(
             route.permission,
             Permission::AnyToken
@@ -24,19 +24,19 @@ fn changing() -> impl Iterator<Item = &'static Route> {
                 | Permission::TenantReader
         )
     };
-    ROUTES.iter().filter(of_clubs).filter(|route| route.method != "GET")
+    ROUTES.iter().filter(of_tenants).filter(|route| route.method != "GET")
 }
 
-async fn sends(route: &Route, club: &Club, token: &Token) -> Answer {
-    example(route, club).ask().token(&token.sign()).send().await
+async fn sends(route: &Route, tenant: &TestTenant, token: &Token) -> Answer {
+    example(route, tenant).ask().token(&token.sign()).send().await
 }
 
-fn tenants_token(club: &Club) -> Token {
-    Token::tenant(&club.id, club.now()).with("jti", serde_json::Value::Null)
+fn tenants_token(tenant: &TestTenant) -> Token {
+    Token::tenant(&tenant.id, tenant.now()).with("jti", serde_json::Value::Null)
 }
 
 #[test]
-fn the_routes_that_a_club_changes_something_by_are_found() {
+fn the_routes_that_a_tenant_changes_something_by_are_found() {
     let paths: BTreeSet<&str> = changing().map(|route| route.path).collect();
     for path in [
         "/api/v1/tenants/me",
@@ -50,110 +50,112 @@ fn the_routes_that_a_club_changes_something_by_are_found() {
 }
 
 #[tokio::test]
-async fn every_changing_route_of_a_club_is_limited() {
+async fn every_changing_route_of_a_tenant_is_limited() {
     for route in changing() {
-        let (club, _) = stage(route).await;
-        club.outside().limits(Limit::Tenant, 1);
-        let token = tenants_token(&club);
+        let (tenant, _) = stage(route).await;
+        tenant.outside().limits(Limit::Tenant, 1);
+        let token = tenants_token(&tenant);
         // One within the limit, and one more of those whom the database admits.
         for _ in 0..2 {
-            sends(route, &club, &token).await;
-            assert!(club.log_of("rate_limited").is_empty(), "{route:?}");
+            sends(route, &tenant, &token).await;
+            assert!(tenant.log_of("rate_limited").is_empty(), "{route:?}");
         }
-        let before = club.db().contents();
-        let (told, sent) = (club.outside().objects().told(), club.outside().upstreams().sent().len());
+        let before = tenant.db().contents();
+        let (told, sent) = (tenant.outside().objects().told(), tenant.outside().upstreams().sent().len());
         // Whichever of its tokens a tenant comes with.
-        for token in [token, tenants_token(&club).with("jti", "another").with("sub", "user_2")] {
-            let refused = sends(route, &club, &token).await;
+        for token in [token, tenants_token(&tenant).with("jti", "another").with("sub", "user_2")] {
+            let refused = sends(route, &tenant, &token).await;
             refused.fails(429, "RATE_LIMITED");
             assert_eq!(refused.header("retry-after"), "60", "{route:?}");
         }
-        club.db().is_still(&before);
-        assert_eq!(club.outside().objects().told(), told, "{route:?}");
-        assert_eq!(club.outside().upstreams().sent().len(), sent, "{route:?}");
-        assert_eq!(club.log_of("rate_limited").last().unwrap().fields["limit"], "club", "{route:?}");
+        tenant.db().is_still(&before);
+        assert_eq!(tenant.outside().objects().told(), told, "{route:?}");
+        assert_eq!(tenant.outside().upstreams().sent().len(), sent, "{route:?}");
+        assert_eq!(tenant.log_of("rate_limited").last().unwrap().fields["limit"], "club", "{route:?}");
     }
 }
 
 #[tokio::test]
-async fn the_routes_share_what_a_club_may_change() {
-    let (club, _) = stage(changing().next().unwrap()).await;
-    club.outside().limits(Limit::Tenant, 1);
+async fn the_routes_share_what_a_tenant_may_change() {
+    let (tenant, _) = stage(changing().next().unwrap()).await;
+    tenant.outside().limits(Limit::Tenant, 1);
     let routes: Vec<&Route> = changing().filter(|route| route.permission != Permission::AnyToken).collect();
     let mut refused = 0;
     for route in &routes {
-        let answer = sends(route, &club, &tenants_token(&club)).await;
+        let answer = sends(route, &tenant, &tenants_token(&tenant)).await;
         refused += usize::from(answer.status == 429);
     }
     assert_eq!(refused, routes.len() - 2);
     // Whatever else was done in the tenant's name, its people can end their sign-ins.
-    club.post("/auth/logout").token(&Token::tenant(&club.id, club.now()).sign()).send().await.is(200);
+    tenant.post("/auth/logout").token(&Token::tenant(&tenant.id, tenant.now()).sign()).send().await.is(200);
 }
 
 #[tokio::test]
 async fn what_only_reads_is_not_limited() {
     for route in ROUTES.iter().filter(|route| route.method == "GET") {
-        let (club, example) = stage(route).await;
-        club.outside().limits(Limit::Tenant, 0);
-        let answer = example.succeeds(route, &club).await;
+        let (tenant, example) = stage(route).await;
+        tenant.outside().limits(Limit::Tenant, 0);
+        let answer = example.succeeds(route, &tenant).await;
         assert_eq!(answer.status, example.status, "{route:?}");
     }
 }
 
 #[tokio::test]
-async fn operators_and_machines_are_not_stopped_by_a_clubs_limit() {
+async fn operators_and_machines_are_not_stopped_by_a_tenants_limit() {
     for route in ROUTES.iter().filter(|route| route.method != "GET") {
-        let (club, _) = stage(route).await;
-        club.outside().limits(Limit::Tenant, 0);
-        for (audience, token) in good_tokens(route, &club) {
-            let (club, _) = stage(route).await;
-            club.outside().limits(Limit::Tenant, 0);
-            let answer = sends(route, &club, &token).await;
+        let (tenant, _) = stage(route).await;
+        tenant.outside().limits(Limit::Tenant, 0);
+        for (audience, token) in good_tokens(route, &tenant) {
+            let (tenant, _) = stage(route).await;
+            tenant.outside().limits(Limit::Tenant, 0);
+            let answer = sends(route, &tenant, &token).await;
             assert_eq!(answer.status == 429, audience == Audience::Tenant, "{route:?} {}", answer.text);
         }
     }
 }
 
 #[tokio::test]
-async fn one_club_uses_up_nothing_of_anothers() {
-    let (club, _) = stage(changing().next().unwrap()).await;
-    let other = club.signed_up("fc-other").await;
-    club.outside().limits(Limit::Tenant, 1);
+async fn one_tenant_uses_up_nothing_of_anothers() {
+    let (tenant, _) = stage(changing().next().unwrap()).await;
+    let other = tenant.signed_up("fc-other").await;
+    tenant.outside().limits(Limit::Tenant, 1);
     let route = changing().find(|route| route.path == "/public/signup/brand").unwrap();
     for _ in 0..5 {
-        sends(route, &club, &tenants_token(&club)).await;
+        sends(route, &tenant, &tenants_token(&tenant)).await;
     }
-    sends(route, &club, &tenants_token(&club)).await.fails(429, "RATE_LIMITED");
+    sends(route, &tenant, &tenants_token(&tenant)).await.fails(429, "RATE_LIMITED");
     sends(route, &other, &tenants_token(&other)).await.is(200);
 }
 
 /// Whoever holds a token that was revoked, or one of another tenant, knows the tenant's name and must not stop its owner by
 /// it.
 #[tokio::test]
-async fn a_token_that_admits_nobody_uses_up_nothing_of_the_clubs() {
+async fn a_token_that_admits_nobody_uses_up_nothing_of_the_tenants() {
     for route in changing() {
-        let (club, _) = stage(route).await;
-        club.outside().limits(Limit::Tenant, 1);
-        let now = club.now();
-        club.db().execute("insert into revoked_tokens values ('stolen', null, 'stolen', 0, 9000000000)", ());
-        let stolen = Token::tenant(&club.id, now).with("jti", "stolen");
-        let expired = Token::tenant(&club.id, now).with("exp", now - 600);
-        let forged = Token::tenant(&club.id, now).under("another-secret-of-more-than-32-bytes");
+        let (tenant, _) = stage(route).await;
+        tenant.outside().limits(Limit::Tenant, 1);
+        let now = tenant.now();
+        tenant
+            .db()
+            .execute("insert into revoked_tokens values ('stolen', null, 'stolen', 0, 9000000000)", ());
+        let stolen = Token::tenant(&tenant.id, now).with("jti", "stolen");
+        let expired = Token::tenant(&tenant.id, now).with("exp", now - 600);
+        let forged = Token::tenant(&tenant.id, now).under("another-secret-of-more-than-32-bytes");
         for _ in 0..5 {
-            sends(route, &club, &stolen).await.refuses(403, "FORBIDDEN", "token_revoked");
-            assert_eq!(sends(route, &club, &expired).await.status, 401);
-            assert_eq!(sends(route, &club, &forged).await.status, 401);
+            sends(route, &tenant, &stolen).await.refuses(403, "FORBIDDEN", "token_revoked");
+            assert_eq!(sends(route, &tenant, &expired).await.status, 401);
+            assert_eq!(sends(route, &tenant, &forged).await.status, 401);
         }
-        let answer = sends(route, &club, &tenants_token(&club)).await;
+        let answer = sends(route, &tenant, &tenants_token(&tenant)).await;
         assert_ne!(answer.status, 429, "{route:?}: {}", answer.text);
     }
 }
 
 #[tokio::test]
 async fn without_the_store_nobody_goes_beyond_the_limit() {
-    let (club, _) = stage(changing().next().unwrap()).await;
-    club.outside().limits(Limit::Tenant, 0);
-    club.db().goes_down();
+    let (tenant, _) = stage(changing().next().unwrap()).await;
+    tenant.outside().limits(Limit::Tenant, 0);
+    tenant.db().goes_down();
     let route = changing().next().unwrap();
-    sends(route, &club, &tenants_token(&club)).await.fails(503, "STORE_UNAVAILABLE");
+    sends(route, &tenant, &tenants_token(&tenant)).await.fails(503, "STORE_UNAVAILABLE");
 }

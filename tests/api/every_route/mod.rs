@@ -12,14 +12,14 @@ use tenantry::{
     http::router::{ROUTES, Route},
 };
 
-use crate::support::{Club, Example, TestApp, club_for, example};
+use crate::support::{Example, TestApp, TestTenant, example, tenant_for};
 
 /// A route with all that its example needs, and a world of its own.
-pub async fn stage(route: &Route) -> (Club, Example) {
+pub async fn stage(route: &Route) -> (TestTenant, Example) {
     let app = TestApp::new();
-    let club = club_for(&app, route).await;
-    let example = example(route, &club);
-    (club, example)
+    let tenant = tenant_for(&app, route).await;
+    let example = example(route, &tenant);
+    (tenant, example)
 }
 
 /// The routes that ask who is there.
@@ -30,8 +30,8 @@ fn guarded() -> impl Iterator<Item = &'static Route> {
 #[tokio::test]
 async fn every_route_has_an_example_that_succeeds() {
     for route in ROUTES {
-        let (club, example) = stage(route).await;
-        let answer = example.succeeds(route, &club).await;
+        let (tenant, example) = stage(route).await;
+        let answer = example.succeeds(route, &tenant).await;
         assert_eq!(answer.status, example.status, "{route:?}: {}", answer.text);
     }
 }
@@ -39,10 +39,10 @@ async fn every_route_has_an_example_that_succeeds() {
 #[tokio::test]
 async fn every_answer_is_counted_once_by_its_pattern() {
     for route in ROUTES {
-        let (club, example) = stage(route).await;
-        club.outside().take_counted();
-        let answer = example.succeeds(route, &club).await;
-        let counted = club.outside().take_counted();
+        let (tenant, example) = stage(route).await;
+        tenant.outside().take_counted();
+        let answer = example.succeeds(route, &tenant).await;
+        let counted = tenant.outside().take_counted();
         assert_eq!(counted, [RequestKey::new(route.path, route.method, answer.status.as_u16())], "{route:?}");
     }
 }
@@ -50,19 +50,19 @@ async fn every_answer_is_counted_once_by_its_pattern() {
 #[tokio::test]
 async fn whoever_may_come_is_let_in() {
     for route in guarded() {
-        let (club, _) = stage(route).await;
-        for (audience, token) in crate::support::good_tokens(route, &club) {
-            let (club, example) = stage(route).await;
+        let (tenant, _) = stage(route).await;
+        for (audience, token) in crate::support::good_tokens(route, &tenant) {
+            let (tenant, example) = stage(route).await;
             let answer =
-                example.ask().token(&token.with("tenantId", own(audience, &club)).sign()).send().await;
+                example.ask().token(&token.with("tenantId", own(audience, &tenant)).sign()).send().await;
             assert_eq!(answer.status, example.status, "{route:?} {audience:?}: {}", answer.text);
         }
     }
 }
 
-fn own(audience: tenantry::domain::Audience, club: &Club) -> serde_json::Value {
+fn own(audience: tenantry::domain::Audience, tenant: &TestTenant) -> serde_json::Value {
     match audience {
-        tenantry::domain::Audience::Tenant => club.id.clone().into(),
+        tenantry::domain::Audience::Tenant => tenant.id.clone().into(),
         _ => serde_json::Value::Null,
     }
 }
@@ -79,7 +79,7 @@ async fn a_token_that_nobody_asked_for_changes_nothing() {
 #[tokio::test]
 async fn no_header_is_believed_as_identity() {
     for route in guarded() {
-        let (club, example) = stage(route).await;
+        let (tenant, example) = stage(route).await;
         let ask = [
             "x-internal-request",
             "x-tenant-id",
@@ -89,7 +89,7 @@ async fn no_header_is_believed_as_identity() {
             "cookie",
         ]
         .into_iter()
-        .fold(example.ask(), |ask, name| ask.header(name, &club.id));
+        .fold(example.ask(), |ask, name| ask.header(name, &tenant.id));
         ask.send().await.fails(401, "UNAUTHORIZED");
     }
 }
@@ -97,22 +97,22 @@ async fn no_header_is_believed_as_identity() {
 #[tokio::test]
 async fn without_the_store_nobody_is_let_in_and_nothing_is_made_up() {
     for route in ROUTES {
-        let (club, example) = stage(route).await;
-        let before = club.db().batches();
-        example.succeeds(route, &club).await;
-        if club.db().batches() == before || route.path.starts_with("/health") || route.path == "/readyz" {
+        let (tenant, example) = stage(route).await;
+        let before = tenant.db().batches();
+        example.succeeds(route, &tenant).await;
+        if tenant.db().batches() == before || route.path.starts_with("/health") || route.path == "/readyz" {
             continue;
         }
-        let (club, example) = stage(route).await;
-        club.db().goes_down();
-        let answer = example.succeeds(route, &club).await;
+        let (tenant, example) = stage(route).await;
+        tenant.db().goes_down();
+        let answer = example.succeeds(route, &tenant).await;
         if answer.is_page() {
             assert_eq!(answer.status, 503, "{route:?}");
             continue;
         }
         answer.fails(503, "STORE_UNAVAILABLE");
         assert_eq!(answer.header("retry-after"), "5", "{route:?}");
-        assert_eq!(club.log_of("request").last().unwrap().fields["level"], "error");
+        assert_eq!(tenant.log_of("request").last().unwrap().fields["level"], "error");
     }
 }
 
@@ -128,10 +128,10 @@ async fn a_head_that_fails_has_no_body_either() {
 #[tokio::test]
 async fn a_head_is_a_get_without_its_body() {
     for route in ROUTES.iter().filter(|route| route.method == "GET") {
-        let (club, example) = stage(route).await;
-        let got = example.succeeds(route, &club).await;
+        let (tenant, example) = stage(route).await;
+        let got = example.succeeds(route, &tenant).await;
         let token =
-            crate::support::good_tokens(route, &club).into_iter().next().map(|(_, token)| token.sign());
+            crate::support::good_tokens(route, &tenant).into_iter().next().map(|(_, token)| token.sign());
         let head = example.ask().method(http::Method::HEAD).maybe_token(token.as_deref()).send().await;
         assert_eq!((head.status, head.text.as_str()), (got.status, ""), "{route:?}");
         assert_eq!(head.header("content-type"), got.header("content-type"), "{route:?}");

@@ -5,20 +5,20 @@ use serde_json::{Value, json};
 use tenantry::{
     db::Db,
     domain::Timestamp,
-    ports::{OutboundRequest, Ports},
+    ports::{Clock, Egress, OutboundRequest},
     store,
 };
 
-use crate::support::{Breaks, Club, Reaction, RecordedCall, TestApp, Token, dies_after};
+use crate::support::{Breaks, Reaction, RecordedCall, TestApp, TestTenant, Token, dies_after};
 
 const MINUTE: u64 = 60;
 const HOUR: u64 = 60 * MINUTE;
 
 /// A tenant that went live, and whose welcome mail waits.
-async fn waiting(app: &TestApp) -> Club {
-    let club = app.provisioned("fc-nord").await;
+async fn waiting(app: &TestApp) -> TestTenant {
+    let tenant = app.provisioned("fc-nord").await;
     assert_eq!(mail(app)["status"], "pending");
-    club
+    tenant
 }
 
 /// The one mail that is stored.
@@ -52,16 +52,16 @@ async fn opens(app: &TestApp, sent: &RecordedCall) -> http::StatusCode {
 #[tokio::test]
 async fn a_mail_leaves_beside_what_wanted_it() {
     let app = TestApp::new();
-    let club = waiting(&app).await;
-    assert_eq!(club.row()["owner_email_sent_at"], Value::Null);
+    let tenant = waiting(&app).await;
+    assert_eq!(tenant.row()["owner_email_sent_at"], Value::Null);
     app.outside().finishes_deferred_work().await;
     assert_eq!(
         (arrived(&app), &mail(&app)["status"], &mail(&app)["attempts"]),
         (1, &json!("sent"), &json!(1))
     );
-    assert_eq!(club.row()["owner_email_sent_at"], app.now());
+    assert_eq!(tenant.row()["owner_email_sent_at"], app.now());
     let line = &app.log_of("mail_sent")[0].fields;
-    assert_eq!((&line["kind"], &line["tenantId"]), (&json!("welcome"), &json!(club.id)));
+    assert_eq!((&line["kind"], &line["tenantId"]), (&json!("welcome"), &json!(tenant.id)));
     assert!(line["requestId"].as_str().unwrap().starts_with("req_"));
     assert_eq!(opens(&app, &calls(&app)[0]).await, 200);
 }
@@ -72,7 +72,7 @@ async fn a_mail_survives_hours_without_a_mail_service() {
         [Reaction::TimesOut, Reaction::Breaks, Reaction::Answers(503, ""), Reaction::Answers(200, "<html>")]
     {
         let app = TestApp::new();
-        let club = waiting(&app).await;
+        let tenant = waiting(&app).await;
         app.outside().upstreams().always("resend", outage.clone());
         app.outside().finishes_deferred_work().await;
         app.mails_leave_for(5 * HOUR).await;
@@ -81,7 +81,7 @@ async fn a_mail_survives_hours_without_a_mail_service() {
         app.mails_leave_for(40 * MINUTE).await;
         assert_eq!((arrived(&app), &mail(&app)["status"]), (1, &json!("sent")), "{outage:?}");
         assert!(calls(&app).len() < 25, "{outage:?}: {} calls", calls(&app).len());
-        assert!(club.row()["owner_email_sent_at"].is_i64());
+        assert!(tenant.row()["owner_email_sent_at"].is_i64());
     }
 }
 
@@ -105,15 +105,15 @@ async fn a_mail_survives_a_quota_that_is_used_up_for_twenty_hours() {
 }
 
 #[tokio::test]
-async fn a_mail_that_nobody_takes_for_a_day_is_given_up_and_its_club_hears_of_it() {
+async fn a_mail_that_nobody_takes_for_a_day_is_given_up_and_its_tenant_hears_of_it() {
     let app = TestApp::new();
-    let club = waiting(&app).await;
+    let tenant = waiting(&app).await;
     app.outside().upstreams().always("resend", Reaction::TimesOut);
     app.mails_leave_for(25 * HOUR).await;
     let row = mail(&app);
     assert_eq!((&row["status"], &row["last_error"]), (&json!("failed"), &json!("TIMEOUT")));
     let event = app.db().row("select * from domain_events where type = 'mail.failed'");
-    assert_eq!(event["tenant_id"], club.id.as_str());
+    assert_eq!(event["tenant_id"], tenant.id.as_str());
     assert_eq!(event["data"], json!({ "kind": "welcome", "reason": "TIMEOUT" }).to_string());
     assert_eq!(app.log_of("mail_failed").len(), 1);
     let last = calls(&app).last().unwrap().at.seconds();
@@ -161,7 +161,7 @@ async fn the_other_sides_word_is_kept_if_it_asks_for_more() {
     let app = TestApp::new();
     waiting(&app).await;
     app.outside().upstreams().next("resend", [Reaction::AsksToWait(429, "900")]);
-    app.app.deliver_mails_due().await.unwrap();
+    tenantry::app::mails::send_due(&app.app).await.unwrap();
     let wait = mail(&app)["next_at"].as_i64().unwrap() - app.now();
     assert!((900..=991).contains(&wait), "{wait}");
 }
@@ -172,7 +172,7 @@ async fn a_process_that_dies_between_any_two_waits_loses_no_mail_and_sends_none_
     for polls in 1..100 {
         let app = TestApp::new();
         waiting(&app).await;
-        deaths += u64::from(dies_after(polls, app.app.deliver_mails_due()).is_none());
+        deaths += u64::from(dies_after(polls, tenantry::app::mails::send_due(&app.app)).is_none());
         app.mails_leave_for(5 * MINUTE).await;
         assert_eq!((arrived(&app), &mail(&app)["status"]), (1, &json!("sent")), "{polls}");
     }
@@ -183,14 +183,14 @@ async fn a_process_that_dies_between_any_two_waits_loses_no_mail_and_sends_none_
 async fn a_process_that_dies_while_the_mail_is_stored_loses_no_mail_and_sends_none_twice() {
     for polls in 1..200 {
         let app = TestApp::new();
-        let club = app.queued("fc-nord").await;
-        if dies_after(polls, club.alarm_rings(&club.id)).is_none() {
-            app.outside().objects().rings_again(&club.id, 2, &app.app);
+        let tenant = app.queued("fc-nord").await;
+        if dies_after(polls, tenant.alarm_rings(&tenant.id)).is_none() {
+            app.outside().objects().rings_again(&tenant.id, 2, &app.app);
         }
         let _ = dies_after(polls % 7, app.outside().finishes_deferred_work());
-        club.waits().await;
+        tenant.waits().await;
         app.mails_leave_for(5 * MINUTE).await;
-        assert_eq!(club.ended().await, "completed");
+        assert_eq!(tenant.ended().await, "completed");
         assert_eq!((arrived(&app), &mail(&app)["status"]), (1, &json!("sent")), "{polls}");
     }
 }
@@ -204,7 +204,7 @@ async fn every_batch_of_a_mail_may_fail_before_or_after_it_is_done() {
                 waiting(&app).await;
                 app.outside().upstreams().next("resend", [reaction.clone()]);
                 app.db().breaks(nth, how);
-                let _ = app.app.deliver_mails_due().await;
+                let _ = tenantry::app::mails::send_due(&app.app).await;
                 app.db().comes_up();
                 app.mails_leave_for(10 * MINUTE).await;
                 let what = format!("batch {nth} {how:?} {reaction:?}");
@@ -221,7 +221,7 @@ async fn nothing_leaves_while_the_database_is_away_and_everything_when_it_is_bac
     app.db().goes_down();
     for _ in 0..5 * 60 {
         app.passes(60);
-        assert!(app.app.deliver_mails_due().await.is_err());
+        assert!(tenantry::app::mails::send_due(&app.app).await.is_err());
     }
     assert!(calls(&app).is_empty());
     app.db().comes_up();
@@ -233,7 +233,8 @@ async fn nothing_leaves_while_the_database_is_away_and_everything_when_it_is_bac
 async fn two_sweeps_at_the_same_time_send_a_mail_once() {
     let app = TestApp::new();
     waiting(&app).await;
-    let (one, other) = join(app.app.deliver_mails_due(), app.app.deliver_mails_due()).await;
+    let (one, other) =
+        join(tenantry::app::mails::send_due(&app.app), tenantry::app::mails::send_due(&app.app)).await;
     assert_eq!(one.unwrap() + other.unwrap(), 1);
     assert_eq!(calls(&app).len(), 1);
 }
@@ -300,7 +301,7 @@ async fn what_the_breaker_held_back_leaves_at_once_when_it_is_closed() {
     let row = app.db().row(held);
     assert!(row["next_at"].as_i64().unwrap() > app.now());
     let tenant = row["tenant_id"].as_str().unwrap();
-    app.app.deliver_mails_later(&tenant.parse().unwrap());
+    tenantry::app::mails::send_later(&app.app, &tenant.parse().unwrap());
     app.outside().finishes_deferred_work().await;
     let status = format!("select status from mails where tenant_id = '{tenant}'");
     assert_eq!(app.db().row(&status)["status"], "sent");
@@ -325,7 +326,7 @@ async fn five_hundred_mails_leave_within_minutes_and_within_what_the_mail_servic
     let began = app.now();
     while app.db().number("select count(*) from mails where status = 'pending'") > 0 {
         let minute = app.now() / 60;
-        app.app.deliver_mails_due().await.unwrap();
+        tenantry::app::mails::send_due(&app.app).await.unwrap();
         assert!(app.now() - began < 600, "{} arrived", arrived(&app));
         // The next sweep comes with the next minute.
         app.outside().is_at(Timestamp::from_seconds((minute + 1) * 60));
@@ -378,11 +379,11 @@ async fn a_mail_that_was_held_back_leaves_with_a_link_of_its_own_day() {
 
 /// It was taken, the answer was lost, and the link was renewed before it was asked again.
 #[tokio::test]
-async fn a_mail_that_was_taken_with_an_older_link_is_sent_and_that_link_opens_the_club() {
+async fn a_mail_that_was_taken_with_an_older_link_is_sent_and_that_link_opens_the_tenant() {
     let app = TestApp::new();
     waiting(&app).await;
     app.outside().upstreams().next("resend", [Reaction::LosesTheAnswer]);
-    app.app.deliver_mails_due().await.unwrap();
+    tenantry::app::mails::send_due(&app.app).await.unwrap();
     app.passes(13 * HOUR);
     app.mails_leave_for(MINUTE).await;
     assert_eq!((calls(&app).len(), arrived(&app), &mail(&app)["status"]), (2, 1, &json!("sent")));
@@ -393,13 +394,13 @@ async fn a_mail_that_was_taken_with_an_older_link_is_sent_and_that_link_opens_th
 #[tokio::test]
 async fn a_link_is_renewed_when_what_was_signed_before_is_refused() {
     let app = TestApp::new();
-    let club = waiting(&app).await;
+    let tenant = waiting(&app).await;
     app.outside().upstreams().next("resend", [Reaction::TimesOut]);
-    app.app.deliver_mails_due().await.unwrap();
+    tenantry::app::mails::send_due(&app.app).await.unwrap();
     app.passes(1);
     app.post("/api/v1/admin/tokens/revoke")
         .token(&Token::operator(app.now()).sign())
-        .json(&json!({ "tenantId": club.id, "reason": "lost" }))
+        .json(&json!({ "tenantId": tenant.id, "reason": "lost" }))
         .send()
         .await
         .is(200);
@@ -414,7 +415,7 @@ async fn a_link_is_renewed_when_the_configuration_refuses_what_was_signed_before
         let app = TestApp::new();
         waiting(&app).await;
         app.outside().upstreams().next("resend", [Reaction::TimesOut]);
-        app.app.deliver_mails_due().await.unwrap();
+        tenantry::app::mails::send_due(&app.app).await.unwrap();
         app.passes(30);
         let not_before = (app.now() + ahead).to_string();
         let stricter = app.redeployed_with(&[("JWT_NOT_BEFORE", &not_before)]);
@@ -440,7 +441,7 @@ async fn a_changed_key_between_two_attempts_makes_no_second_mail() {
         let app = TestApp::new();
         waiting(&app).await;
         app.outside().upstreams().next("resend", [Reaction::LosesTheAnswer]);
-        app.app.deliver_mails_due().await.unwrap();
+        tenantry::app::mails::send_due(&app.app).await.unwrap();
         let rotated = app.redeployed_with(&change);
         rotated.mails_leave_for(2 * MINUTE).await;
         assert_eq!((arrived(&app), &mail(&app)["status"]), (1, &json!("sent")), "{change:?}");
@@ -452,10 +453,10 @@ async fn a_changed_key_between_two_attempts_makes_no_second_mail() {
 #[tokio::test]
 async fn a_mail_that_an_older_version_sent_from_the_run_is_not_sent_again() {
     let app = TestApp::new();
-    let club = app.queued("fc-nord").await;
+    let tenant = app.queued("fc-nord").await;
     app.outside().upstreams().next("make", [Reaction::TimesOut]);
-    club.alarm_rings(&club.id).await;
-    let run = app.outside().objects().run(&club.id).unwrap();
+    tenant.alarm_rings(&tenant.id).await;
+    let run = app.outside().objects().run(&tenant.id).unwrap();
     let older = OutboundRequest {
         upstream: "resend",
         method: "POST",
@@ -470,34 +471,34 @@ async fn a_mail_that_an_older_version_sent_from_the_run_is_not_sent_again() {
         traceparent: None,
     };
     app.outside().call(older).await.unwrap();
-    club.waits().await;
+    tenant.waits().await;
     app.mails_leave().await;
-    assert_eq!((club.ended().await.as_str(), arrived(&app)), ("completed", 1));
+    assert_eq!((tenant.ended().await.as_str(), arrived(&app)), ("completed", 1));
     assert_eq!(mail(&app)["status"], "sent");
-    assert!(club.row()["owner_email_sent_at"].is_i64());
+    assert!(tenant.row()["owner_email_sent_at"].is_i64());
 }
 
 /// It had even said so.
 #[tokio::test]
 async fn a_mail_that_is_known_to_be_sent_is_not_stored() {
     let app = TestApp::new();
-    let club = app.queued("fc-nord").await;
-    club.becomes("owner_email_sent_at", app.now());
-    club.waits().await;
+    let tenant = app.queued("fc-nord").await;
+    tenant.becomes("owner_email_sent_at", app.now());
+    tenant.waits().await;
     assert_eq!(
-        (club.ended().await.as_str(), app.db().number("select count(*) from mails")),
+        (tenant.ended().await.as_str(), app.db().number("select count(*) from mails")),
         ("completed", 0)
     );
 }
 
 #[tokio::test]
-async fn nothing_is_mailed_to_a_club_that_is_removed_meanwhile() {
+async fn nothing_is_mailed_to_a_tenant_that_is_removed_meanwhile() {
     let app = TestApp::new();
-    let club = waiting(&app).await;
-    let remove = app.ask(http::Method::DELETE, &format!("/api/v1/admin/tenants/{}", club.id));
+    let tenant = waiting(&app).await;
+    let remove = app.ask(http::Method::DELETE, &format!("/api/v1/admin/tenants/{}", tenant.id));
     let token = Token::operator(app.now()).sign();
     remove.token(&token).json(&json!({ "reason": "left the league" })).send().await.is(202);
-    club.waits().await;
+    tenant.waits().await;
     let row = mail(&app);
     assert_eq!((&row["status"], &row["last_error"]), (&json!("cancelled"), &json!("TENANT_CANCELLED")));
     app.mails_leave_for(10 * MINUTE).await;
@@ -506,32 +507,32 @@ async fn nothing_is_mailed_to_a_club_that_is_removed_meanwhile() {
 }
 
 #[tokio::test]
-async fn nothing_is_mailed_to_a_club_whose_removal_is_wanted() {
+async fn nothing_is_mailed_to_a_tenant_whose_removal_is_wanted() {
     let app = TestApp::new();
-    let club = waiting(&app).await;
-    club.becomes("status", "cancelled");
+    let tenant = waiting(&app).await;
+    tenant.becomes("status", "cancelled");
     app.mails_leave_for(MINUTE).await;
     assert_eq!((calls(&app).len(), &mail(&app)["status"]), (0, &json!("cancelled")));
 }
 
 #[tokio::test]
-async fn nothing_is_mailed_to_a_suspended_club_until_it_is_let_in_again() {
+async fn nothing_is_mailed_to_a_suspended_tenant_until_it_is_let_in_again() {
     let app = TestApp::new();
-    let club = waiting(&app).await;
-    club.becomes("status", "suspended");
+    let tenant = waiting(&app).await;
+    tenant.becomes("status", "suspended");
     app.mails_leave_for(5 * HOUR).await;
     let row = mail(&app);
     assert_eq!((calls(&app).len(), &row["status"], &row["attempts"]), (0, &json!("pending"), &json!(0)));
-    club.becomes("status", "active");
+    tenant.becomes("status", "active");
     app.mails_leave_for(20 * MINUTE).await;
     assert_eq!(arrived(&app), 1);
 }
 
 #[tokio::test]
-async fn a_club_that_stays_suspended_is_mailed_nothing_and_blamed_for_nothing() {
+async fn a_tenant_that_stays_suspended_is_mailed_nothing_and_blamed_for_nothing() {
     let app = TestApp::new();
-    let club = waiting(&app).await;
-    club.becomes("status", "suspended");
+    let tenant = waiting(&app).await;
+    tenant.becomes("status", "suspended");
     app.mails_leave_for(25 * HOUR).await;
     let row = mail(&app);
     assert_eq!((&row["status"], &row["last_error"]), (&json!("cancelled"), &json!("TENANT_SUSPENDED")));
@@ -540,13 +541,13 @@ async fn a_club_that_stays_suspended_is_mailed_nothing_and_blamed_for_nothing() 
 
 /// It is stopped between the claim and the call.
 #[tokio::test]
-async fn a_club_that_is_stopped_at_the_last_moment_is_mailed_nothing() {
+async fn a_tenant_that_is_stopped_at_the_last_moment_is_mailed_nothing() {
     for status in ["suspended", "cancelled"] {
         let app = TestApp::new();
-        let club = waiting(&app).await;
+        let tenant = waiting(&app).await;
         let now = app.outside().now();
         let claimed = app.db().ask(store::mails::claim(None, now, now, 1)).await.unwrap().pop().unwrap();
-        club.becomes("status", status);
+        tenant.becomes("status", status);
         assert!(!store::mails::begin(app.db(), &claimed, None).await.unwrap(), "{status}");
     }
 }
@@ -574,13 +575,13 @@ async fn a_link_that_is_asked_for_again_takes_the_place_of_one_that_still_waits(
 #[tokio::test]
 async fn a_run_that_the_sweep_begins_mails_a_link_that_leads_to_where_it_was_wanted() {
     let app = TestApp::new();
-    let club = app.signed_up("fc-nord").await;
+    let tenant = app.signed_up("fc-nord").await;
     app.outside().objects().become_(crate::support::Manner::Gone);
-    club.connects_make().await.fails(503, "PROVISIONER_UNAVAILABLE");
+    tenant.connects_make().await.fails(503, "PROVISIONER_UNAVAILABLE");
     app.outside().objects().become_(crate::support::Manner::Obedient);
     app.passes(120);
-    app.app.sweep().await;
-    club.waits().await;
+    tenantry::app::sweep::run(&app.app).await;
+    tenant.waits().await;
     app.mails_leave().await;
     assert!(calls(&app)[0].link().starts_with("https://api.example.com/magic/#token="));
 }
@@ -589,18 +590,18 @@ async fn a_run_that_the_sweep_begins_mails_a_link_that_leads_to_where_it_was_wan
 #[tokio::test]
 async fn a_later_round_mails_a_link_that_leads_to_where_it_was_first_wanted() {
     let app = TestApp::new();
-    let club = app.signed_up("fc-nord").await;
+    let tenant = app.signed_up("fc-nord").await;
     let connect = |host: &str, path: &str| {
         let body = json!({
             "webhookUrl": format!("https://hook.eu2.make.com/{path}"), "webhookSecret": crate::support::WEBHOOK_SECRET,
         });
-        club.post("/public/signup/starter/make").at(host).token(&club.jwt).json(&body).send()
+        tenant.post("/public/signup/starter/make").at(host).token(&tenant.jwt).json(&body).send()
     };
     connect("first.example.com", "gone").await.is(200);
-    club.waits().await;
-    assert_eq!(club.ended().await, "WEBHOOK_REJECTED");
+    tenant.waits().await;
+    assert_eq!(tenant.ended().await, "WEBHOOK_REJECTED");
     connect("second.example.com", "there").await.is(200);
-    club.waits().await;
+    tenant.waits().await;
     app.mails_leave().await;
     let link = calls(&app)[0].link();
     assert!(link.starts_with("https://first.example.com/magic/#token="), "{link}");
@@ -636,7 +637,7 @@ async fn what_is_stored_of_a_mail_names_nobody_and_opens_nothing() {
     let app = TestApp::new();
     waiting(&app).await;
     app.outside().upstreams().next("resend", [Reaction::TimesOut]);
-    app.app.deliver_mails_due().await.unwrap();
+    tenantry::app::mails::send_due(&app.app).await.unwrap();
     let jti = claims(&calls(&app)[0])["jti"].as_str().unwrap().to_owned();
     let stored = serde_json::to_string(&app.db().contents()).unwrap();
     assert!(!stored.contains(&jti) && !stored.contains("eyJ"));
@@ -649,10 +650,10 @@ async fn a_mail_is_forgotten_thirty_days_after_it_was_over() {
     waiting(&app).await;
     app.mails_leave().await;
     app.passes(30 * 24 * HOUR - 1);
-    app.app.sweep().await;
+    tenantry::app::sweep::run(&app.app).await;
     assert_eq!(app.db().number("select count(*) from mails"), 1);
     app.passes(60);
-    app.app.sweep().await;
+    tenantry::app::sweep::run(&app.app).await;
     assert_eq!(app.db().number("select count(*) from mails"), 0);
 }
 
@@ -660,8 +661,8 @@ async fn a_mail_is_forgotten_thirty_days_after_it_was_over() {
 #[tokio::test]
 async fn the_welcome_mails_key_is_the_runs() {
     let app = TestApp::new();
-    let club = waiting(&app).await;
-    let run = app.outside().objects().run(&club.id).unwrap().id;
+    let tenant = waiting(&app).await;
+    let run = app.outside().objects().run(&tenant.id).unwrap().id;
     assert_eq!(mail(&app)["key"], format!("{run}/send_welcome_email"));
     assert_eq!(mail(&app)["id"], run.as_str().replace("run_", "mail_"));
 }

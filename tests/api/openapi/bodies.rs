@@ -22,8 +22,8 @@ fn routes_with_a_body() -> impl Iterator<Item = (&'static Route, &'static Value)
 
 /// The fields that a route complains about when it is sent this.
 async fn complaints(route: &Route, body: &Value) -> BTreeSet<String> {
-    let (club, example) = stage(route).await;
-    let token = good_tokens(route, &club).into_iter().next().map(|(_, token)| token.sign());
+    let (tenant, example) = stage(route).await;
+    let token = good_tokens(route, &tenant).into_iter().next().map(|(_, token)| token.sign());
     let answer = example.bare().json(body).maybe_token(token.as_deref()).send().await;
     answer.complains_about().into_iter().map(|(field, _)| field).collect()
 }

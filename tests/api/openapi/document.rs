@@ -111,8 +111,8 @@ struct Shown {
 }
 
 async fn shown(route: &Route) -> Shown {
-    let (club, example) = crate::every_route::stage(route).await;
-    let answer: Answer = example.succeeds(route, &club).await;
+    let (tenant, example) = crate::every_route::stage(route).await;
+    let answer: Answer = example.succeeds(route, &tenant).await;
     let sent = match &example.body {
         Body::Json(value) | Body::OptionalJson(value) => Some(presentable(value.clone())),
         Body::Form(text) => {

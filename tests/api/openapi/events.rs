@@ -55,8 +55,8 @@ pub fn schemas() -> Map<String, Value> {
 }
 
 fn schema(event: &Event) -> Value {
-    let club = ("tenantId", "TenantId", "The tenant.", true);
-    let fields = || [club].into_iter().chain(event.data.iter().copied());
+    let tenant = ("tenantId", "TenantId", "The tenant.", true);
+    let fields = || [tenant].into_iter().chain(event.data.iter().copied());
     let properties: Map<String, Value> = fields()
         .map(|(name, of, meaning, _)| {
             let mut field = reference(of);

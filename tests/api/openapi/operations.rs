@@ -11,7 +11,7 @@ use tenantry::{
             admin::{admin_tenants, audit, promos, stats, tokens},
             auth::magic_links,
             bgops::{idempotency_keys, pausing, retries, sagas, upstreams},
-            health,
+            health, internal,
             public::signups,
             tenants::{deliveries, events, mails, overview, profile, provisioning, webhooks},
             whoami,
@@ -237,7 +237,7 @@ fn queue(operation: Operation) -> Operation {
         .says(
             "Starts a run, or resumes one at the step that failed. It changes nothing while one is at work.",
         )
-        .takes::<provisioning::ProvisionRequest>()
+        .takes::<internal::provisioning::ProvisionRequest>()
         .data::<provisioning::QueuedRun>("What that did.")
         .fails(&[
             "TENANT_NOT_FOUND",

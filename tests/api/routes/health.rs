@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, time::Duration};
 use serde_json::{Value, json};
 use tenantry::{
     domain::{TenantId, Timestamp},
-    ports::{Limit, Ports},
+    ports::{Clock, Limit},
 };
 
 use crate::support::{Manner, TestApp};

@@ -224,7 +224,7 @@ async fn a_failure_within_is_a_request_that_failed() {
 
 /// A label for each tenant would be a series for each tenant.
 #[tokio::test]
-async fn nothing_in_it_names_a_club_or_grows_with_their_number() {
+async fn nothing_in_it_names_a_tenant_or_grows_with_their_number() {
     let app = monitored();
     crate::plans::everything_happens(&app).await;
     let names = |read: &Scrape| read.samples.keys().cloned().collect::<Vec<_>>();

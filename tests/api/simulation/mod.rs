@@ -1,10 +1,10 @@
-//! Provisioning in a world where everything goes wrong that can, in an order that a seed decides: processes die between
-//! any two steps, alarms are lost, late or doubled, answers are lost, D1 comes and goes, people and operators ask for
-//! things at any moment.
+//! Provisioning in a world where everything goes wrong that can, in an order that a seed decides: processes die between any
+//! two steps. Alarms are lost, late or doubled. Answers are lost, D1 comes and goes. People and operators make requests at
+//! any moment.
 //!
-//! The workflow is the real one. A seed that fails is printed; `SIMULATION_SEED=<seed> cargo test --test api no_schedule`
-//! plays it alone and tells everything that happened; what it
-//! found is then kept as a story, in `tests/api/workflow`: a seed is another schedule as soon as anything here changes.
+//! The workflow is the real one. A failing seed is printed. `SIMULATION_SEED=<seed> cargo test --test api no_schedule` plays
+//! it alone and prints everything that happened. What it found is then kept as a story, in `tests/api/workflow`: a seed is
+//! another schedule as soon as anything here changes.
 
 pub mod chance;
 mod outside;

@@ -159,14 +159,15 @@ impl RunContext {
     fn is_told_what_steps_wrote(&self, run: &Run) {
         if run.is_undone() {
             self.name_is_free.set(true);
-        } else if run.projected_version == 0 && run.undo.is_none() && run.status() == RunStatus::Completed {
+        } else if run.projected_version == 0 && run.undoing.is_none() && run.status() == RunStatus::Completed
+        {
             self.register.borrow_mut().live = true;
         }
     }
 
     fn lets_the_name_go(&self, run: &Run) {
-        let undo = run.undo.as_ref().unwrap();
-        let left: Vec<Step> = undo.removals.iter().filter(|r| r.abandoned).map(|r| r.step).collect();
+        let undo = run.undoing.as_ref().unwrap();
+        let left: Vec<Step> = undo.records.iter().filter(|r| r.skipped).map(|r| r.step).collect();
         let there = self.there.borrow();
         assert!(there.iter().all(|step| left.contains(step)), "the name is let go before {there:?}");
         self.name_is_free.set(true);
@@ -195,15 +196,15 @@ impl RunContext {
             Task::Do(_) => {
                 let key = format!("{}/{}", self.run_id(), step.as_str());
                 assert_eq!(run.idempotency_key(step), key, "one key for ever");
-                assert!(stored.undo.is_none(), "what is to be undone is not done");
+                assert!(stored.undoing.is_none(), "what is to be undone is not done");
                 let place = Step::of(self.plan).iter().position(|s| *s == step).unwrap();
                 assert!(place >= self.done.get(), "{} was done already", step.as_str());
-                assert!(stored.records.iter().all(|r| r.step != step || r.done_at.is_none()));
+                assert!(stored.doing.records.iter().all(|r| r.step != step || r.done_at.is_none()));
             }
             Task::Undo(_) => {
                 let key = format!("{}/undo_{}", self.run_id(), step.as_str());
                 assert_eq!(run.undo_key(step), key, "one key for ever");
-                let removals = &stored.undo.as_ref().unwrap().removals;
+                let removals = &stored.undoing.as_ref().unwrap().records;
                 let place = removals.iter().position(|removal| removal.step == step).unwrap();
                 let (before, after) = removals.split_at(place);
                 assert!(before.iter().all(|removal| removal.done_at.is_some()), "not in reverse");

@@ -25,23 +25,24 @@ impl RunContext {
         let is_lost = !register.exists || self.is_put_back.get() || run.orphaned_since.is_some();
         if run.status() == RunStatus::Processing && register.state != RunStatus::Completed && !is_lost {
             assert!(
-                self.now.get() <= run.deadline_at.after(slack),
+                self.now.get() <= run.doing.deadline_at.after(slack),
                 "it outlives its deadline: {:?}",
-                run.stage
+                run.doing.stage
             );
         }
-        for record in &run.records {
+        for record in &run.doing.records {
             assert!(
                 record.attempts_since_queued <= policy(record.step).attempts,
                 "tried too often: {record:?}"
             );
         }
-        assert!(run.deadline_at.since(run.queued_at) >= RUN_LIMIT);
-        if let Some(undo) = &run.undo {
+        assert!(run.doing.deadline_at.since(run.doing.queued_at) >= RUN_LIMIT);
+        if let Some(undo) = &run.undoing {
             assert_ne!(run.status(), RunStatus::Processing, "what is undone is not at work");
-            let is_done = undo.has_ended() || is_lost || register.undo == Some(UndoStatus::Undone);
+            let is_done =
+                undo.stage.ended_at().is_some() || is_lost || register.undo == Some(UndoStatus::Undone);
             assert!(is_done || self.now.get() <= undo.deadline_at.after(slack), "it outlives its deadline");
-            for removal in &undo.removals {
+            for removal in &undo.records {
                 assert!(
                     removal.attempts_since_queued <= policy(removal.step).attempts,
                     "tried too often: {removal:?}"
@@ -55,8 +56,8 @@ impl RunContext {
         let register = self.register.borrow();
         // D1 need not hear again of an end that it knows.
         let is_told_again = run.has_ended()
-            && match &run.undo {
-                Some(undo) => register.undo == Some(undo.status()),
+            && match &run.undoing {
+                Some(_) => register.undo == run.undo_status(),
                 None => register.state == run.status(),
             };
         let is_known = is_told_again || register.run.is_some_and(|(version, _)| version >= run.version);
@@ -64,7 +65,7 @@ impl RunContext {
         let is_swept = register.state == RunStatus::Processing || register.undo == Some(UndoStatus::Undoing);
         let found = self.alarm.get().is_some() || is_swept;
         // What D1 was told in the same batch as the end is done, even if the object lost both the answer and its alarm.
-        let is_done = match run.undo {
+        let is_done = match run.undoing {
             Some(_) => register.undo == Some(UndoStatus::Undone),
             None => register.state == RunStatus::Completed,
         };
@@ -73,8 +74,8 @@ impl RunContext {
         assert!(
             !left || found || is_done || will_be_compared,
             "nobody will ever go on with {:?}, {:?}",
-            run.stage,
-            run.undo
+            run.doing.stage,
+            run.undoing
         );
     }
 
@@ -117,12 +118,12 @@ impl RunContext {
 
     fn provisioning_has_ended_as_promised(&self, run: &Run) {
         let register = self.register.borrow();
-        match &run.stage {
+        match &run.doing.stage {
             Stage::Completed { .. } => {
                 assert_eq!(register.state, RunStatus::Completed);
-                let was_removed = self.restores && run.undo.is_some();
+                let was_removed = self.restores && run.undoing.is_some();
                 assert!(register.live || was_removed, "completed and not live");
-                assert!(run.records.iter().all(|record| record.done_at.is_some()));
+                assert!(run.doing.records.iter().all(|record| record.done_at.is_some()));
                 self.counts(|sum| sum.completed += 1);
             }
             Stage::Failed { failure, .. } => {
@@ -138,17 +139,17 @@ impl RunContext {
         if register.state != RunStatus::Completed || run.status() == RunStatus::Completed {
             assert_eq!(register.run.map(|(_, status)| status), Some(run.status()), "D1 knows how it ended");
         }
-        if !self.restores || run.undo.is_none() {
+        if !self.restores || run.undoing.is_none() {
             assert_eq!(register.live, register.state == RunStatus::Completed, "live and completed are one");
         }
     }
 
     fn undoing_has_ended_as_promised(&self, run: &Run) {
         let wanted = self.register.borrow().undo;
-        let ended = run.undo.as_ref().map(|undo| undo.status());
+        let ended = run.undo_status();
         let is_done = wanted == Some(UndoStatus::Undone);
         assert!(is_done || ended == wanted, "D1 knows how undoing it ended: {wanted:?}, {ended:?}");
-        let Some(undo) = &run.undo else { return };
+        let Some(undo) = &run.undoing else { return };
         match &undo.stage {
             Stage::Failed { failure, .. } if !is_done => {
                 assert!(!failure.message.is_empty(), "a reason that a person can act on");
@@ -157,9 +158,9 @@ impl RunContext {
             }
             _ => {
                 let left: Vec<Step> = undo
-                    .removals
+                    .records
                     .iter()
-                    .filter(|removal| removal.abandoned)
+                    .filter(|removal| removal.skipped)
                     .map(|removal| removal.step)
                     .collect();
                 let there = self.there.borrow();

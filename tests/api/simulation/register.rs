@@ -52,9 +52,10 @@ impl Register {
     /// `refuse_if_put_back`: whether it knows less of the run than it was told once.
     pub fn is_behind(&self, run: &Run) -> bool {
         let (version, status) = self.run.unwrap_or((0, RunStatus::Pending));
-        let is_undoing = self.projected.as_ref().is_some_and(|projected| projected.undo.is_some());
+        let is_undoing = self.projected.as_ref().is_some_and(|projected| projected.undoing.is_some());
         let is_undone = self.projected.as_ref().is_some_and(|projected| projected.is_undone());
-        let takes_nothing = is_undone || status == RunStatus::Completed && !is_undoing && run.undo.is_none();
+        let takes_nothing =
+            is_undone || status == RunStatus::Completed && !is_undoing && run.undoing.is_none();
         version < run.projected_version && !takes_nothing
     }
 
@@ -96,14 +97,14 @@ impl Register {
         let known = self.run.map_or(0, |(version, _)| version);
         let is_news = version > known;
         let was_completed = self.run.is_some_and(|(_, status)| status == RunStatus::Completed);
-        let is_taken = is_news && (!was_completed || run.undo.is_some());
+        let is_taken = is_news && (!was_completed || run.undoing.is_some());
         if is_taken {
             self.projected = Some(Rc::new(run.clone()));
         }
         if is_news && self.run.is_none_or(|(_, status)| status != RunStatus::Completed) {
             self.run = Some((version, status));
         }
-        if let Some(undo) = run.undo.as_ref().map(|undo| undo.status()) {
+        if let Some(undo) = run.undo_status() {
             self.run = self.run.map(|(known, status)| (known.max(version), status));
             let moves = self.undo.is_none_or(|known| known != UndoStatus::Undone && known != undo);
             if is_news && moves {

@@ -89,7 +89,7 @@ impl RunContext {
             chance.one_in(8).then(|| serde_json::from_str(chance.one_of::<&str>(&OLD)).unwrap());
         let mut now = START;
         if let Some(run) = &old {
-            (plan, now) = (run.plan, run.queued_at.after(Duration::from_secs(chance.below(900))));
+            (plan, now) = (run.plan, run.doing.queued_at.after(Duration::from_secs(chance.below(900))));
         }
         let dead_for = if chance.one_in(4) { chance.below(3600) } else { 0 };
         let dead = (*chance.one_of(Step::of(plan)), Cell::new(now.after(Duration::from_secs(dead_for))));
@@ -129,10 +129,10 @@ impl RunContext {
 
     /// The version before left this checkpoint, and what it had done.
     fn was_deployed_over(&self, run: Run) {
-        self.happens(format_args!("a new version finds {:?}", run.stage));
+        self.happens(format_args!("a new version finds {:?}", run.doing.stage));
         self.counts(|sum| sum.deployed_over += 1);
         self.remembers(&run);
-        let begun = run.records.iter().filter(|record| record.attempts > 0).map(|record| record.step);
+        let begun = run.doing.records.iter().filter(|record| record.attempts > 0).map(|record| record.step);
         *self.there.borrow_mut() = begun.filter(|step| compensation(*step) != Compensation::None).collect();
         let mut register = self.register.borrow_mut();
         register.state = RunStatus::Processing;
@@ -154,10 +154,10 @@ impl RunContext {
 
     /// What was done is done for ever.
     pub fn remembers(&self, run: &Run) {
-        let left = run.undo.iter().flat_map(|undo| &undo.removals).filter(|removal| removal.abandoned);
+        let left = run.undoing.iter().flat_map(|undo| &undo.records).filter(|removal| removal.skipped);
         self.left.borrow_mut().extend(left.map(|removal| removal.step));
         let done = Step::of(self.plan).iter().take_while(|step| {
-            run.records.iter().any(|record| record.step == **step && record.done_at.is_some())
+            run.doing.records.iter().any(|record| record.step == **step && record.done_at.is_some())
         });
         self.done.set(self.done.get().max(done.count()));
     }
@@ -324,9 +324,9 @@ impl RunContext {
         let mut run = Run::clone(projected);
         run.pending_history.clear();
         (run.projected_version, run.projection_failures) = (run.version, 0);
-        if let Some(undo) = &mut run.undo
+        if let Some(undo) = &mut run.undoing
             && let Some(step) = undo.stage.current()
-            && !undo.has_failed()
+            && undo.stage.failed_at().is_none()
         {
             undo.stage = tenantry::workflow::Stage::Ready { step };
         }
@@ -507,15 +507,16 @@ impl RunContext {
         let step = *self.chance.one_of(Step::of(self.plan));
         let is_at = run.current() == Some(step) || step == Step::SeedDefaults;
         fewer
+            .doing
             .records
             .retain(|record| record.step != step || record.attempts > 0 || record.done_at.is_some() || is_at);
-        if fewer.undo.is_none() && fewer.status() != RunStatus::Completed {
+        if fewer.undoing.is_none() && fewer.status() != RunStatus::Completed {
             self.happens(format_args!("an older version knew nothing of {}", step.as_str()));
         } else {
             return run;
         }
         let read = Run::read(&serde_json::to_string(&fewer).unwrap()).unwrap();
-        assert_eq!(read.records, run.records, "what was missing is in its place");
+        assert_eq!(read.doing.records, run.doing.records, "what was missing is in its place");
         read
     }
 
@@ -583,7 +584,7 @@ impl RunContext {
     }
 
     pub fn obeys(&self, command: Command) {
-        let before = self.checkpoint.borrow().as_ref().map(|run| (run.times_queued, run.status()));
+        let before = self.checkpoint.borrow().as_ref().map(|run| (run.doing.times_queued, run.status()));
         let now = self.now.get();
         let fresh = NewIds { run: "run_1".parse().unwrap(), link_id: self.chance.bits().to_string() };
         self.happens(format_args!("the object is told to {}", word_of(&command)));
@@ -598,14 +599,14 @@ impl RunContext {
             None => handle(known, command, fresh, now),
         };
         if let Some(run) = effects.save {
-            if before.is_some_and(|(rounds, _)| run.times_queued > rounds) {
+            if before.is_some_and(|(rounds, _)| run.doing.times_queued > rounds) {
                 let wanted = self.is_wanted_again.replace(false);
                 assert!(wanted || !wakes, "the sweep begins nothing again that nobody wants");
                 self.counts(|sum| sum.rounds += 1);
             }
             assert!(
                 before.is_none_or(|(_, status)| status != RunStatus::Completed || run.status() == status)
-                    || run.undo.is_some(),
+                    || run.undoing.is_some(),
                 "what is completed stays so, or is undone"
             );
             *self.checkpoint.borrow_mut() = Some(run);

@@ -10,7 +10,7 @@ use tenantry::{
     db::Db,
     domain::{Config, RequestCounter, Timestamp},
     http::{router, serve},
-    ports::{LogLine, Ports},
+    ports::{Clock, Database as _, LogLine},
     store::request_metrics,
 };
 
@@ -163,7 +163,7 @@ impl TestApp {
                 due => self.outside().is_at(Timestamp::from_seconds(due)),
             }
             // A sweep that the database does not answer is followed by another.
-            let _ = self.app.deliver_mails_due().await;
+            let _ = tenantry::app::mails::send_due(&self.app).await;
         }
         panic!("the mails never leave");
     }
@@ -172,7 +172,7 @@ impl TestApp {
     pub async fn mails_leave_for(&self, seconds: u64) {
         for _ in 0..seconds / 60 {
             self.passes(60);
-            let _ = self.app.deliver_mails_due().await;
+            let _ = tenantry::app::mails::send_due(&self.app).await;
         }
     }
 

@@ -8,7 +8,7 @@ use std::{
 use tenantry::{
     app::App,
     domain::{Timestamp, Upstream, config::Budgets},
-    ports::{ObjectError, Ports},
+    ports::{Clock, ObjectError},
     workflow::breaker::{self, Breaker, BreakerCommand, Limits, Reply, Request, Waiting, limits, rings_at},
 };
 
@@ -134,6 +134,6 @@ pub async fn alarm(app: &App<Outside>, upstream: Upstream) {
         woken.tenants
     };
     if !tenants.is_empty() {
-        app.go_on(upstream, &tenants).await;
+        tenantry::app::breakers::go_on(app, upstream, &tenants).await;
     }
 }

@@ -1,7 +1,7 @@
 //! D1's stand-in: SQLite in memory with the real migrations, D1's habits, and faults on demand.
 //!
-//! Its habits: a batch is one transaction; numbers are bound as floats; foreign keys are on; its limits on statements
-//! hold; a constraint names its `table.column`; everything else that goes wrong is "unavailable".
+//! Its habits: a batch is one transaction, numbers are bound as floats, foreign keys are on, and its limits on statements
+//! hold. A constraint names its `table.column`; any other error is "unavailable".
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -7,7 +7,7 @@ use tenantry::{
     http::router::Route,
 };
 
-use super::{Answer, Club, TestApp, Token, app::AdmissionRequest, app::WEBHOOK_SECRET, signup};
+use super::{Answer, TestApp, TestTenant, Token, app::AdmissionRequest, app::WEBHOOK_SECRET, signup};
 
 /// What is sent.
 #[derive(Debug, Clone)]
@@ -36,10 +36,10 @@ pub struct Example {
 }
 
 impl Example {
-    /// The same request to the deployment that `club` stands before.
-    pub fn by(&self, club: &Club) -> Self {
+    /// The same request to the deployment that `tenant` stands before.
+    pub fn by(&self, tenant: &TestTenant) -> Self {
         Self {
-            app: (**club).clone(),
+            app: (**tenant).clone(),
             method: self.method.clone(),
             path: self.path.clone(),
             body: self.body.clone(),
@@ -69,14 +69,14 @@ impl Example {
     }
 
     /// Sends it for the first of those who may.
-    pub async fn succeeds(&self, route: &Route, club: &Club) -> Answer {
-        let token = good_tokens(route, club).into_iter().next().map(|(_, token)| token.sign());
+    pub async fn succeeds(&self, route: &Route, tenant: &TestTenant) -> Answer {
+        let token = good_tokens(route, tenant).into_iter().next().map(|(_, token)| token.sign());
         self.ask().maybe_token(token.as_deref()).send().await
     }
 }
 
-/// The example of a route. `club` fits it: its plan and its state are those that the route is for.
-pub fn example(route: &Route, club: &Club) -> Example {
+/// The example of a route. `tenant` fits it: its plan and its state are those that the route is for.
+pub fn example(route: &Route, tenant: &TestTenant) -> Example {
     let mut status = 200;
     let mut query = "";
     let body = match (route.method, route.path) {
@@ -100,7 +100,7 @@ pub fn example(route: &Route, club: &Club) -> Example {
         ("POST", "/public/signup/starter/make") => Body::Json(webhook()),
         // The stored one, by another secret.
         ("POST", "/api/v1/tenants/{id}/webhook/test") => Body::OptionalJson(json!({
-            "webhookUrl": format!("https://hook.eu2.make.com/{}", club.slug), "webhookSecret": "another-secret-of-mine",
+            "webhookUrl": format!("https://hook.eu2.make.com/{}", tenant.slug), "webhookSecret": "another-secret-of-mine",
         })),
         ("POST", "/api/v1/tenants/{id}/welcome/resend") => {
             status = 202;
@@ -116,7 +116,7 @@ pub fn example(route: &Route, club: &Club) -> Example {
             status = 202;
             Body::Json(json!({ "email": "owner@fc-example.example" }))
         }
-        ("POST", "/auth/magic/verify") => Body::Json(json!({ "token": link_of(club) })),
+        ("POST", "/auth/magic/verify") => Body::Json(json!({ "token": link_of(tenant) })),
         ("PATCH", "/api/v1/tenants/me") => {
             Body::Json(json!({ "name": "FC Fitting", "primaryColor": "#102030" }))
         }
@@ -124,7 +124,7 @@ pub fn example(route: &Route, club: &Club) -> Example {
             Body::Json(json!({ "comped": true, "reason": "a sponsor pays" }))
         }
         ("POST", "/api/v1/admin/tenant/webhook") => Body::Json(json!({
-            "tenant": club.id, "make_webhook_url": "https://hook.us1.make.com/correct-url",
+            "tenant": tenant.id, "make_webhook_url": "https://hook.us1.make.com/correct-url",
             "webhook_secret": WEBHOOK_SECRET,
         })),
         ("POST", "/api/v1/admin/promo-codes") => {
@@ -137,7 +137,7 @@ pub fn example(route: &Route, club: &Club) -> Example {
             Body::Json(json!({ "jti": "some-token", "reason": "lost" }))
         }
         ("POST", "/internal/provision/queue" | "/internal/provision/retry") => {
-            Body::Json(json!({ "tenantId": club.id }))
+            Body::Json(json!({ "tenantId": tenant.id }))
         }
         ("POST", "/api/v1/bgops/sagas/{run}/skip-step") => {
             Body::Json(json!({ "step": "validate_webhook", "reason": "the scenario comes later" }))
@@ -159,24 +159,24 @@ pub fn example(route: &Route, club: &Club) -> Example {
         }
         (method, path) => panic!("give {method} {path} an example here"),
     };
-    let path = format!("{}{query}", named(route.path, club));
-    Example { app: (**club).clone(), method: route.method.parse().unwrap(), path, body, status }
+    let path = format!("{}{query}", named(route.path, tenant));
+    Example { app: (**tenant).clone(), method: route.method.parse().unwrap(), path, body, status }
 }
 
 /// The path with everything named that belongs to the tenant.
-fn named(pattern: &str, club: &Club) -> String {
-    let mut path = pattern.replace("{id}", &club.id).replace("{name}", "make").replace("{code}", "EXAMPLE");
+fn named(pattern: &str, tenant: &TestTenant) -> String {
+    let mut path = pattern.replace("{id}", &tenant.id).replace("{name}", "make").replace("{code}", "EXAMPLE");
     if pattern.contains("{run}") {
-        path = path.replace("{run}", club.row()["provision_run_id"].as_str().unwrap());
+        path = path.replace("{run}", tenant.row()["provision_run_id"].as_str().unwrap());
     }
     if pattern.contains("{delivery}") {
-        let id = format!("select id from webhook_deliveries where tenant_id = '{}'", club.id);
-        let known = club.db().rows(&id);
+        let id = format!("select id from webhook_deliveries where tenant_id = '{}'", tenant.id);
+        let known = tenant.db().rows(&id);
         path = path.replace("{delivery}", known.first().map_or("none", |row| row["id"].as_str().unwrap()));
     }
     if pattern.contains("{key}") {
         path =
-            path.replace("{key}", club.db().row("select id from idempotency_keys")["id"].as_str().unwrap());
+            path.replace("{key}", tenant.db().row("select id from idempotency_keys")["id"].as_str().unwrap());
     }
     path
 }
@@ -186,17 +186,17 @@ fn webhook() -> Value {
 }
 
 /// A link that was mailed to the tenant's owner.
-fn link_of(club: &Club) -> String {
-    let now = club.now();
-    club.db().execute(
+fn link_of(tenant: &TestTenant) -> String {
+    let now = tenant.now();
+    tenant.db().execute(
         "insert into magic_links (id, tenant_id, created_at, expires_at) values (?1, ?2, ?3, ?3 + 3600)",
-        (tenantry::app::digest(&["jti-link"]), &club.id, now),
+        (tenantry::app::digest(&["jti-link"]), &tenant.id, now),
     );
-    Token::link(&club.id, now).sign()
+    Token::link(&tenant.id, now).sign()
 }
 
 /// A tenant that a route's example fits.
-pub async fn club_for(app: &TestApp, route: &Route) -> Club {
+pub async fn tenant_for(app: &TestApp, route: &Route) -> TestTenant {
     app.has_promo("EXAMPLE", 20, &[]);
     match route.path {
         "/public/signup/pro/confirm" => app.signed_up_pro("fc-fitting").await,
@@ -209,30 +209,30 @@ pub async fn club_for(app: &TestApp, route: &Route) -> Club {
         }
         "/api/v1/tenants/{id}/webhook/test" => app.queued("fc-fitting").await,
         "/api/v1/bgops/sagas/{run}/cancel" => {
-            let club = app.queued("fc-fitting").await;
+            let tenant = app.queued("fc-fitting").await;
             app.outside().upstreams().next("make", [super::Reaction::TimesOut]);
-            club.alarm_rings(&club.id).await;
-            club
+            tenant.alarm_rings(&tenant.id).await;
+            tenant
         }
         "/api/v1/bgops/sagas/{run}/reset" => {
-            let club = app.provisioned("fc-fitting").await;
-            app.outside().objects().stores(&club.id, r#"{"written":"by another version"}"#);
-            club
+            let tenant = app.provisioned("fc-fitting").await;
+            app.outside().objects().stores(&tenant.id, r#"{"written":"by another version"}"#);
+            tenant
         }
         "/api/v1/tenants/{id}/provision/retry"
         | "/api/v1/bgops/sagas/{run}/retry"
         | "/api/v1/bgops/sagas/{run}/skip-step" => {
-            let club = app.signed_up("fc-fitting").await;
-            club.connects("https://hook.eu2.make.com/gone").await.is(200);
-            club.waits().await;
-            club
+            let tenant = app.signed_up("fc-fitting").await;
+            tenant.connects("https://hook.eu2.make.com/gone").await.is(200);
+            tenant.waits().await;
+            tenant
         }
         _ => app.signed_up("fc-fitting").await,
     }
 }
 
 /// A good token of every kind that opens the route.
-pub fn good_tokens(route: &Route, club: &Club) -> Vec<(Audience, Token)> {
+pub fn good_tokens(route: &Route, tenant: &TestTenant) -> Vec<(Audience, Token)> {
     use Audience::{PlatformAdmin, Service, Tenant};
     let audiences: &[Audience] = match route.permission {
         Permission::Anyone => &[],
@@ -242,12 +242,12 @@ pub fn good_tokens(route: &Route, club: &Club) -> Vec<(Audience, Token)> {
         Permission::Service => &[Service],
         Permission::PlatformAdmin | Permission::Monitoring => &[PlatformAdmin],
     };
-    let now = club.now();
+    let now = tenant.now();
     audiences
         .iter()
         .map(|audience| {
             let token = match audience {
-                Tenant => Token::tenant(&club.id, now),
+                Tenant => Token::tenant(&tenant.id, now),
                 PlatformAdmin => Token::operator(now),
                 Service => Token::service(now).with("jti", "jti-service"),
                 Audience::MagicLink => panic!("a link opens no route"),

@@ -23,9 +23,9 @@ use std::{
 pub use answer::{Answer, keys};
 pub use app::{AdmissionRequest, METRICS_TOKEN, RECORDS, SECRETS, TestApp, WEBHOOK_SECRET, ZONE};
 pub use database::{Breaks, Cost, Database, Recorded, Saved};
-pub use examples::{Body, Example, club_for, example, good_tokens};
+pub use examples::{Body, Example, example, good_tokens, tenant_for};
 pub use objects::Manner;
-pub use people::{Club, IMPOSSIBLE_MOMENTS, signup, walk_pages};
+pub use people::{IMPOSSIBLE_MOMENTS, TestTenant, signup, walk_pages};
 pub use ports::{Outside, splitmix};
 pub use scrape::Scrape;
 pub use tokens::Token;

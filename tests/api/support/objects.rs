@@ -6,10 +6,9 @@ use std::{
 };
 
 use tenantry::{
-    app::{App, projection},
-    db::Answer,
+    app::{App, projection, steps::Found},
     domain::{RunId, Task, TenantId, Timestamp},
-    ports::{ObjectError, Ports},
+    ports::{Clock, Database, ObjectError, Random},
     store::{recovery, recovery::DnsContext},
     workflow::{
         self, Asked, Command, NewIds, Performed, ProjectionResult, Reply, Run, RunContext, Wake, advance,
@@ -74,7 +73,7 @@ impl Objects {
     /// A tenant's run has more time than it had.
     pub fn has_time(&self, tenant: &str) {
         let mut run = self.run(tenant).unwrap();
-        run.deadline_at = run.deadline_at.after(std::time::Duration::from_secs(7200));
+        run.doing.deadline_at = run.doing.deadline_at.after(std::time::Duration::from_secs(7200));
         self.save(tenant, &run);
     }
 
@@ -177,7 +176,7 @@ impl Objects {
         if let Some(run) = &effects.save {
             self.save(tenant, run);
             if effects.ended {
-                outside.app().log_event(run, RunEvent::Ended);
+                tenantry::app::run_log::log(&outside.app(), run, RunEvent::Ended);
             }
         }
         if effects.forget {
@@ -246,7 +245,7 @@ pub async fn alarm(app: &App<Outside>, tenant: &str) -> bool {
         Wake::Never => None,
     };
     app.ports.objects().rests(tenant, look);
-    app.deliver_all_later(&serde_json::from_value(tenant.into()).unwrap());
+    tenantry::app::mails::send_after_deliveries(app, &serde_json::from_value(tenant.into()).unwrap());
     true
 }
 
@@ -257,7 +256,7 @@ struct Tenant<'a> {
 
 impl RunContext for Tenant<'_> {
     type Error = std::convert::Infallible;
-    type Found = Answer;
+    type Found = Found;
 
     fn now(&self) -> Timestamp {
         self.app.ports.now()
@@ -277,11 +276,17 @@ impl RunContext for Tenant<'_> {
     }
 
     fn asks_outside(&self, run: &Run, task: Task) -> bool {
-        self.app.asks_outside(run, task)
+        tenantry::app::steps::asks_outside(self.app, run, task)
     }
 
-    async fn perform(&self, run: &Run, task: Task, found: Answer) -> Performed {
-        self.app.at_work_on(run, Some(task)).perform(run, task, found).await
+    async fn perform(&self, run: &Run, task: Task, found: Found) -> Performed {
+        tenantry::app::steps::perform(
+            &tenantry::app::run_log::at_work_on(self.app, run, Some(task)),
+            run,
+            task,
+            found,
+        )
+        .await
     }
 
     async fn forget(&self) -> Result<(), Self::Error> {
@@ -289,8 +294,14 @@ impl RunContext for Tenant<'_> {
         Ok(())
     }
 
-    async fn permit(&self, run: &Run, task: Task, lists: bool) -> Asked<Answer> {
-        self.app.at_work_on(run, Some(task)).permit(run, task, lists).await
+    async fn permit(&self, run: &Run, task: Task, lists: bool) -> Asked<Found> {
+        tenantry::app::steps::permit(
+            &tenantry::app::run_log::at_work_on(self.app, run, Some(task)),
+            run,
+            task,
+            lists,
+        )
+        .await
     }
 
     async fn project(&self, run: &Run) -> ProjectionResult {
@@ -298,6 +309,6 @@ impl RunContext for Tenant<'_> {
     }
 
     fn log_event(&self, run: &Run, moment: RunEvent<'_>) {
-        self.app.log_event(run, moment);
+        tenantry::app::run_log::log(self.app, run, moment);
     }
 }

@@ -22,7 +22,7 @@ pub fn signup(slug: &str) -> Value {
 
 /// A tenant that signed up.
 #[derive(Clone)]
-pub struct Club {
+pub struct TestTenant {
     app: TestApp,
     /// Its id.
     pub id: String,
@@ -32,7 +32,7 @@ pub struct Club {
     pub jwt: String,
 }
 
-impl Deref for Club {
+impl Deref for TestTenant {
     type Target = TestApp;
 
     fn deref(&self) -> &TestApp {
@@ -47,25 +47,25 @@ impl TestApp {
     }
 
     /// A starter tenant that just signed up.
-    pub async fn signed_up(&self, slug: &str) -> Club {
+    pub async fn signed_up(&self, slug: &str) -> TestTenant {
         self.signed_up_with(&signup(slug)).await
     }
 
     /// A pro tenant that just signed up.
-    pub async fn signed_up_pro(&self, slug: &str) -> Club {
+    pub async fn signed_up_pro(&self, slug: &str) -> TestTenant {
         let mut form = signup(slug);
         form["plan"] = "pro".into();
         self.signed_up_with(&form).await
     }
 
     /// A tenant that just signed up by this form.
-    pub async fn signed_up_with(&self, form: &Value) -> Club {
-        self.club_of(&self.signs_up(form).await.is(200))
+    pub async fn signed_up_with(&self, form: &Value) -> TestTenant {
+        self.tenant_of(&self.signs_up(form).await.is(200))
     }
 
-    fn club_of(&self, answer: &Value) -> Club {
+    fn tenant_of(&self, answer: &Value) -> TestTenant {
         let text = |value: &Value| value.as_str().unwrap().to_owned();
-        Club {
+        TestTenant {
             app: self.clone(),
             id: text(&answer["tenantId"]),
             slug: text(&answer["tenant"]["slug"]),
@@ -74,27 +74,27 @@ impl TestApp {
     }
 
     /// A starter tenant that just signed up under an `Idempotency-Key`.
-    pub async fn signed_up_with_key(&self, slug: &str, key: &str) -> Club {
+    pub async fn signed_up_with_key(&self, slug: &str, key: &str) -> TestTenant {
         let ask = self.post("/public/signup/start").header("idempotency-key", key).json(&signup(slug));
-        self.club_of(&ask.send().await.is(200))
+        self.tenant_of(&ask.send().await.is(200))
     }
 
     /// A starter tenant whose run was queued.
-    pub async fn queued(&self, slug: &str) -> Club {
-        let club = self.signed_up(slug).await;
-        club.connects_make().await.is(200);
-        club
+    pub async fn queued(&self, slug: &str) -> TestTenant {
+        let tenant = self.signed_up(slug).await;
+        tenant.connects_make().await.is(200);
+        tenant
     }
 
     /// A pro tenant whose run was queued.
-    pub async fn queued_pro(&self, slug: &str) -> Club {
-        let club = self.signed_up_pro(slug).await;
-        club.confirms_pro().await.is(200);
-        club
+    pub async fn queued_pro(&self, slug: &str) -> TestTenant {
+        let tenant = self.signed_up_pro(slug).await;
+        tenant.confirms_pro().await.is(200);
+        tenant
     }
 
     /// A tenant on this plan whose run was queued.
-    pub async fn queued_on(&self, plan: Plan, slug: &str) -> Club {
+    pub async fn queued_on(&self, plan: Plan, slug: &str) -> TestTenant {
         match plan {
             Plan::Starter => self.queued(slug).await,
             Plan::Pro => self.queued_pro(slug).await,
@@ -102,10 +102,10 @@ impl TestApp {
     }
 
     /// A starter tenant that was provisioned.
-    pub async fn provisioned(&self, slug: &str) -> Club {
-        let club = self.queued(slug).await;
-        club.waits().await;
-        club
+    pub async fn provisioned(&self, slug: &str) -> TestTenant {
+        let tenant = self.queued(slug).await;
+        tenant.waits().await;
+        tenant
     }
 
     /// A promo code that an operator made.
@@ -131,7 +131,7 @@ impl TestApp {
     }
 }
 
-impl Club {
+impl TestTenant {
     /// Nothing that was made for it outside is there any more.
     pub fn has_left_nothing(&self, what: &str) {
         assert!(self.outside().upstreams().sheets().is_empty(), "{what}");

@@ -16,8 +16,8 @@ use tenantry::{
     app::{App, Settings},
     domain::{Config, RequestKey, Secret, TenantId, Timestamp},
     ports::{
-        CryptoError, Limit, LimiterError, LogLine, ObjectError, OutboundError, OutboundRequest,
-        OutboundResponse, Ports,
+        self, Background, Clock, CryptoError, Egress, Limit, Limiter, LimiterError, Log, LogLine,
+        ObjectError, OutboundError, OutboundRequest, OutboundResponse, Random, Vault,
     },
     workflow::{Command, Reply, breaker, witness},
 };
@@ -173,36 +173,17 @@ impl Drop for Sleeper<'_> {
     }
 }
 
-impl Ports for Outside {
+impl ports::Database for Outside {
     type Db = Database;
 
     fn db(&self) -> &Database {
         &self.0.db
     }
+}
 
+impl Clock for Outside {
     fn now(&self) -> Timestamp {
         Timestamp::from_millis(self.0.clock.load(Ordering::Relaxed))
-    }
-
-    fn fill_random(&self, bytes: &mut [u8]) {
-        let mut state = self.0.randomness.lock().unwrap();
-        for byte in bytes {
-            [*byte, ..] = splitmix(&mut state).to_le_bytes();
-        }
-    }
-
-    fn log(&self, line: LogLine) {
-        assert_shows_nothing(&line);
-        assert_speaks_plainly(&line);
-        self.0.log.lock().unwrap().push(line);
-    }
-
-    fn count(&self, served: RequestKey) {
-        self.0.counted.lock().unwrap().push(served);
-    }
-
-    fn defer(&self, work: impl Future<Output = ()> + 'static) {
-        DEFERRED.with_borrow_mut(|all| all.entry(self.0.id).or_default().push(Box::pin(work)));
     }
 
     /// A long time for everything else: whoever sleeps is woken when nobody else has anything to do, those first who are due
@@ -216,7 +197,36 @@ impl Ports for Outside {
             }
         }
     }
+}
 
+impl Random for Outside {
+    fn fill_random(&self, bytes: &mut [u8]) {
+        let mut state = self.0.randomness.lock().unwrap();
+        for byte in bytes {
+            [*byte, ..] = splitmix(&mut state).to_le_bytes();
+        }
+    }
+}
+
+impl Log for Outside {
+    fn log(&self, line: LogLine) {
+        assert_shows_nothing(&line);
+        assert_speaks_plainly(&line);
+        self.0.log.lock().unwrap().push(line);
+    }
+
+    fn count(&self, served: RequestKey) {
+        self.0.counted.lock().unwrap().push(served);
+    }
+}
+
+impl Background for Outside {
+    fn defer(&self, work: impl Future<Output = ()> + 'static) {
+        DEFERRED.with_borrow_mut(|all| all.entry(self.0.id).or_default().push(Box::pin(work)));
+    }
+}
+
+impl Limiter for Outside {
     async fn allows(&self, limit: Limit, key: &str) -> Result<bool, LimiterError> {
         turns(1).await;
         let name = format!("{limit:?}");
@@ -226,7 +236,9 @@ impl Ports for Outside {
         *count += 1;
         Ok(*count <= budget)
     }
+}
 
+impl ports::Objects for Outside {
     async fn send_command(&self, tenant: &TenantId, command: &Command) -> Result<Reply, ObjectError> {
         turns(1).await;
         self.0.db.record("object", 0);
@@ -255,7 +267,9 @@ impl Ports for Outside {
         let verdict = self.0.witness.handle(&command)?;
         Ok(serde_json::from_str(&serde_json::to_string(&verdict).unwrap()).unwrap())
     }
+}
 
+impl Egress for Outside {
     async fn call(&self, call: OutboundRequest) -> Result<OutboundResponse, OutboundError> {
         turns(1).await;
         self.0.db.record(call.upstream, 0);
@@ -269,7 +283,9 @@ impl Ports for Outside {
         }
         answer
     }
+}
 
+impl Vault for Outside {
     async fn seal(&self, plain: &Secret, context: &str) -> Result<String, CryptoError> {
         turns(1).await;
         let text: String = format!("{context}\n{}", plain.expose()).chars().rev().collect();

@@ -5,18 +5,18 @@ use std::time::Duration;
 use serde_json::json;
 use tenantry::{
     domain::{RunStatus, Timestamp, Upstream},
-    ports::Ports,
+    ports::Clock,
     workflow::breaker::State,
 };
 
-use crate::support::{Club, Manner, Reaction, TestApp};
+use crate::support::{Manner, Reaction, TestApp, TestTenant};
 
-pub(super) async fn many(app: &TestApp, count: usize) -> Vec<Club> {
-    let mut clubs = Vec::new();
+pub(super) async fn many(app: &TestApp, count: usize) -> Vec<TestTenant> {
+    let mut tenants = Vec::new();
     for n in 0..count {
-        clubs.push(app.queued_pro(&format!("fc-{n:03}")).await);
+        tenants.push(app.queued_pro(&format!("fc-{n:03}")).await);
     }
-    clubs
+    tenants
 }
 
 pub(super) fn state(app: &TestApp, upstream: Upstream) -> State {
@@ -32,20 +32,22 @@ pub(super) fn calls(app: &TestApp) -> usize {
 }
 
 /// The alarms of all of them and of the breakers ring, each when it is due, until `end` or until there is none.
-pub(super) async fn time_goes_on(clubs: &[Club], end: Option<Timestamp>) {
+pub(super) async fn time_goes_on(tenants: &[TestTenant], end: Option<Timestamp>) {
     loop {
-        let alarm = |club: &Club| club.outside().objects().alarm(&club.id).map(|at| (at, club.id.clone()));
-        let next = clubs.iter().filter_map(alarm).min();
+        let alarm = |tenant: &TestTenant| {
+            tenant.outside().objects().alarm(&tenant.id).map(|at| (at, tenant.id.clone()))
+        };
+        let next = tenants.iter().filter_map(alarm).min();
         let at = next.as_ref().map(|(at, _)| *at);
         let before = [at, end].into_iter().flatten().min();
-        if clubs[0].breaker_rings_before(before.unwrap_or(clubs[0].outside().now())).await {
+        if tenants[0].breaker_rings_before(before.unwrap_or(tenants[0].outside().now())).await {
             continue;
         }
         let Some((at, id)) = next else { return };
         if end.is_some_and(|end| at > end) {
             return;
         }
-        clubs[0].alarm_rings(&id).await;
+        tenants[0].alarm_rings(&id).await;
     }
 }
 
@@ -54,19 +56,19 @@ pub(super) fn after(app: &TestApp, seconds: i64) -> Option<Timestamp> {
 }
 
 /// Three tenants' runs fail against Apps Script until its breaker is open.
-pub(super) async fn opened(app: &TestApp) -> Vec<Club> {
-    let clubs = many(app, 3).await;
+pub(super) async fn opened(app: &TestApp) -> Vec<TestTenant> {
+    let tenants = many(app, 3).await;
     app.outside().upstreams().always("apps_script", Reaction::TimesOut);
-    time_goes_on(&clubs, after(app, 15)).await;
+    time_goes_on(&tenants, after(app, 15)).await;
     assert!(is_open(app, Upstream::AppsScript));
     assert_eq!(calls(app), 10);
-    clubs
+    tenants
 }
 
 #[tokio::test]
-async fn a_fourth_clubs_run_waits_without_a_call_and_completes_when_the_other_side_is_back() {
+async fn a_fourth_tenants_run_waits_without_a_call_and_completes_when_the_other_side_is_back() {
     let app = TestApp::new();
-    let mut clubs = opened(&app).await;
+    let mut tenants = opened(&app).await;
     let fourth = app.queued_pro("fc-fourth").await;
     fourth.alarm_rings(&fourth.id).await;
     assert_eq!(calls(&app), 10, "no call left");
@@ -84,10 +86,10 @@ async fn a_fourth_clubs_run_waits_without_a_call_and_completes_when_the_other_si
     ));
     assert_eq!(projected, json!({ "outcome": "unknown", "error": "CIRCUIT_OPEN", "upstream_status": null }));
     app.outside().upstreams().always("apps_script", Reaction::Healthy);
-    clubs.push(fourth);
-    time_goes_on(&clubs, None).await;
-    for club in &clubs {
-        assert_eq!(club.ended().await, "completed");
+    tenants.push(fourth);
+    time_goes_on(&tenants, None).await;
+    for tenant in &tenants {
+        assert_eq!(tenant.ended().await, "completed");
     }
     assert_eq!(state(&app, Upstream::AppsScript), State::default());
     let moves: Vec<String> =
@@ -100,32 +102,32 @@ async fn a_fourth_clubs_run_waits_without_a_call_and_completes_when_the_other_si
 #[tokio::test]
 async fn what_happens_to_a_breaker_is_told_on_whose_behalf_it_was_asked() {
     let app = TestApp::new();
-    let clubs = opened(&app).await;
+    let tenants = opened(&app).await;
     let line = app.log_of("circuit_opened").pop().unwrap();
     assert_eq!((&line.fields["level"], &line.fields["upstream"]), (&json!("warn"), &json!("apps_script")));
     assert_eq!((&line.fields["failures"], &line.fields["step"]), (&json!(10), &json!("create_spreadsheet")));
-    assert!(clubs.iter().any(|club| line.fields["tenantId"] == club.id.as_str()));
+    assert!(tenants.iter().any(|tenant| line.fields["tenantId"] == tenant.id.as_str()));
     assert!(line.fields["requestId"].is_string() && line.fields["nextProbeAt"].is_string());
-    time_goes_on(&clubs, after(&app, 60)).await;
+    time_goes_on(&tenants, after(&app, 60)).await;
     assert_eq!(app.log_of("circuit_half_open")[0].fields["level"], "info");
 }
 
 #[tokio::test]
 async fn a_dead_other_side_is_hardly_asked_by_however_many_runs() {
     let app = TestApp::new();
-    let clubs = many(&app, 40).await;
+    let tenants = many(&app, 40).await;
     app.outside().upstreams().always("apps_script", Reaction::Answers(503, ""));
     let began = Timestamp::from_seconds(app.now());
-    time_goes_on(&clubs, after(&app, 20 * 60)).await;
+    time_goes_on(&tenants, after(&app, 20 * 60)).await;
     // Those that open it, and one at 30, 60, 120, … seconds.
     assert!((12..=18).contains(&calls(&app)), "{} calls", calls(&app));
     let later = app.outside().now().after(Duration::from_secs(300));
-    let alarms = clubs.iter().filter_map(|club| app.outside().objects().alarm(&club.id));
+    let alarms = tenants.iter().filter_map(|tenant| app.outside().objects().alarm(&tenant.id));
     assert!(alarms.max().unwrap() < later, "nobody waits for so long that it counts as stuck");
     app.outside().upstreams().always("apps_script", Reaction::Healthy);
-    time_goes_on(&clubs, None).await;
-    for club in &clubs {
-        assert_eq!(club.ended().await, "completed");
+    time_goes_on(&tenants, None).await;
+    for tenant in &tenants {
+        assert_eq!(tenant.ended().await, "completed");
     }
     // They come back one after the other, not at once: each makes two calls, which take no time here.
     let mut busiest = std::collections::BTreeMap::new();
@@ -138,14 +140,14 @@ async fn a_dead_other_side_is_hardly_asked_by_however_many_runs() {
 }
 
 #[tokio::test]
-async fn one_clubs_dead_scenario_stops_no_other() {
+async fn one_tenants_dead_scenario_stops_no_other() {
     let app = TestApp::new();
-    let club = app.queued("fc-nord").await;
+    let tenant = app.queued("fc-nord").await;
     app.outside().upstreams().always("make", Reaction::Breaks);
     for _ in 0..2 {
-        club.waits().await;
-        assert_eq!(club.ended().await, "UPSTREAM_UNAVAILABLE");
-        club.retries().await;
+        tenant.waits().await;
+        assert_eq!(tenant.ended().await, "UPSTREAM_UNAVAILABLE");
+        tenant.retries().await;
     }
     assert!(app.outside().upstreams().sent_to("make").len() > 20);
     assert!(!is_open(&app, Upstream::Make));
@@ -192,8 +194,8 @@ async fn a_run_that_nothing_happens_to_asks_before_each_outside_step_and_tells_o
     let app = TestApp::new();
     app.provisioned("fc-nord").await;
     assert_eq!((app.outside().breakers().told(), app.outside().breakers().reports()), (1, 0));
-    let club = app.queued_pro("fc-sued").await;
-    club.waits().await;
+    let tenant = app.queued_pro("fc-sued").await;
+    tenant.waits().await;
     // Apps Script is asked by so many at once: each says when it asks no more.
     assert_eq!((app.outside().breakers().told(), app.outside().breakers().reports()), (5, 2));
 }
@@ -201,11 +203,11 @@ async fn a_run_that_nothing_happens_to_asks_before_each_outside_step_and_tells_o
 #[tokio::test]
 async fn once_something_failed_the_next_answer_is_told_and_nothing_is_counted_any_more() {
     let app = TestApp::new();
-    let club = app.queued_pro("fc-nord").await;
+    let tenant = app.queued_pro("fc-nord").await;
     app.outside().upstreams().next("apps_script", [Reaction::Answers(500, "")]);
-    club.alarm_rings(&club.id).await;
+    tenant.alarm_rings(&tenant.id).await;
     assert_eq!(app.outside().breakers().of(Upstream::AppsScript).failures(), 1);
-    club.waits().await;
+    tenant.waits().await;
     assert_eq!(app.outside().breakers().reports(), 3);
     assert_eq!(state(&app, Upstream::AppsScript), State::default());
 }
@@ -213,24 +215,24 @@ async fn once_something_failed_the_next_answer_is_told_and_nothing_is_counted_an
 #[tokio::test]
 async fn what_is_our_own_fault_is_nobody_elses() {
     let app = TestApp::new();
-    let club = app.queued("fc-nord").await;
+    let tenant = app.queued("fc-nord").await;
     app.outside().upstreams().next("make", [Reaction::Breaks]);
-    club.alarm_rings(&club.id).await;
+    tenant.alarm_rings(&tenant.id).await;
     let reports = app.outside().breakers().reports();
     app.db().goes_down();
     for _ in 0..3 {
-        club.alarm_rings(&club.id).await;
+        tenant.alarm_rings(&tenant.id).await;
     }
     assert_eq!(app.outside().breakers().of(Upstream::Make).failures(), 1);
     assert_eq!(app.outside().breakers().reports(), reports, "nobody was asked");
     app.db().comes_up();
-    club.waits().await;
-    assert_eq!(club.ended().await, "completed");
+    tenant.waits().await;
+    assert_eq!(tenant.ended().await, "completed");
 }
 
 /// Mail fails no run, and holds none up; and it arrives when the mail service is back.
 #[tokio::test]
-async fn a_club_goes_live_although_the_mails_breaker_is_open() {
+async fn a_tenant_goes_live_although_the_mails_breaker_is_open() {
     let app = TestApp::new();
     app.outside().upstreams().always("resend", Reaction::Breaks);
     for n in 0..4 {
@@ -239,7 +241,7 @@ async fn a_club_goes_live_although_the_mails_breaker_is_open() {
         assert!(app.now() - began < 5);
     }
     for pause in [70, 70, 330, 0] {
-        app.app.deliver_mails_due().await.unwrap();
+        tenantry::app::mails::send_due(&app.app).await.unwrap();
         app.passes(pause);
     }
     assert!(is_open(&app, Upstream::Resend));
@@ -258,8 +260,8 @@ async fn with_a_service_account_it_is_google_that_is_watched() {
     let key = r#"{"client_email":"bot@project.iam","private_key":"a private key","private_key_id":"k1"}"#;
     let app = TestApp::with(&[("GOOGLE_SERVICE_ACCOUNT_KEY", key)]);
     app.outside().upstreams().next("google_token", [Reaction::Answers(503, "")]);
-    let club = app.queued_pro("fc-nord").await;
-    club.alarm_rings(&club.id).await;
+    let tenant = app.queued_pro("fc-nord").await;
+    tenant.alarm_rings(&tenant.id).await;
     let failures = |upstream| app.outside().breakers().of(upstream).failures();
     assert_eq!((failures(Upstream::Google), failures(Upstream::AppsScript)), (1, 0));
 }

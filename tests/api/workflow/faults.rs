@@ -85,7 +85,7 @@ fn what_is_not_the_steps_failure_uses_none_of_its_attempts() {
             harness.runs_to_the_end();
             let told = (harness.ended(), harness.attempts_at(step));
             assert_eq!(told, ("completed".to_owned(), 17), "{step:?} {free:?}");
-            let record = harness.run().records.into_iter().find(|record| record.step == step).unwrap();
+            let record = harness.run().doing.records.into_iter().find(|record| record.step == step).unwrap();
             assert_eq!((record.attempts_since_queued, record.attempts), (7, 17), "{step:?} {free:?}");
         }
 
@@ -93,7 +93,7 @@ fn what_is_not_the_steps_failure_uses_none_of_its_attempts() {
         harness.always(step, rests(45));
         harness.runs_to_the_end();
         let run = harness.run();
-        let record = run.records.iter().find(|record| record.step == step).unwrap();
+        let record = run.doing.records.iter().find(|record| record.step == step).unwrap();
         assert_eq!(
             (harness.ended().as_str(), record.attempts_since_queued),
             ("DEADLINE_EXCEEDED", 0),

@@ -104,6 +104,34 @@ fn a_checkpoint_of_every_stage_is_written_as_it_was() {
     }
 }
 
+/// What few runs have, each way by the name that every version reads.
+#[test]
+fn what_is_seldom_in_a_checkpoint_is_written_as_it_was() {
+    let [.., (_, run)] = every_stage();
+    let mut run = run;
+    let undo = run.undoing.as_mut().unwrap();
+    (undo.records[1].uncounted, undo.records[1].skipped) = (3, true);
+    undo.finishing_at = Some(Timestamp::from_millis(1_800_000_100_000));
+    run.doing.finishing_at = Some(Timestamp::from_millis(1_800_000_050_000));
+    (run.doing.records[1].uncounted, run.doing.records[1].skipped) = (2, true);
+    let text = serde_json::to_value(&run).unwrap();
+    assert_eq!((&text["live_at"], text.get("gone_at")), (&json!(1_800_000_050_000_i64), None));
+    assert_eq!(
+        (&text["undo"]["gone_at"], text["undo"].get("live_at")),
+        (&json!(1_800_000_100_000_i64), None)
+    );
+    let (record, removal) = (&text["records"][1], &text["undo"]["removals"][1]);
+    assert_eq!(
+        (&record["uncounted"], &record["skipped"], record.get("left")),
+        (&json!(2), &json!(true), None)
+    );
+    assert_eq!(
+        (&removal["uncounted"], &removal["left"], removal.get("skipped")),
+        (&json!(3), &json!(true), None)
+    );
+    assert_eq!(serde_json::from_value::<Run>(text).unwrap(), run);
+}
+
 /// Otherwise a deployment would strand the runs that are under way.
 #[test]
 fn every_checkpoint_that_was_ever_written_is_brought_to_its_end() {
@@ -112,16 +140,16 @@ fn every_checkpoint_that_was_ever_written_is_brought_to_its_end() {
         for file in std::fs::read_dir(version.unwrap().path()).unwrap() {
             let path = file.unwrap().path();
             let harness = RunHarness::left_with(&std::fs::read_to_string(&path).unwrap());
-            let rounds = harness.run().times_queued;
+            let rounds = harness.run().doing.times_queued;
             harness.runs_to_the_end();
-            if harness.run().undo.is_some() {
+            if harness.run().undoing.is_some() {
                 harness.is_undone();
                 harness.runs_to_the_end();
                 assert_eq!(harness.was_undone(), "undone", "{path:?}");
             } else if harness.ended() != "completed" {
                 harness.is_queued_again();
                 harness.runs_to_the_end();
-                assert_eq!(harness.run().times_queued, rounds + 1);
+                assert_eq!(harness.run().doing.times_queued, rounds + 1);
             }
             assert_eq!(harness.ended(), "completed", "{path:?}");
             count += 1;

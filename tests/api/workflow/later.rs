@@ -172,7 +172,7 @@ fn an_unknown_stage_at_a_step_is_that_step_next() {
         let mut later = checkpoint;
         later["stage"] = json!({ "paused": { "step": "create_owner", "by": "operator" } });
         let run: Run = serde_json::from_value(later.clone()).unwrap();
-        assert_eq!(run.stage, Stage::Ready { step: Step::CreateOwner });
+        assert_eq!(run.doing.stage, Stage::Ready { step: Step::CreateOwner });
         later["stage"] = json!({ "archived": { "at": 1 } });
         let error = serde_json::from_value::<Run>(later).unwrap_err().to_string();
         assert!(error.contains("the stage \"archived\""), "{error}");
@@ -259,14 +259,14 @@ fn an_unknown_end_of_an_attempt_says_nothing_about_the_other_side() {
 }
 
 #[test]
-fn what_a_step_of_tomorrow_began_is_removed_before_the_club_is_told_gone() {
+fn what_a_step_of_tomorrow_began_is_removed_before_the_tenant_is_told_gone() {
     let step: Step = serde_json::from_value(TOMORROW.into()).unwrap();
     assert_eq!(compensation(step), Compensation::Required);
     let (_, completed) = checkpoints().into_iter().find(|(stage, _)| stage == "completed").unwrap();
     for (is_begun, is_removed) in [(false, false), (true, true)] {
         let mut run: Run = serde_json::from_value(with_one_more(&completed, 3, is_begun)).unwrap();
         run.begin_undo(super::run_harness::caller(), super::run_harness::START);
-        let removals = run.undo.unwrap().removals;
+        let removals = run.undoing.unwrap().records;
         assert_eq!(removals.iter().any(|removal| removal.step == step), is_removed);
     }
     // Of a step that leaves nothing as this version knows it, too.
@@ -274,5 +274,5 @@ fn what_a_step_of_tomorrow_began_is_removed_before_the_club_is_told_gone() {
     later["records"][3]["artifact"] = json!({ "calendar": { "id": "c1" } });
     let mut run: Run = serde_json::from_value(later).unwrap();
     run.begin_undo(super::run_harness::caller(), super::run_harness::START);
-    assert!(run.undo.unwrap().removals.iter().any(|removal| removal.step == Step::VerifySpreadsheet));
+    assert!(run.undoing.unwrap().records.iter().any(|removal| removal.step == Step::VerifySpreadsheet));
 }

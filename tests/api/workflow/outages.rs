@@ -12,7 +12,7 @@ use tenantry::{
     },
 };
 
-use crate::support::{Club, RECORDS, Reaction, TestApp, Token, WEBHOOK_SECRET, at_each_poll};
+use crate::support::{RECORDS, Reaction, TestApp, TestTenant, Token, WEBHOOK_SECRET, at_each_poll};
 
 use super::{
     every_step,
@@ -21,48 +21,48 @@ use super::{
 
 const PLANS: [Plan; 2] = [Plan::Starter, Plan::Pro];
 
-async fn queued(plan: Plan) -> Club {
+async fn queued(plan: Plan) -> TestTenant {
     let app = TestApp::with(&RECORDS);
     app.queued_on(plan, "fc-nord").await
 }
 
-async fn removing(plan: Plan) -> Club {
-    let club = queued(plan).await;
-    club.waits().await;
-    is_removed_by_an_operator(&club).await;
-    club
+async fn removing(plan: Plan) -> TestTenant {
+    let tenant = queued(plan).await;
+    tenant.waits().await;
+    is_removed_by_an_operator(&tenant).await;
+    tenant
 }
 
-async fn is_removed_by_an_operator(club: &Club) {
-    let token = Token::operator(club.now()).sign();
-    let ask = club.ask(http::Method::DELETE, &format!("/api/v1/admin/tenants/{}", club.id)).token(&token);
+async fn is_removed_by_an_operator(tenant: &TestTenant) {
+    let token = Token::operator(tenant.now()).sign();
+    let ask = tenant.ask(http::Method::DELETE, &format!("/api/v1/admin/tenants/{}", tenant.id)).token(&token);
     ask.json(&json!({ "reason": "it closed" })).send().await.is(202);
 }
 
-async fn moments(club: &Club) -> usize {
-    at_each_poll(club.waits(), |_| ControlFlow::Continue(()))
+async fn moments(tenant: &TestTenant) -> usize {
+    at_each_poll(tenant.waits(), |_| ControlFlow::Continue(()))
 }
 
 /// From its moment of this number on D1 is away for so many minutes.
-fn d1_is_away(club: &Club, moment: usize, minutes: i64) {
+fn d1_is_away(tenant: &TestTenant, moment: usize, minutes: i64) {
     let mut back_at = None;
-    at_each_poll(club.waits(), |now| {
+    at_each_poll(tenant.waits(), |now| {
         if now == moment {
-            club.db().goes_down();
-            back_at = Some(club.now() + minutes * 60);
+            tenant.db().goes_down();
+            back_at = Some(tenant.now() + minutes * 60);
         }
-        if back_at.is_some_and(|at| club.now() >= at) {
-            club.db().comes_up();
+        if back_at.is_some_and(|at| tenant.now() >= at) {
+            tenant.db().comes_up();
         }
         ControlFlow::Continue(())
     });
 }
 
 /// Pinged once, with one spreadsheet and one record, all of which D1 knows.
-async fn is_live(club: &Club, plan: Plan, what: &str) {
-    assert_eq!(club.ended().await, "completed", "{what}");
-    assert_eq!(club.row()["route_ready"], 1, "{what}");
-    let upstreams = club.outside().upstreams();
+async fn is_live(tenant: &TestTenant, plan: Plan, what: &str) {
+    assert_eq!(tenant.ended().await, "completed", "{what}");
+    assert_eq!(tenant.row()["route_ready"], 1, "{what}");
+    let upstreams = tenant.outside().upstreams();
     for (key, times) in upstreams.effects() {
         assert_eq!(times, 1, "{what}: {key:?}");
     }
@@ -72,19 +72,19 @@ async fn is_live(club: &Club, plan: Plan, what: &str) {
         Plan::Starter => {
             assert_eq!(upstreams.sent_to("make").len(), 1, "{what}");
             let known =
-                club.db().number("select count(*) from make_connections where validated_at is not null");
+                tenant.db().number("select count(*) from make_connections where validated_at is not null");
             assert_eq!(known, 1, "{what}");
         }
         Plan::Pro => {
             let known =
-                club.db().rows("select spreadsheet_id from pro_automation where verified_at is not null");
+                tenant.db().rows("select spreadsheet_id from pro_automation where verified_at is not null");
             assert_eq!(known, [json!({ "spreadsheet_id": "sheet_0" })], "{what}");
         }
     }
 }
 
-fn failures(club: &Club) -> i64 {
-    club.db().number("select count(*) from domain_events where type = 'tenant.failed'")
+fn failures(tenant: &TestTenant) -> i64 {
+    tenant.db().number("select count(*) from domain_events where type = 'tenant.failed'")
 }
 
 #[tokio::test]
@@ -92,11 +92,11 @@ async fn d1_may_be_away_for_twenty_minutes_at_any_moment_of_a_run() {
     for plan in PLANS {
         for moment in 0..moments(&queued(plan).await).await {
             let minutes = [6, 20][moment % 2];
-            let club = queued(plan).await;
-            d1_is_away(&club, moment, minutes);
+            let tenant = queued(plan).await;
+            d1_is_away(&tenant, moment, minutes);
             let what = format!("{plan:?} {moment} {minutes}");
-            is_live(&club, plan, &what).await;
-            assert_eq!(failures(&club), 0, "{what}");
+            is_live(&tenant, plan, &what).await;
+            assert_eq!(failures(&tenant), 0, "{what}");
         }
     }
 }
@@ -106,30 +106,30 @@ async fn d1_may_be_away_for_twenty_minutes_at_any_moment_of_a_run() {
 async fn a_run_that_d1_kept_from_its_end_for_forty_minutes_goes_on_by_itself() {
     for plan in PLANS {
         for moment in 0..moments(&queued(plan).await).await {
-            let club = queued(plan).await;
-            d1_is_away(&club, moment, 40);
+            let tenant = queued(plan).await;
+            d1_is_away(&tenant, moment, 40);
             for _ in 0..10 {
-                club.passes(61);
-                club.app.sweep().await;
-                club.waits().await;
+                tenant.passes(61);
+                tenantry::app::sweep::run(&tenant.app).await;
+                tenant.waits().await;
             }
             let what = format!("{plan:?} {moment}");
-            is_live_after_mails(&club, plan, &what).await;
-            assert!(failures(&club) <= 1, "{what}");
+            is_live_after_mails(&tenant, plan, &what).await;
+            assert!(failures(&tenant) <= 1, "{what}");
         }
     }
 }
 
 /// As [`is_live`], after the sweep sent what there was to send.
-async fn is_live_after_mails(club: &Club, plan: Plan, what: &str) {
-    assert_eq!(club.ended().await, "completed", "{what}");
-    let pinged = club.outside().upstreams().sent_to("make");
+async fn is_live_after_mails(tenant: &TestTenant, plan: Plan, what: &str) {
+    assert_eq!(tenant.ended().await, "completed", "{what}");
+    let pinged = tenant.outside().upstreams().sent_to("make");
     let pings = pinged.iter().filter(|sent| sent.key().ends_with("/validate_webhook")).count();
     assert_eq!(pings, usize::from(plan == Plan::Starter), "{what}");
-    for (key, times) in club.outside().upstreams().effects() {
+    for (key, times) in tenant.outside().upstreams().effects() {
         assert_eq!(times, 1, "{what}: {key:?}");
     }
-    assert_eq!(club.outside().upstreams().sheets().len(), usize::from(plan == Plan::Pro), "{what}");
+    assert_eq!(tenant.outside().upstreams().sheets().len(), usize::from(plan == Plan::Pro), "{what}");
 }
 
 #[tokio::test]
@@ -137,15 +137,15 @@ async fn d1_may_be_away_at_any_moment_of_a_removal() {
     for plan in PLANS {
         for moment in 0..moments(&removing(plan).await).await {
             let minutes = [6, 20, 40][moment % 3];
-            let club = removing(plan).await;
-            d1_is_away(&club, moment, minutes);
+            let tenant = removing(plan).await;
+            d1_is_away(&tenant, moment, minutes);
             let what = format!("{plan:?} {moment} {minutes}");
-            if minutes == 40 && club.row()["undo_state"] == "compensation_failed" {
-                is_removed_by_an_operator(&club).await;
-                club.waits().await;
+            if minutes == 40 && tenant.row()["undo_state"] == "compensation_failed" {
+                is_removed_by_an_operator(&tenant).await;
+                tenant.waits().await;
             }
-            assert_eq!(club.row()["undo_state"], "undone", "{what}");
-            club.has_left_nothing(&what);
+            assert_eq!(tenant.row()["undo_state"], "undone", "{what}");
+            tenant.has_left_nothing(&what);
         }
     }
 }
@@ -154,24 +154,24 @@ async fn d1_may_be_away_at_any_moment_of_a_removal() {
 async fn a_webhook_may_be_away_for_twenty_minutes() {
     for reaction in [Reaction::Answers(503, ""), Reaction::TimesOut, Reaction::AsksToWait(429, "0")] {
         for minutes in [3, 20] {
-            let club = queued(Plan::Starter).await;
-            club.outside().upstreams().always("make", reaction.clone());
-            let back_at = club.now() + minutes * 60;
-            at_each_poll(club.waits(), |_| {
-                if club.now() >= back_at {
-                    club.outside().upstreams().always("make", Reaction::Healthy);
+            let tenant = queued(Plan::Starter).await;
+            tenant.outside().upstreams().always("make", reaction.clone());
+            let back_at = tenant.now() + minutes * 60;
+            at_each_poll(tenant.waits(), |_| {
+                if tenant.now() >= back_at {
+                    tenant.outside().upstreams().always("make", Reaction::Healthy);
                 }
                 ControlFlow::Continue(())
             });
-            assert_eq!(club.ended().await, "completed", "{reaction:?} {minutes}");
-            assert_eq!(failures(&club), 0, "{reaction:?} {minutes}");
+            assert_eq!(tenant.ended().await, "completed", "{reaction:?} {minutes}");
+            assert_eq!(failures(&tenant), 0, "{reaction:?} {minutes}");
         }
     }
 }
 
 /// Alone at its upstream, it is no evidence of an outage: it is asked as often as anybody else's, and goes on as soon as it can.
 #[tokio::test]
-async fn a_club_alone_whose_webhook_fails_has_its_whole_time() {
+async fn a_tenant_alone_whose_webhook_fails_has_its_whole_time() {
     for reaction in [
         Reaction::Breaks,
         Reaction::TimesOut,
@@ -188,24 +188,24 @@ async fn a_club_alone_whose_webhook_fails_has_its_whole_time() {
         Reaction::AsksToWait(404, "20"),
     ] {
         for minutes in [3, 29] {
-            let club = queued(Plan::Starter).await;
-            let begun_at = club.now();
-            club.outside().upstreams().always("make", reaction.clone());
-            at_each_poll(club.waits(), |_| {
-                if club.now() >= begun_at + minutes * 60 {
-                    club.outside().upstreams().always("make", Reaction::Healthy);
+            let tenant = queued(Plan::Starter).await;
+            let begun_at = tenant.now();
+            tenant.outside().upstreams().always("make", reaction.clone());
+            at_each_poll(tenant.waits(), |_| {
+                if tenant.now() >= begun_at + minutes * 60 {
+                    tenant.outside().upstreams().always("make", Reaction::Healthy);
                 }
                 ControlFlow::Continue(())
             });
             let what = format!("{reaction:?} {minutes}");
-            assert_eq!(club.ended().await, "completed", "{what}");
-            assert!(club.now() - begun_at < (minutes + 5) * 60, "{what}: {}", club.now() - begun_at);
-            assert!(club.outside().upstreams().sent_to("make").len() >= 6, "{what}");
+            assert_eq!(tenant.ended().await, "completed", "{what}");
+            assert!(tenant.now() - begun_at < (minutes + 5) * 60, "{what}: {}", tenant.now() - begun_at);
+            assert!(tenant.outside().upstreams().sent_to("make").len() >= 6, "{what}");
             for word in ["circuit_opened", "circuit_half_open"] {
-                assert_eq!(club.log_of(word).len(), 0, "{what}");
+                assert_eq!(tenant.log_of(word).len(), 0, "{what}");
             }
             let waited = "select count(*) from provision_history where error = 'CIRCUIT_OPEN'";
-            assert_eq!(club.db().number(waited), 0, "{what}");
+            assert_eq!(tenant.db().number(waited), 0, "{what}");
         }
     }
 }
@@ -213,10 +213,10 @@ async fn a_club_alone_whose_webhook_fails_has_its_whole_time() {
 #[tokio::test]
 async fn a_webhook_that_asks_for_no_wait_is_not_asked_within_a_second() {
     for after in ["0", "Fri, 15 Jan 2027 07:59:00 GMT"] {
-        let club = queued(Plan::Starter).await;
-        club.outside().upstreams().always("make", Reaction::AsksToWait(503, after));
-        club.waits().await;
-        let pings = club.outside().upstreams().sent_to("make");
+        let tenant = queued(Plan::Starter).await;
+        tenant.outside().upstreams().always("make", Reaction::AsksToWait(503, after));
+        tenant.waits().await;
+        let pings = tenant.outside().upstreams().sent_to("make");
         assert!(pings.len() >= 8, "{after}: {}", pings.len());
         assert!(pings.windows(2).all(|two| two[1].at.since(two[0].at) >= Duration::from_secs(1)), "{after}");
         assert!(pings.last().unwrap().at.since(pings[0].at) > RUN_LIMIT - Duration::from_secs(60), "{after}");
@@ -226,15 +226,15 @@ async fn a_webhook_that_asks_for_no_wait_is_not_asked_within_a_second() {
 /// Whoever verifies refuses what is older than five minutes.
 #[tokio::test]
 async fn a_ping_in_a_later_round_is_of_its_own_time() {
-    let club = queued(Plan::Starter).await;
-    club.outside().upstreams().next("make", [Reaction::Answers(404, "")]);
-    club.waits().await;
-    assert_eq!(club.ended().await, "WEBHOOK_REJECTED");
-    club.passes(3600);
-    club.retries().await.is(200);
-    club.waits().await;
-    assert_eq!(club.ended().await, "completed");
-    let pings = club.outside().upstreams().sent_to("make");
+    let tenant = queued(Plan::Starter).await;
+    tenant.outside().upstreams().next("make", [Reaction::Answers(404, "")]);
+    tenant.waits().await;
+    assert_eq!(tenant.ended().await, "WEBHOOK_REJECTED");
+    tenant.passes(3600);
+    tenant.retries().await.is(200);
+    tenant.waits().await;
+    assert_eq!(tenant.ended().await, "completed");
+    let pings = tenant.outside().upstreams().sent_to("make");
     assert_eq!(pings.len(), 2);
     for ping in &pings {
         assert_eq!(ping.header("webhook-timestamp"), ping.at.seconds().to_string());
@@ -345,27 +345,27 @@ fn a_run_that_is_resumed_has_all_its_attempts_at_the_steps_behind() {
 /// The tenant hears of it once, and its webhook of the end.
 #[tokio::test]
 async fn a_failure_for_an_outage_is_told_once_and_a_humans_try_is_told_again() {
-    let club = queued(Plan::Pro).await;
-    club.outside().upstreams().always("apps_script", Reaction::Answers(503, ""));
-    club.waits().await;
-    assert_eq!((club.ended().await.as_str(), failures(&club)), ("UPSTREAM_UNAVAILABLE", 1));
+    let tenant = queued(Plan::Pro).await;
+    tenant.outside().upstreams().always("apps_script", Reaction::Answers(503, ""));
+    tenant.waits().await;
+    assert_eq!((tenant.ended().await.as_str(), failures(&tenant)), ("UPSTREAM_UNAVAILABLE", 1));
     for _ in 0..3 {
-        club.passes(3600);
-        let before = club.outside().upstreams().sent_to("apps_script").len();
-        club.app.sweep().await;
-        club.waits().await;
-        assert!(club.outside().upstreams().sent_to("apps_script").len() <= before + 1);
-        assert_eq!((club.ended().await.as_str(), failures(&club)), ("UPSTREAM_UNAVAILABLE", 1));
+        tenant.passes(3600);
+        let before = tenant.outside().upstreams().sent_to("apps_script").len();
+        tenantry::app::sweep::run(&tenant.app).await;
+        tenant.waits().await;
+        assert!(tenant.outside().upstreams().sent_to("apps_script").len() <= before + 1);
+        assert_eq!((tenant.ended().await.as_str(), failures(&tenant)), ("UPSTREAM_UNAVAILABLE", 1));
     }
-    assert!(club.outside().objects().run(&club.id).unwrap().resumes > 0);
-    club.retries().await.is(200);
-    club.waits().await;
-    assert_eq!(failures(&club), 2);
-    assert_eq!(club.outside().objects().run(&club.id).unwrap().resumes, 0);
-    club.outside().upstreams().always("apps_script", Reaction::Healthy);
-    club.passes(3600);
-    club.app.sweep().await;
-    club.waits().await;
-    assert_eq!((club.ended().await.as_str(), failures(&club)), ("completed", 2));
-    assert_eq!(club.outside().objects().run(&club.id).unwrap().status(), RunStatus::Completed);
+    assert!(tenant.outside().objects().run(&tenant.id).unwrap().resumes > 0);
+    tenant.retries().await.is(200);
+    tenant.waits().await;
+    assert_eq!(failures(&tenant), 2);
+    assert_eq!(tenant.outside().objects().run(&tenant.id).unwrap().resumes, 0);
+    tenant.outside().upstreams().always("apps_script", Reaction::Healthy);
+    tenant.passes(3600);
+    tenantry::app::sweep::run(&tenant.app).await;
+    tenant.waits().await;
+    assert_eq!((tenant.ended().await.as_str(), failures(&tenant)), ("completed", 2));
+    assert_eq!(tenant.outside().objects().run(&tenant.id).unwrap().status(), RunStatus::Completed);
 }

@@ -4,41 +4,41 @@
 use serde_json::{Value, json};
 use tenantry::{
     domain::{Plan, RunStatus},
-    ports::Ports,
+    ports::Clock,
 };
 
-use crate::support::{Breaks, Club, Reaction, TestApp, WEBHOOK_SECRET, signup};
+use crate::support::{Breaks, Reaction, TestApp, TestTenant, WEBHOOK_SECRET, signup};
 
 /// How many batches, and calls to each upstream, an undisturbed run makes.
 async fn undisturbed(plan: Plan) -> (usize, Vec<&'static str>) {
     let app = TestApp::new();
-    let club = app.queued_on(plan, "fc-nord").await;
+    let tenant = app.queued_on(plan, "fc-nord").await;
     let before = app.db().batches();
-    club.waits().await;
+    tenant.waits().await;
     let made = app.db().batches() - before;
-    is_completed(&club, "undisturbed").await;
+    is_completed(&tenant, "undisturbed").await;
     let calls = app.outside().upstreams().sent().iter().map(|sent| sent.call.upstream).collect();
     (made, calls)
 }
 
 /// Completed, in D1 as in the object, and nothing was done twice outside.
-async fn is_completed(club: &Club, what: &str) {
-    club.mails_leave().await;
-    assert_eq!(club.ended().await, "completed", "{what}");
-    let row = club.row();
+async fn is_completed(tenant: &TestTenant, what: &str) {
+    tenant.mails_leave().await;
+    assert_eq!(tenant.ended().await, "completed", "{what}");
+    let row = tenant.row();
     assert_eq!((&row["status"], &row["provision_state"]), (&json!("active"), &json!("completed")), "{what}");
     assert!(row["provisioned_at"].is_i64() && row["route_ready"] == 1, "{what}");
-    assert_eq!(club.outside().objects().alarm(&club.id), None, "{what}");
-    for ((upstream, key), times) in club.outside().upstreams().effects() {
+    assert_eq!(tenant.outside().objects().alarm(&tenant.id), None, "{what}");
+    for ((upstream, key), times) in tenant.outside().upstreams().effects() {
         // Make recognises no key: a ping whose answer was lost is sent once more.
         assert!(times == 1 || upstream == "make", "{what}: {key} was done {times} times by {upstream}");
     }
-    let count = |table: &str| club.db().number(&format!("select count(*) from {table}"));
+    let count = |table: &str| tenant.db().number(&format!("select count(*) from {table}"));
     assert_eq!((count("auth_users"), count("feed_posts"), count("tenant_brand")), (1, 1, 1), "{what}");
     assert_eq!((count("provision_runs"), count("magic_links")), (1, 1), "{what}");
     assert_eq!(count("domain_events where type = 'tenant.provisioned'"), 1, "{what}");
     assert_eq!(count("domain_events where type = 'tenant.failed'"), 0, "{what}");
-    let steps = club.db().rows("select status from provision_steps");
+    let steps = tenant.db().rows("select status from provision_steps");
     assert!(steps.iter().all(|step| step["status"] == "completed"), "{what}: {steps:?}");
 }
 
@@ -49,10 +49,10 @@ async fn every_batch_of_a_run_may_fail_before_or_after_it_is_done() {
         for nth in 0..batches {
             for how in [Breaks::Before, Breaks::After] {
                 let app = TestApp::new();
-                let club = app.queued_on(plan, "fc-nord").await;
+                let tenant = app.queued_on(plan, "fc-nord").await;
                 app.db().breaks(nth, how);
-                club.waits().await;
-                is_completed(&club, &format!("{plan:?} batch {nth} {how:?}")).await;
+                tenant.waits().await;
+                is_completed(&tenant, &format!("{plan:?} batch {nth} {how:?}")).await;
             }
         }
     }
@@ -64,20 +64,23 @@ async fn what_went_live_never_fails_afterwards() {
     for plan in [Plan::Starter, Plan::Pro] {
         let (batches, _) = undisturbed(plan).await;
         let app = TestApp::new();
-        let club = app.queued_on(plan, "fc-nord").await;
+        let tenant = app.queued_on(plan, "fc-nord").await;
         // The last goes live; behind it D1 is told that nobody knows.
         app.db().breaks(batches - 1, Breaks::After);
         app.db().breaks(batches, Breaks::Before);
-        club.alarm_rings(&club.id).await;
-        let run = || app.outside().objects().run(&club.id).unwrap();
-        assert_eq!((club.row()["status"].as_str(), run().status()), (Some("active"), RunStatus::Processing));
+        tenant.alarm_rings(&tenant.id).await;
+        let run = || app.outside().objects().run(&tenant.id).unwrap();
+        assert_eq!(
+            (tenant.row()["status"].as_str(), run().status()),
+            (Some("active"), RunStatus::Processing)
+        );
         app.db().goes_down();
         while run().status() == RunStatus::Processing {
-            club.alarm_rings(&club.id).await;
+            tenant.alarm_rings(&tenant.id).await;
         }
         app.db().comes_up();
-        club.waits().await;
-        assert_eq!(club.ended().await, "completed", "{plan:?}");
+        tenant.waits().await;
+        assert_eq!(tenant.ended().await, "completed", "{plan:?}");
         let runs = app.db().rows("select status, reason from provision_runs");
         assert_eq!(runs, [json!({ "status": "completed", "reason": null })], "{plan:?}");
         let events = app.db().rows("select type from domain_events where type <> 'tenant.signed_up'");
@@ -91,11 +94,11 @@ async fn every_two_batches_of_a_run_may_fail() {
     for first in 0..batches {
         for second in [first + 1, first + 2, first + 5] {
             let app = TestApp::new();
-            let club = app.queued_on(Plan::Starter, "fc-nord").await;
+            let tenant = app.queued_on(Plan::Starter, "fc-nord").await;
             app.db().breaks(first, Breaks::After);
             app.db().breaks(second, Breaks::Before);
-            club.waits().await;
-            is_completed(&club, &format!("batches {first} and {second}")).await;
+            tenant.waits().await;
+            is_completed(&tenant, &format!("batches {first} and {second}")).await;
         }
     }
 }
@@ -128,12 +131,12 @@ async fn every_call_of_a_run_may_end_without_a_word_twice() {
         for (nth, upstream) in calls.iter().enumerate() {
             for reaction in inconclusive(upstream) {
                 let app = TestApp::new();
-                let club = app.queued_on(plan, "fc-nord").await;
+                let tenant = app.queued_on(plan, "fc-nord").await;
                 let earlier = calls.iter().take(nth).filter(|other| *other == upstream).count();
                 let healthy = std::iter::repeat_n(Reaction::Healthy, earlier);
                 app.outside().upstreams().next(upstream, healthy.chain([reaction.clone(), reaction.clone()]));
-                club.waits().await;
-                is_completed(&club, &format!("{plan:?} {upstream} {nth} {reaction:?}")).await;
+                tenant.waits().await;
+                is_completed(&tenant, &format!("{plan:?} {upstream} {nth} {reaction:?}")).await;
                 let tried = app.outside().upstreams().sent_to(upstream).len();
                 assert_eq!(
                     tried,
@@ -154,10 +157,10 @@ async fn repeats_are_the_same_to_the_byte() {
                 continue;
             }
             let app = TestApp::new();
-            let club = app.queued_on(plan, "fc-nord").await;
+            let tenant = app.queued_on(plan, "fc-nord").await;
             app.outside().upstreams().next(upstream, [Reaction::LosesTheAnswer, Reaction::TimesOut]);
-            club.waits().await;
-            club.mails_leave().await;
+            tenant.waits().await;
+            tenant.mails_leave().await;
             let sent = app.outside().upstreams().sent_to(upstream);
             for repeat in &sent[1..3] {
                 if upstream == "make" {
@@ -194,11 +197,11 @@ async fn every_refusal_has_its_word() {
         (Plan::Pro, "apps_script", Reaction::Answers(200, "<html>Error</html>"), "UPSTREAM_UNAVAILABLE"),
     ] {
         let app = TestApp::new();
-        let club = app.queued_on(plan, "fc-nord").await;
+        let tenant = app.queued_on(plan, "fc-nord").await;
         app.outside().upstreams().always(upstream, reaction.clone());
-        club.waits().await;
-        assert_eq!(club.ended().await, word, "{upstream} {reaction:?}");
-        assert_eq!(club.row()["status"], "trial", "{upstream} {reaction:?}");
+        tenant.waits().await;
+        assert_eq!(tenant.ended().await, word, "{upstream} {reaction:?}");
+        assert_eq!(tenant.row()["status"], "trial", "{upstream} {reaction:?}");
     }
 }
 
@@ -206,22 +209,22 @@ async fn every_refusal_has_its_word() {
 #[tokio::test]
 async fn a_spreadsheet_that_is_not_there_fails_the_run() {
     let app = TestApp::new();
-    let club = app.queued_on(Plan::Pro, "fc-nord").await;
+    let tenant = app.queued_on(Plan::Pro, "fc-nord").await;
     let made = r#"{"ok":true,"spreadsheetId":"nowhere","spreadsheetUrl":"https://docs.google.com/nowhere"}"#;
     app.outside().upstreams().next("apps_script", [Reaction::Answers(200, made)]);
-    club.waits().await;
-    assert_eq!(club.ended().await, "SPREADSHEET_MISSING");
+    tenant.waits().await;
+    assert_eq!(tenant.ended().await, "SPREADSHEET_MISSING");
 }
 
 #[tokio::test]
-async fn a_spreadsheet_is_kept_with_the_club() {
+async fn a_spreadsheet_is_kept_with_the_tenant() {
     let app = TestApp::new();
-    let club = app.queued_on(Plan::Pro, "fc-nord").await;
-    club.waits().await;
+    let tenant = app.queued_on(Plan::Pro, "fc-nord").await;
+    tenant.waits().await;
     let row =
         app.db().row("select tenant_id, spreadsheet_id, spreadsheet_url, verified_at from pro_automation");
     let url = "https://docs.google.com/spreadsheets/d/sheet_0/edit";
-    assert_eq!((&row["tenant_id"], &row["spreadsheet_id"]), (&json!(club.id), &json!("sheet_0")));
+    assert_eq!((&row["tenant_id"], &row["spreadsheet_id"]), (&json!(tenant.id), &json!("sheet_0")));
     assert_eq!((&row["spreadsheet_url"], row["verified_at"].is_i64()), (&json!(url), true));
 }
 
@@ -229,11 +232,11 @@ async fn a_spreadsheet_is_kept_with_the_club() {
 async fn with_a_service_account_google_itself_is_asked() {
     let key = r#"{"client_email":"bot@project.iam","private_key":"a private key","private_key_id":"k1"}"#;
     let app = TestApp::with(&[("GOOGLE_SERVICE_ACCOUNT_KEY", key)]);
-    let club = app.queued_on(Plan::Pro, "fc-nord").await;
+    let tenant = app.queued_on(Plan::Pro, "fc-nord").await;
     app.outside().upstreams().next("google_sheets", [Reaction::Answers(401, ""), Reaction::TimesOut]);
     app.outside().upstreams().next("google_token", [Reaction::Answers(503, "")]);
-    club.waits().await;
-    is_completed(&club, "google").await;
+    tenant.waits().await;
+    is_completed(&tenant, "google").await;
     let sent = app.outside().upstreams().sent_to("google");
     let hosts: Vec<&str> = sent.iter().map(|sent| sent.call.url.split('/').nth(2).unwrap()).collect();
     let (token, sheets) = ("oauth2.googleapis.com", "sheets.googleapis.com");
@@ -244,19 +247,19 @@ async fn with_a_service_account_google_itself_is_asked() {
 async fn a_service_account_that_is_none_is_a_matter_of_configuration() {
     for key in ["{}", "nonsense", r#"{"client_email":"a","private_key":"not a key"}"#] {
         let app = TestApp::with(&[("GOOGLE_SERVICE_ACCOUNT_KEY", key)]);
-        let club = app.queued_on(Plan::Pro, "fc-nord").await;
-        club.waits().await;
-        assert_eq!(club.ended().await, "MISCONFIGURED", "{key}");
+        let tenant = app.queued_on(Plan::Pro, "fc-nord").await;
+        tenant.waits().await;
+        assert_eq!(tenant.ended().await, "MISCONFIGURED", "{key}");
     }
 }
 
 #[tokio::test]
 async fn a_webhook_is_judged_again_before_it_is_called() {
     let app = TestApp::new();
-    let club = app.queued_on(Plan::Starter, "fc-nord").await;
-    let stricter = club.with_app(app.redeployed_with(&[("ALLOWED_WEBHOOK_HOSTS", "hooks.example.com")]));
+    let tenant = app.queued_on(Plan::Starter, "fc-nord").await;
+    let stricter = tenant.with_app(app.redeployed_with(&[("ALLOWED_WEBHOOK_HOSTS", "hooks.example.com")]));
     stricter.waits().await;
-    assert_eq!(club.ended().await, "WEBHOOK_REJECTED");
+    assert_eq!(tenant.ended().await, "WEBHOOK_REJECTED");
     assert!(app.outside().upstreams().sent().is_empty());
 }
 
@@ -264,24 +267,24 @@ async fn a_webhook_is_judged_again_before_it_is_called() {
 async fn a_webhook_that_refuses_pings_may_count_as_there() {
     for status in [401, 403, 404, 405] {
         let app = TestApp::with(&[("MAKE_VALIDATE_STRICT", "false")]);
-        let club = app.queued_on(Plan::Starter, "fc-nord").await;
+        let tenant = app.queued_on(Plan::Starter, "fc-nord").await;
         app.outside().upstreams().always("make", Reaction::Answers(status, ""));
-        club.waits().await;
-        assert_eq!(club.ended().await, "completed", "{status}");
+        tenant.waits().await;
+        assert_eq!(tenant.ended().await, "completed", "{status}");
     }
 }
 
 #[tokio::test]
 async fn what_goes_out_is_signed_and_says_whose_it_is() {
     let app = TestApp::new();
-    let club = app.queued_on(Plan::Starter, "fc-nord").await;
-    club.waits().await;
-    club.mails_leave().await;
+    let tenant = app.queued_on(Plan::Starter, "fc-nord").await;
+    tenant.waits().await;
+    tenant.mails_leave().await;
     let sent = app.outside().upstreams().sent();
-    let run = app.outside().objects().run(&club.id).unwrap();
+    let run = app.outside().objects().run(&tenant.id).unwrap();
     assert_eq!(sent[0].key(), format!("{}/validate_webhook", run.id));
     assert!(sent[0].is_signed_with(WEBHOOK_SECRET));
-    let ping = json!({ "type": "webhook.ping", "timestamp": "2027-01-15T08:00:12.345Z", "data": { "tenantId": club.id } });
+    let ping = json!({ "type": "webhook.ping", "timestamp": "2027-01-15T08:00:12.345Z", "data": { "tenantId": tenant.id } });
     assert_eq!(sent[0].json(), ping);
     assert_eq!(sent[1].key(), format!("{}/send_welcome_email", run.id));
     let mail = sent[1].json();
@@ -295,64 +298,64 @@ async fn what_goes_out_is_signed_and_says_whose_it_is() {
 #[tokio::test]
 async fn mails_that_are_only_logged_complete_a_run_too() {
     let app = TestApp::with(&[("EMAIL_PROVIDER", "log"), ("RESEND_API_KEY", "")]);
-    let club = app.queued_on(Plan::Starter, "fc-nord").await;
-    club.waits().await;
-    assert_eq!(club.ended().await, "completed");
-    club.mails_leave().await;
+    let tenant = app.queued_on(Plan::Starter, "fc-nord").await;
+    tenant.waits().await;
+    assert_eq!(tenant.ended().await, "completed");
+    tenant.mails_leave().await;
     assert!(app.outside().upstreams().sent_to("resend").is_empty());
     assert_eq!(app.log_of("email_logged")[0].fields["contactEmail"], "o***@fc-nord.example");
 }
 
 #[tokio::test]
-async fn without_subdomains_a_club_has_none() {
+async fn without_subdomains_a_tenant_has_none() {
     let app = TestApp::with(&[("SUBDOMAIN_MODE", "none")]);
-    let club = app.queued_on(Plan::Starter, "fc-nord").await;
-    club.waits().await;
-    assert_eq!((club.ended().await.as_str(), &club.row()["route_ready"]), ("completed", &json!(0)));
+    let tenant = app.queued_on(Plan::Starter, "fc-nord").await;
+    tenant.waits().await;
+    assert_eq!((tenant.ended().await.as_str(), &tenant.row()["route_ready"]), ("completed", &json!(0)));
 }
 
 /// What was stopped stays stopped: a run that was under way must not bring it back.
 #[tokio::test]
-async fn a_club_that_is_suspended_meanwhile_is_not_taken_live() {
+async fn a_tenant_that_is_suspended_meanwhile_is_not_taken_live() {
     for status in ["suspended", "cancelled"] {
         let app = TestApp::new();
-        let club = app.queued_on(Plan::Starter, "fc-nord").await;
-        club.becomes("status", status);
-        club.waits().await;
-        assert_eq!(club.row()["status"], status);
+        let tenant = app.queued_on(Plan::Starter, "fc-nord").await;
+        tenant.becomes("status", status);
+        tenant.waits().await;
+        assert_eq!(tenant.row()["status"], status);
     }
 }
 
 #[tokio::test]
-async fn for_a_club_that_d1_does_not_know_nothing_is_begun() {
+async fn for_a_tenant_that_d1_does_not_know_nothing_is_begun() {
     let app = TestApp::new();
-    let club = app.queued_on(Plan::Starter, "fc-nord").await;
+    let tenant = app.queued_on(Plan::Starter, "fc-nord").await;
     for table in ["domain_events", "tenant_brand", "make_connections"] {
         app.db().execute(&format!("delete from {table}"), ());
     }
     app.db().execute("delete from tenants", ());
     let mut waits = Vec::new();
     for _ in 0..20 {
-        club.alarm_rings(&club.id).await;
-        let Some(next) = app.outside().objects().alarm(&club.id) else { break };
+        tenant.alarm_rings(&tenant.id).await;
+        let Some(next) = app.outside().objects().alarm(&tenant.id) else { break };
         waits.push(next.since(app.outside().now()).as_secs());
     }
     assert!(app.outside().upstreams().sent().is_empty());
     assert!(waits[0] < 13 && waits.iter().any(|wait| *wait > 2000), "less and less often: {waits:?}");
     assert_eq!(app.log_of("tenant_provision_orphaned").len(), waits.len() + 1);
-    assert_eq!(app.log_of("tenant_provision_orphaned")[0].fields["tenantId"], club.id);
+    assert_eq!(app.log_of("tenant_provision_orphaned")[0].fields["tenantId"], tenant.id);
 }
 
 #[tokio::test]
 async fn nothing_secret_stays_anywhere() {
     for plan in [Plan::Starter, Plan::Pro] {
         let app = TestApp::new();
-        let club = app.queued_on(plan, "fc-nord").await;
+        let tenant = app.queued_on(plan, "fc-nord").await;
         app.outside().upstreams().next("resend", [Reaction::TimesOut]);
-        club.waits().await;
-        club.mails_leave().await;
+        tenant.waits().await;
+        tenant.mails_leave().await;
         let stored = serde_json::to_string(&app.db().contents()).unwrap();
-        let run = serde_json::to_string(&app.outside().objects().run(&club.id)).unwrap();
+        let run = serde_json::to_string(&app.outside().objects().run(&tenant.id)).unwrap();
         for secret in crate::support::SECRETS {
             assert!(!stored.contains(secret) && !run.contains(secret), "{secret}");
         }
@@ -380,9 +383,9 @@ async fn a_text_that_a_sheet_could_read_as_a_formula_goes_as_literal_text() {
         form["plan"] = "pro".into();
         form["clubName"] = name.into();
         form["email"] = "+ann@example.org".into();
-        let club = app.signed_up_with(&form).await;
-        club.confirms_pro().await.is(200);
-        club.waits().await;
+        let tenant = app.signed_up_with(&form).await;
+        tenant.confirms_pro().await.is(200);
+        tenant.waits().await;
         let call = app.outside().upstreams().sent_to("apps_script").remove(0).call;
         let body: Value = serde_json::from_str(&call.body.unwrap()).unwrap();
         assert_eq!(

@@ -42,7 +42,7 @@ fn a_failed_run_goes_on_at_the_step_that_failed() {
                 "{step:?}: {other:?}"
             );
         }
-        assert_eq!(harness.run().times_queued, 2);
+        assert_eq!(harness.run().doing.times_queued, 2);
     }
 }
 
@@ -60,7 +60,7 @@ fn a_round_has_fresh_attempts_and_a_fresh_deadline() {
         assert_eq!(harness.ended(), "UPSTREAM_UNAVAILABLE", "{step:?}");
         assert_eq!(harness.attempts_at(step), 2 * once, "{step:?}");
         assert!(harness.clock().since(queued_at) < RUN_LIMIT);
-        let record = harness.run().records.into_iter().find(|record| record.step == step).unwrap();
+        let record = harness.run().doing.records.into_iter().find(|record| record.step == step).unwrap();
         assert_eq!(
             usize::try_from(record.attempts).unwrap(),
             2 * once,
@@ -141,8 +141,8 @@ fn waking_a_run_that_was_stopped_since_begins_nothing_and_lists_it_again() {
         harness.runs_to_the_end();
         assert_eq!((harness.ended().as_str(), harness.attempts_at(step)), ("CANCELLED", 1), "{step:?}");
         assert_eq!(
-            (harness.run().stage, harness.run().times_queued),
-            (stopped.stage, stopped.times_queued),
+            (harness.run().doing.stage, harness.run().doing.times_queued),
+            (stopped.doing.stage, stopped.doing.times_queued),
             "{step:?}"
         );
         assert_eq!(harness.writes().1, listings + 1, "{step:?}");

@@ -129,7 +129,7 @@ impl RunHarness {
     pub fn left_with(checkpoint: &str) -> Self {
         let harness = Self::queued(Plan::Starter);
         let run = Run::read(checkpoint).unwrap();
-        harness.now.set(run.queued_at.after(Duration::from_secs(60)));
+        harness.now.set(run.doing.queued_at.after(Duration::from_secs(60)));
         *harness.checkpoint.borrow_mut() = Some(checkpoint.to_owned());
         *harness.projected.borrow_mut() = Some(run).filter(|run| !run.has_pending_projection());
         harness.alarm.set(Some(harness.now.get()));
@@ -285,7 +285,7 @@ impl RunHarness {
                 return;
             }
         }
-        panic!("it never ends: {:?}", self.run().stage);
+        panic!("it never ends: {:?}", self.run().doing.stage);
     }
 
     /// Whether the process dies here.
@@ -299,7 +299,7 @@ impl RunHarness {
 
     /// How the run ended: `completed`, or the word for why not.
     pub fn ended(&self) -> String {
-        match self.run().stage {
+        match self.run().doing.stage {
             Stage::Completed { .. } => "completed".to_owned(),
             Stage::Failed { failure, .. } => failure.code.as_str().to_owned(),
             other => panic!("it has not ended: {other:?}"),
@@ -322,7 +322,7 @@ impl RunHarness {
 
     /// How undoing it ended: `undone`, or the word for why not.
     pub fn was_undone(&self) -> String {
-        match self.run().undo.map(|undo| undo.stage) {
+        match self.run().undoing.map(|undo| undo.stage) {
             Some(Stage::Completed { .. }) => "undone".to_owned(),
             Some(Stage::Failed { failure, .. }) => failure.code.as_str().to_owned(),
             other => panic!("it was not undone: {other:?}"),
@@ -374,23 +374,31 @@ impl RunHarness {
                 assert!(told >= tried, "{task:?} was tried {tried} times, and {told} are in the history");
             }
         }
-        assert_ne!(run.status(), RunStatus::Processing, "it is silently stuck: {:?}", run.stage);
-        if let Some(undo) = &run.undo {
-            assert_ne!(undo.status(), UndoStatus::Undoing, "it is silently stuck: {:?}", undo.stage);
-            let left: Vec<_> =
-                undo.removals.iter().filter(|r| r.abandoned).map(|r| r.step.as_str()).collect();
-            if undo.status() == UndoStatus::Undone {
+        assert_ne!(run.status(), RunStatus::Processing, "it is silently stuck: {:?}", run.doing.stage);
+        if let Some(undo) = &run.undoing {
+            assert_ne!(
+                run.undo_status().unwrap(),
+                UndoStatus::Undoing,
+                "it is silently stuck: {:?}",
+                undo.stage
+            );
+            let left: Vec<_> = undo.records.iter().filter(|r| r.skipped).map(|r| r.step.as_str()).collect();
+            if run.undo_status().unwrap() == UndoStatus::Undone {
                 let there = self.there.borrow();
                 assert!(there.iter().all(|step| left.contains(step)), "still there: {there:?}");
             }
         }
         if run.status() == RunStatus::Completed {
-            let all = run.records.iter().all(|record| record.done_at.is_some());
-            assert!(all, "completed without every step: {:?}", run.records);
+            let all = run.doing.records.iter().all(|record| record.done_at.is_some());
+            assert!(all, "completed without every step: {:?}", run.doing.records);
         }
         let projected = self.projected.borrow().clone().unwrap();
-        assert_eq!((&projected.stage, projected.version), (&run.stage, run.version), "what ended is listed");
-        assert_eq!(projected.undo, run.undo, "what was undone is listed");
+        assert_eq!(
+            (&projected.doing.stage, projected.version),
+            (&run.doing.stage, run.version),
+            "what ended is listed"
+        );
+        assert_eq!(projected.undoing, run.undoing, "what was undone is listed");
         assert!(!run.has_pending_projection() && run.pending_history.is_empty());
     }
 }
@@ -431,7 +439,7 @@ impl RunContext for RunHarness {
         let step = task.step();
         match task {
             Task::Do(_) => {
-                assert!(run.undo.is_none(), "what is to be undone is not done");
+                assert!(run.undoing.is_none(), "what is to be undone is not done");
                 self.attempts.borrow_mut().push((step, run.idempotency_key(step)));
             }
             Task::Undo(_) => self.removals.borrow_mut().push((step, run.undo_key(step))),

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tenantry::{
     app::projection,
     domain::{Plan, RunStatus, Step, StepStatus, Task, Upstream, config::Budgets},
-    ports::Ports,
+    ports::Clock,
     workflow::{
         Command, ProjectionResult, Report, RequestOrigin, Run, TransientError, TransientErrorCode,
         breaker::limits,
@@ -15,7 +15,7 @@ use tenantry::{
     },
 };
 
-use crate::support::{Breaks, Club, Manner, RECORDS, Reaction, TestApp, Token};
+use crate::support::{Breaks, Manner, RECORDS, Reaction, TestApp, TestTenant, Token};
 
 use super::{
     every_step,
@@ -77,8 +77,8 @@ fn waiting_for_a_breaker_costs_a_removal_none_of_its_attempts() {
         harness.is_undone();
         harness.runs_to_the_end();
         assert_eq!(harness.was_undone(), "undone", "{step:?}");
-        let undo = harness.run().undo.unwrap();
-        assert_eq!((undo.attempts(step), undo.tries(step)), (41, 1), "{step:?}");
+        let undo = harness.run().undoing.unwrap();
+        assert_eq!((undo.attempts(step), undo.attempts_since_queued(step)), (41, 1), "{step:?}");
     }
 }
 
@@ -203,49 +203,49 @@ fn a_run_that_is_wanted_again_while_its_failure_is_listed_goes_on_at_once() {
         );
         assert_eq!(harness.ended(), "completed", "{step:?}");
         harness.is_as_promised();
-        assert_eq!((harness.run().times_queued, harness.attempts_at(step)), (2, 2), "{step:?}");
+        assert_eq!((harness.run().doing.times_queued, harness.attempts_at(step)), (2, 2), "{step:?}");
     }
 }
 
-fn run(club: &Club) -> Run {
-    club.outside().objects().run(&club.id).unwrap()
+fn run(tenant: &TestTenant) -> Run {
+    tenant.outside().objects().run(&tenant.id).unwrap()
 }
 
-async fn pro(app: &TestApp) -> Club {
+async fn pro(app: &TestApp) -> TestTenant {
     app.queued_pro("fc-nord").await
 }
 
-async fn list(club: &Club, run: &Run) -> ProjectionResult {
-    projection::project(club.db(), run, club.outside().now()).await
+async fn list(tenant: &TestTenant, run: &Run) -> ProjectionResult {
+    projection::project(tenant.db(), run, tenant.outside().now()).await
 }
 
-async fn operator_posts(club: &Club, path: &str, body: &Value) -> crate::support::Answer {
-    club.post(path).token(&Token::operator(club.now()).sign()).json(body).send().await
+async fn operator_posts(tenant: &TestTenant, path: &str, body: &Value) -> crate::support::Answer {
+    tenant.post(path).token(&Token::operator(tenant.now()).sign()).json(body).send().await
 }
 
-async fn is_removed_by_an_operator(club: &Club) {
-    let token = Token::operator(club.now()).sign();
-    let ask = club.ask(http::Method::DELETE, &format!("/api/v1/admin/tenants/{}", club.id)).token(&token);
+async fn is_removed_by_an_operator(tenant: &TestTenant) {
+    let token = Token::operator(tenant.now()).sign();
+    let ask = tenant.ask(http::Method::DELETE, &format!("/api/v1/admin/tenants/{}", tenant.id)).token(&token);
     ask.json(&json!({ "reason": "it closed" })).send().await.is(202);
 }
 
-fn projected(club: &Club) -> [Vec<Value>; 3] {
+fn projected(tenant: &TestTenant) -> [Vec<Value>; 3] {
     ["provision_steps", "provision_runs", "provision_undo"]
-        .map(|table| club.db().rows(&format!("select * from {table}")))
+        .map(|table| tenant.db().rows(&format!("select * from {table}")))
 }
 
 /// A batch that comes late tells of steps as they were.
 #[tokio::test]
 async fn the_steps_of_an_older_listing_never_overwrite_newer_ones() {
     let app = TestApp::new();
-    let club = pro(&app).await;
+    let tenant = pro(&app).await;
     app.outside().upstreams().next("apps_script", vec![Reaction::TimesOut; 3]);
-    club.alarm_rings(&club.id).await;
-    let late = run(&club);
-    club.alarm_rings(&club.id).await;
-    let before = projected(&club);
-    assert!(matches!(list(&club, &late).await, ProjectionResult::Written { .. }));
-    assert_eq!(projected(&club), before);
+    tenant.alarm_rings(&tenant.id).await;
+    let late = run(&tenant);
+    tenant.alarm_rings(&tenant.id).await;
+    let before = projected(&tenant);
+    assert!(matches!(list(&tenant, &late).await, ProjectionResult::Written { .. }));
+    assert_eq!(projected(&tenant), before);
     let attempts = app.db().row("select attempts from provision_steps where step = 'create_spreadsheet'");
     assert_eq!(attempts, json!({ "attempts": 2 }));
 }
@@ -254,21 +254,21 @@ async fn the_steps_of_an_older_listing_never_overwrite_newer_ones() {
 #[tokio::test]
 async fn a_step_or_a_removal_that_stands_as_it_is_listed_is_not_written_again() {
     let app = TestApp::new();
-    let club = pro(&app).await;
+    let tenant = pro(&app).await;
     let is_listed_anew = async || {
-        let told = Run { version: run(&club).version + 1, ..run(&club) };
+        let told = Run { version: run(&tenant).version + 1, ..run(&tenant) };
         app.db().records();
-        assert!(matches!(list(&club, &told).await, ProjectionResult::Written { .. }));
+        assert!(matches!(list(&tenant, &told).await, ProjectionResult::Written { .. }));
         app.db().records().iter().map(|call| call.rows).sum::<u64>()
     };
     app.outside().upstreams().next("apps_script", [Reaction::TimesOut]);
-    club.alarm_rings(&club.id).await;
+    tenant.alarm_rings(&tenant.id).await;
     assert_eq!(app.db().number("select count(*) from provision_steps"), 3);
     assert_eq!(is_listed_anew().await, 1, "the run's own row");
-    club.waits().await;
-    is_removed_by_an_operator(&club).await;
+    tenant.waits().await;
+    is_removed_by_an_operator(&tenant).await;
     app.outside().upstreams().next("apps_script", [Reaction::TimesOut]);
-    club.alarm_rings(&club.id).await;
+    tenant.alarm_rings(&tenant.id).await;
     assert_eq!(app.db().number("select count(*) from provision_undo where status <> 'held'"), 2);
     assert_eq!(is_listed_anew().await, 1, "the run's own row");
 }
@@ -276,26 +276,26 @@ async fn a_step_or_a_removal_that_stands_as_it_is_listed_is_not_written_again() 
 #[tokio::test]
 async fn what_is_listed_of_a_removal_never_goes_back() {
     let app = TestApp::new();
-    let club = pro(&app).await;
-    club.waits().await;
-    is_removed_by_an_operator(&club).await;
+    let tenant = pro(&app).await;
+    tenant.waits().await;
+    is_removed_by_an_operator(&tenant).await;
     app.outside().upstreams().next("apps_script", vec![Reaction::TimesOut; 3]);
-    club.alarm_rings(&club.id).await;
-    let late = run(&club);
-    club.alarm_rings(&club.id).await;
-    let before = projected(&club);
-    assert!(matches!(list(&club, &late).await, ProjectionResult::Written { .. }));
-    assert_eq!(projected(&club), before);
-    club.waits().await;
-    assert_eq!(club.row()["undo_state"], "undone");
+    tenant.alarm_rings(&tenant.id).await;
+    let late = run(&tenant);
+    tenant.alarm_rings(&tenant.id).await;
+    let before = projected(&tenant);
+    assert!(matches!(list(&tenant, &late).await, ProjectionResult::Written { .. }));
+    assert_eq!(projected(&tenant), before);
+    tenant.waits().await;
+    assert_eq!(tenant.row()["undo_state"], "undone");
 }
 
 /// An attempt that may ask three times takes three of what Cloudflare allows.
 #[tokio::test]
 async fn cloudflares_budget_counts_an_attempts_calls() {
     let app = TestApp::with(&RECORDS);
-    let club = app.queued("fc-nord").await;
-    club.waits().await;
+    let tenant = app.queued("fc-nord").await;
+    tenant.waits().await;
     let budget = limits(Upstream::Cloudflare, Budgets::default()).budget.unwrap();
     let breaker = app.outside().breakers().of(Upstream::Cloudflare);
     assert_eq!(breaker.used(&budget, app.outside().now()), 3);
@@ -304,9 +304,9 @@ async fn cloudflares_budget_counts_an_attempts_calls() {
 /// How many batches an undisturbed run makes: the last goes live.
 async fn batches(is_pro: bool) -> usize {
     let app = TestApp::new();
-    let club = if is_pro { pro(&app).await } else { app.queued("fc-nord").await };
+    let tenant = if is_pro { pro(&app).await } else { app.queued("fc-nord").await };
     let before = app.db().batches();
-    club.waits().await;
+    tenant.waits().await;
     app.db().batches() - before
 }
 
@@ -314,72 +314,72 @@ async fn batches(is_pro: bool) -> usize {
 async fn going_live_cannot_be_left_out_and_that_it_was_wanted_is_not_stored() {
     let app = TestApp::new();
     let count = batches(true).await;
-    let club = pro(&app).await;
+    let tenant = pro(&app).await;
     app.db().breaks(count - 1, Breaks::Before);
-    club.alarm_rings(&club.id).await;
-    let sagas = format!("/api/v1/bgops/sagas/{}", run(&club).id);
-    operator_posts(&club, &format!("{sagas}/cancel"), &json!({ "reason": "test" })).await.is(200);
-    club.waits().await;
+    tenant.alarm_rings(&tenant.id).await;
+    let sagas = format!("/api/v1/bgops/sagas/{}", run(&tenant).id);
+    operator_posts(&tenant, &format!("{sagas}/cancel"), &json!({ "reason": "test" })).await.is(200);
+    tenant.waits().await;
     let row = app.db().row("select status, step, reason from provision_runs");
     assert_eq!(row, json!({ "status": "failed", "step": "activate", "reason": "CANCELLED" }));
-    let before = club.row();
+    let before = tenant.row();
     let body = json!({ "reason": "test", "step": "activate" });
-    operator_posts(&club, &format!("{sagas}/skip-step"), &body).await.fails(409, "RUN_STATE_CONFLICT");
-    assert_eq!(club.row(), before);
+    operator_posts(&tenant, &format!("{sagas}/skip-step"), &body).await.fails(409, "RUN_STATE_CONFLICT");
+    assert_eq!(tenant.row(), before);
     app.passes(61);
-    app.app.sweep().await;
-    assert_eq!(app.outside().objects().alarm(&club.id), None);
-    assert_eq!(club.ended().await, "CANCELLED");
+    tenantry::app::sweep::run(&app.app).await;
+    assert_eq!(app.outside().objects().alarm(&tenant.id), None);
+    assert_eq!(tenant.ended().await, "CANCELLED");
 }
 
 #[tokio::test]
-async fn a_clubs_name_cannot_be_left_out_and_that_it_was_wanted_is_not_stored() {
+async fn a_tenants_name_cannot_be_left_out_and_that_it_was_wanted_is_not_stored() {
     let app = TestApp::new();
-    let club = pro(&app).await;
-    club.waits().await;
-    is_removed_by_an_operator(&club).await;
+    let tenant = pro(&app).await;
+    tenant.waits().await;
+    is_removed_by_an_operator(&tenant).await;
     let failed =
         json!({ "step": "seed_defaults", "failure": { "code": "MISCONFIGURED", "message": "No." }, "at": 1 });
     app.outside()
         .objects()
-        .another_version_writes(&club.id, |run| run["undo"]["stage"] = json!({ "failed": failed }));
-    app.outside().objects().loses_the_alarm(&club.id);
-    club.becomes("undo_state", "compensation_failed");
+        .another_version_writes(&tenant.id, |run| run["undo"]["stage"] = json!({ "failed": failed }));
+    app.outside().objects().loses_the_alarm(&tenant.id);
+    tenant.becomes("undo_state", "compensation_failed");
     app.db().execute(
         "update provision_runs set undo_state = 'compensation_failed', undo_step = 'seed_defaults'",
         (),
     );
-    let (before, skip) = (club.row(), format!("/api/v1/bgops/sagas/{}/skip-step", run(&club).id));
+    let (before, skip) = (tenant.row(), format!("/api/v1/bgops/sagas/{}/skip-step", run(&tenant).id));
     let body = json!({ "reason": "test", "step": "seed_defaults" });
-    operator_posts(&club, &skip, &body).await.fails(409, "RUN_STATE_CONFLICT");
-    assert_eq!((club.row(), app.outside().objects().alarm(&club.id)), (before, None));
+    operator_posts(&tenant, &skip, &body).await.fails(409, "RUN_STATE_CONFLICT");
+    assert_eq!((tenant.row(), app.outside().objects().alarm(&tenant.id)), (before, None));
 }
 
 /// D1 was told in the same batch: the tenant is live, whatever its object thinks, and is removed like any other.
 #[tokio::test]
-async fn a_club_that_went_live_without_its_object_knowing_is_live_and_is_removed() {
+async fn a_tenant_that_went_live_without_its_object_knowing_is_live_and_is_removed() {
     for is_pro in [false, true] {
         let app = TestApp::new();
         let count = batches(is_pro).await;
-        let club = if is_pro { pro(&app).await } else { app.queued("fc-nord").await };
+        let tenant = if is_pro { pro(&app).await } else { app.queued("fc-nord").await };
         app.db().breaks(count - 2, Breaks::After);
         app.db().breaks(count - 1, Breaks::Before);
-        club.alarm_rings(&club.id).await;
-        app.outside().objects().loses_the_alarm(&club.id);
-        assert_eq!(run(&club).status(), RunStatus::Processing);
+        tenant.alarm_rings(&tenant.id).await;
+        app.outside().objects().loses_the_alarm(&tenant.id);
+        assert_eq!(run(&tenant).status(), RunStatus::Processing);
         for _ in 0..5 {
             app.passes(61);
-            app.app.sweep().await;
-            club.waits().await;
+            tenantry::app::sweep::run(&app.app).await;
+            tenant.waits().await;
         }
-        assert_eq!((club.ended().await.as_str(), &club.row()["status"]), ("completed", &json!("active")));
+        assert_eq!((tenant.ended().await.as_str(), &tenant.row()["status"]), ("completed", &json!("active")));
         assert_eq!(
             app.db().number("select count(*) from domain_events where type = 'tenant.provisioned'"),
             1
         );
-        is_removed_by_an_operator(&club).await;
-        club.waits().await;
-        assert_eq!(club.row()["undo_state"], "undone");
+        is_removed_by_an_operator(&tenant).await;
+        tenant.waits().await;
+        assert_eq!(tenant.row()["undo_state"], "undone");
         assert!(app.outside().upstreams().sheets().is_empty());
     }
 }
@@ -387,10 +387,10 @@ async fn a_club_that_went_live_without_its_object_knowing_is_live_and_is_removed
 /// The last of them tells D1.
 async fn batches_of_a_refusal() -> usize {
     let app = TestApp::new();
-    let club = app.signed_up("fc-nord").await;
-    club.connects("https://hook.eu2.make.com/gone").await.is(200);
+    let tenant = app.signed_up("fc-nord").await;
+    tenant.connects("https://hook.eu2.make.com/gone").await.is(200);
     let before = app.db().batches();
-    club.alarm_rings(&club.id).await;
+    tenant.alarm_rings(&tenant.id).await;
     app.db().batches() - before
 }
 
@@ -399,21 +399,21 @@ async fn batches_of_a_refusal() -> usize {
 #[tokio::test]
 async fn a_failure_that_is_told_again_takes_back_no_wish_that_came_since() {
     let app = TestApp::new();
-    let club = app.signed_up("fc-nord").await;
-    club.connects("https://hook.eu2.make.com/gone").await.is(200);
+    let tenant = app.signed_up("fc-nord").await;
+    tenant.connects("https://hook.eu2.make.com/gone").await.is(200);
     let count = batches_of_a_refusal().await;
     app.db().breaks(count - 1, Breaks::After);
-    club.alarm_rings(&club.id).await;
-    assert!(run(&club).has_pending_projection() && club.ended().await == "WEBHOOK_REJECTED");
+    tenant.alarm_rings(&tenant.id).await;
+    assert!(run(&tenant).has_pending_projection() && tenant.ended().await == "WEBHOOK_REJECTED");
     app.outside().objects().become_(Manner::Gone);
-    club.connects_make().await.fails(503, "PROVISIONER_UNAVAILABLE");
+    tenant.connects_make().await.fails(503, "PROVISIONER_UNAVAILABLE");
     app.outside().objects().become_(Manner::Obedient);
-    assert!(club.alarm_rings(&club.id).await, "it tells D1 again");
-    assert_eq!(club.ended().await, "processing", "the wish stands");
+    assert!(tenant.alarm_rings(&tenant.id).await, "it tells D1 again");
+    assert_eq!(tenant.ended().await, "processing", "the wish stands");
     app.passes(61);
-    app.app.sweep().await;
-    club.waits().await;
-    assert_eq!(club.ended().await, "completed");
+    tenantry::app::sweep::run(&app.app).await;
+    tenant.waits().await;
+    assert_eq!(tenant.ended().await, "completed");
     assert_eq!(app.db().number("select count(*) from domain_events where type = 'tenant.failed'"), 1);
 }
 
@@ -421,19 +421,19 @@ async fn a_failure_that_is_told_again_takes_back_no_wish_that_came_since() {
 #[tokio::test]
 async fn a_step_is_left_out_once_however_often_that_is_pressed() {
     let app = TestApp::new();
-    let club = pro(&app).await;
+    let tenant = pro(&app).await;
     let refused = r#"{"ok":false,"error":"quota"}"#;
     app.outside().upstreams().next("apps_script", [Reaction::Answers(200, refused)]);
-    club.waits().await;
-    assert_eq!(club.ended().await, "SPREADSHEET_REJECTED");
-    let skip = format!("/api/v1/bgops/sagas/{}/skip-step", run(&club).id);
+    tenant.waits().await;
+    assert_eq!(tenant.ended().await, "SPREADSHEET_REJECTED");
+    let skip = format!("/api/v1/bgops/sagas/{}/skip-step", run(&tenant).id);
     let body = json!({ "reason": "it is there", "step": "create_spreadsheet" });
-    operator_posts(&club, &skip, &body).await.is(200);
-    operator_posts(&club, &skip, &body).await.fails(409, "RUN_STATE_CONFLICT");
-    club.waits().await;
+    operator_posts(&tenant, &skip, &body).await.is(200);
+    operator_posts(&tenant, &skip, &body).await.fails(409, "RUN_STATE_CONFLICT");
+    tenant.waits().await;
     // There is none to verify.
-    assert_eq!(club.ended().await, "SPREADSHEET_MISSING");
-    operator_posts(&club, &skip, &body).await.fails(409, "RUN_STATE_CONFLICT");
+    assert_eq!(tenant.ended().await, "SPREADSHEET_MISSING");
+    operator_posts(&tenant, &skip, &body).await.fails(409, "RUN_STATE_CONFLICT");
     let skipped = app.db().rows("select step from provision_steps where status = 'skipped'");
     assert_eq!(skipped, [json!({ "step": "create_spreadsheet" })]);
     let audited = app.db().rows("select data from audit_log where action = 'saga.skip_step'");
@@ -443,22 +443,22 @@ async fn a_step_is_left_out_once_however_often_that_is_pressed() {
 #[tokio::test]
 async fn a_removal_is_left_out_once_however_often_that_is_pressed() {
     let app = TestApp::with(&RECORDS);
-    let club = pro(&app).await;
-    club.waits().await;
-    is_removed_by_an_operator(&club).await;
+    let tenant = pro(&app).await;
+    tenant.waits().await;
+    is_removed_by_an_operator(&tenant).await;
     app.outside().upstreams().next("apps_script", [Reaction::Answers(404, "")]);
-    club.waits().await;
-    assert_eq!(run(&club).failed_at(), Some(Step::CreateSpreadsheet));
-    let skip = format!("/api/v1/bgops/sagas/{}/skip-step", run(&club).id);
+    tenant.waits().await;
+    assert_eq!(run(&tenant).failed_at(), Some(Step::CreateSpreadsheet));
+    let skip = format!("/api/v1/bgops/sagas/{}/skip-step", run(&tenant).id);
     let body = json!({ "reason": "it is another's", "step": "create_spreadsheet" });
-    operator_posts(&club, &skip, &body).await.is(200);
+    operator_posts(&tenant, &skip, &body).await.is(200);
     let refused = r#"{"success":false,"errors":[{"code":10000,"message":"…"}],"result":null}"#;
     app.outside().upstreams().next("cloudflare", [Reaction::Answers(403, refused)]);
-    club.waits().await;
-    assert_eq!(run(&club).failed_at(), Some(Step::ConfigureRouting));
-    operator_posts(&club, &skip, &body).await.fails(409, "RUN_STATE_CONFLICT");
-    is_removed_by_an_operator(&club).await;
-    club.waits().await;
-    assert_eq!(club.row()["undo_state"], "undone");
+    tenant.waits().await;
+    assert_eq!(run(&tenant).failed_at(), Some(Step::ConfigureRouting));
+    operator_posts(&tenant, &skip, &body).await.fails(409, "RUN_STATE_CONFLICT");
+    is_removed_by_an_operator(&tenant).await;
+    tenant.waits().await;
+    assert_eq!(tenant.row()["undo_state"], "undone");
     assert_eq!(app.outside().upstreams().dns(|dns| dns.records().len()), 0, "nothing else was left");
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tenantry::{
     domain::{Plan, RunStatus, Step},
     workflow::{
-        Command, Reply, TransientError, TransientErrorCode, Undo,
+        Command, Reply, Track, TransientError, TransientErrorCode,
         policy::{Compensation, RUN_LIMIT, compensation, policy},
     },
 };
@@ -59,7 +59,7 @@ fn a_run_that_failed_anywhere_is_undone_from_there() {
         harness.runs_to_the_end();
         assert_eq!(harness.was_undone(), "undone", "{step:?}");
         // The step that failed may have been done all the same: what was begun is undone.
-        let begun = harness.run().records.iter().filter(|record| record.attempts > 0).count();
+        let begun = harness.run().doing.records.iter().filter(|record| record.attempts > 0).count();
         let expected =
             Step::of(plan).iter().take(begun).rev().filter(|s| compensation(**s) != Compensation::None);
         assert_eq!(removed(&harness), expected.copied().collect::<Vec<_>>(), "{step:?}");
@@ -106,12 +106,12 @@ fn a_removal_that_is_refused_stops_there_and_is_tried_again_on_an_operators_word
         assert_eq!(harness.was_undone(), "MISCONFIGURED", "{step:?}");
         assert_eq!(removed(&harness).last(), Some(&step), "nothing behind it was touched");
         assert!(harness.there.borrow().contains(Step::SeedDefaults.as_str()), "the name is kept");
-        let tried = harness.run().undo.unwrap().attempts(step);
+        let tried = harness.run().undoing.unwrap().attempts(step);
         harness.is_undone();
         harness.runs_to_the_end();
         assert_eq!(harness.was_undone(), "undone", "{step:?}");
-        assert_eq!(harness.run().undo.unwrap().attempts(step), tried + 1, "{step:?}");
-        assert_eq!(harness.run().undo.unwrap().times_queued, 2);
+        assert_eq!(harness.run().undoing.unwrap().attempts(step), tried + 1, "{step:?}");
+        assert_eq!(harness.run().undoing.unwrap().times_queued, 2);
     }
 }
 
@@ -234,7 +234,7 @@ fn a_removal_that_failed_since_the_sweep_read_it_is_not_tried_again() {
     let failed = harness.run();
     assert!(matches!(harness.is_told(told(read)), Reply::Run { changed: false, .. }));
     harness.runs_to_the_end();
-    assert_eq!(harness.run().undo, failed.undo, "listed again, and no more");
+    assert_eq!(harness.run().undoing, failed.undoing, "listed again, and no more");
     let failed = harness.run();
     // D1 knew that it had failed, and says that it is wanted: somebody wants it.
     assert!(matches!(harness.is_told(told(failed.version)), Reply::Run { changed: true, .. }));
@@ -277,7 +277,7 @@ fn attempts_at_undoing_a_step_are_numbered_behind_those_at_doing_it() {
 #[test]
 fn every_step_says_what_it_leaves() {
     for plan in PLANS {
-        let undo = Undo::of(&completed(plan).run().records, false, super::run_harness::START);
-        assert_eq!(undo.removals.last().map(|removal| removal.step), Some(Step::SeedDefaults));
+        let undo = Track::undoing(&completed(plan).run().doing.records, false, super::run_harness::START);
+        assert_eq!(undo.records.last().map(|removal| removal.step), Some(Step::SeedDefaults));
     }
 }

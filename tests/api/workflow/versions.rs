@@ -62,11 +62,11 @@ fn is_known(record: &Record) -> bool {
 
 /// Its records of steps that this version does not know. A new round counts anew, for them as well.
 fn unknown(run: &Run) -> Vec<Record> {
-    let unknown = run.records.iter().filter(|record| !is_known(record));
+    let unknown = run.doing.records.iter().filter(|record| !is_known(record));
     unknown.map(|record| Record { attempts_since_queued: 0, ..record.clone() }).collect()
 }
 
-/// Behind the step that it was at, each step of its own record was tried in the order of that, and none that was done before.
+/// After its current step, each recorded step was tried in the recorded order. None that was done before was tried again.
 fn follows_its_own_record(harness: &RunHarness, before: &Run, what: &str) {
     let run = harness.run();
     let tried: Vec<Step> = harness.attempts.borrow().iter().map(|(step, _)| *step).collect();
@@ -75,7 +75,8 @@ fn follows_its_own_record(harness: &RunHarness, before: &Run, what: &str) {
     assert!(places.is_sorted(), "{what}: {tried:?}");
     for (step, key) in harness.attempts.borrow().iter() {
         assert_eq!(*key, format!("{}/{}", run.id, step.as_str()), "{what}");
-        let was_done = before.records.iter().any(|record| record.step == *step && record.done_at.is_some());
+        let was_done =
+            before.doing.records.iter().any(|record| record.step == *step && record.done_at.is_some());
         assert!(!was_done, "{what}: {step:?} was done before");
     }
     assert_eq!(unknown(&run), unknown(before), "{what}: what is not known is passed over, and left as it is");
@@ -85,13 +86,13 @@ fn is_completed(harness: &RunHarness, before: &Run, what: &str) {
     assert_eq!(harness.ended(), "completed", "{what}");
     let run = harness.run();
     assert!(
-        run.records.iter().filter(|r| is_known(r)).all(|r| r.done_at.is_some()),
+        run.doing.records.iter().filter(|r| is_known(r)).all(|r| r.done_at.is_some()),
         "{what}: {:?}",
-        run.records
+        run.doing.records
     );
     for step in Step::of(run.plan) {
         assert!(
-            run.records.iter().any(|record| record.step == *step),
+            run.doing.records.iter().any(|record| record.step == *step),
             "{what}: {step:?} is not in its record"
         );
     }
@@ -109,7 +110,7 @@ fn a_run_of_another_version_is_brought_to_its_end() {
     for (what, checkpoint) in others() {
         let harness = left_with(&checkpoint);
         let before = harness.run();
-        if before.undo.is_some() || before.status() == RunStatus::Completed {
+        if before.undoing.is_some() || before.status() == RunStatus::Completed {
             continue;
         }
         harness.runs_until_it_rests();
@@ -128,8 +129,10 @@ fn a_run_of_another_version_fails_with_a_reason_and_goes_on_when_it_is_wanted_ag
     for (what, checkpoint) in others() {
         let harness = left_with(&checkpoint);
         let before = harness.run();
-        let next = before.records.iter().find(|record| is_known(record) && record.done_at.is_none());
-        let Some(step) = next.map(|record| record.step).filter(|_| before.undo.is_none()) else { continue };
+        let next = before.doing.records.iter().find(|record| is_known(record) && record.done_at.is_none());
+        let Some(step) = next.map(|record| record.step).filter(|_| before.undoing.is_none()) else {
+            continue;
+        };
         if before.status() == RunStatus::Failed {
             harness.is_queued_again();
         }
@@ -160,12 +163,13 @@ fn a_run_of_another_version_is_undone_but_for_what_this_one_does_not_know() {
         harness.always_when_removed(tomorrow, Attempt::Refused);
         harness.is_undone();
         harness.runs_until_it_rests();
-        if harness.was_undone() != "undone" && before.undo.is_some() {
+        if harness.was_undone() != "undone" && before.undoing.is_some() {
             // It had failed, and that is told once more.
             harness.is_undone();
             harness.runs_until_it_rests();
         }
-        let knows_of_it = harness.run().undo.unwrap().removals.iter().any(|removal| removal.step == tomorrow);
+        let knows_of_it =
+            harness.run().undoing.unwrap().records.iter().any(|removal| removal.step == tomorrow);
         if knows_of_it {
             assert_eq!(harness.was_undone(), "MISCONFIGURED", "{what}");
             assert_eq!(harness.run().failed_at(), Some(tomorrow), "{what}");
@@ -183,9 +187,9 @@ fn a_run_of_another_version_is_undone_but_for_what_this_one_does_not_know() {
         }
         assert_eq!(harness.was_undone(), "undone", "{what}");
         let begun = unknown(&before).iter().any(|record| record.attempts > 0);
-        assert!(knows_of_it || !begun || before.undo.is_some(), "{what}: it was begun");
+        assert!(knows_of_it || !begun || before.undoing.is_some(), "{what}: it was begun");
         let left: Vec<Step> =
-            harness.run().undo.unwrap().removals.iter().filter(|r| r.abandoned).map(|r| r.step).collect();
+            harness.run().undoing.unwrap().records.iter().filter(|r| r.skipped).map(|r| r.step).collect();
         assert!(!knows_of_it || left.contains(&tomorrow), "{what}: {left:?}");
         for (step, key) in harness.removals.borrow().iter() {
             assert_eq!(*key, format!("{}/undo_{}", harness.run().id, step.as_str()), "{what}");
@@ -201,7 +205,7 @@ fn begun_without(plan: Plan, gained: Step, at: Step) -> Run {
     harness.rings();
     let mut run = harness.run();
     assert_eq!(run.current(), Some(at));
-    run.records.retain(|record| record.step != gained);
+    run.doing.records.retain(|record| record.step != gained);
     run
 }
 
@@ -211,7 +215,7 @@ fn every_gain() -> impl Iterator<Item = (Plan, Step, Step)> {
 }
 
 fn place(run: &Run, step: Step) -> usize {
-    run.records.iter().position(|record| record.step == step).unwrap()
+    run.doing.records.iter().position(|record| record.step == step).unwrap()
 }
 
 #[test]
@@ -220,14 +224,14 @@ fn a_step_that_a_plan_gained_is_done_in_its_place_or_next() {
         let old = begun_without(plan, gained, at);
         let mut run = old.clone();
         run.follows(Step::of(plan), |_| Gained::Done);
-        let steps: Vec<Step> = run.records.iter().map(|record| record.step).collect();
+        let steps: Vec<Step> = run.doing.records.iter().map(|record| record.step).collect();
         assert_eq!(steps, Step::of(plan), "{gained:?} at {at:?}");
-        assert_eq!(run.records[place(&run, gained)], Record::new(gained), "{gained:?} at {at:?}");
+        assert_eq!(run.doing.records[place(&run, gained)], Record::new(gained), "{gained:?} at {at:?}");
         let harness = RunHarness::left_with(&serde_json::to_string(&old).unwrap());
         harness.runs_until_it_rests();
         assert_eq!(harness.ended(), "completed", "{gained:?} at {at:?}");
         assert_eq!(harness.attempts_at(gained), 1, "{gained:?} at {at:?}");
-        let done = old.records.iter().filter(|record| record.done_at.is_some());
+        let done = old.doing.records.iter().filter(|record| record.done_at.is_some());
         for record in done {
             assert_eq!(harness.attempts_at(record.step), 0, "{gained:?} at {at:?}: {:?}", record.step);
         }
@@ -245,7 +249,7 @@ fn a_step_that_a_plan_gained_has_its_attempts_and_no_more() {
         let ended = harness.ended();
         assert!(["UPSTREAM_UNAVAILABLE", "DEADLINE_EXCEEDED"].contains(&ended.as_str()), "{ended}");
         let run = harness.run();
-        let record = &run.records[place(&run, gained)];
+        let record = &run.doing.records[place(&run, gained)];
         let tried = harness.attempts_at(gained);
         assert_eq!(usize::try_from(record.attempts).unwrap(), tried, "{gained:?} at {at:?}");
         assert!(record.attempts <= policy(gained).attempts && tried > 4, "{gained:?} at {at:?}: {tried}");
@@ -280,7 +284,7 @@ fn a_step_that_is_only_for_new_runs_is_left_out_of_those_that_are_under_way() {
         let mut run = begun_without(plan, gained, at);
         // Where it is at that step itself, the old version had another name for it: what is next is done.
         run.follows(Step::of(plan), |_| Gained::Skipped);
-        let record = run.records[place(&run, gained)].clone();
+        let record = run.doing.records[place(&run, gained)].clone();
         assert!(record.skipped && record.done_at.is_some() && record.attempts == 0, "{gained:?} at {at:?}");
         if gained == at {
             continue;
@@ -307,7 +311,7 @@ fn what_is_over_gains_nothing() {
                 harness.is_undone();
             }
             let mut run = harness.run();
-            run.records.retain(|record| record.step != gained);
+            run.doing.records.retain(|record| record.step != gained);
             let before = run.clone();
             run.follows(Step::of(plan), |_| Gained::Done);
             assert_eq!(run, before, "{gained:?} {is_removal}");
@@ -323,10 +327,10 @@ fn a_run_that_failed_gains_what_its_plan_gained() {
         harness.next(at, [Attempt::Refused]);
         harness.runs_to_the_end();
         let mut run = harness.run();
-        run.records.retain(|record| record.step != gained);
+        run.doing.records.retain(|record| record.step != gained);
         let harness = RunHarness::left_with(&serde_json::to_string(&run).unwrap());
         assert!(
-            matches!(harness.run().stage, Stage::Failed { step, .. } if step == at),
+            matches!(harness.run().doing.stage, Stage::Failed { step, .. } if step == at),
             "{gained:?} at {at:?}"
         );
         harness.is_queued_again();

@@ -160,10 +160,10 @@ async function start(call) {
     iat: now,
     exp: now + 365 * DAY,
   };
-  const club = { id: tenant, slug: row.slug, name: row.name, email: row.email, plan: row.plan, status: row.status };
+  const summary = { id: tenant, slug: row.slug, name: row.name, email: row.email, plan: row.plan, status: row.status };
   const more = { comped: row.comped === 1, trialEndsAt: row.trial_ends_at };
   const jwt = await signed(call.env, claims);
-  return { body: JSON.stringify({ success: true, tenantId: tenant, tenant: { ...club, ...more }, discount: row.discount, jwt }) };
+  return { body: JSON.stringify({ success: true, tenantId: tenant, tenant: { ...summary, ...more }, discount: row.discount, jwt }) };
 }
 
 function signupForm(text) {

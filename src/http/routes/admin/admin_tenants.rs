@@ -5,7 +5,10 @@ use http::StatusCode;
 use serde::Serialize;
 
 use crate::{
-    app::admin_tenants::{ChangeError, CorrectionError},
+    app::{
+        self,
+        admin_tenants::{ChangeError, CorrectionError},
+    },
     domain::{
         FieldErrors, Plan, RunId, RunStatus, TenantId, TenantStatus, UndoStatus, WebhookSecret, WebhookUrl,
         field_errors::InvalidValue,
@@ -48,11 +51,16 @@ pub async fn change<P: Ports>(
     let body = fields.read(UpdateTenantRequest::read)?;
     let change = Change { status: body.status, plan: body.plan, comped: body.comped };
     let tenant = caller.tenant()?;
-    let details = caller
-        .app
-        .change_tenant(&caller.claims, tenant, change, body.reason.as_str(), context.id.as_str())
-        .await
-        .map_err(|error| not_changed(error, &caller))?;
+    let details = app::admin_tenants::change(
+        &caller.app,
+        &caller.claims,
+        tenant,
+        change,
+        body.reason.as_str(),
+        context.id.as_str(),
+    )
+    .await
+    .map_err(|error| not_changed(error, &caller))?;
     log_action(&caller, "tenant.update", tenant, None);
     Ok(data(details.into()))
 }
@@ -70,12 +78,17 @@ pub async fn remove<P: Ports>(
     let ReasonRequest { reason } =
         fields.or_from_query("reason", query.as_deref()).read(ReasonRequest::read)?;
     let tenant = caller.tenant()?;
-    let removal = caller
-        .app
-        .deprovision(&caller.claims, tenant, reason.as_str(), context.id.as_str(), context.caller())
-        .await
-        .map_err(|error| caller.refused(error))?
-        .ok_or_else(ApiError::tenant_not_found)?;
+    let removal = app::deprovisioning::start(
+        &caller.app,
+        &caller.claims,
+        tenant,
+        reason.as_str(),
+        context.id.as_str(),
+        context.caller(),
+    )
+    .await
+    .map_err(|error| caller.refused(error))?
+    .ok_or_else(ApiError::tenant_not_found)?;
     log_action(&caller, "tenant.deprovision", tenant, None);
     let status = if removal.status == UndoStatus::Undone { StatusCode::OK } else { StatusCode::ACCEPTED };
     Ok((status, data(TenantRemoval { tenant_id: tenant.clone(), run_id: removal.run, undo: removal.status })))
@@ -92,11 +105,17 @@ pub async fn correct_webhook<P: Ports>(
     let body = fields.read(|fields| WebhookCorrectionRequest::read(fields, hosts)).map_err(name_the_host)?;
     let WebhookCorrectionRequest { tenant, make_webhook_url: url, webhook_secret: secret, reason } = body;
     let reason = reason.as_deref().unwrap_or("webhook corrected");
-    let corrected = caller
-        .app
-        .correct_webhook(&caller.claims, &tenant, &url, secret.as_ref(), reason, context.caller())
-        .await
-        .map_err(|error| not_corrected(error, &caller))?;
+    let corrected = app::admin_tenants::correct_webhook(
+        &caller.app,
+        &caller.claims,
+        &tenant,
+        &url,
+        secret.as_ref(),
+        reason,
+        context.caller(),
+    )
+    .await
+    .map_err(|error| not_corrected(error, &caller))?;
     log_action(&caller, "tenant.webhook", &tenant, Some(&url));
     Ok(data(WebhookCorrectionResult {
         tenant,

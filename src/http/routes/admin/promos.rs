@@ -5,6 +5,7 @@ use http::StatusCode;
 use serde::Serialize;
 
 use crate::{
+    app,
     domain::{Plan, PromoCode, Slug, Timestamp, field_errors::InvalidValue, text},
     http::{
         answer::{Data, Json, Page, Time, data, page},
@@ -59,9 +60,7 @@ pub async fn create<P: Ports>(
         slugs: body.tenant_slugs,
         notes: body.notes,
     };
-    let made = caller
-        .app
-        .create_promo(&caller.claims, &promo, reason, context.id.as_str())
+    let made = app::promos::create(&caller.app, &caller.claims, &promo, reason, context.id.as_str())
         .await
         .map_err(|error| caller.refused(error))?
         .ok_or_else(|| {
@@ -83,12 +82,11 @@ pub async fn deactivate<P: Ports>(
     let reason = body.reason.as_deref().unwrap_or("promo code deactivated");
     let unknown = || ApiError::new(StatusCode::NOT_FOUND, "PROMO_NOT_FOUND", "There is no such promo code.");
     let code = PromoCode::try_from(code).map_err(|_| unknown())?;
-    let (promo, was_on) = caller
-        .app
-        .deactivate_promo(&caller.claims, &code, reason, context.id.as_str())
-        .await
-        .map_err(|error| caller.refused(error))?
-        .ok_or_else(unknown)?;
+    let (promo, was_on) =
+        app::promos::deactivate(&caller.app, &caller.claims, &code, reason, context.id.as_str())
+            .await
+            .map_err(|error| caller.refused(error))?
+            .ok_or_else(unknown)?;
     if was_on {
         log_action(&caller, "promo.deactivate", &promo);
     }

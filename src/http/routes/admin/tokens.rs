@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::{
-    app::revocation::Target,
+    app::{self, revocation::Target},
     domain::{FieldErrors, TenantId, field_errors::InvalidValue, text, token_id},
     http::{
         answer::{Data, Json, SuccessResponse, data, done},
@@ -21,7 +21,8 @@ pub async fn logout<P: Ports>(
     caller: Authenticated<P, AnyToken>,
     _: OptionalFields,
 ) -> Result<Json<SuccessResponse>, ApiError> {
-    let revoked = caller.app.log_out(&caller.claims).await.map_err(|error| caller.refused(error))?;
+    let revoked =
+        app::revocation::log_out(&caller.app, &caller.claims).await.map_err(|error| caller.refused(error))?;
     if !revoked {
         return Err(ApiError::malformed(
             "This token has no id (jti) by which it could be revoked. It ends by itself.",
@@ -50,11 +51,10 @@ pub async fn revoke<P: Ports>(
             return Err(ApiError::validation(issues));
         }
     };
-    let revoked = caller
-        .app
-        .revoke(&caller.claims, &target, reason.as_str(), context.id.as_str())
-        .await
-        .map_err(|error| caller.refused(error))?;
+    let revoked =
+        app::revocation::revoke(&caller.app, &caller.claims, &target, reason.as_str(), context.id.as_str())
+            .await
+            .map_err(|error| caller.refused(error))?;
     if !revoked {
         return Err(ApiError::tenant_not_found());
     }

@@ -5,7 +5,7 @@ use http::StatusCode;
 use serde::Serialize;
 
 use crate::{
-    app::App,
+    app::{self, App},
     domain::{Email, Plan, Slug, TenantId, TenantName, field_errors::InvalidValue, text},
     http::{
         answer::{Json, True, done},
@@ -23,7 +23,7 @@ pub async fn start<P: Ports>(app: App<P>, context: Context, fields: Fields) -> R
     let tenant = tenant_id.or(tenant_slug);
     // By the client alone: whoever keeps asking for somebody's address must not keep its owner out.
     context.limited(&app, Limit::Magic).await?;
-    app.start_link(&email, tenant.as_deref(), &context.caller()).await?;
+    app::magic_links::start(&app, &email, tenant.as_deref(), &context.caller()).await?;
     Ok((StatusCode::ACCEPTED, done()).into_response())
 }
 
@@ -36,7 +36,7 @@ pub async fn verify<P: Ports>(
 ) -> Result<Json<SignInResponse>, ApiError> {
     let MagicLinkVerifyRequest { token } = fields.read(MagicLinkVerifyRequest::read)?;
     context.limited(&app, Limit::Lookup).await?;
-    let (signed_in, jwt) = app.verify_link(&token).await?;
+    let (signed_in, jwt) = app::magic_links::verify(&app, &token).await?;
     Ok(Json(SignInResponse {
         success: True,
         tenant_id: signed_in.id.clone(),

@@ -3,7 +3,10 @@
 use serde::Serialize;
 
 use crate::{
-    app::pausing::{PAUSE, RESUME},
+    app::{
+        self,
+        pausing::{PAUSE, RESUME},
+    },
     http::{
         answer::{Data, Json, data},
         auth::{Authenticated, PlatformAdmin},
@@ -46,8 +49,8 @@ async fn switch<P: Ports>(
     let ReasonRequest { reason } = fields.read(ReasonRequest::read)?;
     let (app, claims, request) = (&caller.app, &caller.claims, context.id.as_str());
     let (action, changed) = match provisioning {
-        Provisioning::Paused => (PAUSE, app.pause_provisioning(claims, reason.as_str(), request).await),
-        Provisioning::On => (RESUME, app.resume_provisioning(claims, reason.as_str(), request).await),
+        Provisioning::Paused => (PAUSE, app::pausing::pause(app, claims, reason.as_str(), request).await),
+        Provisioning::On => (RESUME, app::pausing::resume(app, claims, reason.as_str(), request).await),
     };
     let changed = changed.map_err(|error| caller.refused(error))?;
     app.log(LogLine::new(Level::Warn, "operator_action").with("action", action));

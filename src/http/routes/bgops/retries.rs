@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::{
+    app,
     domain::{Plan, RunId, Step, field_errors::InvalidValue},
     http::{
         answer::{Data, Json, data},
@@ -38,8 +39,11 @@ pub async fn retry<P: Ports>(
         limit: body.limit.unwrap_or(USUAL),
     };
     let retried = match dry_run {
-        true => caller.app.would_retry(&caller.claims, &filter).await,
-        false => caller.app.retry_many(&caller.claims, &filter, body.why.as_str(), context.caller()).await,
+        true => app::retries::preview(&caller.app, &caller.claims, &filter).await,
+        false => {
+            app::retries::start(&caller.app, &caller.claims, &filter, body.why.as_str(), context.caller())
+                .await
+        }
     };
     let retried = retried.map_err(|error| caller.refused(error))?;
     let many = u32::try_from(retried.runs.len()).unwrap_or(u32::MAX);

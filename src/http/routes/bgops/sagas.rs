@@ -5,7 +5,10 @@ use http::StatusCode;
 use serde::Serialize;
 
 use crate::{
-    app::run_actions::{Action, ActionError},
+    app::{
+        self,
+        run_actions::{Action, ActionError},
+    },
     domain::{
         Plan, RunId, RunStatus, Step, TenantId, Timestamp, UndoStatus, Word, field_errors::InvalidValue,
     },
@@ -154,11 +157,17 @@ async fn act_for<P: Ports>(
     reason: &Reason,
 ) -> Result<Json<Data<RunActionResult>>, ApiError> {
     let run = parse_run(run)?;
-    let report = caller
-        .app
-        .act_on_run(&caller.claims, &run, action, reason.as_str(), context.id.as_str(), context.caller())
-        .await
-        .map_err(|error| not_done(error, caller))?;
+    let report = app::run_actions::act(
+        &caller.app,
+        &caller.claims,
+        &run,
+        action,
+        reason.as_str(),
+        context.id.as_str(),
+        context.caller(),
+    )
+    .await
+    .map_err(|error| not_done(error, caller))?;
     caller.app.log(
         LogLine::new(Level::Warn, "operator_action")
             .with("action", action.as_str())

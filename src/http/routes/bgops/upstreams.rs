@@ -4,7 +4,10 @@ use http::StatusCode;
 use serde::Serialize;
 
 use crate::{
-    app::breakers::{BreakerAction, BreakerActionError},
+    app::{
+        self,
+        breakers::{BreakerAction, BreakerActionError},
+    },
     domain::{Timestamp, Upstream, config::Budgets},
     http::{
         answer::{Data, Json, Time, data},
@@ -27,7 +30,7 @@ pub async fn list<P: Ports>(
     // Nothing but whether the caller may: the breakers are no rows.
     caller.ask(Vec::new()).await?;
     let (now, budgets) = (caller.app.ports.now(), caller.app.config().budgets);
-    let breakers = caller.app.breakers().await;
+    let breakers = app::breakers::all(&caller.app).await;
     let states = breakers.iter().map(|(upstream, breaker)| state(*upstream, breaker.as_ref(), budgets, now));
     Ok(data(states.collect()))
 }
@@ -63,11 +66,16 @@ async fn apply<P: Ports>(
 ) -> Result<Json<Data<BreakerActionResult>>, ApiError> {
     let ReasonRequest { reason } = fields.read(ReasonRequest::read)?;
     let upstream = Upstream::named(name).ok_or_else(not_found)?;
-    let changed = caller
-        .app
-        .set_breaker(&caller.claims, upstream, wanted, reason.as_str(), context.id.as_str())
-        .await
-        .map_err(|error| action_failed(error, caller))?;
+    let changed = app::breakers::set(
+        &caller.app,
+        &caller.claims,
+        upstream,
+        wanted,
+        reason.as_str(),
+        context.id.as_str(),
+    )
+    .await
+    .map_err(|error| action_failed(error, caller))?;
     caller.app.log(
         LogLine::new(Level::Warn, "operator_action")
             .with("action", wanted.action())

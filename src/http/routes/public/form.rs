@@ -10,7 +10,7 @@ use http::{HeaderValue, StatusCode, header};
 use maud::{DOCTYPE, Markup, html};
 
 use crate::{
-    app::App,
+    app::{self, App},
     http::{
         body::Fields,
         context::Context,
@@ -86,7 +86,8 @@ fn again(typed: &Fields, mut error: ApiError) -> Response {
 async fn sign_up<P: Ports>(app: &App<P>, context: &Context, fields: Fields) -> Result<(), ApiError> {
     let granted = signups::grant(app, context, signups::read_start(fields, None)).await?;
     // Without a script there is nobody to keep the token: the owner gets a link instead.
-    app.start_link(&granted.tenant.email, Some(granted.tenant.id.as_str()), &context.caller()).await?;
+    let tenant = Some(granted.tenant.id.as_str());
+    app::magic_links::start(app, &granted.tenant.email, tenant, &context.caller()).await?;
     Ok(())
 }
 

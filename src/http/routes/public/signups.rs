@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::{
     app::{
-        App,
+        self, App,
         signups::{Granted, Request},
     },
     db::Db,
@@ -66,7 +66,7 @@ pub(in crate::http) async fn grant<P: Ports>(
 async fn sign_up<P: Ports>(app: &App<P>, context: &Context, request: &Request) -> Result<Granted, ApiError> {
     context.limited(app, Limit::Start).await?;
     app.log(LogLine::new(Level::Info, "signup_started").with("plan", request.plan.as_str()));
-    app.sign_up(request, &context.caller(), &context.client).await.map_err(ApiError::from)
+    app::signups::start(app, request, &context.caller(), &context.client).await.map_err(ApiError::from)
 }
 
 pub(in crate::http) fn read_start(fields: Fields, key: Option<String>) -> Result<Request, ApiError> {
@@ -169,7 +169,7 @@ pub async fn verify_promo<P: Ports>(
     let slug = body.tenant_slug;
     // A code that can't exist is as unknown as one that doesn't.
     let code = body.promo_code.or(body.code).and_then(|text| PromoCode::try_from(text).ok());
-    let refuse = |problem: PromoProblem| Err(crate::app::signups::SignupError::Promo(problem).into());
+    let refuse = |problem: PromoProblem| Err(app::signups::SignupError::Promo(problem).into());
     let Some(code) = code else { return refuse(PromoProblem::Unknown) };
     let promo = app.ports.db().ask(store::promos::by_code(&code, slug.as_ref(), app.ports.now())).await?;
     let Some(promo) = promo else { return refuse(PromoProblem::Unknown) };
@@ -203,7 +203,7 @@ pub async fn brand<P: Ports>(
     let (app, tenant) = (&caller.app, caller.tenant()?);
     let write =
         store::tenants::set_brand(tenant, &body.primary_color, &body.secondary_color, app.ports.now());
-    app.on_behalf_of(&caller.claims, write).await.map_err(|error| caller.refused(error))?;
+    app::access::on_behalf_of(app, &caller.claims, write).await.map_err(|error| caller.refused(error))?;
     Ok(done())
 }
 
@@ -218,7 +218,7 @@ pub async fn starter_make<P: Ports>(
     let hosts = &app.config().allowed_webhook_hosts;
     let body = fields.read(|fields| MakeWebhookRequest::read(fields, hosts)).map_err(name_the_host)?;
     let (url, secret) = (&body.webhook_url, &body.webhook_secret);
-    app.connect_make(&caller.claims, caller.tenant()?, url, secret, context.caller())
+    app::webhooks::connect(app, &caller.claims, caller.tenant()?, url, secret, context.caller())
         .await
         .map(connected)
         .map_err(|error| caller.not_queued(error))
@@ -245,9 +245,7 @@ pub async fn pro_confirm<P: Ports>(
     context: Context,
     _: OptionalFields,
 ) -> Result<Json<Data<QueuedRun>>, ApiError> {
-    caller
-        .app
-        .confirm_pro(&caller.claims, caller.tenant()?, context.caller())
+    app::provisioning::confirm_pro(&caller.app, &caller.claims, caller.tenant()?, context.caller())
         .await
         .map(queued)
         .map_err(|error| caller.not_queued(error))

@@ -7,7 +7,7 @@ use http::{StatusCode, request::Parts};
 use serde::Serialize;
 
 use crate::{
-    app::deliveries::ATTEMPTS,
+    app::{self, deliveries::ATTEMPTS},
     http::{
         answer::{Data, Json, Time, True, data, each},
         auth::{Authenticated, SameTenantOrPlatform},
@@ -75,7 +75,7 @@ pub async fn redeliver<P: Ports>(
     if webhook.is_none_or(|webhook| webhook.disabled_at.is_some()) {
         return Err(no_webhook());
     }
-    app.deliver_later(tenant);
+    app::deliveries::send_later(app, tenant);
     Ok(data(found.into()))
 }
 

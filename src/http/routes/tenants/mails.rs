@@ -5,6 +5,7 @@ use http::StatusCode;
 use serde::Serialize;
 
 use crate::{
+    app,
     domain::{Audience, MailId, field_errors::InvalidValue},
     http::{
         answer::{Time, data},
@@ -40,7 +41,7 @@ pub async fn resend_welcome<P: Ports>(
     let (obstacle, (_, mail), _) = caller.ask(batch).await?;
     let obstacle = obstacle.ok_or_else(ApiError::tenant_not_found)?;
     let mail = mail.ok_or_else(|| not_sent(&obstacle, now.seconds()))?;
-    app.deliver_mails_later(tenant);
+    app::mails::send_later(app, tenant);
     Ok((StatusCode::ACCEPTED, data(Mail::from(mail))).into_response())
 }
 

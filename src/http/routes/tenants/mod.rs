@@ -1,4 +1,4 @@
-//! What a tenant asks about itself: `/api/v1/tenants/…`, and `/internal/…`, which queues for it.
+//! What a tenant asks about itself: `/api/v1/tenants/…`.
 
 pub mod deliveries;
 pub mod events;

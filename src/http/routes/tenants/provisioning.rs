@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::{
     app::{
+        self,
         access::AccessError,
         digest,
         provisioning::{Queued, poll_again_in},
@@ -17,8 +18,8 @@ use crate::{
     domain::{Audience, Plan, RunId, RunStatus, Step, StepStatus, TenantId, Timestamp},
     http::{
         answer::{Data, Json, Time, True, data},
-        auth::{Authenticated, SameTenant, Service, TenantReader},
-        body::{Fields, OptionalFields, body},
+        auth::{Authenticated, SameTenant, TenantReader},
+        body::OptionalFields,
         context::Context,
         error::ApiError,
     },
@@ -37,7 +38,7 @@ pub async fn status<P: Ports>(
 ) -> Result<Response, ApiError> {
     let tenant = caller.tenant()?;
     let now = caller.app.ports.now();
-    match caller.app.provision_status(&caller.claims, tenant).await {
+    match app::provisioning::status(&caller.app, &caller.claims, tenant).await {
         Ok(Some(run_view)) => Ok(answer(&view(&run_view), run_view.report.as_ref(), now, &headers)),
         Ok(None) => Err(ApiError::tenant_not_found()),
         Err(AccessError::Db(error @ DbError::Unavailable(_))) => {
@@ -63,7 +64,7 @@ async fn degraded<P: Ports>(
             .with("tenantId", tenant.as_str())
             .with("error", error.to_string()),
     );
-    match caller.app.degraded_status(tenant).await {
+    match app::provisioning::degraded_status(&caller.app, tenant).await {
         Ok(Some(report)) => {
             let run_view = RunView {
                 plan: report.plan,
@@ -148,22 +149,6 @@ fn view(run_view: &RunView) -> ProvisionStatusResponse {
     }
 }
 
-/// `POST /internal/provision/queue` and `/retry`
-#[worker::send]
-pub async fn queue<P: Ports>(
-    caller: Authenticated<P, Service>,
-    context: Context,
-    fields: Fields,
-) -> Result<Json<Data<QueuedRun>>, ApiError> {
-    let ProvisionRequest { tenant_id: tenant } = fields.read(ProvisionRequest::read)?;
-    caller
-        .app
-        .queue_provisioning(&caller.claims, &tenant, context.caller())
-        .await
-        .map(queued)
-        .map_err(|error| caller.not_queued(error))
-}
-
 /// `POST /api/v1/tenants/{id}/provision/retry`
 #[worker::send]
 pub async fn retry<P: Ports>(
@@ -171,9 +156,7 @@ pub async fn retry<P: Ports>(
     context: Context,
     _: OptionalFields,
 ) -> Result<Json<Data<QueuedRun>>, ApiError> {
-    caller
-        .app
-        .retry_own(&caller.claims, caller.tenant()?, context.caller())
+    app::provisioning::retry(&caller.app, &caller.claims, caller.tenant()?, context.caller())
         .await
         .map(queued)
         .map_err(|error| caller.not_queued(error))
@@ -208,14 +191,6 @@ pub(in crate::http) fn connected((done, restored): (Queued, Option<Restored>)) -
         message,
         webhook: Some(restored.into()),
     })
-}
-
-body! {
-    /// Whom to provision.
-    pub struct ProvisionRequest {
-        /// The tenant.
-        pub tenant_id: TenantId = required("tenantId"),
-    }
 }
 
 /// What queueing did.

@@ -4,7 +4,10 @@ use http::StatusCode;
 use serde::Serialize;
 
 use crate::{
-    app::webhooks::{Restored, Tried, TryError},
+    app::{
+        self,
+        webhooks::{Restored, Tried, TryError},
+    },
     domain::{WebhookSecret, WebhookUrl, webhook::AllowedHosts},
     http::{
         answer::{Data, Json, Time, True, data},
@@ -30,9 +33,7 @@ pub async fn test<P: Ports>(
     let webhook =
         body.webhook_url.zip(body.webhook_secret).map(|(url, secret)| (url, secret.secret().clone()));
     let audit_context = caller.audited(body.reason.as_deref().unwrap_or("webhook tried"), &context);
-    let tried = caller
-        .app
-        .try_webhook(&caller.claims, tenant, webhook, audit_context.as_ref(), context.caller())
+    let tried = app::webhooks::try_out(&caller.app, &caller.claims, tenant, webhook, audit_context.as_ref(), context.caller())
         .await
         .map_err(|error| match error {
             TryError::NotFound => ApiError::tenant_not_found(),

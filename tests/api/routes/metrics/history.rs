@@ -6,24 +6,24 @@ use http::Method;
 use serde_json::{Value, json};
 use tenantry::{
     domain::Upstream,
-    ports::Ports,
+    ports::Objects,
     store::rollups::BOUNDS,
     workflow::breaker::{BreakerCommand, HealthSignal, Request, RequesterId},
 };
 
 use super::{monitored, scrape};
-use crate::support::{Club, Cost, Reaction, Scrape, TestApp, Token};
+use crate::support::{Cost, Reaction, Scrape, TestApp, TestTenant, Token};
 
 fn changed(expected: &[(&str, i64)]) -> BTreeMap<String, i64> {
     expected.iter().map(|(name, more)| (format!("tenantry_{name}"), *more)).collect()
 }
 
 /// A tenant whose webhook is gone: its run fails.
-async fn failed(app: &TestApp, slug: &str) -> Club {
-    let club = app.signed_up(slug).await;
-    club.connects("https://hook.eu2.make.com/gone").await.is(200);
-    club.waits().await;
-    club
+async fn failed(app: &TestApp, slug: &str) -> TestTenant {
+    let tenant = app.signed_up(slug).await;
+    tenant.connects("https://hook.eu2.make.com/gone").await.is(200);
+    tenant.waits().await;
+    tenant
 }
 
 async fn operator(app: &TestApp, method: Method, path: &str) -> Value {
@@ -50,11 +50,11 @@ async fn a_signup_moves_these_numbers_and_no_others() {
 #[tokio::test]
 async fn a_run_moves_these_numbers_and_no_others() {
     let app = monitored();
-    let club = app.signed_up("fc-nord").await;
+    let tenant = app.signed_up("fc-nord").await;
     let before = scrape(&app).await;
     app.outside().upstreams().next("make", [Reaction::Breaks]);
-    club.connects_make().await.is(200);
-    app.alarm_rings(&club.id).await;
+    tenant.connects_make().await.is(200);
+    app.alarm_rings(&tenant.id).await;
     let trouble = r#"step_troubles_total{step="validate_webhook",outcome="unknown"}"#;
     let at_work = [
         (r#"provisioning_runs{plan="starter",status="processing"}"#, 1),
@@ -64,7 +64,7 @@ async fn a_run_moves_these_numbers_and_no_others() {
     assert_eq!(before.until(&scrape(&app).await), changed(&at_work));
     app.passes(8);
     assert_eq!(scrape(&app).await.of(r#"tenantry_unmoved_seconds{work="provisioning"}"#), 8);
-    club.waits().await;
+    tenant.waits().await;
     let took = app.db().number("select completed_at - started_at from provision_runs");
     assert!((8..20).contains(&took), "{took}");
     let mut expected = vec![
@@ -83,11 +83,11 @@ async fn a_run_moves_these_numbers_and_no_others() {
         .collect();
     expected.extend(buckets.iter().map(|name| (name.as_str(), 1)));
     assert_eq!(before.until(&scrape(&app).await), changed(&expected));
-    app.app.deliver_due().await.unwrap();
+    tenantry::app::deliveries::send_due(&app.app).await.unwrap();
     let delivered = scrape(&app).await;
     assert_eq!(delivered.of("tenantry_webhook_deliveries_pending"), 0);
     assert_eq!(delivered.of(r#"tenantry_webhook_deliveries_settled_total{outcome="delivered"}"#), 1);
-    app.app.deliver_mails_due().await.unwrap();
+    tenantry::app::mails::send_due(&app.app).await.unwrap();
     let mailed = scrape(&app).await;
     assert_eq!((mailed.of("tenantry_mails_pending"), mailed.of("tenantry_mails_late")), (0, 0));
     assert_eq!(mailed.of(r#"tenantry_mails_settled_total{outcome="sent"}"#), 1);
@@ -104,13 +104,13 @@ async fn a_mail_that_waits_for_long_is_late_until_it_is_over() {
         app.passes(700);
         let read = scrape(&app).await;
         assert!((500..700).contains(&read.of("tenantry_mails_overdue_seconds")));
-        app.app.deliver_mails_due().await.unwrap();
+        tenantry::app::mails::send_due(&app.app).await.unwrap();
         let read = scrape(&app).await;
         assert_eq!((read.of("tenantry_mails_late"), read.of("tenantry_mails_pending")), (1, 1));
         assert_eq!(read.of("tenantry_mails_overdue_seconds"), 0);
         app.outside().upstreams().always("resend", ends);
         app.passes(3600);
-        app.app.deliver_mails_due().await.unwrap();
+        tenantry::app::mails::send_due(&app.app).await.unwrap();
         let read = scrape(&app).await;
         assert_eq!((read.of("tenantry_mails_late"), read.of("tenantry_mails_pending")), (0, 0));
         let settled = format!("tenantry_mails_settled_total{{outcome=\"{outcome}\"}}");
@@ -121,17 +121,17 @@ async fn a_mail_that_waits_for_long_is_late_until_it_is_over() {
 #[tokio::test]
 async fn a_failure_counts_each_time_and_the_run_where_it_stands() {
     let app = monitored();
-    let club = failed(&app, "fc-nord").await;
-    club.connects("https://hook.eu2.make.com/gone").await.is(200);
-    club.waits().await;
+    let tenant = failed(&app, "fc-nord").await;
+    tenant.connects("https://hook.eu2.make.com/gone").await.is(200);
+    tenant.waits().await;
     let read = scrape(&app).await;
     assert_eq!(read.of("tenantry_provisioning_failures_total"), 2);
     assert_eq!(read.of(r#"tenantry_provisioning_runs{plan="starter",status="failed"}"#), 1);
     let troubles =
         |read: &Scrape| read.of(r#"tenantry_step_troubles_total{step="validate_webhook",outcome="refused"}"#);
     assert_eq!(troubles(&read), 2);
-    club.connects_make().await.is(200);
-    club.waits().await;
+    tenant.connects_make().await.is(200);
+    tenant.waits().await;
     let after = scrape(&app).await;
     assert_eq!((after.of("tenantry_provisioning_failures_total"), troubles(&after)), (2, 2));
     assert_eq!(after.of(r#"tenantry_provisioning_runs{plan="starter",status="failed"}"#), 0);
@@ -162,19 +162,19 @@ async fn the_histogram_and_the_statistics_say_the_same() {
     let app = monitored();
     let mut took = 0;
     for (n, seconds) in [0, 1, 2, 7, 45, 1200, 1700].into_iter().enumerate() {
-        let club = if n % 2 == 0 {
+        let tenant = if n % 2 == 0 {
             app.signed_up(&format!("fc-{n}")).await
         } else {
             app.signed_up_pro(&format!("fc-{n}")).await
         };
-        if n % 2 == 0 { club.connects_make().await } else { club.confirms_pro().await }.is(200);
+        if n % 2 == 0 { tenant.connects_make().await } else { tenant.confirms_pro().await }.is(200);
         app.passes(seconds);
-        club.waits().await;
-        assert_eq!(club.ended().await, "completed", "{seconds}");
+        tenant.waits().await;
+        assert_eq!(tenant.ended().await, "completed", "{seconds}");
         took += i64::try_from(seconds).unwrap();
     }
     app.passes(40 * 24 * 3600);
-    app.app.sweep().await;
+    tenantry::app::sweep::run(&app.app).await;
     let read = scrape(&app).await;
     assert_eq!((is_cumulative(&read, "starter"), is_cumulative(&read, "pro")), (4, 3));
     let sum = |plan: &str| read.of(&format!("tenantry_provisioning_duration_seconds_sum{{plan=\"{plan}\"}}"));
@@ -191,26 +191,26 @@ async fn the_histogram_and_the_statistics_say_the_same() {
 #[tokio::test]
 async fn a_removal_is_seen_where_it_stands() {
     let app = monitored();
-    let club = app.queued_pro("fc-nord").await;
-    club.waits().await;
+    let tenant = app.queued_pro("fc-nord").await;
+    tenant.waits().await;
     let removals = |read: &Scrape| {
         ["undoing", "undone", "compensation_failed"]
             .map(|state| read.of(&format!("tenantry_removals{{state=\"{state}\"}}")))
     };
     app.outside().upstreams().next("apps_script", [Reaction::Answers(200, r#"{"ok":false}"#)]);
-    operator(&app, Method::DELETE, &format!("/api/v1/admin/tenants/{}", club.id)).await;
+    operator(&app, Method::DELETE, &format!("/api/v1/admin/tenants/{}", tenant.id)).await;
     app.passes(9);
     let read = scrape(&app).await;
     assert_eq!(removals(&read), [1, 0, 0]);
     assert_eq!(read.of(r#"tenantry_unmoved_seconds{work="removal"}"#), 9);
     assert_eq!(read.of(r#"tenantry_unmoved_seconds{work="provisioning"}"#), 0);
-    club.waits().await;
+    tenant.waits().await;
     let read = scrape(&app).await;
     assert_eq!(removals(&read), [0, 0, 1]);
     assert_eq!(read.of(r#"tenantry_unmoved_seconds{work="removal"}"#), 0, "it is not at work");
-    let run = app.outside().objects().run(&club.id).unwrap().id;
+    let run = app.outside().objects().run(&tenant.id).unwrap().id;
     operator(&app, Method::POST, &format!("/api/v1/bgops/sagas/{}/retry", run.as_str())).await;
-    club.waits().await;
+    tenant.waits().await;
     let read = scrape(&app).await;
     assert_eq!(removals(&read), [0, 1, 0]);
     assert_eq!(read.of(r#"tenantry_domain_events_total{type="tenant.deprovisioned"}"#), 1);
@@ -239,7 +239,7 @@ async fn no_counter_falls_whatever_is_deleted() {
     let before_pruning = app.db().number(settled);
     app.passes(60 * 24 * 3600);
     for _ in 0..2 {
-        app.app.sweep().await;
+        tenantry::app::sweep::run(&app.app).await;
     }
     assert!(app.db().number(settled) < before_pruning);
     let after = scrape(&app).await;
@@ -249,9 +249,9 @@ async fn no_counter_falls_whatever_is_deleted() {
         assert!(!only_rises || after.samples[sample] >= *value, "{sample}");
     }
     assert_eq!(after.of("tenantry_signups_total"), before.of("tenantry_signups_total"));
-    let clubs =
+    let tenants =
         |read: &Scrape| read.beginning("tenantry_tenants{").iter().map(|(_, count)| count).sum::<i64>();
-    assert_eq!(clubs(&after), clubs(&before) - 3);
+    assert_eq!(tenants(&after), tenants(&before) - 3);
 }
 
 #[tokio::test]
@@ -259,7 +259,7 @@ async fn a_delivery_that_waits_is_not_overdue_before_its_time() {
     let app = monitored();
     app.provisioned("fc-nord").await;
     app.outside().upstreams().always("make", Reaction::Answers(500, ""));
-    app.app.deliver_due().await.unwrap();
+    tenantry::app::deliveries::send_due(&app.app).await.unwrap();
     let seen = async || {
         let read = scrape(&app).await;
         (
@@ -276,7 +276,7 @@ async fn a_delivery_that_waits_is_not_overdue_before_its_time() {
 #[tokio::test]
 async fn a_sweep_that_did_its_work_is_seen_and_no_other() {
     let app = monitored();
-    app.app.sweep().await;
+    tenantry::app::sweep::run(&app.app).await;
     let swept = async || scrape(&app).await.of("tenantry_sweep_last_success_timestamp_seconds");
     let first = app.now();
     assert_eq!(swept().await, first);
@@ -284,22 +284,22 @@ async fn a_sweep_that_did_its_work_is_seen_and_no_other() {
     // Whichever of its three batches fails: those that wake and deliver, and the last.
     for nth in 0..3 {
         app.db().breaks(nth, crate::support::Breaks::Before);
-        app.app.sweep().await;
+        tenantry::app::sweep::run(&app.app).await;
         assert_eq!(swept().await, first, "batch {nth}");
     }
-    app.app.sweep().await;
+    tenantry::app::sweep::run(&app.app).await;
     assert_eq!(swept().await, app.now());
     assert_eq!(app.db().number("select count(*) from measures"), 1, "one row, however often");
 }
 
 #[tokio::test]
-async fn a_club_that_was_completed_by_hand_is_not_unmoved() {
+async fn a_tenant_that_was_completed_by_hand_is_not_unmoved() {
     let app = monitored();
-    let club = app.queued("fc-nord").await;
+    let tenant = app.queued("fc-nord").await;
     app.passes(4000);
     let stalled = async || scrape(&app).await.of(r#"tenantry_unmoved_seconds{work="provisioning"}"#);
     assert_eq!(stalled().await, 4000);
-    club.becomes("provisioned_at", app.now());
+    tenant.becomes("provisioned_at", app.now());
     assert_eq!(stalled().await, 0);
 }
 

@@ -19,7 +19,7 @@ fn mails(app: &TestApp) -> usize {
 #[tokio::test]
 async fn a_known_owner_is_mailed_a_link() {
     let app = TestApp::new();
-    let club = app.signed_up("fc-nord").await;
+    let tenant = app.signed_up("fc-nord").await;
     let answer = ask(&app, json!({ "email": " Owner@FC-nord.example" })).await;
     assert_eq!(answer.is(202), json!({ "success": true }));
     let sent = app.outside().upstreams().sent_to("resend").pop().unwrap();
@@ -29,7 +29,7 @@ async fn a_known_owner_is_mailed_a_link() {
     assert_eq!(mail["subject"], "Sign in to FC fc-nord");
     let claims = Token::read(sent.link().rsplit_once("#token=").unwrap().1);
     assert_eq!(keys(&claims), ["aud", "exp", "iat", "iss", "jti", "tenantId"]);
-    assert_eq!((&claims["aud"], &claims["tenantId"]), (&json!("magic-link"), &json!(club.id)));
+    assert_eq!((&claims["aud"], &claims["tenantId"]), (&json!("magic-link"), &json!(tenant.id)));
     assert_eq!(claims["exp"], app.now() + 24 * 3600);
     assert!(!sent.key().is_empty() && sent.key().len() <= 256);
 }
@@ -74,12 +74,12 @@ async fn what_is_stored_is_no_link() {
 }
 
 #[tokio::test]
-async fn a_club_may_be_named_and_then_counts() {
+async fn a_tenant_may_be_named_and_then_counts() {
     let app = TestApp::new();
-    let club = app.signed_up("fc-nord").await;
+    let tenant = app.signed_up("fc-nord").await;
     ask(&app, json!({ "email": "owner@fc-nord.example", "tenantId": "tenant_other" })).await.is(202);
     assert_eq!(mails(&app), 0);
-    ask(&app, json!({ "email": "owner@fc-nord.example", "tenantId": club.id })).await.is(202);
+    ask(&app, json!({ "email": "owner@fc-nord.example", "tenantId": tenant.id })).await.is(202);
     assert_eq!(mails(&app), 1);
 }
 
@@ -111,7 +111,7 @@ async fn a_club_may_be_named_by_its_slug() {
 }
 
 #[tokio::test]
-async fn a_stopped_club_is_mailed_nothing() {
+async fn a_stopped_tenant_is_mailed_nothing() {
     for status in ["suspended", "cancelled"] {
         let app = TestApp::new();
         app.signed_up("fc-nord").await.becomes("status", status);

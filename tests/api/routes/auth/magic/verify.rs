@@ -4,14 +4,14 @@ use futures_util::future::join_all;
 use serde_json::json;
 use tenantry::ports::Limit;
 
-use crate::support::{Answer, Breaks, Club, TestApp, Token, keys};
+use crate::support::{Answer, Breaks, TestApp, TestTenant, Token, keys};
 
 /// A link as it was mailed to the tenant's owner.
-async fn link(club: &Club) -> String {
-    let email = club.row()["email"].clone();
-    club.post("/auth/magic/start").json(&json!({ "email": email })).send().await;
-    club.outside().finishes_deferred_work().await;
-    let link = club.outside().upstreams().sent_to("resend").pop().unwrap().link();
+async fn link(tenant: &TestTenant) -> String {
+    let email = tenant.row()["email"].clone();
+    tenant.post("/auth/magic/start").json(&json!({ "email": email })).send().await;
+    tenant.outside().finishes_deferred_work().await;
+    let link = tenant.outside().upstreams().sent_to("resend").pop().unwrap().link();
     link.rsplit_once("#token=").unwrap().1.to_owned()
 }
 
@@ -26,34 +26,34 @@ fn is_no_link(answer: &Answer) {
 }
 
 #[tokio::test]
-async fn a_link_is_exchanged_for_a_week_as_the_clubs_admin() {
+async fn a_link_is_exchanged_for_a_week_as_the_tenants_admin() {
     let app = TestApp::new();
-    let club = app.signed_up("fc-nord").await;
-    let token = link(&club).await;
+    let tenant = app.signed_up("fc-nord").await;
+    let token = link(&tenant).await;
     app.passes(3600);
     let body = open(&app, &token).await.is(200);
     assert_eq!(keys(&body), ["jwt", "success", "tenant", "tenantId"]);
-    let tenant = json!({
-        "id": club.id, "slug": "fc-nord", "name": "FC fc-nord", "email": "owner@fc-nord.example", "plan": "starter",
-        "comped": false, "trialEndsAt": club.row()["trial_ends_at"],
+    let expected = json!({
+        "id": tenant.id, "slug": "fc-nord", "name": "FC fc-nord", "email": "owner@fc-nord.example", "plan": "starter",
+        "comped": false, "trialEndsAt": tenant.row()["trial_ends_at"],
     });
-    assert_eq!(body["tenant"], tenant);
-    assert_eq!(body["tenantId"], club.id.as_str());
+    assert_eq!(body["tenant"], expected);
+    assert_eq!(body["tenantId"], tenant.id.as_str());
     let claims = Token::read(body["jwt"].as_str().unwrap());
     assert_eq!(
         (&claims["aud"], &claims["roles"]),
         (&json!("syston-mobile"), &json!(["tenant_admin", "owner"]))
     );
-    assert_eq!((&claims["tenantId"], &claims["exp"]), (&json!(club.id), &json!(app.now() + 7 * 24 * 3600)));
-    assert_eq!(claims["sub"], Token::read(&club.jwt)["sub"], "the same person as at signup");
+    assert_eq!((&claims["tenantId"], &claims["exp"]), (&json!(tenant.id), &json!(app.now() + 7 * 24 * 3600)));
+    assert_eq!(claims["sub"], Token::read(&tenant.jwt)["sub"], "the same person as at signup");
     app.get("/whoami").token(body["jwt"].as_str().unwrap()).send().await.is(200);
 }
 
 #[tokio::test]
 async fn a_link_works_once() {
     let app = TestApp::new();
-    let club = app.signed_up("fc-nord").await;
-    let token = link(&club).await;
+    let tenant = app.signed_up("fc-nord").await;
+    let token = link(&tenant).await;
     open(&app, &token).await.is(200);
     is_no_link(&open(&app, &token).await);
 }
@@ -61,8 +61,8 @@ async fn a_link_works_once() {
 #[tokio::test]
 async fn of_twenty_who_open_a_link_at_once_one_gets_in() {
     let app = TestApp::new();
-    let club = app.signed_up("fc-nord").await;
-    let token = link(&club).await;
+    let tenant = app.signed_up("fc-nord").await;
+    let token = link(&tenant).await;
     let answers = join_all((0..20).map(|_| open(&app, &token))).await;
     assert_eq!(answers.iter().filter(|answer| answer.status == 200).count(), 1);
     assert_eq!(answers.iter().filter(|answer| answer.status == 401).count(), 19);
@@ -72,8 +72,8 @@ async fn of_twenty_who_open_a_link_at_once_one_gets_in() {
 async fn a_link_lives_a_day() {
     for (age, lives) in [(24 * 3600 - 1, true), (24 * 3600, false)] {
         let app = TestApp::new();
-        let club = app.signed_up("fc-nord").await;
-        let token = link(&club).await;
+        let tenant = app.signed_up("fc-nord").await;
+        let token = link(&tenant).await;
         app.passes(age);
         let answer = open(&app, &token).await;
         if lives {
@@ -87,10 +87,10 @@ async fn a_link_lives_a_day() {
 #[tokio::test]
 async fn a_second_link_does_not_spend_the_first() {
     let app = TestApp::new();
-    let club = app.signed_up("fc-nord").await;
-    let first = link(&club).await;
+    let tenant = app.signed_up("fc-nord").await;
+    let first = link(&tenant).await;
     app.passes(300);
-    let second = link(&club).await;
+    let second = link(&tenant).await;
     open(&app, &second).await.is(200);
     open(&app, &first).await.is(200);
 }
@@ -98,17 +98,17 @@ async fn a_second_link_does_not_spend_the_first() {
 #[tokio::test]
 async fn only_a_link_is_a_link() {
     let app = TestApp::new();
-    let club = app.signed_up("fc-nord").await;
-    link(&club).await;
+    let tenant = app.signed_up("fc-nord").await;
+    link(&tenant).await;
     let now = app.now();
     for token in [
-        club.jwt.clone(),
+        tenant.jwt.clone(),
         Token::operator(now).sign(),
         Token::service(now).sign(),
-        Token::link(&club.id, now).sign(),
-        Token::link(&club.id, now).under("another-secret-of-more-than-32-bytes").sign(),
-        Token::link(&club.id, now).with("jti", serde_json::Value::Null).sign(),
-        Token::link(&club.id, now).with("tenantId", serde_json::Value::Null).sign(),
+        Token::link(&tenant.id, now).sign(),
+        Token::link(&tenant.id, now).under("another-secret-of-more-than-32-bytes").sign(),
+        Token::link(&tenant.id, now).with("jti", serde_json::Value::Null).sign(),
+        Token::link(&tenant.id, now).with("tenantId", serde_json::Value::Null).sign(),
         "nonsense".to_owned(),
         "x".repeat(9000),
     ] {
@@ -120,9 +120,9 @@ async fn only_a_link_is_a_link() {
 #[tokio::test]
 async fn a_link_gives_the_owners_rights_whatever_it_claims() {
     let app = TestApp::new();
-    let club = app.signed_up("fc-nord").await;
-    let jti = Token::read(&link(&club).await)["jti"].clone();
-    let claimed = Token::link(&club.id, app.now()).with("jti", jti).with("role", "admin");
+    let tenant = app.signed_up("fc-nord").await;
+    let jti = Token::read(&link(&tenant).await)["jti"].clone();
+    let claimed = Token::link(&tenant.id, app.now()).with("jti", jti).with("role", "admin");
     let body = open(&app, &claimed.with("roles", json!(["admin", "service"])).sign()).await.is(200);
     let claims = Token::read(body["jwt"].as_str().unwrap());
     assert_eq!(claims["roles"], json!(["tenant_admin", "owner"]));
@@ -132,9 +132,9 @@ async fn a_link_gives_the_owners_rights_whatever_it_claims() {
 #[tokio::test]
 async fn an_id_that_was_mailed_opens_nothing_in_a_token_of_another_kind_time_or_tenant() {
     let app = TestApp::new();
-    let (club, other) = (app.signed_up("fc-nord").await, app.signed_up("fc-sued").await);
-    let (token, now) = (link(&club).await, app.now());
-    let own = Token::link(&club.id, now).with("jti", Token::read(&token)["jti"].clone());
+    let (tenant, other) = (app.signed_up("fc-nord").await, app.signed_up("fc-sued").await);
+    let (token, now) = (link(&tenant).await, app.now());
+    let own = Token::link(&tenant.id, now).with("jti", Token::read(&token)["jti"].clone());
     for wrong in [
         own.clone().with("aud", "syston-mobile"),
         own.clone().with("iat", now - 90_000).with("exp", now - 3600),
@@ -149,20 +149,20 @@ async fn an_id_that_was_mailed_opens_nothing_in_a_token_of_another_kind_time_or_
 }
 
 #[tokio::test]
-async fn a_link_of_a_club_that_was_stopped_or_cut_off_opens_nothing() {
+async fn a_link_of_a_tenant_that_was_stopped_or_cut_off_opens_nothing() {
     for (column, value) in
         [("status", "'suspended'"), ("status", "'cancelled'"), ("tokens_valid_after", "9000000000")]
     {
         let app = TestApp::new();
-        let club = app.signed_up("fc-nord").await;
-        let token = link(&club).await;
+        let tenant = app.signed_up("fc-nord").await;
+        let token = link(&tenant).await;
         app.db().execute(&format!("update tenants set {column} = {value}"), ());
         is_no_link(&open(&app, &token).await);
         assert_eq!(app.db().number("select count(*) from magic_links where consumed_at is not null"), 0);
     }
     let app = TestApp::new();
-    let club = app.signed_up("fc-nord").await;
-    let token = link(&club).await;
+    let tenant = app.signed_up("fc-nord").await;
+    let token = link(&tenant).await;
     app.db().execute("insert into feature_flags values ('tokens_valid_after', 1, 9000000000, 0)", ());
     is_no_link(&open(&app, &token).await);
 }
@@ -170,8 +170,8 @@ async fn a_link_of_a_club_that_was_stopped_or_cut_off_opens_nothing() {
 #[tokio::test]
 async fn a_link_is_not_spent_by_a_store_that_did_nothing() {
     let app = TestApp::new();
-    let club = app.signed_up("fc-nord").await;
-    let token = link(&club).await;
+    let tenant = app.signed_up("fc-nord").await;
+    let token = link(&tenant).await;
     app.db().breaks(0, Breaks::Before);
     open(&app, &token).await.fails(503, "STORE_UNAVAILABLE");
     open(&app, &token).await.is(200);
@@ -199,21 +199,21 @@ async fn guessing_is_put_off() {
 }
 
 #[tokio::test]
-async fn the_link_in_the_welcome_mail_opens_the_club() {
+async fn the_link_in_the_welcome_mail_opens_the_tenant() {
     let app = TestApp::new();
-    let club = app.provisioned("fc-nord").await;
+    let tenant = app.provisioned("fc-nord").await;
     app.outside().finishes_deferred_work().await;
     let link = app.outside().upstreams().sent_to("resend").pop().unwrap().link();
     let token = link.rsplit_once("#token=").unwrap().1;
-    assert_eq!(open(&app, token).await.is(200)["tenantId"], club.id.as_str());
+    assert_eq!(open(&app, token).await.is(200)["tenantId"], tenant.id.as_str());
     is_no_link(&open(&app, token).await);
 }
 
 #[tokio::test]
 async fn a_link_that_was_revoked_by_its_id_opens_nothing() {
     let app = TestApp::new();
-    let club = app.signed_up("fc-nord").await;
-    let token = link(&club).await;
+    let tenant = app.signed_up("fc-nord").await;
+    let token = link(&tenant).await;
     let body = json!({ "jti": Token::read(&token)["jti"], "reason": "the mailbox is somebody else's" });
     let operator = Token::operator(app.now()).sign();
     app.post("/api/v1/admin/tokens/revoke").token(&operator).json(&body).send().await.is(200);

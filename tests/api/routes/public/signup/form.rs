@@ -12,7 +12,7 @@ async fn post(app: &TestApp, form: &str) -> Answer {
 }
 
 #[tokio::test]
-async fn a_club_is_signed_up_and_its_owner_gets_a_link() {
+async fn a_tenant_is_signed_up_and_its_owner_gets_a_link() {
     let app = TestApp::new();
     let page = post(&app, GOOD).await;
     assert_eq!((page.status.as_u16(), page.is_page()), (200, true));
@@ -57,7 +57,7 @@ async fn the_same_rules_hold_as_for_the_api() {
 }
 
 #[tokio::test]
-async fn a_form_sent_twice_is_one_club_and_one_mail() {
+async fn a_form_sent_twice_is_one_tenant_and_one_mail() {
     let app = TestApp::new();
     post(&app, GOOD).await;
     let again = post(&app, GOOD).await;
@@ -68,7 +68,7 @@ async fn a_form_sent_twice_is_one_club_and_one_mail() {
 }
 
 #[tokio::test]
-async fn it_knows_the_same_club_as_the_api() {
+async fn it_knows_the_same_tenant_as_the_api() {
     let app = TestApp::new();
     app.signed_up("fc-nord").await;
     let form = signup("fc-nord");
@@ -117,8 +117,8 @@ async fn a_form_of_another_site_is_refused_and_our_own_is_not() {
         &[("origin", "https://api.example.com")],
         &[],
     ] {
-        let (clubs, page, _) = sent(headers).await;
-        assert_eq!((clubs, page.status.as_u16()), (1, 200), "{headers:?}");
+        let (tenants, page, _) = sent(headers).await;
+        assert_eq!((tenants, page.status.as_u16()), (1, 200), "{headers:?}");
     }
     for headers in [
         &[("sec-fetch-site", "cross-site")][..],
@@ -129,8 +129,8 @@ async fn a_form_of_another_site_is_refused_and_our_own_is_not() {
         &[("origin", "http://api.example.com")],
         &[("origin", "null")],
     ] {
-        let (clubs, page, app) = sent(headers).await;
-        assert_eq!((clubs, page.status.as_u16(), page.is_page()), (0, 403, true), "{headers:?}");
+        let (tenants, page, app) = sent(headers).await;
+        assert_eq!((tenants, page.status.as_u16(), page.is_page()), (0, 403, true), "{headers:?}");
         assert!(page.text.contains("sent from another website") && page.text.contains("<a href=\"/\">"));
         assert!(!page.text.contains("fc-nord"), "another site fills nothing in");
         assert_eq!(app.db().batches(), 0);

@@ -13,7 +13,7 @@ use tenantry::{app::tokens::SIGNUP_TOKEN_SECONDS, ports::Limit};
 use crate::support::{Answer, Breaks, TestApp, Token, keys, signup};
 
 #[tokio::test]
-async fn a_club_gets_all_it_needs_to_go_on() {
+async fn a_tenant_gets_all_it_needs_to_go_on() {
     let app = TestApp::new();
     let answer = app.signs_up(&signup("fc-nord")).await;
     let body = answer.is(200);
@@ -39,27 +39,27 @@ async fn a_club_gets_all_it_needs_to_go_on() {
 #[tokio::test]
 async fn the_token_is_the_owners_for_a_year() {
     let app = TestApp::new();
-    let club = app.signed_up("fc-nord").await;
-    let claims = Token::read(&club.jwt);
+    let tenant = app.signed_up("fc-nord").await;
+    let claims = Token::read(&tenant.jwt);
     assert_eq!(keys(&claims), ["aud", "exp", "iat", "iss", "jti", "roles", "sub", "tenantId"]);
-    assert_eq!(claims["tenantId"], club.id.as_str());
+    assert_eq!(claims["tenantId"], tenant.id.as_str());
     assert_eq!(claims["roles"], json!(["tenant_admin", "owner"]));
     assert_eq!(claims["exp"], app.now() + SIGNUP_TOKEN_SECONDS);
-    assert_eq!(claims["sub"], club.row()["owner_user_id"]);
+    assert_eq!(claims["sub"], tenant.row()["owner_user_id"]);
     assert_eq!(SIGNUP_TOKEN_SECONDS, 365 * 24 * 3600);
 }
 
 #[tokio::test]
 async fn everything_is_stored_at_once() {
     let app = TestApp::new();
-    let club = app.signed_up("fc-nord").await;
+    let tenant = app.signed_up("fc-nord").await;
     assert_eq!(app.db().batches(), 1, "one round trip");
     assert_eq!(app.outside().objects().told(), 0);
     let now = app.now();
-    let row = club.row();
+    let row = tenant.row();
     assert_eq!((&row["status"], &row["provision_state"]), (&json!("trial"), &json!("pending")));
     assert_eq!((&row["created_at"], &row["trial_ends_at"]), (&json!(now), &json!(now + 1_209_600)));
-    let profile = club.gets("/api/v1/tenants/me").send().await.is(200);
+    let profile = tenant.gets("/api/v1/tenants/me").send().await.is(200);
     assert_eq!(
         profile["data"]["brand"],
         json!({ "primaryColor": "#1f4e79", "secondaryColor": "#f4b942" }),
@@ -75,11 +75,11 @@ async fn everything_is_stored_at_once() {
 #[tokio::test]
 async fn a_taken_name_is_refused_whatever_its_case_in_the_table() {
     let app = TestApp::new();
-    let club = app.signed_up("fc-nord").await;
+    let tenant = app.signed_up("fc-nord").await;
     let mut other = signup("fc-nord");
     other["email"] = "other@example.org".into();
     app.signs_up(&other).await.fails(409, "SLUG_TAKEN");
-    club.becomes("slug", "FC-Nord");
+    tenant.becomes("slug", "FC-Nord");
     app.signs_up(&other).await.fails(409, "SLUG_TAKEN");
     assert_eq!(app.db().number("select count(*) from tenants"), 1);
 }
@@ -87,13 +87,13 @@ async fn a_taken_name_is_refused_whatever_its_case_in_the_table() {
 #[tokio::test]
 async fn a_taken_address_is_refused_however_it_is_spelled() {
     let app = TestApp::new();
-    let club = app.signed_up("fc-nord").await;
+    let tenant = app.signed_up("fc-nord").await;
     let mut other = signup("fc-sued");
     for email in ["owner@fc-nord.example", "Owner@FC-Nord.Example", "  OWNER@FC-NORD.EXAMPLE "] {
         other["email"] = email.into();
         app.signs_up(&other).await.fails(409, "EMAIL_EXISTS");
     }
-    club.becomes("email", "Owner@FC-Nord.Example");
+    tenant.becomes("email", "Owner@FC-Nord.Example");
     app.signs_up(&other).await.fails(409, "EMAIL_EXISTS");
     assert_eq!(app.db().number("select count(*) from tenants"), 1);
 }
@@ -108,9 +108,9 @@ async fn the_address_is_stored_normalised() {
 }
 
 #[tokio::test]
-async fn the_kill_switch_stops_new_clubs_and_nothing_else() {
+async fn the_kill_switch_stops_new_tenants_and_nothing_else() {
     let app = TestApp::new();
-    let club = app.signed_up("fc-nord").await;
+    let tenant = app.signed_up("fc-nord").await;
     app.db().execute("insert into feature_flags values ('signup_enabled', 0, null, 0)", ());
     let before = app.db().contents();
     let answer = app.signs_up(&signup("fc-sued")).await;
@@ -118,7 +118,7 @@ async fn the_kill_switch_stops_new_clubs_and_nothing_else() {
     assert_eq!(answer.header("retry-after"), "3600");
     app.db().is_still(&before);
     app.get("/public/signup/availability?slug=fc-sued").send().await.is(200);
-    club.connects_make().await.is(200);
+    tenant.connects_make().await.is(200);
     app.db().execute("update feature_flags set enabled = 1", ());
     app.signs_up(&signup("fc-sued")).await.is(200);
 }
@@ -224,7 +224,7 @@ async fn a_signup_that_breaks_anywhere_leaves_nothing_behind() {
 }
 
 #[tokio::test]
-async fn a_lost_answer_loses_neither_the_club_nor_its_token() {
+async fn a_lost_answer_loses_neither_the_tenant_nor_its_token() {
     let app = TestApp::new();
     app.db().breaks(0, Breaks::After);
     let send =
@@ -245,10 +245,10 @@ async fn a_service_that_cannot_sign_burns_no_name() {
 #[tokio::test]
 async fn the_log_tells_of_every_signup_without_telling_who() {
     let app = TestApp::new();
-    let club = app.signed_up("fc-nord").await;
+    let tenant = app.signed_up("fc-nord").await;
     assert_eq!(app.log_words(), ["signup_started", "signup_completed", "request"]);
     let line = &app.log_of("signup_completed")[0];
-    assert_eq!(line.fields["tenantId"], club.id.as_str());
+    assert_eq!(line.fields["tenantId"], tenant.id.as_str());
     assert_eq!(line.fields["contactEmail"], "o***@fc-nord.example");
     assert_eq!(line.fields["plan"], "starter");
     assert_eq!(app.log_of("request")[0].fields["route"], "/public/signup/start");

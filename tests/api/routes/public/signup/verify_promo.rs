@@ -71,7 +71,7 @@ async fn a_code_that_cannot_exist_is_as_unknown_as_one_that_does_not() {
 }
 
 #[tokio::test]
-async fn a_code_for_some_clubs_is_good_for_them_and_for_who_does_not_say() {
+async fn a_code_for_some_tenants_is_good_for_them_and_for_who_does_not_say() {
     let app = TestApp::new();
     app.has_promo("SPRING", 10, &[("tenant_slugs", json!(["fc-nord"]))]);
     verify(&app, json!({ "promoCode": "SPRING", "tenantSlug": "fc-nord" })).await.is(200);

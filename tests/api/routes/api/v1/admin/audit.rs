@@ -5,25 +5,25 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::{get, post};
-use crate::support::{Club, TestApp, Token, keys, walk_pages};
+use crate::support::{TestApp, TestTenant, Token, keys, walk_pages};
 
 /// A code was made, then a tenant's tokens were revoked, then the code was switched off by somebody else.
-async fn three_things_were_done(app: &TestApp) -> Club {
-    let club = app.signed_up("fc-nord").await;
+async fn three_things_were_done(app: &TestApp) -> TestTenant {
+    let tenant = app.signed_up("fc-nord").await;
     post(app, "/promo-codes", json!({ "code": "SPRING", "discountPercent": 10 })).await.is(200);
     app.passes(1);
-    post(app, "/tokens/revoke", json!({ "tenantId": club.id, "reason": "lost phone" })).await.is(200);
+    post(app, "/tokens/revoke", json!({ "tenantId": tenant.id, "reason": "lost phone" })).await.is(200);
     app.passes(1);
     let somebody_else = Token::operator(app.now()).with("sub", "ann").sign();
     let path = "/api/v1/admin/promo-codes/SPRING/deactivate";
     app.post(path).token(&somebody_else).json(&json!({ "reason": "leaked" })).send().await.is(200);
-    club
+    tenant
 }
 
 #[tokio::test]
 async fn it_says_who_did_what_to_whom_and_why_newest_first() {
     let app = TestApp::new();
-    let club = three_things_were_done(&app).await;
+    let tenant = three_things_were_done(&app).await;
     let body = get(&app, "/audit").await.is(200);
     assert_eq!(keys(&body), ["data", "nextCursor", "success"]);
     let data = body["data"].as_array().unwrap();
@@ -35,7 +35,7 @@ async fn it_says_who_did_what_to_whom_and_why_newest_first() {
         told,
         [
             "ann promo.deactivate promo:SPRING leaked".to_owned(),
-            format!("ops tokens.revoke {} lost phone", club.id),
+            format!("ops tokens.revoke {} lost phone", tenant.id),
             "ops promo.create promo:SPRING promo code created".to_owned(),
         ]
     );
@@ -51,14 +51,14 @@ async fn it_says_who_did_what_to_whom_and_why_newest_first() {
 #[tokio::test]
 async fn filters_narrow_the_list() {
     let app = TestApp::new();
-    let club = three_things_were_done(&app).await;
+    let tenant = three_things_were_done(&app).await;
     for (query, expected) in [
         ("?actor=ann".to_owned(), vec!["promo.deactivate"]),
         ("?actor=ops".to_owned(), vec!["tokens.revoke", "promo.create"]),
         ("?actor=nobody".to_owned(), vec![]),
         ("?action=promo.create".to_owned(), vec!["promo.create"]),
         ("?subject=promo:SPRING".to_owned(), vec!["promo.deactivate", "promo.create"]),
-        (format!("?subject={}", club.id), vec!["tokens.revoke"]),
+        (format!("?subject={}", tenant.id), vec!["tokens.revoke"]),
         ("?subject=promo:SPRING&actor=ops".to_owned(), vec!["promo.create"]),
         ("?actor=ops&action=promo.deactivate".to_owned(), vec![]),
     ] {

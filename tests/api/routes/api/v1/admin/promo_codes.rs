@@ -36,9 +36,9 @@ async fn a_code_is_made_and_works() {
         "createdAt": "2027-01-15T08:00:12.000Z",
     });
     assert_eq!(made, json!({ "success": true, "data": expected }));
-    let club = app.signs_up(&with_code("fc-nord", "spring27")).await.is(200);
-    assert_eq!((&club["discount"], &club["tenant"]["plan"]), (&json!(100), &json!("pro")));
-    assert_eq!(club["tenant"]["comped"], true);
+    let tenant = app.signs_up(&with_code("fc-nord", "spring27")).await.is(200);
+    assert_eq!((&tenant["discount"], &tenant["tenant"]["plan"]), (&json!(100), &json!("pro")));
+    assert_eq!(tenant["tenant"]["comped"], true);
     app.signs_up(&with_code("fc-sued", "SPRING27")).await.refuses(400, "INVALID_PROMO", "not_allowed");
     let listed = get(&app, "/promo-codes").await.is(200)["data"][0].clone();
     assert_eq!((&listed["uses"], &listed["usesRemaining"]), (&json!(1), &json!(1)));

@@ -1,7 +1,7 @@
 //! `GET /api/v1/admin/stats`
 
 use serde_json::{Value, json};
-use tenantry::{ports::Ports, workflow::Command};
+use tenantry::{ports::Objects, workflow::Command};
 
 use super::get;
 use crate::support::{Reaction, TestApp, Token, keys, signup};
@@ -38,7 +38,7 @@ async fn of_nothing_there_is_nothing_to_tell() {
 }
 
 #[tokio::test]
-async fn clubs_are_counted_by_plan_and_status_whoever_changes_them() {
+async fn tenants_are_counted_by_plan_and_status_whoever_changes_them() {
     let app = TestApp::new();
     app.provisioned("fc-one").await;
     let stopped = app.signed_up("fc-two").await;
@@ -127,14 +127,14 @@ async fn provisioning_is_summed_up_by_how_it_ended_and_how_long_it_took() {
 #[tokio::test]
 async fn a_run_that_is_tried_again_counts_for_where_it_stands_and_for_each_failure() {
     let app = TestApp::new();
-    let club = app.signed_up("fc-nord").await;
+    let tenant = app.signed_up("fc-nord").await;
     for _ in 0..2 {
-        club.connects("https://hook.eu2.make.com/gone").await.is(200);
-        club.waits().await;
+        tenant.connects("https://hook.eu2.make.com/gone").await.is(200);
+        tenant.waits().await;
     }
     app.passes(100);
-    club.connects_make().await.is(200);
-    club.waits().await;
+    tenant.connects_make().await.is(200);
+    tenant.waits().await;
     let data = stats(&app).await["provisioning"].clone();
     let recent = &data["last30Days"];
     assert_eq!(
@@ -151,7 +151,7 @@ async fn a_run_that_is_tried_again_counts_for_where_it_stands_and_for_each_failu
 #[tokio::test]
 async fn a_pause_does_not_count_and_neither_does_a_wait_that_a_restored_database_forgot() {
     let app = TestApp::new();
-    let club = app.queued("fc-nord").await;
+    let tenant = app.queued("fc-nord").await;
     let operator = Token::operator(app.now()).sign();
     let pauses = |what: &str| {
         app.post(&format!("/api/v1/bgops/provisioning/{what}"))
@@ -162,10 +162,10 @@ async fn a_pause_does_not_count_and_neither_does_a_wait_that_a_restored_database
     let before = app.db().saved();
     pauses("pause").await.is(200);
     for _ in 0..10 {
-        app.alarm_rings(&club.id).await;
+        app.alarm_rings(&tenant.id).await;
     }
     pauses("resume").await.is(200);
-    club.waits().await;
+    tenant.waits().await;
     let durations = async |what: &str| {
         let data = stats(&app).await["provisioning"].clone();
         let recent = data["last30Days"].clone();
@@ -174,10 +174,10 @@ async fn a_pause_does_not_count_and_neither_does_a_wait_that_a_restored_database
     };
     assert_eq!(durations("paused").await, 500);
     app.db().becomes(&before);
-    club.outside().objects().rings_again(&club.id, 1, &app.app);
+    tenant.outside().objects().rings_again(&tenant.id, 1, &app.app);
     let compare = Command::Compare { projected_version: 0 };
-    app.outside().send_command(&club.id.parse().unwrap(), &compare).await.unwrap();
-    club.waits().await;
+    app.outside().send_command(&tenant.id.parse().unwrap(), &compare).await.unwrap();
+    tenant.waits().await;
     assert_eq!(durations("restored").await, 500);
 }
 
@@ -188,7 +188,7 @@ async fn what_is_older_than_a_month_counts_for_the_total_alone() {
     app.passes(40 * 24 * 3600);
     let before = stats(&app).await["provisioning"].clone();
     assert_eq!((&before["total"]["completed"], &before["last30Days"]["completed"]), (&json!(1), &json!(0)));
-    app.app.sweep().await;
+    tenantry::app::sweep::run(&app.app).await;
     assert_eq!(stats(&app).await["provisioning"], before, "adding the days up changes nothing");
     assert_eq!(app.db().number("select day from run_counts"), 0);
     assert_eq!(app.db().number("select count(*) from signup_counts"), 0);

@@ -3,10 +3,10 @@
 use serde_json::{Value, json};
 
 use super::{get, post};
-use crate::support::{Club, TestApp, Token, WEBHOOK_SECRET, keys, signup, walk_pages};
+use crate::support::{TestApp, TestTenant, Token, WEBHOOK_SECRET, keys, signup, walk_pages};
 
 /// A tenant that just signed up, one that is live, one that failed, and a pro tenant: oldest first.
-async fn four(app: &TestApp) -> [Club; 4] {
+async fn four(app: &TestApp) -> [TestTenant; 4] {
     let pending = app.signed_up("fc-one").await;
     app.passes(1);
     let live = app.provisioned("fc-two").await;
@@ -24,11 +24,11 @@ async fn four(app: &TestApp) -> [Club; 4] {
 
 async fn ids(app: &TestApp, query: &str) -> Vec<String> {
     let body = get(app, &format!("/tenants{query}")).await.is(200);
-    body["data"].as_array().unwrap().iter().map(|club| club["id"].as_str().unwrap().to_owned()).collect()
+    body["data"].as_array().unwrap().iter().map(|tenant| tenant["id"].as_str().unwrap().to_owned()).collect()
 }
 
 #[tokio::test]
-async fn clubs_are_listed_newest_first() {
+async fn tenants_are_listed_newest_first() {
     let app = TestApp::new();
     let [pending, live, failed, pro] = four(&app).await;
     assert_eq!(ids(&app, "").await, [&pro.id, &failed.id, &live.id, &pending.id].map(Clone::clone));
@@ -81,19 +81,19 @@ async fn filters_narrow_the_list() {
         ("?q=%25", vec![]),
         ("?q=fc&provision=failed", vec![&failed]),
     ] {
-        let expected: Vec<String> = expected.into_iter().map(|club| club.id.clone()).collect();
+        let expected: Vec<String> = expected.into_iter().map(|tenant| tenant.id.clone()).collect();
         assert_eq!(ids(&app, query).await, expected, "{query}");
     }
 }
 
 /// What an operator completed by hand is completed, as everywhere.
 #[tokio::test]
-async fn a_club_that_was_completed_by_hand_is_listed_so() {
+async fn a_tenant_that_was_completed_by_hand_is_listed_so() {
     let app = TestApp::new();
-    let club = app.signed_up("fc-nord").await;
-    club.becomes("status", "active");
-    club.becomes("provisioned_at", app.now());
-    assert_eq!(ids(&app, "?provision=completed").await, [club.id.as_str()]);
+    let tenant = app.signed_up("fc-nord").await;
+    tenant.becomes("status", "active");
+    tenant.becomes("provisioned_at", app.now());
+    assert_eq!(ids(&app, "?provision=completed").await, [tenant.id.as_str()]);
     assert!(ids(&app, "?provision=pending").await.is_empty());
 }
 
@@ -120,7 +120,7 @@ async fn what_cannot_be_asked_is_told() {
 }
 
 #[tokio::test]
-async fn pages_show_every_club_once() {
+async fn pages_show_every_tenant_once() {
     let app = TestApp::new();
     for n in 0..5 {
         app.signed_up(&format!("fc-{n:03}")).await;
@@ -128,15 +128,15 @@ async fn pages_show_every_club_once() {
     let operator = Token::operator(app.now()).sign();
     for (query, limit) in [("", 2), ("?status=trial", 2), ("?q=fc-0", 2), ("", 5), ("?q=owner@", 1)] {
         let seen = walk_pages(&app, &format!("/api/v1/admin/tenants{query}"), limit, &operator).await;
-        let clubs: std::collections::BTreeSet<String> =
-            seen.iter().map(|club| club["id"].to_string()).collect();
-        assert_eq!((seen.len(), clubs.len()), (5, 5), "{query} {limit}");
+        let tenants: std::collections::BTreeSet<String> =
+            seen.iter().map(|tenant| tenant["id"].to_string()).collect();
+        assert_eq!((seen.len(), tenants.len()), (5, 5), "{query} {limit}");
     }
 }
 
 /// More tenants than a page looks at: the pages go on behind them until the one that is wanted.
 #[tokio::test]
-async fn clubs_behind_the_window_are_found_by_going_on_and_at_once_by_name() {
+async fn tenants_behind_the_window_are_found_by_going_on_and_at_once_by_name() {
     let app = TestApp::new();
     app.db().execute(
         "insert into tenants (id, slug, name, email, plan, trial_ends_at, owner_user_id, signup_fingerprint, created_at,
@@ -160,18 +160,18 @@ async fn clubs_behind_the_window_are_found_by_going_on_and_at_once_by_name() {
 }
 
 #[tokio::test]
-async fn one_club_is_shown_with_all_that_was_made_for_it() {
+async fn one_tenant_is_shown_with_all_that_was_made_for_it() {
     let app = TestApp::new();
     app.has_promo("SPRING", 20, &[]);
     let mut form = signup("fc-nord");
     form["promoCode"] = "SPRING".into();
-    let club = app.signed_up_with(&form).await;
-    club.connects_make().await.is(200);
-    club.waits().await;
-    post(&app, "/tokens/revoke", json!({ "tenantId": club.id, "reason": "lost phone" })).await.is(200);
-    let answer = get(&app, &format!("/tenants/{}", club.id)).await;
+    let tenant = app.signed_up_with(&form).await;
+    tenant.connects_make().await.is(200);
+    tenant.waits().await;
+    post(&app, "/tokens/revoke", json!({ "tenantId": tenant.id, "reason": "lost phone" })).await.is(200);
+    let answer = get(&app, &format!("/tenants/{}", tenant.id)).await;
     let data = answer.is(200)["data"].clone();
-    let run = club.outside().objects().run(&club.id).unwrap().id;
+    let run = tenant.outside().objects().run(&tenant.id).unwrap().id;
     assert_eq!((&data["promoCode"], &data["routeReady"]), (&json!("SPRING"), &json!(true)));
     assert_eq!(data["brand"], json!({ "primaryColor": "#1f4e79", "secondaryColor": "#f4b942" }));
     assert_eq!(data["webhook"]["host"], "hook.eu2.make.com");
@@ -187,7 +187,7 @@ async fn one_club_is_shown_with_all_that_was_made_for_it() {
 }
 
 #[tokio::test]
-async fn a_pro_club_is_shown_with_its_spreadsheet_and_a_new_one_with_nothing() {
+async fn a_pro_tenant_is_shown_with_its_spreadsheet_and_a_new_one_with_nothing() {
     let app = TestApp::new();
     let pro = app.signed_up_pro("fc-pro").await;
     let fresh = get(&app, &format!("/tenants/{}", pro.id)).await.is(200)["data"].clone();
@@ -202,7 +202,7 @@ async fn a_pro_club_is_shown_with_its_spreadsheet_and_a_new_one_with_nothing() {
 }
 
 #[tokio::test]
-async fn a_failed_club_says_where_and_why() {
+async fn a_failed_tenant_says_where_and_why() {
     let app = TestApp::new();
     let [_, _, failed, _] = four(&app).await;
     let data = get(&app, &format!("/tenants/{}", failed.id)).await.is(200)["data"]["provisioning"].clone();
@@ -214,7 +214,7 @@ async fn a_failed_club_says_where_and_why() {
 }
 
 #[tokio::test]
-async fn a_club_that_never_was_is_not_found() {
+async fn a_tenant_that_never_was_is_not_found() {
     let app = TestApp::new();
     for id in ["tenant_never", "nonsense", "%ff"] {
         get(&app, &format!("/tenants/{id}")).await.fails(404, "TENANT_NOT_FOUND");
@@ -222,9 +222,9 @@ async fn a_club_that_never_was_is_not_found() {
 }
 
 #[tokio::test]
-async fn a_club_is_found_by_any_part_of_its_name_in_any_script() {
+async fn a_tenant_is_found_by_any_part_of_its_name_in_any_script() {
     let app = TestApp::new();
-    let mut clubs = Vec::new();
+    let mut tenants = Vec::new();
     for (slug, name) in [
         ("fc-a", "ΠΑΟΚ Θεσσαλονίκης"),
         ("fc-b", "Спартак Ёлка"),
@@ -235,9 +235,9 @@ async fn a_club_is_found_by_any_part_of_its_name_in_any_script() {
     ] {
         let mut form = signup(slug);
         form["clubName"] = name.into();
-        clubs.push(app.signed_up_with(&form).await.id.clone());
+        tenants.push(app.signed_up_with(&form).await.id.clone());
     }
-    for (typed, club) in [
+    for (typed, tenant) in [
         ("θεσσαλονικης", 0),
         ("ΣΣΑΛΟΝΙΚΗ", 0),
         ("елка", 1),
@@ -250,7 +250,7 @@ async fn a_club_is_found_by_any_part_of_its_name_in_any_script() {
         ("מכבי", 5),
     ] {
         let query: String = form_urlencoded::byte_serialize(typed.as_bytes()).collect();
-        assert_eq!(ids(&app, &format!("?q={query}")).await, [clubs[club].clone()], "{typed}");
+        assert_eq!(ids(&app, &format!("?q={query}")).await, [tenants[tenant].clone()], "{typed}");
     }
 }
 
@@ -258,51 +258,58 @@ async fn a_club_is_found_by_any_part_of_its_name_in_any_script() {
 #[tokio::test]
 async fn names_that_nobody_folded_are_found_too() {
     let app = TestApp::new();
-    let club = app.signed_up("fc-nord").await;
-    club.becomes("name", "Größe Ärzte");
-    assert_eq!(club.row()["name_folded"], Value::Null);
-    assert_eq!(ids(&app, "?q=arzte").await, [club.id.as_str()]);
-    assert_eq!(club.row()["name_folded"], "grosse arzte");
-    club.becomes("name", "Élan");
-    app.app.sweep().await;
-    assert_eq!(club.row()["name_folded"], "elan");
-    club.ask(http::Method::PATCH, "/api/v1/tenants/me")
-        .token(&club.jwt)
+    let tenant = app.signed_up("fc-nord").await;
+    tenant.becomes("name", "Größe Ärzte");
+    assert_eq!(tenant.row()["name_folded"], Value::Null);
+    assert_eq!(ids(&app, "?q=arzte").await, [tenant.id.as_str()]);
+    assert_eq!(tenant.row()["name_folded"], "grosse arzte");
+    tenant.becomes("name", "Élan");
+    tenantry::app::sweep::run(&app.app).await;
+    assert_eq!(tenant.row()["name_folded"], "elan");
+    tenant
+        .ask(http::Method::PATCH, "/api/v1/tenants/me")
+        .token(&tenant.jwt)
         .json(&json!({ "name": "Ügly" }))
         .send()
         .await
         .is(200);
-    assert_eq!(club.row()["name_folded"], "ugly");
+    assert_eq!(tenant.row()["name_folded"], "ugly");
 }
 
 #[tokio::test]
-async fn a_club_is_found_by_any_id_of_ours() {
+async fn a_tenant_is_found_by_any_id_of_ours() {
     let app = TestApp::new();
-    let club = app.provisioned("fc-nord").await;
+    let tenant = app.provisioned("fc-nord").await;
     app.provisioned("fc-other").await;
-    let audited = json!({ "tenantId": club.id, "reason": "lost phone" });
+    let audited = json!({ "tenantId": tenant.id, "reason": "lost phone" });
     post(&app, "/tokens/revoke", audited).await.is(200);
-    let of_club = |sql: &str| app.db().row(&sql.replace("{id}", &club.id))["id"].as_str().unwrap().to_owned();
+    let of_tenant =
+        |sql: &str| app.db().row(&sql.replace("{id}", &tenant.id))["id"].as_str().unwrap().to_owned();
     for (kind, id) in [
-        ("tenant", club.id.clone()),
-        ("user", of_club("select owner_user_id as id from tenants where id = '{id}'")),
-        ("run", of_club("select provision_run_id as id from tenants where id = '{id}'")),
+        ("tenant", tenant.id.clone()),
+        ("user", of_tenant("select owner_user_id as id from tenants where id = '{id}'")),
+        ("run", of_tenant("select provision_run_id as id from tenants where id = '{id}'")),
         (
             "event",
-            of_club("select id from domain_events where tenant_id = '{id}' and type = 'tenant.provisioned'"),
+            of_tenant(
+                "select id from domain_events where tenant_id = '{id}' and type = 'tenant.provisioned'",
+            ),
         ),
-        ("mail", of_club("select id from mails where tenant_id = '{id}'")),
-        ("audit", of_club("select id from audit_log where subject = '{id}'")),
-        ("request of an operator", of_club("select request_id as id from audit_log where subject = '{id}'")),
+        ("mail", of_tenant("select id from mails where tenant_id = '{id}'")),
+        ("audit", of_tenant("select id from audit_log where subject = '{id}'")),
+        (
+            "request of an operator",
+            of_tenant("select request_id as id from audit_log where subject = '{id}'"),
+        ),
         (
             "request that queued it",
-            of_club(
+            of_tenant(
                 "select h.request_id as id from provision_history h join provision_runs r on r.id = h.run_id
                  where r.tenant_id = '{id}' and h.step = 'seed_defaults'",
             ),
         ),
     ] {
-        assert_eq!(ids(&app, &format!("?q={id}%20")).await, [club.id.as_str()], "{kind}: {id}");
+        assert_eq!(ids(&app, &format!("?q={id}%20")).await, [tenant.id.as_str()], "{kind}: {id}");
     }
     assert!(ids(&app, "?q=run_of_nobody").await.is_empty());
 }
@@ -331,7 +338,7 @@ async fn who_is_called_so_within_is_found_by_going_on() {
     assert_eq!(ids(&app, "?q=old").await, ["02450", "00002", "02400"].map(|id| format!("tenant_{id}")));
     for limit in [1, 2, 3, 50] {
         let found = walk_pages(&app, "/api/v1/admin/tenants?q=old", limit, &operator).await;
-        let found: Vec<&str> = found.iter().map(|club| club["id"].as_str().unwrap()).collect();
+        let found: Vec<&str> = found.iter().map(|tenant| tenant["id"].as_str().unwrap()).collect();
         assert_eq!(found, ["tenant_02450", "tenant_00002", "tenant_02400", "tenant_01100"], "{limit}");
     }
 }

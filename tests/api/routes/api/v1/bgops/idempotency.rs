@@ -14,7 +14,7 @@ async fn get(app: &TestApp, path: &str) -> Answer {
 #[tokio::test]
 async fn keys_are_listed_without_what_the_client_sent() {
     let app = TestApp::new();
-    let club = app.signed_up_with_key("fc-nord", "the-clients-own-key").await;
+    let tenant = app.signed_up_with_key("fc-nord", "the-clients-own-key").await;
     let answer = get(&app, "").await;
     let body = answer.is(200);
     let key = body["data"][0]["key"].as_str().unwrap().to_owned();
@@ -23,7 +23,7 @@ async fn keys_are_listed_without_what_the_client_sent() {
         json!({
             "success": true, "nextCursor": null,
             "data": [{
-                "key": key, "operation": "signup_start", "tenantId": club.id, "status": "completed",
+                "key": key, "operation": "signup_start", "tenantId": tenant.id, "status": "completed",
                 "createdAt": "2027-01-15T08:00:12.000Z", "expiresAt": "2027-01-16T08:00:12.000Z"
             }]
         })

@@ -61,9 +61,9 @@ async fn without_the_database_nothing_is_switched_and_nobody_is_told_that_it_was
 
 /// What is queued while provisioning is paused is accepted: it waits, and nobody is sent away.
 #[tokio::test]
-async fn a_club_that_is_queued_meanwhile_waits() {
+async fn a_tenant_that_is_queued_meanwhile_waits() {
     let app = TestApp::new();
     switch(&app, "pause", json!({ "reason": "maintenance" })).await.is(200);
-    let club = app.queued("fc-nord").await;
-    assert_eq!(club.ended().await, "processing");
+    let tenant = app.queued("fc-nord").await;
+    assert_eq!(tenant.ended().await, "processing");
 }

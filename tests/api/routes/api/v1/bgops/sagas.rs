@@ -2,18 +2,18 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Club, RECORDS, Reaction, TestApp, Token, keys, walk_pages};
+use crate::support::{Answer, RECORDS, Reaction, TestApp, TestTenant, Token, keys, walk_pages};
 
 async fn get(app: &TestApp, path: &str) -> Answer {
     app.get(&format!("/api/v1/bgops/sagas{path}")).token(&Token::operator(app.now()).sign()).send().await
 }
 
-fn run_of(club: &Club) -> String {
-    club.outside().objects().run(&club.id).unwrap().id.as_str().to_owned()
+fn run_of(tenant: &TestTenant) -> String {
+    tenant.outside().objects().run(&tenant.id).unwrap().id.as_str().to_owned()
 }
 
 /// One run that completed, one that failed, one that waits: oldest first.
-async fn three(app: &TestApp) -> [Club; 3] {
+async fn three(app: &TestApp) -> [TestTenant; 3] {
     let completed = app.provisioned("fc-one").await;
     app.passes(1);
     let failed = app.signed_up("fc-two").await;
@@ -165,18 +165,18 @@ async fn one_run_is_shown_with_its_steps() {
     assert_eq!((&data["status"], &data["tenantId"]), (&json!("processing"), &json!(waiting.id)));
 }
 
-async fn history(app: &TestApp, club: &Club) -> Vec<Value> {
-    let answer = get(app, &format!("/{}/history", run_of(club))).await.is(200);
+async fn history(app: &TestApp, tenant: &TestTenant) -> Vec<Value> {
+    let answer = get(app, &format!("/{}/history", run_of(tenant))).await.is(200);
     answer["data"].as_array().unwrap().clone()
 }
 
 #[tokio::test]
 async fn every_attempt_is_in_the_history() {
     let app = TestApp::new();
-    let club = app.queued("fc-nord").await;
+    let tenant = app.queued("fc-nord").await;
     app.outside().upstreams().next("make", [Reaction::Answers(503, ""), Reaction::TimesOut]);
-    club.waits().await;
-    let data = history(&app, &club).await;
+    tenant.waits().await;
+    let data = history(&app, &tenant).await;
     let told: Vec<String> = data
         .iter()
         .map(|a| {
@@ -210,13 +210,13 @@ async fn a_refused_attempt_says_with_which_status() {
         ("fc-west", "apps_script", Reaction::Answers(404, ""), "SPREADSHEET_REJECTED 404"),
         ("fc-ost", "cloudflare", Reaction::Answers(403, taken), "MISCONFIGURED 403"),
     ] {
-        let club =
+        let tenant =
             if upstream == "apps_script" { app.signed_up_pro(slug).await } else { app.signed_up(slug).await };
         app.outside().upstreams().next(upstream, [reaction]);
-        if upstream == "apps_script" { club.confirms_pro().await } else { club.connects_make().await }
+        if upstream == "apps_script" { tenant.confirms_pro().await } else { tenant.connects_make().await }
             .is(200);
-        club.waits().await;
-        let data = history(&app, &club).await;
+        tenant.waits().await;
+        let data = history(&app, &tenant).await;
         let refused = data.iter().filter(|a| a["outcome"] == "refused");
         let told: Vec<String> =
             refused.map(|a| format!("{} {}", a["error"], a["upstreamStatus"]).replace('"', "")).collect();
@@ -238,8 +238,8 @@ async fn a_run_that_never_was_is_not_found() {
 #[tokio::test]
 async fn nothing_of_it_shows_a_secret() {
     let app = TestApp::new();
-    let club = app.provisioned("fc-nord").await;
-    for path in ["".to_owned(), format!("/{}", run_of(&club)), format!("/{}/history", run_of(&club))] {
+    let tenant = app.provisioned("fc-nord").await;
+    for path in ["".to_owned(), format!("/{}", run_of(&tenant)), format!("/{}/history", run_of(&tenant))] {
         let text = get(&app, &path).await.text;
         for secret in ["eyJ", "hook.eu2", "owner@", "whsec_"] {
             assert!(!text.contains(secret), "{secret} in {text}");
@@ -262,18 +262,18 @@ async fn what_the_other_side_said_is_in_the_history() {
         (json!({ "ok": false }), Value::Null),
     ] {
         let app = TestApp::new();
-        let club = app.signed_up_pro("fc-nord").await;
+        let tenant = app.signed_up_pro("fc-nord").await;
         let said: &'static str = said.to_string().leak();
         app.outside().upstreams().next("apps_script", [Reaction::Answers(200, said)]);
-        club.confirms_pro().await.is(200);
-        club.waits().await;
-        let refused: Vec<Value> = history(&app, &club)
+        tenant.confirms_pro().await.is(200);
+        tenant.waits().await;
+        let refused: Vec<Value> = history(&app, &tenant)
             .await
             .into_iter()
             .filter(|attempt| attempt["outcome"] == "refused")
             .collect();
         assert_eq!((refused.len(), &refused[0]["said"]), (1, &expected));
-        let shown = club.gets(&format!("/api/v1/tenants/{}/provision-status", club.id)).send().await;
+        let shown = tenant.gets(&format!("/api/v1/tenants/{}/provision-status", tenant.id)).send().await;
         assert!(!shown.text.contains("Too many files"), "owners read our own words");
     }
 }

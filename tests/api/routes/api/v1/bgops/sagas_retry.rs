@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Club, Manner, Reaction, TestApp, Token};
+use crate::support::{Answer, Manner, Reaction, TestApp, TestTenant, Token};
 
 const PATH: &str = "/api/v1/bgops/sagas/retry";
 
@@ -16,41 +16,43 @@ async fn pressed(app: &TestApp, body: Value) -> Value {
 }
 
 /// Many tenants whose webhooks were gone, each a minute after the one before, and one whose set-up stopped elsewhere.
-async fn after_an_outage(app: &TestApp, count: usize) -> Vec<Club> {
-    let mut clubs = Vec::new();
+async fn after_an_outage(app: &TestApp, count: usize) -> Vec<TestTenant> {
+    let mut tenants = Vec::new();
     for n in 0..count {
-        let club = app.signed_up(&format!("fc-{n:03}")).await;
-        club.connects("https://hook.eu2.make.com/gone").await.is(200);
-        club.waits().await;
+        let tenant = app.signed_up(&format!("fc-{n:03}")).await;
+        tenant.connects("https://hook.eu2.make.com/gone").await.is(200);
+        tenant.waits().await;
         app.passes(60);
-        clubs.push(club);
+        tenants.push(tenant);
     }
     app.db().execute("update make_connections set webhook_url = 'https://hook.eu2.make.com/better'", ());
-    clubs
+    tenants
 }
 
-fn run_of(club: &Club) -> Value {
-    json!(club.outside().objects().run(&club.id).unwrap().id)
+fn run_of(tenant: &TestTenant) -> Value {
+    json!(tenant.outside().objects().run(&tenant.id).unwrap().id)
 }
 
-fn runs_of(clubs: &[Club]) -> Vec<Value> {
-    clubs.iter().map(run_of).collect()
+fn runs_of(tenants: &[TestTenant]) -> Vec<Value> {
+    tenants.iter().map(run_of).collect()
 }
 
 #[tokio::test]
 async fn those_that_failed_first_go_on_first_and_the_next_press_takes_the_rest() {
     let app = TestApp::new();
-    let clubs = after_an_outage(&app, 5).await;
+    let tenants = after_an_outage(&app, 5).await;
     let body = json!({ "status": "failed", "reason": "WEBHOOK_REJECTED", "limit": 3, "why": "Make is back" });
     let data = pressed(&app, body.clone()).await;
-    let expected = json!({ "matched": 5, "retried": runs_of(&clubs[..3]), "remaining": 2, "dryRun": false });
+    let expected =
+        json!({ "matched": 5, "retried": runs_of(&tenants[..3]), "remaining": 2, "dryRun": false });
     assert_eq!(data, expected);
     let data = pressed(&app, body.clone()).await;
-    let expected = json!({ "matched": 2, "retried": runs_of(&clubs[3..]), "remaining": 0, "dryRun": false });
+    let expected =
+        json!({ "matched": 2, "retried": runs_of(&tenants[3..]), "remaining": 0, "dryRun": false });
     assert_eq!(data, expected);
-    for club in &clubs {
-        club.waits().await;
-        assert_eq!(club.ended().await, "completed");
+    for tenant in &tenants {
+        tenant.waits().await;
+        assert_eq!(tenant.ended().await, "completed");
     }
     let data = pressed(&app, body).await;
     assert_eq!(data, json!({ "matched": 0, "retried": [], "remaining": 0, "dryRun": false }));
@@ -59,7 +61,7 @@ async fn those_that_failed_first_go_on_first_and_the_next_press_takes_the_rest()
 #[tokio::test]
 async fn one_press_is_one_entry_in_the_audit_log_and_none_if_it_did_nothing() {
     let app = TestApp::new();
-    let clubs = after_an_outage(&app, 3).await;
+    let tenants = after_an_outage(&app, 3).await;
     let body = json!({
         "status": "failed", "reason": "WEBHOOK_REJECTED", "plan": "starter", "step": "validate_webhook",
         "why": "Make is back"
@@ -74,7 +76,7 @@ async fn one_press_is_one_entry_in_the_audit_log_and_none_if_it_did_nothing() {
         data,
         json!({
             "status": "failed", "step": "validate_webhook", "reason": "WEBHOOK_REJECTED", "plan": "starter",
-            "runs": runs_of(&clubs)
+            "runs": runs_of(&tenants)
         })
     );
     assert_eq!(
@@ -101,11 +103,11 @@ async fn one_press_is_one_entry_in_the_audit_log_and_none_if_it_did_nothing() {
 #[tokio::test]
 async fn a_dry_run_says_what_would_be_done_and_changes_nothing() {
     let app = TestApp::new();
-    let clubs = after_an_outage(&app, 3).await;
+    let tenants = after_an_outage(&app, 3).await;
     let (before, told) = (app.db().contents(), app.outside().objects().told());
     let body = json!({ "status": "failed", "limit": 2, "why": "only looking", "dryRun": true });
     let data = pressed(&app, body).await;
-    let expected = json!({ "matched": 3, "retried": runs_of(&clubs[..2]), "remaining": 1, "dryRun": true });
+    let expected = json!({ "matched": 3, "retried": runs_of(&tenants[..2]), "remaining": 1, "dryRun": true });
     assert_eq!(data, expected);
     app.db().is_still(&before);
     assert_eq!(app.outside().objects().told(), told);
@@ -114,10 +116,10 @@ async fn a_dry_run_says_what_would_be_done_and_changes_nothing() {
 #[tokio::test]
 async fn only_what_matches_goes_on() {
     let app = TestApp::new();
-    let clubs = after_an_outage(&app, 3).await;
+    let tenants = after_an_outage(&app, 3).await;
     app.db().execute("update tenants set provision_reason = 'DEADLINE_EXCEEDED' where slug = 'fc-000'", ());
-    app.db().execute("update provision_runs set step = 'activate' where tenant_id = ?1", [&clubs[1].id]);
-    app.db().execute("update provision_runs set plan = 'pro' where tenant_id = ?1", [&clubs[2].id]);
+    app.db().execute("update provision_runs set step = 'activate' where tenant_id = ?1", [&tenants[1].id]);
+    app.db().execute("update provision_runs set plan = 'pro' where tenant_id = ?1", [&tenants[2].id]);
     for (filter, expected) in [
         (json!({ "reason": "DEADLINE_EXCEEDED" }), vec![0]),
         (json!({ "reason": "WEBHOOK_REJECTED" }), vec![1, 2]),
@@ -129,7 +131,7 @@ async fn only_what_matches_goes_on() {
     ] {
         let mut body = json!({ "status": "failed", "why": "test", "dryRun": true });
         body.as_object_mut().unwrap().extend(filter.as_object().unwrap().clone());
-        let expected: Vec<Value> = expected.into_iter().map(|n: usize| run_of(&clubs[n])).collect();
+        let expected: Vec<Value> = expected.into_iter().map(|n: usize| run_of(&tenants[n])).collect();
         assert_eq!(pressed(&app, body).await["retried"], json!(expected), "{filter}");
     }
 }
@@ -138,32 +140,32 @@ async fn only_what_matches_goes_on() {
 #[tokio::test]
 async fn whoever_is_not_to_be_set_up_is_left_out() {
     let app = TestApp::new();
-    let clubs = after_an_outage(&app, 5).await;
-    clubs[0].becomes("status", "suspended");
-    clubs[1].becomes("status", "cancelled");
-    clubs[2].becomes("provisioned_at", 1);
-    clubs[3].becomes("undo_state", "undoing");
+    let tenants = after_an_outage(&app, 5).await;
+    tenants[0].becomes("status", "suspended");
+    tenants[1].becomes("status", "cancelled");
+    tenants[2].becomes("provisioned_at", 1);
+    tenants[3].becomes("undo_state", "undoing");
     let data = pressed(&app, json!({ "status": "failed", "why": "test" })).await;
-    assert_eq!((&data["matched"], &data["retried"]), (&json!(1), &json!([run_of(&clubs[4])])));
-    for club in &clubs[..4] {
-        assert_eq!(club.row()["provision_state"], "failed");
+    assert_eq!((&data["matched"], &data["retried"]), (&json!(1), &json!([run_of(&tenants[4])])));
+    for tenant in &tenants[..4] {
+        assert_eq!(tenant.row()["provision_state"], "failed");
     }
 }
 
 #[tokio::test]
 async fn whoever_could_not_be_told_is_found_by_the_sweep() {
     let app = TestApp::new();
-    let clubs = after_an_outage(&app, 3).await;
+    let tenants = after_an_outage(&app, 3).await;
     app.outside().objects().become_(Manner::Gone);
     let data = pressed(&app, json!({ "status": "failed", "why": "Make is back" })).await;
     assert_eq!(data["retried"].as_array().unwrap().len(), 3);
     assert_eq!(app.log_of("operator_action").pop().unwrap().fields["told"], 0);
     app.outside().objects().become_(Manner::Obedient);
     app.passes(61);
-    app.app.sweep().await;
-    for club in &clubs {
-        club.waits().await;
-        assert_eq!(club.ended().await, "completed");
+    tenantry::app::sweep::run(&app.app).await;
+    for tenant in &tenants {
+        tenant.waits().await;
+        assert_eq!(tenant.ended().await, "completed");
     }
 }
 
@@ -171,9 +173,9 @@ async fn whoever_could_not_be_told_is_found_by_the_sweep() {
 #[tokio::test]
 async fn objects_that_hang_keep_nobody_waiting() {
     let app = TestApp::new();
-    let clubs = after_an_outage(&app, 40).await;
-    for club in &clubs {
-        app.outside().objects().becomes_slow(&club.id);
+    let tenants = after_an_outage(&app, 40).await;
+    for tenant in &tenants {
+        app.outside().objects().becomes_slow(&tenant.id);
     }
     let before = app.now();
     pressed(&app, json!({ "status": "failed", "why": "Make is back", "limit": 40 })).await;
@@ -183,14 +185,14 @@ async fn objects_that_hang_keep_nobody_waiting() {
 #[tokio::test]
 async fn what_could_not_be_removed_is_tried_again_too() {
     let app = TestApp::new();
-    let club = app.queued_pro("fc-nord").await;
-    club.waits().await;
+    let tenant = app.queued_pro("fc-nord").await;
+    tenant.waits().await;
     app.outside().upstreams().next("apps_script", [Reaction::Answers(200, r#"{"ok":false}"#)]);
     let token = Token::operator(app.now()).sign();
-    let remove = app.ask(http::Method::DELETE, &format!("/api/v1/admin/tenants/{}", club.id));
+    let remove = app.ask(http::Method::DELETE, &format!("/api/v1/admin/tenants/{}", tenant.id));
     remove.token(&token).json(&json!({ "reason": "closed" })).send().await.is(202);
-    club.waits().await;
-    assert_eq!(club.row()["undo_state"], "compensation_failed");
+    tenant.waits().await;
+    assert_eq!(tenant.row()["undo_state"], "compensation_failed");
     for (reason, matched) in [("WEBHOOK_REJECTED", 0), ("COMPENSATION_REFUSED", 1)] {
         let body =
             json!({ "status": "compensation_failed", "reason": reason, "why": "test", "dryRun": true });
@@ -198,9 +200,9 @@ async fn what_could_not_be_removed_is_tried_again_too() {
     }
     assert_eq!(pressed(&app, json!({ "status": "failed", "why": "test" })).await["matched"], 0);
     let body = json!({ "status": "compensation_failed", "step": "create_spreadsheet", "why": "it may now" });
-    assert_eq!(pressed(&app, body).await["retried"], json!([run_of(&club)]));
-    club.waits().await;
-    assert_eq!(club.row()["undo_state"], "undone");
+    assert_eq!(pressed(&app, body).await["retried"], json!([run_of(&tenant)]));
+    tenant.waits().await;
+    assert_eq!(tenant.row()["undo_state"], "undone");
 }
 
 #[tokio::test]
@@ -254,9 +256,9 @@ async fn old_failures_of_another_kind_do_not_hide_those_of_the_outage() {
          select provision_run_id, id, 'starter', 'failed', 'activate', 'CANCELLED', 1, 0, 0, 0 from tenants",
         (),
     );
-    let clubs = after_an_outage(&app, 1).await;
+    let tenants = after_an_outage(&app, 1).await;
     let body = json!({ "status": "failed", "reason": "WEBHOOK_REJECTED", "why": "test", "dryRun": true });
-    assert_eq!(pressed(&app, body).await["retried"], json!(runs_of(&clubs)));
+    assert_eq!(pressed(&app, body).await["retried"], json!(runs_of(&tenants)));
     let body = json!({ "status": "failed", "why": "test", "limit": 100, "dryRun": true });
     let data = pressed(&app, body).await;
     assert_eq!((&data["matched"], &data["remaining"]), (&json!(1000), &json!(900)));
@@ -265,13 +267,13 @@ async fn old_failures_of_another_kind_do_not_hide_those_of_the_outage() {
 #[tokio::test]
 async fn the_run_of_an_object_that_forgot_it_goes_on_as_it_is_listed() {
     let app = TestApp::new();
-    let club = after_an_outage(&app, 1).await.remove(0);
-    let run = app.outside().objects().run(&club.id).unwrap();
-    app.outside().objects().forgets(&club.id);
+    let tenant = after_an_outage(&app, 1).await.remove(0);
+    let run = app.outside().objects().run(&tenant.id).unwrap();
+    app.outside().objects().forgets(&tenant.id);
     pressed(&app, json!({ "status": "failed", "why": "Make is back" })).await;
-    let taken_over = app.outside().objects().run(&club.id).unwrap();
+    let taken_over = app.outside().objects().run(&tenant.id).unwrap();
     assert_eq!(taken_over.id, run.id);
     assert!(taken_over.version > run.version, "{} after {}", taken_over.version, run.version);
-    club.waits().await;
-    assert_eq!(club.ended().await, "completed");
+    tenant.waits().await;
+    assert_eq!(tenant.ended().await, "completed");
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use tenantry::{
     domain::Upstream,
-    ports::Ports,
+    ports::Objects,
     workflow::breaker::{BreakerCommand, HealthSignal, Request, RequesterId},
 };
 

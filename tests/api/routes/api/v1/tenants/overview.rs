@@ -7,16 +7,16 @@ use crate::support::{TestApp, Token};
 #[tokio::test]
 async fn a_club_sees_itself_at_a_glance_before_and_after_it_is_live() {
     let app = TestApp::new();
-    let club = app.signed_up("fc-nord").await;
-    let path = format!("/api/v1/tenants/{}/overview", club.id);
+    let tenant = app.signed_up("fc-nord").await;
+    let path = format!("/api/v1/tenants/{}/overview", tenant.id);
     let expected = json!({
-        "id": club.id, "slug": "fc-nord", "name": "FC fc-nord", "plan": "starter", "status": "trial",
+        "id": tenant.id, "slug": "fc-nord", "name": "FC fc-nord", "plan": "starter", "status": "trial",
         "route_ready": 0, "provisioned_at": null, "posts_count": 0, "webhooks_validated": 0
     });
-    assert_eq!(club.gets(&path).send().await.is(200), json!({ "success": true, "data": expected }));
-    club.connects_make().await.is(200);
-    club.waits().await;
-    let data = club.gets(&path).send().await.is(200)["data"].clone();
+    assert_eq!(tenant.gets(&path).send().await.is(200), json!({ "success": true, "data": expected }));
+    tenant.connects_make().await.is(200);
+    tenant.waits().await;
+    let data = tenant.gets(&path).send().await.is(200)["data"].clone();
     assert_eq!((&data["status"], &data["route_ready"]), (&json!("active"), &json!(1)));
     assert_eq!((&data["posts_count"], &data["webhooks_validated"]), (&json!(1), &json!(1)));
     assert!(data["provisioned_at"].is_string());
@@ -27,8 +27,8 @@ async fn a_club_sees_itself_at_a_glance_before_and_after_it_is_live() {
 #[tokio::test]
 async fn whoever_else_asks_is_refused() {
     let app = TestApp::new();
-    let (club, other) = (app.signed_up("fc-nord").await, app.signed_up("fc-sued").await);
-    let path = format!("/api/v1/tenants/{}/overview", club.id);
+    let (tenant, other) = (app.signed_up("fc-nord").await, app.signed_up("fc-sued").await);
+    let path = format!("/api/v1/tenants/{}/overview", tenant.id);
     app.get(&path).send().await.fails(401, "UNAUTHORIZED");
     other.gets(&path).send().await.refuses(403, "FORBIDDEN", "tenant_mismatch");
     let operator = Token::operator(app.now()).sign();
@@ -38,5 +38,5 @@ async fn whoever_else_asks_is_refused() {
         .await
         .fails(404, "TENANT_NOT_FOUND");
     app.db().goes_down();
-    club.gets(&path).send().await.fails(503, "STORE_UNAVAILABLE");
+    tenant.gets(&path).send().await.fails(503, "STORE_UNAVAILABLE");
 }

@@ -5,7 +5,7 @@ mod degraded;
 use serde_json::{Value, json};
 use tenantry::domain::{Plan, Step};
 
-use crate::support::{Club, Reaction, TestApp, Token, keys};
+use crate::support::{Reaction, TestApp, TestTenant, Token, keys};
 
 const DATA: [&str; 16] = [
     "checkpoints",
@@ -58,10 +58,10 @@ fn names(data: &Value, status: &str) -> Vec<String> {
 #[tokio::test]
 async fn before_anything_was_queued_it_is_pending() {
     let app = TestApp::new();
-    for (club, plan) in
+    for (tenant, plan) in
         [(app.signed_up("fc-nord").await, Plan::Starter), (app.signed_up_pro("fc-sued").await, Plan::Pro)]
     {
-        let answer = club.sees_status().await;
+        let answer = tenant.sees_status().await;
         let data = data(&answer.is(200));
         assert_eq!((&data["status"], &data["progress"]), (&json!("pending"), &json!(0)));
         assert_eq!(names(&data, "pending").len(), Step::of(plan).len());
@@ -76,19 +76,19 @@ async fn before_anything_was_queued_it_is_pending() {
 #[tokio::test]
 async fn the_steps_are_those_of_the_plan_in_their_order() {
     let app = TestApp::new();
-    for (club, plan) in
+    for (tenant, plan) in
         [(app.signed_up("fc-nord").await, Plan::Starter), (app.signed_up_pro("fc-sued").await, Plan::Pro)]
     {
         let order: Vec<&str> = Step::of(plan).iter().map(|step| step.as_str()).collect();
-        assert_eq!(names(&data(&club.sees_status().await.is(200)), "pending"), order);
+        assert_eq!(names(&data(&tenant.sees_status().await.is(200)), "pending"), order);
     }
 }
 
 #[tokio::test]
 async fn once_queued_it_is_processing_and_says_when_to_ask_again() {
     let app = TestApp::new();
-    let club = app.queued("fc-nord").await;
-    let answer = club.sees_status().await;
+    let tenant = app.queued("fc-nord").await;
+    let answer = tenant.sees_status().await;
     assert_eq!(data(&answer.is(200))["status"], "processing");
     assert_eq!(answer.header("retry-after"), "1");
 }
@@ -96,10 +96,10 @@ async fn once_queued_it_is_processing_and_says_when_to_ask_again() {
 #[tokio::test]
 async fn while_a_step_waits_it_says_for_what_and_until_when() {
     let app = TestApp::new();
-    let club = app.queued("fc-nord").await;
+    let tenant = app.queued("fc-nord").await;
     app.outside().upstreams().always("make", Reaction::AsksToWait(503, "20"));
-    app.alarm_rings(&club.id).await;
-    let answer = club.sees_status().await;
+    app.alarm_rings(&tenant.id).await;
+    let answer = tenant.sees_status().await;
     let data = data(&answer.is(200));
     assert_eq!((&data["status"], &data["step"]), (&json!("processing"), &json!("validate_webhook")));
     assert_eq!(data["progress"], 2 * 100 / 6);
@@ -113,22 +113,22 @@ async fn while_a_step_waits_it_says_for_what_and_until_when() {
     );
     assert_eq!(answer.header("retry-after"), "19", "until the next attempt");
     app.outside().upstreams().always("make", Reaction::AsksToWait(503, "600"));
-    app.alarm_rings(&club.id).await;
-    assert_eq!(club.sees_status().await.header("retry-after"), "30", "but not for ever");
+    app.alarm_rings(&tenant.id).await;
+    assert_eq!(tenant.sees_status().await.header("retry-after"), "30", "but not for ever");
 }
 
 #[tokio::test]
 async fn a_completed_run_says_when_and_how() {
     let app = TestApp::new();
-    let club = app.provisioned("fc-nord").await;
-    let answer = club.sees_status().await;
+    let tenant = app.provisioned("fc-nord").await;
+    let answer = tenant.sees_status().await;
     let data = data(&answer.is(200));
     assert_eq!((&data["status"], &data["progress"]), (&json!("completed"), &json!(100)));
     assert_eq!((&data["step"], &data["reason"], &data["error"]), (&Value::Null, &Value::Null, &Value::Null));
     assert_eq!((&data["plan"], &data["warnings"]), (&json!("starter"), &json!([])));
     assert_eq!(data["startedAt"], "2027-01-15T08:00:12.000Z");
     assert_eq!(data["completedAt"], "2027-01-15T08:00:12.000Z");
-    assert_eq!(data["runId"], app.outside().objects().run(&club.id).unwrap().id.as_str());
+    assert_eq!(data["runId"], app.outside().objects().run(&tenant.id).unwrap().id.as_str());
     assert_eq!(names(&data, "completed").len(), 6);
     for step in data["steps"].as_array().unwrap() {
         assert_eq!(
@@ -138,16 +138,16 @@ async fn a_completed_run_says_when_and_how() {
         assert!(step["startedAt"].is_string() && step["completedAt"].is_string());
     }
     assert_eq!(answer.header("retry-after"), "");
-    assert_eq!(club.row()["status"], "active");
+    assert_eq!(tenant.row()["status"], "active");
 }
 
 #[tokio::test]
 async fn a_failed_run_says_why_in_a_word_and_a_sentence() {
     let app = TestApp::new();
-    let club = app.signed_up("fc-nord").await;
-    club.connects("https://hook.eu2.make.com/gone").await.is(200);
-    club.waits().await;
-    let answer = club.sees_status().await;
+    let tenant = app.signed_up("fc-nord").await;
+    tenant.connects("https://hook.eu2.make.com/gone").await.is(200);
+    tenant.waits().await;
+    let answer = tenant.sees_status().await;
     let data = data(&answer.is(200));
     assert_eq!((&data["status"], &data["reason"]), (&json!("failed"), &json!("WEBHOOK_REJECTED")));
     let message =
@@ -161,28 +161,28 @@ async fn a_failed_run_says_why_in_a_word_and_a_sentence() {
     assert_eq!(data["resumeAt"], Value::Null, "nobody but the club can mend it");
 }
 
-async fn failed_for_an_outage(app: &TestApp) -> Club {
-    let club = app.queued("fc-nord").await;
+async fn failed_for_an_outage(app: &TestApp) -> TestTenant {
+    let tenant = app.queued("fc-nord").await;
     app.outside().upstreams().always("make", Reaction::Answers(503, ""));
-    club.waits().await;
-    club
+    tenant.waits().await;
+    tenant
 }
 
 /// Whoever sees the failure learns that nobody has to press anything; the object knows it too while the database is down.
 #[tokio::test]
 async fn a_run_that_an_outage_ended_says_when_the_service_goes_on_by_itself() {
     let app = TestApp::new();
-    let club = failed_for_an_outage(&app).await;
-    let told = data(&club.sees_status().await.is(200));
+    let tenant = failed_for_an_outage(&app).await;
+    let told = data(&tenant.sees_status().await.is(200));
     assert_eq!((&told["status"], &told["reason"]), (&json!("failed"), &json!("UPSTREAM_UNAVAILABLE")));
-    let at = app.outside().objects().run(&club.id).unwrap().resume_at().unwrap();
+    let at = app.outside().objects().run(&tenant.id).unwrap().resume_at().unwrap();
     let to_the_second = |told: &Value| told["resumeAt"].as_str().unwrap()[..19].to_owned();
     assert_eq!(to_the_second(&told), at.rfc3339()[..19]);
     app.db().goes_down();
-    assert_eq!(to_the_second(&club.sees_status().await.is(200)["data"]), at.rfc3339()[..19]);
+    assert_eq!(to_the_second(&tenant.sees_status().await.is(200)["data"]), at.rfc3339()[..19]);
     app.db().comes_up();
-    club.retries().await.is(200);
-    assert_eq!(data(&club.sees_status().await.is(200))["resumeAt"], Value::Null, "it is at work");
+    tenant.retries().await.is(200);
+    assert_eq!(data(&tenant.sees_status().await.is(200))["resumeAt"], Value::Null, "it is at work");
 }
 
 /// What the sweep will not take up is not promised.
@@ -195,9 +195,9 @@ async fn what_does_not_go_on_by_itself_promises_nothing() {
         "update tenants set status = 'active', provisioned_at = unixepoch()",
     ] {
         let app = TestApp::new();
-        let club = failed_for_an_outage(&app).await;
+        let tenant = failed_for_an_outage(&app).await;
         app.db().execute(change, ());
-        let seen = app.get(&club.status_path()).token(&Token::operator(app.now()).sign()).send().await;
+        let seen = app.get(&tenant.status_path()).token(&Token::operator(app.now()).sign()).send().await;
         assert_eq!(data(&seen.is(200))["resumeAt"], Value::Null, "{change}");
     }
 }
@@ -205,30 +205,30 @@ async fn what_does_not_go_on_by_itself_promises_nothing() {
 #[tokio::test]
 async fn a_welcome_mail_that_was_given_up_is_a_warning_until_another_is_on_its_way() {
     let app = TestApp::new();
-    let club = app.provisioned("fc-nord").await;
+    let tenant = app.provisioned("fc-nord").await;
     app.outside().upstreams().next("resend", [Reaction::Answers(422, r#"{"name":"validation_error"}"#)]);
-    assert_eq!(data(&club.sees_status().await.is(200))["warnings"], json!([]), "it may yet arrive");
-    club.mails_leave().await;
-    let told = data(&club.sees_status().await.is(200));
+    assert_eq!(data(&tenant.sees_status().await.is(200))["warnings"], json!([]), "it may yet arrive");
+    tenant.mails_leave().await;
+    let told = data(&tenant.sees_status().await.is(200));
     assert_eq!((&told["status"], &told["progress"]), (&json!("completed"), &json!(100)));
     let message = "The welcome mail could not be delivered. Ask for another one, or for a link to sign in.";
     assert_eq!(told["warnings"], json!([{ "code": "EMAIL_REJECTED", "message": message }]));
     assert_eq!(names(&told, "completed").len(), 6);
     assert_eq!((&told["reason"], &told["error"]), (&Value::Null, &Value::Null));
-    let path = format!("/api/v1/tenants/{}/welcome/resend", club.id);
-    club.post(&path).token(&club.jwt).send().await.is(202);
-    assert_eq!(data(&club.sees_status().await.is(200))["warnings"], json!([]));
-    club.mails_leave().await;
-    assert_eq!(data(&club.sees_status().await.is(200))["warnings"], json!([]));
+    let path = format!("/api/v1/tenants/{}/welcome/resend", tenant.id);
+    tenant.post(&path).token(&tenant.jwt).send().await.is(202);
+    assert_eq!(data(&tenant.sees_status().await.is(200))["warnings"], json!([]));
+    tenant.mails_leave().await;
+    assert_eq!(data(&tenant.sees_status().await.is(200))["warnings"], json!([]));
 }
 
 #[tokio::test]
 async fn a_welcome_mail_that_found_nobody_for_a_day_is_a_warning() {
     let app = TestApp::new();
-    let club = app.provisioned("fc-nord").await;
+    let tenant = app.provisioned("fc-nord").await;
     app.outside().upstreams().always("resend", Reaction::TimesOut);
-    club.mails_leave().await;
-    let told = data(&club.sees_status().await.is(200));
+    tenant.mails_leave().await;
+    let told = data(&tenant.sees_status().await.is(200));
     assert_eq!(told["warnings"][0]["code"], "UPSTREAM_UNAVAILABLE");
 }
 
@@ -236,10 +236,10 @@ async fn a_welcome_mail_that_found_nobody_for_a_day_is_a_warning() {
 #[tokio::test]
 async fn a_warning_of_an_older_version_is_told_still() {
     let app = TestApp::new();
-    let club = app.provisioned("fc-nord").await;
+    let tenant = app.provisioned("fc-nord").await;
     let warning = json!({ "code": "EMAIL_REJECTED", "message": "The mail could not be sent (status 422)." });
     app.db().execute("update provision_runs set warnings = ?1", [json!([warning]).to_string()]);
-    assert_eq!(data(&club.sees_status().await.is(200))["warnings"], json!([warning]));
+    assert_eq!(data(&tenant.sees_status().await.is(200))["warnings"], json!([warning]));
 }
 
 /// The runbook's manual fix, which the predecessor's status ignored.
@@ -250,12 +250,12 @@ async fn what_an_operator_completed_by_hand_is_completed() {
     failed.connects("https://hook.eu2.make.com/gone").await.is(200);
     failed.waits().await;
     let never = app.signed_up("fc-sued").await;
-    for club in [&failed, &never] {
+    for tenant in [&failed, &never] {
         app.db().execute(
             "UPDATE tenants SET status='active', provisioned_at=unixepoch() WHERE id=?1",
-            [&club.id],
+            [&tenant.id],
         );
-        let data = data(&club.sees_status().await.is(200));
+        let data = data(&tenant.sees_status().await.is(200));
         assert_eq!((&data["status"], &data["progress"]), (&json!("completed"), &json!(100)));
         assert_eq!(
             (&data["reason"], &data["error"], &data["step"]),
@@ -268,17 +268,17 @@ async fn what_an_operator_completed_by_hand_is_completed() {
 #[tokio::test]
 async fn progress_never_goes_back_while_a_run_goes_on() {
     let app = TestApp::new();
-    let club = app.signed_up_pro("fc-nord").await;
+    let tenant = app.signed_up_pro("fc-nord").await;
     for upstream in ["apps_script", "resend"] {
         app.outside().upstreams().next(upstream, [Reaction::TimesOut, Reaction::Breaks]);
     }
-    club.confirms_pro().await.is(200);
+    tenant.confirms_pro().await.is(200);
     let mut progress = 0;
     loop {
-        let seen = club.sees_status().await.is(200)["data"]["progress"].as_i64().unwrap();
+        let seen = tenant.sees_status().await.is(200)["data"]["progress"].as_i64().unwrap();
         assert!(seen >= progress, "{seen} after {progress}");
         progress = seen;
-        if !app.alarm_rings(&club.id).await {
+        if !app.alarm_rings(&tenant.id).await {
             break;
         }
     }
@@ -288,11 +288,11 @@ async fn progress_never_goes_back_while_a_run_goes_on() {
 #[tokio::test]
 async fn what_has_not_changed_is_not_sent_again() {
     let app = TestApp::new();
-    let club = app.provisioned("fc-nord").await;
-    let first = club.sees_status().await;
+    let tenant = app.provisioned("fc-nord").await;
+    let first = tenant.sees_status().await;
     let etag = first.header("etag").to_owned();
     assert!(etag.starts_with('"') && etag.ends_with('"') && etag.len() > 10, "{etag}");
-    let ask = |known: &str| club.gets(&club.status_path()).header("if-none-match", known).send();
+    let ask = |known: &str| tenant.gets(&tenant.status_path()).header("if-none-match", known).send();
     for known in [etag.clone(), format!("W/{etag}"), format!("\"other\", {etag}"), "*".to_owned()] {
         let answer = ask(&known).await;
         assert_eq!((answer.status.as_u16(), answer.text.as_str()), (304, ""), "{known}");
@@ -309,35 +309,35 @@ async fn what_has_not_changed_is_not_sent_again() {
 #[tokio::test]
 async fn every_change_has_a_tag_of_its_own() {
     let app = TestApp::new();
-    let club = app.signed_up("fc-nord").await;
+    let tenant = app.signed_up("fc-nord").await;
     let mut tags = std::collections::BTreeSet::new();
-    tags.insert(club.sees_status().await.header("etag").to_owned());
+    tags.insert(tenant.sees_status().await.header("etag").to_owned());
     app.outside().upstreams().next("make", [Reaction::TimesOut]);
-    club.connects_make().await.is(200);
-    tags.insert(club.sees_status().await.header("etag").to_owned());
-    app.alarm_rings(&club.id).await;
-    tags.insert(club.sees_status().await.header("etag").to_owned());
-    club.waits().await;
-    tags.insert(club.sees_status().await.header("etag").to_owned());
+    tenant.connects_make().await.is(200);
+    tags.insert(tenant.sees_status().await.header("etag").to_owned());
+    app.alarm_rings(&tenant.id).await;
+    tags.insert(tenant.sees_status().await.header("etag").to_owned());
+    tenant.waits().await;
+    tags.insert(tenant.sees_status().await.header("etag").to_owned());
     assert_eq!(tags.len(), 4);
 }
 
 #[tokio::test]
 async fn an_unchanged_answer_still_says_when_to_ask_again() {
     let app = TestApp::new();
-    let club = app.queued("fc-nord").await;
-    let etag = club.sees_status().await.header("etag").to_owned();
-    let answer = club.gets(&club.status_path()).header("if-none-match", &etag).send().await;
+    let tenant = app.queued("fc-nord").await;
+    let etag = tenant.sees_status().await.header("etag").to_owned();
+    let answer = tenant.gets(&tenant.status_path()).header("if-none-match", &etag).send().await;
     assert_eq!((answer.status.as_u16(), answer.header("retry-after")), (304, "1"));
 }
 
 #[tokio::test]
-async fn operators_and_machines_see_every_club() {
+async fn operators_and_machines_see_every_tenant() {
     let app = TestApp::new();
-    let club = app.provisioned("fc-nord").await;
-    let own = club.sees_status().await.is(200);
+    let tenant = app.provisioned("fc-nord").await;
+    let own = tenant.sees_status().await.is(200);
     for token in [Token::operator(app.now()), Token::service(app.now())] {
-        assert_eq!(app.get(&club.status_path()).token(&token.sign()).send().await.is(200), own);
+        assert_eq!(app.get(&tenant.status_path()).token(&token.sign()).send().await.is(200), own);
     }
 }
 
@@ -345,8 +345,8 @@ async fn operators_and_machines_see_every_club() {
 #[tokio::test]
 async fn an_ordinary_poll_is_one_line_in_the_log() {
     let app = TestApp::new();
-    let club = app.queued("fc-nord").await;
+    let tenant = app.queued("fc-nord").await;
     let before = app.log_words().len();
-    club.sees_status().await.is(200);
+    tenant.sees_status().await.is(200);
     assert_eq!(app.log_words().get(before..).unwrap(), ["request"]);
 }

@@ -7,9 +7,9 @@ use crate::support::TestApp;
 #[tokio::test]
 async fn provisioning_is_queued_without_a_body() {
     let app = TestApp::new();
-    let club = app.signed_up_pro("fc-nord").await;
-    let body = club.confirms_pro().await.is(200);
-    let run = app.outside().objects().run(&club.id).unwrap();
+    let tenant = app.signed_up_pro("fc-nord").await;
+    let body = tenant.confirms_pro().await.is(200);
+    let run = app.outside().objects().run(&tenant.id).unwrap();
     let data = json!({
         "runId": run.id.as_str(), "status": "processing", "changed": true, "message": "Provisioning has started."
     });
@@ -19,22 +19,22 @@ async fn provisioning_is_queued_without_a_body() {
 #[tokio::test]
 async fn an_empty_body_is_none() {
     let app = TestApp::new();
-    let club = app.signed_up_pro("fc-nord").await;
+    let tenant = app.signed_up_pro("fc-nord").await;
     for body in ["", "{}", "{\"anything\":1}"] {
-        let ask = club
+        let ask = tenant
             .post("/public/signup/pro/confirm")
-            .token(&club.jwt)
+            .token(&tenant.jwt)
             .header("content-type", "application/json");
         ask.body(body).send().await.is(200);
     }
 }
 
 #[tokio::test]
-async fn a_starter_club_has_nothing_to_confirm() {
+async fn a_starter_tenant_has_nothing_to_confirm() {
     let app = TestApp::new();
-    let club = app.signed_up("fc-nord").await;
+    let tenant = app.signed_up("fc-nord").await;
     let before = app.db().contents();
-    club.confirms_pro().await.fails(409, "PLAN_MISMATCH");
+    tenant.confirms_pro().await.fails(409, "PLAN_MISMATCH");
     app.db().is_still(&before);
     assert_eq!(app.outside().objects().told(), 0);
 }
@@ -45,26 +45,26 @@ async fn a_code_that_gave_the_plan_counts() {
     app.has_promo("GOPRO", 0, &[("plan", json!("pro"))]);
     let mut form = crate::support::signup("fc-nord");
     form["promoCode"] = "GOPRO".into();
-    let club = app.signed_up_with(&form).await;
-    club.connects_make().await.fails(409, "PLAN_MISMATCH");
-    club.confirms_pro().await.is(200);
-    club.waits().await;
-    assert_eq!(club.ended().await, "completed");
+    let tenant = app.signed_up_with(&form).await;
+    tenant.connects_make().await.fails(409, "PLAN_MISMATCH");
+    tenant.confirms_pro().await.is(200);
+    tenant.waits().await;
+    assert_eq!(tenant.ended().await, "completed");
 }
 
 #[tokio::test]
 async fn confirming_twice_is_confirming_once() {
     let app = TestApp::new();
-    let club = app.signed_up_pro("fc-nord").await;
-    let first = club.confirms_pro().await.is(200)["data"]["runId"].clone();
-    let again = club.confirms_pro().await.is(200)["data"].clone();
+    let tenant = app.signed_up_pro("fc-nord").await;
+    let first = tenant.confirms_pro().await.is(200)["data"]["runId"].clone();
+    let again = tenant.confirms_pro().await.is(200)["data"].clone();
     assert_eq!(
         (&again["runId"], &again["changed"], &again["status"]),
         (&first, &json!(false), &json!("processing"))
     );
     assert_eq!(again["message"], "Provisioning is already under way; nothing was changed.");
-    club.waits().await;
-    let after = club.confirms_pro().await.is(200)["data"].clone();
+    tenant.waits().await;
+    let after = tenant.confirms_pro().await.is(200)["data"].clone();
     assert_eq!(
         (&after["runId"], &after["changed"], &after["status"]),
         (&first, &json!(false), &json!("completed"))

@@ -9,7 +9,7 @@ async fn send(app: &TestApp, key: &str, form: &Value) -> Answer {
 }
 
 #[tokio::test]
-async fn the_same_form_under_the_same_key_is_the_same_club_with_a_token() {
+async fn the_same_form_under_the_same_key_is_the_same_tenant_with_a_token() {
     let app = TestApp::new();
     let first = send(&app, "key-1", &signup("fc-nord")).await.is(200);
     app.passes(60);
@@ -92,8 +92,8 @@ async fn nobody_gets_anything_with_another_key() {
 async fn what_the_client_sends_is_no_storage_key() {
     let app = TestApp::new();
     for key in ["key-1", "revoked:jti-tenant", "' or 1=1 --"] {
-        let club = format!("fc-{}", key.len());
-        send(&app, key, &signup(&club)).await.is(200);
+        let tenant = format!("fc-{}", key.len());
+        send(&app, key, &signup(&tenant)).await.is(200);
         assert!(!serde_json::to_string(&app.db().contents()).unwrap().contains(key), "{key}");
     }
     assert!(!serde_json::to_string(&app.db().contents()).unwrap().contains("eyJ"), "no token is stored");
@@ -140,9 +140,9 @@ async fn a_key_is_not_used_up_by_a_refusal() {
 #[tokio::test]
 async fn without_a_key_a_repeat_gets_no_token_but_the_owner_a_mail() {
     let app = TestApp::new();
-    let club = app.signed_up("fc-nord").await;
+    let tenant = app.signed_up("fc-nord").await;
     let told = app.signs_up(&signup("fc-nord")).await.fails(409, "ALREADY_SIGNED_UP");
-    assert_eq!(keys(&told), ["code", "message", "requestId"], "nothing of the club");
+    assert_eq!(keys(&told), ["code", "message", "requestId"], "nothing of the tenant");
     assert!(told["message"].as_str().unwrap().contains("We have mailed you a link"), "{told}");
     assert!(app.outside().upstreams().sent().is_empty(), "the answer does not wait for the mail");
     app.outside().finishes_deferred_work().await;
@@ -152,7 +152,7 @@ async fn without_a_key_a_repeat_gets_no_token_but_the_owner_a_mail() {
     let link = mails[0].link();
     let token = link.strip_prefix("https://api.example.com/magic/#token=").unwrap();
     let opened = app.post("/auth/magic/verify").json(&json!({ "token": token })).send().await.is(200);
-    assert_eq!(opened["tenantId"], club.id.as_str());
+    assert_eq!(opened["tenantId"], tenant.id.as_str());
 }
 
 #[tokio::test]
@@ -197,11 +197,11 @@ async fn a_repeat_is_answered_although_the_mail_fails() {
 }
 
 #[tokio::test]
-async fn a_club_that_was_stopped_is_mailed_no_link() {
+async fn a_tenant_that_was_stopped_is_mailed_no_link() {
     for status in ["suspended", "cancelled"] {
         let app = TestApp::new();
-        let club = app.signed_up("fc-nord").await;
-        club.becomes("status", status);
+        let tenant = app.signed_up("fc-nord").await;
+        tenant.becomes("status", status);
         app.signs_up(&signup("fc-nord")).await;
         app.outside().finishes_deferred_work().await;
         assert!(app.outside().upstreams().sent().is_empty(), "{status}: the link would open nothing");

@@ -89,7 +89,7 @@ async fn the_words_that_the_contract_reserves_are_reserved() {
 }
 
 #[tokio::test]
-async fn a_club_has_a_name_of_up_to_100_characters() {
+async fn a_tenant_has_a_name_of_up_to_100_characters() {
     assert_eq!(complaint("clubName", "ü".repeat(101)).await, about("clubName", "too_long"));
     assert_eq!(complaint("clubName", "FC\u{0}Nord").await, about("clubName", "invalid_characters"));
     let app = TestApp::new();

@@ -26,7 +26,7 @@ fn counts(expected: &[(&str, usize)]) -> BTreeMap<String, usize> {
 }
 
 #[tokio::test]
-async fn of_sixty_clubs_that_want_one_name_one_gets_it() {
+async fn of_sixty_tenants_that_want_one_name_one_gets_it() {
     let app = TestApp::new();
     let form = |n: usize| {
         let mut form = signup("fc-nord");
@@ -40,7 +40,7 @@ async fn of_sixty_clubs_that_want_one_name_one_gets_it() {
 }
 
 #[tokio::test]
-async fn of_sixty_clubs_with_one_address_one_is_made() {
+async fn of_sixty_tenants_with_one_address_one_is_made() {
     let app = TestApp::new();
     let form = |n: usize| {
         let mut form = signup(&format!("fc-{n:02}"));
@@ -70,7 +70,7 @@ async fn the_last_uses_of_a_code_are_given_once_each() {
 }
 
 #[tokio::test]
-async fn one_form_sent_twenty_times_under_one_key_is_one_club_and_twenty_tokens() {
+async fn one_form_sent_twenty_times_under_one_key_is_one_tenant_and_twenty_tokens() {
     let app = TestApp::new();
     let form = signup("fc-nord");
     let ask = || app.post("/public/signup/start").header("idempotency-key", "key-1").json(&form).send();
@@ -81,7 +81,7 @@ async fn one_form_sent_twenty_times_under_one_key_is_one_club_and_twenty_tokens(
 }
 
 #[tokio::test]
-async fn one_form_sent_twenty_times_without_a_key_is_one_club_and_one_token() {
+async fn one_form_sent_twenty_times_without_a_key_is_one_tenant_and_one_token() {
     let app = TestApp::new();
     let answers = all_at_once(&app, vec![signup("fc-nord"); 20]).await;
     let (granted, others): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| answer.status == 200);

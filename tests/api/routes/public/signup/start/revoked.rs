@@ -3,7 +3,7 @@
 use http::Method;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Club, TestApp, Token, signup};
+use crate::support::{Answer, TestApp, TestTenant, Token, signup};
 
 async fn repeats(app: &TestApp, key: &str, slug: &str) -> Answer {
     app.post("/public/signup/start").header("idempotency-key", key).json(&signup(slug)).send().await
@@ -24,18 +24,18 @@ fn jti(token: &str) -> Value {
 }
 
 /// The token of a link that is mailed to the tenant's owner now.
-async fn comes_by_mail(club: &Club) -> String {
-    let ask = json!({ "email": format!("owner@{}.example", club.slug) });
-    club.post("/auth/magic/start").json(&ask).send().await;
-    club.outside().finishes_deferred_work().await;
-    signs_in(club).await
+async fn comes_by_mail(tenant: &TestTenant) -> String {
+    let ask = json!({ "email": format!("owner@{}.example", tenant.slug) });
+    tenant.post("/auth/magic/start").json(&ask).send().await;
+    tenant.outside().finishes_deferred_work().await;
+    signs_in(tenant).await
 }
 
 /// Opens the last link that was mailed.
-async fn signs_in(club: &Club) -> String {
-    let link = club.outside().upstreams().sent_to("resend").pop().unwrap().link();
+async fn signs_in(tenant: &TestTenant) -> String {
+    let link = tenant.outside().upstreams().sent_to("resend").pop().unwrap().link();
     let token = link.rsplit_once("#token=").unwrap().1.to_owned();
-    let opened = club.post("/auth/magic/verify").json(&json!({ "token": token })).send().await.is(200);
+    let opened = tenant.post("/auth/magic/verify").json(&json!({ "token": token })).send().await.is(200);
     opened["jwt"].as_str().unwrap().to_owned()
 }
 
@@ -51,30 +51,30 @@ const WAYS: [&str; 9] = [
     "all tokens are revoked",
 ];
 
-async fn revokes(club: &Club, way: &str) {
+async fn revokes(tenant: &TestTenant, way: &str) {
     let by_id = |token: &str| json!({ "jti": jti(token), "reason": "lost" });
-    let made = Token::tenant(&club.id, club.now());
+    let made = Token::tenant(&tenant.id, tenant.now());
     match way {
-        "its token logs out" => logs_out(club, &club.jwt).await,
-        "its token is revoked by its id" => operator_revokes(club, by_id(&club.jwt)).await,
+        "its token logs out" => logs_out(tenant, &tenant.jwt).await,
+        "its token is revoked by its id" => operator_revokes(tenant, by_id(&tenant.jwt)).await,
         "the token of a repeat is revoked by its id" => {
-            let repeat = repeats(club, "key-1", &club.slug).await.is(200);
-            operator_revokes(club, by_id(repeat["jwt"].as_str().unwrap())).await;
+            let repeat = repeats(tenant, "key-1", &tenant.slug).await.is(200);
+            operator_revokes(tenant, by_id(repeat["jwt"].as_str().unwrap())).await;
         }
-        "the token of a link logs out" => logs_out(club, &comes_by_mail(club).await).await,
+        "the token of a link logs out" => logs_out(tenant, &comes_by_mail(tenant).await).await,
         "the token of a link is revoked by its id" => {
-            operator_revokes(club, by_id(&comes_by_mail(club).await)).await;
+            operator_revokes(tenant, by_id(&comes_by_mail(tenant).await)).await;
         }
         "a token that somebody made by hand is revoked by its id" => {
-            operator_revokes(club, by_id(&made.sign())).await;
+            operator_revokes(tenant, by_id(&made.sign())).await;
         }
         "a token that somebody made by hand, and that soon ends, logs out" => {
-            logs_out(club, &made.with("exp", club.now() + 60).sign()).await;
+            logs_out(tenant, &made.with("exp", tenant.now() + 60).sign()).await;
         }
         "its tokens are revoked" => {
-            operator_revokes(club, json!({ "tenantId": club.id, "reason": "lost" })).await;
+            operator_revokes(tenant, json!({ "tenantId": tenant.id, "reason": "lost" })).await;
         }
-        "all tokens are revoked" => operator_revokes(club, json!({ "all": true, "reason": "lost" })).await,
+        "all tokens are revoked" => operator_revokes(tenant, json!({ "all": true, "reason": "lost" })).await,
         other => panic!("{other}"),
     }
 }
@@ -83,12 +83,12 @@ async fn revokes(club: &Club, way: &str) {
 async fn no_repeat_answers_a_token_after_a_revocation() {
     for way in WAYS {
         let app = TestApp::new();
-        let club = app.signed_up_with_key("fc-nord", "key-1").await;
-        revokes(&club, way).await;
+        let tenant = app.signed_up_with_key("fc-nord", "key-1").await;
+        revokes(&tenant, way).await;
         // At once, and after the sweep forgot what it may forget.
         for wait in [0, 1, 3600] {
             app.passes(wait);
-            app.app.sweep().await;
+            tenantry::app::sweep::run(&app.app).await;
             let before = app.outside().upstreams().sent_to("resend").len();
             repeats(&app, "key-1", "fc-nord").await.fails(409, "ALREADY_SIGNED_UP");
             app.outside().finishes_deferred_work().await;
@@ -96,7 +96,7 @@ async fn no_repeat_answers_a_token_after_a_revocation() {
             // A link that was mailed within the last minutes is not mailed again.
             assert!(mailed == 1 || (wait < 300 && mailed == 0), "{way}: {mailed} mails after {wait} s");
         }
-        app.get("/whoami").token(&signs_in(&club).await).send().await.is(200);
+        app.get("/whoami").token(&signs_in(&tenant).await).send().await.is(200);
         assert_eq!(app.db().number("select count(*) from tenants"), 1);
     }
 }
@@ -117,7 +117,7 @@ async fn a_cut_off_by_configuration_counts_as_a_revocation() {
 #[tokio::test]
 async fn a_revocation_elsewhere_takes_nothing_from_a_repeat() {
     let app = TestApp::new();
-    let club = app.signed_up_with_key("fc-nord", "key-1").await;
+    let tenant = app.signed_up_with_key("fc-nord", "key-1").await;
     let other = app.signed_up_with_key("fc-sued", "key-2").await;
     operator_revokes(&app, json!({ "jti": jti(&other.jwt), "reason": "lost" })).await;
     operator_revokes(&app, json!({ "tenantId": other.id, "reason": "lost" })).await;
@@ -129,7 +129,7 @@ async fn a_revocation_elsewhere_takes_nothing_from_a_repeat() {
     }
     let again = repeats(&app, "key-1", "fc-nord").await.is(200);
     app.get("/whoami").token(again["jwt"].as_str().unwrap()).send().await.is(200);
-    assert_eq!(Token::read(again["jwt"].as_str().unwrap())["tenantId"], json!(club.id));
+    assert_eq!(Token::read(again["jwt"].as_str().unwrap())["tenantId"], json!(tenant.id));
     // Whose the lost token was, nobody knows; those who signed up since had none.
     operator_revokes(&app, json!({ "jti": "made-by-hand", "reason": "lost" })).await;
     repeats(&app, "key-1", "fc-nord").await.fails(409, "ALREADY_SIGNED_UP");
@@ -139,23 +139,23 @@ async fn a_revocation_elsewhere_takes_nothing_from_a_repeat() {
 }
 
 #[tokio::test]
-async fn a_repeat_of_a_stopped_club_answers_no_token() {
+async fn a_repeat_of_a_stopped_tenant_answers_no_token() {
     let app = TestApp::new();
-    let club = app.signed_up_with_key("fc-nord", "key-1").await;
-    club.becomes("status", "suspended");
+    let tenant = app.signed_up_with_key("fc-nord", "key-1").await;
+    tenant.becomes("status", "suspended");
     repeats(&app, "key-1", "fc-nord").await.fails(409, "ALREADY_SIGNED_UP");
     app.outside().finishes_deferred_work().await;
     assert!(app.outside().upstreams().sent().is_empty(), "the link would open nothing");
-    club.becomes("status", "active");
+    tenant.becomes("status", "active");
     assert!(repeats(&app, "key-1", "fc-nord").await.is(200)["jwt"].is_string(), "nothing was revoked");
 }
 
 #[tokio::test]
-async fn a_club_that_is_being_removed_is_answered_to_nobody() {
+async fn a_tenant_that_is_being_removed_is_answered_to_nobody() {
     let app = TestApp::new();
-    let club = app.signed_up_with_key("fc-nord", "key-1").await;
+    let tenant = app.signed_up_with_key("fc-nord", "key-1").await;
     let token = Token::operator(app.now()).sign();
-    let ask = app.ask(Method::DELETE, &format!("/api/v1/admin/tenants/{}", club.id));
+    let ask = app.ask(Method::DELETE, &format!("/api/v1/admin/tenants/{}", tenant.id));
     ask.token(&token).json(&json!({ "reason": "left" })).send().await.is(202);
     repeats(&app, "key-1", "fc-nord").await.fails(410, "TENANT_CANCELLED");
     app.signs_up(&signup("fc-nord")).await.fails(410, "TENANT_CANCELLED");
@@ -176,11 +176,11 @@ async fn a_club_that_is_being_removed_is_answered_to_nobody() {
 /// A token says no more exactly than to the second when it was issued.
 #[tokio::test]
 async fn a_second_revocation_within_the_same_second_counts() {
-    for what in ["club", "all"] {
+    for what in ["tenant", "all"] {
         let app = TestApp::new();
-        let club = app.signed_up("fc-nord").await;
+        let tenant = app.signed_up("fc-nord").await;
         let target = match what {
-            "club" => json!({ "tenantId": club.id, "reason": "lost" }),
+            "tenant" => json!({ "tenantId": tenant.id, "reason": "lost" }),
             _ => json!({ "all": true, "reason": "lost" }),
         };
         // An operator whose own token is not among them.
@@ -192,11 +192,11 @@ async fn a_second_revocation_within_the_same_second_counts() {
                 "select max(t.tokens_valid_after, coalesce((select value from feature_flags), 0)) from tenants t",
             );
             assert_eq!(cut_off, app.now() + 1 + round, "{what}");
-            let issued = Token::tenant(&club.id, cut_off).sign();
+            let issued = Token::tenant(&tenant.id, cut_off).sign();
             app.get("/whoami").token(&issued).send().await.is(200);
         }
         for issued in 0..3 {
-            let token = Token::tenant(&club.id, app.now() + issued).sign();
+            let token = Token::tenant(&tenant.id, app.now() + issued).sign();
             app.get("/whoami").token(&token).send().await.refuses(403, "FORBIDDEN", "token_revoked");
         }
     }
@@ -205,7 +205,7 @@ async fn a_second_revocation_within_the_same_second_counts() {
 /// Whoever signs up after everybody's tokens were revoked, in the same second, too, has a token that was not.
 #[tokio::test]
 async fn a_signup_right_behind_a_revocation_of_all_is_repeated_with_a_token_until_the_next() {
-    for next in ["club", "all"] {
+    for next in ["tenant", "all"] {
         let app = TestApp::new();
         operator_revokes(&app, json!({ "all": true, "reason": "lost" })).await;
         app.signed_up_with_key("fc-nord", "key-1").await;
@@ -216,9 +216,9 @@ async fn a_signup_right_behind_a_revocation_of_all_is_repeated_with_a_token_unti
         }
         let app = TestApp::new();
         operator_revokes(&app, json!({ "all": true, "reason": "lost" })).await;
-        let club = app.signed_up_with_key("fc-nord", "key-1").await;
+        let tenant = app.signed_up_with_key("fc-nord", "key-1").await;
         let target = match next {
-            "club" => json!({ "tenantId": club.id, "reason": "lost" }),
+            "tenant" => json!({ "tenantId": tenant.id, "reason": "lost" }),
             _ => json!({ "all": true, "reason": "lost" }),
         };
         let operator = Token::operator(app.now() + 10).sign();

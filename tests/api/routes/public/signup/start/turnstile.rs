@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
-use tenantry::ports::Ports;
+use tenantry::ports::Clock;
 
 use crate::support::{Answer, Breaks, Reaction, TestApp, dies_after, signup};
 
@@ -23,7 +23,7 @@ async fn send(app: &TestApp, key: &str, form: &Value) -> Answer {
 }
 
 #[tokio::test]
-async fn a_person_signs_a_club_up() {
+async fn a_person_signs_a_tenant_up() {
     let app = guarded();
     send(&app, "key-1", &form("good")).await.is(200);
     let asked = app.outside().upstreams().sent_to("turnstile");

@@ -5,12 +5,12 @@ use serde_json::{Value, json};
 use crate::support::{Manner, Reaction, TestApp, Token, keys};
 
 #[tokio::test]
-async fn a_club_still_sees_how_far_it_is() {
+async fn a_tenant_still_sees_how_far_it_is() {
     let app = TestApp::new();
-    let club = app.provisioned("fc-nord").await;
-    let healthy = club.sees_status().await.is(200);
+    let tenant = app.provisioned("fc-nord").await;
+    let healthy = tenant.sees_status().await.is(200);
     app.db().goes_down();
-    let answer = club.sees_status().await;
+    let answer = tenant.sees_status().await;
     let body = answer.is(200);
     assert_eq!(body["data"]["degraded"], true);
     assert_eq!(keys(&body), ["data", "status", "success"]);
@@ -21,7 +21,7 @@ async fn a_club_still_sees_how_far_it_is() {
     assert_eq!((&body["status"], &body["data"]["updatedAt"]), (&json!("completed"), &Value::Null));
     assert!(!answer.header("etag").is_empty());
     let line = app.log_of("provision_status_degraded").pop().unwrap();
-    assert_eq!((&line.fields["level"], &line.fields["tenantId"]), (&json!("warn"), &json!(club.id)));
+    assert_eq!((&line.fields["level"], &line.fields["tenantId"]), (&json!("warn"), &json!(tenant.id)));
     assert_eq!(line.fields["requestId"], answer.header("x-request-id"));
 }
 
@@ -33,11 +33,11 @@ async fn every_state_of_a_run_can_be_told() {
         (Reaction::Healthy, "completed", Value::Null),
     ] {
         let app = TestApp::new();
-        let club = app.queued("fc-nord").await;
+        let tenant = app.queued("fc-nord").await;
         app.outside().upstreams().always("make", reaction);
-        app.alarm_rings(&club.id).await;
+        app.alarm_rings(&tenant.id).await;
         app.db().goes_down();
-        let answer = club.sees_status().await;
+        let answer = tenant.sees_status().await;
         let data = answer.is(200)["data"].clone();
         assert_eq!((&data["status"], &data["reason"]), (&json!(status), &reason));
         assert_eq!(!answer.header("retry-after").is_empty(), status == "processing");
@@ -45,22 +45,22 @@ async fn every_state_of_a_run_can_be_told() {
 }
 
 #[tokio::test]
-async fn nobody_but_the_club_itself_is_answered() {
+async fn nobody_but_the_tenant_itself_is_answered() {
     let app = TestApp::new();
-    let club = app.provisioned("fc-nord").await;
+    let tenant = app.provisioned("fc-nord").await;
     let other = app.signed_up("fc-sued").await;
     app.db().goes_down();
     let told = app.outside().objects().told();
     for token in [Token::operator(app.now()), Token::service(app.now())] {
-        let answer = app.get(&club.status_path()).token(&token.sign()).send().await;
+        let answer = app.get(&tenant.status_path()).token(&token.sign()).send().await;
         answer.fails(503, "STORE_UNAVAILABLE");
     }
-    other.gets(&club.status_path()).send().await.refuses(403, "FORBIDDEN", "tenant_mismatch");
+    other.gets(&tenant.status_path()).send().await.refuses(403, "FORBIDDEN", "tenant_mismatch");
     for token in [
-        Token::tenant(&club.id, app.now()).under("another-secret-of-more-than-32-bytes"),
-        Token::tenant(&club.id, app.now()).with("exp", app.now() - 301),
+        Token::tenant(&tenant.id, app.now()).under("another-secret-of-more-than-32-bytes"),
+        Token::tenant(&tenant.id, app.now()).with("exp", app.now() - 301),
     ] {
-        app.get(&club.status_path()).token(&token.sign()).send().await.fails(401, "INVALID_TOKEN");
+        app.get(&tenant.status_path()).token(&token.sign()).send().await.fails(401, "INVALID_TOKEN");
     }
     assert_eq!(app.outside().objects().told(), told, "the object is not even asked");
 }
@@ -69,11 +69,11 @@ async fn nobody_but_the_club_itself_is_answered() {
 async fn what_the_object_cannot_say_is_not_made_up() {
     let app = TestApp::new();
     let never = app.signed_up("fc-nord").await;
-    let club = app.provisioned("fc-sued").await;
+    let tenant = app.provisioned("fc-sued").await;
     app.db().goes_down();
     never.sees_status().await.fails(503, "STORE_UNAVAILABLE");
     app.outside().objects().become_(Manner::Gone);
-    let answer = club.sees_status().await;
+    let answer = tenant.sees_status().await;
     answer.fails(503, "STORE_UNAVAILABLE");
     assert_eq!(answer.header("retry-after"), "5");
 }
@@ -81,10 +81,10 @@ async fn what_the_object_cannot_say_is_not_made_up() {
 #[tokio::test]
 async fn a_database_that_is_there_again_is_asked_again() {
     let app = TestApp::new();
-    let club = app.provisioned("fc-nord").await;
+    let tenant = app.provisioned("fc-nord").await;
     app.db().goes_down();
-    let degraded = club.sees_status().await.header("etag").to_owned();
+    let degraded = tenant.sees_status().await.header("etag").to_owned();
     app.db().comes_up();
-    let answer = club.gets(&club.status_path()).header("if-none-match", &degraded).send().await;
+    let answer = tenant.gets(&tenant.status_path()).header("if-none-match", &degraded).send().await;
     assert_eq!(answer.is(200)["data"].get("degraded"), None);
 }

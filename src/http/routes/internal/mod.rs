@@ -1,0 +1,3 @@
+//! What our other services ask for: `/internal/…`.
+
+pub mod provisioning;
