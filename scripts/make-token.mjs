@@ -14,7 +14,7 @@ import { parseArgs } from "node:util";
 import { DEPLOYED, configuration, localSecret } from "./lib/environments.mjs";
 import { onProjectNode } from "./lib/prepare.mjs";
 import { Failure, exitWith, help } from "./lib/project.mjs";
-import { KINDS, SHORTEST_SECRET, issue, seconds } from "./lib/tokens.mjs";
+import { KINDS, SHORTEST_SECRET, issue, keyOf, seconds } from "./lib/tokens.mjs";
 
 try {
   await onProjectNode();
@@ -69,7 +69,7 @@ function secretOf(environment) {
       environment === "local" ? "run npm start once, which writes .dev.vars" : `give ${environment}'s secret in the environment`;
     throw new Failure(`JWT_SECRET is not set: ${where}.`);
   }
-  if (Buffer.byteLength(secret) < SHORTEST_SECRET)
+  if (keyOf(secret).length < SHORTEST_SECRET)
     throw new Failure(`JWT_SECRET is shorter than ${SHORTEST_SECRET} bytes: the service accepts no such secret.`);
   return secret;
 }

@@ -10,7 +10,7 @@
 // lives five minutes. Exits 0 only when the service accepted. Needs Node 20 and nothing else.
 import { parseArgs } from "node:util";
 import { harmless, help } from "./lib/project.mjs";
-import { KINDS, SHORTEST_SECRET, issue } from "./lib/tokens.mjs";
+import { KINDS, SHORTEST_SECRET, issue, keyOf } from "./lib/tokens.mjs";
 
 const USAGE = "Usage: JWT_SECRET=… node scripts/provision-tenant.js <tenantId> [--retry] --url https://…";
 /** As much of an answer as is read. */
@@ -50,7 +50,7 @@ function serviceToken(secret) {
 const { tenantId, url } = request();
 const secret = process.env.JWT_SECRET;
 if (!secret) fail("JWT_SECRET is not set: give the service's secret in the environment (for `npm start` it is in .dev.vars).");
-if (Buffer.byteLength(secret) < SHORTEST_SECRET) fail(`JWT_SECRET is shorter than ${SHORTEST_SECRET} bytes: the service accepts no such secret.`);
+if (keyOf(secret).length < SHORTEST_SECRET) fail(`JWT_SECRET is shorter than ${SHORTEST_SECRET} bytes: the service accepts no such secret.`);
 process.stderr.write(`· ${url.origin}\n`);
 
 let response;

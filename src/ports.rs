@@ -140,8 +140,20 @@ pub struct OutboundRequest {
     pub time_limit: Duration,
     /// Hosts to which a redirect is followed, by GET; beyond them a redirect is an answer like any other.
     pub follow: &'static [&'static str],
-    /// The trace it belongs to.
+    /// The trace it belongs to: `traceparent`, and behind a blank its `tracestate`.
     pub traceparent: Option<String>,
+}
+
+impl OutboundRequest {
+    /// The headers that say which trace it belongs to.
+    pub fn trace_headers(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let (parent, state) = match self.traceparent.as_deref() {
+            Some(trace) => trace.split_once(' ').map_or((Some(trace), None), |(p, s)| (Some(p), Some(s))),
+            None => (None, None),
+        };
+        let parent = parent.map(|parent| ("traceparent", parent));
+        parent.into_iter().chain(state.map(|state| ("tracestate", state)))
+    }
 }
 
 /// The response of an external service. The body is read to a bound.

@@ -14,18 +14,23 @@ export const KINDS = {
 /** The service signs nothing with a shorter secret, and accepts nothing that was. */
 export const SHORTEST_SECRET = 32;
 
-/** A token with these claims, issued now. The key is the secret's UTF-8 bytes as they are. */
+/** A token with these claims, issued now. What signs is the key that the secret is. */
 export function issue(claims, ttl, secret) {
   const iat = Math.floor(Date.now() / 1000);
   const part = (value) => Buffer.from(JSON.stringify(value)).toString("base64url");
   // Whoever revokes a club's token by its id shall not have to know whose it is.
   const jti = claims.tenantId ? `${claims.tenantId}.${randomUUID()}` : randomUUID();
   const signed = `${part({ alg: "HS256", typ: "JWT" })}.${part({ ...claims, jti, iat, exp: iat + ttl })}`;
-  return `${signed}.${createHmac("sha256", secret).update(signed).digest("base64url")}`;
+  return `${signed}.${createHmac("sha256", keyOf(secret)).update(signed).digest("base64url")}`;
 }
 
 /** `90`, `90s`, `5m`, `2h` or `7d` in seconds; null for anything else. */
 export function seconds(text) {
   const [, number, unit] = /^([1-9]\d{0,8})([smhd]?)$/.exec(text) ?? [];
   return number === undefined ? null : Number(number) * { "": 1, s: 1, m: 60, h: HOUR, d: DAY }[unit];
+}
+
+/** The key that a secret is: its own bytes, or what it decodes to where it begins with `base64:`. */
+export function keyOf(secret) {
+  return secret.startsWith("base64:") ? Buffer.from(secret.slice("base64:".length), "base64") : Buffer.from(secret);
 }

@@ -57,12 +57,12 @@ pub fn url<P: Ports>(
     (!base.is_empty()).then(|| format!("{base}/magic/#token={token}"))
 }
 
-/// Mails a link to the owner of this address, if there is one. The caller learns nothing: the same work is done
-/// for a known and an unknown address, and the mail goes after the answer.
+/// Mails a link to the owner of this address, if there is one. Where a `tenant` is named, by its id or its slug, it has to be the
+/// owner's. The caller learns nothing: the same work is done for a known and an unknown address, and the mail goes after the answer.
 pub async fn start<P: Ports>(
     app: &App<P>,
     email: &Email,
-    tenant: Option<&TenantId>,
+    tenant: Option<&str>,
     caller: &RequestOrigin,
 ) -> Result<(), StartError> {
     // Asked before anything is written: a service that can't sign must not start the pause.

@@ -58,9 +58,8 @@ impl Request {
 pub struct Granted {
     /// The tenant.
     pub tenant: SignedUp,
-    /// A token for its owner; none for a replay by somebody who showed no key, or after a revocation of its tenant: the
-    /// owner gets a link by mail.
-    pub token: Option<String>,
+    /// A token for its owner.
+    pub token: String,
     /// Whether it was granted before.
     pub replayed: bool,
 }
@@ -68,6 +67,10 @@ pub struct Granted {
 /// Why a signup was not granted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SignupError {
+    /// The same request was granted before, and its sender gets no token: for want of a key, or after a revocation of the tenant. The
+    /// owner gets a link by mail.
+    #[error("already signed up")]
+    AlreadySignedUp,
     /// The tenant that this request made was removed since.
     #[error("removed")]
     Removed,
@@ -139,16 +142,16 @@ pub async fn start<P: Ports>(
     };
     match decide(app, request, &signup, &caller.origin, client).await? {
         SignupOutcome::Created(tenant) => {
-            let token = Some(token(app, &tenant, now)?);
+            let token = token(app, &tenant, now)?;
             Ok(Granted { tenant, token, replayed: false })
         }
         SignupOutcome::ReplayedWithKey(tenant) if tenant.admits_a_repeat(app.config().jwt_not_before) => {
-            let token = Some(token(app, &tenant, now)?);
+            let token = token(app, &tenant, now)?;
             Ok(Granted { tenant, token, replayed: true })
         }
         SignupOutcome::ReplayedWithKey(tenant) | SignupOutcome::ReplayedWithoutKey(tenant) => {
-            magic_links::start(app, &tenant.email, Some(&tenant.id), caller).await?;
-            Ok(Granted { tenant, token: None, replayed: true })
+            magic_links::start(app, &tenant.email, Some(tenant.id.as_str()), caller).await?;
+            Err(SignupError::AlreadySignedUp)
         }
         SignupOutcome::Removed => Err(SignupError::Removed),
         SignupOutcome::KeyReused => Err(SignupError::KeyReused),

@@ -12,8 +12,8 @@ use sha2::{Digest, Sha256};
 
 use crate::domain::{
     Audience, Claims, Config, Secret, TenantId, Timestamp, UserId,
-    claims::{MAGIC_LINK_AUDIENCE, WireClaims, roles},
-    config::SHORTEST_JWT_SECRET,
+    claims::{AudienceClaim, MAGIC_LINK_AUDIENCE, NumericDate, WireClaims, roles},
+    jwt_secret,
 };
 
 /// A longer token is refused before it is parsed.
@@ -45,15 +45,12 @@ struct Key {
 }
 
 impl Key {
-    /// A key of the secret's own bytes; none when it is too short.
+    /// The key that a secret is; none when it is too short, or can't be decoded.
     fn of(secret: &Secret) -> Option<Self> {
-        if secret.len() < SHORTEST_JWT_SECRET {
-            return None;
-        }
-        let bytes = secret.expose().as_bytes();
-        let hash = Sha256::new().chain_update(b"kid:").chain_update(bytes).finalize();
+        let bytes = jwt_secret::key(secret).ok()?;
+        let hash = Sha256::new().chain_update(b"kid:").chain_update(&bytes).finalize();
         let id = URL_SAFE_NO_PAD.encode(hash.get(..6).unwrap_or_default());
-        Some(Self { id, hs256: Hs256Key::new(bytes) })
+        Some(Self { id, hs256: Hs256Key::new(&bytes) })
     }
 }
 
@@ -71,8 +68,8 @@ impl Verifying {
         let Some(rotated_at) = self.only_before else { return true };
         let is_tenants = matches!(audience, Some(Audience::Tenant | Audience::MagicLink));
         is_tenants
-            && times.iat.is_some_and(|iat| iat < rotated_at)
-            && times.exp <= rotated_at.saturating_add(SIGNUP_TOKEN_SECONDS)
+            && times.iat.is_some_and(|iat| iat.seconds() < rotated_at)
+            && times.exp.seconds() <= rotated_at.saturating_add(SIGNUP_TOKEN_SECONDS)
     }
 }
 
@@ -103,12 +100,12 @@ fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<bool, D:
     serde::de::IgnoredAny::deserialize(deserializer).map(|_| true)
 }
 
-/// The times of a token, as whole seconds: `jwt-compact` takes fractions, too, and tokens of ours have none.
+/// The times of a token. Tokens of ours have no fractions, and others may.
 #[derive(Deserialize)]
 struct Times {
-    exp: i64,
-    iat: Option<i64>,
-    nbf: Option<i64>,
+    exp: NumericDate,
+    iat: Option<NumericDate>,
+    nbf: Option<NumericDate>,
 }
 
 impl Times {
@@ -164,7 +161,7 @@ impl Keys {
         let wire = WireClaims {
             sub: Some(user.as_str().to_owned()),
             iss: self.issuer.clone(),
-            aud: self.tenant_audience.clone(),
+            aud: AudienceClaim::One(self.tenant_audience.clone()),
             roles: vec!["tenant_admin".to_owned(), "owner".to_owned()],
             role: None,
             tenant_id: Some(tenant.as_str().to_owned()),
@@ -183,7 +180,7 @@ impl Keys {
     ) -> Result<String, NoSigningKey> {
         let wire = WireClaims {
             iss: self.issuer.clone(),
-            aud: MAGIC_LINK_AUDIENCE.to_owned(),
+            aud: AudienceClaim::One(MAGIC_LINK_AUDIENCE.to_owned()),
             tenant_id: Some(tenant.as_str().to_owned()),
             jti: Some(jti.to_owned()),
             ..WireClaims::default()
@@ -241,15 +238,16 @@ impl Keys {
             return Err(TokenError::Invalid);
         }
         let begins = nbf.max(iat);
-        if begins.is_some_and(|begins| begins > now + skew) {
+        if begins.is_some_and(|begins| begins.seconds() > now + skew) {
             return Err(TokenError::Invalid);
         }
         if let Some(longest) = audience.and_then(Audience::max_ttl) {
-            let ttl = iat.map(|iat| exp.saturating_sub(iat)).ok_or(TokenError::Invalid)?;
-            if ttl > longest {
+            let ttl = iat.map(|iat| exp.millis().saturating_sub(iat.millis())).ok_or(TokenError::Invalid)?;
+            if ttl > longest * 1000 {
                 return Err(TokenError::Invalid);
             }
         }
+        let (exp, iat) = (exp.seconds(), iat.map(NumericDate::seconds));
         if exp.saturating_add(skew) <= now || iat.unwrap_or(0) < self.not_before {
             return Err(TokenError::Expired);
         }
@@ -259,7 +257,7 @@ impl Keys {
             wire.tenant_id.clone().map(TenantId::try_from).transpose().map_err(|_| TokenError::Invalid)?;
         Ok(Claims {
             sub: wire.sub.clone(),
-            aud: wire.aud.clone(),
+            aud: wire.aud.names().join(" "),
             audience,
             iss: wire.iss.clone(),
             roles: roles(&role_names),
@@ -375,9 +373,11 @@ mod tests {
         let keys = keys(OLD, "");
         let plain = r#"{"alg":"HS256"}"#;
         let claims = |exp: &str| format!(r#"{{"iss":"syston.app","aud":"syston-mobile","exp":{exp}}}"#);
-        assert!(keys.verify(&forged(plain, &claims("1800000060")), NOW).is_ok());
+        for exp in ["1800000060", "1800000060.5", "1.8e9", "1800000060.0"] {
+            assert!(keys.verify(&forged(plain, &claims(exp)), NOW).is_ok(), "{exp}");
+        }
         for exp in
-            ["1800000060.5", "1.8e9", "\"1800000060\"", "null", "-1", "99999999999999999999", "[1800000060]"]
+            ["\"1800000060\"", "null", "-1", "-0.5", "99999999999999999999", "1e300", "[1800000060]", "true"]
         {
             assert!(keys.verify(&forged(plain, &claims(exp)), NOW).is_err(), "{exp}");
         }
@@ -388,6 +388,48 @@ mod tests {
         {
             assert!(keys.verify(&forged(header, &claims("1800000060")), NOW).is_err(), "{header}");
         }
+    }
+
+    #[test]
+    fn an_audience_may_be_a_list_with_one_of_ours_in_it() {
+        let keys = keys(OLD, "");
+        let audience = |aud: &str| {
+            let claims = format!(r#"{{"iss":"syston.app","aud":{aud},"iat":1800000000,"exp":1800000060}}"#);
+            keys.verify(&forged(r#"{"alg":"HS256"}"#, &claims), NOW).map(|claims| claims.audience)
+        };
+        for (aud, ours) in [
+            (r#"["syston-mobile"]"#, Some(Audience::Tenant)),
+            (r#"["https://elsewhere.example","syston-admin"]"#, Some(Audience::PlatformAdmin)),
+            (r#"["internal","internal"]"#, Some(Audience::Service)),
+            (r#"["syston-mobile","syston-admin"]"#, None),
+            (r#"["magic-link","syston-mobile"]"#, None),
+            (r#"["syston-mobile syston-admin"]"#, None),
+            ("[]", None),
+        ] {
+            assert_eq!(audience(aud), Ok(ours), "{aud}");
+        }
+        for aud in
+            ["null", "5", r#"["syston-mobile",5]"#, r#"{"0":"syston-mobile"}"#, r#"[["syston-mobile"]]"#]
+        {
+            assert_eq!(audience(aud), Err(TokenError::Invalid), "{aud}");
+        }
+    }
+
+    #[test]
+    fn a_life_is_measured_with_its_fractions() {
+        let keys = keys(OLD, "");
+        let is_good = |iat: &str, exp: &str| {
+            let claims = format!(r#"{{"iss":"syston.app","aud":"internal","iat":{iat},"exp":{exp}}}"#);
+            keys.verify(&forged(r#"{"alg":"HS256"}"#, &claims), NOW).map(|claims| (claims.iat, claims.exp))
+        };
+        assert_eq!(is_good("1799999999.9", "1800000299.9"), Ok((Some(1_799_999_999), 1_800_000_299)));
+        assert_eq!(
+            is_good("1799999999.123456", "1800000299.123456"),
+            Ok((Some(1_799_999_999), 1_800_000_299))
+        );
+        assert_eq!(is_good("1799999999", "1800000299.001"), Err(TokenError::Invalid));
+        assert_eq!(is_good("1799999999.5", "1799999999.7"), is_good("1799999999", "1799999999"));
+        assert_eq!(is_good("1800000011.0", "1800000020"), Err(TokenError::Invalid), "from the future");
     }
 
     /// Good tokens with bytes changed, cut, doubled and inserted, and tokens of nothing but noise: from a seed, so that what

@@ -42,9 +42,15 @@ pub const SERVICE_AUDIENCE: &str = "internal";
 pub const MAGIC_LINK_AUDIENCE: &str = "magic-link";
 
 impl Audience {
-    /// Reads the `aud` claim; `tenant_audience` is configuration.
-    pub fn parse(aud: &str, tenant_audience: &str) -> Option<Self> {
-        match aud {
+    /// Reads the `aud` claim; `tenant_audience` is configuration. Of several, only one may be ours: a token is for one purpose.
+    pub fn parse(aud: &AudienceClaim, tenant_audience: &str) -> Option<Self> {
+        let mut ours = aud.names().iter().filter_map(|name| Self::named(name, tenant_audience));
+        let first = ours.next()?;
+        ours.all(|other| other == first).then_some(first)
+    }
+
+    fn named(name: &str, tenant_audience: &str) -> Option<Self> {
+        match name {
             PLATFORM_ADMIN_AUDIENCE => Some(Self::PlatformAdmin),
             SERVICE_AUDIENCE => Some(Self::Service),
             MAGIC_LINK_AUDIENCE => Some(Self::MagicLink),
@@ -77,7 +83,7 @@ impl Audience {
 pub struct Claims {
     /// Who.
     pub sub: Option<String>,
-    /// Whom it is for, as written.
+    /// Whom it is for, as written; of several names, all.
     pub aud: String,
     /// Whom it is for, as understood; `None` for a foreign audience.
     pub audience: Option<Audience>,
@@ -110,6 +116,64 @@ impl Claims {
     }
 }
 
+/// A moment as tokens have it: Unix seconds, fractions of them allowed. Kept as milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(try_from = "serde_json::Number")]
+pub struct NumericDate(i64);
+
+impl NumericDate {
+    /// The second that it is in.
+    pub const fn seconds(self) -> i64 {
+        self.0.div_euclid(1000)
+    }
+
+    /// Unix milliseconds.
+    pub const fn millis(self) -> i64 {
+        self.0
+    }
+}
+
+impl TryFrom<serde_json::Number> for NumericDate {
+    type Error = &'static str;
+
+    fn try_from(number: serde_json::Number) -> Result<Self, Self::Error> {
+        if let Some(seconds) = number.as_i64() {
+            return Ok(Self(seconds.saturating_mul(1000)));
+        }
+        // Beyond 2^53 there are no exact numbers any more.
+        const EXACT: f64 = 9_007_199_254_740_992.0;
+        let millis = number.as_f64().map(|seconds| (seconds * 1000.0).round());
+        let millis = millis.filter(|millis| millis.abs() <= EXACT).ok_or("no moment")?;
+        format!("{millis:.0}").parse().map(Self).map_err(|_| "no moment")
+    }
+}
+
+/// The `aud` claim: one name, or a list of names (RFC 7519).
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum AudienceClaim {
+    /// One.
+    One(String),
+    /// Several.
+    Several(Vec<String>),
+}
+
+impl AudienceClaim {
+    /// The names.
+    pub fn names(&self) -> &[String] {
+        match self {
+            Self::One(name) => std::slice::from_ref(name),
+            Self::Several(names) => names,
+        }
+    }
+}
+
+impl Default for AudienceClaim {
+    fn default() -> Self {
+        Self::One(String::new())
+    }
+}
+
 /// Lenient about names only: `roles` array or `role` string; `tenantId`, `tenant_id` or `tenant`.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct WireClaims {
@@ -121,7 +185,7 @@ pub struct WireClaims {
     pub iss: String,
     /// `aud`
     #[serde(default)]
-    pub aud: String,
+    pub aud: AudienceClaim,
     /// `roles`
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub roles: Vec<String>,

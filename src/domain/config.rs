@@ -2,12 +2,9 @@
 //! instead of failing a request later.
 
 use super::{
-    Secret,
+    Email, Secret, jwt_secret,
     webhook::{AllowedHosts, MAKES_HOSTS},
 };
-
-/// Shortest acceptable `JWT_SECRET*`, in bytes: HS256's own block of entropy.
-pub const SHORTEST_JWT_SECRET: usize = 32;
 
 /// Shortest acceptable `METRICS_TOKEN`, in bytes: long enough that nobody guesses it.
 pub const SHORTEST_METRICS_TOKEN: usize = 16;
@@ -74,8 +71,8 @@ fn previous_secrets(
         let suffix = if number == 1 { String::new() } else { format!("_{number}") };
         let (name, when) = (format!("JWT_SECRET_PREVIOUS{suffix}"), format!("JWT_ROTATED_AT{suffix}"));
         let Some(secret) = secret(&name) else { continue };
-        if secret.len() < SHORTEST_JWT_SECRET {
-            problems.push(format!("{name} is shorter than 32 bytes"));
+        if let Err(problem) = jwt_secret::key(&secret) {
+            problems.push(format!("{name} {problem}"));
         }
         let rotated_at = text(&when);
         let moment = rotated_at.as_deref().and_then(|text| text.parse().ok());
@@ -151,6 +148,8 @@ pub struct Config {
     pub turnstile_secret: Option<Secret>,
     /// `TURNSTILE_SITE_KEY`: the page shows Turnstile's widget under it. Public.
     pub turnstile_site_key: Option<String>,
+    /// `SUPPORT_EMAIL`: who answers people, and whoever found a hole.
+    pub support_email: String,
     /// `METRICS_TOKEN`: reads `/metrics`, and nothing else.
     pub metrics_token: Option<Secret>,
     /// How often upstreams may be asked.
@@ -247,6 +246,7 @@ impl Config {
             data_key_previous: secret("DATA_KEY_PREVIOUS"),
             turnstile_secret: secret("TURNSTILE_SECRET"),
             turnstile_site_key: text("TURNSTILE_SITE_KEY"),
+            support_email: text_or("SUPPORT_EMAIL", ""),
             metrics_token: secret("METRICS_TOKEN"),
             budgets,
             has_egress,
@@ -260,6 +260,13 @@ impl Config {
     /// Whether this is the real thing.
     pub fn is_production(&self) -> bool {
         self.environment == "production"
+    }
+
+    /// Where people write to: the sender of mails, if no other address is configured.
+    pub fn support_address(&self) -> Option<Email> {
+        let named = Some(self.support_email.as_str()).filter(|address| !address.is_empty());
+        let sender = || self.resend_from_email.rsplit(['<', ' ']).next().map(|end| end.trim_end_matches('>'));
+        named.or_else(sender).and_then(|address| Email::try_from(address.to_owned()).ok())
     }
 
     /// The tenant's own address.
@@ -301,6 +308,8 @@ mod tests {
             ("JWT_SECRET", "", "JWT_SECRET is missing"),
             ("JWT_SECRET", "short", "JWT_SECRET is shorter than 32 bytes"),
             ("JWT_SECRET_NEXT", "short", "JWT_SECRET_NEXT is shorter than 32 bytes"),
+            ("JWT_SECRET", "base64:secret!", "JWT_SECRET is not base64 behind base64:"),
+            ("SUPPORT_EMAIL", "nobody", "SUPPORT_EMAIL is no e-mail address"),
             ("JWT_NOT_BEFORE", "yesterday", "JWT_NOT_BEFORE must be Unix seconds"),
             ("DATA_KEY", "", "DATA_KEY is missing"),
             ("DATA_KEY", "short", "DATA_KEY is shorter than 32 bytes"),

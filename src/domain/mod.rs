@@ -11,6 +11,7 @@ pub mod config;
 pub mod email;
 pub mod field_errors;
 pub mod id;
+pub mod jwt_secret;
 pub mod origins;
 pub mod pages;
 pub mod plan;

@@ -1,9 +1,9 @@
 //! What is missing or wrong in a configuration: it makes the service not ready instead of failing a request later.
 
 use super::{
-    Config, Secret,
-    config::{EmailProvider, SHORTEST_JWT_SECRET, SHORTEST_METRICS_TOKEN, SubdomainMode},
-    origins,
+    Config,
+    config::{EmailProvider, SHORTEST_METRICS_TOKEN, SubdomainMode},
+    jwt_secret, origins,
     pages::is_site_key,
 };
 
@@ -21,11 +21,12 @@ impl Config {
                 problems.push(problem.to_owned());
             }
         };
-        let long_enough =
-            |secret: &Option<Secret>| secret.as_ref().is_none_or(|s| s.len() >= SHORTEST_JWT_SECRET);
         check(self.jwt_secret.is_some(), "JWT_SECRET is missing");
-        check(long_enough(&self.jwt_secret), "JWT_SECRET is shorter than 32 bytes");
-        check(long_enough(&self.jwt_secret_next), "JWT_SECRET_NEXT is shorter than 32 bytes");
+        for (name, secret) in [("JWT_SECRET", &self.jwt_secret), ("JWT_SECRET_NEXT", &self.jwt_secret_next)] {
+            if let Some(Err(problem)) = secret.as_ref().map(jwt_secret::key) {
+                check(false, &format!("{name} {problem}"));
+            }
+        }
         check(self.data_key.is_some(), "DATA_KEY is missing");
         check(self.data_key.as_ref().is_none_or(|key| key.len() >= 32), "DATA_KEY is shorter than 32 bytes");
         check(
@@ -43,6 +44,8 @@ impl Config {
             site_key.is_none_or(is_site_key),
             "TURNSTILE_SITE_KEY is none: it has letters, digits, - and _",
         );
+        let support = self.support_email.is_empty() || self.support_address().is_some();
+        check(support, "SUPPORT_EMAIL is no e-mail address");
         check(!self.gas_webapp_url.is_empty(), "GAS_WEBAPP_URL is missing");
         check(self.gas_hmac_secret.is_some(), "GAS_HMAC_SECRET is missing");
         check(!self.base_domain.is_empty(), "BASE_DOMAIN is missing");

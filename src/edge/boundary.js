@@ -3,6 +3,8 @@
 
 /** The headers that somebody reads. */
 const READ = [
+  "accept",
+  "accept-language",
   "authorization",
   "content-type",
   "content-length",
@@ -13,6 +15,7 @@ const READ = [
   "sec-fetch-site",
   "access-control-request-method",
   "traceparent",
+  "tracestate",
   "cf-connecting-ip",
 ];
 

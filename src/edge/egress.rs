@@ -91,8 +91,8 @@ fn request(call: &OutboundRequest, signal: &AbortSignal) -> Result<web_sys::Requ
     for (name, value) in &call.headers {
         headers.append(name, value).map_err(broken)?;
     }
-    if let Some(traceparent) = &call.traceparent {
-        headers.append("traceparent", traceparent).map_err(broken)?;
+    for (name, value) in call.trace_headers() {
+        headers.append(name, value).map_err(broken)?;
     }
     let init = web_sys::RequestInit::new();
     init.set_method(call.method);

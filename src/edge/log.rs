@@ -11,7 +11,7 @@ use super::boundary;
 pub(super) fn write(mut line: LogLine, now: Timestamp) {
     line.fields.insert("ts".to_owned(), now.rfc3339().into());
     let call = match line.level {
-        Level::Info => "log",
+        Level::Info => "info",
         Level::Warn => "warn",
         Level::Error => "error",
     };

@@ -205,8 +205,9 @@ fn authenticate<P: Ports>(app: &App<P>, parts: &Parts) -> Result<Claims, ApiErro
     })
 }
 
-/// RFC 6750: `Bearer`, in any case, then one token.
+/// RFC 6750: `Bearer`, in any case, then one token. Blanks around the token are none of it.
 fn bearer(header: &str) -> Option<&str> {
-    let (scheme, token) = header.split_once(' ')?;
+    let (scheme, token) = header.trim().split_once([' ', '\t'])?;
+    let token = token.trim_start();
     (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
 }

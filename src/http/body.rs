@@ -254,6 +254,17 @@ impl Fields {
         if self.has(name) && !self.has(first) { self.required_with(name, Ok) } else { None }
     }
 
+    /// Takes a field that the body does not say anything in from the query.
+    pub fn or_from_query(mut self, name: &str, query: Option<&str>) -> Self {
+        if self.lacks(name) {
+            let mut pairs = form_urlencoded::parse(query.unwrap_or_default().as_bytes());
+            if let Some((name, value)) = pairs.find(|(key, _)| key == name) {
+                self.values.insert(name.into_owned(), value.into_owned().into());
+            }
+        }
+        self
+    }
+
     /// Notes what is wrong with a field beyond its own rule.
     pub fn refuse(&mut self, name: &'static str, problem: InvalidValue) {
         self.issues.push(name, problem);
@@ -313,10 +324,12 @@ impl<S: Send + Sync> FromRequest<S> for Fields {
 
     async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
         let (parts, body) = request.into_parts();
-        if !is_json(&parts.headers) {
-            return Err(ApiError::unsupported_media_type());
-        }
-        let bytes = read(&parts.headers, body).await?;
+        let bytes = match read(&parts.headers, body).await {
+            // Nothing has no type. What is missing is told field by field.
+            Ok(bytes) if without_bom(&bytes).is_empty() => return Ok(Self::default()),
+            _ if !is_json(&parts.headers) => return Err(ApiError::unsupported_media_type()),
+            read => read?,
+        };
         match serde_json::from_slice(without_bom(&bytes)) {
             Ok(Value::Object(values)) => Ok(Self { values, issues: FieldErrors::default() }),
             Ok(_) => Err(ApiError::malformed("Send a JSON object.")),
@@ -334,17 +347,7 @@ impl<S: Send + Sync> FromRequest<S> for OptionalFields {
 
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
         if request.headers().contains_key(CONTENT_TYPE) {
-            let (parts, body) = request.into_parts();
-            if !is_json(&parts.headers) {
-                return Err(ApiError::unsupported_media_type());
-            }
-            let bytes = read(&parts.headers, body).await?;
-            if without_bom(&bytes).is_empty() {
-                return Ok(Self(Fields::default()));
-            }
-            return Fields::from_request(Request::from_parts(parts, Body::from(bytes)), state)
-                .await
-                .map(Self);
+            return Fields::from_request(request, state).await.map(Self);
         }
         Ok(Self(Fields::default()))
     }
@@ -368,9 +371,16 @@ fn is_json(headers: &HeaderMap) -> bool {
     is_type(headers, "application/json")
 }
 
+/// Whether a body is announced as `expected`. Clients whose layers each set the header send it several times, and proxies join those
+/// with commas: all of them have to agree.
 fn is_type(headers: &HeaderMap, expected: &str) -> bool {
-    let value = headers.get(CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
-    value.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case(expected)
+    let values = headers.get_all(CONTENT_TYPE).iter().map(|value| value.to_str().unwrap_or("unreadable"));
+    let mut types = values
+        .flat_map(|value| value.split(','))
+        .map(|one| one.split(';').next().unwrap_or_default().trim())
+        .filter(|one| !one.is_empty())
+        .peekable();
+    types.peek().is_some() && types.all(|one| one.eq_ignore_ascii_case(expected))
 }
 
 async fn read(headers: &HeaderMap, body: Body) -> Result<Bytes, ApiError> {

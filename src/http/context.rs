@@ -12,7 +12,7 @@ use crate::{
     workflow::RequestOrigin,
 };
 
-use super::error::ApiError;
+use super::{error::ApiError, trace};
 
 /// What one request carries with it.
 #[derive(Debug, Clone)]
@@ -25,7 +25,7 @@ pub struct Context {
     pub client: String,
     /// The service's own address, as the request named it.
     pub origin: String,
-    /// The trace it belongs to, with a span of its own.
+    /// The trace it belongs to, with a span of its own; see [`trace`].
     pub traceparent: Option<String>,
     /// Who was let in, once that is known.
     admitted: Arc<OnceLock<Admitted>>,
@@ -61,7 +61,8 @@ impl Context {
             started_at: now,
             client: text("cf-connecting-ip").unwrap_or("unknown").to_owned(),
             origin: format!("{}://{host}", uri.scheme_str().unwrap_or("https")),
-            traceparent: text("traceparent").and_then(|parent| continue_trace(parent, app.ports.random())),
+            traceparent: text("traceparent")
+                .and_then(|parent| trace::continued(parent, &trace::state(headers), app.ports.random())),
             admitted: Arc::default(),
         }
     }
@@ -108,27 +109,6 @@ impl Context {
     }
 }
 
-/// W3C Trace Context: the same trace, a span of our own.
-fn continue_trace(parent: &str, span: [u8; 8]) -> Option<String> {
-    let is_hex = |part: &str, len| {
-        part.len() == len && part.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
-    };
-    let mut parts = parent.trim().split('-');
-    let (version, trace, parent_span, flags) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
-    let is_zero = |part: &str| part.bytes().all(|b| b == b'0');
-    let valid = version == "00"
-        && parts.next().is_none()
-        && is_hex(trace, 32)
-        && !is_zero(trace)
-        && is_hex(parent_span, 16)
-        && !is_zero(parent_span)
-        && is_hex(flags, 2);
-    valid.then(|| {
-        let span: String = span.iter().map(|byte| format!("{byte:02x}")).collect();
-        format!("00-{trace}-{span}-{flags}")
-    })
-}
-
 impl<S: Send + Sync> FromRequestParts<S> for Context {
     type Rejection = ApiError;
 
@@ -142,31 +122,5 @@ impl<P: Ports, S: Send + Sync> FromRequestParts<S> for App<P> {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
         parts.extensions.get::<Self>().cloned().ok_or_else(|| ApiError::internal("no application"))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_trace_goes_on_under_a_span_of_our_own() {
-        let parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
-        let continued = continue_trace(parent, [0xab; 8]);
-        assert_eq!(continued.as_deref(), Some("00-4bf92f3577b34da6a3ce929d0e0e4736-abababababababab-01"));
-    }
-
-    #[test]
-    fn what_is_no_trace_starts_none() {
-        for parent in [
-            "",
-            "00",
-            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7",
-            "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
-            "00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01",
-            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-x\r\n",
-        ] {
-            assert_eq!(continue_trace(parent, [1; 8]), None, "{parent:?}");
-        }
     }
 }

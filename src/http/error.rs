@@ -41,6 +41,9 @@ pub struct ApiError {
     pub authz_denial: Option<Box<AuthzDenial>>,
 }
 
+/// What is said of bad input where its issues stand beside the fields.
+pub const CHECK_INPUT: &str = "Please check what you entered.";
+
 /// It was not done.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
@@ -109,10 +112,14 @@ impl ApiError {
         }
     }
 
-    /// Bad input, field by field.
+    /// Bad input, field by field. The message has the first issue's words: many clients show nothing else.
     pub fn validation(issues: FieldErrors) -> Self {
-        let message = "Please check what you entered.";
-        Self { issues: issues.into_vec(), ..Self::new(StatusCode::BAD_REQUEST, "VALIDATION", message) }
+        let issues = issues.into_vec();
+        let message = match issues.first() {
+            Some(first) => format!("Please check {}: {}", first.path.join("."), first.message),
+            None => CHECK_INPUT.to_owned(),
+        };
+        Self { issues, ..Self::new(StatusCode::BAD_REQUEST, "VALIDATION", message) }
     }
 
     /// Bad input as a whole.
@@ -304,6 +311,10 @@ impl From<SignupError> for ApiError {
                 reason: Some(problem.as_str()),
                 ..Self::new(StatusCode::BAD_REQUEST, "INVALID_PROMO", problem.message())
             },
+            SignupError::AlreadySignedUp => conflict(
+                "ALREADY_SIGNED_UP",
+                "This club is signed up already. We have mailed you a link to sign in with.",
+            ),
             SignupError::Removed => Self::new(
                 StatusCode::GONE,
                 "TENANT_CANCELLED",

@@ -10,12 +10,15 @@ pub mod context;
 pub mod cors;
 pub mod error;
 pub mod exposition;
+pub mod idempotency;
 pub mod lost;
 pub mod page;
 pub mod router;
 pub mod routes;
 pub mod same_origin;
 pub mod service;
+pub mod trace;
+pub mod well_known;
 
 pub use router::router;
 pub use service::serve;

@@ -47,8 +47,14 @@ impl Query {
         read
     }
 
-    /// `limit`
+    /// `limit`. Whoever asks for another page in a way that is none here would get the first one again and again: that is refused.
     pub fn limit(&mut self) -> u32 {
+        for name in ["offset", "page", "skip"] {
+            if self.get(name).is_some() {
+                let message = "Pages follow one another: send the nextCursor of an answer as cursor.";
+                self.issues.push(name, InvalidValue::new("unknown_parameter", message));
+            }
+        }
         let in_range = |text: &str| text.parse().ok().filter(|n| (1..=LARGEST_LIMIT).contains(n));
         self.optional("limit", in_range).unwrap_or(DEFAULT_LIMIT)
     }
@@ -120,6 +126,18 @@ mod tests {
             query.limit();
             assert!(query.all(()).is_err());
         }
+    }
+
+    #[test]
+    fn another_way_to_ask_for_a_page_is_told() {
+        for text in ["offset=50", "limit=10&offset=0", "page=2", "skip=x"] {
+            let mut query = Query::of(Some(text));
+            query.limit();
+            assert!(query.all(()).is_err(), "{text}");
+        }
+        let mut query = Query::of(Some("offset=&pages=2"));
+        query.limit();
+        assert!(query.all(()).is_ok());
     }
 
     #[test]

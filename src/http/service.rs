@@ -20,11 +20,14 @@ use super::{
     error::{ApiError, AuthzDenial},
     lost,
     router::RouteName,
+    well_known,
 };
 
 /// What is on every answer.
 const HEADERS: [(HeaderName, &str); 7] = [
-    (header::STRICT_TRANSPORT_SECURITY, "max-age=63072000; includeSubDomains; preload"),
+    // The same as the pages' in `public/_headers`. Without `preload`: that binds every host of a domain for years, and nobody here may
+    // decide it.
+    (header::STRICT_TRANSPORT_SECURITY, "max-age=63072000; includeSubDomains"),
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (header::X_FRAME_OPTIONS, "DENY"),
     (header::REFERRER_POLICY, "no-referrer"),
@@ -45,6 +48,8 @@ pub async fn serve<P: Ports>(app: App<P>, mut router: Router, mut request: Reque
         lost::is_asked(&method, request.uri().path(), request.headers()).then(|| request.headers().clone());
     let mut response = if preflight {
         StatusCode::NO_CONTENT.into_response()
+    } else if let Some(answer) = well_known::answer(app.config(), app.ports.now(), &method, request.uri()) {
+        answer
     } else {
         request.extensions_mut().insert(app.clone());
         request.extensions_mut().insert(context.clone());
@@ -70,15 +75,14 @@ pub async fn serve<P: Ports>(app: App<P>, mut router: Router, mut request: Reque
     }
     cors::apply(&app.config().cors_allowed, origin.as_ref(), preflight, response.headers_mut());
     put_headers(response.headers_mut(), &context);
-    match error.as_ref().and_then(|e| e.authz_denial.as_ref()) {
-        Some(authz_denial) => app.log(deny_line(authz_denial)),
-        None => {
-            if let Some(admitted) = context.admitted().filter(|admitted| admitted.is_logged()) {
-                app.log(grant_line(admitted));
-            }
-        }
-    }
     let route = route.as_ref().map_or("unmatched", |route| route.0.as_str());
+    let judged = match error.as_ref().and_then(|e| e.authz_denial.as_ref()) {
+        Some(authz_denial) => Some(deny_line(authz_denial)),
+        None => context.admitted().filter(|admitted| admitted.is_logged()).map(grant_line),
+    };
+    if let Some(line) = judged {
+        app.log(line.with("route", route).with("method", method.as_str()));
+    }
     app.ports.count(RequestKey::new(route, method.as_str(), response.status().as_u16()));
     app.log(summary(&app, &context, method.as_str(), route, response.status(), error.as_ref()));
     response
@@ -109,6 +113,9 @@ fn render(error: &ApiError, context: &Context, original: Response) -> Response {
     let challenge = match error.code {
         "UNAUTHORIZED" => Some("Bearer realm=\"tenantry\""),
         "INVALID_TOKEN" => Some("Bearer realm=\"tenantry\", error=\"invalid_token\""),
+        "FORBIDDEN" if error.authz_denial.is_some() => {
+            Some("Bearer realm=\"tenantry\", error=\"insufficient_scope\"")
+        }
         _ => None,
     };
     if let Some(challenge) = challenge {

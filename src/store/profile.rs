@@ -2,7 +2,7 @@
 
 use crate::{
     db::{Query, Statement, columns},
-    domain::{HexColor, TenantId, TenantName, Timestamp, text},
+    domain::{HexColor, Plan, TenantId, TenantName, TenantStatus, Timestamp, text},
 };
 
 use super::admin_tenants::{TenantRow, tenant};
@@ -88,4 +88,40 @@ pub fn change(tenant: &TenantId, change: &Change, now: Timestamp) -> Vec<Stateme
         ));
     }
     statements
+}
+
+/// A tenant at a glance.
+#[derive(Debug, Clone)]
+pub struct Overview {
+    /// Its id.
+    pub id: TenantId,
+    /// Its name in addresses; none once released.
+    pub slug: Option<String>,
+    /// Its name.
+    pub name: String,
+    /// Its plan.
+    pub plan: Plan,
+    /// Where it stands.
+    pub status: TenantStatus,
+    /// Whether its address leads somewhere.
+    pub route_ready: bool,
+    /// When it went live, Unix seconds.
+    pub provisioned_at: Option<i64>,
+    /// How many posts there are.
+    pub posts: u32,
+    /// How many webhooks took a test.
+    pub webhooks_validated: u32,
+}
+
+columns! { Overview: id, slug, name, plan, status, route_ready, provisioned_at, posts, webhooks_validated }
+
+/// One tenant at a glance. The only posts are those that provisioning makes, and their ids are known.
+pub fn overview(tenant: &TenantId) -> Query<Option<Overview>> {
+    Query::optional(Statement::new(
+        "select id, slug, name, plan, status, route_ready, provisioned_at,
+           (select count(*) from feed_posts where id = 'post_welcome_' || tenants.id) as posts,
+           (select count(validated_at) from make_connections where tenant_id = tenants.id) as webhooks_validated
+         from tenants where id = ?1",
+        [tenant.as_str().into()],
+    ))
 }

@@ -138,7 +138,7 @@ pub struct RequestOrigin {
     /// The request's id: on every line that the run logs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request: Option<String>,
-    /// The trace that the run's calls belong to.
+    /// The trace that the run's calls belong to: `traceparent`, and behind a blank its `tracestate`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<String>,
 }

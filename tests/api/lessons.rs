@@ -70,7 +70,7 @@ async fn readers_of_tokens_are_lenient_about_names_and_nothing_else() {
     let ids = base.clone().with("tenantId", json!([tenant.id]));
     post(ids).await.fails(401, "INVALID_TOKEN");
     let audiences = base.clone().with("aud", json!(["syston-mobile", "syston-admin"]));
-    post(audiences).await.fails(401, "INVALID_TOKEN");
+    post(audiences).await.refuses(403, "FORBIDDEN", "unexpected \"aud\" claim value");
 }
 
 /// `active` was set before provisioning; a status said `complete` over a failure.

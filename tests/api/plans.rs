@@ -35,7 +35,7 @@ pub async fn everything_happens(app: &TestApp) {
     let mut form = signup("fc-every-2");
     form["promoCode"] = "EVERY".into();
     let pro = app.signed_up_with(&form).await;
-    app.signs_up(&form).await.is(200);
+    app.signs_up(&form).await.fails(409, "ALREADY_SIGNED_UP");
     people_prove_to_be_people(app).await;
     let fourth = app.provisioned("fc-every-4").await;
     mails_arrive_or_not(&fourth).await;

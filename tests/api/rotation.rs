@@ -1,5 +1,6 @@
 //! A secret that a rotation replaced: it admits tenants with the tokens that they hold, and nobody else.
 
+use base64::Engine;
 use serde_json::Value;
 
 use crate::support::{SECRETS, TestApp, Token, signup};
@@ -30,7 +31,7 @@ async fn a_previous_secret_admits_tenants_with_tokens_from_before_the_rotation_o
     let now = app.now();
     let after = rotated(&app, &now.to_string());
     let tenant = |iat: i64| Token::tenant(&tenant.id, iat).with("exp", iat + YEAR);
-    assert!(opens(&after, &tenant(now - 1)).await, "a club's, from before");
+    assert!(opens(&after, &tenant(now - 1)).await, "a tenant's, from before");
     assert!(
         opens(&after, &tenant(now - 1).with_header("kid", "no-key-of-ours")).await,
         "whatever key it names"
@@ -72,11 +73,71 @@ async fn without_its_moment_a_previous_secret_admits_nobody_and_the_service_is_n
     }
 }
 
+/// The service before this one decoded its secret, and its tokens say little: neither who, nor which key, nor an id.
+#[tokio::test]
+async fn tokens_of_a_service_that_decoded_its_secret_live_for_their_year() {
+    let app = TestApp::new();
+    let tenant = app.signed_up("fc-nord").await;
+    let now = app.now();
+    // What `SECRETS[0]` is as base64: the tokens below are signed by the bytes.
+    let decoded = format!("base64:{}", base64::engine::general_purpose::STANDARD.encode(SECRETS[0]));
+    let moved = app.redeployed_with(&[
+        ("JWT_SECRET", NEW),
+        ("JWT_SECRET_PREVIOUS", &decoded),
+        ("JWT_ROTATED_AT", &now.to_string()),
+    ]);
+    let older = |iat: i64| {
+        Token::tenant(&tenant.id, iat)
+            .with("exp", iat + YEAR)
+            .with("sub", Value::Null)
+            .with("jti", Value::Null)
+            .with("tenantId", Value::Null)
+            .with("tenant_id", tenant.id.as_str())
+    };
+    let token = older(now - 1);
+    assert!(opens(&moved, &token).await);
+    moved.get("/api/v1/tenants/me").token(&token.sign()).send().await.is(200);
+    assert!(!opens(&moved, &older(now)).await, "it mints nothing new");
+    assert!(!opens(&moved, &Token::operator(now - 1)).await, "tenants only");
+    app.passes(u64::try_from(YEAR).unwrap() - 60);
+    assert!(opens(&moved, &token).await, "for its whole year");
+    app.passes(600);
+    assert!(!opens(&moved, &token).await, "and no longer");
+}
+
+#[tokio::test]
+async fn a_secret_that_is_to_be_decoded_and_cannot_be_is_named() {
+    let app = TestApp::new();
+    for (secret, problem) in [
+        ("base64:what is this?!", "is not base64 behind base64:"),
+        ("Base64:MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=", "is not base64 behind base64:"),
+        ("base64:c2hvcnQ=", "is shorter than 32 bytes"),
+    ] {
+        for name in ["JWT_SECRET", "JWT_SECRET_NEXT", "JWT_SECRET_PREVIOUS"] {
+            let after = app.redeployed_with(&[("JWT_ROTATED_AT", "1800000000"), (name, secret)]);
+            let answer = after.get("/health/ready").send().await.is(503);
+            let told = answer["checks"]["configuration"]["problem"].as_str().unwrap();
+            assert_eq!(told, format!("{name} {problem}"), "{secret}");
+            assert!(!told.contains(secret));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_decoded_secret_signs_what_the_same_bytes_verify() {
+    let decoded = format!("base64:{}", base64::engine::general_purpose::STANDARD.encode(NEW));
+    let app = TestApp::with(&[("JWT_SECRET", &decoded)]);
+    let tenant = app.signed_up("fc-nord").await;
+    let as_text = app.redeployed_with(&[("JWT_SECRET", NEW)]);
+    as_text.get("/whoami").token(&tenant.jwt).send().await.is(200);
+    assert!(opens(&app, &Token::tenant(&tenant.id, app.now()).under(NEW)).await);
+}
+
 #[tokio::test]
 async fn links_that_are_on_their_way_survive_a_rotation() {
     let app = TestApp::new();
     let tenant = app.signed_up("fc-nord").await;
-    app.signs_up(&signup("fc-nord")).await.is(200);
+    app.signs_up(&signup("fc-nord")).await.fails(409, "ALREADY_SIGNED_UP");
     app.outside().finishes_deferred_work().await;
     let link = app.outside().upstreams().sent_to("resend").pop().unwrap().link();
     let token = link.rsplit_once("#token=").unwrap().1.to_owned();

@@ -97,7 +97,8 @@ async fn a_denial_and_a_grant_say_who_wanted_what() {
             "level": "warn", "msg": "authz_deny", "event": "authz_deny", "decision": "deny",
             "reason": "tenant_mismatch", "roles": ["tenant_admin", "owner"], "aud": "syston-mobile",
             "sub": Token::read(&tenant.jwt)["sub"], "tenantId": tenant.id, "requestedTenant": "tenant_other",
-            "hasAuthHeader": true, "requestId": id
+            "hasAuthHeader": true, "requestId": id,
+            "route": "/api/v1/tenants/{id}/provision-status", "method": "GET"
         })
     );
     app.get(&tenant.status_path()).token(&Token::service(app.now()).sign()).send().await.is(200);
@@ -108,7 +109,8 @@ async fn a_denial_and_a_grant_say_who_wanted_what() {
         json!({
             "level": "info", "msg": "authz_grant", "event": "authz_grant", "decision": "grant",
             "reason": "permitted", "roles": ["service"], "aud": "internal", "sub": "service",
-            "requestedTenant": tenant.id, "hasAuthHeader": true, "requestId": id
+            "requestedTenant": tenant.id, "hasAuthHeader": true, "requestId": id,
+            "route": "/api/v1/tenants/{id}/provision-status", "method": "GET"
         })
     );
 }
@@ -140,6 +142,7 @@ pub async fn every_error() -> Vec<(Answer, u16, &'static str)> {
         (app.signs_up(&json!({ "clubName": "x".repeat(17_000) })).await, 413, "PAYLOAD_TOO_LARGE"),
         (app.signs_up(&json!({})).await, 400, "VALIDATION"),
         (app.signs_up(&taken).await, 409, "SLUG_TAKEN"),
+        (app.signs_up(&signup("fc-nord")).await, 409, "ALREADY_SIGNED_UP"),
         (app.signs_up(&known).await, 409, "EMAIL_EXISTS"),
         (app.signs_up(&promo).await, 400, "INVALID_PROMO"),
         (pro.connects_make().await, 409, "PLAN_MISMATCH"),

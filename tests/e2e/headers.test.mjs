@@ -108,6 +108,28 @@ describe("every answer", () => {
     }
   });
 
+  test("has the same HSTS value, without preload", async () => {
+    for (const path of ["/health", "/", "/favicon.svg", "/nothing", "/robots.txt", "/signup"]) {
+      const { headers } = await fetch(new URL(path, h.url), { redirect: "manual" });
+      assert.equal(headers.get("strict-transport-security"), "max-age=63072000; includeSubDomains", path);
+    }
+  });
+
+  test("at a well-known address, and where nothing is, is for whoever asks", async () => {
+    const get = (path, headers = {}) => fetch(new URL(path, h.url), { redirect: "manual", headers });
+    assert.match(await (await get("/robots.txt")).text(), /^User-agent: \*\nDisallow: \/\n$/);
+    assert.match(await (await get("/.well-known/security.txt")).text(), /^Contact: mailto:\S+@\S+\nExpires: \d{4}-/);
+    for (const path of ["/signup?promo=A", "/onboarding/?promo=A"]) {
+      const { status, headers } = await get(path);
+      assert.deepEqual([status, headers.get("location")], [302, "/?promo=A"], path);
+    }
+    const person = await get("/nothing", { accept: "text/html", "accept-language": "de-AT,en;q=0.5" });
+    assert.deepEqual([person.status, person.headers.get("content-type")], [404, "text/html; charset=utf-8"]);
+    assert.match(await person.text(), /<html lang="de">/);
+    const program = await get("/nothing", { accept: "application/json" });
+    assert.equal((await program.json()).error.code, "NOT_FOUND");
+  });
+
   test("to a method that nobody knows is a refusal, never what a GET would get", async () => {
     for (const method of ["QUERY", "PROPFIND"]) {
       for (const path of ["/health", "/api/v1/admin/tenants"]) {

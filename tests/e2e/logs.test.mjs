@@ -129,7 +129,7 @@ before(async () => {
 const lines = (msg) => h.logs().filter((line) => msg === undefined || line.msg === msg);
 
 test("every line is one object with its time, level and word, at the console's level of the same name", () => {
-  const consoles = { info: "log", warn: "warn", error: "error" };
+  const consoles = { info: "info", warn: "warn", error: "error" };
   for (const line of lines()) {
     assert.equal(line.text, undefined, `not an object: ${line.text}`);
     assert.match(line.ts, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/, line.msg);

@@ -124,7 +124,7 @@ async function attempt(wish) {
 async function recover() {
   for (const earlier of draft.current().sent) {
     const answer = await persist(() => attempt(earlier));
-    if (answer.kind === "ok") return { answer, wish: earlier };
+    if (answer.kind === "ok" || wasMade(answer)) return { answer, wish: earlier };
     if (answer.quiet || answer.kind === "unsent") return { answer };
   }
   return null;
@@ -133,7 +133,7 @@ async function recover() {
 async function post(wish) {
   draft.sending(wish);
   const answer = await persist(() => attempt(wish));
-  if (answer.kind !== "refused") return { answer, wish };
+  if (answer.kind !== "refused" || wasMade(answer)) return { answer, wish };
   draft.refused(wish);
   // The club of this key was removed. Whoever sends the form once more, having read that, makes another.
   if (answer.error.code === "TENANT_CANCELLED") draft.renewKey();
@@ -153,11 +153,13 @@ function refuse(answer, wish) {
   if (answer.error?.code === "EMAIL_EXISTS") byId("email-link").hidden = false;
 }
 
+/** The club was made before: without our key, or its tokens were revoked since. The server mails its owner a link instead. */
+const wasMade = ({ kind, error, body }) => error?.code === "ALREADY_SIGNED_UP" || (kind === "ok" && !body.jwt);
+
 async function settle({ answer, wish }, intended) {
+  if (wasMade(answer)) return notice("error.replayed", { email: wish.email });
   if (answer.kind !== "ok") return refuse(answer, wish);
   const { jwt, tenant, tenantId, discount } = answer.body;
-  // The club was made before: without our key, or its tokens were revoked since. The server mails its owner instead.
-  if (!jwt) return notice("error.replayed", { email: wish.email });
   session.open({ token: jwt, tenantId });
   draft.made({ ...tenant, discount });
   showMade();

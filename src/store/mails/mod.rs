@@ -94,11 +94,11 @@ fn supersede(tenant: &TenantId, kind: Kind, key: &str, now: Timestamp) -> Statem
 }
 
 /// The mail with a link for the owner of this address, and who that is: nobody for an unknown address, for another tenant
-/// than asked for, or within the pause after the last link. One batch, whatever the answer.
+/// than asked for (by its id, or its slug), or within the pause after the last link. One batch, whatever the answer.
 pub async fn sign_in(
     db: &impl Db,
     email: &Email,
-    tenant: Option<&TenantId>,
+    tenant: Option<&str>,
     id: &MailId,
     caller: &RequestOrigin,
     now: Timestamp,
@@ -108,7 +108,7 @@ pub async fn sign_in(
         "insert into mails (tenant_id, kind, key, id, origin, request_id, traceparent, next_at, created_at)
          select id, 'sign_in', ?1, ?2, ?3, ?4, ?5, ?6, ?6
          from tenants
-         where email = ?7 and (?8 is null or id = ?8) and status in ('trial', 'active') and link_mailed_at <= ?6 - ?9",
+         where email = ?7 and (?8 is null or ?8 in (id, slug)) and status in ('trial', 'active') and link_mailed_at <= ?6 - ?9",
         [
             key.as_str().into(),
             id.as_str().into(),
@@ -117,7 +117,7 @@ pub async fn sign_in(
             caller.traceparent.as_deref().into(),
             now.seconds().into(),
             email.as_str().into(),
-            tenant.map(TenantId::as_str).into(),
+            tenant.into(),
             PAUSE_SECONDS.into(),
         ],
     );

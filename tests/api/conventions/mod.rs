@@ -2,8 +2,10 @@
 
 mod bodies;
 mod cors;
+mod older;
 mod pages;
 mod traces;
+mod well_known;
 
 use std::collections::BTreeSet;
 

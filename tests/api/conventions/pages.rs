@@ -10,7 +10,7 @@ const BROWSER: &str = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*
 #[tokio::test]
 async fn a_browser_at_an_unknown_address_gets_a_page_that_leads_on() {
     let app = TestApp::new();
-    for path in ["/nothing", "/signup", "/a/b/c", "/apis", "/publicity", "/docs.html", "/%ff"] {
+    for path in ["/nothing", "/signups", "/a/b/c", "/apis", "/publicity", "/docs.html", "/%ff"] {
         let answer = app.get(path).header("accept", BROWSER).send().await;
         assert_eq!(
             (answer.status.as_u16(), answer.header("content-type")),

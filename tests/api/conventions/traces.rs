@@ -65,6 +65,37 @@ async fn what_is_no_trace_starts_none() {
     assert_eq!(parents(&tenant), [""; 0]);
 }
 
+/// Whoever watches a trace across vendors keeps its place in `tracestate`.
+#[tokio::test]
+async fn the_state_of_a_trace_goes_along_into_every_call() {
+    let app = TestApp::new();
+    let tenant = app.signed_up_pro("fc-nord").await;
+    let ask = tenant.post("/public/signup/pro/confirm").token(&tenant.jwt).header("traceparent", PARENT);
+    ask.header("tracestate", "rojo=00f067aa0ba902b7, congo=t61rcWkgMzE").send().await.is(200);
+    tenant.waits().await;
+    app.outside().finishes_deferred_work().await;
+    let sent = tenant.outside().upstreams().sent();
+    assert_eq!(sent.len(), 3);
+    for sent in sent {
+        let headers: Vec<_> = sent.call.trace_headers().collect();
+        assert_eq!(headers[0].0, "traceparent");
+        assert!(headers[0].1.starts_with("00-") && headers[0].1.len() == 55, "{headers:?}");
+        assert_eq!(headers[1], ("tracestate", "rojo=00f067aa0ba902b7,congo=t61rcWkgMzE"));
+    }
+    assert_eq!(app.log_of("tenant_provision_queued")[0].fields["traceId"], TRACE);
+    let without = app.get("/health").header("tracestate", "a=1").send().await;
+    without.is(200);
+    assert_eq!(app.log_of("request").pop().unwrap().fields.get("traceId"), None);
+}
+
+#[tokio::test]
+async fn a_trace_of_a_later_version_goes_on() {
+    let app = TestApp::new();
+    let parent = format!("cc-{TRACE}-00f067aa0ba902b7-01-more");
+    app.get("/health").header("traceparent", &parent).send().await.is(200);
+    assert_eq!(app.log_of("request").pop().unwrap().fields["traceId"], TRACE);
+}
+
 fn parents(tenant: &TestTenant) -> Vec<String> {
     tenant.outside().upstreams().sent().into_iter().filter_map(|sent| sent.call.traceparent).collect()
 }

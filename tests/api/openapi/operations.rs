@@ -13,7 +13,7 @@ use tenantry::{
             bgops::{idempotency_keys, pausing, retries, sagas, upstreams},
             health, internal,
             public::signups,
-            tenants::{deliveries, events, mails, profile, provisioning, webhooks},
+            tenants::{deliveries, events, mails, overview, profile, provisioning, webhooks},
             whoami,
         },
     },
@@ -58,9 +58,9 @@ fn of_anyone(route: &Route) -> Option<Operation> {
         ("GET", "/health/startup") => checked(op(Health, "getStartup", "May it start?").says("Asks whether the database has the schema that this version needs, and whether the configuration holds.")),
         ("POST", "/public/signup/start") => op(Signup, "signUp", "Sign a tenant up")
             .says(
-                "With an `Idempotency-Key`, the same request answers the same tenant and a token for 24 hours. Without one, or after \
-                 a token of the tenant was revoked, it answers the tenant but no token, and its owner gets a link by mail. After the \
-                 tenant was removed it is 410.",
+                "With an `Idempotency-Key`, quoted or bare, the same request answers the same tenant and a token for 24 hours. Without \
+                 one, or after a token of the tenant was revoked, it is 409 `ALREADY_SIGNED_UP`, and the owner gets a link by mail. \
+                 After the tenant was removed it is 410.",
             )
             .reads(
                 "Idempotency-Key",
@@ -71,7 +71,7 @@ fn of_anyone(route: &Route) -> Option<Operation> {
             .answers::<signups::SignupResponse>(200, "The tenant is signed up.")
             .fails(SIGNUP_ERRORS)
             .fails_with(410, "TENANT_CANCELLED")
-            .fails(&["IDEMPOTENCY_IN_PROGRESS", "IDEMPOTENCY_KEY_REUSED"]),
+            .fails(&["ALREADY_SIGNED_UP", "IDEMPOTENCY_IN_PROGRESS", "IDEMPOTENCY_KEY_REUSED"]),
         ("POST", "/public/signup/form") => op(Signup, "signUpByForm", "Sign a tenant up by a form without JavaScript")
             .says("Answers pages, not JSON: the form again, with what is wrong beside each field, or that a link was mailed. A form of \
                  another site is refused. Where Turnstile is switched on, so is this one: its widget needs JavaScript.")
@@ -86,7 +86,7 @@ fn of_anyone(route: &Route) -> Option<Operation> {
             .fails(&["RATE_LIMITED", "STORE_UNAVAILABLE"]),
         ("POST", "/public/signup/verify-promo") => op(Signup, "verifyPromo", "What does a promo code give?").says("Says what a code would give, and takes no use of it: only signing up does. A code that gives nothing answers 400 with `reason`.")
             .takes::<signups::PromoLookup>()
-            .data::<signups::PromoOffer>("What it gives.")
+            .answers::<signups::PromoResponse>(200, "What it gives.")
             .fails(&["INVALID_PROMO", "RATE_LIMITED", "STORE_UNAVAILABLE"]),
         ("POST", "/public/signup/brand") => op(Signup, "setBrand", "Choose the tenant's colours").says("Stores both colours for the tenant whose token is sent, in place of those that it had.")
             .takes::<signups::BrandRequest>()
@@ -216,6 +216,11 @@ fn of_tenants(route: &Route) -> Option<Operation> {
         ("GET", "/api/v1/tenants/{id}/events") => {
             op(Tenant, "listEvents", "What happened to a tenant").says("What happened to the tenant, newest first: kept even where it has no webhook.").pages::<events::TenantEvent>("One page of it.")
         }
+        ("GET", "/api/v1/tenants/{id}/overview") => {
+            op(Tenant, "getOverview", "A tenant at a glance").says("A few facts in the names that older consoles read. `GET /api/v1/tenants/me` says more.")
+                .data::<overview::TenantOverview>("The tenant.")
+                .fails(&["TENANT_NOT_FOUND"])
+        }
         ("GET", "/api/v1/tenants/me") => {
             op(Tenant, "getOwnTenant", "The tenant's profile, plan, colours and set-up").says("What the tenant may know of itself, for the tenant whose token is sent.")
                 .data::<profile::TenantProfile>("The tenant.")
@@ -301,7 +306,8 @@ fn of_operators(route: &Route) -> Option<Operation> {
         }
         ("DELETE", "/api/v1/admin/tenants/{id}") => op(Tenants, "removeTenant", "Remove a tenant")
             .says("Its tokens at once, then what was made for it, at last its name and address.")
-            .takes::<sagas::ReasonRequest>()
+            .asks("reason", "Why, for clients that send no body with a DELETE. A reason in the body wins.", &json!({ "type": "string" }))
+            .may_take::<sagas::ReasonRequest>()
             .data::<admin_tenants::TenantRemoval>("All is gone.")
             .data_with::<admin_tenants::TenantRemoval>(202, "It is on its way out."),
         ("GET", "/api/v1/admin/promo-codes") => {

@@ -47,6 +47,7 @@ pub const ISSUES: &[(&str, &str)] = &[
     ("invalid_plan", "There is no such plan."),
     ("invalid_prefix", "It begins otherwise than it must."),
     ("invalid_promo_code", "It does not look like a promo code."),
+    ("invalid_slug", "It is no name that a tenant has in addresses."),
     ("invalid_status", "A tenant can't be put there."),
     ("invalid_time", "It is no time in the form of RFC 3339."),
     ("invalid_type", "It has another JSON type."),
@@ -62,6 +63,7 @@ pub const ISSUES: &[(&str, &str)] = &[
     ("too_early", "The time must be later."),
     ("too_long", "It is longer than it may be."),
     ("too_short", "It is shorter than it may be."),
+    ("unknown_parameter", "There is no such parameter, and leaving it out would mean something else."),
     ("use_delete", "This is done by `DELETE`."),
 ];
 

@@ -56,7 +56,7 @@ async fn whoever_knows_only_part_of_it_does_not_know_it() {
         ask(&app, given).await.fails(401, "INVALID_TOKEN");
     }
     for header in
-        [METRICS_TOKEN.to_owned(), format!("Basic {METRICS_TOKEN}"), format!("Bearer  {METRICS_TOKEN}")]
+        [METRICS_TOKEN.to_owned(), format!("Basic {METRICS_TOKEN}"), format!("Bearer x {METRICS_TOKEN}")]
     {
         app.get("/metrics").header("authorization", &header).send().await.fails(401, "INVALID_TOKEN");
     }

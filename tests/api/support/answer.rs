@@ -27,6 +27,11 @@ impl Answer {
         self.header("content-type") == "text/html; charset=utf-8"
     }
 
+    /// Whether it is text at a well-known address, or leads elsewhere.
+    pub fn is_well_known(&self) -> bool {
+        self.header("content-type") == "text/plain; charset=utf-8" || self.status == 302
+    }
+
     /// Whether it is what Prometheus reads and no JSON.
     pub fn is_metrics(&self) -> bool {
         self.header("content-type") == "text/plain; version=0.0.4; charset=utf-8"
@@ -94,7 +99,7 @@ impl Answer {
         let is_empty = [204, 304].contains(&self.status.as_u16()) || *method == Method::HEAD;
         if is_empty {
             assert_eq!(self.text, "", "{method} {}", self.status);
-        } else if !self.is_page() && !self.is_metrics() {
+        } else if !self.is_page() && !self.is_metrics() && !self.is_well_known() {
             assert_eq!(self.header("content-type"), "application/json");
             self.has_the_shape_of_all(id);
         }
@@ -116,7 +121,7 @@ impl Answer {
     #[track_caller]
     fn carries_the_headers_of_all(&self) {
         for (name, value) in [
-            ("strict-transport-security", "max-age=63072000; includeSubDomains; preload"),
+            ("strict-transport-security", "max-age=63072000; includeSubDomains"),
             ("x-content-type-options", "nosniff"),
             ("x-frame-options", "DENY"),
             ("referrer-policy", "no-referrer"),
@@ -151,9 +156,19 @@ impl Answer {
         assert!(keys(&body["error"]).iter().all(|key| known.contains(&key.as_str())), "{body}");
         assert_eq!(body["error"]["requestId"], id);
         assert_ne!(body["error"]["message"].as_str().unwrap(), "");
-        assert_eq!(self.status == 401, self.headers.contains_key("www-authenticate"));
+        let is_about_the_token = self.status == 401 || is_forbidden(&body["error"]);
+        assert_eq!(is_about_the_token, self.headers.contains_key("www-authenticate"));
+        if self.status == 403 && is_about_the_token {
+            let challenge = self.header("www-authenticate");
+            assert_eq!(challenge, "Bearer realm=\"tenantry\", error=\"insufficient_scope\"");
+        }
         assert!(![429, 503].contains(&self.status.as_u16()) || self.headers.contains_key("retry-after"));
     }
+}
+
+/// Whether a token was refused that is valid, but may not do this.
+fn is_forbidden(error: &Value) -> bool {
+    error["code"] == "FORBIDDEN" && error["reason"] != "cross_site"
 }
 
 /// The names in an object, in order.

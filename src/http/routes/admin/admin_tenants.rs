@@ -1,5 +1,6 @@
 //! `/api/v1/admin/tenants` and `/api/v1/admin/tenant/webhook`: the register of tenants, for operators.
 
+use axum::extract::RawQuery;
 use http::StatusCode;
 use serde::Serialize;
 
@@ -16,7 +17,7 @@ use crate::{
     http::{
         answer::{Data, Json, Time, data},
         auth::{Authenticated, PlatformAdmin},
-        body::{Fields, body},
+        body::{Fields, OptionalFields, body},
         context::Context,
         error::ApiError,
         routes::{
@@ -70,9 +71,12 @@ pub async fn change<P: Ports>(
 pub async fn remove<P: Ports>(
     caller: Authenticated<P, PlatformAdmin>,
     context: Context,
-    fields: Fields,
+    RawQuery(query): RawQuery,
+    OptionalFields(fields): OptionalFields,
 ) -> Result<(StatusCode, Json<Data<TenantRemoval>>), ApiError> {
-    let ReasonRequest { reason } = fields.read(ReasonRequest::read)?;
+    // Many clients send no body with a DELETE.
+    let ReasonRequest { reason } =
+        fields.or_from_query("reason", query.as_deref()).read(ReasonRequest::read)?;
     let tenant = caller.tenant()?;
     let removal = app::deprovisioning::start(
         &caller.app,

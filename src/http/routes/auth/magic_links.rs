@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::{
     app::{self, App},
-    domain::{Email, Plan, Slug, TenantId, TenantName, field_errors::InvalidValue},
+    domain::{Email, Plan, Slug, TenantId, TenantName, field_errors::InvalidValue, text},
     http::{
         answer::{Json, True, done},
         body::{Fields, body},
@@ -19,10 +19,11 @@ use crate::{
 /// `POST /auth/magic/start`: the same answer for a known and an unknown address.
 #[worker::send]
 pub async fn start<P: Ports>(app: App<P>, context: Context, fields: Fields) -> Result<Response, ApiError> {
-    let MagicLinkRequest { email, tenant_id: tenant } = fields.read(MagicLinkRequest::read)?;
+    let MagicLinkRequest { email, tenant_id, tenant_slug } = fields.read(MagicLinkRequest::read)?;
+    let tenant = tenant_id.or(tenant_slug);
     // By the client alone: whoever keeps asking for somebody's address must not keep its owner out.
     context.limited(&app, Limit::Magic).await?;
-    app::magic_links::start(&app, &email, tenant.as_ref(), &context.caller()).await?;
+    app::magic_links::start(&app, &email, tenant.as_deref(), &context.caller()).await?;
     Ok((StatusCode::ACCEPTED, done()).into_response())
 }
 
@@ -57,14 +58,16 @@ body! {
     pub struct MagicLinkRequest {
         /// The owner's address.
         pub email: Email = required("email"),
-        /// The tenant that is meant, where a client knows it: if it is not the address's own, no link is mailed.
+        /// The tenant that is meant, where a client knows it, by its id or its slug: if it is not the address's own, no link is mailed.
         #[schema(
-            value_type = Option<String>,
             max_length = 64,
-            pattern = "^(tenant_[A-Za-z0-9_-]+)?$",
+            pattern = "^(tenant_[A-Za-z0-9_-]+|[A-Za-z0-9-]{3,63})?$",
             example = "tenant_01a3185c80397978a1c17e7efb610b25"
         )]
-        pub tenant_id: Option<TenantId> = optional("tenantId"),
+        pub tenant_id: Option<String> = unless_empty("tenantId", id_or_slug),
+        /// The same by its slug alone.
+        #[schema(max_length = 63, pattern = "^([A-Za-z0-9-]{3,63})?$", example = "riverside")]
+        pub tenant_slug: Option<String> = unless_empty("tenantSlug", slug),
     }
 }
 
@@ -74,6 +77,26 @@ body! {
         /// What stands behind `#token=` in the mailed link.
         #[schema(min_length = 1, pattern = r"^[^\x00-\x1f\x7f-\x9f]+$")]
         pub token: String = required_with("token", not_empty),
+    }
+}
+
+/// A tenant as clients name it.
+fn id_or_slug(given: String) -> Result<String, InvalidValue> {
+    match TenantId::try_from(given.clone()) {
+        Ok(id) => Ok(id.as_str().to_owned()),
+        Err(problem) => slug(given).map_err(|_| problem),
+    }
+}
+
+/// A slug that a tenant may have, under whatever rule it was stored.
+fn slug(given: String) -> Result<String, InvalidValue> {
+    let slug = text::read(&given)?.to_ascii_lowercase();
+    let is_one =
+        (3..=63).contains(&slug.len()) && slug.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    if is_one {
+        Ok(slug)
+    } else {
+        Err(InvalidValue::new("invalid_slug", "This is no tenant's name in addresses."))
     }
 }
 

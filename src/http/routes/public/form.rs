@@ -11,7 +11,12 @@ use maud::{DOCTYPE, Markup, html};
 
 use crate::{
     app::{self, App},
-    http::{body::Fields, context::Context, error::ApiError, same_origin::is_cross_site},
+    http::{
+        body::Fields,
+        context::Context,
+        error::{ApiError, CHECK_INPUT},
+        same_origin::is_cross_site,
+    },
     ports::Ports,
 };
 
@@ -43,7 +48,12 @@ pub async fn submit<P: Ports>(app: App<P>, context: Context, request: Request) -
     match Fields::of_form(request).await {
         Ok(fields) => {
             let typed = fields.clone();
-            sign_up(&app, &context, fields).await.map_or_else(|error| again(&typed, error), |()| done())
+            match sign_up(&app, &context, fields).await {
+                Ok(()) => done(),
+                // The link that it leads to is the same.
+                Err(error) if error.code == "ALREADY_SIGNED_UP" => done(),
+                Err(error) => again(&typed, error),
+            }
         }
         Err(error) => again(&Fields::default(), error),
     }
@@ -62,6 +72,10 @@ fn done() -> Response {
 
 /// The form once more, with what is wrong.
 fn again(typed: &Fields, mut error: ApiError) -> Response {
+    // What is wrong with a field stands beside it.
+    if !error.issues.is_empty() {
+        CHECK_INPUT.clone_into(&mut error.message);
+    }
     // The message is about a box to tick, which stands on no page without JavaScript.
     if error.code == "TURNSTILE_FAILED" {
         error.message = WITHOUT_WIDGET.to_owned();
@@ -71,11 +85,9 @@ fn again(typed: &Fields, mut error: ApiError) -> Response {
 
 async fn sign_up<P: Ports>(app: &App<P>, context: &Context, fields: Fields) -> Result<(), ApiError> {
     let granted = signups::grant(app, context, signups::read_start(fields, None)).await?;
-    // Without a script there is nobody to keep the token: the owner gets a link instead. A replay has mailed one already.
-    if granted.token.is_some() {
-        app::magic_links::start(app, &granted.tenant.email, Some(&granted.tenant.id), &context.caller())
-            .await?;
-    }
+    // Without a script there is nobody to keep the token: the owner gets a link instead.
+    let tenant = Some(granted.tenant.id.as_str());
+    app::magic_links::start(app, &granted.tenant.email, tenant, &context.caller()).await?;
     Ok(())
 }
 

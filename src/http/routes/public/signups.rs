@@ -21,14 +21,12 @@ use crate::{
         body::{Fields, OptionalFields, body},
         context::Context,
         error::ApiError,
+        idempotency,
         routes::tenants::provisioning::{QueuedRun, connected, queued},
     },
     ports::{Level, Limit, LogLine, Ports},
     store,
 };
-
-/// The longest `Idempotency-Key`.
-const LONGEST_KEY: usize = 255;
 
 /// `POST /public/signup/start`
 #[worker::send]
@@ -38,7 +36,7 @@ pub async fn start<P: Ports>(
     headers: HeaderMap,
     fields: Result<Fields, ApiError>,
 ) -> Result<Json<SignupResponse>, ApiError> {
-    let key = read_key(&headers);
+    let key = idempotency::key(&headers);
     let request = fields.and_then(|fields| read_start(fields, key?));
     let granted = grant(&app, &context, request).await?;
     Ok(Json(started(granted)))
@@ -82,21 +80,6 @@ pub(in crate::http) fn read_start(fields: Fields, key: Option<String>) -> Result
         key,
         turnstile: body.turnstile_token,
     })
-}
-
-fn read_key(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
-    let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
-    match value.to_str() {
-        Ok(key) if !key.is_empty() && key.len() <= LONGEST_KEY => Ok(Some(key.to_owned())),
-        _ => {
-            let mut issues = FieldErrors::default();
-            issues.push(
-                "Idempotency-Key",
-                InvalidValue::new("invalid_key", "Use 1 to 255 printable characters."),
-            );
-            Err(ApiError::validation(issues))
-        }
-    }
 }
 
 fn started(granted: Granted) -> SignupResponse {
@@ -180,7 +163,7 @@ pub async fn verify_promo<P: Ports>(
     app: App<P>,
     context: Context,
     fields: Fields,
-) -> Result<Json<Data<PromoOffer>>, ApiError> {
+) -> Result<Json<PromoResponse>, ApiError> {
     context.limited(&app, Limit::Lookup).await?;
     let body = fields.read(PromoLookup::read)?;
     let slug = body.tenant_slug;
@@ -193,13 +176,21 @@ pub async fn verify_promo<P: Ports>(
     if let Some(problem) = promo.problem {
         return refuse(problem);
     }
-    Ok(data(PromoOffer {
+    let offer = PromoOffer {
         code,
         discount_percent: promo.discount_percent,
         applied_plan: promo.plan,
         lifetime: promo.lifetime,
         uses_remaining: promo.uses_remaining,
-    }))
+    };
+    let mirror = PromoMirror {
+        code: offer.code.clone(),
+        discount_percent: offer.discount_percent,
+        plan: offer.applied_plan,
+        lifetime: offer.lifetime,
+        uses_remaining: offer.uses_remaining,
+    };
+    Ok(Json(PromoResponse { success: True, data: offer, promo: mirror }))
 }
 
 /// `POST /public/signup/brand`
@@ -331,11 +322,8 @@ pub struct SignupResponse {
     /// The discount that was granted, percent.
     #[cfg_attr(not(target_arch = "wasm32"), schema(maximum = 100))]
     pub discount: u8,
-    /// A tenant admin's token, good for a year. Left out when the same request came again without its `Idempotency-Key`, or after
-    /// a token of the tenant was revoked: the owner gets a link by mail instead.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(not(target_arch = "wasm32"), schema(nullable = false))]
-    pub jwt: Option<String>,
+    /// A tenant admin's token, good for a year.
+    pub jwt: String,
     /// There when the tenant had signed up before.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(not(target_arch = "wasm32"), schema(nullable = false))]
@@ -384,6 +372,35 @@ pub struct SlugAvailability {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(not(target_arch = "wasm32"), schema(nullable = false))]
     pub suggestions: Option<Vec<Slug>>,
+}
+
+/// A promo code that can be used.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
+pub struct PromoResponse {
+    /// It can be used.
+    pub success: True,
+    /// What it gives.
+    pub data: PromoOffer,
+    /// The same as older clients read it.
+    pub promo: PromoMirror,
+}
+
+/// What a promo code gives, in the names that older clients know. Use `data`.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
+pub struct PromoMirror {
+    /// The code.
+    pub code: PromoCode,
+    /// How much it takes off, percent.
+    #[cfg_attr(not(target_arch = "wasm32"), schema(maximum = 100))]
+    pub discount_percent: u8,
+    /// The plan that it gives, whatever was asked for.
+    pub plan: Option<Plan>,
+    /// Whether the discount never ends.
+    pub lifetime: bool,
+    /// How often it still can be used.
+    pub uses_remaining: Option<u32>,
 }
 
 /// What a promo code gives.

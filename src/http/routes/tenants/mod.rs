@@ -3,6 +3,7 @@
 pub mod deliveries;
 pub mod events;
 pub mod mails;
+pub mod overview;
 pub mod profile;
 pub mod provisioning;
 pub mod webhooks;

@@ -83,6 +83,33 @@ async fn a_tenant_may_be_named_and_then_counts() {
     assert_eq!(mails(&app), 1);
 }
 
+/// Older pages know a club by its name in addresses, and send it under either name.
+#[tokio::test]
+async fn a_club_may_be_named_by_its_slug() {
+    for (name, value, sent) in [
+        ("tenantId", "fc-nord", 1),
+        ("tenantId", " FC-Nord ", 1),
+        ("tenantSlug", "fc-nord", 1),
+        ("tenantSlug", "", 1),
+        ("tenantSlug", "fc-sued", 0),
+        ("tenantId", "fc-sued", 0),
+        // What the older console sent where it knew none.
+        ("tenantId", "platform", 0),
+    ] {
+        let app = TestApp::new();
+        app.signed_up("fc-nord").await;
+        let answer = ask(&app, json!({ "email": "owner@fc-nord.example", name: value })).await;
+        assert_eq!(answer.is(202), json!({ "success": true }), "the same answer");
+        assert_eq!(mails(&app), sent, "{name}: {value}");
+    }
+    let app = TestApp::new();
+    for slug in ["x", "fc nord", "fc_nord", &"x".repeat(64)] {
+        let body = json!({ "email": "owner@fc-nord.example", "tenantSlug": slug });
+        let told = ask(&app, body).await.complains_about();
+        assert_eq!(told, [("tenantSlug".to_owned(), "invalid_slug".to_owned())], "{slug}");
+    }
+}
+
 #[tokio::test]
 async fn a_stopped_tenant_is_mailed_nothing() {
     for status in ["suspended", "cancelled"] {

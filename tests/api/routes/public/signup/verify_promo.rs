@@ -23,7 +23,11 @@ async fn a_good_code_is_told_with_what_it_gives() {
         json!({ "code": " spring26 " }),
         json!({ "promoCode": null, "code": "Spring26" }),
     ] {
-        assert_eq!(verify(&app, body).await.is(200), json!({ "success": true, "data": data }));
+        let promo = json!({
+            "code": "SPRING26", "discount_percent": 25, "plan": "pro", "lifetime": true, "uses_remaining": 7
+        });
+        let expected = json!({ "success": true, "data": data, "promo": promo });
+        assert_eq!(verify(&app, body).await.is(200), expected, "as older clients read it, too");
     }
     assert_eq!(app.db().number("select uses from promo_codes"), 3, "looking is not using");
 }

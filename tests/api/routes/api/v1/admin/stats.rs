@@ -65,7 +65,7 @@ async fn tenants_are_counted_by_plan_and_status_whoever_changes_them() {
 async fn signups_are_counted_when_they_were_granted_and_denials_never() {
     let app = TestApp::new();
     app.signed_up("fc-one").await;
-    app.signs_up(&signup("fc-one")).await.is(200);
+    app.signs_up(&signup("fc-one")).await.fails(409, "ALREADY_SIGNED_UP");
     let mut taken = signup("fc-one");
     taken["email"] = "other@example.org".into();
     app.signs_up(&taken).await.fails(409, "SLUG_TAKEN");

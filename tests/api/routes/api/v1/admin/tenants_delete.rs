@@ -263,7 +263,7 @@ async fn what_can_never_be_removed_is_left_on_an_operators_word() {
     is_removed(&tenant).await;
     tenant.waits().await;
     operator_acts(&tenant, "skip-step", false).await.complains_about();
-    let skip = json!({ "step": "create_spreadsheet", "reason": "it is another club's" });
+    let skip = json!({ "step": "create_spreadsheet", "reason": "it is another tenant's" });
     let path = format!("{SAGAS}/{}/skip-step", run_of(&tenant));
     app.post(&path).token(&Token::operator(app.now()).sign()).json(&skip).send().await.is(200);
     tenant.waits().await;
@@ -425,6 +425,39 @@ async fn a_reason_must_be_given() {
     let tenant = app.provisioned("fc-nord").await;
     let complaints = delete(&app, &tenant.id, json!({})).await.complains_about();
     assert_eq!(complaints, [("reason".to_owned(), "required".to_owned())]);
+    assert_eq!(tenant.row()["undo_state"], Value::Null);
+}
+
+/// Many clients send no body with a DELETE.
+#[tokio::test]
+async fn the_reason_may_stand_in_the_query() {
+    for (query, body, reason) in [
+        ("?reason=left%20the+league", None, "left the league"),
+        ("?reason=left", Some(json!({})), "left"),
+        ("?reason=left", Some(json!({ "reason": "" })), "left"),
+        ("?reason=left", Some(json!({ "reason": "of the body" })), "of the body"),
+    ] {
+        let app = TestApp::new();
+        let tenant = app.provisioned("fc-nord").await;
+        let path = format!("/api/v1/admin/tenants/{}{query}", tenant.id);
+        let ask = app.ask(Method::DELETE, &path).token(&Token::operator(app.now()).sign());
+        let ask = if let Some(body) = body { ask.json(&body) } else { ask };
+        ask.send().await.is(202);
+        assert_eq!(app.db().row("select reason from audit_log")["reason"], reason, "{query}");
+    }
+    let app = TestApp::new();
+    let tenant = app.provisioned("fc-nord").await;
+    for (query, code) in [
+        ("", "required"),
+        ("?reason=", "required"),
+        ("?reason=%E2%80%8B", "required"),
+        ("?reason=a%00b", "invalid_characters"),
+    ] {
+        let path = format!("/api/v1/admin/tenants/{}{query}", tenant.id);
+        let ask = app.ask(Method::DELETE, &path).token(&Token::operator(app.now()).sign());
+        let told = ask.send().await.complains_about();
+        assert_eq!(told, [("reason".to_owned(), code.to_owned())], "{query}");
+    }
     assert_eq!(tenant.row()["undo_state"], Value::Null);
 }
 

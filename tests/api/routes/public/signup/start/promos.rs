@@ -136,6 +136,6 @@ async fn a_taken_name_uses_no_code_up() {
     with_code(&app, "fc-nord", "SPRING").await.fails(409, "SLUG_TAKEN");
     assert_eq!(app.db().number("select uses from promo_codes"), 0);
     with_code(&app, "fc-sued", "SPRING").await.is(200);
-    with_code(&app, "fc-sued", "SPRING").await.is(200);
+    with_code(&app, "fc-sued", "SPRING").await.fails(409, "ALREADY_SIGNED_UP");
     assert_eq!(app.db().number("select uses from promo_codes"), 1, "a replay is no further use");
 }
