@@ -84,7 +84,7 @@ pub(in crate::http) fn read_start(fields: Fields, key: Option<String>) -> Result
     })
 }
 
-fn read_key(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
+pub(in crate::http) fn read_key(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
     let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
     match value.to_str() {
         Ok(key) if !key.is_empty() && key.len() <= LONGEST_KEY => Ok(Some(key.to_owned())),
