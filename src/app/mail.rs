@@ -48,6 +48,21 @@ impl Mail {
         )
     }
 
+    /// The mail that tells an owner that a tenant was made for them, and signs them in.
+    pub fn created(name: &TenantName, to: &Email, link: &str) -> Self {
+        let name = isolated(name);
+        Self::compose(
+            to,
+            &format!("{name} is waiting for you"),
+            &[
+                &format!("We have created {name} for you. A few steps are left until it is ready."),
+                "Use this link to sign in and go on. It works once, and for 24 hours. Later, the same page mails you another.",
+            ],
+            Some(link),
+            "If you did not expect this, you can ignore this mail.",
+        )
+    }
+
     /// The mail that tells an owner that nothing is sent to their webhook any more. `why` is a sentence of ours.
     pub fn webhook_disabled(name: &TenantName, to: &Email, host: &str, why: &str) -> Self {
         let name = isolated(name);

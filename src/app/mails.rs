@@ -371,7 +371,10 @@ fn letter<P: Ports>(app: &App<P>, mail: &Claimed, tenant: &Addressee) -> Result<
             let address = app.config().tenant_address(slug.as_str());
             with_link(app, mail, tenant, |link| Mail::welcome(&tenant.name, to, &address, link))
         }
-        Kind::SignIn => with_link(app, mail, tenant, |link| Mail::sign_in(&tenant.name, to, link)),
+        Kind::SignIn => {
+            let write = if mail.is_about_new_tenant() { Mail::created } else { Mail::sign_in };
+            with_link(app, mail, tenant, |link| write(&tenant.name, to, link))
+        }
         Kind::WebhookDisabled => {
             let data = mail.data();
             let text = |name: &str| data.get(name).and_then(Value::as_str);

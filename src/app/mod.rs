@@ -11,6 +11,7 @@ pub mod magic_links;
 pub mod mail;
 pub mod mails;
 pub mod metrics;
+pub mod new_tenants;
 pub mod pausing;
 pub mod projection;
 pub mod promos;

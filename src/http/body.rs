@@ -204,6 +204,24 @@ impl Fields {
         self.optional_within(name, range)
     }
 
+    /// A field that `read` reads, that is left as it is when it is absent, and that `null` empties: as JSON Merge Patch has it.
+    pub fn or_null<T>(
+        &mut self,
+        name: &'static str,
+        read: impl FnOnce(&mut Self, &'static str) -> Option<T>,
+    ) -> Option<Option<T>> {
+        if matches!(self.values.get(name), Some(Value::Null)) {
+            Some(None)
+        } else {
+            read(self, name).map(Some)
+        }
+    }
+
+    /// Whether the field is there, be it `null`.
+    pub fn names(&self, name: &str) -> bool {
+        self.values.contains_key(name)
+    }
+
     /// As [`Self::change`], with a rule of its own for what was read.
     pub fn change_with<T: TryFrom<String, Error = InvalidValue>>(
         &mut self,

@@ -6,7 +6,7 @@ use axum::{
     extract::Request,
     middleware::{Next, from_fn},
     response::Response,
-    routing::{MethodRouter, get, post},
+    routing::{MethodRouter, get, patch, post},
 };
 
 use crate::{domain::Permission, ports::Ports};
@@ -14,7 +14,7 @@ use crate::{domain::Permission, ports::Ports};
 use super::{
     error::ApiError,
     routes::{
-        admin::{admin_tenants, audit, promos, stats, tenant_list, tokens},
+        admin::{admin_tenants, audit, new_tenants, promo_changes, promos, stats, tenant_list, tokens},
         auth::magic_links,
         bgops::{idempotency_keys, pausing, retries, sagas, upstreams},
         health, internal, metrics,
@@ -75,11 +75,13 @@ pub const ROUTES: &[Route] = {
         route("POST", "/api/v1/admin/tokens/revoke", PlatformAdmin),
         route("POST", "/api/v1/admin/tenant/webhook", PlatformAdmin),
         route("GET", "/api/v1/admin/tenants", PlatformAdmin),
+        route("POST", "/api/v1/admin/tenants", PlatformAdmin),
         route("GET", "/api/v1/admin/tenants/{id}", PlatformAdmin),
         route("PATCH", "/api/v1/admin/tenants/{id}", PlatformAdmin),
         route("DELETE", "/api/v1/admin/tenants/{id}", PlatformAdmin),
         route("GET", "/api/v1/admin/promo-codes", PlatformAdmin),
         route("POST", "/api/v1/admin/promo-codes", PlatformAdmin),
+        route("PATCH", "/api/v1/admin/promo-codes/{code}", PlatformAdmin),
         route("POST", "/api/v1/admin/promo-codes/{code}/deactivate", PlatformAdmin),
         route("GET", "/api/v1/admin/stats", PlatformAdmin),
         route("GET", "/api/v1/admin/audit", PlatformAdmin),
@@ -147,12 +149,13 @@ fn handlers<P: Ports>() -> Vec<(&'static str, MethodRouter)> {
         ("/api/v1/tenants/me", get(profile::get::<P>).patch(profile::change::<P>)),
         ("/api/v1/admin/tokens/revoke", post(tokens::revoke::<P>)),
         ("/api/v1/admin/tenant/webhook", post(admin_tenants::correct_webhook::<P>)),
-        ("/api/v1/admin/tenants", get(tenant_list::list::<P>)),
+        ("/api/v1/admin/tenants", get(tenant_list::list::<P>).post(new_tenants::create::<P>)),
         (
             "/api/v1/admin/tenants/{id}",
             get(admin_tenants::get::<P>).patch(admin_tenants::change::<P>).delete(admin_tenants::remove::<P>),
         ),
         ("/api/v1/admin/promo-codes", get(promos::list::<P>).post(promos::create::<P>)),
+        ("/api/v1/admin/promo-codes/{code}", patch(promo_changes::change::<P>)),
         ("/api/v1/admin/promo-codes/{code}/deactivate", post(promos::deactivate::<P>)),
         ("/api/v1/admin/stats", get(stats::get::<P>)),
         ("/api/v1/admin/audit", get(audit::list::<P>)),

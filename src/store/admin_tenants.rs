@@ -2,7 +2,7 @@
 
 use crate::{
     db::{Batch, Lossy, Query, Statement, Value, columns},
-    domain::{Plan, RunId, RunStatus, TenantId, TenantStatus},
+    domain::{Plan, RunId, RunStatus, TenantId, TenantStatus, Timestamp},
 };
 
 use super::audit::AuditContext;
@@ -298,11 +298,12 @@ columns! {
         spreadsheet_url, verified_at, step, error, started_at, ended_at, runs, attempts, events, audited
 }
 
-/// One tenant.
-pub fn by_id(tenant: &TenantId) -> Query<Option<Details>> {
-    Query::optional(Statement::new(
-        tenant!(
-            "iif(t.undo_state is null, coalesce(b.primary_color, '#1f4e79'), b.primary_color) as primary_color,
+/// Selects [`Details`] of the tenant whose id is `$id`.
+macro_rules! details {
+    ($id:literal) => {
+        concat!(
+            tenant!(
+                "iif(t.undo_state is null, coalesce(b.primary_color, '#1f4e79'), b.primary_color) as primary_color,
            iif(t.undo_state is null, coalesce(b.secondary_color, '#f4b942'), b.secondary_color) as secondary_color,
            t.updated_at, t.promo_code_used,
            t.route_ready, m.webhook_url, m.validated_at, p.spreadsheet_url, p.verified_at,
@@ -316,9 +317,30 @@ pub fn by_id(tenant: &TenantId) -> Query<Option<Details>> {
            left join make_connections m on m.tenant_id = t.id
            left join pro_automation p on p.tenant_id = t.id
            left join provision_runs r on r.id = t.provision_run_id
-         where t.id = ?1"
+         where t.id = "
+            ),
+            $id
+        )
+    };
+}
+
+/// One tenant.
+pub fn by_id(tenant: &TenantId) -> Query<Option<Details>> {
+    Query::optional(Statement::new(details!("?1"), [tenant.as_str().into()]))
+}
+
+/// The tenant that the same request made before under this key, else this one.
+pub fn made_by(
+    key: Option<&str>,
+    fingerprint: &str,
+    tenant: &TenantId,
+    now: Timestamp,
+) -> Query<Option<Details>> {
+    Query::optional(Statement::new(
+        details!(
+            "coalesce((select tenant_id from idempotency_keys where id = ?1 and fingerprint = ?2 and expires_at > ?4), ?3)"
         ),
-        [tenant.as_str().into()],
+        [key.into(), fingerprint.into(), tenant.as_str().into(), now.seconds().into()],
     ))
 }
 

@@ -16,6 +16,7 @@ pub mod magic_links;
 pub mod mails;
 pub mod metrics;
 pub mod names;
+pub mod new_tenants;
 pub mod overdue;
 pub mod profile;
 pub mod promos;

@@ -1,5 +1,7 @@
 //! Promo codes.
 
+use serde_json::{Map, Value, json};
+
 use crate::{
     db::{Query, Statement, columns},
     domain::{Plan, PromoCode, Slug, Timestamp, promos::PromoProblem},
@@ -153,6 +155,149 @@ pub fn deactivate(code: &PromoCode, audit_context: &AuditContext<'_>) -> [Statem
         Statement::new(
             "update promo_codes set active = 0 where code = ?1 and active = 1",
             [code.as_str().into()],
+        ),
+    ]
+}
+
+/// What an operator changes about a code. What is none stays; what may be nothing, and is to be, is `Some(None)`.
+#[derive(Debug, Clone, Default)]
+pub struct PromoChange {
+    /// The discount, 0 to 100.
+    pub discount_percent: Option<u32>,
+    /// Whether it holds for ever.
+    pub lifetime: Option<bool>,
+    /// Whether it can be used at all.
+    pub active: Option<bool>,
+    /// The plan it gives.
+    pub plan: Option<Option<Plan>>,
+    /// How often it can be used.
+    pub max_uses: Option<Option<u32>>,
+    /// From when it can be used.
+    pub starts_at: Option<Option<Timestamp>>,
+    /// Until when it can be used.
+    pub valid_until: Option<Option<Timestamp>>,
+    /// The tenants it is for.
+    pub slugs: Option<Option<Vec<Slug>>>,
+    /// What operators should know about it.
+    pub notes: Option<Option<String>>,
+}
+
+impl PromoChange {
+    /// As JSON: a field that stays is not there. One text, as a statement has no other way to tell "nothing" from "as it is".
+    fn patch(&self) -> String {
+        let seconds = |at: Option<Timestamp>| at.map(Timestamp::seconds);
+        let fields = [
+            ("discountPercent", self.discount_percent.map(|percent| json!(percent))),
+            ("lifetime", self.lifetime.map(|lifetime| json!(lifetime))),
+            ("active", self.active.map(|active| json!(active))),
+            ("plan", self.plan.map(|plan| json!(plan))),
+            ("maxUses", self.max_uses.map(|most| json!(most))),
+            ("startsAt", self.starts_at.map(|at| json!(seconds(at)))),
+            ("validUntil", self.valid_until.map(|at| json!(seconds(at)))),
+            ("tenantSlugs", self.slugs.as_ref().map(|slugs| json!(slugs))),
+            ("notes", self.notes.as_ref().map(|notes| json!(notes))),
+        ];
+        let sent = fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
+        Value::Object(sent.collect::<Map<_, _>>()).to_string()
+    }
+
+    /// Why nothing of it was done to a code that is still as `code` says; none if there was nothing to do.
+    pub fn refusal(&self, code: &PromoRow) -> Option<PromoRefusal> {
+        let gives_other = self.discount_percent.is_some_and(|percent| percent != code.discount_percent)
+            || self.lifetime.is_some_and(|lifetime| lifetime != code.lifetime)
+            || self.plan.is_some_and(|plan| plan != code.plan);
+        if gives_other && code.uses > 0 {
+            return Some(PromoRefusal::Used);
+        }
+        if self.max_uses.flatten().is_some_and(|most| most < code.uses) {
+            return Some(PromoRefusal::UsedMoreOften(code.uses));
+        }
+        let seconds = |at: Option<Timestamp>| at.map(Timestamp::seconds);
+        let (was_from, was_until) = (code.starts_at, code.valid_until);
+        let (from, until) =
+            (self.starts_at.map_or(was_from, seconds), self.valid_until.map_or(was_until, seconds));
+        let is_backwards = from.zip(until).is_some_and(|(from, until)| until <= from);
+        ((from, until) != (was_from, was_until) && is_backwards).then_some(PromoRefusal::EndsBeforeItStarts)
+    }
+}
+
+/// Why a code was not changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PromoRefusal {
+    /// What it gives was promised to somebody.
+    Used,
+    /// It was used this often, which is more.
+    UsedMoreOften(u32),
+    /// It would end before it can first be used.
+    EndsBeforeItStarts,
+}
+
+/// A code beside what it would say after the patch in `?2`.
+macro_rules! proposed {
+    () => {
+        "(select *,
+           coalesce(?2 ->> 'discountPercent', discount_percent) as new_discount_percent,
+           coalesce(?2 ->> 'lifetime', lifetime) as new_lifetime,
+           coalesce(?2 ->> 'active', active) as new_active,
+           iif(json_type(?2, '$.plan') is null, plan, ?2 ->> 'plan') as new_plan,
+           iif(json_type(?2, '$.maxUses') is null, max_uses, ?2 ->> 'maxUses') as new_max_uses,
+           iif(json_type(?2, '$.startsAt') is null, starts_at, ?2 ->> 'startsAt') as new_starts_at,
+           iif(json_type(?2, '$.validUntil') is null, valid_until, ?2 ->> 'validUntil') as new_valid_until,
+           iif(json_type(?2, '$.tenantSlugs') is null, tenant_slugs, nullif(?2 -> 'tenantSlugs', 'null')) as new_tenant_slugs,
+           iif(json_type(?2, '$.notes') is null, notes, ?2 ->> 'notes') as new_notes
+         from promo_codes where code = ?1) as p"
+    };
+}
+
+/// Whether there is something to change, and nothing against it: what a code gives, and to how many, was promised to those who used
+/// it.
+macro_rules! allowed {
+    () => {
+        "(p.discount_percent, p.lifetime, p.active, p.plan, p.max_uses, p.starts_at, p.valid_until, p.tenant_slugs, p.notes)
+           is not (new_discount_percent, new_lifetime, new_active, new_plan, new_max_uses, new_starts_at, new_valid_until,
+             new_tenant_slugs, new_notes)
+           and (p.uses = 0 or (p.discount_percent, p.lifetime, p.plan) is (new_discount_percent, new_lifetime, new_plan))
+           and (new_max_uses is null or new_max_uses >= p.uses)
+           and ((p.starts_at, p.valid_until) is (new_starts_at, new_valid_until)
+             or new_valid_until is null or new_starts_at is null or new_valid_until > new_starts_at)"
+    };
+}
+
+/// Changes a code, and writes down what it said before and says now: all of it or nothing, by [`PromoChange::refusal`]. The second
+/// answer says which.
+pub fn change(code: &PromoCode, change: &PromoChange, audit_context: &AuditContext<'_>) -> [Statement; 2] {
+    let [id, actor, reason, request, now] = audit_context.params();
+    let (code, patch) = (|| code.as_str().into(), change.patch());
+    [
+        Statement::new(
+            concat!(
+                "insert into audit_log (id, actor, reason, request_id, occurred_at, action, subject, data)
+                 select ?3, ?4, ?5, ?6, ?7, 'promo.update', 'promo:' || code, json_object(
+                   'before', json_object('discountPercent', discount_percent, 'plan', plan,
+                     'lifetime', json(iif(lifetime, 'true', 'false')), 'active', json(iif(active, 'true', 'false')),
+                     'startsAt', starts_at, 'validUntil', valid_until, 'maxUses', max_uses,
+                     'tenantSlugs', json(tenant_slugs), 'notes', notes),
+                   'after', json_object('discountPercent', new_discount_percent, 'plan', new_plan,
+                     'lifetime', json(iif(new_lifetime, 'true', 'false')), 'active', json(iif(new_active, 'true', 'false')),
+                     'startsAt', new_starts_at, 'validUntil', new_valid_until, 'maxUses', new_max_uses,
+                     'tenantSlugs', json(new_tenant_slugs), 'notes', new_notes),
+                   'uses', uses) from ",
+                proposed!(),
+                " where ",
+                allowed!()
+            ),
+            [code(), patch.as_str().into(), id, actor, reason, request, now],
+        ),
+        Statement::new(
+            concat!(
+                "update promo_codes set discount_percent = new_discount_percent, lifetime = new_lifetime, active = new_active,
+                   plan = new_plan, max_uses = new_max_uses, starts_at = new_starts_at, valid_until = new_valid_until,
+                   tenant_slugs = new_tenant_slugs, notes = new_notes from ",
+                proposed!(),
+                " where promo_codes.code = p.code and ",
+                allowed!()
+            ),
+            [code(), patch.into()],
         ),
     ]
 }

@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// A trial lasts fourteen days.
-const TRIAL_SECONDS: i64 = 14 * 24 * 3600;
+pub(super) const TRIAL_SECONDS: i64 = 14 * 24 * 3600;
 /// An idempotency key is remembered for a day.
 pub(super) const KEY_SECONDS: i64 = 24 * 3600;
 /// A claim of a key ends after this, whatever became of its request.

@@ -232,11 +232,13 @@ async fn errors_of_operators(app: &TestApp) -> Vec<(Answer, u16, &'static str)> 
     let change = |tenant: &TestTenant, body| send(Method::PATCH, &format!("/tenants/{}", tenant.id), body);
     let make = || send(Method::POST, "/promo-codes", json!({ "code": "TWICE", "discountPercent": 10 }));
     make().await.is(200);
+    app.has_promo("USED", 10, &[("uses", json!(1))]);
     vec![
         (change(&live, json!({ "plan": "pro", "reason": "test" })).await, 409, "PLAN_LOCKED"),
         (change(&gone, json!({ "comped": true, "reason": "test" })).await, 409, "TENANT_CANCELLED"),
         (idle.machine_queues(&idle.id).await, 409, "TENANT_SUSPENDED"),
         (make().await, 409, "PROMO_EXISTS"),
+        (send(Method::PATCH, "/promo-codes/USED", json!({ "discountPercent": 5 })).await, 409, "PROMO_USED"),
         (send(Method::POST, "/promo-codes/NEVER/deactivate", json!({})).await, 404, "PROMO_NOT_FOUND"),
     ]
 }

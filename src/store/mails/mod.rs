@@ -230,6 +230,11 @@ impl Claimed {
         serde_json::from_str(&self.data).unwrap_or_default()
     }
 
+    /// Whether it signs the owner in to a tenant that an operator has just made.
+    pub fn is_about_new_tenant(&self) -> bool {
+        self.data().get("created") == Some(&Value::Bool(true))
+    }
+
     /// Its deadline.
     pub const fn expires_at(&self) -> Timestamp {
         Timestamp::from_seconds(self.created_at + TRIED_SECONDS)

@@ -8,7 +8,7 @@ use tenantry::{
         error::ErrorResponse,
         router::Route,
         routes::{
-            admin::{admin_tenants, audit, promos, stats, tokens},
+            admin::{admin_tenants, audit, new_tenants, promo_changes, promos, stats, tokens},
             auth::magic_links,
             bgops::{idempotency_keys, pausing, retries, sagas, upstreams},
             health, internal,
@@ -296,6 +296,21 @@ fn of_operators(route: &Route) -> Option<Operation> {
                 &json!({ "type": "string", "maxLength": 100 }),
             )
             .pages::<admin_tenants::Tenant>("One page of them."),
+        ("POST", "/api/v1/admin/tenants") => op(Tenants, "createTenant", "Make a tenant by hand")
+            .says(
+                "What the public form does, for somebody who can't use it: the owner is mailed a link, and goes on from there. The \
+                 switch that stops signups does not stop it. With an `Idempotency-Key`, the same request answers the same tenant for \
+                 24 hours. No token of the tenant is answered.",
+            )
+            .reads(
+                "Idempotency-Key",
+                "Makes a repeat safe: any text of the client's own.",
+                &json!({ "type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]+$" }),
+            )
+            .takes::<new_tenants::CreateTenantRequest>()
+            .data::<new_tenants::CreatedTenant>("It is made.")
+            .fails(&["EMAIL_EXISTS", "IDEMPOTENCY_KEY_REUSED", "SLUG_TAKEN"])
+            .fails_with(410, "TENANT_CANCELLED"),
         ("GET", "/api/v1/admin/tenants/{id}") => op(Tenants, "getTenant", "A tenant and all that was made for it").says("All that is known of one tenant: where it stands, its run, its spreadsheet and webhook, how much there is of what other routes list.")
             .data::<admin_tenants::TenantDetails>("The tenant."),
         ("PATCH", "/api/v1/admin/tenants/{id}") => {
@@ -317,6 +332,14 @@ fn of_operators(route: &Route) -> Option<Operation> {
             .takes::<promos::CreatePromoCodeRequest>()
             .data::<promos::Promo>("It is made.")
             .fails(&["PROMO_EXISTS"]),
+        ("PATCH", "/api/v1/admin/promo-codes/{code}") => op(Promos, "changePromo", "Change a promo code")
+            .says(
+                "Changes what is sent and leaves the rest as it is; `null` empties a field. What a code gives can't be changed once \
+                 it was used, nor can it allow fewer uses than there were.",
+            )
+            .takes::<promo_changes::UpdatePromoCodeRequest>()
+            .data::<promos::Promo>("The code as it is now.")
+            .fails(&["PROMO_NOT_FOUND", "PROMO_USED"]),
         ("POST", "/api/v1/admin/promo-codes/{code}/deactivate") => {
             op(Promos, "deactivatePromo", "Switch a promo code off").says("From now on nobody signs up with the code; who has, keeps what it gave. Doing it twice changes nothing.")
                 .may_take::<promos::OptionalReasonRequest>()

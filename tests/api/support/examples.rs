@@ -127,6 +127,13 @@ pub fn example(route: &Route, tenant: &TestTenant) -> Example {
             "tenant": tenant.id, "make_webhook_url": "https://hook.us1.make.com/correct-url",
             "webhook_secret": WEBHOOK_SECRET,
         })),
+        ("POST", "/api/v1/admin/tenants") => Body::Json(json!({
+            "name": "FC Made", "slug": "fc-made", "email": "owner@fc-made.example", "plan": "starter",
+            "reason": "asked by telephone",
+        })),
+        ("PATCH", "/api/v1/admin/promo-codes/{code}") => {
+            Body::Json(json!({ "maxUses": 100, "validUntil": null, "reason": "more clubs than expected" }))
+        }
         ("POST", "/api/v1/admin/promo-codes") => {
             Body::Json(json!({ "code": "MADE2027", "discountPercent": 50, "tenantSlugs": ["fc-example"] }))
         }

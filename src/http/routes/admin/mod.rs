@@ -2,6 +2,8 @@
 
 pub mod admin_tenants;
 pub mod audit;
+pub mod new_tenants;
+pub mod promo_changes;
 pub mod promos;
 pub mod stats;
 pub mod tenant_list;

@@ -20,9 +20,9 @@ use crate::{
 };
 
 /// The most uses a code may have.
-const MOST_USES: u32 = 1_000_000_000;
+pub(super) const MOST_USES: u32 = 1_000_000_000;
 /// The most tenants a code may name.
-const MOST_SLUGS: usize = 100;
+pub(super) const MOST_SLUGS: usize = 100;
 
 /// `GET /api/v1/admin/promo-codes`
 #[worker::send]
@@ -80,7 +80,6 @@ pub async fn deactivate<P: Ports>(
 ) -> Result<Json<Data<DeactivatedPromo>>, ApiError> {
     let body = fields.read(OptionalReasonRequest::read)?;
     let reason = body.reason.as_deref().unwrap_or("promo code deactivated");
-    let unknown = || ApiError::new(StatusCode::NOT_FOUND, "PROMO_NOT_FOUND", "There is no such promo code.");
     let code = PromoCode::try_from(code).map_err(|_| unknown())?;
     let (promo, was_on) =
         app::promos::deactivate(&caller.app, &caller.claims, &code, reason, context.id.as_str())
@@ -93,13 +92,17 @@ pub async fn deactivate<P: Ports>(
     Ok(data(DeactivatedPromo { promo: promo.into(), changed: was_on }))
 }
 
-fn log_action<P: Ports>(caller: &Authenticated<P, PlatformAdmin>, action: &str, promo: &PromoRow) {
+pub(super) fn unknown() -> ApiError {
+    ApiError::new(StatusCode::NOT_FOUND, "PROMO_NOT_FOUND", "There is no such promo code.")
+}
+
+pub(super) fn log_action<P: Ports>(caller: &Authenticated<P, PlatformAdmin>, action: &str, promo: &PromoRow) {
     let line = LogLine::new(Level::Warn, "operator_action").with("action", action);
     caller.app.log(line.with("promoCode", promo.code.as_str()));
 }
 
 /// A code can be used until a moment that lies ahead, and after the code can first be used.
-fn lies_ahead(
+pub(super) fn lies_ahead(
     until: Timestamp,
     starts_at: Option<Timestamp>,
     now: Timestamp,

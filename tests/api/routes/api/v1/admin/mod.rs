@@ -1,9 +1,11 @@
 mod audit;
 mod promo_codes;
+mod promo_codes_change;
 mod stats;
 mod tenant_webhook;
 mod tenants;
 mod tenants_change;
+mod tenants_create;
 mod tenants_delete;
 mod tokens_revoke;
 
