@@ -1,5 +1,5 @@
 // `npm run lint`: formatting, lints and documentation without a warning, in every language; configurations that wrangler accepts.
-import { readdirSync } from "node:fs";
+import { copyFileSync, mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { clientTypes, pythonClient } from "./lib/build.mjs";
 import { configurations as environments, problems } from "./lib/environments.mjs";
@@ -40,8 +40,15 @@ async function rustComponents() {
   }
 }
 
-/** Biome checks JavaScript and CSS, and ShellCheck checks the shell scripts. */
+/** Biome checks JavaScript and CSS, tsc the Apps Script, and ShellCheck the shell scripts. */
 async function scripts() {
+  // To tsc a .gs is no JavaScript.
+  mkdirSync(at("build/apps-script"), { recursive: true });
+  copyFileSync(at("integrations/apps-script/Code.gs"), at("build/apps-script/Code.js"));
+  say("tsc, integrations/apps-script");
+  await run(NODE, [at("node_modules/typescript/bin/tsc"), "--project", "scripts/lib/apps-script.tsconfig.json"], {
+    advice: "The script in integrations/apps-script does not fit Google's objects: see above.",
+  });
   say("biome lint");
   await run(NODE, [at("node_modules/@biomejs/biome/bin/biome"), "lint", "--error-on-warnings"], {
     advice: "Biome found something: see above. biome.json has its rules.",
@@ -73,11 +80,11 @@ async function document() {
   await run(NODE, [spectral, "lint", ...documents, "--ruleset", "scripts/lib/spectral.yaml", "--fail-severity", "hint"], { advice });
   const tools = await pythonClient();
   await run(join(tools, "openapi-spec-validator"), documents, { advice });
-  say("mypy, a Python client from public/openapi.json");
+  say("mypy, a Python client from public/openapi.json, and the receiver");
   await run(join(tools, "python"), ["-m", "compileall", "-q", "build/python"], { advice: "The generated client does not compile: see above." });
-  await run(join(tools, "mypy"), ["--strict", "--no-error-summary", "--cache-dir", "build/.mypy", "tests/e2e/client.py"], {
+  await run(join(tools, "mypy"), ["--strict", "--no-error-summary", "--cache-dir", "build/.mypy", "tests/e2e/client.py", "integrations/receivers/receiver.py"], {
     env: { MYPYPATH: at("build/python") },
-    advice: "The client in tests/e2e/client.py does not fit the document: see above.",
+    advice: "The client in tests/e2e/client.py does not fit the document, or the receiver's types are wrong: see above.",
   });
   say("tsc, a client with types from public/openapi.json");
   await clientTypes();

@@ -23,7 +23,7 @@ try {
       "Cloudflare did not go back: see above. A changed secret or Durable Object migration stands in the way of old versions: then deploy a fix forward.",
   });
   await confirmShares(it, { [target]: 100 });
-  if (process.env.WORKER_URL) await smoke(it);
+  if (process.env.WORKER_URL) await smoke(it, { older: true });
   else say(`Try it: WORKER_URL=… scripts/smoke-test.sh ${asked.env}`);
   it.done(`${asked.env} runs ${target}. Its database stays as it is.`);
 } catch (error) {

@@ -8,10 +8,12 @@
 # preview, production     the address in WORKER_URL, and the service must say that it is that environment
 # WORKER_URL  any address; without an argument, the environment is not checked, but said
 # WORKER_VERSION  NAME="ID" asks one version of a Worker, whatever share of the traffic it gets (`npm run rollout` sets it)
+# ADMIN_CONSOLE_URL, BASE_DOMAIN  where mailed links lead and clubs live: both must lead to this service (`npm run deploy` sets them)
 #
 # Needs bash, curl and jq. Away from the sandbox the tenants are real. SMOKE_WEBHOOK_URL names a Make webhook that may be pinged
-# (SMOKE_WEBHOOK_SECRET: its secret). SMOKE_EMAIL is an address, whose local part gets a +suffix. PLATFORM_ADMIN_JWT, when given, removes
-# the tenants afterwards, which is a check too. Exits 0 only if checks ran and all of them passed.
+# (SMOKE_WEBHOOK_SECRET: its secret). SMOKE_EMAIL is an address, whose local part gets a +suffix. With
+# PLATFORM_ADMIN_JWT, the service says whether its upstreams take what is configured, and the tenants are removed afterwards, which is a
+# check too. Exits 0 only if checks ran and all of them passed.
 set -euo pipefail
 here=$(cd "$(dirname "$0")/.." && pwd)
 . "$here/scripts/lib/common.sh"
@@ -40,7 +42,7 @@ else
   fail "$url: only https, or http on this machine."
 fi
 # A line break would begin another header.
-for name in PLATFORM_ADMIN_JWT WORKER_VERSION; do
+for name in PLATFORM_ADMIN_JWT WORKER_VERSION ADMIN_CONSOLE_URL BASE_DOMAIN; do
   [[ ! ${!name:-} =~ [[:cntrl:]] ]] || fail "$name holds a control character: is it pasted whole?"
 done
 
@@ -72,6 +74,30 @@ call() {
   status=$( (ulimit -c 0 -f "$LARGEST"; curl "${options[@]}" --header "@$work/headers" "$url$2" 2>"$work/curl") 2>/dev/null) || status=000
   [[ $status =~ ^[0-9]{3}$ ]] || status=000
   if [ "$status" = 000 ] && [ ! -s "$work/curl" ]; then printf 'the answer is larger than %s KiB\n' "$LARGEST" >"$work/curl"; fi
+}
+
+# leads_here NAME ADDRESS: whether an address leads to this service, which says so in a header. A record or a certificate may take a while.
+leads_here() {
+  local options=(--disable --globoff --silent --show-error --max-time 20 --max-redirs 0 --output /dev/null --write-out '%{http_code}')
+  local deadline=$((SECONDS + 60)) told
+  if [[ $2 = https://* ]]; then options+=(--proto '=https' --tlsv1.2); else options+=(--proto '=http' --noproxy '*'); fi
+  : >"$work/headers"
+  [ -z "${WORKER_VERSION:-}" ] || printf 'Cloudflare-Workers-Version-Overrides: %s\n' "$WORKER_VERSION" >>"$work/headers"
+  while :; do
+    : >"$work/answered"
+    told=$(curl "${options[@]}" --header "@$work/headers" --dump-header "$work/answered" --url "$2" 2>"$work/curl") || told=$(head -c 400 "$work/curl")
+    if grep -qiE '^x-served-by: tenantry[[:space:]]*$' "$work/answered"; then
+      passed=$((passed + 1))
+      printf '✓ %s: %s leads here\n' "$1" "$2"
+      return 0
+    fi
+    # Another server that answers stays another server.
+    { [ ! -s "$work/answered" ] && [ "$SECONDS" -lt "$deadline" ]; } || break
+    sleep 1
+  done
+  failed=$((failed + 1))
+  printf '✗ %s: %s does not lead here (%s): see its route in wrangler.toml and its DNS record\n' "$1" "$2" \
+    "$(printf '%s' "$told" | tr '\n' ' ' | harmless)"
 }
 
 # answer JQ-CONDITION [JQ-OPTION…]: whether the last answer is one JSON text of which that is true.
@@ -153,11 +179,12 @@ remove() {
 
 # club PLAN: one tenant, from signup to completed.
 club() {
-  local plan=$1 suffix form email tenant token queued deadline
+  local plan=$1 suffix slug form email tenant token queued deadline
   suffix="$(date +%s)-$(od -An -N4 -tx1 /dev/urandom | tr -d ' \n')"
+  slug="smoke-$plan-$suffix"
   email="smoke-$plan-$suffix@example.org"
   [ -z "${SMOKE_EMAIL:-}" ] || email="${SMOKE_EMAIL%@*}+smoke-$plan-$suffix@${SMOKE_EMAIL#*@}"
-  form=$(jq -cn --arg plan "$plan" --arg slug "smoke-$plan-$suffix" --arg email "$email" \
+  form=$(jq -cn --arg plan "$plan" --arg slug "$slug" --arg email "$email" \
     '{clubName: "Smoke test (\($plan))", clubSlug: $slug, email: $email, plan: $plan}')
 
   call POST /public/signup/start "" "$form"
@@ -190,8 +217,26 @@ club() {
     [ "$SECONDS" -lt "$deadline" ] || break
     sleep 0.2
   done
-  holds "$plan: provisioned in $(since "$queued") s" 200 '.status == "completed"' || true
+  holds "$plan: provisioned in $(since "$queued") s" 200 '.status == "completed"' || return 0
+  [ -z "${BASE_DOMAIN:-}" ] || leads_here "$plan: its address" "${url%%://*}://$slug.$BASE_DOMAIN/"
 }
+
+# upstreams: what the service says of each, in words; a check each.
+upstreams() {
+  local ok line
+  call GET "/health/ready?deep=1" "$PLATFORM_ADMIN_JWT"
+  # With one of them in trouble it is 503, and says which.
+  if [ "$status" != 503 ] || ! answer "$SAYS"; then
+    holds "upstreams" 200 "$SAYS" >"$work/said" || { cat "$work/said"; return 0; }
+    passed=$((passed - 1))
+  fi
+  while read -r ok line; do
+    if [ "$ok" = true ]; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
+    printf '%s %s\n' "$([ "$ok" = true ] && printf '✓' || printf '✗')" "$line"
+  done < <(jq -r '.upstreams[] | "\(.ok) " + ("\(.name): \(.code). \(.message)" | gsub("[\r\n]"; " ") | .[0:300])' "$work/body" | harmless)
+}
+SAYS='.upstreams | type == "array" and length > 0 and length <= 20
+  and all((.ok | type) == "boolean" and ([.name, .code, .message] | all(type == "string")))'
 
 webhook() {
   WEBHOOK_URL=${SMOKE_WEBHOOK_URL:-https://hook.eu2.make.com/$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')} \
@@ -214,6 +259,12 @@ else
 fi
 call GET /health/ready ""
 holds "ready" 200 '.ok' || true
+if [ -n "${PLATFORM_ADMIN_JWT:-}" ]; then
+  upstreams
+else
+  printf '· Upstreams were not looked at (PLATFORM_ADMIN_JWT would let me ask)\n'
+fi
+[ -z "${ADMIN_CONSOLE_URL:-}" ] || leads_here "mailed links" "${ADMIN_CONSOLE_URL%/}/magic/"
 
 club starter
 club pro

@@ -25,7 +25,7 @@ export async function configurations() {
 
 /** What is wrong with the configurations together, at any time: one line each. */
 export function problems(all) {
-  return [...sharedIds(all), ...Object.entries(all).flatMap(([name, config]) => keptByThePlatform(name, config)), ...DEPLOYED.flatMap((name) => [...foreignParts(name, all[name]), ...missingBindings(name, all)])];
+  return [...sharedIds(all), ...Object.entries(all).flatMap(([name, config]) => keptByThePlatform(name, config)), ...DEPLOYED.flatMap((name) => [...foreignParts(name, all[name]), ...missingBindings(name, all), ...unrouted(name, all[name])])];
 }
 
 /** Two environments with one database, one name or one rate limit would work on each other's data. */
@@ -58,10 +58,27 @@ function identities(config) {
       ["database_id", each.database_id],
       ["database_name", each.database_name],
     ]),
+    ...patterns(config).map((pattern) => ["route", pattern]),
     ...(config.ratelimits ?? []).map((each) => ["ratelimit namespace_id", each.namespace_id]),
     ...config.kv_namespaces.map((each) => ["kv namespace", each.id]),
     ...config.r2_buckets.map((each) => ["bucket", each.bucket_name]),
   ];
+}
+
+const patterns = (config) => (config.routes ?? []).map((route) => (typeof route === "string" ? route : route.pattern));
+
+/** Addresses that mails and clubs are given, and that lead to somebody else. Nothing to say while they are placeholders. */
+export function unrouted(name, config) {
+  const routes = patterns(config);
+  if (routes.some(isPlaceholder)) return [];
+  const { ADMIN_CONSOLE_URL, BASE_DOMAIN, SUBDOMAIN_MODE } = config.vars;
+  const console = URL.parse(ADMIN_CONSOLE_URL ?? "")?.host;
+  const found = [];
+  if (console && !routes.some((route) => route === console || route === `${console}/*`))
+    found.push(`${name} has no route for ${console}: mailed links lead there (ADMIN_CONSOLE_URL).`);
+  if (SUBDOMAIN_MODE !== "none" && !routes.includes(`*.${BASE_DOMAIN}/*`))
+    found.push(`${name} has no route *.${BASE_DOMAIN}/*: clubs live there (BASE_DOMAIN).`);
+  return found;
 }
 
 /** What belongs to development, or to another environment. */
@@ -101,11 +118,21 @@ function bindings(config) {
   ];
 }
 
-/** Values that nobody has filled in yet: with them a deployment would not work. */
+const isPlaceholder = (value) => /REPLACE|CHANGE-?ME|^0{8}-(0{4}-){3}\d{12}$|\.(example|invalid|test)\b/i.test(String(value));
+
+/** Values that nobody has filled in yet: with them a deployment would not work. One line each, with what belongs there. */
 export function placeholders(config) {
-  const PLACEHOLDER = /REPLACE|CHANGE-?ME|^0{8}-(0{4}-){3}\d{12}$|\.(example|invalid|test)\b/i;
   const values = [...Object.entries(config.vars), ...identities(config)];
-  return values.filter(([, value]) => PLACEHOLDER.test(String(value))).map(([key, value]) => `${key} is a placeholder: ${value}`);
+  return values.filter(([, value]) => isPlaceholder(value)).map(([key, value]) => `${key} is a placeholder: ${value}. ${belongs(key, config)}`);
+}
+
+function belongs(key, config) {
+  const what = {
+    database_id: `npx wrangler d1 create ${config.d1_databases[0]?.database_name} prints the id.`,
+    route: "Put the host of ADMIN_CONSOLE_URL there, or *.BASE_DOMAIN/*.",
+    GAS_WEBAPP_URL: "Deploy the script, and put the address of its web app there.",
+  }[key];
+  return `${what ?? "Put your own value there."} FIRST-DAY.md has the steps.`;
 }
 
 /** The secrets without which `/health/ready` fails in an environment. */

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
-import { DEPLOYED, configurations, objectMigration, placeholders, problems, requiredSecrets } from "./environments.mjs";
+import { DEPLOYED, configuration, configurations, objectMigration, placeholders, problems, requiredSecrets } from "./environments.mjs";
 import { contractions } from "./migrations.mjs";
 import { Failure, at, capture, help, run, say } from "./project.mjs";
 
@@ -268,11 +268,16 @@ export async function madeOf(it, version) {
   return typeof revision === "string" && REVISION.test(revision) ? revision : null;
 }
 
-/** Signs tenants up on what was deployed. `version` asks that version, whatever share of the traffic it gets. */
-export async function smoke(it, { version, name } = {}) {
+/**
+ * Signs tenants up on what was deployed, and looks whether mails and clubs are given addresses that lead there. `version` asks that version,
+ * whatever share of the traffic it gets. An older one that traffic goes back to need not know how to be recognised.
+ */
+export async function smoke(it, { version, name, older = false } = {}) {
   const override = version ? { WORKER_VERSION: `${name}="${version}"` } : {};
+  const { ADMIN_CONSOLE_URL, BASE_DOMAIN, SUBDOMAIN_MODE } = (await configuration(it.environment)).vars;
+  const addresses = older ? {} : { ADMIN_CONSOLE_URL, BASE_DOMAIN: SUBDOMAIN_MODE === "none" ? "" : BASE_DOMAIN };
   await it.change("scripts/smoke-test.sh", [it.environment], {
-    env: override,
+    env: { ...override, ...addresses },
     advice: `The smoke test failed: see above. Go back with npm run rollback -- --env ${it.environment}`,
   });
 }

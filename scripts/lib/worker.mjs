@@ -1,4 +1,5 @@
-// From Rust sources to what the runtime loads: compiled, bound to JavaScript, made small, and bundled into index.js and index_bg.wasm.
+// From Rust sources to what the runtime loads: compiled, bound to JavaScript, made small, and bundled into index.js, with its source map, and
+// index_bg.wasm.
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { entrySource } from "./entry.mjs";
@@ -40,7 +41,7 @@ export async function buildWorker({ root = ROOT, output, release }) {
   if (release) await shrink(join(folder, "index_bg.wasm"));
   await bundle(folder, release);
   mkdirSync(output, { recursive: true });
-  for (const name of ["index_bg.wasm", "index.js"]) renameSync(join(folder, name), join(output, name));
+  for (const name of ["index_bg.wasm", "index.js.map", "index.js"]) renameSync(join(folder, name), join(output, name));
   rmSync(folder, { recursive: true, force: true });
 }
 
@@ -59,7 +60,7 @@ async function bundle(folder, release) {
   const bound = readFileSync(join(folder, "index.js"), "utf8").replaceAll(/^import source /gm, "import ");
   writeFileSync(join(folder, "bound.js"), bound);
   writeFileSync(join(folder, "entry.js"), entrySource(bound));
-  const args = ["entry.js", "--bundle", "--format=esm", "--external:./index_bg.wasm", "--external:cloudflare:*", "--outfile=index.js"];
+  const args = ["entry.js", "--bundle", "--format=esm", "--external:./index_bg.wasm", "--external:cloudflare:*", "--outfile=index.js", "--sourcemap"];
   await run(at("node_modules/esbuild/bin/esbuild"), [...args, "--allow-overwrite", "--log-level=warning", ...(release ? ["--minify"] : [])], {
     cwd: folder,
     advice: "The Worker could not be bundled: see esbuild's output above.",

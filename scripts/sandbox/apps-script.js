@@ -1,9 +1,7 @@
 // A Google Apps Script web app (https://developers.google.com/apps-script/guides/web and …/guides/content). The sandbox copies four things.
 // A script sees no headers and can't set a status. Its result is always 200, and is fetched with a GET from script.googleusercontent.com
-// after a 302. An exception in it is a 200 with an HTML page. An unknown address is a 404 page. The script played here checks ?signature=
-// first, the hex HMAC-SHA256 of the raw body. "provision" makes a spreadsheet once per idempotencyKey, and "verify" says whether one
-// exists. "deprovision" removes what was made under a key, or bears an id. A key under which something was removed is spent: a "provision"
-// that comes late is refused.
+// after a 302. An exception in it is a 200 with an HTML page. An unknown address is a 404 page. The script played here is the shipped one,
+// integrations/apps-script/Code.gs: tests/e2e/apps-script.test.mjs compares their answers, case by case.
 
 import { html, isObject, isText, json, parseJson, text } from "./replies.js";
 import { hmacSha256, randomId, toHex, utf8 } from "./signatures.js";
@@ -41,10 +39,7 @@ export const appsScript = {
 function exec(call, tools) {
   if (!EXEC.test(call.path)) return errorPage(404, "Sorry, the file you have requested does not exist.");
   if (call.method !== "POST") return errorPage(200, "Script function not found: doGet");
-  const input = parseJson(call.body);
-  if (!isObject(input))
-    return errorPage(200, "SyntaxError: Unexpected token in JSON (line 12, file &quot;Code&quot;)");
-  return redirectTo(run(input, tools), tools);
+  return redirectTo(run(parseJson(call.body), tools), tools);
 }
 
 function redirectTo(output, { sql, now }) {
@@ -67,21 +62,40 @@ const refuse = (code, error) => ({ ok: false, error, code });
 function run(input, tools) {
   const { present, valid } = tools.signature;
   if (!present || valid === false) return refuse("BAD_SIGNATURE", "The signature is missing or does not match.");
+  if (!isObject(input)) return refuse("BAD_REQUEST", "The body is not a JSON object.");
   if (input.action === "provision") return provision(input, tools);
   if (input.action === "verify") return verifySpreadsheet(input, tools);
   if (input.action === "deprovision") return deprovision(input, tools);
+  if (input.action === "version") return { ok: true, version: "1.0.0", protocol: 1, problems: [] };
   return refuse("UNKNOWN_ACTION", "The action is not known.");
 }
 
+const lacks = (input, ...fields) =>
+  fields.every((field) => isText(input[field])) ? undefined : refuse("BAD_REQUEST", `${fields.join(" and ")} are needed.`);
+
+const isWord = (text) => /^[A-Za-z][\w./:-]{0,99}$/.test(text);
+
+const refuseWords = (...words) => (words.every(isWord) ? undefined : refuse("BAD_REQUEST", "An id or a key is no word."));
+
 function provision(input, tools) {
-  if (!isText(input.tenantId) || !isText(input.teamName)) {
-    return refuse("BAD_REQUEST", "tenantId and teamName are needed.");
-  }
+  const refusal = lacks(input, "tenantId", "teamName", "idempotencyKey") ?? refuseWords(input.tenantId, input.idempotencyKey);
+  if (refusal) return refusal;
   if (input.teamName === "fail-me") return refuse("TEAM_REFUSED", "This team can't have a spreadsheet.");
+  if (isForeign(input, input.idempotencyKey, tools)) return refuse("FOREIGN", "The key belongs to another tenant.");
   if (isSpent(tools)) return refuse("DEPROVISIONED", "What was made under this key was removed.");
   const id = spreadsheetOf(tools) ?? createSpreadsheet(input, tools);
   return { ok: true, spreadsheetId: id, spreadsheetUrl: `https://docs.google.com/spreadsheets/d/${id}/edit` };
 }
+
+const isForeign = (input, key, { sql }) =>
+  sql
+    .exec(
+      `select 1 from (select key, tenant_id from spreadsheets union all select key, tenant_id from spent_keys)
+       where key = ? and tenant_id <> ?`,
+      key,
+      input.tenantId,
+    )
+    .toArray().length > 0;
 
 const isSpent = ({ sql, key }) => sql.exec("select 1 from spent_keys where key = ?", key).toArray().length > 0;
 
@@ -112,9 +126,8 @@ function shown(written) {
 
 // Removes the tenant's spreadsheet and spends the key, which remembers whose it was: a repeat is answered by the same id.
 function deprovision(input, tools) {
-  if (!isText(input.tenantId) || !isText(input.provisionKey)) {
-    return refuse("BAD_REQUEST", "tenantId and provisionKey are needed.");
-  }
+  const refusal = lacks(input, "tenantId", "provisionKey") ?? refuseWords(input.tenantId, input.provisionKey);
+  if (refusal) return refusal;
   const { sql, done } = tools;
   const wanted = isText(input.spreadsheetId) ? input.spreadsheetId : null;
   const there = sql
@@ -124,7 +137,7 @@ function deprovision(input, tools) {
       input.provisionKey,
     )
     .toArray();
-  if (there.some(({ tenant }) => tenant !== input.tenantId)) {
+  if (there.some(({ tenant }) => tenant !== input.tenantId) || isForeign(input, input.provisionKey, tools)) {
     return refuse("FOREIGN", "The spreadsheet belongs to another tenant.");
   }
   for (const { id } of there) sql.exec("delete from spreadsheets where spreadsheet_id = ?", id);
@@ -150,7 +163,9 @@ const spend = (input, id, { sql }) =>
     .toArray().length > 0;
 
 function verifySpreadsheet(input, { sql }) {
-  const id = isText(input.spreadsheetId) ? input.spreadsheetId : "";
-  const exists = sql.exec("select 1 from spreadsheets where spreadsheet_id = ?", id).toArray().length === 1;
-  return exists ? { ok: true, exists, spreadsheetId: id } : { ok: true, exists };
+  const refusal = lacks(input, "tenantId", "spreadsheetId");
+  if (refusal) return refusal;
+  const { spreadsheetId, tenantId } = input;
+  const found = sql.exec("select 1 from spreadsheets where spreadsheet_id = ? and tenant_id = ?", spreadsheetId, tenantId);
+  return found.toArray().length === 1 ? { ok: true, exists: true, spreadsheetId } : { ok: true, exists: false };
 }

@@ -1,12 +1,17 @@
-// Cloudflare's DNS records (https://developers.cloudflare.com/api/resources/dns/subresources/records). The sandbox copies the envelope
-// {success, errors, messages, result} and identifiers of 32 hexadecimal digits. It knows which records may stand together and which may not
-// (81053, 81054, 81058). It has the errors for a missing record (81044) and for the credential (9106, 6003, 10000). There are no
-// idempotency keys here: a caller looks by name first and marks its records in `comment`.
+// Cloudflare's DNS records (https://developers.cloudflare.com/api/resources/dns/subresources/records) and zones
+// (https://developers.cloudflare.com/api/resources/zones), to be read in pages. The sandbox copies the envelope {success, errors, messages,
+// result, result_info} and identifiers of 32 hexadecimal digits. Every identifier is the zone of development's clubs. Those with records
+// are listed, and one more. It knows which records may stand together and which may not (81053, 81054, 81058). It has the errors for a
+// missing record (81044) and for the credential (9106, 6003, 10000). There are no idempotency keys here: a caller looks by name first and
+// marks its records in `comment`.
 
+import { cloudflareAccess, lookOf } from "./checks.js";
 import { isObject, isText, json, parseJson } from "./replies.js";
 import { bearerVerdict, toHex } from "./signatures.js";
 
 const RECORDS = /^\/client\/v4\/zones\/([^/]+)\/dns_records(?:\/([^/]+))?$/;
+const ZONES = /^\/client\/v4\/zones(?:\/([^/]+))?$/;
+const HOME = { id: "0123456789abcdef0123456789abcdef", name: "clubs.example" };
 const IDENTIFIER = /^[0-9a-f]{32}$/;
 const ADDRESS_TYPES = ["A", "AAAA", "CNAME"];
 const TYPES = [...ADDRESS_TYPES, "TXT", "MX", "NS"];
@@ -22,6 +27,10 @@ export const cloudflare = {
   name: "cloudflare",
   plays: (host) => host === "api.cloudflare.com",
   identify: (call) => {
+    const zones = ZONES.exec(call.path);
+    if (zones) return { operation: zones[1] ? "zones.get" : "zones.list", key: null, effect: false };
+    const look = lookOf(call);
+    if (look) return { operation: look, key: null, effect: false };
     const id = RECORDS.exec(call.path)?.[2];
     if (call.method === "POST") return { operation: "dns_records.create", key: recordKey(call), effect: true };
     if (call.method === "PATCH") return { operation: "dns_records.update", key: id ?? null, effect: true };
@@ -29,7 +38,7 @@ export const cloudflare = {
     return { operation: id ? "dns_records.get" : "dns_records.list", key: null, effect: false };
   },
   verify: async (call, { env }) => bearerVerdict(call.headers.authorization, env.CLOUDFLARE_API_TOKEN),
-  answer: (call, tools) => refuseCaller(call, tools) ?? route(call, tools),
+  answer: (call, tools) => refuseCaller(call, tools) ?? cloudflareAccess(call) ?? route(call, tools),
   failure: (status) => refuse(status, status === 429 ? 971 : 10001, "The request could not be processed."),
 };
 
@@ -45,8 +54,9 @@ function refuseCaller(call, { signature }) {
   }
   if (!signature.present) return refuse(400, 6003, "Invalid request headers");
   if (signature.valid === false) return refuse(403, 10000, "Authentication error");
-  const match = RECORDS.exec(call.path);
-  if (match && IDENTIFIER.test(match[1])) return undefined;
+  if (lookOf(call) !== undefined && call.method === "GET") return undefined;
+  const match = RECORDS.exec(call.path) ?? ZONES.exec(call.path);
+  if (match && IDENTIFIER.test(match[1] ?? HOME.id)) return undefined;
   return refuse(
     match ? 400 : 404,
     7003,
@@ -55,6 +65,9 @@ function refuseCaller(call, { signature }) {
 }
 
 function route(call, tools) {
+  const zones = ZONES.exec(call.path);
+  if (zones && call.method !== "GET") return refuse(405, 10405, "Method not allowed for this authentication scheme");
+  if (zones) return zones[1] ? envelope(200, zoneOf(zones[1])) : listZones(call, tools);
   const [, zone, id] = RECORDS.exec(call.path);
   if (id === undefined && call.method === "GET") return list(call, zone, tools);
   if (id === undefined && call.method === "POST") return create(call, zone, tools);
@@ -76,11 +89,41 @@ function list(call, zone, { sql }) {
         (field) => wanted(field) === null || matches(record, field, wanted(field)),
       ),
     );
-  const count = result.length;
-  return envelope(200, result, {
-    result_info: { page: 1, per_page: 100, count, total_count: count, total_pages: count === 0 ? 0 : 1 },
-  });
+  return paged(call, result, { size: 100, most: 5000 });
 }
+
+// Pages are counted from one. What lies behind the last is empty.
+function paged(call, all, { size, most }) {
+  const query = new URL(call.url).searchParams;
+  const number = (name, otherwise) => {
+    const value = Number(query.get(name));
+    return Number.isInteger(value) && value > 0 ? value : otherwise;
+  };
+  const page = number("page", 1);
+  const perPage = Math.min(number("per_page", size), most);
+  const result = all.slice((page - 1) * perPage, page * perPage);
+  const counts = { count: result.length, total_count: all.length, total_pages: Math.ceil(all.length / perPage) };
+  return envelope(200, result, { result_info: { page, per_page: perPage, ...counts } });
+}
+
+function listZones(call, { sql }) {
+  const query = new URL(call.url).searchParams;
+  const others = sql.exec("select distinct zone_id as id from dns_records where zone_id <> ? order by zone_id", HOME.id).toArray();
+  const wanted = (zone) => ["name", "status"].every((field) => query.get(field) === null || matches(zone, field, query.get(field)));
+  return paged(call, [HOME, ...others].map(({ id }) => zoneOf(id)).filter(wanted), { size: 20, most: 50 });
+}
+
+const zoneOf = (id) => ({
+  id,
+  name: HOME.name,
+  status: "active",
+  paused: false,
+  type: "full",
+  development_mode: 0,
+  name_servers: ["ada.ns.cloudflare.com", "bob.ns.cloudflare.com"],
+  account: { id: "f".repeat(32), name: "Sandbox" },
+  permissions: ["#dns_records:edit", "#dns_records:read", "#zone:read"],
+});
 
 const matches = (record, field, value) => String(record[field] ?? "").toLowerCase() === value.toLowerCase();
 

@@ -21,8 +21,10 @@ const STATUS_WORDS = {
   503: "UNAVAILABLE",
 };
 
-const apiError = (code, message) =>
-  json(code, { error: { code, message, status: STATUS_WORDS[code] ?? "INTERNAL" } });
+const apiError = (code, message, reason) => {
+  const details = reason && [{ "@type": "type.googleapis.com/google.rpc.ErrorInfo", reason, domain: "googleapis.com" }];
+  return json(code, { error: { code, message, status: STATUS_WORDS[code] ?? "INTERNAL", ...(details && { details }) } });
+};
 
 const oauthError = (error, description) => json(400, { error, error_description: description });
 
@@ -138,7 +140,7 @@ function readSpreadsheet(call, { sql, signature }) {
   if (!signature.present) return apiError(403, "Method doesn't allow unregistered callers.");
   if (!signature.valid) return apiError(401, "Request had invalid authentication credentials.");
   if (!mayRead(tokenRow(sql, bearerOf(call)).scope)) {
-    return apiError(403, "Request had insufficient authentication scopes.");
+    return apiError(403, "Request had insufficient authentication scopes.", "ACCESS_TOKEN_SCOPE_INSUFFICIENT");
   }
   const [row] = sql.exec("select spreadsheet_id, title from spreadsheets where spreadsheet_id = ?", id).toArray();
   if (row === undefined) return apiError(404, "Requested entity was not found.");

@@ -1,10 +1,11 @@
-// Resend's POST /emails (https://resend.com/docs/api-reference/emails/send-email, …/errors and
+// Resend's POST /emails, and its list of domains (checks.js) (https://resend.com/docs/api-reference/emails/send-email, …/errors and
 // https://resend.com/docs/dashboard/emails/idempotency-keys). The sandbox copies four things. The edge in front refuses a call without
 // User-Agent as text, before the API sees it. The errors have the same names. An Idempotency-Key is remembered for 24 hours: the same
 // payload gets the first id without sending again, another payload is refused with 409. Where a test asks for it, calls in a second are
 // limited (https://resend.com/docs/api-reference/rate-limit), refusals included. A quota that is used up is a scripted fault: 429 with the
 // name daily_quota_exceeded or monthly_quota_exceeded.
 
+import { lookOf, resendDomains } from "./checks.js";
 import { isObject, isText, json, parseJson, text } from "./replies.js";
 import { bearerVerdict } from "./signatures.js";
 
@@ -28,9 +29,13 @@ const refuse = (status, name, message, headers) => json(status, { statusCode: st
 export const resend = {
   name: "resend",
   plays: (host) => host === "api.resend.com",
-  identify: (call) => ({ operation: "email", key: call.headers["idempotency-key"] ?? null, effect: true }),
+  identify: (call) => ({
+    operation: lookOf(call) ?? "email",
+    key: call.headers["idempotency-key"] ?? null,
+    effect: lookOf(call) === undefined,
+  }),
   verify: async (call, { env }) => bearerVerdict(call.headers.authorization, env.RESEND_API_KEY),
-  answer: (call, tools) => slowDown(tools) ?? refuseCaller(call, tools) ?? send(call, tools),
+  answer: (call, tools) => slowDown(tools) ?? refuseCaller(call, tools) ?? resendDomains(call) ?? send(call, tools),
   failure: (status) => refuse(status, NAMES[status] ?? "internal_server_error", "An unexpected error occurred."),
 };
 
@@ -64,6 +69,7 @@ function refuseCaller(call, { signature, key }) {
   if (!call.headers["user-agent"]) return text(403, "error code: 1010");
   if (!signature.present) return refuse(401, "missing_api_key", "Missing API key in the authorization header.");
   if (signature.valid === false) return refuse(403, "invalid_api_key", "API key is invalid.");
+  if (lookOf(call) !== undefined && call.method === "GET") return undefined;
   if (call.path !== "/emails") return refuse(404, "not_found", "The requested endpoint does not exist.");
   if (call.method !== "POST")
     return refuse(405, "method_not_allowed", "This endpoint does not support the specified HTTP method.");

@@ -13,18 +13,15 @@ use super::{field_errors::InvalidValue, text};
 /// our own.
 const RESERVED: &str = include_str!("reserved.txt");
 
-/// Names of machines, which are numbered.
-const NUMBERED: &[&str] = &[
-    "api", "app", "backup", "cache", "cdn", "cluster", "db", "dev", "dns", "ftp", "gw", "host", "imap",
-    "img", "ip", "lb", "mail", "mta", "mx", "node", "ns", "pop", "prod", "proxy", "relay", "server", "smtp",
-    "sql", "srv", "stage", "staging", "static", "sub", "test", "vpn", "vps", "web", "ww", "www",
-];
+/// Names of machines, which are numbered: one a line, in order.
+const NUMBERED: &str = include_str!("numbered.txt");
 
 /// Whether a name is kept for the service, however it is hyphenated or numbered.
 fn is_reserved(slug: &str) -> bool {
     let name = slug.replace('-', "");
     let stem = name.trim_end_matches(|c: char| c.is_ascii_digit());
-    (stem.len() < name.len() && NUMBERED.contains(&stem)) || RESERVED.lines().any(|word| word == name)
+    (stem.len() < name.len() && NUMBERED.lines().any(|word| word == stem))
+        || RESERVED.lines().any(|word| word == name)
 }
 
 /// 3–63 of `a-z0-9-`, no hyphen at either end nor in the third and fourth place together, not reserved: a DNS label of the tenant's

@@ -24,7 +24,7 @@ use super::{
 };
 
 /// What is on every answer.
-const SECURITY_HEADERS: [(HeaderName, &str); 6] = [
+const HEADERS: [(HeaderName, &str); 7] = [
     // The same as the pages' in `public/_headers`. Without `preload`: that binds every host of a domain for years, and nobody here may
     // decide it.
     (header::STRICT_TRANSPORT_SECURITY, "max-age=63072000; includeSubDomains"),
@@ -33,6 +33,8 @@ const SECURITY_HEADERS: [(HeaderName, &str); 6] = [
     (header::REFERRER_POLICY, "no-referrer"),
     (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
     (HeaderName::from_static("cross-origin-resource-policy"), "same-site"),
+    // By it a deployment knows that an address is its own, and not one of a server that stands in its place.
+    (HeaderName::from_static("x-served-by"), "tenantry"),
 ];
 
 /// Answers one request.
@@ -124,7 +126,7 @@ fn render(error: &ApiError, context: &Context, original: Response) -> Response {
 }
 
 fn put_headers(headers: &mut HeaderMap, context: &Context) {
-    for (name, value) in SECURITY_HEADERS {
+    for (name, value) in HEADERS {
         headers.entry(name).or_insert(HeaderValue::from_static(value));
     }
     // Answers are about one caller and one moment unless a route says otherwise.

@@ -1,5 +1,7 @@
 //! Lifecycle events on their way to the tenants' webhooks: an outbox, filled in the batch that writes the event.
 
+use std::time::Duration;
+
 use serde_json::{Map, Value, json};
 
 use crate::{
@@ -10,7 +12,7 @@ use crate::{
 use super::{audit::AuditContext, events::Cursor, webhooks::Connection};
 
 /// For how long a settled delivery is kept.
-const KEPT_SECONDS: i64 = 30 * 24 * 3600;
+pub const KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
 
 words! {
     /// Where a delivery stands.
@@ -279,7 +281,7 @@ pub fn prune(now: Timestamp, limit: i64) -> Statement {
         "delete from webhook_deliveries where (tenant_id, created_at, id) in
            (select tenant_id, created_at, id from webhook_deliveries where settled_at <= ?1
             order by settled_at limit ?2)",
-        [(now.seconds() - KEPT_SECONDS).into(), limit.into()],
+        [now.before(KEPT).seconds().into(), limit.into()],
     )
 }
 

@@ -68,7 +68,7 @@ pub fn projection(
     statements.extend(undo::projection(run, now));
     statements.extend(upsert_steps(run, &report));
     statements.extend(insert_attempts(run));
-    statements.extend(lifecycle_events(run, &report));
+    statements.extend(lifecycle_events(run, &report, now));
     Ok((refuse_if_put_back(run), statements))
 }
 
@@ -217,8 +217,8 @@ fn attempt_row(attempt: &Attempt) -> serde_json::Value {
 }
 
 /// The end of a run is an event of its tenant, under an id that a replay repeats; so is the end of undoing it.
-fn lifecycle_events(run: &Run, report: &Report) -> Vec<Statement> {
-    ended(run, report).into_iter().chain(undone(run)).flatten().collect()
+fn lifecycle_events(run: &Run, report: &Report, now: Timestamp) -> Vec<Statement> {
+    ended(run, report, now).into_iter().chain(undone(run)).flatten().collect()
 }
 
 fn event_id(run: &Run, end: &str) -> String {
@@ -242,7 +242,7 @@ fn undone(run: &Run) -> Option<Vec<Statement>> {
     Some(vec![event, announcement, webhooks::forget_cancelled(tenant)])
 }
 
-fn ended(run: &Run, report: &Report) -> Option<Vec<Statement>> {
+fn ended(run: &Run, report: &Report, now: Timestamp) -> Option<Vec<Statement>> {
     if run.is_no_news() {
         return None;
     }
@@ -268,7 +268,9 @@ fn ended(run: &Run, report: &Report) -> Option<Vec<Statement>> {
     // Whoever tries again and again is told of it once an hour.
     let seldom = report.status == RunStatus::Failed;
     let trace = run.caller.traceparent.as_deref();
-    let announcement = deliveries::announce(tenant, &id, kind, &data, at, trace, seldom);
+    // What ended so long ago was announced then. Its delivery is not kept any more: it would be announced again.
+    let is_news = now.since(at) < deliveries::KEPT;
+    let announcement = is_news.then(|| deliveries::announce(tenant, &id, kind, &data, at, trace, seldom));
     let event = Statement::new(
         "insert into domain_events (tenant_id, occurred_at, id, type, data) select ?1, ?2, ?3, ?4, ?5
          where exists (select 1 from provision_runs where id = ?6 and status = ?7)
@@ -283,7 +285,7 @@ fn ended(run: &Run, report: &Report) -> Option<Vec<Statement>> {
             report.status.as_str().into(),
         ],
     );
-    Some(vec![event, announcement])
+    Some([event].into_iter().chain(announcement).collect())
 }
 
 /// Where a tenant's provisioning stands, as D1 shows it.

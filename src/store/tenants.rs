@@ -111,6 +111,25 @@ pub fn set_brand(tenant: &TenantId, primary: &HexColor, secondary: &HexColor, no
     )
 }
 
+/// A tenant's colours.
+#[derive(Debug, Clone)]
+pub struct Colors {
+    /// Of headings.
+    pub primary_color: String,
+    /// Of what stands out.
+    pub secondary_color: String,
+}
+
+columns! { Colors: primary_color, secondary_color }
+
+/// A tenant's colours.
+pub fn colors(tenant: &TenantId) -> Query<Option<Colors>> {
+    Query::optional(Statement::new(
+        "select primary_color, secondary_color from tenant_brand where tenant_id = ?1",
+        [tenant.as_str().into()],
+    ))
+}
+
 /// Notes that a tenant, if it has this plan and is not stopped, wants to be provisioned, unless it already is or is being.
 /// Stored before the object is told, so that the request can't be lost in between. The first request also decides where
 /// mailed links lead.

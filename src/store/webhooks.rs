@@ -257,3 +257,12 @@ pub fn set_spreadsheet_verified(tenant: &TenantId, now: Timestamp) -> Statement 
         [tenant.as_str().into(), now.seconds().into()],
     )
 }
+
+/// A tenant's spreadsheet: that of the tenant that signed up last, of those that have one.
+pub fn newest_spreadsheet() -> Query<Option<String>> {
+    Query::scalar(Statement::new(
+        "select spreadsheet_id from pro_automation
+         where tenant_id = (select max(tenant_id) from pro_automation)",
+        [],
+    ))
+}

@@ -4,13 +4,22 @@ use std::{fs, path::Path};
 
 use serde_json::Value;
 
-const DOCUMENTS: [&str; 5] = ["ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", "README.md", "RUNBOOK.md"];
+const DOCUMENTS: [&str; 8] = [
+    "ARCHITECTURE.md",
+    "CONTRIBUTING.md",
+    "FIRST-DAY.md",
+    "SECURITY.md",
+    "README.md",
+    "RUNBOOK.md",
+    "integrations/apps-script/README.md",
+    "MIGRATING.md",
+];
 
 /// The most words of a sentence. A piece of code counts as one.
 const MAX_WORDS: usize = 25;
 
 /// Where paths in backticks begin.
-const FOLDERS: [&str; 5] = ["migrations/", "public/", "scripts/", "src/", "tests/"];
+const FOLDERS: [&str; 6] = ["integrations/", "migrations/", "public/", "scripts/", "src/", "tests/"];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -120,6 +129,21 @@ fn every_path_in_them_exists() {
         }
     }
     assert!(paths(&read("CONTRIBUTING.md")).len() > 30);
+}
+
+#[test]
+fn what_they_show_of_a_receiver_is_the_receiver() {
+    let receiver = read("integrations/receivers/receiver.mjs");
+    let shown = between(&receiver, "// README begins\n", "// README ends");
+    assert_eq!(shown.len(), 1);
+    assert!(shown[0].contains("export function verify("));
+    assert!(read("README.md").contains(shown[0]));
+}
+
+#[test]
+fn the_scenario_that_the_page_serves_is_the_one_in_integrations() {
+    let served = read("public/help/make/tenantry.blueprint.json");
+    assert_eq!(served, read("integrations/make/tenantry.blueprint.json"));
 }
 
 #[test]

@@ -181,6 +181,7 @@ async fn operators_look(app: &TestApp, tenant: &TestTenant) {
         format!("{SAGAS}/{}", run.as_str()),
         format!("{SAGAS}/{}/history", run.as_str()),
         "/api/v1/bgops/idempotency/none".to_owned(),
+        "/health/ready?deep=1".to_owned(),
     ] {
         app.get(&path).token(&Token::operator(app.now()).sign()).send().await;
     }

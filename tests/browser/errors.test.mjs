@@ -218,7 +218,8 @@ test("a test of the stored webhook says what came back", async (t) => {
   const says = (data) => page.route("**/webhook/test", (route) => route.fulfill({ json: { success: true, data } }), { times: 1 });
   for (const [data, words] of [
     [{ status: 404 }, /does not know this address/],
-    [{ status: 401 }, /refused the test \(answer 401\)/],
+    [{ status: 401 }, /has another secret, or none/],
+    [{ status: 403 }, /refused the test \(answer 403\)/],
     [{ status: 400 }, /refused the test \(answer 400\)/],
     [{ status: 503, tryAgain: true }, /having trouble/],
     [{ status: 400, tryAgain: true }, /having trouble at the moment \(answer 400\)/],

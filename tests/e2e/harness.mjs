@@ -42,10 +42,10 @@ const ABSENT = {
 /**
  * `vars` and `secrets` override the configuration's. `env` picks another environment of wrangler.toml (its limits, its vars), still with
  * the sandbox as EGRESS. `productDirectory` holds another bundle of the product (instrumented.mjs makes one). `configPath` is another
- * configuration for it, and `workers` run beside it.
+ * configuration for it, and `workers` run beside it. `egress` names the one of them that stands before the sandbox.
  */
 export async function startHarness({ vars = {}, secrets = {}, env, ...other } = {}) {
-  const { productDirectory = "build/bundles/product", configPath = "wrangler.toml", workers = [] } = other;
+  const { productDirectory = "build/bundles/product", configPath = "wrangler.toml", workers = [], egress = SANDBOX } = other;
   const ours = { ...SECRETS, ...secrets };
   const { compatibility_date, d1_databases } = readConfig({ config: `${ROOT}wrangler.toml`, env }, { hideWarnings: true });
   const server = createTestHarness({
@@ -57,7 +57,7 @@ export async function startHarness({ vars = {}, secrets = {}, env, ...other } = 
         prebuiltWorkerDir: productDirectory,
         vars,
         secrets: { ...ABSENT, ...ours },
-        bindingOverrides: { EGRESS: SANDBOX },
+        bindingOverrides: { EGRESS: egress },
       },
       {
         configPath: "scripts/sandbox/wrangler.toml",

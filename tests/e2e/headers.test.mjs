@@ -78,6 +78,8 @@ describe("every answer", () => {
     assert.equal(headers.get("x-content-type-options"), "nosniff", what);
     assert.equal(headers.get("x-frame-options"), "DENY", what);
     assert.equal(headers.get("referrer-policy"), "no-referrer", what);
+    // By this a deployment knows its own addresses.
+    assert.equal(headers.get("x-served-by"), "tenantry", what);
     const policy = headers.get("content-security-policy") ?? "";
     assert.match(policy, /default-src 'none'/, what);
     assert.match(policy, /frame-ancestors 'none'/, what);

@@ -11,6 +11,7 @@ import {
   problems,
   requiredSecrets,
   sharedIds,
+  unrouted,
 } from "../../scripts/lib/environments.mjs";
 import { contractions } from "../../scripts/lib/migrations.mjs";
 
@@ -83,12 +84,53 @@ describe("the environments", () => {
     for (const name of ["preview", "production"])
       assert.deepEqual(
         placeholders(all[name]).map((line) => line.split(" ")[0]),
-        ["GAS_WEBAPP_URL", "database_id"],
+        ["GAS_WEBAPP_URL", "database_id", "route", "route"],
       );
+    // One line, with what belongs there.
+    const told = placeholders(all.production);
+    assert.match(told[1], /^database_id is a placeholder: 0{8}-.*\. npx wrangler d1 create tenantry-production prints the id\. FIRST-DAY\.md has the steps\.$/);
+    assert.ok(told.every((line) => /\. [A-Zn].*\. FIRST-DAY\.md has the steps\.$/.test(line) && !line.includes("\n")), told.join("\n"));
     const filled = structuredClone(all.production);
     filled.vars.GAS_WEBAPP_URL = "https://script.google.com/macros/s/AKfy/exec";
     filled.d1_databases[0].database_id = "5c6e7a80-9b1d-4f2a-8c3e-1a2b3c4d5e60";
+    filled.routes = ROUTES;
     assert.deepEqual(placeholders(filled), []);
+  });
+
+  const ROUTES = [
+    { pattern: "syston.app", custom_domain: true },
+    { pattern: "*.syston.app/*", zone_name: "syston.app" },
+  ];
+
+  test("that give out addresses which lead elsewhere are found", () => {
+    const routed = (routes, vars = {}) => unrouted("production", { ...all.production, routes, vars: { ...all.production.vars, ...vars } });
+    assert.deepEqual(unrouted("production", all.production), [], "a placeholder is refused by itself");
+    assert.deepEqual(routed(ROUTES), []);
+    assert.deepEqual(routed(["syston.app/*", "*.syston.app/*"]), []);
+    assert.deepEqual(routed([ROUTES[0]], { SUBDOMAIN_MODE: "none" }), []);
+    for (const [routes, vars, ...found] of [
+      [undefined, {}, /for syston\.app: mailed links/, /no route \*\.syston\.app\/\*: clubs/],
+      [[], {}, /for syston\.app/, /\*\.syston\.app/],
+      [[ROUTES[0]], {}, /\*\.syston\.app/],
+      [[ROUTES[1]], {}, /for syston\.app/],
+      [["syston.app/magic/*", ROUTES[1]], {}, /for syston\.app/],
+      [ROUTES, { BASE_DOMAIN: "clubs.syston.app" }, /no route \*\.clubs\.syston\.app/],
+      [ROUTES, { ADMIN_CONSOLE_URL: "https://app.syston.app" }, /for app\.syston\.app/],
+    ]) {
+      const told = routed(routes, vars);
+      assert.equal(told.length, found.length, told.join("\n"));
+      for (const [index, line] of found.entries()) assert.match(told[index], line);
+    }
+    const shared = structuredClone(all);
+    shared.preview.routes = shared.production.routes = ROUTES;
+    assert.equal(sharedIds(shared).filter((line) => line.startsWith("route ")).length, 2);
+  });
+
+  test("end what loops, and have source maps", () => {
+    for (const name of Object.keys(all)) {
+      assert.ok(all[name].limits.cpu_ms > 0 && all[name].limits.cpu_ms <= 30_000, name);
+      assert.equal(all[name].upload_source_maps, true, name);
+    }
   });
 
   test("need the secrets without which they are not ready", () => {

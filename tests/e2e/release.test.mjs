@@ -20,7 +20,9 @@ function ready(name) {
   there.edit("wrangler.toml", (text) =>
     text
       .replaceAll(/0{8}-0000-0000-0000-0{11}(\d)/g, "5c6e7a80-9b1d-4f2a-8c3e-1a2b3c4d5e6$1")
-      .replaceAll(/REPLACE-WITH-(\w+)-DEPLOYMENT/g, "AKfy$1"),
+      .replaceAll(/REPLACE-WITH-(\w+)-DEPLOYMENT/g, "AKfy$1")
+      .replaceAll(/REPLACE-WITH-PREVIEW-(HOST|BASE-DOMAIN)/g, "preview.syston.app")
+      .replaceAll(/REPLACE-WITH-PRODUCTION-(HOST|BASE-DOMAIN)|REPLACE-WITH-(PREVIEW|PRODUCTION)-ZONE/g, "syston.app"),
   );
   there.answer("wrangler whoami", { loggedIn: true });
   there.answer("wrangler secret list", SECRETS);

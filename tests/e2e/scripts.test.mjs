@@ -226,6 +226,8 @@ describe("a script that acts on an environment", () => {
   });
 });
 
+const UPSTREAM = { name: "resend", ok: true, code: "OK", message: "The key is known." };
+
 /**
  * A service that signs tenants up, except for the routes in `answers`. Each is a function of the request and its answer, or the answer
  * itself.
@@ -235,6 +237,7 @@ async function service(answers = {}) {
   const good = {
     "GET /health": { ok: true, environment: "development" },
     "GET /health/ready": { ok: true },
+    "GET /health/ready?deep=1": { ok: true, upstreams: [UPSTREAM] },
     "POST /public/signup/start": { success: true, tenantId: "tenant_1", jwt: TOKEN },
     "GET /whoami": { success: true, data: { tenantId: "tenant_1" } },
     "POST /public/signup/brand": { success: true },
@@ -291,7 +294,8 @@ describe("scripts/smoke-test.sh", () => {
     it.close();
     assert.equal(status, 0, printed);
     assert.match(printed, /\n· It says that it is development\n/);
-    assert.match(printed, /\n14 passed, 0 failed\n$/);
+    assert.match(printed, /\n✓ resend: OK\. The key is known\.\n/);
+    assert.match(printed, /\n15 passed, 0 failed\n$/);
   });
 
   const hostile = [
@@ -311,6 +315,17 @@ describe("scripts/smoke-test.sh", () => {
     ["an environment that paints the terminal", { "GET /health": { ok: false, environment: EVIL } }],
     ["another club's claims", { "GET /whoami": { success: true, data: { tenantId: 'tenant_1" or "' } } }],
     ["a removal of another club", { "GET /api/v1/bgops/sagas?tenant=tenant_1": { data: [{ tenantId: "tenant_2", undo: { status: "undone" } }] } }],
+    ...[
+      [{ ...UPSTREAM, ok: "true" }],
+      [{ ...UPSTREAM, ok: false, message: `${EVIL}\n✓ all is well` }],
+      [{ ...UPSTREAM, ok: false, name: "a\nb", message: "x".repeat(50_000) }],
+      [{ ...UPSTREAM, message: 7 }],
+      [true],
+      [],
+      { resend: UPSTREAM },
+      Array(1000).fill(UPSTREAM),
+      null,
+    ].map((upstreams) => [`upstreams ${JSON.stringify(upstreams).slice(0, 60)}`, { "GET /health/ready?deep=1": { ok: true, upstreams } }]),
     ["a token in a failure", { "POST /public/signup/brand": { success: false, data: { jwt: TOKEN, deep: [{ said: `your token is ${TOKEN}` }] } } }],
   ];
   for (const [what, answers] of hostile) {

@@ -69,7 +69,7 @@ async function tenantsIn(printed) {
 test("removes the tenants of both plans when it is given a platform admin's token, and what was made for them", async () => {
   const { status, printed } = await smoke(["local"], { PORT: h.url.port, PLATFORM_ADMIN_JWT: h.token() });
   assert.equal(status, 0, printed);
-  assert.match(printed, /(\n✓ tenant_\w+: removed){2}\n15 passed, 0 failed\n$/);
+  assert.match(printed, /(\n✓ tenant_\w+: removed){2}\n19 passed, 0 failed\n$/);
   const tenants = await tenantsIn(printed);
   assert.deepEqual(tenants.map(({ slug, plan, undo_state }) => [slug, plan, undo_state]).sort(), [
     [null, "pro", "undone"],
@@ -85,7 +85,7 @@ test("says which tenants are left without such a token, and fails with one that 
   assert.match(left.printed, /\n· Left behind \(PLATFORM_ADMIN_JWT .*\): tenant_\w+ tenant_\w+\n/);
   const refused = await smoke(["local"], { PORT: h.url.port, PLATFORM_ADMIN_JWT: h.token({ aud: "syston-mobile" }) });
   assert.equal(refused.status, 1, refused.printed);
-  assert.match(refused.printed, /(\n✗ tenant_\w+: removal: status 403, wanted 202 .*\n.*FORBIDDEN.*){2}\n13 passed, 2 failed\n$/);
+  assert.match(refused.printed, /(\n✗ tenant_\w+: removal: status 403, wanted 202 .*\n.*FORBIDDEN.*){2}\n13 passed, 3 failed\n$/);
   for (const { slug, undo_state } of [...(await tenantsIn(left.printed)), ...(await tenantsIn(refused.printed))]) {
     assert.match(slug, /^smoke-/);
     assert.equal(undo_state, null);
@@ -97,7 +97,36 @@ test("fails when what was made for a tenant can't be removed", async () => {
   await h.sandbox("/__sandbox/faults", { method: "POST", body: { ...refusal, bodyIncludes: '"deprovision"', times: 1 } });
   const { status, printed } = await smoke(["local"], { PORT: h.url.port, PLATFORM_ADMIN_JWT: h.token() });
   assert.equal(status, 1, printed);
-  assert.match(printed, /\n✗ tenant_\w+: removed: status 200[\s\S]*"compensation_failed"[\s\S]*\n14 passed, 1 failed\n$/);
+  assert.match(printed, /\n✗ tenant_\w+: removed: status 200[\s\S]*"compensation_failed"[\s\S]*\n18 passed, 1 failed\n$/);
+});
+
+test("prints what the service says of each upstream, and fails with what is wrong", async () => {
+  const signIn = { host: "script.google.com", bodyIncludes: '"version"', kind: "status", status: 302, headers: { location: "https://accounts.google.com/ServiceLogin" } };
+  const unverified = { object: "list", has_more: false, data: [{ id: "d1", name: "clubs.example", status: "pending\u001b[31m" }] };
+  const domains = { host: "api.resend.com", path: "/domains", kind: "status", status: 200, body: unverified };
+  for (const fault of [signIn, domains]) await h.sandbox("/__sandbox/faults", { method: "POST", body: { ...fault, times: 1 } });
+  const { status, printed } = await smoke(["local"], { PORT: h.url.port, PLATFORM_ADMIN_JWT: h.token() });
+  assert.equal(status, 1, printed);
+  assert.match(printed, /\n✗ apps_script: NOT_PUBLIC\. The script asks for a sign-in: .*"Anyone"\.\n/);
+  assert.match(printed, /\n✓ google: NOT_USED\. .*\n✗ resend: DOMAIN_UNVERIFIED\. clubs\.example is not verified: .*\n✓ cloudflare: NOT_USED\. .*\n/);
+  assert.match(printed, /\n17 passed, 2 failed\n$/);
+  const without = await smoke(["local"], { PORT: h.url.port });
+  assert.match(without.printed, /\n· Upstreams were not looked at \(PLATFORM_ADMIN_JWT would let me ask\)\n/);
+});
+
+test("looks whether mailed links and the tenants' addresses lead to the service, and to no other", async () => {
+  const there = { PORT: h.url.port, ADMIN_CONSOLE_URL: `${h.url.origin}/`, BASE_DOMAIN: `localhost:${h.url.port}` };
+  const { status, printed } = await smoke(["local"], there);
+  assert.equal(status, 0, printed);
+  assert.match(printed, /\n✓ mailed links: http:\/\/[\d.:]+\/magic\/ leads here\n/);
+  for (const plan of ["starter", "pro"]) assert.match(printed, new RegExp(`\n✓ ${plan}: its address: http://smoke-${plan}-[\\w-]+\\.localhost:\\d+/ leads here\n`));
+  const other = await stub(createServer, {});
+  const elsewhere = { ...there, ADMIN_CONSOLE_URL: `http://127.0.0.1:${other.port}`, BASE_DOMAIN: `localhost:${other.port}` };
+  const misled = await smoke(["local"], elsewhere);
+  other.close();
+  assert.equal(misled.status, 1, misled.printed);
+  assert.match(misled.printed, /\n✗ mailed links: http:\/\/127\.0\.0\.1:\d+\/magic\/ does not lead here \(200\): see its route/);
+  assert.match(misled.printed, / 3 failed\n$/);
 });
 
 test("fails when the service says that it is another environment", async () => {

@@ -140,6 +140,8 @@ export default {
   "connect.help4":
     "Kopieren Sie das Geheimnis von unten in Ihr Szenario, damit es unsere Nachrichten von fremden unterscheiden kann.",
   "connect.help5": "Schalten Sie das Szenario ein, kommen Sie hierher zurück und drücken Sie „Verein einrichten“: Zuerst geht dann ein Test dorthin.",
+  "connect.guide": "Jeder Schritt mit Bildern, und ein Szenario zum Importieren (neuer Tab)",
+  "connect.guideAt": "/help/make/de/",
   "connect.url": "Adresse des Webhooks",
   "connect.secret": "Geheimnis",
   "connect.secretHint": "Mindestens 16 Zeichen. Wir haben eines für Sie gemacht; behalten Sie es oder tippen Sie ein eigenes.",
@@ -153,6 +155,8 @@ export default {
   "connect.testOk": ({ ms }) => `Make hat den Test bekommen (${ms} ms). Alles ist bereit.`,
   "connect.test410": "Make sagt, dass kein Szenario zuhört. Schalten Sie das Szenario in Make ein und testen Sie noch einmal.",
   "connect.test404": "Make kennt diese Adresse nicht. Kopieren Sie sie noch einmal aus dem Webhook in Make.",
+  "connect.test401":
+    "Make hat ein anderes Geheimnis oder keines (Antwort 401). Kopieren Sie das von oben dort nach „Your secret“ und testen Sie noch einmal.",
   "connect.testRefused": ({ status }) =>
     `Make hat den Test abgelehnt (Antwort ${status}). Prüfen Sie die Einstellungen des Webhooks in Make.`,
   "connect.testBusy": ({ status }) =>
@@ -223,7 +227,7 @@ export default {
   "failed.at": ({ step }) => `Sie ist bei „${step}“ stehen geblieben.`,
   "failed.why": ({ reason }) => `Das wurde uns gesagt: ${reason}`,
   "failed.do.WEBHOOK_REJECTED":
-    "Schalten Sie Ihr Szenario in Make ein, prüfen Sie Adresse und Einstellungen und versuchen Sie es noch einmal.",
+    "Schalten Sie Ihr Szenario in Make ein, prüfen Sie die Adresse und das Geheimnis dort und versuchen Sie es noch einmal.",
   "failed.do.WEBHOOK_MISSING": "Geben Sie die Adresse Ihres Webhooks ein: Die Einrichtung geht dort weiter.",
   "failed.do.UPSTREAM_UNAVAILABLE":
     "Sie müssen nichts tun: Wir versuchen es in den nächsten Stunden von selbst wieder. Wissen Sie, dass es wieder geht, versuchen Sie es jetzt.",

@@ -137,6 +137,8 @@ export default {
   "connect.help3": "Make shows an address that starts with https://hook. Copy it and paste it below.",
   "connect.help4": "Copy the secret from below into your scenario, so that it can tell our messages from anybody else’s.",
   "connect.help5": "Switch the scenario on, come back here and press “Set up my club”: that sends it a test first.",
+  "connect.guide": "Every step with pictures, and a scenario to import (new tab)",
+  "connect.guideAt": "/help/make/",
   "connect.url": "Webhook address",
   "connect.secret": "Secret",
   "connect.secretHint": "At least 16 characters. We made one for you; keep it or type your own.",
@@ -150,6 +152,7 @@ export default {
   "connect.testOk": ({ ms }) => `Make has received the test (${ms} ms). Everything is ready.`,
   "connect.test410": "Make says that no scenario is listening. Switch the scenario on in Make and test again.",
   "connect.test404": "Make does not know this address. Copy it again from the webhook in Make.",
+  "connect.test401": "Make has another secret, or none (answer 401). Copy the one above into “Your secret” there and test again.",
   "connect.testRefused": ({ status }) => `Make refused the test (answer ${status}). Check the webhook’s settings in Make.`,
   "connect.testBusy": ({ status }) =>
     `Make is having trouble at the moment (answer ${status}). You can continue; we keep trying.`,
@@ -217,7 +220,7 @@ export default {
   "failed.at": ({ step }) => `It stopped at “${step}”.`,
   "failed.why": ({ reason }) => `What we were told: ${reason}`,
   "failed.kept": "Your club and everything done so far are kept. Trying again goes on from this step.",
-  "failed.do.WEBHOOK_REJECTED": "Switch your scenario on in Make and check the address and its settings, then try again.",
+  "failed.do.WEBHOOK_REJECTED": "Switch your scenario on in Make, check the address and the secret there, then try again.",
   "failed.do.WEBHOOK_MISSING": "Enter the address of your webhook: the set-up goes on from there.",
   "failed.do.UPSTREAM_UNAVAILABLE":
     "You need not do anything: we try again by ourselves during the next hours. If you know that it works again, try now.",

@@ -8,7 +8,7 @@ import { blameWith, focusFirst, forgiveAll, forgiveOnInput, showExpired, showRef
 import { persist } from "../persist.js";
 import { go, here, showPlan } from "../router.js";
 import { authorised } from "../session.js";
-import { say } from "../strings.js";
+import { knows, say } from "../strings.js";
 
 const starter = () => byId("starter-form");
 const pro = () => byId("pro-form");
@@ -92,8 +92,8 @@ function tellTest({ delivered, status, ms, tryAgain }) {
   if (delivered) return showTest("good", "connect.testOk", { ms });
   if (!status) return showTest("bad", "connect.testSilent");
   if (tryAgain) return showTest("bad", "connect.testBusy", { status });
-  if (status === 410 || status === 404) return showTest("bad", `connect.test${status}`);
-  return showTest("bad", "connect.testRefused", { status });
+  const known = `connect.test${status}`;
+  return showTest("bad", knows(known) ? known : "connect.testRefused", { status });
 }
 
 /** Sends a signed ping to the stored webhook, with the secret that stands in the form. */

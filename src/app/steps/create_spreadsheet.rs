@@ -2,8 +2,8 @@
 
 use crate::{
     app::{App, upstream::apps_script},
-    db::Statement,
-    domain::{Config, Step, Timestamp, Upstream},
+    db::{DbError, Statement, Then},
+    domain::{Config, Step, Timestamp, Upstream, config::SubdomainMode},
     ports::Ports,
     store,
     workflow::{Artifact, Outcome, Record, Run},
@@ -23,14 +23,26 @@ impl Action for CreateSpreadsheet {
         Some((Upstream::AppsScript, 2))
     }
 
-    async fn run<P: Ports>(app: &App<P>, run: &Run, _found: Found) -> Performed {
+    fn reads(run: &Run) -> Option<Then<Found>> {
+        Some(store::tenants::colors(&run.subject.tenant).then(Found::Colors))
+    }
+
+    async fn run<P: Ports>(app: &App<P>, run: &Run, found: Found) -> Performed {
+        let Found::Colors(colors) = found else {
+            return Err(DbError::Corrupt("the colours were not read".to_owned()).into());
+        };
         let config = app.config();
+        let has_address = config.subdomain_mode != SubdomainMode::None;
+        let address =
+            has_address.then(|| format!("https://{}", config.tenant_address(run.subject.slug.as_str())));
+        let look = apps_script::Look { address, colors: colors? };
         let secret = config.gas_hmac_secret.as_ref().ok_or_else(misconfigured)?;
         let key = run.idempotency_key(Step::CreateSpreadsheet);
         let call = apps_script::provision(
             &config.gas_webapp_url,
             secret,
             &run.subject,
+            &look,
             &key,
             run.caller.traceparent.clone(),
         );

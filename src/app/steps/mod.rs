@@ -20,7 +20,7 @@ use crate::{
     db::{Db, DbError, Statement, Then},
     domain::{Config, Step, Task, Timestamp, Upstream},
     ports::Ports,
-    store::{self, webhooks::Connection},
+    store::{self, tenants::Colors, webhooks::Connection},
     workflow::{
         self, Artifact, Asked, FailureCode, Outcome, PermanentError, Permit, ProjectionResult, Record, Run,
         TransientError, TransientErrorCode,
@@ -41,6 +41,8 @@ pub enum Found {
     Nothing,
     /// The tenant's webhook.
     Webhook(Result<Option<Connection>, DbError>),
+    /// The tenant's colours.
+    Colors(Result<Option<Colors>, DbError>),
 }
 
 /// What a step does. It asks nobody, leaves nothing and writes nothing, unless it says so.

@@ -6,6 +6,10 @@
 //! What it promises about removing: what was made under a provisioning key is removed by that key, or by its id, if it is
 //! the tenant's own. From then on the key is spent: a request to make something under it that is still on its way is
 //! refused (`DEPROVISIONED`) and brings nothing back.
+//!
+//! The script and the protocol in full: `integrations/apps-script`.
+
+use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -14,6 +18,7 @@ use crate::{
     app::App,
     domain::{Secret, Step, Timestamp, Upstream, text},
     ports::{OutboundRequest, OutboundResponse, Ports},
+    store,
     workflow::{
         Artifact, FailureCode, Outcome, PermanentError, Product, Subject, TransientError, TransientErrorCode,
         policy::policy,
@@ -25,6 +30,9 @@ use super::{hex, hmac_sha256, malformed, said, unknown_status};
 /// Where Apps Script's own redirect leads.
 const ANSWERS_FROM: &[&str] = &["script.googleusercontent.com"];
 
+/// How long it has to say which one it is: a script that nobody called for a while needs seconds to begin.
+const VERSION_TIME_LIMIT: Duration = Duration::from_secs(10);
+
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Answer {
@@ -33,6 +41,17 @@ struct Answer {
     spreadsheet_url: Option<String>,
     exists: Option<bool>,
     removed: Option<bool>,
+    /// With a refusal: in how many seconds it may be no longer one.
+    retry_after: Option<u64>,
+}
+
+/// What the spreadsheet is to show of the tenant, beside its name and e-mail address.
+#[derive(Debug, Clone, Default)]
+pub struct Look {
+    /// Its address on the web, if it has one.
+    pub address: Option<String>,
+    /// Its colours.
+    pub colors: Option<store::tenants::Colors>,
 }
 
 /// The keys of a removal.
@@ -77,10 +96,11 @@ pub fn provision(
     url: &str,
     secret: &Secret,
     subject: &Subject,
+    look: &Look,
     key: &str,
     traceparent: Option<String>,
 ) -> OutboundRequest {
-    let body = json!({
+    let mut body = json!({
         "action": "provision",
         "tenantId": subject.tenant,
         "teamName": literal(subject.name.as_str()),
@@ -88,7 +108,22 @@ pub fn provision(
         "email": literal(subject.email.as_str()),
         "idempotencyKey": key,
     });
+    if let Some(fields) = body.as_object_mut() {
+        let colors = look.colors.as_ref();
+        let more = [
+            ("address", look.address.as_deref()),
+            ("primaryColor", colors.map(|colors| colors.primary_color.as_str())),
+            ("secondaryColor", colors.map(|colors| colors.secondary_color.as_str())),
+        ];
+        fields.extend(more.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?.into()))));
+    }
     signed(url, secret, &body, Step::CreateSpreadsheet, traceparent)
+}
+
+/// Asks which script is deployed: it changes nothing.
+pub fn version(url: &str, secret: &Secret, traceparent: Option<String>) -> OutboundRequest {
+    let call = signed(url, secret, &json!({ "action": "version" }), Step::VerifySpreadsheet, traceparent);
+    OutboundRequest { time_limit: VERSION_TIME_LIMIT, ..call }
 }
 
 /// Asks whether the spreadsheet is there.
@@ -168,7 +203,7 @@ fn signed(
     step: Step,
     traceparent: Option<String>,
 ) -> OutboundRequest {
-    let body = body.to_string();
+    let body = ascii(&body.to_string());
     let signature = hex(&hmac_sha256(secret.expose().as_bytes(), body.as_bytes()));
     let separator = if url.contains('?') { '&' } else { '?' };
     OutboundRequest {
@@ -181,6 +216,25 @@ fn signed(
         follow: ANSWERS_FROM,
         traceparent,
     }
+}
+
+/// The same JSON without a character that is not ASCII. Apps Script decodes the body before the script sees it, and what was signed
+/// are its bytes: these are the same in every encoding.
+fn ascii(json: &str) -> String {
+    let mut text = String::with_capacity(json.len());
+    for character in json.chars() {
+        if character.is_ascii() {
+            text.push(character);
+        } else {
+            let units = character
+                .encode_utf16(&mut [0; 2])
+                .iter()
+                .map(|unit| format!("\\u{unit:04x}"))
+                .collect::<String>();
+            text.push_str(&units);
+        }
+    }
+    text
 }
 
 /// What the answer to [`provision`] means.
@@ -272,8 +326,16 @@ fn read(response: &OutboundResponse, now: Timestamp) -> Result<Answer, Outcome> 
     }
     match response.status {
         // HTML with status 200 is Apps Script's way of saying that something broke: nobody knows what was done.
-        200 => serde_json::from_str(response.body.trim_start_matches('\u{feff}'))
-            .map_err(|_| Outcome::Unknown(malformed(response))),
+        200 => match serde_json::from_str(response.body.trim_start_matches('\u{feff}')) {
+            // A script can't set a status, nor a header: this is its 429. Whoever says when to come back does not refuse.
+            Ok(Answer { ok: false, retry_after: Some(seconds), .. }) => {
+                let retry_after = Some(Duration::from_secs(seconds));
+                let code = TransientErrorCode::RateLimited;
+                Err(Outcome::Unknown(TransientError { code, status: Some(response.status), retry_after }))
+            }
+            Ok(answer) => Ok(answer),
+            Err(_) => Err(Outcome::Unknown(malformed(response))),
+        },
         // A redirect that was not followed leads away from Apps Script: to a sign-in page, for one.
         300..=399 => {
             Err(Outcome::Unknown(TransientError { status: Some(response.status), ..malformed(response) }))
@@ -374,6 +436,40 @@ mod tests {
                 "{body}"
             );
         }
+    }
+
+    #[test]
+    fn a_refusal_that_says_when_to_come_back_is_none() {
+        let body = r#"{"ok":false,"code":"BUSY","error":"Another request is at work.","retryAfter":30}"#;
+        let answer = response(200, body);
+        let later = Outcome::Unknown(TransientError {
+            code: TransientErrorCode::RateLimited,
+            status: Some(200),
+            retry_after: Some(Duration::from_secs(30)),
+        });
+        assert_eq!(classify_provision(&answer, NOW), later);
+        assert_eq!(classify_verify(&answer, NOW), later);
+        assert_eq!(classify_deprovision(&answer, NOW), Err(later.clone()));
+        assert_eq!(classify_gone(&answer, NOW), later);
+        let done = classify_verify(&response(200, r#"{"ok":true,"exists":true,"retryAfter":30}"#), NOW);
+        assert_eq!(done, Outcome::Done(None));
+        let wrong = classify_provision(&response(200, r#"{"ok":false,"retryAfter":"soon"}"#), NOW);
+        assert!(matches!(
+            wrong,
+            Outcome::Unknown(TransientError { code: TransientErrorCode::Malformed, .. })
+        ));
+    }
+
+    #[test]
+    fn what_is_signed_is_ascii_and_the_same_json() {
+        let told = json!({ "teamName": "Kölner \u{1f3d0} \"Süd\" \u{2028}", "slug": "a\\b" }).to_string();
+        let sent = ascii(&told);
+        assert!(sent.is_ascii());
+        assert!(sent.contains(r"K\u00f6lner \ud83c\udfd0"), "{sent}");
+        assert_eq!(
+            serde_json::from_str::<Value>(&sent).unwrap(),
+            serde_json::from_str::<Value>(&told).unwrap()
+        );
     }
 
     #[test]

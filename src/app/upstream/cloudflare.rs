@@ -72,7 +72,7 @@ impl Wanted {
 
 /// Why Cloudflare gave no result.
 #[derive(Debug, PartialEq, Eq)]
-enum ApiFailure {
+pub(super) enum ApiFailure {
     /// It refuses.
     Rejected { status: u16, code: u32, said: Option<String> },
     /// Nothing that says what was done.
@@ -295,13 +295,16 @@ fn path(id: &str) -> String {
 }
 
 /// An id that is none must not become a path of its own.
-fn plain(id: &str) -> String {
+pub(super) fn plain(id: &str) -> String {
     id.replace(|c: char| !c.is_ascii_alphanumeric(), "")
 }
 
 /// Reads the envelope around every answer. A refusal counts when Cloudflare itself says so: what stands in front of it
 /// answers with these statuses too.
-fn read<T: DeserializeOwned>(response: &OutboundResponse, now: Timestamp) -> Result<T, ApiFailure> {
+pub(super) fn read<T: DeserializeOwned>(
+    response: &OutboundResponse,
+    now: Timestamp,
+) -> Result<T, ApiFailure> {
     #[derive(Deserialize)]
     struct Envelope {
         success: bool,

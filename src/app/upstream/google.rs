@@ -1,5 +1,7 @@
 //! Google's own APIs, with a service account: a token for a signed assertion, then the Sheets API.
 
+use std::time::Duration;
+
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::Deserialize;
 use serde_json::json;
@@ -58,7 +60,26 @@ pub async fn verify<P: Ports>(
         Ok(token) => token,
         Err(outcome) => return outcome,
     };
-    let call = OutboundRequest {
+    let call = sheet_call(&token, spreadsheet, half_of_the_step(), traceparent);
+    match app.call(call).await {
+        Ok(response) => classify_sheet(&response, spreadsheet, app.ports.now()).answered(response.status),
+        Err(error) => Outcome::Unknown(error.into()),
+    }
+}
+
+/// How long each of the two calls of an attempt may take.
+fn half_of_the_step() -> Duration {
+    policy(Step::VerifySpreadsheet).time_limit / 2
+}
+
+/// Reads a spreadsheet: its id and its title.
+pub(super) fn sheet_call(
+    token: &Secret,
+    spreadsheet: &str,
+    time_limit: Duration,
+    traceparent: Option<String>,
+) -> OutboundRequest {
+    OutboundRequest {
         upstream: Upstream::Google.as_str(),
         method: "GET",
         url: format!(
@@ -68,13 +89,9 @@ pub async fn verify<P: Ports>(
         ),
         headers: vec![("authorization", format!("Bearer {}", token.expose()))],
         body: None,
-        time_limit: policy(Step::VerifySpreadsheet).time_limit / 2,
+        time_limit,
         follow: &[],
         traceparent,
-    };
-    match app.call(call).await {
-        Ok(response) => classify_sheet(&response, spreadsheet, app.ports.now()).answered(response.status),
-        Err(error) => Outcome::Unknown(error.into()),
     }
 }
 
@@ -83,8 +100,21 @@ async fn token<P: Ports>(
     account: &Account,
     traceparent: Option<String>,
 ) -> Result<Secret, Outcome> {
-    let assertion = assertion(app, account).await.map_err(|_| Outcome::Failed(misconfigured()))?;
-    let call = OutboundRequest {
+    let call = token_call(app, account, half_of_the_step(), traceparent).await;
+    let call = call.map_err(|_| Outcome::Failed(misconfigured()))?;
+    let response = app.call(call).await.map_err(|error| Outcome::Unknown(error.into()))?;
+    read_token(&response, app.ports.now()).map_err(|outcome| outcome.answered(response.status))
+}
+
+/// Asks for a token that reads spreadsheets.
+pub(super) async fn token_call<P: Ports>(
+    app: &App<P>,
+    account: &Account,
+    time_limit: Duration,
+    traceparent: Option<String>,
+) -> Result<OutboundRequest, CryptoError> {
+    let assertion = assertion(app, account).await?;
+    Ok(OutboundRequest {
         upstream: Upstream::Google.as_str(),
         method: "POST",
         url: TOKEN_URL.to_owned(),
@@ -92,12 +122,10 @@ async fn token<P: Ports>(
         body: Some(format!(
             "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Ajwt-bearer&assertion={assertion}"
         )),
-        time_limit: policy(Step::VerifySpreadsheet).time_limit / 2,
+        time_limit,
         follow: &[],
         traceparent,
-    };
-    let response = app.call(call).await.map_err(|error| Outcome::Unknown(error.into()))?;
-    read_token(&response, app.ports.now()).map_err(|outcome| outcome.answered(response.status))
+    })
 }
 
 /// RFC 7523: who we are, signed with RS256.
@@ -127,7 +155,7 @@ const PASSING: [&str; 9] = [
 ];
 
 /// Whether an answer names a reason that passes: as `error` (OAuth), or as `error.status` or one of `error.errors[].reason`.
-fn will_pass(response: &OutboundResponse) -> bool {
+pub(super) fn will_pass(response: &OutboundResponse) -> bool {
     let answer: serde_json::Value = serde_json::from_str(&response.body).unwrap_or_default();
     let error = answer.get("error");
     let reasons = error.and_then(|error| error.get("errors")).and_then(|errors| errors.as_array());
@@ -136,14 +164,16 @@ fn will_pass(response: &OutboundResponse) -> bool {
     named.filter_map(|name| name.as_str()).any(|name| PASSING.contains(&name))
 }
 
-fn passing(response: &OutboundResponse) -> Outcome {
-    Outcome::Unknown(TransientError {
-        status: Some(response.status),
-        ..TransientError::new(TransientErrorCode::RateLimited)
-    })
+pub(super) fn rate_limited(response: &OutboundResponse) -> TransientError {
+    let fault = TransientError::new(TransientErrorCode::RateLimited);
+    TransientError { status: Some(response.status), ..fault }
 }
 
-fn read_token(response: &OutboundResponse, now: Timestamp) -> Result<Secret, Outcome> {
+fn passing(response: &OutboundResponse) -> Outcome {
+    Outcome::Unknown(rate_limited(response))
+}
+
+pub(super) fn read_token(response: &OutboundResponse, now: Timestamp) -> Result<Secret, Outcome> {
     #[derive(Deserialize)]
     struct Answer {
         access_token: String,

@@ -1,6 +1,7 @@
 //! The upstreams: what we send them, and what their answers mean. Each answer is one of three: done, refused, unknown.
 
 pub mod apps_script;
+pub mod checks;
 pub mod cloudflare;
 pub mod google;
 pub mod make;

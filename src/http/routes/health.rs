@@ -2,14 +2,27 @@
 
 use std::collections::BTreeMap;
 
-use axum::response::{IntoResponse, Response};
-use http::StatusCode;
+use axum::{
+    extract::FromRequestParts,
+    response::{IntoResponse, Response},
+};
+use http::{StatusCode, request::Parts};
 use serde::Serialize;
 
 use crate::{
-    app::{App, health},
-    http::answer::{Json, Time, True},
+    app::{
+        App, health,
+        upstream::checks::{CheckCode, UpstreamCheck, check_upstreams},
+    },
+    domain::{FieldErrors, Upstream, field_errors::InvalidValue},
+    http::{
+        answer::{Json, Time, True},
+        auth::{Authenticated, PlatformAdmin},
+        context::Context,
+        error::ApiError,
+    },
     ports::Ports,
+    store::webhooks,
 };
 
 /// `GET /health`: touches nothing.
@@ -29,18 +42,64 @@ pub async fn live() -> Response {
     Json(LivenessResponse { ok: True, status: Well::Ok }).into_response()
 }
 
-/// `GET /health/ready`: everything that a request may need.
+/// `GET /health/ready`: everything that a request may need; for operators who ask for it, the upstreams too.
 #[worker::send]
-pub async fn ready<P: Ports>(app: App<P>) -> Response {
+pub async fn ready<P: Ports>(app: App<P>, context: Context, depth: Depth<P>) -> Result<Response, ApiError> {
+    let upstreams = match depth {
+        Depth::Shallow => None,
+        Depth::Deep(caller) => match caller.ask(webhooks::newest_spreadsheet()).await {
+            Ok(spreadsheet) => {
+                let traceparent = context.traceparent.as_deref();
+                Some(check_upstreams(&app, spreadsheet.as_deref(), traceparent).await)
+            }
+            // Nobody says whether the token still counts. What is wrong is in the report.
+            Err(error) if error.status.is_server_error() => None,
+            Err(error) => return Err(error),
+        },
+    };
     let readiness = health::readiness(&app).await;
-    let (status, checked) = checked(&readiness.checks, Well::Ready);
+    let (mut status, mut checked) = checked(&readiness.checks, Well::Ready);
+    if upstreams.iter().flatten().any(|check| !check.code.is_ok()) {
+        status = StatusCode::SERVICE_UNAVAILABLE;
+        checked = HealthReport { ok: false, status: Well::Unavailable, ..checked };
+    }
     let switches = readiness.switches;
     let ready = ReadinessResponse {
         checked,
         provisioning: switches.map(|s| if s.paused { Provisioning::Paused } else { Provisioning::On }),
         signups: switches.map(|s| if s.closed { Signups::Closed } else { Signups::Open }),
+        upstreams: upstreams.map(|checks| checks.into_iter().map(UpstreamHealth::from).collect()),
     };
-    (status, Json(ready)).into_response()
+    Ok((status, Json(ready)).into_response())
+}
+
+/// How much somebody wants to know, and may.
+#[derive(Debug, Clone)]
+pub enum Depth<P> {
+    /// What every request needs.
+    Shallow,
+    /// The upstreams too: for operators, because it asks them with the service's own secrets.
+    Deep(Box<Authenticated<P, PlatformAdmin>>),
+}
+
+impl<P: Ports, S: Send + Sync> FromRequestParts<S> for Depth<P> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let query = parts.uri.query().unwrap_or_default();
+        let mut asked = form_urlencoded::parse(query.as_bytes()).filter(|(name, _)| name == "deep");
+        match (asked.next(), asked.next()) {
+            (None, _) => Ok(Self::Shallow),
+            (Some((_, value)), None) if value == "1" => {
+                Ok(Self::Deep(Box::new(Authenticated::from_request_parts(parts, state).await?)))
+            }
+            _ => {
+                let mut issues = FieldErrors::default();
+                issues.push("deep", InvalidValue::new("invalid_value", "Ask with deep=1, or without it."));
+                Err(ApiError::validation(issues))
+            }
+        }
+    }
 }
 
 /// `GET /health/startup`: the schema and the configuration.
@@ -117,6 +176,30 @@ pub struct ReadinessResponse {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(not(target_arch = "wasm32"), schema(nullable = false))]
     pub signups: Option<Signups>,
+    /// The upstreams, for operators who ask with `deep=1`; missing while the database can't say whether they may.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(not(target_arch = "wasm32"), schema(nullable = false))]
+    pub upstreams: Option<Vec<UpstreamHealth>>,
+}
+
+/// One upstream, asked in a way that changes nothing.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
+pub struct UpstreamHealth {
+    /// Which.
+    pub name: Upstream,
+    /// Whether nothing has to be done.
+    pub ok: bool,
+    /// What came of it.
+    pub code: CheckCode,
+    /// The same in a sentence, with what to do.
+    pub message: String,
+}
+
+impl From<UpstreamCheck> for UpstreamHealth {
+    fn from(check: UpstreamCheck) -> Self {
+        Self { name: check.upstream, ok: check.code.is_ok(), code: check.code, message: check.message }
+    }
 }
 
 /// Whether tenants are set up and removed.

@@ -90,6 +90,8 @@ pub struct Operation {
     pub errors: Vec<&'static str>,
     /// The codes that come with another status here than elsewhere.
     pub statuses: Vec<(&'static str, u16)>,
+    /// Whether operators are told more than anybody.
+    pub operators_too: bool,
     /// The schemas that this refers to, by name: those of answers, and those of bodies.
     pub schemas: Schemas,
 }
@@ -114,6 +116,7 @@ pub fn op(tag: Tag, id: &'static str, summary: &'static str) -> Operation {
         headers: &[],
         errors: Vec::new(),
         statuses: Vec::new(),
+        operators_too: false,
         schemas: Schemas::default(),
     }
 }
@@ -136,6 +139,12 @@ impl Operation {
     pub fn needs(mut self, name: &str, description: &str, schema: &Value) -> Self {
         self = self.asks(name, description, schema);
         self.parameters.last_mut().unwrap()["required"] = true.into();
+        self
+    }
+
+    /// Tells operators more than anybody, if they ask for it.
+    pub fn for_operators_too(mut self) -> Self {
+        self.operators_too = true;
         self
     }
 
@@ -267,8 +276,11 @@ impl Operation {
     /// Every code with which the route may fail.
     pub fn codes(&self, route: &Route) -> Vec<&'static str> {
         let mut codes = self.errors.clone();
+        if route.permission != Permission::Anyone || self.operators_too {
+            codes.extend(["UNAUTHORIZED", "INVALID_TOKEN", "FORBIDDEN"]);
+        }
         if route.permission != Permission::Anyone {
-            codes.extend(["UNAUTHORIZED", "INVALID_TOKEN", "FORBIDDEN", "STORE_UNAVAILABLE"]);
+            codes.push("STORE_UNAVAILABLE");
         }
         if route.method != "GET" && is_tenants(route.permission) {
             codes.push("RATE_LIMITED");
@@ -342,8 +354,9 @@ pub fn parameters() -> Map<String, Value> {
 }
 
 /// Whose tokens open a route.
-pub fn security(permission: Permission) -> Value {
+pub fn security(permission: Permission, operators_too: bool) -> Value {
     let schemes: &[&str] = match permission {
+        Permission::Anyone if operators_too => return json!([{}, { "operator": [] }]),
         Permission::Anyone => return json!([]),
         Permission::AnyToken | Permission::TenantReader => &["tenant", "operator", "machine"],
         Permission::TenantAdmin | Permission::SameTenant => &["tenant"],

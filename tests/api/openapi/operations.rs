@@ -144,6 +144,12 @@ const SIGNUP_ERRORS: &[&str] = &[
 
 fn ready(operation: Operation) -> Operation {
     operation
+        .asks(
+            "deep",
+            "`1`: also asks the upstreams, in a way that changes nothing. For operators.",
+            &json!({ "type": "string", "enum": ["1"] }),
+        )
+        .for_operators_too()
         .answers::<health::ReadinessResponse>(200, "All is well.")
         .answers::<health::ReadinessResponse>(503, "Something isn't.")
 }

@@ -1,5 +1,7 @@
 //! `GET /health`, `/health/live`, `/health/ready`, `/health/startup`, and their short names.
 
+mod upstreams;
+
 use std::{collections::BTreeSet, time::Duration};
 
 use serde_json::{Value, json};

@@ -126,6 +126,7 @@ impl Answer {
             ("x-frame-options", "DENY"),
             ("referrer-policy", "no-referrer"),
             ("vary", "Origin"),
+            ("x-served-by", "tenantry"),
         ] {
             assert_eq!(self.header(name), value, "{name}");
         }

@@ -5,6 +5,7 @@ use tenantry::ports::OutboundResponse;
 
 use super::{
     app::{CLOUDFLARE_TOKEN, ZONE},
+    checks,
     upstreams::{RecordedCall, called},
 };
 
@@ -40,6 +41,9 @@ impl Dns {
     pub fn play(&mut self, sent: &RecordedCall) -> OutboundResponse {
         if sent.header("authorization") != format!("Bearer {CLOUDFLARE_TOKEN}") {
             return refuses(403, 10000);
+        }
+        if let Some(answer) = checks::cloudflare(sent, &self.records) {
+            return answer;
         }
         let zone = format!("https://api.cloudflare.com/client/v4/zones/{ZONE}/dns_records");
         let Some(rest) = sent.call.url.strip_prefix(&zone) else { return refuses(404, 7003) };
@@ -80,11 +84,11 @@ impl Dns {
     }
 }
 
-fn answers(result: &Value) -> OutboundResponse {
+pub fn answers(result: &Value) -> OutboundResponse {
     called(200, &json!({ "success": true, "errors": [], "messages": [], "result": result }).to_string())
 }
 
-fn refuses(status: u16, code: u32) -> OutboundResponse {
+pub fn refuses(status: u16, code: u32) -> OutboundResponse {
     let errors = json!([{ "code": code, "message": "…" }]);
     called(status, &json!({ "success": false, "errors": errors, "messages": [], "result": null }).to_string())
 }

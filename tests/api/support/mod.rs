@@ -3,6 +3,7 @@
 mod answer;
 mod app;
 mod breakers;
+mod checks;
 mod database;
 mod dns;
 mod examples;

@@ -17,6 +17,7 @@ use tenantry::{
 
 use super::{
     app::{GAS_SECRET, RESEND_KEY},
+    checks,
     dns::Dns,
 };
 
@@ -274,6 +275,7 @@ impl State {
                 json!({ "ok": true, "exists": self.has_sheet(body["spreadsheetId"].as_str().unwrap()) })
             }
             "deprovision" => self.deprovision(sent, &body),
+            "version" => json!({ "ok": true, "version": "1.0.0", "protocol": 1 }),
             other => panic!("no such action: {other}"),
         };
         called(200, &told.to_string())
@@ -354,13 +356,16 @@ impl State {
 
     /// Recognises a key: the same body is answered the same id, another one is refused.
     fn resend(&mut self, sent: &RecordedCall) -> OutboundResponse {
-        assert_eq!(sent.call.url, "https://api.resend.com/emails");
         if sent.header("authorization") != format!("Bearer {RESEND_KEY}") {
             return called(
                 403,
                 r#"{"statusCode":403,"name":"invalid_api_key","message":"API key is invalid."}"#,
             );
         }
+        if let Some(answer) = checks::resend(sent) {
+            return answer;
+        }
+        assert_eq!(sent.call.url, "https://api.resend.com/emails");
         let now = sent.at.millis();
         let asked = self.sent.iter().rev().take_while(|other| now - other.at.millis() < 1000);
         let asked = asked.filter(|other| other.call.upstream == "resend").count();

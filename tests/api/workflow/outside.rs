@@ -395,3 +395,30 @@ async fn a_text_that_a_sheet_could_read_as_a_formula_goes_as_literal_text() {
         );
     }
 }
+
+/// What the spreadsheet is to look like goes with what makes it; and all of it as ASCII, whatever the tenant's name is.
+#[tokio::test]
+async fn the_script_is_told_of_the_tenants_colours_and_address() {
+    let brand = json!({ "primaryColor": "#AA0011", "secondaryColor": "#ffffff" });
+    for (mode, address) in [("wildcard", json!("https://fc-nord.clubs.example")), ("none", Value::Null)] {
+        for (chosen, colors) in [(Some(&brand), ["#aa0011", "#ffffff"]), (None, ["#1f4e79", "#f4b942"])] {
+            let app = TestApp::with(&[("SUBDOMAIN_MODE", mode)]);
+            let mut form = signup("fc-nord");
+            form["plan"] = "pro".into();
+            form["clubName"] = "Fußball 🏐 Süd".into();
+            let tenant = app.signed_up_with(&form).await;
+            if let Some(chosen) = chosen {
+                tenant.posts("/public/signup/brand", chosen).await.is(200);
+            }
+            tenant.confirms_pro().await.is(200);
+            tenant.waits().await;
+            let call = app.outside().upstreams().sent_to("apps_script").remove(0).call;
+            let raw = call.body.unwrap();
+            assert!(raw.is_ascii(), "{raw}");
+            let body: Value = serde_json::from_str(&raw).unwrap();
+            assert_eq!(body["teamName"], "Fußball 🏐 Süd");
+            assert_eq!(body["address"], address);
+            assert_eq!([&body["primaryColor"], &body["secondaryColor"]], colors);
+        }
+    }
+}

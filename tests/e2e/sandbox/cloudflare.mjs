@@ -45,6 +45,17 @@ describe("Cloudflare", () => {
     );
   });
 
+  test("a token's state and a zone are shown to whoever has the token", async () => {
+    const [state, zone] = [`https://api.cloudflare.com/client/v4/user/tokens/verify`, RECORDS.replace("/dns_records", "")];
+    assert.deepEqual([(await api("GET", state)).result.status, (await api("GET", zone)).result], ["active", { id: ZONE, name: "clubs.example", status: "active", paused: false, type: "full" }]);
+    for (const url of [state, zone]) {
+      const refused = await api("GET", url, undefined, { authorization: "Bearer another" });
+      assert.deepEqual([refused.status, refused.errors[0].code], [403, 10000]);
+      assert.equal((await api("DELETE", url)).success, false);
+    }
+    assert.deepEqual(await effects(), []);
+  });
+
   test("a record is found by its exact name, and a comment is changed", async () => {
     const { result: made } = await api("POST", RECORDS, record);
     assert.deepEqual((await api("GET", `${RECORDS}?name.exact=Albion.clubs.test`)).result, [made]);

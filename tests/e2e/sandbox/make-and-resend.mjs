@@ -148,6 +148,15 @@ describe("Resend", () => {
     assert.equal((await send(mail)).status, 200);
   });
 
+  test("the domains are listed to whoever has the key, and nothing else is there", async () => {
+    const list = (headers, method = "GET") => call("https://api.resend.com/domains?limit=100", { method, headers: { "user-agent": "test", ...headers } });
+    const { has_more, data } = await (await list({ authorization })).json();
+    assert.deepEqual([has_more, data.map(({ name, status }) => [name, status])], [false, [["clubs.example", "verified"]]]);
+    assert.equal((await list({ authorization: "Bearer re_wrong" })).status, 403);
+    assert.equal((await list({ authorization }, "DELETE")).status, 404);
+    assert.deepEqual(await effects(), []);
+  });
+
   test("a caller without User-Agent or key is refused", async () => {
     const anonymous = await send(mail, { "user-agent": "" });
     assert.deepEqual([anonymous.status, anonymous.body], [403, "error code: 1010"]);
