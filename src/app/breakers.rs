@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 
 use crate::{
     domain::{Claims, TenantId, Timestamp, Upstream},
-    ports::{Level, LogLine, ObjectError, Ports},
+    ports::{Clock, Level, LogLine, ObjectError, Ports, Random},
     store,
     workflow::{
         self, Outcome, TransientError, TransientErrorCode,
@@ -64,7 +64,7 @@ pub async fn attempt<P: Ports>(
             Admission::Wait { until } => {
                 let wait = until.since(app.ports.now());
                 if wait > SOON || waits == SHORT_WAITS {
-                    return Outcome::Unknown(backoff(app, until));
+                    return Outcome::Unknown(backoff(&app.ports, until));
                 }
                 app.ports.sleep(wait).await;
                 waits += 1;
@@ -98,10 +98,10 @@ async fn admission<P: Ports>(
 }
 
 /// The backoff with jitter: those who wait for the same moment come back one after the other.
-fn backoff<P: Ports>(app: &App<P>, until: Timestamp) -> TransientError {
-    let wait = until.since(app.ports.now()).min(MAX_BACKOFF);
+fn backoff(ports: &(impl Clock + Random), until: Timestamp) -> TransientError {
+    let wait = until.since(ports.now()).min(MAX_BACKOFF);
     let spread = u64::try_from(wait.as_millis() / 2).unwrap_or(0) + 1000;
-    let later = Duration::from_millis(u64::from(u32::from_le_bytes(app.ports.random())) % spread);
+    let later = Duration::from_millis(u64::from(u32::from_le_bytes(ports.random())) % spread);
     TransientError { retry_after: Some(wait + later), ..TransientError::new(TransientErrorCode::CircuitOpen) }
 }
 

@@ -224,7 +224,7 @@ async fn send_event<P: Ports>(app: &App<P>, delivery: &Claimed, connection: &Con
     let Ok(url) = WebhookUrl::stored(&connection.webhook_url, &app.config().allowed_webhook_hosts) else {
         return SendResult::Held("HOST_NOT_ALLOWED");
     };
-    let Ok(signing) = super::webhooks::signing(app, &delivery.tenant_id, connection).await else {
+    let Ok(signing) = super::webhooks::signing(&app.ports, &delivery.tenant_id, connection).await else {
         return SendResult::Held("MISCONFIGURED");
     };
     let (secrets, body) = (&signing.secrets, delivery.body.clone());

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::{
     db::Db,
     domain::{TenantId, Timestamp},
-    ports::Ports,
+    ports::{Clock, Ports},
     store::{self, flags::Switches},
     workflow::{Command, Reply},
 };
@@ -42,7 +42,7 @@ pub struct Readiness {
 
 /// Asks everything that a request may need.
 pub async fn readiness<P: Ports>(app: &App<P>) -> Readiness {
-    let database = within(app, async {
+    let database = within(&app.ports, async {
         let db = app.ports.db();
         let ask = (store::health::ask(app.ports.now()), store::flags::switches());
         let answered = match db.ask(ask).await {
@@ -54,7 +54,7 @@ pub async fn readiness<P: Ports>(app: &App<P>) -> Readiness {
         };
         answered.map_err(|_| "does not answer".to_owned())
     });
-    let object = within(app, async {
+    let object = within(&app.ports, async {
         let nobody = TenantId::new(Timestamp::from_millis(0), [0; 10]);
         match app.ports.send_command(&nobody, &Command::Ping).await {
             Ok(Reply::Pong) => Ok(()),
@@ -73,7 +73,7 @@ pub async fn readiness<P: Ports>(app: &App<P>) -> Readiness {
 
 /// Asks whether this version can start: the schema it needs, and a configuration that holds.
 pub async fn startup<P: Ports>(app: &App<P>) -> Vec<Check> {
-    let schema = within(app, async {
+    let schema = within(&app.ports, async {
         match app.ports.db().ask(store::health::applied()).await {
             Ok(Some(1..)) => Ok(()),
             Ok(_) => Err(format!("{} is not applied", store::health::NEWEST_MIGRATION)),
@@ -91,11 +91,11 @@ fn configuration<P: Ports>(app: &App<P>) -> Check {
 }
 
 /// What `check` says, or that it said nothing in time.
-pub(super) async fn within<P: Ports, T>(
-    app: &App<P>,
+pub(super) async fn within<T>(
+    clock: &impl Clock,
     check: impl Future<Output = Result<T, String>>,
 ) -> Result<T, String> {
-    let limit = app.ports.sleep(TIME_LIMIT);
+    let limit = clock.sleep(TIME_LIMIT);
     futures_util::pin_mut!(check, limit);
     match futures_util::future::select(check, limit).await {
         futures_util::future::Either::Left((result, _)) => result,

@@ -10,7 +10,7 @@ use super::{App, health};
 
 /// What the database says of everything, on nobody's behalf; none when it does not say so in time, which the log tells.
 pub async fn measures<P: Ports>(app: &App<P>) -> Option<Measures> {
-    let asked = health::within(app, async {
+    let asked = health::within(&app.ports, async {
         let answer = app.ports.db().ask(metrics::select()).await;
         answer.map(Measures::of).map_err(|error| error.to_string())
     });

@@ -3,7 +3,7 @@
 use crate::{
     db::{Db, DbError},
     domain::{Claims, Plan, RunStatus, Secret, TenantId, WebhookSecret, WebhookUrl, claims::Audience, id},
-    ports::{CryptoError, Level, LogLine, OutboundError, Ports},
+    ports::{Clock, CryptoError, Level, LogLine, OutboundError, Ports, Vault},
     store::{
         self,
         audit::AuditContext,
@@ -83,15 +83,15 @@ pub(super) struct Signing {
 }
 
 /// The secrets that sign what is sent to a tenant's webhook now. An earlier one that does not open signs nothing.
-pub(super) async fn signing<P: Ports>(
-    app: &App<P>,
+pub(super) async fn signing(
+    ports: &(impl Clock + Vault),
     tenant: &TenantId,
     webhook: &Connection,
 ) -> Result<Signing, CryptoError> {
-    let own = app.ports.open(&webhook.webhook_secret, tenant.as_str()).await?;
+    let own = ports.open(&webhook.webhook_secret, tenant.as_str()).await?;
     let mut signing = Signing { secrets: vec![own], until: None };
-    for Previous { secret, until } in webhook.previous(app.ports.now()) {
-        let Ok(secret) = app.ports.open(&secret, tenant.as_str()).await else { continue };
+    for Previous { secret, until } in webhook.previous(ports.now()) {
+        let Ok(secret) = ports.open(&secret, tenant.as_str()).await else { continue };
         if !signing.secrets.contains(&secret) {
             signing.until = signing.until.max(Some(until));
             signing.secrets.push(secret);
@@ -149,7 +149,7 @@ pub(super) async fn announce<P: Ports>(
     let allowed = &app.config().allowed_webhook_hosts;
     let url = WebhookUrl::stored(&webhook.webhook_url, allowed)
         .map_err(|problem| DbError::Corrupt(problem.message))?;
-    let Ok(signing) = signing(app, tenant, &webhook).await else {
+    let Ok(signing) = signing(&app.ports, tenant, &webhook).await else {
         let reason =
             "The secret that is stored for it can't be read any more. Store it again, with a secret.";
         let tried = Tried {
@@ -218,7 +218,7 @@ pub async fn try_out<P: Ports>(
         None => {
             let stored = stored.ok_or(TryError::NoWebhook)?;
             let url = WebhookUrl::stored(&stored.webhook_url, &app.config().allowed_webhook_hosts);
-            let signing = signing(app, tenant, &stored).await?;
+            let signing = signing(&app.ports, tenant, &stored).await?;
             (url.map_err(|_| TryError::NoWebhook)?, signing.secrets, Some(stored))
         }
     };

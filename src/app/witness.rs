@@ -3,7 +3,7 @@
 use crate::{
     db::{Db, DbError},
     domain::{RequestId, Timestamp, id},
-    ports::{Level, LogLine, Ports},
+    ports::{Level, LogLine, Ports, Random},
     store::{
         self,
         audit::AuditContext,
@@ -37,8 +37,10 @@ pub(super) async fn ask<P: Ports>(
     now: Timestamp,
 ) -> Result<Witnessed, DbError> {
     let (database, mark) = (sweep_state.database, sweep_state.mark);
-    let reply =
-        app.ports.send_witness_command(&Command::See { database, mark, fresh: database_id(app) }).await;
+    let reply = app
+        .ports
+        .send_witness_command(&Command::See { database, mark, fresh: database_id(&app.ports) })
+        .await;
     match reply {
         Ok(Reply::Same) => Ok(Witnessed { name: None, paused: false }),
         Ok(Reply::New { database }) => Ok(Witnessed { name: Some(database), paused: false }),
@@ -60,7 +62,7 @@ async fn was_restored<P: Ports>(
     now: Timestamp,
 ) -> Result<Witnessed, DbError> {
     let is_announced = sweep_state.announced_at.is_some_and(|at| now.seconds() - at <= ANNOUNCED);
-    let database = database_id(app);
+    let database = database_id(&app.ports);
     let mut statements = store::flags::rename(database, now);
     statements.push(store::comparisons::begin());
     if !is_announced {
@@ -87,6 +89,6 @@ async fn was_restored<P: Ports>(
 }
 
 /// 53 bits: D1 binds numbers as floats.
-fn database_id<P: Ports>(app: &App<P>) -> i64 {
-    i64::try_from(u64::from_le_bytes(app.ports.random()) >> 11).unwrap_or(0)
+fn database_id(random: &impl Random) -> i64 {
+    i64::try_from(u64::from_le_bytes(random.random()) >> 11).unwrap_or(0)
 }

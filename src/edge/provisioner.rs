@@ -137,7 +137,7 @@ impl Provisioner {
     /// The run has ended, and its event and its mail wait. The alarm doesn't: it must be free for the next round.
     fn deliver(&self, app: &App<Platform>) {
         if let Ok(Some(run)) = self.load() {
-            app::mails::send_after_deliveries(&app, &run.subject.tenant);
+            app::mails::send_after_deliveries(app, &run.subject.tenant);
         }
     }
 
@@ -230,11 +230,11 @@ impl RunContext for Tenant<'_> {
     }
 
     fn asks_outside(&self, run: &Run, task: Task) -> bool {
-        app::steps::asks_outside(&self.app, run, task)
+        app::steps::asks_outside(self.app, run, task)
     }
 
     async fn perform(&self, run: &Run, task: Task, found: Found) -> Performed {
-        app::steps::perform(&app::run_log::at_work_on(&self.app, run, Some(task)), run, task, found).await
+        app::steps::perform(&app::run_log::at_work_on(self.app, run, Some(task)), run, task, found).await
     }
 
     async fn forget(&self) -> Result<()> {
@@ -242,7 +242,7 @@ impl RunContext for Tenant<'_> {
     }
 
     async fn permit(&self, run: &Run, task: Task, lists: bool) -> Asked<Found> {
-        app::steps::permit(&app::run_log::at_work_on(&self.app, run, Some(task)), run, task, lists).await
+        app::steps::permit(&app::run_log::at_work_on(self.app, run, Some(task)), run, task, lists).await
     }
 
     async fn project(&self, run: &Run) -> ProjectionResult {
@@ -250,6 +250,6 @@ impl RunContext for Tenant<'_> {
     }
 
     fn log_event(&self, run: &Run, event: RunEvent<'_>) {
-        app::run_log::log(&self.app, run, event);
+        app::run_log::log(self.app, run, event);
     }
 }

@@ -39,7 +39,7 @@ impl Action for ValidateWebhook {
                 let message = "Webhooks on this host are not possible. Use the one that Make shows you.";
                 Outcome::Failed(PermanentError::new(FailureCode::WebhookRejected, message))
             })?;
-        let signing = webhooks::signing(app, tenant, &stored).await.map_err(|_| misconfigured())?;
+        let signing = webhooks::signing(&app.ports, tenant, &stored).await.map_err(|_| misconfigured())?;
         let key = run.idempotency_key(Step::ValidateWebhook);
         let now = app.ports.now();
         let trace = run.caller.traceparent.clone();

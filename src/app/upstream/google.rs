@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::{
     app::App,
     domain::{Secret, Step, Timestamp, Upstream},
-    ports::{CryptoError, OutboundRequest, OutboundResponse, Ports},
+    ports::{Clock, CryptoError, OutboundRequest, OutboundResponse, Ports, Vault},
     workflow::{FailureCode, Outcome, PermanentError, TransientError, TransientErrorCode, policy::policy},
 };
 
@@ -113,7 +113,7 @@ pub(super) async fn token_call<P: Ports>(
     time_limit: Duration,
     traceparent: Option<String>,
 ) -> Result<OutboundRequest, CryptoError> {
-    let assertion = assertion(app, account).await?;
+    let assertion = assertion(&app.ports, account).await?;
     Ok(OutboundRequest {
         upstream: Upstream::Google.as_str(),
         method: "POST",
@@ -129,14 +129,14 @@ pub(super) async fn token_call<P: Ports>(
 }
 
 /// RFC 7523: who we are, signed with RS256.
-async fn assertion<P: Ports>(app: &App<P>, account: &Account) -> Result<String, CryptoError> {
-    let now = app.ports.now().seconds();
+async fn assertion(ports: &(impl Clock + Vault), account: &Account) -> Result<String, CryptoError> {
+    let now = ports.now().seconds();
     let header = json!({ "alg": "RS256", "typ": "JWT", "kid": account.key_id });
     let claims =
         json!({ "iss": account.email, "scope": SCOPE, "aud": TOKEN_URL, "iat": now, "exp": now + 3600 });
     let encode = |value: &serde_json::Value| URL_SAFE_NO_PAD.encode(value.to_string());
     let signed = format!("{}.{}", encode(&header), encode(&claims));
-    let signature = app.ports.sign_rs256(&account.key, signed.as_bytes()).await?;
+    let signature = ports.sign_rs256(&account.key, signed.as_bytes()).await?;
     Ok(format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature)))
 }
 
