@@ -65,6 +65,6 @@ async fn a_signup_is_one_batch_however_it_ends() {
         assert_eq!(app.db().batches(), before + 1);
     }
     let before = app.db().batches();
-    app.signs_up(&form).await.is(200);
+    app.signs_up(&form).await.is(409);
     assert_eq!(app.db().batches(), before + 2, "a replay without a key asks for a link like anybody else");
 }

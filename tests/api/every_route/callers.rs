@@ -45,6 +45,7 @@ async fn is_refused(
     let challenge = match answer.status.as_u16() {
         401 if header.is_none() => "Bearer realm=\"tenantry\"",
         401 => "Bearer realm=\"tenantry\", error=\"invalid_token\"",
+        403 => "Bearer realm=\"tenantry\", error=\"insufficient_scope\"",
         _ => "",
     };
     assert_eq!(answer.header("www-authenticate"), challenge, "{what}");
