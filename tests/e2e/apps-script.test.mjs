@@ -43,7 +43,7 @@ const colourOf = ({ red, green, blue }) => `#${[red, green, blue].map((part) => 
 const verified = (script, spreadsheetId, tenantId = "tenant_1") => script.post({ action: "verify", tenantId, spreadsheetId });
 
 describe("a spreadsheet", () => {
-  test("is a copy of the template with the club's name, contact, address and colours", () => {
+  test("is a copy of the template with the tenant's name, contact, address and colours", () => {
     const script = started();
     const answer = script.post(wish);
     const { spreadsheetId } = answer;
@@ -303,7 +303,7 @@ describe("behind the running service", () => {
     return h;
   }
 
-  test("a pro club is set up, undone, and set up again, every request twice and every answer lost once", async () => {
+  test("a pro tenant is set up, undone, and set up again, every request twice and every answer lost once", async () => {
     await service();
     const email = "+koeln@example.org";
     const form = { plan: "pro", clubName: "=1. FC Köln 🏐", clubSlug: "erster-fc", email };
@@ -333,7 +333,7 @@ describe("behind the running service", () => {
     assert.notEqual(script.sheets()[0].id, sheet.id);
     assert.deepEqual(app.problems, []);
     const actions = ["provision", "verify", "deprovision"].map((action) => app.captured.filter(({ body }) => JSON.parse(body).action === action).length);
-    // The first club's, the second's, and looking whether what was removed is gone; each twice, for its answer was lost.
+    // The first tenant's, the second's, and looking whether what was removed is gone; each twice, for its answer was lost.
     assert.deepEqual(actions.map((count) => count >= 2), [true, true, true], actions.join());
     assert.ok(app.captured.every(({ body, signature }) => signature === signatureOf(body, SECRET)));
   });

@@ -159,12 +159,12 @@ describe("while D1 is down", { timeout: 120_000 }, () => {
   test("a run waits for it, and completes when it is back", async () => {
     const tenant = await h.signup();
     const webhook = makeWebhook();
-    const fault = { host: "hook.eu2.make.com", path: new URL(webhook.webhookUrl).pathname, kind: "delay", ms: 2000, times: 1 };
+    const fault = { host: "hook.eu2.make.com", path: new URL(webhook.webhookUrl).pathname, kind: "delay", ms: 8000, times: 1 };
     await h.sandbox("/__sandbox/faults", { method: "POST", body: fault });
     await h.confirm(tenant, webhook);
     await h.behave({ database: "down" });
-    const lines = async () => h.logs().filter(({ tenantId, error }) => tenantId === tenant.tenantId && error === "STORE_UNAVAILABLE");
-    await until(async () => (await lines()).length > 0, { what: "a step to miss D1" });
+    const lines = async () => h.logs().filter(({ tenantId, msg }) => tenantId === tenant.tenantId && msg === "tenant_provision_not_listed");
+    await until(async () => (await lines()).length > 0, { what: "the run to miss D1" });
     const { body } = await h.status(tenant);
     assert.deepEqual([body.status, body.data.degraded], ["processing", true]);
     await h.behave({ database: "ok" });

@@ -1,5 +1,5 @@
 // scripts/import.mjs on the running service: a dump with the older service's schema and its quirks comes in once, nobody hears of it, and
-// each club is served as one of our own. Nothing is written while anything collides.
+// each tenant is served as one of our own. Nothing is written while anything collides.
 import assert from "node:assert/strict";
 import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -10,7 +10,7 @@ import { fileURLToPath } from "node:url";
 import { Webhook } from "standardwebhooks";
 import { Unfit, codeOf, emailOf, nameOf, secondsOf, slugOf, webhookSecretOf, webhookUrlOf } from "../../scripts/lib/import/values.mjs";
 import { startService } from "../../scripts/lib/service.mjs";
-import { client, clubForm, makeWebhook, ran, until } from "../client.mjs";
+import { client, tenantForm, makeWebhook, ran, until } from "../client.mjs";
 import { makeCheckout } from "./checkout.mjs";
 import { OlderDump } from "./older-dump.mjs";
 
@@ -83,19 +83,19 @@ function assertCounted() {
 const sentTo = async (url) => (await sandbox(`/__sandbox/requests?host=${new URL(url).hostname}&path=${new URL(url).pathname}`)).requests;
 const isSigned = ({ body, headers }, secret) => new Webhook(secret, { format: "raw" }).verify(body, headers);
 
-/** A dump without anything that collides: one club of each kind, and what surrounds them. */
+/** A dump without anything that collides: one tenant of each kind, and what surrounds them. */
 function harmless(prefix) {
   const hook = makeWebhook();
   const dump = new OlderDump();
   const at = { seconds: 1_750_000_000, millis: 1_750_000_000_123 };
   dump.add("promo_codes", { id: "promo_1", code: `${prefix}gift`, discount_percent: 100, max_uses: 1, used_count: 3, lifetime: 1, plan: "pro", tenant_slug_whitelist: `${prefix}-pro, Other-Club`, starts_at: "2025-01-01", created_at: at.seconds });
   dump.add("promo_codes", { id: "promo_2", code: `${prefix.toUpperCase()}HALF`, discount_percent: 12.5, max_uses: 0, used_count: 0, valid_until: at.millis + 10 ** 12, active: 0, created_at: at.millis });
-  dump.club({ id: `tenant_1750000000123_${prefix}live`, slug: `${prefix}-live`, name: `<b>O'Neill\n"the; -- best"</b> 日本`, email: ` Ann@${prefix.toUpperCase()}.example.org`, status: "active", provision_state: "failed", provision_reason: "Error: NOT NULL constraint failed", created_at: at.seconds, updated_at: at.millis, provision_updated_at: "2025-06-15T15:06:40.500Z", trial_ends_at: at.millis }, { webhook: hook, brand: ["#A1B2C3", "red"] });
-  dump.club({ id: `tenant_1750000000456_${prefix}pro`, slug: `${prefix}-pro`, name: "Pro FC", email: `pro@${prefix}.example.org`, plan: "pro", status: "active", provision_state: "complete", provisioned_at: at.millis + 5_000, created_at: "2025-06-15 15:06:40", comped: 1, billing_tier: "lifetime", promo_code_used: ` ${prefix}GIFT`, trial_ends_at: null }, { automation: true, brand: ["#FFD700", "#000000"] });
-  dump.club({ id: `tenant_${prefix}_half`, slug: `${prefix}-half`, name: "Half-way FC", email: `half@${prefix}.example.org`, status: "trial", created_at: at.seconds });
-  dump.club({ id: `tenant_${prefix}_stopped`, slug: `${prefix}-stopped`, name: "Stopped FC", email: `stopped@${prefix}.example.org`, status: "suspended", provisioned_at: at.seconds, created_at: at.seconds });
-  dump.club({ id: `tenant_${prefix}_gone`, slug: `${prefix}-gone`, name: "Gone FC", email: `gone@${prefix}.example.org`, status: "cancelled", created_at: at.seconds });
-  dump.club({ id: `0b9c3c1e-1d8b-4a57-9b43-${prefix.padEnd(12, "0")}`, slug: `${prefix}-uuid`, name: "Foreign FC", email: `uuid@${prefix}.example.org`, status: "active", created_at: at.seconds });
+  dump.tenant({ id: `tenant_1750000000123_${prefix}live`, slug: `${prefix}-live`, name: `<b>O'Neill\n"the; -- best"</b> 日本`, email: ` Ann@${prefix.toUpperCase()}.example.org`, status: "active", provision_state: "failed", provision_reason: "Error: NOT NULL constraint failed", created_at: at.seconds, updated_at: at.millis, provision_updated_at: "2025-06-15T15:06:40.500Z", trial_ends_at: at.millis }, { webhook: hook, brand: ["#A1B2C3", "red"] });
+  dump.tenant({ id: `tenant_1750000000456_${prefix}pro`, slug: `${prefix}-pro`, name: "Pro FC", email: `pro@${prefix}.example.org`, plan: "pro", status: "active", provision_state: "complete", provisioned_at: at.millis + 5_000, created_at: "2025-06-15 15:06:40", comped: 1, billing_tier: "lifetime", promo_code_used: ` ${prefix}GIFT`, trial_ends_at: null }, { automation: true, brand: ["#FFD700", "#000000"] });
+  dump.tenant({ id: `tenant_${prefix}_half`, slug: `${prefix}-half`, name: "Half-way FC", email: `half@${prefix}.example.org`, status: "trial", created_at: at.seconds });
+  dump.tenant({ id: `tenant_${prefix}_stopped`, slug: `${prefix}-stopped`, name: "Stopped FC", email: `stopped@${prefix}.example.org`, status: "suspended", provisioned_at: at.seconds, created_at: at.seconds });
+  dump.tenant({ id: `tenant_${prefix}_gone`, slug: `${prefix}-gone`, name: "Gone FC", email: `gone@${prefix}.example.org`, status: "cancelled", created_at: at.seconds });
+  dump.tenant({ id: `0b9c3c1e-1d8b-4a57-9b43-${prefix.padEnd(12, "0")}`, slug: `${prefix}-uuid`, name: "Foreign FC", email: `uuid@${prefix}.example.org`, status: "active", created_at: at.seconds });
   const live = `tenant_1750000000123_${prefix}live`;
   dump.user({ id: `user_1750000000_${prefix}`, tenant_id: live, email: `ANN@${prefix}.example.org`, roles: '["tenant_admin","platform_admin"]', created_at: at.millis });
   dump.user({ id: `9f2b6c1e-0000-4a57-9b43-${prefix.padEnd(12, "0")}`, tenant_id: live, email: "Ben@Example.org", roles: '["tenant_member"]', created_at: at.seconds });
@@ -168,7 +168,7 @@ test("a dump comes in as provisioned, nobody hears of it, and twice is once", as
 
   // What came since Monday comes on Friday, and its uses are counted besides.
   const { dump } = harmless("fca");
-  dump.club({ id: "tenant_fca_new", slug: "fca-new", name: "New FC", email: "new@fca.example.org", plan: "pro", status: "active" }, { automation: true });
+  dump.tenant({ id: "tenant_fca_new", slug: "fca-new", name: "New FC", email: "new@fca.example.org", plan: "pro", status: "active" }, { automation: true });
   dump.add("promo_redemptions", { id: "r9", tenant_id: "tenant_fca_new", promo_code_id: "promo_1" });
   const later = await run(write("later.sql", dump.sql()));
   assert.equal(later.code, 0, later.printed);
@@ -177,7 +177,7 @@ test("a dump comes in as provisioned, nobody hears of it, and twice is once", as
   assertCounted();
 });
 
-test("an imported club is served as any other: its token, status, sign-in, webhook, list and removal", async () => {
+test("an imported tenant is served as any other: its token, status, sign-in, webhook, list and removal", async () => {
   const { file, hook, live, half, stopped } = harmless("fcb");
   assert.equal((await run(file)).code, 0);
   const own = olderToken(live);
@@ -229,11 +229,11 @@ test("an imported club is served as any other: its token, status, sign-in, webho
   assert.equal((await settled(goesOn)).status, "completed");
 
   // Its names and codes are taken; nobody signs up with them.
-  const taken = await api("POST", "/public/signup/start", { body: clubForm({ clubSlug: "fcb-live" }) });
+  const taken = await api("POST", "/public/signup/start", { body: tenantForm({ clubSlug: "fcb-live" }) });
   assert.deepEqual([taken.status, taken.body.error.code], [409, "SLUG_TAKEN"]);
-  const known = await api("POST", "/public/signup/start", { body: clubForm({ email: "ann@fcb.example.org" }) });
+  const known = await api("POST", "/public/signup/start", { body: tenantForm({ email: "ann@fcb.example.org" }) });
   assert.deepEqual([known.status, known.body.error.code], [409, "EMAIL_EXISTS"]);
-  const used = await api("POST", "/public/signup/start", { body: clubForm({ clubSlug: "other-club", promoCode: "fcbgift" }) });
+  const used = await api("POST", "/public/signup/start", { body: tenantForm({ clubSlug: "other-club", promoCode: "fcbgift" }) });
   assert.deepEqual([used.status, used.body.error.reason], [400, "exhausted"]);
 
   // An operator removes it: an object that never ran undoes it, its webhook hears of that and of nothing else, its people are gone.
@@ -261,19 +261,19 @@ test("an imported club is served as any other: its token, status, sign-in, webho
 function colliding() {
   const dump = new OlderDump();
   const old = 1_740_000_000;
-  dump.club({ id: "tenant_c_first", slug: "fcc-first", name: "First FC", email: "two@fcc.example.org", status: "active", created_at: old });
-  dump.club({ id: "tenant_c_second", slug: "fcc-second", name: "Second FC", email: "TWO@FCC.example.org ", status: "active", created_at: old + 1 });
-  dump.club({ id: "tenant_c_idn", slug: "fcc-idn", name: "Müller FC", email: "two@xn--mller-kva.example.org", status: "active", created_at: old + 2 });
-  dump.club({ id: "tenant_c_idn2", slug: "fcc-idn2", name: "Müller FC", email: "two@MÜLLER.example.org", status: "trial", created_at: old });
-  dump.club({ id: "tenant_c_case", slug: "FCC-First", name: "Case FC", email: "case@fcc.example.org", status: "active", created_at: old + 3 });
-  dump.club({ id: "tenant_c_reserved", slug: "admin", name: "Admin FC", email: "admin@fcc.example.org", status: "active" });
-  dump.club({ id: "tenant_c_kept", slug: "syston", name: "Kept FC", email: "kept@fcc.example.org", status: "active" });
-  dump.club({ id: "tenant_c_hyphen", slug: "---", name: "Hyphen FC", email: "hyphen@fcc.example.org", status: "active" });
-  dump.club({ id: "tenant_c_long", slug: "fcc-long", name: "ä".repeat(130), email: "long@fcc.example.org", status: "active" });
-  dump.club({ id: "tenant_c_mute", slug: "fcc-mute", name: "\u200b \u202e", email: "fcc", status: "active" });
-  dump.club({ id: "tenant_c_hook", slug: "fcc-hook", name: "Hook FC", email: "hook@fcc.example.org", status: "active" }, { webhook: { webhookUrl: "https://webhook.site/abc", webhookSecret: "a".repeat(16) } });
-  dump.club({ id: "tenant_c_secret", slug: "fcc-secret", name: "Secret FC", email: "secret@fcc.example.org", status: "active" }, { webhook: { ...makeWebhook(), webhookSecret: "sixteen and a line break\n" } });
-  dump.club({ id: "tenant_c_taken", slug: "fcc-taken", name: "Taken FC", email: "taken@fcc.example.org", status: "active" });
+  dump.tenant({ id: "tenant_c_first", slug: "fcc-first", name: "First FC", email: "two@fcc.example.org", status: "active", created_at: old });
+  dump.tenant({ id: "tenant_c_second", slug: "fcc-second", name: "Second FC", email: "TWO@FCC.example.org ", status: "active", created_at: old + 1 });
+  dump.tenant({ id: "tenant_c_idn", slug: "fcc-idn", name: "Müller FC", email: "two@xn--mller-kva.example.org", status: "active", created_at: old + 2 });
+  dump.tenant({ id: "tenant_c_idn2", slug: "fcc-idn2", name: "Müller FC", email: "two@MÜLLER.example.org", status: "trial", created_at: old });
+  dump.tenant({ id: "tenant_c_case", slug: "FCC-First", name: "Case FC", email: "case@fcc.example.org", status: "active", created_at: old + 3 });
+  dump.tenant({ id: "tenant_c_reserved", slug: "admin", name: "Admin FC", email: "admin@fcc.example.org", status: "active" });
+  dump.tenant({ id: "tenant_c_kept", slug: "syston", name: "Kept FC", email: "kept@fcc.example.org", status: "active" });
+  dump.tenant({ id: "tenant_c_hyphen", slug: "---", name: "Hyphen FC", email: "hyphen@fcc.example.org", status: "active" });
+  dump.tenant({ id: "tenant_c_long", slug: "fcc-long", name: "ä".repeat(130), email: "long@fcc.example.org", status: "active" });
+  dump.tenant({ id: "tenant_c_mute", slug: "fcc-mute", name: "\u200b \u202e", email: "fcc", status: "active" });
+  dump.tenant({ id: "tenant_c_hook", slug: "fcc-hook", name: "Hook FC", email: "hook@fcc.example.org", status: "active" }, { webhook: { webhookUrl: "https://webhook.site/abc", webhookSecret: "a".repeat(16) } });
+  dump.tenant({ id: "tenant_c_secret", slug: "fcc-secret", name: "Secret FC", email: "secret@fcc.example.org", status: "active" }, { webhook: { ...makeWebhook(), webhookSecret: "sixteen and a line break\n" } });
+  dump.tenant({ id: "tenant_c_taken", slug: "fcc-taken", name: "Taken FC", email: "taken@fcc.example.org", status: "active" });
   dump.add("promo_codes", { id: "p1", code: "FCCTWIN", discount_percent: 10, used_count: 1 });
   dump.add("promo_codes", { id: "p2", code: "fcctwin", discount_percent: 10, used_count: 2 });
   dump.add("promo_codes", { id: "p3", code: "fcc-26", discount_percent: 20, used_count: 0 });
@@ -387,7 +387,7 @@ test("what ends in the middle leaves nothing, and is done by repeating it", asyn
 describe("what is asked for wrongly is refused before anything is asked", () => {
   const simple = () => {
     const dump = new OlderDump();
-    dump.club({ id: "tenant_e", slug: "fce", name: "E", email: "e@fce.example.org", status: "active" }, { webhook: makeWebhook() });
+    dump.tenant({ id: "tenant_e", slug: "fce", name: "E", email: "e@fce.example.org", status: "active" }, { webhook: makeWebhook() });
     return dump;
   };
   const cases = {
@@ -430,8 +430,8 @@ describe("what is asked for wrongly is refused before anything is asked", () => 
     });
   }
   test("a key under which the database has no webhook", async () => {
-    const club = await signup();
-    await confirm(club);
+    const tenant = await signup();
+    await confirm(tenant);
     const { code, printed } = await run(write("simple.sql", simple().sql()), [], { DATA_KEY: Buffer.alloc(32, 3).toString("base64") });
     assert.equal(code, 1, printed);
     assert.match(printed, /✗ DATA_KEY is not the one under which the database of local has its webhooks/);
@@ -501,7 +501,7 @@ describe("values are read as the service reads them at its door", () => {
   };
   /** What a signup stores of it, or null where it is refused. */
   async function stored(field, value) {
-    const { body } = await api("POST", "/public/signup/start", { body: clubForm({ [field]: value }) });
+    const { body } = await api("POST", "/public/signup/start", { body: tenantForm({ [field]: value }) });
     const refused = body.error?.issues?.some(({ path }) => path[0] === field);
     assert.ok(body.success || refused, JSON.stringify(body));
     return body.success ? body.tenant : null;
@@ -522,8 +522,8 @@ describe("values are read as the service reads them at its door", () => {
     }
   });
   test("webhooks and their secrets", async () => {
-    const club = await signup();
-    const asked = async (hook) => (await api("POST", "/public/signup/starter/make", { token: club.jwt, body: hook })).status;
+    const tenant = await signup();
+    const asked = async (hook) => (await api("POST", "/public/signup/starter/make", { token: tenant.jwt, body: hook })).status;
     // Nothing of it is set up: this is about what the door says.
     assert.equal((await api("POST", "/api/v1/bgops/provisioning/pause", { token: token(), body: { reason: "a test" } })).status, 200);
     const allowed = /ALLOWED_WEBHOOK_HOSTS = "([^"]*)"/.exec(readFileSync(fileURLToPath(new URL("../../wrangler.toml", import.meta.url)), "utf8"))[1];
@@ -531,7 +531,7 @@ describe("values are read as the service reads them at its door", () => {
       const parsed = mine((text) => webhookUrlOf(text, allowed), url);
       const status = await asked({ webhookUrl: url, webhookSecret: "0123456789abcdef" });
       assert.equal(parsed !== null, status === 200, `${url}: ${status}`);
-      if (parsed !== null) assert.equal(rows(`select webhook_url from make_connections where tenant_id = '${club.tenantId}'`)[0].webhook_url, parsed);
+      if (parsed !== null) assert.equal(rows(`select webhook_url from make_connections where tenant_id = '${tenant.tenantId}'`)[0].webhook_url, parsed);
     }
     for (const secret of ["0123456789abcdef", "0123456789abcde", " 0123456789abcdef", "schlüssel-0123456789", "a".repeat(200), "a".repeat(201), "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAB", "whsec_c2hvcnQ=", "whsec_not base64 at all, and long", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw=", "WHSEC_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"]) {
       const status = await asked({ webhookUrl: "https://hook.eu2.make.com/abc", webhookSecret: secret });

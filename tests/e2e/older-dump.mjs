@@ -52,8 +52,8 @@ export class OlderDump {
     this.#rows.push([table, { [made]: 1_740_000_000, ...row }]);
   }
 
-  /** A club, and what belongs to it. */
-  club({ plan = "starter", ...row }, { webhook, brand, automation } = {}) {
+  /** A tenant, and what belongs to it. */
+  tenant({ plan = "starter", ...row }, { webhook, brand, automation } = {}) {
     this.add("tenants", { plan, ...row });
     const id = `${row.id}_${(this.#count += 1)}`;
     if (brand) this.add("tenant_brand", { tenant_id: row.id, primary_color: brand[0], secondary_color: brand[1] });

@@ -20,7 +20,7 @@ const looksLikeToken = /eyJ[\w-]+\.[\w-]+\.[\w-]+/;
 
 describe("without a key, an identical signup", () => {
   test("is told that it was there before, and its owner is mailed one link, however often it comes", async () => {
-    const form = clubForm();
+    const form = tenantForm();
     const first = await start(form);
     for (let times = 0; times < 4; times++) {
       const { status, body, headers } = await start(form);
@@ -41,7 +41,7 @@ describe("without a key, an identical signup", () => {
   });
 
   test("is recognised however it is written", async () => {
-    const form = clubForm();
+    const form = tenantForm();
     await start(form);
     for (const spelled of [
       { ...form, email: ` ${form.email.toUpperCase()} ` },
@@ -74,7 +74,7 @@ describe("without a key, an identical signup", () => {
     assert.deepEqual(await mailsTo(form.email), []);
   });
 
-  test("of a club that used the last of a code takes no other use", async () => {
+  test("of a tenant that used the last of a code takes no other use", async () => {
     await h.sql("insert into promo_codes (code, discount_percent, max_uses, created_at) values ('LASTONE', 30, 1, unixepoch())");
     const form = tenantForm({ promoCode: "LASTONE" });
     const first = await start(form);
@@ -153,7 +153,7 @@ describe("with its Idempotency-Key, a signup", () => {
 });
 
 describe("what was taken back is not answered again", () => {
-  test("after a token of the club was revoked: a link by mail", async () => {
+  test("after a token of the tenant was revoked: a link by mail", async () => {
     const headers = { "idempotency-key": randomUUID() };
     const form = tenantForm();
     const first = await start(form, headers);

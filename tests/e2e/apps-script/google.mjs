@@ -52,7 +52,7 @@ export function startScript({ properties = {} } = {}) {
       return script.receive(body, signatureOf(body, secret));
     },
     setUp: () => runInContext("setUp()", context),
-    /** The clubs' spreadsheets, in the order in which they were made. */
+    /** The tenants' spreadsheets, in the order in which they were made. */
     sheets: () => [...state.files.values()].filter(({ appProperties, trashed }) => appProperties && !trashed),
     file: (id) => state.files.get(id),
     /** What stands in the cell, or the first cell, of a spreadsheet's named range. */

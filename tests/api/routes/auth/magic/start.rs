@@ -83,9 +83,9 @@ async fn a_tenant_may_be_named_and_then_counts() {
     assert_eq!(mails(&app), 1);
 }
 
-/// Older pages know a club by its name in addresses, and send it under either name.
+/// Older pages know a tenant by its name in addresses, and send it under either name.
 #[tokio::test]
-async fn a_club_may_be_named_by_its_slug() {
+async fn a_tenant_may_be_named_by_its_slug() {
     for (name, value, sent) in [
         ("tenantId", "fc-nord", 1),
         ("tenantId", " FC-Nord ", 1),

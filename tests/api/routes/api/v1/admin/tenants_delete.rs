@@ -509,25 +509,25 @@ async fn a_mailed_link_dies_with_the_tenant() {
 #[tokio::test]
 async fn a_tenant_that_no_run_made_goes_with_all_its_people() {
     let app = TestApp::new();
-    let club = app.signed_up("fc-nord").await;
-    club.db().execute(
+    let tenant = app.signed_up("fc-nord").await;
+    tenant.db().execute(
         "update tenants set status = 'active', provision_state = 'completed', provisioned_at = created_at, route_ready = 1
          where id = ?1",
-        [&club.id],
+        [&tenant.id],
     );
-    club.db().execute(
+    tenant.db().execute(
         "insert into auth_users (id, tenant_id, email, roles, created_at)
          select owner_user_id, id, email, '[\"tenant_admin\",\"owner\"]', created_at from tenants where id = ?1
          union all select 'user_ben', ?1, 'ben@example.org', '[\"tenant_admin\"]', 0
          union all select 'user_cem', ?1, 'cem@example.org', '[]', 0",
-        [&club.id],
+        [&tenant.id],
     );
     let other = app.provisioned("sv-sued").await;
-    let data = is_removed(&club).await;
+    let data = is_removed(&tenant).await;
     assert_eq!(data["undo"], "undoing");
-    club.waits().await;
-    is_gone(&club).await;
-    let told = operator_gets(&app, &format!("/api/v1/tenants/{}/events", club.id)).await;
+    tenant.waits().await;
+    is_gone(&tenant).await;
+    let told = operator_gets(&app, &format!("/api/v1/tenants/{}/events", tenant.id)).await;
     let told: Vec<&Value> = told.as_array().unwrap().iter().map(|event| &event["type"]).collect();
     assert_eq!(told, ["tenant.signed_up", "tenant.deprovisioned"], "nothing failed, and nothing went live");
     let left = app.db().number(&format!("select count(*) from auth_users where tenant_id = '{}'", other.id));
@@ -538,13 +538,13 @@ async fn a_tenant_that_no_run_made_goes_with_all_its_people() {
 #[tokio::test]
 async fn what_was_announced_long_ago_is_not_announced_again() {
     let app = TestApp::new();
-    let club = app.provisioned("fc-nord").await;
+    let tenant = app.provisioned("fc-nord").await;
     app.outside().finishes_deferred_work().await;
     let before = app.outside().upstreams().sent_to("make").len();
     app.passes(40 * 86_400);
-    assert!(club.db().execute("delete from webhook_deliveries where settled_at is not null", ()) > 0);
-    is_removed(&club).await;
-    club.waits().await;
+    assert!(tenant.db().execute("delete from webhook_deliveries where settled_at is not null", ()) > 0);
+    is_removed(&tenant).await;
+    tenant.waits().await;
     app.outside().finishes_deferred_work().await;
     let sent = app.outside().upstreams().sent_to("make");
     let told: Vec<Value> = sent[before..].iter().map(|call| call.json()["type"].clone()).collect();

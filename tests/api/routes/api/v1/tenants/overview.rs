@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::support::{TestApp, Token};
 
 #[tokio::test]
-async fn a_club_sees_itself_at_a_glance_before_and_after_it_is_live() {
+async fn a_tenant_sees_itself_at_a_glance_before_and_after_it_is_live() {
     let app = TestApp::new();
     let tenant = app.signed_up("fc-nord").await;
     let path = format!("/api/v1/tenants/{}/overview", tenant.id);
