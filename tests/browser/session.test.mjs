@@ -102,7 +102,7 @@ test("a tenant that was removed is made anew by a person's press only, under ano
 test("a repeat that brings no token says that a link was mailed", async (t) => {
   for (const older of [false, true]) {
     const page = await open(t);
-    const club = aClub();
+    const tenant = aTenant();
     await page.route(
       `**${START}`,
       async (route) => {
@@ -116,10 +116,10 @@ test("a repeat that brings no token says that a link was mailed", async (t) => {
       },
       { times: 1 },
     );
-    await fillClub(page, club);
+    await fillTenant(page, tenant);
     await submit(page, "club-form");
     await shownNotice(page);
-    assert.match(await noticeText(page), new RegExp(`mailed a sign-in link to ${club.email}`));
+    assert.match(await noticeText(page), new RegExp(`mailed a sign-in link to ${tenant.email}`));
     onceOnly(page);
   }
 });
