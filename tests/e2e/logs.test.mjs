@@ -176,7 +176,7 @@ describe("signups", () => {
 
   test("that are refused, with the code", () => {
     const codes = lines("signup_rejected").map(({ code }) => code);
-    assert.deepEqual(codes.sort(), ["INVALID_PROMO", "SLUG_TAKEN", "VALIDATION"]);
+    assert.deepEqual(codes.sort(), ["ALREADY_SIGNED_UP", "INVALID_PROMO", "SLUG_TAKEN", "VALIDATION"]);
   });
 });
 
