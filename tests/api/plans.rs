@@ -133,7 +133,7 @@ async fn mails_arrive_or_not(tenant: &TestTenant) {
 }
 
 async fn tenants_look_after_themselves(tenant: &TestTenant) {
-    for path in ["provision-status", "events"] {
+    for path in ["provision-status", "events", "overview"] {
         tenant.gets(&format!("/api/v1/tenants/{}/{path}", tenant.id)).send().await.is(200);
     }
     tenant.post(&format!("/api/v1/tenants/{}/webhook/test", tenant.id)).token(&tenant.jwt).send().await;

@@ -132,7 +132,7 @@ describe("every answer", () => {
 
   test("to a method that nobody knows is a refusal, never what a GET would get", async () => {
     for (const method of ["QUERY", "PROPFIND"]) {
-      for (const path of ["/health", "/api/v1/admin/tenants"]) {
+      for (const path of ["/health", "/api/v1/admin/stats"]) {
         const { status, headers, body } = await h.api(method, path, { token: h.token() });
         assert.deepEqual([status, body.error.code, headers.get("allow")], [405, "METHOD_NOT_ALLOWED", "GET,HEAD"], `${method} ${path}`);
       }

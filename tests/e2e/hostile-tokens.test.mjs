@@ -185,8 +185,6 @@ describe("refused is a token", () => {
     "no exp": signed({}, { exp: undefined }),
     "exp null": signed({}, { exp: null }),
     "exp a text": signed({}, { exp: String(now() + 600) }),
-    "exp a fraction": signedText(HS256, JSON.stringify(claims()).replace(/"exp":\d+/, `"exp":${now() + 600}.5`)),
-    "iat a fraction": signedText(HS256, JSON.stringify(claims()).replace(/"iat":\d+/, `"iat":${now()}.5`)),
     "exp in exponents": signedText(HS256, JSON.stringify(claims()).replace(/"exp":\d+/, '"exp":1e300')),
     "exp infinite": signedText(HS256, JSON.stringify(claims()).replace(/"exp":\d+/, '"exp":Infinity')),
     "exp beyond 64 bits": signedText(HS256, JSON.stringify(claims()).replace(/"exp":\d+/, '"exp":18446744073709551616')),
@@ -208,7 +206,6 @@ describe("refused is a token", () => {
     "issuer null": signed({}, { iss: null }),
     "issuer a list": signed({}, { iss: ["syston.app"] }),
     "issuer with a line feed": signed({}, { iss: "syston.app\n" }),
-    "an audience list": signed({}, { aud: ["syston-mobile"] }),
     "an audience list of everything": signed({}, { aud: ["internal", "syston-admin", "syston-mobile"] }),
     "an audience object": signed({}, { aud: { 0: "syston-mobile" } }),
     "roles a number": signed({}, { roles: 1 }),
@@ -276,6 +273,13 @@ describe("refused is a token", () => {
   }));
 });
 
+test("a token whose times have fractions, or whose audience is a list, is read", async () => {
+  const fraction = (name, seconds) => signedText(HS256, JSON.stringify(claims()).replace(new RegExp(`"${name}":\\d+`), `"${name}":${seconds}.5`));
+  for (const token of [fraction("exp", now() + 600), fraction("iat", now() - 1), signed({}, { aud: ["syston-mobile"] })]) {
+    assert.equal((await h.api("GET", "/whoami", { token })).status, 200, token);
+  }
+});
+
 test("a token of just under 8 KiB is read", async () => {
   const token = signed({}, { padding: "x".repeat(5500) });
   assert.ok(token.length > 7500 && token.length <= 8192);
@@ -300,14 +304,13 @@ test("a tenant's token without a role or a tenant, or a link's token, opens no r
 describe("the header around it", () => {
   test("may say bearer in any case, and nothing else", async () => {
     const ask = (authorization) => h.api("GET", "/whoami", { headers: { authorization } });
-    for (const scheme of ["Bearer", "bearer", "BEARER"]) assert.equal((await ask(`${scheme} ${tenant.jwt}`)).status, 200);
+    for (const scheme of ["Bearer", "bearer", "BEARER", "Bearer "]) assert.equal((await ask(`${scheme} ${tenant.jwt}`)).status, 200);
     for (const value of [
       tenant.jwt,
       `Basic ${tenant.jwt}`,
       `Bearer${tenant.jwt}`,
       "Bearer",
       `Bearer:${tenant.jwt}`,
-      `Bearer  ${tenant.jwt}`,
       `Token ${tenant.jwt}`,
       `Bearer Bearer ${tenant.jwt}`,
       "Bearer null",

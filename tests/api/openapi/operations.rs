@@ -322,7 +322,7 @@ fn of_operators(route: &Route) -> Option<Operation> {
         ("DELETE", "/api/v1/admin/tenants/{id}") => op(Tenants, "removeTenant", "Remove a tenant")
             .says("Its tokens at once, then what was made for it, at last its name and address.")
             .asks("reason", "Why, for clients that send no body with a DELETE. A reason in the body wins.", &json!({ "type": "string" }))
-            .may_take::<sagas::ReasonRequest>()
+            .may_take::<promos::OptionalReasonRequest>()
             .data::<admin_tenants::TenantRemoval>("All is gone.")
             .data_with::<admin_tenants::TenantRemoval>(202, "It is on its way out."),
         ("GET", "/api/v1/admin/promo-codes") => {
