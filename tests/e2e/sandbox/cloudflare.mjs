@@ -47,7 +47,8 @@ describe("Cloudflare", () => {
 
   test("a token's state and a zone are shown to whoever has the token", async () => {
     const [state, zone] = [`https://api.cloudflare.com/client/v4/user/tokens/verify`, RECORDS.replace("/dns_records", "")];
-    assert.deepEqual([(await api("GET", state)).result.status, (await api("GET", zone)).result], ["active", { id: ZONE, name: "clubs.example", status: "active", paused: false, type: "full" }]);
+    assert.equal((await api("GET", state)).result.status, "active");
+    assert.partialDeepStrictEqual((await api("GET", zone)).result, { id: ZONE, name: "clubs.example", status: "active", paused: false, type: "full" });
     for (const url of [state, zone]) {
       const refused = await api("GET", url, undefined, { authorization: "Bearer another" });
       assert.deepEqual([refused.status, refused.errors[0].code], [403, 10000]);
