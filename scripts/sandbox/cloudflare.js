@@ -1,9 +1,9 @@
 // Cloudflare's DNS records (https://developers.cloudflare.com/api/resources/dns/subresources/records) and zones
 // (https://developers.cloudflare.com/api/resources/zones), to be read in pages. The sandbox copies the envelope {success, errors, messages,
-// result, result_info} and identifiers of 32 hexadecimal digits. Every identifier is a zone, and one is that of development's
-// clubs. It is listed with those that have records. It knows which records may stand together and which may not (81053, 81054, 81058). It has the errors for a
-// missing record (81044) and for the credential (9106, 6003, 10000). There are no idempotency keys here: a caller looks by name first and
-// marks its records in `comment`.
+// result, result_info} and identifiers of 32 hexadecimal digits. Every identifier is a zone, and one is that of development's clubs. It is
+// listed with those that have records. It knows which records may stand together and which may not (81053, 81054, 81058). It has the errors
+// for a missing record (81044) and for the credential (9106, 6003, 10000). There are no idempotency keys here: a caller looks by name first
+// and marks its records in `comment`.
 
 import { cloudflareAccess, lookOf } from "./checks.js";
 import { isObject, isText, json, parseJson } from "./replies.js";

@@ -2,7 +2,7 @@
 // did, or somebody lists the processes.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -379,6 +379,23 @@ describe("scripts/smoke-test.sh", () => {
     it.close();
     assert.deepEqual(it.seen, []);
   });
+});
+
+test("a script loads nothing that Node 20 lacks before it has gone on under the project's own Node", () => {
+  const seen = new Set();
+  const lacking = (file) => {
+    // A text may look like an import.
+    if (seen.has(file) || !existsSync(file)) return [];
+    seen.add(file);
+    const sources = [...readFileSync(file, "utf8").matchAll(/^(?:import|export) (?:[^;]*? from )?"([^"]+)"/gm)].map(([, source]) => source);
+    return sources.flatMap((source) => {
+      if (source === "node:sqlite") return [file];
+      return source.startsWith(".") ? lacking(join(dirname(file), source)) : [];
+    });
+  };
+  const scripts = SCRIPTS.filter((name) => !name.endsWith(".sh"));
+  assert.deepEqual(scripts.flatMap((name) => lacking(join(ROOT, "scripts", name))), []);
+  assert.ok(seen.has(join(ROOT, "scripts/lib/project.mjs")), "imports are followed");
 });
 
 describe("scripts/provision-tenant.js", () => {
