@@ -1,6 +1,6 @@
-"""The way of a club through a client that is generated from openapi.json: mypy holds the types, the run holds the service.
+"""The way of a tenant through a client that is generated from openapi.json: mypy holds the types, the run holds the service.
 
-BASE_URL names the service, SLUG the club. What came of it is printed as JSON.
+BASE_URL names the service, SLUG the tenant. What came of it is printed as JSON.
 """
 
 import json
@@ -29,9 +29,9 @@ def form(slug: str) -> SignupRequest:
     return SignupRequest(club_name="FC Python", club_slug=slug, email=f"{SLUG}@example.org", plan=Plan.PRO)
 
 
-def finished(club: AuthenticatedClient, tenant: str) -> ProvisionStatusResponse:
+def finished(signed_in: AuthenticatedClient, tenant: str) -> ProvisionStatusResponse:
     while True:
-        answer = get_provision_status.sync(tenant, client=club)
+        answer = get_provision_status.sync(tenant, client=signed_in)
         assert isinstance(answer, ProvisionStatusResponse), answer
         if answer.status not in (RunStatus.PENDING, RunStatus.PROCESSING):
             return answer
@@ -42,9 +42,9 @@ def main() -> None:
     signed_up = sign_up.sync(client=anyone, body=form(SLUG), idempotency_key=SLUG)
     assert isinstance(signed_up, SignupResponse), signed_up
     assert not isinstance(signed_up.jwt, Unset)
-    club = AuthenticatedClient(base_url=BASE_URL, token=signed_up.jwt)
-    confirm_pro.sync(client=club)
-    status = finished(club, signed_up.tenant_id)
+    signed_in = AuthenticatedClient(base_url=BASE_URL, token=signed_up.jwt)
+    confirm_pro.sync(client=signed_in)
+    status = finished(signed_in, signed_up.tenant_id)
     steps = {name: step for name, step in status.data.checkpoints.additional_properties.items()}
     assert all(isinstance(step, Checkpoint) for step in steps.values())
 
