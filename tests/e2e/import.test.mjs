@@ -430,8 +430,7 @@ describe("what is asked for wrongly is refused before anything is asked", () => 
     });
   }
   test("a key under which the database has no webhook", async () => {
-    const tenant = await signup();
-    await confirm(tenant);
+    await confirm(await signup());
     const { code, printed } = await run(write("simple.sql", simple().sql()), [], { DATA_KEY: Buffer.alloc(32, 3).toString("base64") });
     assert.equal(code, 1, printed);
     assert.match(printed, /✗ DATA_KEY is not the one under which the database of local has its webhooks/);
