@@ -9,6 +9,7 @@ import { dirname, join } from "node:path";
 import { after, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { choice, pathsOf } from "../../scripts/lib/suites.mjs";
+import { storedSql } from "../bench/peer/sql.mjs";
 import { makeCheckout } from "./checkout.mjs";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
@@ -379,6 +380,10 @@ describe("scripts/smoke-test.sh", () => {
     it.close();
     assert.deepEqual(it.seen, []);
   });
+});
+
+test("the peer of the bench finds the product's SQL that it runs", () => {
+  for (const [name, sql] of Object.entries(storedSql())) assert.match(sql, /^(select|insert|update)\s/, name);
 });
 
 test("a script loads nothing that Node 20 lacks before it has gone on under the project's own Node", () => {

@@ -65,7 +65,7 @@ const live = () => ({ body: '{"ok":true,"status":"ok"}' });
 
 async function whoami(call) {
   const claims = await verified(call);
-  await batch(call, gate(claims));
+  await batch(call, authGuard(claims));
   const { sub = null, aud, iss, roles, tenantId = null, jti = null, iat = null, exp } = claims;
   const times = { issuedAt: time(iat), expiresAt: time(exp) };
   return { body: JSON.stringify({ success: true, data: { sub, aud, iss, roles, tenantId, jti, iat, exp, ...times } }) };
@@ -74,7 +74,7 @@ async function whoami(call) {
 async function status(call, tenant) {
   const claims = await verified(call);
   if (claims.tenantId !== tenant || !claims.roles.includes("tenant_admin")) fail(403, "TENANT_MISMATCH");
-  const [, answer] = await batch(call, gate(claims), [SQL.select, tenant]);
+  const [, answer] = await batch(call, authGuard(claims), [SQL.select, tenant]);
   const row = answer.results[0] ?? fail(404, "TENANT_NOT_FOUND");
   const body = JSON.stringify(provision(row));
   const headers = { etag: `"${await digest([body])}"`, "cache-control": "private, no-cache" };
@@ -180,7 +180,7 @@ function signupForm(text) {
   return { ...form, promo: promoCode?.trim().toUpperCase() || null };
 }
 
-const gate = ({ jti = null, tenantId = null, iat = 0 }) => [SQL.gate, jti, tenantId, iat];
+const authGuard = ({ jti = null, tenantId = null, iat = 0 }) => [SQL.auth_guard, jti, tenantId, iat];
 
 async function batch({ env }, ...statements) {
   try {

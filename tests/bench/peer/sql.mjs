@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { at } from "../../../scripts/lib/project.mjs";
 
 const FUNCTIONS = {
-  "src/store/access.rs": ["gate"],
+  "src/store/access.rs": ["auth_guard"],
   "src/store/runs.rs": ["select"],
   "src/store/request_metrics.rs": ["add"],
   "src/store/signups.rs": ["insert_tenant", "insert_event", "count_promo", "insert_redemption", "facts", "select_tenant"],
