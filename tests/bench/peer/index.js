@@ -10,12 +10,13 @@ const STEPS = {
 };
 const DAY = 24 * 3600;
 const SECURITY = {
-  "strict-transport-security": "max-age=63072000; includeSubDomains; preload",
+  "strict-transport-security": "max-age=63072000; includeSubDomains",
   "x-content-type-options": "nosniff",
   "x-frame-options": "DENY",
   "referrer-policy": "no-referrer",
   "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
   "cross-origin-resource-policy": "same-site",
+  "x-served-by": "tenantry",
   vary: "Origin",
 };
 const encoder = new TextEncoder();
