@@ -75,9 +75,9 @@ mkdir -p target/wasm32-unknown-unknown/debug && cp src/lib.rs target/wasm32-unkn
       done(code);
       heard();
     }));
-  /** Once `pattern` is printed after what was printed before. */
-  const says = async (pattern) => {
-    while (!pattern.test(printed)) {
+  /** Once all are printed after what was printed before. Two streams are read: their lines come in any order. */
+  const says = async (...patterns) => {
+    while (!patterns.every((pattern) => pattern.test(printed))) {
       assert.equal(child.exitCode, null, printed);
       await new Promise((done) => (heard = done));
     }
@@ -96,7 +96,7 @@ mkdir -p target/wasm32-unknown-unknown/debug && cp src/lib.rs target/wasm32-unkn
   assert.equal(await answer(), "second");
 
   save("broken");
-  await says(/error: expected one of[\s\S]*✗ The Worker could not be compiled[^\n]*\n· What was served before goes on/);
+  await says(/error: expected one of/, /✗ The Worker could not be compiled/, /· What was served before goes on/);
   assert.equal(await answer(), "second");
 
   save("third");
