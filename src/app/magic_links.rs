@@ -49,12 +49,18 @@ pub fn url<P: Ports>(
     link_id: &str,
     origin: &str,
 ) -> Option<String> {
+    let page = page(app, origin)?;
+    let token = app.settings.keys.link_token(tenant, issued_at, LINK_SECONDS, link_id).ok()?;
+    Some(format!("{page}#token={token}"))
+}
+
+/// The page that links lead to. Without a link it mails a new one to whoever asks. None when nobody says where it is.
+pub fn page<P: Ports>(app: &App<P>, origin: &str) -> Option<String> {
     let base = match app.config().admin_console_url.as_str() {
         "" => origin,
         configured => configured,
     };
-    let token = app.settings.keys.link_token(tenant, issued_at, LINK_SECONDS, link_id).ok()?;
-    (!base.is_empty()).then(|| format!("{base}/magic/#token={token}"))
+    (!base.is_empty()).then(|| format!("{base}/magic/"))
 }
 
 /// Mails a link to the owner of this address, if there is one. Where a `tenant` is named, by its id or its slug, it has to be the

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::{
     db::{Db, DbError},
-    domain::{TenantId, TenantStatus, Timestamp, Upstream, config::EmailProvider},
+    domain::{Email, RunStatus, Step, TenantId, TenantStatus, Timestamp, Upstream, config::EmailProvider},
     ports::{Level, LogLine, OutboundRequest, Ports},
     store::{
         magic_links::LINK_SECONDS,
@@ -23,7 +23,10 @@ use crate::{
 
 use super::{
     App, breakers, deliveries, digest, magic_links,
-    mail::Mail,
+    mail::{
+        self, Addressed, Created, Footer, Mail, SetupFailed, SetupFailure, SignIn, Style, WebhookDisabled,
+        Welcome,
+    },
     upstream::{hmac_sha256, resend},
 };
 
@@ -89,7 +92,7 @@ enum Ended {
 
 /// A mail as it leaves, and the link in it: its hash, and when it was issued.
 struct Letter {
-    mail: Mail,
+    mail: Addressed,
     link: Option<(String, Timestamp)>,
 }
 
@@ -202,6 +205,16 @@ async fn attempt_and_settle<P: Ports>(
     if !addressee.status.is_enabled() {
         return hold(app, mail, now.after(MENDING), "TENANT_SUSPENDED").await;
     }
+    if mail.kind == Kind::SetupFailed.as_str() {
+        match addressee.provision_state {
+            RunStatus::Completed => return end(app, mail, Status::Cancelled, None, "SUPERSEDED").await,
+            // It is tried again: what becomes of that decides.
+            RunStatus::Pending | RunStatus::Processing => {
+                return hold(app, mail, now.after(MENDING), "PROVISIONING").await;
+            }
+            RunStatus::Failed | RunStatus::Other(_) => {}
+        }
+    }
     if mail.attempts > 0 && now >= mail.forgotten_at() {
         return end(app, mail, Status::Failed, None, TransientErrorCode::Interrupted.as_str()).await;
     }
@@ -273,12 +286,17 @@ async fn attempt_letter<P: Ports>(
 }
 
 /// Sends a mail under a key by which a repeat is recognised.
-async fn send_mail<P: Ports>(app: &App<P>, mail: &Mail, key: &str, traceparent: Option<String>) -> Outcome {
+async fn send_mail<P: Ports>(
+    app: &App<P>,
+    mail: &Addressed,
+    key: &str,
+    traceparent: Option<String>,
+) -> Outcome {
     let config = app.config();
     if config.email_provider == EmailProvider::Log {
         // Never the mail itself: it holds a live link.
         let line = LogLine::new(Level::Info, "email_logged").with("contactEmail", mail.to.masked());
-        app.log(line.with("subject", mail.subject.as_str()));
+        app.log(line.with("subject", mail.message.subject.as_str()));
         return Outcome::Done(None);
     }
     let Some(api_key) = &config.resend_api_key else { return Outcome::Failed(resend::misconfigured()) };
@@ -364,36 +382,63 @@ async fn write<P: Ports>(app: &App<P>, mail: &Claimed, attempted: &Attempted) ->
 
 /// What is sent: the same each time, as long as its link is young and its tenant's row says the same.
 fn letter<P: Ports>(app: &App<P>, mail: &Claimed, tenant: &Addressee) -> Result<Letter, Unwritten> {
-    let to = tenant.email.as_ref().ok_or(Unwritten(FailureCode::TenantGone))?;
-    match Kind::named(&mail.kind).ok_or(Unwritten(FailureCode::Misconfigured))? {
-        Kind::Welcome => {
-            let slug = tenant.slug.as_ref().ok_or(Unwritten(FailureCode::TenantGone))?;
-            let address = app.config().tenant_address(slug.as_str());
-            with_link(app, mail, tenant, |link| Mail::welcome(&tenant.name, to, &address, link))
-        }
-        Kind::SignIn => {
-            let write = if mail.is_about_new_tenant() { Mail::created } else { Mail::sign_in };
-            with_link(app, mail, tenant, |link| write(&tenant.name, to, link))
+    let kind = Kind::named(&mail.kind).ok_or(Unwritten(FailureCode::Misconfigured))?;
+    let page = magic_links::page(app, mail.origin.as_deref().unwrap_or_default());
+    let (name, page) = (&tenant.name, page.as_deref());
+    let data = mail.data();
+    let text = |field: &str| data.get(field).and_then(Value::as_str);
+    let link = match kind {
+        Kind::Welcome | Kind::SignIn | Kind::SetupFailed => Some(link(app, mail, tenant)?),
+        Kind::WebhookDisabled => None,
+    };
+    let url = link.as_ref().map(|link| link.url.as_str()).unwrap_or_default();
+    let address = tenant.slug.as_ref().map(|slug| app.config().web_address(slug.as_str()));
+    let said = match kind {
+        Kind::Welcome => Mail::Welcome(Welcome {
+            name,
+            address: address.as_ref().ok_or(Unwritten(FailureCode::TenantGone))?.as_deref(),
+            spreadsheet: tenant.spreadsheet_url.as_deref(),
+            trial_ends_at: (!tenant.comped).then_some(Timestamp::from_seconds(tenant.trial_ends_at)),
+            link: url,
+            page,
+        }),
+        Kind::SignIn if mail.is_about_new_tenant() => Mail::Created(Created { name, link: url, page }),
+        Kind::SignIn => Mail::SignIn(SignIn { name, link: url, code: None, page }),
+        Kind::SetupFailed => {
+            let (code, step) =
+                (text("reason").and_then(FailureCode::named), text("step").and_then(Step::named));
+            Mail::SetupFailed(SetupFailed { name, why: SetupFailure::of(code, step), link: url, page })
         }
         Kind::WebhookDisabled => {
-            let data = mail.data();
-            let text = |name: &str| data.get(name).and_then(Value::as_str);
-            let why = match text("since") {
-                Some(day) => format!("It has taken nothing since {day}."),
-                None => "It answers that nothing is there any more.".to_owned(),
-            };
-            let host = text("host").unwrap_or_default();
-            Ok(Letter { mail: Mail::webhook_disabled(&tenant.name, to, host, &why), link: None })
+            let (host, since) = (text("host").unwrap_or_default(), text("since"));
+            Mail::WebhookDisabled(WebhookDisabled { name, host, since, page })
         }
-    }
+    };
+    Ok(Letter { mail: addressed(app, tenant, &said)?, link: link.map(|link| (link.hash, link.issued_at)) })
 }
 
-fn with_link<P: Ports>(
-    app: &App<P>,
-    mail: &Claimed,
-    tenant: &Addressee,
-    write: impl FnOnce(&str) -> Mail,
-) -> Result<Letter, Unwritten> {
+/// A mail to the tenant's owner, in the tenant's language and colour.
+fn addressed<P: Ports>(app: &App<P>, tenant: &Addressee, mail: &Mail<'_>) -> Result<Addressed, Unwritten> {
+    let to = tenant.email.clone().ok_or(Unwritten(FailureCode::TenantGone))?;
+    let (config, reply_to) = (app.config(), app.config().answers_to());
+    let footer = Footer {
+        support: reply_to.as_ref().map(Email::as_str),
+        terms: config.legal.terms.as_deref(),
+        privacy: config.legal.privacy.as_deref(),
+        imprint: config.legal.imprint.as_deref(),
+    };
+    let style = Style { language: tenant.language(), color: tenant.color.as_ref(), footer };
+    Ok(Addressed { to, message: mail::render(mail, &style), reply_to })
+}
+
+/// A link that signs in, and what is stored of it.
+struct Link {
+    url: String,
+    hash: String,
+    issued_at: Timestamp,
+}
+
+fn link<P: Ports>(app: &App<P>, mail: &Claimed, tenant: &Addressee) -> Result<Link, Unwritten> {
     let missing = || Unwritten(FailureCode::Misconfigured);
     let now = app.ports.now();
     // One that lies ahead refuses everything, whenever it was issued.
@@ -402,8 +447,8 @@ fn with_link<P: Ports>(
     let issued_at = link_issued_at(mail.link_issued_at, cutoff, now);
     let id = link_id(app, mail, issued_at).ok_or_else(missing)?;
     let origin = mail.origin.as_deref().unwrap_or_default();
-    let link = magic_links::url(app, &mail.tenant_id, issued_at, &id, origin).ok_or_else(missing)?;
-    Ok(Letter { mail: write(&link), link: Some((digest(&[&id]), issued_at)) })
+    let url = magic_links::url(app, &mail.tenant_id, issued_at, &id, origin).ok_or_else(missing)?;
+    Ok(Link { url, hash: digest(&[&id]), issued_at })
 }
 
 /// A link's own id, which nobody can guess who does not hold the key that signs it anyway. It is not stored: what is stored
