@@ -3,8 +3,8 @@
 use crate::{
     db::DbError,
     domain::{
-        Email, Plan, PromoCode, Slug, TenantId, TenantName, Timestamp, UserId, id, promos::PromoProblem,
-        token_id,
+        Email, Language, Plan, PromoCode, Slug, TenantId, TenantName, Timestamp, UserId, id,
+        promos::PromoProblem, token_id,
     },
     ports::{Level, LogLine, Ports},
     store::{
@@ -32,6 +32,8 @@ pub struct Request {
     pub email: Email,
     /// The plan.
     pub plan: Plan,
+    /// The language of its mails.
+    pub language: Language,
     /// A promo code.
     pub promo: Option<PromoCode>,
     /// The `Idempotency-Key` that came with it.
@@ -41,7 +43,7 @@ pub struct Request {
 }
 
 impl Request {
-    /// The same request has the same fingerprint, however it was spelled.
+    /// The same request has the same fingerprint, however it was spelled, and in whichever language.
     fn fingerprint(&self) -> String {
         digest(&[
             self.name.as_str(),
@@ -134,6 +136,7 @@ pub async fn start<P: Ports>(
         slug: request.slug.clone(),
         email: request.email.clone(),
         plan: request.plan,
+        language: request.language,
         promo: request.promo.clone(),
         fingerprint: request.fingerprint(),
         key: request.key.as_deref().map(|key| digest(&["signup_start", "anyone", key])),

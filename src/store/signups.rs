@@ -3,7 +3,7 @@
 use crate::{
     db::{Db, DbError, Query, Statement, Value, columns},
     domain::{
-        Email, Plan, PromoCode, Slug, TenantId, TenantName, TenantStatus, Timestamp, UserId,
+        Email, Language, Plan, PromoCode, Slug, TenantId, TenantName, TenantStatus, Timestamp, UserId,
         promos::PromoProblem, text,
     },
 };
@@ -30,6 +30,8 @@ pub struct Signup {
     pub email: Email,
     /// The plan that was chosen.
     pub plan: Plan,
+    /// The language of its mails.
+    pub language: Language,
     /// A promo code.
     pub promo: Option<PromoCode>,
     /// SHA-256 of the request.
@@ -294,9 +296,9 @@ fn facts(signup: &Signup) -> Query<Facts> {
 fn insert_tenant(signup: &Signup) -> Statement {
     Statement::new(
         "insert into tenants (id, slug, name, email, plan, comped, trial_ends_at, promo_code_used, owner_user_id,
-           signup_fingerprint, created_at, updated_at, name_folded, counted)
+           signup_fingerprint, created_at, updated_at, name_folded, counted, language)
          select ?1, ?2, ?3, ?4, coalesce(p.plan, ?5), coalesce(p.lifetime = 1 and p.discount_percent = 100, 0),
-           ?6, p.code, ?8, ?9, ?10, ?10, ?13, 0
+           ?6, p.code, ?8, ?9, ?10, ?10, ?13, 0, ?14
          from (select 1) left join promo_codes p on p.code = ?7
          where not exists (select 1 from feature_flags where name = 'signup_enabled' and enabled = 0)
            and not exists (select 1 from idempotency_keys where id = ?11 and expires_at > ?10 and coalesce(lease, '') <> ?12)
@@ -320,6 +322,7 @@ fn insert_tenant(signup: &Signup) -> Statement {
             signup.key.as_deref().into(),
             signup.lease.as_str().into(),
             text::folded(signup.name.as_str()).into(),
+            signup.language.as_str().into(),
         ],
     )
 }
