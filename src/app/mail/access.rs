@@ -27,8 +27,9 @@ impl ConfirmAddress<'_> {
             title: title.to_owned(),
             blocks: vec![
                 Block::paragraph(t(
-                    "Enter this code on the page where you signed up:",
-                    "Geben Sie diesen Code auf der Seite ein, auf der Sie sich angemeldet haben:",
+                    "Somebody, hopefully you, has set up a club with this address. Enter this code on the page where you did:",
+                    "Jemand, hoffentlich Sie, hat mit dieser Adresse einen Verein angelegt. Geben Sie diesen Code auf der Seite \
+                     ein, auf der das war:",
                 )),
                 Block::Code(self.code.to_owned()),
                 Block::paragraph(t(
@@ -36,20 +37,21 @@ impl ConfirmAddress<'_> {
                     "Oder drücken Sie den Knopf. Das geht auf jedem Gerät.",
                 )),
                 Block::link(t("Confirm address", "Adresse bestätigen"), self.link),
-                Block::paragraph(t(
-                    "The code is good for 30 minutes. The link works once, and for 24 hours.",
-                    "Der Code gilt 30 Minuten. Der Link gilt einmal und 24 Stunden lang.",
-                )),
                 Block::pointer(
-                    t("If they are too old, have new ones sent to you:", "Wenn beide zu alt sind, lassen Sie sich neue schicken:"),
+                    t(
+                        "The code is good for 30 minutes. The link works once, and for 24 hours. If they are too old, have new \
+                         ones sent to you:",
+                        "Der Code gilt 30 Minuten. Der Link gilt einmal und 24 Stunden lang. Wenn beide zu alt sind, lassen Sie \
+                         sich neue schicken:",
+                    ),
                     self.page,
                 ),
             ],
             note: t(
-                "If it was not you who signed up, ignore this mail. Without the code and the link nothing happens, and the \
-                 sign-up lapses by itself.",
-                "Wenn Sie sich nicht angemeldet haben, lassen Sie diese Mail einfach liegen. Ohne Code und Link geschieht nichts, \
-                 und die Anmeldung verfällt von selbst.",
+                "If it was not you, ignore this mail. Without the code and the link nothing happens, and the sign-up lapses by \
+                 itself.",
+                "Wenn Sie das nicht waren, lassen Sie diese Mail einfach liegen. Ohne Code und Link geschieht nichts, und die \
+                 Anmeldung verfällt von selbst.",
             )
             .to_owned(),
         }
@@ -91,7 +93,7 @@ impl SignIn<'_> {
             )));
             blocks.push(Block::Code(code.to_owned()));
         }
-        blocks.extend(life_of_link(language, self.page));
+        blocks.push(life_of_link(language, self.page));
         Letter {
             subject: subject(self.name, |name| match language {
                 Language::En => format!("Sign in to {name}"),
@@ -139,7 +141,7 @@ impl Created<'_> {
             }),
             Block::link(t("Sign in and go on", "Anmelden und weitermachen"), self.link),
         ];
-        blocks.extend(life_of_link(language, self.page));
+        blocks.push(life_of_link(language, self.page));
         Letter {
             subject: subject(self.name, |name| match language {
                 Language::En => format!("{name} is waiting for you"),
@@ -160,18 +162,12 @@ impl Created<'_> {
 }
 
 /// What becomes of a link that signs in, and of whoever comes too late for it.
-pub(super) fn life_of_link(language: Language, page: Option<&str>) -> [Block; 2] {
-    [
-        Block::paragraph(
-            language
-                .pick("The link works once, and for 24 hours.", "Der Link gilt einmal und 24 Stunden lang."),
-        ),
-        Block::pointer(
-            language.pick(
-                "If it is too old, have a new one sent to you:",
-                "Wenn er zu alt ist, lassen Sie sich einen neuen schicken:",
-            ),
-            page,
-        ),
-    ]
+pub(super) fn life_of_link(language: Language, page: Option<&str>) -> Block {
+    let text = language.pick(
+        "The link works once, and for 24 hours. If it is too old, have a new one sent to you:",
+        "Der Link gilt einmal und 24 Stunden lang. Wenn er zu alt ist, lassen Sie sich einen neuen schicken:",
+    );
+    let alone =
+        language.pick("The link works once, and for 24 hours.", "Der Link gilt einmal und 24 Stunden lang.");
+    page.map_or_else(|| Block::paragraph(alone), |page| Block::pointer(text, Some(page)))
 }

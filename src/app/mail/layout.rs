@@ -97,7 +97,7 @@ const TITLE: &str =
 const TEXT: &str = "margin:0 0 16px;color:#1b2320;overflow-wrap:anywhere;";
 const CODE: &str = "margin:0 0 20px;padding:16px 8px;background:#f1f0e9;border:1px solid #dddbd1;border-radius:8px;\
     font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,'Liberation Mono',monospace;font-size:32px;line-height:1.2;\
-    font-weight:700;letter-spacing:6px;text-align:center;color:#1b2320;";
+    font-weight:700;letter-spacing:6px;text-align:center;-webkit-user-select:all;user-select:all;color:#1b2320;";
 const AROUND_BUTTON: &str = "margin:24px 0 12px;";
 const UNDER_BUTTON: &str = "margin:0 0 20px;font-size:13px;line-height:1.45;color:#56605b;";
 const ADDRESS: &str = "color:#0f5c45;overflow-wrap:anywhere;word-break:break-all;";
@@ -193,7 +193,7 @@ impl Block {
             @match self {
                 Self::Nothing => {}
                 Self::Pointer { text, url } => p class="ink" style=(TEXT) {
-                    (text) " " a class="link" href=(url) style=(ADDRESS) { (url) }
+                    (text) br; a class="link" href=(url) style=(LINK) { (url) }
                 },
                 Self::Paragraph(text) => p class="ink" style=(TEXT) { (marked(text)) },
                 Self::Code(code) => p class="ink sunk" style=(CODE) { (code) },

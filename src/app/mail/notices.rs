@@ -101,7 +101,7 @@ impl SecurityNotice<'_> {
                     "Wenn Sie das waren, müssen Sie nichts tun.",
                 )),
                 Block::paragraph(self.otherwise(language)),
-                Block::page(t("Sign in", "Anmelden"), self.page),
+                self.way_in(language),
             ],
             note: t(
                 "We send this mail to the owner whenever something changes about who gets in.",
@@ -173,13 +173,19 @@ impl SecurityNotice<'_> {
         }
     }
 
+    /// Where one signs in, but for an address that does not any more.
+    fn way_in(&self, language: Language) -> Block {
+        let page = self.page.filter(|_| !matches!(self.event, SecurityEvent::AddressChanged { .. }));
+        Block::page(language.pick("Sign in", "Anmelden"), page)
+    }
+
     /// What to do if it was somebody else.
     const fn otherwise(&self, language: Language) -> &'static str {
         match self.event {
             SecurityEvent::AddressChanged { .. } => language.pick(
-                "If it was not you, answer this mail at once: from this address you can't sign in any more.",
-                "Wenn Sie das nicht waren, antworten Sie gleich auf diese Mail: Von dieser Adresse aus können Sie sich nicht mehr \
-                 anmelden.",
+                "If it was not you, answer this mail at once. Links to sign in do not come to this address any more.",
+                "Wenn Sie das nicht waren, antworten Sie gleich auf diese Mail. Links zum Anmelden kommen nicht mehr an diese \
+                 Adresse.",
             ),
             SecurityEvent::WebhookChanged { .. } => language.pick(
                 "If it was not you, sign in, sign out everywhere, and store your own webhook again.",

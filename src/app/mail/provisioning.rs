@@ -53,21 +53,18 @@ impl Welcome<'_> {
             });
         }
         let mut blocks = vec![Block::Paragraph(match language {
-            Language::En => format!("{name} is ready."),
-            Language::De => format!("{name} ist bereit."),
+            Language::En => format!("{name} is set up and ready to use."),
+            Language::De => format!("{name} ist eingerichtet und kann loslegen."),
         })];
         if !facts.is_empty() {
             blocks.push(Block::Facts(facts));
         }
         blocks.push(Block::link(t("Sign in", "Anmelden"), self.link));
-        blocks.push(Block::paragraph(t(
-            "The link works once, and for 24 hours.",
-            "Der Link gilt einmal und 24 Stunden lang.",
-        )));
         blocks.push(Block::pointer(
             t(
-                "To sign in later, enter your e-mail address here, and we send you a new one:",
-                "Um sich später anzumelden, geben Sie hier Ihre E-Mail-Adresse ein, und wir schicken Ihnen einen neuen:",
+                "The link works once, and for 24 hours. To sign in later, enter your e-mail address here, and we send you a new one:",
+                "Der Link gilt einmal und 24 Stunden lang. Um sich später anzumelden, geben Sie hier Ihre E-Mail-Adresse ein, und \
+                 wir schicken Ihnen einen neuen:",
             ),
             self.page,
         ));
@@ -208,13 +205,15 @@ impl SetupFailed<'_> {
         let headline = |name: &str| match (language, is_theirs) {
             (Language::En, true) => format!("Setting up {name} needs your help"),
             (Language::En, false) => format!("Setting up {name} takes longer"),
-            (Language::De, true) => format!("Die Einrichtung von {name} braucht Sie"),
+            (Language::De, true) => format!("Die Einrichtung von {name} braucht Ihre Hilfe"),
             (Language::De, false) => format!("Die Einrichtung von {name} dauert länger"),
         };
         let mut blocks = vec![
             Block::Paragraph(match language {
                 Language::En => format!("{name} is not ready yet: the set-up stopped."),
-                Language::De => format!("{name} ist noch nicht bereit: Die Einrichtung ist stehengeblieben."),
+                Language::De => {
+                    format!("{name} ist noch nicht bereit: Die Einrichtung ist stehen geblieben.")
+                }
             }),
             Block::paragraph(self.why.what(language)),
         ];
@@ -228,7 +227,7 @@ impl SetupFailed<'_> {
             t("See how it stands", "Stand ansehen")
         };
         blocks.push(Block::link(label, self.link));
-        blocks.extend(life_of_link(language, self.page));
+        blocks.push(life_of_link(language, self.page));
         Letter {
             subject: subject(self.name, headline),
             title: headline(&name),
