@@ -32,7 +32,7 @@ fn plain_name(name: &TenantName) -> String {
             plain.push(NO_LINK);
         }
         plain.push(c);
-        after_sign = matches!(c, '.' | ':' | '/' | '@' | '。' | '．' | '｡');
+        after_sign = matches!(c, '.' | ':' | '@' | '。' | '．' | '｡');
     }
     plain
 }
