@@ -12,6 +12,7 @@
 //   GET    faults            those in force          DELETE   faults, faults/:id
 //   GET    requests          ?host= &path= &key= &after=<id> &limit=   in the order of arrival
 //   GET    effects           ?upstream= &key=        GET      mails ?to= &limit=, mails/:id, mails/:id/html
+//   GET    previews, previews/:id/html               what every mail of the service looks like
 //   GET    spreadsheets      newest first            DELETE   spreadsheets/:id   as if its owner had deleted it
 //   PUT    webhooks          {url, secret}           PUT      google {clientEmail, publicKey}
 //   PUT    resend            {perSecond}             so many calls in any second, as the real one; null: any number
@@ -21,7 +22,7 @@ import { faultProblems } from "./faults.js";
 import { keyBytes } from "./make.js";
 import { isText, json, parseJson, toResponse } from "./replies.js";
 import { importPublicKey } from "./signatures.js";
-import { mailDocument } from "./page.js";
+import { listPreviews, mailDocument, preview } from "./page.js";
 
 const ROUTES = [
   ["POST", /^faults$/, postFault],
@@ -37,6 +38,8 @@ const ROUTES = [
   ["GET", /^mails$/, getMails],
   ["GET", /^mails\/([\w-]+)$/, getMail],
   ["GET", /^mails\/([\w-]+)\/html$/, getMailDocument],
+  ["GET", /^previews$/, () => json(200, { previews: listPreviews() })],
+  ["GET", /^previews\/([\w-]+)\/html$/, getPreviewDocument],
   ["GET", /^spreadsheets$/, async ({ store }) => json(200, { spreadsheets: await store.spreadsheets() })],
   ["DELETE", /^spreadsheets\/([\w-]+)$/, async ({ store, id }) => removed(await store.removeSpreadsheet(id))],
   ["PUT", /^webhooks$/, putWebhook],
@@ -103,6 +106,11 @@ async function getMail({ store, id }) {
 async function getMailDocument({ store, id }) {
   const mail = await store.mail(id);
   return mail === null ? refuse(404, "there is no such mail") : mailDocument(mail);
+}
+
+function getPreviewDocument({ id }) {
+  const found = preview(id);
+  return found === undefined ? refuse(404, "there is no such mail") : mailDocument(found);
 }
 
 async function putWebhook({ request, store }) {

@@ -5,6 +5,7 @@
 import page from "./page/index.html";
 import client from "./page/client.js";
 import style from "./page/style.css";
+import previews from "./previews.json";
 import { html, toResponse } from "./replies.js";
 
 const NO_SNIFF = {
@@ -34,6 +35,10 @@ export function servePage(url) {
     return toResponse(html(404, '<!doctype html><title>Not found</title><p>Not found. <a href="/">The sandbox</a>'));
   return new Response(body, { headers: { ...NO_SNIFF, "content-type": type, "content-security-policy": PAGE_CSP } });
 }
+
+/** What every mail of the service looks like, as its own code wrote it (tests/api/mails/previews.rs). */
+export const preview = (id) => previews.find((one) => one.id === id);
+export const listPreviews = () => previews.map(({ html, ...rest }) => rest);
 
 export function mailDocument(mail) {
   const content = mail.html ?? `<pre style="white-space:pre-wrap">${linked(escaped(mail.text))}</pre>`;

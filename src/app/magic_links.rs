@@ -49,9 +49,14 @@ pub fn url<P: Ports>(
     link_id: &str,
     origin: &str,
 ) -> Option<String> {
-    let base = base(app, origin)?;
+    let page = page(app, origin)?;
     let token = app.settings.keys.link_token(tenant, issued_at, LINK_SECONDS, link_id).ok()?;
-    Some(format!("{base}/magic/#token={token}"))
+    Some(format!("{page}#token={token}"))
+}
+
+/// The page that links lead to. Without a link it mails a new one to whoever asks. None when nobody says where it is.
+pub fn page<P: Ports>(app: &App<P>, origin: &str) -> Option<String> {
+    base(app, origin).map(|base| format!("{base}/magic/"))
 }
 
 /// Where mailed links lead. None when nobody says so.

@@ -6,27 +6,22 @@
 
 use std::{cell::Cell, time::Duration};
 
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use futures_util::{StreamExt, stream};
 use serde_json::Value;
 
 use crate::{
     db::{Db, DbError},
-    domain::{Email, TenantId, TenantStatus, Timestamp, Upstream, config::EmailProvider},
+    domain::{RunStatus, TenantId, TenantStatus, Timestamp, Upstream, config::EmailProvider},
     ports::{Level, LogLine, OutboundRequest, Ports},
-    store::{
-        magic_links::LINK_SECONDS,
-        mails::{self, Addressee, Attempted, Claimed, Kind, Leave, Status},
-        proof::Hashes,
-    },
+    store::mails::{self, Attempted, Claimed, Kind, Leave, Status},
     workflow::{FailureCode, Outcome, TransientError, TransientErrorCode, breaker::Requester},
 };
 
 use super::{
-    App, breakers, deliveries, digest, magic_links,
-    mail::Mail,
-    proof,
-    upstream::{hmac_sha256, resend},
+    App, breakers, deliveries,
+    letters::{Enclosed, Letter, Unwritten, letter},
+    mail::Addressed,
+    upstream::resend,
 };
 
 /// How long to wait after each attempt that failed; after the last of these as long again, until the mail fails.
@@ -42,8 +37,6 @@ const SCHEDULE: [Duration; 6] = [
 const LONGEST_WAIT: Duration = Duration::from_secs(3600);
 /// How long to wait for somebody to mend the configuration, or to let a tenant in again.
 const MENDING: Duration = Duration::from_secs(15 * 60);
-/// A link lives a day; half of that is the least that a mail may leave its reader.
-const LINK_YOUNG_SECONDS: i64 = 12 * 3600;
 /// How many mails are claimed at once, and for how long: longer than they take if each waits its full ten seconds.
 const BATCH: u32 = 20;
 const LEASE: Duration = Duration::from_secs(120);
@@ -89,21 +82,6 @@ enum Ended {
     Held(Timestamp),
 }
 
-/// A mail as it leaves, and what is in it.
-struct Letter {
-    mail: Mail,
-    enclosed: Enclosed,
-}
-
-/// What a mail lets its reader do, as it is stored.
-enum Enclosed {
-    Nothing,
-    /// A link that signs in: its hash, and when it was issued.
-    Link(String, Timestamp),
-    /// What proves the address that it is sent to.
-    Proof(Hashes),
-}
-
 /// Why a mail did not leave after all.
 #[derive(Debug, Clone, Copy)]
 enum Kept {
@@ -114,9 +92,6 @@ enum Kept {
     /// All unproven addresses together have, until then.
     BudgetSpent(Timestamp),
 }
-
-/// Why a mail can't be written now: a word for the log.
-struct Unwritten(FailureCode);
 
 /// Sends what is due, as much as the mail service takes in a bounded time, what waited longest first. Answers how many were
 /// sent.
@@ -224,6 +199,16 @@ async fn attempt_and_settle<P: Ports>(
     if !addressee.status.is_enabled() {
         return hold(app, mail, now.after(MENDING), "TENANT_SUSPENDED").await;
     }
+    if mail.kind == Kind::SetupFailed.as_str() {
+        match addressee.provision_state {
+            RunStatus::Completed => return end(app, mail, Status::Cancelled, None, "SUPERSEDED").await,
+            // It is tried again: what becomes of that decides.
+            RunStatus::Pending | RunStatus::Processing => {
+                return hold(app, mail, now.after(MENDING), "PROVISIONING").await;
+            }
+            RunStatus::Failed | RunStatus::Other(_) => {}
+        }
+    }
     if mail.attempts > 0 && now >= mail.forgotten_at() {
         return end(app, mail, Status::Failed, None, TransientErrorCode::Interrupted.as_str()).await;
     }
@@ -320,12 +305,17 @@ async fn attempt_letter<P: Ports>(
 }
 
 /// Sends a mail under a key by which a repeat is recognised.
-async fn send_mail<P: Ports>(app: &App<P>, mail: &Mail, key: &str, traceparent: Option<String>) -> Outcome {
+async fn send_mail<P: Ports>(
+    app: &App<P>,
+    mail: &Addressed,
+    key: &str,
+    traceparent: Option<String>,
+) -> Outcome {
     let config = app.config();
     if config.email_provider == EmailProvider::Log {
         // Never the mail itself: it holds a live link.
         let line = LogLine::new(Level::Info, "email_logged").with("contactEmail", mail.to.masked());
-        app.log(line.with("subject", mail.subject.as_str()));
+        app.log(line.with("subject", mail.message.subject.as_str()));
         return Outcome::Done(None);
     }
     let Some(api_key) = &config.resend_api_key else { return Outcome::Failed(resend::misconfigured()) };
@@ -408,82 +398,3 @@ async fn end<P: Ports>(
 async fn write<P: Ports>(app: &App<P>, mail: &Claimed, attempted: &Attempted) -> Result<(), DbError> {
     app.ports.db().batch(mails::settle(mail, attempted, app.ports.now())).await.map(|_| ())
 }
-
-/// What is sent: the same each time, as long as its link is young and its tenant's row says the same.
-fn letter<P: Ports>(app: &App<P>, mail: &Claimed, tenant: &Addressee) -> Result<Letter, Unwritten> {
-    let kind = Kind::named(&mail.kind).ok_or(Unwritten(FailureCode::Misconfigured))?;
-    let to = if kind == Kind::ConfirmAddress { &tenant.unproven_email } else { &tenant.email };
-    let to = to.as_ref().ok_or(Unwritten(FailureCode::TenantGone))?;
-    match kind {
-        Kind::ConfirmAddress => proof_letter(app, mail, to),
-        Kind::Welcome => {
-            let slug = tenant.slug.as_ref().ok_or(Unwritten(FailureCode::TenantGone))?;
-            let address = app.config().tenant_address(slug.as_str());
-            with_link(app, mail, tenant, |link| Mail::welcome(&tenant.name, to, &address, link))
-        }
-        Kind::SignIn => {
-            let write = if mail.is_about_new_tenant() { Mail::created } else { Mail::sign_in };
-            with_link(app, mail, tenant, |link| write(&tenant.name, to, link))
-        }
-        Kind::WebhookDisabled => {
-            let data = mail.data();
-            let text = |name: &str| data.get(name).and_then(Value::as_str);
-            let why = match text("since") {
-                Some(day) => format!("It has taken nothing since {day}."),
-                None => "It answers that nothing is there any more.".to_owned(),
-            };
-            let host = text("host").unwrap_or_default();
-            Ok(Letter {
-                mail: Mail::webhook_disabled(&tenant.name, to, host, &why),
-                enclosed: Enclosed::Nothing,
-            })
-        }
-    }
-}
-
-fn with_link<P: Ports>(
-    app: &App<P>,
-    mail: &Claimed,
-    tenant: &Addressee,
-    write: impl FnOnce(&str) -> Mail,
-) -> Result<Letter, Unwritten> {
-    let missing = || Unwritten(FailureCode::Misconfigured);
-    let now = app.ports.now();
-    // One that lies ahead refuses everything, whenever it was issued.
-    let not_before = Some(app.config().jwt_not_before).filter(|moment| *moment <= now.seconds());
-    let cutoff = tenant.cutoff.max(not_before.unwrap_or_default());
-    let issued_at = link_issued_at(mail.link_issued_at, cutoff, now);
-    let id = link_id(app, mail, issued_at).ok_or_else(missing)?;
-    let origin = mail.origin.as_deref().unwrap_or_default();
-    let link = magic_links::url(app, &mail.tenant_id, issued_at, &id, origin).ok_or_else(missing)?;
-    Ok(Letter { mail: write(&link), enclosed: Enclosed::Link(digest(&[&id]), issued_at) })
-}
-
-/// What it asks its reader to show is made anew if it has waited for long: the code has its life before it.
-fn proof_letter<P: Ports>(app: &App<P>, mail: &Claimed, to: &Email) -> Result<Letter, Unwritten> {
-    let now = app.ports.now();
-    let is_young = |issued_at: &i64| now.seconds() - issued_at <= mails::CODE_YOUNG_SECONDS;
-    let issued_at = mail.link_issued_at.filter(is_young).map_or(now, Timestamp::from_seconds);
-    let origin = mail.origin.as_deref().unwrap_or_default();
-    let issued = proof::issue(app, &mail.tenant_id, &mail.id, to, issued_at, origin);
-    let issued = issued.ok_or(Unwritten(FailureCode::Misconfigured))?;
-    let mail = Mail::confirm_address(to, &issued.code, &issued.link);
-    Ok(Letter { mail, enclosed: Enclosed::Proof(issued.hashes) })
-}
-
-/// A link's own id, which nobody can guess who does not hold the key that signs it anyway. It is not stored: what is stored
-/// opens nothing.
-fn link_id<P: Ports>(app: &App<P>, mail: &Claimed, issued_at: Timestamp) -> Option<String> {
-    let secret = app.config().jwt_secret.as_ref()?;
-    let message = format!("magic-link\n{}\n{}", mail.id.as_str(), issued_at.seconds());
-    Some(URL_SAFE_NO_PAD.encode(hmac_sha256(secret.expose().as_bytes(), message.as_bytes())))
-}
-
-/// When the link is issued that is mailed now: when it was, as long as it is young, and opens anything.
-fn link_issued_at(issued_at: Option<i64>, cutoff: i64, now: Timestamp) -> Timestamp {
-    let is_good = |issued_at: &i64| now.seconds() - issued_at <= LINK_YOUNG_SECONDS && *issued_at >= cutoff;
-    // A cut-off in this very second is a second ahead: what is issued after it must not fall before it.
-    Timestamp::from_seconds(issued_at.filter(is_good).unwrap_or(now.seconds().max(cutoff)))
-}
-
-const _: () = assert!(LINK_YOUNG_SECONDS < LINK_SECONDS);

@@ -6,6 +6,7 @@ pub mod breakers;
 pub mod deliveries;
 pub mod deprovisioning;
 pub mod health;
+mod letters;
 pub mod limits;
 pub mod magic_links;
 pub mod mail;

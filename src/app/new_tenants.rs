@@ -2,7 +2,7 @@
 
 use crate::{
     db::DbError,
-    domain::{Claims, Email, MailId, Plan, Slug, TenantId, TenantName, UserId},
+    domain::{Claims, Email, Language, MailId, Plan, Slug, TenantId, TenantName, UserId},
     ports::Ports,
     store::{
         admin_tenants::Details,
@@ -29,6 +29,8 @@ pub struct Wanted {
     pub email: Email,
     /// The plan.
     pub plan: Plan,
+    /// The language of its mails.
+    pub language: Language,
     /// Whether it pays nothing.
     pub comped: bool,
     /// Why.
@@ -98,6 +100,7 @@ pub async fn create<P: Ports>(
         slug: wanted.slug.clone(),
         email: wanted.email.clone(),
         plan: wanted.plan,
+        language: wanted.language,
         comped: wanted.comped,
         fingerprint: wanted.fingerprint(),
         key: wanted.key.as_deref().map(|key| digest(&["tenant_create", audit_context.actor, key])),

@@ -3,7 +3,7 @@
 use crate::{
     db::DbError,
     domain::{
-        Email, MailId, Plan, PromoCode, Slug, TenantId, TenantName, Timestamp, UserId, id,
+        Email, Language, MailId, Plan, PromoCode, Slug, TenantId, TenantName, Timestamp, UserId, id,
         promos::PromoProblem, proof::EmailProof, token_id,
     },
     ports::{Level, LogLine, Ports},
@@ -33,6 +33,8 @@ pub struct Request {
     pub email: Email,
     /// The plan.
     pub plan: Plan,
+    /// The language of its mails.
+    pub language: Language,
     /// A promo code.
     pub promo: Option<PromoCode>,
     /// The `Idempotency-Key` that came with it.
@@ -42,7 +44,7 @@ pub struct Request {
 }
 
 impl Request {
-    /// The same request has the same fingerprint, however it was spelled.
+    /// The same request has the same fingerprint, however it was spelled, and in whichever language.
     fn fingerprint(&self) -> String {
         digest(&[
             self.name.as_str(),
@@ -135,6 +137,7 @@ pub async fn start<P: Ports>(
         slug: request.slug.clone(),
         email: request.email.clone(),
         plan: request.plan,
+        language: request.language,
         promo: request.promo.clone(),
         fingerprint: request.fingerprint(),
         key: request.key.as_deref().map(|key| digest(&["signup_start", "anyone", key])),

@@ -2,7 +2,7 @@
 //! instead of failing a request later.
 
 use super::{
-    Email, Secret,
+    Email, LegalLinks, Secret,
     jwt_secret::{PreviousSecret, previous_secrets},
     proof::{self, EmailProof},
     webhook::{AllowedHosts, MAKES_HOSTS},
@@ -113,6 +113,8 @@ pub struct Config {
     pub turnstile_site_key: Option<String>,
     /// `SUPPORT_EMAIL`: who answers people, and whoever found a hole.
     pub support_email: String,
+    /// `TERMS_URL`, `PRIVACY_URL` and `IMPRINT_URL`.
+    pub legal: LegalLinks,
     /// `METRICS_TOKEN`: reads `/metrics`, and nothing else.
     pub metrics_token: Option<Secret>,
     /// How often upstreams may be asked.
@@ -222,6 +224,7 @@ impl Config {
             turnstile_secret: secret("TURNSTILE_SECRET"),
             turnstile_site_key: text("TURNSTILE_SITE_KEY"),
             support_email: text_or("SUPPORT_EMAIL", ""),
+            legal: LegalLinks::read(text, &mut problems),
             metrics_token: secret("METRICS_TOKEN"),
             budgets,
             has_egress,
@@ -239,9 +242,24 @@ impl Config {
 
     /// Where people write to: the sender of mails, if no other address is configured.
     pub fn support_address(&self) -> Option<Email> {
-        let named = Some(self.support_email.as_str()).filter(|address| !address.is_empty());
         let sender = || self.resend_from_email.rsplit(['<', ' ']).next().map(|end| end.trim_end_matches('>'));
-        named.or_else(sender).and_then(|address| Email::try_from(address.to_owned()).ok())
+        if self.support_email.is_empty() {
+            sender().and_then(|address| Email::try_from(address.to_owned()).ok())
+        } else {
+            self.answers_to()
+        }
+    }
+
+    /// Who answers mails, if that is configured.
+    pub fn answers_to(&self) -> Option<Email> {
+        Some(self.support_email.as_str())
+            .filter(|address| !address.is_empty())
+            .and_then(|address| Email::try_from(address.to_owned()).ok())
+    }
+
+    /// The tenant's own address, if tenants have one.
+    pub fn web_address(&self, slug: &str) -> Option<String> {
+        (self.subdomain_mode != SubdomainMode::None).then(|| self.tenant_address(slug))
     }
 
     /// The tenant's own address.
@@ -285,6 +303,7 @@ mod tests {
             ("JWT_SECRET_NEXT", "short", "JWT_SECRET_NEXT is shorter than 32 bytes"),
             ("JWT_SECRET", "base64:secret!", "JWT_SECRET is not base64 behind base64:"),
             ("SUPPORT_EMAIL", "nobody", "SUPPORT_EMAIL is no e-mail address"),
+            ("IMPRINT_URL", "clubs.example", "IMPRINT_URL is no address like https://example.org/page"),
             ("JWT_NOT_BEFORE", "yesterday", "JWT_NOT_BEFORE must be Unix seconds"),
             ("DATA_KEY", "", "DATA_KEY is missing"),
             ("DATA_KEY", "short", "DATA_KEY is shorter than 32 bytes"),

@@ -2,7 +2,9 @@
 
 use crate::{
     db::{DbError, Query, Statement, columns},
-    domain::{Email, MailId, Plan, Slug, TenantId, TenantName, TenantStatus, Timestamp, UserId, text},
+    domain::{
+        Email, Language, MailId, Plan, Slug, TenantId, TenantName, TenantStatus, Timestamp, UserId, text,
+    },
     workflow::RequestOrigin,
 };
 
@@ -27,6 +29,8 @@ pub struct NewTenant {
     pub email: Email,
     /// Its plan.
     pub plan: Plan,
+    /// The language of its mails.
+    pub language: Language,
     /// Whether it pays nothing.
     pub comped: bool,
     /// SHA-256 of the request.
@@ -109,8 +113,8 @@ impl Outcome {
 fn insert(new: &NewTenant) -> Statement {
     Statement::new(
         "insert into tenants (id, slug, name, email, plan, comped, trial_ends_at, owner_user_id, signup_fingerprint,
-           created_at, updated_at, link_mailed_at, name_folded, counted)
-         select ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?10, ?10, ?11, 0
+           created_at, updated_at, link_mailed_at, name_folded, counted, language)
+         select ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?10, ?10, ?11, 0, ?13
          where not exists (select 1 from idempotency_keys where id = ?12 and expires_at > ?10)
          on conflict do nothing",
         [
@@ -126,6 +130,7 @@ fn insert(new: &NewTenant) -> Statement {
             new.now.seconds().into(),
             text::folded(new.name.as_str()).into(),
             new.key.as_deref().into(),
+            new.language.as_str().into(),
         ],
     )
 }

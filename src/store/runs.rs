@@ -285,7 +285,9 @@ fn ended(run: &Run, report: &Report, now: Timestamp) -> Option<Vec<Statement>> {
             report.status.as_str().into(),
         ],
     );
-    Some([event].into_iter().chain(announcement).collect())
+    let failure = report.failure.as_ref().filter(|_| report.status == RunStatus::Failed);
+    let mail = failure.and_then(|why| mails::setup_failed(run, why, report.step, at, now));
+    Some([event].into_iter().chain(announcement).chain(mail).collect())
 }
 
 /// Where a tenant's provisioning stands, as D1 shows it.

@@ -3,8 +3,8 @@
 use crate::{
     db::{Db, DbError, Query, Statement, Value, columns},
     domain::{
-        Email, MailId, Plan, PromoCode, Slug, TenantId, TenantName, TenantStatus, Timestamp, UserId,
-        promos::PromoProblem, text,
+        Email, Language, MailId, Plan, PromoCode, Slug, TenantId, TenantName, TenantStatus, Timestamp,
+        UserId, promos::PromoProblem, text,
     },
     workflow::RequestOrigin,
 };
@@ -33,6 +33,8 @@ pub struct Signup {
     pub email: Email,
     /// The plan that was chosen.
     pub plan: Plan,
+    /// The language of its mails.
+    pub language: Language,
     /// A promo code.
     pub promo: Option<PromoCode>,
     /// SHA-256 of the request.
@@ -312,9 +314,9 @@ fn facts(signup: &Signup) -> Query<Facts> {
 fn insert_tenant(signup: &Signup) -> Statement {
     Statement::new(
         "insert into tenants (id, slug, name, email, plan, comped, trial_ends_at, promo_code_used, owner_user_id,
-           signup_fingerprint, created_at, updated_at, name_folded, counted, unproven_email, lapses_at, link_mailed_at)
+           signup_fingerprint, created_at, updated_at, name_folded, counted, unproven_email, lapses_at, link_mailed_at, language)
          select ?1, ?2, ?3, iif(?14 is null, ?4, null), coalesce(p.plan, ?5), coalesce(p.lifetime = 1 and p.discount_percent = 100, 0),
-           ?6, p.code, ?8, ?9, ?10, ?10, ?13, 0, iif(?14 is null, null, ?4), ?14, iif(?14 is null, 0, ?10)
+           ?6, p.code, ?8, ?9, ?10, ?10, ?13, 0, iif(?14 is null, null, ?4), ?14, iif(?14 is null, 0, ?10), ?15
          from (select 1) left join promo_codes p on p.code = ?7
          where not exists (select 1 from feature_flags where name = 'signup_enabled' and enabled = 0)
            and not exists (select 1 from tenants where email = ?4)
@@ -340,6 +342,7 @@ fn insert_tenant(signup: &Signup) -> Statement {
             signup.lease.as_str().into(),
             text::folded(signup.name.as_str()).into(),
             signup.proof.as_ref().map(|_| signup.now.seconds() + LAPSE_SECONDS).into(),
+            signup.language.as_str().into(),
         ],
     )
 }

@@ -12,7 +12,7 @@ import { after } from "node:test";
 import { chromium } from "playwright-core";
 
 export const baseUrl = process.env.BASE_URL ?? "http://127.0.0.1:8787";
-const sandboxUrl = process.env.SANDBOX_URL ?? "http://127.0.0.1:8788";
+export const sandboxUrl = process.env.SANDBOX_URL ?? "http://127.0.0.1:8788";
 
 /** How long a condition may take to come true. Generous: the machine may be compiling. */
 const PATIENCE_MS = 30_000;

@@ -114,10 +114,11 @@ function anythingMissing(wish) {
 
 /** One attempt at posting: each with a token of its own, where one is needed. What was not sent is no answer. */
 async function attempt(wish) {
-  if (!human) return api.start(wish, draft.current().key);
+  const signup = { ...wish, language: document.documentElement.lang };
+  if (!human) return api.start(signup, draft.current().key);
   const turnstileToken = await human.then(({ take }) => take()).catch(() => null);
   if (turnstileToken === null) return { kind: "unsent" };
-  return api.start({ ...wish, turnstileToken }, draft.current().key);
+  return api.start({ ...signup, turnstileToken }, draft.current().key);
 }
 
 /** The key has made a club from an earlier body whose answer we never saw: find out from which. */

@@ -110,6 +110,33 @@ function mailParts(mail) {
   ].filter((part) => part !== undefined);
 }
 
+async function startPreviews() {
+  const { previews } = await api("previews");
+  const choices = { mail: byId("preview-mail"), language: byId("preview-language") };
+  for (const [part, select] of Object.entries(choices)) {
+    const values = [...new Set(previews.map((preview) => preview[part]))];
+    select.append(...values.map((value) => element("option", { value }, value.replaceAll("_", " ").replace("-", ": "))));
+  }
+  byId("preview-count").textContent = new Set(previews.map(({ mail }) => mail)).size;
+  const show = () => {
+    const chosen = previews.find((one) => one.mail === choices.mail.value && one.language === choices.language.value);
+    const frame = element("iframe", {
+      title: `Preview: ${chosen.subject}`,
+      sandbox: "allow-popups allow-popups-to-escape-sandbox",
+      src: `/__sandbox/previews/${encodeURIComponent(chosen.id)}/html`,
+      "data-scheme": byId("preview-scheme").value,
+      width: byId("preview-width").value || false,
+    });
+    byId("preview").replaceChildren(
+      element("h3", { lang: chosen.language }, chosen.subject),
+      frame,
+      element("details", {}, element("summary", {}, "Plain text"), element("pre", { lang: chosen.language }, chosen.text)),
+    );
+  };
+  for (const select of document.querySelectorAll(".choices select")) select.addEventListener("change", show);
+  show();
+}
+
 function drawCalls(requests) {
   counted("calls", requests.length, "call-table");
   byId("call-count").textContent = requests.length === SHOWN_CALLS ? `newest ${SHOWN_CALLS}` : requests.length || "";
@@ -229,5 +256,6 @@ byId("clear").addEventListener("click", () => change("faults", { method: "DELETE
 byId("reset").addEventListener("click", () => change("reset", { method: "POST" }));
 showFieldsFor(form.elements.kind.value);
 
+startPreviews();
 setInterval(() => document.hidden || refresh(), REFRESH_MS);
 refresh();

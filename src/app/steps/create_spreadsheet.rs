@@ -3,7 +3,7 @@
 use crate::{
     app::{App, upstream::apps_script},
     db::{DbError, Statement, Then},
-    domain::{Config, Step, Timestamp, Upstream, config::SubdomainMode},
+    domain::{Config, Step, Timestamp, Upstream},
     ports::Ports,
     store,
     workflow::{Artifact, Outcome, Record, Run},
@@ -32,9 +32,7 @@ impl Action for CreateSpreadsheet {
             return Err(DbError::Corrupt("the colours were not read".to_owned()).into());
         };
         let config = app.config();
-        let has_address = config.subdomain_mode != SubdomainMode::None;
-        let address =
-            has_address.then(|| format!("https://{}", config.tenant_address(run.subject.slug.as_str())));
+        let address = config.web_address(run.subject.slug.as_str()).map(|host| format!("https://{host}"));
         let look = apps_script::Look { address, colors: colors? };
         let secret = config.gas_hmac_secret.as_ref().ok_or_else(misconfigured)?;
         let key = run.idempotency_key(Step::CreateSpreadsheet);

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::{
-    app::mail::Mail,
+    app::mail::Addressed,
     domain::{Secret, Timestamp, Upstream},
     ports::{OutboundRequest, OutboundResponse},
     workflow::{FailureCode, Outcome, PermanentError},
@@ -22,17 +22,20 @@ const TIME_LIMIT: Duration = Duration::from_secs(10);
 pub fn send(
     api_key: &Secret,
     from: &str,
-    mail: &Mail,
+    mail: &Addressed,
     key: &str,
     traceparent: Option<String>,
 ) -> OutboundRequest {
-    let body = json!({
+    let mut body = json!({
         "from": from,
         "to": [mail.to.as_str()],
-        "subject": mail.subject,
-        "html": mail.html,
-        "text": mail.text,
+        "subject": mail.message.subject,
+        "html": mail.message.html,
+        "text": mail.message.text,
     });
+    if let (Some(reply_to), Some(body)) = (&mail.reply_to, body.as_object_mut()) {
+        body.insert("reply_to".to_owned(), json!([reply_to.as_str()]));
+    }
     OutboundRequest {
         upstream: Upstream::Resend.as_str(),
         method: "POST",

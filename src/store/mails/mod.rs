@@ -5,18 +5,23 @@ use serde_json::{Value, json};
 
 use crate::{
     db::{Db, DbError, Query, Row, Statement, columns},
-    domain::{Email, MailId, RunId, Slug, TenantId, TenantName, TenantStatus, Timestamp},
+    domain::{
+        Email, HexColor, Language, MailId, RunId, RunStatus, Slug, TenantId, TenantName, TenantStatus,
+        Timestamp,
+    },
     workflow::RequestOrigin,
 };
 
 use super::webhooks::Connection;
 
 mod proof;
+mod setup_failed;
 mod welcome;
 pub use proof::{
     CODE_YOUNG_SECONDS, Leave, PROOF_PAUSE_SECONDS, ProofBlocker, begin_proof, confirm_address,
     confirm_again, proof_obstacle, prune_counts,
 };
+pub use setup_failed::setup_failed;
 pub use welcome::{
     WelcomeBlocker, audit_welcome, obstacle, warning, welcome, welcome_again, welcome_restored,
 };
@@ -41,26 +46,30 @@ pub enum Kind {
     ConfirmAddress,
     /// It signs an owner in.
     SignIn,
+    /// It tells an owner that provisioning failed.
+    SetupFailed,
     /// It tells an owner that nothing is sent to their webhook any more.
     WebhookDisabled,
 }
 
 impl Kind {
+    /// Each of them.
+    pub const ALL: [Self; 4] = [Self::Welcome, Self::SignIn, Self::SetupFailed, Self::WebhookDisabled];
+
     /// The word as stored and answered.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Welcome => "welcome",
             Self::ConfirmAddress => "confirm_address",
             Self::SignIn => "sign_in",
+            Self::SetupFailed => "setup_failed",
             Self::WebhookDisabled => "webhook_disabled",
         }
     }
 
     /// The one with this word.
     pub fn named(word: &str) -> Option<Self> {
-        [Self::Welcome, Self::ConfirmAddress, Self::SignIn, Self::WebhookDisabled]
-            .into_iter()
-            .find(|kind| kind.as_str() == word)
+        Self::ALL.into_iter().find(|kind| kind.as_str() == word)
     }
 }
 
@@ -230,9 +239,31 @@ pub struct Addressee {
     pub status: TenantStatus,
     /// Links that were issued before this open nothing, Unix seconds.
     pub cutoff: i64,
+    /// The language of its mails, a word that a later version may know better; English where there is none.
+    language: Option<String>,
+    /// Its first colour.
+    pub color: Option<HexColor>,
+    /// Whether it pays nothing.
+    pub comped: bool,
+    /// When its trial ends, Unix seconds.
+    pub trial_ends_at: i64,
+    /// Where its provisioning stands.
+    pub provision_state: RunStatus,
+    /// Where its spreadsheet opens, if it has one.
+    pub spreadsheet_url: Option<String>,
 }
 
-columns! { Addressee: slug, name, email, unproven_email, status, cutoff }
+columns! {
+    Addressee: slug, name, email, unproven_email, status, cutoff, language, color, comped, trial_ends_at, provision_state,
+        spreadsheet_url
+}
+
+impl Addressee {
+    /// The language of its mails.
+    pub fn language(&self) -> Language {
+        Language::stored(self.language.as_deref())
+    }
+}
 
 impl Claimed {
     /// The tenant that it is for.
@@ -275,7 +306,10 @@ macro_rules! claim {
                (select json_object('slug', slug, 'name', name, 'email', email, 'unproven_email', unproven_email,
                   'status', status, 'cutoff',
                   max(tokens_valid_after, coalesce(
-                    (select value from feature_flags where name = 'tokens_valid_after' and enabled = 1), 0)))
+                    (select value from feature_flags where name = 'tokens_valid_after' and enabled = 1), 0)),
+                  'language', language, 'color', (select primary_color from tenant_brand where tenant_id = tenants.id),
+                  'comped', comped, 'trial_ends_at', trial_ends_at, 'provision_state', provision_state, 'spreadsheet_url',
+                  (select spreadsheet_url from pro_automation where tenant_id = tenants.id))
                 from tenants where id = mails.tenant_id) as addressee"
         )
     };

@@ -1,5 +1,9 @@
 //! Mails on their way to the tenants' owners: each arrives once, whatever happens meanwhile.
 
+mod languages;
+mod previews;
+mod setup_failed;
+
 use futures_util::future::join;
 use serde_json::{Value, json};
 use tenantry::{

@@ -57,6 +57,7 @@ pub const ISSUES: &[(&str, &str)] = &[
     ("invalid_jti", "It is no token's id."),
     ("invalid_key", "An `Idempotency-Key` has 1 to 255 printable characters."),
     ("invalid_length", "It is shorter or longer than it may be."),
+    ("invalid_language", "There is no such language."),
     ("invalid_plan", "There is no such plan."),
     ("invalid_prefix", "It begins otherwise than it must."),
     ("invalid_promo_code", "It does not look like a promo code."),

@@ -129,10 +129,20 @@ async fn is_as_promised(tenant: &TestTenant, seed: u64) {
     }
     let count = |of: &str| tenant.db().number(&format!("select count(*) from {of}"));
     // Every tenant that went live got its welcome mail, and none got two.
-    let mailed = tenant.outside().upstreams().effects().keys().filter(|(to, _)| *to == "resend").count();
-    assert!(mailed >= usize::from(live), "{what}");
-    let (mails, sent) = (count("mails"), count("mails where status = 'sent'"));
-    assert_eq!((i64::try_from(mailed).unwrap(), mails), (sent, sent), "{what}");
+    let effects = tenant.outside().upstreams().effects();
+    let (told, mailed): (Vec<_>, Vec<_>) =
+        effects.keys().filter(|(to, _)| *to == "resend").partition(|(_, key)| key.ends_with("/setup_failed"));
+    assert!(mailed.len() >= usize::from(live), "{what}");
+    let of = |what: &str| count(&format!("mails where {what}"));
+    let (mails, sent) = (of("kind <> 'setup_failed'"), of("kind <> 'setup_failed' and status = 'sent'"));
+    assert_eq!((i64::try_from(mailed.len()).unwrap(), mails), (sent, sent), "{what}");
+    // A run that failed told its owner, once; unless it completed before the mail left.
+    let sent = of("kind = 'setup_failed' and status = 'sent'");
+    assert_eq!(i64::try_from(told.len()).unwrap(), sent, "{what}");
+    assert!(
+        of("kind = 'setup_failed'") <= 1 && (live || sent >= count("provision_runs where status = 'failed'")),
+        "{what}"
+    );
     assert!(count("provision_runs") <= 1 && count("auth_users") <= 1 && count("feed_posts") <= 1, "{what}");
     let provisioned = count("domain_events where type = 'tenant.provisioned'");
     assert_eq!(provisioned, i64::from(live), "{what}");

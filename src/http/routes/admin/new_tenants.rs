@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::{
     app::new_tenants::{self, NewTenantError, Wanted},
-    domain::{Email, Plan, Slug, TenantName},
+    domain::{Email, Language, Plan, Slug, TenantName},
     http::{
         answer::{Data, Json, True, data},
         auth::{Authenticated, PlatformAdmin},
@@ -33,6 +33,7 @@ pub async fn create<P: Ports>(
         slug: body.slug,
         email: body.email,
         plan: body.plan,
+        language: body.language.unwrap_or_default(),
         comped: body.comped.unwrap_or(false),
         reason: body.reason.into(),
         key: idempotency::key(&headers)?,
@@ -63,6 +64,9 @@ body! {
         pub email: Email = required("email"),
         /// Its plan.
         pub plan: Plan = required("plan"),
+        /// The language of its mails; English where this is left out.
+        #[schema(value_type = Option<Language>, example = "de")]
+        pub language: Option<Language> = optional("language"),
         /// Whether it pays nothing; it pays where this is left out.
         pub comped: Option<bool> = optional_flag("comped"),
     }

@@ -11,6 +11,7 @@ use maud::{DOCTYPE, Markup, html};
 
 use crate::{
     app::{self, App},
+    domain::Language,
     http::{
         body::Fields,
         context::Context,
@@ -45,10 +46,11 @@ pub async fn submit<P: Ports>(app: App<P>, context: Context, request: Request) -
         let refused = signups::grant(&app, &context, Err(ApiError::cross_site())).await;
         return refused.map_or_else(|error| again(&Fields::default(), error), |_| done());
     }
+    let accepted = signups::language_of(request.headers());
     match Fields::of_form(request).await {
         Ok(fields) => {
             let typed = fields.clone();
-            match sign_up(&app, &context, fields).await {
+            match sign_up(&app, &context, fields, accepted).await {
                 Ok(()) => done(),
                 // The link that it leads to is the same.
                 Err(error) if error.code == "ALREADY_SIGNED_UP" => done(),
@@ -83,8 +85,13 @@ fn again(typed: &Fields, mut error: ApiError) -> Response {
     page(error.status, "Set up your club", &form(typed, Some(&error)))
 }
 
-async fn sign_up<P: Ports>(app: &App<P>, context: &Context, fields: Fields) -> Result<(), ApiError> {
-    let granted = signups::grant(app, context, signups::read_start(fields, None)).await?;
+async fn sign_up<P: Ports>(
+    app: &App<P>,
+    context: &Context,
+    fields: Fields,
+    accepted: Language,
+) -> Result<(), ApiError> {
+    let granted = signups::grant(app, context, signups::read_start(fields, None, accepted)).await?;
     // Without a script there is nobody to keep the token: the owner gets a link instead. One is on its way if it proves the address.
     if !granted.tenant.email_proven {
         return Ok(());

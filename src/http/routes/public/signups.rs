@@ -1,7 +1,7 @@
 //! The public signup: start, look-ups, and the steps of the form that follow.
 
 use axum::extract::RawQuery;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, StatusCode, header::ACCEPT_LANGUAGE};
 use serde::Serialize;
 
 use crate::{
@@ -11,7 +11,7 @@ use crate::{
     },
     db::Db,
     domain::{
-        Email, FieldErrors, HexColor, Plan, PromoCode, Slug, TenantId, TenantName, TenantStatus,
+        Email, FieldErrors, HexColor, Language, Plan, PromoCode, Slug, TenantId, TenantName, TenantStatus,
         WebhookSecret, WebhookUrl, field_errors::InvalidValue, promos::PromoProblem, text,
         webhook::AllowedHosts,
     },
@@ -37,7 +37,8 @@ pub async fn start<P: Ports>(
     fields: Result<Fields, ApiError>,
 ) -> Result<Json<SignupResponse>, ApiError> {
     let key = idempotency::key(&headers);
-    let request = fields.and_then(|fields| read_start(fields, key?));
+    let accepted = language_of(&headers);
+    let request = fields.and_then(|fields| read_start(fields, key?, accepted));
     let granted = grant(&app, &context, request).await?;
     Ok(Json(started(granted)))
 }
@@ -69,13 +70,25 @@ async fn sign_up<P: Ports>(app: &App<P>, context: &Context, request: &Request) -
     app::signups::start(app, request, &context.caller(), &context.client).await.map_err(ApiError::from)
 }
 
-pub(in crate::http) fn read_start(fields: Fields, key: Option<String>) -> Result<Request, ApiError> {
+/// The language that a browser asks for.
+pub(in crate::http) fn language_of(headers: &HeaderMap) -> Language {
+    let accepted = headers.get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
+    Language::accepted(accepted.unwrap_or_default())
+}
+
+/// What a signup asks for; in the language that its browser accepts, if it names none.
+pub(in crate::http) fn read_start(
+    fields: Fields,
+    key: Option<String>,
+    accepted: Language,
+) -> Result<Request, ApiError> {
     let body = fields.read(SignupRequest::read)?;
     Ok(Request {
         name: body.club_name,
         slug: body.club_slug,
         email: body.email,
         plan: body.plan,
+        language: body.language.unwrap_or(accepted),
         promo: body.promo_code,
         key,
         turnstile: body.turnstile_token,
@@ -267,6 +280,9 @@ body! {
         /// A promo code; empty is as good as none.
         #[schema(value_type = Option<String>, example = "SPRING27")]
         pub promo_code: Option<PromoCode> = optional("promoCode"),
+        /// The language of its mails; where this is left out, what `Accept-Language` prefers, or else English.
+        #[schema(value_type = Option<Language>, example = "de")]
+        pub language: Option<Language> = optional("language"),
         /// What Turnstile gave the page, where it is switched on.
         #[schema(pattern = r"^[^\x00-\x1f\x7f-\x9f]*$")]
         pub turnstile_token: Option<String> = optional_text("turnstileToken"),

@@ -2,6 +2,7 @@
 
 mod idempotency;
 mod input;
+mod language;
 mod promos;
 mod races;
 mod revoked;
