@@ -54,7 +54,8 @@ pub enum Kind {
 
 impl Kind {
     /// Each of them.
-    pub const ALL: [Self; 4] = [Self::Welcome, Self::SignIn, Self::SetupFailed, Self::WebhookDisabled];
+    pub const ALL: [Self; 5] =
+        [Self::Welcome, Self::ConfirmAddress, Self::SignIn, Self::SetupFailed, Self::WebhookDisabled];
 
     /// The word as stored and answered.
     pub const fn as_str(self) -> &'static str {

@@ -124,8 +124,8 @@ impl RecordedCall {
     /// The code in a mail that asks whoever reads an address to show it.
     pub fn code(&self) -> Option<String> {
         let body = self.json();
-        let (_, behind) = body["text"].as_str()?.split_once("Your code is ")?;
-        behind.get(..6).map(str::to_owned)
+        let is_code = |line: &&str| line.len() == 6 && line.bytes().all(|b| b.is_ascii_digit());
+        body["text"].as_str()?.lines().find(is_code).map(str::to_owned)
     }
 
     /// The link in a mail.
