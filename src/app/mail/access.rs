@@ -2,10 +2,7 @@
 
 use crate::domain::{Language, TenantName};
 
-use super::{
-    layout::{Block, Letter},
-    names::{isolated, subject},
-};
+use super::layout::{Block, Letter};
 
 /// Asks whether an address is its reader's. It says nothing that whoever typed the address chose.
 #[derive(Debug, Clone, Copy)]
@@ -18,31 +15,32 @@ pub struct ConfirmAddress<'a> {
     pub page: Option<&'a str>,
 }
 
-impl ConfirmAddress<'_> {
-    pub(super) fn letter(&self, language: Language) -> Letter {
+impl<'a> ConfirmAddress<'a> {
+    pub(super) fn letter(&self, language: Language) -> Letter<'a> {
         let t = |english, german| language.pick(english, german);
-        let title = t("Confirm your e-mail address", "Bestätigen Sie Ihre E-Mail-Adresse");
         Letter {
-            subject: title.to_owned(),
-            title: title.to_owned(),
+            name: None,
+            headline: t("Confirm your e-mail address", "Bestätigen Sie Ihre E-Mail-Adresse"),
             blocks: vec![
-                Block::paragraph(t(
+                Block::Paragraph(t(
                     "Somebody, hopefully you, has set up a club with this address. Enter this code on the page where you did:",
                     "Jemand, hoffentlich Sie, hat mit dieser Adresse einen Verein angelegt. Geben Sie diesen Code auf der Seite \
                      ein, auf der das war:",
                 )),
-                Block::Code(self.code.to_owned()),
-                Block::paragraph(t(
+                Block::Code(self.code),
+                Block::Paragraph(t(
                     "Or press the button. That works on any device.",
                     "Oder drücken Sie den Knopf. Das geht auf jedem Gerät.",
                 )),
-                Block::link(t("Confirm address", "Adresse bestätigen"), self.link),
+                Block::Link(t("Confirm address", "Adresse bestätigen"), self.link),
+                Block::Paragraph(t(
+                    "The code is good for 30 minutes. The link works once, and for 24 hours.",
+                    "Der Code gilt 30 Minuten. Der Link gilt einmal und 24 Stunden lang.",
+                )),
                 Block::pointer(
                     t(
-                        "The code is good for 30 minutes. The link works once, and for 24 hours. If they are too old, have new \
-                         ones sent to you:",
-                        "Der Code gilt 30 Minuten. Der Link gilt einmal und 24 Stunden lang. Wenn beide zu alt sind, lassen Sie \
-                         sich neue schicken:",
+                        "If they are too old, have new ones sent to you:",
+                        "Wenn beide zu alt sind, lassen Sie sich neue schicken:",
                     ),
                     self.page,
                 ),
@@ -52,8 +50,7 @@ impl ConfirmAddress<'_> {
                  itself.",
                 "Wenn Sie das nicht waren, lassen Sie diese Mail einfach liegen. Ohne Code und Link geschieht nichts, und die \
                  Anmeldung verfällt von selbst.",
-            )
-            .to_owned(),
+            ),
         }
     }
 }
@@ -71,44 +68,32 @@ pub struct SignIn<'a> {
     pub page: Option<&'a str>,
 }
 
-impl SignIn<'_> {
-    pub(super) fn letter(&self, language: Language) -> Letter {
+impl<'a> SignIn<'a> {
+    pub(super) fn letter(&self, language: Language) -> Letter<'a> {
         let t = |english, german| language.pick(english, german);
-        let name = isolated(self.name);
         let mut blocks = vec![
-            Block::Paragraph(match language {
-                Language::En => {
-                    format!("Somebody, hopefully you, asked to sign in to {name}. This button does it:")
-                }
-                Language::De => format!(
-                    "Jemand, hoffentlich Sie, möchte sich bei {name} anmelden. Mit diesem Knopf geht es:"
-                ),
-            }),
-            Block::link(t("Sign in", "Anmelden"), self.link),
+            Block::Paragraph(t(
+                "Somebody, hopefully you, asked to sign in to {}. This button does it:",
+                "Jemand, hoffentlich Sie, möchte sich bei {} anmelden. Mit diesem Knopf geht es:",
+            )),
+            Block::Link(t("Sign in", "Anmelden"), self.link),
         ];
         if let Some(code) = self.code {
-            blocks.push(Block::paragraph(t(
+            blocks.push(Block::Paragraph(t(
                 "Or enter this code on the page where you asked for it:",
                 "Oder geben Sie diesen Code auf der Seite ein, auf der Sie ihn angefordert haben:",
             )));
-            blocks.push(Block::Code(code.to_owned()));
+            blocks.push(Block::Code(code));
         }
-        blocks.push(life_of_link(language, self.page));
+        blocks.extend(life_of_link(language, self.page));
         Letter {
-            subject: subject(self.name, |name| match language {
-                Language::En => format!("Sign in to {name}"),
-                Language::De => format!("Anmelden bei {name}"),
-            }),
-            title: match language {
-                Language::En => format!("Sign in to {name}"),
-                Language::De => format!("Anmelden bei {name}"),
-            },
+            name: Some(self.name),
+            headline: t("Sign in to {}", "Anmelden bei {}"),
             blocks,
             note: t(
                 "If it was not you, you can ignore this mail: nobody gets in without it.",
                 "Wenn Sie das nicht waren, können Sie diese Mail einfach liegen lassen: Ohne sie kommt niemand hinein.",
-            )
-            .to_owned(),
+            ),
         }
     }
 }
@@ -124,50 +109,41 @@ pub struct Created<'a> {
     pub page: Option<&'a str>,
 }
 
-impl Created<'_> {
-    pub(super) fn letter(&self, language: Language) -> Letter {
+impl<'a> Created<'a> {
+    pub(super) fn letter(&self, language: Language) -> Letter<'a> {
         let t = |english, german| language.pick(english, german);
-        let name = isolated(self.name);
         let mut blocks = vec![
-            Block::Paragraph(match language {
-                Language::En => {
-                    format!("We have created {name} for you. A few steps are left until it is ready.")
-                }
-                Language::De => {
-                    format!(
-                        "Wir haben {name} für Sie angelegt. Bis alles bereit ist, fehlen noch wenige Schritte."
-                    )
-                }
-            }),
-            Block::link(t("Sign in and go on", "Anmelden und weitermachen"), self.link),
+            Block::Paragraph(t(
+                "We have created {} for you. A few steps are left until it is ready.",
+                "Wir haben {} für Sie angelegt. Bis alles bereit ist, fehlen noch wenige Schritte.",
+            )),
+            Block::Link(t("Sign in and go on", "Anmelden und weitermachen"), self.link),
         ];
-        blocks.push(life_of_link(language, self.page));
+        blocks.extend(life_of_link(language, self.page));
         Letter {
-            subject: subject(self.name, |name| match language {
-                Language::En => format!("{name} is waiting for you"),
-                Language::De => format!("{name} wartet auf Sie"),
-            }),
-            title: match language {
-                Language::En => format!("{name} is waiting for you"),
-                Language::De => format!("{name} wartet auf Sie"),
-            },
+            name: Some(self.name),
+            headline: t("{} is waiting for you", "{} wartet auf Sie"),
             blocks,
             note: t(
                 "If you did not expect this, you can ignore this mail.",
                 "Wenn Sie das nicht erwartet haben, können Sie diese Mail einfach liegen lassen.",
-            )
-            .to_owned(),
+            ),
         }
     }
 }
 
+/// How long a link that signs in lives.
+pub(super) const fn link_lives<'a>(language: Language) -> Block<'a> {
+    Block::Paragraph(
+        language.pick("The link works once, and for 24 hours.", "Der Link gilt einmal und 24 Stunden lang."),
+    )
+}
+
 /// What becomes of a link that signs in, and of whoever comes too late for it.
-pub(super) fn life_of_link(language: Language, page: Option<&str>) -> Block {
+pub(super) fn life_of_link(language: Language, page: Option<&str>) -> [Block<'_>; 2] {
     let text = language.pick(
-        "The link works once, and for 24 hours. If it is too old, have a new one sent to you:",
-        "Der Link gilt einmal und 24 Stunden lang. Wenn er zu alt ist, lassen Sie sich einen neuen schicken:",
+        "If it is too old, have a new one sent to you:",
+        "Wenn er zu alt ist, lassen Sie sich einen neuen schicken:",
     );
-    let alone =
-        language.pick("The link works once, and for 24 hours.", "Der Link gilt einmal und 24 Stunden lang.");
-    page.map_or_else(|| Block::paragraph(alone), |page| Block::pointer(text, Some(page)))
+    [link_lives(language), Block::pointer(text, page)]
 }

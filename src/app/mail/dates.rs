@@ -1,7 +1,5 @@
 //! Days and moments as people write them.
 
-use chrono::{DateTime, Datelike, NaiveDate, Timelike};
-
 use crate::domain::{Language, Timestamp};
 
 const MONTHS: [(&str, &str); 12] = [
@@ -21,32 +19,30 @@ const MONTHS: [(&str, &str); 12] = [
 
 /// A day: the one that it is in UTC.
 pub(super) fn day(language: Language, at: Timestamp) -> String {
-    DateTime::from_timestamp(at.seconds(), 0)
-        .map_or_else(String::new, |at| written(language, at.date_naive()))
+    let text = at.rfc3339();
+    stored_day(language, text.get(..10).unwrap_or_default())
 }
 
 /// A day that is stored as `2026-11-28`.
 pub(super) fn stored_day(language: Language, day: &str) -> String {
-    day.parse().map_or_else(|_| day.to_owned(), |day| written(language, day))
+    let mut numbers = day.split('-').map(|number| number.parse().ok());
+    match (numbers.next().flatten(), numbers.next().flatten(), numbers.next().flatten(), numbers.next()) {
+        (Some(year), Some(month), Some(day), None) => written(language, (year, month, day)),
+        _ => day.to_owned(),
+    }
 }
 
 /// A moment, to the minute.
 pub(super) fn moment(language: Language, at: Timestamp) -> String {
-    let Some(time) = DateTime::from_timestamp(at.seconds(), 0) else { return String::new() };
-    let (day, hour, minute) = (written(language, time.date_naive()), time.hour(), time.minute());
-    match language {
-        Language::En => format!("{day}, {hour:02}:{minute:02} UTC"),
-        Language::De => format!("{day}, {hour:02}:{minute:02} Uhr (UTC)"),
-    }
+    let (day, text) = (day(language, at), at.rfc3339());
+    let time = text.get(11..16).unwrap_or_default();
+    [day.as_str(), ", ", time, language.pick(" UTC", " Uhr (UTC)")].concat()
 }
 
-fn written(language: Language, date: NaiveDate) -> String {
-    let month = usize::try_from(date.month0()).ok().and_then(|month| MONTHS.get(month));
-    let (day, year) = (date.day(), date.year());
-    match (language, month.copied().unwrap_or_default()) {
-        (Language::En, (month, _)) => format!("{day} {month} {year}"),
-        (Language::De, (_, month)) => format!("{day}. {month} {year}"),
-    }
+fn written(language: Language, (year, month, day): (u32, u32, u32)) -> String {
+    let month = usize::try_from(month).ok().and_then(|month| MONTHS.get(month.wrapping_sub(1)));
+    let (english, german) = month.copied().unwrap_or_default();
+    format!("{day}{}{} {year}", language.pick(" ", ". "), language.pick(english, german))
 }
 
 #[cfg(test)]

@@ -2,48 +2,43 @@
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use crate::domain::Language;
+use crate::domain::{Language, TenantName};
 
 use super::{
     Footer, Message,
     colors::Accent,
-    names::{marked, plain},
+    names::{isolated, marked, plain, subject},
 };
 
 /// What our pages are called.
 const PRODUCT: &str = "Tenantry";
 
-/// What a mail says.
-pub(super) struct Letter {
-    pub subject: String,
-    /// What it is about: also what a list of mails shows of it.
-    pub title: String,
-    pub blocks: Vec<Block>,
-    /// Why somebody got it, and what to do who did not expect it.
-    pub note: String,
+/// What a mail says. `{}` stands for the tenant's name.
+pub(super) struct Letter<'a> {
+    /// The tenant that it is about.
+    pub name: Option<&'a TenantName>,
+    /// Its subject, and what stands above it.
+    pub headline: &'static str,
+    pub blocks: Vec<Block<'a>>,
+    /// Why somebody got it, or what to do who did not expect it.
+    pub note: &'static str,
 }
 
 /// A piece of it.
-pub(super) enum Block {
-    Paragraph(String),
+pub(super) enum Block<'a> {
+    Paragraph(&'static str),
     /// What is typed elsewhere.
-    Code(String),
-    /// Where it goes on: a button, and the address itself under it.
-    Link {
-        label: &'static str,
-        url: String,
-    },
+    Code(&'a str),
+    /// Where it goes on: a button with this on it, and the address itself under it.
+    Link(&'static str, &'a str),
     /// A sentence that ends with the address of a page.
-    Pointer {
-        text: &'static str,
-        url: String,
-    },
-    /// Nothing, for want of what it would say.
-    Nothing,
+    Pointer(&'static str, &'a str),
     /// What is known, by name.
     Facts(Vec<Fact>),
     /// What to do, in this order.
-    Steps(Vec<&'static str>),
+    Steps(&'static [&'static str]),
+    /// Nothing, for want of what it would say.
+    Nothing,
 }
 
 /// A name and what it stands for.
@@ -53,24 +48,32 @@ pub(super) struct Fact {
     pub url: Option<String>,
 }
 
-impl Block {
-    pub fn paragraph(text: impl Into<String>) -> Self {
-        Self::Paragraph(text.into())
+impl<'a> Block<'a> {
+    pub fn page(label: &'static str, url: Option<&'a str>) -> Self {
+        url.map_or(Self::Nothing, |url| Self::Link(label, url))
     }
 
-    pub fn link(label: &'static str, url: &str) -> Self {
-        Self::Link { label, url: url.to_owned() }
+    pub fn pointer(text: &'static str, url: Option<&'a str>) -> Self {
+        url.map_or(Self::Nothing, |url| Self::Pointer(text, url))
     }
 
-    pub fn page(label: &'static str, url: Option<&str>) -> Self {
-        url.map_or(Self::Nothing, |url| Self::link(label, url))
-    }
-
-    pub fn pointer(text: &'static str, url: Option<&str>) -> Self {
-        url.map_or(Self::Nothing, |url| Self::Pointer { text, url: url.to_owned() })
+    fn is_empty(&self) -> bool {
+        match self {
+            Self::Nothing => true,
+            Self::Facts(facts) => facts.is_empty(),
+            _ => false,
+        }
     }
 }
 
+/// How it is to be shown; and nothing in it is to become a link by itself.
+const HEAD: &str = concat!(
+    "<meta charset=\"utf-8\">",
+    "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">",
+    "<meta name=\"color-scheme\" content=\"light dark\">",
+    "<meta name=\"supported-color-schemes\" content=\"light dark\">",
+    "<meta name=\"format-detection\" content=\"telephone=no,date=no,address=no,email=no,url=no\">",
+);
 /// For programs that follow the reader's own choice of light or dark; what others show has its colours beside it.
 const STYLE: &str = concat!(
     ":root{color-scheme:light dark;supported-color-schemes:light dark}",
@@ -98,6 +101,8 @@ const TEXT: &str = "margin:0 0 16px;color:#1b2320;overflow-wrap:anywhere;";
 const CODE: &str = "margin:0 0 20px;padding:16px 8px;background:#f1f0e9;border:1px solid #dddbd1;border-radius:8px;\
     font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,'Liberation Mono',monospace;font-size:32px;line-height:1.2;\
     font-weight:700;letter-spacing:6px;text-align:center;-webkit-user-select:all;user-select:all;color:#1b2320;";
+const BUTTON: &str =
+    "display:inline-block;padding:12px 22px;border-radius:8px;font-weight:600;text-decoration:none;";
 const AROUND_BUTTON: &str = "margin:24px 0 12px;";
 const UNDER_BUTTON: &str = "margin:0 0 20px;font-size:13px;line-height:1.45;color:#56605b;";
 const ADDRESS: &str = "color:#0f5c45;overflow-wrap:anywhere;word-break:break-all;";
@@ -106,7 +111,6 @@ const FACTS: &str =
     "margin:0 0 16px;padding:12px 16px;background:#f1f0e9;border:1px solid #dddbd1;border-radius:8px;";
 const FACT_NAME: &str = "margin:0;font-size:13px;color:#56605b;";
 const FACT_VALUE: &str = "margin:0 0 10px;font-weight:600;color:#1b2320;overflow-wrap:anywhere;";
-const LAST_FACT_VALUE: &str = "margin:0;font-weight:600;color:#1b2320;overflow-wrap:anywhere;";
 const STEPS: &str = "margin:0 0 16px;padding:0 0 0 22px;color:#1b2320;";
 const STEP: &str = "margin:0 0 6px;";
 const NOTE: &str = "margin:24px 0 0;padding:16px 0 0;border-top:1px solid #dddbd1;font-size:14px;line-height:1.5;color:#56605b;\
@@ -115,71 +119,77 @@ const BELOW: &str = "max-width:536px;margin:0 auto;padding:16px 12px 0;font-size
     color:#56605b;";
 const BELOW_LINE: &str = "margin:0 0 4px;overflow-wrap:anywhere;";
 
-impl Letter {
+impl Letter<'_> {
     /// As it is sent.
-    pub fn compose(&self, language: Language, accent: &Accent, footer: &Footer<'_>) -> Message {
-        // A line break in a subject is a header of its own to careless mailers.
-        let subject = plain(&self.subject).replace(char::is_control, " ");
-        let html = self.html(language, accent, footer, &subject).into_string();
-        Message { text: self.text(language, footer), subject, html }
+    pub fn compose(mut self, language: Language, accent: &Accent, footer: &Footer<'_>) -> Message {
+        self.blocks.retain(|block| !block.is_empty());
+        let written = Written { name: self.name.map(isolated).unwrap_or_default(), language };
+        let subject = subject(self.headline, self.name);
+        let text = self.text(&written, footer);
+        let html = self.html(&written, accent, footer, &subject).into_string();
+        Message { subject, text, html }
     }
 
-    fn text(&self, language: Language, footer: &Footer<'_>) -> String {
-        let blocks =
-            self.blocks.iter().filter(|block| !matches!(block, Block::Nothing)).map(|block| match block {
-                Block::Nothing => String::new(),
-                Block::Paragraph(text) | Block::Code(text) => text.clone(),
-                Block::Link { label, url } => format!("{label}:\n{url}"),
-                Block::Pointer { text, url } => format!("{text}\n{url}"),
-                Block::Facts(facts) => {
-                    let lines: Vec<String> = facts.iter().map(Fact::line).collect();
-                    lines.join("\n")
-                }
+    fn text(&self, written: &Written, footer: &Footer<'_>) -> String {
+        let mut text = String::new();
+        let mut part = |lines: &[&str]| {
+            text.extend(lines.iter().copied());
+            text.push_str("\n\n");
+        };
+        part(&[&written.out(self.headline)]);
+        for block in &self.blocks {
+            match block {
+                Block::Nothing => {}
+                Block::Paragraph(text) => part(&[&written.out(text)]),
+                Block::Code(code) => part(&[code]),
+                Block::Link(label, url) => part(&[label, ":\n", url]),
+                Block::Pointer(text, url) => part(&[text, "\n", url]),
+                Block::Facts(facts) => part(&[&lines(facts.iter().map(Fact::line))]),
                 Block::Steps(steps) => {
-                    let lines: Vec<String> =
-                        (1..).zip(steps).map(|(number, step)| format!("{number}. {step}")).collect();
-                    lines.join("\n")
+                    part(&[&lines((1..).zip(*steps).map(|(number, step)| format!("{number}. {step}")))]);
                 }
-            });
-        let parts: Vec<String> =
-            [self.title.clone()].into_iter().chain(blocks).chain([self.note.clone()]).collect();
-        // The line under which mail programs look for what is not the message.
-        let mut below = vec![format!("-- \n{PRODUCT}")];
-        if let Some(support) = footer.support {
-            below.push(format!("{} {support}", language.pick("Questions?", "Fragen?")));
+            }
         }
-        below.extend(footer.links(language).map(|(name, url)| format!("{name}: {url}")));
-        plain(&format!("{}\n\n{}\n", parts.join("\n\n"), below.join("\n")))
+        // Mail programs look for this line above what is not the message.
+        part(&[self.note, "\n\n-- \n", PRODUCT]);
+        text.truncate(text.trim_end().len());
+        if let Some(support) = footer.support {
+            text.extend(["\n", written.pick("Questions?", "Fragen?"), " ", support]);
+        }
+        for (name, url) in footer.links(written.language) {
+            text.extend(["\n", name, ": ", url]);
+        }
+        text.push('\n');
+        plain(&text)
     }
 
-    fn html(&self, language: Language, accent: &Accent, footer: &Footer<'_>, subject: &str) -> Markup {
+    fn html(&self, written: &Written, accent: &Accent, footer: &Footer<'_>, subject: &str) -> Markup {
+        let first = self.blocks.iter().find_map(|block| match block {
+            Block::Paragraph(text) => Some(*text),
+            _ => None,
+        });
         html! {
             (DOCTYPE)
-            html lang=(language.as_str()) dir="ltr" {
+            html lang=(written.language.as_str()) dir="ltr" {
                 head {
-                    meta charset="utf-8";
-                    meta name="viewport" content="width=device-width,initial-scale=1";
-                    meta name="color-scheme" content="light dark";
-                    meta name="supported-color-schemes" content="light dark";
-                    meta name="format-detection" content="telephone=no,date=no,address=no,email=no,url=no";
+                    (PreEscaped(HEAD))
                     title { (subject) }
                     style { (PreEscaped(STYLE)) }
                 }
                 body class="page" style=(BODY) {
                     div class="page" role="main" style={ (PAGE) (FONT) } {
-                        @if let Some(Block::Paragraph(first)) = self.blocks.first() {
-                            div style=(UNSEEN) aria-hidden="true" { (marked(first)) }
-                        }
+                        // What a list of mails shows beside the subject.
+                        div style=(UNSEEN) aria-hidden="true" { (marked(&written.out(first.unwrap_or_default()))) }
                         div class="sheet" style=(SHEET) {
                             div style={ "height:6px;font-size:0;line-height:0;background:" (accent.fill) ";" } {}
                             div style=(INSIDE) {
                                 p class="soft" style=(PRODUCT_NAME) { (PRODUCT) }
-                                h1 class="ink" style=(TITLE) { (marked(&self.title)) }
-                                @for block in &self.blocks { (block.html(language, accent)) }
-                                p class="soft line" style=(NOTE) { (marked(&self.note)) }
+                                h1 class="ink" style=(TITLE) { (marked(&written.out(self.headline))) }
+                                @for block in &self.blocks { (block.html(written, accent)) }
+                                p class="soft line" style=(NOTE) { (self.note) }
                             }
                         }
-                        (footer.html(language))
+                        (footer.html(written))
                     }
                 }
             }
@@ -187,42 +197,62 @@ impl Letter {
     }
 }
 
-impl Block {
-    fn html(&self, language: Language, accent: &Accent) -> Markup {
+/// How it is written out.
+struct Written {
+    /// The tenant's name, within its isolates.
+    name: String,
+    language: Language,
+}
+
+impl Written {
+    fn out(&self, text: &str) -> String {
+        text.replace("{}", &self.name)
+    }
+
+    const fn pick(&self, english: &'static str, german: &'static str) -> &'static str {
+        self.language.pick(english, german)
+    }
+}
+
+fn lines(all: impl Iterator<Item = String>) -> String {
+    all.collect::<Vec<_>>().join("\n")
+}
+
+impl Block<'_> {
+    fn html(&self, written: &Written, accent: &Accent) -> Markup {
         html! {
             @match self {
                 Self::Nothing => {}
-                Self::Pointer { text, url } => p class="ink" style=(TEXT) {
+                Self::Paragraph(text) => p class="ink" style=(TEXT) { (marked(&written.out(text))) },
+                Self::Pointer(text, url) => p class="ink" style=(TEXT) {
                     (text) br; a class="link" href=(url) style=(LINK) { (url) }
                 },
-                Self::Paragraph(text) => p class="ink" style=(TEXT) { (marked(text)) },
                 Self::Code(code) => p class="ink sunk" style=(CODE) { (code) },
-                Self::Link { label, url } => {
+                Self::Link(label, url) => {
                     p style=(AROUND_BUTTON) {
                         a href=(url) style={
-                            "display:inline-block;padding:12px 22px;border-radius:8px;font-weight:600;text-decoration:none;"
-                            "background:" (accent.fill) ";color:" (accent.text) ";border:1px solid " (accent.edge) ";"
+                            (BUTTON) "background:" (accent.fill) ";color:" (accent.text) ";border:1px solid " (accent.edge) ";"
                         } { (label) }
                     }
                     p class="soft" style=(UNDER_BUTTON) {
-                        (language.pick("Or copy this address into your browser:", "Oder kopieren Sie diese Adresse in Ihren Browser:"))
+                        (written.pick("Or copy this address into your browser:", "Oder kopieren Sie diese Adresse in Ihren Browser:"))
                         br;
                         a class="link" href=(url) style=(ADDRESS) { (url) }
                     }
                 }
                 Self::Facts(facts) => div class="sunk" style=(FACTS) {
-                    @for (index, fact) in facts.iter().enumerate() {
+                    @for fact in facts {
                         p class="soft" style=(FACT_NAME) { (fact.name) }
-                        p class="ink" style=(if index + 1 == facts.len() { LAST_FACT_VALUE } else { FACT_VALUE }) {
+                        p class="ink" style=(FACT_VALUE) {
                             @match &fact.url {
                                 Some(url) => a class="link" href=(url) style=(LINK) { (fact.value) },
-                                None => (marked(&fact.value)),
+                                None => (fact.value),
                             }
                         }
                     }
                 },
                 Self::Steps(steps) => ol class="ink" style=(STEPS) {
-                    @for step in steps { li style=(STEP) { (step) } }
+                    @for step in *steps { li style=(STEP) { (step) } }
                 },
             }
         }
@@ -231,13 +261,12 @@ impl Block {
 
 impl Fact {
     fn line(&self) -> String {
-        match &self.url {
-            // What can be pressed there is written out here.
-            Some(url) if *url != self.value => {
-                format!("{}: {} ({url})", self.name, self.value)
-            }
-            _ => format!("{}: {}", self.name, self.value),
+        let mut line = [self.name, ": ", &self.value].concat();
+        // What can be pressed there is written out here.
+        if let Some(url) = self.url.as_ref().filter(|url| **url != self.value) {
+            line.extend([" (", url, ")"]);
         }
+        line
     }
 }
 
@@ -253,18 +282,18 @@ impl Footer<'_> {
         .filter_map(|(name, url)| url.map(|url| (name, url)))
     }
 
-    fn html(&self, language: Language) -> Markup {
+    fn html(&self, written: &Written) -> Markup {
         html! {
             div class="soft" style=(BELOW) {
                 @if let Some(support) = self.support {
                     p style=(BELOW_LINE) {
-                        (language.pick("Questions?", "Fragen?")) " "
+                        (written.pick("Questions?", "Fragen?")) " "
                         a class="link" href={ "mailto:" (support) } style=(LINK) { (support) }
                     }
                 }
-                @if self.links(language).next().is_some() {
+                @if self.links(written.language).next().is_some() {
                     p style=(BELOW_LINE) {
-                        @for (index, (name, url)) in self.links(language).enumerate() {
+                        @for (index, (name, url)) in self.links(written.language).enumerate() {
                             @if index > 0 { " · " }
                             a class="link" href=(url) style=(LINK) { (name) }
                         }

@@ -47,14 +47,17 @@ const fn turns_text(c: char) -> bool {
 }
 
 /// A subject with a name in it, of which it shows as much as fits.
-pub(super) fn subject(name: &TenantName, write: impl Fn(&str) -> String) -> String {
-    let room = LONGEST_SUBJECT.saturating_sub(write(&enclosed("")).chars().count());
-    let name = plain_name(name);
-    if name.chars().count() <= room {
-        return write(&enclosed(&name));
-    }
+pub(super) fn subject(headline: &str, name: Option<&TenantName>) -> String {
+    let name = name.map(plain_name).unwrap_or_default();
+    let room = (LONGEST_SUBJECT + "{}".len()).saturating_sub(headline.chars().count() + ISOLATES.len());
+    let name = if name.chars().count() <= room { name } else { cut(&name, room) };
+    // A line break in a subject is a header of its own to careless mailers.
+    plain(&headline.replace("{}", &enclosed(&name))).replace(char::is_control, " ")
+}
+
+/// As much of a name as fits: not in the middle of a letter that has several parts, and better between two words.
+fn cut(name: &str, room: usize) -> String {
     let mut short: String = name.chars().take(room.saturating_sub(1)).collect();
-    // Not in the middle of a letter that has several parts, and better between two words.
     while name.strip_prefix(short.as_str()).and_then(|rest| rest.chars().next()).is_some_and(continues)
         || short.ends_with('\u{200d}')
     {
@@ -62,7 +65,7 @@ pub(super) fn subject(name: &TenantName, write: impl Fn(&str) -> String) -> Stri
     }
     let at_a_word = short.rfind(' ').filter(|at| *at > short.len() / 2);
     let kept = at_a_word.and_then(|at| short.get(..at)).unwrap_or(&short);
-    write(&enclosed(&format!("{}…", kept.trim_end())))
+    format!("{}…", kept.trim_end())
 }
 
 const fn continues(c: char) -> bool {

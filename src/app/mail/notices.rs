@@ -5,7 +5,6 @@ use crate::domain::{Language, TenantName, Timestamp};
 use super::{
     dates,
     layout::{Block, Fact, Letter},
-    names::{isolated, subject},
 };
 
 /// How somebody signed in.
@@ -59,124 +58,99 @@ pub struct SecurityNotice<'a> {
     pub page: Option<&'a str>,
 }
 
-impl SecurityNotice<'_> {
-    pub(super) fn letter(&self, language: Language) -> Letter {
+impl<'a> SecurityNotice<'a> {
+    pub(super) fn letter(&self, language: Language) -> Letter<'a> {
         let t = |english, german| language.pick(english, german);
-        let name = isolated(self.name);
         let mut facts =
             vec![Fact { name: t("When", "Wann"), value: dates::moment(language, self.at), url: None }];
         let mut fact = |name, value: &str| facts.push(Fact { name, value: value.to_owned(), url: None });
+        let device = t("Browser", "Browser");
         match self.event {
             SecurityEvent::SignedIn { method, browser } => {
                 if let Some(browser) = browser {
-                    fact(t("Browser", "Browser"), browser);
+                    fact(device, browser);
                 }
-                match method {
-                    Some(SignInMethod::Link) => {
-                        fact(t("With", "Womit"), t("a mailed link", "Link aus einer Mail"))
-                    }
-                    Some(SignInMethod::Code) => {
-                        fact(t("With", "Womit"), t("a mailed code", "Code aus einer Mail"))
-                    }
-                    None => {}
+                if let Some(method) = method {
+                    let value = match method {
+                        SignInMethod::Link => t("a mailed link", "Link aus einer Mail"),
+                        SignInMethod::Code => t("a mailed code", "Code aus einer Mail"),
+                    };
+                    fact(t("With", "Womit"), value);
                 }
             }
-            SecurityEvent::SessionEnded { browser } => {
-                if let Some(browser) = browser {
-                    fact(t("Browser", "Browser"), browser);
-                }
-            }
-            SecurityEvent::SignedOutEverywhere => {}
+            SecurityEvent::SessionEnded { browser: Some(browser) } => fact(device, browser),
+            SecurityEvent::SessionEnded { browser: None } | SecurityEvent::SignedOutEverywhere => {}
             SecurityEvent::WebhookChanged { host } => fact(t("New webhook on", "Neuer Webhook auf"), host),
             SecurityEvent::AddressChanged { to } => fact(t("New address", "Neue Adresse"), to),
         }
+        let (headline, what) = self.what(language);
+        // Links to sign in do not come to an address that was given up.
+        let page = self.page.filter(|_| !matches!(self.event, SecurityEvent::AddressChanged { .. }));
         Letter {
-            subject: subject(self.name, |name| self.headline(language, name)),
-            title: self.headline(language, &name),
+            name: Some(self.name),
+            headline,
             blocks: vec![
-                Block::Paragraph(self.what(language, &name)),
+                Block::Paragraph(what),
                 Block::Facts(facts),
-                Block::paragraph(t(
+                Block::Paragraph(t(
                     "If it was you, there is nothing to do.",
                     "Wenn Sie das waren, müssen Sie nichts tun.",
                 )),
-                Block::paragraph(self.otherwise(language)),
-                self.way_in(language),
+                Block::Paragraph(self.otherwise(language)),
+                Block::page(t("Sign in", "Anmelden"), page),
             ],
             note: t(
                 "We send this mail to the owner whenever something changes about who gets in.",
                 "Diese Mail geht an den Inhaber, sobald sich ändert, wer hineinkommt.",
-            )
-            .to_owned(),
+            ),
         }
     }
 
-    fn headline(&self, language: Language, name: &str) -> String {
-        match (self.event, language) {
-            (SecurityEvent::SignedIn { .. }, Language::En) => format!("New sign-in to {name}"),
-            (SecurityEvent::SignedIn { .. }, Language::De) => format!("Neue Anmeldung bei {name}"),
-            (SecurityEvent::SessionEnded { .. }, Language::En) => format!("A session of {name} was ended"),
-            (SecurityEvent::SessionEnded { .. }, Language::De) => {
-                format!("Eine Sitzung bei {name} wurde beendet")
-            }
-            (SecurityEvent::SignedOutEverywhere, Language::En) => format!("{name}: signed out everywhere"),
-            (SecurityEvent::SignedOutEverywhere, Language::De) => format!("{name}: überall abgemeldet"),
-            (SecurityEvent::WebhookChanged { .. }, Language::En) => {
-                format!("The webhook of {name} was changed")
-            }
-            (SecurityEvent::WebhookChanged { .. }, Language::De) => {
-                format!("Der Webhook von {name} wurde geändert")
-            }
-            (SecurityEvent::AddressChanged { .. }, Language::En) => {
-                format!("The e-mail address of {name} was changed")
-            }
-            (SecurityEvent::AddressChanged { .. }, Language::De) => {
-                format!("Die E-Mail-Adresse von {name} wurde geändert")
-            }
+    /// What was done: as a headline, and in a sentence.
+    const fn what(&self, language: Language) -> (&'static str, &'static str) {
+        match self.event {
+            SecurityEvent::SignedIn { .. } => language.pick(
+                ("New sign-in to {}", "Somebody has signed in to {}."),
+                ("Neue Anmeldung bei {}", "Jemand hat sich bei {} angemeldet."),
+            ),
+            SecurityEvent::SessionEnded { .. } => language.pick(
+                ("A session of {} was ended", "A browser that was signed in to {} was signed out."),
+                (
+                    "Eine Sitzung bei {} wurde beendet",
+                    "Ein Browser, der bei {} angemeldet war, wurde abgemeldet.",
+                ),
+            ),
+            SecurityEvent::SignedOutEverywhere => language.pick(
+                (
+                    "{}: signed out everywhere",
+                    "All browsers and apps were signed out of {}. Links of earlier mails open nothing any more.",
+                ),
+                (
+                    "{}: überall abgemeldet",
+                    "Alle Browser und Apps wurden bei {} abgemeldet. Links aus früheren Mails gelten nicht mehr.",
+                ),
+            ),
+            SecurityEvent::WebhookChanged { .. } => language.pick(
+                (
+                    "The webhook of {} was changed",
+                    "What happens to {} is sent to another webhook from now on.",
+                ),
+                (
+                    "Der Webhook von {} wurde geändert",
+                    "Was mit {} geschieht, geht von jetzt an an einen anderen Webhook.",
+                ),
+            ),
+            SecurityEvent::AddressChanged { .. } => language.pick(
+                (
+                    "The e-mail address of {} was changed",
+                    "Mails about {}, and links to sign in, go to another address from now on.",
+                ),
+                (
+                    "Die E-Mail-Adresse von {} wurde geändert",
+                    "Mails über {} und Links zum Anmelden gehen von jetzt an an eine andere Adresse.",
+                ),
+            ),
         }
-    }
-
-    fn what(&self, language: Language, name: &str) -> String {
-        match (self.event, language) {
-            (SecurityEvent::SignedIn { .. }, Language::En) => format!("Somebody has signed in to {name}."),
-            (SecurityEvent::SignedIn { .. }, Language::De) => {
-                format!("Jemand hat sich bei {name} angemeldet.")
-            }
-            (SecurityEvent::SessionEnded { .. }, Language::En) => {
-                format!("A browser that was signed in to {name} was signed out.")
-            }
-            (SecurityEvent::SessionEnded { .. }, Language::De) => {
-                format!("Ein Browser, der bei {name} angemeldet war, wurde abgemeldet.")
-            }
-            (SecurityEvent::SignedOutEverywhere, Language::En) => {
-                format!(
-                    "All browsers and apps were signed out of {name}. Links of earlier mails open nothing any more."
-                )
-            }
-            (SecurityEvent::SignedOutEverywhere, Language::De) => {
-                format!(
-                    "Alle Browser und Apps wurden bei {name} abgemeldet. Links aus früheren Mails gelten nicht mehr."
-                )
-            }
-            (SecurityEvent::WebhookChanged { .. }, Language::En) => {
-                format!("What happens to {name} is sent to another webhook from now on.")
-            }
-            (SecurityEvent::WebhookChanged { .. }, Language::De) => {
-                format!("Was mit {name} geschieht, geht von jetzt an an einen anderen Webhook.")
-            }
-            (SecurityEvent::AddressChanged { .. }, Language::En) => {
-                format!("Mails about {name}, and links to sign in, go to another address from now on.")
-            }
-            (SecurityEvent::AddressChanged { .. }, Language::De) => {
-                format!("Mails über {name} und Links zum Anmelden gehen von jetzt an an eine andere Adresse.")
-            }
-        }
-    }
-
-    /// Where one signs in, but for an address that does not any more.
-    fn way_in(&self, language: Language) -> Block {
-        let page = self.page.filter(|_| !matches!(self.event, SecurityEvent::AddressChanged { .. }));
-        Block::page(language.pick("Sign in", "Anmelden"), page)
     }
 
     /// What to do if it was somebody else.

@@ -6,10 +6,9 @@ use crate::{
 };
 
 use super::{
-    access::life_of_link,
+    access::{life_of_link, link_lives},
     dates,
     layout::{Block, Fact, Letter},
-    names::{isolated, subject},
 };
 
 /// Greets a tenant that is ready.
@@ -29,10 +28,9 @@ pub struct Welcome<'a> {
     pub page: Option<&'a str>,
 }
 
-impl Welcome<'_> {
-    pub(super) fn letter(&self, language: Language) -> Letter {
+impl<'a> Welcome<'a> {
+    pub(super) fn letter(&self, language: Language) -> Letter<'a> {
         let t = |english, german| language.pick(english, german);
-        let name = isolated(self.name);
         let mut facts = Vec::new();
         if let Some(address) = self.address {
             let url = format!("https://{address}");
@@ -52,37 +50,29 @@ impl Welcome<'_> {
                 url: None,
             });
         }
-        let mut blocks = vec![Block::Paragraph(match language {
-            Language::En => format!("{name} is set up and ready to use."),
-            Language::De => format!("{name} ist eingerichtet und kann loslegen."),
-        })];
-        if !facts.is_empty() {
-            blocks.push(Block::Facts(facts));
-        }
-        blocks.push(Block::link(t("Sign in", "Anmelden"), self.link));
-        blocks.push(Block::pointer(
-            t(
-                "The link works once, and for 24 hours. To sign in later, enter your e-mail address here, and we send you a new one:",
-                "Der Link gilt einmal und 24 Stunden lang. Um sich später anzumelden, geben Sie hier Ihre E-Mail-Adresse ein, und \
-                 wir schicken Ihnen einen neuen:",
-            ),
-            self.page,
-        ));
         Letter {
-            subject: subject(self.name, |name| match language {
-                Language::En => format!("Welcome, {name}"),
-                Language::De => format!("Willkommen, {name}"),
-            }),
-            title: match language {
-                Language::En => format!("Welcome, {name}"),
-                Language::De => format!("Willkommen, {name}"),
-            },
-            blocks,
+            name: Some(self.name),
+            headline: t("Welcome, {}", "Willkommen, {}"),
+            blocks: vec![
+                Block::Paragraph(t(
+                    "{} is set up and ready to use.",
+                    "{} ist eingerichtet und kann loslegen.",
+                )),
+                Block::Facts(facts),
+                Block::Link(t("Sign in", "Anmelden"), self.link),
+                link_lives(language),
+                Block::pointer(
+                    t(
+                        "To sign in later, enter your e-mail address here, and we send you a new one:",
+                        "Um sich später anzumelden, geben Sie hier Ihre E-Mail-Adresse ein, und wir schicken Ihnen einen neuen:",
+                    ),
+                    self.page,
+                ),
+            ],
             note: t(
                 "If you did not sign a club up, you can ignore this mail.",
                 "Wenn Sie keinen Verein angemeldet haben, können Sie diese Mail einfach liegen lassen.",
-            )
-            .to_owned(),
+            ),
         }
     }
 }
@@ -154,32 +144,31 @@ impl SetupFailure {
     }
 
     /// What mends it.
-    fn steps(self, language: Language) -> Vec<&'static str> {
-        let switch_on = language.pick(
-            "Open your scenario in Make, and switch it on.",
-            "Öffnen Sie Ihr Szenario in Make und schalten Sie es ein.",
-        );
-        let compare = language.pick(
-            "Copy the address of its webhook, and compare it with the one that you gave us.",
-            "Kopieren Sie die Adresse seines Webhooks und vergleichen Sie sie mit der, die Sie uns genannt haben.",
-        );
-        let go_on = language.pick(
-            "Press the button below, and try the set-up again.",
-            "Drücken Sie den Knopf unten und versuchen Sie die Einrichtung noch einmal.",
-        );
+    const fn steps(self, language: Language) -> &'static [&'static str] {
         match self {
-            Self::WebhookRejected | Self::WebhookSilent => vec![switch_on, compare, go_on],
-            Self::WebhookMissing => vec![
-                language.pick(
+            Self::WebhookRejected | Self::WebhookSilent => language.pick(
+                &[
+                    "Open your scenario in Make, and switch it on.",
+                    "Copy the address of its webhook, and compare it with the one that you gave us.",
+                    "Press the button below, and try the set-up again.",
+                ],
+                &[
+                    "Öffnen Sie Ihr Szenario in Make und schalten Sie es ein.",
+                    "Kopieren Sie die Adresse seines Webhooks und vergleichen Sie sie mit der, die Sie uns genannt haben.",
+                    "Drücken Sie den Knopf unten und versuchen Sie die Einrichtung noch einmal.",
+                ],
+            ),
+            Self::WebhookMissing => language.pick(
+                &[
                     "Copy the address of the webhook from your scenario in Make.",
-                    "Kopieren Sie die Adresse des Webhooks aus Ihrem Szenario in Make.",
-                ),
-                language.pick(
                     "Press the button below, and paste it there.",
+                ],
+                &[
+                    "Kopieren Sie die Adresse des Webhooks aus Ihrem Szenario in Make.",
                     "Drücken Sie den Knopf unten und fügen Sie sie dort ein.",
-                ),
-            ],
-            Self::Ours | Self::Stopped => Vec::new(),
+                ],
+            ),
+            Self::Ours | Self::Stopped => &[],
         }
     }
 }
@@ -197,46 +186,39 @@ pub struct SetupFailed<'a> {
     pub page: Option<&'a str>,
 }
 
-impl SetupFailed<'_> {
-    pub(super) fn letter(&self, language: Language) -> Letter {
+impl<'a> SetupFailed<'a> {
+    pub(super) fn letter(&self, language: Language) -> Letter<'a> {
         let t = |english, german| language.pick(english, german);
-        let name = isolated(self.name);
-        let is_theirs = self.why.is_theirs();
-        let headline = |name: &str| match (language, is_theirs) {
-            (Language::En, true) => format!("Setting up {name} needs your help"),
-            (Language::En, false) => format!("Setting up {name} takes longer"),
-            (Language::De, true) => format!("Die Einrichtung von {name} braucht Ihre Hilfe"),
-            (Language::De, false) => format!("Die Einrichtung von {name} dauert länger"),
-        };
         let mut blocks = vec![
-            Block::Paragraph(match language {
-                Language::En => format!("{name} is not ready yet: the set-up stopped."),
-                Language::De => {
-                    format!("{name} ist noch nicht bereit: Die Einrichtung ist stehen geblieben.")
-                }
-            }),
-            Block::paragraph(self.why.what(language)),
+            Block::Paragraph(t(
+                "{} is not ready yet: the set-up stopped.",
+                "{} ist noch nicht bereit: Die Einrichtung ist stehen geblieben.",
+            )),
+            Block::Paragraph(self.why.what(language)),
         ];
-        if is_theirs {
-            blocks.push(Block::paragraph(t("This is what helps:", "Das hilft:")));
+        let (headline, label) = if self.why.is_theirs() {
+            blocks.push(Block::Paragraph(t("This is what helps:", "Das hilft:")));
             blocks.push(Block::Steps(self.why.steps(language)));
-        }
-        let label = if is_theirs {
-            t("Go on there", "Dort weitermachen")
+            (
+                t("Setting up {} needs your help", "Die Einrichtung von {} braucht Ihre Hilfe"),
+                t("Go on there", "Dort weitermachen"),
+            )
         } else {
-            t("See how it stands", "Stand ansehen")
+            (
+                t("Setting up {} takes longer", "Die Einrichtung von {} dauert länger"),
+                t("See how it stands", "Stand ansehen"),
+            )
         };
-        blocks.push(Block::link(label, self.link));
-        blocks.push(life_of_link(language, self.page));
+        blocks.push(Block::Link(label, self.link));
+        blocks.extend(life_of_link(language, self.page));
         Letter {
-            subject: subject(self.name, headline),
-            title: headline(&name),
+            name: Some(self.name),
+            headline,
             blocks,
             note: t(
                 "What was set up already stays, and nothing you entered is lost.",
                 "Was schon eingerichtet ist, bleibt, und nichts von Ihren Eingaben ist verloren.",
-            )
-            .to_owned(),
+            ),
         }
     }
 }
@@ -254,47 +236,52 @@ pub struct WebhookDisabled<'a> {
     pub page: Option<&'a str>,
 }
 
-impl WebhookDisabled<'_> {
-    pub(super) fn letter(&self, language: Language) -> Letter {
+impl<'a> WebhookDisabled<'a> {
+    pub(super) fn letter(&self, language: Language) -> Letter<'a> {
         let t = |english, german| language.pick(english, german);
-        let (name, host) = (isolated(self.name), self.host);
-        let headline = |name: &str| match language {
-            Language::En => format!("The webhook of {name} is switched off"),
-            Language::De => format!("Der Webhook von {name} ist abgeschaltet"),
+        let mut facts =
+            vec![Fact { name: t("Webhook on", "Webhook auf"), value: self.host.to_owned(), url: None }];
+        if let Some(day) = self.since {
+            facts.push(Fact {
+                name: t("Has taken nothing since", "Nimmt nichts mehr an seit"),
+                value: dates::stored_day(language, day),
+                url: None,
+            });
+        }
+        let why = if self.since.is_some() {
+            t(
+                "We tell your webhook what happens to {}. For days it has taken nothing.",
+                "Wir melden Ihrem Webhook, was mit {} geschieht. Seit Tagen nimmt er nichts mehr an.",
+            )
+        } else {
+            t(
+                "We tell your webhook what happens to {}. It answers that nothing is there any more.",
+                "Wir melden Ihrem Webhook, was mit {} geschieht. Er antwortet, dass dort nichts mehr ist.",
+            )
         };
-        let since = self.since.map(|day| dates::stored_day(language, day));
         Letter {
-            subject: subject(self.name, headline),
-            title: headline(&name),
+            name: Some(self.name),
+            headline: t("The webhook of {} is switched off", "Der Webhook von {} ist abgeschaltet"),
             blocks: vec![
-                Block::Paragraph(match (language, since) {
-                    (Language::En, Some(day)) => format!(
-                        "We tell your webhook on {host} what happens to {name}. It has taken nothing since {day}."
-                    ),
-                    (Language::En, None) => format!(
-                        "We tell your webhook on {host} what happens to {name}. It answers that nothing is there any more."
-                    ),
-                    (Language::De, Some(day)) => format!(
-                        "Wir melden Ihrem Webhook auf {host}, was mit {name} geschieht. Seit dem {day} nimmt er nichts mehr an."
-                    ),
-                    (Language::De, None) => format!(
-                        "Wir melden Ihrem Webhook auf {host}, was mit {name} geschieht. Er antwortet, dass dort nichts mehr ist."
-                    ),
-                }),
-                Block::paragraph(t(
+                Block::Paragraph(why),
+                Block::Facts(facts),
+                Block::Paragraph(t(
                     "We have switched it off: nothing is sent there any more. Your club itself works as before.",
                     "Wir haben ihn abgeschaltet: Es geht nichts mehr dorthin. Ihr Verein selbst läuft weiter wie bisher.",
                 )),
-                Block::paragraph(t("To switch it on again:", "So schalten Sie ihn wieder ein:")),
-                Block::Steps(vec![
-                    t("Repair the scenario in Make.", "Bringen Sie das Szenario in Make in Ordnung."),
-                    t(
+                Block::Paragraph(t("To switch it on again:", "So schalten Sie ihn wieder ein:")),
+                Block::Steps(language.pick(
+                    &[
+                        "Repair the scenario in Make.",
                         "Sign in and send a test to it, or store a new address.",
+                    ],
+                    &[
+                        "Bringen Sie das Szenario in Make in Ordnung.",
                         "Melden Sie sich an und schicken Sie einen Test dorthin, oder speichern Sie eine neue Adresse.",
-                    ),
-                ]),
+                    ],
+                )),
                 Block::page(t("Sign in", "Anmelden"), self.page),
-                Block::paragraph(t(
+                Block::Paragraph(t(
                     "What was not delivered is listed there, and can be sent again.",
                     "Was nicht angekommen ist, steht dort und kann noch einmal geschickt werden.",
                 )),
@@ -302,8 +289,7 @@ impl WebhookDisabled<'_> {
             note: t(
                 "If you have stopped using the webhook, there is nothing to do.",
                 "Wenn Sie den Webhook nicht mehr benutzen, müssen Sie nichts tun.",
-            )
-            .to_owned(),
+            ),
         }
     }
 }

@@ -85,7 +85,7 @@ async fn a_webhook_that_failed_for_a_whole_schedule_is_switched_off() {
     is_off(&app, "failing").await;
     let text = notices(&app)[0].json()["text"].clone();
     assert!(since.starts_with("2027-01-15"), "{since}");
-    assert!(text.as_str().unwrap().contains("It has taken nothing since 15 January 2027."), "{text}");
+    assert!(text.as_str().unwrap().contains("Has taken nothing since: 15 January 2027"), "{text}");
 }
 
 #[tokio::test]
