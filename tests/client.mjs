@@ -31,7 +31,7 @@ export function client({ url, sandboxFetch, secret }) {
   }
 
   /** Signs a new tenant up, under a name of its own, and proves nothing; throws unless the answer is 200. */
-  async function start(overrides = {}, options = {}) {
+  async function signupUnproven(overrides = {}, options = {}) {
     const form = tenantForm(overrides);
     const answer = await api("POST", "/public/signup/start", { body: form, ...options });
     if (answer.status !== 200) throw new Error(`signup: ${answer.status} ${JSON.stringify(answer.body)}`);
@@ -39,7 +39,7 @@ export function client({ url, sandboxFetch, secret }) {
   }
 
   /** Signs a new tenant up, and proves its address as its owner would; throws unless both are done. */
-  const signup = async (overrides, options) => prove(await start(overrides, options));
+  const signup = async (overrides, options) => prove(await signupUnproven(overrides, options));
 
   /** Proves a tenant's address by the code that it was mailed: the tenant with its owner's token. Where nobody asks for it, as it is. */
   async function prove(tenant, options) {
@@ -52,7 +52,7 @@ export function client({ url, sandboxFetch, secret }) {
 
   /** The newest mail that asks an address to prove itself: what it shows is its `code`, or its `proofToken`. Waits for the `nth`. */
   const proofMail = (address, { nth = 1, ...options } = {}) =>
-    until(async () => (await proofMails(address)).slice(nth - 1).at(-1), { every: 50, what: `mail ${nth} that proves ${address}`, ...options });
+    until(async () => (await proofMails(address)).slice(nth - 1).at(-1), { every: 50, what: `mail ${nth} that proves ${address}`, within: 60_000, ...options });
 
   /** Gives a tenant what its plan needs and queues its provisioning. */
   function confirm(tenant, webhook = makeWebhook()) {
@@ -93,7 +93,7 @@ export function client({ url, sandboxFetch, secret }) {
     }));
   }
 
-  return { api, sandbox, start, signup, prove, confirm, status, settled, mails, proofMail, proofMails, token: (claims = {}, key = secret) => token(claims, key) };
+  return { api, sandbox, signup, signupUnproven, prove, confirm, status, settled, mails, proofMail, proofMails, token: (claims = {}, key = secret) => token(claims, key) };
 }
 
 /** A valid signup, different each time. */

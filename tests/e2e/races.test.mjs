@@ -106,7 +106,7 @@ describe("a hundred proofs at once", () => {
 
   /** A tenant that waits for nothing but its proof, and what shows it. */
   async function waiting() {
-    const tenant = await h.start({ plan: "pro" });
+    const tenant = await h.signupUnproven({ plan: "pro" });
     assert.equal((await h.confirm(tenant)).body.data.status, "pending");
     return { ...tenant, mail: await h.proofMail(tenant.email) };
   }

@@ -41,15 +41,15 @@ async function stub(create, options, body = { ok: true, environment: "production
 }
 
 test("signs a tenant of each plan up, and passes when both are provisioned: as local, and without an argument", async () => {
-  for (const [args, env] of [
-    [["local"], { PORT: h.url.port }],
-    [[], { WORKER_URL: `${h.url.origin}/` }],
+  for (const [args, env, checks] of [
+    [["local"], { PORT: h.url.port }, 19],
+    [[], { WORKER_URL: `${h.url.origin}/` }, 18],
   ]) {
     const { status, printed } = await smoke(args, env);
     assert.equal(status, 0, printed);
     for (const plan of ["starter", "pro"]) assert.match(printed, new RegExp(`✓ ${plan}: provisioned in [\\d.]+ s`));
     for (const plan of ["starter", "pro"]) assert.match(printed, new RegExp(`✓ ${plan}: waits for the proof\n✓ ${plan}: a code is mailed\n✓ ${plan}: the code proves the address\n`));
-    assert.match(printed, /\n19 passed, 0 failed\n$/);
+    assert.ok(printed.endsWith(`\n${checks} passed, 0 failed\n`), printed);
     assert.doesNotMatch(printed, /eyJ/, "a token");
   }
 });

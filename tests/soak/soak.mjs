@@ -75,7 +75,7 @@ process.exit();
 
 async function soak(service, newer) {
   const sandboxFetch = (path, init) => fetch(new URL(path, service.sandboxUrl), init);
-  const { api, sandbox, start, prove, confirm, mails, token } = client({ url: service.url, secret: service.secrets.JWT_SECRET, sandboxFetch });
+  const { api, sandbox, signupUnproven, prove, confirm, mails, token } = client({ url: service.url, secret: service.secrets.JWT_SECRET, sandboxFetch });
   const { behave, sql } = controls(api);
   const operator = (path, body) => api("POST", path, { token: token(), body });
 
@@ -89,7 +89,7 @@ async function soak(service, newer) {
     const { webhookUrl, webhookSecret } = makeWebhook();
     const { origin, pathname } = new URL(webhookUrl);
     const webhook = { webhookUrl: `${origin}${hostility ?? ""}${pathname}`, webhookSecret };
-    const tenant = await prove(await start({ plan }), { within: MINUTES * 60_000, every: 500 });
+    const tenant = await prove(await signupUnproven({ plan }), { within: MINUTES * 60_000, every: 500 });
     return { ...tenant, plan, hostility, webhook };
   });
   const tenants = all.filter(({ hostility }) => hostility === undefined);
