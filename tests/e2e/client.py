@@ -60,7 +60,7 @@ def main() -> None:
     assert signed_up.email_proven is False
     signing_up = AuthenticatedClient(base_url=BASE_URL, token=signed_up.jwt)
     confirm_pro.sync(client=signing_up)
-    mistaken = prove_address.sync(client=anyone, body=ProofRequest(token="guess"))
+    mistaken = prove_address.sync(client=signing_up, body=ProofRequest(token="guess"))
     assert isinstance(mistaken, ErrorResponse), mistaken
     proven = prove_address.sync(client=signing_up, body=ProofRequest(code=mailed_code(signed_up.tenant.email)))
     assert isinstance(proven, ProofResponse), proven
