@@ -2,7 +2,9 @@
 //
 // Refuses unless the checkout is clean and on main, or on a tag prod-… to go back to. wrangler.toml must be valid for the environment, and
 // every migration since the last deployment may only add. wrangler must be logged in, and all required secrets set. Then: lint and tests,
-// the build, the database's migrations, the deployment, the smoke test on WORKER_URL, and in production the tag prod-YYYYMMDDHHMM.
+// the build, the database's migrations, the deployment, the smoke test on WORKER_URL, and in production the tag prod-YYYYMMDDHHMM. With
+// PLATFORM_ADMIN_JWT the smoke test vouches for its tenants' addresses. Without it nobody proves them, provisioning is not tried, and a
+// deployment that went well otherwise ends with 3.
 //
 // --checked            lint and tests ran on this very commit already
 // --object-migration   ships a new Durable Object migration, across which no rollback goes

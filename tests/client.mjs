@@ -30,28 +30,29 @@ export function client({ url, sandboxFetch, secret }) {
     return answer;
   }
 
-  /** Signs a new tenant up, under a name of its own, and proves its address; throws unless both answers are 200. */
-  const signup = async (overrides = {}, options = {}) => prove(await signupUnproven(overrides, options));
-
-  /** Proves the address of a tenant that signed up by the code that the sandbox got for it; answers it with the token from then on. */
-  async function prove(tenant) {
-    if (tenant.emailProven) return tenant;
-    const code = await until(async () => (await mails(tenant.email)).findLast((mail) => mail.code)?.code, {
-      within: 60_000,
-      what: `the code for ${tenant.email}`,
-    });
-    const answer = await api("POST", "/auth/proof", { token: tenant.jwt, body: { code } });
-    if (answer.status !== 200) throw new Error(`proof: ${answer.status} ${JSON.stringify(answer.body)}`);
-    return { ...tenant, ...answer.body };
-  }
-
-  /** Signs a new tenant up, whose address is not proven then; throws unless the answer is 200. */
+  /** Signs a new tenant up, under a name of its own, and proves nothing; throws unless the answer is 200. */
   async function signupUnproven(overrides = {}, options = {}) {
     const form = tenantForm(overrides);
     const answer = await api("POST", "/public/signup/start", { body: form, ...options });
     if (answer.status !== 200) throw new Error(`signup: ${answer.status} ${JSON.stringify(answer.body)}`);
     return { ...form, ...answer.body };
   }
+
+  /** Signs a new tenant up, and proves its address as its owner would; throws unless both are done. */
+  const signup = async (overrides, options) => prove(await signupUnproven(overrides, options));
+
+  /** Proves a tenant's address by the code that it was mailed: the tenant with its owner's token. Where nobody asks for it, as it is. */
+  async function prove(tenant, options) {
+    if (tenant.emailProven) return tenant;
+    const { code } = await proofMail(tenant.email, options);
+    const answer = await api("POST", "/auth/proof", { token: tenant.jwt, body: { code } });
+    if (answer.status !== 200) throw new Error(`proof: ${answer.status} ${JSON.stringify(answer.body)}`);
+    return { ...tenant, ...answer.body };
+  }
+
+  /** The newest mail that asks an address to prove itself: what it shows is its `code`, or its `proofToken`. Waits for the `nth`. */
+  const proofMail = (address, { nth = 1, ...options } = {}) =>
+    until(async () => (await proofMails(address)).slice(nth - 1).at(-1), { every: 50, what: `mail ${nth} that proves ${address}`, within: 60_000, ...options });
 
   /** Gives a tenant what its plan needs and queues its provisioning. */
   function confirm(tenant, webhook = makeWebhook()) {
@@ -72,22 +73,27 @@ export function client({ url, sandboxFetch, secret }) {
       { what: `the run of ${tenant.tenantId} to end`, ...options },
     );
 
-  /**
-   * The mails to an address, oldest first; `linkToken` is the token of the link in one that signs in, `code` and `proofToken` what proves
-   * the address.
-   */
-  async function mails(address) {
+  /** The mails to an address, or all, oldest first, but those that prove one; `linkToken` is the token of the link in one. */
+  async function mails(address = "") {
+    return (await allMails(address)).filter(({ proofToken }) => proofToken === undefined);
+  }
+
+  /** The mails by which an address may be proven, oldest first: `code` and `proofToken` are what one shows. */
+  async function proofMails(address) {
+    return (await allMails(address)).filter(({ proofToken }) => proofToken !== undefined);
+  }
+
+  async function allMails(address) {
     const { mails } = await sandbox(`/__sandbox/mails?to=${encodeURIComponent(address)}`);
-    const first = (mail, pattern) => pattern.exec(mail.text)?.[1];
     return mails.map((mail) => ({
       ...mail,
-      linkToken: first(mail, /\/magic\/#token=([\w.-]+)/),
-      proofToken: first(mail, /\/proof\/#token=([\w.-]+)/),
-      code: first(mail, /\bcode is (\d{6})\b/),
+      linkToken: /\/magic\/#token=([\w.-]+)/.exec(mail.text)?.[1],
+      proofToken: /\/proof\/#token=([\w.-]+)/.exec(mail.text)?.[1],
+      code: /\bcode is ([0-9]{6})\b/.exec(mail.text)?.[1],
     }));
   }
 
-  return { api, sandbox, signup, signupUnproven, prove, confirm, status, settled, mails, token: (claims = {}, key = secret) => token(claims, key) };
+  return { api, sandbox, signup, signupUnproven, prove, confirm, status, settled, mails, proofMail, proofMails, token: (claims = {}, key = secret) => token(claims, key) };
 }
 
 /** A valid signup, different each time. */

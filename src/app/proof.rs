@@ -252,9 +252,15 @@ pub async fn send_again<P: Ports>(
     let pause = obstacle.link_mailed_at + outbox::PROOF_PAUSE_SECONDS - now.seconds();
     Err(match u32::try_from(pause) {
         _ if !obstacle.is_unproven => ProofError::AlreadyProven,
-        Ok(seconds @ 1..) => ProofError::TooSoon(seconds),
-        _ => ProofError::TooOften,
+        Ok(seconds @ 1..) => limited(app, ProofError::TooSoon(seconds)),
+        _ => limited(app, ProofError::TooOften),
     })
+}
+
+/// As of every other limit, the log hears of a no.
+fn limited<P: Ports>(app: &App<P>, error: ProofError) -> ProofError {
+    app.log(LogLine::new(Level::Warn, "rate_limited").with("limit", "proof"));
+    error
 }
 
 /// Corrects the address of the caller's tenant, and mails a code and a link there. Answers the address.
@@ -278,7 +284,7 @@ pub async fn correct<P: Ports>(
     match corrected.email {
         _ if !corrected.is_unproven => Err(ProofError::AlreadyProven),
         Some(address) if address == *email => Ok(address),
-        _ if corrected.is_too_often => Err(ProofError::TooOften),
+        _ if corrected.is_too_often => Err(limited(app, ProofError::TooOften)),
         _ if corrected.is_taken => Err(ProofError::EmailExists),
         _ => Err(DbError::Corrupt("an address was not corrected for no reason".to_owned()).into()),
     }

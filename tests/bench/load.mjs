@@ -55,16 +55,17 @@ function isComplete(text) {
   return length ? text.length >= end + 4 + Number(length[1]) : text.endsWith("\r\n0\r\n\r\n");
 }
 
-/** `runs` tenants from signup to `completed`, `concurrency` at a time. */
-async function starterRuns({ url, concurrency, runs }) {
-  const { signup, confirm, settled } = client({ url });
+/** `runs` tenants from signup, by the proof of their addresses, to `completed`, `concurrency` at a time. */
+async function starterRuns({ url, sandboxUrl, concurrency, runs }) {
+  const sandboxFetch = (path, init) => fetch(new URL(path, sandboxUrl), init);
+  const { signupUnproven, prove, confirm, settled } = client({ url, sandboxFetch });
   const latencies = [];
   let left = runs;
   const started = performance.now();
   const worker = async () => {
     while (left-- > 0) {
       const begun = performance.now();
-      const tenant = await signup({ plan: "starter" });
+      const tenant = await prove(await signupUnproven({ plan: "starter" }), { every: 10 });
       await confirm(tenant, makeWebhook());
       const { status } = await settled(tenant, { within: 60_000, every: 10 });
       if (status !== "completed") throw new Error(`a run ended ${status}`);

@@ -3,6 +3,7 @@
 import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { QUIET_WRANGLER, ROOT, at } from "../../scripts/lib/project.mjs";
+import { until } from "../client.mjs";
 import { storedSql } from "./peer/sql.mjs";
 
 Object.assign(process.env, QUIET_WRANGLER, { WRANGLER_LOG: "error" });
@@ -17,25 +18,31 @@ export const SECRETS = {
   METRICS_TOKEN: "benchmark metrics token",
 };
 
-/** Starts a build of the product with its upstreams: `{url, pid, sql, rows, sandbox, stop}`. */
-export async function startProduct(directory = at("build/bundles/product")) {
+/** Starts a build of the product with its upstreams: `{url, pid, sql, rows, drained, sandbox, sandboxUrl, stop}`. */
+export const startProduct = (directory = at("build/bundles/product")) => withSandbox(bundle(directory));
+
+/** Starts the peer, over a database, a workerd and upstreams of its own. */
+export const startPeer = () => withSandbox(PEER());
+
+async function withSandbox(modules) {
   const sandbox = miniflare(worker("scripts/sandbox/wrangler.toml", bundle(at("build/bundles/sandbox"))));
-  await sandbox.ready;
+  const { href: sandboxUrl } = await sandbox.ready;
   const egress = (request) => sandbox.dispatchFetch(request.url, request);
-  const product = await started(worker("wrangler.toml", bundle(directory)), egress);
+  const started = await startedWith(worker("wrangler.toml", modules), egress);
   return {
-    ...product,
+    ...started,
+    sandboxUrl,
+    /** Waits until every mail has left. */
+    drained: () =>
+      until(async () => (await started.rows("select count(*) as n from mails where status = 'pending'"))[0].n === 0, {
+        ...{ within: 120_000, every: 10, what: "the mails to leave" },
+      }),
     sandbox: (path, init) => sandbox.dispatchFetch(new URL(path, "http://sandbox.localhost"), init),
-    stop: () => Promise.all([product.stop(), sandbox.dispose()]),
+    stop: () => Promise.all([started.stop(), sandbox.dispose()]),
   };
 }
 
-/** Starts the peer, over a database and a workerd of its own. */
-export function startPeer() {
-  return started(worker("wrangler.toml", PEER()), NOWHERE);
-}
-
-async function started(options, egress) {
+async function startedWith(options, egress) {
   const before = workerdPids();
   const instance = miniflare({ ...options, serviceBindings: { EGRESS: egress }, unsafeDirectSockets: LOOPBACK });
   await instance.ready;

@@ -17,7 +17,7 @@ const random = generator(seed);
 
 const service = await startService();
 after(() => service.stop());
-const { sandbox, signup, confirm, status } = client({
+const { sandbox, signup, confirm, status, mails: mailsThere } = client({
   url: service.url,
   secret: service.secrets.JWT_SECRET,
   sandboxFetch: (path, init) => fetch(new URL(path, service.sandboxUrl), init),
@@ -84,7 +84,6 @@ async function stillRunning(tenants) {
 
 async function nothingTwice(t, tenants) {
   // Those that were on their way when a process died leave with a sweep, and what is due leaves two a second.
-  const mailsThere = async () => (await sandbox("/__sandbox/mails")).mails;
   const allLeft = async () => {
     if ((await mailsThere()).length >= tenants.length) return true;
     await mailsAreDue(service);

@@ -55,9 +55,9 @@ test("a tenant logs out, comes back by a mailed link that works once, and is cut
 });
 
 test("asking for a link is answered alike, header by header, whoever asks for whom", async () => {
-  const [tenant, other] = [await h.signup(), await h.signup()];
+  const [tenant, other, unproven] = [await h.signup(), await h.signup(), await h.signupUnproven()];
   const answers = [];
-  for (const body of [{ email: tenant.email }, { email: `nobody-${randomUUID()}@example.org` }, { email: tenant.email, tenantId: other.tenantId }]) {
+  for (const body of [{ email: tenant.email }, { email: unproven.email }, { email: `nobody-${randomUUID()}@example.org` }, { email: tenant.email, tenantId: other.tenantId }]) {
     const { status, body: text, headers } = await startLink(body);
     const seen = [...headers].filter(([name]) => !["x-request-id", "date", "connection", "keep-alive"].includes(name));
     answers.push({ status, text, seen });

@@ -25,7 +25,7 @@ name=$(basename "$0")
 printf '%s\\n' "$name $*\${WORKER_VERSION:+ ($WORKER_VERSION)}" >>"$here/log"
 for key in "$name $1 $2 $3" "$name $1 $2" "$name $1"; do
   key=\${key// /-}
-  [ ! -e "$here/fails/$key" ] || { cat "$here/fails/$key" >&2; exit 1; }
+  [ ! -e "$here/fails/$key" ] || { cat "$here/fails/$key" >&2; exit "$(cat "$here/codes/$key" 2>/dev/null || echo 1)"; }
   if [ -e "$here/answers/$key" ]; then answer=$here/answers/$key; break; fi
 done
 for key in "$name $1 $2" "$name $1"; do
@@ -50,6 +50,7 @@ export function makeCheckout(root, { real = false } = {}) {
   if (!real) for (const path of ["node_modules/.bin/wrangler", "node_modules/.bin/npm", "scripts/smoke-test.sh"]) fake(path);
   mkdirSync(join(root, ".asked/answers"), { recursive: true });
   mkdirSync(join(root, ".asked/fails"));
+  mkdirSync(join(root, ".asked/codes"));
 
   function fake(path) {
     mkdirSync(dirname(join(root, path)), { recursive: true });
@@ -88,7 +89,10 @@ export function makeCheckout(root, { real = false } = {}) {
       mkdirSync(folder, { recursive: true });
       writeFileSync(join(folder, question.replaceAll(" ", "-")), JSON.stringify(value));
     },
-    fail: (command, why = "no\n") => writeFileSync(join(root, ".asked/fails", command.replaceAll(" ", "-")), why),
+    fail(command, why = "no\n", code = 1) {
+      writeFileSync(join(root, ".asked/fails", command.replaceAll(" ", "-")), why);
+      writeFileSync(join(root, ".asked/codes", command.replaceAll(" ", "-")), String(code));
+    },
     /** The file that was given with --file last. */
     given: () => readFileSync(join(root, ".asked/file"), "utf8"),
     mend: (command) => rmSync(join(root, ".asked/fails", command.replaceAll(" ", "-")), { force: true }),

@@ -14,7 +14,7 @@ const path = (relative) => fileURLToPath(new URL(relative, import.meta.url));
 
 test("a tenant signs up and goes live, and a failure is typed", async () => {
   const { clubSlug } = tenantForm();
-  const env = { ...process.env, PYTHONPATH: path("../../build/python"), BASE_URL: h.url.origin, SLUG: clubSlug };
+  const env = { ...process.env, PYTHONPATH: path("../../build/python"), BASE_URL: h.url.origin, SANDBOX_URL: `http://127.0.0.1:${await h.serveSandbox()}`, SLUG: clubSlug };
   const { stdout } = await promisify(execFile)(process.env.PYTHON, ["-W", "error", path("client.py")], { env });
   const { steps, errors, ...rest } = JSON.parse(stdout);
   assert.deepEqual(rest, { status: "completed", progress: 100, refused: ["INVALID_TOKEN", "VALIDATION"] });

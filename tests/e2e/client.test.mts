@@ -13,7 +13,7 @@ after(() => h.close());
 const api = createClient<paths>({ baseUrl: h.url.href });
 const as = (jwt: string) => ({ Authorization: `Bearer ${jwt}` });
 
-test("a tenant signs up, connects Make, goes live, and reads what happened", async () => {
+test("a tenant signs up, connects Make, proves its address, goes live, and reads what happened", async () => {
   const { clubName, clubSlug, email } = tenantForm();
   const free = await api.GET("/public/signup/availability", { params: { query: { slug: clubSlug } } });
   assert.equal(free.data?.data.available, true);
@@ -23,15 +23,24 @@ test("a tenant signs up, connects Make, goes live, and reads what happened", asy
     body: { clubName, clubSlug, email, plan: "starter" },
   });
   assert.equal(signup.error, undefined);
-  const { tenantId, tenant, jwt } = signup.data;
-  assert.ok(jwt);
-  assert.equal(tenant.status, "trial");
+  const { tenantId, tenant, emailProven } = signup.data;
+  assert.deepEqual([tenant.status, emailProven], ["trial", false]);
 
   const { webhookUrl, webhookSecret } = makeWebhook();
-  const connected = await api.POST("/public/signup/starter/make", { headers: as(jwt), body: { webhookUrl, webhookSecret } });
-  assert.equal(connected.data?.data.changed, true);
+  const connected = await api.POST("/public/signup/starter/make", {
+    headers: as(signup.data.jwt),
+    body: { webhookUrl, webhookSecret },
+  });
+  assert.deepEqual([connected.data?.data.changed, connected.data?.data.status], [true, "pending"]);
 
   const path = { id: tenantId };
+  const early = await api.POST("/api/v1/tenants/{id}/webhook/test", { params: { path }, headers: as(signup.data.jwt), body: {} });
+  assert.equal(early.error?.error.code, "EMAIL_UNPROVEN");
+  const { code } = await h.proofMail(email);
+  const proof = await api.POST("/auth/proof", { headers: as(signup.data.jwt), body: { code } });
+  assert.equal(proof.error, undefined);
+  const { jwt } = proof.data;
+
   const done = await until(
     async () => {
       const { data } = await api.GET("/api/v1/tenants/{id}/provision-status", { params: { path }, headers: as(jwt) });
@@ -39,7 +48,8 @@ test("a tenant signs up, connects Make, goes live, and reads what happened", asy
     },
     { what: "provisioning to complete" },
   );
-  assert.deepEqual([done.progress, done.runId, done.warnings], [100, connected.data?.data.runId, []]);
+  assert.deepEqual([done.progress, done.warnings], [100, []]);
+  assert.match(`${done.runId}`, /^run_/);
 
   const events = await api.GET("/api/v1/tenants/{id}/events", { params: { path, query: { limit: 100 } }, headers: as(jwt) });
   const types = events.data?.data.map(({ type }) => type) ?? [];

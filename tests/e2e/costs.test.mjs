@@ -11,21 +11,24 @@ after(() => h.close());
 
 /**
  * Rows that one tenant may write to D1, from its signup until its webhook was told that it is live and its welcome mail left. Ten of them are
- * the mail's.
+ * that mail's, and as many the first mail's.
  */
 const ROWS_PER_TENANT = 80;
-/** Rows that a signup without a promo code may write. */
+/** Rows that a signup without a promo code may write, its mail not counted. */
 const ROWS_PER_SIGNUP = 8;
+/** Batches of a mail that proves an address: claimed, begun, settled, and nothing else is due. */
+const BATCHES_PER_MAIL = 4;
 /**
- * Calls of its run to breakers: one before each step that calls out, and one for its mail. While nothing fails, only the breaker that
- * counts concurrent calls is told afterwards.
+ * Calls to breakers: one for the mail that proves the address, then those of the run: one before each step that calls out, and one for its
+ * mail. While nothing fails, only the breaker that counts concurrent calls is told afterwards.
  */
 const BREAKERS = { starter: ["make", "resend"], pro: [...Array(4).fill("apps_script"), "resend"] };
 
 const sum = (calls, name) => calls.reduce((total, call) => total + (call[name] ?? 0), 0);
 
-/** What one request called itself: not what its object did for it afterwards. */
+/** What one request called itself: neither what its object did for it afterwards, nor what a mail did that it left behind. */
 async function costOf(request) {
+  await h.mailsLeft();
   await h.forget();
   const answer = await request();
   const calls = (await h.calls()).filter(({ by }) => by === "request");
@@ -89,6 +92,22 @@ const REQUESTS = {
     ...[1, 0],
     () => h.api("POST", "/internal/provision/queue", { token: service(), body: { tenantId: tenants.pro.tenantId } }),
   ],
+  "POST starter/make, unproven": [1, 0, () => h.confirm(unproven.starter)],
+  "POST pro/confirm, unproven": [1, 0, () => h.confirm(unproven.pro)],
+  "POST proof, a wrong code": [1, 0, () => h.api("POST", "/auth/proof", { token: unproven.starter.jwt, body: { code: unproven.starter.wrong } }), 400],
+  "POST proof/send, too soon": [1, 0, () => h.api("POST", "/auth/proof/send", { token: unproven.starter.jwt }), 429],
+  "POST proof, the code of who waits for it": [
+    ...[1, 1],
+    () => h.api("POST", "/auth/proof", { token: unproven.starter.jwt, body: { code: unproven.starter.code } }),
+  ],
+  "POST proof, the link of who waits for it": [1, 1, () => h.api("POST", "/auth/proof", { body: { token: unproven.pro.proofToken } })],
+  "POST proof, a link that is spent": [1, 0, () => h.api("POST", "/auth/proof", { body: { token: unproven.pro.proofToken } }), 401],
+  "POST proof, no link": [0, 0, () => h.api("POST", "/auth/proof", { body: { token: "guess" } }), 401],
+  "PATCH signup/email": [1, 0, () => h.api("PATCH", "/public/signup/email", { token: unproven.other.jwt, body: { email: tenantForm().email } })],
+  "POST proof, the code of who waits for nothing": [
+    ...[1, 0],
+    () => h.api("POST", "/auth/proof", { token: unproven.idle.jwt, body: { code: unproven.idle.code } }),
+  ],
   "GET tenants/me": [1, 0, () => h.api("GET", "/api/v1/tenants/me", { token: tenants.pro.jwt })],
   "PATCH tenants/me": [1, 0, () => h.api("PATCH", "/api/v1/tenants/me", { token: tenants.pro.jwt, body: { name: "Renamed" } })],
   "GET admin/stats": [1, 0, () => h.api("GET", "/api/v1/admin/stats", { token: h.token() })],
@@ -104,10 +123,17 @@ const REQUESTS = {
 };
 
 const fresh = {};
+/** Before the proof of their addresses, with what would show it. */
+const unproven = {};
 
 describe("round trips of", () => {
   before(async () => {
     for (const plan of ["starter", "pro"]) fresh[plan] = await h.signup({ plan });
+    for (const [name, plan] of Object.entries({ starter: "starter", pro: "pro", other: "pro", idle: "pro" })) {
+      const tenant = await h.signupUnproven({ plan });
+      const { code, proofToken } = await h.proofMail(tenant.email);
+      unproven[name] = { ...tenant, code, proofToken, wrong: code === "000000" ? "111111" : "000000" };
+    }
   });
   for (const [name, [batches, objects, request, status = 200]] of Object.entries(REQUESTS)) {
     test(name, async (t) => {
@@ -125,11 +151,11 @@ for (const plan of ["starter", "pro"]) {
     await h.forget();
     await tallied();
     await h.forget();
-    const tenant = await h.signup({ plan }, { headers: { "idempotency-key": randomUUID() } });
-    const token = tenant.jwt;
+    const unproven = await h.signupUnproven({ plan }, { headers: { "idempotency-key": randomUUID() } });
     const colours = { primaryColor: "#102030", secondaryColor: "#405060" };
-    await h.api("POST", "/public/signup/brand", { token, body: colours });
-    await h.confirm(tenant, makeWebhook());
+    await h.api("POST", "/public/signup/brand", { token: unproven.jwt, body: colours });
+    await h.confirm(unproven, makeWebhook());
+    const tenant = await h.prove(unproven);
     assert.equal((await h.settled(tenant)).status, "completed");
     // The run's last listing comes after the status says completed: an odd moment is one that is still out.
     await until(async () => (await h.moments(tenant.tenantId)).moments.length % 2 === 0 && (await isListed(tenant)));
@@ -138,11 +164,13 @@ for (const plan of ["starter", "pro"]) {
     await tallied(asked);
     const all = await h.calls();
     const breakers = all.filter(({ kind }) => kind === "breaker").map(({ by, upstream }) => [by, upstream]);
-    assert.deepEqual(breakers, BREAKERS[plan].map((upstream) => ["object", upstream]));
+    assert.deepEqual(breakers, [["mail", "resend"], ...BREAKERS[plan].map((upstream) => ["object", upstream])]);
+    const ofMail = all.filter(({ by, kind }) => by === "mail" && kind === "batch");
+    assert.equal(ofMail.length, BATCHES_PER_MAIL);
     const calls = all.filter(({ kind }) => kind === "batch");
     const ofObject = calls.filter(({ by }) => by === "object");
     const written = sum(calls, "rowsWritten");
-    t.diagnostic(`${written} rows in ${calls.length} batches (${sum(ofObject, "rowsWritten")} in the object's ${ofObject.length})`);
+    t.diagnostic(`${written} rows in ${calls.length} batches (${sum(ofObject, "rowsWritten")} in the object's ${ofObject.length}, ${sum(ofMail, "rowsWritten")} in the first mail's ${ofMail.length})`);
     assert.ok(written <= ROWS_PER_TENANT, `${written} rows`);
     const owners = ofObject.filter(({ tenant: owner }) => owner !== tenant.tenantId);
     assert.deepEqual(owners, []);
@@ -163,7 +191,7 @@ async function isListed(tenant) {
      from provision_history h join provision_runs r on r.id = h.run_id where r.tenant_id = ?1 and h.step = 'activate'`,
     tenant.tenantId,
   );
-  return row.attempts === 1 && row.mailed === "sent" && row.delivered === (tenant.tenant.plan === "starter" ? "delivered" : null);
+  return row.attempts === 1 && row.mailed === "sent,sent" && row.delivered === (tenant.tenant.plan === "starter" ? "delivered" : null);
 }
 
 test("what a request reads does not grow with the number of tenants and codes", async () => {

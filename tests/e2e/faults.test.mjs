@@ -132,7 +132,7 @@ describe("a definite refusal", { concurrency: true }, () => {
     assert.deepEqual(row, { status: "active", owner_email_sent_at: null });
     const [event] = await h.sql("select data from domain_events where tenant_id = ? and type = 'mail.failed'", tenant.tenantId);
     assert.deepEqual(JSON.parse(event.data), { kind: "welcome", reason: "EMAIL_REJECTED" });
-    const mailsTo = async () => (await h.sandbox(`/__sandbox/mails?to=${tenant.email}`)).mails;
+    const mailsTo = () => h.mails(tenant.email);
     assert.deepEqual(await mailsTo(), []);
     const again = await h.api("POST", `/api/v1/tenants/${tenant.tenantId}/welcome/resend`, { token: tenant.jwt });
     assert.deepEqual([again.status, again.body.data.kind], [202, "welcome"]);
@@ -197,7 +197,7 @@ async function assertFailed(tenant, { status, data }, step, reason) {
   }
   const [row] = await h.sql("select status, provisioned_at, provision_state, provision_reason from tenants where id = ?", tenant.tenantId);
   assert.deepEqual(row, { status: "trial", provisioned_at: null, provision_state: "failed", provision_reason: reason });
-  const { mails } = await h.sandbox(`/__sandbox/mails?to=${tenant.email}`);
+  const mails = await h.mails(tenant.email);
   assert.deepEqual(mails, [], "nobody is welcomed to a club that is not ready");
 }
 

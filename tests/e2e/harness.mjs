@@ -7,9 +7,10 @@
 //   assert.equal((await h.settled(tenant)).status, "completed");
 //
 // Run the tests with `npm run test:e2e`, which builds what is loaded here.
+import { createServer } from "node:http";
 import { fileURLToPath } from "node:url";
 import { createContext, runInContext } from "node:vm";
-import { client } from "../client.mjs";
+import { client, until } from "../client.mjs";
 
 export { tenantForm, makeWebhook, token, until } from "../client.mjs";
 
@@ -72,6 +73,7 @@ export async function startHarness({ vars = {}, secrets = {}, env, ...other } = 
   const product = server.getWorker();
   const sandbox = server.getWorker(SANDBOX);
   const database = server.getWorker(SQL);
+  const doors = [];
   await product.applyD1Migrations("DB");
 
   /** Runs one statement on D1 and answers its rows. */
@@ -81,6 +83,20 @@ export async function startHarness({ vars = {}, secrets = {}, env, ...other } = 
     const { results, error } = await answer.json();
     if (error !== undefined) throw new Error(`${error}: ${statement}`);
     return results;
+  }
+
+  const mailsLeft = () =>
+    until(async () => (await sql("select count(*) as n from mails where status = 'pending'"))[0].n === 0, { what: "the mails to leave" });
+
+  /** Serves the sandbox on a port of its own, for who asks it over HTTP as under `npm start`; answers the port. */
+  async function serveSandbox() {
+    const door = createServer(async ({ method, url: path }, response) => {
+      const answer = await sandbox.fetch(new URL(path, "http://sandbox.localhost"), { method });
+      response.writeHead(answer.status, { "content-type": answer.headers.get("content-type") ?? "text/plain" }).end(await answer.text());
+    });
+    doors.push(door);
+    await new Promise((done) => door.listen(0, "127.0.0.1", done));
+    return String(door.address().port);
   }
 
   return {
@@ -94,8 +110,14 @@ export async function startHarness({ vars = {}, secrets = {}, env, ...other } = 
     product,
     secrets: ours,
     sql,
-    /** Every row of every table in D1, by the table's name; but not how many requests there were, which moves by itself. */
+    /** Waits until no mail is on its way. */
+    mailsLeft,
+    /**
+     * Every row of every table in D1, by the table's name, once the mails have left; but not how many requests there were, which moves by
+     * itself.
+     */
     async dump() {
+      await mailsLeft();
       const tables = await sql("select name from sqlite_master where type = 'table' and name not glob '_cf_*' and name <> 'request_counts' order by name");
       return Object.fromEntries(await Promise.all(tables.map(async ({ name }) => [name, await sql(`select * from "${name}"`)])));
     },
@@ -112,7 +134,14 @@ export async function startHarness({ vars = {}, secrets = {}, env, ...other } = 
       })),
     /** The cron trigger. */
     sweep: () => product.scheduled({ cron: "* * * * *" }),
-    close: () => server.close(),
+    serveSandbox,
+    async close() {
+      for (const door of doors) {
+        door.closeAllConnections();
+        door.close();
+      }
+      await server.close();
+    },
   };
 }
 

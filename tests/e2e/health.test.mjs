@@ -131,6 +131,8 @@ describe("while D1 is down", { timeout: 120_000 }, () => {
     test(`(${database}) every other route that needs it fails closed, with 503 and when to come back`, async () => {
       const tenant = await h.signup();
       const pro = await h.signup({ plan: "pro" });
+      const unproven = await h.signupUnproven();
+      const { code, proofToken } = await h.proofMail(unproven.email);
       const colours = { primaryColor: "#112233", secondaryColor: "#445566" };
       const requests = [
         ["POST", "/public/signup/start", { body: tenantForm() }],
@@ -142,6 +144,10 @@ describe("while D1 is down", { timeout: 120_000 }, () => {
         ["GET", "/whoami", { token: tenant.jwt }],
         ["POST", "/internal/provision/queue", { token: serviceToken(), body: { tenantId: tenant.tenantId } }],
         ["POST", "/auth/magic/start", { body: { email: tenant.email } }],
+        ["POST", "/auth/proof", { token: unproven.jwt, body: { code } }],
+        ["POST", "/auth/proof", { body: { token: proofToken } }],
+        ["POST", "/auth/proof/send", { token: unproven.jwt }],
+        ["PATCH", "/public/signup/email", { token: unproven.jwt, body: { email: tenantForm().email } }],
       ];
       await h.behave({ database });
       await Promise.all(
@@ -153,6 +159,8 @@ describe("while D1 is down", { timeout: 120_000 }, () => {
           assert.ok(ms < 20_000, `${method} ${path} took ${ms} ms`);
         }),
       );
+      await h.behave({ database: "ok" });
+      assert.equal((await h.prove(unproven)).emailProven, true, "what was not looked at is not spent");
     });
   }
 

@@ -12,6 +12,8 @@ after(() => h.close());
 const asked = [];
 /** What must be nowhere. */
 const secret = new Set(Object.values(h.secrets));
+/** The same, too short to be looked for within anything. */
+const codes = new Set();
 
 async function ask(route, method, path, options = {}) {
   const { status, headers, body } = await h.api(method, path, options);
@@ -24,7 +26,17 @@ async function ask(route, method, path, options = {}) {
 const start = async (form, headers) => ask("/public/signup/start", "POST", "/public/signup/start", { body: form, headers });
 
 const TRACE = "4bf92f3577b34da6a3ce929d0e0e4736";
+const traced = { traceparent: `00-${TRACE}-00f067aa0ba902b7-01` };
 const tenants = {};
+
+/** Proves the address of a tenant, by what its mail shows: a starter tenant by the code, a pro tenant by the link. */
+async function prove({ email, plan, jwt: token }) {
+  const { code, proofToken } = await h.proofMail(email);
+  codes.add(code);
+  secret.add(proofToken.split(".")[1]);
+  const shown = plan === "starter" ? { token, body: { code } } : { body: { token: proofToken } };
+  return ask("/auth/proof", "POST", "/auth/proof", { ...shown, headers: traced });
+}
 
 /** A tenant from its form to the end of its run. */
 async function wholeTenant(name, plan, { webhook = makeWebhook(), promoCode } = {}) {
@@ -33,17 +45,18 @@ async function wholeTenant(name, plan, { webhook = makeWebhook(), promoCode } = 
   const { body } = await start(form, { "idempotency-key": key });
   const tenant = { ...form, ...body, plan };
   for (const value of [form.email, form.email.split("@")[0] + "@", key]) secret.add(value);
-  const token = tenant.jwt;
+  let token = tenant.jwt;
   const colours = { primaryColor: "#102030", secondaryColor: "#405060" };
   await ask("/public/signup/brand", "POST", "/public/signup/brand", { token, body: colours });
   if (plan === "starter") {
     for (const value of [webhook.webhookSecret, new URL(webhook.webhookUrl).pathname.slice(1)]) secret.add(value);
-    const headers = { traceparent: `00-${TRACE}-00f067aa0ba902b7-01` };
-    await ask("/public/signup/starter/make", "POST", "/public/signup/starter/make", { token, body: webhook, headers });
+    await ask("/public/signup/starter/make", "POST", "/public/signup/starter/make", { token, body: webhook, headers: traced });
   } else {
     await ask("/public/signup/pro/confirm", "POST", "/public/signup/pro/confirm", { token });
   }
   const path = `/api/v1/tenants/${tenant.tenantId}/provision-status`;
+  tenant.proof = await prove(tenant);
+  tenant.jwt = token = tenant.proof.body.jwt;
   tenant.end = await until(async () => {
     const { body: answer } = await ask("/api/v1/tenants/{id}/provision-status", "GET", path, { token });
     return ["completed", "failed"].includes(answer.status) && answer;
@@ -90,14 +103,31 @@ before(async () => {
   const again = { clubName: pro.clubName, clubSlug: pro.clubSlug, email: pro.email, plan: "pro" };
   await start(again);
   const mails = await until(async () => {
-    const all = (await h.sandbox("/__sandbox/mails")).mails;
+    const all = await h.mails();
     return all.length >= 5 && all;
   });
-  const tokens = mails.map(({ text }) => text.match(/#token=([\w.-]+)/)[1]);
+  const tokens = mails.map(({ linkToken }) => linkToken);
   for (const token of tokens) secret.add(token);
   for (const token of [tokens[0], tokens[0], "guessed"]) {
     await ask("/auth/magic/verify", "POST", "/auth/magic/verify", { body: { token } });
   }
+
+  // What proves nothing.
+  const unproven = await start(tenantForm());
+  tenants.unproven = { ...unproven.body, email: unproven.body.tenant.email };
+  secret.add(tenants.unproven.email);
+  const { code } = await h.proofMail(tenants.unproven.email);
+  codes.add(code);
+  const wrong = code === "000000" ? "111111" : "000000";
+  await ask("/auth/proof", "POST", "/auth/proof", { token: unproven.body.jwt, body: { code: wrong } });
+  await ask("/auth/proof", "POST", "/auth/proof", { body: { token: `${unproven.body.tenantId}.guessed` } });
+  await ask("/auth/proof/send", "POST", "/auth/proof/send", { token: unproven.body.jwt });
+  const retry = `/api/v1/tenants/${unproven.body.tenantId}/provision/retry`;
+  await ask("/api/v1/tenants/{id}/provision/retry", "POST", retry, { token: unproven.body.jwt });
+  const corrected = tenantForm().email;
+  secret.add(corrected);
+  await ask("/public/signup/email", "PATCH", "/public/signup/email", { token: unproven.body.jwt, body: { email: corrected } });
+  codes.add((await h.proofMail(corrected)).code);
 
   // What is refused.
   const service = h.token({ aud: "internal", roles: ["service"] });
@@ -180,6 +210,25 @@ describe("signups", () => {
   });
 });
 
+describe("proofs", () => {
+  test("of an address, with whose it is and whether that waited for it", () => {
+    const { starter, pro } = tenants;
+    for (const { tenantId, proof } of [starter, pro]) {
+      const [line, ...more] = lines("email_proven").filter((one) => one.tenantId === tenantId);
+      assert.deepEqual([line.level, line.wanted, line.requestId, more], ["info", true, proof.requestId, []]);
+    }
+  });
+
+  test("that are refused, and corrections", () => {
+    const { tenantId } = tenants.unproven;
+    const [refused, ...more] = lines("email_proof_refused");
+    assert.deepEqual([refused.tenantId, refused.error, more], [tenantId, "wrong code", []]);
+    assert.deepEqual(lines("email_corrected").map((line) => line.tenantId), [tenantId]);
+    const denied = lines("authz_deny").filter((line) => line.reason === "email_unproven");
+    assert.deepEqual(denied.map((line) => line.tenantId), [tenantId]);
+  });
+});
+
 describe("runs", () => {
   const of = ({ tenantId }) => lines().filter((line) => line.tenantId === tenantId && line.msg.startsWith("tenant_provision"));
 
@@ -218,9 +267,10 @@ describe("runs", () => {
     );
   });
 
-  test("under the trace of the request that queued them", () => {
-    const queued = asked.find(({ route }) => route === "/public/signup/starter/make");
-    assert.equal(lines("request").find(({ requestId }) => requestId === queued.requestId).traceId, TRACE);
+  test("under the trace of the request that queued them: the proof that they waited for", () => {
+    const { requestId: proof } = tenants.starter.proof;
+    assert.equal(lines("request").find(({ requestId }) => requestId === proof).traceId, TRACE);
+    assert.deepEqual(new Set(of(tenants.starter).map(({ requestId }) => requestId)), new Set([proof]));
     for (const line of of(tenants.starter).filter(({ msg }) => msg !== "tenant_provision_queued"))
       assert.equal(line.traceId, TRACE, line.msg);
   });
@@ -301,13 +351,27 @@ test("no secret, token, link, key, webhook path or whole address is in any line"
   assert.doesNotMatch(text, /eyJ[\w-]{10,}\.[\w-]+/, "a token");
   assert.doesNotMatch(text, /[\w.+-]{2,}@example\.org/, "an address");
   assert.doesNotMatch(text, /signature=|Bearer |whsec_|user_content_key/);
+  assertNoCode(text, "the log");
 });
 
-test("nor in an event, a run, its steps or its history", async () => {
+/** As a word of its own: six digits may be part of an id. */
+function assertNoCode(text, where) {
+  assert.ok(codes.size >= 8, `${codes.size} codes to look for`);
+  for (const code of codes) assert.doesNotMatch(text, new RegExp(`(?<![\\w.-])${code}(?![\\w.-])`), `a code is in ${where}`);
+}
+
+test("nor in an event, a run, its steps or its history; nor what proves an address anywhere in the database", async () => {
+  const everything = JSON.stringify(await h.dump());
+  assertNoCode(everything, "the database");
+  for (const mail of (await h.sandbox("/__sandbox/mails")).mails) {
+    const [, proof] = /\/proof\/#token=[\w-]+\.([\w-]+)/.exec(mail.text) ?? [];
+    assert.ok(proof === undefined || !everything.includes(proof), "a link is in the database");
+  }
   for (const table of ["domain_events", "provision_runs", "provision_steps", "provision_history"]) {
     const text = JSON.stringify(await h.sql(`select * from ${table}`));
     assert.ok(text.length > 100, table);
     for (const needle of needles()) assert.ok(!text.includes(needle), `${needle} is in ${table}`);
+    assertNoCode(text, table);
   }
 });
 

@@ -78,18 +78,20 @@ test("promtool finds nothing to say", async () => {
   assert.ok(status !== 0 && printed.includes("_total"), "it would say so");
 });
 
-test("a tenant that signs up and goes live moves what it should, and nothing else", async () => {
+test("a tenant that signs up, proves its address and goes live moves what it should, and nothing else", async () => {
+  const mailed = 'tenantry_mails_settled_total{outcome="sent"}';
+  await h.mailsLeft();
   await h.sweep();
   const before = await scrape();
   const tenant = await h.signup({ plan: "starter" });
+  await h.mailsLeft();
   const signedUp = await scrape();
-  assert.deepEqual(moved(before, signedUp), { tenantry_signups_total: 1, 'tenantry_tenants{plan="starter",status="trial"}': 1 });
+  assert.deepEqual(moved(before, signedUp), { [mailed]: 1, tenantry_signups_total: 1, 'tenantry_tenants{plan="starter",status="trial"}': 1 });
 
   await h.confirm(tenant);
   assert.equal((await h.settled(tenant)).status, "completed");
   const delivered = 'tenantry_webhook_deliveries_settled_total{outcome="delivered"}';
-  const mailed = 'tenantry_mails_settled_total{outcome="sent"}';
-  const hasMoved = (name, now) => (now[name] ?? 0) > (before[name] ?? 0);
+  const hasMoved = (name, now) => (now[name] ?? 0) > (signedUp[name] ?? 0);
   await until(async () => [await scrape()].every((now) => hasMoved(delivered, now) && hasMoved(mailed, now)), { what: "the event and the mail" });
   const change = moved(signedUp, await scrape());
   const [{ took }] = await h.sql("select completed_at - started_at as took from provision_runs where tenant_id = ?", tenant.tenantId);

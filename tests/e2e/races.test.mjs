@@ -11,6 +11,8 @@ const MANY = 200;
 
 const start = (body, headers = {}) => h.api("POST", "/public/signup/start", { body, headers });
 
+const prove = (body, token) => h.api("POST", "/auth/proof", { body, token });
+
 const at = (count, act) => Promise.all(Array.from({ length: count }, (_, index) => act(index)));
 
 /** How often each answer came, as {"200": 1, "409 SLUG_TAKEN": 199}. */
@@ -32,7 +34,7 @@ async function assertWhole(tenantId) {
   }
 }
 
-const rowsFor = async (condition, value) => h.sql(`select id, slug, email from tenants where ${condition} = ?`, value);
+const rowsFor = async (condition, value) => h.sql(`select id, slug, coalesce(email, unproven_email) as email from tenants where ${condition} = ?`, value);
 
 describe(`${MANY} signups at once`, () => {
   test("for one slug, from different addresses: one tenant", async () => {
@@ -45,14 +47,31 @@ describe(`${MANY} signups at once`, () => {
     await assertWhole(won.tenantId);
   });
 
-  test("for one address, however it is written: one tenant", async () => {
+  const spelled = (email, index) => [email, email.toUpperCase(), ` ${email} `, email.replace("club", "Club")][index % 4];
+
+  test("for an address that is proven, however it is written: no tenant", async () => {
+    const { email, tenantId } = await h.signup();
+    const answers = await at(MANY, (index) => start(tenantForm({ email: spelled(email, index) })));
+    assert.deepEqual(tally(answers), { "409 EMAIL_EXISTS": MANY });
+    assert.deepEqual((await rowsFor("coalesce(email, unproven_email)", email)).map(({ id }) => id), [tenantId]);
+  });
+
+  test("for an address that nobody has proven: one tenant each, at most ten mails, and of those that prove it at once one has it", async () => {
     const { email } = tenantForm();
-    const spelled = (index) => [email, email.toUpperCase(), ` ${email} `, email.replace("club", "Club")][index % 4];
-    const answers = await at(MANY, (index) => start(tenantForm({ email: spelled(index) })));
-    assert.deepEqual(tally(answers), { 200: 1, "409 EMAIL_EXISTS": MANY - 1 });
-    const rows = await rowsFor("email", email);
-    assert.equal(rows.length, 1);
-    await assertWhole(rows[0].id);
+    const answers = await at(MANY, (index) => start(tenantForm({ email: spelled(email, index) })));
+    assert.deepEqual(tally(answers), { 200: MANY });
+    await h.mailsLeft();
+    const mails = await h.proofMails(email);
+    assert.equal(mails.length, 10, "to one mailbox in a day");
+    const proofs = await at(mails.length, (index) => prove({ token: mails[index].proofToken }));
+    const won = proofs.find(({ status }) => status === 200).body;
+    const lost = tally(proofs.filter(({ body }) => body !== won));
+    assert.deepEqual(Object.keys(lost).filter((word) => !["409 EMAIL_EXISTS", "401 INVALID_TOKEN"].includes(word)), []);
+    assert.equal(Object.values(lost).reduce((sum, n) => sum + n, 0), mails.length - 1);
+    const rows = await h.sql("select id, email, status, slug is not null as named from tenants where coalesce(email, unproven_email) = ?", email);
+    const kept = rows.filter(({ named }) => named === 1);
+    assert.deepEqual(kept.map(({ id, email, status }) => ({ id, email, status })), [{ id: won.tenantId, email, status: "trial" }]);
+    assert.ok(rows.every(({ id, status }) => id === won.tenantId || status === "cancelled"), "the others lapse with it");
   });
 
   test("with a code that is good once: one tenant, and the code is counted once", async () => {
@@ -80,6 +99,65 @@ test("fifty different signups: fifty tenants", async () => {
   const answers = await at(50, () => start(tenantForm()));
   assert.deepEqual(tally(answers), { 200: 50 });
   assert.equal(new Set(answers.map(({ body }) => body.tenantId)).size, 50);
+});
+
+describe("a hundred proofs at once", () => {
+  const TRIES = 100;
+
+  /** A tenant that waits for nothing but its proof, and what shows it. */
+  async function waiting() {
+    const tenant = await h.signupUnproven({ plan: "pro" });
+    assert.equal((await h.confirm(tenant)).body.data.status, "pending");
+    return { ...tenant, mail: await h.proofMail(tenant.email) };
+  }
+
+  for (const [what, shown] of Object.entries({
+    "by the same code": ({ jwt, mail }) => prove({ code: mail.code }, jwt),
+    "by the same link": ({ mail }) => prove({ token: mail.proofToken }),
+    "by the code and the link": ({ jwt, mail }, index) => (index % 2 === 0 ? prove({ code: mail.code }, jwt) : prove({ token: mail.proofToken })),
+  })) {
+    test(`${what}: one gets the token, and one run starts`, async () => {
+      const tenant = await waiting();
+      const answers = await at(TRIES, (index) => shown(tenant, index));
+      const { 200: won, ...lost } = tally(answers);
+      assert.equal(won, 1, JSON.stringify(lost));
+      // Who shows a code has a token that ended with the proof.
+      assert.deepEqual(Object.keys(lost).filter((word) => !["403 FORBIDDEN token_revoked", "401 INVALID_TOKEN"].includes(word)), []);
+      const { jwt } = answers.find(({ status }) => status === 200).body;
+      assert.ok(answers.every(({ status, body }) => status === 200 || !JSON.stringify(body).includes(jwt)));
+      const end = await h.settled({ ...tenant, jwt });
+      assert.equal(end.status, "completed", JSON.stringify(end));
+      const [there] = await h.sql(
+        `select (select count(*) from provision_runs where tenant_id = t.id) as runs, (select count(*) from email_proofs where tenant_id = t.id) as codes,
+           (select count(*) from domain_events where tenant_id = t.id and type = 'tenant.email_proven') as proofs from tenants t where id = ?`,
+        tenant.tenantId,
+      );
+      assert.deepEqual(there, { runs: 1, codes: 0, proofs: 1 });
+      const { effects } = await h.sandbox("/__sandbox/effects");
+      const made = effects.filter(({ key }) => key === `${end.data.runId}/create_spreadsheet`);
+      assert.deepEqual(made.map(({ count, requests }) => [count, requests]), [[1, 1]]);
+      // Spent, whoever shows it and whatever they hold.
+      for (const again of [await prove({ token: tenant.mail.proofToken }), await prove({ code: tenant.mail.code }, tenant.jwt), await prove({ code: tenant.mail.code }, jwt)]) {
+        assert.notEqual(again.status, 200);
+      }
+      assert.equal((await h.api("GET", "/whoami", { token: jwt })).status, 200);
+      const ofSignup = await h.api("GET", "/whoami", { token: tenant.jwt });
+      assert.deepEqual([ofSignup.status, ofSignup.body.error?.reason], [403, "token_revoked"]);
+    });
+  }
+
+  test("by wrong codes: five are tried, and the right one is burnt", async () => {
+    const tenant = await waiting();
+    const wrong = (index) => String((Number(tenant.mail.code) + 1 + index) % 1_000_000).padStart(6, "0");
+    const answers = await at(TRIES, (index) => prove({ code: wrong(index) }, tenant.jwt));
+    const counts = tally(answers);
+    assert.ok(counts["400 INVALID_CODE wrong"] <= 4 && counts["400 INVALID_CODE burnt"] >= TRIES - 5, JSON.stringify(counts));
+    assert.deepEqual(Object.keys(counts).filter((word) => !/^400 INVALID_CODE (wrong|burnt)$/.test(word)), []);
+    assert.deepEqual(await h.sql("select tries from email_proofs where tenant_id = ?", tenant.tenantId), [{ tries: 5 }]);
+    const right = await prove({ code: tenant.mail.code }, tenant.jwt);
+    assert.deepEqual([right.status, right.body.error?.reason], [400, "burnt"]);
+    assert.equal((await prove({ token: tenant.mail.proofToken })).status, 200, "the link is not");
+  });
 });
 
 async function promo(code, maxUses) {

@@ -4,7 +4,8 @@ import assert from "node:assert/strict";
 import { after, describe, test } from "node:test";
 import { tenantForm, startHarness } from "./harness.mjs";
 
-const h = await startHarness({ env: "production" });
+// As many calls to Resend as there are mails: whoever signs up proves the address, and its mail must not wait for those of a burst.
+const h = await startHarness({ env: "production", vars: { RESEND_CALLS_PER_SECOND: "1000" } });
 after(() => h.close());
 
 const LIMITS = { start: 10, lookup: 60, magic: 5, magicNetwork: 50, tenant: 10 };
@@ -69,6 +70,7 @@ describe("look-ups of one client are limited:", () => {
     availability: (client) => h.api("GET", `/public/signup/availability?slug=${tenantForm().clubSlug}`, from(client)),
     "verify-promo": (client) => h.api("POST", "/public/signup/verify-promo", { body: { promoCode: "GUESS1" }, ...from(client) }),
     "magic/verify": (client) => h.api("POST", "/auth/magic/verify", { body: { token: "guess" }, ...from(client) }),
+    "a proof by a link": (client) => h.api("POST", "/auth/proof", { body: { token: "tenant_guess.guess" }, ...from(client) }),
   })) {
     test(what, async () => {
       const client = newClient();
@@ -106,15 +108,68 @@ describe("links by mail are limited", () => {
   });
 });
 
+/** Twice the limit in each of two windows, and one more: beyond the limit there is as much again for those whose tokens are good. */
+const many = (ask) => Promise.all(Array.from({ length: 4 * LIMITS.tenant + 1 }, (_, index) => ask(index)));
+
+describe("proofs are limited", () => {
+  const guess = (tenant, code) => h.api("POST", "/auth/proof", { token: tenant.jwt, body: { code }, ...from(newClient()) });
+  const unproven = async (form) => h.signupUnproven(form, from(newClient()));
+  const rested = (tenant) => h.sql("update tenants set link_mailed_at = link_mailed_at - 31 where id = ?", tenant.tenantId);
+
+  test("for one tenant, wherever the codes come from: five are tried, and the link still proves", async () => {
+    const tenant = await unproven();
+    const { code, proofToken } = await h.proofMail(tenant.email);
+    const answers = await many((index) => guess(tenant, String((Number(code) + 1 + index) % 1_000_000).padStart(6, "0")));
+    const refused = answers.filter(({ status }) => status === 429);
+    assert.ok(refused.length > 0 && answers.length - refused.length >= 2 * LIMITS.tenant, `${refused.length} refused`);
+    const looked = answers.filter(({ status }) => status === 400);
+    assert.equal(looked.length + refused.length, answers.length);
+    assert.ok(looked.filter(({ body }) => body.error.reason === "wrong").length < 5);
+    const proven = await h.api("POST", "/auth/proof", { body: { token: proofToken }, ...from(newClient()) });
+    assert.equal(proven.status, 200, "whoever reads the mail is not kept out");
+  });
+
+  test("by a pause between the mails: of many who ask at once one has another sent", async () => {
+    const tenant = await unproven();
+    await h.proofMail(tenant.email);
+    const send = () => h.api("POST", "/auth/proof/send", { token: tenant.jwt, ...from(newClient()) });
+    const early = await send();
+    assert.deepEqual([early.status, early.body.error.code], [429, "RATE_LIMITED"]);
+    const seconds = Number(early.headers.get("retry-after"));
+    assert.ok(seconds >= 1 && seconds <= 30, `${seconds}`);
+    await rested(tenant);
+    const answers = await Promise.all(Array.from({ length: LIMITS.tenant - 1 }, send));
+    assert.deepEqual(answers.map(({ status }) => status).sort(), [202, ...Array(LIMITS.tenant - 2).fill(429)]);
+    await h.mailsLeft();
+    assert.equal((await h.proofMails(tenant.email)).length, 2);
+  });
+
+  test("by ten mails a day to a mailbox, however it is written, and nobody is told", async () => {
+    const [name, host] = tenantForm().email.split("@");
+    const tenants = [];
+    for (let n = 0; n < 12; n += 1) tenants.push(await unproven({ email: n % 2 === 0 ? `${name}@${host}` : `${name}+${n}@${host}` }));
+    await h.mailsLeft();
+    const mails = await h.proofMails(name);
+    assert.equal(mails.length, 10);
+    const [{ kept }] = await h.sql("select count(*) as kept from mails where last_error = 'MAILBOX_LIMIT'");
+    assert.equal(kept, 2);
+    await rested(tenants.at(-1));
+    const again = await h.api("POST", "/auth/proof/send", { token: tenants.at(-1).jwt, ...from(newClient()) });
+    assert.equal(again.status, 202);
+    await h.mailsLeft();
+    assert.equal((await h.proofMails(name)).length, 10);
+    assert.equal((await h.signup({}, from(newClient()))).emailProven, true, "another mailbox gets its mail");
+  });
+});
+
 describe("what one tenant changes is limited", () => {
-  /** Twice the limit in each of two windows, and one more: beyond the limit there is as much again for those whose tokens are good. */
-  const many = (ask) => Promise.all(Array.from({ length: 4 * LIMITS.tenant + 1 }, (_, index) => ask(index)));
   const webhook = { webhookUrl: "https://hook.eu1.make.com/limits", webhookSecret: "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw" };
   const ROUTES = {
     "provision/retry": ({ tenantId }) => ["POST", `/api/v1/tenants/${tenantId}/provision/retry`],
     "webhook/test": ({ tenantId }) => ["POST", `/api/v1/tenants/${tenantId}/webhook/test`, webhook],
     "starter/make": () => ["POST", "/public/signup/starter/make", webhook],
     brand: () => ["POST", "/public/signup/brand", { primaryColor: "#102030", secondaryColor: "#405060" }],
+    proof: () => ["POST", "/auth/proof", { code: "000000" }],
     "PATCH me": () => ["PATCH", "/api/v1/tenants/me", { name: "Another" }],
   };
 

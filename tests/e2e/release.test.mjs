@@ -165,6 +165,17 @@ describe("npm run deploy", { concurrency: 2 }, () => {
     assert.equal((await there.deploy(["--env", "production", "--checked", "--object-migration"])).status, 0);
   });
 
+  test("ends with a code of its own, and no claim, when the smoke test could not try provisioning", async () => {
+    const there = ready("untried");
+    there.fail("smoke-test.sh production", "not tried\n", 3);
+    const result = await there.deploy();
+    assert.deepEqual([result.status, steps(result)], [3, STEPS], result.printed);
+    assert.equal(tags(there).length, 1, "production runs it");
+    assert.match(result.printed, /✓ Deployed to production\..*\n· Provisioning was not tried\. Try it: PLATFORM_ADMIN_JWT=… scripts\/smoke-test\.sh production\n$/);
+    there.fail("smoke-test.sh production", "cannot begin\n", 2);
+    assert.equal((await there.deploy()).status, 1);
+  });
+
   test("stops where something fails, and says what is running then", async () => {
     const there = ready("failing");
     for (const [command, count, why] of [

@@ -9,7 +9,10 @@ after(() => h.close());
 
 const start = (body, headers = {}) => h.api("POST", "/public/signup/start", { body, headers });
 
-const mailsTo = async (address) => (await h.sandbox(`/__sandbox/mails?to=${encodeURIComponent(address)}`)).mails;
+const mailsTo = (address) => h.mails(address);
+
+/** Its owner proves the address of a tenant that signed up by this answer. */
+const prove = ({ body }) => h.prove({ ...body, email: body.tenant.email });
 
 const linksOf = async (tenantId) => {
   const [{ links }] = await h.sql("select count(*) as links from magic_links where tenant_id = ?", tenantId);
@@ -19,9 +22,31 @@ const linksOf = async (tenantId) => {
 const looksLikeToken = /eyJ[\w-]+\.[\w-]+\.[\w-]+/;
 
 describe("without a key, an identical signup", () => {
+  test("before its address is proven, is told that it was there before, and nobody is mailed more than the code that was", async () => {
+    const form = tenantForm();
+    const first = await start(form);
+    for (let times = 0; times < 4; times++) {
+      const { status, body, headers } = await start(form);
+      assert.deepEqual([status, body.error?.code], [409, "ALREADY_SIGNED_UP"]);
+      assert.ok(!JSON.stringify(body).includes(first.body.tenantId));
+      assert.doesNotMatch(JSON.stringify([body, ...headers]), looksLikeToken);
+    }
+    await h.mailsLeft();
+    assert.deepEqual([(await h.proofMails(form.email)).length, await mailsTo(form.email)], [1, []]);
+    // After the pause there is another code, and no link that would sign anybody in.
+    await h.sql("update tenants set link_mailed_at = link_mailed_at - 3600 where id = ?", first.body.tenantId);
+    assert.equal((await start(form)).status, 409);
+    const { code } = await h.proofMail(form.email, { nth: 2 });
+    assert.equal(await linksOf(first.body.tenantId), 0);
+    assert.deepEqual(await mailsTo(form.email), []);
+    const proven = await h.api("POST", "/auth/proof", { token: first.body.jwt, body: { code } });
+    assert.deepEqual([proven.status, proven.body.tenantId], [200, first.body.tenantId]);
+  });
+
   test("is told that it was there before, and its owner is mailed one link, however often it comes", async () => {
     const form = tenantForm();
     const first = await start(form);
+    await prove(first);
     for (let times = 0; times < 4; times++) {
       const { status, body, headers } = await start(form);
       assert.deepEqual([status, body.error?.code], [409, "ALREADY_SIGNED_UP"]);
@@ -58,7 +83,9 @@ describe("without a key, an identical signup", () => {
   test("that differs in anything is a conflict, and mails nobody", async () => {
     await h.sql("insert into promo_codes (code, discount_percent, created_at) values ('TENOFF', 10, unixepoch())");
     const form = tenantForm();
-    const { body } = await start(form);
+    const first = await start(form);
+    const { body } = first;
+    await prove(first);
     for (const [change, code] of [
       [{ clubName: "Another name" }, "SLUG_TAKEN"],
       [{ plan: "pro" }, "SLUG_TAKEN"],
@@ -71,7 +98,7 @@ describe("without a key, an identical signup", () => {
       assert.doesNotMatch(JSON.stringify(answer.body), looksLikeToken);
     }
     assert.equal(await linksOf(body.tenantId), 0);
-    assert.deepEqual(await mailsTo(form.email), []);
+    assert.deepEqual([(await h.proofMails(form.email)).length, await mailsTo(form.email)], [1, []]);
   });
 
   test("of a tenant that used the last of a code takes no other use", async () => {
@@ -112,7 +139,7 @@ describe("with its Idempotency-Key, a signup", () => {
       assert.ok(!JSON.stringify(body).includes("tenant_"));
       assert.doesNotMatch(JSON.stringify(body), looksLikeToken);
     }
-    const tenants = await h.sql("select id from tenants where email = ?", form.email);
+    const tenants = await h.sql("select id from tenants where unproven_email = ?", form.email);
     assert.equal(tenants.length, 1);
   });
 
@@ -153,12 +180,40 @@ describe("with its Idempotency-Key, a signup", () => {
 });
 
 describe("what was taken back is not answered again", () => {
+  test("after the address was proven: no token, and a link to whoever reads its mail", async () => {
+    const headers = { "idempotency-key": randomUUID() };
+    const form = tenantForm();
+    const first = await start(form, headers);
+    const proven = await prove(first);
+    const { status, body } = await start(form, headers);
+    assert.deepEqual([status, body.error?.code], [409, "ALREADY_SIGNED_UP"]);
+    assert.doesNotMatch(JSON.stringify(body), looksLikeToken);
+    const { linkToken } = await until(async () => (await h.mails(form.email))[0], { what: "a link" });
+    const signedIn = await h.api("POST", "/auth/magic/verify", { body: { token: linkToken } });
+    assert.deepEqual([signedIn.status, signedIn.body.tenantId], [200, proven.tenantId]);
+    assert.equal((await h.api("GET", "/whoami", { token: proven.jwt })).status, 200, "the proof's own token works on");
+    assert.equal((await h.api("GET", "/whoami", { token: first.body.jwt })).status, 403);
+  });
+
+  test("after a token of the signup was revoked: neither a token nor another code", async () => {
+    const headers = { "idempotency-key": randomUUID() };
+    const form = tenantForm();
+    const first = await start(form, headers);
+    assert.equal((await h.api("POST", "/auth/logout", { token: first.body.jwt })).status, 200);
+    const { status, body } = await start(form, headers);
+    assert.deepEqual([status, body.error?.code], [409, "ALREADY_SIGNED_UP"]);
+    assert.doesNotMatch(JSON.stringify(body), looksLikeToken);
+    await h.mailsLeft();
+    assert.deepEqual([(await h.proofMails(form.email)).length, await h.mails(form.email)], [1, []]);
+  });
+
   test("after a token of the tenant was revoked: a link by mail", async () => {
     const headers = { "idempotency-key": randomUUID() };
     const form = tenantForm();
     const first = await start(form, headers);
     assert.equal(first.status, 200);
-    assert.equal((await h.api("POST", "/auth/logout", { token: first.body.jwt })).status, 200);
+    const { jwt } = await prove(first);
+    assert.equal((await h.api("POST", "/auth/logout", { token: jwt })).status, 200);
     const { status, body } = await start(form, headers);
     assert.deepEqual([status, body.error?.code], [409, "ALREADY_SIGNED_UP"]);
     const { linkToken } = await until(async () => (await h.mails(form.email))[0], { what: "a link" });

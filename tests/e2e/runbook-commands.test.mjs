@@ -133,6 +133,7 @@ async function ended(form, state, webhook) {
 const filledIn = (tenant) => ({
   HOME: directory,
   PORT: new URL(service.url).port,
+  SANDBOX_PORT: new URL(service.sandboxUrl).port,
   STATE_DIR: service.stateDir,
   WRANGLER_SEND_METRICS: "false",
   ENV: "local",

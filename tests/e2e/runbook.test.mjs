@@ -198,7 +198,7 @@ test("the scripts, the address of the service account and the last commits", asy
 
 test("the smoke test", async () => {
   const cwd = new URL("../../", import.meta.url);
-  const { status, stdout } = await paste(printed("./scripts/smoke-test.sh"), { cwd, env: { WORKER_URL: h.url.origin } });
+  const { status, stdout } = await paste(printed("./scripts/smoke-test.sh"), { cwd, env: { WORKER_URL: h.url.origin, SANDBOX_PORT: await h.serveSandbox() } });
   assert.equal(status, 0, stdout);
   assert.match(stdout, / 0 failed\n$/);
 });

@@ -26,6 +26,7 @@ after(() => {
 const SCRIPTS = readdirSync(join(ROOT, "scripts")).filter((name) => /\.(sh|m?js)$/.test(name));
 const SECRET = "a secret of which nobody may see a single word";
 const TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ4In0.c2lnbmF0dXJlLW9mLW5vYm9keQ";
+const PROVEN = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ5In0.YW5kLWEtdGhpcmQtc2lnbmF0dXJl";
 const ADMIN = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhZG1pbiJ9.YW5vdGhlci1zaWduYXR1cmU";
 /** Whatever a terminal obeys, but the line break that ends a line. */
 const OBEYED = /[\x00-\x09\x0b-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/;
@@ -253,8 +254,9 @@ async function service(answers = {}) {
     const route = `${request.method} ${request.url}`;
     seen.push({ route, headers: request.headers });
     request.resume();
-    const answer = route in answers ? answers[route] : good[route];
-    if (typeof answer === "function") return answer(response);
+    const all = { ...good, ...answers };
+    const answer = all[route] ?? all[route.split("?")[0]];
+    if (typeof answer === "function") return answer(response, request);
     response.statusCode = answer === undefined ? 404 : request.method === "DELETE" ? 202 : 200;
     response.setHeader("content-type", "application/json");
     response.end(typeof answer === "string" ? answer : JSON.stringify(answer ?? { success: false }));
@@ -271,8 +273,40 @@ async function service(answers = {}) {
   };
 }
 
+const json = (response, body) => response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(body));
+
 const START = "POST /public/signup/start";
 const start = (more) => ({ [START]: { success: true, tenantId: "tenant_1", jwt: TOKEN, ...more } });
+
+const INBOX = "GET /__sandbox/mails";
+const PROVE = "POST /auth/proof";
+const VOUCH = "PATCH /api/v1/admin/tenants/tenant_1";
+const STATUS = "GET /api/v1/tenants/tenant_1/provision-status";
+
+/** A service that wants addresses proven, with its sandbox: what was wished for is done once that is so. */
+function unproven(answers = {}) {
+  let vouched = false;
+  const pending = { success: true, data: { status: "pending" } };
+  return service({
+    [START](response) {
+      vouched = false;
+      json(response, { success: true, tenantId: "tenant_1", jwt: TOKEN, emailProven: false });
+    },
+    "POST /public/signup/starter/make": pending,
+    "POST /public/signup/pro/confirm": pending,
+    [INBOX]: { mails: [{ to: ["x@example.org"], text: "Your code is 271828. It counts for 30 minutes.\nhttps://x.example/proof/#token=tenant_1.secret" }] },
+    [PROVE]: { success: true, tenantId: "tenant_1", jwt: PROVEN, emailProven: true },
+    [VOUCH](response) {
+      vouched = true;
+      json(response, { success: true });
+    },
+    [STATUS](response, { headers }) {
+      const isDone = vouched || headers.authorization === `Bearer ${PROVEN}`;
+      json(response, isDone ? { success: true, status: "completed" } : { success: true, status: "pending", data: { reason: "EMAIL_UNPROVEN" } });
+    },
+    ...answers,
+  });
+}
 
 /** Without an end, as fast as it is taken. */
 const endless = (response) => {
@@ -287,7 +321,16 @@ const endless = (response) => {
 };
 
 describe("scripts/smoke-test.sh", () => {
-  const smoke = (it, env) => run("smoke-test.sh", [], { WORKER_URL: it.url, PLATFORM_ADMIN_JWT: ADMIN, ...env });
+  const portOf = (it) => new URL(it.url).port;
+  const smoke = (it, env) => run("smoke-test.sh", [], { WORKER_URL: it.url, SANDBOX_PORT: portOf(it), PLATFORM_ADMIN_JWT: ADMIN, ...env });
+  const routesOf = (it) => it.seen.map(({ route }) => route);
+
+  /** A port where nobody is. */
+  async function closedPort() {
+    const it = await service();
+    it.close();
+    return portOf(it);
+  }
 
   test("passes against a service that answers as ours does", async () => {
     const it = await service();
@@ -298,6 +341,107 @@ describe("scripts/smoke-test.sh", () => {
     assert.match(printed, /\n✓ resend: OK\. The key is known\.\n/);
     assert.match(printed, /\n15 passed, 0 failed\n$/);
   });
+
+  test("proves an address by the code in the sandbox's inbox, and goes on with the token that it gets", async () => {
+    const it = await unproven();
+    const { status, printed } = await smoke(it, { SMOKE_EMAIL: "ann+b&c@example.org" });
+    it.close();
+    assert.equal(status, 0, printed);
+    for (const what of ["the wish is remembered", "waits for the proof", "a code is mailed", "the code proves the address"]) {
+      for (const plan of ["starter", "pro"]) assert.ok(printed.includes(`\n✓ ${plan}: ${what}\n`), printed);
+    }
+    assert.match(printed, /\n21 passed, 0 failed\n$/);
+    const asked = routesOf(it).filter((route) => route.startsWith(INBOX));
+    assert.equal(asked.length, 2);
+    for (const route of asked) assert.match(new URL(route.slice(4), it.url).searchParams.get("to"), /^ann\+b&c\+smoke-\w+-\d+-[0-9a-f]{8}@example\.org$/);
+    assert.ok(!routesOf(it).includes(VOUCH));
+    assert.doesNotMatch(printed, /271828|eyJ|secret/);
+  });
+
+  test("vouches for an address where no sandbox is, and goes on with the token of the signup", async () => {
+    const it = await unproven();
+    const { status, printed } = await smoke(it, { SANDBOX_PORT: await closedPort() });
+    it.close();
+    assert.equal(status, 0, printed);
+    for (const plan of ["starter", "pro"]) assert.match(printed, new RegExp(`\n✓ ${plan}: the address is vouched for\n✓ ${plan}: provisioned`));
+    assert.match(printed, /\n19 passed, 0 failed\n$/);
+    const vouched = it.seen.filter(({ route }) => route === VOUCH);
+    assert.deepEqual(vouched.map(({ headers }) => headers.authorization), Array(2).fill(`Bearer ${ADMIN}`));
+    assert.ok(!routesOf(it).includes(PROVE));
+  });
+
+  test("says that provisioning was not tried where nobody proves an address, and ends with a code of its own", async () => {
+    const it = await unproven();
+    const { status, printed } = await smoke(it, { SANDBOX_PORT: await closedPort(), PLATFORM_ADMIN_JWT: "" });
+    assert.equal(status, 3, printed);
+    assert.match(printed, /\n· Provisioning was not tried \(starter pro\): PLATFORM_ADMIN_JWT would let me vouch for the addresses\n12 passed, 0 failed\n$/);
+    assert.doesNotMatch(printed, /provisioned/);
+    it.close();
+
+    // What failed is worse than what was not tried.
+    const failing = await unproven({ "POST /public/signup/brand": { success: false } });
+    const failed = await smoke(failing, { SANDBOX_PORT: await closedPort(), PLATFORM_ADMIN_JWT: "" });
+    failing.close();
+    assert.equal(failed.status, 1, failed.printed);
+    assert.match(failed.printed, /\n· Provisioning was not tried \(starter pro\).*\n10 passed, 2 failed\n$/);
+  });
+
+  test("asks for a proof only where the service wants one", async () => {
+    for (const emailProven of [true, undefined]) {
+      const it = await service({ ...start({ emailProven }), [INBOX]: { mails: [] } });
+      const { status, printed } = await smoke(it, {});
+      it.close();
+      assert.equal(status, 0, printed);
+      assert.match(printed, /\n15 passed, 0 failed\n$/);
+      assert.deepEqual(routesOf(it).filter((route) => /mails|proof|PATCH/.test(route)), []);
+    }
+  });
+
+  test("takes no SANDBOX_PORT that leads elsewhere", async () => {
+    const it = await unproven();
+    for (const SANDBOX_PORT of ["8788@evil.example", "8788/../x", "80 80", "\n8788", "999999"]) {
+      const { status, printed } = await smoke(it, { SANDBOX_PORT });
+      assert.equal(status, 2);
+      assert.match(printed, /^✗ SANDBOX_PORT is no port/);
+    }
+    it.close();
+    assert.deepEqual(it.seen, []);
+  });
+
+  const mail = (text) => ({ [INBOX]: { mails: [{ text }] } });
+  const proof = (more) => ({ [PROVE]: { success: true, tenantId: "tenant_1", jwt: PROVEN, emailProven: true, ...more } });
+  const hostileProofs = [
+    ["a mail without a code", mail(`Welcome ${EVIL} https://x.example/proof/#token=tenant_1.secret`)],
+    ["a code with more behind it", mail("Your code is 2718281828. Thanks.")],
+    ["a code in other digits", mail("Your code is ٢٧١٨٢٨.")],
+    ["a mail that is no text", { [INBOX]: { mails: [{ text: ["Your code is 271828."] }] } }],
+    ["an inbox that is no list", { [INBOX]: { mails: "Your code is 271828." } }],
+    ["an inbox without an end", { [INBOX]: endless }],
+    ...[`${TOKEN}\r\nX-Evil: 1`, "x".repeat(10_000), 7, null].map((jwt) => [`the proven token ${JSON.stringify(jwt)?.slice(0, 70)}`, proof({ jwt })]),
+    ["a proof of another club", proof({ tenantId: "tenant_2" })],
+    ["a proof in words", proof({ emailProven: "yes" })],
+    ["a proof that is refused", { [PROVE]: { success: false, error: { code: "INVALID_CODE", message: EVIL } } }],
+    ["a wish that is not remembered", { "POST /public/signup/starter/make": { success: true, data: { status: "processing" } }, "POST /public/signup/pro/confirm": { success: true } }],
+    ["a wait without a reason", { [STATUS]: { success: true, status: "pending" } }],
+    ["a club that is set up before its proof", { [STATUS]: { success: true, status: "completed" } }],
+  ];
+  for (const [what, answers] of hostileProofs) {
+    test(`fails, and prints nothing that is obeyed, for ${what}`, async () => {
+      const it = await unproven(answers);
+      const { status, printed } = await smoke(it);
+      it.close();
+      assert.equal(status, 1, printed);
+      assert.match(printed, /\n\d+ passed, [1-9]\d* failed\n$/);
+      for (const { route, headers } of it.seen) {
+        assert.ok(/^[A-Z]+ \/[\w/?=%.&-]*$/.test(route), route);
+        assert.equal(headers["x-evil"], undefined);
+      }
+      assert.ok(it.seen.length <= 40, `${it.seen.length} requests`);
+      assert.doesNotMatch(printed, OBEYED);
+      assert.doesNotMatch(printed, /eyJ|secret/, "a token");
+      assert.ok(printed.length < 6_000, `${printed.length} characters`);
+    });
+  }
 
   const hostile = [
     ...["tenant_[1-5000]", "tenant_{a,b,c}", 'tenant_1" or true or "', "tenant_1/../../../health", "tenant_1?x=", "tenant_1#", "tenant_1\r\nX: y", `tenant_1${EVIL}`].map(

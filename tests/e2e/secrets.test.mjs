@@ -186,6 +186,9 @@ describe("after a whole life", () => {
   const nowhere = new Map();
   const urls = new Set();
   const addresses = new Set();
+  /** Six digits are too short to be looked for within anything. */
+  const codes = new Set();
+  const isJwt = (text) => typeof text === "string" && text.split(".").length === 3;
   let stored;
 
   before(async () => {
@@ -203,6 +206,10 @@ describe("after a whole life", () => {
     }
     for (const { headers } of (await h.sandbox("/__sandbox/requests")).requests) {
       if (headers.authorization) keep("an Authorization header of ours", headers.authorization.replace(/^Bearer /, ""));
+    }
+    for (const { code, proofToken } of await h.proofMails("@")) {
+      codes.add(code);
+      keep("a link that proves", proofToken.split(".")[1]);
     }
     for (const { linkToken } of await h.mails("@")) {
       if (!linkToken) continue;
@@ -231,7 +238,7 @@ describe("after a whole life", () => {
     if (key) keep("an Idempotency-Key", key);
     for (const text of [sent, answered]) {
       const body = parsed(text);
-      for (const name of ["jwt", "token"]) if (typeof body?.[name] === "string") keepToken(`a ${name}`, body[name]);
+      for (const name of ["jwt", "token"]) if (isJwt(body?.[name])) keepToken(`a ${name}`, body[name]);
       for (const name of ["turnstileToken", "webhookSecret"]) if (body?.[name]) keep(`a ${name}`, body[name]);
       if (body?.webhookUrl) urls.add(body.webhookUrl);
       if (body?.email) addresses.add(body.email.toLowerCase());
@@ -248,9 +255,10 @@ describe("after a whole life", () => {
     };
     // A starter tenant: a try, a refusal, a correction; its mail fails at first.
     const [form, options] = [tenantForm({ turnstileToken: person() }), withKey()];
-    const starter = await h.signup(form, options);
-    const again = await h.signup(form, options);
+    const first = await h.signupUnproven(form, options);
+    const again = await h.signupUnproven(form, options);
     assert.equal(again.replayed, true);
+    const starter = await h.prove(first);
     await h.api("POST", "/public/signup/start", { body: { ...form, turnstileToken: person() } });
     const [tried, wrong, right] = [makeWebhook(), makeWebhook(), makeWebhook()];
     await tryOut(starter, { body: tried, token: h.token() });
@@ -267,6 +275,15 @@ describe("after a whole life", () => {
     await h.confirm(starter, right);
     await until(async () => (await h.status(starter)).body.status === "completed");
     await tryOut(starter);
+
+    // One that proves nothing: by a wrong code, a wrong link, and its own code for another address.
+    const unproven = await h.signupUnproven({ turnstileToken: person() }, withKey());
+    const { code } = await h.proofMail(unproven.email);
+    const prove = (body) => h.api("POST", "/auth/proof", { token: unproven.jwt, body });
+    assert.equal((await prove({ code: code === "000000" ? "111111" : "000000" })).status, 400);
+    assert.equal((await prove({ token: `${unproven.tenantId}.${randomUUID()}` })).status, 401);
+    await h.api("PATCH", "/public/signup/email", { token: unproven.jwt, body: { email: tenantForm().email } });
+    assert.equal((await prove({ code })).status, 400);
 
     // A pro tenant whose spreadsheet is refused, then made when a machine queues it again.
     const pro = await signup({ plan: "pro" }, withKey());
@@ -321,6 +338,7 @@ describe("after a whole life", () => {
       "a token",
       "a link",
       "a link's id",
+      "a link that proves",
       "a webhookSecret",
       "a turnstileToken",
       "an Idempotency-Key",
@@ -342,6 +360,8 @@ describe("after a whole life", () => {
       "audit_log",
       "revoked_tokens",
       "magic_links",
+      "email_proofs",
+      "proof_mails",
       "idempotency_keys",
     ]) {
       assert.ok(stored[table].length > 0, table);
@@ -359,6 +379,16 @@ describe("after a whole life", () => {
     }
   });
 
+  test("no code that proves an address is in D1", () => {
+    const text = JSON.stringify(stored);
+    assert.ok(codes.size >= 4, `${codes.size}`);
+    const isIn = (code, text) => new RegExp(`(?<![\\w-])${code}(?![\\w-])`).test(text);
+    for (const code of codes) {
+      assert.ok(!isIn(code, text), "a code");
+      assert.ok(isIn(code, JSON.stringify([{ code }])) && isIn(code, JSON.stringify({ said: `it is ${code}.` })), "it would not be found");
+    }
+  });
+
   test("a webhook's address is in its connection and nowhere else", () => {
     const { make_connections: connections, ...others } = stored;
     const text = JSON.stringify([others, connections.map(({ webhook_url, ...rest }) => rest)]);
@@ -370,10 +400,10 @@ describe("after a whole life", () => {
 
   test("an address is with its tenant and its owner, and nowhere else", () => {
     const { tenants, auth_users: users, ...others } = stored;
-    const without = (rows) => rows.map(({ email, ...rest }) => rest);
+    const without = (rows) => rows.map(({ email, unproven_email, ...rest }) => rest);
     const text = JSON.stringify([others, without(tenants), without(users)]).toLowerCase();
     for (const address of addresses) assertAbsent(address, text, "an address");
-    assert.ok(tenants.every(({ email }) => email) && users.every(({ email }) => email));
+    assert.ok(tenants.every(({ email, unproven_email }) => (email === null) !== (unproven_email === null)) && users.every(({ email }) => email));
   });
 });
 

@@ -13,6 +13,7 @@ import { startHarness } from "./harness.mjs";
 const SCRIPT = fileURLToPath(new URL("../../scripts/smoke-test.sh", import.meta.url));
 const directory = mkdtempSync(join(tmpdir(), "tenantry-smoke-"));
 const h = await startHarness();
+const SANDBOX_PORT = await h.serveSandbox();
 after(async () => {
   await h.close();
   rmSync(directory, { recursive: true, force: true });
@@ -20,7 +21,7 @@ after(async () => {
 
 function smoke(args, env) {
   return new Promise((done) => {
-    const child = spawn(SCRIPT, args, { env: { PATH: process.env.PATH, HOME: directory, ...env } });
+    const child = spawn(SCRIPT, args, { env: { PATH: process.env.PATH, HOME: directory, SANDBOX_PORT, ...env } });
     let printed = "";
     for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk) => (printed += chunk));
     child.on("close", (status) => done({ status, printed }));
@@ -40,14 +41,15 @@ async function stub(create, options, body = { ok: true, environment: "production
 }
 
 test("signs a tenant of each plan up, and passes when both are provisioned: as local, and without an argument", async () => {
-  for (const [args, env] of [
-    [["local"], { PORT: h.url.port }],
-    [[], { WORKER_URL: `${h.url.origin}/` }],
+  for (const [args, env, checks] of [
+    [["local"], { PORT: h.url.port }, 19],
+    [[], { WORKER_URL: `${h.url.origin}/` }, 18],
   ]) {
     const { status, printed } = await smoke(args, env);
     assert.equal(status, 0, printed);
     for (const plan of ["starter", "pro"]) assert.match(printed, new RegExp(`✓ ${plan}: provisioned in [\\d.]+ s`));
-    assert.match(printed, /\n1[0-9] passed, 0 failed\n$/);
+    for (const plan of ["starter", "pro"]) assert.match(printed, new RegExp(`✓ ${plan}: waits for the proof\n✓ ${plan}: a code is mailed\n✓ ${plan}: the code proves the address\n`));
+    assert.ok(printed.endsWith(`\n${checks} passed, 0 failed\n`), printed);
     assert.doesNotMatch(printed, /eyJ/, "a token");
   }
 });
@@ -60,6 +62,18 @@ test("fails when a tenant is not provisioned", async () => {
   assert.match(printed, /✓ starter: provisioned[\s\S]*✗ pro: provisioned[\s\S]* 1 failed\n$/);
 });
 
+test("where nobody proves the addresses, it says that provisioning was not tried, and does not pass", async () => {
+  const { port, close } = await stub(createServer, {});
+  close();
+  const { status, printed } = await smoke(["local"], { PORT: h.url.port, SANDBOX_PORT: String(port) });
+  assert.equal(status, 3, printed);
+  assert.match(printed, /✓ starter: waits for the proof[\s\S]*✓ pro: waits for the proof[\s\S]*\n· Provisioning was not tried \(starter pro\).*\n13 passed, 0 failed\n$/);
+  for (const { id } of await tenantsIn(printed)) {
+    const [tenant] = await h.sql("select provision_state, provision_wanted_at is not null as wanted, email from tenants where id = ?", id);
+    assert.deepEqual(tenant, { provision_state: "pending", wanted: 1, email: null });
+  }
+});
+
 /** The tenants that a run of the script names, as D1 has them. */
 async function tenantsIn(printed) {
   const ids = [...new Set(printed.match(/tenant_\w+/g))];
@@ -69,7 +83,7 @@ async function tenantsIn(printed) {
 test("removes the tenants of both plans when it is given a platform admin's token, and what was made for them", async () => {
   const { status, printed } = await smoke(["local"], { PORT: h.url.port, PLATFORM_ADMIN_JWT: h.token() });
   assert.equal(status, 0, printed);
-  assert.match(printed, /(\n✓ tenant_\w+: removed){2}\n19 passed, 0 failed\n$/);
+  assert.match(printed, /(\n✓ tenant_\w+: removed){2}\n25 passed, 0 failed\n$/);
   const tenants = await tenantsIn(printed);
   assert.deepEqual(tenants.map(({ slug, plan, undo_state }) => [slug, plan, undo_state]).sort(), [
     [null, "pro", "undone"],
@@ -85,7 +99,7 @@ test("says which tenants are left without such a token, and fails with one that 
   assert.match(left.printed, /\n· Left behind \(PLATFORM_ADMIN_JWT .*\): tenant_\w+ tenant_\w+\n/);
   const refused = await smoke(["local"], { PORT: h.url.port, PLATFORM_ADMIN_JWT: h.token({ aud: "syston-mobile" }) });
   assert.equal(refused.status, 1, refused.printed);
-  assert.match(refused.printed, /(\n✗ tenant_\w+: removal: status 403, wanted 202 .*\n.*FORBIDDEN.*){2}\n13 passed, 3 failed\n$/);
+  assert.match(refused.printed, /(\n✗ tenant_\w+: removal: status 403, wanted 202 .*\n.*FORBIDDEN.*){2}\n19 passed, 3 failed\n$/);
   for (const { slug, undo_state } of [...(await tenantsIn(left.printed)), ...(await tenantsIn(refused.printed))]) {
     assert.match(slug, /^smoke-/);
     assert.equal(undo_state, null);
@@ -97,7 +111,7 @@ test("fails when what was made for a tenant can't be removed", async () => {
   await h.sandbox("/__sandbox/faults", { method: "POST", body: { ...refusal, bodyIncludes: '"deprovision"', times: 1 } });
   const { status, printed } = await smoke(["local"], { PORT: h.url.port, PLATFORM_ADMIN_JWT: h.token() });
   assert.equal(status, 1, printed);
-  assert.match(printed, /\n✗ tenant_\w+: removed: status 200[\s\S]*"compensation_failed"[\s\S]*\n18 passed, 1 failed\n$/);
+  assert.match(printed, /\n✗ tenant_\w+: removed: status 200[\s\S]*"compensation_failed"[\s\S]*\n24 passed, 1 failed\n$/);
 });
 
 test("prints what the service says of each upstream, and fails with what is wrong", async () => {
@@ -109,7 +123,7 @@ test("prints what the service says of each upstream, and fails with what is wron
   assert.equal(status, 1, printed);
   assert.match(printed, /\n✗ apps_script: NOT_PUBLIC\. The script asks for a sign-in: .*"Anyone"\.\n/);
   assert.match(printed, /\n✓ google: NOT_USED\. .*\n✗ resend: DOMAIN_UNVERIFIED\. clubs\.example is not verified: .*\n✓ cloudflare: NOT_USED\. .*\n/);
-  assert.match(printed, /\n17 passed, 2 failed\n$/);
+  assert.match(printed, /\n23 passed, 2 failed\n$/);
   const without = await smoke(["local"], { PORT: h.url.port });
   assert.match(without.printed, /\n· Upstreams were not looked at \(PLATFORM_ADMIN_JWT would let me ask\)\n/);
 });

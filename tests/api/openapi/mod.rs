@@ -79,6 +79,23 @@ fn every_promised_error_is_in_the_document_with_an_example() {
     assert!(shown.is_subset(&promised));
 }
 
+#[test]
+fn no_list_of_words_has_a_word_twice() {
+    fn walk(place: &str, value: &Value) {
+        if let Some(words) = value.get("enum").and_then(Value::as_array) {
+            let different: BTreeSet<String> = words.iter().map(Value::to_string).collect();
+            assert_eq!(different.len(), words.len(), "{place}: {words:?}");
+        }
+        let fields = value.as_object().into_iter().flatten().map(|(name, field)| (name.clone(), field));
+        let items =
+            value.as_array().into_iter().flatten().enumerate().map(|(at, item)| (at.to_string(), item));
+        for (name, inside) in fields.chain(items) {
+            walk(&format!("{place}/{name}"), inside);
+        }
+    }
+    walk("", published());
+}
+
 /// Every place where the document shows an example, with the place of the schema beside it.
 fn examples() -> Vec<(String, Value)> {
     fn walk(place: &str, value: &Value, found: &mut Vec<(String, Value)>) {

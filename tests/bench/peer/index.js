@@ -1,5 +1,6 @@
 // The peer: what somebody would write by hand in JavaScript for these five requests. The same schema, SQL, limiters, token check,
-// headers and log lines as the product's, one batch a request, and nothing else.
+// headers and log lines as the product's, one batch a request, and nothing else. Behind a signup it mails a code and a link, as the product
+// does, but without a breaker, and without asking whether more is due.
 import SQL from "./sql.js";
 
 export class Provisioner {}
@@ -8,7 +9,11 @@ export class CircuitBreaker {}
 const STEPS = {
   starter: ["seed_defaults", "configure_routing", "validate_webhook", "create_owner", "send_welcome_email", "activate"],
 };
-const DAY = 24 * 3600;
+const HOUR = 3600;
+const DAY = 24 * HOUR;
+const CONFIRM = "confirm_address";
+/** What a mailbox gets in a day. */
+const MAILS_PER_MAILBOX = 10;
 const SECURITY = {
   "strict-transport-security": "max-age=63072000; includeSubDomains",
   "x-content-type-options": "nosniff",
@@ -23,11 +28,12 @@ const encoder = new TextEncoder();
 const served = new Map();
 let countedAt = 0;
 let signingKey;
+let proofKey;
 
 export default {
   async fetch(request, env, context) {
     const at = Date.now();
-    const call = { request, env, at, id: uuid("req_", at), url: new URL(request.url) };
+    const call = { request, env, context, at, id: uuid("req_", at), url: new URL(request.url) };
     const [name, handler, tenant] = route(request.method, call.url.pathname);
     let answer;
     try {
@@ -139,10 +145,12 @@ async function start(call) {
   const fingerprint = await digest([name, slug, email, plan, promo ?? ""]);
   const folded = name.normalize("NFKC").toLowerCase();
   const trialEnds = now + 14 * DAY;
+  const mail = uuid("mail_", call.at);
   const answers = await batch(
     call,
-    [SQL.insert_tenant, tenant, slug, name, email, plan, trialEnds, promo, owner, fingerprint, now, null, lease, folded],
+    [SQL.insert_tenant, tenant, slug, name, email, plan, trialEnds, promo, owner, fingerprint, now, null, lease, folded, now + 3 * DAY],
     [SQL.insert_event, tenant],
+    [SQL.confirm_address, tenant, `proof/${mail}`, mail, call.url.origin, call.id, null, now],
     ...(promo ? [[SQL.count_promo, promo, tenant], [SQL.insert_redemption, promo, tenant]] : []),
     [SQL.facts, null, slug, email, promo, now, lease],
     [SQL.select_tenant, null, fingerprint, slug, tenant, now],
@@ -159,12 +167,60 @@ async function start(call) {
     tenantId: tenant,
     jti: `${tenant}.${uuid("", call.at)}`,
     iat: now,
-    exp: now + 365 * DAY,
+    exp: now + DAY,
+    unproven: true,
   };
+  call.context.waitUntil(mailProof(call, { tenant, mail, email, now }));
   const summary = { id: tenant, slug: row.slug, name: row.name, email: row.email, plan: row.plan, status: row.status };
   const more = { comped: row.comped === 1, trialEndsAt: row.trial_ends_at };
   const jwt = await signed(call.env, claims);
-  return { body: JSON.stringify({ success: true, tenantId: tenant, tenant: { ...summary, ...more }, discount: row.discount, jwt }) };
+  return { body: JSON.stringify({ success: true, tenantId: tenant, tenant: { ...summary, ...more }, discount: row.discount, jwt, emailProven: false }) };
+}
+
+/** Mails the code and the link that prove an address. What is stored of them is hashed. */
+async function mailProof({ env, url }, { tenant, mail, email, now }) {
+  const [name, host] = email.split("@");
+  const stamp = [mail, email, String(now)];
+  const digits = new DataView(bytes(await mac(env, ["code", ...stamp])).buffer).getBigUint64(0);
+  const code = String(digits % 1_000_000n).padStart(6, "0");
+  const secret = await mac(env, ["link", ...stamp]);
+  const [link, hashed, mailbox] = await Promise.all([
+    mac(env, ["stored link", tenant, secret]),
+    mac(env, ["stored code", tenant, code]),
+    mac(env, ["mailbox", `${name.split("+")[0]}@${host}`]),
+  ]);
+  const own = [tenant, CONFIRM, `proof/${mail}`, 0];
+  const [begun] = await batch(
+    { env },
+    [SQL["begin_proof 1"], ...own, now, email, 1, mailbox, now, Number(env.PROOF_MAILS_PER_HOUR), DAY, MAILS_PER_MAILBOX, HOUR],
+    [SQL["begin_proof 2"], ...own, now, mailbox, DAY, HOUR],
+    [SQL["begin_proof 3"], ...own, link, hashed, now, 0],
+    [SQL["begin_proof 4"], mailbox, now, DAY, HOUR],
+  );
+  if (begun.meta.changes === 0) return;
+  const address = `${url.origin}/proof/#token=${tenant}.${secret}`;
+  const text = `Your code is ${code}. It counts for 30 minutes.\n\n${address}\n`;
+  const html = `<!doctype html><p>Your code is ${code}. It counts for 30 minutes.</p><p><a href="${address}">Confirm</a></p>`;
+  const answer = await env.EGRESS.fetch("https://api.resend.com/emails", {
+    method: "POST",
+    headers: {
+      authorization: `Bearer ${env.RESEND_API_KEY}`,
+      "content-type": "application/json",
+      "idempotency-key": `proof/${mail}`,
+      "user-agent": `Tenantry/${env.APP_VERSION}`,
+    },
+    body: JSON.stringify({ from: env.RESEND_FROM_EMAIL, to: [email], subject: "Confirm your e-mail address", text, html }),
+  });
+  await answer.text();
+  await batch({ env }, [SQL.settle, ...own, answer.ok ? "sent" : "failed", null, answer.ok ? null : answer.status, null, now, 0]);
+  log({ id: mail, at: Date.now() }, "mail_sent", { tenantId: tenant, attempt: 1 });
+}
+
+async function mac(env, parts) {
+  proofKey ??= key(env)
+    .then((signing) => crypto.subtle.sign("HMAC", signing, encoder.encode("email-proof")))
+    .then((raw) => crypto.subtle.importKey("raw", raw, { name: "HMAC", hash: "SHA-256" }, false, ["sign"]));
+  return base64url(new Uint8Array(await crypto.subtle.sign("HMAC", await proofKey, encoder.encode(parts.join("\n")))));
 }
 
 function signupForm(text) {

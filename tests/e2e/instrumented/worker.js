@@ -13,7 +13,7 @@ const SLOW_MS = 3_500;
  * "off".
  */
 const behaviour = { database: "ok", object: "ok", breaker: "ok", limits: "on" };
-/** What was called: {by: "request" | "object" | "tally" (an isolate that writes down what it answered), tenant?, kind: "batch" | "object" | "breaker" | "egress", …}. */
+/** What was called: {by: "request" | "mail" (one that a request left behind) | "object" | "tally" (an isolate that writes down what it answered), tenant?, kind: "batch" | "object" | "breaker" | "egress", …}. */
 let calls = [];
 /**
  * By tenant: the moments of its object's calls so far, those of them that belong to no task, and the strike at one of them: {at, kind:
@@ -125,6 +125,9 @@ const over = (target, methods) =>
     },
   });
 
+/** Only the first call of a mail says so by itself: the others follow it. */
+const mailed = (object, isMails) => (object === null && isMails && calls.some(({ by }) => by === "mail") ? { by: "mail" } : {});
+
 function observed(env, object) {
   const by = object === null ? { by: "request" } : { by: "object", tenant: object.tenant };
   const DB = over(env.DB, {
@@ -132,13 +135,14 @@ function observed(env, object) {
       const sql = statements.map(({ statement }) => statement);
       const what = `batch: ${sql[0].trim().split(/\s+/).slice(0, 3).join(" ")}`;
       await moment(object, "before", what);
-      const tally = sql[0].includes("into request_counts") ? { by: "tally" } : {};
+      const isMail = object === null && /^\s*update mails\b/.test(sql[0]);
+      const other = sql[0].includes("into request_counts") ? { by: "tally" } : isMail ? { by: "mail" } : {};
       const answers = await carryOut(object, disturbance(object, "D1"), () => answer(env.DB, statements)).catch((error) => {
-        calls.push({ ...by, ...tally, kind: "failed batch", sql });
+        calls.push({ ...by, ...other, kind: "failed batch", sql });
         throw error;
       });
       const total = (name) => answers.reduce((sum, { meta }) => sum + (meta[name] ?? 0), 0);
-      calls.push({ ...by, ...tally, kind: "batch", sql, rowsRead: total("rows_read"), rowsWritten: total("rows_written") });
+      calls.push({ ...by, ...other, kind: "batch", sql, rowsRead: total("rows_read"), rowsWritten: total("rows_written") });
       await moment(object, "after", what);
       return answers;
     },
@@ -148,14 +152,14 @@ function observed(env, object) {
       const { host } = new URL(request.url ?? request);
       await moment(object, "before", host);
       const response = await carryOut(object, disturbance(object, host), (fault) => env.EGRESS.fetch(scripted(request, fault), init));
-      calls.push({ ...by, kind: "egress", host });
+      calls.push({ ...by, ...mailed(object, host === "api.resend.com"), kind: "egress", host });
       await moment(object, "after", host);
       return response;
     },
   });
   const BREAKER = objects(env.BREAKER, async (id, send) => {
     await moment(object, "before", `breaker ${id.name}`);
-    calls.push({ ...by, kind: "breaker", upstream: id.name });
+    calls.push({ ...by, ...mailed(object, id.name === "resend"), kind: "breaker", upstream: id.name });
     const response = await carryOut(object, disturbance(object, "its breaker"), async () => {
       await disturbed(behaviour.breaker);
       return send();
