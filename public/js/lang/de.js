@@ -4,6 +4,10 @@
 export default {
   "page.title": "Verein einrichten · Tenantry",
   "page.skip": "Zum Formular springen",
+  "page.signIn": "Anmelden",
+  "page.terms": "Bedingungen",
+  "page.privacy": "Datenschutz",
+  "page.imprint": "Impressum",
   "page.heading": "Verein einrichten",
   "page.lead": "Vier kurze Schritte, etwa drei Minuten. Was Sie eingeben, bleibt auf diesem Gerät, bis Sie fertig sind.",
   "page.steps": "Schritte",
@@ -179,6 +183,8 @@ export default {
   "progress.heading": "Ihr Verein wird eingerichtet",
   "progress.lead":
     "Das dauert meist weniger als eine halbe Minute. Sie können diese Seite schließen: Gebraucht wird sie nur, wenn ein Schritt scheitert, und die Begrüßungsmail sagt Ihnen, wenn alles fertig ist.",
+  "progress.unproven":
+    "Alles ist bereit. Sobald Sie Ihre E-Mail-Adresse bestätigt haben, beginnt die Einrichtung von selbst: hier, oder auf welchem Gerät auch immer Sie den Link in der Mail öffnen.",
   "progress.bar": "Fortschritt der Einrichtung",
   "progress.percent": ({ percent }) => `${percent} %`,
   "progress.lostTouch": ({ n }) =>
@@ -292,6 +298,7 @@ export default {
     "Wir konnten nicht erkennen, dass ein Mensch dies abgeschickt hat. Nichts ist verloren: Drücken Sie den Knopf noch einmal oder laden Sie die Seite neu.",
   "error.SIGNUPS_DISABLED": ({ time }) =>
     `Wir nehmen zurzeit keine neuen Vereine auf. Bitte kommen Sie gegen ${time} wieder; Ihre Eingaben bleiben erhalten.`,
+  "error.EMAIL_UNPROVEN": "Bitte bestätigen Sie zuerst Ihre E-Mail-Adresse: Der Code steht in der Mail, die wir geschickt haben.",
   "error.PLAN_MISMATCH": "Ihr Verein hat den anderen Tarif. Wir bringen Sie zur richtigen Seite.",
   "error.RATE_LIMITED": ({ time }) => `Zu viele Versuche. Bitte versuchen Sie es gegen ${time} noch einmal.`,
   "error.replayed": ({ email }) => `Diesen Verein gibt es schon. Wir haben einen Anmelde-Link an ${email} geschickt.`,
@@ -321,25 +328,10 @@ export default {
 
   "session.expired":
     "Zu Ihrer Sicherheit wurden Sie abgemeldet. Ihre Eingaben bleiben erhalten; ein frischer Anmelde-Link bringt Sie hierher zurück.",
+  "session.ended":
+    "Ihre Adresse ist in einem anderen Tab oder auf einem anderen Gerät bestätigt worden. Um hier etwas zu ändern, melden Sie sich an: Ein frischer Link bringt Sie hierher zurück.",
   "session.link": "Anmelde-Link zuschicken",
   "session.linking": "Wird geschickt …",
   "session.sent": ({ email }) => `Wenn zu ${email} ein Verein gehört, ist ein Link unterwegs. Er gilt einmal, 24 Stunden lang.`,
   "session.resumed": ({ name, time }) => `Sie sind bei ${name} angemeldet bis ${time}.`,
-
-  "magic.title": "Anmelden · Tenantry",
-  "magic.heading": "Bei Ihrem Verein anmelden",
-  "magic.lead": "Ein Druck meldet Sie auf diesem Gerät an. Der Link gilt einmal.",
-  "magic.wait": "Einen Augenblick …",
-  "magic.submit": "Anmelden",
-  "magic.submitting": "Sie werden angemeldet …",
-  "magic.noscript":
-    "Zum Anmelden wird JavaScript gebraucht. Bitte schalten Sie es ein oder öffnen Sie den Link auf einem anderen Gerät.",
-  "magic.missing": "Diese Seite braucht den Link aus Ihrer Mail. Sie können einen frischen bekommen.",
-  "magic.used":
-    "Dieser Link ist verbraucht oder abgelaufen. Links gelten einmal, 24 Stunden lang. Sie können einen frischen bekommen.",
-  "magic.email": "Ihre E-Mail-Adresse",
-  "magic.signedIn": ({ name, time }) => `Sie sind bei ${name} angemeldet bis ${time}.`,
-  "magic.running": "Ihr Verein läuft.",
-  "magic.look": "Wir sehen nach Ihrem Verein …",
-  "magic.open": "Weiter",
 };

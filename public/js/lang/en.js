@@ -6,6 +6,10 @@
 export default {
   "page.title": "Set up your club · Tenantry",
   "page.skip": "Skip to the form",
+  "page.signIn": "Sign in",
+  "page.terms": "Terms",
+  "page.privacy": "Privacy",
+  "page.imprint": "Imprint",
   "page.heading": "Set up your club",
   "page.lead": "Four short steps, about three minutes. What you type is kept on this device until you finish.",
   "page.steps": "Steps",
@@ -173,6 +177,8 @@ export default {
   "progress.heading": "Setting up your club",
   "progress.lead":
     "This usually takes less than half a minute. You may close this page: the set-up needs it only if a step fails, and the welcome mail tells you when it is done.",
+  "progress.unproven":
+    "Everything is ready. As soon as you have confirmed your e-mail address, the set-up begins by itself: here, or on whichever device you open the link in the mail.",
   "progress.bar": "Progress of the set-up",
   "progress.percent": ({ percent }) => `${percent} %`,
   "progress.lostTouch": ({ n }) => `We can’t reach the service. The set-up goes on without us; looking again in ${n} s.`,
@@ -268,6 +274,7 @@ export default {
     "We could not see that a person sent this. Nothing is lost: press the button again, or reload the page.",
   "error.SIGNUPS_DISABLED": ({ time }) =>
     `We are not taking new clubs at the moment. Please come back at about ${time}; what you typed is kept.`,
+  "error.EMAIL_UNPROVEN": "Please confirm your e-mail address first: the code is in the mail that we sent you.",
   "error.PLAN_MISMATCH": "Your club is on the other plan. We take you to the right page.",
   "error.RATE_LIMITED": ({ time }) => `Too many attempts. Please try again at about ${time}.`,
   "error.replayed": ({ email }) => `This club has been created before. We have mailed a sign-in link to ${email}.`,
@@ -275,23 +282,10 @@ export default {
 
   "session.expired":
     "For your safety you have been signed out. What you typed is kept; a fresh sign-in link takes you back here.",
+  "session.ended":
+    "Your address has been confirmed in another tab or on another device. To change anything here, sign in: a fresh link takes you back here.",
   "session.link": "E-mail me a sign-in link",
   "session.linking": "Sending…",
   "session.sent": ({ email }) => `If ${email} belongs to a club, a link is on its way. It works once, for 24 hours.`,
   "session.resumed": ({ name, time }) => `You are signed in to ${name} until ${time}.`,
-
-  "magic.title": "Sign in · Tenantry",
-  "magic.heading": "Sign in to your club",
-  "magic.lead": "One press signs you in on this device. The link works once.",
-  "magic.wait": "One moment…",
-  "magic.submit": "Sign in",
-  "magic.submitting": "Signing in…",
-  "magic.noscript": "Signing in needs JavaScript. Please switch it on, or open the link on another device.",
-  "magic.missing": "This page needs the link from your mail. You can ask for a fresh one.",
-  "magic.used": "This link has been used or has expired. Links work once, for 24 hours. You can ask for a fresh one.",
-  "magic.email": "Your e-mail",
-  "magic.signedIn": ({ name, time }) => `You are signed in to ${name} until ${time}.`,
-  "magic.running": "Your club is up and running.",
-  "magic.look": "Looking up your club…",
-  "magic.open": "Go on",
 };

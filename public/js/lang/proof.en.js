@@ -1,0 +1,34 @@
+// The English words of the panel that asks for the proof of an address: loaded with it.
+
+export default {
+  "code.heading": "Confirm your e-mail address",
+  "code.sent": "We have mailed a six-digit code and a link to:",
+  "code.wrongAddress": "Wrong address?",
+  "code.label": "Code from the mail",
+  "code.submit": "Confirm",
+  "code.submitting": "Confirming…",
+  "code.hint": "Or open the link in the mail, on any device. Meanwhile you can go on below.",
+  "code.again": "Send a new one",
+  "code.againIn": ({ n }) => `Send a new one in ${n} s`,
+  "code.againAt": ({ time }) => `Send a new one at about ${time}`,
+  "code.sending": "Sending…",
+  "code.onItsWay": "A new code is on its way. The newest mail counts longest; look into the spam folder, too.",
+  "code.shape": "The code has six digits.",
+  "code.wrong": ({ n }) =>
+    n === 1 ? "This is not the code. You can try once more." : `This is not the code. You can try ${n} times more.`,
+  "code.burnt": "Too many wrong codes. This one counts no more: send a new one.",
+  "code.expired": "This code counts no more: a code lives for 30 minutes. Send a new one.",
+  "code.tooOften": ({ time }) => `That is enough for now. You can do this again at about ${time}.`,
+  "code.taken": "Another club has been confirmed with this address. Give another address, or sign in to that club.",
+  "code.newAddress": "Your e-mail",
+  "code.correct": "Send the code there",
+  "code.correcting": "Sending…",
+  "code.leave": "Leave it as it is",
+  "code.proven": "Your address is confirmed",
+  "code.goOn": "Nothing is left to do here.",
+  "code.byLink": "To go on in this tab, open the link that we mail to:",
+  "code.elsewhere":
+    "It was done in another tab or on another device. This page shows how the set-up goes. To change anything here, sign in by a link that we mail to:",
+  "code.lapsed":
+    "Nobody confirmed this address within three days, so the sign-up has lapsed. Everything is free again: press “Start over” to begin anew. It was:",
+};
