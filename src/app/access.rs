@@ -5,7 +5,7 @@ use crate::{
     db::{Answers, Batch, Db, DbError, Statement},
     domain::{Claims, Denial, id},
     ports::Ports,
-    store::{self, audit::AuditContext},
+    store::{self, access::Purpose, audit::AuditContext},
 };
 
 use super::App;
@@ -44,17 +44,36 @@ pub async fn on_behalf_of<P: Ports, B: Batch>(
     claims: &Claims,
     batch: B,
 ) -> Result<B::Answer, AccessError> {
+    with_purpose(app, claims, Purpose::Any, batch).await
+}
+
+/// The same for whoever looks how far their tenant is.
+pub async fn progress<P: Ports, B: Batch>(
+    app: &App<P>,
+    claims: &Claims,
+    batch: B,
+) -> Result<B::Answer, AccessError> {
+    with_purpose(app, claims, Purpose::Progress, batch).await
+}
+
+async fn with_purpose<P: Ports, B: Batch>(
+    app: &App<P>,
+    claims: &Claims,
+    purpose: Purpose,
+    batch: B,
+) -> Result<B::Answer, AccessError> {
     let (statements, read) = batch.split();
-    Ok(read(&mut admitted(app, claims, statements).await?)?)
+    Ok(read(&mut admitted(app, claims, purpose, statements).await?)?)
 }
 
 /// Runs `statements` behind the access check, whose own answer says nothing more.
 async fn admitted<P: Ports>(
     app: &App<P>,
     claims: &Claims,
+    purpose: Purpose,
     mut statements: Vec<Statement>,
 ) -> Result<Answers, AccessError> {
-    statements.insert(0, store::access::auth_guard(claims));
+    statements.insert(0, store::access::auth_guard(claims, purpose));
     let answers = app.ports.db().batch(statements).await.map_err(|error| match error {
         DbError::Aborted => AccessError::Denied(Denial::TokenRevoked),
         error => error.into(),

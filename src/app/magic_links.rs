@@ -49,15 +49,21 @@ pub fn url<P: Ports>(
     link_id: &str,
     origin: &str,
 ) -> Option<String> {
+    let base = base(app, origin)?;
+    let token = app.settings.keys.link_token(tenant, issued_at, LINK_SECONDS, link_id).ok()?;
+    Some(format!("{base}/magic/#token={token}"))
+}
+
+/// Where mailed links lead. None when nobody says so.
+pub(super) fn base<'a, P: Ports>(app: &'a App<P>, origin: &'a str) -> Option<&'a str> {
     let base = match app.config().admin_console_url.as_str() {
         "" => origin,
         configured => configured,
     };
-    let token = app.settings.keys.link_token(tenant, issued_at, LINK_SECONDS, link_id).ok()?;
-    (!base.is_empty()).then(|| format!("{base}/magic/#token={token}"))
+    (!base.is_empty()).then_some(base)
 }
 
-/// Mails a link to the owner of this address, if there is one. Where a `tenant` is named, by its id or its slug, it has to be the
+/// Mails a link to the owner of this address, if there is one; before it is proven, what proves it. Where a `tenant` is named, by its id or its slug, it has to be the
 /// owner's. The caller learns nothing: the same work is done for a known and an unknown address, and the mail goes after the answer.
 pub async fn start<P: Ports>(
     app: &App<P>,
@@ -98,7 +104,7 @@ pub async fn verify<P: Ports>(app: &App<P>, token: &str) -> Result<(SignedIn, St
         app,
         &signed_in.id,
         &signed_in.owner_user_id,
-        LINK_TOKEN_SECONDS,
+        Some(LINK_TOKEN_SECONDS),
         issued_at,
     )?;
     Ok((signed_in, token))

@@ -2,7 +2,7 @@
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use crate::domain::{Email, TenantName};
+use crate::domain::{Email, ProofCode, TenantName};
 
 /// A mail.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,8 +28,26 @@ impl Mail {
                 &format!("{name} is ready. Your club's address is {address}."),
                 "Use this link to sign in. It works once, and for 24 hours.",
             ],
-            Some(link),
+            Some((link, "Sign in")),
             "If you did not sign a club up, you can ignore this mail.",
+        )
+    }
+
+    /// The mail that asks whoever reads an address to show it. Somebody may have typed another's: nothing that they wrote is in it.
+    pub fn confirm_address(to: &Email, code: &ProofCode, link: &str) -> Self {
+        Self::compose(
+            to,
+            "Confirm your e-mail address",
+            &[
+                "Somebody, hopefully you, gave this address to set up a club.",
+                &format!(
+                    "Your code is {}. It counts for 30 minutes, on the page that asks for it.",
+                    code.as_str()
+                ),
+                "Or use this link. It works once, and for 24 hours.",
+            ],
+            Some((link, "Confirm")),
+            "If it was not you, you can ignore this mail: nothing is set up without the code or the link.",
         )
     }
 
@@ -43,7 +61,7 @@ impl Mail {
                 &format!("Somebody, hopefully you, asked to sign in to {name}."),
                 "Use this link to sign in. It works once, and for 24 hours.",
             ],
-            Some(link),
+            Some((link, "Sign in")),
             "If it was not you, you can ignore this mail: nobody gets in without the link.",
         )
     }
@@ -58,7 +76,7 @@ impl Mail {
                 &format!("We have created {name} for you. A few steps are left until it is ready."),
                 "Use this link to sign in and go on. It works once, and for 24 hours. Later, the same page mails you another.",
             ],
-            Some(link),
+            Some((link, "Sign in")),
             "If you did not expect this, you can ignore this mail.",
         )
     }
@@ -80,9 +98,16 @@ impl Mail {
         )
     }
 
-    fn compose(to: &Email, subject: &str, paragraphs: &[&str], link: Option<&str>, footer: &str) -> Self {
+    fn compose(
+        to: &Email,
+        subject: &str,
+        paragraphs: &[&str],
+        link: Option<(&str, &str)>,
+        footer: &str,
+    ) -> Self {
         // A line break in a subject is a header of its own to careless mailers; a tenant's name has none by its parse.
-        let parts: Vec<&str> = paragraphs.iter().copied().chain(link).chain([footer]).collect();
+        let parts: Vec<&str> =
+            paragraphs.iter().copied().chain(link.map(|(link, _)| link)).chain([footer]).collect();
         let text = plain(&format!("{}\n", parts.join("\n\n")));
         let subject = plain(subject);
         let html = html! {
@@ -96,8 +121,8 @@ impl Mail {
                     @for paragraph in paragraphs {
                         p { (marked(paragraph)) }
                     }
-                    @if let Some(link) = link {
-                        p { a href=(link) style=(BUTTON) { "Sign in" } }
+                    @if let Some((link, label)) = link {
+                        p { a href=(link) style=(BUTTON) { (label) } }
                     }
                     p style="color:#555" { (footer) }
                 }

@@ -12,11 +12,12 @@ use serde_json::Value;
 
 use crate::{
     db::{Db, DbError},
-    domain::{TenantId, TenantStatus, Timestamp, Upstream, config::EmailProvider},
+    domain::{Email, TenantId, TenantStatus, Timestamp, Upstream, config::EmailProvider},
     ports::{Level, LogLine, OutboundRequest, Ports},
     store::{
         magic_links::LINK_SECONDS,
-        mails::{self, Addressee, Attempted, Claimed, Kind, Status},
+        mails::{self, Addressee, Attempted, Claimed, Kind, Leave, Status},
+        proof::Hashes,
     },
     workflow::{FailureCode, Outcome, TransientError, TransientErrorCode, breaker::Requester},
 };
@@ -24,6 +25,7 @@ use crate::{
 use super::{
     App, breakers, deliveries, digest, magic_links,
     mail::Mail,
+    proof,
     upstream::{hmac_sha256, resend},
 };
 
@@ -87,10 +89,30 @@ enum Ended {
     Held(Timestamp),
 }
 
-/// A mail as it leaves, and the link in it: its hash, and when it was issued.
+/// A mail as it leaves, and what is in it.
 struct Letter {
     mail: Mail,
-    link: Option<(String, Timestamp)>,
+    enclosed: Enclosed,
+}
+
+/// What a mail lets its reader do, as it is stored.
+enum Enclosed {
+    Nothing,
+    /// A link that signs in: its hash, and when it was issued.
+    Link(String, Timestamp),
+    /// What proves the address that it is sent to.
+    Proof(Hashes),
+}
+
+/// Why a mail did not leave after all.
+#[derive(Debug, Clone, Copy)]
+enum Kept {
+    /// Somebody else has it.
+    Lost,
+    /// Its mailbox has had enough of them.
+    MailboxFull,
+    /// All unproven addresses together have, until then.
+    BudgetSpent(Timestamp),
 }
 
 /// Why a mail can't be written now: a word for the log.
@@ -205,6 +227,9 @@ async fn attempt_and_settle<P: Ports>(
     if mail.attempts > 0 && now >= mail.forgotten_at() {
         return end(app, mail, Status::Failed, None, TransientErrorCode::Interrupted.as_str()).await;
     }
+    if mail.kind == Kind::ConfirmAddress.as_str() && addressee.unproven_email.is_none() {
+        return end(app, mail, Status::Cancelled, None, "EMAIL_PROVEN").await;
+    }
     match letter(app, mail, &addressee) {
         Ok(letter) => send_letter(app, mail, &letter, until).await,
         Err(Unwritten(code)) => {
@@ -222,10 +247,18 @@ async fn send_letter<P: Ports>(
     until: Timestamp,
 ) -> Result<Ended, DbError> {
     loop {
-        let is_lost = Cell::new(false);
-        let outcome = through_breaker(app, mail, attempt_letter(app, mail, letter, &is_lost)).await;
-        if is_lost.get() {
-            return Ok(Ended::Over);
+        let kept = Cell::new(None);
+        let outcome = through_breaker(app, mail, attempt_letter(app, mail, letter, &kept)).await;
+        match kept.get() {
+            None => {}
+            Some(Kept::Lost) => return Ok(Ended::Over),
+            Some(Kept::MailboxFull) => {
+                return end(app, mail, Status::Cancelled, None, "MAILBOX_LIMIT").await;
+            }
+            Some(Kept::BudgetSpent(at)) => {
+                app.log(LogLine::new(Level::Error, "proof_budget_spent").with("until", at.rfc3339()));
+                return hold(app, mail, at, "PROOF_BUDGET").await;
+            }
         }
         let Outcome::Unknown(TransientError { code: TransientErrorCode::CircuitOpen, retry_after, .. }) =
             outcome
@@ -259,13 +292,27 @@ async fn attempt_letter<P: Ports>(
     app: &App<P>,
     mail: &Claimed,
     letter: &Letter,
-    is_lost: &Cell<bool>,
+    kept: &Cell<Option<Kept>>,
 ) -> Outcome {
-    let link = letter.link.as_ref().map(|(hash, issued_at)| (hash.as_str(), *issued_at));
-    match mails::begin(app.ports.db(), mail, link).await {
-        Ok(true) => send_mail(app, &letter.mail, &mail.key, mail.traceparent.clone()).await,
-        Ok(false) => {
-            is_lost.set(true);
+    let db = app.ports.db();
+    let begun = match &letter.enclosed {
+        Enclosed::Nothing => mails::begin(db, mail, None).await.map(Leave::granted_if),
+        Enclosed::Link(hash, issued_at) => {
+            mails::begin(db, mail, Some((hash, *issued_at))).await.map(Leave::granted_if)
+        }
+        Enclosed::Proof(hashes) => {
+            let budget = app.config().proof_mails_per_hour;
+            mails::begin_proof(db, mail, &letter.mail.to, hashes, budget, app.ports.now()).await
+        }
+    };
+    match begun {
+        Ok(Leave::Granted) => send_mail(app, &letter.mail, &mail.key, mail.traceparent.clone()).await,
+        Ok(refused) => {
+            kept.set(Some(match refused {
+                Leave::MailboxFull => Kept::MailboxFull,
+                Leave::BudgetSpent(at) => Kept::BudgetSpent(at),
+                Leave::Granted | Leave::Lost => Kept::Lost,
+            }));
             Outcome::Unknown(TransientError::new(TransientErrorCode::Interrupted))
         }
         Err(error) => error.into(),
@@ -364,8 +411,11 @@ async fn write<P: Ports>(app: &App<P>, mail: &Claimed, attempted: &Attempted) ->
 
 /// What is sent: the same each time, as long as its link is young and its tenant's row says the same.
 fn letter<P: Ports>(app: &App<P>, mail: &Claimed, tenant: &Addressee) -> Result<Letter, Unwritten> {
-    let to = tenant.email.as_ref().ok_or(Unwritten(FailureCode::TenantGone))?;
-    match Kind::named(&mail.kind).ok_or(Unwritten(FailureCode::Misconfigured))? {
+    let kind = Kind::named(&mail.kind).ok_or(Unwritten(FailureCode::Misconfigured))?;
+    let to = if kind == Kind::ConfirmAddress { &tenant.unproven_email } else { &tenant.email };
+    let to = to.as_ref().ok_or(Unwritten(FailureCode::TenantGone))?;
+    match kind {
+        Kind::ConfirmAddress => proof_letter(app, mail, to),
         Kind::Welcome => {
             let slug = tenant.slug.as_ref().ok_or(Unwritten(FailureCode::TenantGone))?;
             let address = app.config().tenant_address(slug.as_str());
@@ -383,7 +433,10 @@ fn letter<P: Ports>(app: &App<P>, mail: &Claimed, tenant: &Addressee) -> Result<
                 None => "It answers that nothing is there any more.".to_owned(),
             };
             let host = text("host").unwrap_or_default();
-            Ok(Letter { mail: Mail::webhook_disabled(&tenant.name, to, host, &why), link: None })
+            Ok(Letter {
+                mail: Mail::webhook_disabled(&tenant.name, to, host, &why),
+                enclosed: Enclosed::Nothing,
+            })
         }
     }
 }
@@ -403,7 +456,19 @@ fn with_link<P: Ports>(
     let id = link_id(app, mail, issued_at).ok_or_else(missing)?;
     let origin = mail.origin.as_deref().unwrap_or_default();
     let link = magic_links::url(app, &mail.tenant_id, issued_at, &id, origin).ok_or_else(missing)?;
-    Ok(Letter { mail: write(&link), link: Some((digest(&[&id]), issued_at)) })
+    Ok(Letter { mail: write(&link), enclosed: Enclosed::Link(digest(&[&id]), issued_at) })
+}
+
+/// What it asks its reader to show is made anew if it has waited for long: the code has its life before it.
+fn proof_letter<P: Ports>(app: &App<P>, mail: &Claimed, to: &Email) -> Result<Letter, Unwritten> {
+    let now = app.ports.now();
+    let is_young = |issued_at: &i64| now.seconds() - issued_at <= mails::CODE_YOUNG_SECONDS;
+    let issued_at = mail.link_issued_at.filter(is_young).map_or(now, Timestamp::from_seconds);
+    let origin = mail.origin.as_deref().unwrap_or_default();
+    let issued = proof::issue(app, &mail.tenant_id, &mail.id, to, issued_at, origin);
+    let issued = issued.ok_or(Unwritten(FailureCode::Misconfigured))?;
+    let mail = Mail::confirm_address(to, &issued.code, &issued.link);
+    Ok(Letter { mail, enclosed: Enclosed::Proof(issued.hashes) })
 }
 
 /// A link's own id, which nobody can guess who does not hold the key that signs it anyway. It is not stored: what is stored

@@ -15,6 +15,7 @@ pub mod new_tenants;
 pub mod pausing;
 pub mod projection;
 pub mod promos;
+pub mod proof;
 pub mod provisioning;
 pub mod recovery;
 pub mod retries;

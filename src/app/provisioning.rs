@@ -116,20 +116,24 @@ pub(super) async fn queue_after<P: Ports, B: Batch>(
 ) -> Result<(Queued, B::Answer), QueueError> {
     let want = store::tenants::mark_queued(tenant, plan, &caller.origin, app.ports.now());
     let batch = (first, want, store::tenants::by_id(tenant));
-    let (first, _, tenant) = access::on_behalf_of(app, claims, batch).await?;
-    Ok((queue_in_object(app, tenant, plan, caller).await?, first))
+    let (first, want, tenant) = access::on_behalf_of(app, claims, batch).await?;
+    Ok((queue_in_object(app, tenant, plan, want.has_changed(), caller).await?, first))
 }
 
-/// Tells the object, after the wish was stored.
+/// Tells the object, after the wish was stored. Nobody tells it before the tenant's address is proven: the proof does.
 async fn queue_in_object<P: Ports>(
     app: &App<P>,
     tenant: Option<Tenant>,
     plan: Option<Plan>,
+    is_new: bool,
     caller: RequestOrigin,
 ) -> Result<Queued, QueueError> {
     let tenant = tenant.filter(|tenant| tenant.undo_state.is_none()).ok_or(QueueError::NotFound)?;
     if plan.is_some_and(|plan| plan != tenant.plan) {
         return Err(QueueError::PlanMismatch);
+    }
+    if tenant.is_unproven() {
+        return Ok(Queued { run: None, status: RunStatus::Pending, changed: is_new });
     }
     if tenant.provisioning() == RunStatus::Completed {
         return Ok(Queued { run: tenant.run().cloned(), status: RunStatus::Completed, changed: false });
@@ -178,7 +182,7 @@ pub async fn status<P: Ports>(
     claims: &Claims,
     tenant: &TenantId,
 ) -> Result<Option<RunView>, AccessError> {
-    access::on_behalf_of(app, claims, store::runs::select(tenant)).await
+    access::progress(app, claims, store::runs::select(tenant)).await
 }
 
 /// Where a tenant's provisioning stands, as its object says: the answer while the database is down.

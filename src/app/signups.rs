@@ -3,8 +3,8 @@
 use crate::{
     db::DbError,
     domain::{
-        Email, Plan, PromoCode, Slug, TenantId, TenantName, Timestamp, UserId, id, promos::PromoProblem,
-        token_id,
+        Email, MailId, Plan, PromoCode, Slug, TenantId, TenantName, Timestamp, UserId, id,
+        promos::PromoProblem, proof::EmailProof, token_id,
     },
     ports::{Level, LogLine, Ports},
     store::{
@@ -17,6 +17,7 @@ use crate::{
 use super::{
     App, digest, magic_links,
     magic_links::StartError,
+    mails,
     tokens::{NoSigningKey, SIGNUP_TOKEN_SECONDS},
     upstream::turnstile,
 };
@@ -137,11 +138,17 @@ pub async fn start<P: Ports>(
         promo: request.promo.clone(),
         fingerprint: request.fingerprint(),
         key: request.key.as_deref().map(|key| digest(&["signup_start", "anyone", key])),
+        proof: (app.config().email_proof == EmailProof::Required)
+            .then(|| MailId::new(now, app.ports.random())),
+        caller: caller.clone(),
         lease: id::token_id(now, app.ports.random()),
         now,
     };
     match decide(app, request, &signup, &caller.origin, client).await? {
         SignupOutcome::Created(tenant) => {
+            if !tenant.email_proven {
+                mails::send_later(app, &tenant.id);
+            }
             let token = token(app, &tenant, now)?;
             Ok(Granted { tenant, token, replayed: false })
         }
@@ -224,18 +231,19 @@ async fn check_turnstile<P: Ports>(
     }
 }
 
-/// A cut-off in this very second is a second ahead: what is issued after it must not fall before it.
+/// Until its tenant's address is proven a token lives for a day. A cut-off in this very second is a second ahead: what is issued after it must not fall before it.
 fn token<P: Ports>(app: &App<P>, tenant: &SignedUp, now: Timestamp) -> Result<String, NoSigningKey> {
     let issued_at = now.max(Timestamp::from_seconds(tenant.tokens_valid_after));
-    new_tenant_token(app, &tenant.id, &tenant.owner_user_id, SIGNUP_TOKEN_SECONDS, issued_at)
+    let ttl = tenant.email_proven.then_some(SIGNUP_TOKEN_SECONDS);
+    new_tenant_token(app, &tenant.id, &tenant.owner_user_id, ttl, issued_at)
 }
 
-/// A fresh token for an admin of `tenant`.
+/// A fresh token for an admin of `tenant`; one without a `ttl` is for a signup whose address is not proven.
 pub(super) fn new_tenant_token<P: Ports>(
     app: &App<P>,
     tenant: &TenantId,
     user: &UserId,
-    ttl: i64,
+    ttl: Option<i64>,
     now: Timestamp,
 ) -> Result<String, NoSigningKey> {
     let jti = token_id::of_tenant(tenant, &id::token_id(now, app.ports.random()));

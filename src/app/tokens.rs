@@ -20,6 +20,8 @@ use crate::domain::{
 pub const LONGEST_TOKEN: usize = 8 * 1024;
 /// How long the token of a signup lives.
 pub const SIGNUP_TOKEN_SECONDS: i64 = 365 * 24 * 3600;
+/// How long the token of a signup lives whose address is not proven.
+pub const UNPROVEN_TOKEN_SECONDS: i64 = 24 * 3600;
 /// How long the token lives that a mailed link is exchanged for.
 pub const LINK_TOKEN_SECONDS: i64 = 7 * 24 * 3600;
 
@@ -149,12 +151,12 @@ impl Keys {
         self.signing.as_ref().map(|_| ()).ok_or(NoSigningKey)
     }
 
-    /// A token for an admin of `tenant`.
+    /// A token for an admin of `tenant`; one without a `ttl` is for a signup whose address is not proven.
     pub fn tenant_token(
         &self,
         tenant: &TenantId,
         user: &UserId,
-        ttl: i64,
+        ttl: Option<i64>,
         now: Timestamp,
         jti: &str,
     ) -> Result<String, NoSigningKey> {
@@ -166,8 +168,9 @@ impl Keys {
             role: None,
             tenant_id: Some(tenant.as_str().to_owned()),
             jti: Some(jti.to_owned()),
+            unproven: ttl.is_none(),
         };
-        self.sign(&wire, now, ttl)
+        self.sign(&wire, now, ttl.unwrap_or(UNPROVEN_TOKEN_SECONDS))
     }
 
     /// The token of a mailed link: the same for the same arguments, so that a mail can be sent again to the byte.
@@ -267,6 +270,7 @@ impl Keys {
             jti: wire.jti.clone().filter(|jti| !jti.is_empty()),
             iat,
             exp,
+            unproven: wire.unproven && audience == Some(Audience::Tenant),
         })
     }
 }
@@ -302,7 +306,7 @@ mod tests {
     fn token(keys: &Keys) -> String {
         let tenant = "tenant_a".parse().unwrap();
         let user = "user_a".parse().unwrap();
-        keys.tenant_token(&tenant, &user, 60, NOW, "jti-1").unwrap()
+        keys.tenant_token(&tenant, &user, Some(60), NOW, "jti-1").unwrap()
     }
 
     #[test]

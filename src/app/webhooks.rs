@@ -54,6 +54,9 @@ pub enum TryError {
     /// There is no such tenant.
     #[error("tenant not found")]
     NotFound,
+    /// Nobody has proven the tenant's address yet.
+    #[error("email unproven")]
+    Unproven,
     /// The tenant has no webhook, or one that is not allowed any more.
     #[error("no webhook")]
     NoWebhook,
@@ -208,7 +211,9 @@ pub async fn try_out<P: Ports>(
 ) -> Result<Tried, TryError> {
     let batch = (store::tenants::by_id(tenant), store::webhooks::webhook(tenant));
     let (known, stored) = access::on_behalf_of(app, claims, batch).await?;
-    known.ok_or(TryError::NotFound)?;
+    if known.ok_or(TryError::NotFound)?.is_unproven() {
+        return Err(TryError::Unproven);
+    }
     let may_try_any = claims.audience == Some(Audience::PlatformAdmin);
     let (url, secrets, stored) = match named {
         Some((url, _)) if !may_try_any && !is_at(stored.as_ref(), &url) => {

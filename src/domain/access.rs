@@ -11,6 +11,8 @@ pub enum Permission {
     AnyToken,
     /// An admin of the token's own tenant.
     TenantAdmin,
+    /// An admin of the token's own tenant, whether or not its address is proven.
+    SigningUp,
     /// An admin of the tenant that the route names.
     SameTenant,
     /// An admin of the tenant that the route names, or the platform's operators.
@@ -40,6 +42,9 @@ pub enum Denial {
     /// The token was revoked, or its tenant stopped.
     #[error("token_revoked")]
     TokenRevoked,
+    /// The tenant's address is not proven yet, and this reaches outside, or outlives a day.
+    #[error("email_unproven")]
+    EmailUnproven,
 }
 
 impl Permission {
@@ -49,12 +54,17 @@ impl Permission {
         match self {
             Self::Anyone => &[],
             Self::AnyToken => &[Tenant, PlatformAdmin, Service],
-            Self::TenantAdmin | Self::SameTenant => &[Tenant],
+            Self::TenantAdmin | Self::SigningUp | Self::SameTenant => &[Tenant],
             Self::SameTenantOrPlatform => &[Tenant, PlatformAdmin],
             Self::TenantReader => &[Tenant, PlatformAdmin, Service],
             Self::Service => &[Service],
             Self::PlatformAdmin | Self::Monitoring => &[PlatformAdmin],
         }
+    }
+
+    /// Whether it is granted before the tenant's address is proven. A route is for proven ones unless its permission stands here.
+    const fn is_for_unproven(self) -> bool {
+        matches!(self, Self::Anyone | Self::AnyToken | Self::SigningUp | Self::TenantReader)
     }
 
     /// Whether a token that says `claims` may use a route that names `requested`.
@@ -79,6 +89,9 @@ impl Permission {
                 return Err(Denial::TenantMismatch);
             }
         }
+        if audience == Audience::Tenant && claims.unproven && !self.is_for_unproven() {
+            return Err(Denial::EmailUnproven);
+        }
         Ok(())
     }
 }
@@ -99,7 +112,31 @@ mod tests {
             jti: None,
             iat: None,
             exp: 0,
+            unproven: false,
         }
+    }
+
+    #[test]
+    fn before_an_address_is_proven_little_is_granted() {
+        use Permission::{
+            AnyToken, Monitoring, PlatformAdmin, SameTenant, SameTenantOrPlatform, Service, SigningUp,
+            TenantAdmin, TenantReader,
+        };
+        let unproven =
+            Claims { unproven: true, ..claims(Audience::Tenant, Role::TenantAdmin, Some("tenant_a")) };
+        let own: TenantId = "tenant_a".parse().unwrap();
+        for permission in [AnyToken, SigningUp, TenantReader] {
+            assert_eq!(permission.check(&unproven, Some(&own)), Ok(()), "{permission:?}");
+        }
+        for permission in [TenantAdmin, SameTenant, SameTenantOrPlatform] {
+            let denied = permission.check(&unproven, Some(&own));
+            assert_eq!(denied, Err(Denial::EmailUnproven), "{permission:?}");
+        }
+        for permission in [Service, PlatformAdmin, Monitoring] {
+            assert_eq!(permission.check(&unproven, None), Err(Denial::UnexpectedAudience), "{permission:?}");
+        }
+        let b: TenantId = "tenant_b".parse().unwrap();
+        assert_eq!(SameTenant.check(&unproven, Some(&b)), Err(Denial::TenantMismatch));
     }
 
     #[test]

@@ -101,6 +101,8 @@ pub struct Claims {
     pub iat: Option<i64>,
     /// When it ends, Unix seconds.
     pub exp: i64,
+    /// Whether it was issued before its tenant's address was proven: see [`Permission`](super::Permission).
+    pub unproven: bool,
 }
 
 impl Claims {
@@ -204,6 +206,9 @@ pub struct WireClaims {
     /// `jti`
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub jti: Option<String>,
+    /// `unproven`: there, and true, as long as the tenant's address is not proven.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unproven: bool,
 }
 
 /// The roles that the service gives a meaning, from their names.

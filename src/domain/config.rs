@@ -2,7 +2,9 @@
 //! instead of failing a request later.
 
 use super::{
-    Email, Secret, jwt_secret,
+    Email, Secret,
+    jwt_secret::{PreviousSecret, previous_secrets},
+    proof::{self, EmailProof},
     webhook::{AllowedHosts, MAKES_HOSTS},
 };
 
@@ -48,49 +50,6 @@ impl Default for Budgets {
 /// The largest budget that is not a typing error.
 const LARGEST_BUDGET: u32 = 1000;
 
-/// A secret that a rotation replaced.
-#[derive(Debug, Clone)]
-pub struct PreviousSecret {
-    /// It verifies tenants' tokens that were issued earlier.
-    pub secret: Secret,
-    /// When it was replaced, Unix seconds; none while nobody says so, and then it verifies nothing.
-    pub rotated_at: Option<i64>,
-}
-
-/// How many secrets that were replaced may be accepted at the same time: one a quarter, for tokens that live a year, and to spare.
-const PREVIOUS_SECRETS: u32 = 6;
-
-/// The secrets that rotations replaced, and when.
-fn previous_secrets(
-    secret: impl Fn(&str) -> Option<Secret>,
-    text: impl Fn(&str) -> Option<String>,
-    problems: &mut Vec<String>,
-) -> Vec<PreviousSecret> {
-    let mut previous = Vec::new();
-    for number in 1..=PREVIOUS_SECRETS {
-        let suffix = if number == 1 { String::new() } else { format!("_{number}") };
-        let (name, when) = (format!("JWT_SECRET_PREVIOUS{suffix}"), format!("JWT_ROTATED_AT{suffix}"));
-        let Some(secret) = secret(&name) else { continue };
-        if let Err(problem) = jwt_secret::key(&secret) {
-            problems.push(format!("{name} {problem}"));
-        }
-        let rotated_at = text(&when);
-        let moment = rotated_at.as_deref().and_then(|text| text.parse().ok());
-        // Milliseconds would be a day that never comes.
-        let moment = moment.filter(|moment| (0..=LATEST_SECOND).contains(moment));
-        match (&rotated_at, moment) {
-            (None, _) => problems.push(format!("{when} is missing")),
-            (Some(_), None) => problems.push(format!("{when} must be Unix seconds")),
-            (Some(_), Some(_)) => {}
-        }
-        previous.push(PreviousSecret { secret, rotated_at: moment });
-    }
-    previous
-}
-
-/// No moment of ours is later, in Unix seconds: the year 5138.
-const LATEST_SECOND: i64 = 99_999_999_999;
-
 /// The service's configuration.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -134,6 +93,10 @@ pub struct Config {
     pub google_service_account_key: Option<Secret>,
     /// `EMAIL_PROVIDER`
     pub email_provider: EmailProvider,
+    /// `EMAIL_PROOF`
+    pub email_proof: EmailProof,
+    /// `PROOF_MAILS_PER_HOUR`: how many mails may go to unproven addresses.
+    pub proof_mails_per_hour: u32,
     /// `RESEND_API_KEY`
     pub resend_api_key: Option<Secret>,
     /// `RESEND_FROM_EMAIL`
@@ -186,6 +149,10 @@ impl Config {
                 EmailProvider::Resend
             }
         };
+        let email_proof = EmailProof::named(&text_or("EMAIL_PROOF", "required")).unwrap_or_else(|| {
+            problems.push("EMAIL_PROOF must be required or off".to_owned());
+            EmailProof::Required
+        });
         let jwt_not_before = text("JWT_NOT_BEFORE").map_or(0, |value| {
             value.parse().unwrap_or_else(|_| {
                 // Refusing every token is the safe reading of an unreadable cut-off.
@@ -194,20 +161,26 @@ impl Config {
             })
         });
         let jwt_secrets_previous = previous_secrets(secret, text, &mut problems);
-        let mut budget = |name: &str, default: u32| {
+        let mut budget = |name: &str, default: u32, largest: u32| {
             text(name).map_or(default, |value| match value.parse() {
-                Ok(calls) if (1..=LARGEST_BUDGET).contains(&calls) => calls,
+                Ok(calls) if (1..=largest).contains(&calls) => calls,
                 _ => {
-                    problems.push(format!("{name} must be a number from 1 to {LARGEST_BUDGET}"));
+                    problems.push(format!("{name} must be a number from 1 to {largest}"));
                     default
                 }
             })
         };
         let defaults = Budgets::default();
         let budgets = Budgets {
-            resend_calls_per_second: budget("RESEND_CALLS_PER_SECOND", defaults.resend_calls_per_second),
-            apps_script_at_once: budget("APPS_SCRIPT_AT_ONCE", defaults.apps_script_at_once),
+            resend_calls_per_second: budget(
+                "RESEND_CALLS_PER_SECOND",
+                defaults.resend_calls_per_second,
+                LARGEST_BUDGET,
+            ),
+            apps_script_at_once: budget("APPS_SCRIPT_AT_ONCE", defaults.apps_script_at_once, LARGEST_BUDGET),
         };
+        let proof_mails_per_hour =
+            budget("PROOF_MAILS_PER_HOUR", proof::MAILS_PER_HOUR, proof::MOST_MAILS_PER_HOUR);
 
         let mut config = Self {
             environment: text_or("ENVIRONMENT", "production"),
@@ -239,6 +212,8 @@ impl Config {
             gas_hmac_secret: secret("GAS_HMAC_SECRET"),
             google_service_account_key: secret("GOOGLE_SERVICE_ACCOUNT_KEY"),
             email_provider,
+            email_proof,
+            proof_mails_per_hour,
             resend_api_key: secret("RESEND_API_KEY"),
             resend_from_email: text_or("RESEND_FROM_EMAIL", ""),
             admin_console_url: text_or("ADMIN_CONSOLE_URL", "").trim_end_matches('/').to_owned(),
@@ -327,6 +302,9 @@ mod tests {
                 "https://syston.app,https://*.co.uk,https://*.syston.app",
                 "CORS_ALLOWED has https://*.co.uk, where anybody can have a name",
             ),
+            ("EMAIL_PROOF", "off", "EMAIL_PROOF=off is not for production"),
+            ("EMAIL_PROOF", "optional", "EMAIL_PROOF must be required or off"),
+            ("PROOF_MAILS_PER_HOUR", "0", "PROOF_MAILS_PER_HOUR must be a number from 1 to 1000000"),
             ("EMAIL_PROVIDER", "pigeon", "EMAIL_PROVIDER must be resend or log"),
             ("SUBDOMAIN_MODE", "magic", "SUBDOMAIN_MODE must be wildcard, record or none"),
             ("RESEND_CALLS_PER_SECOND", "0", "RESEND_CALLS_PER_SECOND must be a number from 1 to 1000"),

@@ -26,6 +26,13 @@ impl Email {
         &self.0
     }
 
+    /// The mailbox as most mail servers have it: what stands behind a plus is for its owner's own order.
+    pub fn mailbox(&self) -> String {
+        let (local, domain) = self.0.rsplit_once('@').unwrap_or(("", ""));
+        let mailbox = local.split_once('+').map_or(local, |(mailbox, _)| mailbox);
+        format!("{}@{domain}", if mailbox.is_empty() { local } else { mailbox })
+    }
+
     /// What a log may show: the first character and the domain.
     pub fn masked(&self) -> String {
         let (local, domain) = self.0.rsplit_once('@').unwrap_or(("", ""));
@@ -170,6 +177,14 @@ mod tests {
     fn what_nobody_sees_in_an_address_is_named() {
         assert!(email("ann@exam\u{200b}ple.org").unwrap_err().message.contains("U+200B"));
         assert!(email("ann@exam\u{202e}ple.org").unwrap_err().message.contains("U+202E"));
+    }
+
+    #[test]
+    fn a_mailbox_has_many_addresses_by_a_plus_and_none_by_a_dot() {
+        let mailbox = |text: &str| email(text).unwrap().mailbox();
+        assert_eq!(mailbox("Ann+club+a@example.org"), "ann@example.org");
+        assert_eq!(mailbox("a.nn@example.org"), "a.nn@example.org");
+        assert_eq!(mailbox("+a@example.org"), "+a@example.org");
     }
 
     #[test]

@@ -47,6 +47,49 @@ pub fn key(secret: &Secret) -> Result<Vec<u8>, BadKey> {
     if key.len() < SHORTEST_KEY { Err(BadKey::TooShort) } else { Ok(key) }
 }
 
+/// A secret that a rotation replaced.
+#[derive(Debug, Clone)]
+pub struct PreviousSecret {
+    /// It verifies tenants' tokens that were issued earlier.
+    pub secret: Secret,
+    /// When it was replaced, Unix seconds; none while nobody says so, and then it verifies nothing.
+    pub rotated_at: Option<i64>,
+}
+
+/// How many secrets that were replaced may be accepted at the same time: one a quarter, for tokens that live a year, and to spare.
+const PREVIOUS_SECRETS: u32 = 6;
+
+/// The secrets that rotations replaced, and when.
+pub(super) fn previous_secrets(
+    secret: impl Fn(&str) -> Option<Secret>,
+    text: impl Fn(&str) -> Option<String>,
+    problems: &mut Vec<String>,
+) -> Vec<PreviousSecret> {
+    let mut previous = Vec::new();
+    for number in 1..=PREVIOUS_SECRETS {
+        let suffix = if number == 1 { String::new() } else { format!("_{number}") };
+        let (name, when) = (format!("JWT_SECRET_PREVIOUS{suffix}"), format!("JWT_ROTATED_AT{suffix}"));
+        let Some(secret) = secret(&name) else { continue };
+        if let Err(problem) = key(&secret) {
+            problems.push(format!("{name} {problem}"));
+        }
+        let rotated_at = text(&when);
+        let moment = rotated_at.as_deref().and_then(|text| text.parse().ok());
+        // Milliseconds would be a day that never comes.
+        let moment = moment.filter(|moment| (0..=LATEST_SECOND).contains(moment));
+        match (&rotated_at, moment) {
+            (None, _) => problems.push(format!("{when} is missing")),
+            (Some(_), None) => problems.push(format!("{when} must be Unix seconds")),
+            (Some(_), Some(_)) => {}
+        }
+        previous.push(PreviousSecret { secret, rotated_at: moment });
+    }
+    previous
+}
+
+/// No moment of ours is later, in Unix seconds: the year 5138.
+const LATEST_SECOND: i64 = 99_999_999_999;
+
 #[cfg(test)]
 mod tests {
     use super::*;

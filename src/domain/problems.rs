@@ -5,6 +5,7 @@ use super::{
     config::{EmailProvider, SHORTEST_METRICS_TOKEN, SubdomainMode},
     jwt_secret, origins,
     pages::is_site_key,
+    proof::EmailProof,
 };
 
 impl Config {
@@ -64,6 +65,7 @@ impl Config {
         if self.is_production() {
             check(!self.has_egress, "EGRESS must not be bound in production");
             check(self.email_provider != EmailProvider::Log, "EMAIL_PROVIDER=log is not for production");
+            check(self.email_proof != EmailProof::Off, "EMAIL_PROOF=off is not for production");
         }
         if self.environment != "development" {
             for origin in self.cors_allowed.iter().filter(|origin| origins::is_anybodys(origin)) {

@@ -37,6 +37,8 @@ permission!(
     AnyToken,
     /// [`Permission::TenantAdmin`]
     TenantAdmin,
+    /// [`Permission::SigningUp`]
+    SigningUp,
     /// [`Permission::SameTenant`]
     SameTenant,
     /// [`Permission::SameTenantOrPlatform`]
@@ -120,7 +122,11 @@ impl<P: Ports, G: RequiredPermission, S: Send + Sync> FromRequestParts<S> for Au
             Some(Ok(tenant)) => Some(tenant),
             // No tenant has such an id: not the caller's own, and nobody else's.
             Some(Err(_)) => {
-                G::PERMISSION.check(&claims, None).map_err(deny)?;
+                match G::PERMISSION.check(&claims, None) {
+                    // It is another tenant's in any case.
+                    Ok(()) | Err(Denial::EmailUnproven) => {}
+                    Err(denial) => return Err(deny(denial)),
+                }
                 if let Some(context) = parts.extensions.get::<Context>() {
                     context.admit(&claims, named.as_deref());
                 }
@@ -132,7 +138,12 @@ impl<P: Ports, G: RequiredPermission, S: Send + Sync> FromRequestParts<S> for Au
                 });
             }
         };
-        G::PERMISSION.check(&claims, requested.as_ref()).map_err(deny)?;
+        if let Err(denial) = G::PERMISSION.check(&claims, requested.as_ref()) {
+            if denial == Denial::EmailUnproven {
+                still_admitted(&app, &claims, named.as_deref()).await?;
+            }
+            return Err(deny(denial));
+        }
         if let Some(context) = parts.extensions.get::<Context>() {
             context.admit(&claims, named.as_deref());
         }
@@ -142,6 +153,18 @@ impl<P: Ports, G: RequiredPermission, S: Send + Sync> FromRequestParts<S> for Au
         }
         Ok(caller)
     }
+}
+
+/// A token from before its tenant's address was proven says so as long as it lives. Once the address is proven, it is not the proof that
+/// is missing, but the token that has ended.
+#[worker::send]
+async fn still_admitted<P: Ports>(
+    app: &App<P>,
+    claims: &Claims,
+    named: Option<&str>,
+) -> Result<(), ApiError> {
+    let admitted = app::access::on_behalf_of(app, claims, Vec::new()).await;
+    admitted.map(|_| ()).map_err(|error| ApiError::of_access(error, claims, named))
 }
 
 /// Who reads the metrics.

@@ -12,6 +12,7 @@ use crate::{
     app::{
         access::AccessError,
         magic_links::{LinkError, StartError},
+        proof::ProofError,
         provisioning::QueueError,
         signups::SignupError,
     },
@@ -43,6 +44,9 @@ pub struct ApiError {
 
 /// What is said of bad input where its issues stand beside the fields.
 pub const CHECK_INPUT: &str = "Please check what you entered.";
+
+/// What is said before an address is proven.
+const EMAIL_UNPROVEN: &str = "Confirm your e-mail address first: we have mailed you a code.";
 
 /// It was not done.
 #[derive(Debug, Clone, Serialize)]
@@ -220,11 +224,24 @@ impl ApiError {
             Denial::TenantMismatch => "tenant_mismatch",
             Denial::UnexpectedAudience => "unexpected \"aud\" claim value",
             Denial::TokenRevoked => "token_revoked",
+            Denial::EmailUnproven => "email_unproven",
+        };
+        let (code, message) = match denial {
+            Denial::EmailUnproven => ("EMAIL_UNPROVEN", EMAIL_UNPROVEN),
+            _ => ("FORBIDDEN", "This sign-in may not do that."),
         };
         Self {
             reason: Some(reason),
             authz_denial: Some(Box::new(authz_denial)),
-            ..Self::new(StatusCode::FORBIDDEN, "FORBIDDEN", "This sign-in may not do that.")
+            ..Self::new(StatusCode::FORBIDDEN, code, message)
+        }
+    }
+
+    /// Nobody has proven the tenant's address yet.
+    pub fn email_unproven() -> Self {
+        Self {
+            reason: Some("email_unproven"),
+            ..Self::new(StatusCode::FORBIDDEN, "EMAIL_UNPROVEN", EMAIL_UNPROVEN)
         }
     }
 
@@ -402,6 +419,42 @@ impl From<StartError> for ApiError {
         match error {
             StartError::NoSigningKey(cause) => Self::internal(cause.to_string()),
             StartError::Db(cause) => cause.into(),
+        }
+    }
+}
+
+impl From<ProofError> for ApiError {
+    fn from(error: ProofError) -> Self {
+        let code = |reason, message: String| Self {
+            reason: Some(reason),
+            ..Self::new(StatusCode::BAD_REQUEST, "INVALID_CODE", message)
+        };
+        let conflict = |code, message: &str| Self::new(StatusCode::CONFLICT, code, message);
+        let later = |seconds| Self { retry_after: Some(seconds), ..Self::rate_limited() };
+        match error {
+            ProofError::WrongCode(1) => {
+                code("wrong", "This is not the code. You can try once more.".to_owned())
+            }
+            ProofError::WrongCode(left) => {
+                code("wrong", format!("This is not the code. You can try {left} times more."))
+            }
+            ProofError::BurntCode => {
+                code("burnt", "Too many wrong codes were tried. Please have another one sent.".to_owned())
+            }
+            ProofError::ExpiredCode => {
+                code("expired", "This code does not count any more. Please have another one sent.".to_owned())
+            }
+            ProofError::InvalidLink => LinkError::Invalid.into(),
+            ProofError::EmailExists => SignupError::EmailExists.into(),
+            ProofError::AlreadyProven => {
+                conflict("EMAIL_PROVEN", "This e-mail address is confirmed already. Nothing was changed.")
+            }
+            ProofError::NotFound => Self::tenant_not_found(),
+            ProofError::TooSoon(seconds) => later(seconds),
+            ProofError::TooOften => later(3600),
+            ProofError::NoSigningKey(cause) => Self::internal(cause.to_string()),
+            ProofError::Access(AccessError::Db(cause)) => cause.into(),
+            ProofError::Access(AccessError::Denied(denial)) => Self::internal(denial.to_string()),
         }
     }
 }

@@ -5,15 +5,27 @@
 
 use crate::{db::Statement, domain::Claims};
 
+/// What a token is to admit its holder to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// Whatever its permissions are.
+    Any,
+    /// To see how far its tenant is. The token of a signup admits to this to its end, even after its tenant's address was proven and
+    /// it admits to nothing else: whoever signed up elsewhere than they proved the address watches it go on.
+    Progress,
+}
+
 /// Aborts the batch if the token is revoked, was issued before a cut-off, or belongs to a tenant that is stopped or
-/// gone.
-pub fn auth_guard(claims: &Claims) -> Statement {
+/// gone. Tokens from before the proof of an address end with it. The proof's own cut-off is the moment of the proof, as long as
+/// nothing was revoked before it or since.
+pub fn auth_guard(claims: &Claims, purpose: Purpose) -> Statement {
     // What is raised depends on a row, or SQLite would compute it once, ahead, and raise always.
     Statement::new(
         "select case when
              exists (select 1 from revoked_tokens where jti = ?1)
              or coalesce((select value from feature_flags where name = 'tokens_valid_after' and enabled = 1), 0) > ?3
-             or coalesce(t.tokens_valid_after, 0) > ?3
+             or (coalesce(t.tokens_valid_after, 0) > ?3 and not (?5 and t.tokens_valid_after = t.email_proven_at))
+             or (?4 and not ?5 and t.unproven_email is null)
              or (?2 is not null and coalesce(t.status, 'cancelled') not in ('trial', 'active'))
            then json('refused ' || one) end
          from (select 1 as one) left join tenants t on t.id = ?2",
@@ -21,6 +33,8 @@ pub fn auth_guard(claims: &Claims) -> Statement {
             claims.jti.as_deref().into(),
             claims.tenant.as_ref().map(|t| t.as_str()).into(),
             claims.iat.unwrap_or(0).into(),
+            claims.unproven.into(),
+            (claims.unproven && purpose == Purpose::Progress).into(),
         ],
     )
 }

@@ -64,6 +64,8 @@ pub struct TenantRow {
     pub name: String,
     /// Its owner's address; none once released.
     pub email: Option<String>,
+    /// Whether that is proven, or nobody asked.
+    pub email_proven: bool,
     /// Its plan.
     pub plan: Plan,
     /// Where it stands.
@@ -85,7 +87,7 @@ pub struct TenantRow {
 }
 
 columns! {
-    TenantRow: id, slug, name, email, plan, status, comped, trial_ends_at, created_at, provision, provision_reason,
+    TenantRow: id, slug, name, email, email_proven, plan, status, comped, trial_ends_at, created_at, provision, provision_reason,
         provision_run_id, provisioned_at
 }
 
@@ -93,7 +95,7 @@ columns! {
 macro_rules! tenant {
     ($rest:literal) => {
         concat!(
-            "select t.id, t.slug, t.name, t.email, t.plan, t.status, t.comped, t.trial_ends_at, t.created_at,
+            "select t.id, t.slug, t.name, coalesce(t.email, t.unproven_email) as email, t.unproven_email is null as email_proven, t.plan, t.status, t.comped, t.trial_ends_at, t.created_at,
                iif(t.provisioned_at is null, t.provision_state, 'completed') as provision, t.provision_reason,
                t.provision_run_id, t.provisioned_at, ",
             $rest
@@ -123,11 +125,14 @@ const SEARCHED: u32 = 1000;
 macro_rules! page {
     ($from:literal, $search:literal) => {
         concat!(
-            "select id, slug, name, email, plan, status, comped, trial_ends_at, created_at, provision, provision_reason,
+            "select id, slug, name, email, email_proven, plan, status, comped, trial_ends_at, created_at, provision, provision_reason,
                provision_run_id, provisioned_at,
                coalesce(slug >= ?6 and slug < ?7, 0) or coalesce(email >= ?9 and email < ?10, 0)
                  or coalesce(name_folded >= ?6 and name_folded < ?7, 0) as begins_so
-             from (select *, iif(provisioned_at is null, provision_state, 'completed') as provision from tenants where ",
+             from (select id, slug, name, name_folded, coalesce(email, unproven_email) as email,
+                 unproven_email is null as email_proven, plan, status, comped, trial_ends_at, created_at, provision_reason,
+                 provision_run_id, provisioned_at, iif(provisioned_at is null, provision_state, 'completed') as provision
+               from tenants where ",
             $from,
             ")
              where (?3 is null or status = ?3) and (?4 is null or plan = ?4) and (?5 is null or provision = ?5) and ",
@@ -151,6 +156,7 @@ const BY_INDEX: &str = page!(
     "id < ?1 and id in (
        select id from (select id from tenants where slug >= ?6 and slug < ?7 limit ?2) union
        select id from (select id from tenants where email >= ?9 and email < ?10 limit ?2) union
+       select id from (select id from tenants where unproven_email >= ?9 and unproven_email < ?10 limit ?2) union
        select id from (select id from tenants where name_folded >= ?6 and name_folded < ?7 limit ?2) union
        select id from (
          select ?11 as id union
@@ -172,6 +178,7 @@ const BY_INDEX: &str = page!(
 const MOST: &str = "select max(found) as most from (
   select count(*) as found from (select 1 from tenants where slug >= ?1 and slug < ?2 limit ?5) union all
   select count(*) from (select 1 from tenants where email >= ?3 and email < ?4 limit ?5) union all
+  select count(*) from (select 1 from tenants where unproven_email >= ?3 and unproven_email < ?4 limit ?5) union all
   select count(*) from (select 1 from tenants where name_folded >= ?1 and name_folded < ?2 limit ?5))";
 
 /// Lists tenants, newest first: what there is to find by an index before what is found by looking. Read with

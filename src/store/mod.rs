@@ -20,6 +20,7 @@ pub mod new_tenants;
 pub mod overdue;
 pub mod profile;
 pub mod promos;
+pub mod proof;
 pub mod recovery;
 pub mod request_metrics;
 pub mod retries;

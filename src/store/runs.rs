@@ -301,6 +301,8 @@ pub struct RunView {
     pub completed_at: Option<i64>,
     /// The run, once there is one.
     pub report: Option<Report>,
+    /// Whether it waits for nothing but the proof of its address.
+    pub waits_for_proof: bool,
     /// Why the wish failed of a tenant whose object never answered: there is no run to say so.
     pub failure: Option<ErrorSummary>,
 }
@@ -328,13 +330,14 @@ struct Row {
     resume_at: Option<i64>,
     /// What became of the latest welcome mail, if it failed: the code.
     mail_error: Option<String>,
+    waits_for_proof: bool,
     steps: String,
 }
 
 columns! {
     Row: plan, status, provision_state, provision_reason, provision_updated_at, provisioned_at, run_id,
         run_plan, run_status, step, reason, error, version, warnings, started_at, ended_at,
-        run_updated_at, undo_state, resume_at, mail_error, steps
+        run_updated_at, undo_state, resume_at, mail_error, waits_for_proof, steps
 }
 
 #[derive(Debug)]
@@ -382,6 +385,7 @@ impl FromRow for RunView {
         let failure = given_up.map(|code| ErrorSummary { code, message: overdue::MESSAGE.to_owned() });
         Ok(Self {
             plan: row.plan,
+            waits_for_proof: row.waits_for_proof,
             failure,
             status,
             updated_at: row.run_updated_at.max(row.provision_updated_at),
@@ -401,6 +405,7 @@ pub fn select(tenant: &TenantId) -> Query<Option<RunView>> {
            iif(t.provisioned_at is null and t.undo_state is null and t.status in ('trial', 'active'), t.resume_at, null) as resume_at,
            (select iif(status = 'failed', coalesce(last_error, ''), null) from mails
             where tenant_id = t.id and kind = 'welcome' order by key desc limit 1) as mail_error,
+           t.unproven_email is not null and t.provision_wanted_at is not null as waits_for_proof,
            (select json_group_array(json_object('step', step, 'status', status, 'attempts', attempts,
               'started_at', started_at, 'completed_at', completed_at, 'retry_at', retry_at,
               'error_code', error_code, 'error', error))

@@ -3,10 +3,13 @@
 use crate::{
     db::{Db, DbError, Query, Statement, Value, columns},
     domain::{
-        Email, Plan, PromoCode, Slug, TenantId, TenantName, TenantStatus, Timestamp, UserId,
+        Email, MailId, Plan, PromoCode, Slug, TenantId, TenantName, TenantStatus, Timestamp, UserId,
         promos::PromoProblem, text,
     },
+    workflow::RequestOrigin,
 };
+
+use super::{mails, proof::LAPSE_SECONDS};
 
 /// A trial lasts fourteen days.
 pub(super) const TRIAL_SECONDS: i64 = 14 * 24 * 3600;
@@ -36,6 +39,10 @@ pub struct Signup {
     pub fingerprint: String,
     /// The stored form of the idempotency key that came with it.
     pub key: Option<String>,
+    /// The mail by which its address is to be proven; none if nobody asks for that.
+    pub proof: Option<MailId>,
+    /// The request that it came with.
+    pub caller: RequestOrigin,
     /// Who holds the key while this is at work; the same for the claim of it and the insert.
     pub lease: String,
     /// Now.
@@ -60,6 +67,10 @@ pub struct SignedUp {
     pub name: TenantName,
     /// Its owner's address.
     pub email: Email,
+    /// Whether that is proven, or nobody asked.
+    pub email_proven: bool,
+    /// Whether it was proven since.
+    pub has_proven: bool,
     /// The plan that was stored.
     pub plan: Plan,
     /// Where it stands.
@@ -81,15 +92,16 @@ pub struct SignedUp {
 }
 
 columns! {
-    SignedUp: id, slug, name, email, plan, status, comped, trial_ends_at, owner_user_id, discount, first_token_at,
+    SignedUp: id, slug, name, email, email_proven, has_proven, plan, status, comped, trial_ends_at, owner_user_id, discount, first_token_at,
         tokens_valid_after, revoked
 }
 
 impl SignedUp {
     /// Whether a repeat of the signup may still be answered a token: none that is younger than a revocation of the tenant,
-    /// and none for a tenant that is stopped. `not_before` is the configuration's own cut-off, Unix seconds.
+    /// none for one whose address was proven since, and none for a tenant that is stopped. `not_before` is the configuration's own cut-off, Unix seconds.
     pub fn admits_a_repeat(&self, not_before: i64) -> bool {
         !self.revoked
+            && !self.has_proven
             && self.tokens_valid_after.max(not_before) <= self.first_token_at
             && matches!(self.status, TenantStatus::Trial | TenantStatus::Active)
     }
@@ -245,6 +257,12 @@ fn decide(signup: &Signup, facts: Facts, tenant: Option<SignedUp>) -> Result<Sig
 /// The tenant, what belongs to it, what stood in the way, and the tenant as it is then.
 fn batch(signup: &Signup) -> (Statement, Vec<Statement>, Query<Facts>, Query<Option<SignedUp>>) {
     let mut rest = vec![insert_event(signup)];
+    rest.extend(
+        signup
+            .proof
+            .as_ref()
+            .map(|mail| mails::confirm_address(&signup.tenant, mail, &signup.caller, signup.now)),
+    );
     if signup.key.is_some() {
         rest.push(insert_key(signup));
     }
@@ -294,11 +312,12 @@ fn facts(signup: &Signup) -> Query<Facts> {
 fn insert_tenant(signup: &Signup) -> Statement {
     Statement::new(
         "insert into tenants (id, slug, name, email, plan, comped, trial_ends_at, promo_code_used, owner_user_id,
-           signup_fingerprint, created_at, updated_at, name_folded, counted)
-         select ?1, ?2, ?3, ?4, coalesce(p.plan, ?5), coalesce(p.lifetime = 1 and p.discount_percent = 100, 0),
-           ?6, p.code, ?8, ?9, ?10, ?10, ?13, 0
+           signup_fingerprint, created_at, updated_at, name_folded, counted, unproven_email, lapses_at, link_mailed_at)
+         select ?1, ?2, ?3, iif(?14 is null, ?4, null), coalesce(p.plan, ?5), coalesce(p.lifetime = 1 and p.discount_percent = 100, 0),
+           ?6, p.code, ?8, ?9, ?10, ?10, ?13, 0, iif(?14 is null, null, ?4), ?14, iif(?14 is null, 0, ?10)
          from (select 1) left join promo_codes p on p.code = ?7
          where not exists (select 1 from feature_flags where name = 'signup_enabled' and enabled = 0)
+           and not exists (select 1 from tenants where email = ?4)
            and not exists (select 1 from idempotency_keys where id = ?11 and expires_at > ?10 and coalesce(lease, '') <> ?12)
            and (?7 is null or (
              p.active = 1
@@ -320,6 +339,7 @@ fn insert_tenant(signup: &Signup) -> Statement {
             signup.key.as_deref().into(),
             signup.lease.as_str().into(),
             text::folded(signup.name.as_str()).into(),
+            signup.proof.as_ref().map(|_| signup.now.seconds() + LAPSE_SECONDS).into(),
         ],
     )
 }
@@ -327,7 +347,8 @@ fn insert_tenant(signup: &Signup) -> Statement {
 /// The tenant that was made, or the one that this request made before.
 fn select_tenant(signup: &Signup) -> Query<Option<SignedUp>> {
     Query::optional(Statement::new(
-        "select t.id, t.slug, t.name, t.email, t.plan, t.status, t.comped, t.trial_ends_at, t.owner_user_id,
+        "select t.id, t.slug, t.name, coalesce(t.email, t.unproven_email) as email, t.unproven_email is null as email_proven,
+           t.email_proven_at is not null as has_proven, t.plan, t.status, t.comped, t.trial_ends_at, t.owner_user_id,
            coalesce(r.discount_percent, 0) as discount,
            coalesce((select created_at from idempotency_keys where id = ?1 and tenant_id = t.id), t.created_at) as first_token_at,
            max(t.tokens_valid_after, coalesce(
@@ -335,7 +356,7 @@ fn select_tenant(signup: &Signup) -> Query<Option<SignedUp>> {
            exists (select 1 from revoked_tokens where tenant_id = t.id)
              or exists (select 1 from revoked_tokens where tenant_id is null and revoked_at >= t.created_at) as revoked
          from tenants t left join promo_redemptions r on r.code = t.promo_code_used and r.tenant_id = t.id
-         where t.slug is not null and t.email is not null and t.id = coalesce(
+         where t.slug is not null and coalesce(t.email, t.unproven_email) is not null and t.id = coalesce(
            (select tenant_id from idempotency_keys where id = ?1 and fingerprint = ?2 and expires_at > ?5),
            (select id from tenants where slug = ?3 and signup_fingerprint = ?2),
            ?4)",

@@ -37,6 +37,12 @@ pub async fn prune(
         ),
         super::deliveries::prune(now, BATCH),
         super::mails::prune(now, BATCH),
+        super::mails::prune_counts(now, BATCH),
+        Statement::new(
+            "delete from email_proofs where (tenant_id, link) in
+               (select tenant_id, link from email_proofs where issued_at <= ?1 - ?3 order by issued_at limit ?2)",
+            [now.seconds().into(), BATCH.into(), super::proof::PROOF_LINK_SECONDS.into()],
+        ),
         super::webhooks::forget_previous(now, BATCH),
     ];
     let fold = (fold, super::rollups::fold(now));

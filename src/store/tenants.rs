@@ -53,6 +53,11 @@ impl Tenant {
         })
     }
 
+    /// Whether nobody has proven its address yet: its name is there, and its address is not.
+    pub const fn is_unproven(&self) -> bool {
+        self.slug.is_some() && self.email.is_none()
+    }
+
     /// Its latest run, once D1 shows it.
     pub const fn run(&self) -> Option<&RunId> {
         self.provision_run_id.as_ref()
@@ -132,13 +137,14 @@ pub fn colors(tenant: &TenantId) -> Query<Option<Colors>> {
 
 /// Notes that a tenant, if it has this plan and is not stopped, wants to be provisioned, unless it already is or is being.
 /// Stored before the object is told, so that the request can't be lost in between. The first request also decides where
-/// mailed links lead.
+/// mailed links lead. Of a tenant whose address is not proven the wish is remembered: see [`super::proof`].
 pub fn mark_queued(tenant: &TenantId, plan: Option<Plan>, origin: &str, now: Timestamp) -> Statement {
     Statement::new(
-        "update tenants set provision_state = 'processing', provision_reason = null, provision_updated_at = ?2,
-           swept_at = ?2 + 60, link_origin = coalesce(link_origin, ?4)
+        "update tenants set provision_state = iif(unproven_email is null, 'processing', 'pending'), provision_reason = null,
+           provision_wanted_at = iif(unproven_email is null, provision_wanted_at, ?2),
+           provision_updated_at = ?2, swept_at = ?2 + 60, link_origin = coalesce(link_origin, ?4)
          where id = ?1 and provision_state in ('pending', 'failed') and provisioned_at is null and undo_state is null
-           and status in ('trial', 'active')
+           and status in ('trial', 'active') and (unproven_email is null or provision_wanted_at is null)
            and (?3 is null or plan = ?3)",
         [tenant.as_str().into(), now.seconds().into(), plan.map(Plan::as_str).into(), origin.into()],
     )
@@ -178,6 +184,7 @@ pub fn claim_stalled(before: Timestamp, limit: u32, now: Timestamp) -> Query<Los
          where not exists (select 1 from feature_flags where name = 'provisioning_enabled' and enabled = 0) and id in (
            select id from (select id from tenants
              where provision_state = 'processing' and swept_at < ?3 and provision_updated_at < ?1 and undo_state is null
+               and unproven_email is null
              order by swept_at limit ?2)
            union all
            select id from (select id from tenants

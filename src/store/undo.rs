@@ -216,6 +216,7 @@ pub fn release_slug(tenant: &TenantId, now: Timestamp) -> Vec<Statement> {
     vec![
         by_id("delete from feed_posts where id = 'post_welcome_' || ?1"),
         by_id("delete from tenant_brand where tenant_id = ?1"),
+        by_id("delete from email_proofs where tenant_id = ?1"),
         // Those that no run made: a tenant that came from elsewhere has its people, too.
         by_id("delete from auth_users where id = (select owner_user_id from tenants where id = ?1)"),
         by_id("delete from auth_users where tenant_id = ?1 and roles <> '[\"tenant_admin\",\"owner\"]'"),
@@ -228,7 +229,9 @@ pub fn release_slug(tenant: &TenantId, now: Timestamp) -> Vec<Statement> {
             [tenant.as_str().into(), KEY_SECONDS.into()],
         ),
         Statement::new(
-            "update tenants set slug = null, email = null, route_ready = 0, updated_at = ?2 where id = ?1 and slug is not null",
+            "update tenants set slug = null, email = null, unproven_email = null, lapses_at = null, route_ready = 0,
+               updated_at = ?2
+             where id = ?1 and slug is not null",
             [tenant.as_str().into(), now.seconds().into()],
         ),
     ]

@@ -11,7 +11,12 @@ use crate::{
 
 use super::webhooks::Connection;
 
+mod proof;
 mod welcome;
+pub use proof::{
+    CODE_YOUNG_SECONDS, Leave, PROOF_PAUSE_SECONDS, ProofBlocker, begin_proof, confirm_address,
+    confirm_again, proof_obstacle, prune_counts,
+};
 pub use welcome::{
     WelcomeBlocker, audit_welcome, obstacle, warning, welcome, welcome_again, welcome_restored,
 };
@@ -32,6 +37,8 @@ pub const PAUSE_SECONDS: i64 = 5 * 60;
 pub enum Kind {
     /// It greets a new tenant.
     Welcome,
+    /// It asks whoever reads an address to show it.
+    ConfirmAddress,
     /// It signs an owner in.
     SignIn,
     /// It tells an owner that nothing is sent to their webhook any more.
@@ -43,6 +50,7 @@ impl Kind {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Welcome => "welcome",
+            Self::ConfirmAddress => "confirm_address",
             Self::SignIn => "sign_in",
             Self::WebhookDisabled => "webhook_disabled",
         }
@@ -50,7 +58,9 @@ impl Kind {
 
     /// The one with this word.
     pub fn named(word: &str) -> Option<Self> {
-        [Self::Welcome, Self::SignIn, Self::WebhookDisabled].into_iter().find(|kind| kind.as_str() == word)
+        [Self::Welcome, Self::ConfirmAddress, Self::SignIn, Self::WebhookDisabled]
+            .into_iter()
+            .find(|kind| kind.as_str() == word)
     }
 }
 
@@ -94,7 +104,8 @@ fn supersede(tenant: &TenantId, kind: Kind, key: &str, now: Timestamp) -> Statem
 }
 
 /// The mail with a link for the owner of this address, and who that is: nobody for an unknown address, for another tenant
-/// than asked for (by its id, or its slug), or within the pause after the last link. One batch, whatever the answer.
+/// than asked for (by its id, or its slug), or within the pause after the last link. An address that is not proven gets what
+/// proves it. One batch, whatever the answer.
 pub async fn sign_in(
     db: &impl Db,
     email: &Email,
@@ -137,7 +148,9 @@ pub async fn sign_in(
          returning id",
         [email.as_str().into(), key.into(), now.seconds().into()],
     );
-    db.ask(([insert, supersede], Query::scalar(mark))).await.map(|(_, known)| known)
+    let unproven = proof::confirm_by_address(email, tenant, id, caller, now);
+    let batch = ([insert, supersede], Query::scalar(mark), unproven);
+    db.ask(batch).await.map(|(_, known, (_, unproven))| known.or(unproven))
 }
 
 /// The notice that this webhook is switched off, if the same batch has just done that. `since` is the day from which on it took
@@ -211,13 +224,15 @@ pub struct Addressee {
     pub name: TenantName,
     /// Where its owner gets mail.
     pub email: Option<Email>,
+    /// The same before it is proven.
+    pub unproven_email: Option<Email>,
     /// Where it stands.
     pub status: TenantStatus,
     /// Links that were issued before this open nothing, Unix seconds.
     pub cutoff: i64,
 }
 
-columns! { Addressee: slug, name, email, status, cutoff }
+columns! { Addressee: slug, name, email, unproven_email, status, cutoff }
 
 impl Claimed {
     /// The tenant that it is for.
@@ -257,7 +272,8 @@ macro_rules! claim {
             " order by next_at limit ?3)
              returning tenant_id, kind, key, id, data, origin, link_issued_at, request_id, traceparent, attempts, claims,
                created_at,
-               (select json_object('slug', slug, 'name', name, 'email', email, 'status', status, 'cutoff',
+               (select json_object('slug', slug, 'name', name, 'email', email, 'unproven_email', unproven_email,
+                  'status', status, 'cutoff',
                   max(tokens_valid_after, coalesce(
                     (select value from feature_flags where name = 'tokens_valid_after' and enabled = 1), 0)))
                 from tenants where id = mails.tenant_id) as addressee"

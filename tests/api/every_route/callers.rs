@@ -166,8 +166,8 @@ async fn a_leak_is_answered_by_an_instant_before_which_nothing_counts() {
 fn misplaced(route: &Route, tenant: &TestTenant, other: &str) -> Vec<(&'static str, Token, &'static str)> {
     const AUD: &str = "unexpected \"aud\" claim value";
     use Permission::{
-        AnyToken, Anyone, Monitoring, PlatformAdmin, SameTenant, SameTenantOrPlatform, Service, TenantAdmin,
-        TenantReader,
+        AnyToken, Anyone, Monitoring, PlatformAdmin, SameTenant, SameTenantOrPlatform, Service, SigningUp,
+        TenantAdmin, TenantReader,
     };
     let now = tenant.now();
     let (own, operator, service) =
@@ -180,7 +180,7 @@ fn misplaced(route: &Route, tenant: &TestTenant, other: &str) -> Vec<(&'static s
     ];
     let (takes_tenants, takes_operators, takes_services) = match route.permission {
         Anyone | AnyToken => return all,
-        TenantAdmin | SameTenant => (true, false, false),
+        TenantAdmin | SigningUp | SameTenant => (true, false, false),
         SameTenantOrPlatform => (true, true, false),
         TenantReader => (true, true, true),
         Service => (false, false, true),

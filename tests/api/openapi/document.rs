@@ -147,7 +147,7 @@ fn operation_json(route: &Route, operation: &Operation, failures: &Failures, sho
         "operationId": operation.id,
         "tags": [operation.tag.words().0],
         "summary": operation.summary,
-        "security": security(route.permission, operation.operators_too),
+        "security": security(route.permission, operation.more_for),
         "responses": answers_json(route, operation, failures, shown),
     });
     if let Some(description) = operation.description {

@@ -90,8 +90,8 @@ pub struct Operation {
     pub errors: Vec<&'static str>,
     /// The codes that come with another status here than elsewhere.
     pub statuses: Vec<(&'static str, u16)>,
-    /// Whether operators are told more than anybody.
-    pub operators_too: bool,
+    /// Whose tokens open more of it than anybody gets.
+    pub more_for: Option<&'static str>,
     /// The schemas that this refers to, by name: those of answers, and those of bodies.
     pub schemas: Schemas,
 }
@@ -116,7 +116,7 @@ pub fn op(tag: Tag, id: &'static str, summary: &'static str) -> Operation {
         headers: &[],
         errors: Vec::new(),
         statuses: Vec::new(),
-        operators_too: false,
+        more_for: None,
         schemas: Schemas::default(),
     }
 }
@@ -144,7 +144,13 @@ impl Operation {
 
     /// Tells operators more than anybody, if they ask for it.
     pub fn for_operators_too(mut self) -> Self {
-        self.operators_too = true;
+        self.more_for = Some("operator");
+        self
+    }
+
+    /// Does more for the admins of tenants than for anybody.
+    pub fn for_tenants_too(mut self) -> Self {
+        self.more_for = Some("tenant");
         self
     }
 
@@ -276,11 +282,14 @@ impl Operation {
     /// Every code with which the route may fail.
     pub fn codes(&self, route: &Route) -> Vec<&'static str> {
         let mut codes = self.errors.clone();
-        if route.permission != Permission::Anyone || self.operators_too {
+        if route.permission != Permission::Anyone || self.more_for.is_some() {
             codes.extend(["UNAUTHORIZED", "INVALID_TOKEN", "FORBIDDEN"]);
         }
         if route.permission != Permission::Anyone {
             codes.push("STORE_UNAVAILABLE");
+        }
+        if is_for_proven(route.permission) {
+            codes.push("EMAIL_UNPROVEN");
         }
         if route.method != "GET" && is_tenants(route.permission) {
             codes.push("RATE_LIMITED");
@@ -301,6 +310,11 @@ impl Operation {
         codes.dedup();
         codes
     }
+}
+
+/// Whether a tenant's own people may use it, once its address is proven.
+const fn is_for_proven(permission: Permission) -> bool {
+    matches!(permission, Permission::TenantAdmin | Permission::SameTenant | Permission::SameTenantOrPlatform)
 }
 
 /// Whether a tenant's own people may use it: what they change is limited for each tenant.
@@ -354,12 +368,11 @@ pub fn parameters() -> Map<String, Value> {
 }
 
 /// Whose tokens open a route.
-pub fn security(permission: Permission, operators_too: bool) -> Value {
+pub fn security(permission: Permission, more_for: Option<&'static str>) -> Value {
     let schemes: &[&str] = match permission {
-        Permission::Anyone if operators_too => return json!([{}, { "operator": [] }]),
-        Permission::Anyone => return json!([]),
+        Permission::Anyone => return more_for.map_or(json!([]), |scheme| json!([{}, { scheme: [] }])),
         Permission::AnyToken | Permission::TenantReader => &["tenant", "operator", "machine"],
-        Permission::TenantAdmin | Permission::SameTenant => &["tenant"],
+        Permission::TenantAdmin | Permission::SigningUp | Permission::SameTenant => &["tenant"],
         Permission::SameTenantOrPlatform => &["tenant", "operator"],
         Permission::Service => &["machine"],
         Permission::PlatformAdmin => &["operator"],

@@ -9,10 +9,10 @@ use tenantry::{
         router::Route,
         routes::{
             admin::{admin_tenants, audit, new_tenants, promo_changes, promos, stats, tokens},
-            auth::magic_links,
+            auth::{magic_links, proof},
             bgops::{idempotency_keys, pausing, retries, sagas, upstreams},
             health, internal,
-            public::signups,
+            public::{email, signups},
             tenants::{deliveries, events, mails, overview, profile, provisioning, webhooks},
             whoami,
         },
@@ -111,6 +111,11 @@ fn of_anyone(route: &Route) -> Option<Operation> {
             .ignores_a_body()
             .data::<provisioning::QueuedRun>("Provisioning is queued, or was already.")
             .fails(&["PLAN_MISMATCH", "TENANT_NOT_FOUND", "PROVISIONER_UNAVAILABLE"]),
+        ("PATCH", "/public/signup/email") => op(Signup, "correctEmail", "Correct the address")
+            .says("As long as it is not proven. What was mailed to the other address proves nothing any more, and a code and a link are mailed to this one.")
+            .takes::<email::EmailRequest>()
+            .data::<email::CorrectedEmail>("The address that is stored now.")
+            .fails(&["EMAIL_EXISTS", "EMAIL_PROVEN", "TENANT_NOT_FOUND"]),
         ("GET", "/whoami") => op(SignIn, "whoAmI", "What a token says").says("Reads the token that is sent and answers its claims, if it is valid and not revoked.").data::<whoami::WhoAmI>("What it says."),
         ("GET", "/api/v1/admin/whoami") => {
             op(SignIn, "whoAmIAdmin", "The same as /whoami").says("Reads the token that is sent and answers its claims, like `/whoami`; operators' tools look here.").data::<whoami::WhoAmI>("What it says.")
@@ -124,6 +129,17 @@ fn of_anyone(route: &Route) -> Option<Operation> {
             .takes::<magic_links::MagicLinkVerifyRequest>()
             .answers::<magic_links::SignInResponse>(200, "Signed in.")
             .fails(&["INVALID_TOKEN", "RATE_LIMITED", "STORE_UNAVAILABLE"]),
+        ("POST", "/auth/proof") => op(SignIn, "proveAddress", "Prove an address, once")
+            .says("Takes the code that was mailed at signup, with the token of the signup; or what the link in the same mail has, without any token. The code counts for 30 minutes, the link for 24 hours, and five wrong codes end a code. From then on every earlier token of the tenant opens nothing, but that the signup's own still reads provision-status. What was wanted meanwhile starts.")
+            .takes::<proof::ProofRequest>()
+            .answers::<proof::ProofResponse>(200, "The address is proven.")
+            .for_tenants_too()
+            .fails(&["EMAIL_EXISTS", "EMAIL_PROVEN", "INVALID_CODE", "RATE_LIMITED", "STORE_UNAVAILABLE", "TENANT_NOT_FOUND"]),
+        ("POST", "/auth/proof/send") => op(SignIn, "mailProof", "Mail another code and link")
+            .says("To the address of the signup, as long as it is not proven: after half a minute, and not endlessly.")
+            .ignores_a_body()
+            .answers::<SuccessResponse>(202, "A mail is on its way.")
+            .fails(&["EMAIL_PROVEN", "TENANT_NOT_FOUND"]),
         ("POST", "/auth/logout") => op(SignIn, "logOut", "Revoke the token that is sent").says("Ends the token that is sent, and no other. One that is over or revoked already answers 401.")
             .ignores_a_body()
             .answers::<SuccessResponse>(200, "It opens nothing any more."),

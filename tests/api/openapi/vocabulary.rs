@@ -19,6 +19,18 @@ pub const REASONS: &[(&str, &[(&str, &str)])] = &[
         ],
     ),
     (
+        "EMAIL_UNPROVEN",
+        &[("email_unproven", "Nobody has shown yet that they read the mail of the tenant's address.")],
+    ),
+    (
+        "INVALID_CODE",
+        &[
+            ("burnt", "Too many wrong codes were tried: another one has to be sent."),
+            ("expired", "No code is alive: another one has to be sent."),
+            ("wrong", "It is not the code that was mailed."),
+        ],
+    ),
+    (
         "INVALID_PROMO",
         &[
             ("exhausted", "The code was used as often as it may be."),
@@ -36,6 +48,7 @@ pub const ISSUES: &[(&str, &str)] = &[
     ("ambiguous", "Only one of several fields may be there."),
     ("host_not_allowed", "Webhooks may not be on this host."),
     ("invalid_base64", "It is no base64, or not enough of it."),
+    ("invalid_code", "It is no code: six digits."),
     ("invalid_characters", "It has characters that are not possible."),
     ("invalid_color", "It is no colour like `#1a2b3c`."),
     ("invalid_email", "It is no e-mail address."),

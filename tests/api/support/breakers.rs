@@ -29,6 +29,9 @@ struct Objects {
     told: Vec<Request>,
 }
 
+/// The breakers as they were at one moment.
+pub struct Aside(Objects);
+
 /// All breakers.
 #[derive(Default)]
 pub struct Breakers(Mutex<Objects>);
@@ -51,6 +54,18 @@ impl Object {
 impl Breakers {
     fn objects(&self) -> MutexGuard<'_, Objects> {
         self.0.lock().unwrap()
+    }
+
+    /// Until they come back by [`Self::are_again`], closed ones take their place.
+    pub fn are_set_aside(&self) -> Aside {
+        let mut objects = self.objects();
+        let fresh = Objects { budgets: objects.budgets, ..Objects::default() };
+        Aside(std::mem::replace(&mut *objects, fresh))
+    }
+
+    /// They are as they were.
+    pub fn are_again(&self, aside: Aside) {
+        *self.objects() = aside.0;
     }
 
     /// From now on they take commands so.

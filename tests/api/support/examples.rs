@@ -3,8 +3,10 @@
 use http::Method;
 use serde_json::{Value, json};
 use tenantry::{
-    domain::{Audience, Permission},
+    app::proof::issue,
+    domain::{Audience, Email, MailId, Permission, TenantId},
     http::router::Route,
+    ports::Clock,
 };
 
 use super::{Answer, TestApp, TestTenant, Token, app::AdmissionRequest, app::WEBHOOK_SECRET, signup};
@@ -112,6 +114,12 @@ pub fn example(route: &Route, tenant: &TestTenant) -> Example {
         ("POST", "/public/signup/pro/confirm" | "/api/v1/tenants/{id}/provision/retry" | "/auth/logout") => {
             Body::Optional
         }
+        ("PATCH", "/public/signup/email") => Body::Json(json!({ "email": "owner@meant.example" })),
+        ("POST", "/auth/proof") => Body::Json(json!({ "token": proof_of(tenant) })),
+        ("POST", "/auth/proof/send") => {
+            status = 202;
+            Body::Optional
+        }
         ("POST", "/auth/magic/start") => {
             status = 202;
             Body::Json(json!({ "email": "owner@fc-example.example" }))
@@ -202,10 +210,30 @@ fn link_of(tenant: &TestTenant) -> String {
     Token::link(&tenant.id, now).sign()
 }
 
+/// What the link has that was mailed to the tenant's address.
+fn proof_of(tenant: &TestTenant) -> String {
+    let id: TenantId = tenant.id.parse().unwrap();
+    let mail: MailId = "mail_example".parse().unwrap();
+    let address = Email::try_from("owner@fc-fitting.example".to_owned()).unwrap();
+    let now = tenant.app.ports.now();
+    let issued = issue(&tenant.app, &id, &mail, &address, now, "https://api.example.com").unwrap();
+    tenant.db().execute(
+        "insert into email_proofs (tenant_id, link, code, issued_at) values (?1, ?2, ?3, ?4)",
+        (&tenant.id, issued.hashes.link, issued.hashes.code, now.seconds()),
+    );
+    issued.link.split_once("#token=").unwrap().1.to_owned()
+}
+
 /// A tenant that a route's example fits.
 pub async fn tenant_for(app: &TestApp, route: &Route) -> TestTenant {
     app.has_promo("EXAMPLE", 20, &[]);
     match route.path {
+        "/auth/proof" | "/auth/proof/send" | "/public/signup/email" => {
+            let tenant = app.signed_up_unproven(&signup("fc-fitting")).await;
+            // As long as the pause between two mails.
+            app.passes(30);
+            tenant
+        }
         "/public/signup/pro/confirm" => app.signed_up_pro("fc-fitting").await,
         "/api/v1/bgops/idempotency/{key}" => app.signed_up_with_key("fc-fitting", "some-key").await,
         "/api/v1/bgops/sagas/{run}"
@@ -244,7 +272,7 @@ pub fn good_tokens(route: &Route, tenant: &TestTenant) -> Vec<(Audience, Token)>
     let audiences: &[Audience] = match route.permission {
         Permission::Anyone => &[],
         Permission::AnyToken | Permission::TenantReader => &[Tenant, PlatformAdmin, Service],
-        Permission::TenantAdmin | Permission::SameTenant => &[Tenant],
+        Permission::TenantAdmin | Permission::SigningUp | Permission::SameTenant => &[Tenant],
         Permission::SameTenantOrPlatform => &[Tenant, PlatformAdmin],
         Permission::Service => &[Service],
         Permission::PlatformAdmin | Permission::Monitoring => &[PlatformAdmin],

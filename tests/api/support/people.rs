@@ -8,6 +8,7 @@ use tenantry::domain::Plan;
 use super::{
     Answer, TestApp, Token,
     app::{AdmissionRequest, WEBHOOK_SECRET},
+    upstreams::RecordedCall,
 };
 
 /// The form as somebody fills it in for a starter tenant.
@@ -46,6 +47,32 @@ impl TestApp {
         self.post("/public/signup/start").json(form).send().await
     }
 
+    /// Somebody signs up, and has not proven their address.
+    pub async fn signed_up_unproven(&self, form: &Value) -> TestTenant {
+        self.tenant_of(&self.signs_up(form).await.is(200))
+    }
+
+    /// What proves an address to which a mail was just deferred: nothing outside remembers that it left.
+    pub async fn proof_of_last_mail(&self) -> RecordedCall {
+        let outside = self.outside();
+        let (upstreams, breakers) = (outside.upstreams().are_set_aside(), outside.breakers().are_set_aside());
+        outside.finishes_last_deferred_work().await;
+        let mail = outside.upstreams().sent_to("resend").pop();
+        outside.upstreams().are_again(upstreams);
+        outside.breakers().are_again(breakers);
+        mail.unwrap()
+    }
+
+    /// The tenant of a signup, once its owner has read their mail.
+    async fn proven(&self, answer: &Value) -> TestTenant {
+        let tenant = self.tenant_of(answer);
+        if answer["emailProven"] == true {
+            return tenant;
+        }
+        let code = self.proof_of_last_mail().await.code().unwrap();
+        self.tenant_of(&tenant.posts("/auth/proof", &json!({ "code": code })).await.is(200))
+    }
+
     /// A starter tenant that just signed up.
     pub async fn signed_up(&self, slug: &str) -> TestTenant {
         self.signed_up_with(&signup(slug)).await
@@ -60,7 +87,7 @@ impl TestApp {
 
     /// A tenant that just signed up by this form.
     pub async fn signed_up_with(&self, form: &Value) -> TestTenant {
-        self.tenant_of(&self.signs_up(form).await.is(200))
+        self.proven(&self.signs_up(form).await.is(200)).await
     }
 
     fn tenant_of(&self, answer: &Value) -> TestTenant {
@@ -76,7 +103,7 @@ impl TestApp {
     /// A starter tenant that just signed up under an `Idempotency-Key`.
     pub async fn signed_up_with_key(&self, slug: &str, key: &str) -> TestTenant {
         let ask = self.post("/public/signup/start").header("idempotency-key", key).json(&signup(slug));
-        self.tenant_of(&ask.send().await.is(200))
+        self.proven(&ask.send().await.is(200)).await
     }
 
     /// A starter tenant whose run was queued.

@@ -142,6 +142,13 @@ impl Outside {
         }
     }
 
+    /// Runs what was deferred last to its end, and nothing else.
+    pub async fn finishes_last_deferred_work(&self) {
+        if let Some(work) = self.next_deferred() {
+            work.await;
+        }
+    }
+
     fn next_deferred(&self) -> Option<Work> {
         DEFERRED.with_borrow_mut(|all| all.get_mut(&self.0.id).and_then(Vec::pop))
     }

@@ -75,6 +75,9 @@ struct State {
     takes: Option<usize>,
 }
 
+/// The upstreams as they were at one moment.
+pub struct Aside(State);
+
 /// The upstreams.
 #[derive(Default)]
 pub struct Upstreams(Mutex<State>);
@@ -118,6 +121,13 @@ impl RecordedCall {
         self.header("webhook-signature").split(' ').any(|signature| signature == right)
     }
 
+    /// The code in a mail that asks whoever reads an address to show it.
+    pub fn code(&self) -> Option<String> {
+        let body = self.json();
+        let (_, behind) = body["text"].as_str()?.split_once("Your code is ")?;
+        behind.get(..6).map(str::to_owned)
+    }
+
     /// The link in a mail.
     pub fn link(&self) -> String {
         let body = self.json();
@@ -129,6 +139,16 @@ impl RecordedCall {
 impl Upstreams {
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap()
+    }
+
+    /// Until they come back by [`Self::are_again`], healthy ones that nobody has called take their place.
+    pub fn are_set_aside(&self) -> Aside {
+        Aside(std::mem::take(&mut *self.state()))
+    }
+
+    /// They are as they were.
+    pub fn are_again(&self, aside: Aside) {
+        *self.state() = aside.0;
     }
 
     /// `upstream` takes the next calls so, then as before.

@@ -242,6 +242,8 @@ pub struct TenantFacts {
     pub name: String,
     /// Its owner's address; `null` once released.
     pub email: Option<String>,
+    /// Whether somebody has shown that they read its mail, or nobody asked for that.
+    pub email_proven: bool,
     /// Its plan.
     pub plan: Plan,
     /// Where it stands.
@@ -423,6 +425,7 @@ impl From<admin_tenants::TenantRow> for Tenant {
                 slug: tenant.slug,
                 name: tenant.name,
                 email: tenant.email,
+                email_proven: tenant.email_proven,
                 plan: tenant.plan,
                 status: tenant.status,
                 comped: tenant.comped,

@@ -1,3 +1,4 @@
 //! Signing in: `/auth/…`.
 
 pub mod magic_links;
+pub mod proof;

@@ -85,7 +85,10 @@ fn again(typed: &Fields, mut error: ApiError) -> Response {
 
 async fn sign_up<P: Ports>(app: &App<P>, context: &Context, fields: Fields) -> Result<(), ApiError> {
     let granted = signups::grant(app, context, signups::read_start(fields, None)).await?;
-    // Without a script there is nobody to keep the token: the owner gets a link instead.
+    // Without a script there is nobody to keep the token: the owner gets a link instead. One is on its way if it proves the address.
+    if !granted.tenant.email_proven {
+        return Ok(());
+    }
     let tenant = Some(granted.tenant.id.as_str());
     app::magic_links::start(app, &granted.tenant.email, tenant, &context.caller()).await?;
     Ok(())

@@ -1,5 +1,6 @@
 //! What anybody may ask: `/public/…`.
 
+pub mod email;
 pub mod form;
 pub mod signups;
 pub mod widget;

@@ -17,7 +17,7 @@ use crate::{
     },
     http::{
         answer::{Data, Json, SuccessResponse, True, data, done},
-        auth::{Authenticated, TenantAdmin},
+        auth::{Authenticated, SigningUp},
         body::{Fields, OptionalFields, body},
         context::Context,
         error::ApiError,
@@ -84,6 +84,7 @@ pub(in crate::http) fn read_start(fields: Fields, key: Option<String>) -> Result
 
 fn started(granted: Granted) -> SignupResponse {
     let tenant = granted.tenant;
+    let email_proven = tenant.email_proven;
     SignupResponse {
         success: True,
         tenant_id: tenant.id.clone(),
@@ -99,6 +100,7 @@ fn started(granted: Granted) -> SignupResponse {
         },
         discount: tenant.discount,
         jwt: granted.token,
+        email_proven,
         replayed: granted.replayed.then_some(True),
     }
 }
@@ -196,7 +198,7 @@ pub async fn verify_promo<P: Ports>(
 /// `POST /public/signup/brand`
 #[worker::send]
 pub async fn brand<P: Ports>(
-    caller: Authenticated<P, TenantAdmin>,
+    caller: Authenticated<P, SigningUp>,
     fields: Fields,
 ) -> Result<Json<SuccessResponse>, ApiError> {
     let body = fields.read(BrandRequest::read)?;
@@ -210,7 +212,7 @@ pub async fn brand<P: Ports>(
 /// `POST /public/signup/starter/make`
 #[worker::send]
 pub async fn starter_make<P: Ports>(
-    caller: Authenticated<P, TenantAdmin>,
+    caller: Authenticated<P, SigningUp>,
     context: Context,
     fields: Fields,
 ) -> Result<Json<Data<QueuedRun>>, ApiError> {
@@ -241,7 +243,7 @@ pub(in crate::http) fn name_the_host(error: ApiError) -> ApiError {
 /// `POST /public/signup/pro/confirm`
 #[worker::send]
 pub async fn pro_confirm<P: Ports>(
-    caller: Authenticated<P, TenantAdmin>,
+    caller: Authenticated<P, SigningUp>,
     context: Context,
     _: OptionalFields,
 ) -> Result<Json<Data<QueuedRun>>, ApiError> {
@@ -322,8 +324,10 @@ pub struct SignupResponse {
     /// The discount that was granted, percent.
     #[cfg_attr(not(target_arch = "wasm32"), schema(maximum = 100))]
     pub discount: u8,
-    /// A tenant admin's token, good for a year.
+    /// A tenant admin's token: good for a year, or for a day as long as the address is not proven.
     pub jwt: String,
+    /// Whether the address is proven. If not, a code and a link were mailed there: `POST /auth/proof` takes them.
+    pub email_proven: bool,
     /// There when the tenant had signed up before.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(not(target_arch = "wasm32"), schema(nullable = false))]

@@ -6,7 +6,7 @@ use crate::{
     domain::{HexColor, TenantName, field_errors::InvalidValue, webhook::host_of},
     http::{
         answer::{Data, Json, Time, data},
-        auth::{Authenticated, TenantAdmin},
+        auth::{Authenticated, SigningUp},
         body::{Fields, body},
         error::ApiError,
         routes::admin::admin_tenants::{Brand, Tenant},
@@ -23,7 +23,7 @@ const CHANGEABLE: [&str; 3] = ["name", "primaryColor", "secondaryColor"];
 /// `GET /api/v1/tenants/me`
 #[worker::send]
 pub async fn get<P: Ports>(
-    caller: Authenticated<P, TenantAdmin>,
+    caller: Authenticated<P, SigningUp>,
 ) -> Result<Json<Data<TenantProfile>>, ApiError> {
     let found = caller.ask(profile::by_id(caller.tenant()?)).await?;
     answer(&caller, found)
@@ -32,7 +32,7 @@ pub async fn get<P: Ports>(
 /// `PATCH /api/v1/tenants/me`
 #[worker::send]
 pub async fn change<P: Ports>(
-    caller: Authenticated<P, TenantAdmin>,
+    caller: Authenticated<P, SigningUp>,
     fields: Fields,
 ) -> Result<Json<Data<TenantProfile>>, ApiError> {
     let body = fields.read(UpdateProfileRequest::read)?;
@@ -44,7 +44,7 @@ pub async fn change<P: Ports>(
 }
 
 fn answer<P: Ports>(
-    caller: &Authenticated<P, TenantAdmin>,
+    caller: &Authenticated<P, SigningUp>,
     found: Option<Profile>,
 ) -> Result<Json<Data<TenantProfile>>, ApiError> {
     let profile = found.ok_or_else(ApiError::tenant_not_found)?;

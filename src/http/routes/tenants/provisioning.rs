@@ -75,6 +75,7 @@ async fn degraded<P: Ports>(
                     .filter(|_| report.status == RunStatus::Completed)
                     .map(Timestamp::seconds),
                 report: Some(report),
+                waits_for_proof: false,
                 failure: None,
             };
             let mut view = view(&run_view);
@@ -122,6 +123,10 @@ fn view(run_view: &RunView) -> ProvisionStatusResponse {
     let current = if completed { None } else { report.and_then(|r| r.step) };
     let failure = report.map_or(run_view.failure.as_ref(), |report| report.failure.as_ref());
     let failure = failure.filter(|_| run_view.status == RunStatus::Failed);
+    let unproven = run_view.waits_for_proof.then_some((
+        "EMAIL_UNPROVEN",
+        "Confirm your e-mail address first: we have mailed you a code. Everything else is ready.",
+    ));
     ProvisionStatusResponse {
         success: True,
         status: run_view.status,
@@ -133,8 +138,10 @@ fn view(run_view: &RunView) -> ProvisionStatusResponse {
             current_step: current,
             checkpoints: steps.iter().map(|step| (step.name.as_str(), Checkpoint::of(step))).collect(),
             steps: steps.iter().map(ProvisionStep::of).collect(),
-            reason: failure.map(|f| f.code.clone()),
-            error: failure.map(|f| f.message.clone()),
+            reason: failure.map(|f| f.code.clone()).or_else(|| unproven.map(|(code, _)| code.to_owned())),
+            error: failure
+                .map(|f| f.message.clone())
+                .or_else(|| unproven.map(|(_, message)| message.to_owned())),
             resume_at: report
                 .filter(|_| run_view.status == RunStatus::Failed)
                 .and_then(|r| r.resume_at)
@@ -165,6 +172,12 @@ pub async fn retry<P: Ports>(
 /// What queueing did, and that it did nothing if so.
 pub(in crate::http) fn queued(done: Queued) -> Json<Data<QueuedRun>> {
     let message = match (done.changed, done.status) {
+        (true, RunStatus::Pending) => {
+            "This is stored. Setting up starts as soon as the e-mail address is confirmed."
+        }
+        (false, RunStatus::Pending) => {
+            "Setting up starts as soon as the e-mail address is confirmed; nothing was changed."
+        }
         (true, _) => "Provisioning has started.",
         (false, RunStatus::Completed) => "Provisioning is already completed; nothing was changed.",
         (false, _) => "Provisioning is already under way; nothing was changed.",
@@ -245,9 +258,9 @@ pub struct ProvisionProgress {
     pub checkpoints: BTreeMap<&'static str, Checkpoint>,
     /// Its steps, in order.
     pub steps: Vec<ProvisionStep>,
-    /// Why it failed: the code.
+    /// Why it failed, or why a wish to set it up waits: the code.
     pub reason: Option<String>,
-    /// Why it failed: the message.
+    /// The same as a message.
     pub error: Option<String>,
     /// When the service goes on by itself with what failed for an outage: sooner if the outage is known to be over, later while
     /// it is known to last. `null` if nothing goes on unless it is asked for.

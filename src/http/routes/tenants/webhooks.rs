@@ -37,6 +37,7 @@ pub async fn test<P: Ports>(
         .await
         .map_err(|error| match error {
             TryError::NotFound => ApiError::tenant_not_found(),
+            TryError::Unproven => ApiError::email_unproven(),
             TryError::NoWebhook => {
                 ApiError::new(StatusCode::CONFLICT, "NO_WEBHOOK", "No webhook is stored for this club yet.")
             }

@@ -1,0 +1,120 @@
+//! `/auth/proof`: showing that one reads the mail of an address, and having another one sent there.
+
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+use serde::Serialize;
+
+use crate::{
+    app::{self, App, proof::ProofError},
+    domain::{ProofCode, TenantId, field_errors::InvalidValue},
+    http::{
+        answer::{Json, True, done},
+        auth::{Authenticated, RequiredPermission, SigningUp},
+        body::{Fields, OptionalFields, body},
+        context::Context,
+        error::ApiError,
+        routes::public::signups::SignedUpTenant,
+    },
+    ports::{Limit, Ports},
+    store::proof::Proven,
+};
+
+/// `POST /auth/proof`: a code, by whoever holds the signup's token, or a link, by whoever has it.
+#[worker::send]
+pub async fn prove<P: Ports>(
+    app: App<P>,
+    caller: Result<Authenticated<P, SigningUp>, ApiError>,
+    context: Context,
+    fields: Fields,
+) -> Result<Json<ProofResponse>, ApiError> {
+    let ProofRequest { code, token } = fields.read(ProofRequest::read)?;
+    let confirmed = if let Some(code) = code {
+        let caller = caller?;
+        app::proof::by_code(&app, &caller.claims, caller.tenant()?, &code, context.caller())
+            .await
+            .map_err(|error| caller.not_proven(error))?
+    } else {
+        context.limited(&app, Limit::Lookup).await?;
+        app::proof::by_link(&app, &token.unwrap_or_default(), context.caller()).await?
+    };
+    Ok(Json(ProofResponse {
+        success: True,
+        tenant_id: confirmed.tenant.id.clone(),
+        tenant: signed_up(confirmed.tenant).ok_or_else(ApiError::tenant_not_found)?,
+        jwt: confirmed.token,
+        email_proven: True,
+    }))
+}
+
+/// `POST /auth/proof/send`
+#[worker::send]
+pub async fn send<P: Ports>(
+    caller: Authenticated<P, SigningUp>,
+    context: Context,
+    _: OptionalFields,
+) -> Result<Response, ApiError> {
+    app::proof::send_again(&caller.app, &caller.claims, caller.tenant()?, &context.caller())
+        .await
+        .map_err(|error| caller.not_proven(error))?;
+    Ok((StatusCode::ACCEPTED, done()).into_response())
+}
+
+fn signed_up(tenant: Proven) -> Option<SignedUpTenant> {
+    Some(SignedUpTenant {
+        id: tenant.id,
+        slug: tenant.slug?,
+        name: tenant.name,
+        email: tenant.email?,
+        plan: tenant.plan,
+        status: tenant.status,
+        comped: tenant.comped,
+        trial_ends_at: tenant.trial_ends_at,
+    })
+}
+
+impl<P: Ports, G: RequiredPermission> Authenticated<P, G> {
+    /// Why an address was not proven, or corrected, on the caller's behalf.
+    pub fn not_proven(&self, error: ProofError) -> ApiError {
+        match error {
+            ProofError::Access(error) => self.refused(error),
+            error => error.into(),
+        }
+    }
+}
+
+body! {
+    /// What proves an address: the code from the mail, or what its link has.
+    pub struct ProofRequest {
+        /// The code, with the token of the signup as `Authorization`. Blanks and hyphens in it are nothing.
+        pub code: Option<ProofCode> = unless_empty("code", ProofCode::try_from),
+        /// What stands behind `#token=` in the mailed link.
+        #[schema(min_length = 1, pattern = r"^[^\x00-\x1f\x7f-\x9f]+$")]
+        pub token: Option<String> = unless_empty("token", Ok),
+    }
+    check |fields| {
+        match (fields.has("code"), fields.has("token")) {
+            (true, true) => {
+                fields.refuse("code", InvalidValue::new("ambiguous", "Send either code or token."));
+            }
+            (false, false) => fields.refuse("code", InvalidValue::required()),
+            _ => {}
+        }
+    }
+}
+
+/// An address that is proven.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct ProofResponse {
+    /// It was done.
+    pub success: True,
+    /// The tenant.
+    pub tenant_id: TenantId,
+    /// What is stored of it.
+    pub tenant: SignedUpTenant,
+    /// A tenant admin's token, good for a year. Those from before are not good any more.
+    pub jwt: String,
+    /// The address is proven.
+    pub email_proven: True,
+}
