@@ -88,6 +88,5 @@ function showProblem(error, retryAfter) {
 
 /** The session is over: offers a link that brings the person back to where they were. */
 export function showExpired(email) {
-  const key = read()?.ended ? "session.ended" : "session.expired";
-  notice(key, {}, { tone: "bad", actions: email ? [["session.link", (button) => mailFreshLink({ email }, button)]] : [] });
+  notice(read()?.ended ? "session.ended" : "session.expired", {}, { tone: "bad", actions: email ? [["session.link", (button) => mailFreshLink({ email }, button)]] : [] });
 }

@@ -22,6 +22,8 @@ const LONGEST_COUNT_S = 120;
 /** How often we look whether the address was proven elsewhere: soon after the mail, and then less often. */
 const LOOKS_S = [...Array(12).fill(10), ...Array(20).fill(30), 60];
 
+/** A proof of this page's own that is on its way. */
+let proving = null;
 /** The club whose address was proven while this page was open. */
 let proven = null;
 let isCorrecting = false;
@@ -169,7 +171,7 @@ const timeAfter = (seconds) => clock(Date.now() + (seconds ?? 3600) * 1000);
 /** What stands in the way, where it concerns the panel alone. Answers whether it does. */
 function isElsewhere({ kind, error }) {
   if (kind === "expired") show();
-  else if (error?.code === "EMAIL_PROVEN") session.provenElsewhere();
+  else if (error?.code === "EMAIL_PROVEN") provenElsewhere();
   else return false;
   return true;
 }
@@ -182,9 +184,10 @@ async function prove() {
     return focusFirst(byId("proof-form"));
   }
   const free = working(byId("proof-submit"), "code.submitting");
-  const proving = persist(() => session.authorised((token) => api.prove({ code }, token), { isProof: true }));
-  session.prove(proving);
-  const answer = await proving;
+  const call = (token) => api.prove({ code }, token);
+  proving = { call, done: persist(() => session.authorised(call)) };
+  const answer = await proving.done;
+  proving = null;
   free();
   if (answer.quiet || isElsewhere(answer)) return;
   if (answer.kind === "ok") return take(answer.body);
@@ -277,6 +280,41 @@ async function correct() {
   say(byId("proof-said"), "code.onItsWay");
 }
 
+/** The address was proven, but nobody gave this page the token. What it has still shows how the set-up goes. */
+function provenElsewhere() {
+  const current = session.read();
+  const { tenant } = draft.current();
+  if (current) session.open({ ...current, ended: true });
+  draft.learn({ tenant: { ...tenant, emailProven: true } });
+  show();
+}
+
+/**
+ * A token was refused: the one from before the proof ends with it. Answers what the call comes to; nothing if it has another cause.
+ */
+session.proof.refused = async (refused, answer, call) => {
+  // What a proof of this page's own has ended goes on with what it gives.
+  if (proving && proving.call !== call) await proving.done;
+  const current = session.read();
+  if (current && current.token !== refused.token) return session.authorised(call);
+  if (!refused.unproven || answer.status === 401) return null;
+  const state = await api.status(refused.token, refused.tenantId);
+  if (state.kind === "lost" || state.kind === "later") return state;
+  if (state.kind !== "ok") return null;
+  provenElsewhere();
+  return { kind: "expired" };
+};
+
+/** Nothing is set up before the proof. The step that shows the set-up says so, and hears when the proof was made elsewhere. */
+session.proof.seen = ({ status, reason }) => {
+  const waits = status === "pending" && reason === "EMAIL_UNPROVEN";
+  const lead = byId("progress-lead");
+  const key = waits ? "progress.unproven" : "progress.lead";
+  if (waits && lead.dataset.t !== key) announce(key);
+  say(lead, key);
+  if (status !== "pending" && draft.current().tenant?.emailProven === false) provenElsewhere();
+};
+
 /** Looks whether the address was proven elsewhere: the token ends with that. The step that shows the set-up looks by itself. */
 async function look() {
   if (viewNow() !== "code" || document.hidden || here() === "progress") return;
@@ -311,7 +349,6 @@ function start() {
     proven = null;
     show();
   });
-  document.addEventListener("provenelsewhere", show);
   document.addEventListener("visibilitychange", look);
   addEventListener("online", look);
   setInterval(countDown, 1000);

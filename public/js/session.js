@@ -1,5 +1,5 @@
-// Who is signed in, in this tab only. Where the token is gone or refused, a mailed link leads back. A token from before the address was
-// proven ends with the proof: the one that the proof gives takes its place.
+// Who is signed in, in this tab only. Where the token is gone or refused, a mailed link leads back. What the
+// proof of an address does to sessions is in proof.js.
 
 import { working } from "./a11y.js";
 import * as api from "./api.js";
@@ -29,48 +29,30 @@ export function finished(facts) {
   return isObject(found) ? found : null;
 }
 
-/** Where pages of this browser hand over what a proof, or a link, has given. */
+/** Where pages of this browser hand over the token that a proof, or a link, has given. */
 export const CHANNEL = "tenantry.session";
 
-/** A proof of this page's own that is on its way: whatever is refused meanwhile may be so for that. */
-let proving = null;
-export const prove = (proof) => {
-  proving = proof;
-};
-
-/** The address was proven, but nobody gave this page the token. What it has still shows how the set-up goes. */
-export function provenElsewhere() {
-  const session = read();
-  const { tenant } = draft.current();
-  if (session) open({ ...session, ended: true });
-  draft.learn({ tenant: { ...tenant, emailProven: true } });
-  document.dispatchEvent(new Event("provenelsewhere"));
-}
+/** What the panel that asks for the proof of an address does for the others, once it is there. */
+export const proof = { refused: null, seen: null };
 
 /**
  * Does a call that needs the club's token. Answers `{kind: "expired"}` where there is no valid token. The page never sends the form again
  * to get one: that could create a removed club again.
  */
-export async function authorised(call, { isProof = false } = {}) {
+export async function authorised(call) {
   const session = read();
   if (!session) return { kind: "expired" };
   const answer = await call(session.token, session.tenantId);
-  const isRevoked = answer.error?.reason === "token_revoked";
-  if (answer.status !== 401 && !isRevoked) return answer;
-  if (!isProof) await proving;
-  const now = read();
-  if (now && now.token !== session.token) return authorised(call, { isProof });
-  // The token from before the proof ends with it, but for showing how the set-up goes.
-  const state = isRevoked && session.unproven ? await api.status(session.token, session.tenantId) : null;
-  if (state?.kind === "lost" || state?.kind === "later") return state;
-  if (state?.kind === "ok") provenElsewhere();
-  else close();
+  if (answer.status !== 401 && answer.error?.reason !== "token_revoked") return answer;
+  const known = await proof.refused?.(session, answer, call);
+  if (known) return known;
+  close();
   return { kind: "expired" };
 }
 
-/** The panel that asks for the proof of an address comes when there is one to prove. What did not arrive is asked for again. */
 let panel = null;
 let attempts = 0;
+/** The panel comes when there is something to prove. What did not arrive is asked for again. */
 export function proofPanel() {
   panel ??= import(`./proof.js${attempts ? `?${attempts}` : ""}`).catch(() => {
     panel = null;
@@ -79,9 +61,10 @@ export function proofPanel() {
   });
   return panel;
 }
-/** Shows it if it is needed. */
+/** Waits for the panel where it is needed, but not for long. */
 export function showProof() {
-  return draft.current().tenant?.emailProven === false || read()?.ended ? proofPanel() : null;
+  if (draft.current().tenant?.emailProven !== false && !read()?.ended) return null;
+  return Promise.race([proofPanel(), new Promise((late) => setTimeout(late, 3000))]);
 }
 
 /** Asks for a mailed link. The server answers the same whether it knows the address or not, and so do we. */

@@ -6,6 +6,13 @@ import english from "./lang/en.js";
 import { kept } from "./storage.js";
 import { isolated } from "./text.js";
 
+// What a page says by itself stands in it, in English.
+for (const node of document.querySelectorAll("[data-t]")) english[node.dataset.t] ??= node.textContent;
+for (const node of document.querySelectorAll("[data-ta]")) {
+  const [attribute, key] = node.dataset.ta.split(":");
+  english[key] ??= node.getAttribute(attribute);
+}
+
 let words = english;
 
 export const knows = (key) => key in words;

@@ -2,8 +2,9 @@
 //! instead of failing a request later.
 
 use super::{
-    Email, Secret,
+    Email, LegalLinks, Secret,
     jwt_secret::{PreviousSecret, previous_secrets},
+    pages::Prices,
     proof::{self, EmailProof},
     webhook::{AllowedHosts, MAKES_HOSTS},
 };
@@ -113,6 +114,10 @@ pub struct Config {
     pub turnstile_site_key: Option<String>,
     /// `SUPPORT_EMAIL`: who answers people, and whoever found a hole.
     pub support_email: String,
+    /// `TERMS_URL`, `PRIVACY_URL` and `IMPRINT_URL`.
+    pub legal: LegalLinks,
+    /// `PRICE_STARTER` and `PRICE_PRO`.
+    pub prices: Prices,
     /// `METRICS_TOKEN`: reads `/metrics`, and nothing else.
     pub metrics_token: Option<Secret>,
     /// How often upstreams may be asked.
@@ -222,6 +227,8 @@ impl Config {
             turnstile_secret: secret("TURNSTILE_SECRET"),
             turnstile_site_key: text("TURNSTILE_SITE_KEY"),
             support_email: text_or("SUPPORT_EMAIL", ""),
+            legal: LegalLinks::read(text, &mut problems),
+            prices: Prices::read(text, &mut problems),
             metrics_token: secret("METRICS_TOKEN"),
             budgets,
             has_egress,
@@ -239,9 +246,19 @@ impl Config {
 
     /// Where people write to: the sender of mails, if no other address is configured.
     pub fn support_address(&self) -> Option<Email> {
-        let named = Some(self.support_email.as_str()).filter(|address| !address.is_empty());
         let sender = || self.resend_from_email.rsplit(['<', ' ']).next().map(|end| end.trim_end_matches('>'));
-        named.or_else(sender).and_then(|address| Email::try_from(address.to_owned()).ok())
+        if self.support_email.is_empty() {
+            sender().and_then(|address| Email::try_from(address.to_owned()).ok())
+        } else {
+            self.answers_to()
+        }
+    }
+
+    /// Who answers mails, if that is configured.
+    pub fn answers_to(&self) -> Option<Email> {
+        Some(self.support_email.as_str())
+            .filter(|address| !address.is_empty())
+            .and_then(|address| Email::try_from(address.to_owned()).ok())
     }
 
     /// The tenant's own address.
@@ -285,6 +302,8 @@ mod tests {
             ("JWT_SECRET_NEXT", "short", "JWT_SECRET_NEXT is shorter than 32 bytes"),
             ("JWT_SECRET", "base64:secret!", "JWT_SECRET is not base64 behind base64:"),
             ("SUPPORT_EMAIL", "nobody", "SUPPORT_EMAIL is no e-mail address"),
+            ("IMPRINT_URL", "clubs.example", "IMPRINT_URL is no address like https://example.org/page"),
+            ("PRICE_PRO", "9 €\u{2028}a month", "PRICE_PRO is no line of up to 60 characters"),
             ("JWT_NOT_BEFORE", "yesterday", "JWT_NOT_BEFORE must be Unix seconds"),
             ("DATA_KEY", "", "DATA_KEY is missing"),
             ("DATA_KEY", "short", "DATA_KEY is shorter than 32 bytes"),

@@ -183,8 +183,6 @@ export default {
   "progress.heading": "Ihr Verein wird eingerichtet",
   "progress.lead":
     "Das dauert meist weniger als eine halbe Minute. Sie können diese Seite schließen: Gebraucht wird sie nur, wenn ein Schritt scheitert, und die Begrüßungsmail sagt Ihnen, wenn alles fertig ist.",
-  "progress.unproven":
-    "Alles ist bereit. Sobald Sie Ihre E-Mail-Adresse bestätigt haben, beginnt die Einrichtung von selbst: hier, oder auf welchem Gerät auch immer Sie den Link in der Mail öffnen.",
   "progress.bar": "Fortschritt der Einrichtung",
   "progress.percent": ({ percent }) => `${percent} %`,
   "progress.lostTouch": ({ n }) =>
@@ -328,8 +326,6 @@ export default {
 
   "session.expired":
     "Zu Ihrer Sicherheit wurden Sie abgemeldet. Ihre Eingaben bleiben erhalten; ein frischer Anmelde-Link bringt Sie hierher zurück.",
-  "session.ended":
-    "Ihre Adresse ist in einem anderen Tab oder auf einem anderen Gerät bestätigt worden. Um hier etwas zu ändern, melden Sie sich an: Ein frischer Link bringt Sie hierher zurück.",
   "session.link": "Anmelde-Link zuschicken",
   "session.linking": "Wird geschickt …",
   "session.sent": ({ email }) => `Wenn zu ${email} ein Verein gehört, ist ein Link unterwegs. Er gilt einmal, 24 Stunden lang.`,

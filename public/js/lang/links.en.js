@@ -1,29 +1,15 @@
-// The English words of the pages that mailed links lead to, magic/ and proof/, beside those of all pages. The pages carry the same words.
+// The English words that only the pages say that mailed links lead to, magic/ and proof/, beside those that stand in them.
 
 export default {
-  "magic.title": "Sign in · Tenantry",
-  "magic.heading": "Sign in to your club",
-  "magic.lead": "One press signs you in on this device. The link works once.",
-  "magic.wait": "One moment…",
-  "magic.submit": "Sign in",
   "magic.submitting": "Signing in…",
-  "magic.noscript": "Signing in needs JavaScript. Please switch it on, or open the link on another device.",
   "magic.ask": "Type your e-mail address or your club’s web address. We mail a sign-in link to the club’s administrator.",
   "magic.used": "This link has been used or has expired. Links work once, for 24 hours. You can ask for a fresh one.",
-  "magic.who": "Your e-mail or your club’s web address",
   "magic.neither": "This is neither an e-mail address nor a web address.",
   "magic.signedIn": ({ name, time }) => `You are signed in to ${name} until ${time}.`,
   "magic.running": "Your club is up and running.",
   "magic.look": "Looking up your club…",
-  "magic.open": "Go on",
 
-  "proof.title": "Confirm your address · Tenantry",
-  "proof.heading": "Confirm your e-mail address",
-  "proof.lead": "One press confirms that this address is yours, and takes you to your club. The link works once.",
-  "proof.submit": "Confirm my address",
   "proof.submitting": "Confirming…",
-  "proof.noscript":
-    "Confirming needs JavaScript. Please switch it on, or open the link on another device: it works once, for 24 hours.",
   "proof.missing": "This page needs the link from your mail. You can ask for a new one.",
   "proof.used":
     "This link has been used, is older than 24 hours, or a newer mail has taken its place. Ask for a new one: if your address is confirmed already, it signs you in.",

@@ -32,4 +32,9 @@ export default {
     "Das geschah in einem anderen Tab oder auf einem anderen Gerät. Diese Seite zeigt, wie die Einrichtung vorangeht. Um hier etwas zu ändern, melden Sie sich an: mit einem Link, den wir schicken an:",
   "code.lapsed":
     "Drei Tage lang hat niemand diese Adresse bestätigt, darum ist die Anmeldung verfallen. Alles ist wieder frei: Beginnen Sie mit „Von vorn beginnen“ neu. Sie hieß:",
+
+  "progress.unproven":
+    "Alles ist bereit. Sobald Sie Ihre E-Mail-Adresse bestätigt haben, beginnt die Einrichtung von selbst: hier, oder auf welchem Gerät auch immer Sie den Link in der Mail öffnen.",
+  "session.ended":
+    "Ihre Adresse ist in einem anderen Tab oder auf einem anderen Gerät bestätigt worden. Um hier etwas zu ändern, melden Sie sich an: Ein frischer Link bringt Sie hierher zurück.",
 };

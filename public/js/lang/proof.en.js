@@ -31,4 +31,9 @@ export default {
     "It was done in another tab or on another device. This page shows how the set-up goes. To change anything here, sign in by a link that we mail to:",
   "code.lapsed":
     "Nobody confirmed this address within three days, so the sign-up has lapsed. Everything is free again: press “Start over” to begin anew. It was:",
+
+  "progress.unproven":
+    "Everything is ready. As soon as you have confirmed your e-mail address, the set-up begins by itself: here, or on whichever device you open the link in the mail.",
+  "session.ended":
+    "Your address has been confirmed in another tab or on another device. To change anything here, sign in: a fresh link takes you back here.",
 };

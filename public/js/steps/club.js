@@ -97,8 +97,6 @@ function onInput({ target }) {
   showPlan();
 }
 
-/** How long the next step waits for the panel that stands above it. */
-const PANEL_MS = 3000;
 /** The longest name, in characters. */
 const LONGEST_NAME = 100;
 
@@ -165,11 +163,10 @@ async function settle({ answer, wish }, intended) {
   if (wasMade(answer)) return notice("error.replayed", { email: wish.email });
   if (answer.kind !== "ok") return refuse(answer, wish);
   const { jwt, tenant, tenantId, discount, emailProven } = answer.body;
-  // Services that ask for no proof, and older ones, say nothing of it.
   const unproven = emailProven === false;
   session.open({ token: jwt, tenantId, ...(unproven && { unproven }) });
   draft.made({ ...tenant, discount, ...(unproven && { emailProven, madeAt: Date.now() }) });
-  if (unproven) await Promise.race([session.showProof(), new Promise((late) => setTimeout(late, PANEL_MS))]);
+  await session.showProof();
   showMade();
   showClub();
   // Whoever was faster than the look-up still gets to see the club's whole address in the end.

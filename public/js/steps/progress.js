@@ -71,20 +71,10 @@ function tell(steps) {
   announce(key, now.retryAt ? { n: secondsUntil(now.retryAt) } : { step: taskName(now.name) });
 }
 
-/** Nothing begins before the address is proven. Says so, and says when it was done elsewhere. */
-function tellProof({ status, reason }) {
-  const waits = status === "pending" && reason === "EMAIL_UNPROVEN";
-  const lead = byId("progress-lead");
-  const key = waits ? "progress.unproven" : "progress.lead";
-  if (waits && lead.dataset.t !== key) announce(key);
-  say(lead, key);
-  if (status !== "pending" && draft.current().tenant?.emailProven === false) session.provenElsewhere();
-}
-
 function see(data) {
   last = data;
   clearNotice();
-  tellProof(data);
+  session.proof.seen?.(data);
   // Before there is a run, the list is the plan's own.
   const steps = data.steps?.length ? data.steps : [];
   const items = steps.length ? rows(steps) : [];

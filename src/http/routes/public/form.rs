@@ -90,7 +90,7 @@ async fn sign_up<P: Ports>(app: &App<P>, context: &Context, fields: Fields) -> R
         return Ok(());
     }
     let tenant = Some(granted.tenant.id.as_str());
-    app::magic_links::start(app, &granted.tenant.email, tenant, &context.caller()).await?;
+    app::magic_links::start(app, Some(&granted.tenant.email), tenant, &context.caller()).await?;
     Ok(())
 }
 
