@@ -24,7 +24,7 @@ pub fn auth_guard(claims: &Claims, purpose: Purpose) -> Statement {
         "select case when
              exists (select 1 from revoked_tokens where jti = ?1)
              or coalesce((select value from feature_flags where name = 'tokens_valid_after' and enabled = 1), 0) > ?3
-             or (coalesce(t.tokens_valid_after, 0) > ?3 and not (?5 and t.tokens_valid_after = t.email_proven_at))
+             or (coalesce(t.tokens_valid_after, 0) > ?3 and not (?5 and t.tokens_valid_after is t.email_proven_at))
              or (?4 and not ?5 and t.unproven_email is null)
              or (?2 is not null and coalesce(t.status, 'cancelled') not in ('trial', 'active'))
            then json('refused ' || one) end

@@ -24,6 +24,7 @@ mod mails;
 mod openapi;
 mod plans;
 mod promo_uses;
+mod proof;
 mod recovery;
 mod restored;
 mod restores;

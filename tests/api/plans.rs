@@ -30,7 +30,7 @@ const SAGAS: &str = "/api/v1/bgops/sagas";
 /// Everything that anybody does, once: every statement there is runs.
 pub async fn everything_happens(app: &TestApp) {
     let starter = app.signed_up_with_key("fc-every-1", "key-1").await;
-    app.signed_up_with_key("fc-every-1", "key-1").await;
+    newcomers_prove_their_addresses(app).await;
     app.has_promo("EVERY", 10, &[("tenant_slugs", json!(["fc-every-2"])), ("plan", json!("pro"))]);
     let mut form = signup("fc-every-2");
     form["promoCode"] = "EVERY".into();
@@ -63,6 +63,24 @@ pub async fn everything_happens(app: &TestApp) {
     for body in [json!({ "tenantId": pro.id }), json!({ "jti": "x" }), json!({ "all": true })] {
         operator_posts(app, "/api/v1/admin/tokens/revoke", body).await;
     }
+}
+
+async fn newcomers_prove_their_addresses(app: &TestApp) {
+    let start = |slug: &str| {
+        app.post("/public/signup/start").header("idempotency-key", "key-0").json(&signup(slug)).send()
+    };
+    let answer = start("fc-every-0").await.is(200);
+    let code = app.proof_of_last_mail().await.code().unwrap();
+    start("fc-every-0").await.is(200);
+    let tenant = app.tenant_with(
+        answer["tenantId"].as_str().unwrap().to_owned(),
+        "fc-every-0",
+        answer["jwt"].as_str().unwrap().to_owned(),
+    );
+    for code in ["000000", &code] {
+        tenant.posts("/auth/proof", &json!({ "code": code })).await;
+    }
+    start("fc-every-0").await.fails(409, "ALREADY_SIGNED_UP");
 }
 
 async fn people_prove_to_be_people(app: &TestApp) {

@@ -197,6 +197,10 @@ pub async fn every_error() -> Vec<(Answer, u16, &'static str)> {
     all.push((keyed(signup("fc-other")).await, 422, "IDEMPOTENCY_KEY_REUSED"));
     app.db().execute("update idempotency_keys set status = 'in_progress'", ());
     all.push((keyed(signup("fc-key")).await, 409, "IDEMPOTENCY_IN_PROGRESS"));
+    let newcomer = app.signed_up_unproven(&signup("fc-new")).await;
+    all.push((newcomer.retries().await, 403, "EMAIL_UNPROVEN"));
+    all.push((newcomer.posts("/auth/proof", &json!({ "code": "271828" })).await, 400, "INVALID_CODE"));
+    all.push((tenant.post("/auth/proof/send").token(&tenant.jwt).send().await, 409, "EMAIL_PROVEN"));
     let guarded = app.redeployed_with(&[("TURNSTILE_SECRET", "the-turnstile-secret")]);
     all.push((guarded.signs_up(&signup("fc-turn")).await, 403, "TURNSTILE_FAILED"));
     app.outside().upstreams().next("turnstile", [Reaction::TimesOut]);

@@ -90,6 +90,11 @@ impl TestApp {
         self.proven(&self.signs_up(form).await.is(200)).await
     }
 
+    /// The tenant with this id, name and token.
+    pub fn tenant_with(&self, id: String, slug: &str, jwt: String) -> TestTenant {
+        TestTenant { app: self.clone(), id, slug: slug.to_owned(), jwt }
+    }
+
     fn tenant_of(&self, answer: &Value) -> TestTenant {
         let text = |value: &Value| value.as_str().unwrap().to_owned();
         TestTenant {
@@ -163,6 +168,11 @@ impl TestTenant {
     pub fn has_left_nothing(&self, what: &str) {
         assert!(self.outside().upstreams().sheets().is_empty(), "{what}");
         assert_eq!(self.outside().upstreams().dns(|dns| dns.records().len()), 0, "{what}");
+    }
+
+    /// The same tenant by the token in this answer.
+    pub fn with_token_of(&self, answer: &Value) -> Self {
+        Self { jwt: answer["jwt"].as_str().unwrap().to_owned(), ..self.clone() }
     }
 
     /// The same tenant before another deployment.

@@ -92,11 +92,11 @@ body! {
         pub token: Option<String> = unless_empty("token", Ok),
     }
     check |fields| {
-        match (fields.has("code"), fields.has("token")) {
-            (true, true) => {
+        match (fields.lacks("code"), fields.lacks("token")) {
+            (false, false) => {
                 fields.refuse("code", InvalidValue::new("ambiguous", "Send either code or token."));
             }
-            (false, false) => fields.refuse("code", InvalidValue::required()),
+            (true, true) => fields.refuse("code", InvalidValue::required()),
             _ => {}
         }
     }
