@@ -76,17 +76,19 @@ function build() {
       "form",
       { id: "proof-form", novalidate: "" },
       worded("label", "code.label", { for: "proofCode" }),
-      make("div", { class: "proof-row" }, make("input", code), button("proof-submit", "code.submit", { type: "submit", class: "primary" }), button("proof-again", "code.again")),
+      make("div", { class: "proof-row" }, make("input", code), button("proof-submit", "code.submit", { type: "submit", class: "primary" })),
       make("p", { class: "error", id: "proofCode-error" }),
       make("p", { class: "answer-line", id: "proof-said", role: "status" }),
       worded("p", "code.hint", { class: "hint", id: "proof-hint" }),
+      button("proof-again", "code.again", { class: "quiet" }),
     ),
     make(
       "form",
       { id: "proof-email-form", novalidate: "", hidden: "" },
       worded("label", "code.newAddress", { for: "proofEmail" }),
-      make("div", { class: "proof-row" }, make("input", email), button("proof-correct", "code.correct", { type: "submit", class: "primary" }), button("proof-leave", "code.leave")),
+      make("div", { class: "proof-row" }, make("input", email), button("proof-correct", "code.correct", { type: "submit", class: "primary" })),
       make("p", { class: "error", id: "proofEmail-error" }),
+      button("proof-leave", "code.leave", { class: "quiet" }),
     ),
     make("div", { class: "actions", id: "proof-actions", hidden: "" }, button("proof-link", "session.link")),
   );
@@ -105,7 +107,7 @@ function viewNow() {
   return proven === tenant.id ? "proven" : null;
 }
 
-const TEXTS = { code: "code.sent", link: "code.byLink", lapsed: "code.lapsed", elsewhere: "code.elsewhere", proven: "code.goOn" };
+const TEXTS = { code: "code.sent", link: "code.byLink", lapsed: "code.lapsed", elsewhere: "code.elsewhere" };
 
 /** Shows what there is to say, and moves a focus that would be nowhere. */
 export function show() {

@@ -26,7 +26,6 @@ export default {
   "code.correcting": "Wird geschickt …",
   "code.leave": "So lassen",
   "code.proven": "Ihre Adresse ist bestätigt",
-  "code.goOn": "Hier ist nichts mehr zu tun.",
   "code.byLink": "Um in diesem Tab weiterzumachen, öffnen Sie den Link, den wir schicken an:",
   "code.elsewhere":
     "Das geschah in einem anderen Tab oder auf einem anderen Gerät. Diese Seite zeigt, wie die Einrichtung vorangeht. Um hier etwas zu ändern, melden Sie sich an: mit einem Link, den wir schicken an:",

@@ -25,7 +25,6 @@ export default {
   "code.correcting": "Sending…",
   "code.leave": "Leave it as it is",
   "code.proven": "Your address is confirmed",
-  "code.goOn": "Nothing is left to do here.",
   "code.byLink": "To go on in this tab, open the link that we mail to:",
   "code.elsewhere":
     "It was done in another tab or on another device. This page shows how the set-up goes. To change anything here, sign in by a link that we mail to:",
