@@ -68,10 +68,10 @@ function build() {
     make(
       "div",
       { class: "proof-to" },
-      worded("p", "code.sent", { id: "proof-text" }),
       make("p", {}, make("strong", { id: "proof-address", dir: "auto" })),
       button("proof-wrong", "code.wrongAddress", { class: "quiet" }),
     ),
+    worded("p", "code.sent", { id: "proof-text" }),
     make(
       "form",
       { id: "proof-form", novalidate: "" },
@@ -107,7 +107,7 @@ function viewNow() {
   return proven === tenant.id ? "proven" : null;
 }
 
-const TEXTS = { code: "code.sent", link: "code.byLink", lapsed: "code.lapsed", elsewhere: "code.elsewhere" };
+const TEXTS = { code: "code.sent", link: "code.byLink", lapsed: "code.lapsed", elsewhere: "code.elsewhere", proven: "code.yours" };
 
 /** Shows what there is to say, and moves a focus that would be nowhere. */
 export function show() {

@@ -108,7 +108,7 @@ test("a wrong code says how many tries are left, the fifth burns it, and another
   await page.waitForFunction(() => /counts no more/.test(document.getElementById("proofCode-error").textContent));
   assert.match(await page.textContent("#proof-again"), /in \d+ s/);
   const before = (await mailsTo(tenant.email)).length;
-  await page.click("#proof-again");
+  await page.evaluate(() => document.getElementById("proof-again").click());
   assert.equal(page.sent("/auth/proof/send").length, 0, "not before its time");
   await page.waitForSelector("#proof-again:not([aria-disabled])", { timeout: 45_000 });
   await page.click("#proof-again");
@@ -270,7 +270,8 @@ test("the link on another device starts what was wished for, and both see it thr
   await wish(page, tenant);
   const phone = await open(t, { ...PHONE, path: await proofLink(tenant.email) });
   await submit(phone, "sign-in");
-  await Promise.all([at(phone, "done"), at(page, "done")]);
+  // Who comes late to a set-up of a moment finds the club at work.
+  await Promise.all([phone.waitForSelector("#done:not([hidden]), #signed-in:not([hidden]) #state:not(:empty)"), at(page, "done")]);
   assert.match(await page.textContent("#done-heading"), new RegExp(tenant.clubName));
 });
 
@@ -404,8 +405,10 @@ test("on a phone, in German, in the dark, everything fits and reads", async (t) 
   await proofIs(page, "code");
   assert.match(await page.textContent("#proof-text"), /sechsstelliger Code/);
   await accessible(page, "colours, not proven, German, 320 px");
-  const inView = await page.evaluate(() => document.getElementById("proof").getBoundingClientRect().top);
-  assert.ok(inView >= 0 && inView < 200, `the panel comes into view: ${inView}`);
+  await page.waitForFunction(() => {
+    const { top } = document.getElementById("proof").getBoundingClientRect();
+    return top >= 0 && top < innerHeight / 2;
+  });
   await page.click("#proof-wrong");
   await accessible(page, "another address, German, 320 px");
   await page.click("#proof-leave");

@@ -2,7 +2,7 @@
 
 export default {
   "code.heading": "E-Mail-Adresse bestätigen",
-  "code.sent": "Ein sechsstelliger Code und ein Link sind unterwegs an:",
+  "code.sent": "Wir haben einen sechsstelligen Code und einen Link dorthin geschickt.",
   "code.wrongAddress": "Falsche Adresse?",
   "code.label": "Code aus der Mail",
   "code.submit": "Bestätigen",
@@ -12,7 +12,7 @@ export default {
   "code.againIn": ({ n }) => `Neuen schicken in ${n} s`,
   "code.againAt": ({ time }) => `Neuen schicken etwa um ${time}`,
   "code.sending": "Wird geschickt …",
-  "code.onItsWay": "Ein neuer Code ist unterwegs. Die neueste Mail gilt am längsten; sehen Sie auch im Spam-Ordner nach.",
+  "code.onItsWay": "Ein neuer Code ist unterwegs. Sehen Sie auch im Spam-Ordner nach.",
   "code.shape": "Der Code hat sechs Ziffern.",
   "code.wrong": ({ n }) =>
     n === 1 ? "Das ist nicht der Code. Sie haben noch einen Versuch." : `Das ist nicht der Code. Sie haben noch ${n} Versuche.`,
@@ -26,11 +26,10 @@ export default {
   "code.correcting": "Wird geschickt …",
   "code.leave": "So lassen",
   "code.proven": "Ihre Adresse ist bestätigt",
-  "code.byLink": "Um in diesem Tab weiterzumachen, öffnen Sie den Link, den wir schicken an:",
-  "code.elsewhere":
-    "Das geschah in einem anderen Tab oder auf einem anderen Gerät. Diese Seite zeigt, wie die Einrichtung vorangeht. Um hier etwas zu ändern, melden Sie sich an: mit einem Link, den wir schicken an:",
-  "code.lapsed":
-    "Drei Tage lang hat niemand diese Adresse bestätigt, darum ist die Anmeldung verfallen. Alles ist wieder frei: Beginnen Sie mit „Von vorn beginnen“ neu. Sie hieß:",
+  "code.yours": "Danke. Was wir Ihnen mitzuteilen haben, geht dorthin.",
+  "code.byLink": "Um in diesem Tab weiterzumachen, öffnen Sie den Link in der Mail, die wir dorthin geschickt haben, oder lassen Sie sich eine neue schicken.",
+  "code.elsewhere": "Das geschah in einem anderen Tab oder auf einem anderen Gerät. Diese Seite zeigt, wie die Einrichtung vorangeht. Um hier etwas zu ändern, melden Sie sich mit einem Link aus einer Mail an.",
+  "code.lapsed": "Drei Tage lang hat niemand diese Adresse bestätigt, darum ist die Anmeldung verfallen. Alles ist wieder frei: Beginnen Sie mit „Von vorn beginnen“ neu.",
 
   "progress.unproven":
     "Alles ist bereit. Sobald Sie Ihre E-Mail-Adresse bestätigt haben, beginnt die Einrichtung von selbst: hier, oder auf welchem Gerät auch immer Sie den Link in der Mail öffnen.",

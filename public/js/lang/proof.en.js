@@ -2,7 +2,7 @@
 
 export default {
   "code.heading": "Confirm your e-mail address",
-  "code.sent": "We have mailed a six-digit code and a link to:",
+  "code.sent": "We have mailed a six-digit code and a link to this address.",
   "code.wrongAddress": "Wrong address?",
   "code.label": "Code from the mail",
   "code.submit": "Confirm",
@@ -12,7 +12,7 @@ export default {
   "code.againIn": ({ n }) => `Send a new one in ${n} s`,
   "code.againAt": ({ time }) => `Send a new one at about ${time}`,
   "code.sending": "Sending…",
-  "code.onItsWay": "A new code is on its way. The newest mail counts longest; look into the spam folder, too.",
+  "code.onItsWay": "A new code is on its way. Look into the spam folder, too.",
   "code.shape": "The code has six digits.",
   "code.wrong": ({ n }) =>
     n === 1 ? "This is not the code. You can try once more." : `This is not the code. You can try ${n} times more.`,
@@ -25,11 +25,10 @@ export default {
   "code.correcting": "Sending…",
   "code.leave": "Leave it as it is",
   "code.proven": "Your address is confirmed",
-  "code.byLink": "To go on in this tab, open the link that we mail to:",
-  "code.elsewhere":
-    "It was done in another tab or on another device. This page shows how the set-up goes. To change anything here, sign in by a link that we mail to:",
-  "code.lapsed":
-    "Nobody confirmed this address within three days, so the sign-up has lapsed. Everything is free again: press “Start over” to begin anew. It was:",
+  "code.yours": "Thank you. What we have to tell you goes there.",
+  "code.byLink": "To go on in this tab, open the link in the mail that we sent there, or have another one sent.",
+  "code.elsewhere": "It was done in another tab or on another device. This page shows how the set-up goes. To change anything here, sign in by a mailed link.",
+  "code.lapsed": "Nobody confirmed this address within three days, so the sign-up has lapsed. Everything is free again: press “Start over” to begin anew.",
 
   "progress.unproven":
     "Everything is ready. As soon as you have confirmed your e-mail address, the set-up begins by itself: here, or on whichever device you open the link in the mail.",
