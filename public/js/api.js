@@ -89,4 +89,5 @@ export const sendProof = (token) => call("POST", "/auth/proof/send", { body: {},
 export const correctEmail = (email, token) => call("PATCH", "/public/signup/email", { body: { email }, token });
 /** `whom` is `{email}` or `{tenantSlug}`. */
 export const mailLink = (whom) => call("POST", "/auth/magic/start", { body: whom });
-export const redeemLink = (token) => call("POST", "/auth/magic/verify", { body: { token } });
+/** `proof` is `{token}`, or `{code}` with `{email}` or `{slug}`. */
+export const redeem = (proof) => call("POST", "/auth/magic/verify", { body: proof });

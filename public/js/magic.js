@@ -1,8 +1,9 @@
 // The pages that mailed links open: magic/ signs in, proof/ confirms an address. The token stands in the fragment, which no server log
 // sees, and is removed from the address bar at once. Only a person's press spends it, because mail scanners open links.
 
-import { focusHeading, working } from "./a11y.js";
+import { announce, focusHeading, working } from "./a11y.js";
 import * as api from "./api.js";
+import { codeIn, sendWhole } from "./code.js";
 import { byId, once } from "./dom.js";
 import * as draft from "./draft.js";
 import { blameWith, focusFirst, forgiveAll, forgiveOnInput, showRefusal } from "./errors.js";
@@ -29,7 +30,7 @@ function takeToken() {
 }
 
 function show(id) {
-  for (const part of ["sign-in", "fresh", "signed-in"]) byId(part).hidden = part !== id;
+  for (const part of ["sign-in", "fresh", "by-code", "signed-in"]) byId(part).hidden = part !== id;
 }
 
 function offerFresh(why) {
@@ -42,7 +43,7 @@ function offerFresh(why) {
 async function redeem() {
   const free = working(byId("sign-in").querySelector("button"), `${page}.submitting`);
   const token = passing.read(LINK);
-  const answer = await persist(() => (isProof ? api.prove({ token }) : api.redeemLink(token)));
+  const answer = await persist(() => (isProof ? api.prove({ token }) : api.redeem({ token })));
   free();
   if (answer.quiet) return;
   if (answer.kind !== "ok") return refuse(answer);
@@ -140,6 +141,27 @@ function whom(text) {
   return /^[a-z0-9-]{3,63}$/.test(tenantSlug) ? { tenantSlug } : null;
 }
 
+/** Whom the mail went to that was asked for last: its code counts together with that. */
+let mailed = null;
+
+async function signInByCode() {
+  const input = byId("code");
+  const code = codeIn(input);
+  forgiveAll(byId("by-code"));
+  if (!code) blameWith("code", input.value ? "magic.codeShape" : "error.required");
+  if (focusFirst(byId("by-code"))) return;
+  const free = working(byId("by-code").querySelector("button"), "magic.submitting");
+  const answer = await persist(() => api.redeem({ code, ...mailed }));
+  free();
+  if (answer.quiet) return;
+  if (answer.kind === "ok") return arrive(answer.body.jwt, answer.body);
+  if (answer.status !== 401 && answer.status !== 400) return showRefusal(byId("by-code"), answer);
+  blameWith("code", "magic.codeWrong");
+  announce("magic.codeWrong");
+  input.focus();
+  input.select();
+}
+
 async function fresh() {
   const text = tidy(byId("email").value);
   const asked = whom(text);
@@ -147,7 +169,10 @@ async function fresh() {
   if (!text) blameWith("email", "error.required");
   else if (!asked) blameWith("email", "magic.neither");
   if (focusFirst(byId("fresh"))) return;
-  await session.mailFreshLink(asked, byId("fresh").querySelector("[type=submit]"));
+  if (!(await session.mailFreshLink(asked, byId("fresh").querySelector("[type=submit]")))) return;
+  const { tenantSlug: slug } = asked;
+  mailed = slug ? { slug } : asked;
+  byId("by-code").hidden = false;
 }
 
 startOffline();
@@ -155,9 +180,11 @@ const token = takeToken();
 await learn(english, (language) => import(`./lang/links.${language}.js`));
 await draft.open();
 await startLanguage();
-forgiveOnInput(byId("fresh"));
+for (const id of ["fresh", "by-code"]) forgiveOnInput(byId(id));
+byId("code").addEventListener("input", ({ target }) => sendWhole(target));
 once(byId("sign-in"), "submit", redeem);
 once(byId("fresh"), "submit", fresh);
+once(byId("by-code"), "submit", signInByCode);
 if (token) show("sign-in");
 else offerFresh(isProof ? "proof.missing" : "magic.ask");
 document.documentElement.dataset.ready = "";

@@ -3,6 +3,7 @@
 
 import { announce, working } from "./a11y.js";
 import * as api from "./api.js";
+import { codeIn, sendWhole } from "./code.js";
 import { byId, make, noticeFills, once } from "./dom.js";
 import * as draft from "./draft.js";
 import { blameWith, focusFirst, forgive, forgiveOnInput, showRefusal } from "./errors.js";
@@ -150,18 +151,6 @@ function countDown() {
   else again.removeAttribute("aria-disabled");
 }
 
-/** People read codes in groups, and paste them with what stands around them. */
-const digitsOf = (text) => text.normalize("NFKC").replace(/[^0-9]/g, "");
-
-function onCode() {
-  const input = byId("proofCode");
-  say(byId("proof-said"));
-  const digits = digitsOf(input.value);
-  if (digits.length !== 6) return;
-  input.value = digits;
-  byId("proof-form").requestSubmit();
-}
-
 /** "Not now" is said on the panel, and not waited for. */
 const unpaced = async (attempt) => {
   const answer = await attempt;
@@ -180,9 +169,10 @@ function isElsewhere({ kind, error }) {
 
 async function prove() {
   forgive("proofCode");
-  const code = digitsOf(byId("proofCode").value);
-  if (code.length !== 6) {
-    blameWith("proofCode", code ? "code.shape" : "error.required");
+  const input = byId("proofCode");
+  const code = codeIn(input);
+  if (!code) {
+    blameWith("proofCode", input.value ? "code.shape" : "error.required");
     return focusFirst(byId("proof-form"));
   }
   const free = working(byId("proof-submit"), "code.submitting");
@@ -335,7 +325,8 @@ function start() {
   build();
   let seen = "";
   byId("proofCode").addEventListener("input", ({ target }) => {
-    onCode();
+    say(byId("proof-said"));
+    sendWhole(target);
     seen = target.value;
   });
   noticeFills(() => (byId("proofCode").value === seen ? [] : [byId("proofCode")]));

@@ -67,11 +67,12 @@ export function showProof() {
   return Promise.race([proofPanel(), new Promise((late) => setTimeout(late, 3000))]);
 }
 
-/** Asks for a mailed link. The server answers the same whether it knows the address or not, and so do we. */
+/** Asks for a mailed link, and answers whether it could. The server answers the same whether it knows the address or not, and so do we. */
 export async function mailFreshLink(whom, button) {
   const free = working(button, "session.linking");
   const answer = await persist(() => api.mailLink(whom));
   free();
   if (answer.kind === "ok") notice("session.sent", { email: whom.email ?? whom.tenantSlug });
   else if (!answer.quiet) notice("error.unexpected", { id: answer.error?.requestId ?? "–" }, { tone: "bad" });
+  return answer.kind === "ok";
 }

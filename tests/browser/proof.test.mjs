@@ -403,7 +403,7 @@ test("on a phone, in German, in the dark, everything fits and reads", async (t) 
   const page = await open(t, { ...PHONE, locale: "de-DE", colorScheme: "dark" });
   const tenant = await createUnproven(page, aTenant({ email: `${"m".repeat(50)}-${aTenant().mark}@${"w".repeat(50)}.example` }));
   await proofIs(page, "code");
-  assert.match(await page.textContent("#proof-text"), /sechsstelliger Code/);
+  assert.match(await page.textContent("#proof-text"), /sechsstelligen Code/);
   await accessible(page, "colours, not proven, German, 320 px");
   await page.waitForFunction(() => {
     const { top } = document.getElementById("proof").getBoundingClientRect();
@@ -418,4 +418,54 @@ test("on a phone, in German, in the dark, everything fits and reads", async (t) 
   await prove(page, tenant);
   await accessible(page, "colours, proven, German, 320 px");
   await mailTo(tenant.email);
+});
+
+test("whoever wants to sign in types an address or the club's web address, and the code where they asked", async (t) => {
+  const first = await open(t);
+  const tenant = await createUnproven(first);
+  await prove(first, tenant);
+  const page = await open(t, { ...PHONE, path: "/" });
+  await page.click(".top .sign-in");
+  await ready(page);
+  const asks = [];
+  await page.route("**/auth/magic/start", async (route) => {
+    asks.push(route.request().postDataJSON());
+    await route.continue();
+  });
+  await submit(page, "fresh");
+  assert.match(await errorAt(page, "email"), /Please fill this in/);
+  await page.fill("#email", "a b");
+  await submit(page, "fresh");
+  assert.match(await errorAt(page, "email"), /neither/);
+  await accessible(page, "magic, neither an address nor a web address");
+  const spoken = [tenant.clubSlug, `HTTPS://${tenant.clubSlug.toUpperCase()}.clubs.example/news?x`, ` ${tenant.email} `];
+  for (const text of spoken) {
+    await page.fill("#email", text);
+    const asked = page.waitForResponse("**/auth/magic/start");
+    await submit(page, "fresh");
+    assert.equal((await asked).status(), 202, text);
+    await page.waitForSelector("#by-code:not([hidden])");
+  }
+  assert.deepEqual(asks, [{ tenantSlug: tenant.clubSlug }, { tenantSlug: tenant.clubSlug }, { email: tenant.email }]);
+  assert.ok(await signInLink(tenant.email), "the slug alone was enough");
+  await accessible(page, "magic, asked for a link");
+
+  const session = await first.evaluate(() => JSON.parse(sessionStorage.getItem("tenantry.session")));
+  const verify = [];
+  await page.route("**/auth/magic/verify", (route) => {
+    verify.push(route.request().postDataJSON());
+    if (verify.length === 1)
+      return route.fulfill({ status: 401, json: { success: false, error: { code: "INVALID_TOKEN", reason: "invalid_code", message: "No.", requestId: "req_1" } } });
+    return route.fulfill({ json: { success: true, tenantId: session.tenantId, tenant: { id: session.tenantId, name: tenant.clubName }, jwt: session.token } });
+  });
+  await page.fill("#code", "123 45");
+  await submit(page, "by-code");
+  assert.match(await errorAt(page, "code"), /six digits/);
+  await page.fill("#code", "123 456");
+  await page.waitForFunction(() => /not right/.test(document.getElementById("code-error").textContent));
+  assert.equal(await focused(page), "code");
+  await accessible(page, "magic, wrong code");
+  await page.fill("#code", "654321");
+  await at(page, "colours");
+  assert.deepEqual(verify, [{ code: "123456", email: tenant.email }, { code: "654321", email: tenant.email }]);
 });

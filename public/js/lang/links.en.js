@@ -6,6 +6,8 @@ export default {
   "magic.used": "This link has been used or has expired. Links work once, for 24 hours. You can ask for a fresh one.",
   "magic.neither": "This is neither an e-mail address nor a web address.",
   "magic.signedIn": ({ name, time }) => `You are signed in to ${name} until ${time}.`,
+  "magic.codeShape": "The code has six digits.",
+  "magic.codeWrong": "This code is not right, has been used or is too old. Try again, or ask for a new mail.",
   "magic.running": "Your club is up and running.",
   "magic.look": "Looking up your club…",
 
