@@ -30,8 +30,23 @@ export function client({ url, sandboxFetch, secret }) {
     return answer;
   }
 
-  /** Signs a new tenant up, under a name of its own; throws unless the answer is 200. */
-  async function signup(overrides = {}, options = {}) {
+  /** Signs a new tenant up, under a name of its own, and proves its address; throws unless both answers are 200. */
+  const signup = async (overrides = {}, options = {}) => prove(await signupUnproven(overrides, options));
+
+  /** Proves the address of a tenant that signed up by the code that the sandbox got for it; answers it with the token from then on. */
+  async function prove(tenant) {
+    if (tenant.emailProven) return tenant;
+    const code = await until(async () => (await mails(tenant.email)).findLast((mail) => mail.code)?.code, {
+      within: 60_000,
+      what: `the code for ${tenant.email}`,
+    });
+    const answer = await api("POST", "/auth/proof", { token: tenant.jwt, body: { code } });
+    if (answer.status !== 200) throw new Error(`proof: ${answer.status} ${JSON.stringify(answer.body)}`);
+    return { ...tenant, ...answer.body };
+  }
+
+  /** Signs a new tenant up, whose address is not proven then; throws unless the answer is 200. */
+  async function signupUnproven(overrides = {}, options = {}) {
     const form = tenantForm(overrides);
     const answer = await api("POST", "/public/signup/start", { body: form, ...options });
     if (answer.status !== 200) throw new Error(`signup: ${answer.status} ${JSON.stringify(answer.body)}`);
@@ -57,13 +72,22 @@ export function client({ url, sandboxFetch, secret }) {
       { what: `the run of ${tenant.tenantId} to end`, ...options },
     );
 
-  /** The mails to an address, oldest first; `linkToken` is the token of the link in one. */
+  /**
+   * The mails to an address, oldest first; `linkToken` is the token of the link in one that signs in, `code` and `proofToken` what proves
+   * the address.
+   */
   async function mails(address) {
     const { mails } = await sandbox(`/__sandbox/mails?to=${encodeURIComponent(address)}`);
-    return mails.map((mail) => ({ ...mail, linkToken: /\/magic\/#token=([\w.-]+)/.exec(mail.text)?.[1] }));
+    const first = (mail, pattern) => pattern.exec(mail.text)?.[1];
+    return mails.map((mail) => ({
+      ...mail,
+      linkToken: first(mail, /\/magic\/#token=([\w.-]+)/),
+      proofToken: first(mail, /\/proof\/#token=([\w.-]+)/),
+      code: first(mail, /\bcode is (\d{6})\b/),
+    }));
   }
 
-  return { api, sandbox, signup, confirm, status, settled, mails, token: (claims = {}, key = secret) => token(claims, key) };
+  return { api, sandbox, signup, signupUnproven, prove, confirm, status, settled, mails, token: (claims = {}, key = secret) => token(claims, key) };
 }
 
 /** A valid signup, different each time. */
