@@ -206,8 +206,9 @@ function take({ tenantId, jwt, tenant }) {
 }
 
 function got({ tenantId, token, tenant }) {
-  session.open({ token, tenantId });
   const { tenant: known } = draft.current();
+  if (known?.id !== tenantId) return;
+  session.open({ token, tenantId });
   draft.learn({ tenant: { ...known, ...tenant, emailProven: true } });
   proven = tenantId;
   show();
@@ -276,6 +277,7 @@ async function correct() {
 function provenElsewhere() {
   const current = session.read();
   const { tenant } = draft.current();
+  if (!tenant) return;
   if (current) session.open({ ...current, ended: true });
   draft.learn({ tenant: { ...tenant, emailProven: true } });
   show();
@@ -329,7 +331,8 @@ function start() {
     sendWhole(target);
     seen = target.value;
   });
-  noticeFills(() => (byId("proofCode").value === seen ? [] : [byId("proofCode")]));
+  // Emptying the field is no news.
+  noticeFills(() => (["", seen].includes(byId("proofCode").value) ? [] : [byId("proofCode")]));
   forgiveOnInput(panel);
   once(byId("proof-form"), "submit", prove);
   once(byId("proof-email-form"), "submit", correct);
