@@ -8,12 +8,11 @@ export function announce(key, args) {
   say(byId("live"), key, args);
 }
 
-/** Moves the focus to a heading, which has a screen reader read from there and brings it into view. */
-export function focusHeading(id) {
-  const heading = byId(id);
-  heading.focus({ preventScroll: true });
+/** Moves the focus to a heading, which has a screen reader read from there, and brings it into view, or what is `seen` instead. */
+export function focusHeading(id, seen = byId(id)) {
+  byId(id).focus({ preventScroll: true });
   const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
-  heading.scrollIntoView({ block: "nearest", behavior: calm ? "auto" : "smooth" });
+  seen.scrollIntoView({ block: "nearest", behavior: calm ? "auto" : "smooth" });
 }
 
 /** A button that is at work says so, and gives no second start. It keeps the focus, so it is not disabled. */

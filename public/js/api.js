@@ -84,5 +84,10 @@ export const testWebhook = (webhook, token, id) => call("POST", tenant(id, "webh
 export const status = (token, id, { etag, signal } = {}) => call("GET", tenant(id, "provision-status"), { token, etag, signal });
 export const retry = (token, id) => call("POST", tenant(id, "provision/retry"), { body: {}, token });
 export const whoami = (token) => call("GET", "/whoami", { token });
-export const mailLink = (email) => call("POST", "/auth/magic/start", { body: { email } });
-export const redeemLink = (token) => call("POST", "/auth/magic/verify", { body: { token } });
+export const prove = (proof, token) => call("POST", "/auth/proof", { body: proof, token });
+export const sendProof = (token) => call("POST", "/auth/proof/send", { body: {}, token });
+export const correctEmail = (email, token) => call("PATCH", "/public/signup/email", { body: { email }, token });
+/** `whom` is `{email}` or `{tenantSlug}`. */
+export const mailLink = (whom) => call("POST", "/auth/magic/start", { body: whom });
+/** `proof` is `{token}`, or `{code}` with `{email}` or `{slug}`. */
+export const redeem = (proof) => call("POST", "/auth/magic/verify", { body: proof });

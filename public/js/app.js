@@ -83,6 +83,7 @@ await startLanguage();
 await draft.open(typedEarly);
 watchStorage();
 startPreview();
+await session.showProof();
 startRouter({ club, colours, connect, progress, done });
 showSignedIn();
 showElsewhere();

@@ -41,8 +41,10 @@ const blank = (id = random(8)) => ({
   storedWebhook: "",
   /** Bodies posted under the key whose answer never came: one of them may have made the club. */
   sent: [],
-  /** The club once it exists. */
+  /** The club once it exists. As long as its address has to be proven, `emailProven` is false. */
   tenant: null,
+  /** When the next mail that proves the address may be asked for. */
+  againAt: 0,
   branded: false,
   queued: false,
 });
@@ -210,7 +212,7 @@ export function renewKey() {
 
 /** The club exists. */
 export function made(tenant) {
-  save({ tenant, sent: [], step: "colours" });
+  save({ tenant, sent: [], step: "colours", againAt: Date.now() + 30_000 });
 }
 
 /** Somebody signed in to an existing club: this tab goes on with that one's draft. Answers whether there was one. */

@@ -4,7 +4,7 @@
 import { announce } from "./a11y.js";
 import { byId } from "./dom.js";
 import { notice } from "./notice.js";
-import { mailFreshLink } from "./session.js";
+import { mailFreshLink, read } from "./session.js";
 import { clock, knows, quote, say } from "./strings.js";
 
 const FIELD_OF = {
@@ -59,21 +59,22 @@ function issueWords(field, code, message) {
   return (line) => (message ? quote(line, message) : say(line, "error.check"));
 }
 
-function blameCode({ code, reason, message }) {
+function blameCode({ code, reason, message }, idOf) {
   const field = FIELD_OF[code];
   if (!field) return false;
   const key = { INVALID_PROMO: `promo.${reason}`, INVALID_WEBHOOK_HOST: "connect.urlHost" }[code] ?? `error.${code}`;
-  return blame(field, (line) => (knows(key) ? say(line, key) : issueWords(field, code, message)(line)));
+  return blame(idOf(field), (line) => (knows(key) ? say(line, key) : issueWords(field, code, message)(line)));
 }
 
-/** Shows a definite refusal: at its fields if it names any, else in the notice. */
-export function showRefusal(form, { error = {}, retryAfter }) {
+/** Shows a definite refusal: at its fields if it names any, else in the notice. `ids` are those of fields whose id is another. */
+export function showRefusal(form, { error = {}, retryAfter }, ids = {}) {
   forgiveAll(form);
+  const idOf = (field) => ids[field] ?? field;
   for (const { path = [], code, message } of error.issues ?? []) {
-    const field = path[0];
-    if (!byId(field)?.getAttribute("aria-invalid")) blame(field, issueWords(field, code, message));
+    const [field] = path;
+    if (!byId(idOf(field))?.getAttribute("aria-invalid")) blame(idOf(field), issueWords(field, code, message));
   }
-  if (!form.querySelector("[aria-invalid]")) blameCode(error);
+  if (!form.querySelector("[aria-invalid]")) blameCode(error, idOf);
   if (focusFirst(form)) return;
   showProblem(error, retryAfter);
 }
@@ -87,9 +88,5 @@ function showProblem(error, retryAfter) {
 
 /** The session is over: offers a link that brings the person back to where they were. */
 export function showExpired(email) {
-  notice(
-    "session.expired",
-    {},
-    { tone: "bad", actions: email ? [["session.link", (button) => mailFreshLink(email, button)]] : [] },
-  );
+  notice(read()?.ended ? "session.ended" : "session.expired", {}, { tone: "bad", actions: email ? [["session.link", (button) => mailFreshLink({ email }, button)]] : [] });
 }

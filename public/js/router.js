@@ -71,7 +71,9 @@ function show(step, focus) {
   mark(step);
   steps[step].enter();
   if (!focus) return;
-  focusHeading(steps[step].heading());
+  // What has to be done first comes into view with the step.
+  const first = byId("proof");
+  focusHeading(steps[step].heading(), first.hidden ? undefined : first);
   const at = ORDER.indexOf(step);
   if (at >= 0) announce("step.position", { n: at + 1, name: nameOf(at) });
 }

@@ -1,9 +1,17 @@
 // Words into the page, and the language they are in. Text is put there as text, never as markup, together with its key
-// and arguments, so that switching the language can say it again. Another language is fetched only when asked for.
+// and arguments, so that switching the language can say it again. Another language is fetched only when asked for, and so are the words
+// that only some pages or moments say.
 
 import english from "./lang/en.js";
 import { kept } from "./storage.js";
 import { isolated } from "./text.js";
+
+// What a page says by itself stands in it, in English.
+for (const node of document.querySelectorAll("[data-t]")) english[node.dataset.t] ??= node.textContent;
+for (const node of document.querySelectorAll("[data-ta]")) {
+  const [attribute, key] = node.dataset.ta.split(":");
+  english[key] ??= node.getAttribute(attribute);
+}
 
 let words = english;
 
@@ -57,9 +65,15 @@ export const dayOf = (date) => moment(date, { dateStyle: "long" });
 export const dayAndTime = (date) => moment(date, { dateStyle: "medium", timeStyle: "short" });
 
 const PLACE = "tenantry.language";
-const LOADERS = { en: async () => ({}), de: async () => (await import("./lang/de.js")).default };
+const LANGUAGES = ["en", "de"];
 
-const LANGUAGES = Object.keys(LOADERS);
+/** Tables beside that of all pages: each in English, and how to load it in another language. */
+const more = [];
+
+async function tables(language) {
+  const others = language === "en" ? [] : [import(`./lang/${language}.js`), ...more.map(({ load }) => load(language))];
+  return [english, ...more.map((table) => table.english), ...(await Promise.all(others)).map((table) => table.default)];
+}
 
 function preferred() {
   const chosen = kept.read(PLACE);
@@ -77,7 +91,7 @@ function mark(language) {
 async function use(language) {
   try {
     // Words that a table lacks stay English.
-    words = { ...english, ...(await LOADERS[language]()) };
+    words = Object.assign({}, ...(await tables(language)));
   } catch {
     // The file did not arrive; the page goes on in the language it has.
     return;
@@ -99,4 +113,12 @@ export async function startLanguage() {
     });
   }
   await use(preferred());
+}
+
+/** More words from now on. Where they can't be loaded in the page's language, they are English. */
+export async function learn(table, load) {
+  more.push({ english: table, load });
+  words = { ...words, ...table };
+  const { lang } = document.documentElement;
+  if (lang !== "en") Object.assign(words, (await load(lang).catch(() => ({}))).default);
 }

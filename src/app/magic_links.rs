@@ -68,11 +68,12 @@ pub(super) fn base<'a, P: Ports>(app: &'a App<P>, origin: &'a str) -> Option<&'a
     (!base.is_empty()).then_some(base)
 }
 
-/// Mails a link to the owner of this address, if there is one; before it is proven, what proves it. Where a `tenant` is named, by its id or its slug, it has to be the
-/// owner's. The caller learns nothing: the same work is done for a known and an unknown address, and the mail goes after the answer.
+/// Mails a link to the owner of this address, if there is one; before it is proven, what proves it. Where a `tenant` is named, by its
+/// id or its slug, it has to be the owner's. Without an address it is the owner of the tenant with that slug. The caller learns nothing:
+/// the same work is done for a known and an unknown address, and the mail goes after the answer.
 pub async fn start<P: Ports>(
     app: &App<P>,
-    email: &Email,
+    email: Option<&Email>,
     tenant: Option<&str>,
     caller: &RequestOrigin,
 ) -> Result<(), StartError> {

@@ -160,7 +160,7 @@ pub async fn start<P: Ports>(
             Ok(Granted { tenant, token, replayed: true })
         }
         SignupOutcome::ReplayedWithKey(tenant) | SignupOutcome::ReplayedWithoutKey(tenant) => {
-            magic_links::start(app, &tenant.email, Some(tenant.id.as_str()), caller).await?;
+            magic_links::start(app, Some(&tenant.email), Some(tenant.id.as_str()), caller).await?;
             Err(SignupError::AlreadySignedUp)
         }
         SignupOutcome::Removed => Err(SignupError::Removed),

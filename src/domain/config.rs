@@ -4,6 +4,7 @@
 use super::{
     Email, LegalLinks, Secret,
     jwt_secret::{PreviousSecret, previous_secrets},
+    pages::Prices,
     proof::{self, EmailProof},
     webhook::{AllowedHosts, MAKES_HOSTS},
 };
@@ -115,6 +116,8 @@ pub struct Config {
     pub support_email: String,
     /// `TERMS_URL`, `PRIVACY_URL` and `IMPRINT_URL`.
     pub legal: LegalLinks,
+    /// `PRICE_STARTER` and `PRICE_PRO`.
+    pub prices: Prices,
     /// `METRICS_TOKEN`: reads `/metrics`, and nothing else.
     pub metrics_token: Option<Secret>,
     /// How often upstreams may be asked.
@@ -225,6 +228,7 @@ impl Config {
             turnstile_site_key: text("TURNSTILE_SITE_KEY"),
             support_email: text_or("SUPPORT_EMAIL", ""),
             legal: LegalLinks::read(text, &mut problems),
+            prices: Prices::read(text, &mut problems),
             metrics_token: secret("METRICS_TOKEN"),
             budgets,
             has_egress,
@@ -304,6 +308,7 @@ mod tests {
             ("JWT_SECRET", "base64:secret!", "JWT_SECRET is not base64 behind base64:"),
             ("SUPPORT_EMAIL", "nobody", "SUPPORT_EMAIL is no e-mail address"),
             ("IMPRINT_URL", "clubs.example", "IMPRINT_URL is no address like https://example.org/page"),
+            ("PRICE_PRO", "9 €\u{2028}a month", "PRICE_PRO is no line of up to 60 characters"),
             ("JWT_NOT_BEFORE", "yesterday", "JWT_NOT_BEFORE must be Unix seconds"),
             ("DATA_KEY", "", "DATA_KEY is missing"),
             ("DATA_KEY", "short", "DATA_KEY is shorter than 32 bytes"),

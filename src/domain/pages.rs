@@ -1,6 +1,32 @@
-//! Our pages, as the configuration has them: at which hosts they are, and whether they show Turnstile's widget.
+//! Our pages, as the configuration has them: at which hosts they are, whether they show Turnstile's widget, and what plans cost.
 
-use super::{Config, webhook};
+use super::{Config, text, webhook};
+
+/// What the plans cost, in the operator's own words, of those that are configured.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Prices {
+    /// `PRICE_STARTER`
+    pub starter: Option<String>,
+    /// `PRICE_PRO`
+    pub pro: Option<String>,
+}
+
+/// A price has the length of a label.
+const LONGEST_PRICE: usize = 60;
+
+impl Prices {
+    /// Reads them through `get`. What is no label is a problem, and is shown to nobody.
+    pub fn read(get: impl Fn(&str) -> Option<String>, problems: &mut Vec<String>) -> Self {
+        let mut price = |name: &str| {
+            let price = text::line(&get(name)?, LONGEST_PRICE).ok();
+            if price.is_none() {
+                problems.push(format!("{name} is no line of up to {LONGEST_PRICE} characters"));
+            }
+            price
+        };
+        Self { starter: price("PRICE_STARTER"), pro: price("PRICE_PRO") }
+    }
+}
 
 impl Config {
     /// The key of the widget on the page, if there is one and its tokens are looked at.

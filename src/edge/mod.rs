@@ -47,8 +47,8 @@ async fn fetch(request: web_sys::Request, env: Env, context: Context) -> Result<
     let platform = Platform::of(&env, Some(context));
     let settings = platform.settings();
     let head = request::head(&request)?;
-    if page::is_asked(&head.request) {
-        return page::serve(request, &env, settings.config.widget_key()).await.map(Into::into);
+    if let Some(page) = page::asked(&head.request) {
+        return page::serve(request, &env, &settings.config, page).await.map(Into::into);
     }
     let request = request::with_body(head, request).await?;
     request::write(http::serve(App::new(platform, settings), router(), request).await).await

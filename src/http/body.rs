@@ -298,7 +298,7 @@ impl Fields {
     }
 
     /// Whether the field is there, and says something.
-    fn says(&self, name: &str) -> bool {
+    pub fn says(&self, name: &str) -> bool {
         self.has(name) && self.values.get(name).and_then(Value::as_str) != Some("")
     }
 

@@ -34,6 +34,8 @@ pub struct ApiError {
     pub reason: Option<&'static str>,
     /// What is wrong with the input, field by field.
     pub issues: Vec<FieldError>,
+    /// How often the same may be tried again.
+    pub tries_left: Option<u32>,
     /// In how many seconds trying again makes sense.
     pub retry_after: Option<u32>,
     /// What happened, for the log only.
@@ -74,6 +76,10 @@ pub struct ErrorDetails {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(not(target_arch = "wasm32"), schema(nullable = false))]
     pub reason: Option<&'static str>,
+    /// How many more codes may be tried, where one was wrong.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(not(target_arch = "wasm32"), schema(nullable = false, maximum = 4))]
+    pub tries_left: Option<u32>,
     /// Everything that is wrong with the input, field by field.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub issues: Vec<FieldError>,
@@ -101,6 +107,7 @@ impl ApiError {
             message: message.into(),
             reason: None,
             issues: Vec::new(),
+            tries_left: None,
             retry_after: None,
             cause: None,
             authz_denial: None,
@@ -288,6 +295,7 @@ impl ApiError {
                 message: self.message.clone(),
                 request_id: id.clone(),
                 reason: self.reason,
+                tries_left: self.tries_left,
                 issues: self.issues.clone(),
             },
         }
@@ -432,11 +440,10 @@ impl From<ProofError> for ApiError {
         let conflict = |code, message: &str| Self::new(StatusCode::CONFLICT, code, message);
         let later = |seconds| Self { retry_after: Some(seconds), ..Self::rate_limited() };
         match error {
-            ProofError::WrongCode(1) => {
-                code("wrong", "This is not the code. You can try once more.".to_owned())
-            }
             ProofError::WrongCode(left) => {
-                code("wrong", format!("This is not the code. You can try {left} times more."))
+                let times = if left == 1 { "once".to_owned() } else { format!("{left} times") };
+                let message = format!("This is not the code. You can try {times} more.");
+                Self { tries_left: Some(left), ..code("wrong", message) }
             }
             ProofError::BurntCode => {
                 code("burnt", "Too many wrong codes were tried. Please have another one sent.".to_owned())

@@ -68,10 +68,21 @@ export async function eventually(what, ask) {
   }
 }
 
-export const mailTo = (address) =>
-  eventually(`a mail to ${address}`, async () => (await sandbox(`mails?to=${encodeURIComponent(address)}`)).mails.at(-1));
+export const mailsTo = async (address) => (await sandbox(`mails?to=${encodeURIComponent(address)}`)).mails;
 
-export const linkIn = ({ text }) => text.match(/https?:\/\/\S+\/magic\/#token=[^\s"<>]+/)[0];
+/** The latest mail to an address, of those whose text is like `what`. */
+export const mailTo = (address, what = /./) =>
+  eventually(`a mail to ${address} like ${what}`, async () => (await mailsTo(address)).findLast(({ text }) => what.test(text)));
+
+const SIGNS_IN = /https?:\/\/\S+(\/magic\/#token=[^\s"<>]+)/;
+const PROVES = /https?:\/\/\S+(\/proof\/#token=[^\s"<>]+)/;
+
+/** Where the latest mailed link leads that signs in, or that proves the address. */
+export const signInLink = async (address) => (await mailTo(address, SIGNS_IN)).text.match(SIGNS_IN)[1];
+export const proofLink = async (address) => (await mailTo(address, PROVES)).text.match(PROVES)[1];
+
+/** The code in a mail that asks for the proof of an address. */
+export const codeIn = ({ text }) => text.match(/(?<![\w/.-])\d{6}(?!\w)/)[0];
 
 /**
  * A fresh browser profile, watched until the test ends. `origin` is another service than the usual one, `guest` the origin of

@@ -4,8 +4,8 @@ import assert from "node:assert/strict";
 import { readFileSync, readdirSync } from "node:fs";
 import test from "node:test";
 import { gzipSync } from "node:zlib";
-import { accessible, baseUrl, fault, linkIn, mailTo, open, visitor } from "./harness.mjs";
-import { aTenant, at, connect, fillTenant, invalid, submit } from "./wizard.mjs";
+import { accessible, baseUrl, fault, open, proofLink, visitor } from "./harness.mjs";
+import { aTenant, at, connect, fillTenant, invalid, prove, submit } from "./wizard.mjs";
 
 const PUBLIC = new URL("../../public/", import.meta.url);
 const read = (name) => readFileSync(new URL(name, PUBLIC), "utf8");
@@ -37,6 +37,8 @@ for (const [screen, options] of Object.entries(SCREENS)) {
     await check("club, filled in");
     await submit(page, "club-form");
     await at(page, "colours");
+    await check("colours, address not proven");
+    await prove(page, tenant);
     await check("colours");
     await submit(page, "colours-form");
     await at(page, "connect");
@@ -120,7 +122,7 @@ test("without JavaScript the first step explains itself and posts", async (t) =>
     promoCode: "",
   });
   await page.waitForSelector("h1:has-text('Check your mail')");
-  linkIn(await mailTo(tenant.email));
+  assert.ok(await proofLink(tenant.email));
 });
 
 test("without JavaScript a refusal comes back with what was typed", async (t) => {
@@ -205,6 +207,7 @@ test("every module that the page needs is named in it, so that all arrive in one
   for (const [path, html] of [
     ["/", read("index.html")],
     ["/magic/", read("magic/index.html")],
+    ["/proof/", read("proof/index.html")],
   ]) {
     const page = await open(t, { path });
     const used = await page.evaluate(() =>
@@ -218,22 +221,53 @@ test("every module that the page needs is named in it, so that all arrive in one
   }
 });
 
-test("the words in the page and in the tables are the same, in both languages", async () => {
-  const { default: english } = await import(new URL("js/lang/en.js", PUBLIC));
-  const { default: german } = await import(new URL("js/lang/de.js", PUBLIC));
-  const unescaped = (text) => text.replaceAll("&amp;", "&");
-  for (const page of ["index.html", "magic/index.html"]) {
-    for (const [, key, text] of read(page).matchAll(/data-t="([^"]+)"[^>]*>([^<]*)</g))
-      assert.equal(unescaped(text), english[key], `${page}: ${key}`);
-    for (const [, before, attribute, key] of read(page).matchAll(/([^<]*)data-ta="([^:]+):([^"]+)"/g))
-      assert.match(before, new RegExp(`${attribute}="${english[key]}"`), `${page}: ${key}`);
+/** What stands in a page, by the key of its words. */
+function saidIn(name) {
+  const html = read(name);
+  const attributes = [...html.matchAll(/data-ta="([^":]+):([^"]+)"/g)].map(([whole, attribute, key]) => {
+    const tag = html.slice(html.lastIndexOf("<", html.indexOf(whole)), html.indexOf(whole));
+    return [key, tag.match(new RegExp(`${attribute}="([^"]*)"`))[1]];
+  });
+  return [...[...html.matchAll(/data-t="([^"]+)"[^>]*>([^<]*)</g)].map(([, key, text]) => [key, text]), ...attributes];
+}
+
+/** Tables of words, by language, with the pages that say the rest in English themselves. */
+const WORDS = [
+  ["", ["index.html"]],
+  ["proof.", []],
+  ["links.", ["magic/index.html", "proof/index.html"]],
+];
+
+test("every word is there once in English, in a page or in a table, and in German", async () => {
+  const table = async (name) => (await import(new URL(`js/lang/${name}.js`, PUBLIC))).default;
+  const shared = new Set(Object.keys(await table("en")).concat(saidIn("index.html").map(([key]) => key)));
+  for (const [part, pages] of WORDS) {
+    const english = await table(`${part}en`);
+    const german = await table(`${part}de`);
+    const said = new Map();
+    for (const [key, text] of pages.flatMap(saidIn)) {
+      if (part && shared.has(key)) continue;
+      assert.ok(!(key in english), `${key} is said in the page and in the table`);
+      assert.ok(text && (said.get(key) ?? text) === text, `${key} is said in two ways`);
+      said.set(key, text);
+    }
+    const serverSays = /^(issue|reason)\./;
+    assert.deepEqual(
+      Object.keys(german).filter((key) => !serverSays.test(key)).sort(),
+      [...said.keys(), ...Object.keys(english)].sort(),
+      `${part}de`,
+    );
+    for (const key of Object.keys(english)) assert.equal(typeof german[key], typeof english[key], key);
+    for (const key of said.keys()) assert.equal(typeof german[key], "string", key);
   }
-  const serverSays = /^(issue|reason)\./;
-  assert.deepEqual(
-    Object.keys(german)
-      .filter((key) => !serverSays.test(key))
-      .sort(),
-    Object.keys(english).sort(),
-  );
-  for (const key of Object.keys(english)) assert.equal(typeof german[key], typeof english[key], key);
+});
+
+test("words that several pages say are the same in each", () => {
+  const all = new Map();
+  for (const page of ["index.html", "magic/index.html", "proof/index.html"]) {
+    for (const [key, text] of saidIn(page)) {
+      assert.equal(all.get(key) ?? text, text, `${page}: ${key}`);
+      all.set(key, text);
+    }
+  }
 });

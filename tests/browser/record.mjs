@@ -5,7 +5,7 @@ import { mkdirSync, statSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
 import { baseUrl, FLAGS, sandbox } from "./harness.mjs";
-import { at, connect, fillTenant, submit } from "./wizard.mjs";
+import { at, connect, fillTenant, prove, submit } from "./wizard.mjs";
 
 const SHOTS = new URL("shots/", import.meta.url);
 const DESK = { viewport: { width: 1180, height: 1060 } };
@@ -61,6 +61,8 @@ async function flow() {
   await shoot(page, "flow-1-club");
   await submit(page, "club-form");
   await at(page, "colours");
+  await shoot(page, "flow-2-proof");
+  await prove(page, tenant);
   await page.click("[data-kit=claret]");
   await shoot(page, "flow-2-colours");
   await submit(page, "colours-form");

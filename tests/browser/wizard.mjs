@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
+import { codeIn, mailTo } from "./harness.mjs";
 
 /** A tenant that nobody else has. */
 export function aTenant(over = {}) {
@@ -31,10 +32,27 @@ export async function fillTenant(page, tenant) {
   if (tenant.promoCode) await page.fill("#promoCode", tenant.promoCode);
 }
 
-export async function createTenant(page, tenant = aTenant()) {
+export const proofIs = (page, view) => page.waitForSelector(`#proof[data-view=${view}]:not([hidden])`);
+export const codeFor = async (email) => codeIn(await mailTo(email, /\/proof\/#token=/));
+
+/** Types the code that was mailed. */
+export async function prove(page, { email }) {
+  await proofIs(page, "code");
+  await page.fill("#proofCode", await codeFor(email));
+  await proofIs(page, "proven");
+}
+
+/** Sends the form: the address is not proven then. */
+export async function createUnproven(page, tenant = aTenant()) {
   await fillTenant(page, tenant);
   await submit(page, "club-form");
   await at(page, "colours");
+  return tenant;
+}
+
+export async function createTenant(page, tenant = aTenant()) {
+  await createUnproven(page, tenant);
+  await prove(page, tenant);
   return tenant;
 }
 

@@ -4,6 +4,10 @@
 export default {
   "page.title": "Verein einrichten · Tenantry",
   "page.skip": "Zum Formular springen",
+  "page.signIn": "Anmelden",
+  "page.terms": "Bedingungen",
+  "page.privacy": "Datenschutz",
+  "page.imprint": "Impressum",
   "page.heading": "Verein einrichten",
   "page.lead": "Vier kurze Schritte, etwa drei Minuten. Was Sie eingeben, bleibt auf diesem Gerät, bis Sie fertig sind.",
   "page.steps": "Schritte",
@@ -292,6 +296,7 @@ export default {
     "Wir konnten nicht erkennen, dass ein Mensch dies abgeschickt hat. Nichts ist verloren: Drücken Sie den Knopf noch einmal oder laden Sie die Seite neu.",
   "error.SIGNUPS_DISABLED": ({ time }) =>
     `Wir nehmen zurzeit keine neuen Vereine auf. Bitte kommen Sie gegen ${time} wieder; Ihre Eingaben bleiben erhalten.`,
+  "error.EMAIL_UNPROVEN": "Bitte bestätigen Sie zuerst Ihre E-Mail-Adresse: Der Code steht in der Mail, die wir geschickt haben.",
   "error.PLAN_MISMATCH": "Ihr Verein hat den anderen Tarif. Wir bringen Sie zur richtigen Seite.",
   "error.RATE_LIMITED": ({ time }) => `Zu viele Versuche. Bitte versuchen Sie es gegen ${time} noch einmal.`,
   "error.replayed": ({ email }) => `Diesen Verein gibt es schon. Wir haben einen Anmelde-Link an ${email} geschickt.`,
@@ -325,21 +330,4 @@ export default {
   "session.linking": "Wird geschickt …",
   "session.sent": ({ email }) => `Wenn zu ${email} ein Verein gehört, ist ein Link unterwegs. Er gilt einmal, 24 Stunden lang.`,
   "session.resumed": ({ name, time }) => `Sie sind bei ${name} angemeldet bis ${time}.`,
-
-  "magic.title": "Anmelden · Tenantry",
-  "magic.heading": "Bei Ihrem Verein anmelden",
-  "magic.lead": "Ein Druck meldet Sie auf diesem Gerät an. Der Link gilt einmal.",
-  "magic.wait": "Einen Augenblick …",
-  "magic.submit": "Anmelden",
-  "magic.submitting": "Sie werden angemeldet …",
-  "magic.noscript":
-    "Zum Anmelden wird JavaScript gebraucht. Bitte schalten Sie es ein oder öffnen Sie den Link auf einem anderen Gerät.",
-  "magic.missing": "Diese Seite braucht den Link aus Ihrer Mail. Sie können einen frischen bekommen.",
-  "magic.used":
-    "Dieser Link ist verbraucht oder abgelaufen. Links gelten einmal, 24 Stunden lang. Sie können einen frischen bekommen.",
-  "magic.email": "Ihre E-Mail-Adresse",
-  "magic.signedIn": ({ name, time }) => `Sie sind bei ${name} angemeldet bis ${time}.`,
-  "magic.running": "Ihr Verein läuft.",
-  "magic.look": "Wir sehen nach Ihrem Verein …",
-  "magic.open": "Weiter",
 };

@@ -1,17 +1,12 @@
-// Every English word the pages say. index.html and magic/index.html carry the same words for `data-t` keys,
-// so that they read without JavaScript; a test holds the two together.
+// The English words that scripts say. What the pages say by themselves stands in them, so that they read without JavaScript: under
+// `data-t`, and `data-ta` for an attribute.
 // Refusals of single fields and reasons of a failed set-up are missing here: the server says those in English itself.
 // A value that is a function gets the arguments of `say` and answers the sentence.
 
 export default {
-  "page.title": "Set up your club · Tenantry",
-  "page.skip": "Skip to the form",
-  "page.heading": "Set up your club",
-  "page.lead": "Four short steps, about three minutes. What you type is kept on this device until you finish.",
-  "page.steps": "Steps",
-  "page.noscript":
-    "This form works best with JavaScript. Without it you can still send this first step: we create your club and tell you how to go on.",
-  "page.startOver": "Start over",
+  "page.terms": "Terms",
+  "page.privacy": "Privacy",
+  "page.imprint": "Imprint",
   "page.startOverSure": "Forget what was typed in this form and start over? No club has been created from it.",
   "page.startOverMaybe": ({ name, email }) =>
     `Forget what was typed in this form and start over? “${name}” may have been created already: then it stays, and a sign-in link, sent to ${email}, leads to it.`,
@@ -22,38 +17,14 @@ export default {
   "page.startOverDone": ({ name }) => `“${name}” is set up and stays. Only this page forgets it. Start over?`,
   "page.leadUnkept":
     "Four short steps, about three minutes. This browser keeps nothing for us: what you type is lost when you close or reload this page.",
-  "page.offline": "No connection. What you typed is safe; we carry on as soon as you are back online.",
-  "page.required": "All fields are needed unless they say “optional”.",
 
   "elsewhere.busy": ({ name }) => `“${name}” is open in another tab of this browser. Here you can set up a different club.`,
   "elsewhere.free": ({ name }) => `You had begun “${name}” in this browser. It is kept, apart from what you are typing now.`,
   "elsewhere.unnamed": "another club",
-  "elsewhere.open": "Carry on with that one",
-  "elsewhere.close": "All right",
 
-  "step.club": "Your club",
-  "step.colours": "Colours",
-  "step.connect": "Connect",
   "step.confirm": "Confirm",
-  "step.progress": "Set-up",
   "step.position": ({ n, name }) => `Step ${n} of 4: ${name}`,
 
-  "club.heading": "Your club",
-  "club.name": "Club name",
-  "club.slug": "Web address",
-  "club.slugHint": "Where members find you. Lower-case letters, digits and hyphens.",
-  "club.email": "Your e-mail",
-  "club.emailHint": "We send your sign-in link here. You become the club’s administrator.",
-  "club.plan": "Plan",
-  "club.starter": "Starter",
-  "club.starterText":
-    "Your club’s pages and app. What happens in the club is sent to your own automations in Make, which you connect in step 3.",
-  "club.pro": "Pro",
-  "club.proText":
-    "Your club’s pages and app. We create a Google spreadsheet for the club and keep it up to date. Nothing to connect.",
-  "club.trial": "Either plan is free to try for 14 days.",
-  "club.promo": "Promo code (optional)",
-  "club.submit": "Create my club",
   "club.submitting": "Creating your club…",
 
   "human.tick": "Please tick the box above.",
@@ -65,13 +36,6 @@ export default {
   "human.missing":
     "Nothing was sent: the check that you are a person is not done. Press the button to try again.",
 
-  "made.heading": "Your club has been created",
-  "made.text": "These details are settled. You can carry on where you left off.",
-  "made.name": "Name",
-  "made.address": "Web address",
-  "made.email": "E-mail",
-  "made.plan": "Plan",
-  "made.continue": "Carry on",
   "made.earlier": ({ name }) =>
     `When the connection broke, your club had already been created as “${name}”. You can carry on with it.`,
   "made.planChanged": ({ plan }) => `Your promo code puts the club on the ${plan} plan.`,
@@ -103,13 +67,6 @@ export default {
   "promo.not_allowed": "This code is meant for another club. Leave the field empty to go on without it.",
   "promo.exhausted": "This code has been used up. Leave the field empty to go on without it.",
 
-  "colours.heading": "Your colours",
-  "colours.lead": "They colour your club’s header. You can change them later.",
-  "colours.primary": "Main colour",
-  "colours.primaryPick": "Pick the main colour",
-  "colours.secondary": "Second colour",
-  "colours.secondaryPick": "Pick the second colour",
-  "colours.kits": "Or start from a kit",
   "colours.kit.green": "Green and white",
   "colours.kit.claret": "Claret and blue",
   "colours.kit.red": "Red and white",
@@ -119,35 +76,13 @@ export default {
   "colours.kit.navy": "Navy and gold",
   "colours.kit.sky": "Sky blue and maroon",
   "colours.shape": "A colour looks like #1A6B3C.",
-  "colours.submit": "Save colours",
   "colours.submitting": "Saving…",
-  "colours.preview": "Preview",
-  "colours.previewOf": "Preview of your club’s header",
   "colours.yourClub": "Your club",
-  "colours.fixtures": "Fixtures",
-  "colours.news": "News",
-  "colours.team": "Team",
-  back: "Back",
 
-  "connect.heading": "Connect Make",
-  "connect.lead": "Make runs your club’s automations. Tell us the address of your webhook there.",
-  "connect.help": "How do I get this?",
-  "connect.help1": "Sign in at make.com and create a new scenario.",
-  "connect.help2": "As its first module choose “Webhooks”, then “Custom webhook”, then “Add”.",
-  "connect.help3": "Make shows an address that starts with https://hook. Copy it and paste it below.",
-  "connect.help4": "Copy the secret from below into your scenario, so that it can tell our messages from anybody else’s.",
-  "connect.help5": "Switch the scenario on, come back here and press “Set up my club”: that sends it a test first.",
-  "connect.guide": "Every step with pictures, and a scenario to import (new tab)",
-  "connect.guideAt": "/help/make/",
-  "connect.url": "Webhook address",
-  "connect.secret": "Secret",
-  "connect.secretHint": "At least 16 characters. We made one for you; keep it or type your own.",
   "connect.secretAnew":
     "You handed a secret over before; it can’t be shown here. Type that one, or copy this new one into your scenario.",
-  "connect.copy": "Copy",
   "connect.copied": "Copied.",
   "connect.notCopied": "Please copy it by hand.",
-  "connect.test": "Send a test",
   "connect.testing": "Sending a test to Make…",
   "connect.testOk": ({ ms }) => `Make has received the test (${ms} ms). Everything is ready.`,
   "connect.test410": "Make says that no scenario is listening. Switch the scenario on in Make and test again.",
@@ -157,23 +92,11 @@ export default {
   "connect.testBusy": ({ status }) =>
     `Make is having trouble at the moment (answer ${status}). You can continue; we keep trying.`,
   "connect.testSilent": "Make did not answer. Check the address; if it is right you can continue, we keep trying.",
-  "connect.submit": "Set up my club",
   "connect.submitting": "Handing over…",
   "connect.urlHost": "This address is not at Make. It should start with https://hook. and contain make.com.",
   "connect.urlShape": "Please paste the whole address; it starts with https://.",
   "connect.secretShort": "The secret needs at least 16 characters.",
 
-  "confirm.heading": "Ready to set up",
-  "confirm.lead": "With Pro there is nothing to connect. When you confirm, we create:",
-  "confirm.1": "your club’s address and pages in your colours",
-  "confirm.2": "a Google spreadsheet for the club",
-  "confirm.3": "your account as administrator, with a welcome mail",
-  "confirm.submit": "Confirm and set up",
-
-  "progress.heading": "Setting up your club",
-  "progress.lead":
-    "This usually takes less than half a minute. You may close this page: the set-up needs it only if a step fails, and the welcome mail tells you when it is done.",
-  "progress.bar": "Progress of the set-up",
   "progress.percent": ({ percent }) => `${percent} %`,
   "progress.lostTouch": ({ n }) => `We can’t reach the service. The set-up goes on without us; looking again in ${n} s.`,
   "progress.now": ({ step }) => `Now: ${step}`,
@@ -199,19 +122,13 @@ export default {
   "task.activate": "Opening the club",
 
   "done.heading": ({ name }) => `${name} is ready`,
-  "done.headingPlain": "Your club is ready",
-  "done.address": "Your club’s address",
-  "done.next": "What happens next",
   "done.mail": ({ email }) => `A welcome mail is on its way to ${email}. The link in it signs you in.`,
   "done.mailPlain": "A welcome mail is on its way. The link in it signs you in.",
   "done.noMail": "We could not send the welcome mail. Ask for a sign-in link instead:",
   "done.starter": "From now on, everything that happens in the club is sent to your scenario in Make.",
   "done.pro": "The club’s Google spreadsheet has been created.",
   "done.trial": ({ date }) => `Your free trial runs until ${date}.`,
-  "done.share": "Pass the address on to your members.",
-  "done.another": "Set up another club",
 
-  "failed.heading": "The set-up has stopped",
   "failed.headingResumed": "The set-up is interrupted",
   "failed.resume": ({ time }) =>
     `You need not do anything: we try again by ourselves at about ${time}, sooner if we hear that the trouble is over. You may close this page, or try now.`,
@@ -219,7 +136,6 @@ export default {
     "You need not do anything: we try again by ourselves as soon as the trouble is over. You may close this page, or try now.",
   "failed.at": ({ step }) => `It stopped at “${step}”.`,
   "failed.why": ({ reason }) => `What we were told: ${reason}`,
-  "failed.kept": "Your club and everything done so far are kept. Trying again goes on from this step.",
   "failed.do.WEBHOOK_REJECTED": "Switch your scenario on in Make, check the address and the secret there, then try again.",
   "failed.do.WEBHOOK_MISSING": "Enter the address of your webhook: the set-up goes on from there.",
   "failed.do.UPSTREAM_UNAVAILABLE":
@@ -236,9 +152,7 @@ export default {
   "failed.do.CANCELLED": "Ask our support before you try again: they know why it was stopped.",
   "failed.do.TENANT_GONE": "Ask our support, if you did not expect that.",
   "failed.do.other": "This is on our side. Try again in a few minutes.",
-  "failed.retry": "Try again",
   "failed.retrying": "Starting again…",
-  "failed.webhook": "Change the webhook",
   "failed.support": ({ id }) => `If it keeps failing, tell support this number: ${id}`,
   "failed.notRetryable": "Nothing is waiting to be tried again. We look at the state once more.",
 
@@ -268,6 +182,7 @@ export default {
     "We could not see that a person sent this. Nothing is lost: press the button again, or reload the page.",
   "error.SIGNUPS_DISABLED": ({ time }) =>
     `We are not taking new clubs at the moment. Please come back at about ${time}; what you typed is kept.`,
+  "error.EMAIL_UNPROVEN": "Please confirm your e-mail address first: the code is in the mail that we sent you.",
   "error.PLAN_MISMATCH": "Your club is on the other plan. We take you to the right page.",
   "error.RATE_LIMITED": ({ time }) => `Too many attempts. Please try again at about ${time}.`,
   "error.replayed": ({ email }) => `This club has been created before. We have mailed a sign-in link to ${email}.`,
@@ -275,23 +190,7 @@ export default {
 
   "session.expired":
     "For your safety you have been signed out. What you typed is kept; a fresh sign-in link takes you back here.",
-  "session.link": "E-mail me a sign-in link",
   "session.linking": "Sending…",
   "session.sent": ({ email }) => `If ${email} belongs to a club, a link is on its way. It works once, for 24 hours.`,
   "session.resumed": ({ name, time }) => `You are signed in to ${name} until ${time}.`,
-
-  "magic.title": "Sign in · Tenantry",
-  "magic.heading": "Sign in to your club",
-  "magic.lead": "One press signs you in on this device. The link works once.",
-  "magic.wait": "One moment…",
-  "magic.submit": "Sign in",
-  "magic.submitting": "Signing in…",
-  "magic.noscript": "Signing in needs JavaScript. Please switch it on, or open the link on another device.",
-  "magic.missing": "This page needs the link from your mail. You can ask for a fresh one.",
-  "magic.used": "This link has been used or has expired. Links work once, for 24 hours. You can ask for a fresh one.",
-  "magic.email": "Your e-mail",
-  "magic.signedIn": ({ name, time }) => `You are signed in to ${name} until ${time}.`,
-  "magic.running": "Your club is up and running.",
-  "magic.look": "Looking up your club…",
-  "magic.open": "Go on",
 };

@@ -30,6 +30,7 @@ function body() {
     clubSlug: fold(clubSlug.value),
     email: tidy(email.value),
     plan: chosenPlan(),
+    language: document.documentElement.lang,
     ...(promo && { promoCode: promo }),
   };
 }
@@ -86,6 +87,8 @@ function onSlug() {
 }
 
 function onInput({ target }) {
+  // By the time that the form is sent, what comes after it is there.
+  session.proofPanel();
   if (target.name === "clubName") onName();
   if (target.name === "clubSlug") onSlug();
   if (target.name === "email") byId("email-link").hidden = true;
@@ -160,9 +163,11 @@ const wasMade = ({ kind, error, body }) => error?.code === "ALREADY_SIGNED_UP" |
 async function settle({ answer, wish }, intended) {
   if (wasMade(answer)) return notice("error.replayed", { email: wish.email });
   if (answer.kind !== "ok") return refuse(answer, wish);
-  const { jwt, tenant, tenantId, discount } = answer.body;
-  session.open({ token: jwt, tenantId });
-  draft.made({ ...tenant, discount });
+  const { jwt, tenant, tenantId, discount, emailProven } = answer.body;
+  const unproven = emailProven === false;
+  session.open({ token: jwt, tenantId, ...(unproven && { unproven }) });
+  draft.made({ ...tenant, discount, ...(unproven && { emailProven, madeAt: Date.now() }) });
+  await session.showProof();
   showMade();
   showClub();
   // Whoever was faster than the look-up still gets to see the club's whole address in the end.
@@ -219,7 +224,7 @@ export const club = {
     noticeFills(filled);
     once(form(), "submit", submit);
     once(byId("made-continue"), "click", () => go(draft.current().queued ? "progress" : "colours"));
-    once(byId("email-link"), "click", ({ currentTarget }) => session.mailFreshLink(body().email, currentTarget));
+    once(byId("email-link"), "click", ({ currentTarget }) => session.mailFreshLink({ email: body().email }, currentTarget));
   },
   enter() {
     showMade();

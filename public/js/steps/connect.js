@@ -34,8 +34,8 @@ function keep() {
 
 /** Only what is stored can be tested: setting the club up stores it, and begins with a test. */
 function showTestButton() {
-  const { webhookUrl, storedWebhook } = draft.current();
-  byId("webhook-test").hidden = !webhookUrl || webhookUrl !== storedWebhook;
+  const { webhookUrl, storedWebhook, tenant } = draft.current();
+  byId("webhook-test").hidden = !webhookUrl || webhookUrl !== storedWebhook || tenant?.emailProven === false;
 }
 
 /** What needs no server to be refused. */
@@ -126,6 +126,7 @@ export const connect = {
     once(pro(), "submit", () => queue(pro(), (token) => api.confirmPro(token)));
     once(byId("webhook-test"), "click", () => incomplete() || test(webhook()));
     once(byId("secret-copy"), "click", copySecret);
+    document.addEventListener("proven", showTestButton);
   },
   enter() {
     byId("webhookUrl").value ||= draft.current().webhookUrl;

@@ -63,7 +63,7 @@ function show({ name, email, plan, address, trialEndsAt, mailed, primaryColor, s
 export const done = {
   heading: () => "done-heading",
   start() {
-    once(byId("done-link"), "click", ({ currentTarget }) => session.mailFreshLink(session.finished().email, currentTarget));
+    once(byId("done-link"), "click", ({ currentTarget }) => session.mailFreshLink({ email: session.finished().email }, currentTarget));
     once(byId("done-another"), "click", () => {
       session.finished(null);
       draft.another();

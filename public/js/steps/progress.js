@@ -9,7 +9,7 @@ import { clearNotice, notice } from "../notice.js";
 import { persist } from "../persist.js";
 import { STEPS } from "../plans.js";
 import { go, here } from "../router.js";
-import { authorised } from "../session.js";
+import * as session from "../session.js";
 import { clock, knows, say, t } from "../strings.js";
 import { watch } from "../watch.js";
 import { finish } from "./done.js";
@@ -74,8 +74,10 @@ function tell(steps) {
 function see(data) {
   last = data;
   clearNotice();
-  const steps = data.steps ?? [];
-  const items = rows(steps);
+  session.proof.seen?.(data);
+  // Before there is a run, the list is the plan's own.
+  const steps = data.steps?.length ? data.steps : [];
+  const items = steps.length ? rows(steps) : [];
   const paintAll = () => {
     for (const [n, step] of steps.entries()) paint(items[n], step);
   };
@@ -166,7 +168,7 @@ function begin() {
 
 async function retry({ currentTarget }) {
   const free = working(currentTarget, "failed.retrying");
-  const answer = await persist(() => authorised((token, id) => api.retry(token, id)));
+  const answer = await persist(() => session.authorised((token, id) => api.retry(token, id)));
   free();
   if (answer.quiet) return;
   if (answer.kind === "expired") return showExpired(draft.current().tenant.email);
@@ -182,6 +184,7 @@ export const progress = {
   start() {
     once(byId("failed-retry"), "click", retry);
     once(byId("failed-webhook"), "click", () => go("connect"));
+    document.addEventListener("proven", () => here() === "progress" && begin());
   },
   enter() {
     byId("failed").hidden = true;

@@ -113,12 +113,12 @@ fn supersede(tenant: &TenantId, kind: Kind, key: &str, now: Timestamp) -> Statem
     )
 }
 
-/// The mail with a link for the owner of this address, and who that is: nobody for an unknown address, for another tenant
-/// than asked for (by its id, or its slug), or within the pause after the last link. An address that is not proven gets what
+/// The mail with a link for the owner of this address, or of the tenant with this slug where no address is given, and who that is:
+/// nobody for an unknown address, for another tenant than asked for (by its id, or its slug), or within the pause after the last link. An address that is not proven gets what
 /// proves it. One batch, whatever the answer.
 pub async fn sign_in(
     db: &impl Db,
-    email: &Email,
+    email: Option<&Email>,
     tenant: Option<&str>,
     id: &MailId,
     caller: &RequestOrigin,
@@ -129,7 +129,8 @@ pub async fn sign_in(
         "insert into mails (tenant_id, kind, key, id, origin, request_id, traceparent, next_at, created_at)
          select id, 'sign_in', ?1, ?2, ?3, ?4, ?5, ?6, ?6
          from tenants
-         where email = ?7 and (?8 is null or ?8 in (id, slug)) and status in ('trial', 'active') and link_mailed_at <= ?6 - ?9",
+         where email = coalesce(?7, (select email from tenants where slug = ?8)) and (?8 is null or ?8 in (id, slug))
+           and status in ('trial', 'active') and link_mailed_at <= ?6 - ?9",
         [
             key.as_str().into(),
             id.as_str().into(),
@@ -137,7 +138,7 @@ pub async fn sign_in(
             caller.request.as_deref().into(),
             caller.traceparent.as_deref().into(),
             now.seconds().into(),
-            email.as_str().into(),
+            email.map(Email::as_str).into(),
             tenant.into(),
             PAUSE_SECONDS.into(),
         ],
@@ -145,18 +146,17 @@ pub async fn sign_in(
     // Whoever asks again, because nothing came, shall not get all of them at once when it does.
     let supersede = Statement::new(
         "update mails set status = 'cancelled', next_at = null, late = 0, last_error = 'SUPERSEDED', settled_at = ?3
-         where tenant_id = (select id from tenants where email = ?1) and kind = 'sign_in' and status = 'pending' and key in (
-           select key from mails where tenant_id = (select id from tenants where email = ?1) and kind = 'sign_in' and key < ?2
-             and exists (select 1 from mails
-               where tenant_id = (select id from tenants where email = ?1) and kind = 'sign_in' and key = ?2)
-           order by key desc limit 10)",
-        [email.as_str().into(), key.as_str().into(), now.seconds().into()],
+         where tenant_id = (select tenant_id from mails where id = ?1 and kind = 'sign_in')
+           and kind = 'sign_in' and status = 'pending' and key in (
+             select key from mails where tenant_id = (select tenant_id from mails where id = ?1 and kind = 'sign_in')
+               and kind = 'sign_in' and key < ?2
+             order by key desc limit 10)",
+        [id.as_str().into(), key.into(), now.seconds().into()],
     );
     let mark = Statement::new(
-        "update tenants set link_mailed_at = ?3
-         where email = ?1 and exists (select 1 from mails where tenant_id = tenants.id and kind = 'sign_in' and key = ?2)
-         returning id",
-        [email.as_str().into(), key.into(), now.seconds().into()],
+        "update tenants set link_mailed_at = ?2
+         where id = (select tenant_id from mails where id = ?1 and kind = 'sign_in') returning id",
+        [id.as_str().into(), now.seconds().into()],
     );
     let unproven = proof::confirm_by_address(email, tenant, id, caller, now);
     let batch = ([insert, supersede], Query::scalar(mark), unproven);

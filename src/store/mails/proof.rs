@@ -82,7 +82,7 @@ pub fn confirm_again(
 /// The same for whoever names the address of an unproven tenant, at most every five minutes: of several, the last one that signed up.
 /// The last statement answers whose it is. One that is proven has nothing left to show.
 pub fn confirm_by_address(
-    address: &Email,
+    address: Option<&Email>,
     tenant: Option<&str>,
     id: &MailId,
     caller: &RequestOrigin,
@@ -94,9 +94,10 @@ pub fn confirm_by_address(
             "insert into mails (tenant_id, kind, key, id, origin, request_id, traceparent, next_at, created_at)
              select id, 'confirm_address', ?1, ?2, ?3, ?4, ?5, ?6, ?6 from tenants
              where id = (select id from tenants
-                 where unproven_email = ?7 and (?8 is null or ?8 in (id, slug)) and status in ('trial', 'active')
+                 where unproven_email = coalesce(?7, (select unproven_email from tenants where slug = ?8))
+                   and (?8 is null or ?8 in (id, slug)) and status in ('trial', 'active')
                  order by id desc limit 1)
-               and not exists (select 1 from tenants where email = ?7) and undo_state is null and link_mailed_at <= ?6 - ?9
+               and not exists (select 1 from tenants other where other.email = tenants.unproven_email) and undo_state is null and link_mailed_at <= ?6 - ?9
                and (select count(*) from mails m where m.tenant_id = tenants.id and m.kind = 'confirm_address')
                  < ?10 + email_corrections",
             [
@@ -106,7 +107,7 @@ pub fn confirm_by_address(
                 caller.request.as_deref().into(),
                 caller.traceparent.as_deref().into(),
                 now.seconds().into(),
-                address.as_str().into(),
+                address.map(Email::as_str).into(),
                 tenant.into(),
                 PAUSE_SECONDS.into(),
                 PER_TENANT.into(),

@@ -23,7 +23,7 @@ pub type Failures = BTreeMap<&'static str, (u16, Value)>;
 const REQUEST_ID: &str = "req_01a3185c80397978a1c17e7efb610b25";
 
 const ABOUT: &str = "Tenant signup and provisioning. JSON in, JSON out: a success is `{\"success\":true, …}`, a failure \
-    `{\"success\":false,\"error\":{\"code\",\"message\",\"requestId\",\"reason\"?,\"issues\"?}}`, whatever went wrong.\n\n\
+    `{\"success\":false,\"error\":{\"code\",\"message\",\"requestId\",\"reason\"?,\"triesLeft\"?,\"issues\"?}}`, whatever went wrong.\n\n\
     Bodies are at most 16 KiB, and unknown fields are ignored. Spaces around a text don't count, and what may be left \
     out may be `null` or empty. All fields that are wrong are told at once. Times are RFC 3339 \
     in UTC, but for `trialEndsAt` and what a token says, which are Unix seconds. Every answer carries an `X-Request-Id`, under \

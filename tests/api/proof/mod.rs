@@ -131,8 +131,10 @@ async fn the_fifth_wrong_code_burns_the_right_one_and_another_mail_has_another()
     for left in (1..5).rev() {
         let error = tenant.shows(&wrong).await.refuses(400, "INVALID_CODE", "wrong");
         assert!(error["message"].as_str().unwrap().contains(&left.to_string()) || left == 1, "{error}");
+        assert_eq!(error["triesLeft"], left);
     }
-    tenant.shows(&wrong).await.refuses(400, "INVALID_CODE", "burnt");
+    let burnt = tenant.shows(&wrong).await.refuses(400, "INVALID_CODE", "burnt");
+    assert_eq!(burnt.get("triesLeft"), None);
     tenant.shows(&code).await.refuses(400, "INVALID_CODE", "burnt");
     app.passes(30);
     tenant.wants_another_mail().await.is(202);

@@ -23,7 +23,7 @@ pub async fn start<P: Ports>(app: App<P>, context: Context, fields: Fields) -> R
     let tenant = tenant_id.or(tenant_slug);
     // By the client alone: whoever keeps asking for somebody's address must not keep its owner out.
     context.limited(&app, Limit::Magic).await?;
-    app::magic_links::start(&app, &email, tenant.as_deref(), &context.caller()).await?;
+    app::magic_links::start(&app, email.as_ref(), tenant.as_deref(), &context.caller()).await?;
     Ok((StatusCode::ACCEPTED, done()).into_response())
 }
 
@@ -54,10 +54,10 @@ pub async fn verify<P: Ports>(
 }
 
 body! {
-    /// Whom to mail a link.
+    /// Whom to mail a link: an address, a tenant's slug, or both.
     pub struct MagicLinkRequest {
-        /// The owner's address.
-        pub email: Email = required("email"),
+        /// The owner's address. Without it the link goes to the owner of the tenant that is named by its slug.
+        pub email: Option<Email> = unless_empty("email", Email::try_from),
         /// The tenant that is meant, where a client knows it, by its id or its slug: if it is not the address's own, no link is mailed.
         #[schema(
             max_length = 64,
@@ -68,6 +68,11 @@ body! {
         /// The same by its slug alone.
         #[schema(max_length = 63, pattern = "^([A-Za-z0-9-]{3,63})?$", example = "riverside")]
         pub tenant_slug: Option<String> = unless_empty("tenantSlug", slug),
+    }
+    check |fields| {
+        if !fields.says("email") && !fields.says("tenantSlug") {
+            fields.refuse("email", InvalidValue::required());
+        }
     }
 }
 

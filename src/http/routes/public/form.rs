@@ -11,7 +11,7 @@ use maud::{DOCTYPE, Markup, html};
 
 use crate::{
     app::{self, App},
-    domain::Language,
+    domain::{Language, proof::EmailProof},
     http::{
         body::Fields,
         context::Context,
@@ -44,16 +44,16 @@ const PLANS: [(&str, &str); 2] = [
 pub async fn submit<P: Ports>(app: App<P>, context: Context, request: Request) -> Response {
     if is_cross_site(request.headers(), &context.origin) {
         let refused = signups::grant(&app, &context, Err(ApiError::cross_site())).await;
-        return refused.map_or_else(|error| again(&Fields::default(), error), |_| done());
+        return refused.map_or_else(|error| again(&Fields::default(), error), |_| done(&app));
     }
     let accepted = signups::language_of(request.headers());
     match Fields::of_form(request).await {
         Ok(fields) => {
             let typed = fields.clone();
             match sign_up(&app, &context, fields, accepted).await {
-                Ok(()) => done(),
+                Ok(()) => done(&app),
                 // The link that it leads to is the same.
-                Err(error) if error.code == "ALREADY_SIGNED_UP" => done(),
+                Err(error) if error.code == "ALREADY_SIGNED_UP" => done(&app),
                 Err(error) => again(&typed, error),
             }
         }
@@ -61,12 +61,21 @@ pub async fn submit<P: Ports>(app: App<P>, context: Context, request: Request) -
     }
 }
 
-fn done() -> Response {
+/// Whoever has no script gets on by the mailed link, where there is one: everything after this step needs it.
+fn done<P: Ports>(app: &App<P>) -> Response {
+    let is_proven = app.config().email_proof == EmailProof::Off;
     let content = html! {
-        p { "Your club is set up on our side, and its name is yours. We have mailed you a link." }
+        @if is_proven {
+            p { "Your club is set up on our side, and its name is yours. We have mailed you a link." }
+        } @else {
+            p { "We have mailed you a link, to confirm that the address is yours. Until then the name is kept for your club, for three days." }
+        }
         p {
-            "Open the link on a phone or computer with JavaScript to choose your colours and connect your club. "
-            "It works once, and for 24 hours; you can ask for a new one at any time."
+            "Open the link on a phone or computer with JavaScript to "
+            @if !is_proven { "confirm your address with one press, " }
+            "choose your colours and connect your club: nothing of that works without it. "
+            "The link works once, and for 24 hours; "
+            a href="/magic/" { "you can ask for a new one" } " at any time."
         }
     };
     page(StatusCode::OK, "Check your mail", &content)
@@ -97,7 +106,7 @@ async fn sign_up<P: Ports>(
         return Ok(());
     }
     let tenant = Some(granted.tenant.id.as_str());
-    app::magic_links::start(app, &granted.tenant.email, tenant, &context.caller()).await?;
+    app::magic_links::start(app, Some(&granted.tenant.email), tenant, &context.caller()).await?;
     Ok(())
 }
 

@@ -2,5 +2,6 @@
 
 pub mod email;
 pub mod form;
+pub mod pages;
 pub mod signups;
 pub mod widget;

@@ -111,6 +111,45 @@ async fn a_tenant_may_be_named_by_its_slug() {
 }
 
 #[tokio::test]
+async fn a_slug_alone_is_enough_and_the_mail_goes_to_its_owner_only() {
+    let app = TestApp::new();
+    app.signed_up("fc-nord").await;
+    app.signed_up("fc-sued").await;
+    let known = ask(&app, json!({ "tenantSlug": " FC-Nord " })).await;
+    assert_eq!(
+        app.outside().upstreams().sent_to("resend").pop().unwrap().json()["to"],
+        json!(["owner@fc-nord.example"])
+    );
+    let batches = app.db().batches();
+    let unknown = ask(&app, json!({ "tenantSlug": "fc-west" })).await;
+    assert_eq!((unknown.status, &unknown.text), (known.status, &known.text));
+    assert_eq!(app.db().batches(), batches + 1, "the same work");
+    ask(&app, json!({ "tenantSlug": "fc-nord" })).await.is(202);
+    assert_eq!(mails(&app), 1, "the pause holds for the slug, too");
+    for body in [json!({ "email": "" }), json!({ "tenantSlug": "" }), json!({ "tenantId": "fc-nord" })] {
+        assert_eq!(ask(&app, body).await.complains_about(), [("email".to_owned(), "required".to_owned())]);
+    }
+}
+
+/// Two tenants may have been signed up with one address before it was proven: the slug says which is meant.
+#[tokio::test]
+async fn the_slug_of_an_unproven_tenant_has_the_proof_sent_again() {
+    let app = TestApp::new();
+    let shared =
+        |slug| json!({ "clubName": "FC", "clubSlug": slug, "email": "owner@shared.example", "plan": "pro" });
+    let first = app.signed_up_unproven(&shared("fc-nord")).await;
+    app.signed_up_unproven(&shared("fc-sued")).await;
+    app.outside().finishes_deferred_work().await;
+    let before = mails(&app);
+    app.passes(300);
+    ask(&app, json!({ "tenantSlug": "fc-nord" })).await.is(202);
+    assert_eq!(mails(&app), before + 1);
+    let mail = app.outside().upstreams().sent_to("resend").pop().unwrap();
+    assert_eq!(mail.json()["to"], json!(["owner@shared.example"]));
+    assert!(mail.link().contains(&format!("/proof/#token={}.", first.id)), "{}", mail.link());
+}
+
+#[tokio::test]
 async fn a_stopped_tenant_is_mailed_nothing() {
     for status in ["suspended", "cancelled"] {
         let app = TestApp::new();
