@@ -2,7 +2,10 @@
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use crate::domain::{Email, TenantName};
+use crate::{
+    domain::{Email, TenantName, Timestamp},
+    store::notices::Notice,
+};
 
 /// A mail.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,17 +37,18 @@ impl Mail {
     }
 
     /// The mail that signs an owner in.
-    pub fn sign_in(name: &TenantName, to: &Email, link: &str) -> Self {
+    pub fn sign_in(name: &TenantName, to: &Email, link: &str, code: &str) -> Self {
         let name = isolated(name);
         Self::compose(
             to,
             &format!("Sign in to {name}"),
             &[
                 &format!("Somebody, hopefully you, asked to sign in to {name}."),
-                "Use this link to sign in. It works once, and for 24 hours.",
+                &format!("Type this code where you asked for it: {code}"),
+                "Or use this link to sign in. Either works once, and for 24 hours.",
             ],
             Some(link),
-            "If it was not you, you can ignore this mail: nobody gets in without the link.",
+            "If it was not you, you can ignore this mail: nobody gets in without the code or the link. Tell neither to anybody.",
         )
     }
 
@@ -80,6 +84,40 @@ impl Mail {
         )
     }
 
+    /// The mail that tells an owner of something that only they, or their people, should have done.
+    pub fn security_notice(name: &TenantName, to: &Email, notice: &Notice, at: Timestamp) -> Self {
+        let name = isolated(name);
+        let when = at.rfc3339();
+        let when = when.get(..16).unwrap_or_default().replace('T', " at ");
+        let (subject, what) = match notice {
+            Notice::SignedIn { browser, platform } => {
+                let device = [spoken(browser), spoken(platform)].map(|word| word.unwrap_or("an unknown one"));
+                let what =
+                    format!("Somebody signed in to {name}, with the browser {} on {}.", device[0], device[1]);
+                (format!("New sign-in to {name}"), what)
+            }
+            Notice::SessionEnded => (
+                format!("A sign-in to {name} was ended"),
+                format!("One of the sign-ins to {name} was ended."),
+            ),
+            Notice::AllEnded => (
+                format!("Signed out of {name} everywhere"),
+                format!("Every sign-in to {name} was ended. Whoever goes on has to sign in again."),
+            ),
+            Notice::WebhookChanged { host } => (
+                format!("The webhook of {name} was changed"),
+                format!("What happens to {name} is told to a webhook on {host} from now on."),
+            ),
+        };
+        Self::compose(
+            to,
+            &subject,
+            &[&what, &format!("That was on {when} (UTC).")],
+            None,
+            "If that was you, there is nothing to do. If not, sign in, sign out everywhere, and tell our support.",
+        )
+    }
+
     fn compose(to: &Email, subject: &str, paragraphs: &[&str], link: Option<&str>, footer: &str) -> Self {
         // A line break in a subject is a header of its own to careless mailers; a tenant's name has none by its parse.
         let parts: Vec<&str> = paragraphs.iter().copied().chain(link).chain([footer]).collect();
@@ -106,6 +144,25 @@ impl Mail {
         let html = html.into_string();
         Self { to: to.clone(), subject, html, text }
     }
+}
+
+/// A browser, or what it runs on, as people call it.
+fn spoken(word: &str) -> Option<&'static str> {
+    Some(match word {
+        "edge" => "Edge",
+        "opera" => "Opera",
+        "samsung" => "Samsung Internet",
+        "firefox" => "Firefox",
+        "chrome" => "Chrome",
+        "safari" => "Safari",
+        "android" => "Android",
+        "ios" => "iOS",
+        "windows" => "Windows",
+        "chromeos" => "ChromeOS",
+        "mac" => "a Mac",
+        "linux" => "Linux",
+        _ => return None,
+    })
 }
 
 /// How the link looks that signs in.
@@ -159,7 +216,8 @@ mod tests {
     #[test]
     fn a_name_turns_no_more_than_itself() {
         let to = Email::try_from("ann@example.org".to_owned()).unwrap();
-        let mail = |name: &str| Mail::sign_in(&TenantName::try_from(name.to_owned()).unwrap(), &to, "l");
+        let mail =
+            |name: &str| Mail::sign_in(&TenantName::try_from(name.to_owned()).unwrap(), &to, "l", "123456");
         let (ours, theirs) = (mail("FC"), mail("مكابي"));
         assert_eq!(ours.subject, "Sign in to FC");
         assert!(ours.text.contains("asked to sign in to FC."), "{}", ours.text);
@@ -178,6 +236,7 @@ mod tests {
     fn the_same_mail_is_the_same_to_the_byte() {
         let name = TenantName::try_from("FC".to_owned()).unwrap();
         let to = Email::try_from("ann@example.org".to_owned()).unwrap();
-        assert_eq!(Mail::sign_in(&name, &to, "l"), Mail::sign_in(&name, &to, "l"));
+        let mail = || Mail::sign_in(&name, &to, "l", "123456");
+        assert_eq!(mail(), mail());
     }
 }

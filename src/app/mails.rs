@@ -15,14 +15,15 @@ use crate::{
     domain::{TenantId, TenantStatus, Timestamp, Upstream, config::EmailProvider},
     ports::{Level, LogLine, OutboundRequest, Ports},
     store::{
-        magic_links::LINK_SECONDS,
+        magic_links::{LINK_SECONDS, NewLink},
         mails::{self, Addressee, Attempted, Claimed, Kind, Status},
+        notices::Notice,
     },
     workflow::{FailureCode, Outcome, TransientError, TransientErrorCode, breaker::Requester},
 };
 
 use super::{
-    App, breakers, deliveries, digest, magic_links,
+    App, breakers, codes, deliveries, digest, magic_links,
     mail::Mail,
     upstream::{hmac_sha256, resend},
 };
@@ -87,10 +88,10 @@ enum Ended {
     Held(Timestamp),
 }
 
-/// A mail as it leaves, and the link in it: its hash, and when it was issued.
+/// A mail as it leaves, and the link in it.
 struct Letter {
     mail: Mail,
-    link: Option<(String, Timestamp)>,
+    link: Option<NewLink>,
 }
 
 /// Why a mail can't be written now: a word for the log.
@@ -261,8 +262,7 @@ async fn attempt_letter<P: Ports>(
     letter: &Letter,
     is_lost: &Cell<bool>,
 ) -> Outcome {
-    let link = letter.link.as_ref().map(|(hash, issued_at)| (hash.as_str(), *issued_at));
-    match mails::begin(app.ports.db(), mail, link).await {
+    match mails::begin(app.ports.db(), mail, letter.link.as_ref()).await {
         Ok(true) => send_mail(app, &letter.mail, &mail.key, mail.traceparent.clone()).await,
         Ok(false) => {
             is_lost.set(true);
@@ -371,9 +371,19 @@ fn letter<P: Ports>(app: &App<P>, mail: &Claimed, tenant: &Addressee) -> Result<
             let address = app.config().tenant_address(slug.as_str());
             with_link(app, mail, tenant, |link| Mail::welcome(&tenant.name, to, &address, link))
         }
+        Kind::SignIn if mail.is_about_new_tenant() => {
+            with_link(app, mail, tenant, |link| Mail::created(&tenant.name, to, link))
+        }
         Kind::SignIn => {
-            let write = if mail.is_about_new_tenant() { Mail::created } else { Mail::sign_in };
-            with_link(app, mail, tenant, |link| write(&tenant.name, to, link))
+            let issued_at = link_issued_at(app, mail, tenant);
+            let missing = || Unwritten(FailureCode::Misconfigured);
+            let code = codes::code(app.config(), &mail.id, issued_at).ok_or_else(missing)?;
+            let mut letter =
+                with_link(app, mail, tenant, |link| Mail::sign_in(&tenant.name, to, link, &code))?;
+            if let Some(link) = &mut letter.link {
+                link.code_hash = codes::stored(app.config(), &code);
+            }
+            Ok(letter)
         }
         Kind::WebhookDisabled => {
             let data = mail.data();
@@ -385,6 +395,11 @@ fn letter<P: Ports>(app: &App<P>, mail: &Claimed, tenant: &Addressee) -> Result<
             let host = text("host").unwrap_or_default();
             Ok(Letter { mail: Mail::webhook_disabled(&tenant.name, to, host, &why), link: None })
         }
+        Kind::SecurityNotice => {
+            let notice = Notice::of(&mail.data()).ok_or(Unwritten(FailureCode::Misconfigured))?;
+            let at = Timestamp::from_seconds(mail.created_at);
+            Ok(Letter { mail: Mail::security_notice(&tenant.name, to, &notice, at), link: None })
+        }
     }
 }
 
@@ -395,15 +410,12 @@ fn with_link<P: Ports>(
     write: impl FnOnce(&str) -> Mail,
 ) -> Result<Letter, Unwritten> {
     let missing = || Unwritten(FailureCode::Misconfigured);
-    let now = app.ports.now();
-    // One that lies ahead refuses everything, whenever it was issued.
-    let not_before = Some(app.config().jwt_not_before).filter(|moment| *moment <= now.seconds());
-    let cutoff = tenant.cutoff.max(not_before.unwrap_or_default());
-    let issued_at = link_issued_at(mail.link_issued_at, cutoff, now);
+    let issued_at = link_issued_at(app, mail, tenant);
     let id = link_id(app, mail, issued_at).ok_or_else(missing)?;
     let origin = mail.origin.as_deref().unwrap_or_default();
     let link = magic_links::url(app, &mail.tenant_id, issued_at, &id, origin).ok_or_else(missing)?;
-    Ok(Letter { mail: write(&link), link: Some((digest(&[&id]), issued_at)) })
+    let new = NewLink { hash: digest(&[&id]), issued_at, code_hash: None };
+    Ok(Letter { mail: write(&link), link: Some(new) })
 }
 
 /// A link's own id, which nobody can guess who does not hold the key that signs it anyway. It is not stored: what is stored
@@ -415,10 +427,14 @@ fn link_id<P: Ports>(app: &App<P>, mail: &Claimed, issued_at: Timestamp) -> Opti
 }
 
 /// When the link is issued that is mailed now: when it was, as long as it is young, and opens anything.
-fn link_issued_at(issued_at: Option<i64>, cutoff: i64, now: Timestamp) -> Timestamp {
+fn link_issued_at<P: Ports>(app: &App<P>, mail: &Claimed, tenant: &Addressee) -> Timestamp {
+    let now = app.ports.now();
+    // One that lies ahead refuses everything, whenever it was issued.
+    let not_before = Some(app.config().jwt_not_before).filter(|moment| *moment <= now.seconds());
+    let cutoff = tenant.cutoff.max(not_before.unwrap_or_default());
     let is_good = |issued_at: &i64| now.seconds() - issued_at <= LINK_YOUNG_SECONDS && *issued_at >= cutoff;
     // A cut-off in this very second is a second ahead: what is issued after it must not fall before it.
-    Timestamp::from_seconds(issued_at.filter(is_good).unwrap_or(now.seconds().max(cutoff)))
+    Timestamp::from_seconds(mail.link_issued_at.filter(is_good).unwrap_or(now.seconds().max(cutoff)))
 }
 
 const _: () = assert!(LINK_YOUNG_SECONDS < LINK_SECONDS);

@@ -11,17 +11,15 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::domain::{
-    Audience, Claims, Config, Secret, TenantId, Timestamp, UserId,
+    Audience, Claims, Config, Secret, SessionId, TenantId, Timestamp, UserId,
     claims::{AudienceClaim, MAGIC_LINK_AUDIENCE, NumericDate, WireClaims, roles},
-    jwt_secret,
+    jwt_secret, token_id,
 };
 
 /// A longer token is refused before it is parsed.
 pub const LONGEST_TOKEN: usize = 8 * 1024;
 /// How long the token of a signup lives.
 pub const SIGNUP_TOKEN_SECONDS: i64 = 365 * 24 * 3600;
-/// How long the token lives that a mailed link is exchanged for.
-pub const LINK_TOKEN_SECONDS: i64 = 7 * 24 * 3600;
 
 /// Why a token was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -158,16 +156,35 @@ impl Keys {
         now: Timestamp,
         jti: &str,
     ) -> Result<String, NoSigningKey> {
-        let wire = WireClaims {
-            sub: Some(user.as_str().to_owned()),
+        self.sign(&self.admin(tenant, user.as_str(), jti.to_owned()), now, ttl)
+    }
+
+    /// What a token for an admin of `tenant` says.
+    fn admin(&self, tenant: &TenantId, user: &str, jti: String) -> WireClaims {
+        WireClaims {
+            sub: Some(user.to_owned()),
             iss: self.issuer.clone(),
             aud: AudienceClaim::One(self.tenant_audience.clone()),
             roles: vec!["tenant_admin".to_owned(), "owner".to_owned()],
-            role: None,
             tenant_id: Some(tenant.as_str().to_owned()),
-            jti: Some(jti.to_owned()),
-        };
-        self.sign(&wire, now, ttl)
+            jti: Some(jti),
+            ..WireClaims::default()
+        }
+    }
+
+    /// The token of a sign-in. One that is renewed says what it said before, but for its end: what cuts off or revokes the one does
+    /// so with the other.
+    pub fn session_token(
+        &self,
+        tenant: &TenantId,
+        user: &str,
+        session: &SessionId,
+        issued_at: Timestamp,
+        ttl: i64,
+    ) -> Result<String, NoSigningKey> {
+        let jti = token_id::of_session(tenant, session);
+        let sid = Some(session.as_str().to_owned());
+        self.sign(&WireClaims { sid, ..self.admin(tenant, user, jti) }, issued_at, ttl)
     }
 
     /// The token of a mailed link: the same for the same arguments, so that a mail can be sent again to the byte.
@@ -255,6 +272,8 @@ impl Keys {
         role_names.extend(wire.role.clone());
         let tenant =
             wire.tenant_id.clone().map(TenantId::try_from).transpose().map_err(|_| TokenError::Invalid)?;
+        let session =
+            wire.sid.clone().map(SessionId::try_from).transpose().map_err(|_| TokenError::Invalid)?;
         Ok(Claims {
             sub: wire.sub.clone(),
             aud: wire.aud.names().join(" "),
@@ -265,6 +284,7 @@ impl Keys {
             tenant,
             // An empty id would be everybody's who has one.
             jti: wire.jti.clone().filter(|jti| !jti.is_empty()),
+            session,
             iat,
             exp,
         })

@@ -6,7 +6,7 @@ use axum::{
     extract::Request,
     middleware::{Next, from_fn},
     response::Response,
-    routing::{MethodRouter, get, patch, post},
+    routing::{MethodRouter, delete, get, patch, post},
 };
 
 use crate::{domain::Permission, ports::Ports};
@@ -15,11 +15,11 @@ use super::{
     error::ApiError,
     routes::{
         admin::{admin_tenants, audit, new_tenants, promo_changes, promos, stats, tenant_list, tokens},
-        auth::magic_links,
+        auth::{logout, magic_links},
         bgops::{idempotency_keys, pausing, retries, sagas, upstreams},
         health, internal, metrics,
         public::{form, signups},
-        tenants::{deliveries, events, mails, overview, profile, provisioning, webhooks},
+        tenants::{deliveries, events, mails, overview, profile, provisioning, sessions, webhooks},
         whoami,
     },
 };
@@ -72,6 +72,8 @@ pub const ROUTES: &[Route] = {
         route("POST", "/api/v1/tenants/{id}/webhook/deliveries/{delivery}/redeliver", SameTenantOrPlatform),
         route("GET", "/api/v1/tenants/me", TenantAdmin),
         route("PATCH", "/api/v1/tenants/me", TenantAdmin),
+        route("GET", "/api/v1/tenants/me/sessions", TenantAdmin),
+        route("DELETE", "/api/v1/tenants/me/sessions/{session}", TenantAdmin),
         route("POST", "/api/v1/admin/tokens/revoke", PlatformAdmin),
         route("POST", "/api/v1/admin/tenant/webhook", PlatformAdmin),
         route("GET", "/api/v1/admin/tenants", PlatformAdmin),
@@ -139,7 +141,7 @@ fn handlers<P: Ports>() -> Vec<(&'static str, MethodRouter)> {
         ("/api/v1/admin/whoami", get(whoami::whoami::<P>)),
         ("/auth/magic/start", post(magic_links::start::<P>)),
         ("/auth/magic/verify", post(magic_links::verify::<P>)),
-        ("/auth/logout", post(tokens::logout::<P>)),
+        ("/auth/logout", post(logout::logout::<P>)),
         ("/api/v1/tenants/{id}/provision-status", get(provisioning::status::<P>)),
         ("/api/v1/tenants/{id}/provision/retry", post(provisioning::retry::<P>)),
         ("/api/v1/tenants/{id}/welcome/resend", post(mails::resend_welcome::<P>)),
@@ -147,6 +149,8 @@ fn handlers<P: Ports>() -> Vec<(&'static str, MethodRouter)> {
         ("/api/v1/tenants/{id}/webhook/deliveries", get(deliveries::list::<P>)),
         ("/api/v1/tenants/{id}/webhook/deliveries/{delivery}/redeliver", post(deliveries::redeliver::<P>)),
         ("/api/v1/tenants/me", get(profile::get::<P>).patch(profile::change::<P>)),
+        ("/api/v1/tenants/me/sessions", get(sessions::list::<P>)),
+        ("/api/v1/tenants/me/sessions/{session}", delete(sessions::end::<P>)),
         ("/api/v1/admin/tokens/revoke", post(tokens::revoke::<P>)),
         ("/api/v1/admin/tenant/webhook", post(admin_tenants::correct_webhook::<P>)),
         ("/api/v1/admin/tenants", get(tenant_list::list::<P>).post(new_tenants::create::<P>)),

@@ -5,8 +5,8 @@
 
 use crate::{db::Statement, domain::Claims};
 
-/// Aborts the batch if the token is revoked, was issued before a cut-off, or belongs to a tenant that is stopped or
-/// gone.
+/// Aborts the batch if the token is revoked, was issued before a cut-off, came of a sign-in that was ended, or belongs to a tenant
+/// that is stopped or gone.
 pub fn auth_guard(claims: &Claims) -> Statement {
     // What is raised depends on a row, or SQLite would compute it once, ahead, and raise always.
     Statement::new(
@@ -14,6 +14,9 @@ pub fn auth_guard(claims: &Claims) -> Statement {
              exists (select 1 from revoked_tokens where jti = ?1)
              or coalesce((select value from feature_flags where name = 'tokens_valid_after' and enabled = 1), 0) > ?3
              or coalesce(t.tokens_valid_after, 0) > ?3
+             or coalesce((select tokens_valid_after from user_cutoffs where user_id = ?4), 0) > ?3
+             or (?5 is not null
+               and not exists (select 1 from sessions where id = ?5 and tenant_id = ?2 and ended_at is null))
              or (?2 is not null and coalesce(t.status, 'cancelled') not in ('trial', 'active'))
            then json('refused ' || one) end
          from (select 1 as one) left join tenants t on t.id = ?2",
@@ -21,6 +24,8 @@ pub fn auth_guard(claims: &Claims) -> Statement {
             claims.jti.as_deref().into(),
             claims.tenant.as_ref().map(|t| t.as_str()).into(),
             claims.iat.unwrap_or(0).into(),
+            claims.sub.as_deref().into(),
+            claims.session.as_ref().map(|session| session.as_str()).into(),
         ],
     )
 }

@@ -9,7 +9,7 @@ use crate::{
     workflow::RequestOrigin,
 };
 
-use super::webhooks::Connection;
+use super::{magic_links::NewLink, webhooks::Connection};
 
 mod welcome;
 pub use welcome::{
@@ -36,6 +36,8 @@ pub enum Kind {
     SignIn,
     /// It tells an owner that nothing is sent to their webhook any more.
     WebhookDisabled,
+    /// It tells an owner of something that only they, or their people, should have done.
+    SecurityNotice,
 }
 
 impl Kind {
@@ -45,12 +47,15 @@ impl Kind {
             Self::Welcome => "welcome",
             Self::SignIn => "sign_in",
             Self::WebhookDisabled => "webhook_disabled",
+            Self::SecurityNotice => "security_notice",
         }
     }
 
     /// The one with this word.
     pub fn named(word: &str) -> Option<Self> {
-        [Self::Welcome, Self::SignIn, Self::WebhookDisabled].into_iter().find(|kind| kind.as_str() == word)
+        [Self::Welcome, Self::SignIn, Self::WebhookDisabled, Self::SecurityNotice]
+            .into_iter()
+            .find(|kind| kind.as_str() == word)
     }
 }
 
@@ -259,7 +264,8 @@ macro_rules! claim {
                created_at,
                (select json_object('slug', slug, 'name', name, 'email', email, 'status', status, 'cutoff',
                   max(tokens_valid_after, coalesce(
-                    (select value from feature_flags where name = 'tokens_valid_after' and enabled = 1), 0)))
+                    (select value from feature_flags where name = 'tokens_valid_after' and enabled = 1), 0), coalesce(
+                    (select tokens_valid_after from user_cutoffs where user_id = owner_user_id), 0)))
                 from tenants where id = mails.tenant_id) as addressee"
         )
     };
@@ -283,8 +289,8 @@ pub fn claim(tenant: Option<&TenantId>, now: Timestamp, lease: Timestamp, limit:
 
 /// Counts an attempt that is about to leave, and remembers its link. Answers whether it may: not if somebody else has claimed it
 /// since, or if its tenant was stopped.
-pub async fn begin(db: &impl Db, mail: &Claimed, link: Option<(&str, Timestamp)>) -> Result<bool, DbError> {
-    let issued_at = link.map(|(_, issued_at)| issued_at.seconds());
+pub async fn begin(db: &impl Db, mail: &Claimed, link: Option<&NewLink>) -> Result<bool, DbError> {
+    let issued_at = link.map(|link| link.issued_at.seconds());
     let attempt = Statement::new(
         "update mails set attempts = attempts + 1, link_issued_at = coalesce(?5, link_issued_at)
          where tenant_id = ?1 and kind = ?2 and key = ?3 and claims = ?4 and status = 'pending'
@@ -297,7 +303,7 @@ pub async fn begin(db: &impl Db, mail: &Claimed, link: Option<(&str, Timestamp)>
             issued_at.into(),
         ],
     );
-    let link = link.map(|(hash, issued_at)| super::magic_links::insert(&mail.tenant_id, hash, issued_at));
+    let link = link.map(|link| link.insert(&mail.tenant_id));
     db.ask((attempt, link)).await.map(|(begun, _)| begun.has_changed())
 }
 

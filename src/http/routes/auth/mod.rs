@@ -1,3 +1,4 @@
 //! Signing in: `/auth/…`.
 
+pub mod logout;
 pub mod magic_links;
