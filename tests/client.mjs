@@ -63,7 +63,10 @@ export function client({ url, sandboxFetch, secret }) {
     return mails.map((mail) => ({ ...mail, linkToken: /\/magic\/#token=([\w.-]+)/.exec(mail.text)?.[1] }));
   }
 
-  return { api, sandbox, signup, confirm, status, settled, mails, token: (claims = {}, key = secret) => token(claims, key) };
+  /** Those of them that have a link to sign in: others tell something, and come whenever it happens. */
+  const links = async (address) => (await mails(address)).filter(({ linkToken }) => linkToken);
+
+  return { api, sandbox, signup, confirm, status, settled, mails, links, token: (claims = {}, key = secret) => token(claims, key) };
 }
 
 /** A valid signup, different each time. */

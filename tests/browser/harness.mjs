@@ -68,8 +68,11 @@ export async function eventually(what, ask) {
   }
 }
 
+/** The last mail with a link. Those that only tell something come in between. */
 export const mailTo = (address) =>
-  eventually(`a mail to ${address}`, async () => (await sandbox(`mails?to=${encodeURIComponent(address)}`)).mails.at(-1));
+  eventually(`a mail to ${address}`, async () =>
+    (await sandbox(`mails?to=${encodeURIComponent(address)}`)).mails.findLast(({ text }) => text.includes("#token=")),
+  );
 
 export const linkIn = ({ text }) => text.match(/https?:\/\/\S+\/magic\/#token=[^\s"<>]+/)[0];
 

@@ -118,7 +118,7 @@ body! {
         #[schema(pattern = r"^[^\x00-\x1f\x7f-\x9f]*$")]
         pub token: Option<String> = unless_empty("token", Ok),
         /// The six digits in the latest mail, in place of the link. Blanks and hyphens among them are none of them.
-        #[schema(pattern = "^([0-9][ -]*){6}$", example = "123456")]
+        #[schema(pattern = r"^\s*([0-9][\s-]*){6}$", example = "123456")]
         pub code: Option<String> = unless_empty("code", six_digits),
         /// With a code: the address that it was mailed to.
         #[schema(value_type = Option<String>, example = "owner@riverside.example")]
