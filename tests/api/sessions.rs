@@ -61,7 +61,7 @@ async fn a_cookie_is_a_token_that_no_script_reads() {
     let app = TestApp::new();
     let tenant = app.signed_up("fc-nord").await;
     let body = json!({ "token": tenant.mailed_link(), "session": true });
-    let answer = app.post("/auth/magic/verify").json(&body).from_our_page().send().await;
+    let answer = app.post("/auth/magic/verify").json(&body).by_our_page().send().await;
     assert_eq!(keys(&answer.is(200)), ["success", "tenant", "tenantId"]);
     let claims = Token::read(&cookie_of(&answer));
     assert_eq!(
@@ -83,7 +83,7 @@ async fn nobody_is_signed_in_to_what_somebody_else_chose() {
     let (tenant, mallory) = (app.signed_up("fc-nord").await, app.signed_up("fc-mallory").await);
     let planted = mallory.signs_in_by(LAPTOP).await;
     let body = json!({ "token": tenant.mailed_link(), "session": true });
-    let ask = app.post("/auth/magic/verify").json(&body).cookie(&planted).from_our_page();
+    let ask = app.post("/auth/magic/verify").json(&body).cookie(&planted).by_our_page();
     let cookie = cookie_of(&ask.send().await);
     assert_ne!(Token::read(&cookie)["sid"], Token::read(&planted)["sid"]);
     assert_eq!(tenant.whoami_by(&cookie).await.is(200)["data"]["tenantId"], tenant.id.as_str());
@@ -109,7 +109,7 @@ async fn a_cookie_counts_at_the_console_alone() {
     let cookie = tenant.signs_in_by(LAPTOP).await;
     tenant.whoami_by(&cookie).await.is(200);
     for host in ["fc-nord.clubs.example", "api.example.com:8443", "tenantry.example.workers.dev"] {
-        let at = |ask: crate::support::AdmissionRequest| ask.at(host).from_our_page();
+        let at = |ask: crate::support::AdmissionRequest| ask.at(host).by_our_page();
         let own = format!("https://{host}");
         at(tenant.get("/whoami").cookie(&cookie))
             .header("origin", &own)
@@ -220,7 +220,7 @@ async fn a_sign_in_lasts_a_year_at_most() {
             assert!((360..=366).contains(&(age / (24 * 3600))), "{age}");
             return;
         }
-        if answer.header("set-cookie") != "" {
+        if !answer.header("set-cookie").is_empty() {
             cookie = cookie_of(&answer);
         }
     }
@@ -361,7 +361,7 @@ async fn a_sign_in_that_is_ended_while_a_request_is_at_work() {
         assert_eq!(answer.status.as_u16(), if is_done { 200 } else { 403 }, "{at}: {}", answer.text);
         refused += usize::from(!is_done);
         // What it was given, if anything, opens nothing.
-        if answer.header("set-cookie") != "" && at > 0 && at <= polls {
+        if !answer.header("set-cookie").is_empty() && at > 0 && at <= polls {
             is_refused(&tenant.whoami_by(&cookie_of(&answer)).await);
         }
         if at > polls {

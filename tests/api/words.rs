@@ -191,7 +191,7 @@ pub async fn every_error() -> Vec<(Answer, u16, &'static str)> {
     all.push((app.post(&redeliver).token(&tenant.jwt).send().await, 404, "DELIVERY_NOT_FOUND"));
     let session = "/api/v1/tenants/me/sessions/none";
     all.push((app.ask(Method::DELETE, session).token(&tenant.jwt).send().await, 404, "SESSION_NOT_FOUND"));
-    let both = tenant.gets("/whoami").cookie("a.b.c").from_our_page().send().await;
+    let both = tenant.gets("/whoami").cookie("a.b.c").by_our_page().send().await;
     all.push((both, 400, "AMBIGUOUS_CREDENTIALS"));
     let user = json!({ "userId": "user_never", "reason": "left the board" });
     let revoke = app.post("/api/v1/admin/tokens/revoke").token(&operator).json(&user);

@@ -45,7 +45,7 @@ async fn a_cookie_never_counts_for_operators_machines_or_monitoring() {
     for route in guarded().filter(|route| !of_tenants(route)) {
         let (tenant, example) = stage(route).await;
         let cookie = tenant.signs_in_by("").await;
-        let ask = || example.ask().from_our_page();
+        let ask = || example.ask().by_our_page();
         ask().cookie(&cookie).send().await.fails(401, "UNAUTHORIZED");
         for (_, token) in good_tokens(route, &tenant) {
             ask().cookie(&token.sign()).send().await.fails(401, "UNAUTHORIZED");
@@ -121,7 +121,7 @@ async fn what_comes_by_a_cookie_and_a_token_comes_by_neither() {
         }
         // A second cookie of the same name: somebody else put one there.
         let twice = format!("__Host-tenantry={cookie}; __Host-tenantry={cookie}");
-        let ask = example.ask().header("cookie", &twice).from_our_page();
+        let ask = example.ask().header("cookie", &twice).by_our_page();
         ask.send().await.fails(400, "AMBIGUOUS_CREDENTIALS");
         tenant.db().is_still(&before);
     }
@@ -148,7 +148,7 @@ async fn a_cookie_whose_sign_in_was_ended_opens_nothing() {
         let cookie = tenant.signs_in_by("").await;
         for end in ["update sessions set ended_at = 1", "delete from sessions"] {
             tenant.db().execute(end, ());
-            let answer = example.ask().cookie(&cookie).from_our_page().send().await;
+            let answer = example.ask().cookie(&cookie).by_our_page().send().await;
             answer.refuses(403, "FORBIDDEN", "token_revoked");
         }
     }
@@ -168,7 +168,7 @@ async fn what_reads_changes_nothing() {
         for method in [Method::GET, Method::HEAD] {
             let token = good_tokens(route, &tenant).into_iter().next().map(|(_, token)| token.sign());
             example.ask().method(method.clone()).maybe_token(token.as_deref()).send().await;
-            example.ask().method(method).cookie(&cookie).from_our_page().send().await;
+            example.ask().method(method).cookie(&cookie).by_our_page().send().await;
         }
         tenant.outside().finishes_deferred_work().await;
         tenant.db().is_still(&before);

@@ -255,7 +255,7 @@ impl AdmissionRequest {
     }
 
     /// As a browser sends it from our own page.
-    pub fn from_our_page(self) -> Self {
+    pub fn by_our_page(self) -> Self {
         self.header("sec-fetch-site", "same-origin")
     }
 

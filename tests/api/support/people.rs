@@ -172,13 +172,13 @@ impl TestTenant {
     /// Somebody opens a link in a browser, on our own page. Answers its cookie.
     pub async fn signs_in_by(&self, user_agent: &str) -> String {
         let body = json!({ "token": self.mailed_link(), "session": true });
-        let ask = self.post("/auth/magic/verify").json(&body).from_our_page();
+        let ask = self.post("/auth/magic/verify").json(&body).by_our_page();
         cookie_of(&ask.header("user-agent", user_agent).send().await)
     }
 
     /// Asks for something on our own page, on behalf of a cookie.
     pub fn browses(&self, method: http::Method, path: &str, cookie: &str) -> AdmissionRequest {
-        self.ask(method, path).cookie(cookie).from_our_page()
+        self.ask(method, path).cookie(cookie).by_our_page()
     }
 
     /// What a cookie is told of itself.
