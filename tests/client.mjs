@@ -89,11 +89,14 @@ export function client({ url, sandboxFetch, secret }) {
       ...mail,
       linkToken: /\/magic\/#token=([\w.-]+)/.exec(mail.text)?.[1],
       proofToken: /\/proof\/#token=([\w.-]+)/.exec(mail.text)?.[1],
-      code: /\bcode is ([0-9]{6})\b/.exec(mail.text)?.[1],
+      code: /^([0-9]{6})$/m.exec(mail.text)?.[1],
     }));
   }
 
-  return { api, sandbox, signup, signupUnproven, prove, confirm, status, settled, mails, proofMail, proofMails, token: (claims = {}, key = secret) => token(claims, key) };
+  /** Those of them that have a link to sign in: others tell something, and come whenever it happens. */
+  const links = async (address) => (await mails(address)).filter(({ linkToken }) => linkToken);
+
+  return { api, sandbox, signup, signupUnproven, prove, confirm, status, settled, mails, links, proofMail, proofMails, token: (claims = {}, key = secret) => token(claims, key) };
 }
 
 /** A valid signup, different each time. */

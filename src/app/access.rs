@@ -8,7 +8,7 @@ use crate::{
     store::{self, access::Purpose, audit::AuditContext},
 };
 
-use super::App;
+use super::{App, sessions};
 
 /// Why a request on behalf of a token was not done.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -66,19 +66,23 @@ async fn with_purpose<P: Ports, B: Batch>(
     Ok(read(&mut admitted(app, claims, purpose, statements).await?)?)
 }
 
-/// Runs `statements` behind the access check, whose own answer says nothing more.
+/// Runs `statements` behind the access check, whose own answer says nothing more. A sign-in that is used is renewed with it.
 async fn admitted<P: Ports>(
     app: &App<P>,
     claims: &Claims,
     purpose: Purpose,
     mut statements: Vec<Statement>,
 ) -> Result<Answers, AccessError> {
-    statements.insert(0, store::access::auth_guard(claims, purpose));
+    let renewal = sessions::due(claims, app.ports.now());
+    let before = 1 + renewal.iter().len();
+    statements.splice(0..0, [store::access::auth_guard(claims, purpose)].into_iter().chain(renewal));
     let answers = app.ports.db().batch(statements).await.map_err(|error| match error {
         DbError::Aborted => AccessError::Denied(Denial::TokenRevoked),
         error => error.into(),
     })?;
     let mut answers = Answers::from(answers);
-    answers.one()?;
+    for _ in 0..before {
+        answers.one()?;
+    }
     Ok(answers)
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     db::DbError,
-    domain::{Claims, Plan, RunStatus, TenantId, TenantStatus, WebhookSecret, WebhookUrl},
+    domain::{Claims, MailId, Plan, RunStatus, TenantId, TenantStatus, WebhookSecret, WebhookUrl},
     ports::Ports,
     store::{
         self,
@@ -101,8 +101,11 @@ pub async fn correct_webhook<P: Ports>(
     };
     let audit_context =
         access::audit_context(app, claims, reason, caller.request.as_deref().unwrap_or_default());
+    let mail = MailId::new(audit_context.now, app.ports.random());
+    let told =
+        store::webhooks::tell_changed(tenant, url, sealed.is_some(), &mail, &caller, audit_context.now);
     let batch = (
-        store::webhooks::audit_webhook(tenant, url, sealed.is_some(), &audit_context),
+        (store::webhooks::audit_webhook(tenant, url, sealed.is_some(), &audit_context), told),
         store::webhooks::webhook(tenant),
         store::webhooks::set_webhook(tenant, url, sealed.as_deref(), audit_context.now),
         store::webhooks::webhook(tenant),

@@ -4,21 +4,22 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::Value;
 
 use crate::{
-    domain::{Email, Step, Timestamp},
+    domain::{Email, Step, Timestamp, browser},
     ports::Ports,
     store::{
-        magic_links::LINK_SECONDS,
+        magic_links::{LINK_SECONDS, NewLink},
         mails::{self as outbox, Addressee, Claimed, Kind},
+        notices::Notice,
         proof::Hashes,
     },
     workflow::FailureCode,
 };
 
 use super::{
-    App, digest, magic_links,
+    App, codes, digest, magic_links,
     mail::{
-        self, Addressed, ConfirmAddress, Created, Footer, Mail, SetupFailed, SetupFailure, SignIn, Style,
-        WebhookDisabled, Welcome,
+        self, Addressed, ConfirmAddress, Created, Footer, Mail, SecurityEvent, SecurityNotice, SetupFailed,
+        SetupFailure, SignIn, SignInMethod, Style, WebhookDisabled, Welcome,
     },
     proof,
     upstream::hmac_sha256,
@@ -36,8 +37,8 @@ pub(super) struct Letter {
 /// What a mail lets its reader do, as it is stored.
 pub(super) enum Enclosed {
     Nothing,
-    /// A link that signs in: its hash, and when it was issued.
-    Link(String, Timestamp),
+    /// What signs in.
+    Link(NewLink),
     /// What proves the address that it is sent to.
     Proof(Hashes),
 }
@@ -58,9 +59,11 @@ pub(super) fn letter<P: Ports>(
     let text = |field: &str| data.get(field).and_then(Value::as_str);
     let link = match kind {
         Kind::Welcome | Kind::SignIn | Kind::SetupFailed => Some(link(app, mail, tenant)?),
-        Kind::ConfirmAddress | Kind::WebhookDisabled => None,
+        Kind::ConfirmAddress | Kind::WebhookDisabled | Kind::SecurityNotice => None,
     };
     let url = link.as_ref().map(|link| link.url.as_str()).unwrap_or_default();
+    let code = link.as_ref().and_then(|link| link.code.as_deref());
+    let notice = Notice::of(&data);
     let address = tenant.slug.as_ref().map(|slug| app.config().web_address(slug.as_str()));
     let said = match kind {
         Kind::ConfirmAddress => return proof_letter(app, mail, tenant, page),
@@ -73,7 +76,7 @@ pub(super) fn letter<P: Ports>(
             page,
         }),
         Kind::SignIn if mail.is_about_new_tenant() => Mail::Created(Created { name, link: url, page }),
-        Kind::SignIn => Mail::SignIn(SignIn { name, link: url, code: None, page }),
+        Kind::SignIn => Mail::SignIn(SignIn { name, link: url, code, page }),
         Kind::SetupFailed => {
             let (code, step) =
                 (text("reason").and_then(FailureCode::named), text("step").and_then(Step::named));
@@ -83,10 +86,33 @@ pub(super) fn letter<P: Ports>(
             let (host, since) = (text("host").unwrap_or_default(), text("since"));
             Mail::WebhookDisabled(WebhookDisabled { name, host, since, page })
         }
+        Kind::SecurityNotice => {
+            let notice = notice.as_ref().ok_or(Unwritten(FailureCode::Misconfigured))?;
+            let at = Timestamp::from_seconds(mail.created_at);
+            Mail::Security(SecurityNotice { name, event: said_of(notice), at, page })
+        }
     };
     let mail = addressed(app, tenant, tenant.email.as_ref(), &said)?;
-    let enclosed = link.map_or(Enclosed::Nothing, |link| Enclosed::Link(link.hash, link.issued_at));
+    let enclosed = link.map_or(Enclosed::Nothing, |link| Enclosed::Link(link.stored));
     Ok(Letter { mail, enclosed })
+}
+
+/// A notice in the words of the mail.
+fn said_of(notice: &Notice) -> SecurityEvent<'_> {
+    match notice {
+        Notice::SignedIn { how, browser, platform } => SecurityEvent::SignedIn {
+            method: match how.as_str() {
+                "link" => Some(SignInMethod::Link),
+                "code" => Some(SignInMethod::Code),
+                _ => None,
+            },
+            browser: browser::spoken(browser),
+            platform: browser::spoken(platform),
+        },
+        Notice::SessionEnded => SecurityEvent::SessionEnded { browser: None },
+        Notice::AllEnded => SecurityEvent::SignedOutEverywhere,
+        Notice::WebhookChanged { host } => SecurityEvent::WebhookChanged { host },
+    }
 }
 
 /// A mail to the tenant's owner, in the tenant's language and colour.
@@ -108,24 +134,24 @@ fn addressed<P: Ports>(
     Ok(Addressed { to, message: mail::render(mail, &style), reply_to })
 }
 
-/// A link that signs in, and what is stored of it.
+/// A link that signs in, the code beside it, and what is stored of them.
 struct Link {
     url: String,
-    hash: String,
-    issued_at: Timestamp,
+    code: Option<String>,
+    stored: NewLink,
 }
 
 fn link<P: Ports>(app: &App<P>, mail: &Claimed, tenant: &Addressee) -> Result<Link, Unwritten> {
     let missing = || Unwritten(FailureCode::Misconfigured);
-    let now = app.ports.now();
-    // One that lies ahead refuses everything, whenever it was issued.
-    let not_before = Some(app.config().jwt_not_before).filter(|moment| *moment <= now.seconds());
-    let cutoff = tenant.cutoff.max(not_before.unwrap_or_default());
-    let issued_at = link_issued_at(mail.link_issued_at, cutoff, now);
+    let issued_at = link_issued_at(app, mail, tenant);
     let id = link_id(app, mail, issued_at).ok_or_else(missing)?;
     let origin = mail.origin.as_deref().unwrap_or_default();
     let url = magic_links::url(app, &mail.tenant_id, issued_at, &id, origin).ok_or_else(missing)?;
-    Ok(Link { url, hash: digest(&[&id]), issued_at })
+    // Only who asked to sign in has a place to type a code.
+    let has_code = mail.kind == Kind::SignIn.as_str() && !mail.is_about_new_tenant();
+    let code = has_code.then(|| codes::code(app.config(), &mail.id, issued_at)).flatten();
+    let code_hash = code.as_deref().and_then(|code| codes::stored(app.config(), code));
+    Ok(Link { url, code, stored: NewLink { hash: digest(&[&id]), issued_at, code_hash } })
 }
 
 /// What it asks its reader to show is made anew if it has waited for long: the code has its life before it.
@@ -155,10 +181,14 @@ fn link_id<P: Ports>(app: &App<P>, mail: &Claimed, issued_at: Timestamp) -> Opti
 }
 
 /// When the link is issued that is mailed now: when it was, as long as it is young, and opens anything.
-fn link_issued_at(issued_at: Option<i64>, cutoff: i64, now: Timestamp) -> Timestamp {
+fn link_issued_at<P: Ports>(app: &App<P>, mail: &Claimed, tenant: &Addressee) -> Timestamp {
+    let now = app.ports.now();
+    // One that lies ahead refuses everything, whenever it was issued.
+    let not_before = Some(app.config().jwt_not_before).filter(|moment| *moment <= now.seconds());
+    let cutoff = tenant.cutoff.max(not_before.unwrap_or_default());
     let is_good = |issued_at: &i64| now.seconds() - issued_at <= LINK_YOUNG_SECONDS && *issued_at >= cutoff;
     // A cut-off in this very second is a second ahead: what is issued after it must not fall before it.
-    Timestamp::from_seconds(issued_at.filter(is_good).unwrap_or(now.seconds().max(cutoff)))
+    Timestamp::from_seconds(mail.link_issued_at.filter(is_good).unwrap_or(now.seconds().max(cutoff)))
 }
 
 const _: () = assert!(LINK_YOUNG_SECONDS < LINK_SECONDS);

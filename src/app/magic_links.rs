@@ -6,15 +6,13 @@ use crate::{
     ports::Ports,
     store::{
         self,
-        magic_links::{LINK_SECONDS, SignedIn},
+        magic_links::{LINK_SECONDS, SignedIn, Whose},
+        sessions::{How, NewSession},
     },
     workflow::RequestOrigin,
 };
 
-use super::{
-    App, digest, mails, signups,
-    tokens::{LINK_TOKEN_SECONDS, NoSigningKey},
-};
+use super::{App, codes, digest, mails, sessions, sessions::Arrival, tokens::NoSigningKey};
 
 /// Why a link was not mailed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -89,29 +87,49 @@ pub async fn start<P: Ports>(
 }
 
 /// Exchanges a link for a tenant-admin token, once.
-pub async fn verify<P: Ports>(app: &App<P>, token: &str) -> Result<(SignedIn, String), LinkError> {
-    let now = app.ports.now();
-    let claims = app.settings.keys.verify(token, now).map_err(|_| LinkError::Invalid)?;
+pub async fn verify<P: Ports>(
+    app: &App<P>,
+    token: &str,
+    arrival: &Arrival<'_>,
+) -> Result<(SignedIn, String), LinkError> {
+    let claims = app.settings.keys.verify(token, app.ports.now()).map_err(|_| LinkError::Invalid)?;
     if claims.audience != Some(Audience::MagicLink) {
         return Err(LinkError::Invalid);
     }
     let (Some(jti), Some(tenant)) = (claims.jti, claims.tenant) else { return Err(LinkError::Invalid) };
     // Asked before the link is spent.
     app.settings.keys.can_sign()?;
+    let session = sessions::begin(app, How::Link, arrival);
+    let told = sessions::tell(app, &session, &arrival.caller);
     let hash = digest(&[&jti]);
-    let signed_in =
-        store::magic_links::consume(app.ports.db(), &hash, &jti, now).await?.ok_or(LinkError::Invalid)?;
-    if signed_in.id != tenant {
-        return Err(LinkError::Invalid);
-    }
-    // A cut-off in this very second is a second ahead: what is issued after it must not fall before it.
-    let issued_at = now.max(Timestamp::from_seconds(signed_in.tokens_valid_after));
-    let token = signups::new_tenant_token(
-        app,
-        &signed_in.id,
-        &signed_in.owner_user_id,
-        Some(LINK_TOKEN_SECONDS),
-        issued_at,
-    )?;
+    let spent = store::magic_links::consume(app.ports.db(), &tenant, &hash, &jti, &session, told).await?;
+    signed_in(app, &session, spent)
+}
+
+/// Exchanges the code beside a link for a tenant-admin token, once. Whatever is wrong is answered alike, and costs the same: whether
+/// there is such an address, whether it was sent a code, and whether it is this one.
+pub async fn verify_code<P: Ports>(
+    app: &App<P>,
+    whose: &Whose,
+    code: &str,
+    arrival: &Arrival<'_>,
+) -> Result<(SignedIn, String), LinkError> {
+    app.settings.keys.can_sign()?;
+    let session = sessions::begin(app, How::Code, arrival);
+    let told = sessions::tell(app, &session, &arrival.caller);
+    let hashes = codes::stored_under_any(app.config(), code);
+    let spent = store::magic_links::consume_by_code(app.ports.db(), whose, &hashes, &session, told).await?;
+    signed_in(app, &session, spent)
+}
+
+fn signed_in<P: Ports>(
+    app: &App<P>,
+    session: &NewSession,
+    spent: Option<SignedIn>,
+) -> Result<(SignedIn, String), LinkError> {
+    let signed_in = spent.ok_or(LinkError::Invalid)?;
+    let issued_at = Timestamp::from_seconds(signed_in.issued_at);
+    let token = sessions::token(app, session, &signed_in.id, &signed_in.owner_user_id, issued_at)?;
+    mails::send_later(app, &signed_in.id);
     Ok((signed_in, token))
 }

@@ -282,9 +282,7 @@ async fn attempt_letter<P: Ports>(
     let db = app.ports.db();
     let begun = match &letter.enclosed {
         Enclosed::Nothing => mails::begin(db, mail, None).await.map(Leave::granted_if),
-        Enclosed::Link(hash, issued_at) => {
-            mails::begin(db, mail, Some((hash, *issued_at))).await.map(Leave::granted_if)
-        }
+        Enclosed::Link(link) => mails::begin(db, mail, Some(link)).await.map(Leave::granted_if),
         Enclosed::Proof(hashes) => {
             let budget = app.config().proof_mails_per_hour;
             mails::begin_proof(db, mail, &letter.mail.to, hashes, budget, app.ports.now()).await

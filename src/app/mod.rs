@@ -3,6 +3,7 @@
 pub mod access;
 pub mod admin_tenants;
 pub mod breakers;
+pub mod codes;
 pub mod deliveries;
 pub mod deprovisioning;
 pub mod health;
@@ -24,6 +25,7 @@ pub mod revocation;
 pub mod run_actions;
 pub mod run_admission;
 pub mod run_log;
+pub mod sessions;
 pub mod signups;
 pub mod stats;
 pub mod steps;

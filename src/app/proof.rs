@@ -6,12 +6,13 @@
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 
 use crate::{
-    db::DbError,
+    db::{DbError, Statement},
     domain::{Claims, Email, MailId, ProofCode, RunStatus, TenantId, Timestamp},
     ports::{Level, LogLine, Ports},
     store::{
         self, mails as outbox,
         proof::{Hashes, Proven, Shown},
+        sessions::{How, NewSession},
         tenants::Tenant,
     },
     workflow::RequestOrigin,
@@ -20,7 +21,9 @@ use crate::{
 use super::{
     App, access,
     access::AccessError,
-    magic_links, mails, provisioning, signups,
+    magic_links, mails, provisioning,
+    sessions::{self, Arrival},
+    signups,
     tokens::{NoSigningKey, SIGNUP_TOKEN_SECONDS},
     upstream::hmac_sha256,
 };
@@ -85,7 +88,7 @@ impl From<DbError> for ProofError {
 pub struct Confirmed {
     /// The tenant.
     pub tenant: Proven,
-    /// Good for a year.
+    /// Good for a year, or its sign-in's.
     pub token: String,
 }
 
@@ -150,15 +153,17 @@ pub async fn by_code<P: Ports>(
     claims: &Claims,
     tenant: &TenantId,
     code: &ProofCode,
-    caller: RequestOrigin,
+    arrival: &Arrival<'_>,
 ) -> Result<Confirmed, ProofError> {
     let key = ProofKey::of(app).ok_or(NoSigningKey)?;
     let shown = Shown::Code(key.stored_code(tenant, code));
-    let batch = (store::proof::prove(tenant, &shown, app.ports.now()), store::tenants::by_id(tenant));
+    let (session, signed_in) = sign_in(app, tenant, arrival);
+    let prove = store::proof::prove(tenant, &shown, signed_in, app.ports.now());
+    let batch = (prove, store::tenants::by_id(tenant));
     let ((promoted, _, proven), row) = access::on_behalf_of(app, claims, batch).await?;
     let proven = proven.ok_or(ProofError::NotFound)?;
     if promoted.has_changed() {
-        return confirmed(app, proven, row, caller).await;
+        return confirmed(app, proven, row, session, arrival).await;
     }
     let error = match proven {
         Proven { is_unproven: false, .. } => ProofError::AlreadyProven,
@@ -176,19 +181,35 @@ pub async fn by_code<P: Ports>(
 pub async fn by_link<P: Ports>(
     app: &App<P>,
     token: &str,
-    caller: RequestOrigin,
+    arrival: &Arrival<'_>,
 ) -> Result<Confirmed, ProofError> {
     let key = ProofKey::of(app).ok_or(NoSigningKey)?;
     let (tenant, secret) = token.split_once('.').ok_or(ProofError::InvalidLink)?;
     let tenant = TenantId::try_from(tenant.to_owned()).map_err(|_| ProofError::InvalidLink)?;
     let shown = Shown::Link(key.stored_link(&tenant, secret));
-    let batch = (store::proof::prove(&tenant, &shown, app.ports.now()), store::tenants::by_id(&tenant));
+    let (session, signed_in) = sign_in(app, &tenant, arrival);
+    let prove = store::proof::prove(&tenant, &shown, signed_in, app.ports.now());
+    let batch = (prove, store::tenants::by_id(&tenant));
     let ((promoted, _, proven), row) = crate::db::Db::ask(app.ports.db(), batch).await?;
     match proven {
-        Some(proven) if promoted.has_changed() => confirmed(app, proven, row, caller).await,
+        Some(proven) if promoted.has_changed() => confirmed(app, proven, row, session, arrival).await,
         Some(Proven { is_shown: true, is_taken: true, .. }) => Err(ProofError::EmailExists),
         _ => Err(ProofError::InvalidLink),
     }
+}
+
+/// The sign-in that the proof is to a page of ours, and what writes it down. A token that lives for a year is none.
+fn sign_in<P: Ports>(
+    app: &App<P>,
+    tenant: &TenantId,
+    arrival: &Arrival<'_>,
+) -> (Option<NewSession>, Vec<Statement>) {
+    let session = arrival.is_cookie.then(|| sessions::begin(app, How::Proof, arrival));
+    let written = session.iter().flat_map(|session| {
+        [session.by_proof(tenant)].into_iter().chain(sessions::tell(app, session, &arrival.caller))
+    });
+    let written = written.collect();
+    (session, written)
 }
 
 /// The owner's token, and the start of what waited for the proof. That is stored: an object that does not answer hears of it from
@@ -197,7 +218,8 @@ async fn confirmed<P: Ports>(
     app: &App<P>,
     proven: Proven,
     row: Option<Tenant>,
-    caller: RequestOrigin,
+    session: Option<NewSession>,
+    arrival: &Arrival<'_>,
 ) -> Result<Confirmed, ProofError> {
     app.log(
         LogLine::new(Level::Info, "email_proven")
@@ -206,14 +228,12 @@ async fn confirmed<P: Ports>(
     );
     // A cut-off in this very second is a second ahead: what is issued after it must not fall before it.
     let issued_at = app.ports.now().max(Timestamp::from_seconds(proven.tokens_valid_after));
-    let token = signups::new_tenant_token(
-        app,
-        &proven.id,
-        &proven.owner_user_id,
-        Some(SIGNUP_TOKEN_SECONDS),
-        issued_at,
-    )?;
-    start_if_wanted(app, proven.is_wanted, row, caller).await;
+    let (tenant, user) = (&proven.id, &proven.owner_user_id);
+    let token = match session {
+        Some(session) => sessions::token(app, &session, tenant, user, issued_at)?,
+        None => signups::new_tenant_token(app, tenant, user, Some(SIGNUP_TOKEN_SECONDS), issued_at)?,
+    };
+    start_if_wanted(app, proven.is_wanted, row, arrival.caller.clone()).await;
     Ok(Confirmed { tenant: proven, token })
 }
 

@@ -1,12 +1,12 @@
 //! Revoking tokens, and ending a sign-in.
 
 use crate::{
-    domain::{Claims, TenantId, token_id},
+    domain::{Claims, TenantId, UserId, token_id},
     ports::Ports,
     store::{self, tokens::TokenOwner},
 };
 
-use super::{App, access, access::AccessError};
+use super::{App, access, access::AccessError, digest, sessions};
 
 /// Which tokens an operator revokes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +20,8 @@ pub enum Target {
     },
     /// Every one that a tenant was issued up to now.
     Tenant(TenantId),
+    /// Every one that a person was issued up to now.
+    User(UserId),
     /// Every one that anybody was issued up to now.
     All,
 }
@@ -29,13 +31,14 @@ impl Target {
         match self {
             Self::Token { jti, .. } => format!("token:{jti}"),
             Self::Tenant(tenant) => tenant.to_string(),
+            Self::User(user) => user.to_string(),
             Self::All => "all".to_owned(),
         }
     }
 }
 
 /// Revokes tokens on behalf of an operator, and writes down who did it, and why. Answers whether there was anything
-/// to revoke: there is not for a tenant that does not exist.
+/// to revoke: there is not for a tenant, or a person, that does not exist.
 pub async fn revoke<P: Ports>(
     app: &App<P>,
     claims: &Claims,
@@ -52,21 +55,25 @@ pub async fn revoke<P: Ports>(
             store::tokens::revoke(jti, whose, until, reason, now)
         }
         Target::Tenant(tenant) => store::tokens::revoke_tenant(tenant, now),
+        Target::User(user) => store::tokens::revoke_user(user, now),
         Target::All => store::tokens::revoke_all(now),
     };
     let audit_context = access::audit_context(app, claims, reason, request);
     let audit = store::audit::write(&audit_context, "tokens.revoke", &target.subject());
-    let [revoked, _] = access::on_behalf_of(app, claims, [revocation, audit]).await?;
+    // A link is known by its id, too. The code beside it ends with it.
+    let link = match target {
+        Target::Token { jti, .. } => Some(store::magic_links::revoke(&digest(&[jti]), now)),
+        _ => None,
+    };
+    let (revoked, _, _) = access::on_behalf_of(app, claims, (revocation, link, audit)).await?;
     Ok(revoked.has_changed())
 }
 
-/// Revokes the caller's own token. One without an id can't be told from others, and is left to its end: `false`.
+/// Revokes the caller's own token, and ends the sign-in that it came of. One without an id can't be told from others, and is left to its end: `false`.
 pub async fn log_out<P: Ports>(app: &App<P>, claims: &Claims) -> Result<bool, AccessError> {
     let Some(jti) = claims.jti.as_deref().filter(|jti| token_id::tells_apart(jti)) else {
         return Ok(false);
     };
-    let now = app.ports.now();
-    let whose = claims.tenant.as_ref().map_or(TokenOwner::NoTenants, TokenOwner::Tenant);
-    let revocation = store::tokens::revoke(jti, whose, claims.exp, "logout", now);
-    access::on_behalf_of(app, claims, revocation).await.map(|_| true)
+    let statements = sessions::log_out(claims, jti, app.ports.now());
+    access::on_behalf_of(app, claims, statements).await.map(|_| true)
 }

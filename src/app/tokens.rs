@@ -11,9 +11,9 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::domain::{
-    Audience, Claims, Config, Secret, TenantId, Timestamp, UserId,
+    Audience, Claims, Config, Secret, SessionId, TenantId, Timestamp, UserId,
     claims::{AudienceClaim, MAGIC_LINK_AUDIENCE, NumericDate, WireClaims, roles},
-    jwt_secret,
+    jwt_secret, token_id,
 };
 
 /// A longer token is refused before it is parsed.
@@ -22,8 +22,6 @@ pub const LONGEST_TOKEN: usize = 8 * 1024;
 pub const SIGNUP_TOKEN_SECONDS: i64 = 365 * 24 * 3600;
 /// How long the token of a signup lives whose address is not proven.
 pub const UNPROVEN_TOKEN_SECONDS: i64 = 24 * 3600;
-/// How long the token lives that a mailed link is exchanged for.
-pub const LINK_TOKEN_SECONDS: i64 = 7 * 24 * 3600;
 
 /// Why a token was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -160,17 +158,36 @@ impl Keys {
         now: Timestamp,
         jti: &str,
     ) -> Result<String, NoSigningKey> {
-        let wire = WireClaims {
-            sub: Some(user.as_str().to_owned()),
+        let wire = self.admin(tenant, user.as_str(), jti.to_owned());
+        self.sign(&WireClaims { unproven: ttl.is_none(), ..wire }, now, ttl.unwrap_or(UNPROVEN_TOKEN_SECONDS))
+    }
+
+    /// What a token for an admin of `tenant` says.
+    fn admin(&self, tenant: &TenantId, user: &str, jti: String) -> WireClaims {
+        WireClaims {
+            sub: Some(user.to_owned()),
             iss: self.issuer.clone(),
             aud: AudienceClaim::One(self.tenant_audience.clone()),
             roles: vec!["tenant_admin".to_owned(), "owner".to_owned()],
-            role: None,
             tenant_id: Some(tenant.as_str().to_owned()),
-            jti: Some(jti.to_owned()),
-            unproven: ttl.is_none(),
-        };
-        self.sign(&wire, now, ttl.unwrap_or(UNPROVEN_TOKEN_SECONDS))
+            jti: Some(jti),
+            ..WireClaims::default()
+        }
+    }
+
+    /// The token of a sign-in. One that is renewed says what it said before, but for its end: what cuts off or revokes the one does
+    /// so with the other.
+    pub fn session_token(
+        &self,
+        tenant: &TenantId,
+        user: &str,
+        session: &SessionId,
+        issued_at: Timestamp,
+        ttl: i64,
+    ) -> Result<String, NoSigningKey> {
+        let jti = token_id::of_session(tenant, session);
+        let sid = Some(session.as_str().to_owned());
+        self.sign(&WireClaims { sid, ..self.admin(tenant, user, jti) }, issued_at, ttl)
     }
 
     /// The token of a mailed link: the same for the same arguments, so that a mail can be sent again to the byte.
@@ -258,6 +275,8 @@ impl Keys {
         role_names.extend(wire.role.clone());
         let tenant =
             wire.tenant_id.clone().map(TenantId::try_from).transpose().map_err(|_| TokenError::Invalid)?;
+        let session =
+            wire.sid.clone().map(SessionId::try_from).transpose().map_err(|_| TokenError::Invalid)?;
         Ok(Claims {
             sub: wire.sub.clone(),
             aud: wire.aud.names().join(" "),
@@ -268,6 +287,7 @@ impl Keys {
             tenant,
             // An empty id would be everybody's who has one.
             jti: wire.jti.clone().filter(|jti| !jti.is_empty()),
+            session,
             iat,
             exp,
             unproven: wire.unproven && audience == Some(Audience::Tenant),

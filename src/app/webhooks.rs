@@ -2,7 +2,9 @@
 
 use crate::{
     db::{Db, DbError},
-    domain::{Claims, Plan, RunStatus, Secret, TenantId, WebhookSecret, WebhookUrl, claims::Audience, id},
+    domain::{
+        Claims, MailId, Plan, RunStatus, Secret, TenantId, WebhookSecret, WebhookUrl, claims::Audience, id,
+    },
     ports::{Clock, CryptoError, Level, LogLine, OutboundError, Ports, Vault},
     store::{
         self,
@@ -15,7 +17,7 @@ use crate::{
 use super::{
     App, access,
     access::AccessError,
-    provisioning,
+    mails, provisioning,
     provisioning::{QueueError, Queued},
     upstream::make,
 };
@@ -113,12 +115,14 @@ pub async fn connect<P: Ports>(
     caller: RequestOrigin,
 ) -> Result<(Queued, Option<Restored>), QueueError> {
     let sealed = app.ports.seal(secret.secret(), tenant.as_str()).await?;
+    let (now, mail) = (app.ports.now(), MailId::new(app.ports.now(), app.ports.random()));
     let store = (
         store::webhooks::webhook(tenant),
-        store::webhooks::set_webhook(tenant, url, Some(&sealed), app.ports.now()),
+        store::webhooks::tell_changed(tenant, url, true, &mail, &caller, now),
+        store::webhooks::set_webhook(tenant, url, Some(&sealed), now),
         store::webhooks::webhook(tenant),
     );
-    let (queued, (before, stored, after)) =
+    let (queued, (before, _, stored, after)) =
         provisioning::queue_after(app, claims, tenant, Some(Plan::Starter), store, caller.clone()).await?;
     if queued.status != RunStatus::Completed {
         return Ok((queued, None));
@@ -141,6 +145,9 @@ pub(super) async fn announce<P: Ports>(
     let Storing { before, is_stored, after: Some(webhook) } = storing else {
         return Err(too_often(app));
     };
+    if is_stored {
+        mails::send_later(app, tenant);
+    }
     let was = match &before {
         Some(before) => app.ports.open(&before.webhook_secret, tenant.as_str()).await.ok(),
         None => None,

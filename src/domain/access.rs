@@ -67,6 +67,11 @@ impl Permission {
         matches!(self, Self::Anyone | Self::AnyToken | Self::SigningUp | Self::TenantReader)
     }
 
+    /// Whether a tenant's own people may come here: their pages may use a cookie then.
+    pub fn admits_tenants(self) -> bool {
+        self.audiences().contains(&Audience::Tenant)
+    }
+
     /// Whether a token that says `claims` may use a route that names `requested`.
     pub fn check(self, claims: &Claims, requested: Option<&TenantId>) -> Result<(), Denial> {
         let audience = claims
@@ -110,6 +115,7 @@ mod tests {
             role_names: vec![],
             tenant: tenant.map(|t| t.parse().unwrap()),
             jti: None,
+            session: None,
             iat: None,
             exp: 0,
             unproven: false,

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{TenantId, Timestamp};
+use super::{SessionId, TenantId, Timestamp};
 
 /// A role that a token carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -97,6 +97,8 @@ pub struct Claims {
     pub tenant: Option<TenantId>,
     /// Its own id, by which it can be revoked.
     pub jti: Option<String>,
+    /// The sign-in that it came of, where that is written down.
+    pub session: Option<SessionId>,
     /// When it was issued, Unix seconds.
     pub iat: Option<i64>,
     /// When it ends, Unix seconds.
@@ -209,6 +211,9 @@ pub struct WireClaims {
     /// `unproven`: there, and true, as long as the tenant's address is not proven.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unproven: bool,
+    /// `sid`
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sid: Option<String>,
 }
 
 /// The roles that the service gives a meaning, from their names.

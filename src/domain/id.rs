@@ -107,6 +107,12 @@ id!(
     "^mail_[A-Za-z0-9_-]+$"
 );
 id!(
+    /// One sign-in.
+    SessionId,
+    "session_",
+    "^session_[A-Za-z0-9_-]+$"
+);
+id!(
     /// One request: in its answer, and on every log line it caused.
     RequestId,
     "req_",

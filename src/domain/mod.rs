@@ -5,6 +5,7 @@
 
 pub mod access;
 pub mod brand;
+pub mod browser;
 pub mod claims;
 pub mod client;
 pub mod config;
@@ -37,12 +38,13 @@ pub mod word;
 
 pub use access::{Denial, Permission};
 pub use brand::HexColor;
+pub use browser::Browser;
 pub use claims::{Audience, Claims, Role};
 pub use client::Client;
 pub use config::Config;
 pub use email::Email;
 pub use field_errors::{FieldError, FieldErrors};
-pub use id::{MailId, RequestId, RunId, TenantId, UserId};
+pub use id::{MailId, RequestId, RunId, SessionId, TenantId, UserId};
 pub use language::Language;
 pub use legal::LegalLinks;
 pub use plan::{Plan, TenantStatus};

@@ -1,6 +1,6 @@
 //! The ids of tokens (`jti`): whose a token of ours is, and what names no token at all.
 
-use super::{TenantId, field_errors::InvalidValue};
+use super::{SessionId, TenantId, field_errors::InvalidValue};
 
 /// What scripts print where there is no value.
 const NO_VALUES: [&str; 9] =
@@ -9,6 +9,11 @@ const NO_VALUES: [&str; 9] =
 /// The id of a tenant's token: it says whose it is, so that whoever revokes it need not know.
 pub fn of_tenant(tenant: &TenantId, unique: &str) -> String {
     format!("{tenant}.{unique}")
+}
+
+/// The id of the tokens of one sign-in. Statements make it, too, of a row of `sessions`.
+pub fn of_session(tenant: &TenantId, session: &SessionId) -> String {
+    of_tenant(tenant, session.as_str().trim_start_matches("session_"))
 }
 
 /// The tenant whose token has this id, if it says so.

@@ -2,7 +2,7 @@
 // crosses as one text each way, and what the platform wants as objects is made here.
 
 /** The headers that somebody reads, of every request and by its method. Each look costs a crossing. */
-const READ = ["accept", "authorization", "origin", "cf-connecting-ip"];
+const READ = ["accept", "authorization", "cookie", "origin", "cf-connecting-ip"];
 const READ_BY_METHOD = { GET: ["if-none-match"], HEAD: ["if-none-match"], OPTIONS: ["access-control-request-method"] };
 const READ_OTHERWISE = ["accept-language", "content-type", "content-length", "idempotency-key", "sec-fetch-site"];
 
@@ -15,8 +15,11 @@ export function head(request) {
     if (value !== null) text += `\n${name}:${value}`;
     return value;
   };
-  const accept = READ.map(read)[0];
-  if ((method === "GET" || method === "HEAD") && accept?.includes("html")) read("accept-language");
+  const [accept, , cookie] = READ.map(read);
+  const safe = method === "GET" || method === "HEAD";
+  if (safe && accept?.includes("html")) read("accept-language");
+  if (safe && cookie !== null) read("sec-fetch-site");
+  if (!safe && request.url.includes("/auth/")) read("user-agent");
   for (const name of READ_BY_METHOD[method] ?? READ_OTHERWISE) read(name);
   if (read("traceparent") !== null) read("tracestate");
   return text;

@@ -13,7 +13,7 @@ use crate::{
     store::audit::AuditContext,
 };
 
-use super::{context::Context, error::ApiError};
+use super::{context::Context, error::ApiError, same_origin, session_cookie};
 
 /// A permission as a type.
 pub trait RequiredPermission: Send + Sync + 'static {
@@ -60,6 +60,8 @@ pub struct Authenticated<P, G> {
     pub app: App<P>,
     /// What the token says.
     pub claims: Claims,
+    /// Whether it came as a cookie of the pages.
+    pub by_cookie: bool,
     /// The tenant that the route names.
     requested: Option<TenantId>,
     permission: PhantomData<G>,
@@ -115,7 +117,9 @@ impl<P: Ports, G: RequiredPermission, S: Send + Sync> FromRequestParts<S> for Au
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         let app = App::<P>::from_request_parts(parts, state).await?;
         let named = named_tenant(parts, state).await;
-        let claims = authenticate(&app, parts)?;
+        let credential = credential(&app, parts, G::PERMISSION)?;
+        let by_cookie = credential.is_cookie;
+        let claims = authenticate(&app, &credential)?;
         let deny = |denial| ApiError::forbidden(denial, &claims, named.as_deref());
         let requested = match named.as_deref().map(str::parse::<TenantId>) {
             None => None,
@@ -128,7 +132,7 @@ impl<P: Ports, G: RequiredPermission, S: Send + Sync> FromRequestParts<S> for Au
                     Err(denial) => return Err(deny(denial)),
                 }
                 if let Some(context) = parts.extensions.get::<Context>() {
-                    context.admit(&claims, named.as_deref());
+                    context.admit(&claims, named.as_deref(), by_cookie);
                 }
                 let own_only = claims.audience == Some(Audience::Tenant);
                 return Err(if own_only {
@@ -145,9 +149,9 @@ impl<P: Ports, G: RequiredPermission, S: Send + Sync> FromRequestParts<S> for Au
             return Err(deny(denial));
         }
         if let Some(context) = parts.extensions.get::<Context>() {
-            context.admit(&claims, named.as_deref());
+            context.admit(&claims, named.as_deref(), by_cookie);
         }
-        let caller = Self { app, claims, requested, permission: PhantomData };
+        let caller = Self { app, claims, by_cookie, requested, permission: PhantomData };
         if !parts.method.is_safe() {
             caller.within_limit().await?;
         }
@@ -216,16 +220,60 @@ impl<S: Send + Sync> FromRequestParts<S> for PathPart {
     }
 }
 
-fn authenticate<P: Ports>(app: &App<P>, parts: &Parts) -> Result<Claims, ApiError> {
-    let Some(header) = parts.headers.get(AUTHORIZATION) else { return Err(ApiError::unauthorized()) };
-    let token =
-        header.to_str().ok().and_then(bearer).ok_or_else(|| ApiError::invalid_token("malformed_token"))?;
-    app.settings.keys.verify(token, app.ports.now()).map_err(|error| {
-        ApiError::invalid_token(match error {
+/// What a request is sent on behalf of: a token of ours.
+struct Credential<'a> {
+    token: &'a str,
+    is_cookie: bool,
+}
+
+/// The one credential of a request. A cookie counts where a tenant's own people may come, and only if our own page sent it: other
+/// sites, and the hosts of tenants beside ours, can make a browser send it, too.
+fn credential<'a, P: Ports>(
+    app: &App<P>,
+    parts: &'a Parts,
+    permission: Permission,
+) -> Result<Credential<'a>, ApiError> {
+    let header = parts.headers.get(AUTHORIZATION);
+    let mut cookies = session_cookie::sent(&parts.headers);
+    cookies.retain(|cookie| permission.admits_tenants() && !cookie.is_empty());
+    let asked = parts.extensions.get::<Context>().map_or("", |context| context.origin.as_str());
+    let own = same_origin::console_origin(app.config(), asked);
+    let is_ours = own.is_some_and(|own| same_origin::is_own(&parts.headers, &own));
+    match (header, cookies.as_slice()) {
+        (None, []) => Err(ApiError::unauthorized()),
+        (None, [token]) if is_ours => Ok(Credential { token, is_cookie: true }),
+        (None, _) if is_ours => Err(ApiError::ambiguous_credentials()),
+        (None, _) if parts.method.is_safe() => Err(ApiError::unauthorized()),
+        (None, _) => Err(ApiError::foreign_cookie()),
+        // Pages of other origins that bring a token of their own don't choose what a browser adds to it.
+        (Some(header), cookies)
+            if cookies.is_empty() || (!is_ours && same_origin::is_told(&parts.headers)) =>
+        {
+            let token = header.to_str().ok().and_then(bearer);
+            let token = token.ok_or_else(|| ApiError::invalid_token("malformed_token"))?;
+            Ok(Credential { token, is_cookie: false })
+        }
+        (Some(_), _) => Err(ApiError::ambiguous_credentials()),
+    }
+}
+
+fn authenticate<P: Ports>(app: &App<P>, credential: &Credential<'_>) -> Result<Claims, ApiError> {
+    let refused = |reason| {
+        let error = ApiError::invalid_token(reason);
+        if credential.is_cookie { error.without_auth_header() } else { error }
+    };
+    let claims = app.settings.keys.verify(credential.token, app.ports.now()).map_err(|error| {
+        refused(match error {
             TokenError::Invalid => "invalid_token",
             TokenError::Expired => "expired_token",
         })
-    })
+    })?;
+    // Only a sign-in of a page is a cookie: no other token is made one.
+    let is_sign_in = claims.audience == Some(Audience::Tenant) && claims.session.is_some();
+    if credential.is_cookie && !is_sign_in {
+        return Err(refused("invalid_token"));
+    }
+    Ok(claims)
 }
 
 /// RFC 6750: `Bearer`, in any case, then one token. Blanks around the token are none of it.

@@ -36,6 +36,7 @@ pub struct Context {
 pub(super) struct Admitted {
     pub claims: Claims,
     pub requested: Option<String>,
+    pub by_cookie: bool,
 }
 
 impl Admitted {
@@ -77,8 +78,9 @@ impl Context {
     }
 
     /// Notes who was let in.
-    pub(super) fn admit(&self, claims: &Claims, requested: Option<&str>) {
-        let admitted = Admitted { claims: claims.clone(), requested: requested.map(str::to_owned) };
+    pub(super) fn admit(&self, claims: &Claims, requested: Option<&str>, by_cookie: bool) {
+        let admitted =
+            Admitted { claims: claims.clone(), requested: requested.map(str::to_owned), by_cookie };
         // Set once a request: the first caller it names is the only one.
         let _ = self.admitted.set(admitted);
     }

@@ -148,6 +148,11 @@ impl ApiError {
         Self::new(StatusCode::NOT_FOUND, "TENANT_NOT_FOUND", "There is no such tenant.")
     }
 
+    /// There is no such person.
+    pub fn user_not_found() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "USER_NOT_FOUND", "There is no such person.")
+    }
+
     /// The tenant is suspended.
     pub fn tenant_suspended() -> Self {
         Self::new(
@@ -250,6 +255,27 @@ impl ApiError {
             reason: Some("email_unproven"),
             ..Self::new(StatusCode::FORBIDDEN, "EMAIL_UNPROVEN", EMAIL_UNPROVEN)
         }
+    }
+
+    /// Two credentials, of which none says that the other does not count.
+    pub fn ambiguous_credentials() -> Self {
+        let message = "This request has two sign-ins: a cookie and a token, or two cookies. Send one.";
+        Self::new(StatusCode::BAD_REQUEST, "AMBIGUOUS_CREDENTIALS", message)
+    }
+
+    /// The same, of something that came without an `Authorization` header.
+    pub fn without_auth_header(mut self) -> Self {
+        if let Some(denial) = &mut self.authz_denial {
+            denial.has_auth_header = false;
+        }
+        self
+    }
+
+    /// Another site's page had a browser send our cookie.
+    pub fn foreign_cookie() -> Self {
+        let denial = AuthzDenial { reason: "cross_site".to_owned(), ..AuthzDenial::default() };
+        let message = "This was sent from another website, so nothing was done. Sign in on our own page.";
+        Self { message: message.to_owned(), authz_denial: Some(Box::new(denial)), ..Self::cross_site() }
     }
 
     /// Another site's page sent it.
@@ -475,6 +501,17 @@ impl From<LinkError> for ApiError {
             },
             LinkError::NoSigningKey(cause) => Self::internal(cause.to_string()),
             LinkError::Db(cause) => cause.into(),
+        }
+    }
+}
+
+impl ApiError {
+    /// Why a code was not exchanged: the same for every reason.
+    pub fn of_code(error: LinkError) -> Self {
+        let message = "This code is not right, or was used, or is too old. Try again, or ask for a new one.";
+        match error {
+            LinkError::Invalid => Self { message: message.to_owned(), ..Self::invalid_token("invalid_code") },
+            error => error.into(),
         }
     }
 }

@@ -17,6 +17,7 @@ pub mod router;
 pub mod routes;
 pub mod same_origin;
 pub mod service;
+pub mod session_cookie;
 pub mod trace;
 pub mod well_known;
 

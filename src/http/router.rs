@@ -6,7 +6,7 @@ use axum::{
     extract::Request,
     middleware::{Next, from_fn},
     response::Response,
-    routing::{MethodRouter, get, patch, post},
+    routing::{MethodRouter, delete, get, patch, post},
 };
 
 use crate::{domain::Permission, ports::Ports};
@@ -15,11 +15,11 @@ use super::{
     error::ApiError,
     routes::{
         admin::{admin_tenants, audit, new_tenants, promo_changes, promos, stats, tenant_list, tokens},
-        auth::{magic_links, proof},
+        auth::{logout, magic_links, proof},
         bgops::{idempotency_keys, pausing, retries, sagas, upstreams},
         health, internal, metrics,
         public::{email, form, signups},
-        tenants::{deliveries, events, mails, overview, profile, provisioning, webhooks},
+        tenants::{deliveries, events, mails, overview, profile, provisioning, sessions, webhooks},
         whoami,
     },
 };
@@ -43,7 +43,7 @@ const fn route(method: &'static str, path: &'static str, permission: Permission)
 pub const ROUTES: &[Route] = {
     use Permission::{
         AnyToken, Anyone, Monitoring, PlatformAdmin, SameTenant, SameTenantOrPlatform, Service, SigningUp,
-        TenantReader,
+        TenantAdmin, TenantReader,
     };
     &[
         route("GET", "/health", Anyone),
@@ -75,6 +75,8 @@ pub const ROUTES: &[Route] = {
         route("POST", "/api/v1/tenants/{id}/webhook/deliveries/{delivery}/redeliver", SameTenantOrPlatform),
         route("GET", "/api/v1/tenants/me", SigningUp),
         route("PATCH", "/api/v1/tenants/me", SigningUp),
+        route("GET", "/api/v1/tenants/me/sessions", TenantAdmin),
+        route("DELETE", "/api/v1/tenants/me/sessions/{session}", TenantAdmin),
         route("POST", "/api/v1/admin/tokens/revoke", PlatformAdmin),
         route("POST", "/api/v1/admin/tenant/webhook", PlatformAdmin),
         route("GET", "/api/v1/admin/tenants", PlatformAdmin),
@@ -145,7 +147,7 @@ fn handlers<P: Ports>() -> Vec<(&'static str, MethodRouter)> {
         ("/auth/magic/verify", post(magic_links::verify::<P>)),
         ("/auth/proof", post(proof::prove::<P>)),
         ("/auth/proof/send", post(proof::send::<P>)),
-        ("/auth/logout", post(tokens::logout::<P>)),
+        ("/auth/logout", post(logout::logout::<P>)),
         ("/api/v1/tenants/{id}/provision-status", get(provisioning::status::<P>)),
         ("/api/v1/tenants/{id}/provision/retry", post(provisioning::retry::<P>)),
         ("/api/v1/tenants/{id}/welcome/resend", post(mails::resend_welcome::<P>)),
@@ -153,6 +155,8 @@ fn handlers<P: Ports>() -> Vec<(&'static str, MethodRouter)> {
         ("/api/v1/tenants/{id}/webhook/deliveries", get(deliveries::list::<P>)),
         ("/api/v1/tenants/{id}/webhook/deliveries/{delivery}/redeliver", post(deliveries::redeliver::<P>)),
         ("/api/v1/tenants/me", get(profile::get::<P>).patch(profile::change::<P>)),
+        ("/api/v1/tenants/me/sessions", get(sessions::list::<P>)),
+        ("/api/v1/tenants/me/sessions/{session}", delete(sessions::end::<P>)),
         ("/api/v1/admin/tokens/revoke", post(tokens::revoke::<P>)),
         ("/api/v1/admin/tenant/webhook", post(admin_tenants::correct_webhook::<P>)),
         ("/api/v1/admin/tenants", get(tenant_list::list::<P>).post(new_tenants::create::<P>)),

@@ -20,7 +20,7 @@ use super::{
     error::{ApiError, AuthzDenial},
     lost,
     router::RouteName,
-    well_known,
+    session_cookie, well_known,
 };
 
 /// What is on every answer.
@@ -75,6 +75,9 @@ pub async fn serve<P: Ports>(app: App<P>, mut router: Router, mut request: Reque
     }
     cors::apply(&app.config().cors_allowed, origin.as_ref(), preflight, response.headers_mut());
     put_headers(response.headers_mut(), &context);
+    if error.is_none() {
+        renew_cookie(&app, &context, response.headers_mut());
+    }
     let route = route.as_ref().map_or("unmatched", |route| route.0.as_str());
     let judged = match error.as_ref().and_then(|e| e.authz_denial.as_ref()) {
         Some(authz_denial) => Some(deny_line(authz_denial)),
@@ -102,6 +105,14 @@ async fn reject_early<P: Ports>(
     judged.err().map(|error| ApiError::of_access(error, &admitted.claims, admitted.requested.as_deref()))
 }
 
+/// A sign-in that is used lasts longer.
+fn renew_cookie<P: Ports>(app: &App<P>, context: &Context, headers: &mut HeaderMap) {
+    let by_cookie = context.admitted().filter(|admitted| admitted.by_cookie);
+    if let Some(token) = by_cookie.and_then(|admitted| app::sessions::renewed(app, &admitted.claims)) {
+        session_cookie::put(headers, &token);
+    }
+}
+
 fn render(error: &ApiError, context: &Context, original: Response) -> Response {
     let (mut parts, _) = original.into_parts();
     parts.headers.remove(header::CONTENT_LENGTH);
@@ -113,7 +124,7 @@ fn render(error: &ApiError, context: &Context, original: Response) -> Response {
     let challenge = match error.code {
         "UNAUTHORIZED" => Some("Bearer realm=\"tenantry\""),
         "INVALID_TOKEN" => Some("Bearer realm=\"tenantry\", error=\"invalid_token\""),
-        "FORBIDDEN" if error.authz_denial.is_some() => {
+        "FORBIDDEN" if error.authz_denial.is_some() && error.reason != Some("cross_site") => {
             Some("Bearer realm=\"tenantry\", error=\"insufficient_scope\"")
         }
         _ => None,

@@ -99,11 +99,12 @@ macro_rules! promote {
     };
 }
 
-/// Proves the address of a tenant by what is shown, and all that follows from it. Of any number of attempts one has changed
-/// something in the first statement.
+/// Proves the address of a tenant by what is shown, and all that follows from it: `session`, too, which writes down a sign-in. Of any
+/// number of attempts one has changed something in the first statement.
 pub fn prove(
     tenant: &TenantId,
     shown: &Shown,
+    session: Vec<Statement>,
     now: Timestamp,
 ) -> (Statement, Vec<Statement>, Query<Option<Proven>>) {
     let id = || Value::from(tenant.as_str());
@@ -139,7 +140,7 @@ pub fn prove(
             (promote, None)
         }
     };
-    let rest = miscount.into_iter().chain(follow(tenant, "owner", now)).collect();
+    let rest = miscount.into_iter().chain(session).chain(follow(tenant, "owner", now)).collect();
     (promote, rest, select(tenant, Some(shown), now))
 }
 

@@ -355,7 +355,8 @@ fn select_tenant(signup: &Signup) -> Query<Option<SignedUp>> {
            coalesce(r.discount_percent, 0) as discount,
            coalesce((select created_at from idempotency_keys where id = ?1 and tenant_id = t.id), t.created_at) as first_token_at,
            max(t.tokens_valid_after, coalesce(
-             (select value from feature_flags where name = 'tokens_valid_after' and enabled = 1), 0)) as tokens_valid_after,
+             (select value from feature_flags where name = 'tokens_valid_after' and enabled = 1), 0), coalesce(
+             (select tokens_valid_after from user_cutoffs where user_id = t.owner_user_id), 0)) as tokens_valid_after,
            exists (select 1 from revoked_tokens where tenant_id = t.id)
              or exists (select 1 from revoked_tokens where tenant_id is null and revoked_at >= t.created_at) as revoked
          from tenants t left join promo_redemptions r on r.code = t.promo_code_used and r.tenant_id = t.id

@@ -35,6 +35,7 @@ pub async fn prune(
                (select jti from revoked_tokens where expires_at <= ?1 order by expires_at limit ?2)",
             params(),
         ),
+        super::sessions::prune(now, BATCH),
         super::deliveries::prune(now, BATCH),
         super::mails::prune(now, BATCH),
         super::mails::prune_counts(now, BATCH),

@@ -2,7 +2,7 @@
 
 use crate::{
     db::Statement,
-    domain::{TenantId, Timestamp},
+    domain::{TenantId, Timestamp, UserId},
 };
 
 use super::signups::KEY_SECONDS;
@@ -66,6 +66,20 @@ pub fn revoke_tenant(tenant: &TenantId, now: Timestamp) -> Statement {
              (select value from feature_flags where name = 'tokens_valid_after' and enabled = 1), 0)) as cut_off))
          where id = ?1",
         [tenant.as_str().into(), (now.seconds() + 1).into()],
+    )
+}
+
+/// Revokes every token that this person was issued up to now, if there is such a person: the owner of a tenant, or one of its people.
+/// Where that was done in this very second, it goes a second further, as for a tenant.
+pub fn revoke_user(user: &UserId, now: Timestamp) -> Statement {
+    Statement::new(
+        "insert into user_cutoffs (user_id, tokens_valid_after, updated_at)
+         select ?1, ?2, ?3 where exists (select 1 from tenants where owner_user_id = ?1)
+           or exists (select 1 from auth_users where id = ?1)
+         on conflict (user_id) do update set
+           tokens_valid_after = max(tokens_valid_after + (tokens_valid_after >= excluded.tokens_valid_after),
+             excluded.tokens_valid_after), updated_at = excluded.updated_at",
+        [user.as_str().into(), (now.seconds() + 1).into(), now.seconds().into()],
     )
 }
 

@@ -4,8 +4,8 @@ use serde::Deserialize;
 
 use crate::{
     db::{Query, Statement, columns},
-    domain::{TenantId, Timestamp, WebhookUrl},
-    workflow::Webhook,
+    domain::{MailId, TenantId, Timestamp, WebhookUrl},
+    workflow::{RequestOrigin, Webhook},
 };
 
 use super::audit::AuditContext;
@@ -131,6 +131,37 @@ pub fn audit_webhook(
             MOST_REPLACED.into(),
         ],
     )
+}
+
+/// Tells a live tenant that its events go elsewhere from now on, where [`set_webhook`] will see to that: before it, in its batch.
+pub fn tell_changed(
+    tenant: &TenantId,
+    url: &WebhookUrl,
+    new_secret: bool,
+    mail: &MailId,
+    caller: &RequestOrigin,
+    now: Timestamp,
+) -> [Statement; 2] {
+    let event = super::notices::event_of_mail(mail);
+    let written = Statement::new(
+        "insert into domain_events (tenant_id, occurred_at, id, type, data)
+         select t.id, ?6, ?5, 'webhook.changed', json_object('host', ?3)
+         from tenants t join make_connections m on m.tenant_id = t.id
+         where t.id = ?1 and t.plan = 'starter' and t.status in ('trial', 'active') and t.provisioned_at is not null
+           and m.webhook_url <> ?2
+           and (not ?4 or ?7 > (select count(*) from json_each(coalesce(m.previous_secrets, '[]'))
+             where iif(type = 'object', value ->> 'until', 0) > ?6))",
+        [
+            tenant.as_str().into(),
+            url.as_str().into(),
+            url.host().into(),
+            new_secret.into(),
+            event.as_str().into(),
+            now.seconds().into(),
+            MOST_REPLACED.into(),
+        ],
+    );
+    [written, super::notices::mailed(&event, &event, mail, caller, now)]
 }
 
 /// Removes the secrets that sign no more, a bounded number at a time.

@@ -33,6 +33,7 @@ mod rotation;
 mod routes;
 mod run_admission;
 mod scale;
+mod sessions;
 mod simulation;
 mod standards;
 mod stopped;

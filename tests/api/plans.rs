@@ -60,7 +60,14 @@ pub async fn everything_happens(app: &TestApp) {
     tenants_are_removed(app, &pro).await;
     the_database_is_put_back_and_an_object_is_gone(app).await;
     app.writes_requests_down().await;
-    for body in [json!({ "tenantId": pro.id }), json!({ "jti": "x" }), json!({ "all": true })] {
+    let user =
+        app.db().row("select owner_user_id from tenants where slug = 'fc-every-1'")["owner_user_id"].clone();
+    for body in [
+        json!({ "tenantId": pro.id }),
+        json!({ "jti": "x" }),
+        json!({ "userId": user }),
+        json!({ "all": true }),
+    ] {
         operator_posts(app, "/api/v1/admin/tokens/revoke", body).await;
     }
 }
@@ -158,7 +165,29 @@ async fn tenants_look_after_themselves(tenant: &TestTenant) {
     tenant.post("/auth/magic/start").json(&json!({ "email": tenant.row()["email"] })).send().await.is(202);
     let link = Token::link(&tenant.id, tenant.now()).sign();
     tenant.post("/auth/magic/verify").json(&json!({ "token": link })).send().await;
+    let typed = json!({ "email": tenant.row()["email"], "code": "123456" });
+    tenant.post("/auth/magic/verify").json(&typed).send().await;
+    people_sign_in_and_out(tenant).await;
     tenant.post("/auth/logout").token(&tenant.jwt).send().await.is(200);
+}
+
+/// One sign-in is renewed and ended, one ends itself, and one ends them all.
+async fn people_sign_in_and_out(tenant: &TestTenant) {
+    use http::Method;
+    const SESSIONS: &str = "/api/v1/tenants/me/sessions";
+    let (laptop, phone) = (tenant.signs_in_by("").await, tenant.signs_in_by("").await);
+    tenant.passes(24 * 3600);
+    let list = tenant.browses(Method::GET, SESSIONS, &laptop).send().await.is(200);
+    let id = Token::read(&laptop)["sid"].clone();
+    assert_eq!(list["data"].as_array().unwrap().iter().filter(|session| session["id"] == id).count(), 1);
+    let path = format!("{SESSIONS}/{}", id.as_str().unwrap());
+    tenant.browses(Method::DELETE, &path, &phone).send().await.is(200);
+    tenant.browses(Method::POST, "/auth/logout", &phone).send().await.is(200);
+    let last = tenant.signs_in_by("").await;
+    let all = json!({ "all": true });
+    tenant.browses(Method::POST, "/auth/logout", &last).json(&all).send().await.is(200);
+    // The token from signing up is over with them; here it has more to do.
+    tenant.becomes("tokens_valid_after", 0);
 }
 
 async fn tenants_are_removed(app: &TestApp, tenant: &TestTenant) {
@@ -338,7 +367,10 @@ fn is_crowded(db: &Database, count: u32) {
         "insert into idempotency_keys (id, operation, fingerprint, status, created_at, expires_at)
          {n} select 'key-' || i, 'signup_start', '', 'completed', 0, 1900000000 + i from n",
         "insert into revoked_tokens {n} select 'jti-' || i, null, '', 0, 1900000000 + i from n",
-        "insert into magic_links {n} select 'link-' || i, 'tenant_' || i, 0, 1900000000 + i, null from n",
+        "insert into magic_links {n} select 'link-' || i, 'tenant_' || i, 0, 1900000000 + i, null, 'session_' || i, 'code', 1 from n",
+        "insert into sessions {n} select 'session_' || i, 'tenant_' || i, 'user_' || i, 'link', 1, 'chrome', 'linux', 0, 0,
+           1900000000 + i, null from n",
+        "insert into user_cutoffs {n} select 'user_' || i, 0, 0 from n",
         "insert into provision_runs (id, tenant_id, plan, status, step, version, started_at, deadline_at, updated_at)
          {n} select 'run_' || printf('%08d', i), 'tenant_' || i, 'starter', iif(i % 10, 'completed', 'failed'),
            'activate', 9, 0, 0, 0 from n",

@@ -189,6 +189,13 @@ pub async fn every_error() -> Vec<(Answer, u16, &'static str)> {
     all.push((cancel.send_whatever_the_words().await, 409, "CHECKPOINT_UNREADABLE"));
     let redeliver = format!("/api/v1/tenants/{}/webhook/deliveries/none/redeliver", tenant.id);
     all.push((app.post(&redeliver).token(&tenant.jwt).send().await, 404, "DELIVERY_NOT_FOUND"));
+    let session = "/api/v1/tenants/me/sessions/none";
+    all.push((app.ask(Method::DELETE, session).token(&tenant.jwt).send().await, 404, "SESSION_NOT_FOUND"));
+    let both = tenant.gets("/whoami").cookie("a.b.c").by_our_page().send().await;
+    all.push((both, 400, "AMBIGUOUS_CREDENTIALS"));
+    let user = json!({ "userId": "user_never", "reason": "left the board" });
+    let revoke = app.post("/api/v1/admin/tokens/revoke").token(&operator).json(&user);
+    all.push((revoke.send().await, 404, "USER_NOT_FOUND"));
     all.extend(errors_of_operators(&app).await);
     app.signed_up_with_key("fc-key", "key-1").await;
     let keyed = |form: serde_json::Value| {

@@ -25,9 +25,9 @@ const assertWorks = (answer) => assert.equal(answer.status, 200, JSON.stringify(
 /** Asks for a link and answers its token, as it arrives in the owner's inbox. */
 async function mailedLink({ email, tenantId }) {
   await h.sql("update tenants set link_mailed_at = 0 where id = ?", tenantId);
-  const before = (await h.mails(email)).length;
+  const before = (await h.links(email)).length;
   assert.equal((await startLink({ email })).status, 202);
-  const mail = await until(async () => (await h.mails(email))[before], { what: `a mail to ${email}` });
+  const mail = await until(async () => (await h.links(email))[before], { what: `a mail to ${email}` });
   return mail.linkToken;
 }
 

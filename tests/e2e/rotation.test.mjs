@@ -89,9 +89,9 @@ async function assertRefused(jwt, what) {
 
 async function mailedLink(tenant) {
   await h.sql("update tenants set link_mailed_at = 0 where id = ?", tenant.tenantId);
-  const before = (await h.mails(tenant.email)).length;
+  const before = (await h.links(tenant.email)).length;
   assert.equal((await h.api("POST", "/auth/magic/start", { body: { email: tenant.email } })).status, 202);
-  return (await until(async () => (await h.mails(tenant.email))[before])).linkToken;
+  return (await until(async () => (await h.links(tenant.email))[before])).linkToken;
 }
 
 // What was given out before anybody thought of a rotation.

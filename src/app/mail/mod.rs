@@ -135,7 +135,11 @@ mod tests {
                 since: None,
                 page: None,
             }),
-            notice(SecurityEvent::SignedIn { method: Some(SignInMethod::Code), browser: Some("Firefox") }),
+            notice(SecurityEvent::SignedIn {
+                method: Some(SignInMethod::Code),
+                browser: Some("Firefox"),
+                platform: Some("Android"),
+            }),
             notice(SecurityEvent::SessionEnded { browser: Some("Safari") }),
             notice(SecurityEvent::SignedOutEverywhere),
             notice(SecurityEvent::WebhookChanged { host: "hook.eu2.make.com" }),

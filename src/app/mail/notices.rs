@@ -25,6 +25,8 @@ pub enum SecurityEvent<'a> {
         method: Option<SignInMethod>,
         /// With which family of browsers, if that is known: a word of ours.
         browser: Option<&'a str>,
+        /// On what that runs, if that is known: a word of ours.
+        platform: Option<&'a str>,
     },
     /// One session was ended.
     SessionEnded {
@@ -66,9 +68,12 @@ impl<'a> SecurityNotice<'a> {
         let mut fact = |name, value: &str| facts.push(Fact { name, value: value.to_owned(), url: None });
         let device = t("Browser", "Browser");
         match self.event {
-            SecurityEvent::SignedIn { method, browser } => {
+            SecurityEvent::SignedIn { method, browser, platform } => {
                 if let Some(browser) = browser {
                     fact(device, browser);
+                }
+                if let Some(platform) = platform {
+                    fact(t("Device", "Gerät"), platform);
                 }
                 if let Some(method) = method {
                     let value = match method {

@@ -12,7 +12,7 @@ use crate::{
     workflow::RequestOrigin,
 };
 
-use super::webhooks::Connection;
+use super::{magic_links::NewLink, webhooks::Connection};
 
 mod proof;
 mod setup_failed;
@@ -50,12 +50,20 @@ pub enum Kind {
     SetupFailed,
     /// It tells an owner that nothing is sent to their webhook any more.
     WebhookDisabled,
+    /// It tells an owner of something that only they, or their people, should have done.
+    SecurityNotice,
 }
 
 impl Kind {
     /// Each of them.
-    pub const ALL: [Self; 5] =
-        [Self::Welcome, Self::ConfirmAddress, Self::SignIn, Self::SetupFailed, Self::WebhookDisabled];
+    pub const ALL: [Self; 6] = [
+        Self::Welcome,
+        Self::ConfirmAddress,
+        Self::SignIn,
+        Self::SetupFailed,
+        Self::WebhookDisabled,
+        Self::SecurityNotice,
+    ];
 
     /// The word as stored and answered.
     pub const fn as_str(self) -> &'static str {
@@ -65,6 +73,7 @@ impl Kind {
             Self::SignIn => "sign_in",
             Self::SetupFailed => "setup_failed",
             Self::WebhookDisabled => "webhook_disabled",
+            Self::SecurityNotice => "security_notice",
         }
     }
 
@@ -307,7 +316,8 @@ macro_rules! claim {
                (select json_object('slug', slug, 'name', name, 'email', email, 'unproven_email', unproven_email,
                   'status', status, 'cutoff',
                   max(tokens_valid_after, coalesce(
-                    (select value from feature_flags where name = 'tokens_valid_after' and enabled = 1), 0)),
+                    (select value from feature_flags where name = 'tokens_valid_after' and enabled = 1), 0), coalesce(
+                    (select tokens_valid_after from user_cutoffs where user_id = owner_user_id), 0)),
                   'language', language, 'color', (select primary_color from tenant_brand where tenant_id = tenants.id),
                   'comped', comped, 'trial_ends_at', trial_ends_at, 'provision_state', provision_state, 'spreadsheet_url',
                   (select spreadsheet_url from pro_automation where tenant_id = tenants.id))
@@ -334,8 +344,8 @@ pub fn claim(tenant: Option<&TenantId>, now: Timestamp, lease: Timestamp, limit:
 
 /// Counts an attempt that is about to leave, and remembers its link. Answers whether it may: not if somebody else has claimed it
 /// since, or if its tenant was stopped.
-pub async fn begin(db: &impl Db, mail: &Claimed, link: Option<(&str, Timestamp)>) -> Result<bool, DbError> {
-    let issued_at = link.map(|(_, issued_at)| issued_at.seconds());
+pub async fn begin(db: &impl Db, mail: &Claimed, link: Option<&NewLink>) -> Result<bool, DbError> {
+    let issued_at = link.map(|link| link.issued_at.seconds());
     let attempt = Statement::new(
         "update mails set attempts = attempts + 1, link_issued_at = coalesce(?5, link_issued_at)
          where tenant_id = ?1 and kind = ?2 and key = ?3 and claims = ?4 and status = 'pending'
@@ -348,7 +358,7 @@ pub async fn begin(db: &impl Db, mail: &Claimed, link: Option<(&str, Timestamp)>
             issued_at.into(),
         ],
     );
-    let link = link.map(|(hash, issued_at)| super::magic_links::insert(&mail.tenant_id, hash, issued_at));
+    let link = link.map(|link| link.insert(&mail.tenant_id));
     db.ask((attempt, link)).await.map(|(begun, _)| begun.has_changed())
 }
 

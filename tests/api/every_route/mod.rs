@@ -2,6 +2,7 @@
 
 mod budgets;
 mod callers;
+mod cookies;
 mod foreign_forms;
 mod limits;
 mod revoked;

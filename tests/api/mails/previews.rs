@@ -56,7 +56,14 @@ fn samples<'a>(name: &'a TenantName, language: Language) -> Vec<(String, Mail<'a
             Mail::WebhookDisabled(WebhookDisabled { name, host, since: Some("2027-01-10"), page }),
         ),
         named("gone", Mail::WebhookDisabled(WebhookDisabled { name, host, since: None, page })),
-        named("signed_in", notice(SecurityEvent::SignedIn { method: Some(SignInMethod::Link), browser })),
+        named(
+            "signed_in",
+            notice(SecurityEvent::SignedIn {
+                method: Some(SignInMethod::Link),
+                browser,
+                platform: Some("Linux"),
+            }),
+        ),
         named("session_ended", notice(SecurityEvent::SessionEnded { browser })),
         named("signed_out_everywhere", notice(SecurityEvent::SignedOutEverywhere)),
         named("webhook_changed", notice(SecurityEvent::WebhookChanged { host })),

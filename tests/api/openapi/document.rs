@@ -266,6 +266,7 @@ fn headers() -> Value {
     let text = |description: &str| json!({ "description": description, "schema": { "type": "string" } });
     json!({
         "X-Request-Id": text("The request: operators find what happened under it."),
+        "Set-Cookie": text("The sign-in of a page, where one was asked for, or where it is renewed."),
         "ETag": text("What is known by it need not be answered again: see `If-None-Match`."),
         "WWW-Authenticate": text("What is missing, as RFC 6750 has it."),
         "Retry-After": {

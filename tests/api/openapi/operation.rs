@@ -291,6 +291,9 @@ impl Operation {
         if is_for_proven(route.permission) {
             codes.push("EMAIL_UNPROVEN");
         }
+        if route.permission.admits_tenants() {
+            codes.push("AMBIGUOUS_CREDENTIALS");
+        }
         if route.method != "GET" && is_tenants(route.permission) {
             codes.push("RATE_LIMITED");
         }
@@ -354,6 +357,7 @@ pub fn parameters() -> Map<String, Value> {
         path("run", "The run.", reference("RunId")),
         path("code", "The promo code, in any case.", text.clone()),
         path("name", "The upstream.", reference("Upstream")),
+        path("session", "The sign-in, as the list names it.", reference("SessionId")),
         path("delivery", "The delivery, as the list names it.", text.clone()),
         path("key", "The key, as the list names it.", text),
         query(
@@ -378,7 +382,8 @@ pub fn security(permission: Permission, more_for: Option<&'static str>) -> Value
         Permission::PlatformAdmin => &["operator"],
         Permission::Monitoring => &["monitoring", "operator"],
     };
-    schemes.iter().map(|scheme| json!({ *scheme: [] })).collect()
+    let cookie = permission.admits_tenants().then_some("session");
+    schemes.iter().copied().chain(cookie).map(|scheme| json!({ scheme: [] })).collect()
 }
 
 /// The kinds of tokens.
@@ -388,6 +393,10 @@ pub fn security_schemes() -> Value {
         "tenant": bearer("A tenant admin's token, from signing up or from a mailed link. It opens what is the tenant's own."),
         "operator": bearer("A platform admin's token: `aud` `syston-admin`, role `admin`, at most 7 days."),
         "monitoring": json!({ "type": "http", "scheme": "bearer", "description": "What is configured as `METRICS_TOKEN`." }),
+        "session": json!({
+            "type": "apiKey", "in": "cookie", "name": "__Host-tenantry",
+            "description": "A sign-in of our own pages. It counts for requests that a browser sends from the console's own origin, by `Sec-Fetch-Site` or `Origin`, and beside no token.",
+        }),
         "machine": bearer("A service token: `aud` `internal`, role `service`, at most 5 minutes."),
     })
 }

@@ -2,18 +2,18 @@
 
 use serde_json::json;
 use tenantry::{
-    domain::{Plan, RunId, RunStatus, Step, TenantId, TenantStatus, Upstream},
+    domain::{Plan, RunId, RunStatus, SessionId, Step, TenantId, TenantStatus, Upstream},
     http::{
         answer::SuccessResponse,
         error::ErrorResponse,
         router::Route,
         routes::{
             admin::{admin_tenants, audit, new_tenants, promo_changes, promos, stats, tokens},
-            auth::{magic_links, proof},
+            auth::{logout, magic_links, proof},
             bgops::{idempotency_keys, pausing, retries, sagas, upstreams},
             health, internal,
             public::{email, signups},
-            tenants::{deliveries, events, mails, overview, profile, provisioning, webhooks},
+            tenants::{deliveries, events, mails, overview, profile, provisioning, sessions, webhooks},
             whoami,
         },
     },
@@ -26,6 +26,7 @@ pub fn common() -> Operation {
     op(Tag::Health, "", "")
         .answers::<ErrorResponse>(0, "")
         .answers::<TenantId>(0, "")
+        .answers::<SessionId>(0, "")
         .answers::<RunId>(0, "")
         .answers::<Upstream>(0, "")
 }
@@ -125,23 +126,25 @@ fn of_anyone(route: &Route) -> Option<Operation> {
             .takes::<magic_links::MagicLinkRequest>()
             .answers::<SuccessResponse>(202, "If the address owns a tenant, a link is on its way.")
             .fails(&["RATE_LIMITED", "STORE_UNAVAILABLE"]),
-        ("POST", "/auth/magic/verify") => op(SignIn, "signInByLink", "Exchange a link for a token, once").says("The token of a mailed link opens this once, within 24 hours. What it is exchanged for opens what is the tenant's own, for 7 days.")
+        ("POST", "/auth/magic/verify") => op(SignIn, "signInByLink", "Exchange a link, or the code beside it, for a token, once").says("The token of a mailed link opens this once, within 24 hours; so does the code of the latest mail, with the address or the slug. Five wrong codes burn a code, and ten a day every code of that day. What it is exchanged for opens what is the tenant's own, for 7 days. With `session` it is a cookie for our own pages, and no `jwt` is answered.")
             .takes::<magic_links::MagicLinkVerifyRequest>()
             .answers::<magic_links::SignInResponse>(200, "Signed in.")
-            .fails(&["INVALID_TOKEN", "RATE_LIMITED", "STORE_UNAVAILABLE"]),
+            .with_headers(&["Set-Cookie"])
+            .fails(&["FORBIDDEN", "INVALID_TOKEN", "RATE_LIMITED", "STORE_UNAVAILABLE"]),
         ("POST", "/auth/proof") => op(SignIn, "proveAddress", "Prove an address, once")
             .says("Takes the code that was mailed at signup, with the token of the signup; or what the link in the same mail has, without any token. The code counts for 30 minutes, the link for 24 hours, and five wrong codes end a code. From then on every earlier token of the tenant opens nothing, but that the signup's own still reads provision-status. What was wanted meanwhile starts.")
             .takes::<proof::ProofRequest>()
             .answers::<proof::ProofResponse>(200, "The address is proven.")
             .for_tenants_too()
-            .fails(&["EMAIL_EXISTS", "EMAIL_PROVEN", "INVALID_CODE", "RATE_LIMITED", "STORE_UNAVAILABLE", "TENANT_NOT_FOUND"]),
+            .with_headers(&["Set-Cookie"])
+            .fails(&["EMAIL_EXISTS", "EMAIL_PROVEN", "FORBIDDEN", "INVALID_CODE", "RATE_LIMITED", "STORE_UNAVAILABLE", "TENANT_NOT_FOUND"]),
         ("POST", "/auth/proof/send") => op(SignIn, "mailProof", "Mail another code and link")
             .says("To the address of the signup, as long as it is not proven: after half a minute, and not endlessly.")
             .ignores_a_body()
             .answers::<SuccessResponse>(202, "A mail is on its way.")
             .fails(&["EMAIL_PROVEN", "TENANT_NOT_FOUND"]),
-        ("POST", "/auth/logout") => op(SignIn, "logOut", "Revoke the token that is sent").says("Ends the token that is sent, and no other. One that is over or revoked already answers 401.")
-            .ignores_a_body()
+        ("POST", "/auth/logout") => op(SignIn, "logOut", "End the sign-in that is sent, or all of the tenant's").says("Ends the token or the cookie that is sent, and no other; with `all`, everything that the tenant's people hold. A cookie that is ended is taken from the browser, with what else it keeps of us.")
+            .may_take::<logout::LogoutRequest>()
             .answers::<SuccessResponse>(200, "It opens nothing any more."),
         _ => return None,
     })
@@ -191,6 +194,16 @@ fn of_tenants(route: &Route) -> Option<Operation> {
         .answers::<provisioning::ProvisionStatusResponse>(200, "How far it is.")
         .answers_nothing(304, "What is known has not changed.")
         .with_headers(&["ETag"]),
+        ("GET", "/api/v1/tenants/me/sessions") => op(Tenant, "listSessions", "Who is signed in")
+            .says(
+                "The sign-ins that still open something, the latest first. The token from signing up is none of them; signing out \
+                 everywhere revokes it, too.",
+            )
+            .pages::<sessions::Session>("One page of them."),
+        ("DELETE", "/api/v1/tenants/me/sessions/{session}") => op(Tenant, "endSession", "End a sign-in")
+            .says("From then on it opens nothing. The owner gets a mail, unless it is the one that asks.")
+            .answers::<SuccessResponse>(200, "It is ended.")
+            .fails(&["SESSION_NOT_FOUND"]),
         ("POST", "/api/v1/tenants/{id}/provision/retry") => {
             op(Tenant, "retryProvisioning", "Try the tenant's own failed provisioning again").says("Goes on at the step that failed, with what was done before. Nothing is done twice. While nothing has failed it answers 409.")
                 .ignores_a_body()
@@ -274,10 +287,10 @@ fn of_operators(route: &Route) -> Option<Operation> {
     use Tag::{Access, Promos, Runs, Tenants};
     let text = json!({ "type": "string", "maxLength": 250 });
     Some(match (route.method, route.path) {
-        ("POST", "/api/v1/admin/tokens/revoke") => op(Access, "revokeTokens", "Revoke tokens").says("Revokes one token, those of one tenant, or all, as issued until now. It counts at once and can't be undone.")
+        ("POST", "/api/v1/admin/tokens/revoke") => op(Access, "revokeTokens", "Revoke tokens").says("Revokes one token, those of one tenant or of one person, or all, as issued until now. It counts at once and can't be undone.")
             .takes::<tokens::RevokeTokensRequest>()
             .data::<tokens::RevocationResult>("They open nothing any more.")
-            .fails(&["TENANT_NOT_FOUND"]),
+            .fails(&["TENANT_NOT_FOUND", "USER_NOT_FOUND"]),
         ("GET", "/api/v1/admin/stats") => {
             op(Access, "getStats", "Tenants, signups and provisioning in numbers").says("Totals, and counts by hour and by day. They are kept as things happen, so that asking is cheap.")
                 .data::<stats::Stats>("The numbers.")

@@ -12,9 +12,13 @@ pub const REASONS: &[(&str, &[(&str, &str)])] = &[
     (
         "FORBIDDEN",
         &[
+            ("cross_site", "Another site's page sent it, or had a browser send our cookie."),
             ("role_mismatch", "The token has none of the roles that this needs."),
             ("tenant_mismatch", "The token is another tenant's."),
-            ("token_revoked", "The token was revoked, or its tenant may not sign in any more."),
+            (
+                "token_revoked",
+                "The token was revoked, its sign-in ended, or its tenant may not sign in any more.",
+            ),
             ("unexpected \"aud\" claim value", "The token is for another audience."),
         ],
     ),

@@ -249,6 +249,16 @@ impl AdmissionRequest {
         }
     }
 
+    /// With a cookie of ours, beside one of somebody else's.
+    pub fn cookie(self, value: &str) -> Self {
+        self.header("cookie", &format!("theme=dark; __Host-tenantry={value}"))
+    }
+
+    /// As a browser sends it from our own page.
+    pub fn by_our_page(self) -> Self {
+        self.header("sec-fetch-site", "same-origin")
+    }
+
     /// With this JSON.
     pub fn json(self, value: &Value) -> Self {
         let text = value.to_string();

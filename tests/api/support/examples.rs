@@ -87,6 +87,7 @@ pub fn example(route: &Route, tenant: &TestTenant) -> Example {
             Body::None
         }
         ("GET", _) => Body::None,
+        ("DELETE", "/api/v1/tenants/me/sessions/{session}") => Body::None,
         ("DELETE", "/api/v1/admin/tenants/{id}") => {
             status = 202;
             Body::Json(json!({ "reason": "asked by the club" }))
@@ -111,9 +112,8 @@ pub fn example(route: &Route, tenant: &TestTenant) -> Example {
         ("POST", "/api/v1/tenants/{id}/webhook/deliveries/{delivery}/redeliver") => {
             Body::OptionalJson(json!({ "reason": "asked by the club" }))
         }
-        ("POST", "/public/signup/pro/confirm" | "/api/v1/tenants/{id}/provision/retry" | "/auth/logout") => {
-            Body::Optional
-        }
+        ("POST", "/public/signup/pro/confirm" | "/api/v1/tenants/{id}/provision/retry") => Body::Optional,
+        ("POST", "/auth/logout") => Body::OptionalJson(json!({ "all": false })),
         ("PATCH", "/public/signup/email") => Body::Json(json!({ "email": "owner@meant.example" })),
         ("POST", "/auth/proof") => Body::Json(json!({ "token": proof_of(tenant) })),
         ("POST", "/auth/proof/send") => {
@@ -189,6 +189,10 @@ fn named(pattern: &str, tenant: &TestTenant) -> String {
         let known = tenant.db().rows(&id);
         path = path.replace("{delivery}", known.first().map_or("none", |row| row["id"].as_str().unwrap()));
     }
+    if pattern.contains("{session}") {
+        let known = tenant.db().rows(&format!("select id from sessions where tenant_id = '{}'", tenant.id));
+        path = path.replace("{session}", known.first().map_or("none", |row| row["id"].as_str().unwrap()));
+    }
     if pattern.contains("{key}") {
         path =
             path.replace("{key}", tenant.db().row("select id from idempotency_keys")["id"].as_str().unwrap());
@@ -235,6 +239,11 @@ pub async fn tenant_for(app: &TestApp, route: &Route) -> TestTenant {
             tenant
         }
         "/public/signup/pro/confirm" => app.signed_up_pro("fc-fitting").await,
+        "/api/v1/tenants/me/sessions/{session}" => {
+            let tenant = app.signed_up("fc-fitting").await;
+            tenant.signs_in_by("").await;
+            tenant
+        }
         "/api/v1/bgops/idempotency/{key}" => app.signed_up_with_key("fc-fitting", "some-key").await,
         "/api/v1/bgops/sagas/{run}"
         | "/api/v1/bgops/sagas/{run}/history"

@@ -26,7 +26,7 @@ pub use app::{AdmissionRequest, METRICS_TOKEN, RECORDS, SECRETS, TestApp, WEBHOO
 pub use database::{Breaks, Cost, Database, Recorded, Saved};
 pub use examples::{Body, Example, example, good_tokens, tenant_for};
 pub use objects::Manner;
-pub use people::{IMPOSSIBLE_MOMENTS, TestTenant, signup, walk_pages};
+pub use people::{IMPOSSIBLE_MOMENTS, TestTenant, cookie_of, signup, walk_pages};
 pub use ports::{Outside, splitmix};
 pub use scrape::Scrape;
 pub use tokens::Token;

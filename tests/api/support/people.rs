@@ -195,6 +195,34 @@ impl TestTenant {
         self.post(path).token(&self.jwt).json(body).send().await
     }
 
+    /// The token of a link that was mailed to its owner.
+    pub fn mailed_link(&self) -> String {
+        let now = self.now();
+        let jti = format!("jti-link-{}", self.db().number("select count(*) from magic_links"));
+        self.db().execute(
+            "insert into magic_links (id, tenant_id, created_at, expires_at) values (?1, ?2, ?3, ?3 + 3600)",
+            (tenantry::app::digest(&[&jti]), &self.id, now),
+        );
+        Token::link(&self.id, now).with("jti", jti).sign()
+    }
+
+    /// Somebody opens a link in a browser, on our own page. Answers its cookie.
+    pub async fn signs_in_by(&self, user_agent: &str) -> String {
+        let body = json!({ "token": self.mailed_link(), "session": true });
+        let ask = self.post("/auth/magic/verify").json(&body).by_our_page();
+        cookie_of(&ask.header("user-agent", user_agent).send().await)
+    }
+
+    /// Asks for something on our own page, on behalf of a cookie.
+    pub fn browses(&self, method: http::Method, path: &str, cookie: &str) -> AdmissionRequest {
+        self.ask(method, path).cookie(cookie).by_our_page()
+    }
+
+    /// What a cookie is told of itself.
+    pub async fn whoami_by(&self, cookie: &str) -> Answer {
+        self.browses(http::Method::GET, "/whoami", cookie).send().await
+    }
+
     /// Connects its scenario.
     pub async fn connects_make(&self) -> Answer {
         self.connects(&format!("https://hook.eu2.make.com/{}", self.slug)).await
@@ -255,6 +283,14 @@ impl TestTenant {
     pub fn becomes(&self, column: &str, value: impl rusqlite::ToSql) {
         self.db().execute(&format!("update tenants set {column} = ?2 where id = ?1"), (&self.id, value));
     }
+}
+
+/// The cookie that an answer sets.
+pub fn cookie_of(answer: &Answer) -> String {
+    answer.is(200);
+    let (cookie, rest) = answer.header("set-cookie").split_once("; ").unwrap_or_default();
+    assert_eq!(rest, "Path=/; Max-Age=604800; HttpOnly; Secure; SameSite=Strict", "{}", answer.text);
+    cookie.strip_prefix("__Host-tenantry=").unwrap().to_owned()
 }
 
 /// Cursors of the right shape that name a moment which never was, and which D1 could not even bind: 2⁵³ + 1, and -1.

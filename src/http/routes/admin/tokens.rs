@@ -1,37 +1,19 @@
-//! Ending sign-ins: one's own, and an operator's revocations.
+//! Operators' revocations.
 
 use serde::Serialize;
 
 use crate::{
     app::{self, revocation::Target},
-    domain::{FieldErrors, TenantId, field_errors::InvalidValue, text, token_id},
+    domain::{FieldErrors, TenantId, UserId, field_errors::InvalidValue, text, token_id},
     http::{
-        answer::{Data, Json, SuccessResponse, data, done},
-        auth::{AnyToken, Authenticated, PlatformAdmin},
-        body::{Fields, OptionalFields, body},
+        answer::{Data, Json, data},
+        auth::{Authenticated, PlatformAdmin},
+        body::{Fields, body},
         context::Context,
         error::ApiError,
     },
     ports::{Level, LogLine, Ports},
 };
-
-/// `POST /auth/logout`
-#[worker::send]
-pub async fn logout<P: Ports>(
-    caller: Authenticated<P, AnyToken>,
-    _: OptionalFields,
-) -> Result<Json<SuccessResponse>, ApiError> {
-    let revoked =
-        app::revocation::log_out(&caller.app, &caller.claims).await.map_err(|error| caller.refused(error))?;
-    if !revoked {
-        return Err(ApiError::malformed(
-            "This token has no id (jti) by which it could be revoked. It ends by itself.",
-        ));
-    }
-    let line = LogLine::new(Level::Info, "token_revoked").with("scope", "token");
-    caller.app.log(line.with_some("tenantId", caller.claims.tenant.as_ref().map(TenantId::as_str)));
-    Ok(done())
-}
 
 /// `POST /api/v1/admin/tokens/revoke`
 #[worker::send]
@@ -40,14 +22,19 @@ pub async fn revoke<P: Ports>(
     context: Context,
     fields: Fields,
 ) -> Result<Json<Data<RevocationResult>>, ApiError> {
-    let RevokeTokensRequest { reason, jti, exp, tenant_id, all } = fields.read(RevokeTokensRequest::read)?;
-    let target = match (jti, tenant_id, all == Some(true)) {
-        (Some(jti), None, false) if jti.len() <= 200 => Target::Token { jti, exp },
-        (None, Some(tenant), false) => Target::Tenant(tenant),
-        (None, None, true) => Target::All,
+    let RevokeTokensRequest { reason, jti, exp, tenant_id, user_id, all } =
+        fields.read(RevokeTokensRequest::read)?;
+    let target = match (jti, tenant_id, user_id, all == Some(true)) {
+        (Some(jti), None, None, false) if jti.len() <= 200 => Target::Token { jti, exp },
+        (None, Some(tenant), None, false) => Target::Tenant(tenant),
+        (None, None, Some(user), false) => Target::User(user),
+        (None, None, None, true) => Target::All,
         _ => {
             let mut issues = FieldErrors::default();
-            issues.push("jti", InvalidValue::new("ambiguous", "Name one of jti, tenantId, or all: true."));
+            issues.push(
+                "jti",
+                InvalidValue::new("ambiguous", "Name one of jti, tenantId, userId, or all: true."),
+            );
             return Err(ApiError::validation(issues));
         }
     };
@@ -56,20 +43,24 @@ pub async fn revoke<P: Ports>(
             .await
             .map_err(|error| caller.refused(error))?;
     if !revoked {
-        return Err(ApiError::tenant_not_found());
+        return Err(match target {
+            Target::User(_) => ApiError::user_not_found(),
+            _ => ApiError::tenant_not_found(),
+        });
     }
-    let (scope, tenant) = match &target {
-        Target::Token { .. } => (Scope::Token, None),
-        Target::Tenant(tenant) => (Scope::Tenant, Some(tenant.as_str())),
-        Target::All => (Scope::All, None),
+    let (scope, tenant, user) = match &target {
+        Target::Token { .. } => (Scope::Token, None, None),
+        Target::Tenant(tenant) => (Scope::Tenant, Some(tenant.as_str()), None),
+        Target::User(user) => (Scope::User, None, Some(user.as_str())),
+        Target::All => (Scope::All, None, None),
     };
     let line = LogLine::new(Level::Warn, "token_revoked").with("scope", scope.as_str());
-    caller.app.log(line.with_some("tenantId", tenant));
+    caller.app.log(line.with_some("tenantId", tenant).with_some("userId", user));
     Ok(data(RevocationResult { scope }))
 }
 
 body! {
-    /// What to revoke: one token, those of one tenant, or all; exactly one of `jti`, `tenantId` and `all`.
+    /// What to revoke: one token, those of one tenant or of one person, or all; exactly one of `jti`, `tenantId`, `userId` and `all`.
     pub struct RevokeTokensRequest {
         /// Why; it is written down.
         pub reason: Reason = required("reason"),
@@ -90,6 +81,14 @@ body! {
             example = "tenant_01a3185c80397978a1c17e7efb610b25"
         )]
         pub tenant_id: Option<TenantId> = optional("tenantId"),
+        /// The person whose tokens, as issued until now, are revoked: the `sub` that `/whoami` says.
+        #[schema(
+            value_type = Option<String>,
+            max_length = 64,
+            pattern = "^(user_[A-Za-z0-9_-]+)?$",
+            example = "user_01a3185c80397978a1c17e7efb610b25"
+        )]
+        pub user_id: Option<UserId> = optional("userId"),
         /// `true` revokes every token issued until now.
         pub all: Option<bool> = optional_flag("all"),
     }
@@ -149,6 +148,8 @@ pub enum Scope {
     Token,
     /// Those of one tenant.
     Tenant,
+    /// Those of one person.
+    User,
     /// All of them.
     All,
 }

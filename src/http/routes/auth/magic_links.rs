@@ -1,19 +1,21 @@
 //! `/auth/magic`: asking for a link by mail, and exchanging it.
 
 use axum::response::{IntoResponse, Response};
-use http::StatusCode;
+use http::{HeaderMap, StatusCode, header::USER_AGENT};
 use serde::Serialize;
 
 use crate::{
-    app::{self, App},
+    app::{self, App, sessions::Arrival},
     domain::{Email, Plan, Slug, TenantId, TenantName, field_errors::InvalidValue, text},
     http::{
         answer::{Json, True, done},
         body::{Fields, body},
         context::Context,
         error::ApiError,
+        same_origin, session_cookie,
     },
     ports::{Limit, Ports},
+    store::magic_links::Whose,
 };
 
 /// `POST /auth/magic/start`: the same answer for a known and an unknown address.
@@ -27,17 +29,26 @@ pub async fn start<P: Ports>(app: App<P>, context: Context, fields: Fields) -> R
     Ok((StatusCode::ACCEPTED, done()).into_response())
 }
 
-/// `POST /auth/magic/verify`: a link for a token, once.
+/// `POST /auth/magic/verify`: a link for a token, or for a cookie of the pages, once.
 #[worker::send]
 pub async fn verify<P: Ports>(
     app: App<P>,
     context: Context,
+    headers: HeaderMap,
     fields: Fields,
-) -> Result<Json<SignInResponse>, ApiError> {
-    let MagicLinkVerifyRequest { token } = fields.read(MagicLinkVerifyRequest::read)?;
+) -> Result<Response, ApiError> {
+    let body = fields.read(MagicLinkVerifyRequest::read)?;
     context.limited(&app, Limit::Lookup).await?;
-    let (signed_in, jwt) = app::magic_links::verify(&app, &token).await?;
-    Ok(Json(SignInResponse {
+    let arrival = arrival(&app, &context, &headers, body.session == Some(true))?;
+    let whose = body.email.map(Whose::Email).or(body.slug.map(Whose::Slug));
+    let (signed_in, jwt) = match (body.token, body.code, whose) {
+        (None, Some(code), Some(whose)) => {
+            let verified = app::magic_links::verify_code(&app, &whose, &code, &arrival).await;
+            verified.map_err(ApiError::of_code)?
+        }
+        (token, ..) => app::magic_links::verify(&app, &token.unwrap_or_default(), &arrival).await?,
+    };
+    Ok(signed_in_answer(&arrival, jwt, |jwt| SignInResponse {
         success: True,
         tenant_id: signed_in.id.clone(),
         tenant: TenantSummary {
@@ -51,6 +62,35 @@ pub async fn verify<P: Ports>(
         },
         jwt,
     }))
+}
+
+/// How somebody who signs in came. A cookie is put on our own page's browser alone: no other site signs people in to what is not theirs.
+pub fn arrival<'a, P: Ports>(
+    app: &App<P>,
+    context: &Context,
+    headers: &'a HeaderMap,
+    is_cookie: bool,
+) -> Result<Arrival<'a>, ApiError> {
+    let own = same_origin::console_origin(app.config(), &context.origin);
+    if is_cookie && own.is_none_or(|own| same_origin::is_cross_site(headers, &own)) {
+        return Err(ApiError::foreign_cookie());
+    }
+    let user_agent = headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
+    Ok(Arrival { user_agent, is_cookie, caller: context.caller() })
+}
+
+/// The answer to somebody who signed in: with the token, or with a cookie in its place.
+pub fn signed_in_answer<T: Serialize>(
+    arrival: &Arrival<'_>,
+    token: String,
+    answer: impl FnOnce(Option<String>) -> T,
+) -> Response {
+    if !arrival.is_cookie {
+        return Json(answer(Some(token))).into_response();
+    }
+    let mut response = Json(answer(None)).into_response();
+    session_cookie::put(response.headers_mut(), &token);
+    response
 }
 
 body! {
@@ -77,11 +117,45 @@ body! {
 }
 
 body! {
-    /// A link to exchange.
+    /// What was mailed: the link's token, or the code beside it with whose it is.
     pub struct MagicLinkVerifyRequest {
         /// What stands behind `#token=` in the mailed link.
-        #[schema(min_length = 1, pattern = r"^[^\x00-\x1f\x7f-\x9f]+$")]
-        pub token: String = required_with("token", not_empty),
+        #[schema(pattern = r"^[^\x00-\x1f\x7f-\x9f]*$")]
+        pub token: Option<String> = unless_empty("token", Ok),
+        /// The six digits in the latest mail, in place of the link. Blanks and hyphens among them are none of them.
+        #[schema(pattern = r"^\s*([0-9][\s-]*){6}$", example = "123456")]
+        pub code: Option<String> = unless_empty("code", six_digits),
+        /// With a code: the address that it was mailed to.
+        #[schema(value_type = Option<String>, example = "owner@riverside.example")]
+        pub email: Option<Email> = optional("email"),
+        /// With a code: the tenant's name in addresses, in place of the address.
+        #[schema(max_length = 63, pattern = "^([A-Za-z0-9-]{3,63})?$", example = "riverside")]
+        pub slug: Option<String> = unless_empty("slug", slug),
+        /// `true` sets a cookie for our own pages, which scripts can't read, in place of answering a `jwt`.
+        pub session: Option<bool> = optional_flag("session"),
+    }
+    check |fields| {
+        match (fields.lacks("token"), fields.lacks("code")) {
+            (true, true) => fields.refuse("token", InvalidValue::required()),
+            (false, false) => {
+                fields.refuse("code", InvalidValue::new("ambiguous", "Send the link's token, or the code."));
+            }
+            (true, false) if fields.lacks("email") == fields.lacks("slug") => {
+                let message = "Send the address that the code was mailed to, or the club's slug.";
+                fields.refuse("email", InvalidValue::new(if fields.lacks("email") { "required" } else { "ambiguous" }, message));
+            }
+            _ => {}
+        }
+    }
+}
+
+/// A code as people type and paste it.
+fn six_digits(given: String) -> Result<String, InvalidValue> {
+    let code: String = text::read(&given)?.chars().filter(|c| !c.is_whitespace() && *c != '-').collect();
+    if code.len() == 6 && code.bytes().all(|byte| byte.is_ascii_digit()) {
+        Ok(code)
+    } else {
+        Err(InvalidValue::new("invalid_value", "A code has six digits."))
     }
 }
 
@@ -105,10 +179,6 @@ fn slug(given: String) -> Result<String, InvalidValue> {
     }
 }
 
-fn not_empty(text: String) -> Result<String, InvalidValue> {
-    if text.is_empty() { Err(InvalidValue::required()) } else { Ok(text) }
-}
-
 /// Somebody who came in by a link.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
@@ -120,8 +190,10 @@ pub struct SignInResponse {
     pub tenant_id: TenantId,
     /// Enough for a page on another device to go on where the first left off.
     pub tenant: TenantSummary,
-    /// A tenant admin's token, good for 7 days.
-    pub jwt: String,
+    /// A tenant admin's token, good for 7 days. Left out where a cookie was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(not(target_arch = "wasm32"), schema(nullable = false))]
+    pub jwt: Option<String>,
 }
 
 /// A tenant as whoever came in by a link gets to know it.

@@ -1,4 +1,5 @@
 //! Signing in: `/auth/…`.
 
+pub mod logout;
 pub mod magic_links;
 pub mod proof;

@@ -1,19 +1,22 @@
 //! `/auth/proof`: showing that one reads the mail of an address, and having another one sent there.
 
 use axum::response::{IntoResponse, Response};
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 use serde::Serialize;
 
 use crate::{
     app::{self, App, proof::ProofError},
     domain::{ProofCode, TenantId, field_errors::InvalidValue},
     http::{
-        answer::{Json, True, done},
+        answer::{True, done},
         auth::{Authenticated, RequiredPermission, SigningUp},
         body::{Fields, OptionalFields, body},
         context::Context,
         error::ApiError,
-        routes::public::signups::SignedUpTenant,
+        routes::{
+            auth::magic_links::{arrival, signed_in_answer},
+            public::signups::SignedUpTenant,
+        },
     },
     ports::{Limit, Ports},
     store::proof::Proven,
@@ -25,25 +28,24 @@ pub async fn prove<P: Ports>(
     app: App<P>,
     caller: Result<Authenticated<P, SigningUp>, ApiError>,
     context: Context,
+    headers: HeaderMap,
     fields: Fields,
-) -> Result<Json<ProofResponse>, ApiError> {
-    let ProofRequest { code, token } = fields.read(ProofRequest::read)?;
+) -> Result<Response, ApiError> {
+    let ProofRequest { code, token, session } = fields.read(ProofRequest::read)?;
+    let arrival = arrival(&app, &context, &headers, session == Some(true))?;
     let confirmed = if let Some(code) = code {
         let caller = caller?;
-        app::proof::by_code(&app, &caller.claims, caller.tenant()?, &code, context.caller())
+        app::proof::by_code(&app, &caller.claims, caller.tenant()?, &code, &arrival)
             .await
             .map_err(|error| caller.not_proven(error))?
     } else {
         context.limited(&app, Limit::Lookup).await?;
-        app::proof::by_link(&app, &token.unwrap_or_default(), context.caller()).await?
+        app::proof::by_link(&app, &token.unwrap_or_default(), &arrival).await?
     };
-    Ok(Json(ProofResponse {
-        success: True,
-        tenant_id: confirmed.tenant.id.clone(),
-        tenant: signed_up(confirmed.tenant).ok_or_else(ApiError::tenant_not_found)?,
-        jwt: confirmed.token,
-        email_proven: True,
-    }))
+    let (tenant_id, tenant) = (confirmed.tenant.id.clone(), signed_up(confirmed.tenant));
+    let tenant = tenant.ok_or_else(ApiError::tenant_not_found)?;
+    let answer = |jwt| ProofResponse { success: True, tenant_id, tenant, jwt, email_proven: True };
+    Ok(signed_in_answer(&arrival, confirmed.token, answer))
 }
 
 /// `POST /auth/proof/send`
@@ -90,6 +92,8 @@ body! {
         /// What stands behind `#token=` in the mailed link.
         #[schema(min_length = 1, pattern = r"^[^\x00-\x1f\x7f-\x9f]+$")]
         pub token: Option<String> = unless_empty("token", Ok),
+        /// `true` sets a cookie for our own pages, which scripts can't read, in place of answering a `jwt`.
+        pub session: Option<bool> = optional_flag("session"),
     }
     check |fields| {
         match (fields.lacks("code"), fields.lacks("token")) {
@@ -113,8 +117,10 @@ pub struct ProofResponse {
     pub tenant_id: TenantId,
     /// What is stored of it.
     pub tenant: SignedUpTenant,
-    /// A tenant admin's token, good for a year. Those from before are not good any more.
-    pub jwt: String,
+    /// A tenant admin's token, good for a year. Those from before are not good any more. Left out where a cookie was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(not(target_arch = "wasm32"), schema(nullable = false))]
+    pub jwt: Option<String>,
     /// The address is proven.
     pub email_proven: True,
 }

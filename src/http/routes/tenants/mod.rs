@@ -6,4 +6,5 @@ pub mod mails;
 pub mod overview;
 pub mod profile;
 pub mod provisioning;
+pub mod sessions;
 pub mod webhooks;

@@ -11,8 +11,9 @@ async fn link(tenant: &TestTenant) -> String {
     let email = tenant.row()["email"].clone();
     tenant.post("/auth/magic/start").json(&json!({ "email": email })).send().await;
     tenant.outside().finishes_deferred_work().await;
-    let link = tenant.outside().upstreams().sent_to("resend").pop().unwrap().link();
-    link.rsplit_once("#token=").unwrap().1.to_owned()
+    let mails = tenant.outside().upstreams().sent_to("resend");
+    let mail = mails.iter().rfind(|mail| mail.json()["text"].as_str().unwrap().contains("#token=")).unwrap();
+    mail.link().rsplit_once("#token=").unwrap().1.to_owned()
 }
 
 async fn open(app: &TestApp, token: &str) -> Answer {

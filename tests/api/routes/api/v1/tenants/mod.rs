@@ -3,6 +3,7 @@ mod me;
 mod overview;
 mod provision_retry;
 mod provision_status;
+mod sessions;
 mod webhook_deliveries;
 mod webhook_test;
 mod welcome_resend;

@@ -366,3 +366,32 @@ async fn it_is_stored_even_if_its_ping_can_not_be_noted() {
     assert_eq!((&data["changed"], &data["webhook"]["test"]["delivered"]), (&json!(true), &json!(true)));
     assert_eq!(app.log_of("webhook_validation_not_noted").len(), 1);
 }
+
+/// Whoever has another webhook stored reads what happens to the tenant from then on: its owner hears of it.
+#[tokio::test]
+async fn an_owner_is_told_that_the_webhook_is_another_one() {
+    let app = TestApp::new();
+    let tenant = app.provisioned("fc-nord").await;
+    let told = async || {
+        app.outside().finishes_deferred_work().await;
+        tenant.mails_leave().await;
+        let events = "select count(*) from domain_events where type = 'webhook.changed'";
+        let mails = app.outside().upstreams().sent_to("resend");
+        let of_it =
+            mails.iter().filter(|mail| mail.json()["subject"] == "The webhook of FC fc-nord was changed");
+        (app.db().number(events), of_it.count())
+    };
+    assert_eq!(told().await, (0, 0), "the first one is none that was changed");
+    tenant.connects_make().await.is(200);
+    assert_eq!(told().await, (0, 0), "the same one");
+    tenant.connects("https://hook.us1.make.com/another-secret-path").await.is(200);
+    assert_eq!(told().await, (1, 1));
+    let mail = app.outside().upstreams().sent_to("resend").pop().unwrap().json().to_string();
+    assert!(mail.contains("hook.us1.make.com") && !mail.contains("another-secret-path"), "{mail}");
+    let body = serde_json::json!({
+        "tenant": tenant.id, "make_webhook_url": "https://hook.eu2.make.com/correct", "webhook_secret": WEBHOOK_SECRET,
+    });
+    let operator = Token::operator(app.now()).sign();
+    app.post("/api/v1/admin/tenant/webhook").token(&operator).json(&body).send().await.is(200);
+    assert_eq!(told().await, (2, 2));
+}
