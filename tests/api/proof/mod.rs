@@ -1,7 +1,10 @@
 //! An address proves itself: by a code or a link that was mailed there, once, and nothing costs before it did.
 
+mod lapse;
+mod mails;
 mod routes;
 mod stories;
+mod vouching;
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
@@ -115,7 +118,7 @@ async fn a_link_lives_a_day_and_a_code_half_an_hour() {
     let app = TestApp::new();
     let (tenant, code, link) = newcomer(&app, "fc-nord").await;
     app.passes(30 * 60);
-    tenant.shows(&code).await.refuses(400, "INVALID_CODE", "expired");
+    tenant.shows(&code).await.refuses(400, "INVALID_CODE", "expired_code");
     app.passes(24 * 3600 - 30 * 60 - 1);
     opens(&app, &link).await.is(200);
     let (_, _, link) = newcomer(&app, "fc-sued").await;
@@ -129,11 +132,11 @@ async fn the_fifth_wrong_code_burns_the_right_one_and_another_mail_has_another()
     let (tenant, code, _) = newcomer(&app, "fc-nord").await;
     let wrong = other_than(&code);
     for left in (1..5).rev() {
-        let error = tenant.shows(&wrong).await.refuses(400, "INVALID_CODE", "wrong");
+        let error = tenant.shows(&wrong).await.refuses(400, "INVALID_CODE", "wrong_code");
         assert!(error["message"].as_str().unwrap().contains(&left.to_string()) || left == 1, "{error}");
     }
-    tenant.shows(&wrong).await.refuses(400, "INVALID_CODE", "burnt");
-    tenant.shows(&code).await.refuses(400, "INVALID_CODE", "burnt");
+    tenant.shows(&wrong).await.refuses(400, "INVALID_CODE", "burnt_code");
+    tenant.shows(&code).await.refuses(400, "INVALID_CODE", "burnt_code");
     app.passes(30);
     tenant.wants_another_mail().await.is(202);
     let (another, _) = mailed(&app).await;
@@ -176,8 +179,8 @@ async fn wrong_codes_are_counted_exactly_under_a_race() {
     let wrong = other_than(&code);
     let answers = join_all((0..100).map(|_| tenant.shows(&wrong))).await;
     let told = |reason: &str| answers.iter().filter(|a| a.json()["error"]["reason"] == reason).count();
-    assert_eq!((told("wrong"), told("burnt")), (4, 96));
-    tenant.shows(&code).await.refuses(400, "INVALID_CODE", "burnt");
+    assert_eq!((told("wrong_code"), told("burnt_code")), (4, 96));
+    tenant.shows(&code).await.refuses(400, "INVALID_CODE", "burnt_code");
 }
 
 #[tokio::test]
