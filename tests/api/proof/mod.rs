@@ -8,6 +8,10 @@ mod vouching;
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
+use tenantry::{
+    app::proof::issue,
+    domain::{Email, Timestamp},
+};
 
 use crate::support::{Answer, TestApp, TestTenant, Token, signup};
 
@@ -264,4 +268,34 @@ async fn a_machine_does_not_vouch() {
     assert_eq!(queued["data"]["status"], "pending");
     assert_eq!(app.outside().objects().told(), 0);
     assert_eq!(tenant.row()["email"], Value::Null);
+}
+
+/// What is mailed by one version is shown to another. Pinned: this one makes it, and reads what is stored, as literals.
+#[tokio::test]
+async fn codes_links_and_what_is_stored_of_them_are_made_so() {
+    let app = TestApp::new();
+    let tenant = "tenant_01a3185c80397e14befe7e9037c475e6".parse().unwrap();
+    let mail = "mail_01a3185c80397978a1c17e7efb610b25".parse().unwrap();
+    let address = Email::try_from("Ann+Club@example.org".to_owned()).unwrap();
+    let at = Timestamp::from_seconds(1_800_000_012);
+    let issued = issue(&app.app, &tenant, &mail, &address, at, "https://console.example").unwrap();
+    assert_eq!(issued.code.as_str(), "525019");
+    assert_eq!(
+        issued.link,
+        "https://console.example/proof/#token=tenant_01a3185c80397e14befe7e9037c475e6.jsCBw40T9Twuhzj6WIRod8XqzuTZvVLGHB6ewUXoWTI"
+    );
+    assert_eq!(issued.hashes.code, "YKwC31P3Iu55QoRym9ExMXx3Mlb872s0V8nz02Kk0mo");
+    assert_eq!(issued.hashes.link, "4CoqBQmw9_3RP3QKis9QgdhS3_81UBkYy4u5Sqlg7g8");
+    assert_eq!(issued.hashes.mailbox, "AXtPv5GJXybdLepqzuRpDhpoizTMnQDAnLobYC5YrIw");
+    // What an earlier deployment mailed and stored proves the address today.
+    let newcomer = app.signed_up_unproven(&signup("fc-nord")).await;
+    app.db().execute(
+        "insert into email_proofs (tenant_id, link, code, issued_at) values (?1, 'l', ?2, ?3)",
+        (
+            &newcomer.id,
+            issue(&app.app, &newcomer.id.parse().unwrap(), &mail, &address, at, "x").unwrap().hashes.code,
+            app.now(),
+        ),
+    );
+    newcomer.shows("525019").await.is(200);
 }
