@@ -12,7 +12,6 @@ use crate::{
     app::{
         access::AccessError,
         magic_links::{LinkError, StartError},
-        proof::ProofError,
         provisioning::QueueError,
         signups::SignupError,
     },
@@ -453,41 +452,6 @@ impl From<StartError> for ApiError {
         match error {
             StartError::NoSigningKey(cause) => Self::internal(cause.to_string()),
             StartError::Db(cause) => cause.into(),
-        }
-    }
-}
-
-impl From<ProofError> for ApiError {
-    fn from(error: ProofError) -> Self {
-        let code = |reason, message: String| Self {
-            reason: Some(reason),
-            ..Self::new(StatusCode::BAD_REQUEST, "INVALID_CODE", message)
-        };
-        let conflict = |code, message: &str| Self::new(StatusCode::CONFLICT, code, message);
-        let later = |seconds| Self { retry_after: Some(seconds), ..Self::rate_limited() };
-        match error {
-            ProofError::WrongCode(left) => {
-                let times = if left == 1 { "once".to_owned() } else { format!("{left} times") };
-                let message = format!("This is not the code. You can try {times} more.");
-                Self { tries_left: Some(left), ..code("wrong", message) }
-            }
-            ProofError::BurntCode => {
-                code("burnt", "Too many wrong codes were tried. Please have another one sent.".to_owned())
-            }
-            ProofError::ExpiredCode => {
-                code("expired", "This code does not count any more. Please have another one sent.".to_owned())
-            }
-            ProofError::InvalidLink => LinkError::Invalid.into(),
-            ProofError::EmailExists => SignupError::EmailExists.into(),
-            ProofError::AlreadyProven => {
-                conflict("EMAIL_PROVEN", "This e-mail address is confirmed already. Nothing was changed.")
-            }
-            ProofError::NotFound => Self::tenant_not_found(),
-            ProofError::TooSoon(seconds) => later(seconds),
-            ProofError::TooOften => later(3600),
-            ProofError::NoSigningKey(cause) => Self::internal(cause.to_string()),
-            ProofError::Access(AccessError::Db(cause)) => cause.into(),
-            ProofError::Access(AccessError::Denied(denial)) => Self::internal(denial.to_string()),
         }
     }
 }

@@ -39,7 +39,7 @@ def mailed_code(address: str) -> str:
     while True:
         with urlopen(f"{SANDBOX_URL}/__sandbox/mails?to={quote(address)}") as answer:
             for mail in json.load(answer)["mails"]:
-                if found := re.search(r"\bcode is (\d{6})\b", mail["text"]):
+                if found := re.search(r"^(\d{6})$", mail["text"], re.MULTILINE):
                     return found[1]
         time.sleep(0.1)
 

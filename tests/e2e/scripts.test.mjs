@@ -294,7 +294,7 @@ function unproven(answers = {}) {
     },
     "POST /public/signup/starter/make": pending,
     "POST /public/signup/pro/confirm": pending,
-    [INBOX]: { mails: [{ to: ["x@example.org"], text: "Your code is 271828. It counts for 30 minutes.\nhttps://x.example/proof/#token=tenant_1.secret" }] },
+    [INBOX]: { mails: [{ to: ["x@example.org"], text: "Enter this code:\n\n271828\n\nhttps://x.example/proof/#token=tenant_1.secret" }] },
     [PROVE]: { success: true, tenantId: "tenant_1", jwt: PROVEN, emailProven: true },
     [VOUCH](response) {
       vouched = true;
@@ -412,10 +412,10 @@ describe("scripts/smoke-test.sh", () => {
   const proof = (more) => ({ [PROVE]: { success: true, tenantId: "tenant_1", jwt: PROVEN, emailProven: true, ...more } });
   const hostileProofs = [
     ["a mail without a code", mail(`Welcome ${EVIL} https://x.example/proof/#token=tenant_1.secret`)],
-    ["a code with more behind it", mail("Your code is 2718281828. Thanks.")],
-    ["a code in other digits", mail("Your code is ٢٧١٨٢٨.")],
-    ["a mail that is no text", { [INBOX]: { mails: [{ text: ["Your code is 271828."] }] } }],
-    ["an inbox that is no list", { [INBOX]: { mails: "Your code is 271828." } }],
+    ["a code with more behind it", mail("Enter this code:\n\n2718281828\n\nThanks.")],
+    ["a code in other digits", mail("Enter this code:\n\n٢٧١٨٢٨\n")],
+    ["a mail that is no text", { [INBOX]: { mails: [{ text: ["\n271828\n"] }] } }],
+    ["an inbox that is no list", { [INBOX]: { mails: "\n271828\n" } }],
     ["an inbox without an end", { [INBOX]: endless }],
     ...[`${TOKEN}\r\nX-Evil: 1`, "x".repeat(10_000), 7, null].map((jwt) => [`the proven token ${JSON.stringify(jwt)?.slice(0, 70)}`, proof({ jwt })]),
     ["a proof of another club", proof({ tenantId: "tenant_2" })],

@@ -19,7 +19,7 @@ mod setup_failed;
 mod welcome;
 pub use proof::{
     CODE_YOUNG_SECONDS, Leave, PROOF_PAUSE_SECONDS, ProofBlocker, begin_proof, confirm_address,
-    confirm_again, proof_obstacle, prune_counts,
+    confirm_again, proof_obstacle, prune_counts, sign_in_of_vouched,
 };
 pub use setup_failed::setup_failed;
 pub use welcome::{

@@ -199,7 +199,7 @@ async function mailProof({ env, url }, { tenant, mail, email, now }) {
   );
   if (begun.meta.changes === 0) return;
   const address = `${url.origin}/proof/#token=${tenant}.${secret}`;
-  const text = `Your code is ${code}. It counts for 30 minutes.\n\n${address}\n`;
+  const text = `Enter this code:\n\n${code}\n\n${address}\n`;
   const html = `<!doctype html><p>Your code is ${code}. It counts for 30 minutes.</p><p><a href="${address}">Confirm</a></p>`;
   const answer = await env.EGRESS.fetch("https://api.resend.com/emails", {
     method: "POST",
