@@ -29,6 +29,8 @@ export default {
   "code.yours": "Danke. Was wir Ihnen mitzuteilen haben, geht dorthin.",
   "code.byLink": "Um in diesem Tab weiterzumachen, öffnen Sie den Link in der Mail, die wir dorthin geschickt haben, oder lassen Sie sich eine neue schicken.",
   "code.elsewhere": "Das geschah in einem anderen Tab oder auf einem anderen Gerät. Diese Seite zeigt, wie die Einrichtung vorangeht. Um hier etwas zu ändern, melden Sie sich mit einem Link aus einer Mail an.",
+  "code.startOver": ({ name, email }) =>
+    `„${name}“ ist angelegt. Wenn niemand ${email} bestätigt, verfällt das nach drei Tagen von selbst; der Link, den wir dorthin geschickt haben, führt zurück. Nur dieser Browser vergisst den Verein. Von vorn beginnen?`,
   "code.lapsed": "Drei Tage lang hat niemand diese Adresse bestätigt, darum ist die Anmeldung verfallen. Alles ist wieder frei: Beginnen Sie mit „Von vorn beginnen“ neu.",
 
   "progress.unproven":

@@ -28,6 +28,8 @@ export default {
   "code.yours": "Thank you. What we have to tell you goes there.",
   "code.byLink": "To go on in this tab, open the link in the mail that we sent there, or have another one sent.",
   "code.elsewhere": "It was done in another tab or on another device. This page shows how the set-up goes. To change anything here, sign in by a mailed link.",
+  "code.startOver": ({ name, email }) =>
+    `“${name}” has been created. It lapses by itself after three days if nobody confirms ${email}; the link that we mailed there leads back to it. Only this browser forgets it. Start over?`,
   "code.lapsed": "Nobody confirmed this address within three days, so the sign-up has lapsed. Everything is free again: press “Start over” to begin anew.",
 
   "progress.unproven":
