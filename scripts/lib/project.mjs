@@ -66,13 +66,13 @@ export function noArguments(script) {
 }
 
 /** Runs a program with its output visible; rejects with `advice` when it fails. */
-export function run(command, args, { env = {}, cwd = ROOT, advice, input = "inherit" } = {}) {
+export function run(command, args, { env = {}, cwd = ROOT, advice, input = "inherit", passes = [0] } = {}) {
   return new Promise((done, fail) => {
     const child = spawn(command, args, { cwd, stdio: [input, "inherit", "inherit"], env: withBins(env) });
     const name = `${command.split("/").pop()} ${args.slice(0, 2).join(" ")}`.trim();
     child.on("error", (error) => fail(new Failure(advice ?? `${name}: ${error.message}`)));
     child.on("exit", (code, signal) =>
-      code === 0 ? done() : fail(new Failure(advice ?? `\`${name}\` failed (${signal ?? `exit code ${code}`}): see its output above.`)),
+      passes.includes(code) ? done(code) : fail(new Failure(advice ?? `\`${name}\` failed (${signal ?? `exit code ${code}`}): see its output above.`)),
     );
   });
 }

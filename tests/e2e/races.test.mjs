@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { after, describe, test } from "node:test";
-import { tenantForm, makeWebhook, startHarness } from "./harness.mjs";
+import { tenantForm, makeWebhook, startHarness, until } from "./harness.mjs";
 
 const h = await startHarness();
 after(() => h.close());
@@ -156,4 +156,31 @@ test("nothing of all this was an error of ours", () => {
     h.logs().filter((line) => line.level === "error" || line.text !== undefined || line.status >= 500),
     [],
   );
+});
+
+test("of a hundred proofs of one address, by code and by link, one wins", async () => {
+  const tenant = await h.signupUnproven();
+  const { code, proofToken } = await until(async () => (await h.mails(tenant.email)).find((mail) => mail.code), { what: "the code" });
+  const answers = await at(100, (index) =>
+    index % 2 === 0
+      ? h.api("POST", "/auth/proof", { token: tenant.jwt, body: { code } })
+      : h.api("POST", "/auth/proof", { body: { token: proofToken } }),
+  );
+  assert.equal(answers.filter(({ status }) => status === 200).length, 1, JSON.stringify(tally(answers)));
+  assert.ok(answers.every(({ status }) => [200, 401, 403, 429].includes(status)), JSON.stringify(tally(answers)));
+});
+
+test("of ten clubs with one address the first proof wins", async () => {
+  const { email } = tenantForm();
+  const tenants = await at(10, () => h.signupUnproven({ email }));
+  const codes = await until(async () => {
+    const mails = await h.mails(email);
+    return mails.length === 10 && mails;
+  }, { what: "ten codes" });
+  const byTenant = new Map(codes.map(({ code, proofToken }) => [proofToken.split(".")[0], code]));
+  const answers = await Promise.all(
+    tenants.map(({ jwt, tenantId }) => h.api("POST", "/auth/proof", { token: jwt, body: { code: byTenant.get(tenantId) } })),
+  );
+  assert.deepEqual(tally(answers), { 200: 1, "403 FORBIDDEN token_revoked": 9 });
+  assert.equal((await rowsFor("email", email)).length, 1);
 });

@@ -14,10 +14,10 @@ export default {
   "code.sending": "Wird geschickt …",
   "code.onItsWay": "Ein neuer Code ist unterwegs. Sehen Sie auch im Spam-Ordner nach.",
   "code.shape": "Der Code hat sechs Ziffern.",
-  "code.wrong": ({ n }) =>
+  "code.wrong_code": ({ n }) =>
     n === 1 ? "Das ist nicht der Code. Sie haben noch einen Versuch." : `Das ist nicht der Code. Sie haben noch ${n} Versuche.`,
-  "code.burnt": "Zu viele falsche Codes. Dieser gilt nicht mehr: Lassen Sie sich einen neuen schicken.",
-  "code.expired": "Dieser Code gilt nicht mehr: Ein Code lebt 30 Minuten. Lassen Sie sich einen neuen schicken.",
+  "code.burnt_code": "Zu viele falsche Codes. Dieser gilt nicht mehr: Lassen Sie sich einen neuen schicken.",
+  "code.expired_code": "Dieser Code gilt nicht mehr: Ein Code lebt 30 Minuten. Lassen Sie sich einen neuen schicken.",
   "code.tooOften": ({ time }) => `Das ist fürs Erste genug. Etwa um ${time} geht es wieder.`,
   "code.taken":
     "Mit dieser Adresse ist schon ein anderer Verein bestätigt. Geben Sie eine andere an, oder melden Sie sich bei jenem Verein an.",

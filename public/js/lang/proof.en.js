@@ -14,10 +14,10 @@ export default {
   "code.sending": "Sending…",
   "code.onItsWay": "A new code is on its way. Look into the spam folder, too.",
   "code.shape": "The code has six digits.",
-  "code.wrong": ({ n }) =>
+  "code.wrong_code": ({ n }) =>
     n === 1 ? "This is not the code. You can try once more." : `This is not the code. You can try ${n} times more.`,
-  "code.burnt": "Too many wrong codes. This one counts no more: send a new one.",
-  "code.expired": "This code counts no more: a code lives for 30 minutes. Send a new one.",
+  "code.burnt_code": "Too many wrong codes. This one counts no more: send a new one.",
+  "code.expired_code": "This code counts no more: a code lives for 30 minutes. Send a new one.",
   "code.tooOften": ({ time }) => `That is enough for now. You can do this again at about ${time}.`,
   "code.taken": "Another club has been confirmed with this address. Give another address, or sign in to that club.",
   "code.newAddress": "Your e-mail",

@@ -25,9 +25,9 @@ pub const REASONS: &[(&str, &[(&str, &str)])] = &[
     (
         "INVALID_CODE",
         &[
-            ("burnt", "Too many wrong codes were tried: another one has to be sent."),
-            ("expired", "No code is alive: another one has to be sent."),
-            ("wrong", "It is not the code that was mailed."),
+            ("burnt_code", "Too many wrong codes were tried: another one has to be sent."),
+            ("expired_code", "No code is alive: another one has to be sent."),
+            ("wrong_code", "It is not the code that was mailed."),
         ],
     ),
     (
