@@ -11,7 +11,7 @@ import { colours } from "./steps/colours.js";
 import { connect } from "./steps/connect.js";
 import { done } from "./steps/done.js";
 import { progress } from "./steps/progress.js";
-import { dayAndTime, say, startLanguage, t } from "./strings.js";
+import { dayAndTime, knows, say, startLanguage, t } from "./strings.js";
 
 /** Says who is signed in after a mailed link brought them here. */
 function showSignedIn() {
@@ -30,6 +30,7 @@ function whatStays() {
   const named = (name) => name || t("colours.yourClub");
   if (tenant) {
     const club = { name: named(tenant.name), email: tenant.email ?? "–" };
+    if (tenant.emailProven === false && knows("code.startOver")) return t("code.startOver", club);
     return t(queued ? "page.startOverQueued" : "page.startOverMade", club);
   }
   if (done) return t("page.startOverDone", { name: named(done.name) });

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import test from "node:test";
-import { accessible, answer, eventually, mailsTo, mailTo, open, proofLink, ready, sandbox, signInLink, visit } from "./harness.mjs";
+import { accessible, answer, eventually, mailsTo, mailTo, open, proofLink, ready, sandbox, signInLink, visit, visitor } from "./harness.mjs";
 import { aTenant, at, codeFor, connect, createUnproven, errorAt, noticeText, proofIs, prove, submit, tenantId } from "./wizard.mjs";
 
 const PHONE = { viewport: { width: 320, height: 640 } };
@@ -468,4 +468,36 @@ test("whoever wants to sign in types an address or the club's web address, and t
   await page.fill("#code", "654321");
   await at(page, "colours");
   assert.deepEqual(verify, [{ code: "123456", email: tenant.email }, { code: "654321", email: tenant.email }]);
+});
+
+test("starting over before the proof says that the tenant lapses by itself", async (t) => {
+  const page = await open(t);
+  const tenant = await createUnproven(page);
+  const [dialog] = await Promise.all([
+    page.waitForEvent("dialog").then(async (dialog) => {
+      await dialog.accept();
+      return dialog;
+    }),
+    page.click("#start-over"),
+  ]);
+  assert.match(dialog.message(), new RegExp(`${tenant.clubName}.*lapses by itself after three days`));
+  await page.waitForURL(/#\/club$/);
+  await ready(page);
+  assert.ok(await page.isHidden("#proof"), "nothing is left to prove");
+});
+
+test("a sign-up that has lapsed says so, and leads to a new one", async (t) => {
+  const { context } = await visitor(t);
+  const page = await context.newPage();
+  await page.addInitScript((at) => {
+    if (sessionStorage.getItem("seeded")) return;
+    sessionStorage.setItem("seeded", "1");
+    const tenant = { id: "tenant_1", name: "Old Rovers", slug: "old-rovers", email: "old@example.org", plan: "starter", emailProven: false, madeAt: at };
+    localStorage.setItem("tenantry.draft", JSON.stringify({ key: "signup-1", step: "colours", tenant, at }));
+  }, Date.now() - 73 * 3_600_000);
+  await visit(page);
+  await proofIs(page, "lapsed");
+  assert.match(await page.textContent("#proof-text"), /has lapsed/);
+  assert.ok(await page.isHidden("#proofCode"));
+  await accessible(page, "colours, lapsed");
 });

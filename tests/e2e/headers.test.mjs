@@ -143,6 +143,7 @@ describe("every answer", () => {
     for (const [path, type] of [
       ["/", "text/html"],
       ["/magic/", "text/html"],
+      ["/proof/", "text/html"],
       ["/js/app.js", "text/javascript"],
       ["/css/page.css", "text/css"],
       ["/favicon.svg", "image/svg+xml"],

@@ -14,10 +14,10 @@ export default {
   "code.sending": "Wird geschickt …",
   "code.onItsWay": "Ein neuer Code ist unterwegs. Sehen Sie auch im Spam-Ordner nach.",
   "code.shape": "Der Code hat sechs Ziffern.",
-  "code.wrong": ({ n }) =>
+  "code.wrong_code": ({ n }) =>
     n === 1 ? "Das ist nicht der Code. Sie haben noch einen Versuch." : `Das ist nicht der Code. Sie haben noch ${n} Versuche.`,
-  "code.burnt": "Zu viele falsche Codes. Dieser gilt nicht mehr: Lassen Sie sich einen neuen schicken.",
-  "code.expired": "Dieser Code gilt nicht mehr: Ein Code lebt 30 Minuten. Lassen Sie sich einen neuen schicken.",
+  "code.burnt_code": "Zu viele falsche Codes. Dieser gilt nicht mehr: Lassen Sie sich einen neuen schicken.",
+  "code.expired_code": "Dieser Code gilt nicht mehr: Ein Code lebt 30 Minuten. Lassen Sie sich einen neuen schicken.",
   "code.tooOften": ({ time }) => `Das ist fürs Erste genug. Etwa um ${time} geht es wieder.`,
   "code.taken":
     "Mit dieser Adresse ist schon ein anderer Verein bestätigt. Geben Sie eine andere an, oder melden Sie sich bei jenem Verein an.",
@@ -29,6 +29,8 @@ export default {
   "code.yours": "Danke. Was wir Ihnen mitzuteilen haben, geht dorthin.",
   "code.byLink": "Um in diesem Tab weiterzumachen, öffnen Sie den Link in der Mail, die wir dorthin geschickt haben, oder lassen Sie sich eine neue schicken.",
   "code.elsewhere": "Das geschah in einem anderen Tab oder auf einem anderen Gerät. Diese Seite zeigt, wie die Einrichtung vorangeht. Um hier etwas zu ändern, melden Sie sich mit einem Link aus einer Mail an.",
+  "code.startOver": ({ name, email }) =>
+    `„${name}“ ist angelegt. Wenn niemand ${email} bestätigt, verfällt das nach drei Tagen von selbst; der Link, den wir dorthin geschickt haben, führt zurück. Nur dieser Browser vergisst den Verein. Von vorn beginnen?`,
   "code.lapsed": "Drei Tage lang hat niemand diese Adresse bestätigt, darum ist die Anmeldung verfallen. Alles ist wieder frei: Beginnen Sie mit „Von vorn beginnen“ neu.",
 
   "progress.unproven":

@@ -14,10 +14,10 @@ export default {
   "code.sending": "Sending…",
   "code.onItsWay": "A new code is on its way. Look into the spam folder, too.",
   "code.shape": "The code has six digits.",
-  "code.wrong": ({ n }) =>
+  "code.wrong_code": ({ n }) =>
     n === 1 ? "This is not the code. You can try once more." : `This is not the code. You can try ${n} times more.`,
-  "code.burnt": "Too many wrong codes. This one counts no more: send a new one.",
-  "code.expired": "This code counts no more: a code lives for 30 minutes. Send a new one.",
+  "code.burnt_code": "Too many wrong codes. This one counts no more: send a new one.",
+  "code.expired_code": "This code counts no more: a code lives for 30 minutes. Send a new one.",
   "code.tooOften": ({ time }) => `That is enough for now. You can do this again at about ${time}.`,
   "code.taken": "Another club has been confirmed with this address. Give another address, or sign in to that club.",
   "code.newAddress": "Your e-mail",
@@ -28,6 +28,8 @@ export default {
   "code.yours": "Thank you. What we have to tell you goes there.",
   "code.byLink": "To go on in this tab, open the link in the mail that we sent there, or have another one sent.",
   "code.elsewhere": "It was done in another tab or on another device. This page shows how the set-up goes. To change anything here, sign in by a mailed link.",
+  "code.startOver": ({ name, email }) =>
+    `“${name}” has been created. It lapses by itself after three days if nobody confirms ${email}; the link that we mailed there leads back to it. Only this browser forgets it. Start over?`,
   "code.lapsed": "Nobody confirmed this address within three days, so the sign-up has lapsed. Everything is free again: press “Start over” to begin anew.",
 
   "progress.unproven":

@@ -140,9 +140,9 @@ async fn the_fifth_wrong_code_burns_the_right_one_and_another_mail_has_another()
         assert!(error["message"].as_str().unwrap().contains(&left.to_string()) || left == 1, "{error}");
         assert_eq!(error["triesLeft"], left);
     }
-    let burnt = tenant.shows(&wrong).await.refuses(400, "INVALID_CODE", "burnt");
+    let burnt = tenant.shows(&wrong).await.refuses(400, "INVALID_CODE", "burnt_code");
     assert_eq!(burnt.get("triesLeft"), None);
-    tenant.shows(&code).await.refuses(400, "INVALID_CODE", "burnt");
+    tenant.shows(&code).await.refuses(400, "INVALID_CODE", "burnt_code");
     app.passes(30);
     tenant.wants_another_mail().await.is(202);
     let (another, _) = mailed(&app).await;

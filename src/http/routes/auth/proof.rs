@@ -96,14 +96,16 @@ impl From<ProofError> for ApiError {
             ProofError::WrongCode(left) => {
                 let times = if left == 1 { "once".to_owned() } else { format!("{left} times") };
                 let message = format!("This is not the code. You can try {times} more.");
-                Self { tries_left: Some(left), ..code("wrong", message) }
+                Self { tries_left: Some(left), ..code("wrong_code", message) }
             }
-            ProofError::BurntCode => {
-                code("burnt", "Too many wrong codes were tried. Please have another one sent.".to_owned())
-            }
-            ProofError::ExpiredCode => {
-                code("expired", "This code does not count any more. Please have another one sent.".to_owned())
-            }
+            ProofError::BurntCode => code(
+                "burnt_code",
+                "Too many wrong codes were tried. Please have another one sent.".to_owned(),
+            ),
+            ProofError::ExpiredCode => code(
+                "expired_code",
+                "This code does not count any more. Please have another one sent.".to_owned(),
+            ),
             ProofError::InvalidLink => LinkError::Invalid.into(),
             ProofError::EmailExists => SignupError::EmailExists.into(),
             ProofError::AlreadyProven => {

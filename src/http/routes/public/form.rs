@@ -21,7 +21,7 @@ use crate::{
     ports::Ports,
 };
 
-use super::signups;
+use super::{pages, signups};
 
 /// What the page may do: nothing but show itself, and post again.
 const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
@@ -44,7 +44,7 @@ const PLANS: [(&str, &str); 2] = [
 pub async fn submit<P: Ports>(app: App<P>, context: Context, request: Request) -> Response {
     if is_cross_site(request.headers(), &context.origin) {
         let refused = signups::grant(&app, &context, Err(ApiError::cross_site())).await;
-        return refused.map_or_else(|error| again(&Fields::default(), error), |_| done(&app));
+        return refused.map_or_else(|error| again(&app, &Fields::default(), error), |_| done(&app));
     }
     let accepted = signups::language_of(request.headers());
     match Fields::of_form(request).await {
@@ -54,10 +54,10 @@ pub async fn submit<P: Ports>(app: App<P>, context: Context, request: Request) -
                 Ok(()) => done(&app),
                 // The link that it leads to is the same.
                 Err(error) if error.code == "ALREADY_SIGNED_UP" => done(&app),
-                Err(error) => again(&typed, error),
+                Err(error) => again(&app, &typed, error),
             }
         }
-        Err(error) => again(&Fields::default(), error),
+        Err(error) => again(&app, &Fields::default(), error),
     }
 }
 
@@ -78,11 +78,11 @@ fn done<P: Ports>(app: &App<P>) -> Response {
             a href="/magic/" { "you can ask for a new one" } " at any time."
         }
     };
-    page(StatusCode::OK, "Check your mail", &content)
+    page(app, StatusCode::OK, "Check your mail", &content)
 }
 
 /// The form once more, with what is wrong.
-fn again(typed: &Fields, mut error: ApiError) -> Response {
+fn again<P: Ports>(app: &App<P>, typed: &Fields, mut error: ApiError) -> Response {
     // What is wrong with a field stands beside it.
     if !error.issues.is_empty() {
         CHECK_INPUT.clone_into(&mut error.message);
@@ -91,7 +91,7 @@ fn again(typed: &Fields, mut error: ApiError) -> Response {
     if error.code == "TURNSTILE_FAILED" {
         error.message = WITHOUT_WIDGET.to_owned();
     }
-    page(error.status, "Set up your club", &form(typed, Some(&error)))
+    page(app, error.status, "Set up your club", &form(typed, Some(&error)))
 }
 
 async fn sign_up<P: Ports>(
@@ -170,7 +170,7 @@ fn problem<'a>(name: &str, error: Option<&'a ApiError>) -> Option<&'a str> {
     by_issue.or(by_code.then_some(error.message.as_str()))
 }
 
-fn page(status: StatusCode, title: &str, content: &Markup) -> Response {
+fn page<P: Ports>(app: &App<P>, status: StatusCode, title: &str, content: &Markup) -> Response {
     let html = html! {
         (DOCTYPE)
         html lang="en" {
@@ -184,10 +184,15 @@ fn page(status: StatusCode, title: &str, content: &Markup) -> Response {
                 link rel="stylesheet" href="/css/page.css";
             }
             body {
+                header class="top" {
+                    a class="wordmark" href="/" { "Tenantry" }
+                    a class="sign-in" href="/magic/" { "Sign in" }
+                }
                 main id="main" {
                     div class="intro" { h1 { (title) } }
                     div class="sheet" { (content) }
                 }
+                (pages::footer(app.config(), false))
             }
         }
     };

@@ -52,7 +52,7 @@ fn put(html: &str, mark: &str, text: &str) -> Option<String> {
 }
 
 /// Who answers for the page. The labels have their keys, for a page that changes its language.
-fn footer(config: &Config, is_german: bool) -> Markup {
+pub fn footer(config: &Config, is_german: bool) -> Markup {
     let legal = &config.legal;
     let links = [
         (&legal.terms, "page.terms", "Terms", "Bedingungen"),
