@@ -2,7 +2,7 @@
 //! instead of failing a request later.
 
 use super::{
-    Email, Secret, jwt_secret,
+    Email, PlatformWebhook, Secret, jwt_secret,
     webhook::{AllowedHosts, MAKES_HOSTS},
 };
 
@@ -150,6 +150,8 @@ pub struct Config {
     pub turnstile_site_key: Option<String>,
     /// `SUPPORT_EMAIL`: who answers people, and whoever found a hole.
     pub support_email: String,
+    /// `PLATFORM_WEBHOOK_URL` and what signs what is sent there.
+    pub platform_webhook: Option<PlatformWebhook>,
     /// `METRICS_TOKEN`: reads `/metrics`, and nothing else.
     pub metrics_token: Option<Secret>,
     /// How often upstreams may be asked.
@@ -194,6 +196,7 @@ impl Config {
             })
         });
         let jwt_secrets_previous = previous_secrets(secret, text, &mut problems);
+        let platform_webhook = PlatformWebhook::read(&get, &mut problems);
         let mut budget = |name: &str, default: u32| {
             text(name).map_or(default, |value| match value.parse() {
                 Ok(calls) if (1..=LARGEST_BUDGET).contains(&calls) => calls,
@@ -247,6 +250,7 @@ impl Config {
             turnstile_secret: secret("TURNSTILE_SECRET"),
             turnstile_site_key: text("TURNSTILE_SITE_KEY"),
             support_email: text_or("SUPPORT_EMAIL", ""),
+            platform_webhook,
             metrics_token: secret("METRICS_TOKEN"),
             budgets,
             has_egress,

@@ -5,6 +5,8 @@ use crate::{
     domain::Timestamp,
 };
 
+use super::deliveries::Receiver;
+
 /// How many rows of a kind one sweep removes.
 const BATCH: i64 = 200;
 
@@ -35,7 +37,8 @@ pub async fn prune(
                (select jti from revoked_tokens where expires_at <= ?1 order by expires_at limit ?2)",
             params(),
         ),
-        super::deliveries::prune(now, BATCH),
+        super::deliveries::prune(Receiver::Tenant, now, BATCH),
+        super::deliveries::prune(Receiver::Platform, now, BATCH),
         super::mails::prune(now, BATCH),
         super::webhooks::forget_previous(now, BATCH),
     ];

@@ -7,7 +7,11 @@ use tenantry::{
     http::router::Route,
 };
 
-use super::{Answer, TestApp, TestTenant, Token, app::AdmissionRequest, app::WEBHOOK_SECRET, signup};
+use super::{
+    Answer, TestApp, TestTenant, Token,
+    app::{AdmissionRequest, PLATFORM_WEBHOOK, WEBHOOK_SECRET},
+    signup,
+};
 
 /// What is sent.
 #[derive(Debug, Clone)]
@@ -106,9 +110,11 @@ pub fn example(route: &Route, tenant: &TestTenant) -> Example {
             status = 202;
             Body::OptionalJson(json!({ "reason": "asked by the club" }))
         }
-        ("POST", "/api/v1/tenants/{id}/webhook/deliveries/{delivery}/redeliver") => {
-            Body::OptionalJson(json!({ "reason": "asked by the club" }))
-        }
+        (
+            "POST",
+            "/api/v1/tenants/{id}/webhook/deliveries/{delivery}/redeliver"
+            | "/api/v1/admin/webhook/deliveries/{delivery}/redeliver",
+        ) => Body::OptionalJson(json!({ "reason": "asked by the club" })),
         ("POST", "/public/signup/pro/confirm" | "/api/v1/tenants/{id}/provision/retry" | "/auth/logout") => {
             Body::Optional
         }
@@ -206,6 +212,11 @@ fn link_of(tenant: &TestTenant) -> String {
 pub async fn tenant_for(app: &TestApp, route: &Route) -> TestTenant {
     app.has_promo("EXAMPLE", 20, &[]);
     match route.path {
+        "/api/v1/admin/webhook/deliveries/{delivery}/redeliver" => {
+            let tenant = app.redeployed_with(&PLATFORM_WEBHOOK).provisioned("fc-fitting").await;
+            tenantry::app::deliveries::send_due(&tenant.app).await.unwrap();
+            tenant
+        }
         "/public/signup/pro/confirm" => app.signed_up_pro("fc-fitting").await,
         "/api/v1/bgops/idempotency/{key}" => app.signed_up_with_key("fc-fitting", "some-key").await,
         "/api/v1/bgops/sagas/{run}"
@@ -247,6 +258,7 @@ pub fn good_tokens(route: &Route, tenant: &TestTenant) -> Vec<(Audience, Token)>
         Permission::TenantAdmin | Permission::SameTenant => &[Tenant],
         Permission::SameTenantOrPlatform => &[Tenant, PlatformAdmin],
         Permission::Service => &[Service],
+        Permission::PlatformReader => &[PlatformAdmin, Service],
         Permission::PlatformAdmin | Permission::Monitoring => &[PlatformAdmin],
     };
     let now = tenant.now();
