@@ -188,7 +188,7 @@ pub fn claim(
     })
 }
 
-/// Claims what is due to the platform's own webhook, as [`claim`] does.
+/// Claims what is due to the platform's own webhook, as [`claim()`] does.
 pub fn claim_of_platform(now: Timestamp, lease: Timestamp, limit: u32) -> Query<Lossy<Claimed>> {
     Query::lossy(Statement::new(
         claim!("platform_deliveries", "status = 'pending'", "next_at, seq", "seq, null as connection"),
