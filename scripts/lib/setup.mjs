@@ -80,6 +80,9 @@ export function secrets(announce = say) {
     RESEND_API_KEY: () => `re_${randomBytes(24).toString("base64url")}`,
     DATA_KEY: () => randomBytes(32).toString("base64"),
     METRICS_TOKEN: () => randomBytes(24).toString("base64url"),
+    // The sandbox plays the platform's receiver.
+    PLATFORM_WEBHOOK_URL: () => "https://platform.example.com/tenantry",
+    PLATFORM_WEBHOOK_SECRET: () => `whsec_${randomBytes(32).toString("base64")}`,
   };
   const text = existsSync(path) ? readFileSync(path, "utf8") : "";
   const present = new Set([...text.matchAll(/^\s*(?:export\s+)?([A-Z_]+)\s*=/gm)].map(([, key]) => key));

@@ -19,7 +19,7 @@
 //   POST   reset             forgets everything
 
 import { faultProblems } from "./faults.js";
-import { keyBytes } from "./make.js";
+import { keyBytes } from "./signatures.js";
 import { isText, json, parseJson, toResponse } from "./replies.js";
 import { importPublicKey } from "./signatures.js";
 import { listPreviews, mailDocument, preview } from "./page.js";

@@ -5,9 +5,7 @@
 // signatures allowed, five minutes of clock difference.
 
 import { text } from "./replies.js";
-import { fromBase64, hmacSha256, toBase64, utf8 } from "./signatures.js";
-
-const TOLERANCE_SECONDS = 300;
+import { messageVerifies } from "./signatures.js";
 
 const WORDS = {
   400: "Queue is full.",
@@ -29,7 +27,7 @@ export const make = {
   verify: async (call, { sql, now }) => {
     const present = call.headers["webhook-signature"] !== undefined;
     const secret = secretOf(sql, call);
-    return { present, valid: secret === null ? null : await verifies(call, secret, now) };
+    return { present, valid: secret === null ? null : await messageVerifies(call, secret, now) };
   },
   answer: (call, { done }) => {
     if (!/^\/[\w-]+\/?$/.test(call.path)) return failure(404);
@@ -57,18 +55,4 @@ export function registerWebhook(sql, url, secret) {
 function secretOf(sql, call) {
   const rows = sql.exec("select secret from webhooks where url = ?", hookAddress(call.url)).toArray();
   return rows[0]?.secret ?? null;
-}
-
-async function verifies(call, secret, now) {
-  const id = call.headers["webhook-id"];
-  const timestamp = Number(call.headers["webhook-timestamp"]);
-  const given = (call.headers["webhook-signature"] ?? "").split(" ");
-  if (!id || !Number.isInteger(timestamp)) return false;
-  if (Math.abs(now / 1000 - timestamp) > TOLERANCE_SECONDS) return false;
-  const signed = `${id}.${call.headers["webhook-timestamp"]}.${call.body}`;
-  return given.includes(`v1,${toBase64(await hmacSha256(keyBytes(secret), signed))}`);
-}
-
-export function keyBytes(secret) {
-  return secret.startsWith("whsec_") ? fromBase64(secret.slice("whsec_".length)) : utf8(secret);
 }

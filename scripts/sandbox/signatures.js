@@ -40,3 +40,20 @@ export function bearerVerdict(authorization, expected) {
   if (token === undefined) return { present: false, valid: false };
   return { present: true, valid: expected ? token === expected : null };
 }
+
+const TOLERANCE_SECONDS = 300;
+
+// A message by Standard Webhooks, judged by a receiver that knows `secret`.
+export async function messageVerifies(call, secret, now) {
+  const id = call.headers["webhook-id"];
+  const timestamp = Number(call.headers["webhook-timestamp"]);
+  const given = (call.headers["webhook-signature"] ?? "").split(" ");
+  if (!id || !Number.isInteger(timestamp)) return false;
+  if (Math.abs(now / 1000 - timestamp) > TOLERANCE_SECONDS) return false;
+  const signed = `${id}.${call.headers["webhook-timestamp"]}.${call.body}`;
+  return given.includes(`v1,${toBase64(await hmacSha256(keyBytes(secret), signed))}`);
+}
+
+export function keyBytes(secret) {
+  return secret.startsWith("whsec_") ? fromBase64(secret.slice("whsec_".length)) : utf8(secret);
+}

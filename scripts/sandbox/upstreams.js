@@ -12,11 +12,12 @@ import { appsScript } from "./apps-script.js";
 import { cloudflare } from "./cloudflare.js";
 import { google } from "./google.js";
 import { make } from "./make.js";
+import { platform } from "./platform.js";
 import { json } from "./replies.js";
 import { resend } from "./resend.js";
 import { turnstile } from "./turnstile.js";
 
-const PLAYED = [make, appsScript, google, resend, cloudflare, turnstile];
+const PLAYED = [make, appsScript, google, resend, cloudflare, turnstile, platform];
 
 const notPlayed = (host) => ({ error: "HOST_NOT_PLAYED", message: `The sandbox does not play ${host}.`, host });
 

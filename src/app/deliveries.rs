@@ -1,5 +1,5 @@
-//! Delivering lifecycle events to the tenants' webhooks: at least once, each under one id, for about a day. A webhook that
-//! stays dead is switched off, and its owner told.
+//! Delivering lifecycle events to the tenants' webhooks and to the platform's own: at least once, each under one id, for about a day. A
+//! tenant's webhook that stays dead is switched off, and its owner told. The platform's never is.
 
 use std::time::Duration;
 
@@ -8,11 +8,13 @@ use serde_json::Value;
 
 use crate::{
     db::{Db, DbError, Statement},
-    domain::{MailId, RunStatus, TenantId, Timestamp, WebhookUrl, webhook},
+    domain::{
+        MailId, RunStatus, Secret, TenantId, Timestamp, Upstream, WebhookUrl, platform_webhook, webhook,
+    },
     ports::{Level, LogLine, OutboundRequest, Ports},
     store::{
-        deliveries::{self, Attempted, Claimed, Status},
-        mails,
+        deliveries::{self, Attempted, Claimed, Receiver, Status},
+        mails, platform_webhook as platform,
         tenants::{self, Tenant},
         webhooks::{self, Connection},
     },
@@ -54,6 +56,8 @@ const CLAIMS_FOR: Duration = Duration::from_secs(30);
 /// How many are sent at the same time. The platform queues what goes beyond six open connections, and the wait in its queue
 /// would count as the webhook's.
 const AT_ONCE: usize = 4;
+/// Likewise, to the platform's webhook: one that hangs holds up nobody else's.
+const AT_ONCE_TO_PLATFORM: usize = 2;
 
 /// When an attempt that failed is followed by another, if it is. `random` spreads what failed together.
 pub fn again_at(attempt: u32, asked: Option<Duration>, random: u32, now: Timestamp) -> Option<Timestamp> {
@@ -75,13 +79,19 @@ enum SendResult {
     Held(&'static str),
 }
 
+/// What was claimed together.
+struct Due {
+    tenants: Vec<Claimed>,
+    platform: Vec<Claimed>,
+}
+
 /// Delivers what is due, a bounded number in a bounded time, what waited longest first. Answers how many were delivered.
 pub async fn send_due<P: Ports>(app: &App<P>) -> Result<usize, DbError> {
     let begun_at = app.ports.now();
     let mut delivered = 0;
     for _ in 0..ROUNDS {
         let due = claim(app, None).await?;
-        let is_all = due.len() < BATCH as usize;
+        let is_all = due.tenants.len().max(due.platform.len()) < BATCH as usize;
         delivered += send_claimed(app, due).await;
         if is_all || app.ports.now().since(begun_at) >= CLAIMS_FOR {
             break;
@@ -90,22 +100,42 @@ pub async fn send_due<P: Ports>(app: &App<P>) -> Result<usize, DbError> {
     Ok(delivered)
 }
 
-/// Delivers what a tenant has due. Answers how many were delivered.
+/// Delivers what a tenant has due, and what the platform's webhook has. Answers how many were delivered.
 pub async fn send<P: Ports>(app: &App<P>, tenant: &TenantId) -> Result<usize, DbError> {
     Ok(send_claimed(app, claim(app, Some(tenant)).await?).await)
 }
 
-async fn claim<P: Ports>(app: &App<P>, tenant: Option<&TenantId>) -> Result<Vec<Claimed>, DbError> {
+/// One round trip, also for what the platform's webhook is sent: it becomes deliveries here.
+async fn claim<P: Ports>(app: &App<P>, tenant: Option<&TenantId>) -> Result<Due, DbError> {
     let now = app.ports.now();
-    let due = app.ports.db().ask(deliveries::claim(tenant, now, now.after(LEASE), BATCH)).await?;
-    Ok(app.readable(due, "webhook_deliveries"))
+    let lease = now.after(LEASE);
+    let to_platform = app
+        .config()
+        .platform_webhook
+        .is_some()
+        .then(|| (platform::fill(now), deliveries::claim_of_platform(now, lease, BATCH)));
+    let (tenants, platform) =
+        app.ports.db().ask((deliveries::claim(tenant, now, lease, BATCH), to_platform)).await?;
+    let tenants = app.readable(tenants, "webhook_deliveries");
+    let due = platform.map(|(_, due)| due).unwrap_or_default();
+    let mut platform = app.readable(due, "platform_deliveries");
+    platform.sort_unstable_by_key(|delivery| delivery.seq);
+    Ok(Due { tenants, platform })
 }
 
 /// Answers how many were delivered.
-async fn send_claimed<P: Ports>(app: &App<P>, mut due: Vec<Claimed>) -> usize {
+async fn send_claimed<P: Ports>(app: &App<P>, due: Due) -> usize {
+    let (to_tenants, to_platform) = futures_util::join!(
+        send_in_turn(app, due.tenants, AT_ONCE),
+        send_in_turn(app, due.platform, AT_ONCE_TO_PLATFORM)
+    );
+    to_tenants + to_platform
+}
+
+async fn send_in_turn<P: Ports>(app: &App<P>, mut due: Vec<Claimed>, at_once: usize) -> usize {
     let mut delivered = 0;
     while !due.is_empty() {
-        let next = due.drain(..AT_ONCE.min(due.len())).collect();
+        let next = due.drain(..at_once.min(due.len())).collect();
         let begun = begin(app, next).await;
         let ends = join_all(begun.iter().map(|delivery| attempt(app, delivery))).await;
         delivered += ends.into_iter().filter(|delivered| *delivered).count();
@@ -181,6 +211,13 @@ async fn attempt_and_settle<P: Ports>(app: &App<P>, delivery: &Claimed) -> Resul
         let lost = settled(Status::Failed, None, Some(TransientErrorCode::Interrupted.as_str()));
         return settle(app, delivery, &lost, Vec::new()).await.map(|()| false);
     }
+    match delivery.receiver() {
+        Receiver::Tenant => send_to_tenant(app, delivery).await,
+        Receiver::Platform => send_to_platform(app, delivery).await,
+    }
+}
+
+async fn send_to_tenant<P: Ports>(app: &App<P>, delivery: &Claimed) -> Result<bool, DbError> {
     let connection = match delivery.connection() {
         Ok(Some(connection)) => connection,
         Ok(None) => {
@@ -194,7 +231,7 @@ async fn attempt_and_settle<P: Ports>(app: &App<P>, delivery: &Claimed) -> Resul
             return settle(app, delivery, &held, Vec::new()).await.map(|()| false);
         }
     };
-    let sent = send_event(app, delivery, &connection).await;
+    let sent = send_to_connection(app, delivery, &connection).await;
     let delivered = matches!(sent, SendResult::Answered(_, DeliveryResult::Delivered));
     match sent {
         SendResult::Answered(status, DeliveryResult::Delivered) => {
@@ -219,7 +256,38 @@ async fn attempt_and_settle<P: Ports>(app: &App<P>, delivery: &Claimed) -> Resul
     .map(|()| delivered)
 }
 
-async fn send_event<P: Ports>(app: &App<P>, delivery: &Claimed, connection: &Connection) -> SendResult {
+/// Nobody but the operators can mend it, and switching it off would lose what they want to hear: whatever it answers, the event is
+/// tried again.
+async fn send_to_platform<P: Ports>(app: &App<P>, delivery: &Claimed) -> Result<bool, DbError> {
+    let sent = match &app.config().platform_webhook {
+        Some(webhook) => {
+            send_event(app, delivery, platform_webhook::UPSTREAM, &webhook.url, &webhook.secrets).await
+        }
+        None => SendResult::Held("MISCONFIGURED"),
+    };
+    let (failed, failing) = match sent {
+        SendResult::Answered(status, DeliveryResult::Delivered) => {
+            let arrived = settled(Status::Delivered, Some(status), None);
+            return settle(app, delivery, &arrived, vec![platform::set_working()]).await.map(|()| true);
+        }
+        SendResult::Answered(status, DeliveryResult::Gone) => {
+            (not_now(app, delivery, Some(status), "GONE", None), true)
+        }
+        SendResult::Answered(status, DeliveryResult::NotNow { error, retry_after }) => {
+            (not_now(app, delivery, Some(status), error, retry_after), true)
+        }
+        SendResult::Unanswered(fault) => (not_now(app, delivery, None, fault.as_str(), None), true),
+        SendResult::Held(error) => (not_now(app, delivery, None, error, None), false),
+    };
+    let failing = failing.then(|| platform::set_failing(app.ports.now()));
+    settle(app, delivery, &failed, failing.into_iter().collect()).await.map(|()| false)
+}
+
+async fn send_to_connection<P: Ports>(
+    app: &App<P>,
+    delivery: &Claimed,
+    connection: &Connection,
+) -> SendResult {
     // Judged again: the list of hosts may have changed since it was stored.
     let Ok(url) = WebhookUrl::stored(&connection.webhook_url, &app.config().allowed_webhook_hosts) else {
         return SendResult::Held("HOST_NOT_ALLOWED");
@@ -227,8 +295,18 @@ async fn send_event<P: Ports>(app: &App<P>, delivery: &Claimed, connection: &Con
     let Ok(signing) = super::webhooks::signing(&app.ports, &delivery.tenant_id, connection).await else {
         return SendResult::Held("MISCONFIGURED");
     };
-    let (secrets, body) = (&signing.secrets, delivery.body.clone());
-    let message = make::message(&url, secrets, &delivery.id, body, app.ports.now());
+    send_event(app, delivery, Upstream::Make.as_str(), &url, &signing.secrets).await
+}
+
+async fn send_event<P: Ports>(
+    app: &App<P>,
+    delivery: &Claimed,
+    upstream: &'static str,
+    url: &WebhookUrl,
+    secrets: &[Secret],
+) -> SendResult {
+    let body = delivery.body.clone();
+    let message = make::message(upstream, url, secrets, &delivery.id, body, app.ports.now());
     match app.call(OutboundRequest { traceparent: delivery.traceparent.clone(), ..message }).await {
         Ok(response) => {
             SendResult::Answered(response.status, make::classify_event(&response, app.ports.now()))
@@ -332,7 +410,7 @@ async fn settle<P: Ports>(
 ) -> Result<(), DbError> {
     let mut statements = vec![deliveries::settle(delivery, attempted, app.ports.now())];
     statements.extend(more);
-    if attempted.status != Status::Pending {
+    if attempted.status != Status::Pending && delivery.receiver() == Receiver::Tenant {
         statements.push(webhooks::forget_cancelled(&delivery.tenant_id));
     }
     app.ports.db().batch(statements).await.map(|_| ())
@@ -340,7 +418,11 @@ async fn settle<P: Ports>(
 
 /// Unless all its attempts are used up, or there is nobody to send it to.
 fn is_to_be_sent(delivery: &Claimed) -> bool {
-    delivery.attempts < ATTEMPTS && !matches!(delivery.connection(), Ok(None))
+    let has_receiver = match delivery.receiver() {
+        Receiver::Tenant => !matches!(delivery.connection(), Ok(None)),
+        Receiver::Platform => true,
+    };
+    delivery.attempts < ATTEMPTS && has_receiver
 }
 
 const fn settled(status: Status, answered: Option<u16>, error: Option<&'static str>) -> Attempted {

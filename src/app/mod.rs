@@ -43,7 +43,7 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     db::Lossy,
-    domain::{Config, Upstream, webhook},
+    domain::{Config, Upstream, platform_webhook, webhook},
     ports::{Level, LogLine, OutboundError, OutboundRequest, OutboundResponse, Ports},
 };
 
@@ -112,7 +112,9 @@ impl<P: Ports> App<P> {
 
     /// Calls external services, and logs it: the host, never the path.
     pub async fn call(&self, call: OutboundRequest) -> Result<OutboundResponse, OutboundError> {
-        let msg = if call.upstream == Upstream::Make.as_str() { "webhook_delivery" } else { "upstream_call" };
+        let is_webhook =
+            call.upstream == Upstream::Make.as_str() || call.upstream == platform_webhook::UPSTREAM;
+        let msg = if is_webhook { "webhook_delivery" } else { "upstream_call" };
         let host = webhook::host_of(&call.url);
         let (upstream, since) = (call.upstream, self.ports.now());
         let result = self.ports.call(call).await;

@@ -23,6 +23,8 @@ pub enum Permission {
     Service,
     /// The platform's operators.
     PlatformAdmin,
+    /// The platform's operators, or an internal service: what is about all tenants.
+    PlatformReader,
     /// The platform's operators, or its monitoring: that holds `METRICS_TOKEN`, which is no token of ours.
     Monitoring,
 }
@@ -58,6 +60,7 @@ impl Permission {
             Self::SameTenantOrPlatform => &[Tenant, PlatformAdmin],
             Self::TenantReader => &[Tenant, PlatformAdmin, Service],
             Self::Service => &[Service],
+            Self::PlatformReader => &[PlatformAdmin, Service],
             Self::PlatformAdmin | Self::Monitoring => &[PlatformAdmin],
         }
     }

@@ -2,7 +2,7 @@
 //! instead of failing a request later.
 
 use super::{
-    Email, LegalLinks, Secret,
+    Email, LegalLinks, PlatformWebhook, Secret,
     jwt_secret::{PreviousSecret, previous_secrets},
     pages::Prices,
     proof::{self, EmailProof},
@@ -118,6 +118,8 @@ pub struct Config {
     pub legal: LegalLinks,
     /// `PRICE_STARTER` and `PRICE_PRO`.
     pub prices: Prices,
+    /// `PLATFORM_WEBHOOK_URL` and what signs what is sent there.
+    pub platform_webhook: Option<PlatformWebhook>,
     /// `METRICS_TOKEN`: reads `/metrics`, and nothing else.
     pub metrics_token: Option<Secret>,
     /// How often upstreams may be asked.
@@ -166,6 +168,7 @@ impl Config {
             })
         });
         let jwt_secrets_previous = previous_secrets(secret, text, &mut problems);
+        let platform_webhook = PlatformWebhook::read(&get, &mut problems);
         let mut budget = |name: &str, default: u32, largest: u32| {
             text(name).map_or(default, |value| match value.parse() {
                 Ok(calls) if (1..=largest).contains(&calls) => calls,
@@ -229,6 +232,7 @@ impl Config {
             support_email: text_or("SUPPORT_EMAIL", ""),
             legal: LegalLinks::read(text, &mut problems),
             prices: Prices::read(text, &mut problems),
+            platform_webhook,
             metrics_token: secret("METRICS_TOKEN"),
             budgets,
             has_egress,

@@ -83,7 +83,25 @@ impl WebhookUrl {
 
     /// One that is stored is read as it is, whatever rule came later. Whether its host is on the list is judged again.
     pub fn stored(text: &str, allowed: &AllowedHosts) -> Result<Self, InvalidValue> {
-        let refused = |message: &str| InvalidValue::new("host_not_allowed", message);
+        let url = Self::well_formed(text)?;
+        if !allowed.allows(&url.0.host) {
+            return Err(refused("Webhooks on this host are not possible. Use the one that Make shows you."));
+        }
+        Ok(url)
+    }
+
+    /// The operators' own, on any host that has a name in the public DNS.
+    pub fn on_any_host(text: &str) -> Result<Self, InvalidValue> {
+        let url = Self::well_formed(text)?;
+        let mut labels = url.0.host.rsplit('.');
+        let is_local = matches!(labels.next(), None | Some("localhost"));
+        if is_local || labels.next().is_none() || !url.0.host.split('.').all(is_label) {
+            return Err(refused("The address must name a public host."));
+        }
+        Ok(url)
+    }
+
+    fn well_formed(text: &str) -> Result<Self, InvalidValue> {
         // The parser forgives backslashes, tabs and control characters; whoever typed them gets told instead.
         if text.len() > 2048
             || text.contains('\\')
@@ -105,9 +123,6 @@ impl WebhookUrl {
         if !url.has_name() {
             return Err(refused("The address must name a host, not a number."));
         }
-        if !allowed.allows(&url.host) {
-            return Err(refused("Webhooks on this host are not possible. Use the one that Make shows you."));
-        }
         Ok(Self(url))
     }
 
@@ -125,6 +140,10 @@ impl WebhookUrl {
 /// The host of a stored webhook: all of it that may be shown.
 pub fn host_of(url: &str) -> Option<String> {
     Address::parse(url).map(|url| url.host).filter(|host| !host.is_empty())
+}
+
+fn refused(message: &str) -> InvalidValue {
+    InvalidValue::new("host_not_allowed", message)
 }
 
 fn invalid(message: &str) -> InvalidValue {

@@ -45,6 +45,8 @@ permission!(
     SameTenantOrPlatform,
     /// [`Permission::PlatformAdmin`]
     PlatformAdmin,
+    /// [`Permission::PlatformReader`]
+    PlatformReader,
     /// [`Permission::TenantReader`]
     TenantReader,
     /// [`Permission::Service`]

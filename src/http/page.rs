@@ -4,7 +4,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 
 use crate::{
     domain::{FieldErrors, field_errors::InvalidValue, text},
-    store::events::Cursor,
+    store::{event_feed::Position, events::Cursor},
 };
 
 use super::error::ApiError;
@@ -49,9 +49,17 @@ impl Query {
 
     /// `limit`. Whoever asks for another page in a way that is none here would get the first one again and again: that is refused.
     pub fn limit(&mut self) -> u32 {
-        for name in ["offset", "page", "skip"] {
+        self.limit_beside("Pages follow one another: send the nextCursor of an answer as cursor.", "after")
+    }
+
+    /// As [`limit`](Self::limit), for what is read by `after`.
+    pub fn limit_of_feed(&mut self) -> u32 {
+        self.limit_beside("Send the nextCursor of an answer as after.", "cursor")
+    }
+
+    fn limit_beside(&mut self, message: &'static str, other: &'static str) -> u32 {
+        for name in ["offset", "page", "skip", other] {
             if self.get(name).is_some() {
-                let message = "Pages follow one another: send the nextCursor of an answer as cursor.";
                 self.issues.push(name, InvalidValue::new("unknown_parameter", message));
             }
         }
@@ -61,7 +69,21 @@ impl Query {
 
     /// `cursor`, as whatever was put into it.
     pub fn cursor<T>(&mut self, parse: impl FnOnce(&str) -> Option<T>) -> Option<T> {
-        self.optional("cursor", |text| {
+        self.opaque("cursor", parse)
+    }
+
+    /// `after`, as the place and the mark that were put into it; without it, the beginning.
+    pub fn position(&mut self) -> Position {
+        let position = self.opaque("after", |text| {
+            let (seq, mark) = text.split_once(' ')?;
+            let seq = seq.parse().ok().filter(|seq| (0..=LATEST).contains(seq))?;
+            Some(Position { seq, mark: mark.to_owned() })
+        });
+        position.unwrap_or_default()
+    }
+
+    fn opaque<T>(&mut self, name: &'static str, parse: impl FnOnce(&str) -> Option<T>) -> Option<T> {
+        self.optional(name, |text| {
             let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
             parse(std::str::from_utf8(&bytes).ok()?)
         })
@@ -130,9 +152,14 @@ mod tests {
 
     #[test]
     fn another_way_to_ask_for_a_page_is_told() {
-        for text in ["offset=50", "limit=10&offset=0", "page=2", "skip=x"] {
+        for text in ["offset=50", "limit=10&offset=0", "page=2", "skip=x", "after=x"] {
             let mut query = Query::of(Some(text));
             query.limit();
+            assert!(query.all(()).is_err(), "{text}");
+        }
+        for text in ["offset=50", "page=2", "cursor=x"] {
+            let mut query = Query::of(Some(text));
+            query.limit_of_feed();
             assert!(query.all(()).is_err(), "{text}");
         }
         let mut query = Query::of(Some("offset=&pages=2"));

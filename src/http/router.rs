@@ -14,7 +14,10 @@ use crate::{domain::Permission, ports::Ports};
 use super::{
     error::ApiError,
     routes::{
-        admin::{admin_tenants, audit, new_tenants, promo_changes, promos, stats, tenant_list, tokens},
+        admin::{
+            admin_tenants, audit, event_feed, new_tenants, platform_webhook, promo_changes, promos, stats,
+            tenant_list, tokens,
+        },
         auth::{logout, magic_links, proof},
         bgops::{idempotency_keys, pausing, retries, sagas, upstreams},
         health, internal, metrics,
@@ -42,8 +45,8 @@ const fn route(method: &'static str, path: &'static str, permission: Permission)
 /// Every route, and who may use it. Tests walk it with every kind of caller.
 pub const ROUTES: &[Route] = {
     use Permission::{
-        AnyToken, Anyone, Monitoring, PlatformAdmin, SameTenant, SameTenantOrPlatform, Service, SigningUp,
-        TenantAdmin, TenantReader,
+        AnyToken, Anyone, Monitoring, PlatformAdmin, PlatformReader, SameTenant, SameTenantOrPlatform,
+        Service, SigningUp, TenantAdmin, TenantReader,
     };
     &[
         route("GET", "/health", Anyone),
@@ -90,6 +93,9 @@ pub const ROUTES: &[Route] = {
         route("POST", "/api/v1/admin/promo-codes/{code}/deactivate", PlatformAdmin),
         route("GET", "/api/v1/admin/stats", PlatformAdmin),
         route("GET", "/api/v1/admin/audit", PlatformAdmin),
+        route("GET", "/api/v1/admin/events", PlatformReader),
+        route("GET", "/api/v1/admin/webhook/deliveries", PlatformAdmin),
+        route("POST", "/api/v1/admin/webhook/deliveries/{delivery}/redeliver", PlatformAdmin),
         route("GET", "/api/v1/tenants/{id}/events", SameTenantOrPlatform),
         route("GET", "/api/v1/tenants/{id}/overview", SameTenantOrPlatform),
         route("GET", "/api/v1/bgops/sagas", PlatformAdmin),
@@ -169,6 +175,9 @@ fn handlers<P: Ports>() -> Vec<(&'static str, MethodRouter)> {
         ("/api/v1/admin/promo-codes/{code}/deactivate", post(promos::deactivate::<P>)),
         ("/api/v1/admin/stats", get(stats::get::<P>)),
         ("/api/v1/admin/audit", get(audit::list::<P>)),
+        ("/api/v1/admin/events", get(event_feed::list::<P>)),
+        ("/api/v1/admin/webhook/deliveries", get(platform_webhook::list::<P>)),
+        ("/api/v1/admin/webhook/deliveries/{delivery}/redeliver", post(platform_webhook::redeliver::<P>)),
         ("/api/v1/tenants/{id}/events", get(events::list::<P>)),
         ("/api/v1/tenants/{id}/overview", get(overview::get::<P>)),
         ("/api/v1/bgops/sagas", get(sagas::list::<P>)),

@@ -62,6 +62,25 @@ pub fn announce(
     )
 }
 
+/// Who a delivery is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Receiver {
+    /// The webhook of the tenant that it tells of.
+    Tenant,
+    /// The platform's own webhook.
+    Platform,
+}
+
+/// The same statement for the table of each receiver, whose name stands between the parts.
+macro_rules! of_receiver {
+    ($receiver:expr, $first:literal, $($rest:literal),+) => {
+        match $receiver {
+            Receiver::Tenant => concat!($first, $("webhook_deliveries", $rest),+),
+            Receiver::Platform => concat!($first, $("platform_deliveries", $rest),+),
+        }
+    };
+}
+
 /// A delivery whose turn it is, held by whoever claimed it.
 #[derive(Debug, Clone)]
 pub struct Claimed {
@@ -83,15 +102,22 @@ pub struct Claimed {
     claim: u32,
     /// Whether the last of its attempts is this claim's own.
     pub is_begun: bool,
+    /// Its place in the feed, if it is for the platform.
+    pub seq: Option<i64>,
     /// The tenant's webhook, as JSON.
     connection: Option<String>,
 }
 
 columns! {
-    Claimed: tenant_id, created_at, id, r#type, body, traceparent, attempts, claim, connection; is_begun
+    Claimed: tenant_id, created_at, id, r#type, body, traceparent, attempts, claim, seq, connection; is_begun
 }
 
 impl Claimed {
+    /// Who it is for.
+    pub const fn receiver(&self) -> Receiver {
+        if self.seq.is_some() { Receiver::Platform } else { Receiver::Tenant }
+    }
+
     /// The run that it tells of, if it does.
     pub fn run(&self) -> Option<String> {
         let body: Value = serde_json::from_str(&self.body).ok()?;
@@ -106,20 +132,38 @@ impl Claimed {
     }
 }
 
-/// The tenant's webhook beside what was claimed. All in one statement, so that no two can claim the same.
+/// All in one statement, so that no two can claim the same.
 macro_rules! claim {
-    ($which:literal) => {
+    ($table:literal, $which:literal, $order:literal, $columns:literal) => {
         concat!(
-            "update webhook_deliveries set claim = claim + 1, next_at = ?2
+            "update ",
+            $table,
+            " set claim = claim + 1, next_at = ?2
              where (tenant_id, created_at, id) in
-               (select tenant_id, created_at, id from webhook_deliveries where ",
+               (select tenant_id, created_at, id from ",
+            $table,
+            " where ",
             $which,
-            " and next_at <= ?1 order by next_at limit ?3)
-             returning tenant_id, created_at, id, type, body, traceparent, attempts, claim,
-               (select json_object('webhook_url', webhook_url, 'webhook_secret', webhook_secret,
-                  'failing_since', failing_since, 'disabled_at', disabled_at, 'disabled_reason', disabled_reason,
-                  'previous_secrets', previous_secrets)
-                from make_connections where tenant_id = webhook_deliveries.tenant_id) as connection"
+            " and next_at <= ?1 order by ",
+            $order,
+            " limit ?3)
+             returning tenant_id, created_at, id, type, body, traceparent, attempts, claim, ",
+            $columns
+        )
+    };
+}
+
+/// The tenant's webhook beside what was claimed.
+macro_rules! claim_of_tenants {
+    ($which:literal) => {
+        claim!(
+            "webhook_deliveries",
+            $which,
+            "next_at",
+            "null as seq, (select json_object('webhook_url', webhook_url, 'webhook_secret', webhook_secret,
+                'failing_since', failing_since, 'disabled_at', disabled_at, 'disabled_reason', disabled_reason,
+                'previous_secrets', previous_secrets)
+              from make_connections where tenant_id = webhook_deliveries.tenant_id) as connection"
         )
     };
 }
@@ -135,13 +179,21 @@ pub fn claim(
 ) -> Query<Lossy<Claimed>> {
     let (now, lease) = (now.seconds().into(), lease.seconds().into());
     Query::lossy(match tenant {
-        None => Statement::new(claim!("status = 'pending'"), [now, lease, limit.into()]),
+        None => Statement::new(claim_of_tenants!("status = 'pending'"), [now, lease, limit.into()]),
         // The plus keeps it off the index of everybody's.
         Some(tenant) => Statement::new(
-            claim!("tenant_id = ?4 and +status = 'pending'"),
+            claim_of_tenants!("tenant_id = ?4 and +status = 'pending'"),
             [now, lease, limit.into(), tenant.as_str().into()],
         ),
     })
+}
+
+/// Claims what is due to the platform's own webhook, as [`claim()`] does.
+pub fn claim_of_platform(now: Timestamp, lease: Timestamp, limit: u32) -> Query<Lossy<Claimed>> {
+    Query::lossy(Statement::new(
+        claim!("platform_deliveries", "status = 'pending'", "next_at, seq", "seq, null as connection"),
+        [now.seconds().into(), lease.seconds().into(), limit.into()],
+    ))
 }
 
 /// How an attempt ended.
@@ -166,14 +218,22 @@ pub fn begin(delivery: &Claimed, next_at: Option<Timestamp>) -> Statement {
     // A version that knows no claims counts its attempts by them.
     match next_at {
         Some(at) => Statement::new(
-            "update webhook_deliveries set attempts = attempts + 1, next_at = ?6
-             where tenant_id = ?1 and created_at = ?2 and id = ?3 and claim = ?4 and attempts = ?5 and status = 'pending'",
+            of_receiver!(
+                delivery.receiver(),
+                "update ",
+                " set attempts = attempts + 1, next_at = ?6
+             where tenant_id = ?1 and created_at = ?2 and id = ?3 and claim = ?4 and attempts = ?5 and status = 'pending'"
+            ),
             [tenant, created_at, id, claim, attempts, at.seconds().into()],
         ),
         // What stands in an index costs to be written.
         None => Statement::new(
-            "update webhook_deliveries set attempts = attempts + 1
-             where tenant_id = ?1 and created_at = ?2 and id = ?3 and claim = ?4 and attempts = ?5 and status = 'pending'",
+            of_receiver!(
+                delivery.receiver(),
+                "update ",
+                " set attempts = attempts + 1
+             where tenant_id = ?1 and created_at = ?2 and id = ?3 and claim = ?4 and attempts = ?5 and status = 'pending'"
+            ),
             [tenant, created_at, id, claim, attempts],
         ),
     }
@@ -183,10 +243,14 @@ pub fn begin(delivery: &Claimed, next_at: Option<Timestamp>) -> Statement {
 pub fn settle(delivery: &Claimed, attempted: &Attempted, now: Timestamp) -> Statement {
     let settled_at = (attempted.status != Status::Pending).then_some(now.seconds());
     Statement::new(
-        "update webhook_deliveries set status = ?5, next_at = ?6, last_status = ?7, last_error = ?8, settled_at = ?9
+        of_receiver!(
+            delivery.receiver(),
+            "update ",
+            " set status = ?5, next_at = ?6, last_status = ?7, last_error = ?8, settled_at = ?9
          where tenant_id = ?1 and created_at = ?2 and id = ?3
            and ((claim = ?10 and attempts = ?4 and status = 'pending')
-             or (?5 = 'delivered' and status in ('pending', 'failed')))",
+             or (?5 = 'delivered' and status in ('pending', 'failed')))"
+        ),
         [
             delivery.tenant_id.as_str().into(),
             delivery.created_at.into(),
@@ -276,11 +340,16 @@ pub fn by_id(tenant: &TenantId, id: &str) -> Query<Option<Delivery>> {
 }
 
 /// Removes what has been over for long, a bounded number at a time.
-pub fn prune(now: Timestamp, limit: i64) -> Statement {
+pub fn prune(receiver: Receiver, now: Timestamp, limit: i64) -> Statement {
     Statement::new(
-        "delete from webhook_deliveries where (tenant_id, created_at, id) in
-           (select tenant_id, created_at, id from webhook_deliveries where settled_at <= ?1
-            order by settled_at limit ?2)",
+        of_receiver!(
+            receiver,
+            "delete from ",
+            " where (tenant_id, created_at, id) in
+           (select tenant_id, created_at, id from ",
+            " where settled_at <= ?1
+            order by settled_at limit ?2)"
+        ),
         [now.before(KEPT).seconds().into(), limit.into()],
     )
 }

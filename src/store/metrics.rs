@@ -1,6 +1,6 @@
 //! What monitoring asks of the database: one batch that reads the same few rows however many tenants there are.
 //!
-//! See `migrations/0007_admin.sql`, `0008_metrics.sql`, `0009_requests.sql` and `0010_mails.sql` for what each row says.
+//! See `migrations/0007_admin.sql`, `0008_metrics.sql`, `0009_requests.sql`, `0010_mails.sql` and `0021_event_feed.sql` for what each row says.
 
 use crate::{
     db::{Batch, Query, Statement, columns},
@@ -79,6 +79,10 @@ pub struct Moments {
     pub due_at: Option<i64>,
     /// The same of the mails.
     pub mail_due_at: Option<i64>,
+    /// When what the platform's webhook is sent is due that is due first.
+    pub platform_due_at: Option<i64>,
+    /// Since when the platform's webhook has taken nothing.
+    pub platform_failing_since: Option<i64>,
     /// When the sweep last did all of its work; none before it first did.
     pub swept_at: Option<i64>,
     /// How many tenants somebody deleted by hand.
@@ -90,7 +94,7 @@ pub struct Moments {
 }
 
 columns! {
-    Moments: provisioning_since, removing_since, due_at, mail_due_at, swept_at, deleted, paused, migration
+    Moments: provisioning_since, removing_since, due_at, mail_due_at, platform_due_at, platform_failing_since, swept_at, deleted, paused, migration
 }
 
 /// Everything that monitoring asks of the database.
@@ -157,6 +161,8 @@ pub fn select() -> Measuring {
            (select min(undo_updated_at) from tenants where undo_state = 'undoing') as removing_since,
            (select min(next_at) from webhook_deliveries where status = 'pending') as due_at,
            (select min(next_at) from mails where status = 'pending') as mail_due_at,
+           (select min(next_at) from platform_deliveries where status = 'pending') as platform_due_at,
+           (select failing_since from platform_webhook where id = 1) as platform_failing_since,
            (select value from measures where name = 'sweep_ended_at') as swept_at,
            coalesce((select value from measures where name = 'tenants_deleted'), 0) as deleted,
            exists (select 1 from feature_flags where name = 'provisioning_enabled' and enabled = 0) as paused,

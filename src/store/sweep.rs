@@ -5,6 +5,8 @@ use crate::{
     domain::Timestamp,
 };
 
+use super::deliveries::Receiver;
+
 /// How many rows of a kind one sweep removes.
 const BATCH: i64 = 200;
 
@@ -46,7 +48,8 @@ pub async fn prune(
             params(),
         ),
         super::sessions::prune(now, BATCH),
-        super::deliveries::prune(now, BATCH),
+        super::deliveries::prune(Receiver::Tenant, now, BATCH),
+        super::deliveries::prune(Receiver::Platform, now, BATCH),
         super::mails::prune(now, BATCH),
         super::mails::prune_counts(now, BATCH),
         Statement::new(

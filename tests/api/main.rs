@@ -23,6 +23,7 @@ mod lost;
 mod mails;
 mod openapi;
 mod plans;
+mod platform_webhook;
 mod promo_uses;
 mod proof;
 mod recovery;

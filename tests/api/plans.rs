@@ -8,7 +8,9 @@ use std::{
 use serde_json::{Value, json};
 use tenantry::http::router::ROUTES;
 
-use crate::support::{Cost, Database, Reaction, TestApp, TestTenant, Token, example, signup};
+use crate::support::{
+    Cost, Database, PLATFORM_WEBHOOK, Reaction, TestApp, TestTenant, Token, example, signup,
+};
 
 /// What a plan may say that sounds like walking a table, and walks none: why, beside it.
 const HARMLESS: [(&str, &str); 6] = [
@@ -58,6 +60,7 @@ pub async fn everything_happens(app: &TestApp) {
     }
     operators_change(app, &starter).await;
     tenants_are_removed(app, &pro).await;
+    the_platform_hears_of_it(app).await;
     the_database_is_put_back_and_an_object_is_gone(app).await;
     app.writes_requests_down().await;
     let user =
@@ -232,6 +235,29 @@ async fn operators_look(app: &TestApp, tenant: &TestTenant) {
     ] {
         app.get(&path).token(&Token::operator(app.now()).sign()).send().await;
     }
+    the_feed_is_read(app).await;
+}
+
+/// Its webhook takes what it is sent, and then does not; an operator has something sent again.
+async fn the_platform_hears_of_it(app: &TestApp) {
+    let app = app.redeployed_with(&PLATFORM_WEBHOOK);
+    for reaction in [Reaction::TimesOut, Reaction::Healthy] {
+        app.outside().upstreams().next("platform", [reaction]);
+        tenantry::app::sweep::run(&app.app).await;
+    }
+    let token = Token::operator(app.now()).sign();
+    let path = "/api/v1/admin/webhook/deliveries";
+    let sent = app.get(path).token(&token).send().await.is(200);
+    let again = format!("{path}/{}/redeliver", sent["data"][0]["id"].as_str().unwrap());
+    operator_posts(&app, &again, json!({})).await;
+    app.outside().finishes_deferred_work().await;
+}
+
+async fn the_feed_is_read(app: &TestApp) {
+    let service = Token::service(app.now()).sign();
+    let page = app.get("/api/v1/admin/events?limit=1").token(&service).send().await.is(200);
+    let next = format!("/api/v1/admin/events?after={}", page["nextCursor"].as_str().unwrap());
+    app.get(&next).token(&service).send().await.is(200);
 }
 
 async fn operators_change(app: &TestApp, tenant: &TestTenant) {

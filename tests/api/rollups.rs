@@ -167,7 +167,7 @@ async fn everything_that_happens_is_in_them() {
 
 /// What D1 charges for: rows, and their entries in indexes.
 #[tokio::test]
-async fn a_signup_writes_eight_rows() {
+async fn a_signup_writes_nine_rows() {
     let app = TestApp::new();
     app.signed_up("fc-first").await;
     app.passes(60);
@@ -175,12 +175,12 @@ async fn a_signup_writes_eight_rows() {
     app.db().records();
     app.signed_up("fc-nord").await;
     let rows: u64 = app.db().records().iter().map(|call| call.rows).sum();
-    assert_eq!(rows, 2, "the tenant and its event");
+    assert_eq!(rows, 3, "the tenant, its event and its place in the feed");
     let entries = app.db().number(
-        "select count(*) from (values ('tenants'), ('domain_events')), pragma_index_list(column1)
+        "select count(*) from (values ('tenants'), ('domain_events'), ('event_feed')), pragma_index_list(column1)
          where origin <> 'pk' and partial = 0",
     );
-    assert_eq!(rows + u64::try_from(entries).unwrap(), 8);
+    assert_eq!(rows + u64::try_from(entries).unwrap(), 9);
 }
 
 /// Older versions mark no tenant as one to be counted later, and nobody sweeps for them as this one does.

@@ -5,7 +5,10 @@ use std::collections::BTreeSet;
 
 use http::Method;
 use serde_json::json;
-use tenantry::{domain::Upstream, ports::Limit};
+use tenantry::{
+    domain::{Upstream, platform_webhook},
+    ports::Limit,
+};
 
 use crate::{
     plans::everything_happens,
@@ -42,9 +45,12 @@ async fn an_upstream_has_one_name_everywhere() {
         .into_iter()
         .filter_map(|line| line.fields.get("upstream").map(|name| name.as_str().unwrap().to_owned()))
         .collect();
-    // Signing up waits for Turnstile: it has no breaker.
-    let names: BTreeSet<String> =
-        Upstream::ALL.iter().map(|one| one.as_str().to_owned()).chain(["turnstile".to_owned()]).collect();
+    // Signing up waits for Turnstile, and the platform's webhook has its schedule: they have no breakers.
+    let names: BTreeSet<String> = Upstream::ALL
+        .iter()
+        .map(|one| one.as_str().to_owned())
+        .chain(["turnstile", platform_webhook::UPSTREAM].map(str::to_owned))
+        .collect();
     assert!(called.len() > 3 && called.is_subset(&names), "{called:?}");
     let sandbox = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/sandbox");
     let played: BTreeSet<String> = std::fs::read_dir(sandbox)
@@ -248,6 +254,11 @@ async fn errors_of_operators(app: &TestApp) -> Vec<(Answer, u16, &'static str)> 
         (change(&live, json!({ "plan": "pro", "reason": "test" })).await, 409, "PLAN_LOCKED"),
         (change(&gone, json!({ "comped": true, "reason": "test" })).await, 409, "TENANT_CANCELLED"),
         (idle.machine_queues(&idle.id).await, 409, "TENANT_SUSPENDED"),
+        (
+            app.get(&format!("{ADMIN}/events?after=OSBhYg")).token(&operator).send().await,
+            410,
+            "CURSOR_OUTDATED",
+        ),
         (make().await, 409, "PROMO_EXISTS"),
         (send(Method::PATCH, "/promo-codes/USED", json!({ "discountPercent": 5 })).await, 409, "PROMO_USED"),
         (send(Method::POST, "/promo-codes/NEVER/deactivate", json!({})).await, 404, "PROMO_NOT_FOUND"),

@@ -347,8 +347,8 @@ describe("the blueprint for Make", () => {
     }
   });
 
-  test("has a route for every event that the API's document knows, and one for those to come", () => {
-    const types = Object.keys(API.webhooks).filter((type) => type !== "webhook.ping");
+  test("has a route for every event that a tenant's webhook is sent, and one for those to come", () => {
+    const types = Object.keys(API.webhooks).filter((type) => type !== "webhook.ping" && API.webhooks[type].post.tags.includes("Webhooks"));
     assert.deepEqual(Object.keys(events).sort(), types.sort());
     const ends = types.map((type) => run(SECRETS.ASCII, events[type]));
     for (const { status, body, texts } of ends) assert.deepEqual([status, body, texts.length], [200, "handled", 1]);

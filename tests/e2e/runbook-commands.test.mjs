@@ -2,7 +2,7 @@
 // state. The other blocks are checked against the programs' own help. A new section is covered by being there.
 import assert from "node:assert/strict";
 import { execFile, spawn } from "node:child_process";
-import { randomUUID } from "node:crypto";
+import { randomBytes, randomUUID } from "node:crypto";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -22,7 +22,12 @@ const ofKind = (kind) => blocks.filter((block) => block.kind === kind);
 const [fillIn, setup] = blocks;
 
 const directory = mkdtempSync(join(tmpdir(), "tenantry-runbook-"));
-const service = await startService();
+const service = await startService({
+  secrets: {
+    PLATFORM_WEBHOOK_URL: "https://platform.example.com/tenantry",
+    PLATFORM_WEBHOOK_SECRET: `whsec_${randomBytes(32).toString("base64")}`,
+  },
+});
 after(async () => {
   await service.stop();
   rmSync(directory, { recursive: true, force: true });
@@ -91,6 +96,17 @@ const STATES = {
     const { status, stderr } = await paste('npx wrangler d1 execute DB $D1 --command "$SQL"', { env: { ...filledIn(tenant), ...setUp(tenant), SQL }, cwd: root });
     assert.equal(status, 0, stderr);
     assert.equal((await sent()).body.data[0].status, "failed");
+    return tenant;
+  },
+  /** One delivery to the platform's webhook was given up. */
+  async unheard() {
+    const tenant = await STATES.completed();
+    const SQL = `update platform_deliveries set status = 'failed', next_at = null, settled_at = unixepoch() where tenant_id = '${tenant.tenantId}'`;
+    const sent = async () => (await api("GET", "/api/v1/admin/webhook/deliveries", { token: token() })).body.data.filter(({ tenantId }) => tenantId === tenant.tenantId);
+    await until(async () => (await sent()).some(({ type, status }) => type === "tenant.provisioned" && status === "delivered"), { what: "the first delivery" });
+    const { status, stderr } = await paste('npx wrangler d1 execute DB $D1 --command "$SQL"', { env: { ...filledIn(tenant), ...setUp(tenant), SQL }, cwd: root });
+    assert.equal(status, 0, stderr);
+    assert.equal((await sent())[0].status, "failed");
     return tenant;
   },
   /** Completed after the moment that the database was put back to, and since then the sweep came by. */

@@ -4,6 +4,7 @@
 import "./sandbox/make-and-resend.mjs";
 import "./sandbox/google.mjs";
 import "./sandbox/cloudflare.mjs";
+import "./sandbox/platform.mjs";
 import "./sandbox/sdks.mjs";
 import "./sandbox/faults.mjs";
 import "./sandbox/itself.mjs";

@@ -27,12 +27,14 @@ pub fn ping(
     traceparent: Option<String>,
 ) -> OutboundRequest {
     let body = json!({ "type": "webhook.ping", "timestamp": at.rfc3339(), "data": { "tenantId": tenant } });
-    OutboundRequest { traceparent, ..message(url, secrets, id, body.to_string(), at) }
+    let message = message(Upstream::Make.as_str(), url, secrets, id, body.to_string(), at);
+    OutboundRequest { traceparent, ..message }
 }
 
 /// A signed message, as Standard Webhooks specifies. The id is the same for every attempt. `at` is the time of this
 /// attempt: receivers refuse what is older than a few minutes. Each of `secrets` signs it, the first one first.
 pub fn message(
+    upstream: &'static str,
     url: &WebhookUrl,
     secrets: &[Secret],
     id: &str,
@@ -42,7 +44,7 @@ pub fn message(
     let timestamp = at.seconds().to_string();
     let signatures = signatures(secrets, &format!("{id}.{timestamp}.{body}"));
     OutboundRequest {
-        upstream: Upstream::Make.as_str(),
+        upstream,
         method: "POST",
         url: url.as_str().to_owned(),
         headers: vec![

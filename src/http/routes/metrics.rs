@@ -192,6 +192,16 @@ fn deliveries(text: &mut Exposition, deliveries: &Deliveries, moments: &Moments,
         "How long the delivery is overdue that was due first; 0 if none is.",
     )
     .sample(&[], age(moments.due_at, now));
+    text.gauge(
+        "tenantry_platform_webhook_failing_seconds",
+        "For how long the platform's own webhook has taken nothing; 0 while it takes what it is sent.",
+    )
+    .sample(&[], age(moments.platform_failing_since, now));
+    text.gauge(
+        "tenantry_platform_deliveries_overdue_seconds",
+        "How long the delivery to the platform's own webhook is overdue that was due first; 0 if none is.",
+    )
+    .sample(&[], age(moments.platform_due_at, now));
 }
 
 fn mails(text: &mut Exposition, mails: &Mails, moments: &Moments, now: Timestamp) {

@@ -166,8 +166,8 @@ async fn a_leak_is_answered_by_an_instant_before_which_nothing_counts() {
 fn misplaced(route: &Route, tenant: &TestTenant, other: &str) -> Vec<(&'static str, Token, &'static str)> {
     const AUD: &str = "unexpected \"aud\" claim value";
     use Permission::{
-        AnyToken, Anyone, Monitoring, PlatformAdmin, SameTenant, SameTenantOrPlatform, Service, SigningUp,
-        TenantAdmin, TenantReader,
+        AnyToken, Anyone, Monitoring, PlatformAdmin, PlatformReader, SameTenant, SameTenantOrPlatform,
+        Service, SigningUp, TenantAdmin, TenantReader,
     };
     let now = tenant.now();
     let (own, operator, service) =
@@ -184,6 +184,7 @@ fn misplaced(route: &Route, tenant: &TestTenant, other: &str) -> Vec<(&'static s
         SameTenantOrPlatform => (true, true, false),
         TenantReader => (true, true, true),
         Service => (false, false, true),
+        PlatformReader => (false, true, true),
         PlatformAdmin | Monitoring => (false, true, false),
     };
     let no_roles = |token: &Token| token.clone().with("roles", json!([]));

@@ -24,6 +24,7 @@ pub enum Tag {
     Runs,
     Promos,
     Access,
+    Platform,
     Machines,
     Health,
     Webhooks,
@@ -31,7 +32,7 @@ pub enum Tag {
 
 impl Tag {
     /// Every tag, in the order in which a reader meets them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Signup,
         Self::SignIn,
         Self::Tenant,
@@ -39,6 +40,7 @@ impl Tag {
         Self::Runs,
         Self::Promos,
         Self::Access,
+        Self::Platform,
         Self::Machines,
         Self::Health,
         Self::Webhooks,
@@ -54,6 +56,7 @@ impl Tag {
             Self::Runs => ("Operators: background", "Provisioning runs, upstreams, idempotency keys."),
             Self::Promos => ("Operators: promo codes", "Promo codes."),
             Self::Access => ("Operators: oversight", "Revocations, the audit log, numbers."),
+            Self::Platform => ("Platform", "What other services of the platform learn of tenants."),
             Self::Machines => ("Machines", "What our own machines ask for."),
             Self::Health => ("Health", "Is it up, can it work, may it start?"),
             Self::Webhooks => ("Webhooks", "What a tenant's own webhook is sent."),
@@ -324,7 +327,11 @@ const fn is_for_proven(permission: Permission) -> bool {
 const fn is_tenants(permission: Permission) -> bool {
     !matches!(
         permission,
-        Permission::Anyone | Permission::Service | Permission::PlatformAdmin | Permission::Monitoring
+        Permission::Anyone
+            | Permission::Service
+            | Permission::PlatformAdmin
+            | Permission::PlatformReader
+            | Permission::Monitoring
     )
 }
 
@@ -380,6 +387,7 @@ pub fn security(permission: Permission, more_for: Option<&'static str>) -> Value
         Permission::SameTenantOrPlatform => &["tenant", "operator"],
         Permission::Service => &["machine"],
         Permission::PlatformAdmin => &["operator"],
+        Permission::PlatformReader => &["operator", "machine"],
         Permission::Monitoring => &["monitoring", "operator"],
     };
     let cookie = permission.admits_tenants().then_some("session");

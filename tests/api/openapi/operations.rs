@@ -8,7 +8,10 @@ use tenantry::{
         error::ErrorResponse,
         router::Route,
         routes::{
-            admin::{admin_tenants, audit, new_tenants, promo_changes, promos, stats, tokens},
+            admin::{
+                admin_tenants, audit, event_feed, new_tenants, platform_webhook, promo_changes, promos,
+                stats, tokens,
+            },
             auth::{logout, magic_links, proof},
             bgops::{idempotency_keys, pausing, retries, sagas, upstreams},
             health, internal,
@@ -300,6 +303,19 @@ fn of_operators(route: &Route) -> Option<Operation> {
             .asks("action", "This only.", &text)
             .asks("subject", "To this one only.", &text)
             .pages::<audit::AuditEntry>("One page of it."),
+        ("GET", "/api/v1/admin/events") => events_feed(),
+        ("GET", "/api/v1/admin/webhook/deliveries") => {
+            let mut operation = op(Tag::Platform, "listPlatformDeliveries", "What the platform's webhook was sent").says("Everything that was or is to be sent to the platform's own webhook, newest first, and how the webhook is doing.")
+                .pages::<platform_webhook::PlatformWebhookDelivery>("");
+            operation.answers.clear();
+            operation.answers::<platform_webhook::PlatformWebhookDeliveryPage>(200, "One page of it.")
+        }
+        ("POST", "/api/v1/admin/webhook/deliveries/{delivery}/redeliver") => {
+            op(Tag::Platform, "redeliverToPlatform", "Send one of them again, now").says("Sends the event again at once, under its old `webhook-id`, and again later if the webhook does not take it.")
+                .may_take::<promos::OptionalReasonRequest>()
+                .data::<platform_webhook::PlatformWebhookDelivery>("It is on its way.")
+                .fails(&["DELIVERY_NOT_FOUND", "NO_WEBHOOK"])
+        }
         ("POST", "/api/v1/admin/tenant/webhook") => {
             op(Tenants, "correctWebhook", "Correct a starter tenant's webhook")
                 .says("A run that failed on it goes on; for a tenant that is live, the webhook is sent a test.")
@@ -464,6 +480,20 @@ fn of_operators(route: &Route) -> Option<Operation> {
             .fails(&["NOT_FOUND"]),
         _ => return None,
     })
+}
+
+fn events_feed() -> Operation {
+    op(Tag::Platform, "readEvents", "What happened to all tenants, for other services")
+        .says(
+            "Everything that happened, oldest first, in the order in which it was stored. Send the `nextCursor` of an answer as `after` \
+             next time, whether it had events or not: a reader that keeps it misses nothing. It never expires. After the database was \
+             put back to an earlier moment, a cursor of what was lost answers 410: read again without `after`, and leave out the ids \
+             that you know.",
+        )
+        .asks("limit", "How many events to answer at most.", &json!({ "type": "integer", "minimum": 1, "maximum": 100, "default": 50 }))
+        .asks("after", "Behind what: the `nextCursor` of the answer before. Without it, from the beginning.", &json!({ "type": "string" }))
+        .answers::<event_feed::EventFeedPage>(200, "What happened behind `after`.")
+        .fails(&["CURSOR_OUTDATED"])
 }
 
 fn act(operation: Operation) -> Operation {

@@ -35,10 +35,17 @@ pub const RECORDS: [(&str, &str); 3] =
     [("SUBDOMAIN_MODE", "record"), ("CLOUDFLARE_ZONE_ID", ZONE), ("CLOUDFLARE_API_TOKEN", CLOUDFLARE_TOKEN)];
 /// The secret that tenants of these tests give their webhooks.
 pub const WEBHOOK_SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+/// The secret of the platform's own webhook.
+pub const PLATFORM_SECRET: &str = "whsec_cGxhdGZvcm0tc2VjcmV0LW9mLXRoZS10ZXN0cw==";
+/// What gives the platform a webhook of its own.
+pub const PLATFORM_WEBHOOK: [(&str, &str); 2] = [
+    ("PLATFORM_WEBHOOK_URL", "https://hooks.example.com/tenantry"),
+    ("PLATFORM_WEBHOOK_SECRET", PLATFORM_SECRET),
+];
 /// What monitoring holds, where a test gives it anything.
 pub const METRICS_TOKEN: &str = "the-token-of-monitoring";
 /// What must never be seen.
-pub const SECRETS: [&str; 8] = [
+pub const SECRETS: [&str; 9] = [
     SECRET,
     GAS_SECRET,
     RESEND_KEY,
@@ -47,6 +54,7 @@ pub const SECRETS: [&str; 8] = [
     "a private key",
     "the-turnstile-secret",
     METRICS_TOKEN,
+    PLATFORM_SECRET,
 ];
 
 /// The application of one test.

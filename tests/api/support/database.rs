@@ -6,10 +6,16 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::PathBuf,
-    sync::{Arc, Mutex, MutexGuard},
+    sync::{
+        Arc, Mutex, MutexGuard,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
-use rusqlite::{Connection, Params, StatementStatus, backup::Backup, limits::Limit, types::ValueRef};
+use rusqlite::{
+    Connection, Params, StatementStatus, backup::Backup, functions::FunctionFlags, limits::Limit,
+    types::ValueRef,
+};
 use serde_json::{Value as Json, json, value::RawValue};
 use tenantry::db::{Answer, Db, DbError, Statement, Value};
 
@@ -73,6 +79,7 @@ impl Database {
         let connection = Connection::open_in_memory().unwrap();
         connection.pragma_update(None, "foreign_keys", true).unwrap();
         connection.set_prepared_statement_cache_capacity(256);
+        is_repeatable(&connection);
         connection
             .execute_batch(
                 "create table d1_migrations (id integer primary key, name text unique, applied_at text)",
@@ -358,6 +365,17 @@ fn put_limits(connection: &Connection) {
     ] {
         connection.set_limit(limit, value).unwrap();
     }
+}
+
+/// What SQLite makes by chance is other each time, and the same in each run of a test.
+fn is_repeatable(connection: &Connection) {
+    let count = AtomicU64::new(0);
+    let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_INNOCUOUS;
+    connection
+        .create_scalar_function("randomblob", 1, flags, move |_| {
+            Ok(count.fetch_add(1, Ordering::Relaxed).to_be_bytes().to_vec())
+        })
+        .unwrap();
 }
 
 fn migrations() -> Vec<PathBuf> {

@@ -9,7 +9,11 @@ use tenantry::{
     ports::Clock,
 };
 
-use super::{Answer, TestApp, TestTenant, Token, app::AdmissionRequest, app::WEBHOOK_SECRET, signup};
+use super::{
+    Answer, TestApp, TestTenant, Token,
+    app::{AdmissionRequest, PLATFORM_WEBHOOK, WEBHOOK_SECRET},
+    signup,
+};
 
 /// What is sent.
 #[derive(Debug, Clone)]
@@ -109,9 +113,11 @@ pub fn example(route: &Route, tenant: &TestTenant) -> Example {
             status = 202;
             Body::OptionalJson(json!({ "reason": "asked by the club" }))
         }
-        ("POST", "/api/v1/tenants/{id}/webhook/deliveries/{delivery}/redeliver") => {
-            Body::OptionalJson(json!({ "reason": "asked by the club" }))
-        }
+        (
+            "POST",
+            "/api/v1/tenants/{id}/webhook/deliveries/{delivery}/redeliver"
+            | "/api/v1/admin/webhook/deliveries/{delivery}/redeliver",
+        ) => Body::OptionalJson(json!({ "reason": "asked by the club" })),
         ("POST", "/public/signup/pro/confirm" | "/api/v1/tenants/{id}/provision/retry") => Body::Optional,
         ("POST", "/auth/logout") => Body::OptionalJson(json!({ "all": false })),
         ("PATCH", "/public/signup/email") => Body::Json(json!({ "email": "owner@meant.example" })),
@@ -232,6 +238,11 @@ fn proof_of(tenant: &TestTenant) -> String {
 pub async fn tenant_for(app: &TestApp, route: &Route) -> TestTenant {
     app.has_promo("EXAMPLE", 20, &[]);
     match route.path {
+        "/api/v1/admin/webhook/deliveries/{delivery}/redeliver" => {
+            let tenant = app.redeployed_with(&PLATFORM_WEBHOOK).provisioned("fc-fitting").await;
+            tenantry::app::deliveries::send_due(&tenant.app).await.unwrap();
+            tenant
+        }
         "/auth/proof" | "/auth/proof/send" | "/public/signup/email" => {
             let tenant = app.signed_up_unproven(&signup("fc-fitting")).await;
             // As long as the pause between two mails.
@@ -284,6 +295,7 @@ pub fn good_tokens(route: &Route, tenant: &TestTenant) -> Vec<(Audience, Token)>
         Permission::TenantAdmin | Permission::SigningUp | Permission::SameTenant => &[Tenant],
         Permission::SameTenantOrPlatform => &[Tenant, PlatformAdmin],
         Permission::Service => &[Service],
+        Permission::PlatformReader => &[PlatformAdmin, Service],
         Permission::PlatformAdmin | Permission::Monitoring => &[PlatformAdmin],
     };
     let now = tenant.now();

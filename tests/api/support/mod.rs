@@ -22,7 +22,10 @@ use std::{
 };
 
 pub use answer::{Answer, keys};
-pub use app::{AdmissionRequest, METRICS_TOKEN, RECORDS, SECRETS, TestApp, WEBHOOK_SECRET, ZONE};
+pub use app::{
+    AdmissionRequest, METRICS_TOKEN, PLATFORM_SECRET, PLATFORM_WEBHOOK, RECORDS, SECRETS, TestApp,
+    WEBHOOK_SECRET, ZONE,
+};
 pub use database::{Breaks, Cost, Database, Recorded, Saved};
 pub use examples::{Body, Example, example, good_tokens, tenant_for};
 pub use objects::Manner;

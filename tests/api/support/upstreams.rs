@@ -251,6 +251,10 @@ impl State {
     fn play(&mut self, sent: &RecordedCall) -> OutboundResponse {
         match part(&sent.call) {
             "make" => self.make(sent),
+            "platform" => {
+                self.did(sent);
+                called(204, "")
+            }
             "apps_script" => self.apps_script(sent),
             "google_token" => google_token(sent),
             "google_sheets" => self.google_sheets(sent),

@@ -9,6 +9,7 @@ export const GAS_SECRET = "an-apps-script-secret-for-tests";
 export const RESEND_KEY = "re_a_key_for_tests";
 export const CLOUDFLARE_TOKEN = "a_cloudflare_token_for_tests";
 export const TURNSTILE_SECRET = "a_turnstile_secret_for_tests";
+export const PLATFORM_SECRET = `whsec_${Buffer.alloc(32, 5).toString("base64")}`;
 
 export const server = createTestHarness({
   workers: [
@@ -19,6 +20,7 @@ export const server = createTestHarness({
         RESEND_API_KEY: RESEND_KEY,
         CLOUDFLARE_API_TOKEN: CLOUDFLARE_TOKEN,
         TURNSTILE_SECRET,
+        PLATFORM_WEBHOOK_SECRET: PLATFORM_SECRET,
       },
     },
   ],

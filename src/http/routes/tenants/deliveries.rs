@@ -176,7 +176,8 @@ impl From<Connection> for WebhookHealth {
     }
 }
 
-fn delivery_not_found() -> ApiError {
+/// There is no such delivery.
+pub fn delivery_not_found() -> ApiError {
     ApiError::new(StatusCode::NOT_FOUND, "DELIVERY_NOT_FOUND", "There is no such delivery.")
 }
 

@@ -1,4 +1,6 @@
 mod audit;
+mod events;
+mod platform_webhook;
 mod promo_codes;
 mod promo_codes_change;
 mod stats;
