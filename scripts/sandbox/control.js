@@ -12,7 +12,7 @@
 //   GET    faults            those in force          DELETE   faults, faults/:id
 //   GET    requests          ?host= &path= &key= &after=<id> &limit=   in the order of arrival
 //   GET    effects           ?upstream= &key=        GET      mails ?to= &limit=, mails/:id, mails/:id/html
-//   GET    previews, previews/:id/html               what every mail of the service looks like
+//   GET    previews, previews/:id/html ?scheme=      what every mail of the service looks like; on a light or a dark screen
 //   GET    spreadsheets      newest first            DELETE   spreadsheets/:id   as if its owner had deleted it
 //   PUT    webhooks          {url, secret}           PUT      google {clientEmail, publicKey}
 //   PUT    resend            {perSecond}             so many calls in any second, as the real one; null: any number
@@ -22,7 +22,7 @@ import { faultProblems } from "./faults.js";
 import { keyBytes } from "./signatures.js";
 import { isText, json, parseJson, toResponse } from "./replies.js";
 import { importPublicKey } from "./signatures.js";
-import { listPreviews, mailDocument, preview } from "./page.js";
+import { listPreviews, mailDocument, onScreen, preview } from "./page.js";
 
 const ROUTES = [
   ["POST", /^faults$/, postFault],
@@ -108,9 +108,9 @@ async function getMailDocument({ store, id }) {
   return mail === null ? refuse(404, "there is no such mail") : mailDocument(mail);
 }
 
-function getPreviewDocument({ id }) {
+function getPreviewDocument({ id, query }) {
   const found = preview(id);
-  return found === undefined ? refuse(404, "there is no such mail") : mailDocument(found);
+  return found === undefined ? refuse(404, "there is no such mail") : mailDocument(onScreen(found, query.get("scheme")));
 }
 
 async function putWebhook({ request, store }) {

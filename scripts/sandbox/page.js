@@ -40,6 +40,12 @@ export function servePage(url) {
 export const preview = (id) => previews.find((one) => one.id === id);
 export const listPreviews = () => previews.map(({ html, ...rest }) => rest);
 
+/** The same as on a light or a dark screen, whichever the reader of this page has. */
+export const onScreen = (mail, scheme) =>
+  scheme === null
+    ? mail
+    : { ...mail, html: mail.html.replaceAll("(prefers-color-scheme:dark)", scheme === "dark" ? "all" : "not all") };
+
 export function mailDocument(mail) {
   const content = mail.html ?? `<pre style="white-space:pre-wrap">${linked(escaped(mail.text))}</pre>`;
   return html(200, `<!doctype html><base target="_blank">${content}`, {

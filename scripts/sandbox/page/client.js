@@ -123,8 +123,7 @@ async function startPreviews() {
     const frame = element("iframe", {
       title: `Preview: ${chosen.subject}`,
       sandbox: "allow-popups allow-popups-to-escape-sandbox",
-      src: `/__sandbox/previews/${encodeURIComponent(chosen.id)}/html`,
-      "data-scheme": byId("preview-scheme").value,
+      src: `/__sandbox/previews/${encodeURIComponent(chosen.id)}/html?scheme=${byId("preview-scheme").value}`,
       width: byId("preview-width").value || false,
     });
     byId("preview").replaceChildren(
