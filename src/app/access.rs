@@ -73,9 +73,12 @@ async fn admitted<P: Ports>(
     purpose: Purpose,
     mut statements: Vec<Statement>,
 ) -> Result<Answers, AccessError> {
+    statements.insert(0, store::access::auth_guard(claims, purpose));
     let renewal = sessions::due(claims, app.ports.now());
-    let before = 1 + renewal.iter().len();
-    statements.splice(0..0, [store::access::auth_guard(claims, purpose)].into_iter().chain(renewal));
+    let before = if renewal.is_some() { 2 } else { 1 };
+    if let Some(renewal) = renewal {
+        statements.insert(1, renewal);
+    }
     let answers = app.ports.db().batch(statements).await.map_err(|error| match error {
         DbError::Aborted => AccessError::Denied(Denial::TokenRevoked),
         error => error.into(),

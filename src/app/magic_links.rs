@@ -1,7 +1,7 @@
 //! Mailed links: a token in the fragment of an address, which no server log sees, exchanged once.
 
 use crate::{
-    db::DbError,
+    db::{DbError, Statement},
     domain::{Audience, Email, MailId, TenantId, Timestamp},
     ports::Ports,
     store::{
@@ -86,50 +86,48 @@ pub async fn start<P: Ports>(
     Ok(())
 }
 
-/// Exchanges a link for a tenant-admin token, once.
+/// What shows that somebody reads an owner's mails.
+#[derive(Debug, Clone)]
+pub enum Shown {
+    /// The token of a link.
+    Link(String),
+    /// The code beside one, and whose.
+    Code(Whose, String),
+}
+
+/// Exchanges a link, or the code beside it, for a tenant-admin token, once. Whatever is wrong with a code costs the same: whether there
+/// is such an address, whether it was sent a code, and whether it is this one.
 pub async fn verify<P: Ports>(
     app: &App<P>,
-    token: &str,
+    shown: &Shown,
     arrival: &Arrival<'_>,
 ) -> Result<(SignedIn, String), LinkError> {
-    let claims = app.settings.keys.verify(token, app.ports.now()).map_err(|_| LinkError::Invalid)?;
+    let how = if matches!(shown, Shown::Link(_)) { How::Link } else { How::Code };
+    let session = sessions::begin(app, how, arrival);
+    let consume = consume(app, shown, &session)?;
+    // Asked before anything is spent.
+    app.settings.keys.can_sign()?;
+    let told = sessions::tell(app, &session, &arrival.caller);
+    let spent = store::magic_links::sign_in(app.ports.db(), consume, &session, told).await?;
+    let signed_in = spent.ok_or(LinkError::Invalid)?;
+    let issued_at = Timestamp::from_seconds(signed_in.issued_at);
+    let token = sessions::token(app, &session, &signed_in.id, &signed_in.owner_user_id, issued_at)?;
+    mails::send_later(app, &signed_in.id);
+    Ok((signed_in, token))
+}
+
+fn consume<P: Ports>(app: &App<P>, shown: &Shown, session: &NewSession) -> Result<Statement, LinkError> {
+    let token = match shown {
+        Shown::Link(token) => token,
+        Shown::Code(whose, code) => {
+            let hashes = codes::stored_under_any(app.config(), code);
+            return Ok(store::magic_links::consume_by_code(whose, &hashes, session));
+        }
+    };
+    let claims = app.settings.keys.verify(token, session.now).map_err(|_| LinkError::Invalid)?;
     if claims.audience != Some(Audience::MagicLink) {
         return Err(LinkError::Invalid);
     }
     let (Some(jti), Some(tenant)) = (claims.jti, claims.tenant) else { return Err(LinkError::Invalid) };
-    // Asked before the link is spent.
-    app.settings.keys.can_sign()?;
-    let session = sessions::begin(app, How::Link, arrival);
-    let told = sessions::tell(app, &session, &arrival.caller);
-    let hash = digest(&[&jti]);
-    let spent = store::magic_links::consume(app.ports.db(), &tenant, &hash, &jti, &session, told).await?;
-    signed_in(app, &session, spent)
-}
-
-/// Exchanges the code beside a link for a tenant-admin token, once. Whatever is wrong is answered alike, and costs the same: whether
-/// there is such an address, whether it was sent a code, and whether it is this one.
-pub async fn verify_code<P: Ports>(
-    app: &App<P>,
-    whose: &Whose,
-    code: &str,
-    arrival: &Arrival<'_>,
-) -> Result<(SignedIn, String), LinkError> {
-    app.settings.keys.can_sign()?;
-    let session = sessions::begin(app, How::Code, arrival);
-    let told = sessions::tell(app, &session, &arrival.caller);
-    let hashes = codes::stored_under_any(app.config(), code);
-    let spent = store::magic_links::consume_by_code(app.ports.db(), whose, &hashes, &session, told).await?;
-    signed_in(app, &session, spent)
-}
-
-fn signed_in<P: Ports>(
-    app: &App<P>,
-    session: &NewSession,
-    spent: Option<SignedIn>,
-) -> Result<(SignedIn, String), LinkError> {
-    let signed_in = spent.ok_or(LinkError::Invalid)?;
-    let issued_at = Timestamp::from_seconds(signed_in.issued_at);
-    let token = sessions::token(app, session, &signed_in.id, &signed_in.owner_user_id, issued_at)?;
-    mails::send_later(app, &signed_in.id);
-    Ok((signed_in, token))
+    Ok(store::magic_links::consume(&tenant, &digest(&[&jti]), &jti, session))
 }

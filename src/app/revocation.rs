@@ -1,6 +1,7 @@
 //! Revoking tokens, and ending a sign-in.
 
 use crate::{
+    db::Answer,
     domain::{Claims, TenantId, UserId, token_id},
     ports::Ports,
     store::{self, tokens::TokenOwner},
@@ -61,12 +62,12 @@ pub async fn revoke<P: Ports>(
     let audit_context = access::audit_context(app, claims, reason, request);
     let audit = store::audit::write(&audit_context, "tokens.revoke", &target.subject());
     // A link is known by its id, too. The code beside it ends with it.
-    let link = match target {
-        Target::Token { jti, .. } => Some(store::magic_links::revoke(&digest(&[jti]), now)),
-        _ => None,
-    };
-    let (revoked, _, _) = access::on_behalf_of(app, claims, (revocation, link, audit)).await?;
-    Ok(revoked.has_changed())
+    let mut batch = vec![revocation, audit];
+    if let Target::Token { jti, .. } = target {
+        batch.push(store::magic_links::revoke(&digest(&[jti]), now));
+    }
+    let answers = access::on_behalf_of(app, claims, batch).await?;
+    Ok(answers.first().is_some_and(Answer::has_changed))
 }
 
 /// Revokes the caller's own token, and ends the sign-in that it came of. One without an id can't be told from others, and is left to its end: `false`.

@@ -1,7 +1,7 @@
 //! Sign-ins: what begins one, renews it and ends it. A sign-in is a row, and its token says which; see [`store::sessions`].
 
 use crate::{
-    db::Statement,
+    db::{Answer, Statement},
     domain::{Browser, Claims, MailId, SessionId, TenantId, Timestamp, UserId},
     ports::Ports,
     store::{
@@ -89,13 +89,14 @@ pub async fn end<P: Ports>(
     let now = app.ports.now();
     let is_own = claims.session.as_ref() == Some(session);
     let mail = MailId::new(now, app.ports.random());
-    let notice = store::notices::session_ended(tenant, session, (!is_own).then_some(&mail), caller, now);
-    let end = store::sessions::end(tenant, session, "session_ended", now);
-    let ([_, ended], _) = access::on_behalf_of(app, claims, (end, notice)).await?;
-    if ended.has_changed() {
+    let mut batch = Vec::from(store::sessions::end(tenant, session, "session_ended", now));
+    batch.extend(store::notices::session_ended(tenant, session, (!is_own).then_some(&mail), caller, now));
+    let answers = access::on_behalf_of(app, claims, batch).await?;
+    let has_ended = answers.get(1).is_some_and(Answer::has_changed);
+    if has_ended {
         mails::send_later(app, tenant);
     }
-    Ok(ended.has_changed())
+    Ok(has_ended)
 }
 
 /// Ends every sign-in of the tenant on behalf of its people, and refuses every token that it was given up to now.
@@ -107,11 +108,8 @@ pub async fn end_all<P: Ports>(
 ) -> Result<(), AccessError> {
     let now = app.ports.now();
     let mail = MailId::new(now, app.ports.random());
-    let batch = (
-        store::tokens::revoke_tenant(tenant, now),
-        store::sessions::end_all(tenant, now),
-        store::notices::all_ended(tenant, &mail, caller, now),
-    );
+    let mut batch = vec![store::tokens::revoke_tenant(tenant, now), store::sessions::end_all(tenant, now)];
+    batch.extend(store::notices::all_ended(tenant, &mail, caller, now));
     access::on_behalf_of(app, claims, batch).await?;
     mails::send_later(app, tenant);
     Ok(())

@@ -78,17 +78,21 @@ columns! {
     SignedIn: id, name, email, owner_user_id, slug, plan, comped, trial_ends_at, issued_at
 }
 
-/// Spends a link on a sign-in: of any number of attempts one gets the owner. A link of a stopped tenant, one issued before a
-/// cut-off, or one that was revoked by its id, opens nothing.
-pub async fn consume(
+/// Signs in by what `consume` spends, if it does: of any number of attempts one gets the owner.
+pub async fn sign_in(
     db: &impl Db,
-    tenant: &TenantId,
-    hash: &str,
-    jti: &str,
+    consume: Statement,
     session: &NewSession,
     told: Vec<Statement>,
 ) -> Result<Option<SignedIn>, DbError> {
-    let consume = Statement::new(
+    let mut statements = vec![consume, session.by_link()];
+    statements.extend(told);
+    db.ask((statements, signed_in(session))).await.map(|(_, owner)| owner)
+}
+
+/// Spends a link on a sign-in. A link of a stopped tenant, one issued before a cut-off, or one that was revoked by its id, opens nothing.
+pub fn consume(tenant: &TenantId, hash: &str, jti: &str, session: &NewSession) -> Statement {
+    Statement::new(
         "update magic_links set consumed_at = ?2, session_id = ?4
          where id = ?1 and tenant_id = ?5 and consumed_at is null and expires_at > ?2
            and exists (select 1 from tenants t where t.id = tenant_id and t.status in ('trial', 'active')
@@ -104,25 +108,17 @@ pub async fn consume(
             session.id.as_str().into(),
             tenant.as_str().into(),
         ],
-    );
-    let (.., owner) = db.ask((consume, session.by_link(), told, signed_in(session))).await?;
-    Ok(owner)
+    )
 }
 
 /// Spends a link on a sign-in by the code beside it: that of the latest mail. `whose` is an address or a slug. A wrong code is counted;
 /// so many burn the code, and so many of one tenant every code of that day. `hashes` are what may be stored of the code.
-pub async fn consume_by_code(
-    db: &impl Db,
-    whose: &Whose,
-    hashes: &[String],
-    session: &NewSession,
-    told: Vec<Statement>,
-) -> Result<Option<SignedIn>, DbError> {
+pub fn consume_by_code(whose: &Whose, hashes: &[String], session: &NewSession) -> Statement {
     let (email, slug) = match whose {
         Whose::Email(email) => (Some(email.as_str()), None),
         Whose::Slug(slug) => (None, Some(slug.as_str())),
     };
-    let consume = Statement::new(
+    Statement::new(
         "update magic_links set
            code_tries = code_tries + (code_hash not in (select value from json_each(?3))),
            consumed_at = iif(code_hash in (select value from json_each(?3)), ?4, null),
@@ -146,9 +142,7 @@ pub async fn consume_by_code(
             CODE_TRIES.into(),
             MAILBOX_TRIES.into(),
         ],
-    );
-    let (.., owner) = db.ask((consume, session.by_link(), told, signed_in(session))).await?;
-    Ok(owner)
+    )
 }
 
 /// Whose code was typed.

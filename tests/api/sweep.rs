@@ -334,7 +334,7 @@ async fn what_expired_goes_and_nothing_else() {
             (format!("key-{n}"), expires_at),
         );
         app.db().execute(
-            "insert into magic_links values (?1, ?2, 0, ?3, null)",
+            "insert into magic_links (id, tenant_id, created_at, expires_at) values (?1, ?2, 0, ?3)",
             (format!("link-{n}"), &tenant.id, expires_at),
         );
         app.db().execute(

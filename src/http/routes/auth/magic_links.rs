@@ -5,7 +5,7 @@ use http::{HeaderMap, StatusCode, header::USER_AGENT};
 use serde::Serialize;
 
 use crate::{
-    app::{self, App, sessions::Arrival},
+    app::{self, App, magic_links::Shown, sessions::Arrival},
     domain::{Email, Plan, Slug, TenantId, TenantName, field_errors::InvalidValue, text},
     http::{
         answer::{Json, True, done},
@@ -41,13 +41,15 @@ pub async fn verify<P: Ports>(
     context.limited(&app, Limit::Lookup).await?;
     let arrival = arrival(&app, &context, &headers, body.session == Some(true))?;
     let whose = body.email.map(Whose::Email).or(body.slug.map(Whose::Slug));
-    let (signed_in, jwt) = match (body.token, body.code, whose) {
-        (None, Some(code), Some(whose)) => {
-            let verified = app::magic_links::verify_code(&app, &whose, &code, &arrival).await;
-            verified.map_err(ApiError::of_code)?
-        }
-        (token, ..) => app::magic_links::verify(&app, &token.unwrap_or_default(), &arrival).await?,
+    let shown = match (body.token, body.code.zip(whose)) {
+        (None, Some((code, whose))) => Shown::Code(whose, code),
+        (token, _) => Shown::Link(token.unwrap_or_default()),
     };
+    let verified = app::magic_links::verify(&app, &shown, &arrival).await;
+    let (signed_in, jwt) = verified.map_err(|error| match shown {
+        Shown::Link(_) => error.into(),
+        Shown::Code(..) => ApiError::of_code(error),
+    })?;
     Ok(signed_in_answer(&arrival, jwt, |jwt| SignInResponse {
         success: True,
         tenant_id: signed_in.id.clone(),
