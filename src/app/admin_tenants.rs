@@ -1,12 +1,13 @@
 //! What operators do to tenants: each for a reason, written down in the same batch that does it.
 
 use crate::{
-    db::DbError,
-    domain::{Claims, Plan, RunStatus, TenantId, TenantStatus, WebhookSecret, WebhookUrl},
+    db::{Answer, DbError},
+    domain::{Claims, MailId, Plan, RunStatus, TenantId, TenantStatus, WebhookSecret, WebhookUrl},
     ports::Ports,
     store::{
         self,
         admin_tenants::{Change, Details},
+        vouching::Said,
     },
     workflow::RequestOrigin,
 };
@@ -14,7 +15,7 @@ use crate::{
 use super::{
     App, access,
     access::AccessError,
-    provisioning,
+    mails, proof, provisioning,
     provisioning::{QueueError, Queued},
     webhooks,
     webhooks::{Restored, Storing},
@@ -67,6 +68,12 @@ pub enum ChangeError {
     /// It is gone.
     #[error("cancelled")]
     Cancelled,
+    /// Another tenant has proven the address.
+    #[error("email exists")]
+    EmailExists,
+    /// Its address is proven: another one has to be vouched for.
+    #[error("email proven")]
+    EmailProven,
     /// The steps of its run depend on its plan.
     #[error("plan locked")]
     PlanLocked,
@@ -156,4 +163,39 @@ pub async fn change<P: Ports>(
         return Err(ChangeError::PlanLocked);
     }
     Ok(details)
+}
+
+/// Corrects a tenant's address, vouches for it, or both. A proven address that is replaced by another ends every token and link that
+/// its owner was given. What waited for the proof starts. Answers the tenant as it is then.
+pub async fn change_email<P: Ports>(
+    app: &App<P>,
+    claims: &Claims,
+    tenant: &TenantId,
+    said: Said<'_>,
+    reason: &str,
+    caller: RequestOrigin,
+) -> Result<Details, ChangeError> {
+    let audit_context =
+        access::audit_context(app, claims, reason, caller.request.as_deref().unwrap_or_default());
+    let mail = MailId::new(audit_context.now, app.ports.random());
+    let batch = (
+        store::vouching::change(tenant, said, &mail, &caller, &audit_context),
+        store::vouching::is_taken(tenant, said.email),
+        store::admin_tenants::by_id(tenant),
+        store::tenants::by_id(tenant),
+    );
+    let (changed, is_taken, details, row) = access::on_behalf_of(app, claims, batch).await?;
+    let details = details.ok_or(ChangeError::NotFound)?;
+    if changed.first().is_some_and(Answer::has_changed) {
+        mails::send_later(app, tenant);
+        proof::start_if_wanted(app, said.is_good, row, caller).await;
+        return Ok(details);
+    }
+    let is_another = said.email.is_some_and(|email| details.tenant.email.as_deref() != Some(email.as_str()));
+    match &details.tenant {
+        tenant if tenant.status == TenantStatus::Cancelled => Err(ChangeError::Cancelled),
+        _ if is_taken == Some(true) => Err(ChangeError::EmailExists),
+        _ if is_another => Err(ChangeError::EmailProven),
+        _ => Ok(details),
+    }
 }

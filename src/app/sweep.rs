@@ -55,9 +55,9 @@ struct Woken {
 pub async fn run<P: Ports>(app: &App<P>) {
     let now = app.ports.now();
     // Nobody asked for it: its lines are found by an id of its own.
-    let id = RequestId::new(now, app.ports.random());
-    let app = &app.scoped(vec![("requestId", id.as_str())]);
-    let (looked, delivered, mailed, begun) = match begin(app, &id, now).await {
+    let request = RequestId::new(now, app.ports.random());
+    let app = &app.scoped(vec![("requestId", request.as_str())]);
+    let (looked, delivered, mailed, begun) = match begin(app, &request, now).await {
         Ok(begun) => {
             // None waits for another: an object, a webhook or a mail service that hangs holds up its own kind only.
             let (looked, delivered, mailed, recovered) = futures_util::join!(
@@ -74,7 +74,11 @@ pub async fn run<P: Ports>(app: &App<P>) {
     let fold = begun.as_ref().map(|begun| begun.fold.clone());
     let mark = begun.as_ref().filter(|_| well).map(|begun| begun.sweep_state.mark);
     let name = begun.as_ref().and_then(|begun| begun.name);
-    let pruned = store::sweep::prune(app.ports.db(), app.ports.now(), mark, name, fold).await;
+    // A database that was put back may say of a tenant that its address is not proven yet.
+    let lapses = begun.as_ref().is_some_and(|begun| !(begun.is_held || begun.is_paused));
+    let audit = format!("aud_{}", id::token_id(now, app.ports.random()));
+    let lapse = if lapses { store::lapse::lapse(&audit, &request, now) } else { Vec::new() };
+    let pruned = store::sweep::prune(app.ports.db(), app.ports.now(), mark, name, fold, lapse).await;
     let errors =
         [looked.as_ref().err(), delivered.as_ref().err(), mailed.as_ref().err(), pruned.as_ref().err()];
     let error = errors.into_iter().flatten().next().map(ToString::to_string);
@@ -84,7 +88,8 @@ pub async fn run<P: Ports>(app: &App<P>) {
             .with("looked", looked.unwrap_or(0))
             .with("delivered", delivered.unwrap_or(0))
             .with("mailed", mailed.unwrap_or(0))
-            .with("pruned", pruned.unwrap_or(0))
+            .with("pruned", pruned.as_ref().map_or(0, |pruned| pruned.rows))
+            .with("lapsed", pruned.as_ref().map_or(0, |pruned| pruned.lapsed))
             .with_some("error", error),
     );
 }

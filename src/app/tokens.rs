@@ -339,6 +339,15 @@ mod tests {
     }
 
     #[test]
+    fn the_token_of_an_unproven_signup_says_so_for_a_day() {
+        let keys = keys(OLD, "");
+        let token =
+            keys.tenant_token(&"tenant_a".parse().unwrap(), &"user_a".parse().unwrap(), None, NOW, "jti-1");
+        let claims = keys.verify(&token.unwrap(), NOW).unwrap();
+        assert_eq!((claims.unproven, claims.exp), (true, 1_800_086_400));
+    }
+
+    #[test]
     fn a_token_ends() {
         let keys = keys(OLD, "");
         let token = token(&keys);

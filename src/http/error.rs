@@ -433,17 +433,19 @@ impl From<ProofError> for ApiError {
         let later = |seconds| Self { retry_after: Some(seconds), ..Self::rate_limited() };
         match error {
             ProofError::WrongCode(1) => {
-                code("wrong", "This is not the code. You can try once more.".to_owned())
+                code("wrong_code", "This is not the code. You can try once more.".to_owned())
             }
             ProofError::WrongCode(left) => {
-                code("wrong", format!("This is not the code. You can try {left} times more."))
+                code("wrong_code", format!("This is not the code. You can try {left} times more."))
             }
-            ProofError::BurntCode => {
-                code("burnt", "Too many wrong codes were tried. Please have another one sent.".to_owned())
-            }
-            ProofError::ExpiredCode => {
-                code("expired", "This code does not count any more. Please have another one sent.".to_owned())
-            }
+            ProofError::BurntCode => code(
+                "burnt_code",
+                "Too many wrong codes were tried. Please have another one sent.".to_owned(),
+            ),
+            ProofError::ExpiredCode => code(
+                "expired_code",
+                "This code does not count any more. Please have another one sent.".to_owned(),
+            ),
             ProofError::InvalidLink => LinkError::Invalid.into(),
             ProofError::EmailExists => SignupError::EmailExists.into(),
             ProofError::AlreadyProven => {

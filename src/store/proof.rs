@@ -143,11 +143,13 @@ pub fn prove(
     (promote, rest, select(tenant, Some(shown), now))
 }
 
-/// An operator says that the address is good: what a proof does, whatever was shown.
-pub fn vouch(tenant: &TenantId, now: Timestamp) -> (Statement, Vec<Statement>) {
-    let promote =
-        Statement::new(promote!("status <> 'cancelled'"), [tenant.as_str().into(), now.seconds().into()]);
-    (promote, follow(tenant, "operator", now))
+/// An operator says that the address is good, as this entry of the audit log has it: what a proof does, whatever was shown.
+pub(super) fn vouch(tenant: &TenantId, audit: &str, now: Timestamp) -> Vec<Statement> {
+    let promote = Statement::new(
+        promote!("status <> 'cancelled' and exists (select 1 from audit_log where id = ?3)"),
+        [tenant.as_str().into(), now.seconds().into(), audit.into()],
+    );
+    [promote].into_iter().chain(follow(tenant, "operator", now)).collect()
 }
 
 /// What follows from a proof at this moment: nothing if there was none.
@@ -162,7 +164,9 @@ fn follow(tenant: &TenantId, by: &str, now: Timestamp) -> Vec<Statement> {
             "insert into domain_events (tenant_id, occurred_at, id, type, data)
              select id, email_proven_at, 'evt_' || substr(id, 8) || '_email_proven', 'tenant.email_proven',
                json_object('by', ?3)
-             from tenants where id = ?1 and email_proven_at = ?2 on conflict do nothing",
+             from tenants where id = ?1 and email_proven_at = ?2
+               and not exists (select 1 from domain_events
+                 where tenant_id = ?1 and id = 'evt_' || substr(tenants.id, 8) || '_email_proven')",
             [tenant.as_str().into(), now.seconds().into(), by.into()],
         ),
         // Their names and codes are free at once, and their tokens open nothing. The sweep removes what is left of them.
@@ -253,7 +257,7 @@ pub fn correct(
 }
 
 /// What was mailed before the address was corrected, in this very moment, proves nothing.
-fn forget_other(tenant: &TenantId, email: &Email, now: Timestamp) -> Statement {
+pub(super) fn forget_other(tenant: &TenantId, email: &Email, now: Timestamp) -> Statement {
     Statement::new(
         "delete from email_proofs
          where tenant_id = ?1 and exists (select 1 from tenants where id = ?1 and unproven_email = ?2 and link_mailed_at = ?3)",

@@ -1,23 +1,33 @@
 //! What the sweep removes: whatever expired, a bounded number at a time.
 
 use crate::{
-    db::{Db, DbError, Statement},
+    db::{Answer, Db, DbError, Statement},
     domain::Timestamp,
 };
 
 /// How many rows of a kind one sweep removes.
 const BATCH: i64 = 200;
 
-/// Removes what expired, and keeps the roll-ups short. Answers how many rows. `mark` is there if the rest of the sweep was
+/// What one sweep removed.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Pruned {
+    /// How many rows had expired.
+    pub rows: u64,
+    /// How many tenants lapsed.
+    pub lapsed: u64,
+}
+
+/// Removes what expired, and keeps the roll-ups short. Answers how much. `mark` is there if the rest of the sweep was
 /// done, and is what it saw at its beginning: then this is its end, and monitoring sees when that was. A new database gets its
-/// `name`; names that nobody folded are folded by `fold`.
+/// `name`; names that nobody folded are folded by `fold`. `lapse` is first.
 pub async fn prune(
     db: &impl Db,
     now: Timestamp,
     mark: Option<Option<i64>>,
     name: Option<i64>,
     fold: Option<Statement>,
-) -> Result<u64, DbError> {
+    lapse: Vec<Statement>,
+) -> Result<Pruned, DbError> {
     let params = || [now.seconds().into(), BATCH.into()];
     let expired = [
         Statement::new(
@@ -48,6 +58,9 @@ pub async fn prune(
     let fold = (fold, super::rollups::fold(now));
     let mark = mark.map(|seen| super::metrics::swept(seen, now));
     let name = name.map(|name| super::flags::name(name, now));
-    let (removed, ..) = db.ask((expired, fold, mark, name)).await?;
-    Ok(removed.iter().map(|answer| answer.changes).sum())
+    let (lapsed, removed, ..) = db.ask((lapse, expired, fold, mark, name)).await?;
+    Ok(Pruned {
+        rows: removed.iter().map(|answer| answer.changes).sum(),
+        lapsed: lapsed.last().map_or(0, |tenants: &Answer| tenants.changes),
+    })
 }

@@ -124,7 +124,7 @@ describe("proofs are limited", () => {
     assert.ok(refused.length > 0 && answers.length - refused.length >= 2 * LIMITS.tenant, `${refused.length} refused`);
     const looked = answers.filter(({ status }) => status === 400);
     assert.equal(looked.length + refused.length, answers.length);
-    assert.ok(looked.filter(({ body }) => body.error.reason === "wrong").length < 5);
+    assert.ok(looked.filter(({ body }) => body.error.reason === "wrong_code").length < 5);
     const proven = await h.api("POST", "/auth/proof", { body: { token: proofToken }, ...from(newClient()) });
     assert.equal(proven.status, 200, "whoever reads the mail is not kept out");
   });

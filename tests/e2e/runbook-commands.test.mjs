@@ -27,7 +27,7 @@ after(async () => {
   await service.stop();
   rmSync(directory, { recursive: true, force: true });
 });
-const { api, sandbox, token, signup, confirm, settled, status } = client({
+const { api, sandbox, token, signup, signupUnproven, confirm, settled, status } = client({
   url: service.url,
   secret: service.secrets.JWT_SECRET,
   sandboxFetch: (path, init) => fetch(new URL(path, service.sandboxUrl), init),
@@ -78,6 +78,8 @@ const STATES = {
     await until(async () => (await undo()) === "compensation_failed", { what: "a removal that fails" });
     return tenant;
   },
+  /** Nobody has proven its address, and so it has no run. */
+  unproven: async () => ({ ...(await signupUnproven()), runId: "run_none" }),
   /** While something is stopped that the block starts again. */
   stopped: async () => earlier,
   /** One delivery to it was given up. */

@@ -15,7 +15,7 @@ mod proof;
 mod welcome;
 pub use proof::{
     CODE_YOUNG_SECONDS, Leave, PROOF_PAUSE_SECONDS, ProofBlocker, begin_proof, confirm_address,
-    confirm_again, proof_obstacle, prune_counts,
+    confirm_again, proof_obstacle, prune_counts, sign_in_of_vouched,
 };
 pub use welcome::{
     WelcomeBlocker, audit_welcome, obstacle, warning, welcome, welcome_again, welcome_restored,

@@ -130,6 +130,31 @@ pub fn confirm_by_address(
     (statements, mark)
 }
 
+/// A link for the owner of an address that an operator vouched for, as this entry of the audit log has it.
+pub fn sign_in_of_vouched(
+    tenant: &TenantId,
+    id: &MailId,
+    audit: &str,
+    caller: &RequestOrigin,
+    now: Timestamp,
+) -> Statement {
+    Statement::new(
+        "insert into mails (tenant_id, kind, key, id, origin, request_id, traceparent, next_at, created_at)
+         select id, 'sign_in', 'link/' || ?2, ?2, ?3, ?4, ?5, ?6, ?6 from tenants
+         where id = ?1 and email is not null and status in ('trial', 'active')
+           and exists (select 1 from audit_log where id = ?7)",
+        [
+            tenant.as_str().into(),
+            id.as_str().into(),
+            caller.origin.as_str().into(),
+            caller.request.as_deref().into(),
+            caller.traceparent.as_deref().into(),
+            now.seconds().into(),
+            audit.into(),
+        ],
+    )
+}
+
 /// Why there is no other mail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ProofBlocker {

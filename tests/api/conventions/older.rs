@@ -25,6 +25,7 @@ async fn blanks_around_a_token_are_none_of_it() {
 async fn a_token_may_name_several_audiences_and_have_fractions_of_seconds() {
     let app = TestApp::new();
     let tenant = app.signed_up("fc-nord").await;
+    app.passes(1);
     #[expect(clippy::cast_precision_loss, reason = "seconds of this century are exact")]
     let now = app.now() as f64;
     let token = Token::tenant(&tenant.id, app.now())

@@ -28,8 +28,6 @@ fn budget(route: &Route) -> (usize, usize, usize) {
         "/api/v1/bgops/upstreams/{name}/open" | "/api/v1/bgops/upstreams/{name}/close" => (1, 1, 0),
         // One breaker for each, all at once.
         "/api/v1/bgops/upstreams" | "/metrics" => (1, Upstream::ALL.len(), 0),
-        // The tenant, then its owner's link.
-        "/public/signup/form" => (2, 0, 0),
         _ => (1, 0, 0),
     }
 }

@@ -19,6 +19,7 @@ fn changing() -> impl Iterator<Item = &'static Route> {
             route.permission,
             Permission::AnyToken
                 | Permission::TenantAdmin
+                | Permission::SigningUp
                 | Permission::SameTenant
                 | Permission::SameTenantOrPlatform
                 | Permission::TenantReader

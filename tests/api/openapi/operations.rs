@@ -333,7 +333,7 @@ fn of_operators(route: &Route) -> Option<Operation> {
             op(Tenants, "changeTenant", "Change where a tenant stands, its plan, or whether it pays").says("Changes what is sent and leaves the rest as it is. Suspending stops the tenant's tokens at once.")
                 .takes::<admin_tenants::UpdateTenantRequest>()
                 .data::<admin_tenants::TenantDetails>("The tenant as it is now.")
-                .fails(&["PLAN_LOCKED", "TENANT_CANCELLED"])
+                .fails(&["EMAIL_EXISTS", "EMAIL_PROVEN", "PLAN_LOCKED", "TENANT_CANCELLED"])
         }
         ("DELETE", "/api/v1/admin/tenants/{id}") => op(Tenants, "removeTenant", "Remove a tenant")
             .says("Its tokens at once, then what was made for it, at last its name and address.")

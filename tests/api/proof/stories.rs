@@ -63,7 +63,7 @@ async fn a_typing_mistake_is_corrected_in_place() {
     let (another, _) = mailed(&app).await;
     // What went to the other address proves nothing any more.
     if code != another {
-        tenant.shows(&code).await.refuses(400, "INVALID_CODE", "wrong");
+        tenant.shows(&code).await.refuses(400, "INVALID_CODE", "wrong_code");
     }
     opens(&app, &link).await.fails(401, "INVALID_TOKEN");
     let proven = tenant.shows(&another).await.is(200);

@@ -8,9 +8,11 @@ use crate::{
     app::{
         self,
         admin_tenants::{ChangeError, CorrectionError},
+        signups::SignupError,
     },
     domain::{
-        FieldErrors, Plan, RunId, RunStatus, TenantId, TenantStatus, UndoStatus, WebhookSecret, WebhookUrl,
+        Email, FieldErrors, Plan, RunId, RunStatus, TenantId, TenantStatus, UndoStatus, WebhookSecret,
+        WebhookUrl,
         field_errors::InvalidValue,
         webhook::{self, AllowedHosts},
     },
@@ -26,7 +28,10 @@ use crate::{
         },
     },
     ports::{Level, LogLine, Ports},
-    store::admin_tenants::{self, Change, Details},
+    store::{
+        admin_tenants::{self, Change, Details},
+        vouching::Said,
+    },
 };
 
 use super::tokens::Reason;
@@ -49,18 +54,15 @@ pub async fn change<P: Ports>(
     fields: Fields,
 ) -> Result<Json<Data<TenantDetails>>, ApiError> {
     let body = fields.read(UpdateTenantRequest::read)?;
-    let change = Change { status: body.status, plan: body.plan, comped: body.comped };
-    let tenant = caller.tenant()?;
-    let details = app::admin_tenants::change(
-        &caller.app,
-        &caller.claims,
-        tenant,
-        change,
-        body.reason.as_str(),
-        context.id.as_str(),
-    )
-    .await
-    .map_err(|error| not_changed(error, &caller))?;
+    let (app, claims, tenant, reason) = (&caller.app, &caller.claims, caller.tenant()?, body.reason.as_str());
+    let said = Said { email: body.email.as_ref(), is_good: body.email_proven == Some(true) };
+    let details = if said.email.is_some() || said.is_good {
+        app::admin_tenants::change_email(app, claims, tenant, said, reason, context.caller()).await
+    } else {
+        let change = Change { status: body.status, plan: body.plan, comped: body.comped };
+        app::admin_tenants::change(app, claims, tenant, change, reason, context.id.as_str()).await
+    };
+    let details = details.map_err(|error| not_changed(error, &caller))?;
     log_action(&caller, "tenant.update", tenant, None);
     Ok(data(details.into()))
 }
@@ -140,6 +142,12 @@ fn not_changed<P: Ports>(error: ChangeError, caller: &Authenticated<P, PlatformA
     match error {
         ChangeError::NotFound => ApiError::tenant_not_found(),
         ChangeError::Cancelled => ApiError::tenant_cancelled(),
+        ChangeError::EmailExists => SignupError::EmailExists.into(),
+        ChangeError::EmailProven => ApiError::new(
+            StatusCode::CONFLICT,
+            "EMAIL_PROVEN",
+            "This club's address is confirmed. To replace it, vouch for the other one: send emailProven: true. Nothing was changed.",
+        ),
         ChangeError::PlanLocked => ApiError::new(
             StatusCode::CONFLICT,
             "PLAN_LOCKED",
@@ -170,7 +178,8 @@ fn not_corrected<P: Ports>(error: CorrectionError, caller: &Authenticated<P, Pla
 }
 
 body! {
-    /// What an operator changes about a tenant: at least one of `status`, `plan` and `comped`.
+    /// What an operator changes about a tenant: at least one of `status`, `plan` and `comped`; or the address, by `email`, `emailProven` or
+    /// both.
     pub struct UpdateTenantRequest {
         /// Why; it is written down.
         pub reason: Reason = required("reason"),
@@ -181,10 +190,24 @@ body! {
         pub plan: Option<Plan> = change("plan"),
         /// Whether it pays nothing.
         pub comped: Option<bool> = optional_flag("comped"),
+        /// Its owner's address as it should have been. It has to be proven, unless `emailProven` says that it is good.
+        pub email: Option<Email> = change("email"),
+        /// `true`: its address is good, and need not be proven.
+        pub email_proven: Option<bool> = optional_flag("emailProven"),
     }
     check |fields| {
-        if !["status", "plan", "comped"].iter().any(|name| fields.has(name)) {
-            fields.refuse("status", InvalidValue::new("nothing_to_change", "Send status, plan or comped."));
+        let others = ["status", "plan", "comped"].iter().any(|name| fields.has(name));
+        let address = ["email", "emailProven"].iter().any(|name| fields.has(name));
+        if others && address {
+            fields.refuse("email", InvalidValue::new("ambiguous", "Change the address in a request of its own."));
+        }
+        if !(others || address) {
+            let message = "Send status, plan, comped, email or emailProven.";
+            fields.refuse("status", InvalidValue::new("nothing_to_change", message));
+        }
+        if email_proven == Some(false) {
+            let message = "An address that is proven stays so.";
+            fields.refuse("emailProven", InvalidValue::new("invalid_value", message));
         }
         if status == Some(TenantStatus::Cancelled) {
             let message =

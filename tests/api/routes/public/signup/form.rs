@@ -22,7 +22,7 @@ async fn a_tenant_is_signed_up_and_its_owner_gets_a_link() {
     let mail = app.outside().upstreams().sent_to("resend").pop().unwrap();
     assert_eq!(mail.json()["to"], json!(["owner@fc-nord.example"]));
     let token = mail.link().rsplit_once("#token=").unwrap().1.to_owned();
-    app.post("/auth/magic/verify").json(&json!({ "token": token })).send().await.is(200);
+    app.post("/auth/proof").json(&json!({ "token": token })).send().await.is(200);
 }
 
 #[tokio::test]

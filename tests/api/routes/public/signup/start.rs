@@ -29,7 +29,8 @@ async fn a_tenant_gets_all_it_needs_to_go_on() {
                 "plan": "starter", "status": "trial", "comped": false, "trialEndsAt": app.now() + 14 * 24 * 3600
             },
             "discount": 0,
-            "jwt": jwt
+            "jwt": jwt,
+            "emailProven": false
         })
     );
     assert!(id.starts_with("tenant_") && id.len() == 39);
@@ -52,7 +53,7 @@ async fn the_token_is_the_owners_for_a_year() {
 #[tokio::test]
 async fn everything_is_stored_at_once() {
     let app = TestApp::new();
-    let tenant = app.signed_up("fc-nord").await;
+    let tenant = app.signed_up_unproven(&signup("fc-nord")).await;
     assert_eq!(app.db().batches(), 1, "one round trip");
     assert_eq!(app.outside().objects().told(), 0);
     let now = app.now();
@@ -245,7 +246,7 @@ async fn a_service_that_cannot_sign_burns_no_name() {
 #[tokio::test]
 async fn the_log_tells_of_every_signup_without_telling_who() {
     let app = TestApp::new();
-    let tenant = app.signed_up("fc-nord").await;
+    let tenant = app.signed_up_unproven(&signup("fc-nord")).await;
     assert_eq!(app.log_words(), ["signup_started", "signup_completed", "request"]);
     let line = &app.log_of("signup_completed")[0];
     assert_eq!(line.fields["tenantId"], tenant.id.as_str());

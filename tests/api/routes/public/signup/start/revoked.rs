@@ -5,6 +5,11 @@ use serde_json::{Value, json};
 
 use crate::support::{Answer, TestApp, TestTenant, Token, signup};
 
+/// Where nobody asks for a proof, a repeat is answered what the signup was.
+fn believing() -> TestApp {
+    TestApp::with(&[("EMAIL_PROOF", "off")])
+}
+
 async fn repeats(app: &TestApp, key: &str, slug: &str) -> Answer {
     app.post("/public/signup/start").header("idempotency-key", key).json(&signup(slug)).send().await
 }
@@ -82,7 +87,7 @@ async fn revokes(tenant: &TestTenant, way: &str) {
 #[tokio::test]
 async fn no_repeat_answers_a_token_after_a_revocation() {
     for way in WAYS {
-        let app = TestApp::new();
+        let app = believing();
         let tenant = app.signed_up_with_key("fc-nord", "key-1").await;
         revokes(&tenant, way).await;
         // At once, and after the sweep forgot what it may forget.
@@ -103,7 +108,7 @@ async fn no_repeat_answers_a_token_after_a_revocation() {
 
 #[tokio::test]
 async fn a_cut_off_by_configuration_counts_as_a_revocation() {
-    let app = TestApp::new();
+    let app = believing();
     app.signed_up_with_key("fc-nord", "key-1").await;
     app.passes(60);
     let cut_off = app.now().to_string();
@@ -116,7 +121,7 @@ async fn a_cut_off_by_configuration_counts_as_a_revocation() {
 
 #[tokio::test]
 async fn a_revocation_elsewhere_takes_nothing_from_a_repeat() {
-    let app = TestApp::new();
+    let app = believing();
     let tenant = app.signed_up_with_key("fc-nord", "key-1").await;
     let other = app.signed_up_with_key("fc-sued", "key-2").await;
     operator_revokes(&app, json!({ "jti": jti(&other.jwt), "reason": "lost" })).await;
@@ -140,7 +145,7 @@ async fn a_revocation_elsewhere_takes_nothing_from_a_repeat() {
 
 #[tokio::test]
 async fn a_repeat_of_a_stopped_tenant_answers_no_token() {
-    let app = TestApp::new();
+    let app = believing();
     let tenant = app.signed_up_with_key("fc-nord", "key-1").await;
     tenant.becomes("status", "suspended");
     repeats(&app, "key-1", "fc-nord").await.fails(409, "ALREADY_SIGNED_UP");
@@ -152,7 +157,7 @@ async fn a_repeat_of_a_stopped_tenant_answers_no_token() {
 
 #[tokio::test]
 async fn a_tenant_that_is_being_removed_is_answered_to_nobody() {
-    let app = TestApp::new();
+    let app = believing();
     let tenant = app.signed_up_with_key("fc-nord", "key-1").await;
     let token = Token::operator(app.now()).sign();
     let ask = app.ask(Method::DELETE, &format!("/api/v1/admin/tenants/{}", tenant.id));
@@ -177,7 +182,7 @@ async fn a_tenant_that_is_being_removed_is_answered_to_nobody() {
 #[tokio::test]
 async fn a_second_revocation_within_the_same_second_counts() {
     for what in ["tenant", "all"] {
-        let app = TestApp::new();
+        let app = believing();
         let tenant = app.signed_up("fc-nord").await;
         let target = match what {
             "tenant" => json!({ "tenantId": tenant.id, "reason": "lost" }),
@@ -206,7 +211,7 @@ async fn a_second_revocation_within_the_same_second_counts() {
 #[tokio::test]
 async fn a_signup_right_behind_a_revocation_of_all_is_repeated_with_a_token_until_the_next() {
     for next in ["tenant", "all"] {
-        let app = TestApp::new();
+        let app = believing();
         operator_revokes(&app, json!({ "all": true, "reason": "lost" })).await;
         app.signed_up_with_key("fc-nord", "key-1").await;
         for wait in [0, 1, 60] {
@@ -214,7 +219,7 @@ async fn a_signup_right_behind_a_revocation_of_all_is_repeated_with_a_token_unti
             let again = repeats(&app, "key-1", "fc-nord").await.is(200);
             app.get("/whoami").token(again["jwt"].as_str().unwrap()).send().await.is(200);
         }
-        let app = TestApp::new();
+        let app = believing();
         operator_revokes(&app, json!({ "all": true, "reason": "lost" })).await;
         let tenant = app.signed_up_with_key("fc-nord", "key-1").await;
         let target = match next {
