@@ -21,7 +21,8 @@ pub struct Removal {
 }
 
 /// Removes a tenant, for a reason; or tries again to remove what could not be. Answers nothing for a tenant that does
-/// not exist. The wish is stored: an object that can't be reached hears of it from the sweep.
+/// not exist. The wish is stored: an object that can't be reached hears of it from the sweep. No object knows of a tenant whose address is
+/// not proven: that one lapses with the next sweep.
 pub async fn start<P: Ports>(
     app: &App<P>,
     claims: &Claims,
@@ -38,6 +39,9 @@ pub async fn start<P: Ports>(
     let Some(tenant) = tenant else { return Ok(None) };
     if tenant.undo_state == Some(UndoStatus::Undone) {
         return Ok(Some(Removal { run: tenant.run().cloned(), status: UndoStatus::Undone }));
+    }
+    if tenant.is_unproven() && tenant.run().is_none() {
+        return Ok(Some(Removal { run: None, status: UndoStatus::Undoing }));
     }
     Ok(Some(match send_command(app, &tenant, caller).await {
         Ok((run, status)) => Removal { run: Some(run), status },

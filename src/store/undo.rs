@@ -11,11 +11,12 @@ use crate::{
 use super::signups::KEY_SECONDS;
 
 /// Requests removal of a tenant and revokes its tokens. It is stored before the command is sent, so that the request
-/// can't be lost.
+/// can't be lost. An unproven one lapses with the next sweep: nothing was made for it.
 pub fn request_deprovision(tenant: &TenantId, now: Timestamp) -> Statement {
     Statement::new(
         "update tenants set undo_state = 'undoing', undo_updated_at = ?2, swept_at = ?2 + 60, status = 'cancelled',
-           tokens_valid_after = max(tokens_valid_after, ?2 + 1), updated_at = ?2
+           tokens_valid_after = max(tokens_valid_after, ?2 + 1), updated_at = ?2,
+           lapses_at = iif(unproven_email is not null and provision_run_id is null, ?2, lapses_at)
          where id = ?1 and coalesce(undo_state, 'compensation_failed') = 'compensation_failed'",
         [tenant.as_str().into(), now.seconds().into()],
     )

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { after, describe, test } from "node:test";
-import { tenantForm, makeWebhook, startHarness, until } from "./harness.mjs";
+import { tenantForm, makeWebhook, startHarness } from "./harness.mjs";
 
 const h = await startHarness();
 after(() => h.close());

@@ -104,17 +104,12 @@ pub fn schemas(failures: &Failures) -> Map<String, Value> {
     };
     let codes: Vec<(&str, String)> =
         failures.iter().map(|(code, (_, body))| (*code, meaning(code, &body["error"]["message"]))).collect();
-    // A word that several codes have is one word: generators make a constant of each.
-    let mut reasons: Vec<(&str, String)> = Vec::new();
-    for (code, word, meaning) in
-        REASONS.iter().flat_map(|(code, all)| all.iter().map(move |(word, meaning)| (code, *word, meaning)))
-    {
-        let told = format!("`{code}`: {meaning}");
-        match reasons.iter_mut().find(|(known, _)| *known == word) {
-            Some((_, before)) => *before = format!("{before} {told}"),
-            None => reasons.push((word, told)),
-        }
-    }
+    let reasons: Vec<(&str, String)> = REASONS
+        .iter()
+        .flat_map(|(code, all)| {
+            all.iter().map(move |(word, meaning)| (*word, format!("`{code}`: {meaning}")))
+        })
+        .collect();
     let of_fields = |wanted: &dyn Fn(&str) -> bool| -> Vec<(&str, String)> {
         let all = ISSUES.iter().filter(|(word, _)| wanted(word));
         all.map(|(word, meaning)| (*word, (*meaning).to_owned())).collect()

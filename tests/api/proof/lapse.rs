@@ -1,5 +1,6 @@
 //! A tenant whose address nobody proves in three days goes, and leaves nothing.
 
+use http::Method;
 use serde_json::{Value, json};
 
 use super::{mailed, newcomer};
@@ -52,6 +53,30 @@ async fn an_unproven_tenant_goes_after_three_days_with_everything_that_hangs_on_
     let operator = Token::operator(app.now()).sign();
     let path = format!("/api/v1/admin/tenants/{}", tenant.id);
     app.get(&path).token(&operator).send().await.fails(404, "TENANT_NOT_FOUND");
+}
+
+#[tokio::test]
+async fn an_unproven_tenant_that_an_operator_removes_lapses_with_the_next_sweep() {
+    let app = TestApp::new();
+    app.has_promo("SPRING", 50, &[("max_uses", json!(1))]);
+    let mut form = signup("fc-nord");
+    form["promoCode"] = "SPRING".into();
+    let send = || app.post("/public/signup/start").header("idempotency-key", "k").json(&form).send();
+    let answer = send().await.is(200);
+    let id = answer["tenantId"].as_str().unwrap();
+    let operator = Token::operator(app.now()).sign();
+    let path = format!("/api/v1/admin/tenants/{id}");
+    let ask = app.ask(Method::DELETE, &path).token(&operator).json(&json!({ "reason": "spam" }));
+    let removal = ask.send().await.is(202);
+    assert_eq!((&removal["data"]["undo"], &removal["data"]["runId"]), (&json!("undoing"), &Value::Null));
+    send().await.fails(410, "TENANT_CANCELLED");
+    app.passes(60);
+    let swept = sweeps(&app).await;
+    assert_eq!((&swept["lapsed"], swept.get("error")), (&json!(1), None));
+    assert_eq!(app.db().number("select count(*) from tenants"), 0);
+    assert_eq!(app.db().number("select uses from promo_codes"), 0);
+    app.get(&path).token(&operator).send().await.fails(404, "TENANT_NOT_FOUND");
+    send().await.fails(410, "TENANT_CANCELLED");
 }
 
 #[tokio::test]
