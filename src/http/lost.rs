@@ -4,6 +4,10 @@ use axum::{body::Body, response::Response};
 use http::{HeaderMap, HeaderValue, Method, header};
 use maud::{DOCTYPE, html};
 
+use crate::domain::Config;
+
+use super::routes::public::pages;
+
 /// What the page may do: nothing but show itself.
 const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'";
 
@@ -39,7 +43,7 @@ pub fn is_asked(method: &Method, path: &str, headers: &HeaderMap) -> bool {
 }
 
 /// Puts the page in place of the answer's body; the status stays.
-pub fn show(headers: &HeaderMap, answer: &mut Response) {
+pub fn show(config: &Config, headers: &HeaderMap, answer: &mut Response) {
     let (language, title, text, links) = if is_german(headers) { GERMAN } else { ENGLISH };
     let html = html! {
         (DOCTYPE)
@@ -65,6 +69,7 @@ pub fn show(headers: &HeaderMap, answer: &mut Response) {
                         }
                     }
                 }
+                (pages::footer(config, language == "de"))
             }
         }
     };

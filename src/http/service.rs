@@ -68,7 +68,7 @@ pub async fn serve<P: Ports>(app: App<P>, mut router: Router, mut request: Reque
         response = render(error, &context, response);
     }
     if let (Some(asked), None, StatusCode::NOT_FOUND) = (&person, &route, response.status()) {
-        lost::show(asked, &mut response);
+        lost::show(app.config(), asked, &mut response);
     }
     if method == Method::HEAD {
         *response.body_mut() = Body::empty();

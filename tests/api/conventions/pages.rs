@@ -28,6 +28,23 @@ async fn a_browser_at_an_unknown_address_gets_a_page_that_leads_on() {
     assert_eq!((head.status.as_u16(), head.text.as_str()), (404, ""));
 }
 
+/// Whoever lands nowhere, or has no script, still learns who answers for the pages.
+#[tokio::test]
+async fn the_pages_of_the_worker_itself_say_who_answers_for_them() {
+    let app = TestApp::with(&[
+        ("SUPPORT_EMAIL", "help@clubs.example"),
+        ("IMPRINT_URL", "https://clubs.example/imprint"),
+    ]);
+    let lost = app.get("/nothing").header("accept", BROWSER).header("accept-language", "de").send().await;
+    let form = app.post("/public/signup/form").header("content-type", "application/x-www-form-urlencoded");
+    let form = form.body("clubName=FC").send().await;
+    for (page, label) in [(lost, "Impressum"), (form, "Imprint")] {
+        for text in ["href=\"mailto:help@clubs.example\"", "href=\"https://clubs.example/imprint\"", label] {
+            assert!(page.text.contains(text), "{text}: {}", page.text);
+        }
+    }
+}
+
 #[tokio::test]
 async fn the_page_speaks_the_language_that_is_asked_for() {
     let app = TestApp::new();
