@@ -86,10 +86,7 @@ test("a tenant that signs up, proves its address and goes live moves what it sho
   const tenant = await h.signup({ plan: "starter" });
   await h.mailsLeft();
   const signedUp = await scrape();
-  assert.deepEqual(moved(before, signedUp), {
-    ...{ [mailed]: 1, tenantry_signups_total: 1, 'tenantry_tenants{plan="starter",status="trial"}': 1 },
-    'tenantry_domain_events_total{type="tenant.email_proven"}': 1,
-  });
+  assert.deepEqual(moved(before, signedUp), { [mailed]: 1, tenantry_signups_total: 1, 'tenantry_tenants{plan="starter",status="trial"}': 1 });
 
   await h.confirm(tenant);
   assert.equal((await h.settled(tenant)).status, "completed");

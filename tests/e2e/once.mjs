@@ -78,7 +78,7 @@ export function witness(h) {
     );
     assert.deepEqual(there, {
       ...{ status: "active", provision_state: "completed", route_ready: 1, runs: 1, owners: 1, posts: 1, brands: 1 },
-      events: "tenant.email_proven,tenant.provisioned,tenant.signed_up",
+      events: "tenant.provisioned,tenant.signed_up",
     });
     assert.deepEqual(data.warnings, []);
     for (const step of OUTSIDE[tenant.plan]) await assertOneEffect(`${data.runId}/${step}`);
