@@ -40,7 +40,7 @@ const byLink = ({ linkToken }) => ({ token: linkToken });
 test("the sign-in on a lost laptop is ended from the phone", async () => {
   const tenant = await h.signup();
   const laptop = await signsIn(tenant, LAPTOP, byLink);
-  const phone = await signsIn(tenant, PHONE, ({ text }) => ({ email: tenant.email, code: /asked for it: (\d{6})/.exec(text)[1] }));
+  const phone = await signsIn(tenant, PHONE, ({ text }) => ({ email: tenant.email, code: /^(\d{6})$/m.exec(text)[1] }));
   assertIs(await whoami(laptop), 200);
   const { body } = await h.api("GET", SESSIONS, by(phone));
   const seen = body.data.map(({ browser, platform, how, current }) => [browser, platform, how, current]);
