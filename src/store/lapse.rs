@@ -21,7 +21,8 @@ macro_rules! of_lapsed {
 }
 
 /// Removes the tenants that lapse, and writes down which: the first statement says how many. Their keys stay for their time, used and
-/// nobody's, so that a repeat does not sign up anew by itself.
+/// nobody's, so that a repeat does not sign up anew by itself. Their places in the feed stay, with ids alone:
+/// some reader may have stopped at one.
 pub fn lapse(audit: &str, sweep: &RequestId, now: Timestamp) -> Vec<Statement> {
     let params = || [Value::from(now.seconds()), MOST.into()];
     let written = Statement::new(
@@ -43,6 +44,7 @@ pub fn lapse(audit: &str, sweep: &RequestId, now: Timestamp) -> Vec<Statement> {
         of_lapsed!("delete from mails where tenant_id in "),
         of_lapsed!("delete from magic_links where tenant_id in "),
         of_lapsed!("delete from email_proofs where tenant_id in "),
+        of_lapsed!("delete from sessions where tenant_id in "),
         of_lapsed!("delete from auth_users where tenant_id in "),
         of_lapsed!("delete from feed_posts where tenant_id in "),
         of_lapsed!("delete from domain_events where tenant_id in "),
