@@ -1,42 +1,54 @@
 // The JavaScript side of the boundary. Each call from WebAssembly costs about as much as a route does, so what a request needs
 // crosses as one text each way, and what the platform wants as objects is made here.
 
-/** The headers that somebody reads. */
-const READ = [
-  "accept",
-  "accept-language",
-  "authorization",
-  "content-type",
-  "content-length",
-  "host",
-  "idempotency-key",
-  "if-none-match",
-  "origin",
-  "sec-fetch-site",
-  "access-control-request-method",
-  "traceparent",
-  "tracestate",
-  "cf-connecting-ip",
-];
+/** The headers that somebody reads, of every request and by its method. Each look costs a crossing. */
+const READ = ["accept", "authorization", "origin", "cf-connecting-ip"];
+const READ_BY_METHOD = { GET: ["if-none-match"], HEAD: ["if-none-match"], OPTIONS: ["access-control-request-method"] };
+const READ_OTHERWISE = ["accept-language", "content-type", "content-length", "idempotency-key", "sec-fetch-site"];
 
 /** A request up to its body, in lines: the method, the URL, whether there is a body, and `name:value` for each header. */
 export function head(request) {
-  let text = `${request.method}\n${request.url}\n${request.body !== null}`;
-  const { headers } = request;
-  for (const name of READ) {
+  const { method, headers } = request;
+  let text = `${method}\n${request.url}\n${request.body !== null}`;
+  const read = (name) => {
     const value = headers.get(name);
     if (value !== null) text += `\n${name}:${value}`;
-  }
+    return value;
+  };
+  const accept = READ.map(read)[0];
+  if ((method === "GET" || method === "HEAD") && accept?.includes("html")) read("accept-language");
+  for (const name of READ_BY_METHOD[method] ?? READ_OTHERWISE) read(name);
+  if (read("traceparent") !== null) read("tracestate");
   return text;
 }
 
-/** An answer. `head` has a line `name:value` for each header; `body` is a view of memory that is about to be used again. */
-export function respond(status, head, body) {
-  const headers = head.split("\n").map((line) => {
+/** Each `name:value` of some lines. */
+function* each(lines) {
+  for (const line of lines === "" ? [] : lines.split("\n")) {
     const end = line.indexOf(":");
-    return [line.slice(0, end), line.slice(end + 1)];
-  });
-  return new Response(body.length > 0 ? body.slice() : null, { status, headers });
+    yield [line.slice(0, end), line.slice(end + 1)];
+  }
+}
+
+/** Headers that many answers have in common. The platform copies such an object many times faster than it reads a list. */
+const common = new Map();
+
+function headersOf(shared) {
+  let headers = common.get(shared);
+  if (headers === undefined) {
+    // There are a few; whatever makes them many does not fill the memory.
+    if (common.size >= 64) common.clear();
+    headers = new Headers([...each(shared)]);
+    common.set(shared, headers);
+  }
+  return headers;
+}
+
+/** An answer. `shared` and `own` have a line `name:value` for each header; `body` is a view of memory that is about to be used again. */
+export function respond(status, shared, own, body) {
+  const response = new Response(body.length > 0 ? body.slice() : null, { status, headers: headersOf(shared) });
+  for (const [name, value] of each(own)) response.headers.append(name, value);
+  return response;
 }
 
 /** One line of the log: an object, so that `wrangler tail` shows it with its fields. */

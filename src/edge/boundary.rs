@@ -7,9 +7,14 @@ use wasm_bindgen::prelude::*;
 extern "C" {
     /// A request up to its body, in lines.
     pub(super) fn head(request: &web_sys::Request) -> String;
-    /// An answer; `head` has a line for each header.
+    /// An answer; `shared` and `own` have a line for each header: those of many answers, and those of this one.
     #[wasm_bindgen(catch)]
-    pub(super) fn respond(status: u16, head: &str, body: &[u8]) -> Result<web_sys::Response, JsValue>;
+    pub(super) fn respond(
+        status: u16,
+        shared: &str,
+        own: &str,
+        body: &[u8],
+    ) -> Result<web_sys::Response, JsValue>;
     /// Calls the console's function of this name with the object that `line` is.
     pub(super) fn log(level: &str, line: &str);
     /// Runs statements as one batch, within a time in milliseconds.

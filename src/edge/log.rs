@@ -15,5 +15,5 @@ pub(super) fn write(mut line: LogLine, now: Timestamp) {
         Level::Warn => "warn",
         Level::Error => "error",
     };
-    boundary::log(call, &serde_json::Value::Object(line.fields).to_string());
+    boundary::log(call, &serde_json::to_string(&line.fields).unwrap_or_default());
 }

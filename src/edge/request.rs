@@ -2,11 +2,13 @@
 
 use axum::body::Body;
 use futures_util::TryStreamExt;
-use http::{HeaderValue, Request, Response, StatusCode, header};
+use http::{HeaderName, HeaderValue, Request, Response, StatusCode, header};
 use js_sys::Uint8Array;
 use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::JsFuture;
 use worker::{ByteStream, Error, Result};
+
+use crate::http::service;
 
 use super::boundary;
 
@@ -75,16 +77,24 @@ pub(super) async fn write(response: Response<Body>) -> Result<web_sys::Response>
     let bytes = axum::body::to_bytes(body, usize::MAX).await.map_err(failed)?;
     let is_empty = matches!(parts.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
     let sent = if is_empty { &[] } else { bytes.as_ref() };
-    let mut head = String::with_capacity(512);
+    let mut shared = String::with_capacity(512);
+    let mut own = String::with_capacity(64);
     for (name, value) in parts.headers.iter().filter(|(name, _)| *name != header::CONTENT_LENGTH) {
-        if !head.is_empty() {
-            head.push('\n');
+        let lines = if is_shared(name) { &mut shared } else { &mut own };
+        if !lines.is_empty() {
+            lines.push('\n');
         }
-        head.push_str(name.as_str());
-        head.push(':');
-        head.push_str(value.to_str().unwrap_or_default());
+        lines.push_str(name.as_str());
+        lines.push(':');
+        lines.push_str(value.to_str().unwrap_or_default());
     }
-    boundary::respond(parts.status.as_u16(), &head, sent).map_err(|error: JsValue| Error::from(error))
+    boundary::respond(parts.status.as_u16(), &shared, &own, sent).map_err(|error: JsValue| Error::from(error))
+}
+
+/// Whether many answers have the very same line. What differs from one to the next must not be kept.
+fn is_shared(name: &HeaderName) -> bool {
+    service::HEADERS.iter().any(|(shared, _)| shared == name)
+        || [header::CACHE_CONTROL, header::CONTENT_TYPE, header::VARY].contains(name)
 }
 
 fn failed(error: impl std::error::Error) -> Error {

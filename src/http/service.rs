@@ -24,7 +24,7 @@ use super::{
 };
 
 /// What is on every answer.
-const HEADERS: [(HeaderName, &str); 7] = [
+pub(crate) const HEADERS: [(HeaderName, &str); 7] = [
     // The same as the pages' in `public/_headers`. Without `preload`: that binds every host of a domain for years, and nobody here may
     // decide it.
     (header::STRICT_TRANSPORT_SECURITY, "max-age=63072000; includeSubDomains"),

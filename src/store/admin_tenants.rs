@@ -155,8 +155,9 @@ const BY_AGE: &str = page!(
 const BY_INDEX: &str = page!(
     "id < ?1 and id in (
        select id from (select id from tenants where slug >= ?6 and slug < ?7 limit ?2) union
-       select id from (select id from tenants where email >= ?9 and email < ?10 limit ?2) union
-       select id from (select id from tenants where unproven_email >= ?9 and unproven_email < ?10 limit ?2) union
+       select id from (
+         select id from (select id from tenants where email >= ?9 and email < ?10 limit ?2) union all
+         select id from (select id from tenants where unproven_email >= ?9 and unproven_email < ?10 limit ?2)) union
        select id from (select id from tenants where name_folded >= ?6 and name_folded < ?7 limit ?2) union
        select id from (
          select ?11 as id union
@@ -177,8 +178,8 @@ const BY_INDEX: &str = page!(
 /// The largest number of tenants that one of the indexes finds, as far as a window.
 const MOST: &str = "select max(found) as most from (
   select count(*) as found from (select 1 from tenants where slug >= ?1 and slug < ?2 limit ?5) union all
-  select count(*) from (select 1 from tenants where email >= ?3 and email < ?4 limit ?5) union all
-  select count(*) from (select 1 from tenants where unproven_email >= ?3 and unproven_email < ?4 limit ?5) union all
+  select (select count(*) from (select 1 from tenants where email >= ?3 and email < ?4 limit ?5))
+    + (select count(*) from (select 1 from tenants where unproven_email >= ?3 and unproven_email < ?4 limit ?5)) union all
   select count(*) from (select 1 from tenants where name_folded >= ?1 and name_folded < ?2 limit ?5))";
 
 /// Lists tenants, newest first: what there is to find by an index before what is found by looking. Read with

@@ -139,7 +139,7 @@ pub fn prove(
             (promote, None)
         }
     };
-    let rest = miscount.into_iter().chain(follow(tenant, "owner", now)).collect();
+    let rest = miscount.into_iter().chain(follow(tenant, now)).collect();
     (promote, rest, select(tenant, Some(shown), now))
 }
 
@@ -149,25 +149,16 @@ pub(super) fn vouch(tenant: &TenantId, audit: &str, now: Timestamp) -> Vec<State
         promote!("status <> 'cancelled' and exists (select 1 from audit_log where id = ?3)"),
         [tenant.as_str().into(), now.seconds().into(), audit.into()],
     );
-    [promote].into_iter().chain(follow(tenant, "operator", now)).collect()
+    [promote].into_iter().chain(follow(tenant, now)).collect()
 }
 
 /// What follows from a proof at this moment: nothing if there was none.
-fn follow(tenant: &TenantId, by: &str, now: Timestamp) -> Vec<Statement> {
+fn follow(tenant: &TenantId, now: Timestamp) -> Vec<Statement> {
     vec![
         Statement::new(
             "delete from email_proofs
              where tenant_id = ?1 and exists (select 1 from tenants where id = ?1 and unproven_email is null)",
             [tenant.as_str().into()],
-        ),
-        Statement::new(
-            "insert into domain_events (tenant_id, occurred_at, id, type, data)
-             select id, email_proven_at, 'evt_' || substr(id, 8) || '_email_proven', 'tenant.email_proven',
-               json_object('by', ?3)
-             from tenants where id = ?1 and email_proven_at = ?2
-               and not exists (select 1 from domain_events
-                 where tenant_id = ?1 and id = 'evt_' || substr(tenants.id, 8) || '_email_proven')",
-            [tenant.as_str().into(), now.seconds().into(), by.into()],
         ),
         // Their names and codes are free at once, and their tokens open nothing. The sweep removes what is left of them.
         Statement::new(

@@ -61,6 +61,6 @@ pub async fn prune(
     let (lapsed, removed, ..) = db.ask((lapse, expired, fold, mark, name)).await?;
     Ok(Pruned {
         rows: removed.iter().map(|answer| answer.changes).sum(),
-        lapsed: lapsed.last().map_or(0, |tenants: &Answer| tenants.changes),
+        lapsed: lapsed.first().map_or(0, |written: &Answer| written.changes),
     })
 }

@@ -27,7 +27,7 @@ async fn opens(app: &TestApp, token: &Token) -> bool {
 #[tokio::test]
 async fn a_previous_secret_admits_tenants_with_tokens_from_before_the_rotation_only() {
     let app = TestApp::new();
-    let tenant = app.signed_up("fc-nord").await;
+    let tenant = app.signed_up_unasked("fc-nord").await;
     let now = app.now();
     let after = rotated(&app, &now.to_string());
     let tenant = |iat: i64| Token::tenant(&tenant.id, iat).with("exp", iat + YEAR);
@@ -56,7 +56,7 @@ async fn a_previous_secret_admits_tenants_with_tokens_from_before_the_rotation_o
 #[tokio::test]
 async fn without_its_moment_a_previous_secret_admits_nobody_and_the_service_is_not_ready() {
     let app = TestApp::new();
-    let tenant = app.signed_up("fc-nord").await;
+    let tenant = app.signed_up_unasked("fc-nord").await;
     let token = Token::tenant(&tenant.id, app.now() - 60);
     for (rotated_at, problem) in [
         ("", "JWT_ROTATED_AT is missing"),
@@ -77,7 +77,7 @@ async fn without_its_moment_a_previous_secret_admits_nobody_and_the_service_is_n
 #[tokio::test]
 async fn tokens_of_a_service_that_decoded_its_secret_live_for_their_year() {
     let app = TestApp::new();
-    let tenant = app.signed_up("fc-nord").await;
+    let tenant = app.signed_up_unasked("fc-nord").await;
     let now = app.now();
     // What `SECRETS[0]` is as base64: the tokens below are signed by the bytes.
     let decoded = format!("base64:{}", base64::engine::general_purpose::STANDARD.encode(SECRETS[0]));
@@ -136,7 +136,7 @@ async fn a_decoded_secret_signs_what_the_same_bytes_verify() {
 #[tokio::test]
 async fn links_that_are_on_their_way_survive_a_rotation() {
     let app = TestApp::new();
-    let tenant = app.signed_up("fc-nord").await;
+    let tenant = app.signed_up_unasked("fc-nord").await;
     app.signs_up(&signup("fc-nord")).await.fails(409, "ALREADY_SIGNED_UP");
     app.outside().finishes_deferred_work().await;
     let link = app.outside().upstreams().sent_to("resend").pop().unwrap().link();
@@ -190,7 +190,7 @@ async fn a_year_of_quarterly_rotations_signs_no_tenant_out() {
 async fn an_older_secret_mints_nothing_of_a_later_quarter() {
     const OLDEST: &str = "the oldest secret of more than 32 bytes";
     let app = TestApp::new();
-    let tenant = app.signed_up("fc-nord").await;
+    let tenant = app.signed_up_unasked("fc-nord").await;
     let now = app.now();
     let after = app.redeployed_with(&[
         ("JWT_SECRET", NEW),

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// The words of the log that requests, runs and sweeps write.
-const LOG_WORDS: &str = "authz_deny authz_grant database_differed database_restored mail_cancelled mail_failed mail_misconfigured mail_sent operator_action provisioning_paused request signup_completed signup_rejected \
+const LOG_WORDS: &str = "authz_deny authz_grant database_differed database_restored email_proof_refused email_proven mail_cancelled mail_failed mail_misconfigured mail_sent operator_action provisioning_paused request signup_completed signup_rejected \
                          signup_started sweep tenant_deprovision_failed tenant_deprovision_queued tenant_deprovision_step tenant_deprovisioned \
                          tenant_provision_complete tenant_provision_failed tenant_provision_queued tenant_provision_resumed tenant_provision_start \
                          tenant_provision_step tenant_provision_stuck token_revoked upstream_call webhook_delivery \

@@ -51,7 +51,7 @@ async fn opens(app: &TestApp, sent: &RecordedCall) -> http::StatusCode {
 
 #[tokio::test]
 async fn a_mail_leaves_beside_what_wanted_it() {
-    let app = TestApp::new();
+    let app = TestApp::with(&[("EMAIL_PROOF", "off")]);
     let tenant = waiting(&app).await;
     assert_eq!(tenant.row()["owner_email_sent_at"], Value::Null);
     app.outside().finishes_deferred_work().await;

@@ -40,7 +40,7 @@ async fn tenants_are_listed_newest_first() {
     assert_eq!(
         body["data"][2],
         json!({
-            "id": live.id, "slug": "fc-two", "name": "FC fc-two", "email": "owner@fc-two.example",
+            "id": live.id, "slug": "fc-two", "name": "FC fc-two", "email": "owner@fc-two.example", "emailProven": true,
             "plan": "starter", "status": "active", "comped": false, "trialEndsAt": row["trial_ends_at"],
             "createdAt": "2027-01-15T08:00:13.000Z",
             "provisioning": {

@@ -23,7 +23,7 @@ async fn a_tenant_sees_itself() {
         profile(&tenant).await,
         json!({
             "id": tenant.id, "slug": "fc-nord", "address": "fc-nord.clubs.example", "name": "FC fc-nord",
-            "email": "owner@fc-nord.example", "plan": "starter", "status": "trial", "comped": false,
+            "email": "owner@fc-nord.example", "emailProven": true, "plan": "starter", "status": "trial", "comped": false,
             "trialEndsAt": tenant.row()["trial_ends_at"], "createdAt": "2027-01-15T08:00:12.000Z",
             "brand": { "primaryColor": "#1f4e79", "secondaryColor": "#f4b942" },
             "provisioning": { "status": "pending", "reason": null, "runId": null, "provisionedAt": null },
