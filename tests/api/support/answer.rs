@@ -152,7 +152,7 @@ impl Answer {
             return;
         }
         assert_eq!(keys(&body), ["error", "success"]);
-        let known = ["code", "issues", "message", "reason", "requestId"];
+        let known = ["code", "issues", "message", "reason", "requestId", "triesLeft"];
         assert!(keys(&body["error"]).iter().all(|key| known.contains(&key.as_str())), "{body}");
         assert_eq!(body["error"]["requestId"], id);
         assert_ne!(body["error"]["message"].as_str().unwrap(), "");
