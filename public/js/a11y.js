@@ -8,11 +8,14 @@ export function announce(key, args) {
   say(byId("live"), key, args);
 }
 
-/** Moves the focus to a heading, which has a screen reader read from there, and brings it into view, or what is `seen` instead. */
-export function focusHeading(id, seen = byId(id)) {
-  byId(id).focus({ preventScroll: true });
+/** Moves the focus to a heading, which has a screen reader read from there, and brings it into view, or the top of what is `seen` instead. */
+export function focusHeading(id, seen) {
+  const heading = byId(id);
+  heading.focus({ preventScroll: true });
   const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
-  seen.scrollIntoView({ block: "nearest", behavior: calm ? "auto" : "smooth" });
+  // What is higher than the window is never "nearest".
+  const isOff = seen && !(seen.getBoundingClientRect().top >= 0 && seen.getBoundingClientRect().top < innerHeight / 2);
+  (seen ?? heading).scrollIntoView({ block: isOff ? "start" : "nearest", behavior: calm ? "auto" : "smooth" });
 }
 
 /** A button that is at work says so, and gives no second start. It keeps the focus, so it is not disabled. */

@@ -34,7 +34,7 @@ pub struct ApiError {
     /// What is wrong with the input, field by field.
     pub issues: Vec<FieldError>,
     /// How often the same may be tried again.
-    pub tries_left: Option<u32>,
+    pub tries_left: Option<u8>,
     /// In how many seconds trying again makes sense.
     pub retry_after: Option<u32>,
     /// What happened, for the log only.
@@ -78,7 +78,7 @@ pub struct ErrorDetails {
     /// How many more codes may be tried, where one was wrong.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(not(target_arch = "wasm32"), schema(nullable = false, maximum = 4))]
-    pub tries_left: Option<u32>,
+    pub tries_left: Option<u8>,
     /// Everything that is wrong with the input, field by field.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub issues: Vec<FieldError>,

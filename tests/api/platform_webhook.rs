@@ -100,10 +100,14 @@ async fn every_plan_and_every_kind_of_event_is_told() {
         sent(&app).iter().map(|sent| sent.json()["type"].as_str().unwrap().to_owned()).collect();
     let all = [
         "mail.failed",
+        "session.all_ended",
+        "session.ended",
+        "session.started",
         "tenant.deprovisioned",
         "tenant.failed",
         "tenant.provisioned",
         "tenant.signed_up",
+        "webhook.changed",
         "webhook.disabled",
     ];
     assert_eq!(kinds.iter().map(String::as_str).collect::<Vec<_>>(), all);

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { accessible, fault, open, ready, visit, visitor } from "./harness.mjs";
-import { aTenant, at, connect, createTenant, errorAt, fillTenant, starts, submit } from "./wizard.mjs";
+import { aTenant, at, connect, createTenant, createUnproven, errorAt, fillTenant, prove, starts, submit } from "./wizard.mjs";
 
 /** Keeps the answers to all requests for scripts back until it is released. */
 async function holdScripts(page) {
@@ -167,8 +167,10 @@ const ticked = () =>
 test("a mark stands only before what has happened", async (t) => {
   const page = await open(t);
   assert.deepEqual(await page.evaluate(ticked), []);
-  await createTenant(page, aTenant({ plan: "pro" }));
+  await createUnproven(page, aTenant({ plan: "pro" }));
   assert.deepEqual(await page.evaluate(ticked), ["Your club"]);
+  await prove(page, { email: await page.textContent("#proof-address") });
+  assert.deepEqual(await page.evaluate(ticked), ["Your club", "Your address is confirmed"]);
   // Past the colours without saving any.
   await page.evaluate(() => (location.hash = "#/connect"));
   await at(page, "connect");

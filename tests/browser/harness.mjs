@@ -210,3 +210,13 @@ export async function answer(page, path, { times = 1, status, headers = {}, code
     { times },
   );
 }
+
+/** What stands in a page, by the key of its words. */
+export function saidIn(name) {
+  const html = readFileSync(new URL(`../../public/${name}`, import.meta.url), "utf8");
+  const attributes = [...html.matchAll(/data-ta="([^":]+):([^"]+)"/g)].map(([whole, attribute, key]) => {
+    const tag = html.slice(html.lastIndexOf("<", html.indexOf(whole)), html.indexOf(whole));
+    return [key, tag.match(new RegExp(`${attribute}="([^"]*)"`))[1]];
+  });
+  return [...[...html.matchAll(/data-t="([^"]+)"[^>]*>([^<]*)</g)].map(([, key, text]) => [key, text]), ...attributes];
+}

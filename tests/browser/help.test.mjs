@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import test from "node:test";
 import { modulesOf, runScenario } from "../e2e/make-scenario.mjs";
-import { accessible, open } from "./harness.mjs";
+import { accessible, open, saidIn } from "./harness.mjs";
 import { toConnect } from "./wizard.mjs";
 
 const PUBLIC = new URL("../../public/", import.meta.url);
@@ -12,7 +12,7 @@ const read = (name) => readFileSync(new URL(name, PUBLIC), "utf8");
 const blueprint = JSON.parse(read("help/make/tenantry.blueprint.json"));
 const PAGES = { en: "/help/make/", de: "/help/make/de/" };
 const WORDS = {
-  en: (await import(new URL("js/lang/en.js", PUBLIC))).default,
+  en: Object.fromEntries(saidIn("index.html")),
   de: (await import(new URL("js/lang/de.js", PUBLIC))).default,
 };
 

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { readFileSync, readdirSync } from "node:fs";
 import test from "node:test";
 import { gzipSync } from "node:zlib";
-import { accessible, baseUrl, fault, open, proofLink, visitor } from "./harness.mjs";
+import { accessible, baseUrl, fault, open, proofLink, saidIn, visitor } from "./harness.mjs";
 import { aTenant, at, connect, fillTenant, invalid, prove, submit } from "./wizard.mjs";
 
 const PUBLIC = new URL("../../public/", import.meta.url);
@@ -220,16 +220,6 @@ test("every module that the page needs is named in it, so that all arrive in one
     assert.deepEqual([...new Set(used)].sort(), named.sort(), path);
   }
 });
-
-/** What stands in a page, by the key of its words. */
-function saidIn(name) {
-  const html = read(name);
-  const attributes = [...html.matchAll(/data-ta="([^":]+):([^"]+)"/g)].map(([whole, attribute, key]) => {
-    const tag = html.slice(html.lastIndexOf("<", html.indexOf(whole)), html.indexOf(whole));
-    return [key, tag.match(new RegExp(`${attribute}="([^"]*)"`))[1]];
-  });
-  return [...[...html.matchAll(/data-t="([^"]+)"[^>]*>([^<]*)</g)].map(([, key, text]) => [key, text]), ...attributes];
-}
 
 /** Tables of words, by language, with the pages that say the rest in English themselves. */
 const WORDS = [

@@ -97,6 +97,39 @@ const EVENTS: &[Event] = &[
         meaning: "The tenant's own webhook was switched off.",
         data: &[("reason", "string", "Why: `gone` or `failing`.", true)],
     },
+    Event {
+        kind: "webhook.changed",
+        name: "WebhookChanged",
+        receivers: PLATFORM,
+        meaning: "Another webhook was stored for the tenant.",
+        data: &[("host", "string", "Its host.", true)],
+    },
+    Event {
+        kind: "session.started",
+        name: "SessionStarted",
+        receivers: PLATFORM,
+        meaning: "Somebody signed in to the tenant.",
+        data: &[
+            ("session", "string", "The sign-in.", true),
+            ("how", "string", "By what: `link`, `code` or `proof`.", true),
+            ("browser", "string", "The family of browsers, in a word.", true),
+            ("platform", "string", "What that runs on, in a word.", true),
+        ],
+    },
+    Event {
+        kind: "session.ended",
+        name: "SessionEnded",
+        receivers: PLATFORM,
+        meaning: "A sign-in to the tenant was ended.",
+        data: &[("session", "string", "The sign-in.", true)],
+    },
+    Event {
+        kind: "session.all_ended",
+        name: "AllSessionsEnded",
+        receivers: PLATFORM,
+        meaning: "Every sign-in to the tenant was ended.",
+        data: &[],
+    },
 ];
 
 /// The types of what is sent.

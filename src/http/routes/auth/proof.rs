@@ -96,7 +96,7 @@ impl From<ProofError> for ApiError {
             ProofError::WrongCode(left) => {
                 let times = if left == 1 { "once".to_owned() } else { format!("{left} times") };
                 let message = format!("This is not the code. You can try {times} more.");
-                Self { tries_left: Some(left), ..code("wrong_code", message) }
+                Self { tries_left: u8::try_from(left).ok(), ..code("wrong_code", message) }
             }
             ProofError::BurntCode => code(
                 "burnt_code",
