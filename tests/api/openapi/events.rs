@@ -9,7 +9,10 @@ use super::{
     operation::{Tag, reference},
     published,
 };
-use crate::{plans::everything_happens, support::TestApp};
+use crate::{
+    plans::everything_happens,
+    support::{PLATFORM_WEBHOOK, Reaction, TestApp},
+};
 
 /// An event: its kind, its type in clients, whose webhooks are sent it, what it means, and what `data` has besides `tenantId`: a name, its type, what it
 /// means, and whether it is always there.
@@ -121,7 +124,12 @@ const EVENTS: &[Event] = &[
         name: "SessionEnded",
         receivers: PLATFORM,
         meaning: "A sign-in to the tenant was ended.",
-        data: &[("session", "string", "The sign-in.", true)],
+        data: &[
+            ("session", "string", "The sign-in.", true),
+            ("how", "string", "By what it began: `link`, `code` or `proof`.", true),
+            ("browser", "string", "The family of browsers, in a word.", true),
+            ("platform", "string", "What that runs on, in a word.", true),
+        ],
     },
     Event {
         kind: "session.all_ended",
@@ -227,8 +235,13 @@ fn operation(event: &Event) -> Value {
 
 #[tokio::test]
 async fn every_event_is_in_the_document_as_it_is_sent() {
-    let app = TestApp::new();
+    let app = TestApp::with(&PLATFORM_WEBHOOK);
     everything_happens(&app).await;
+    app.outside().upstreams().always("platform", Reaction::Healthy);
+    for _ in 0..10 {
+        app.passes(24 * 3600);
+        tenantry::app::deliveries::send_due(&app.app).await.unwrap();
+    }
     let sent = |upstream: &str| app.outside().upstreams().sent_to(upstream);
     for (receiver, upstream, table) in [
         (Receiver::Tenant, "make", "webhook_deliveries"),

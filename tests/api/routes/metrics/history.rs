@@ -221,8 +221,7 @@ async fn a_removal_is_seen_where_it_stands() {
 #[tokio::test]
 async fn no_counter_falls_whatever_is_deleted() {
     let app = monitored();
-    crate::plans::everything_happens(&app).await;
-    let app = app.redeployed_with(&[("EMAIL_PROOF", "off")]);
+    crate::plans::everything_happens(&app.redeployed_with(&[])).await;
     for n in 0..3 {
         app.signed_up(&format!("fc-{n:03}")).await;
     }
