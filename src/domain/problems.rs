@@ -66,6 +66,12 @@ impl Config {
             check(!self.has_egress, "EGRESS must not be bound in production");
             check(self.email_provider != EmailProvider::Log, "EMAIL_PROVIDER=log is not for production");
             check(self.email_proof != EmailProof::Off, "EMAIL_PROOF=off is not for production");
+        } else {
+            let codes_are_sent = self.email_provider == EmailProvider::Resend;
+            check(
+                codes_are_sent || self.email_proof == EmailProof::Off,
+                "EMAIL_PROVIDER=log sends no code: it needs EMAIL_PROOF=off",
+            );
         }
         if self.environment != "development" {
             for origin in self.cors_allowed.iter().filter(|origin| origins::is_anybodys(origin)) {

@@ -86,7 +86,7 @@ impl Policy {
     }
 
     /// When to try again after an attempt that ended in `fault`; none when it fails. The attempts are spread over the time until
-    /// `deadline_at`: the last one begins right before it.
+    /// `deadline_at`: the last one begins right before it, unless the upstream asked for more time than there is.
     pub fn next_attempt(
         &self,
         tries: Tries,
@@ -108,7 +108,8 @@ impl Policy {
         }
         let next = now.after(self.delay(tries.counted, fault, random));
         let last = deadline_at.before(self.time_limit + BEFORE_DEADLINE);
-        if next <= last || fault.retry_after.is_some() {
+        let asks_too_much = fault.retry_after.is_some_and(|asked| now.after(asked.min(LONGEST_RETRY_AFTER)) > last);
+        if next <= last || asks_too_much {
             return Some(next);
         }
         (now.after(self.first_delay) <= last).then_some(last)
@@ -193,16 +194,24 @@ mod tests {
     fn attempts_are_spread_over_the_whole_run() {
         for step in Step::ALL.into_iter().filter(|step| policy(*step).longest_delay.as_secs() == 240) {
             for random in [0, 7, 1_000_003, u32::MAX] {
-                let (policy, deadline_at) = (policy(step), NOW.after(RUN_LIMIT));
-                let (mut now, mut counted) = (NOW, 1);
-                while let Some(next) =
-                    policy.next_attempt(Tries { counted, uncounted: 0 }, &TIMEOUT, deadline_at, now, random)
-                {
-                    assert!(next > now && next.after(policy.time_limit) < deadline_at, "{step:?} {counted}");
-                    (now, counted) = (next, counted + 1);
+                for asked in [None, Some(0), Some(20)] {
+                    let fault = TransientError { retry_after: asked.map(Duration::from_secs), ..TIMEOUT };
+                    let (policy, deadline_at) = (policy(step), NOW.after(RUN_LIMIT));
+                    let (mut now, mut counted) = (NOW, 1);
+                    while let Some(next) =
+                        policy.next_attempt(Tries { counted, uncounted: 0 }, &fault, deadline_at, now, random)
+                    {
+                        assert!(next > now, "{step:?} {counted} {asked:?}");
+                        if next.after(policy.time_limit) >= deadline_at {
+                            let wait = fault.retry_after.unwrap_or_default() + policy.time_limit;
+                            assert!(now.after(wait) > deadline_at.before(BEFORE_DEADLINE), "{step:?} {counted} {asked:?}");
+                            break;
+                        }
+                        (now, counted) = (next, counted + 1);
+                    }
+                    assert!(now.since(NOW) > RUN_LIMIT - Duration::from_secs(45), "{step:?}: {now:?} {asked:?}");
+                    assert!((10..=policy.attempts).contains(&counted), "{step:?}: {counted} {asked:?}");
                 }
-                assert!(now.since(NOW) > RUN_LIMIT - Duration::from_secs(45), "{step:?}: {now:?}");
-                assert!((10..=policy.attempts).contains(&counted), "{step:?}: {counted}");
             }
         }
     }

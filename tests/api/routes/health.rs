@@ -166,6 +166,16 @@ async fn production_does_not_log_its_mails() {
     assert!(body["checks"]["configuration"]["problem"].as_str().unwrap().contains("EMAIL_PROVIDER=log"));
 }
 
+/// Nobody could prove an address.
+#[tokio::test]
+async fn mails_that_are_only_logged_need_no_proof() {
+    let logged = ("EMAIL_PROVIDER", "log");
+    let body = TestApp::with(&[logged]).get("/health/ready").send().await.is(503);
+    let problem = &body["checks"]["configuration"]["problem"];
+    assert_eq!(problem, "EMAIL_PROVIDER=log sends no code: it needs EMAIL_PROOF=off");
+    TestApp::with(&[logged, ("EMAIL_PROOF", "off")]).get("/health/ready").send().await.is(200);
+}
+
 #[tokio::test]
 async fn started_means_that_the_schema_is_the_one_this_version_needs() {
     let app = TestApp::new();

@@ -297,7 +297,7 @@ async fn what_goes_out_is_signed_and_says_whose_it_is() {
 
 #[tokio::test]
 async fn mails_that_are_only_logged_complete_a_run_too() {
-    let app = TestApp::with(&[("EMAIL_PROVIDER", "log"), ("RESEND_API_KEY", "")]);
+    let app = TestApp::with(&[("EMAIL_PROVIDER", "log"), ("RESEND_API_KEY", ""), ("EMAIL_PROOF", "off")]);
     let tenant = app.queued_on(Plan::Starter, "fc-nord").await;
     tenant.waits().await;
     assert_eq!(tenant.ended().await, "completed");

@@ -67,5 +67,5 @@ async fn without_scripts_the_browser_says_it() {
     assert_eq!(page.status, 200);
     app.outside().finishes_deferred_work().await;
     let mail = app.outside().upstreams().sent_to("resend").pop().unwrap().json();
-    assert_eq!((stored(&app), &mail["subject"]), (json!("de"), &json!("Anmelden bei FC Nord")));
+    assert_eq!((stored(&app), &mail["subject"]), (json!("de"), &json!("Bestätigen Sie Ihre E-Mail-Adresse")));
 }
