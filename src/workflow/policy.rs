@@ -108,7 +108,8 @@ impl Policy {
         }
         let next = now.after(self.delay(tries.counted, fault, random));
         let last = deadline_at.before(self.time_limit + BEFORE_DEADLINE);
-        let asks_too_much = fault.retry_after.is_some_and(|asked| now.after(asked.min(LONGEST_RETRY_AFTER)) > last);
+        let asks_too_much =
+            fault.retry_after.is_some_and(|asked| now.after(asked.min(LONGEST_RETRY_AFTER)) > last);
         if next <= last || asks_too_much {
             return Some(next);
         }
@@ -204,12 +205,18 @@ mod tests {
                         assert!(next > now, "{step:?} {counted} {asked:?}");
                         if next.after(policy.time_limit) >= deadline_at {
                             let wait = fault.retry_after.unwrap_or_default() + policy.time_limit;
-                            assert!(now.after(wait) > deadline_at.before(BEFORE_DEADLINE), "{step:?} {counted} {asked:?}");
+                            assert!(
+                                now.after(wait) > deadline_at.before(BEFORE_DEADLINE),
+                                "{step:?} {counted} {asked:?}"
+                            );
                             break;
                         }
                         (now, counted) = (next, counted + 1);
                     }
-                    assert!(now.since(NOW) > RUN_LIMIT - Duration::from_secs(45), "{step:?}: {now:?} {asked:?}");
+                    assert!(
+                        now.since(NOW) > RUN_LIMIT - Duration::from_secs(45),
+                        "{step:?}: {now:?} {asked:?}"
+                    );
                     assert!((10..=policy.attempts).contains(&counted), "{step:?}: {counted} {asked:?}");
                 }
             }

@@ -3,6 +3,7 @@
 mod lapse;
 mod mails;
 mod routes;
+mod sign_in;
 mod stories;
 mod vouching;
 
