@@ -1,12 +1,12 @@
 // The cookie of our pages in a real browser: scripts can't read it, our own page's requests carry it, and a sibling's don't count. The pages
-// of the service sign in by a link; what they ask on behalf of the cookie is asked here by hand.
+// of the service sign in by a link, here the one that proves the address; what they ask on behalf of the cookie is asked here by hand.
 
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { createServer } from "node:http";
 import test from "node:test";
-import { baseUrl, linkIn, mailTo, visitor } from "./harness.mjs";
+import { baseUrl, proofLink, visitor } from "./harness.mjs";
 
 /** A tenant, and what stands in the link that its owner was mailed. */
 async function mailed() {
@@ -16,8 +16,7 @@ async function mailed() {
   const email = `owner@${slug}.example`;
   const signedUp = await post("/public/signup/start", { clubName: "FC", clubSlug: slug, email, plan: "pro" });
   assert.equal(signedUp.status, 200, await signedUp.clone().text());
-  assert.equal((await post("/auth/magic/start", { email })).status, 202);
-  return linkIn(await mailTo(email)).split("#token=")[1];
+  return (await proofLink(email)).split("#token=")[1];
 }
 
 /** Somebody else's page on the same site: another port of the same host. */
@@ -44,7 +43,7 @@ test("a browser keeps the cookie from scripts, sends it from our page, and a sib
   const { context } = await visitor(t, { guest: other, shifts: false });
   const page = await context.newPage();
   await page.goto("/");
-  const signedIn = await ask(page, "POST", "/auth/magic/verify", { token, session: true });
+  const signedIn = await ask(page, "POST", "/auth/proof", { token, session: true });
   assert.equal(signedIn.status, 200, JSON.stringify(signedIn.body));
   assert.equal(await page.evaluate(() => document.cookie), "");
   const [kept] = (await context.cookies(baseUrl)).filter(({ name }) => name === "__Host-tenantry");

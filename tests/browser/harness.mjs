@@ -69,11 +69,6 @@ export async function eventually(what, ask) {
 }
 
 export const mailsTo = async (address) => (await sandbox(`mails?to=${encodeURIComponent(address)}`)).mails;
-/** The last mail with a link. Those that only tell something come in between. */
-export const mailTo = (address) =>
-  eventually(`a mail to ${address}`, async () =>
-    (await sandbox(`mails?to=${encodeURIComponent(address)}`)).mails.findLast(({ text }) => text.includes("#token=")),
-  );
 
 /** The latest mail to an address, of those whose text is like `what`. */
 export const mailTo = (address, what = /./) =>

@@ -95,8 +95,9 @@ const REQUESTS = {
   ],
   "POST starter/make, unproven": [1, 0, () => h.confirm(unproven.starter)],
   "POST pro/confirm, unproven": [1, 0, () => h.confirm(unproven.pro)],
-  "POST proof, a wrong code": [1, 0, () => h.api("POST", "/auth/proof", { token: unproven.starter.jwt, body: { code: unproven.starter.wrong } }), 400],
-  "POST proof/send, too soon": [1, 0, () => h.api("POST", "/auth/proof/send", { token: unproven.starter.jwt }), 429],
+  // Whoever is refused is judged once more: a token that admits nobody hears nothing else.
+  "POST proof, a wrong code": [2, 0, () => h.api("POST", "/auth/proof", { token: unproven.starter.jwt, body: { code: unproven.starter.wrong } }), 400],
+  "POST proof/send, too soon": [2, 0, () => h.api("POST", "/auth/proof/send", { token: unproven.starter.jwt }), 429],
   "POST proof, the code of who waits for it": [
     ...[1, 1],
     () => h.api("POST", "/auth/proof", { token: unproven.starter.jwt, body: { code: unproven.starter.code } }),

@@ -179,6 +179,7 @@ for (const [language, program] of Object.entries(PROGRAMS)) {
             "another version": with_(event, { "webhook-signature": event.headers["webhook-signature"].replaceAll("v1,", "v2,") }),
             "no base64": with_(event, { "webhook-signature": "v1,!" }),
           })) assert.deepEqual(await receiver.post(forged), [401, "wrong signature"], what);
+          await until(() => receiver.handled.length > 0);
           assert.deepEqual(receiver.handled, [JSON.parse(event.body)]);
         } finally {
           await receiver.stop();
@@ -209,6 +210,8 @@ for (const [language, program] of Object.entries(PROGRAMS)) {
       const receiver = await started(program, SECRETS.ASCII, folder);
       try {
         for (const event of Object.values(events)) assert.deepEqual(await receiver.post(event), [200, "handled"]);
+        // What it prints may come after its answer.
+        await until(() => receiver.handled.length === Object.keys(events).length);
         assert.deepEqual(receiver.handled.map(({ type }) => type), Object.keys(events));
         const twice = signed(SECRETS.ASCII, events["tenant.failed"], { "webhook-id": "evt_at_once", "webhook-timestamp": String(seconds()) });
         const answers = await Promise.all(Array.from({ length: 8 }, () => receiver.post(twice)));
