@@ -65,6 +65,7 @@ def main() -> None:
     proven = prove_address.sync(client=signing_up, body=ProofRequest(code=mailed_code(signed_up.tenant.email)))
     assert isinstance(proven, ProofResponse), proven
     assert proven.email_proven is True
+    assert not isinstance(proven.jwt, Unset)
     signed_in = AuthenticatedClient(base_url=BASE_URL, token=proven.jwt)
     status = finished(signed_in, signed_up.tenant_id)
     steps = {name: step for name, step in status.data.checkpoints.additional_properties.items()}
