@@ -40,6 +40,8 @@ test("a tenant signs up, connects Make, proves its address, goes live, and reads
   const proof = await api.POST("/auth/proof", { headers: as(signup.data.jwt), body: { code } });
   assert.equal(proof.error, undefined);
   const { jwt } = proof.data;
+  // A page that asked for a cookie gets none.
+  assert.ok(jwt !== undefined);
 
   const done = await until(
     async () => {
