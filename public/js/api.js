@@ -42,10 +42,16 @@ function judge({ status, error }) {
   return status >= 500 || status === 408 ? "lost" : "refused";
 }
 
-async function call(method, path, { body, token, key, etag, signal } = {}) {
+/**
+ * One call. `token` is a text, which goes with the request and keeps cookies from it; or `{tenantId}`, for which the browser's cookie
+ * answers: the service refuses another club's.
+ */
+export async function call(method, path, { body, token, key, etag, signal } = {}) {
   const headers = { accept: "application/json" };
   if (body) headers["content-type"] = "application/json";
-  if (token) headers.authorization = `Bearer ${token}`;
+  const byCookie = Boolean(token) && typeof token === "object";
+  if (byCookie && token.tenantId) headers["tenantry-tenant"] = token.tenantId;
+  if (token && !byCookie) headers.authorization = `Bearer ${token}`;
   if (key) headers["idempotency-key"] = key;
   if (etag) headers["if-none-match"] = etag;
   const limit = new AbortController();
@@ -60,7 +66,7 @@ async function call(method, path, { body, token, key, etag, signal } = {}) {
         body: body && JSON.stringify(body),
         signal: limit.signal,
         cache: "no-store",
-        credentials: "omit",
+        credentials: byCookie ? "same-origin" : "omit",
       }),
     );
   } catch {

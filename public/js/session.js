@@ -14,10 +14,12 @@ const FINISHED = "tenantry.finished";
 /** The session, if it is that of the club in this tab's draft. */
 export function read() {
   const session = passing.read(PLACE);
-  return isObject(session) && typeof session.token === "string" && session.tenantId === draft.current().tenant?.id
+  return isObject(session) && (typeof session.token === "string" || isObject(session.token)) && session.tenantId === draft.current().tenant?.id
     ? session
     : null;
 }
+/** The browser's cookie is what this club is signed in by. */
+export const openCookie = (tenantId) => open({ token: { tenantId }, tenantId });
 export const open = (session) => passing.write(PLACE, session);
 export const close = () => passing.remove(PLACE);
 
