@@ -8,7 +8,18 @@ use crate::domain::Config;
 use super::widget;
 
 /// The pages that people open.
-pub const PAGES: [&str; 6] = ["/", "/magic/", "/proof/", "/docs/", "/help/make/", "/help/make/de/"];
+pub const PAGES: [&str; 7] = ["/", "/app/", "/magic/", "/proof/", "/docs/", "/help/make/", "/help/make/de/"];
+
+/// The console: its scripts read the rest of the address.
+const CONSOLE: &str = "/app/";
+
+/// The page at a path.
+pub fn at(path: &str) -> Option<&'static str> {
+    if path.starts_with(CONSOLE) {
+        return Some(CONSOLE);
+    }
+    PAGES.into_iter().find(|page| path == *page)
+}
 
 /// Where a page says who answers for it.
 const FOOTER: &str = "<footer class=\"foot\"></footer>";
@@ -90,8 +101,9 @@ fn encoded(address: &str) -> String {
 mod tests {
     use super::*;
 
-    const FILES: [&str; 6] = [
+    const FILES: [&str; 7] = [
         include_str!("../../../../public/index.html"),
+        include_str!("../../../../public/app/index.html"),
         include_str!("../../../../public/magic/index.html"),
         include_str!("../../../../public/proof/index.html"),
         include_str!("../../../../public/docs/index.html"),
