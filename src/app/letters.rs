@@ -112,6 +112,7 @@ fn said_of(notice: &Notice) -> SecurityEvent<'_> {
         Notice::SessionEnded => SecurityEvent::SessionEnded { browser: None },
         Notice::AllEnded => SecurityEvent::SignedOutEverywhere,
         Notice::WebhookChanged { host } => SecurityEvent::WebhookChanged { host },
+        Notice::SecretChanged => SecurityEvent::SecretChanged,
     }
 }
 

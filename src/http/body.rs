@@ -217,6 +217,23 @@ impl Fields {
         }
     }
 
+    /// An object that may be absent or `null`, read field by field as a body is.
+    pub fn optional_object<T>(
+        &mut self,
+        name: &'static str,
+        read: impl FnOnce(&mut Self) -> Option<T>,
+    ) -> Option<T> {
+        let value = self.values.get(name).filter(|value| !value.is_null())?;
+        let Some(values) = value.as_object() else {
+            self.issues.push(name, InvalidValue::wrong_type("an object"));
+            return None;
+        };
+        let mut fields = Self { values: values.clone(), issues: FieldErrors::default() };
+        let object = read(&mut fields);
+        self.issues.within(name, fields.issues);
+        object
+    }
+
     /// Whether the field is there, be it `null`.
     pub fn names(&self, name: &str) -> bool {
         self.values.contains_key(name)

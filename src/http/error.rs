@@ -262,6 +262,12 @@ impl ApiError {
         Self::new(StatusCode::BAD_REQUEST, "AMBIGUOUS_CREDENTIALS", message)
     }
 
+    /// The page shows one tenant, and its browser is signed in to another.
+    pub fn other_tenant() -> Self {
+        let message = "This browser is signed in to another club meanwhile. Nothing was done. Reload the page, or sign in again.";
+        Self::new(StatusCode::CONFLICT, "OTHER_TENANT", message)
+    }
+
     /// The same, of something that came without an `Authorization` header.
     pub fn without_auth_header(mut self) -> Self {
         if let Some(denial) = &mut self.authz_denial {

@@ -34,6 +34,7 @@ pub mod sagas;
 pub mod sessions;
 pub mod signups;
 pub mod sweep;
+pub mod tenant_pages;
 pub mod tenants;
 pub mod tokens;
 pub mod undo;

@@ -35,6 +35,8 @@ pub enum Notice {
         /// Its host.
         host: String,
     },
+    /// The webhook has another secret.
+    SecretChanged,
 }
 
 impl Notice {
@@ -50,6 +52,7 @@ impl Notice {
             "session.ended" => Self::SessionEnded,
             "session.all_ended" => Self::AllEnded,
             "webhook.changed" => Self::WebhookChanged { host: text("host").unwrap_or_default() },
+            "webhook.secret_changed" => Self::SecretChanged,
             _ => return None,
         })
     }

@@ -231,7 +231,7 @@ pub fn release_slug(tenant: &TenantId, now: Timestamp) -> Vec<Statement> {
             [tenant.as_str().into(), KEY_SECONDS.into()],
         ),
         Statement::new(
-            "update tenants set slug = null, email = null, unproven_email = null, lapses_at = null, route_ready = 0,
+            "update tenants set slug = null, email = null, unproven_email = null, members_url = null, lapses_at = null, route_ready = 0,
                updated_at = ?2
              where id = ?1 and slug is not null",
             [tenant.as_str().into(), now.seconds().into()],

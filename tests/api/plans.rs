@@ -49,6 +49,7 @@ pub async fn everything_happens(app: &TestApp) {
     the_starter_tenant_fails_until_a_step_is_left_out(&starter).await;
     the_pro_tenant_is_lost_and_found(&pro).await;
     for tenant in [&starter, &pro] {
+        people_open_its_page(tenant).await;
         tenants_look_after_themselves(tenant).await;
     }
     operators_look(app, &starter).await;
@@ -145,6 +146,10 @@ async fn events_are_delivered(tenant: &TestTenant) {
         tenant.outside().finishes_deferred_work().await;
     }
     tenant.post(&format!("{path}/test")).token(&operator).send().await.is(200);
+    tenant.outside().finishes_deferred_work().await;
+    tenant.post(&format!("{path}/secret")).token(&tenant.jwt).send().await.is(200);
+    let one = again.trim_end_matches("/redeliver");
+    tenant.gets(one).send().await.is(200);
     for _ in 0..2 {
         tenant.connects("https://hook.us1.make.com/another").await.is(200);
     }
@@ -216,6 +221,11 @@ async fn tenants_are_removed(app: &TestApp, tenant: &TestTenant) {
     operator_posts(&failed, &format!("{SAGAS}/{}/cancel", run.as_str()), json!({ "undo": true })).await;
     failed.waits().await;
     assert_eq!(failed.row()["undo_state"], "undone");
+}
+
+async fn people_open_its_page(tenant: &TestTenant) {
+    let host = format!("{}.clubs.example", tenant.slug);
+    assert_eq!(tenant.get("/").at(&host).header("accept", "text/html").send().await.status, 200);
 }
 
 async fn operators_look(app: &TestApp, tenant: &TestTenant) {

@@ -20,7 +20,7 @@ const LOG_WORDS: &str = "authz_deny authz_grant database_differed database_resto
                          signup_started sweep tenant_deprovision_failed tenant_deprovision_queued tenant_deprovision_step tenant_deprovisioned \
                          tenant_provision_complete tenant_provision_failed tenant_provision_queued tenant_provision_resumed tenant_provision_start \
                          tenant_provision_step tenant_provision_stuck token_revoked upstream_call webhook_delivery \
-                         webhook_disabled webhook_stored";
+                         webhook_disabled webhook_secret_replaced webhook_stored";
 
 #[tokio::test]
 async fn the_log_speaks_in_these_words() {
@@ -199,6 +199,10 @@ pub async fn every_error() -> Vec<(Answer, u16, &'static str)> {
     all.push((app.ask(Method::DELETE, session).token(&tenant.jwt).send().await, 404, "SESSION_NOT_FOUND"));
     let both = tenant.gets("/whoami").cookie("a.b.c").by_our_page().send().await;
     all.push((both, 400, "AMBIGUOUS_CREDENTIALS"));
+    let cookie = completed.signs_in_by("").await;
+    let shows_another =
+        completed.browses(Method::GET, "/whoami", &cookie).header("tenantry-tenant", &tenant.id);
+    all.push((shows_another.send().await, 409, "OTHER_TENANT"));
     let user = json!({ "userId": "user_never", "reason": "left the board" });
     let revoke = app.post("/api/v1/admin/tokens/revoke").token(&operator).json(&user);
     all.push((revoke.send().await, 404, "USER_NOT_FOUND"));

@@ -1,7 +1,7 @@
 //! What our mails say: each as a type, and one function that writes it in a language, for people who see it and as plain text.
 
 mod access;
-mod colors;
+pub(crate) mod colors;
 mod dates;
 mod layout;
 mod names;
@@ -143,6 +143,7 @@ mod tests {
             notice(SecurityEvent::SessionEnded { browser: Some("Safari") }),
             notice(SecurityEvent::SignedOutEverywhere),
             notice(SecurityEvent::WebhookChanged { host: "hook.eu2.make.com" }),
+            notice(SecurityEvent::SecretChanged),
             notice(SecurityEvent::AddressChanged { to: "b***@example.org" }),
         ];
         all.extend(SetupFailure::ALL.map(|why| Mail::SetupFailed(SetupFailed { name, why, link, page })));

@@ -67,6 +67,7 @@ fn samples<'a>(name: &'a TenantName, language: Language) -> Vec<(String, Mail<'a
         named("session_ended", notice(SecurityEvent::SessionEnded { browser })),
         named("signed_out_everywhere", notice(SecurityEvent::SignedOutEverywhere)),
         named("webhook_changed", notice(SecurityEvent::WebhookChanged { host })),
+        named("secret_changed", notice(SecurityEvent::SecretChanged)),
         named("address_changed", notice(SecurityEvent::AddressChanged { to: "b***@tsv-ruederwald.example" })),
     ]
 }

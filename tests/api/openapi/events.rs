@@ -77,6 +77,18 @@ const EVENTS: &[Event] = &[
         ],
     },
     Event {
+        kind: "tenant.updated",
+        name: "TenantUpdated",
+        receivers: PLATFORM,
+        meaning: "The tenant's people changed something about it.",
+        data: &[(
+            "fields",
+            "strings",
+            "What is different: `name`, `brand`, `language`, `membersUrl`; more may come.",
+            true,
+        )],
+    },
+    Event {
         kind: "tenant.deprovisioned",
         name: "TenantDeprovisioned",
         receivers: BOTH,
@@ -106,6 +118,13 @@ const EVENTS: &[Event] = &[
         receivers: PLATFORM,
         meaning: "Another webhook was stored for the tenant.",
         data: &[("host", "string", "Its host.", true)],
+    },
+    Event {
+        kind: "webhook.secret_changed",
+        name: "WebhookSecretChanged",
+        receivers: PLATFORM,
+        meaning: "The tenant's webhook has another secret.",
+        data: &[],
     },
     Event {
         kind: "session.started",
@@ -152,7 +171,11 @@ fn schema(event: &Event) -> Value {
     let fields = || [tenant].into_iter().chain(event.data.iter().copied());
     let properties: Map<String, Value> = fields()
         .map(|(name, of, meaning, _)| {
-            let mut field = if of == "string" { json!({ "type": "string" }) } else { reference(of) };
+            let mut field = match of {
+                "string" => json!({ "type": "string" }),
+                "strings" => json!({ "type": "array", "items": { "type": "string" } }),
+                of => reference(of),
+            };
             field["description"] = meaning.into();
             (name.to_owned(), field)
         })
@@ -188,6 +211,10 @@ fn operation(event: &Event) -> Value {
     let mut data = json!({ "tenantId": "tenant_01a3185c80397978a1c17e7efb610b25" });
     for (name, of, _, always) in event.data {
         if *always {
+            if *of == "strings" {
+                data[*name] = json!(["name", "brand"]);
+                continue;
+            }
             data[*name] = match *of {
                 "RunId" => "run_01a3185c80397978a1c17e7efb610b25",
                 "Plan" => "starter",

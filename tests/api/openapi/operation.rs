@@ -295,7 +295,7 @@ impl Operation {
             codes.push("EMAIL_UNPROVEN");
         }
         if route.permission.admits_tenants() {
-            codes.push("AMBIGUOUS_CREDENTIALS");
+            codes.extend(["AMBIGUOUS_CREDENTIALS", "OTHER_TENANT"]);
         }
         if route.method != "GET" && is_tenants(route.permission) {
             codes.push("RATE_LIMITED");

@@ -251,6 +251,22 @@ fn of_tenants(route: &Route) -> Option<Operation> {
             operation.answers.clear();
             operation.answers::<deliveries::WebhookDeliveryPage>(200, "One page of it.")
         }
+        ("POST", "/api/v1/tenants/{id}/webhook/secret") => {
+            op(Tenant, "replaceWebhookSecret", "Make another secret for the webhook")
+                .says(
+                    "The secret is made here, and shown this once. For 24 hours the earlier one signs beside it. The owner gets a mail. \
+                     At most ten in 24 hours.",
+                )
+                .ignores_a_body()
+                .answers::<webhooks::WebhookSecretResponse>(200, "The new secret.")
+                .fails(&["NO_WEBHOOK"])
+        }
+        ("GET", "/api/v1/tenants/{id}/webhook/deliveries/{delivery}") => {
+            op(Tenant, "getDelivery", "One delivery, with every attempt")
+                .says("What is sent, when it is tried next, and how each attempt went: the last 24 of them.")
+                .answers::<deliveries::WebhookDeliveryResponse>(200, "The delivery.")
+                .fails(&["DELIVERY_NOT_FOUND"])
+        }
         ("POST", "/api/v1/tenants/{id}/webhook/deliveries/{delivery}/redeliver") => {
             op(Tenant, "redeliver", "Send one of them again, now").says("Sends the event again at once, under its old `webhook-id`, and again later if the webhook does not take it.")
                 .may_take::<promos::OptionalReasonRequest>()
@@ -270,7 +286,7 @@ fn of_tenants(route: &Route) -> Option<Operation> {
                 .data::<profile::TenantProfile>("The tenant.")
                 .fails(&["TENANT_NOT_FOUND"])
         }
-        ("PATCH", "/api/v1/tenants/me") => op(Tenant, "changeOwnTenant", "Change the tenant's name or colours").says("Changes what is sent and leaves the rest as it is. The name in addresses, the e-mail address and the plan are not changed here.")
+        ("PATCH", "/api/v1/tenants/me") => op(Tenant, "changeOwnTenant", "Change the tenant's name, colours, language or members' page").says("Changes what is sent and leaves the rest as it is. What is different then is an event, `tenant.updated`. The name in addresses, the e-mail address and the plan are not changed here.")
             .takes::<profile::UpdateProfileRequest>()
             .data::<profile::TenantProfile>("The tenant as it is now.")
             .fails(&["TENANT_NOT_FOUND"]),

@@ -69,7 +69,7 @@ pub const ISSUES: &[(&str, &str)] = &[
     ("invalid_status", "A tenant can't be put there."),
     ("invalid_time", "It is no time in the form of RFC 3339."),
     ("invalid_type", "It has another JSON type."),
-    ("invalid_url", "It is no address that a webhook can have."),
+    ("invalid_url", "It is no address that can be opened, or called as a webhook."),
     ("invalid_value", "It is none of the values that are possible."),
     ("nothing_to_change", "Nothing that can be changed was sent."),
     ("out_of_range", "It is less or more than it may be."),

@@ -118,7 +118,12 @@ pub fn example(route: &Route, tenant: &TestTenant) -> Example {
             "/api/v1/tenants/{id}/webhook/deliveries/{delivery}/redeliver"
             | "/api/v1/admin/webhook/deliveries/{delivery}/redeliver",
         ) => Body::OptionalJson(json!({ "reason": "asked by the club" })),
-        ("POST", "/public/signup/pro/confirm" | "/api/v1/tenants/{id}/provision/retry") => Body::Optional,
+        (
+            "POST",
+            "/public/signup/pro/confirm"
+            | "/api/v1/tenants/{id}/provision/retry"
+            | "/api/v1/tenants/{id}/webhook/secret",
+        ) => Body::Optional,
         ("POST", "/auth/logout") => Body::OptionalJson(json!({ "all": false })),
         ("PATCH", "/public/signup/email") => Body::Json(json!({ "email": "owner@meant.example" })),
         ("POST", "/auth/proof") => Body::Json(json!({ "token": proof_of(tenant) })),
@@ -131,9 +136,10 @@ pub fn example(route: &Route, tenant: &TestTenant) -> Example {
             Body::Json(json!({ "email": "owner@fc-example.example" }))
         }
         ("POST", "/auth/magic/verify") => Body::Json(json!({ "token": link_of(tenant) })),
-        ("PATCH", "/api/v1/tenants/me") => {
-            Body::Json(json!({ "name": "FC Fitting", "primaryColor": "#102030" }))
-        }
+        ("PATCH", "/api/v1/tenants/me") => Body::Json(json!({
+            "name": "FC Fitting", "brand": { "primaryColor": "#102030" }, "language": "de",
+            "membersUrl": "https://members.example.org/",
+        })),
         ("PATCH", "/api/v1/admin/tenants/{id}") => {
             Body::Json(json!({ "comped": true, "reason": "a sponsor pays" }))
         }
@@ -259,6 +265,8 @@ pub async fn tenant_for(app: &TestApp, route: &Route) -> TestTenant {
         "/api/v1/bgops/sagas/{run}"
         | "/api/v1/bgops/sagas/{run}/history"
         | "/api/v1/tenants/{id}/welcome/resend"
+        | "/api/v1/tenants/{id}/webhook/secret"
+        | "/api/v1/tenants/{id}/webhook/deliveries/{delivery}"
         | "/api/v1/tenants/{id}/webhook/deliveries/{delivery}/redeliver" => {
             app.provisioned("fc-fitting").await
         }

@@ -5,5 +5,6 @@ mod provision_retry;
 mod provision_status;
 mod sessions;
 mod webhook_deliveries;
+mod webhook_secret;
 mod webhook_test;
 mod welcome_resend;
