@@ -41,6 +41,7 @@ mod stopped;
 mod support;
 mod suspension;
 mod sweep;
+mod team;
 mod tomorrow;
 mod too_late;
 mod unreadable;
