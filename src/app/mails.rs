@@ -19,7 +19,7 @@ use crate::{
 
 use super::{
     App, breakers, deliveries,
-    letters::{Enclosed, Letter, Unwritten, letter},
+    letters::{Enclosed, Letter, Unwritten, letter, obsolete},
     mail::Addressed,
     upstream::resend,
 };
@@ -197,6 +197,9 @@ async fn attempt_and_settle<P: Ports>(
     let Some(addressee) = addressee else {
         return end(app, mail, Status::Cancelled, None, "TENANT_CANCELLED").await;
     };
+    if let Some(reason) = obsolete(mail, &addressee) {
+        return end(app, mail, Status::Cancelled, None, reason).await;
+    }
     if !addressee.status.is_enabled() {
         return hold(app, mail, now.after(MENDING), "TENANT_SUSPENDED").await;
     }
@@ -284,6 +287,7 @@ async fn attempt_letter<P: Ports>(
     let begun = match &letter.enclosed {
         Enclosed::Nothing => mails::begin(db, mail, None).await.map(Leave::granted_if),
         Enclosed::Link(link) => mails::begin(db, mail, Some(link)).await.map(Leave::granted_if),
+        Enclosed::Invitation(hash) => mails::begin_invitation(db, mail, hash).await.map(Leave::granted_if),
         Enclosed::Proof(hashes) => {
             let budget = app.config().proof_mails_per_hour;
             mails::begin_proof(db, mail, &letter.mail.to, hashes, budget, app.ports.now()).await

@@ -80,6 +80,11 @@ impl<P: Ports, G: RequiredPermission> Authenticated<P, G> {
         app::access::on_behalf_of(&self.app, &self.claims, batch).await.map_err(|error| self.refused(error))
     }
 
+    /// The same for an owner, and for nobody else.
+    pub async fn ask_as_owner<B: Batch>(&self, batch: B) -> Result<B::Answer, ApiError> {
+        app::access::as_owner(&self.app, &self.claims, batch).await.map_err(|error| self.refused(error))
+    }
+
     /// Counts a change by a tenant's own people against what the tenant may change. Operators and machines have no such
     /// limit.
     #[worker::send]

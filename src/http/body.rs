@@ -29,10 +29,12 @@ macro_rules! body {
     (@read required $type:ty) => { Option<$type> };
     (@read required_with $type:ty) => { Option<$type> };
     (@read required_within $type:ty) => { Option<$type> };
+    (@read required_list $type:ty) => { Option<$type> };
     (@read $optional:ident $type:ty) => { $type };
     (@settled required $field:ident) => { $field? };
     (@settled required_with $field:ident) => { $field? };
     (@settled required_within $field:ident) => { $field? };
+    (@settled required_list $field:ident) => { $field? };
     (@settled $optional:ident $field:ident) => { $field };
     (
         $(#[doc = $about:literal])*
@@ -189,6 +191,18 @@ impl Fields {
             None => Err(InvalidValue::wrong_type("a list of texts")),
         };
         read.map_err(|problem| self.issues.push(name, problem)).ok()
+    }
+
+    /// A list that must be there, each of it read by its own rule.
+    pub fn required_list<T: TryFrom<String, Error = InvalidValue>>(
+        &mut self,
+        name: &'static str,
+        longest: usize,
+    ) -> Option<Vec<T>> {
+        if !self.has(name) {
+            self.issues.push(name, InvalidValue::required());
+        }
+        self.optional_list(name, longest)
     }
 
     /// Why an operator does what often needs no explanation: empty is as good as nothing.

@@ -152,6 +152,11 @@ impl ApiError {
         Self::new(StatusCode::NOT_FOUND, "USER_NOT_FOUND", "There is no such person.")
     }
 
+    /// Nobody of the tenant's is that.
+    pub fn member_not_found() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "MEMBER_NOT_FOUND", "This club has no such person, or not any more.")
+    }
+
     /// The tenant is suspended.
     pub fn tenant_suspended() -> Self {
         Self::new(

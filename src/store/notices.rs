@@ -58,7 +58,7 @@ impl Notice {
     }
 }
 
-/// Tells of a sign-in that was just written down. Whoever has just proved an address gets no mail about it.
+/// Tells of a sign-in that was just written down. By mail, if it was by a link or a code alone.
 pub fn signed_in(session: &NewSession, mail: &MailId, caller: &RequestOrigin) -> Vec<Statement> {
     let event = event_of(&session.id, "started");
     let written = Statement::new(
@@ -70,7 +70,8 @@ pub fn signed_in(session: &NewSession, mail: &MailId, caller: &RequestOrigin) ->
     );
     let hour = session.now.seconds() / SELDOM_SECONDS;
     let key = format!("session.started/{hour}");
-    let mail = (session.how != How::Proof).then(|| mailed(&event, &key, mail, caller, session.now));
+    let mail =
+        matches!(session.how, How::Link | How::Code).then(|| mailed(&event, &key, mail, caller, session.now));
     [written].into_iter().chain(mail).collect()
 }
 

@@ -42,6 +42,7 @@ mod stopped;
 mod support;
 mod suspension;
 mod sweep;
+mod team;
 mod tenant_page;
 mod tomorrow;
 mod too_late;

@@ -7,16 +7,21 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 use tenantry::{
     app::mail::{
-        ConfirmAddress, Created, Footer, Mail, Message, SecurityEvent, SecurityNotice, SetupFailed,
-        SetupFailure, SignIn, SignInMethod, Style, WebhookDisabled, Welcome, render,
+        ConfirmAddress, Created, Footer, Invitation, InvitationAsked, Mail, Message, OwnershipOffer,
+        SecurityEvent, SecurityNotice, SetupFailed, SetupFailure, SignIn, SignInMethod, Style,
+        WebhookDisabled, Welcome, render,
     },
-    domain::{HexColor, Language, TenantName, Timestamp},
+    domain::{HexColor, Language, TeamRole, TenantName, Timestamp},
 };
 
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/sandbox/previews.json");
 /// It opens nothing.
 const LINK: &str = "https://signup.example/magic/#token=eyJhbGciOiJIUzI1NiJ9.eyJhdWQiOiJtYWdpYy1saW5rIiwianRpIjoicHJldmlldyIsInRlbm\
     FudElkIjoidGVuYW50X3ByZXZpZXcifQ.preview-preview-preview-preview-preview-12";
+
+/// It opens nothing either.
+const INVITATION: &str =
+    "https://signup.example/invitation/#token=preview-preview-preview-preview-preview-123";
 
 /// Each mail, by a name that tells its variants apart.
 fn samples<'a>(name: &'a TenantName, language: Language) -> Vec<(String, Mail<'a>)> {
@@ -68,13 +73,36 @@ fn samples<'a>(name: &'a TenantName, language: Language) -> Vec<(String, Mail<'a
         named("signed_out_everywhere", notice(SecurityEvent::SignedOutEverywhere)),
         named("webhook_changed", notice(SecurityEvent::WebhookChanged { host })),
         named("secret_changed", notice(SecurityEvent::SecretChanged)),
+        named(
+            "",
+            Mail::Invitation(Invitation {
+                name,
+                inviter: Some("Anna (tsv-ruederwald.example)"),
+                role: TeamRole::TenantAdmin,
+                message: Some(language.pick("Welcome to the board!", "Willkommen im Vorstand!")),
+                link: INVITATION,
+                until: at,
+            }),
+        ),
+        named("", Mail::InvitationAsked(InvitationAsked { name, who: "b***@tsv-ruederwald.example", page })),
+        named("", Mail::OwnershipOffer(OwnershipOffer { name, until: at, page })),
         named("address_changed", notice(SecurityEvent::AddressChanged { to: "b***@tsv-ruederwald.example" })),
     ]
 }
 
 /// A new mail does not compile until it has a name here, and is missed until it has a sample.
-const KINDS: [&str; 7] =
-    ["confirm_address", "created", "security", "setup_failed", "sign_in", "webhook_disabled", "welcome"];
+const KINDS: [&str; 10] = [
+    "confirm_address",
+    "created",
+    "invitation",
+    "invitation_asked",
+    "ownership_offer",
+    "security",
+    "setup_failed",
+    "sign_in",
+    "webhook_disabled",
+    "welcome",
+];
 
 fn kind(mail: &Mail<'_>) -> &'static str {
     match mail {
@@ -85,6 +113,9 @@ fn kind(mail: &Mail<'_>) -> &'static str {
         Mail::SetupFailed(_) => "setup_failed",
         Mail::WebhookDisabled(_) => "webhook_disabled",
         Mail::Security(_) => "security",
+        Mail::Invitation(_) => "invitation",
+        Mail::InvitationAsked(_) => "invitation_asked",
+        Mail::OwnershipOffer(_) => "ownership_offer",
     }
 }
 

@@ -38,6 +38,10 @@ const RUN: (&str, &str, &str, bool) = ("runId", "RunId", "The run.", true);
 const PLAN: (&str, &str, &str, bool) = ("plan", "Plan", "The plan that it provisions.", true);
 const STEP: (&str, &str, &str, bool) = ("step", "Step", "The step that it was at.", false);
 
+const USER: (&str, &str, &str, bool) = ("user", "string", "Who.", true);
+const ROLE: (&str, &str, &str, bool) = ("role", "string", "As what: `owner` or `tenant_admin`.", true);
+const BY: (&str, &str, &str, bool) = ("by", "string", "Whose doing it was.", true);
+
 const EVENTS: &[Event] = &[
     Event {
         kind: "webhook.ping",
@@ -133,7 +137,7 @@ const EVENTS: &[Event] = &[
         meaning: "Somebody signed in to the tenant.",
         data: &[
             ("session", "string", "The sign-in.", true),
-            ("how", "string", "By what: `link`, `code` or `proof`.", true),
+            ("how", "string", "By what: `link`, `code`, `proof`, `invitation` or `switch`.", true),
             ("browser", "string", "The family of browsers, in a word.", true),
             ("platform", "string", "What that runs on, in a word.", true),
         ],
@@ -145,10 +149,45 @@ const EVENTS: &[Event] = &[
         meaning: "A sign-in to the tenant was ended.",
         data: &[
             ("session", "string", "The sign-in.", true),
-            ("how", "string", "By what it began: `link`, `code` or `proof`.", true),
+            ("how", "string", "By what it began: `link`, `code`, `proof`, `invitation` or `switch`.", true),
             ("browser", "string", "The family of browsers, in a word.", true),
             ("platform", "string", "What that runs on, in a word.", true),
         ],
+    },
+    Event {
+        kind: "member.invited",
+        name: "MemberInvited",
+        receivers: PLATFORM,
+        meaning: "Somebody was invited into the tenant.",
+        data: &[("invitation", "string", "The invitation.", true), ROLE, BY],
+    },
+    Event {
+        kind: "member.joined",
+        name: "MemberJoined",
+        receivers: PLATFORM,
+        meaning: "Somebody accepted an invitation into the tenant.",
+        data: &[("invitation", "string", "The invitation.", true), USER, ROLE],
+    },
+    Event {
+        kind: "ownership.transferred",
+        name: "OwnershipTransferred",
+        receivers: PLATFORM,
+        meaning: "The tenant was handed on to another of its people.",
+        data: &[("from", "string", "Whose it was.", true), USER, BY],
+    },
+    Event {
+        kind: "member.removed",
+        name: "MemberRemoved",
+        receivers: PLATFORM,
+        meaning: "Somebody does not belong to the tenant any more: they left, or an owner removed them.",
+        data: &[USER, BY],
+    },
+    Event {
+        kind: "member.role_changed",
+        name: "MemberRoleChanged",
+        receivers: PLATFORM,
+        meaning: "Somebody may do more in the tenant than before, or less.",
+        data: &[USER, ROLE, BY],
     },
     Event {
         kind: "session.all_ended",
@@ -222,6 +261,9 @@ fn operation(event: &Event) -> Value {
                 _ => match *name {
                     "slug" => "fc-example",
                     "kind" => "welcome",
+                    "user" | "by" | "from" => "user_01a3185c80397978a1c17e7efb610b25",
+                    "role" => "tenant_admin",
+                    "invitation" => "invitation_01a3185c80397978a1c17e7efb610b25",
                     _ if event.kind == "webhook.disabled" => "gone",
                     _ => "EMAIL_REJECTED",
                 },

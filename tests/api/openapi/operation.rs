@@ -20,6 +20,7 @@ pub enum Tag {
     Signup,
     SignIn,
     Tenant,
+    Team,
     Tenants,
     Runs,
     Promos,
@@ -32,10 +33,11 @@ pub enum Tag {
 
 impl Tag {
     /// Every tag, in the order in which a reader meets them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Signup,
         Self::SignIn,
         Self::Tenant,
+        Self::Team,
         Self::Tenants,
         Self::Runs,
         Self::Promos,
@@ -52,6 +54,7 @@ impl Tag {
             Self::Signup => ("Signup", "A tenant signs up and gives what its plan needs."),
             Self::SignIn => ("Sign-in", "Links by mail, and what a token says."),
             Self::Tenant => ("Tenant", "A tenant as its own people see it."),
+            Self::Team => ("Team", "The people of a tenant: who may sign in, and who decides that."),
             Self::Tenants => ("Operators: tenants", "The register of tenants."),
             Self::Runs => ("Operators: background", "Provisioning runs, upstreams, idempotency keys."),
             Self::Promos => ("Operators: promo codes", "Promo codes."),

@@ -2,7 +2,9 @@
 
 use serde_json::json;
 use tenantry::{
-    domain::{Plan, RunId, RunStatus, SessionId, Step, TenantId, TenantStatus, Upstream},
+    domain::{
+        InvitationId, Plan, RunId, RunStatus, SessionId, Step, TenantId, TenantStatus, Upstream, UserId,
+    },
     http::{
         answer::SuccessResponse,
         error::ErrorResponse,
@@ -43,12 +45,17 @@ pub fn common() -> Operation {
         .answers::<TenantId>(0, "")
         .answers::<SessionId>(0, "")
         .answers::<RunId>(0, "")
+        .answers::<InvitationId>(0, "")
+        .answers::<UserId>(0, "")
         .answers::<Upstream>(0, "")
 }
 
 /// What a route takes and answers.
 pub fn describe(route: &Route) -> Operation {
-    let known = of_anyone(route).or_else(|| of_tenants(route)).or_else(|| of_operators(route));
+    let known = of_anyone(route)
+        .or_else(|| of_tenants(route))
+        .or_else(|| super::team::describe(route))
+        .or_else(|| of_operators(route));
     known.unwrap_or_else(|| {
         panic!("describe {} {} in tests/api/openapi/operations.rs", route.method, route.path)
     })
@@ -141,9 +148,9 @@ fn of_anyone(route: &Route) -> Option<Operation> {
             .takes::<magic_links::MagicLinkRequest>()
             .answers::<SuccessResponse>(202, "If the address owns a tenant, a link is on its way.")
             .fails(&["RATE_LIMITED", "STORE_UNAVAILABLE"]),
-        ("POST", "/auth/magic/verify") => op(SignIn, "signInByLink", "Exchange a link, or the code beside it, for a token, once").says("The token of a mailed link opens this once, within 24 hours; so does the code of the latest mail, with the address or the slug. Five wrong codes burn a code, and ten a day every code of that day. What it is exchanged for opens what is the tenant's own, for 7 days. With `session` it is a cookie for our own pages, and no `jwt` is answered.")
+        ("POST", "/auth/magic/verify") => op(SignIn, "signInByLink", "Exchange a link, or the code beside it, for a token, once").says("The token of a mailed link opens this once, within 24 hours; so does the code of the latest mail, with the address or the slug. Five wrong codes burn a code, and ten a day every code of that day. What it is exchanged for opens what is the tenant's own, for 7 days. With `session` it is a cookie for our own pages, and no `jwt` is answered. Whoever belongs to several tenants gets them as `choose`; then nothing is spent, and the same is sent again with `tenantId`.")
             .takes::<magic_links::MagicLinkVerifyRequest>()
-            .answers::<magic_links::SignInResponse>(200, "Signed in.")
+            .answers::<magic_links::SignInAnswer>(200, "Signed in, or a tenant has to be chosen.")
             .with_headers(&["Set-Cookie"])
             .fails(&["FORBIDDEN", "INVALID_TOKEN", "RATE_LIMITED", "STORE_UNAVAILABLE"]),
         ("POST", "/auth/proof") => op(SignIn, "proveAddress", "Prove an address, once")

@@ -65,6 +65,7 @@ pub const ISSUES: &[(&str, &str)] = &[
     ("invalid_plan", "There is no such plan."),
     ("invalid_prefix", "It begins otherwise than it must."),
     ("invalid_promo_code", "It does not look like a promo code."),
+    ("invalid_role", "It is nothing that somebody can be to a tenant."),
     ("invalid_slug", "It is no name that a tenant has in addresses."),
     ("invalid_status", "A tenant can't be put there."),
     ("invalid_time", "It is no time in the form of RFC 3339."),

@@ -2,6 +2,7 @@
 
 pub mod email;
 pub mod form;
+pub mod invitations;
 pub mod pages;
 pub mod signups;
 pub mod widget;

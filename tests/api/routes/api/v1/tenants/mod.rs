@@ -1,5 +1,6 @@
 mod events;
 mod me;
+mod members;
 mod overview;
 mod provision_retry;
 mod provision_status;
