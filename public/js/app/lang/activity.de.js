@@ -6,8 +6,6 @@ export default {
   ...setup,
   "activity.lead": "Was in Ihrem Verein geschehen ist, das Neueste zuerst.",
   "activity.none": "Noch ist nichts geschehen. Hier stehen dann Anmeldungen, Änderungen und alles von der Einrichtung.",
-  "activity.load": "Frühere zeigen",
-  "activity.more": ({ n }) => (n === 1 ? "Ein weiterer Eintrag steht da." : `${n} weitere Einträge stehen da.`),
   "event.step": "einem Schritt",
   "event.other": ({ type }) => `Etwas ist geschehen: ${type}`,
   "event.tenant.signed_up": "Der Verein wurde angelegt.",

@@ -6,8 +6,6 @@ export default {
   ...setup,
   "activity.lead": "What happened in your club, newest first.",
   "activity.none": "Nothing has happened yet. Sign-ins, changes and everything about the set-up will stand here.",
-  "activity.load": "Show earlier ones",
-  "activity.more": ({ n }) => (n === 1 ? "One more is shown." : `${n} more are shown.`),
   "event.step": "a step",
   "event.other": ({ type }) => `Something happened: ${type}`,
   "event.tenant.signed_up": "The club was created.",

@@ -1,11 +1,12 @@
 // What happened to the club, in words, newest first.
 
-import { html, useState } from "../../vendor/preact.js";
+import { html } from "../../vendor/preact.js";
 import { dayOf, clock } from "../../times.js";
-import { ask, ofClub } from "../client.js";
+import { ofClub } from "../client.js";
 import { known, t } from "../language.js";
+import { usePages } from "../pages.js";
 import { refresh, useResource } from "../resources.js";
-import { Button, Card, Empty, Problem, Screen, Shown, announce, useAction } from "../ui.js";
+import { Card, Empty, Screen, Shown } from "../ui.js";
 
 const PAGE = 20;
 
@@ -34,23 +35,10 @@ function Event({ event }) {
 }
 
 function Events({ first, path }) {
-  const [more, showMore] = useState([]);
-  const pages = [first, ...more];
-  const { nextCursor } = pages.at(-1);
-  const { run, busy, problem } = useAction(async () => {
-    const answer = await ask("GET", `${path}&cursor=${encodeURIComponent(nextCursor)}`);
-    if (answer.kind === "ok") {
-      showMore([...more, answer.body]);
-      announce(t("activity.more", { n: answer.body.data.length }));
-    }
-    return answer;
-  });
-  // What is new on the first page may have been on the second one before.
-  const events = [...new Map(pages.flatMap(({ data }) => data).map((event) => [event.id, event])).values()];
+  const { rows: events, more } = usePages(path, first);
   if (events.length === 0) return html`<${Empty} icon="activity" text=${t("activity.none")} />`;
   return html`${byDay(events).map(([day, ofDay]) => html`<${Card} key=${day} title=${day}><ul class="rows">${ofDay.map((event) => html`<${Event} key=${event.id} event=${event} />`)}</ul><//>`)}
-    ${nextCursor && html`<div class="actions"><${Button} busy=${busy} onClick=${run}>${t("activity.load")}<//></div>`}
-    <${Problem} answer=${problem} />`;
+    ${more}`;
 }
 
 export function Activity() {
