@@ -44,9 +44,9 @@ function judge({ status, error }) {
 
 /**
  * One call. `token` is a text, which goes with the request and keeps cookies from it; or `{tenantId}`, for which the browser's cookie
- * answers: the service refuses another club's.
+ * answers: the service refuses another club's. What `signsIn` may be answered a cookie.
  */
-export async function call(method, path, { body, token, key, etag, signal } = {}) {
+export async function call(method, path, { body, token, key, etag, signal, signsIn } = {}) {
   const headers = { accept: "application/json" };
   if (body) headers["content-type"] = "application/json";
   const byCookie = Boolean(token) && typeof token === "object";
@@ -66,7 +66,7 @@ export async function call(method, path, { body, token, key, etag, signal } = {}
         body: body && JSON.stringify(body),
         signal: limit.signal,
         cache: "no-store",
-        credentials: byCookie ? "same-origin" : "omit",
+        credentials: byCookie || signsIn ? "same-origin" : "omit",
       }),
     );
   } catch {
@@ -90,10 +90,11 @@ export const testWebhook = (webhook, token, id) => call("POST", tenant(id, "webh
 export const status = (token, id, { etag, signal } = {}) => call("GET", tenant(id, "provision-status"), { token, etag, signal });
 export const retry = (token, id) => call("POST", tenant(id, "provision/retry"), { body: {}, token });
 export const whoami = (token) => call("GET", "/whoami", { token });
-export const prove = (proof, token) => call("POST", "/auth/proof", { body: proof, token });
+/** Proves an address, and signs this browser in by a cookie. */
+export const prove = (proof, token) => call("POST", "/auth/proof", { body: { ...proof, session: true }, token, signsIn: true });
 export const sendProof = (token) => call("POST", "/auth/proof/send", { body: {}, token });
 export const correctEmail = (email, token) => call("PATCH", "/public/signup/email", { body: { email }, token });
 /** `whom` is `{email}` or `{tenantSlug}`. */
 export const mailLink = (whom) => call("POST", "/auth/magic/start", { body: whom });
-/** `proof` is `{token}`, or `{code}` with `{email}` or `{slug}`. */
-export const redeem = (proof) => call("POST", "/auth/magic/verify", { body: proof });
+/** Signs this browser in by a cookie. `proof` is `{token}`, or `{code}` with `{email}` or `{slug}`. */
+export const redeem = (proof) => call("POST", "/auth/magic/verify", { body: { ...proof, session: true }, signsIn: true });

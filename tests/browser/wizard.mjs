@@ -19,6 +19,9 @@ export function aTenant(over = {}) {
 }
 
 export const at = (page, step) => page.waitForSelector(`#${step}:not([hidden])`);
+/** The wizard's end: the console, which says that the club is ready. */
+export const atConsole = (page) => page.waitForSelector("html[data-page=console] main .state[data-tone=good]");
+export const readyCard = (page) => page.textContent("html[data-page=console] main .card[data-tone=good]");
 export const submit = (page, form) => page.click(`#${form} [type=submit]`);
 export const invalid = (page, field) => page.waitForSelector(`#${field}[aria-invalid]`);
 export const errorAt = (page, field) => page.textContent(`#${field}-error`);

@@ -1,11 +1,17 @@
 // The first screen: which club, how it is, and what needs doing.
 
-import { html } from "../../vendor/preact.js";
+import { html, useState } from "../../vendor/preact.js";
+import { passing } from "../../storage.js";
 import { dayOf } from "../../times.js";
 import { t } from "../language.js";
 import { look, useProvision } from "../provision.js";
 import { Button, Card, Copy, Facts, Icon, Screen, Shown } from "../ui.js";
 import { goOn } from "../wizard.js";
+
+/** What the wizard left, if it has just ended: said once. */
+const FINISHED = "tenantry.finished";
+const finished = passing.read(FINISHED);
+passing.remove(FINISHED);
 
 const DAY_S = 86_400;
 /** The last days of a trial are worth a card. */
@@ -42,6 +48,17 @@ function Need({ need: { key, tone, args, to, press } }) {
   <//>`;
 }
 
+/** The wizard's end. */
+function Ready({ me }) {
+  const [isShown, show] = useState(Boolean(finished));
+  if (!isShown) return null;
+  const mail = t(finished.mailed ? "ready.mail" : "ready.noMail", { email: me.email });
+  return html`<${Card} tone="good" title=${t("ready.title", { name: me.name })}>
+    <ul class="points"><li>${mail}</li><li>${t(`ready.${me.plan}`)}</li><li>${t("ready.share")}</li></ul>
+    <div class="actions"><${Button} onClick=${() => show(false)}>${t("ready.close")}<//></div>
+  <//>`;
+}
+
 const ICONS = { good: "done", calm: "setup" };
 
 function State({ me, data }) {
@@ -57,13 +74,11 @@ export function Home({ me }) {
   const view = useProvision();
   const days = daysLeft(me);
   return html`<${Screen} title=${html`<span dir="auto">${me.name}</span>`}>
+    ${me.address && html`<${Copy} text=${`https://${me.address}/`} what=${t("home.address")}><a href=${`https://${me.address}/`} rel="noopener">${me.address}</a><//>`}
+    <${Ready} me=${me} />
     <${Shown} view=${view} again=${look} lines=${1}>${(data) => html`<${State} me=${me} data=${data} />`}<//>
     <${Card} title=${t("home.about")}>
       <${Facts} of=${[
-        me.address && [
-          t("home.address"),
-          html`<${Copy} text=${`https://${me.address}/`} what=${t("home.address")}><a href=${`https://${me.address}/`} rel="noopener">${me.address}</a><//>`,
-        ],
         [t("home.plan"), planText(me)],
         days !== null && [t("home.trial"), html`${t("home.daysLeft", { n: days })} <span class="hint">${t("home.until", { date: dayOf(new Date(me.trialEndsAt * 1000)) })}</span>`],
         [t("home.contact"), html`<span dir="auto">${me.email}</span>`],

@@ -51,8 +51,6 @@ const Unfinished = ({ me }) => html`<${Card} tone="warn" title=${t("setup.unfini
 const sentenceOf = ({ status, completedAt }) =>
   status === "completed" && completedAt ? t("setup.doneAt", { time: dayAndTime(new Date(completedAt)) }) : t(`setup.${status}`);
 
-const TONES = { completed: "good", failed: "bad", pending: "warn" };
-
 function Progress({ data, me }) {
   const { status, progress, steps } = data;
   const wasAt = useRef(status);
@@ -63,7 +61,7 @@ function Progress({ data, me }) {
     refresh("/api/v1/tenants/me");
   }, [status]);
   return html`
-    <p class="state" data-tone=${TONES[status]}><${Icon} name=${status === "completed" ? "done" : status === "processing" ? "setup" : "warn"} /><span>${sentenceOf(data)}</span></p>
+    ${["completed", "processing"].includes(status) && html`<p class="state" data-tone=${status === "completed" && "good"}><${Icon} name=${status === "completed" ? "done" : "setup"} /><span>${sentenceOf(data)}</span></p>`}
     ${status === "failed" && html`<${Stopped} data=${data} />`}
     ${status === "pending" && html`<${Unfinished} me=${me} />`}
     <${Card}>

@@ -8,8 +8,7 @@ use crate::domain::Config;
 use super::widget;
 
 /// The pages that people open.
-pub const PAGES: [&str; 7] =
-    ["/", "/app/", "/magic/", "/proof/", "/docs/", "/help/make/", "/help/make/de/"];
+pub const PAGES: [&str; 7] = ["/", "/app/", "/magic/", "/proof/", "/docs/", "/help/make/", "/help/make/de/"];
 
 /// The console: its scripts read the rest of the address.
 const CONSOLE: &str = "/app/";
