@@ -114,6 +114,7 @@ function Address({ self }) {
     else {
       passing.write(PENDING, { ...answer.body.pending, userId: self.userId });
       type("");
+      announce(t("settings.pending", { name: wanted, time: time(answer.body.pending.expiresAt) }));
     }
     return answer;
   });
@@ -123,7 +124,7 @@ function Address({ self }) {
   };
   return html`<${Card} title=${t("settings.address")}>
     <p><strong dir="auto">${self.email}</strong></p>
-    <div role="status">${pending && html`<p class="state" data-tone="warn"><${Icon} name="warn" /><span>${t("settings.pending", { name: pending.email, time: time(pending.expiresAt) })}</span></p>`}</div>
+    ${pending && html`<p class="state" data-tone="warn"><${Icon} name="warn" /><span>${t("settings.pending", { name: pending.email, time: time(pending.expiresAt) })}</span></p>`}
     <form novalidate onSubmit=${submit}>
       <${Field} name="email" label=${t("settings.newAddress")} hint=${t("settings.newAddress.hint")} type="email" inputmode="email" autocomplete="email" autocapitalize="none" spellcheck="false" maxlength="320" value=${email} onInput=${({ target }) => type(target.value)} error=${isBare ? t("issue.required") : issueFor(problem, "email")} />
       <${Problem} answer=${problem?.error?.issues ? null : problem} />
