@@ -58,8 +58,13 @@ const usual = (club, state, events) => ({
  * else the console asks has no answer, which fails the test.
  */
 export async function shown(t, { path = "/app/", me = {}, state = setUp(), events = [], routes = {}, wait = true, before, ...options } = {}) {
-  const club = aClub(me);
-  const answers = { ...usual(club, state, events), ...routes };
+  const answers = {};
+  const answering = ({ me = {}, state = setUp(), events = [], routes = {} }) => {
+    const club = aClub(me);
+    for (const name of Object.keys(answers)) delete answers[name];
+    return Object.assign(answers, usual(club, state, events), routes);
+  };
+  answering({ me, state, events, routes });
   const { context, requests } = await visitor(t, options);
   const page = await context.newPage();
   await page.route(/\/(api|auth|whoami|public\/invitations|public\/signup\/starter)(\/|$|\?)/, async (route) => {
@@ -74,7 +79,7 @@ export async function shown(t, { path = "/app/", me = {}, state = setUp(), event
   await before?.(page);
   await page.goto(path);
   if (wait) await page.waitForSelector("html[data-ready]");
-  return Object.assign(page, { answers, club, sent: (part) => requests.filter((r) => r.url().includes(part)) });
+  return Object.assign(page, { answers, answering, sent: (part) => requests.filter((r) => r.url().includes(part)) });
 }
 
 export { ok };

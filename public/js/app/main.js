@@ -35,12 +35,12 @@ async function signOut() {
   if (answer.kind === "ok") location.assign("/magic/");
 }
 
-/** What one seldom needs, below every screen. */
-const Below = () => html`<div class="below">
+/** What one seldom needs: below every screen, on a desk below the tabs. */
+const Below = () => html`<nav class="below" aria-label=${t("page.more")}>
   ${Object.entries(LANGUAGES).map(([tag, name]) => tag !== language() && html`<button type="button" class="quiet" lang=${tag} onClick=${() => speak(tag).then(redraw, () => {})}>${name}</button>`)}
   <a href="/app/clubs">${t("nav.clubs")}</a>
   <button type="button" class="quiet" onClick=${signOut}>${t("page.signOut")}</button>
-</div>`;
+</nav>`;
 
 const Bar = ({ name }) => html`<header class="bar"><a class="club" href="/app/"><${Crest} /><strong dir="auto">${name}</strong></a></header>`;
 
@@ -79,7 +79,7 @@ function Club({ me, who }) {
   }, [title, me.name]);
   useEffect(() => wear(me.brand), [me.brand?.primaryColor, me.brand?.secondaryColor]);
   return html`<${Bar} name=${me.name} /><${Nav} screens=${screens} at=${at} />
-    <main id="main" tabindex="-1"><${Guarded} key=${at} screen=${screen} me=${me} who=${who} /><${Below} /></main>`;
+    <main id="main" tabindex="-1"><${Guarded} key=${at} screen=${screen} me=${me} who=${who} /></main><${Below} />`;
 }
 
 /** Before there is a club: on its way, failed, or another tab's. */

@@ -5,6 +5,7 @@ const tage = (n) => (n === 1 ? "1 Tag" : `${n} Tage`);
 export default {
   "page.skip": "Zum Inhalt springen",
   "page.screens": "Ihr Verein",
+  "page.more": "Weiteres",
   "page.offline": "Keine Verbindung. Was Sie sehen, ist vielleicht älter. Wir sehen nach, sobald Sie wieder online sind.",
   "page.another": "Weiteren Verein einrichten",
   "page.signOut": "Abmelden",

@@ -6,6 +6,7 @@ const days = (n) => (n === 1 ? "1 day" : `${n} days`);
 export default {
   "page.skip": "Skip to the content",
   "page.screens": "Your club",
+  "page.more": "More",
   "page.offline": "No connection. What you see may be older; we look again as soon as you are back online.",
   "page.another": "Set up another club",
   "page.signOut": "Sign out",

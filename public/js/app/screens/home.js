@@ -76,8 +76,8 @@ export function Home({ me }) {
   return html`<${Screen} title=${html`<span dir="auto">${me.name}</span>`}>
     ${me.address && html`<${Copy} text=${`https://${me.address}/`} what=${t("home.address")}><a href=${`https://${me.address}/`} rel="noopener">${me.address}</a><//>`}
     <${Ready} me=${me} />
-    <${Shown} view=${view} again=${look} lines=${1}>${(data) => html`<${State} me=${me} data=${data} />`}<//>
-    <${Card} title=${t("home.about")}>
+    <${Shown} view=${view} again=${look} lines=${6}>${(data) => html`<${State} me=${me} data=${data} />`}<//>
+    ${view.state !== "loading" && html`<${Card} title=${t("home.about")}>
       <${Facts} of=${[
         [t("home.plan"), planText(me)],
         days !== null && [t("home.trial"), html`${t("home.daysLeft", { n: days })} <span class="hint">${t("home.until", { date: dayOf(new Date(me.trialEndsAt * 1000)) })}</span>`],
@@ -85,6 +85,6 @@ export function Home({ me }) {
         [t("home.since"), dayOf(new Date(me.createdAt))],
       ]} />
       <p class="hint"><a href="/app/setup">${t("home.steps")}</a></p>
-    <//>
+    <//>`}
   <//>`;
 }
