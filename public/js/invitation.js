@@ -61,7 +61,7 @@ function refuse({ error = {}, retryAfter, status }) {
     return focusHeading("invitation-heading");
   }
   const time = clock(Date.now() + (retryAfter ?? 3600) * 1000);
-  if (status === 403) return notice("invitation.suspended", {}, { tone: "bad" });
+  if (error.code === "TENANT_SUSPENDED") return notice("invitation.suspended", {}, { tone: "bad" });
   if (status === 429) return notice("error.RATE_LIMITED", { time }, { tone: "bad" });
   notice("error.unexpected", { id: error.requestId ?? error.code ?? "–" }, { tone: "bad" });
 }

@@ -98,7 +98,7 @@ test("a link that opens nothing, and none at all, lead to the sign-in", async (t
 });
 
 test("what may be otherwise later keeps the link", async (t) => {
-  const page = await opened(t, standing("open"), { [ACCEPT]: refusal(403, "TENANT_SUSPENDED") });
+  const page = await opened(t, standing("open"), { [ACCEPT]: refusal(409, "TENANT_SUSPENDED") });
   await page.click("#accept button");
   await saying(page, "suspended at the moment");
   page.answers[ACCEPT] = refusal(400, "SOMETHING_ELSE");

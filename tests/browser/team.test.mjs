@@ -5,7 +5,7 @@ import { readFileSync } from "node:fs";
 import test from "node:test";
 import { gzipSync } from "node:zlib";
 import { accessible, ready } from "./harness.mjs";
-import { aClub, atScreen, ok, refusal, shown } from "./console.mjs";
+import { aClub, anEvent, atScreen, ok, refusal, shown } from "./console.mjs";
 
 const PHONE = { viewport: { width: 320, height: 568 } };
 const CLUB = "/api/v1/tenants/tenant_1";
@@ -445,6 +445,14 @@ test("from one club to another, and not into one that one no longer belongs to",
   await page.waitForURL("**/app/");
   await atScreen(page, "Club 2");
   assert.deepEqual(bodyOf(page.sent("/auth/switch").at(-1)), { tenantId: "tenant_2", session: true });
+});
+
+test("what happened names who did it, as long as they are in the team", async (t) => {
+  const events = [anEvent("member.invited", { invitation: "inv_1", role: "owner", by: "user_1" }), anEvent("member.removed", { user: "user_9", by: "user_9" }), anEvent("session.started", { how: "invitation", browser: "firefox" })];
+  const page = await shown(t, { path: "/app/activity", events, routes: { [MEMBERS]: two }, shifts: false });
+  await saying(page, "person1@example.org");
+  assert.match(await page.textContent("main"), /An invitation was sent.*left the team.*by an invitation, with Firefox/s);
+  assert.ok(!(await page.textContent("main")).includes("user_9"));
 });
 
 test("offline and signed out in the middle: nothing is lost, and the way back is to the same screen", async (t) => {

@@ -25,6 +25,7 @@ export default {
   "session.by.code": ({ time }) => `Mit einem Code aus der Mail, ${time}`,
   "session.by.proof": ({ time }) => `Mit der Bestätigung der Adresse, ${time}`,
   "session.by.invitation": ({ time }) => `Mit einer Einladung, ${time}`,
+  "session.by.switch": ({ time }) => `Aus einem anderen Verein, ${time}`,
   "session.seen": ({ time }) => `zuletzt benutzt ${time}`,
   "session.end": "Beenden",
   "session.endOf": ({ name }) => `Beenden: ${name}`,

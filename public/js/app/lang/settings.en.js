@@ -25,6 +25,7 @@ export default {
   "session.by.code": ({ time }) => `By a mailed code, ${time}`,
   "session.by.proof": ({ time }) => `By confirming the address, ${time}`,
   "session.by.invitation": ({ time }) => `By an invitation, ${time}`,
+  "session.by.switch": ({ time }) => `By changing clubs, ${time}`,
   "session.seen": ({ time }) => `last used ${time}`,
   "session.end": "End",
   "session.endOf": ({ name }) => `End: ${name}`,

@@ -19,7 +19,7 @@ export default {
   "team.may.tenant_admin": "führt den Verein, bestimmt aber nicht, wer das noch tut.",
   "team.may.owner": "kann alles, wie Sie.",
   "team.message": "Ein paar Worte (freiwillig)",
-  "team.message.hint": "Sie stehen in der Mail. Links sind nicht erlaubt.",
+  "team.message.hint": "Sie stehen in der Mail. Links darin führen nirgendwohin.",
 
   "team.invite": "Jemanden einladen",
   "team.invite.text": "Wir mailen einen Link. Er gilt 7 Tage, und ein Druck darauf genügt.",
@@ -77,7 +77,7 @@ export default {
 
   "issue.required": "Das fehlt noch.",
   "issue.email": "Das ist keine E-Mail-Adresse.",
-  "issue.message": "Schreiben Sie höchstens 300 Zeichen, ohne Links.",
+  "issue.message": "Schreiben Sie höchstens 300 Zeichen.",
   "error.LAST_OWNER": "Der Verein hätte keinen Inhaber mehr. Machen Sie erst jemand anderen zum Inhaber.",
   "error.ALREADY_MEMBER": "Diese Person führt den Verein schon.",
   "error.ALREADY_OWNER": "Diese Person ist schon Inhaber.",

@@ -19,7 +19,7 @@ export default {
   "team.may.tenant_admin": "runs the club, but does not decide who else does.",
   "team.may.owner": "can do everything, like you.",
   "team.message": "A few words (optional)",
-  "team.message.hint": "They stand in the mail. Links are not allowed.",
+  "team.message.hint": "They stand in the mail. Links in them lead nowhere.",
 
   "team.invite": "Invite somebody",
   "team.invite.text": "We mail them a link. It is open for 7 days, and one press lets them in.",
@@ -77,7 +77,7 @@ export default {
 
   "issue.required": "This is missing.",
   "issue.email": "This is no e-mail address.",
-  "issue.message": "Write up to 300 characters, without links.",
+  "issue.message": "Write up to 300 characters.",
   "error.LAST_OWNER": "The club would have no owner any more. Make somebody else an owner first.",
   "error.ALREADY_MEMBER": "This person runs the club already.",
   "error.ALREADY_OWNER": "This person is an owner already.",

@@ -17,8 +17,12 @@ function sentenceOf({ type, data }) {
   return t(key, { ...data, browser: t(known(`browser.${data?.browser}`) ?? "browser.unknown"), task: t(known(`task.${data?.step}`) ?? "event.step") });
 }
 
-/** Who did it, where the event says so. */
-const whoOf = ({ data }) => data?.by?.email ?? (typeof data?.by === "string" ? data.by : null);
+/** Who did it, where the event says so: people are named by their ids, which the team's list knows as long as they are in it. */
+function whoOf({ data }, team) {
+  const by = data?.by?.email ?? data?.by;
+  if (typeof by !== "string" || !by.startsWith("user_")) return by;
+  return team?.members.find(({ userId }) => userId === by)?.email;
+}
 
 const dayKey = ({ occurredAt }) => dayOf(new Date(occurredAt));
 
@@ -29,21 +33,22 @@ function byDay(events) {
   return [...days];
 }
 
-function Event({ event }) {
-  const who = whoOf(event);
+function Event({ event, team }) {
+  const who = whoOf(event, team);
   return html`<li><p>${sentenceOf(event)}</p><p class="hint"><time dateTime=${event.occurredAt}>${clock(new Date(event.occurredAt))}</time>${who && html` · <span dir="auto">${who}</span>`}</p></li>`;
 }
 
-function Events({ first, path }) {
+function Events({ first, path, team }) {
   const { rows: events, more } = usePages(path, first);
   if (events.length === 0) return html`<${Empty} icon="activity" text=${t("activity.none")} />`;
-  return html`${byDay(events).map(([day, ofDay]) => html`<${Card} key=${day} title=${day}><ul class="rows">${ofDay.map((event) => html`<${Event} key=${event.id} event=${event} />`)}</ul><//>`)}
+  return html`${byDay(events).map(([day, ofDay]) => html`<${Card} key=${day} title=${day}><ul class="rows">${ofDay.map((event) => html`<${Event} key=${event.id} event=${event} team=${team} />`)}</ul><//>`)}
     ${more}`;
 }
 
 export function Activity() {
   const path = `${ofClub("events")}?limit=${PAGE}`;
   const view = useResource(path);
+  const team = useResource(ofClub("members")).body;
   return html`<${Screen} title=${t("nav.activity")}><p class="lead">${t("activity.lead")}</p>
-    <${Shown} view=${view} again=${() => refresh(path)} lines=${6}>${(body) => html`<${Events} first=${body} path=${path} />`}<//><//>`;
+    <${Shown} view=${view} again=${() => refresh(path)} lines=${6}>${(body) => html`<${Events} first=${body} path=${path} team=${team} />`}<//><//>`;
 }

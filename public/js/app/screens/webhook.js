@@ -102,7 +102,7 @@ function Changes() {
   const leave = () => show({});
   async function done({ body }) {
     await refresh(ME);
-    show({ secret: (body.data ?? body).secret });
+    show({ secret: body.secret });
     announce(t("webhook.secret.made"));
   }
   const { secret, stored } = view;
@@ -141,8 +141,7 @@ function Details({ id }) {
     }
     return answer;
   });
-  return html`<${Shown} view=${view} again=${() => refresh(path)} lines=${3}>${({ delivery = {}, data }) => {
-    const { attempts = [], payload, nextAttemptAt } = data ?? delivery;
+  return html`<${Shown} view=${view} again=${() => refresh(path)} lines=${3}>${({ delivery: { attempts, payload, nextAttemptAt } }) => {
     return html`<div class="stack">
       ${attempts.length ? html`<ol class="points">${attempts.map((attempt) => html`<li key=${attempt.at}>${time(attempt.at)}: ${attemptText(attempt)}</li>`)}</ol>` : html`<p class="hint">${t("webhook.noAttempts")}</p>`}
       ${nextAttemptAt && html`<p class="hint">${t("webhook.next", { time: time(nextAttemptAt) })}</p>`}
