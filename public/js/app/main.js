@@ -39,6 +39,7 @@ async function signOut() {
 const Below = () => html`<nav class="below" aria-label=${t("page.more")}>
   ${Object.entries(LANGUAGES).map(([tag, name]) => tag !== language() && html`<button type="button" class="quiet" lang=${tag} onClick=${() => speak(tag).then(redraw, () => {})}>${name}</button>`)}
   <a href="/app/clubs">${t("nav.clubs")}</a>
+  <a href="/">${t("page.another")}</a>
   <button type="button" class="quiet" onClick=${signOut}>${t("page.signOut")}</button>
 </nav>`;
 

@@ -29,6 +29,5 @@ export function Clubs({ me }) {
     <${Shown} view=${view} again=${() => refresh(PATH)} lines=${3}>${({ memberships }) => html`
       ${memberships.length < 2 && html`<p class="lead">${t("clubs.one")}</p>`}
       <${Card}><ul class="rows">${memberships.map((club) => html`<${Membership} key=${club.tenantId} club=${club} own=${me.id} />`)}</ul><//>`}<//>
-    <div class="actions"><a class="button" href="/">${t("page.another")}</a></div>
   <//>`;
 }
