@@ -5,7 +5,7 @@ import { readFileSync, readdirSync } from "node:fs";
 import test from "node:test";
 import { gzipSync } from "node:zlib";
 import { accessible, baseUrl, fault, open, proofLink, saidIn, visitor } from "./harness.mjs";
-import { aTenant, at, connect, fillTenant, invalid, prove, submit, atConsole } from "./wizard.mjs";
+import { aTenant, at, connect, fillTenant, held, invalid, prove, submit, atConsole } from "./wizard.mjs";
 
 const PUBLIC = new URL("../../public/", import.meta.url);
 const read = (name) => readFileSync(new URL(name, PUBLIC), "utf8");
@@ -47,10 +47,12 @@ for (const [screen, options] of Object.entries(SCREENS)) {
     if (tenant.plan === "starter")
       await fault(t, { host: "hook.eu1.make.com", path: `/${tenant.mark}`, kind: "delay", ms: 2500, times: 1 });
     else await fault(t, { host: "script.google.com", bodyIncludes: tenant.clubSlug, kind: "delay", ms: 2500, times: 1 });
+    const release = await held(page);
     await connect(page, tenant);
     await at(page, "progress");
     await page.waitForSelector("#tasks [data-stage=running]");
     await check("progress");
+    release();
     await atConsole(page);
     await check("console, just ready");
   });
