@@ -4,7 +4,7 @@
 import { announce, focusHeading, working } from "./a11y.js";
 import * as api from "./api.js";
 import { codeIn, sendWhole } from "./code.js";
-import { byId, once } from "./dom.js";
+import { byId, make, once } from "./dom.js";
 import * as draft from "./draft.js";
 import { blameWith, focusFirst, forgiveAll, forgiveOnInput, showRefusal } from "./errors.js";
 import english from "./lang/links.en.js";
@@ -49,16 +49,44 @@ async function redeem() {
   const token = passing.read(LINK);
   const answer = await persist(() => (isProof ? api.prove({ token }) : api.redeem({ token })));
   free();
+  await take(answer, { token });
+}
+
+/** Goes on with what a link or a code was answered. */
+async function take(answer, proof) {
   if (answer.quiet) return;
   if (answer.kind !== "ok") return refuse(answer);
+  if (answer.body.choose) return choose(answer.body.choose, proof);
   passing.remove(LINK);
   await arrive(answer.body);
+}
+
+/** One person in several clubs says which one. Nothing is spent before that. */
+function choose(clubs, proof) {
+  const list = byId("choose") ?? make("div", { id: "choose" });
+  const buttons = clubs.map(({ tenantId, name }) => {
+    const button = make("button", { type: "button", dir: "auto" }, name);
+    once(button, "click", async () => {
+      button.setAttribute("aria-disabled", "true");
+      announce("magic.submitting");
+      const answer = await persist(() => api.redeem({ ...proof, tenantId }));
+      button.removeAttribute("aria-disabled");
+      await take(answer, proof);
+    });
+    return make("p", {}, button);
+  });
+  list.replaceChildren(...buttons);
+  byId("notice").before(list);
+  say(byId("magic-heading"), "magic.choose");
+  show("choose");
+  focusHeading("magic-heading");
 }
 
 function refuse(answer) {
   const isTaken = isProof && answer.error?.code === "EMAIL_EXISTS";
   if (answer.status !== 401 && answer.status !== 400 && !isTaken) return showRefusal(byId("sign-in"), answer);
   passing.remove(LINK);
+  byId("choose")?.remove();
   offerFresh(isTaken ? "proof.taken" : `${page}.used`);
   focusHeading("magic-heading");
 }
@@ -148,8 +176,7 @@ async function signInByCode() {
   const free = working(byId("by-code").querySelector("button"), "magic.submitting");
   const answer = await persist(() => api.redeem({ code, ...mailed }));
   free();
-  if (answer.quiet) return;
-  if (answer.kind === "ok") return arrive(answer.body);
+  if (answer.quiet || answer.kind === "ok") return take(answer, { code, ...mailed });
   if (answer.status !== 401 && answer.status !== 400) return showRefusal(byId("by-code"), answer);
   blameWith("code", "magic.codeWrong");
   announce("magic.codeWrong");

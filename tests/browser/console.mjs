@@ -67,7 +67,7 @@ export async function shown(t, { path = "/app/", me = {}, state = setUp(), event
   answering({ me, state, events, routes });
   const { context, requests } = await visitor(t, options);
   const page = await context.newPage();
-  await page.route(/\/(api|auth|whoami|public\/invitations)(\/|$|\?)/, async (route) => {
+  await page.route(/\/(api|auth|whoami|public\/invitations|public\/signup\/starter)(\/|$|\?)/, async (route) => {
     const { pathname } = new URL(route.request().url());
     let given = answers[pathname];
     if (typeof given === "function") given = await given(route.request());

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { accessible, fault, mailTo, open, ready, sandbox, signInLink, visit } from "./harness.mjs";
-import { aTenant, at, codeFor, connect, createTenant, errorAt, fillTenant, invalid, oneKey, proofIs, prove, starts, submit, tenantId, toConnect, toProgress, atConsole, readyCard } from "./wizard.mjs";
+import { aTenant, at, codeFor, connect, createTenant, errorAt, fillTenant, invalid, oneKey, proofIs, prove, starts, submit, tenantId, toConnect, toProgress, atConsole, readyCard, held } from "./wizard.mjs";
 
 test("a starter tenant gets from the form to the end", async (t) => {
   const page = await open(t);
@@ -40,11 +40,13 @@ test("a starter tenant gets from the form to the end", async (t) => {
   await sandbox("webhooks", { method: "PUT", body: { url: tenant.webhookUrl, secret } });
   const hold = { host: "hook.eu1.make.com", path: `/${tenant.mark}`, kind: "delay", ms: 2500, times: 1 };
   await fault(t, hold);
+  const release = await held(page);
   await submit(page, "starter-form");
   await at(page, "progress");
   await page.waitForSelector("[data-name=validate_webhook][data-stage=running]");
   await accessible(page, "progress, running");
   assert.equal(await page.getAttribute("#bar", "role"), "progressbar");
+  release();
   await atConsole(page);
   assert.match(await readyCard(page), new RegExp(`${tenant.clubName} is ready.*${tenant.email}`, "s"));
   assert.match(await page.getAttribute(".copied a", "href"), new RegExp(`^https://${tenant.clubSlug}\\.`));

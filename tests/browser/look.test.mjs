@@ -5,7 +5,7 @@ import { readFileSync, readdirSync } from "node:fs";
 import test from "node:test";
 import { gzipSync } from "node:zlib";
 import { accessible, baseUrl, fault, open, proofLink, saidIn, visitor } from "./harness.mjs";
-import { aTenant, at, connect, fillTenant, invalid, prove, submit, atConsole } from "./wizard.mjs";
+import { aTenant, at, connect, fillTenant, held, invalid, prove, submit, atConsole } from "./wizard.mjs";
 
 const PUBLIC = new URL("../../public/", import.meta.url);
 const read = (name) => readFileSync(new URL(name, PUBLIC), "utf8");
@@ -47,10 +47,12 @@ for (const [screen, options] of Object.entries(SCREENS)) {
     if (tenant.plan === "starter")
       await fault(t, { host: "hook.eu1.make.com", path: `/${tenant.mark}`, kind: "delay", ms: 2500, times: 1 });
     else await fault(t, { host: "script.google.com", bodyIncludes: tenant.clubSlug, kind: "delay", ms: 2500, times: 1 });
+    const release = await held(page);
     await connect(page, tenant);
     await at(page, "progress");
     await page.waitForSelector("#tasks [data-stage=running]");
     await check("progress");
+    release();
     await atConsole(page);
     await check("console, just ready");
   });
@@ -208,6 +210,7 @@ test("every module that the page needs is named in it, so that all arrive in one
     ["/", read("index.html")],
     ["/magic/", read("magic/index.html")],
     ["/proof/", read("proof/index.html")],
+    ["/invitation/", read("invitation/index.html")],
   ]) {
     const page = await open(t, { path });
     const used = await page.evaluate(() =>
@@ -226,6 +229,7 @@ const WORDS = [
   ["", ["index.html"]],
   ["proof.", []],
   ["links.", ["magic/index.html", "proof/index.html"]],
+  ["invitation.", ["invitation/index.html"]],
 ];
 
 test("every word is there once in English, in a page or in a table, and in German", async () => {
@@ -254,7 +258,7 @@ test("every word is there once in English, in a page or in a table, and in Germa
 
 test("words that several pages say are the same in each", () => {
   const all = new Map();
-  for (const page of ["index.html", "magic/index.html", "proof/index.html"]) {
+  for (const page of ["index.html", "magic/index.html", "proof/index.html", "invitation/index.html"]) {
     for (const [key, text] of saidIn(page)) {
       assert.equal(all.get(key) ?? text, text, `${page}: ${key}`);
       all.set(key, text);

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { accessible, eventually, fault, mailTo, open } from "./harness.mjs";
-import { aTenant, at, noticeText, submit, toConnect, toProgress, readyCard, atConsole } from "./wizard.mjs";
+import { aTenant, at, noticeText, submit, toConnect, toProgress, readyCard, atConsole, held } from "./wizard.mjs";
 
 const MAKE = "hook.eu1.make.com";
 const failedPanel = (page) => page.waitForSelector("#failed:not([hidden])");
@@ -12,6 +12,7 @@ test("a step that fails and recovers is shown as trying again, not as failed", a
   const page = await open(t);
   const tenant = aTenant();
   await fault(t, { host: MAKE, path: `/${tenant.mark}`, kind: "status", status: 503, times: 2 });
+  const release = await held(page);
   await toProgress(page, tenant);
   const counting = page.locator("[data-name=validate_webhook][data-stage=retry] .stage", { hasText: /trying again in \d+ s/ });
   await counting.waitFor();
@@ -21,6 +22,7 @@ test("a step that fails and recovers is shown as trying again, not as failed", a
   const counted = new Set();
   await eventually("the countdown goes on by itself", async () => counted.add(await words().catch(() => "")).size > 1);
   assert.ok(await page.isHidden("#failed"));
+  release();
   await atConsole(page);
 });
 

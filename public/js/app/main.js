@@ -24,7 +24,7 @@ function Offline() {
 }
 
 function Nav({ screens, at }) {
-  return html`<nav class="tabs" aria-label=${t("page.screens")}><ul>${screens.map(
+  return html`<nav class="tabs" aria-label=${t("page.screens")}><ul>${screens.filter(({ icon }) => icon).map(
     (screen) =>
       html`<li key=${screen.name} class=${screen.isAside && "aside"}><a href=${`/app/${screen.name}`} aria-current=${screen.name === at ? "page" : null}><${Icon} name=${screen.icon} /><span>${t(labelOf(screen))}</span></a></li>`,
   )}</ul></nav>`;
@@ -38,6 +38,7 @@ async function signOut() {
 /** What one seldom needs: below every screen, on a desk below the tabs. */
 const Below = () => html`<nav class="below" aria-label=${t("page.more")}>
   ${Object.entries(LANGUAGES).map(([tag, name]) => tag !== language() && html`<button type="button" class="quiet" lang=${tag} onClick=${() => speak(tag).then(redraw, () => {})}>${name}</button>`)}
+  <a href="/app/clubs">${t("nav.clubs")}</a>
   <a href="/">${t("page.another")}</a>
   <button type="button" class="quiet" onClick=${signOut}>${t("page.signOut")}</button>
 </nav>`;

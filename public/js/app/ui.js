@@ -1,7 +1,7 @@
 // What screens are made of. Text from a club, from people or from other services is text here, never markup: there is no other way in.
 
 import { html, useEffect, useRef, useState } from "../vendor/preact.js";
-import { clock } from "../times.js";
+import { clock, dayAndTime } from "../times.js";
 import { known, t } from "./language.js";
 import { hasMoved } from "./router.js";
 
@@ -71,11 +71,15 @@ export function Copy({ text, what, children }) {
     <button type="button" class="small" onClick=${copy} aria-label=${t("copy.of", { what })}><${Icon} name=${said === "copy.done" ? "done" : "copy"} /><span>${t(said ?? "copy.do")}</span></button></span>`;
 }
 
+/** What is further away is told with its day. */
+const HALF_DAY_S = 43_200;
+
 /** What came of an answer that is not "ok", in a sentence. */
 export function problemText({ kind, error = {}, retryAfter, status }) {
   if (kind === "lost") return t(navigator.onLine ? "problem.lost" : "problem.offline");
   const key = known(`error.${error.code}.${error.reason}`, `error.${error.code}`);
-  const time = clock(Date.now() + (retryAfter ?? 60) * 1000);
+  const wait = retryAfter ?? 60;
+  const time = (wait < HALF_DAY_S ? clock : dayAndTime)(Date.now() + wait * 1000);
   if (key) return t(key, { time });
   if (kind === "later") return t(status === 429 ? "error.RATE_LIMITED" : "problem.busy", { time });
   return t("problem.other", { id: error.requestId ?? error.code ?? "–" });

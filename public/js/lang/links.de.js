@@ -14,6 +14,7 @@ export default {
   "magic.used":
     "Dieser Link ist verbraucht oder abgelaufen. Links gelten einmal, 24 Stunden lang. Sie können einen frischen bekommen.",
   "magic.who": "Ihre E-Mail-Adresse oder Webadresse des Vereins",
+  "magic.choose": "Welcher Verein?",
   "magic.neither": "Das ist weder eine E-Mail-Adresse noch eine Webadresse.",
   "magic.code": "Oder geben Sie den Code aus der Mail ein",
   "magic.codeHint": "Eine Mail ohne Code zum Anmelden bittet Sie, erst Ihre Adresse zu bestätigen: Öffnen Sie den Link darin.",

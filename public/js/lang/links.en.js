@@ -4,6 +4,7 @@ export default {
   "magic.submitting": "Signing in…",
   "magic.ask": "Type your e-mail address or your club’s web address. We mail a sign-in link to the club’s administrator.",
   "magic.used": "This link has been used or has expired. Links work once, for 24 hours. You can ask for a fresh one.",
+  "magic.choose": "Which club?",
   "magic.neither": "This is neither an e-mail address nor a web address.",
   "magic.codeShape": "The code has six digits.",
   "magic.codeWrong": "This code is not right, has been used or is too old. Try again, or ask for a new mail.",

@@ -17,12 +17,19 @@ export default {
   "nav.home": "Start",
   "nav.setup": "Einrichtung",
   "nav.spreadsheet": "Tabelle",
+  "nav.webhook": "Webhook",
+  "nav.team": "Team",
   "nav.activity": "Verlauf",
+  "nav.settings": "Optionen",
+  "nav.clubs": "Ihre Vereine",
 
   "state.loading": "Einen Moment …",
   "state.failed": "Das hat nicht geklappt",
   "state.again": "Noch einmal versuchen",
   "state.busy": "Einen Moment …",
+  "state.leave": "Abbrechen",
+  "pages.load": "Frühere zeigen",
+  "pages.more": ({ n }) => (n === 1 ? "Ein weiterer Eintrag steht da." : `${n} weitere Einträge stehen da.`),
 
   "copy.do": "Kopieren",
   "copy.of": ({ what }) => `Kopieren: ${what}`,
@@ -48,6 +55,8 @@ export default {
   "fault.text": "Er liegt an uns, nicht an Ihnen, und nichts ist verloren. Die anderen Seiten gehen weiter.",
   "fault.reload": "Neu laden",
 
+  "role.owner": "Inhaber",
+  "role.tenant_admin": "Admin",
   "plan.starter": "Starter",
   "plan.pro": "Pro",
 

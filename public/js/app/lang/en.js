@@ -18,12 +18,19 @@ export default {
   "nav.home": "Home",
   "nav.setup": "Set-up",
   "nav.spreadsheet": "Spreadsheet",
+  "nav.webhook": "Webhook",
+  "nav.team": "Team",
   "nav.activity": "Activity",
+  "nav.settings": "Settings",
+  "nav.clubs": "Your clubs",
 
   "state.loading": "One moment…",
   "state.failed": "This did not work",
   "state.again": "Try again",
   "state.busy": "One moment…",
+  "state.leave": "Cancel",
+  "pages.load": "Show earlier ones",
+  "pages.more": ({ n }) => (n === 1 ? "One more is shown." : `${n} more are shown.`),
 
   "copy.do": "Copy",
   "copy.of": ({ what }) => `Copy: ${what}`,
@@ -49,6 +56,8 @@ export default {
   "fault.text": "It is ours, not yours, and nothing is lost. The other pages go on working.",
   "fault.reload": "Load it again",
 
+  "role.owner": "Owner",
+  "role.tenant_admin": "Admin",
   "plan.starter": "Starter",
   "plan.pro": "Pro",
 

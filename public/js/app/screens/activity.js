@@ -1,11 +1,12 @@
 // What happened to the club, in words, newest first.
 
-import { html, useState } from "../../vendor/preact.js";
+import { html } from "../../vendor/preact.js";
 import { dayOf, clock } from "../../times.js";
-import { ask, ofClub } from "../client.js";
+import { ofClub } from "../client.js";
 import { known, t } from "../language.js";
+import { usePages } from "../pages.js";
 import { refresh, useResource } from "../resources.js";
-import { Button, Card, Empty, Problem, Screen, Shown, announce, useAction } from "../ui.js";
+import { Card, Empty, Screen, Shown } from "../ui.js";
 
 const PAGE = 20;
 
@@ -16,8 +17,12 @@ function sentenceOf({ type, data }) {
   return t(key, { ...data, browser: t(known(`browser.${data?.browser}`) ?? "browser.unknown"), task: t(known(`task.${data?.step}`) ?? "event.step") });
 }
 
-/** Who did it, where the event says so. */
-const whoOf = ({ data }) => data?.by?.email ?? (typeof data?.by === "string" ? data.by : null);
+/** Who did it, where the event says so: people are named by their ids, which the team's list knows as long as they are in it. */
+function whoOf({ data }, team) {
+  const by = data?.by?.email ?? data?.by;
+  if (typeof by !== "string" || !by.startsWith("user_")) return by;
+  return team?.members.find(({ userId }) => userId === by)?.email;
+}
 
 const dayKey = ({ occurredAt }) => dayOf(new Date(occurredAt));
 
@@ -28,34 +33,22 @@ function byDay(events) {
   return [...days];
 }
 
-function Event({ event }) {
-  const who = whoOf(event);
+function Event({ event, team }) {
+  const who = whoOf(event, team);
   return html`<li><p>${sentenceOf(event)}</p><p class="hint"><time dateTime=${event.occurredAt}>${clock(new Date(event.occurredAt))}</time>${who && html` · <span dir="auto">${who}</span>`}</p></li>`;
 }
 
-function Events({ first, path }) {
-  const [more, showMore] = useState([]);
-  const pages = [first, ...more];
-  const { nextCursor } = pages.at(-1);
-  const { run, busy, problem } = useAction(async () => {
-    const answer = await ask("GET", `${path}&cursor=${encodeURIComponent(nextCursor)}`);
-    if (answer.kind === "ok") {
-      showMore([...more, answer.body]);
-      announce(t("activity.more", { n: answer.body.data.length }));
-    }
-    return answer;
-  });
-  // What is new on the first page may have been on the second one before.
-  const events = [...new Map(pages.flatMap(({ data }) => data).map((event) => [event.id, event])).values()];
+function Events({ first, path, team }) {
+  const { rows: events, more } = usePages(path, first);
   if (events.length === 0) return html`<${Empty} icon="activity" text=${t("activity.none")} />`;
-  return html`${byDay(events).map(([day, ofDay]) => html`<${Card} key=${day} title=${day}><ul class="rows">${ofDay.map((event) => html`<${Event} key=${event.id} event=${event} />`)}</ul><//>`)}
-    ${nextCursor && html`<div class="actions"><${Button} busy=${busy} onClick=${run}>${t("activity.load")}<//></div>`}
-    <${Problem} answer=${problem} />`;
+  return html`${byDay(events).map(([day, ofDay]) => html`<${Card} key=${day} title=${day}><ul class="rows">${ofDay.map((event) => html`<${Event} key=${event.id} event=${event} team=${team} />`)}</ul><//>`)}
+    ${more}`;
 }
 
 export function Activity() {
   const path = `${ofClub("events")}?limit=${PAGE}`;
   const view = useResource(path);
+  const team = useResource(ofClub("members")).body;
   return html`<${Screen} title=${t("nav.activity")}><p class="lead">${t("activity.lead")}</p>
-    <${Shown} view=${view} again=${() => refresh(path)} lines=${6}>${(body) => html`<${Events} first=${body} path=${path} />`}<//><//>`;
+    <${Shown} view=${view} again=${() => refresh(path)} lines=${6}>${(body) => html`<${Events} first=${body} path=${path} team=${team} />`}<//><//>`;
 }

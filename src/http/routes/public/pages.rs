@@ -8,7 +8,8 @@ use crate::domain::Config;
 use super::widget;
 
 /// The pages that people open.
-pub const PAGES: [&str; 7] = ["/", "/app/", "/magic/", "/proof/", "/docs/", "/help/make/", "/help/make/de/"];
+pub const PAGES: [&str; 8] =
+    ["/", "/app/", "/magic/", "/proof/", "/invitation/", "/docs/", "/help/make/", "/help/make/de/"];
 
 /// The console: its scripts read the rest of the address.
 const CONSOLE: &str = "/app/";
@@ -101,11 +102,12 @@ fn encoded(address: &str) -> String {
 mod tests {
     use super::*;
 
-    const FILES: [&str; 7] = [
+    const FILES: [&str; 8] = [
         include_str!("../../../../public/index.html"),
         include_str!("../../../../public/app/index.html"),
         include_str!("../../../../public/magic/index.html"),
         include_str!("../../../../public/proof/index.html"),
+        include_str!("../../../../public/invitation/index.html"),
         include_str!("../../../../public/docs/index.html"),
         include_str!("../../../../public/help/make/index.html"),
         include_str!("../../../../public/help/make/de/index.html"),
