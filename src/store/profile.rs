@@ -4,7 +4,9 @@ use serde::Serialize;
 
 use crate::{
     db::{Query, Statement, columns},
-    domain::{HexColor, Language, MembersUrl, Plan, TenantId, TenantName, TenantStatus, Time, Timestamp, text},
+    domain::{
+        HexColor, Language, MembersUrl, Plan, TenantId, TenantName, TenantStatus, Time, Timestamp, text,
+    },
 };
 
 use super::admin_tenants::{Tenant, tenant};
