@@ -368,6 +368,8 @@ pub fn parameters() -> Map<String, Value> {
         path("code", "The promo code, in any case.", text.clone()),
         path("name", "The upstream.", reference("Upstream")),
         path("session", "The sign-in, as the list names it.", reference("SessionId")),
+        path("user", "The person, as the list of members names them.", reference("UserId")),
+        path("invitation", "The invitation, as the list names it.", reference("InvitationId")),
         path("delivery", "The delivery, as the list names it.", text.clone()),
         path("key", "The key, as the list names it.", text),
         query(
