@@ -126,7 +126,7 @@ pub enum Whose {
 }
 
 impl Given {
-    /// `?1` to `?11` of [`with_link`] and [`link`].
+    /// `?1` to `?11` of `with_link!` and `link!`.
     fn params(&self, session: &NewSession, wanted: Option<&TenantId>) -> [Value; 11] {
         let (mut hash, mut email, mut slug, mut hashes, mut jti, mut home) =
             (None, None, None, None, None, None);

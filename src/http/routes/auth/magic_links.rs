@@ -66,7 +66,7 @@ pub async fn verify<P: Ports>(
 /// The answer to somebody who signed in to a tenant.
 pub fn welcomed(arrival: &Arrival<'_>, (signed_in, token): SignedInAs) -> Response {
     signed_in_answer(arrival, token, |jwt| {
-        SignInAnswer::SignedIn(SignInResponse {
+        SignInAnswer::SignedIn(Box::new(SignInResponse {
             success: True,
             tenant_id: signed_in.id.clone(),
             tenant: TenantSummary {
@@ -84,7 +84,7 @@ pub fn welcomed(arrival: &Arrival<'_>, (signed_in, token): SignedInAs) -> Respon
                 roles: serde_json::from_str(&signed_in.roles).unwrap_or_default(),
             },
             jwt,
-        })
+        }))
     })
 }
 
@@ -212,7 +212,7 @@ fn slug(given: String) -> Result<String, InvalidValue> {
 #[serde(untagged)]
 pub enum SignInAnswer {
     /// Somebody is signed in.
-    SignedIn(SignInResponse),
+    SignedIn(Box<SignInResponse>),
     /// It opens several tenants.
     Choose(ChooseTenantResponse),
 }
