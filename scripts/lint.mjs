@@ -9,6 +9,9 @@ import { lastDeployed, migrationProblem } from "./lib/release.mjs";
 import { CONFIG } from "./lib/runtime.mjs";
 import * as setup from "./lib/setup.mjs";
 
+/** What browsers, and Preact, make markup of. */
+const MAKES_MARKUP = /innerHTML|outerHTML|insertAdjacentHTML|setHTMLUnsafe|createContextualFragment|document\.write|\beval\(|new Function/i;
+
 noArguments(import.meta.url);
 await prepare("worker");
 try {
@@ -62,14 +65,11 @@ async function scripts() {
   await run(await setup.shellcheck(), shell, { advice: "ShellCheck found something: see above, and its wiki for each number." });
 }
 
-/** What browsers, and Preact, make markup of. */
-const MAKES_MARKUP = /innerHTML|outerHTML|insertAdjacentHTML|setHTMLUnsafe|createContextualFragment|document\.write|\beval\(|new Function/i;
-
 /** The pages' own scripts. The library in vendor/ can, if it is asked to: nobody does. */
-const pageScripts = () =>
-  readdirSync(at("public"), { recursive: true })
-    .map((name) => `public/${name}`)
-    .filter((name) => name.endsWith(".js") && !name.startsWith("public/js/vendor/"));
+function pageScripts() {
+  const names = readdirSync(at("public"), { recursive: true }).map((name) => `public/${name}`);
+  return names.filter((name) => name.endsWith(".js") && !name.startsWith("public/js/vendor/"));
+}
 
 function shellScripts(folder) {
   const names = readdirSync(at(folder), { recursive: true });

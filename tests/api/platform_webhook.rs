@@ -100,6 +100,11 @@ async fn every_plan_and_every_kind_of_event_is_told() {
         sent(&app).iter().map(|sent| sent.json()["type"].as_str().unwrap().to_owned()).collect();
     let all = [
         "mail.failed",
+        "member.invited",
+        "member.joined",
+        "member.removed",
+        "member.role_changed",
+        "ownership.transferred",
         "session.all_ended",
         "session.ended",
         "session.started",
