@@ -32,10 +32,8 @@ async fn whoever_reads_the_mail_joins_once() {
     assert_eq!(mail.get("reply_to"), None);
     // What the inviter says is text, and leads nowhere.
     let said = format!("{}{}", mail["text"], mail["html"]);
-    assert!(
-        said.contains("FC fc-nord") && !said.contains("evil.example") && !said.contains("<b>now"),
-        "{said}"
-    );
+    assert!(said.contains("FC fc-nord") && !said.contains("evil.example"), "{said}");
+    assert!(!mail["html"].as_str().unwrap().contains("<b>now"), "{said}");
     let token = token_in(&mail);
     let look = shows(&app, "look", &token).await.is(200);
     assert_eq!((&look["state"], &look["clubName"]), (&json!("open"), &json!("FC fc-nord")));
