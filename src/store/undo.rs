@@ -218,6 +218,7 @@ pub fn release_slug(tenant: &TenantId, now: Timestamp) -> Vec<Statement> {
         by_id("delete from feed_posts where id = 'post_welcome_' || ?1"),
         by_id("delete from tenant_brand where tenant_id = ?1"),
         by_id("delete from email_proofs where tenant_id = ?1"),
+        by_id("delete from email_changes where tenant_id = ?1"),
         // Those that no run made: a tenant that came from elsewhere has its people, too.
         by_id("delete from auth_users where id = (select owner_user_id from tenants where id = ?1)"),
         by_id("delete from auth_users where tenant_id = ?1 and roles <> '[\"tenant_admin\",\"owner\"]'"),

@@ -208,6 +208,7 @@ test("every module that the page needs is named in it, so that all arrive in one
     ["/", read("index.html")],
     ["/magic/", read("magic/index.html")],
     ["/proof/", read("proof/index.html")],
+    ["/email/", read("email/index.html")],
   ]) {
     const page = await open(t, { path });
     const used = await page.evaluate(() =>
@@ -226,6 +227,7 @@ const WORDS = [
   ["", ["index.html"]],
   ["proof.", []],
   ["links.", ["magic/index.html", "proof/index.html"]],
+  ["email.", ["email/index.html"]],
 ];
 
 test("every word is there once in English, in a page or in a table, and in German", async () => {
@@ -254,7 +256,7 @@ test("every word is there once in English, in a page or in a table, and in Germa
 
 test("words that several pages say are the same in each", () => {
   const all = new Map();
-  for (const page of ["index.html", "magic/index.html", "proof/index.html"]) {
+  for (const page of ["index.html", "magic/index.html", "proof/index.html", "email/index.html"]) {
     for (const [key, text] of saidIn(page)) {
       assert.equal(all.get(key) ?? text, text, `${page}: ${key}`);
       all.set(key, text);

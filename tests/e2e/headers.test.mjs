@@ -144,6 +144,7 @@ describe("every answer", () => {
       ["/", "text/html"],
       ["/magic/", "text/html"],
       ["/proof/", "text/html"],
+      ["/email/", "text/html"],
       ["/js/app.js", "text/javascript"],
       ["/css/page.css", "text/css"],
       ["/favicon.svg", "image/svg+xml"],

@@ -108,6 +108,16 @@ const EVENTS: &[Event] = &[
         data: &[("host", "string", "Its host.", true)],
     },
     Event {
+        kind: "email.changed",
+        name: "EmailChanged",
+        receivers: PLATFORM,
+        meaning: "Somebody of the tenant has another address. It is not said which.",
+        data: &[
+            ("userId", "UserId", "Whose.", true),
+            ("undone", "boolean", "Whether an earlier address was put back.", true),
+        ],
+    },
+    Event {
         kind: "session.started",
         name: "SessionStarted",
         receivers: PLATFORM,
@@ -152,7 +162,8 @@ fn schema(event: &Event) -> Value {
     let fields = || [tenant].into_iter().chain(event.data.iter().copied());
     let properties: Map<String, Value> = fields()
         .map(|(name, of, meaning, _)| {
-            let mut field = if of == "string" { json!({ "type": "string" }) } else { reference(of) };
+            let is_plain = matches!(of, "string" | "boolean");
+            let mut field = if is_plain { json!({ "type": of }) } else { reference(of) };
             field["description"] = meaning.into();
             (name.to_owned(), field)
         })
@@ -187,9 +198,12 @@ fn operation(event: &Event) -> Value {
     let tag = if is_tenants { Tag::Webhooks } else { Tag::Platform };
     let mut data = json!({ "tenantId": "tenant_01a3185c80397978a1c17e7efb610b25" });
     for (name, of, _, always) in event.data {
-        if *always {
+        if *always && *of == "boolean" {
+            data[*name] = false.into();
+        } else if *always {
             data[*name] = match *of {
                 "RunId" => "run_01a3185c80397978a1c17e7efb610b25",
+                "UserId" => "user_01a3185c80397978a1c17e7efb610b25",
                 "Plan" => "starter",
                 "FailureCode" => "WEBHOOK_REJECTED",
                 _ => match *name {

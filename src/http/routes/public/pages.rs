@@ -8,7 +8,8 @@ use crate::domain::Config;
 use super::widget;
 
 /// The pages that people open.
-pub const PAGES: [&str; 6] = ["/", "/magic/", "/proof/", "/docs/", "/help/make/", "/help/make/de/"];
+pub const PAGES: [&str; 7] =
+    ["/", "/magic/", "/proof/", "/email/", "/docs/", "/help/make/", "/help/make/de/"];
 
 /// Where a page says who answers for it.
 const FOOTER: &str = "<footer class=\"foot\"></footer>";
@@ -94,6 +95,7 @@ mod tests {
         include_str!("../../../../public/index.html"),
         include_str!("../../../../public/magic/index.html"),
         include_str!("../../../../public/proof/index.html"),
+        include_str!("../../../../public/email/index.html"),
         include_str!("../../../../public/docs/index.html"),
         include_str!("../../../../public/help/make/index.html"),
         include_str!("../../../../public/help/make/de/index.html"),

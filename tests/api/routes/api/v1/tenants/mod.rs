@@ -1,6 +1,7 @@
 mod events;
 mod me;
 mod overview;
+mod own_email;
 mod provision_retry;
 mod provision_status;
 mod sessions;
