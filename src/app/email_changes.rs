@@ -95,7 +95,7 @@ pub async fn want<P: Ports>(
         mails::send_later(app, tenant);
         return Ok(Timestamp::from_seconds(now.seconds() + LINK_SECONDS));
     }
-    if wisher.email.as_ref() == Some(email) {
+    if wisher.email.is_some_and(|own| own.as_str().eq_ignore_ascii_case(email.as_str())) {
         return Err(ChangeError::Unchanged);
     }
     app.log(LogLine::new(Level::Warn, "rate_limited").with("limit", "email_change"));

@@ -79,7 +79,7 @@ pub fn want(
          select ?3, t.id, ?2, ?4, ?5, ?5 + ?6
          from tenants t left join auth_users u on u.id = ?2 and u.tenant_id = t.id
          where t.id = ?1 and t.unproven_email is null and t.undo_state is null
-           and (t.owner_user_id = ?2 or u.id is not null) and iif(t.owner_user_id = ?2, t.email, u.email) is not ?4
+           and (t.owner_user_id = ?2 or u.id is not null) and iif(t.owner_user_id = ?2, t.email, u.email) is not ?4 collate nocase
            and (select count(*) from email_changes where tenant_id = ?1 and user_id = ?2 and created_at > ?5 - ?8) < ?9
            and (select count(*) from email_changes where tenant_id = ?1 and created_at > ?5 - ?8) < ?10
            and not exists (select 1 from email_changes where tenant_id = ?1 and user_id = ?2 and created_at > ?5 - ?7)",

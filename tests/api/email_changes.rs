@@ -18,6 +18,11 @@ pub async fn wants(tenant: &TestTenant, email: &str) -> Answer {
 pub async fn mails_to(app: &TestApp, address: &str) -> Vec<RecordedCall> {
     app.outside().finishes_deferred_work().await;
     app.mails_leave().await;
+    gone_to(app, address)
+}
+
+/// Those that have left already.
+fn gone_to(app: &TestApp, address: &str) -> Vec<RecordedCall> {
     let mut sent = app.outside().upstreams().sent_to("resend");
     sent.retain(|mail| mail.json()["to"] == json!([address]));
     sent
@@ -59,7 +64,9 @@ pub async fn moved(tenant: &TestTenant, from: &str, to: &str) -> String {
 }
 
 fn events(app: &TestApp) -> Vec<Value> {
-    app.db().rows("select data from domain_events where type = 'email.changed' order by occurred_at, id")
+    let rows =
+        app.db().rows("select data from domain_events where type = 'email.changed' order by occurred_at, id");
+    rows.iter().map(|row| serde_json::from_str(row["data"].as_str().unwrap()).unwrap()).collect()
 }
 
 const OLD: &str = "owner@fc-nord.example";
@@ -89,7 +96,7 @@ async fn an_owner_moves_to_another_address_and_stays_signed_in() {
     assert_eq!(notice["subject"], "The e-mail address of FC fc-nord was changed");
     let text = notice["text"].as_str().unwrap();
     assert!(text.contains("New address: n***@example.org") && text.contains("#undo="), "{text}");
-    assert_eq!(events(&app), [json!({ "data": json!({ "userId": user, "undone": false }).to_string() })]);
+    assert_eq!(events(&app), [json!({ "userId": user, "undone": false })]);
 }
 
 #[tokio::test]
@@ -171,7 +178,8 @@ async fn a_thief_is_thrown_out_by_the_way_back() {
     assert_eq!(told["subject"], "The earlier e-mail address of FC fc-nord is back");
     let text = told["text"].as_str().unwrap();
     assert!(text.contains("Address: o***@fc-nord.example") && !text.contains("http"), "{text}");
-    assert!(events(&app).last().unwrap()["data"].as_str().unwrap().contains(r#""undone":true"#));
+    let undone: Vec<Value> = events(&app).iter().map(|event| event["undone"].clone()).collect();
+    assert!(undone.contains(&json!(true)), "{undone:?}");
 }
 
 /// A thief must not wash the first way back away by changing the address once more.
@@ -366,10 +374,10 @@ async fn a_link_lives_a_day_from_when_it_is_mailed() {
     app.passes(60);
     wants(&tenant, "new@example.org").await.is(202);
     app.mails_leave_for(20 * 3600).await;
-    let before = mails_to(&app, "typo@example.org").await.len();
+    let before = gone_to(&app, "typo@example.org").len();
     app.outside().upstreams().always("resend", Reaction::Healthy);
     app.mails_leave_for(2 * 3600).await;
-    assert_eq!(mails_to(&app, "typo@example.org").await.len(), before, "nobody wants it any more");
+    assert_eq!(gone_to(&app, "typo@example.org").len(), before, "nobody wants it any more");
     let link = link_to(&app, "new@example.org", "#token=").await;
     app.passes(20 * 3600);
     confirms(&app, &link).await.is(200);

@@ -37,7 +37,9 @@ async fn it_says_the_same_of_an_address_that_somebody_has() {
         answer["pending"]["email"] = "x".into();
         answer["pending"]["expiresAt"] = "x".into();
         known.push(answer);
-        assert_eq!(mails_to(&app, email).await.len() % 2, 1, "{email} gets the same mail");
+        let mut mails = mails_to(&app, email).await;
+        mails.retain(|mail| mail.json()["subject"] == "Confirm your new e-mail address");
+        assert_eq!(mails.len(), 1, "{email} gets the same mail");
     }
     assert!(known.iter().all(|answer| *answer == known[0]), "{known:?}");
 }
