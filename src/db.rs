@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 pub(crate) use self::row::columns;
 pub use self::{
     batch::{Answers, Batch, Lossy, Query, Then, Unreadable},
-    row::{FromRow, Row},
+    row::{FromRow, Json, Row},
 };
 
 /// A value bound to a statement. D1 takes these and no others.

@@ -9,7 +9,7 @@
 //! | [`domain`] | every value that has a rule, and its parse |
 //! | [`workflow`] | provisioning as values: the transition table, the steps, what to do next |
 //! | [`db`] | the narrow waist to a SQL database |
-//! | [`store`] | one file per aggregate: its SQL, its rows, rows into domain values |
+//! | [`store`] | one file per aggregate: its SQL, its rows (some are answered as they are), rows into domain values |
 //! | [`ports`] | what the application needs from outside |
 //! | [`app`] | use cases that touch more than one store or port |
 //! | [`http`] | the API: routes, errors, permissions |

@@ -140,7 +140,7 @@ pub struct OutboundRequest {
     pub time_limit: Duration,
     /// Hosts to which a redirect is followed, by GET; beyond them a redirect is an answer like any other.
     pub follow: &'static [&'static str],
-    /// The trace it belongs to: `traceparent`, and behind a blank its `tracestate`.
+    /// The trace it belongs to: `traceparent`, and behind a blank its `tracestate`. Whoever calls says so, not who writes the request.
     pub traceparent: Option<String>,
 }
 

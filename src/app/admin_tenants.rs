@@ -6,7 +6,7 @@ use crate::{
     ports::Ports,
     store::{
         self,
-        admin_tenants::{Change, Details},
+        admin_tenants::{Change, TenantDetails},
         vouching::Said,
     },
     workflow::RequestOrigin,
@@ -125,7 +125,7 @@ pub async fn correct_webhook<P: Ports>(
         access::on_behalf_of(app, claims, batch).await.map_err(QueueError::from)?;
     let storing = Storing { before, is_stored: stored.has_changed(), after };
     let (tenant, details) = known.zip(details).ok_or(CorrectionError::NotFound)?;
-    match (details.tenant.status, details.tenant.plan, &details.more.webhook_url) {
+    match (details.facts.status, details.facts.plan, &details.webhook) {
         (TenantStatus::Cancelled, ..) => Err(CorrectionError::Cancelled),
         (TenantStatus::Suspended, ..) => Err(CorrectionError::Suspended),
         (_, Plan::Pro, _) => Err(CorrectionError::PlanMismatch),
@@ -153,16 +153,16 @@ pub async fn change<P: Ports>(
     change: Change,
     reason: &str,
     request: &str,
-) -> Result<Details, ChangeError> {
+) -> Result<TenantDetails, ChangeError> {
     let audit_context = access::audit_context(app, claims, reason, request);
     let batch =
         (store::admin_tenants::change(tenant, change, &audit_context), store::admin_tenants::by_id(tenant));
     let (_, details) = access::on_behalf_of(app, claims, batch).await?;
     let details = details.ok_or(ChangeError::NotFound)?;
-    if details.tenant.status == TenantStatus::Cancelled {
+    if details.facts.status == TenantStatus::Cancelled {
         return Err(ChangeError::Cancelled);
     }
-    if change.plan.is_some_and(|plan| plan != details.tenant.plan) {
+    if change.plan.is_some_and(|plan| plan != details.facts.plan) {
         return Err(ChangeError::PlanLocked);
     }
     Ok(details)
@@ -177,7 +177,7 @@ pub async fn change_email<P: Ports>(
     said: Said<'_>,
     reason: &str,
     caller: RequestOrigin,
-) -> Result<Details, ChangeError> {
+) -> Result<TenantDetails, ChangeError> {
     let audit_context =
         access::audit_context(app, claims, reason, caller.request.as_deref().unwrap_or_default());
     let mail = MailId::new(audit_context.now, app.ports.random());
@@ -194,8 +194,8 @@ pub async fn change_email<P: Ports>(
         proof::start_if_wanted(app, said.is_good, row, caller).await;
         return Ok(details);
     }
-    let is_another = said.email.is_some_and(|email| details.tenant.email.as_deref() != Some(email.as_str()));
-    match &details.tenant {
+    let is_another = said.email.is_some_and(|email| details.facts.email.as_deref() != Some(email.as_str()));
+    match &details.facts {
         tenant if tenant.status == TenantStatus::Cancelled => Err(ChangeError::Cancelled),
         _ if is_taken == Some(true) => Err(ChangeError::EmailExists),
         _ if is_another => Err(ChangeError::EmailProven),

@@ -11,7 +11,7 @@ use crate::{
     domain::{
         MailId, RunStatus, Secret, TenantId, Timestamp, Upstream, WebhookUrl, platform_webhook, webhook,
     },
-    ports::{Level, LogLine, OutboundRequest, Ports},
+    ports::{Level, LogLine, Ports},
     store::{
         deliveries::{self, Attempted, Claimed, Receiver, Status},
         mails, platform_webhook as platform,
@@ -197,7 +197,8 @@ async fn attempt<P: Ports>(app: &App<P>, delivery: &Claimed) -> bool {
     let run = delivery.run().map(|run| ("runId", run.into()));
     let trace = delivery.traceparent.as_deref().and_then(|parent| parent.split('-').nth(1));
     let trace = trace.map(|trace| ("traceId", trace.into()));
-    let app = &app.scoped(scope.into_iter().chain(run).chain(trace).collect());
+    let app = app.scoped(scope.into_iter().chain(run).chain(trace).collect());
+    let app = &app.traced(delivery.traceparent.as_deref());
     attempt_and_settle(app, delivery).await.unwrap_or_else(|error| {
         let line = LogLine::new(Level::Error, "webhook_delivery_not_settled");
         app.log(line.with("error", error.to_string()));
@@ -307,7 +308,7 @@ async fn send_event<P: Ports>(
 ) -> SendResult {
     let body = delivery.body.clone();
     let message = make::message(upstream, url, secrets, &delivery.id, body, app.ports.now());
-    match app.call(OutboundRequest { traceparent: delivery.traceparent.clone(), ..message }).await {
+    match app.call(message).await {
         Ok(response) => {
             SendResult::Answered(response.status, make::classify_event(&response, app.ports.now()))
         }

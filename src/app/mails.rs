@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::{
     db::{Db, DbError},
     domain::{RunStatus, TenantId, TenantStatus, Timestamp, Upstream, config::EmailProvider},
-    ports::{Level, LogLine, OutboundRequest, Ports},
+    ports::{Level, LogLine, Ports},
     store::mails::{self, Attempted, Claimed, Kind, Leave, Status},
     workflow::{FailureCode, Outcome, TransientError, TransientErrorCode, breaker::Requester},
 };
@@ -173,7 +173,8 @@ async fn attempt<P: Ports>(app: &App<P>, mail: &Claimed, until: Timestamp) -> En
     let request = mail.request_id.as_deref().map(|request| ("requestId", request.into()));
     let trace = mail.traceparent.as_deref().and_then(|parent| parent.split('-').nth(1));
     let trace = trace.map(|trace| ("traceId", trace.into()));
-    let app = &app.scoped(scope.into_iter().chain(request).chain(trace).collect());
+    let app = app.scoped(scope.into_iter().chain(request).chain(trace).collect());
+    let app = &app.traced(mail.traceparent.as_deref());
     attempt_and_settle(app, mail, until).await.unwrap_or_else(|error| {
         app.log(LogLine::new(Level::Error, "mail_not_settled").with("error", error.to_string()));
         Ended::Over
@@ -298,7 +299,7 @@ async fn attempt_letter<P: Ports>(
         }
     };
     match begun {
-        Ok(Leave::Granted) => send_mail(app, &letter.mail, &mail.key, mail.traceparent.clone()).await,
+        Ok(Leave::Granted) => send_mail(app, &letter.mail, &mail.key).await,
         Ok(refused) => {
             kept.set(Some(match refused {
                 Leave::MailboxFull => Kept::MailboxFull,
@@ -312,12 +313,7 @@ async fn attempt_letter<P: Ports>(
 }
 
 /// Sends a mail under a key by which a repeat is recognised.
-async fn send_mail<P: Ports>(
-    app: &App<P>,
-    mail: &Addressed,
-    key: &str,
-    traceparent: Option<String>,
-) -> Outcome {
+async fn send_mail<P: Ports>(app: &App<P>, mail: &Addressed, key: &str) -> Outcome {
     let config = app.config();
     if config.email_provider == EmailProvider::Log {
         // Never the mail itself: it holds a live link.
@@ -326,7 +322,7 @@ async fn send_mail<P: Ports>(
         return Outcome::Done(None);
     }
     let Some(api_key) = &config.resend_api_key else { return Outcome::Failed(resend::misconfigured()) };
-    let call: OutboundRequest = resend::send(api_key, &config.resend_from_email, mail, key, traceparent);
+    let call = resend::send(api_key, &config.resend_from_email, mail, key);
     match app.call(call).await {
         Ok(response) => resend::classify(&response, app.ports.now()).answered(response.status),
         Err(error) => Outcome::Unknown(error.into()),

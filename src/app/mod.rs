@@ -57,6 +57,8 @@ pub struct App<P> {
     pub settings: Arc<Settings>,
     /// What it works on now: fields of every line that it logs.
     scope: Arc<Vec<(&'static str, Value)>>,
+    /// The trace that its calls belong to, as [`OutboundRequest::traceparent`] has it.
+    trace: Option<Arc<str>>,
 }
 
 /// What is made once from the configuration.
@@ -79,7 +81,7 @@ impl Settings {
 impl<P: Ports> App<P> {
     /// The application with these ports and settings.
     pub fn new(ports: P, settings: Arc<Settings>) -> Self {
-        Self { ports, settings, scope: Arc::default() }
+        Self { ports, settings, scope: Arc::default(), trace: None }
     }
 
     /// The same application at work on something, or on a part of it: `fields`, too, are on every line that it logs.
@@ -87,6 +89,11 @@ impl<P: Ports> App<P> {
         let fields = fields.into_iter().map(|(name, value)| (name, value.into()));
         let scope = self.scope.iter().cloned().chain(fields).collect();
         Self { scope: Arc::new(scope), ..self.clone() }
+    }
+
+    /// The same application at work on what belongs to this trace, or to none.
+    pub fn traced(&self, traceparent: Option<&str>) -> Self {
+        Self { trace: traceparent.map(Arc::from), ..self.clone() }
     }
 
     /// Logs.
@@ -111,13 +118,14 @@ impl<P: Ports> App<P> {
             .collect()
     }
 
-    /// Calls external services, and logs it: the host, never the path.
+    /// Calls external services, as a part of the trace, and logs it: the host, never the path.
     pub async fn call(&self, call: OutboundRequest) -> Result<OutboundResponse, OutboundError> {
         let is_webhook =
             call.upstream == Upstream::Make.as_str() || call.upstream == platform_webhook::UPSTREAM;
         let msg = if is_webhook { "webhook_delivery" } else { "upstream_call" };
         let host = webhook::host_of(&call.url);
         let (upstream, since) = (call.upstream, self.ports.now());
+        let call = OutboundRequest { traceparent: self.trace.as_deref().map(str::to_owned), ..call };
         let result = self.ports.call(call).await;
         let waited = u64::try_from(self.ports.now().since(since).as_millis()).unwrap_or(u64::MAX);
         let ms = result.as_ref().map_or(waited, |response| response.ms);

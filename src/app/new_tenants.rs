@@ -5,7 +5,7 @@ use crate::{
     domain::{Claims, Email, Language, MailId, Plan, Slug, TenantId, TenantName, UserId},
     ports::Ports,
     store::{
-        admin_tenants::Details,
+        admin_tenants::TenantDetails,
         new_tenants::{self, NewTenant, Outcome},
     },
     workflow::RequestOrigin,
@@ -58,7 +58,7 @@ impl Wanted {
 #[derive(Debug, Clone)]
 pub struct Made {
     /// The tenant as it is now.
-    pub details: Details,
+    pub details: TenantDetails,
     /// Whether the same request made it before.
     pub replayed: bool,
 }

@@ -3,7 +3,7 @@
 use crate::{
     domain::{Claims, PromoCode},
     ports::Ports,
-    store::promos::{self, NewPromo, PromoChange, PromoRefusal, PromoRow},
+    store::promos::{self, NewPromo, Promo, PromoChange, PromoRefusal},
 };
 
 use super::{App, access, access::AccessError};
@@ -15,7 +15,7 @@ pub async fn create<P: Ports>(
     promo: &NewPromo,
     reason: &str,
     request: &str,
-) -> Result<Option<PromoRow>, AccessError> {
+) -> Result<Option<Promo>, AccessError> {
     let audit_context = access::audit_context(app, claims, reason, request);
     let batch = (promos::create(promo, &audit_context), promos::named(&promo.code));
     let ([_, inserted], made) = access::on_behalf_of(app, claims, batch).await?;
@@ -30,7 +30,7 @@ pub async fn deactivate<P: Ports>(
     code: &PromoCode,
     reason: &str,
     request: &str,
-) -> Result<Option<(PromoRow, bool)>, AccessError> {
+) -> Result<Option<(Promo, bool)>, AccessError> {
     let audit_context = access::audit_context(app, claims, reason, request);
     let batch = (promos::deactivate(code, &audit_context), promos::named(code));
     let ([_, updated], promo) = access::on_behalf_of(app, claims, batch).await?;
@@ -45,7 +45,7 @@ pub enum Changed {
     /// Nothing was changed, for this reason.
     Refused(PromoRefusal),
     /// It says this now; whether it said anything else before.
-    Done(PromoRow, bool),
+    Done(Promo, bool),
 }
 
 /// Changes a code, all that is wanted or nothing. Whoever redeems it meanwhile does so before or after, and counts.

@@ -137,8 +137,8 @@ async fn send_command<P: Ports>(
 /// Whether a run went live before its object heard of it: then it was too late to stop it. The object learns that when it
 /// tells D1 how it ended.
 async fn went_live<P: Ports>(app: &App<P>, run: &RunId) -> Result<bool, ActionError> {
-    let run_view = app.ports.db().ask(store::sagas::select(run)).await?;
-    Ok(run_view.is_some_and(|run_view| run_view.status == RunStatus::Completed))
+    let found = app.ports.db().ask(store::sagas::select(run, app.ports.now())).await?;
+    Ok(found.is_some_and(|run| run.status == RunStatus::Completed))
 }
 
 /// What the object is told. A run that is being undone is only undone, and one that went live is not undone by its run:

@@ -8,10 +8,11 @@ use crate::{
 
 use super::App;
 
-/// The application at work on `run`: its fields are on every line.
+/// The application at work on `run`: its fields are on every line, its trace on every call.
 pub fn at_work_on<P: Ports>(app: &App<P>, run: &Run, task: Option<Task>) -> App<P> {
     let step = task.map(|task| ("step", task.step().as_str().to_owned()));
-    app.scoped(run.scope().into_iter().chain(step).collect())
+    let app = app.scoped(run.scope().into_iter().chain(step).collect());
+    app.traced(run.caller.traceparent.as_deref())
 }
 
 /// Logs an event of a run.

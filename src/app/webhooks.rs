@@ -257,8 +257,8 @@ async fn ping<P: Ports>(
 ) -> Tried {
     let now = app.ports.now();
     let id = format!("msg_{}", id::token_id(now, app.ports.random()));
-    let call = make::ping(url, secrets, &id, tenant.as_str(), now, caller.traceparent);
-    match app.call(call).await {
+    let call = make::ping(url, secrets, &id, tenant.as_str(), now);
+    match app.traced(caller.traceparent.as_deref()).call(call).await {
         Err(error) => {
             let reason = match error {
                 OutboundError::Timeout => "The webhook did not answer in time.",

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use serde::{
-    Deserialize, Deserializer,
+    Deserialize, Deserializer, Serialize,
     de::{DeserializeOwned, Error, IntoDeserializer, MapAccess, Visitor, value::Error as ValueError},
     forward_to_deserialize_any,
 };
@@ -16,22 +16,46 @@ pub trait FromRow: Sized {
     fn from_row(row: &mut Row<'_>) -> Result<Self, DbError>;
 }
 
-/// Reads a type from the columns that are named as its fields, in the order in which they are selected. What stands in brackets
-/// reads its own columns before them; what stands behind a semicolon is in no column.
+/// Reads a type from the columns that are named as its fields, or as it is said behind `=`, in the order in which they are
+/// selected. What stands in brackets reads its own columns before them; what stands behind a semicolon is in no column. An
+/// `Option` of a type is none where its first column is null.
 macro_rules! columns {
-    ($type:ident: $([$($part:ident),+])? $($column:ident),* $(; $other:ident)*) => {
+    (Option<$type:ident>: $first:ident $(= $first_column:literal)?, $($field:ident $(= $column:literal)?),+) => {
+        impl $crate::db::FromRow for Option<$type> {
+            fn from_row(row: &mut $crate::db::Row<'_>) -> Result<Self, $crate::db::DbError> {
+                let first: Option<_> = row.get($crate::db::columns!(@ $first $($first_column)?))?;
+                $(let $field = row.get($crate::db::columns!(@ $field $($column)?))?;)+
+                Ok(first.map(|$first| $type { $first, $($field),+ }))
+            }
+        }
+    };
+    ($type:ident: $([$($part:ident),+])? $($field:ident $(= $column:literal)?),* $(; $other:ident)*) => {
         impl $crate::db::FromRow for $type {
             fn from_row(row: &mut $crate::db::Row<'_>) -> Result<Self, $crate::db::DbError> {
                 Ok(Self {
                     $($($part: $crate::db::FromRow::from_row(row)?,)+)?
-                    $($column: row.get(stringify!($column))?,)*
+                    $($field: row.get($crate::db::columns!(@ $field $($column)?))?,)*
                     $($other: Default::default(),)*
                 })
             }
         }
     };
+    (@ $field:ident) => { stringify!($field) };
+    (@ $field:ident $column:literal) => { $column };
 }
 pub(crate) use columns;
+
+/// What a column has as a text of JSON, answered as JSON. Without a text, or without JSON in it, it is the default.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct Json<T>(pub T);
+
+impl<'de, T: DeserializeOwned + Default> Deserialize<'de> for Json<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Option::<String>::deserialize(deserializer)?;
+        Ok(Self(text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default()))
+    }
+}
 
 /// A cursor over a row's columns: the next one is read, and must have the name that is asked for.
 #[derive(Debug)]
@@ -231,7 +255,22 @@ mod tests {
         kept: bool,
     }
 
-    columns! { Sample: r#type, plan, many, ends_at, is_on; kept }
+    columns! { Sample: r#type, plan, many, ends_at = "ends", is_on; kept }
+
+    #[derive(Debug, PartialEq, Eq)]
+    struct Whole {
+        id: u8,
+        part: Option<Part>,
+    }
+
+    #[derive(Debug, PartialEq, Eq)]
+    struct Part {
+        status: String,
+        error: Option<String>,
+    }
+
+    columns! { Whole: [part] id }
+    columns! { Option<Part>: status = "part_status", error }
 
     fn read(text: &str) -> Result<Sample, DbError> {
         Row::read(text)
@@ -247,9 +286,9 @@ mod tests {
             is_on: true,
             kept: false,
         };
-        let text = r#"{"type":"a \"b\"","plan":"pro","many":255,"ends_at":-1,"is_on":1}"#;
+        let text = r#"{"type":"a \"b\"","plan":"pro","many":255,"ends":-1,"is_on":1}"#;
         assert_eq!(read(text).as_ref(), Ok(&full));
-        let empty = r#"{"type":"","plan":null,"many":0,"ends_at":null,"is_on":0}"#;
+        let empty = r#"{"type":"","plan":null,"many":0,"ends":null,"is_on":0}"#;
         let nothing =
             Sample { r#type: String::new(), plan: None, many: 0, ends_at: None, is_on: false, kept: false };
         assert_eq!(read(empty).as_ref(), Ok(&nothing));
@@ -258,17 +297,42 @@ mod tests {
     }
 
     #[test]
+    fn a_part_is_there_if_its_first_column_is() {
+        let part = Part { status: "on".to_owned(), error: Some("x".to_owned()) };
+        for (text, part) in [
+            (r#"{"part_status":"on","error":"x","id":1}"#, Some(part)),
+            (r#"{"part_status":null,"error":"x","id":1}"#, None),
+        ] {
+            assert_eq!(Row::read(text), Ok(Whole { id: 1, part }));
+        }
+        let Err(DbError::Corrupt(error)) = Row::read::<Whole>(r#"{"status":"on","error":"x","id":1}"#) else {
+            panic!("a column of another name was read")
+        };
+        assert!(error.starts_with("column `part_status`: "), "{error}");
+    }
+
+    #[test]
+    fn json_in_a_column_is_answered_as_json() {
+        for (text, answered) in
+            [(r#"{"many":"[1,2]"}"#, "[1,2]"), (r#"{"many":null}"#, "null"), (r#"{"many":"[1,"}"#, "null")]
+        {
+            let read: Json<Option<Vec<u8>>> = Row::read_scalar(text).unwrap();
+            assert_eq!(serde_json::to_string(&read).unwrap(), answered);
+        }
+    }
+
+    #[test]
     fn the_error_names_the_column_that_lies() {
         for (column, text) in [
-            ("type", r#"{"type":null,"plan":null,"many":0,"ends_at":null,"is_on":0}"#),
-            ("type", r#"{"type":1,"plan":null,"many":0,"ends_at":null,"is_on":0}"#),
-            ("many", r#"{"type":"","plan":null,"many":256,"ends_at":null,"is_on":0}"#),
-            ("many", r#"{"type":"","plan":null,"many":1.5,"ends_at":null,"is_on":0}"#),
-            ("plan", r#"{"type":"","many":0,"plan":null,"ends_at":null,"is_on":0}"#),
-            ("plan", r#"{"type":"","plan":1,"many":0,"ends_at":null,"is_on":0}"#),
-            ("ends_at", r#"{"type":"","plan":null,"many":0,"ends_at":"x","is_on":0}"#),
-            ("is_on", r#"{"type":"","plan":null,"many":0,"ends_at":null,"is_on":null}"#),
-            ("is_on", r#"{"type":"","plan":null,"many":0,"ends_at":null}"#),
+            ("type", r#"{"type":null,"plan":null,"many":0,"ends":null,"is_on":0}"#),
+            ("type", r#"{"type":1,"plan":null,"many":0,"ends":null,"is_on":0}"#),
+            ("many", r#"{"type":"","plan":null,"many":256,"ends":null,"is_on":0}"#),
+            ("many", r#"{"type":"","plan":null,"many":1.5,"ends":null,"is_on":0}"#),
+            ("plan", r#"{"type":"","many":0,"plan":null,"ends":null,"is_on":0}"#),
+            ("plan", r#"{"type":"","plan":1,"many":0,"ends":null,"is_on":0}"#),
+            ("ends", r#"{"type":"","plan":null,"many":0,"ends":"x","is_on":0}"#),
+            ("is_on", r#"{"type":"","plan":null,"many":0,"ends":null,"is_on":null}"#),
+            ("is_on", r#"{"type":"","plan":null,"many":0,"ends":null}"#),
         ] {
             let Err(DbError::Corrupt(error)) = read(text) else { panic!("{text} was read") };
             assert!(error.starts_with(&format!("column `{column}`: ")), "{error}");

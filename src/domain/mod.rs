@@ -59,7 +59,7 @@ pub use slug::Slug;
 pub use standard::Address;
 pub use step::Step;
 pub use tenant_name::TenantName;
-pub use time::Timestamp;
+pub use time::{Time, Timestamp};
 pub use upstream::Upstream;
 pub use webhook::WebhookUrl;
 pub use webhook_secret::WebhookSecret;

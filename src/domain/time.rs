@@ -1,8 +1,9 @@
 //! Points in time. The clock is a parameter everywhere: a [`Timestamp`] is made only by `Ports::now`.
+//! A [`Time`] is one as answers have it.
 
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::field_errors::InvalidValue;
 
@@ -66,9 +67,79 @@ impl TryFrom<String> for Timestamp {
     }
 }
 
+/// A moment as RFC 3339, UTC, to the millisecond. It is read as rows have it: in Unix seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Time(Timestamp);
+
+impl Time {
+    /// From Unix seconds, as rows have them.
+    pub const fn at(seconds: i64) -> Self {
+        Self(Timestamp::from_seconds(seconds))
+    }
+
+    /// Unix seconds, as rows have them.
+    pub const fn seconds(self) -> i64 {
+        self.0.seconds()
+    }
+}
+
+impl From<Timestamp> for Time {
+    fn from(moment: Timestamp) -> Self {
+        Self(moment)
+    }
+}
+
+impl Serialize for Time {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0.rfc3339())
+    }
+}
+
+impl<'de> Deserialize<'de> for Time {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        i64::deserialize(deserializer).map(Self::at)
+    }
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+mod schema {
+    use std::borrow::Cow;
+
+    use utoipa::{
+        PartialSchema, ToSchema,
+        openapi::{KnownFormat, ObjectBuilder, RefOr, Schema, SchemaFormat, Type},
+    };
+
+    use super::Time;
+
+    impl PartialSchema for Time {
+        fn schema() -> RefOr<Schema> {
+            ObjectBuilder::new()
+                .schema_type(Type::String)
+                .format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)))
+                .description(Some("A moment as RFC 3339, UTC, to the millisecond."))
+                .examples(["2027-01-15T08:00:12.345Z"])
+                .into()
+        }
+    }
+
+    impl ToSchema for Time {
+        fn name() -> Cow<'static, str> {
+            Cow::Borrowed("Time")
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_moment_is_read_in_seconds_and_answered_as_a_text() {
+        let time: Time = serde_json::from_str("1763683200").unwrap();
+        assert_eq!(time.seconds(), 1_763_683_200);
+        assert_eq!(serde_json::to_string(&time).unwrap(), "\"2025-11-21T00:00:00.000Z\"");
+    }
 
     #[test]
     fn rfc3339_is_utc_with_milliseconds() {

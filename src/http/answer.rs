@@ -1,4 +1,4 @@
-//! What the answers have in common: their envelopes, and times as callers read them.
+//! What the answers have in common: their envelopes.
 //!
 //! An answer is a type, and the type is sent: `public/openapi.json` is written from the same types by a test. A text, number
 //! or time without a value is `null`. An absent object is left out: some client generators cannot read a nullable reference.
@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, header};
 use serde::{Serialize, Serializer};
 
-use crate::domain::Timestamp;
+pub use crate::domain::Time;
 
 use super::error::ApiError;
 
@@ -38,10 +38,6 @@ pub struct True;
 /// `false`: it was not.
 #[derive(Debug, Clone, Copy)]
 pub struct False;
-
-/// A moment as RFC 3339, UTC, to the millisecond.
-#[derive(Debug, Clone, Copy)]
-pub struct Time(Timestamp);
 
 /// Nothing to say but that it was done.
 #[derive(Debug, Clone, Serialize)]
@@ -84,9 +80,9 @@ pub const fn data<T>(data: T) -> Json<Data<T>> {
     Json(Data { success: True, data })
 }
 
-/// One page of a list, made of its rows.
-pub fn page<R, T>(rows: Vec<R>, next_cursor: Option<String>, read: impl Fn(R) -> T) -> Json<Page<T>> {
-    Json(Page { success: True, data: each(rows, read), next_cursor })
+/// One page of a list.
+pub const fn page<T>(data: Vec<T>, next_cursor: Option<String>) -> Json<Page<T>> {
+    Json(Page { success: True, data, next_cursor })
 }
 
 /// Every row as it is answered. A loop: `collect` would reuse the rows' memory, which costs the Worker more than it saves.
@@ -96,25 +92,6 @@ pub fn each<R, T>(rows: Vec<R>, read: impl Fn(R) -> T) -> Vec<T> {
         answers.push(read(row));
     }
     answers
-}
-
-impl Time {
-    /// From Unix seconds, as rows have them.
-    pub const fn at(seconds: i64) -> Self {
-        Self(Timestamp::from_seconds(seconds))
-    }
-}
-
-impl From<Timestamp> for Time {
-    fn from(moment: Timestamp) -> Self {
-        Self(moment)
-    }
-}
-
-impl Serialize for Time {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.0.rfc3339())
-    }
 }
 
 impl Serialize for True {
@@ -131,14 +108,12 @@ impl Serialize for False {
 
 #[cfg(not(target_arch = "wasm32"))]
 mod schema {
-    use std::borrow::Cow;
-
     use utoipa::{
         PartialSchema, ToSchema,
-        openapi::{KnownFormat, Object, ObjectBuilder, RefOr, Schema, SchemaFormat, Type},
+        openapi::{Object, RefOr, Schema, Type},
     };
 
-    use super::{False, Time, True};
+    use super::{False, True};
 
     fn constant(value: bool) -> RefOr<Schema> {
         Object::builder().schema_type(Type::Boolean).enum_values(Some([value])).into()
@@ -153,23 +128,6 @@ mod schema {
     impl PartialSchema for False {
         fn schema() -> RefOr<Schema> {
             constant(false)
-        }
-    }
-
-    impl PartialSchema for Time {
-        fn schema() -> RefOr<Schema> {
-            ObjectBuilder::new()
-                .schema_type(Type::String)
-                .format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)))
-                .description(Some("A moment as RFC 3339, UTC, to the millisecond."))
-                .examples(["2027-01-15T08:00:12.345Z"])
-                .into()
-        }
-    }
-
-    impl ToSchema for Time {
-        fn name() -> Cow<'static, str> {
-            Cow::Borrowed("Time")
         }
     }
 

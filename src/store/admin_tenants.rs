@@ -1,8 +1,10 @@
 //! The register of tenants as operators see and change it.
 
+use serde::Serialize;
+
 use crate::{
-    db::{Batch, Lossy, Query, Statement, Value, columns},
-    domain::{Plan, RunId, RunStatus, TenantId, TenantStatus, Timestamp},
+    db::{Batch, DbError, FromRow, Lossy, Query, Row, Statement, Value, columns},
+    domain::{Plan, RunId, RunStatus, TenantId, TenantStatus, Time, Timestamp, webhook::host_of},
 };
 
 use super::audit::AuditContext;
@@ -53,18 +55,20 @@ impl Before {
     }
 }
 
-/// A tenant as the list shows it.
-#[derive(Debug, Clone)]
-pub struct TenantRow {
+/// What every account of a tenant says.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct TenantFacts {
     /// Its id.
     pub id: TenantId,
-    /// Its name in addresses; none once released.
+    /// Its name in addresses; `null` once released.
     pub slug: Option<String>,
     /// Its name.
     pub name: String,
-    /// Its owner's address; none once released.
+    /// Its owner's address; `null` once released.
     pub email: Option<String>,
-    /// Whether that is proven, or nobody asked.
+    /// Whether somebody has shown that they read its mail, or nobody asked for that.
     pub email_proven: bool,
     /// Its plan.
     pub plan: Plan,
@@ -74,24 +78,48 @@ pub struct TenantRow {
     pub comped: bool,
     /// When its trial ends, Unix seconds.
     pub trial_ends_at: i64,
-    /// When it signed up, Unix seconds.
-    pub created_at: i64,
-    /// Where its provisioning stands.
-    pub provision: RunStatus,
-    /// Why it failed: the code.
-    pub provision_reason: Option<String>,
-    /// Its latest run.
-    pub provision_run_id: Option<RunId>,
-    /// When it went live, Unix seconds.
-    pub provisioned_at: Option<i64>,
+    /// When it signed up.
+    pub created_at: Time,
 }
 
 columns! {
-    TenantRow: id, slug, name, email, email_proven, plan, status, comped, trial_ends_at, created_at, provision, provision_reason,
-        provision_run_id, provisioned_at
+    TenantFacts: id, slug, name, email, email_proven, plan, status, comped, trial_ends_at, created_at
 }
 
-/// Selects a [`TenantRow`] from `tenants t`, and what follows.
+/// A tenant.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct Tenant {
+    /// What every account of a tenant says.
+    #[serde(flatten)]
+    pub facts: TenantFacts,
+    /// How its provisioning went.
+    pub provisioning: Provisioning,
+}
+
+columns! { Tenant: [facts, provisioning] }
+
+/// How a tenant's provisioning went.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct Provisioning {
+    /// Where it stands.
+    pub status: RunStatus,
+    /// Why it failed: the code.
+    pub reason: Option<String>,
+    /// The latest run.
+    pub run_id: Option<RunId>,
+    /// When the tenant went live.
+    pub provisioned_at: Option<Time>,
+}
+
+columns! {
+    Provisioning: status = "provision", reason = "provision_reason", run_id = "provision_run_id", provisioned_at
+}
+
+/// Selects a [`Tenant`] from `tenants t`, and what follows.
 macro_rules! tenant {
     ($rest:literal) => {
         concat!(
@@ -108,7 +136,7 @@ pub(super) use tenant;
 #[derive(Debug, Clone)]
 pub struct Found {
     /// The tenant.
-    pub tenant: TenantRow,
+    pub tenant: Tenant,
     /// Whether a name of its begins as it was searched.
     pub begins_so: bool,
 }
@@ -251,75 +279,136 @@ impl Read {
     }
 }
 
-/// A tenant as its own page shows it: what the list shows of it, and more.
-#[derive(Debug, Clone)]
-pub struct Details {
-    /// What the list shows of it.
-    pub tenant: TenantRow,
-    /// What it doesn't.
-    pub more: More,
-}
-
-columns! { Details: [tenant, more] }
-
-/// What the list doesn't show of a tenant.
-#[derive(Debug, Clone)]
-pub struct More {
-    /// Its colours.
-    pub primary_color: Option<String>,
-    /// Its colours.
-    pub secondary_color: Option<String>,
-    /// When it was last changed, Unix seconds.
-    pub updated_at: i64,
-    /// The code it signed up with.
-    pub promo_code_used: Option<String>,
+/// A tenant and all that was made for it.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct TenantDetails {
+    /// What every account of a tenant says.
+    #[serde(flatten)]
+    pub facts: TenantFacts,
+    /// How its provisioning went.
+    pub provisioning: ProvisioningDetails,
+    /// When it was last changed.
+    pub updated_at: Time,
+    /// The promo code it signed up with.
+    pub promo_code: Option<String>,
     /// Whether it can be reached at its address.
     pub route_ready: bool,
-    /// Its webhook. Only its host may be shown.
-    pub webhook_url: Option<String>,
-    /// When its webhook last took a ping, Unix seconds.
-    pub validated_at: Option<i64>,
+    /// Its colours.
+    pub brand: Brand,
+    /// Its webhook.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(not(target_arch = "wasm32"), schema(nullable = false))]
+    pub webhook: Option<WebhookFacts>,
     /// Its spreadsheet.
-    pub spreadsheet_url: Option<String>,
-    /// When its spreadsheet was read back, Unix seconds.
-    pub verified_at: Option<i64>,
-    /// The step its run is at.
-    pub step: Option<String>,
-    /// Why its run failed: the message.
-    pub error: Option<String>,
-    /// When its run was queued, Unix seconds.
-    pub started_at: Option<i64>,
-    /// When its run ended, Unix seconds.
-    pub ended_at: Option<i64>,
-    /// How many runs there were.
-    pub runs: u32,
-    /// How many attempts its latest run made.
-    pub attempts: u32,
-    /// How much happened to it: no further than to a hundred.
-    pub events: u32,
-    /// How often an operator did something to it: no further than to a hundred.
-    pub audited: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(not(target_arch = "wasm32"), schema(nullable = false))]
+    pub spreadsheet: Option<Spreadsheet>,
+    /// How much there is of what other routes list.
+    pub counts: RelatedCounts,
 }
 
 columns! {
-    More: primary_color, secondary_color, updated_at, promo_code_used, route_ready, webhook_url, validated_at,
-        spreadsheet_url, verified_at, step, error, started_at, ended_at, runs, attempts, events, audited
+    TenantDetails: [facts, provisioning, brand, webhook, spreadsheet, counts] updated_at, promo_code = "promo_code_used",
+        route_ready
 }
 
-/// Selects [`Details`] of the tenant whose id is `$id`.
+/// How a tenant's provisioning went, and where it is.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct ProvisioningDetails {
+    /// How it went.
+    #[serde(flatten)]
+    pub provisioning: Provisioning,
+    /// The step it is at.
+    pub step: Option<String>,
+    /// Why it failed: the message.
+    pub error: Option<String>,
+    /// When it was queued.
+    pub started_at: Option<Time>,
+    /// When it had ended.
+    pub ended_at: Option<Time>,
+}
+
+columns! { ProvisioningDetails: [provisioning] step, error, started_at, ended_at }
+
+/// A tenant's colours, where it chose some.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct Brand {
+    /// The first.
+    pub primary_color: Option<String>,
+    /// The second.
+    pub secondary_color: Option<String>,
+}
+
+columns! { Brand: primary_color, secondary_color }
+
+/// What may be shown of a tenant's webhook.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct WebhookFacts {
+    /// Its host.
+    pub host: Option<String>,
+    /// When it last took a test.
+    pub validated_at: Option<Time>,
+}
+
+impl FromRow for Option<WebhookFacts> {
+    fn from_row(row: &mut Row<'_>) -> Result<Self, DbError> {
+        let (url, validated_at) = (row.get::<Option<String>>("webhook_url")?, row.get("validated_at")?);
+        Ok(url.map(|url| WebhookFacts { host: host_of(&url), validated_at }))
+    }
+}
+
+/// A tenant's spreadsheet.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct Spreadsheet {
+    /// Where it is.
+    pub url: String,
+    /// When it was read back.
+    pub verified_at: Option<Time>,
+}
+
+columns! { Option<Spreadsheet>: url = "spreadsheet_url", verified_at }
+
+/// How much there is of what other routes list.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct RelatedCounts {
+    /// Runs; no further than to 100.
+    pub runs: u32,
+    /// Attempts of the latest run.
+    pub attempts: u32,
+    /// Events; no further than to 100.
+    pub events: u32,
+    /// What operators did to it; no further than to 100.
+    pub audited: u32,
+}
+
+columns! { RelatedCounts: runs, attempts, events, audited }
+
+/// Selects [`TenantDetails`] of the tenant whose id is `$id`.
 macro_rules! details {
     ($id:literal) => {
         concat!(
             tenant!(
-                "iif(t.undo_state is null, coalesce(b.primary_color, '#1f4e79'), b.primary_color) as primary_color,
+                "r.step, r.error, r.started_at, r.completed_at as ended_at,
+           iif(t.undo_state is null, coalesce(b.primary_color, '#1f4e79'), b.primary_color) as primary_color,
            iif(t.undo_state is null, coalesce(b.secondary_color, '#f4b942'), b.secondary_color) as secondary_color,
-           t.updated_at, t.promo_code_used,
-           t.route_ready, m.webhook_url, m.validated_at, p.spreadsheet_url, p.verified_at,
-           r.step, r.error, r.started_at, r.completed_at as ended_at,
+           m.webhook_url, m.validated_at, p.spreadsheet_url, p.verified_at,
            (select count(*) from (select 1 from provision_runs where tenant_id = t.id limit 100)) as runs,
            (select count(*) from provision_history where run_id = t.provision_run_id) as attempts,
            (select count(*) from (select 1 from domain_events where tenant_id = t.id limit 100)) as events,
-           (select count(*) from (select 1 from audit_log where subject = t.id limit 100)) as audited
+           (select count(*) from (select 1 from audit_log where subject = t.id limit 100)) as audited,
+           t.updated_at, t.promo_code_used, t.route_ready
          from tenants t
            left join tenant_brand b on b.tenant_id = t.id
            left join make_connections m on m.tenant_id = t.id
@@ -333,7 +422,7 @@ macro_rules! details {
 }
 
 /// One tenant.
-pub fn by_id(tenant: &TenantId) -> Query<Option<Details>> {
+pub fn by_id(tenant: &TenantId) -> Query<Option<TenantDetails>> {
     Query::optional(Statement::new(details!("?1"), [tenant.as_str().into()]))
 }
 
@@ -343,7 +432,7 @@ pub fn made_by(
     fingerprint: &str,
     tenant: &TenantId,
     now: Timestamp,
-) -> Query<Option<Details>> {
+) -> Query<Option<TenantDetails>> {
     Query::optional(Statement::new(
         details!(
             "coalesce((select tenant_id from idempotency_keys where id = ?1 and fingerprint = ?2 and expires_at > ?4), ?3)"

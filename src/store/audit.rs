@@ -1,8 +1,10 @@
 //! Who did what to whom, why, and in which request.
 
+use serde::Serialize;
+
 use crate::{
-    db::{Query, Statement, Value, columns},
-    domain::Timestamp,
+    db::{Json, Query, Statement, Value, columns},
+    domain::{Time, Timestamp},
 };
 
 /// Who does what, when and why, for the audit log.
@@ -68,33 +70,37 @@ pub struct Filter {
     pub limit: u32,
 }
 
-/// One entry.
-#[derive(Debug, Clone)]
-pub struct Entry {
+/// One thing that an operator did.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct AuditEntry {
     /// Its id.
+    #[cfg_attr(not(target_arch = "wasm32"), schema(pattern = "^aud_"))]
     pub id: String,
-    /// Who.
+    /// When.
+    pub occurred_at: Time,
+    /// Who: the token's `sub`.
     pub actor: String,
-    /// Did what.
+    /// What was done, like `tenant.update`.
     pub action: String,
-    /// To whom, or to what.
+    /// To whom or what: a tenant, a run, a code, a token.
     pub subject: String,
-    /// Why.
+    /// Why, in the operator's words.
     pub reason: String,
-    /// In which request.
+    /// The request that did it.
     pub request_id: String,
-    /// More about it, as JSON.
-    pub data: String,
-    /// When, Unix seconds.
-    pub occurred_at: i64,
+    /// What was there before and after, as far as there is something to say.
+    #[cfg_attr(not(target_arch = "wasm32"), schema(value_type = serde_json::Value))]
+    pub data: Json<serde_json::Value>,
 }
 
-columns! { Entry: id, actor, action, subject, reason, request_id, data, occurred_at }
+columns! { AuditEntry: id, actor, action, subject, reason, request_id, data, occurred_at }
 
 /// How many entries one page looks at, however many there are.
 const WINDOW: u32 = 500;
 
-/// The columns of an [`Entry`], from entries that `$where` walks an index for.
+/// The columns of an [`AuditEntry`], from entries that `$where` walks an index for.
 macro_rules! page {
     ($where:literal) => {
         concat!(
@@ -120,7 +126,7 @@ macro_rules! window_end {
 }
 
 /// Lists entries, newest first, and the last one that was looked at if there may be more behind it.
-pub fn list(filter: &Filter) -> (Query<Vec<Entry>>, Query<Option<String>>) {
+pub fn list(filter: &Filter) -> (Query<Vec<AuditEntry>>, Query<Option<String>>) {
     // Three texts and not one: each walks the index that fits, and never the table.
     let (page, end) = match (&filter.subject, &filter.actor) {
         (Some(_), _) => (page!("subject = ?1"), window_end!("subject = ?1")),

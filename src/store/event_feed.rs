@@ -1,6 +1,12 @@
 //! What happened to all tenants, in the order of commits: for the rest of the platform.
 
-use crate::db::{Query, Statement, columns};
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::{
+    db::{Json, Query, Statement, columns},
+    domain::Time,
+};
 
 /// Where a reader of the feed stands.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -11,26 +17,32 @@ pub struct Position {
     pub mark: String,
 }
 
-/// One event.
-#[derive(Debug, Clone)]
-pub struct FeedEvent {
+/// One thing that happened to a tenant.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct PlatformEvent {
     /// Its place.
+    #[serde(skip)]
     pub seq: i64,
     /// What no other event at this place has.
+    #[serde(skip)]
     pub mark: String,
-    /// Its id.
+    /// Its id, which webhooks get as `webhook-id`.
     pub id: String,
-    /// To whom it happened.
-    pub tenant_id: String,
-    /// What happened.
+    /// What happened, like `tenant.provisioned`.
     pub r#type: String,
-    /// More about it, as JSON.
-    pub data: String,
-    /// When, Unix seconds.
-    pub occurred_at: i64,
+    /// To whom.
+    #[cfg_attr(not(target_arch = "wasm32"), schema(value_type = crate::domain::TenantId))]
+    pub tenant_id: String,
+    /// When.
+    pub occurred_at: Time,
+    /// What there is to say of it.
+    #[cfg_attr(not(target_arch = "wasm32"), schema(value_type = Value))]
+    pub data: Json<Value>,
 }
 
-columns! { FeedEvent: seq, mark, id, tenant_id, r#type, data, occurred_at }
+columns! { PlatformEvent: seq, mark, id, tenant_id, r#type, data, occurred_at }
 
 /// Whether the feed has that place. After the database was put back to an earlier moment, places of later ones are not there, or
 /// are others'.
@@ -42,7 +54,7 @@ pub fn has(position: &Position) -> Query<Option<u32>> {
 }
 
 /// The events behind `after`, oldest first.
-pub fn list(after: i64, limit: u32) -> Query<Vec<FeedEvent>> {
+pub fn list(after: i64, limit: u32) -> Query<Vec<PlatformEvent>> {
     Query::rows(Statement::new(
         "select f.seq, f.mark, e.id, e.tenant_id, e.type, e.data, e.occurred_at
          from event_feed f join domain_events e

@@ -1,8 +1,11 @@
 //! What happened to a tenant, as its own people may read it.
 
+use serde::Serialize;
+use serde_json::Value;
+
 use crate::{
-    db::{Query, Statement, columns},
-    domain::TenantId,
+    db::{Json, Query, Statement, columns},
+    domain::{TenantId, Time},
 };
 
 /// Where a page of events ends: when, and which.
@@ -14,23 +17,26 @@ pub struct Cursor {
     pub id: String,
 }
 
-/// One event.
-#[derive(Debug, Clone)]
-pub struct Event {
-    /// Its id: the same for a replay.
+/// One thing that happened to a tenant.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct TenantEvent {
+    /// Its id, which its webhook gets as `webhook-id` where it is announced.
     pub id: String,
-    /// What happened.
+    /// What happened, like `tenant.provisioned`.
     pub r#type: String,
-    /// More about it, as JSON.
-    pub data: String,
-    /// When, Unix seconds.
-    pub occurred_at: i64,
+    /// When.
+    pub occurred_at: Time,
+    /// What there is to say of it.
+    #[cfg_attr(not(target_arch = "wasm32"), schema(value_type = Value))]
+    pub data: Json<Value>,
 }
 
-columns! { Event: id, r#type, data, occurred_at }
+columns! { TenantEvent: id, r#type, data, occurred_at }
 
 /// Lists a tenant's events, newest first, from `before` on.
-pub fn list(tenant: &TenantId, before: Option<&Cursor>, limit: u32) -> Query<Vec<Event>> {
+pub fn list(tenant: &TenantId, before: Option<&Cursor>, limit: u32) -> Query<Vec<TenantEvent>> {
     Query::rows(Statement::new(
         "select id, type, data, occurred_at from domain_events
          where tenant_id = ?1 and (occurred_at, id) < (?2, ?3)

@@ -1,31 +1,35 @@
 //! Idempotency keys as operators see them: never the key that a caller sent, never a token.
 
+use serde::Serialize;
+
 use crate::{
     db::{Query, Statement, columns},
-    domain::TenantId,
+    domain::{TenantId, Time},
 };
 
-/// One key.
-#[derive(Debug, Clone)]
-pub struct Key {
-    /// The stored form of it.
-    pub id: String,
-    /// What it was sent with.
+/// An idempotency key; never what a caller sent, nor what it was answered.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct IdempotencyKey {
+    /// A digest of the caller's key.
+    pub key: String,
+    /// What it guards.
     pub operation: String,
-    /// Whom it made.
+    /// The tenant that came of it; `null` while it is at work, and once the tenant was removed.
     pub tenant_id: Option<TenantId>,
-    /// `in_progress` or `completed`.
+    /// Whether the operation is over.
     pub status: String,
-    /// When it was first seen, Unix seconds.
-    pub created_at: i64,
+    /// When it was first used.
+    pub created_at: Time,
     /// When it is forgotten.
-    pub expires_at: i64,
+    pub expires_at: Time,
 }
 
-columns! { Key: id, operation, tenant_id, status, created_at, expires_at }
+columns! { IdempotencyKey: key = "id", operation, tenant_id, status, created_at, expires_at }
 
 /// Lists keys, those that live longest first.
-pub fn list(before: Option<(i64, &str)>, limit: u32) -> Query<Vec<Key>> {
+pub fn list(before: Option<(i64, &str)>, limit: u32) -> Query<Vec<IdempotencyKey>> {
     Query::rows(Statement::new(
         "select id, operation, tenant_id, status, created_at, expires_at from idempotency_keys
          where (expires_at, id) < (?1, ?2) order by expires_at desc, id desc limit ?3",
@@ -34,7 +38,7 @@ pub fn list(before: Option<(i64, &str)>, limit: u32) -> Query<Vec<Key>> {
 }
 
 /// One key.
-pub fn by_id(id: &str) -> Query<Option<Key>> {
+pub fn by_id(id: &str) -> Query<Option<IdempotencyKey>> {
     Query::optional(Statement::new(
         "select id, operation, tenant_id, status, created_at, expires_at from idempotency_keys where id = ?1",
         [id.into()],

@@ -9,7 +9,7 @@ use crate::{
 
 use super::{
     request_metrics::{self, RequestCount},
-    rollups::{self, Runs, StepErrors, TenantCounts},
+    rollups::{self, Runs, StepFailureCount, TenantCounts},
 };
 
 /// How often something happened.
@@ -105,7 +105,7 @@ pub struct Measures {
     /// The days on which runs were queued.
     pub runs: Vec<Runs>,
     /// The attempts that were not done.
-    pub troubles: Vec<StepErrors>,
+    pub troubles: Vec<StepFailureCount>,
     /// What happened, but for what happens to every tenant.
     pub events: Vec<Events>,
     /// The tenants that are removed.
@@ -122,7 +122,7 @@ pub struct Measures {
 
 /// What asks for everything, by what is told of it: provisioning, what follows from it, the service itself.
 type Measuring = (
-    (Query<Vec<TenantCounts>>, Query<Vec<Runs>>, Query<Vec<StepErrors>>),
+    (Query<Vec<TenantCounts>>, Query<Vec<Runs>>, Query<Vec<StepFailureCount>>),
     (Query<Vec<Events>>, Query<Option<Removals>>, Query<Option<Deliveries>>, Query<Option<Mails>>),
     (Query<Vec<RequestCount>>, Query<Moments>),
 );

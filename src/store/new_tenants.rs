@@ -9,7 +9,7 @@ use crate::{
 };
 
 use super::{
-    admin_tenants::{self, Details},
+    admin_tenants::{self, TenantDetails},
     audit::AuditContext,
     signups::{KEY_SECONDS, TRIAL_SECONDS},
 };
@@ -47,9 +47,9 @@ pub struct NewTenant {
 #[derive(Debug)]
 pub enum Outcome {
     /// The tenant is new.
-    Created(Box<Details>),
+    Created(Box<TenantDetails>),
     /// The same request under the same key made it before.
-    Replayed(Box<Details>),
+    Replayed(Box<TenantDetails>),
     /// The same, and the tenant was removed since.
     Removed,
     /// The key was used for another request.
@@ -71,7 +71,7 @@ pub struct Facts {
 columns! { Facts: key_fingerprint, slug_taken, email_taken }
 
 /// What makes a tenant. Read by [`Outcome::of`].
-type Making = (Statement, Vec<Statement>, Query<Facts>, Query<Option<Details>>);
+type Making = (Statement, Vec<Statement>, Query<Facts>, Query<Option<TenantDetails>>);
 
 /// The tenant, what belongs to it, what stood in the way, and the tenant as it is then.
 pub fn create(new: &NewTenant, origin: &RequestOrigin, audit_context: &AuditContext<'_>) -> Making {
@@ -89,14 +89,14 @@ impl Outcome {
         new: &NewTenant,
         is_inserted: bool,
         facts: &Facts,
-        tenant: Option<Details>,
+        tenant: Option<TenantDetails>,
     ) -> Result<Self, DbError> {
         let tenant = tenant.map(Box::new);
         match (is_inserted, &facts.key_fingerprint, tenant) {
             (true, _, Some(tenant)) => Ok(Self::Created(tenant)),
             (true, _, None) => Err(DbError::Corrupt("a new tenant left no trace".to_owned())),
             (false, Some(fingerprint), _) if *fingerprint != new.fingerprint => Ok(Self::KeyReused),
-            (false, Some(_), Some(tenant)) if tenant.tenant.status != TenantStatus::Cancelled => {
+            (false, Some(_), Some(tenant)) if tenant.facts.status != TenantStatus::Cancelled => {
                 Ok(Self::Replayed(tenant))
             }
             // What is completed and nobody's was let go of.

@@ -1,8 +1,10 @@
 //! What is sent to the platform's own webhook: everything in the feed, from where it was sent the feed before.
 
+use serde::Serialize;
+
 use crate::{
     db::{Query, Statement, columns},
-    domain::Timestamp,
+    domain::{Time, Timestamp},
 };
 
 use super::{audit::AuditContext, deliveries::Status};
@@ -63,45 +65,50 @@ pub fn set_failing(now: Timestamp) -> Statement {
     )
 }
 
-/// Since when it has taken nothing, Unix seconds.
-pub fn failing_since() -> Query<Option<Option<i64>>> {
+/// Since when it has taken nothing.
+pub fn failing_since() -> Query<Option<Option<Time>>> {
     Query::scalar(Statement::new("select failing_since from platform_webhook where id = 1", []))
 }
 
-/// A delivery as operators see it.
-#[derive(Debug, Clone)]
-pub struct PlatformDelivery {
+/// One event on its way to the platform's webhook.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct PlatformWebhookDelivery {
     /// Its place in the feed.
+    #[serde(skip)]
     pub seq: i64,
-    /// Its id: that of the event.
+    /// Its id, which the webhook gets as `webhook-id`.
     pub id: String,
-    /// To whom it happened.
+    /// The tenant that it tells of.
+    #[cfg_attr(not(target_arch = "wasm32"), schema(value_type = crate::domain::TenantId))]
     pub tenant_id: String,
-    /// What it announces.
+    /// What it announces, like `tenant.provisioned`.
     pub r#type: String,
     /// Where it stands.
     pub status: Status,
     /// How often it was tried.
     pub attempts: u32,
-    /// What the webhook answered last.
+    /// The HTTP status of the last answer; `null` when there was none.
     pub last_status: Option<u16>,
-    /// What went wrong last, in a word.
+    /// What went wrong last: the code.
     pub last_error: Option<String>,
-    /// When it is tried next, Unix seconds.
-    pub next_at: Option<i64>,
-    /// When what it announces happened.
-    pub created_at: i64,
+    /// When it is tried next; `null` when it has ended.
+    pub next_attempt_at: Option<Time>,
+    /// When it happened.
+    pub created_at: Time,
     /// When it had ended.
-    pub settled_at: Option<i64>,
+    pub settled_at: Option<Time>,
 }
 
 columns! {
-    PlatformDelivery:
-        seq, id, tenant_id, r#type, status, attempts, last_status, last_error, next_at, created_at, settled_at
+    PlatformWebhookDelivery:
+        seq, id, tenant_id, r#type, status, attempts, last_status, last_error, next_attempt_at = "next_at", created_at,
+        settled_at
 }
 
 /// Lists the deliveries, newest first, from `before` on.
-pub fn list(before: Option<i64>, limit: u32) -> Query<Vec<PlatformDelivery>> {
+pub fn list(before: Option<i64>, limit: u32) -> Query<Vec<PlatformWebhookDelivery>> {
     Query::rows(Statement::new(
         "select seq, id, tenant_id, type, status, attempts, last_status, last_error, next_at, created_at, settled_at
          from platform_deliveries where seq < ?1 order by seq desc limit ?2",
@@ -110,7 +117,7 @@ pub fn list(before: Option<i64>, limit: u32) -> Query<Vec<PlatformDelivery>> {
 }
 
 /// One delivery.
-pub fn by_id(id: &str) -> Query<Option<PlatformDelivery>> {
+pub fn by_id(id: &str) -> Query<Option<PlatformWebhookDelivery>> {
     Query::optional(Statement::new(
         "select seq, id, tenant_id, type, status, attempts, last_status, last_error, next_at, created_at, settled_at
          from platform_deliveries where id = ?1",

@@ -1,17 +1,19 @@
 //! A tenant as its own people see and change it.
 
+use serde::Serialize;
+
 use crate::{
     db::{Query, Statement, columns},
-    domain::{HexColor, Plan, TenantId, TenantName, TenantStatus, Timestamp, text},
+    domain::{HexColor, Plan, TenantId, TenantName, TenantStatus, Time, Timestamp, text},
 };
 
-use super::admin_tenants::{TenantRow, tenant};
+use super::admin_tenants::{Tenant, tenant};
 
 /// A tenant, and what its own people see beside what the list shows.
 #[derive(Debug, Clone)]
 pub struct Profile {
     /// What the list shows of it.
-    pub tenant: TenantRow,
+    pub tenant: Tenant,
     /// Its colours.
     pub primary_color: Option<String>,
     /// Its colours.
@@ -91,11 +93,12 @@ pub fn change(tenant: &TenantId, change: &Change, now: Timestamp) -> Vec<Stateme
 }
 
 /// A tenant at a glance.
-#[derive(Debug, Clone)]
-pub struct Overview {
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
+pub struct TenantOverview {
     /// Its id.
     pub id: TenantId,
-    /// Its name in addresses; none once released.
+    /// Its name in addresses; `null` once released.
     pub slug: Option<String>,
     /// Its name.
     pub name: String,
@@ -103,23 +106,26 @@ pub struct Overview {
     pub plan: Plan,
     /// Where it stands.
     pub status: TenantStatus,
-    /// Whether its address leads somewhere.
-    pub route_ready: bool,
-    /// When it went live, Unix seconds.
-    pub provisioned_at: Option<i64>,
-    /// How many posts there are.
-    pub posts: u32,
-    /// How many webhooks took a test.
+    /// 1 if it can be reached at its address, else 0.
+    #[cfg_attr(not(target_arch = "wasm32"), schema(maximum = 1))]
+    pub route_ready: u8,
+    /// When it went live.
+    pub provisioned_at: Option<Time>,
+    /// How many posts were made for it.
+    pub posts_count: u32,
+    /// How many of its webhooks took a test: 0 or 1.
     pub webhooks_validated: u32,
 }
 
-columns! { Overview: id, slug, name, plan, status, route_ready, provisioned_at, posts, webhooks_validated }
+columns! {
+    TenantOverview: id, slug, name, plan, status, route_ready, provisioned_at, posts_count, webhooks_validated
+}
 
 /// One tenant at a glance. The only posts are those that provisioning makes, and their ids are known.
-pub fn overview(tenant: &TenantId) -> Query<Option<Overview>> {
+pub fn overview(tenant: &TenantId) -> Query<Option<TenantOverview>> {
     Query::optional(Statement::new(
         "select id, slug, name, plan, status, route_ready, provisioned_at,
-           (select count(*) from feed_posts where id = 'post_welcome_' || tenants.id) as posts,
+           (select count(*) from feed_posts where id = 'post_welcome_' || tenants.id) as posts_count,
            (select count(validated_at) from make_connections where tenant_id = tenants.id) as webhooks_validated
          from tenants where id = ?1",
         [tenant.as_str().into()],

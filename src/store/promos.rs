@@ -1,17 +1,18 @@
 //! Promo codes.
 
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::{
-    db::{Query, Statement, columns},
-    domain::{Plan, PromoCode, Slug, Timestamp, promos::PromoProblem},
+    db::{Json, Query, Statement, columns},
+    domain::{Plan, PromoCode, Slug, Time, Timestamp, promos::PromoProblem},
 };
 
 use super::audit::AuditContext;
 
 /// What a code gives, and whether it may be used.
 #[derive(Debug, Clone)]
-pub struct Promo {
+pub struct Terms {
     /// The discount.
     pub discount_percent: u8,
     /// The plan it gives.
@@ -24,10 +25,10 @@ pub struct Promo {
     pub problem: Option<PromoProblem>,
 }
 
-columns! { Promo: discount_percent, plan, lifetime, uses_remaining, problem }
+columns! { Terms: discount_percent, plan, lifetime, uses_remaining, problem }
 
 /// Looks a code up, for a tenant of this name if it is known.
-pub fn by_code(code: &PromoCode, slug: Option<&Slug>, now: Timestamp) -> Query<Option<Promo>> {
+pub fn by_code(code: &PromoCode, slug: Option<&Slug>, now: Timestamp) -> Query<Option<Terms>> {
     Query::optional(Statement::new(
         "select discount_percent, plan, lifetime, max_uses - uses as uses_remaining,
            case
@@ -66,39 +67,56 @@ pub struct NewPromo {
     pub notes: Option<String>,
 }
 
-/// A code as operators see it.
-#[derive(Debug, Clone)]
-pub struct PromoRow {
+/// A promo code.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct Promo {
     /// The code.
     pub code: PromoCode,
-    /// The discount.
+    /// How much it takes off, percent.
+    #[cfg_attr(not(target_arch = "wasm32"), schema(maximum = 100))]
     pub discount_percent: u32,
-    /// The plan it gives.
+    /// The plan that it gives, whatever was asked for.
     pub plan: Option<Plan>,
-    /// Whether it holds for ever.
+    /// Whether the discount never ends.
     pub lifetime: bool,
-    /// Whether it can be used at all.
+    /// Whether it is switched on.
     pub active: bool,
-    /// From when it can be used, Unix seconds.
-    pub starts_at: Option<i64>,
-    /// Until when it can be used, Unix seconds.
-    pub valid_until: Option<i64>,
+    /// From when on it can be used.
+    pub starts_at: Option<Time>,
+    /// Until when it can be used.
+    pub valid_until: Option<Time>,
     /// How often it can be used.
     pub max_uses: Option<u32>,
-    /// How often it was used.
+    /// How often it was.
     pub uses: u32,
-    /// The tenants it is for, as a JSON array.
-    pub tenant_slugs: Option<String>,
-    /// What operators should know about it.
+    /// How often it still can be.
+    pub uses_remaining: Option<u32>,
+    /// The tenants that may use it.
+    #[cfg_attr(not(target_arch = "wasm32"), schema(value_type = Option<Vec<String>>))]
+    pub tenant_slugs: Json<Option<Vec<String>>>,
+    /// For operators.
     pub notes: Option<String>,
-    /// When it was made, Unix seconds.
-    pub created_at: i64,
+    /// When it was made.
+    pub created_at: Time,
 }
 
 columns! {
-    PromoRow:
-        code, discount_percent, plan, lifetime, active, starts_at, valid_until, max_uses, uses, tenant_slugs,
+    Promo: code, discount_percent, plan, lifetime, active, starts_at, valid_until, max_uses, uses, uses_remaining, tenant_slugs,
         notes, created_at
+}
+
+/// Selects a [`Promo`].
+macro_rules! promo {
+    ($rest:literal) => {
+        concat!(
+            "select code, discount_percent, plan, lifetime, active, starts_at, valid_until, max_uses, uses,
+               max(max_uses - uses, 0) as uses_remaining, tenant_slugs, notes, created_at
+             from promo_codes ",
+            $rest
+        )
+    };
 }
 
 /// Makes a code, and writes that down, unless there is one of this name: the second answer says which.
@@ -202,7 +220,7 @@ impl PromoChange {
     }
 
     /// Why nothing of it was done to a code that is still as `code` says; none if there was nothing to do.
-    pub fn refusal(&self, code: &PromoRow) -> Option<PromoRefusal> {
+    pub fn refusal(&self, code: &Promo) -> Option<PromoRefusal> {
         let gives_other = self.discount_percent.is_some_and(|percent| percent != code.discount_percent)
             || self.lifetime.is_some_and(|lifetime| lifetime != code.lifetime)
             || self.plan.is_some_and(|plan| plan != code.plan);
@@ -212,7 +230,7 @@ impl PromoChange {
         if self.max_uses.flatten().is_some_and(|most| most < code.uses) {
             return Some(PromoRefusal::UsedMoreOften(code.uses));
         }
-        let seconds = |at: Option<Timestamp>| at.map(Timestamp::seconds);
+        let seconds = |at: Option<Timestamp>| at.map(|at| Time::at(at.seconds()));
         let (was_from, was_until) = (code.starts_at, code.valid_until);
         let (from, until) =
             (self.starts_at.map_or(was_from, seconds), self.valid_until.map_or(was_until, seconds));
@@ -303,21 +321,14 @@ pub fn change(code: &PromoCode, change: &PromoChange, audit_context: &AuditConte
 }
 
 /// One code.
-pub fn named(code: &PromoCode) -> Query<Option<PromoRow>> {
-    Query::optional(Statement::new(
-        "select code, discount_percent, plan, lifetime, active, starts_at, valid_until, max_uses, uses, tenant_slugs,
-           notes, created_at
-         from promo_codes where code = ?1",
-        [code.as_str().into()],
-    ))
+pub fn named(code: &PromoCode) -> Query<Option<Promo>> {
+    Query::optional(Statement::new(promo!("where code = ?1"), [code.as_str().into()]))
 }
 
 /// Lists codes by their name, from behind `after`.
-pub fn list(after: Option<&PromoCode>, limit: u32) -> Query<Vec<PromoRow>> {
+pub fn list(after: Option<&PromoCode>, limit: u32) -> Query<Vec<Promo>> {
     Query::rows(Statement::new(
-        "select code, discount_percent, plan, lifetime, active, starts_at, valid_until, max_uses, uses, tenant_slugs,
-           notes, created_at
-         from promo_codes where code > ?1 order by code limit ?2",
+        promo!("where code > ?1 order by code limit ?2"),
         [after.map_or("", PromoCode::as_str).into(), limit.into()],
     ))
 }

@@ -4,6 +4,8 @@
 //! Hours and days are those since 1970, UTC. See `migrations/0007_admin.sql` for what each row says, and
 //! `0019_signups_counted.sql` for which signups are counted.
 
+use serde::Serialize;
+
 use crate::{
     db::{Batch, DbError, Query, Statement, columns},
     domain::{Plan, Timestamp},
@@ -78,18 +80,20 @@ impl Runs {
     }
 }
 
-/// How many attempts at a step ended otherwise than done.
-#[derive(Debug, Clone)]
-pub struct StepErrors {
+/// What attempts at a step came to, other than being done.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct StepFailureCount {
     /// The step.
     pub step: String,
-    /// `refused` or `unknown`.
+    /// What they came to.
     pub outcome: String,
     /// How many.
     pub attempts: i64,
 }
 
-columns! { StepErrors: step, outcome, attempts }
+columns! { StepFailureCount: step, outcome, attempts }
 
 /// Everything that is counted.
 #[derive(Debug, Clone)]
@@ -101,7 +105,7 @@ pub struct Counts {
     /// The days on which runs were queued.
     pub runs: Vec<Runs>,
     /// The attempts that were not done.
-    pub troubles: Vec<StepErrors>,
+    pub troubles: Vec<StepFailureCount>,
     /// How often a run failed: one that is tried again can fail again.
     pub failures: i64,
 }
@@ -111,7 +115,7 @@ type Counting = (
     Query<Vec<TenantCounts>>,
     Query<Vec<Signups>>,
     Query<Vec<Runs>>,
-    Query<Vec<StepErrors>>,
+    Query<Vec<StepFailureCount>>,
     Query<Option<i64>>,
 );
 
@@ -167,7 +171,7 @@ pub fn runs() -> Query<Vec<Runs>> {
 }
 
 /// The attempts that were not done.
-pub fn troubles() -> Query<Vec<StepErrors>> {
+pub fn troubles() -> Query<Vec<StepFailureCount>> {
     Query::rows(Statement::new(
         "select step, outcome, attempts from step_troubles where step > '' order by step, outcome",
         [],

@@ -1,8 +1,10 @@
 //! Provisioning runs as operators see them: listed, one, and every attempt.
 
+use serde::Serialize;
+
 use crate::{
-    db::{Lossy, Query, Statement, columns},
-    domain::{Plan, RunId, RunStatus, Step, TenantId, Timestamp, UndoStatus},
+    db::{Lossy, Query, Statement, Value, columns},
+    domain::{Plan, RunId, RunStatus, Step, TenantId, Time, Timestamp, UndoStatus},
 };
 
 use super::tenants::Tenant;
@@ -54,17 +56,21 @@ pub struct Filter {
     pub limit: u32,
 }
 
-/// A run as D1 shows it.
-#[derive(Debug, Clone)]
-pub struct Saga {
+/// One provisioning run.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct Run {
     /// Its id.
-    pub id: RunId,
-    /// Whom it provisions.
+    pub run_id: RunId,
+    /// Its tenant.
     pub tenant_id: TenantId,
-    /// Its plan.
+    /// The plan that it provisions.
     pub plan: Plan,
     /// Where it stands.
     pub status: RunStatus,
+    /// Whether it has not moved for longer than it should need.
+    pub stuck: bool,
     /// The step it is at.
     pub step: Option<Step>,
     /// Why it failed: the code.
@@ -73,38 +79,56 @@ pub struct Saga {
     pub error: Option<String>,
     /// How many changes were recorded.
     pub version: u64,
-    /// When it was queued, Unix seconds.
-    pub started_at: i64,
-    /// Its deadline.
-    pub deadline_at: i64,
-    /// When it ended.
-    pub completed_at: Option<i64>,
-    /// When it last moved.
-    pub updated_at: i64,
-    /// Where undoing it stands.
-    pub undo_state: Option<UndoStatus>,
-    /// The step that undoing is at.
-    pub undo_step: Option<Step>,
-    /// Why undoing failed: the code.
-    pub undo_reason: Option<String>,
-    /// Why undoing failed: the message.
-    pub undo_error: Option<String>,
+    /// When it was queued.
+    pub started_at: Time,
+    /// When it last changed.
+    pub updated_at: Time,
+    /// When it fails if it is not over by then.
+    pub deadline_at: Time,
+    /// When it had ended.
+    pub completed_at: Option<Time>,
+    /// How far undoing it is, once that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(not(target_arch = "wasm32"), schema(nullable = false))]
+    pub undo: Option<RunUndo>,
 }
 
 columns! {
-    Saga: id, tenant_id, plan, status, step, reason, error, version, started_at, deadline_at,
-        completed_at, updated_at, undo_state, undo_step, undo_reason, undo_error
+    Run: [undo] run_id = "id", tenant_id, plan, status, stuck, step, reason, error, version, started_at, updated_at, deadline_at,
+        completed_at
 }
 
-impl Saga {
-    /// Whether it is at work and not moving.
-    pub const fn is_stuck(&self, now: Timestamp) -> bool {
-        let at_work = match self.undo_state {
-            Some(undo) => matches!(undo, UndoStatus::Undoing),
-            None => matches!(self.status, RunStatus::Processing),
-        };
-        at_work && self.updated_at <= now.seconds() - STUCK_SECONDS
-    }
+/// How far undoing a run is.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct RunUndo {
+    /// Where it stands.
+    pub status: UndoStatus,
+    /// The step that is undone.
+    pub step: Option<Step>,
+    /// What could not be removed: the code.
+    pub reason: Option<String>,
+    /// What could not be removed: the message.
+    pub error: Option<String>,
+}
+
+columns! {
+    Option<RunUndo>: status = "undo_state", step = "undo_step", reason = "undo_reason", error = "undo_error"
+}
+
+/// Selects a [`Run`], and what follows. One at work that has not moved since `$quiet_since` is stuck.
+macro_rules! run {
+    ($quiet_since:literal, $rest:expr) => {
+        concat!(
+            "select undo_state, undo_step, undo_reason, undo_error, id, tenant_id, plan, status,
+               coalesce(undo_state = 'undoing', status = 'processing') and updated_at <= ",
+            $quiet_since,
+            " as stuck,
+               step, reason, error, version, started_at, updated_at, deadline_at, completed_at ",
+            $rest
+        )
+    };
 }
 
 /// How many runs one page looks at: filters without an index of their own cost no more than this, however many runs there
@@ -128,21 +152,21 @@ macro_rules! at_work {
     };
 }
 
-/// The columns of a [`Saga`], from runs that `$where` walks an index for.
+/// Selects each [`Run`] of a page, from runs that `$where` walks an index for.
 macro_rules! page {
     ($where:expr) => {
-        concat!(
-            "select id, tenant_id, plan, status, step, reason, error, version, started_at, deadline_at, completed_at,
-               updated_at, undo_state, undo_step, undo_reason, undo_error
-             from (select * from provision_runs where ",
-            $where,
-            " and id < ?3 order by id desc limit ?8)
-             where (?4 is null or updated_at <= ?4
-                 and (undo_state = 'undoing' or undo_state is null and status = 'processing'))
-               and (?5 is null or step = ?5 or undo_step = ?5) and (?6 is null or plan = ?6)
-               and (?1 is null or tenant_id = ?1) and (?2 is null or status = ?2 or undo_state = ?2)
-               and (?9 is null or reason = ?9 or undo_reason = ?9)
-             order by id desc limit ?7"
+        run!(
+            "?4",
+            concat!(
+                "from (select * from provision_runs where ",
+                $where,
+                " and id < ?3 order by id desc limit ?8)
+                 where (?10 = 0 or stuck)
+                   and (?5 is null or step = ?5 or undo_step = ?5) and (?6 is null or plan = ?6)
+                   and (?1 is null or tenant_id = ?1) and (?2 is null or status = ?2 or undo_state = ?2)
+                   and (?9 is null or reason = ?9 or undo_reason = ?9)
+                 order by id desc limit ?7"
+            )
         )
     };
 }
@@ -160,9 +184,8 @@ macro_rules! window_end {
 
 /// Lists runs, newest first, and says where the window of this page ends: the last run that was looked at if there may be more
 /// behind it.
-pub fn list(filter: &Filter, now: Timestamp) -> (Query<Lossy<Saga>>, Query<Option<RunId>>) {
+pub fn list(filter: &Filter, now: Timestamp) -> (Query<Lossy<Run>>, Query<Option<RunId>>) {
     let status = filter.status;
-    let quiet_since = filter.stuck.then(|| now.seconds() - STUCK_SECONDS);
     // Five texts and not one: each walks the index that fits, and never the table.
     let (page, end) = match (&filter.tenant, status) {
         (Some(_), _) => (page!("tenant_id = ?1"), window_end!("tenant_id = ?1")),
@@ -176,28 +199,30 @@ pub fn list(filter: &Filter, now: Timestamp) -> (Query<Lossy<Saga>>, Query<Optio
     // After every id there is.
     let before = || filter.before.as_ref().map_or("run_~", RunId::as_str).into();
     let rest = [
-        quiet_since.into(),
+        quiet_since(now),
         filter.step.map(Step::as_str).into(),
         filter.plan.map(Plan::as_str).into(),
         filter.limit.into(),
         WINDOW.into(),
         filter.reason.as_deref().into(),
+        filter.stuck.into(),
     ];
-    let [quiet_since, step, plan, limit, window, reason] = rest;
+    let [quiet, step, plan, limit, window, reason, stuck] = rest;
     let page =
-        Statement::new(page, [tenant(), status(), before(), quiet_since, step, plan, limit, window, reason]);
+        Statement::new(page, [tenant(), status(), before(), quiet, step, plan, limit, window, reason, stuck]);
     let end = Statement::new(end, [tenant(), status(), before(), (WINDOW - 1).into()]);
     (Query::lossy(page), Query::scalar(end))
 }
 
+/// The moment since which a run that is stuck has not moved.
+fn quiet_since(now: Timestamp) -> Value {
+    (now.seconds() - STUCK_SECONDS).into()
+}
+
 /// One run.
-pub fn select(run: &RunId) -> Query<Option<Saga>> {
-    Query::optional(Statement::new(
-        "select id, tenant_id, plan, status, step, reason, error, version, started_at, deadline_at, completed_at,
-           updated_at, undo_state, undo_step, undo_reason, undo_error
-         from provision_runs where id = ?1",
-        [run.as_str().into()],
-    ))
+pub fn select(run: &RunId, now: Timestamp) -> Query<Option<Run>> {
+    let sql = run!("?2", "from provision_runs where id = ?1");
+    Query::optional(Statement::new(sql, [run.as_str().into(), quiet_since(now)]))
 }
 
 /// The tenant of a run.
@@ -224,29 +249,33 @@ pub fn request_retry(run: &RunId, skipped: Option<Step>, now: Timestamp) -> Stat
     )
 }
 
-/// A step of a run as D1 shows it.
-#[derive(Debug, Clone)]
-pub struct StepRow {
-    /// The step.
-    pub step: Step,
-    /// Its state.
+/// One step of a run.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct RunStep {
+    /// Which.
+    pub name: Step,
+    /// Where it stands.
     pub status: String,
     /// How often it was tried.
     pub attempts: u32,
-    /// When it was first tried, Unix seconds.
-    pub started_at: Option<i64>,
+    /// When it was first tried.
+    pub started_at: Option<Time>,
     /// When it was done.
-    pub completed_at: Option<i64>,
+    pub completed_at: Option<Time>,
     /// When it is tried again.
-    pub retry_at: Option<i64>,
+    pub retry_at: Option<Time>,
     /// What went wrong last: the code.
-    pub error_code: Option<String>,
+    pub error: Option<String>,
 }
 
-columns! { StepRow: step, status, attempts, started_at, completed_at, retry_at, error_code }
+columns! {
+    RunStep: name = "step", status, attempts, started_at, completed_at, retry_at, error = "error_code"
+}
 
 /// The steps of a run that were tried, in order.
-pub fn select_steps(run: &RunId) -> Query<Vec<StepRow>> {
+pub fn select_steps(run: &RunId) -> Query<Vec<RunStep>> {
     Query::rows(Statement::new(
         "select step, status, attempts, started_at, completed_at, retry_at, error_code
          from provision_steps where run_id = ?1 order by position",
@@ -254,37 +283,39 @@ pub fn select_steps(run: &RunId) -> Query<Vec<StepRow>> {
     ))
 }
 
-/// One attempt as D1 shows it.
-#[derive(Debug, Clone)]
-pub struct AttemptRow {
+/// One attempt at one step.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct Attempt {
     /// The step.
     pub step: Step,
-    /// Whether it was undone, not done.
+    /// Whether it was to undo the step.
     pub undo: bool,
-    /// Which attempt at it.
+    /// Which attempt it was, counted from 1.
     pub attempt: u32,
-    /// How it ended.
+    /// What came of it.
     pub outcome: String,
-    /// The word for what went wrong.
+    /// What went wrong: the code.
     pub error: Option<String>,
-    /// The HTTP status of the upstream.
+    /// The HTTP status that the upstream answered.
     pub upstream_status: Option<u16>,
-    /// How long it took.
-    pub ms: i64,
-    /// When it began, Unix seconds.
-    pub started_at: i64,
-    /// The request that wanted it.
-    pub request_id: Option<String>,
-    /// What the upstream said when it refused.
+    /// What the upstream said when it refused, shortened, and without addresses and keys.
     pub said: Option<String>,
+    /// How long it took, milliseconds.
+    pub ms: i64,
+    /// When it began.
+    pub started_at: Time,
+    /// The request that queued it.
+    pub request_id: Option<String>,
 }
 
 columns! {
-    AttemptRow: step, undo, attempt, outcome, error, upstream_status, ms, started_at, request_id, said
+    Attempt: step, undo, attempt, outcome, error, upstream_status, ms, started_at, request_id, said
 }
 
 /// Every attempt of a run, oldest first.
-pub fn select_history(run: &RunId) -> Query<Vec<AttemptRow>> {
+pub fn select_history(run: &RunId) -> Query<Vec<Attempt>> {
     Query::rows(Statement::new(
         "select h.step, h.undo, h.attempt, h.outcome, h.error, h.upstream_status, h.ms, h.started_at, h.request_id,
            h.said

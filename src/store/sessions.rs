@@ -1,9 +1,11 @@
 //! Sign-ins: each is a row that its tenant can see and end.
 
+use serde::{Deserialize, Serialize};
+
 use crate::{
     db::{Query, Statement, columns},
     domain::{
-        Browser, SessionId, TenantId, Timestamp,
+        Browser, SessionId, TenantId, Time, Timestamp,
         browser::{Family, Platform},
         words,
     },
@@ -98,39 +100,59 @@ impl NewSession {
     }
 }
 
-/// A sign-in as its tenant sees it.
-#[derive(Debug, Clone)]
+/// A sign-in of the tenant that still opens something.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
 pub struct Session {
     /// Its id.
     pub id: SessionId,
-    /// How.
+    /// Whether it is the one that asks.
+    pub current: bool,
+    /// How somebody signed in.
     pub how: How,
-    /// Whether its token is a cookie of the pages.
-    pub cookie: bool,
-    /// By which browser.
+    /// What it is held by.
+    pub credential: Credential,
+    /// By which browser, as far as it says.
     pub browser: Family,
     /// On what.
     pub platform: Platform,
-    /// When, Unix seconds.
-    pub created_at: i64,
-    /// When it was last used, to a day, Unix seconds.
-    pub seen_at: i64,
-    /// When it ends by itself, Unix seconds.
-    pub expires_at: i64,
+    /// When.
+    pub created_at: Time,
+    /// When it was last used, to a day.
+    pub last_seen_at: Time,
+    /// When it ends by itself. A page's is moved on once a day while it is used, for a year at the most.
+    pub expires_at: Time,
 }
 
-columns! { Session: id, how, cookie, browser, platform, created_at, seen_at, expires_at }
+columns! {
+    Session: id, current, how, credential, browser, platform, created_at, last_seen_at = "seen_at", expires_at
+}
 
-/// The sign-ins of a tenant that still open something, the latest first. `not_before` is the configuration's own cut-off.
+/// What a sign-in is held by.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema), schema(as = SessionCredential))]
+#[serde(rename_all = "snake_case")]
+pub enum Credential {
+    /// A cookie of the pages.
+    Cookie,
+    /// A token that was answered: an app's.
+    Token,
+}
+
+/// The sign-ins of a tenant that still open something, the latest first. `not_before` is the configuration's own cut-off,
+/// `own` is the one that asks.
 pub fn list(
     tenant: &TenantId,
     before: Option<&Cursor>,
     limit: u32,
     not_before: i64,
+    own: Option<&SessionId>,
     now: Timestamp,
 ) -> Query<Vec<Session>> {
     Query::rows(Statement::new(
-        "select s.id, s.how, s.cookie, s.browser, s.platform, s.created_at, s.seen_at, s.expires_at
+        "select s.id, s.id is ?7 as current, s.how, iif(s.cookie, 'cookie', 'token') as credential, s.browser, s.platform,
+           s.created_at, s.seen_at, s.expires_at
          from sessions s join tenants t on t.id = s.tenant_id
          where s.tenant_id = ?1 and s.ended_at is null and s.expires_at > ?5
            and s.created_at >= max(?6, t.tokens_valid_after,
@@ -146,6 +168,7 @@ pub fn list(
             limit.into(),
             now.seconds().into(),
             not_before.into(),
+            own.map(SessionId::as_str).into(),
         ],
     ))
 }

@@ -1,10 +1,11 @@
 //! Undoing in D1: the request, what each step made and what became of it, and the release of a tenant's slug.
 
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::{
     db::{Query, Statement, columns},
-    domain::{RunId, Step, TenantId, Timestamp, UndoStatus},
+    domain::{RunId, Step, TenantId, Time, Timestamp, UndoStatus},
     workflow::{Artifact, Record, Run, Stage, Track, outcome::ArtifactRow, policy::KEPT_AFTER_REMOVAL},
 };
 
@@ -239,31 +240,35 @@ pub fn release_slug(tenant: &TenantId, now: Timestamp) -> Vec<Statement> {
     ]
 }
 
-/// What a step made, and what became of it, as D1 shows it.
-#[derive(Debug, Clone)]
-pub struct RemovalRow {
-    /// The step.
+/// Something that a run made outside.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct CreatedResource {
+    /// The step that made it.
     pub step: Step,
-    /// What it made.
+    /// What it is, like `dns_record`.
     pub kind: String,
     /// The upstream's id for it.
     pub external_id: Option<String>,
-    /// Whether we made it.
+    /// Whether the run made it, rather than found it.
     pub created_by_us: bool,
-    /// `held`, `removing`, `removed`, `failed`, `abandoned`.
+    /// Whether it is still there.
     pub status: String,
     /// How often removing it was tried.
     pub attempts: u32,
-    /// When it was removed, or left, Unix seconds.
-    pub removed_at: Option<i64>,
+    /// When it was removed.
+    pub removed_at: Option<Time>,
     /// What went wrong last: the code.
-    pub error_code: Option<String>,
+    pub error: Option<String>,
 }
 
-columns! { RemovalRow: step, kind, external_id, created_by_us, status, attempts, removed_at, error_code }
+columns! {
+    CreatedResource: step, kind, external_id, created_by_us, status, attempts, removed_at, error = "error_code"
+}
 
 /// What the steps of a run made.
-pub fn select(run: &RunId) -> Query<Vec<RemovalRow>> {
+pub fn select(run: &RunId) -> Query<Vec<CreatedResource>> {
     Query::rows(Statement::new(
         "select step, kind, external_id, created_by_us, status, attempts, removed_at, error_code
          from provision_undo where run_id = ?1 order by coalesce(started_at, 0), step",

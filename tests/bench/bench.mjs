@@ -7,14 +7,14 @@
 import { readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { resolve } from "node:path";
-import { Worker } from "node:worker_threads";
 import { gzipSync } from "node:zlib";
 import { at, exitWith, say } from "../../scripts/lib/project.mjs";
 import { prepare } from "../../scripts/lib/prepare.mjs";
-import { client } from "../client.mjs";
+import { ask, loadThread, prepareCases, table } from "./cases.mjs";
 import { peakMb } from "./processes.mjs";
 
-const PLAN = process.argv.includes("--quick")
+const IS_QUICK = process.argv.includes("--quick");
+const PLAN = IS_QUICK
   ? { rounds: 2, ms: 300, runs: { 1: 4, 32: 32 }, starts: 2 }
   : { rounds: 7, ms: 1_000, runs: { 1: 10, 32: 64 }, starts: 7 };
 const CONCURRENCY = [1, 32];
@@ -23,8 +23,6 @@ const AGAINST = process.argv.find((argument) => argument.startsWith("--against="
 const RUN = "a whole starter run";
 /** Aims at 32 connections, as shares of the peer's requests per second. */
 const AIMS = { "health/live": 0.65, whoami: 0.92, "provision-status": 0.95, "signup/start": 0.95 };
-/** What the others must know to answer as the product does. */
-const COPIED = ["tenants", "provision_runs", "provision_steps"];
 
 await prepare("bundles");
 const { cpuMs, startPeer, startProduct, startUp } = await import("./runtime.mjs");
@@ -43,7 +41,7 @@ async function bench() {
 
   const workers = { ours: await startProduct(), peer: await startPeer() };
   if (AGAINST) workers.against = await startProduct(resolve(AGAINST));
-  const load = new Worker(new URL("./load.mjs", import.meta.url));
+  const load = loadThread();
   const measure = async (worker, job) => {
     const before = cpuMs(worker.pid);
     const result = await ask(load, { url: worker.url.href, sandboxUrl: worker.sandboxUrl, ...job });
@@ -110,33 +108,6 @@ async function starts() {
   return { total: medians("total"), first: medians("first") };
 }
 
-/** One provisioned tenant to ask about, and a promo code without an end, in each database. */
-async function prepareCases({ ours, ...others }) {
-  const { signup, confirm, settled } = client({ url: ours.url, sandboxFetch: ours.sandbox });
-  for (const worker of [ours, ...Object.values(others)]) {
-    await worker.sql("insert into promo_codes (code, discount_percent, created_at) values ('BENCH', 10, unixepoch())");
-  }
-  const tenant = await signup({ plan: "starter" });
-  await confirm(tenant);
-  const { status } = await settled(tenant);
-  if (status !== "completed") throw new Error(`the first club ended ${status}`);
-  for (const table of COPIED) {
-    for (const row of await ours.rows(`select * from ${table}`)) {
-      const columns = Object.keys(row);
-      const insert = `insert into ${table} (${columns}) values (${columns.map(() => "?")})`;
-      for (const worker of Object.values(others)) await worker.sql(insert, ...Object.values(row));
-    }
-  }
-  const headers = { authorization: `Bearer ${tenant.jwt}` };
-  return {
-    "health/live": { method: "GET", path: "/health/live" },
-    whoami: { method: "GET", path: "/whoami", headers },
-    "provision-status": { method: "GET", path: `/api/v1/tenants/${tenant.tenantId}/provision-status`, headers },
-    "signup/start": { method: "POST", path: "/public/signup/start", form: {} },
-    "signup/start, promo": { method: "POST", path: "/public/signup/start", form: { promoCode: "BENCH" } },
-  };
-}
-
 /** Medians over the rounds; ratios to the peer are taken within a round before the median. */
 function ratios(byName) {
   return Object.fromEntries(
@@ -199,23 +170,8 @@ function told({ total, first }) {
   return `start-up to first answer     ${line(total)}\nof it, the first request     ${line(first)}\n`;
 }
 
-function table(rows) {
-  const columns = Object.keys(rows[0]);
-  const cells = [columns, ...rows.map((row) => columns.map((column) => String(row[column])))];
-  const widths = columns.map((_, n) => Math.max(...cells.map((line) => line[n].length)));
-  return cells.map((line) => line.map((cell, n) => (n === 0 ? cell.padEnd(widths[n]) : cell.padStart(widths[n]))).join("  ")).join("\n");
-}
-
 function eachOf(record, read) {
   return Object.fromEntries(Object.entries(record).map(([name, value]) => [name, read(value)]));
-}
-
-/** One job to the load thread. */
-function ask(thread, job) {
-  return new Promise((done, fail) => {
-    thread.once("message", ({ result, error }) => (error ? fail(new Error(error)) : done(result)));
-    thread.postMessage(job);
-  });
 }
 
 function median(values) {

@@ -33,15 +33,13 @@ impl Action for ConfigureRouting {
         Ok(match app.config().subdomain_mode {
             SubdomainMode::None => Outcome::Done(Some(Product::NoRoute)),
             SubdomainMode::Wildcard => Outcome::Done(None),
-            SubdomainMode::Record => {
-                cloudflare::create(app, &run.subject, run.caller.traceparent.clone()).await
-            }
+            SubdomainMode::Record => cloudflare::create(app, &run.subject).await,
         })
     }
 
     async fn undo<P: Ports>(app: &App<P>, run: &Run) -> Performed {
         let made = run.artifact(Step::ConfigureRouting);
-        Ok(cloudflare::remove(app, &run.subject, made, run.caller.traceparent.clone()).await)
+        Ok(cloudflare::remove(app, &run.subject, made).await)
     }
 
     fn rows(run: &Run, record: &Record, now: Timestamp) -> Vec<Statement> {

@@ -36,14 +36,7 @@ impl Action for CreateSpreadsheet {
         let look = apps_script::Look { address, colors: colors? };
         let secret = config.gas_hmac_secret.as_ref().ok_or_else(misconfigured)?;
         let key = run.idempotency_key(Step::CreateSpreadsheet);
-        let call = apps_script::provision(
-            &config.gas_webapp_url,
-            secret,
-            &run.subject,
-            &look,
-            &key,
-            run.caller.traceparent.clone(),
-        );
+        let call = apps_script::provision(&config.gas_webapp_url, secret, &run.subject, &look, &key);
         let response = app.call(call).await.map_err(|error| Outcome::Unknown(error.into()))?;
         Ok(apps_script::classify_provision(&response, app.ports.now()).answered(response.status))
     }
@@ -57,7 +50,7 @@ impl Action for CreateSpreadsheet {
         let provision = run.idempotency_key(Step::CreateSpreadsheet);
         let removal = run.undo_key(Step::CreateSpreadsheet);
         let keys = apps_script::Keys { provision: &provision, removal: &removal };
-        Ok(apps_script::remove(app, &run.subject, known, keys, run.caller.traceparent.clone()).await)
+        Ok(apps_script::remove(app, &run.subject, known, keys).await)
     }
 
     fn rows(run: &Run, record: &Record, now: Timestamp) -> Vec<Statement> {

@@ -42,8 +42,7 @@ impl Action for ValidateWebhook {
         let signing = webhooks::signing(&app.ports, tenant, &stored).await.map_err(|_| misconfigured())?;
         let key = run.idempotency_key(Step::ValidateWebhook);
         let now = app.ports.now();
-        let trace = run.caller.traceparent.clone();
-        let call = make::ping(&url, &signing.secrets, &key, tenant.as_str(), now, trace);
+        let call = make::ping(&url, &signing.secrets, &key, tenant.as_str(), now);
         let response = app.call(call).await.map_err(|error| Outcome::Unknown(error.into()))?;
         let outcome = make::classify(&response, app.config().make_validate_strict, app.ports.now());
         Ok(match outcome {

@@ -37,19 +37,12 @@ impl Action for VerifySpreadsheet {
         Ok(match &config.google_service_account_key {
             Some(file) => {
                 let account = google::Account::parse(file).map_err(Outcome::Failed)?;
-                google::verify(app, &account, id, run.caller.traceparent.clone()).await
+                google::verify(app, &account, id).await
             }
             None => {
                 let secret = config.gas_hmac_secret.as_ref().ok_or_else(misconfigured)?;
                 let key = run.idempotency_key(Step::VerifySpreadsheet);
-                let call = apps_script::verify(
-                    &config.gas_webapp_url,
-                    secret,
-                    &run.subject,
-                    id,
-                    &key,
-                    run.caller.traceparent.clone(),
-                );
+                let call = apps_script::verify(&config.gas_webapp_url, secret, &run.subject, id, &key);
                 let response = app.call(call).await.map_err(|error| Outcome::Unknown(error.into()))?;
                 apps_script::classify_verify(&response, app.ports.now()).answered(response.status)
             }

@@ -92,14 +92,7 @@ fn literal(text: &str) -> String {
 }
 
 /// Asks for a spreadsheet. Under the same key the same one is answered.
-pub fn provision(
-    url: &str,
-    secret: &Secret,
-    subject: &Subject,
-    look: &Look,
-    key: &str,
-    traceparent: Option<String>,
-) -> OutboundRequest {
+pub fn provision(url: &str, secret: &Secret, subject: &Subject, look: &Look, key: &str) -> OutboundRequest {
     let mut body = json!({
         "action": "provision",
         "tenantId": subject.tenant,
@@ -117,12 +110,12 @@ pub fn provision(
         ];
         fields.extend(more.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?.into()))));
     }
-    signed(url, secret, &body, Step::CreateSpreadsheet, traceparent)
+    signed(url, secret, &body, Step::CreateSpreadsheet)
 }
 
 /// Asks which script is deployed: it changes nothing.
-pub fn version(url: &str, secret: &Secret, traceparent: Option<String>) -> OutboundRequest {
-    let call = signed(url, secret, &json!({ "action": "version" }), Step::VerifySpreadsheet, traceparent);
+pub fn version(url: &str, secret: &Secret) -> OutboundRequest {
+    let call = signed(url, secret, &json!({ "action": "version" }), Step::VerifySpreadsheet);
     OutboundRequest { time_limit: VERSION_TIME_LIMIT, ..call }
 }
 
@@ -133,7 +126,6 @@ pub fn verify(
     subject: &Subject,
     spreadsheet: &str,
     key: &str,
-    traceparent: Option<String>,
 ) -> OutboundRequest {
     let body = json!({
         "action": "verify",
@@ -141,7 +133,7 @@ pub fn verify(
         "spreadsheetId": spreadsheet,
         "idempotencyKey": key,
     });
-    signed(url, secret, &body, Step::VerifySpreadsheet, traceparent)
+    signed(url, secret, &body, Step::VerifySpreadsheet)
 }
 
 /// Asks for what [`provision`] made to be removed: by its key, and by its id where that is known.
@@ -151,7 +143,6 @@ pub fn deprovision(
     subject: &Subject,
     spreadsheet: Option<&str>,
     keys: Keys<'_>,
-    traceparent: Option<String>,
 ) -> OutboundRequest {
     let mut body = json!({
         "action": "deprovision",
@@ -162,7 +153,7 @@ pub fn deprovision(
     if let (Some(id), Some(fields)) = (spreadsheet, body.as_object_mut()) {
         fields.insert("spreadsheetId".to_owned(), id.into());
     }
-    signed(url, secret, &body, Step::CreateSpreadsheet, traceparent)
+    signed(url, secret, &body, Step::CreateSpreadsheet)
 }
 
 /// Removes the tenant's spreadsheet, and looks whether it is gone. Done means that it is.
@@ -171,12 +162,11 @@ pub async fn remove<P: Ports>(
     subject: &Subject,
     spreadsheet: Option<&str>,
     keys: Keys<'_>,
-    traceparent: Option<String>,
 ) -> Outcome {
     let (config, now) = (app.config(), || app.ports.now());
     let url = &config.gas_webapp_url;
     let Some(secret) = &config.gas_hmac_secret else { return misconfigured() };
-    let call = deprovision(url, secret, subject, spreadsheet, keys, traceparent.clone());
+    let call = deprovision(url, secret, subject, spreadsheet, keys);
     let told = match app.call(call).await {
         Ok(response) => {
             classify_deprovision(&response, now()).map_err(|outcome| outcome.answered(response.status))
@@ -190,19 +180,13 @@ pub async fn remove<P: Ports>(
     // Nothing was ever made under the key, and now nothing will be: there is nothing to look for.
     let Some(id) = spreadsheet.or(removed.as_deref()) else { return Outcome::Done(None) };
     let key = format!("{}/verify", keys.removal);
-    match app.call(verify(url, secret, subject, id, &key, traceparent)).await {
+    match app.call(verify(url, secret, subject, id, &key)).await {
         Ok(response) => classify_gone(&response, now()).answered(response.status),
         Err(error) => Outcome::Unknown(error.into()),
     }
 }
 
-fn signed(
-    url: &str,
-    secret: &Secret,
-    body: &Value,
-    step: Step,
-    traceparent: Option<String>,
-) -> OutboundRequest {
+fn signed(url: &str, secret: &Secret, body: &Value, step: Step) -> OutboundRequest {
     let body = ascii(&body.to_string());
     let signature = hex(&hmac_sha256(secret.expose().as_bytes(), body.as_bytes()));
     let separator = if url.contains('?') { '&' } else { '?' };
@@ -214,7 +198,7 @@ fn signed(
         body: Some(body),
         time_limit: policy(step).time_limit,
         follow: ANSWERS_FROM,
-        traceparent,
+        traceparent: None,
     }
 }
 

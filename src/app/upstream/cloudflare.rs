@@ -100,10 +100,10 @@ impl ApiFailure {
 }
 
 /// Gives the tenant its record, or finds the one that an earlier attempt made.
-pub async fn create<P: Ports>(app: &App<P>, subject: &Subject, traceparent: Option<String>) -> Outcome {
+pub async fn create<P: Ports>(app: &App<P>, subject: &Subject) -> Outcome {
     let wanted = Wanted::by(app.config(), subject);
     let made = async {
-        let zone = Zone::of(app, None, traceparent)?;
+        let zone = Zone::of(app, None)?;
         let (record, created) = zone.make(&wanted).await?;
         let zone = zone.id.to_owned();
         Ok(Artifact::DnsRecord { id: record.id, zone, name: wanted.name.clone(), created })
@@ -114,12 +114,7 @@ pub async fn create<P: Ports>(app: &App<P>, subject: &Subject, traceparent: Opti
 /// Removes the tenant's record: the one that [`create`] told of, or, when its answer was lost, what is found under the
 /// tenant's name. What doesn't bear the tenant's marker stays as it is, and is refused if it is the one that was told of.
 /// Done means that it was looked for and is not there.
-pub async fn remove<P: Ports>(
-    app: &App<P>,
-    subject: &Subject,
-    made: Option<&Artifact>,
-    traceparent: Option<String>,
-) -> Outcome {
+pub async fn remove<P: Ports>(app: &App<P>, subject: &Subject, made: Option<&Artifact>) -> Outcome {
     let wanted = Wanted::by(app.config(), subject);
     let removed = async {
         let known = match made {
@@ -128,7 +123,7 @@ pub async fn remove<P: Ports>(
             _ if never_makes_records(app.config()) => return Ok(()),
             _ => None,
         };
-        let zone = Zone::of(app, known.map(|(_, zone)| zone), traceparent)?;
+        let zone = Zone::of(app, known.map(|(_, zone)| zone))?;
         let found = match known {
             Some((id, _)) => zone.by_id(id).await?.into_iter().collect(),
             None => zone.by_name(&wanted.name).await?,
@@ -179,16 +174,15 @@ struct Zone<'a, P> {
     app: &'a App<P>,
     id: &'a str,
     token: &'a Secret,
-    traceparent: Option<String>,
 }
 
 impl<'a, P: Ports> Zone<'a, P> {
     /// The zone with this id, or else the one that is configured: a record is removed from where it was made.
-    fn of(app: &'a App<P>, id: Option<&'a str>, traceparent: Option<String>) -> Result<Self, Outcome> {
+    fn of(app: &'a App<P>, id: Option<&'a str>) -> Result<Self, Outcome> {
         let config = app.config();
         match (id.unwrap_or(&config.cloudflare_zone_id), &config.cloudflare_api_token) {
             ("", _) | (_, None) => Err(Outcome::Failed(misconfigured())),
-            (id, Some(token)) => Ok(Self { app, id, token, traceparent }),
+            (id, Some(token)) => Ok(Self { app, id, token }),
         }
     }
 
@@ -283,7 +277,7 @@ impl<'a, P: Ports> Zone<'a, P> {
             body,
             time_limit: policy(Step::ConfigureRouting).time_limit / CALLS,
             follow: &[],
-            traceparent: self.traceparent.clone(),
+            traceparent: None,
         };
         let response = self.app.call(call).await.map_err(|error| ApiFailure::Unknown(error.into()))?;
         read(&response, self.app.ports.now())

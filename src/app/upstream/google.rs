@@ -50,17 +50,12 @@ fn misconfigured() -> PermanentError {
 }
 
 /// Reads a spreadsheet back through the Sheets API.
-pub async fn verify<P: Ports>(
-    app: &App<P>,
-    account: &Account,
-    spreadsheet: &str,
-    traceparent: Option<String>,
-) -> Outcome {
-    let token = match token(app, account, traceparent.clone()).await {
+pub async fn verify<P: Ports>(app: &App<P>, account: &Account, spreadsheet: &str) -> Outcome {
+    let token = match token(app, account).await {
         Ok(token) => token,
         Err(outcome) => return outcome,
     };
-    let call = sheet_call(&token, spreadsheet, half_of_the_step(), traceparent);
+    let call = sheet_call(&token, spreadsheet, half_of_the_step());
     match app.call(call).await {
         Ok(response) => classify_sheet(&response, spreadsheet, app.ports.now()).answered(response.status),
         Err(error) => Outcome::Unknown(error.into()),
@@ -73,12 +68,7 @@ fn half_of_the_step() -> Duration {
 }
 
 /// Reads a spreadsheet: its id and its title.
-pub(super) fn sheet_call(
-    token: &Secret,
-    spreadsheet: &str,
-    time_limit: Duration,
-    traceparent: Option<String>,
-) -> OutboundRequest {
+pub(super) fn sheet_call(token: &Secret, spreadsheet: &str, time_limit: Duration) -> OutboundRequest {
     OutboundRequest {
         upstream: Upstream::Google.as_str(),
         method: "GET",
@@ -91,16 +81,12 @@ pub(super) fn sheet_call(
         body: None,
         time_limit,
         follow: &[],
-        traceparent,
+        traceparent: None,
     }
 }
 
-async fn token<P: Ports>(
-    app: &App<P>,
-    account: &Account,
-    traceparent: Option<String>,
-) -> Result<Secret, Outcome> {
-    let call = token_call(app, account, half_of_the_step(), traceparent).await;
+async fn token<P: Ports>(app: &App<P>, account: &Account) -> Result<Secret, Outcome> {
+    let call = token_call(app, account, half_of_the_step()).await;
     let call = call.map_err(|_| Outcome::Failed(misconfigured()))?;
     let response = app.call(call).await.map_err(|error| Outcome::Unknown(error.into()))?;
     read_token(&response, app.ports.now()).map_err(|outcome| outcome.answered(response.status))
@@ -111,7 +97,6 @@ pub(super) async fn token_call<P: Ports>(
     app: &App<P>,
     account: &Account,
     time_limit: Duration,
-    traceparent: Option<String>,
 ) -> Result<OutboundRequest, CryptoError> {
     let assertion = assertion(&app.ports, account).await?;
     Ok(OutboundRequest {
@@ -124,7 +109,7 @@ pub(super) async fn token_call<P: Ports>(
         )),
         time_limit,
         follow: &[],
-        traceparent,
+        traceparent: None,
     })
 }
 

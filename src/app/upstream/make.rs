@@ -18,17 +18,9 @@ pub const TIME_LIMIT: Duration = Duration::from_secs(5);
 
 /// A signed `webhook.ping`, by the Standard Webhooks specification. `at` is fixed by the caller, so that a repeat is the
 /// same to the byte.
-pub fn ping(
-    url: &WebhookUrl,
-    secrets: &[Secret],
-    id: &str,
-    tenant: &str,
-    at: Timestamp,
-    traceparent: Option<String>,
-) -> OutboundRequest {
+pub fn ping(url: &WebhookUrl, secrets: &[Secret], id: &str, tenant: &str, at: Timestamp) -> OutboundRequest {
     let body = json!({ "type": "webhook.ping", "timestamp": at.rfc3339(), "data": { "tenantId": tenant } });
-    let message = message(Upstream::Make.as_str(), url, secrets, id, body.to_string(), at);
-    OutboundRequest { traceparent, ..message }
+    message(Upstream::Make.as_str(), url, secrets, id, body.to_string(), at)
 }
 
 /// A signed message, as Standard Webhooks specifies. The id is the same for every attempt. `at` is the time of this
@@ -161,7 +153,7 @@ mod tests {
         let url =
             WebhookUrl::parse("https://hook.make.com/a", &AllowedHosts::parse("hook.make.com")).unwrap();
         let secrets: Vec<Secret> = secrets.iter().map(|text| Secret::new((*text).to_owned())).collect();
-        let call = ping(&url, &secrets, "msg_1", "tenant_a", NOW, None);
+        let call = ping(&url, &secrets, "msg_1", "tenant_a", NOW);
         let header = |name| call.headers.iter().find(|(n, _)| *n == name).unwrap().1.clone();
         assert_eq!(header("webhook-id"), "msg_1");
         assert_eq!(header("webhook-timestamp"), "1614265330");

@@ -19,13 +19,7 @@ use super::{malformed, unknown_status};
 const TIME_LIMIT: Duration = Duration::from_secs(10);
 
 /// Sends a mail.
-pub fn send(
-    api_key: &Secret,
-    from: &str,
-    mail: &Addressed,
-    key: &str,
-    traceparent: Option<String>,
-) -> OutboundRequest {
+pub fn send(api_key: &Secret, from: &str, mail: &Addressed, key: &str) -> OutboundRequest {
     let mut body = json!({
         "from": from,
         "to": [mail.to.as_str()],
@@ -48,7 +42,7 @@ pub fn send(
         body: Some(body.to_string()),
         time_limit: TIME_LIMIT,
         follow: &[],
-        traceparent,
+        traceparent: None,
     }
 }
 

@@ -49,8 +49,8 @@ pub async fn ready<P: Ports>(app: App<P>, context: Context, depth: Depth<P>) -> 
         Depth::Shallow => None,
         Depth::Deep(caller) => match caller.ask(webhooks::newest_spreadsheet()).await {
             Ok(spreadsheet) => {
-                let traceparent = context.traceparent.as_deref();
-                Some(check_upstreams(&app, spreadsheet.as_deref(), traceparent).await)
+                let app = app.traced(context.traceparent.as_deref());
+                Some(check_upstreams(&app, spreadsheet.as_deref()).await)
             }
             // Nobody says whether the token still counts. What is wrong is in the report.
             Err(error) if error.status.is_server_error() => None,

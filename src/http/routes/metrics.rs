@@ -25,7 +25,7 @@ use crate::{
         health::NEWEST_MIGRATION,
         metrics::{self, Deliveries, Events, Mails, Measures, Moments, Removals},
         request_metrics::RequestCount,
-        rollups::{BOUNDS, StepErrors, TenantCounts},
+        rollups::{BOUNDS, StepFailureCount, TenantCounts},
     },
     workflow::breaker::{Breaker, State},
 };
@@ -153,7 +153,7 @@ fn runs(text: &mut Exposition, measures: &Measures) -> Result<(), DbError> {
 }
 
 /// Each step is there from the beginning: a number that appears with its first trouble would hide that one.
-fn troubles(text: &mut Exposition, troubles: &[StepErrors]) {
+fn troubles(text: &mut Exposition, troubles: &[StepFailureCount]) {
     let never =
         Step::ALL.iter().flat_map(|step| ["refused", "unknown"].map(|outcome| ((step.as_str(), outcome), 0)));
     let mut counts: BTreeMap<(&str, &str), i64> = never.collect();

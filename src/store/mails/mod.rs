@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::{
     db::{Db, DbError, Query, Row, Statement, columns},
     domain::{
-        Email, HexColor, Language, MailId, RunId, RunStatus, Slug, TenantId, TenantName, TenantStatus,
+        Email, HexColor, Language, MailId, RunId, RunStatus, Slug, TenantId, TenantName, TenantStatus, Time,
         Timestamp,
     },
     workflow::RequestOrigin,
@@ -448,27 +448,29 @@ pub fn cancel(tenant: &TenantId, now: Timestamp) -> Statement {
     )
 }
 
-/// A mail as operators and its tenant see it: never to whom, and never what it says.
-#[derive(Debug, Clone)]
+/// A mail on its way to a tenant's owner; never to whom, nor what it says.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
 pub struct Mail {
     /// Its id.
     pub id: MailId,
-    /// What it is for.
+    /// What it is for, like `welcome`.
     pub kind: String,
     /// Where it stands.
     pub status: Status,
-    /// How often it left.
+    /// How often it was sent, or tried to be.
     pub attempts: u32,
-    /// When it is tried next, Unix seconds.
-    pub next_at: Option<i64>,
-    /// What the mail service answered last.
+    /// When it is tried next; `null` when it has ended.
+    pub next_at: Option<Time>,
+    /// The HTTP status of the mail service's last refusal; `null` when there was none.
     pub last_status: Option<u16>,
-    /// What went wrong last, in a word.
+    /// What went wrong last: the code.
     pub last_error: Option<String>,
     /// When it was wanted.
-    pub created_at: i64,
+    pub created_at: Time,
     /// When it had ended.
-    pub settled_at: Option<i64>,
+    pub settled_at: Option<Time>,
 }
 
 columns! { Mail: id, kind, status, attempts, next_at, last_status, last_error, created_at, settled_at }

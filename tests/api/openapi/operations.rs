@@ -9,18 +9,28 @@ use tenantry::{
         router::Route,
         routes::{
             admin::{
-                admin_tenants, audit, event_feed, new_tenants, platform_webhook, promo_changes, promos,
-                stats, tokens,
+                admin_tenants, event_feed, new_tenants, platform_webhook, promo_changes, promos, stats,
+                tokens,
             },
             auth::{logout, magic_links, proof},
-            bgops::{idempotency_keys, pausing, retries, sagas, upstreams},
+            bgops::{pausing, retries, sagas, upstreams},
             health, internal,
             public::{email, email_changes as email_links, signups},
-            tenants::{
-                deliveries, email_changes, events, mails, overview, profile, provisioning, sessions, webhooks,
-            },
+            tenants::{deliveries, email_changes, mails, profile, provisioning, webhooks},
             whoami,
         },
+    },
+    store::{
+        admin_tenants::{Tenant, TenantDetails},
+        audit::AuditEntry,
+        events::TenantEvent,
+        idempotency_keys::IdempotencyKey,
+        mails::Mail,
+        platform_webhook::PlatformWebhookDelivery,
+        profile::TenantOverview,
+        promos::Promo,
+        sagas::{Attempt, Run},
+        sessions::Session,
     },
 };
 
@@ -226,7 +236,7 @@ fn of_tenants(route: &Route) -> Option<Operation> {
                 "The sign-ins that still open something, the latest first. The token from signing up is none of them; signing out \
                  everywhere revokes it, too.",
             )
-            .pages::<sessions::Session>("One page of them."),
+            .pages::<Session>("One page of them."),
         ("DELETE", "/api/v1/tenants/me/sessions/{session}") => op(Tenant, "endSession", "End a sign-in")
             .says("From then on it opens nothing. The owner gets a mail, unless it is the one that asks.")
             .answers::<SuccessResponse>(200, "It is ended.")
@@ -255,7 +265,7 @@ fn of_tenants(route: &Route) -> Option<Operation> {
                      give a reason.",
                 )
                 .may_take::<mails::WelcomeMailRequest>()
-                .data_with::<mails::Mail>(202, "It is on its way.")
+                .data_with::<Mail>(202, "It is on its way.")
                 .fails(&["NOTHING_TO_RESEND"])
         }
         ("POST", "/api/v1/tenants/{id}/webhook/test") => {
@@ -281,11 +291,11 @@ fn of_tenants(route: &Route) -> Option<Operation> {
                 .fails(&["DELIVERY_NOT_FOUND", "NO_WEBHOOK"])
         }
         ("GET", "/api/v1/tenants/{id}/events") => {
-            op(Tenant, "listEvents", "What happened to a tenant").says("What happened to the tenant, newest first: kept even where it has no webhook.").pages::<events::TenantEvent>("One page of it.")
+            op(Tenant, "listEvents", "What happened to a tenant").says("What happened to the tenant, newest first: kept even where it has no webhook.").pages::<TenantEvent>("One page of it.")
         }
         ("GET", "/api/v1/tenants/{id}/overview") => {
             op(Tenant, "getOverview", "A tenant at a glance").says("A few facts in the names that older consoles read. `GET /api/v1/tenants/me` says more.")
-                .data::<overview::TenantOverview>("The tenant.")
+                .data::<TenantOverview>("The tenant.")
                 .fails(&["TENANT_NOT_FOUND"])
         }
         ("GET", "/api/v1/tenants/me") => {
@@ -337,18 +347,18 @@ fn of_operators(route: &Route) -> Option<Operation> {
             .asks("actor", "By this one only.", &text)
             .asks("action", "This only.", &text)
             .asks("subject", "To this one only.", &text)
-            .pages::<audit::AuditEntry>("One page of it."),
+            .pages::<AuditEntry>("One page of it."),
         ("GET", "/api/v1/admin/events") => events_feed(),
         ("GET", "/api/v1/admin/webhook/deliveries") => {
             let mut operation = op(Tag::Platform, "listPlatformDeliveries", "What the platform's webhook was sent").says("Everything that was or is to be sent to the platform's own webhook, newest first, and how the webhook is doing.")
-                .pages::<platform_webhook::PlatformWebhookDelivery>("");
+                .pages::<PlatformWebhookDelivery>("");
             operation.answers.clear();
             operation.answers::<platform_webhook::PlatformWebhookDeliveryPage>(200, "One page of it.")
         }
         ("POST", "/api/v1/admin/webhook/deliveries/{delivery}/redeliver") => {
             op(Tag::Platform, "redeliverToPlatform", "Send one of them again, now").says("Sends the event again at once, under its old `webhook-id`, and again later if the webhook does not take it.")
                 .may_take::<promos::OptionalReasonRequest>()
-                .data::<platform_webhook::PlatformWebhookDelivery>("It is on its way.")
+                .data::<PlatformWebhookDelivery>("It is on its way.")
                 .fails(&["DELIVERY_NOT_FOUND", "NO_WEBHOOK"])
         }
         ("POST", "/api/v1/admin/tenant/webhook") => {
@@ -375,7 +385,7 @@ fn of_operators(route: &Route) -> Option<Operation> {
                 "Those whose slug, address or name begins so, in any case.",
                 &json!({ "type": "string", "maxLength": 100 }),
             )
-            .pages::<admin_tenants::Tenant>("One page of them."),
+            .pages::<Tenant>("One page of them."),
         ("POST", "/api/v1/admin/tenants") => op(Tenants, "createTenant", "Make a tenant by hand")
             .says(
                 "What the public form does, for somebody who can't use it: the owner is mailed a link, and goes on from there. The \
@@ -392,11 +402,11 @@ fn of_operators(route: &Route) -> Option<Operation> {
             .fails(&["EMAIL_EXISTS", "IDEMPOTENCY_KEY_REUSED", "SLUG_TAKEN"])
             .fails_with(410, "TENANT_CANCELLED"),
         ("GET", "/api/v1/admin/tenants/{id}") => op(Tenants, "getTenant", "A tenant and all that was made for it").says("All that is known of one tenant: where it stands, its run, its spreadsheet and webhook, how much there is of what other routes list.")
-            .data::<admin_tenants::TenantDetails>("The tenant."),
+            .data::<TenantDetails>("The tenant."),
         ("PATCH", "/api/v1/admin/tenants/{id}") => {
             op(Tenants, "changeTenant", "Change where a tenant stands, its plan, or whether it pays").says("Changes what is sent and leaves the rest as it is. Suspending stops the tenant's tokens at once.")
                 .takes::<admin_tenants::UpdateTenantRequest>()
-                .data::<admin_tenants::TenantDetails>("The tenant as it is now.")
+                .data::<TenantDetails>("The tenant as it is now.")
                 .fails(&["EMAIL_EXISTS", "EMAIL_PROVEN", "PLAN_LOCKED", "TENANT_CANCELLED"])
         }
         ("DELETE", "/api/v1/admin/tenants/{id}") => op(Tenants, "removeTenant", "Remove a tenant")
@@ -406,11 +416,11 @@ fn of_operators(route: &Route) -> Option<Operation> {
             .data::<admin_tenants::TenantRemoval>("All is gone.")
             .data_with::<admin_tenants::TenantRemoval>(202, "It is on its way out."),
         ("GET", "/api/v1/admin/promo-codes") => {
-            op(Promos, "listPromos", "Promo codes, by name").says("All promo codes in the order of their names, with how often each was used.").pages::<promos::Promo>("One page of them.")
+            op(Promos, "listPromos", "Promo codes, by name").says("All promo codes in the order of their names, with how often each was used.").pages::<Promo>("One page of them.")
         }
         ("POST", "/api/v1/admin/promo-codes") => op(Promos, "createPromo", "Make a promo code").says("Makes a code that can be used from now on, or from `startsAt` on. A code that exists is left as it is.")
             .takes::<promos::CreatePromoCodeRequest>()
-            .data::<promos::Promo>("It is made.")
+            .data::<Promo>("It is made.")
             .fails(&["PROMO_EXISTS"]),
         ("PATCH", "/api/v1/admin/promo-codes/{code}") => op(Promos, "changePromo", "Change a promo code")
             .says(
@@ -418,7 +428,7 @@ fn of_operators(route: &Route) -> Option<Operation> {
                  it was used, nor can it allow fewer uses than there were.",
             )
             .takes::<promo_changes::UpdatePromoCodeRequest>()
-            .data::<promos::Promo>("The code as it is now.")
+            .data::<Promo>("The code as it is now.")
             .fails(&["PROMO_NOT_FOUND", "PROMO_USED"]),
         ("POST", "/api/v1/admin/promo-codes/{code}/deactivate") => {
             op(Promos, "deactivatePromo", "Switch a promo code off").says("From now on nobody signs up with the code; who has, keeps what it gave. Doing it twice changes nothing.")
@@ -453,7 +463,7 @@ fn of_operators(route: &Route) -> Option<Operation> {
                     "type": "string", "maxLength": 64, "pattern": "^(tenant_[A-Za-z0-9_-]+)?$",
                 }),
             )
-            .pages::<sagas::Run>("One page of them."),
+            .pages::<Run>("One page of them."),
         ("POST", "/api/v1/bgops/sagas/retry") => op(Runs, "retryRuns", "Let many failed runs go on")
             .says(
                 "Those that failed first first, all of them or none. Press again while `remaining` is not 0.",
@@ -464,7 +474,7 @@ fn of_operators(route: &Route) -> Option<Operation> {
             .data::<sagas::RunDetails>("The run.")
             .fails(&["RUN_NOT_FOUND"]),
         ("GET", "/api/v1/bgops/sagas/{run}/history") => op(Runs, "getRunHistory", "Every attempt of a run").says("One entry for each attempt at each step, in order: when, how long, and what came of it.")
-            .lists::<sagas::Attempt>("The attempts.")
+            .lists::<Attempt>("The attempts.")
             .fails(&["RUN_NOT_FOUND"]),
         ("POST", "/api/v1/bgops/sagas/{run}/retry") => {
             act(op(Runs, "retryRun", "Let a failed run go on").says("Goes on at the step that failed, or at what could not be removed. What was done stays done.").takes::<sagas::ReasonRequest>())
@@ -509,9 +519,9 @@ fn of_operators(route: &Route) -> Option<Operation> {
             .data::<upstreams::BreakerActionResult>("It is closed.")
             .fails(&["BREAKER_UNAVAILABLE", "UPSTREAM_NOT_FOUND"]),
         ("GET", "/api/v1/bgops/idempotency") => op(Runs, "listIdempotencyKeys", "Idempotency keys").says("The keys under which requests can be repeated, newest first. Shown are digests, never the keys themselves.")
-            .pages::<idempotency_keys::IdempotencyKey>("One page of them."),
+            .pages::<IdempotencyKey>("One page of them."),
         ("GET", "/api/v1/bgops/idempotency/{key}") => op(Runs, "getIdempotencyKey", "One idempotency key").says("One key, by the digest under which the list shows it.")
-            .data::<idempotency_keys::IdempotencyKey>("The key.")
+            .data::<IdempotencyKey>("The key.")
             .fails(&["NOT_FOUND"]),
         _ => return None,
     })

@@ -69,7 +69,7 @@ mod records {
 
     async fn remove(tenant: &TestTenant, made: Option<&Artifact>) -> Outcome {
         let run = tenant.outside().objects().run(&tenant.id).unwrap();
-        cloudflare::remove(&tenant.app, &run.subject, made, run.caller.traceparent.clone()).await
+        cloudflare::remove(&tenant.app, &run.subject, made).await
     }
 
     fn records(tenant: &TestTenant) -> Vec<Value> {
@@ -258,8 +258,7 @@ mod spreadsheets {
         let (provision, removal) =
             (run.idempotency_key(Step::CreateSpreadsheet), format!("{}/undo_create_spreadsheet", run.id));
         let keys = Keys { provision: &provision, removal: &removal };
-        apps_script::remove(&tenant.app, &run.subject, spreadsheet, keys, run.caller.traceparent.clone())
-            .await
+        apps_script::remove(&tenant.app, &run.subject, spreadsheet, keys).await
     }
 
     fn sheets(tenant: &TestTenant) -> Vec<String> {
@@ -348,7 +347,7 @@ mod spreadsheets {
         let subject = tenant.outside().objects().run(&tenant.id).unwrap().subject;
         for spreadsheet in [Some(id.as_str()), None] {
             let keys = Keys { provision: &run.idempotency_key(Step::CreateSpreadsheet), removal: "undo" };
-            let outcome = apps_script::remove(&tenant.app, &subject, spreadsheet, keys, None).await;
+            let outcome = apps_script::remove(&tenant.app, &subject, spreadsheet, keys).await;
             assert_eq!(refused(&outcome), Some(FailureCode::CompensationRefused));
         }
         assert!(sheets(&tenant).contains(&id));

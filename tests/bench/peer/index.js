@@ -148,7 +148,7 @@ async function start(call) {
   const mail = uuid("mail_", call.at);
   const answers = await batch(
     call,
-    [SQL.insert_tenant, tenant, slug, name, email, plan, trialEnds, promo, owner, fingerprint, now, null, lease, folded, now + 3 * DAY],
+    [SQL.insert_tenant, tenant, slug, name, email, plan, trialEnds, promo, owner, fingerprint, now, null, lease, folded, now + 3 * DAY, "en"],
     [SQL.insert_event, tenant],
     [SQL.confirm_address, tenant, `proof/${mail}`, mail, call.url.origin, call.id, null, now],
     ...(promo ? [[SQL.count_promo, promo, tenant], [SQL.insert_redemption, promo, tenant]] : []),
@@ -237,7 +237,10 @@ function signupForm(text) {
   return { ...form, promo: promoCode?.trim().toUpperCase() || null };
 }
 
-const authGuard = ({ jti = null, tenantId = null, iat = 0 }) => [SQL.auth_guard, jti, tenantId, iat];
+/** Neither request here is one by which a signup goes on. */
+function authGuard({ jti = null, tenantId = null, iat = 0, unproven = false, sub = null, sid = null }) {
+  return [SQL.auth_guard, jti, tenantId, iat, Number(unproven), 0, sub, sid];
+}
 
 async function batch({ env }, ...statements) {
   try {

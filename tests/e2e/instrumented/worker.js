@@ -142,7 +142,7 @@ function observed(env, object) {
         throw error;
       });
       const total = (name) => answers.reduce((sum, { meta }) => sum + (meta[name] ?? 0), 0);
-      calls.push({ ...by, ...other, kind: "batch", sql, rowsRead: total("rows_read"), rowsWritten: total("rows_written") });
+      calls.push({ ...by, ...other, kind: "batch", sql, rowsRead: total("rows_read"), rowsWritten: total("rows_written"), rowsChanged: total("changes") });
       await moment(object, "after", what);
       return answers;
     },

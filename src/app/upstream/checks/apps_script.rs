@@ -19,7 +19,7 @@ pub(super) async fn check<P: Ports>(checker: Checker<'_, P>) -> Verdict {
         return Verdict::not_configured("GAS_WEBAPP_URL");
     }
     let Some(secret) = &config.gas_hmac_secret else { return Verdict::not_configured("GAS_HMAC_SECRET") };
-    let call = apps_script::version(&config.gas_webapp_url, secret, checker.traceparent());
+    let call = apps_script::version(&config.gas_webapp_url, secret);
     Verdict::of(checker.ask(call).await.map(|response| judge(&checker, &response)))
 }
 

@@ -31,14 +31,14 @@ async fn look<P: Ports>(
     spreadsheet: Option<&str>,
 ) -> Result<Verdict, Verdict> {
     let app = checker.app;
-    let call = google::token_call(app, account, TIME_LIMIT, checker.traceparent()).await;
+    let call = google::token_call(app, account, TIME_LIMIT).await;
     let response = checker.ask(call.map_err(|_| no_key())?).await?;
     if response.status != 200 {
         return Err(judge_grant(checker, &response));
     }
     let token = google::read_token(&response, app.ports.now()).map_err(|_| checker.malformed(&response))?;
     let wanted = spreadsheet.unwrap_or(NO_SPREADSHEET);
-    let response = checker.ask(google::sheet_call(&token, wanted, TIME_LIMIT, checker.traceparent())).await?;
+    let response = checker.ask(google::sheet_call(&token, wanted, TIME_LIMIT)).await?;
     let Some(answer) = json(&response) else { return Err(checker.malformed(&response)) };
     match response.status {
         200 if spreadsheet.is_some()

@@ -91,12 +91,8 @@ pub struct UpstreamCheck {
 
 /// Checks all of them at once. `spreadsheet` is one that a tenant has, if there is any. Make has no check: its webhooks are the tenants'
 /// own.
-pub async fn check_upstreams<P: Ports>(
-    app: &App<P>,
-    spreadsheet: Option<&str>,
-    traceparent: Option<&str>,
-) -> Vec<UpstreamCheck> {
-    let checker = |upstream, name| Checker { app, upstream, name, traceparent };
+pub async fn check_upstreams<P: Ports>(app: &App<P>, spreadsheet: Option<&str>) -> Vec<UpstreamCheck> {
+    let checker = |upstream, name| Checker { app, upstream, name };
     let (apps_script, google, resend, cloudflare) = futures_util::join!(
         apps_script::check(checker(Upstream::AppsScript, "Apps Script")),
         google::check(checker(Upstream::Google, "Google"), spreadsheet),
@@ -141,7 +137,6 @@ struct Checker<'a, P> {
     app: &'a App<P>,
     upstream: Upstream,
     name: &'static str,
-    traceparent: Option<&'a str>,
 }
 
 impl<P: Ports> Checker<'_, P> {
@@ -154,12 +149,8 @@ impl<P: Ports> Checker<'_, P> {
             body: None,
             time_limit: TIME_LIMIT,
             follow: &[],
-            traceparent: self.traceparent(),
+            traceparent: None,
         }
-    }
-
-    fn traceparent(&self) -> Option<String> {
-        self.traceparent.map(str::to_owned)
     }
 
     /// The answer, if it is one that says something about what is configured.

@@ -11,13 +11,11 @@ use crate::{
         signups::SignupError,
     },
     domain::{
-        Email, FieldErrors, Plan, RunId, RunStatus, TenantId, TenantStatus, UndoStatus, WebhookSecret,
-        WebhookUrl,
-        field_errors::InvalidValue,
-        webhook::{self, AllowedHosts},
+        Email, FieldErrors, Plan, RunId, TenantId, TenantStatus, UndoStatus, WebhookSecret, WebhookUrl,
+        field_errors::InvalidValue, webhook::AllowedHosts,
     },
     http::{
-        answer::{Data, Json, Time, data},
+        answer::{Data, Json, data},
         auth::{Authenticated, PlatformAdmin},
         body::{Fields, OptionalFields, body},
         context::Context,
@@ -29,7 +27,7 @@ use crate::{
     },
     ports::{Level, LogLine, Ports},
     store::{
-        admin_tenants::{self, Change, Details},
+        admin_tenants::{self, Change, TenantDetails},
         vouching::Said,
     },
 };
@@ -43,7 +41,7 @@ pub async fn get<P: Ports>(
 ) -> Result<Json<Data<TenantDetails>>, ApiError> {
     let found = caller.ask(admin_tenants::by_id(caller.tenant()?)).await?;
     let details = found.ok_or_else(ApiError::tenant_not_found)?;
-    Ok(data(details.into()))
+    Ok(data(details))
 }
 
 /// `PATCH /api/v1/admin/tenants/{id}`
@@ -64,7 +62,7 @@ pub async fn change<P: Ports>(
     };
     let details = details.map_err(|error| not_changed(error, &caller))?;
     log_action(&caller, "tenant.update", tenant, None);
-    Ok(data(details.into()))
+    Ok(data(details))
 }
 
 /// `DELETE /api/v1/admin/tenants/{id}`: done at once for the tenant's tokens, and followed by the rest: 202 until that is
@@ -252,156 +250,6 @@ body! {
     }
 }
 
-/// What every account of a tenant says.
-#[derive(Debug, Clone, Serialize)]
-#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
-#[serde(rename_all = "camelCase")]
-pub struct TenantFacts {
-    /// Its id.
-    pub id: TenantId,
-    /// Its name in addresses; `null` once released.
-    pub slug: Option<String>,
-    /// Its name.
-    pub name: String,
-    /// Its owner's address; `null` once released.
-    pub email: Option<String>,
-    /// Whether somebody has shown that they read its mail, or nobody asked for that.
-    pub email_proven: bool,
-    /// Its plan.
-    pub plan: Plan,
-    /// Where it stands.
-    pub status: TenantStatus,
-    /// Whether it pays nothing.
-    pub comped: bool,
-    /// When its trial ends, Unix seconds.
-    pub trial_ends_at: i64,
-    /// When it signed up.
-    pub created_at: Time,
-}
-
-/// A tenant.
-#[derive(Debug, Clone, Serialize)]
-#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
-#[serde(rename_all = "camelCase")]
-pub struct Tenant {
-    /// What every account of a tenant says.
-    #[serde(flatten)]
-    pub facts: TenantFacts,
-    /// How its provisioning went.
-    pub provisioning: Provisioning,
-}
-
-/// How a tenant's provisioning went.
-#[derive(Debug, Clone, Serialize)]
-#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
-#[serde(rename_all = "camelCase")]
-pub struct Provisioning {
-    /// Where it stands.
-    pub status: RunStatus,
-    /// Why it failed: the code.
-    pub reason: Option<String>,
-    /// The latest run.
-    pub run_id: Option<RunId>,
-    /// When the tenant went live.
-    pub provisioned_at: Option<Time>,
-}
-
-/// A tenant's colours, where it chose some.
-#[derive(Debug, Clone, Serialize)]
-#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
-#[serde(rename_all = "camelCase")]
-pub struct Brand {
-    /// The first.
-    pub primary_color: Option<String>,
-    /// The second.
-    pub secondary_color: Option<String>,
-}
-
-/// A tenant and all that was made for it.
-#[derive(Debug, Clone, Serialize)]
-#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
-#[serde(rename_all = "camelCase")]
-pub struct TenantDetails {
-    /// What every account of a tenant says.
-    #[serde(flatten)]
-    pub facts: TenantFacts,
-    /// How its provisioning went.
-    pub provisioning: ProvisioningDetails,
-    /// When it was last changed.
-    pub updated_at: Time,
-    /// The promo code it signed up with.
-    pub promo_code: Option<String>,
-    /// Whether it can be reached at its address.
-    pub route_ready: bool,
-    /// Its colours.
-    pub brand: Brand,
-    /// Its webhook.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(not(target_arch = "wasm32"), schema(nullable = false))]
-    pub webhook: Option<WebhookFacts>,
-    /// Its spreadsheet.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(not(target_arch = "wasm32"), schema(nullable = false))]
-    pub spreadsheet: Option<Spreadsheet>,
-    /// How much there is of what other routes list.
-    pub counts: RelatedCounts,
-}
-
-/// How a tenant's provisioning went, and where it is.
-#[derive(Debug, Clone, Serialize)]
-#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
-#[serde(rename_all = "camelCase")]
-pub struct ProvisioningDetails {
-    /// How it went.
-    #[serde(flatten)]
-    pub provisioning: Provisioning,
-    /// The step it is at.
-    pub step: Option<String>,
-    /// Why it failed: the message.
-    pub error: Option<String>,
-    /// When it was queued.
-    pub started_at: Option<Time>,
-    /// When it had ended.
-    pub ended_at: Option<Time>,
-}
-
-/// What may be shown of a tenant's webhook.
-#[derive(Debug, Clone, Serialize)]
-#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
-#[serde(rename_all = "camelCase")]
-pub struct WebhookFacts {
-    /// Its host.
-    pub host: Option<String>,
-    /// When it last took a test.
-    pub validated_at: Option<Time>,
-}
-
-/// A tenant's spreadsheet.
-#[derive(Debug, Clone, Serialize)]
-#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
-#[serde(rename_all = "camelCase")]
-pub struct Spreadsheet {
-    /// Where it is.
-    pub url: String,
-    /// When it was read back.
-    pub verified_at: Option<Time>,
-}
-
-/// How much there is of what other routes list.
-#[derive(Debug, Clone, Serialize)]
-#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
-#[serde(rename_all = "camelCase")]
-pub struct RelatedCounts {
-    /// Runs; no further than to 100.
-    pub runs: u32,
-    /// Attempts of the latest run.
-    pub attempts: u32,
-    /// Events; no further than to 100.
-    pub events: u32,
-    /// What operators did to it; no further than to 100.
-    pub audited: u32,
-}
-
 /// A tenant on its way out.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
@@ -432,62 +280,4 @@ pub struct WebhookCorrectionResult {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(not(target_arch = "wasm32"), schema(nullable = false))]
     pub webhook: Option<WebhookUpdateResult>,
-}
-
-impl From<admin_tenants::TenantRow> for Tenant {
-    fn from(tenant: admin_tenants::TenantRow) -> Self {
-        Self {
-            provisioning: Provisioning {
-                status: tenant.provision,
-                reason: tenant.provision_reason,
-                run_id: tenant.provision_run_id,
-                provisioned_at: tenant.provisioned_at.map(Time::at),
-            },
-            facts: TenantFacts {
-                id: tenant.id,
-                slug: tenant.slug,
-                name: tenant.name,
-                email: tenant.email,
-                email_proven: tenant.email_proven,
-                plan: tenant.plan,
-                status: tenant.status,
-                comped: tenant.comped,
-                trial_ends_at: tenant.trial_ends_at,
-                created_at: Time::at(tenant.created_at),
-            },
-        }
-    }
-}
-
-impl From<Details> for TenantDetails {
-    fn from(Details { tenant, more }: Details) -> Self {
-        let Tenant { facts, provisioning } = tenant.into();
-        Self {
-            facts,
-            provisioning: ProvisioningDetails {
-                provisioning,
-                step: more.step,
-                error: more.error,
-                started_at: more.started_at.map(Time::at),
-                ended_at: more.ended_at.map(Time::at),
-            },
-            updated_at: Time::at(more.updated_at),
-            promo_code: more.promo_code_used,
-            route_ready: more.route_ready,
-            brand: Brand { primary_color: more.primary_color, secondary_color: more.secondary_color },
-            webhook: more.webhook_url.map(|url| WebhookFacts {
-                host: webhook::host_of(&url),
-                validated_at: more.validated_at.map(Time::at),
-            }),
-            spreadsheet: more
-                .spreadsheet_url
-                .map(|url| Spreadsheet { url, verified_at: more.verified_at.map(Time::at) }),
-            counts: RelatedCounts {
-                runs: more.runs,
-                attempts: more.attempts,
-                events: more.events,
-                audited: more.audited,
-            },
-        }
-    }
 }

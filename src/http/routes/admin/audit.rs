@@ -1,18 +1,16 @@
 //! `GET /api/v1/admin/audit`: who did what to whom, why, and in which request.
 
 use axum::extract::RawQuery;
-use serde::Serialize;
-use serde_json::Value;
 
 use crate::{
     http::{
-        answer::{Json, Page, Time, page},
+        answer::{Json, Page, page},
         auth::{Authenticated, PlatformAdmin},
         error::ApiError,
         page::{Query, cursor, paginate},
     },
     ports::Ports,
-    store::audit::{self, Entry, Filter},
+    store::audit::{self, AuditEntry, Filter},
 };
 
 /// The longest name that is looked for.
@@ -38,48 +36,9 @@ pub async fn list<P: Ports>(
     let (rows, next) = paginate(rows, limit, |entry| entry.id.clone());
     // A page looks at so many entries and no more: the next goes on behind them, even if none of these was wanted.
     let next = next.or_else(|| end.map(|id| cursor(&id)));
-    Ok(page(rows, next, AuditEntry::from))
+    Ok(page(rows, next))
 }
 
 fn name(text: &str) -> Option<String> {
     (text.len() <= LONGEST_NAME).then(|| text.to_owned())
-}
-
-/// One thing that an operator did.
-#[derive(Debug, Clone, Serialize)]
-#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
-#[serde(rename_all = "camelCase")]
-pub struct AuditEntry {
-    /// Its id.
-    #[cfg_attr(not(target_arch = "wasm32"), schema(pattern = "^aud_"))]
-    pub id: String,
-    /// When.
-    pub occurred_at: Time,
-    /// Who: the token's `sub`.
-    pub actor: String,
-    /// What was done, like `tenant.update`.
-    pub action: String,
-    /// To whom or what: a tenant, a run, a code, a token.
-    pub subject: String,
-    /// Why, in the operator's words.
-    pub reason: String,
-    /// The request that did it.
-    pub request_id: String,
-    /// What was there before and after, as far as there is something to say.
-    pub data: Value,
-}
-
-impl From<Entry> for AuditEntry {
-    fn from(entry: Entry) -> Self {
-        Self {
-            id: entry.id,
-            occurred_at: Time::at(entry.occurred_at),
-            actor: entry.actor,
-            action: entry.action,
-            subject: entry.subject,
-            reason: entry.reason,
-            request_id: entry.request_id,
-            data: serde_json::from_str(&entry.data).unwrap_or_default(),
-        }
-    }
 }

@@ -3,17 +3,16 @@
 use axum::extract::RawQuery;
 use http::StatusCode;
 use serde::Serialize;
-use serde_json::Value;
 
 use crate::{
     http::{
-        answer::{Json, Time, True, each},
+        answer::{Json, True},
         auth::{Authenticated, PlatformReader},
         error::ApiError,
         page::{Query, cursor},
     },
     ports::Ports,
-    store::event_feed::{self, FeedEvent, Position},
+    store::event_feed::{self, PlatformEvent, Position},
 };
 
 /// `GET /api/v1/admin/events`
@@ -39,7 +38,7 @@ pub async fn list<P: Ports>(
     let Position { seq, mark } = last.unwrap_or(after);
     Ok(Json(EventFeedPage {
         success: True,
-        data: each(events, PlatformEvent::from),
+        data: events,
         next_cursor: cursor(&format!("{seq} {mark}")),
         has_more,
     }))
@@ -58,36 +57,6 @@ pub struct EventFeedPage {
     pub next_cursor: String,
     /// Whether there are more already.
     pub has_more: bool,
-}
-
-/// One thing that happened to a tenant.
-#[derive(Debug, Clone, Serialize)]
-#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
-#[serde(rename_all = "camelCase")]
-pub struct PlatformEvent {
-    /// Its id, which webhooks get as `webhook-id`.
-    pub id: String,
-    /// What happened, like `tenant.provisioned`.
-    pub r#type: String,
-    /// To whom.
-    #[cfg_attr(not(target_arch = "wasm32"), schema(value_type = crate::domain::TenantId))]
-    pub tenant_id: String,
-    /// When.
-    pub occurred_at: Time,
-    /// What there is to say of it.
-    pub data: Value,
-}
-
-impl From<FeedEvent> for PlatformEvent {
-    fn from(event: FeedEvent) -> Self {
-        Self {
-            id: event.id,
-            r#type: event.r#type,
-            tenant_id: event.tenant_id,
-            occurred_at: Time::at(event.occurred_at),
-            data: serde_json::from_str(&event.data).unwrap_or_default(),
-        }
-    }
 }
 
 fn outdated() -> ApiError {

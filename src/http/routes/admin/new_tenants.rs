@@ -15,9 +15,10 @@ use crate::{
         idempotency,
     },
     ports::{Level, LogLine, Ports},
+    store::admin_tenants::TenantDetails,
 };
 
-use super::{admin_tenants::TenantDetails, tokens::Reason};
+use super::tokens::Reason;
 
 /// `POST /api/v1/admin/tenants`
 #[worker::send]
@@ -45,10 +46,10 @@ pub async fn create<P: Ports>(
         },
     )?;
     let line = LogLine::new(Level::Warn, "operator_action").with("action", "tenant.create");
-    let line = line.with("tenantId", made.details.tenant.id.as_str());
+    let line = line.with("tenantId", made.details.facts.id.as_str());
     caller.app.log(line.with("replayed", made.replayed));
     let replayed = made.replayed.then_some(True);
-    Ok(data(CreatedTenant { tenant: made.details.into(), replayed }))
+    Ok(data(CreatedTenant { tenant: made.details, replayed }))
 }
 
 body! {

@@ -8,7 +8,7 @@ use crate::{
     app::{self, deliveries::ATTEMPTS},
     domain::PlatformWebhook,
     http::{
-        answer::{Data, Json, Time, True, data, each},
+        answer::{Data, Json, Time, True, data},
         auth::{Authenticated, PlatformAdmin},
         body::OptionalFields,
         context::Context,
@@ -20,10 +20,7 @@ use crate::{
         },
     },
     ports::Ports,
-    store::{
-        deliveries::Status,
-        platform_webhook::{self, PlatformDelivery},
-    },
+    store::platform_webhook::{self, PlatformWebhookDelivery},
 };
 
 /// `GET /api/v1/admin/webhook/deliveries`
@@ -42,7 +39,7 @@ pub async fn list<P: Ports>(
     let configured = caller.app.config().platform_webhook.as_ref();
     Ok(Json(PlatformWebhookDeliveryPage {
         success: True,
-        data: each(rows, PlatformWebhookDelivery::from),
+        data: rows,
         next_cursor: next,
         webhook: configured.map(|webhook| PlatformWebhookHealth::of(webhook, failing_since.flatten())),
     }))
@@ -78,7 +75,7 @@ pub async fn redeliver<P: Ports>(
     if let Ok(tenant) = found.tenant_id.parse() {
         app::deliveries::send_later(app, &tenant);
     }
-    Ok(data(found.into()))
+    Ok(data(found))
 }
 
 /// One page of what the platform's webhook was sent, newest first, and how the webhook is doing.
@@ -110,53 +107,8 @@ pub struct PlatformWebhookHealth {
 }
 
 impl PlatformWebhookHealth {
-    fn of(webhook: &PlatformWebhook, failing_since: Option<i64>) -> Self {
-        Self { host: webhook.url.host().to_owned(), failing_since: failing_since.map(Time::at) }
-    }
-}
-
-/// One event on its way to the platform's webhook.
-#[derive(Debug, Clone, Serialize)]
-#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
-#[serde(rename_all = "camelCase")]
-pub struct PlatformWebhookDelivery {
-    /// Its id, which the webhook gets as `webhook-id`.
-    pub id: String,
-    /// The tenant that it tells of.
-    #[cfg_attr(not(target_arch = "wasm32"), schema(value_type = crate::domain::TenantId))]
-    pub tenant_id: String,
-    /// What it announces, like `tenant.provisioned`.
-    pub r#type: String,
-    /// Where it stands.
-    pub status: Status,
-    /// How often it was tried.
-    pub attempts: u32,
-    /// The HTTP status of the last answer; `null` when there was none.
-    pub last_status: Option<u16>,
-    /// What went wrong last: the code.
-    pub last_error: Option<String>,
-    /// When it is tried next; `null` when it has ended.
-    pub next_attempt_at: Option<Time>,
-    /// When it happened.
-    pub created_at: Time,
-    /// When it had ended.
-    pub settled_at: Option<Time>,
-}
-
-impl From<PlatformDelivery> for PlatformWebhookDelivery {
-    fn from(delivery: PlatformDelivery) -> Self {
-        Self {
-            id: delivery.id,
-            tenant_id: delivery.tenant_id,
-            r#type: delivery.r#type,
-            status: delivery.status,
-            attempts: delivery.attempts,
-            last_status: delivery.last_status,
-            last_error: delivery.last_error,
-            next_attempt_at: delivery.next_at.map(Time::at),
-            created_at: Time::at(delivery.created_at),
-            settled_at: delivery.settled_at.map(Time::at),
-        }
+    fn of(webhook: &PlatformWebhook, failing_since: Option<Time>) -> Self {
+        Self { host: webhook.url.host().to_owned(), failing_since }
     }
 }
 

@@ -13,10 +13,10 @@ use crate::{
         error::ApiError,
     },
     ports::Ports,
-    store::promos::{PromoChange, PromoRefusal},
+    store::promos::{Promo, PromoChange, PromoRefusal},
 };
 
-use super::promos::{MOST_SLUGS, MOST_USES, Promo, lies_ahead, log_action, unknown};
+use super::promos::{MOST_SLUGS, MOST_USES, lies_ahead, log_action, unknown};
 
 /// The fields of which one must say something, or else one of [`MAY_BE_EMPTIED`] be there.
 const CHANGES: [&str; 3] = ["discountPercent", "lifetime", "active"];
@@ -55,7 +55,7 @@ pub async fn change<P: Ports>(
             if has_changed {
                 log_action(&caller, "promo.update", &promo);
             }
-            Ok(data(promo.into()))
+            Ok(data(promo))
         }
     }
 }

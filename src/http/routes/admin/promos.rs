@@ -8,7 +8,7 @@ use crate::{
     app,
     domain::{Plan, PromoCode, Slug, Timestamp, field_errors::InvalidValue, text},
     http::{
-        answer::{Data, Json, Page, Time, data, page},
+        answer::{Data, Json, Page, data, page},
         auth::{Authenticated, PathPart, PlatformAdmin},
         body::{Fields, OptionalFields, body},
         context::Context,
@@ -16,7 +16,7 @@ use crate::{
         page::{Query, paginate},
     },
     ports::{Level, LogLine, Ports},
-    store::promos::{self, NewPromo, PromoRow},
+    store::promos::{self, NewPromo, Promo},
 };
 
 /// The most uses a code may have.
@@ -36,7 +36,7 @@ pub async fn list<P: Ports>(
     let after = query.all(after)?;
     let rows = caller.ask(promos::list(after.as_ref(), limit + 1)).await?;
     let (rows, next) = paginate(rows, limit, |promo| promo.code.to_string());
-    Ok(page(rows, next, Promo::from))
+    Ok(page(rows, next))
 }
 
 /// `POST /api/v1/admin/promo-codes`
@@ -67,7 +67,7 @@ pub async fn create<P: Ports>(
             ApiError::new(StatusCode::CONFLICT, "PROMO_EXISTS", "There is a promo code of this name already.")
         })?;
     log_action(&caller, "promo.create", &made);
-    Ok(data(made.into()))
+    Ok(data(made))
 }
 
 /// `POST /api/v1/admin/promo-codes/{code}/deactivate`
@@ -89,14 +89,14 @@ pub async fn deactivate<P: Ports>(
     if was_on {
         log_action(&caller, "promo.deactivate", &promo);
     }
-    Ok(data(DeactivatedPromo { promo: promo.into(), changed: was_on }))
+    Ok(data(DeactivatedPromo { promo, changed: was_on }))
 }
 
 pub(super) fn unknown() -> ApiError {
     ApiError::new(StatusCode::NOT_FOUND, "PROMO_NOT_FOUND", "There is no such promo code.")
 }
 
-pub(super) fn log_action<P: Ports>(caller: &Authenticated<P, PlatformAdmin>, action: &str, promo: &PromoRow) {
+pub(super) fn log_action<P: Ports>(caller: &Authenticated<P, PlatformAdmin>, action: &str, promo: &Promo) {
     let line = LogLine::new(Level::Warn, "operator_action").with("action", action);
     caller.app.log(line.with("promoCode", promo.code.as_str()));
 }
@@ -171,40 +171,6 @@ body! {
     }
 }
 
-/// A promo code.
-#[derive(Debug, Clone, Serialize)]
-#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
-#[serde(rename_all = "camelCase")]
-pub struct Promo {
-    /// The code.
-    pub code: PromoCode,
-    /// How much it takes off, percent.
-    #[cfg_attr(not(target_arch = "wasm32"), schema(maximum = 100))]
-    pub discount_percent: u32,
-    /// The plan that it gives, whatever was asked for.
-    pub plan: Option<Plan>,
-    /// Whether the discount never ends.
-    pub lifetime: bool,
-    /// Whether it is switched on.
-    pub active: bool,
-    /// From when on it can be used.
-    pub starts_at: Option<Time>,
-    /// Until when it can be used.
-    pub valid_until: Option<Time>,
-    /// How often it can be used.
-    pub max_uses: Option<u32>,
-    /// How often it was.
-    pub uses: u32,
-    /// How often it still can be.
-    pub uses_remaining: Option<u32>,
-    /// The tenants that may use it.
-    pub tenant_slugs: Option<Vec<String>>,
-    /// For operators.
-    pub notes: Option<String>,
-    /// When it was made.
-    pub created_at: Time,
-}
-
 /// A promo code that was switched off.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
@@ -215,24 +181,4 @@ pub struct DeactivatedPromo {
     pub promo: Promo,
     /// Whether this request did it.
     pub changed: bool,
-}
-
-impl From<PromoRow> for Promo {
-    fn from(row: PromoRow) -> Self {
-        Self {
-            code: row.code,
-            discount_percent: row.discount_percent,
-            plan: row.plan,
-            lifetime: row.lifetime,
-            active: row.active,
-            starts_at: row.starts_at.map(Time::at),
-            valid_until: row.valid_until.map(Time::at),
-            max_uses: row.max_uses,
-            uses: row.uses,
-            uses_remaining: row.max_uses.map(|most| most.saturating_sub(row.uses)),
-            tenant_slugs: row.tenant_slugs.and_then(|text| serde_json::from_str(&text).ok()),
-            notes: row.notes,
-            created_at: Time::at(row.created_at),
-        }
-    }
 }

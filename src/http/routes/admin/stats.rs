@@ -6,12 +6,12 @@ use crate::{
     app::stats::Summary,
     domain::{Plan, Timestamp},
     http::{
-        answer::{Data, Json, Time, data, each},
+        answer::{Data, Json, Time, data},
         auth::{Authenticated, PlatformAdmin},
         error::ApiError,
     },
     ports::Ports,
-    store::rollups::{self, Counts, DAY, HOUR, Signups, StepErrors, TenantCounts},
+    store::rollups::{self, Counts, DAY, HOUR, Signups, StepFailureCount, TenantCounts},
 };
 
 /// `GET /api/v1/admin/stats`
@@ -81,7 +81,7 @@ fn provisioning(counts: Counts, now: Timestamp) -> Result<ProvisioningStats, Api
             pro: summary(since, Some(Plan::Pro))?,
         },
         failures: counts.failures,
-        troubles: each(counts.troubles, StepFailureCount::from),
+        troubles: counts.troubles,
     })
 }
 
@@ -224,19 +224,6 @@ pub struct DurationPercentiles {
     pub p95: Option<i64>,
 }
 
-/// What attempts at a step came to, other than being done.
-#[derive(Debug, Clone, Serialize)]
-#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
-#[serde(rename_all = "camelCase")]
-pub struct StepFailureCount {
-    /// The step.
-    pub step: String,
-    /// What they came to.
-    pub outcome: String,
-    /// How many.
-    pub attempts: i64,
-}
-
 impl RunStats {
     fn of(summary: Summary) -> Self {
         Self {
@@ -246,11 +233,5 @@ impl RunStats {
             success_ratio: summary.success_ratio(),
             duration_ms: DurationPercentiles { p50: summary.quantile_ms(50), p95: summary.quantile_ms(95) },
         }
-    }
-}
-
-impl From<StepErrors> for StepFailureCount {
-    fn from(trouble: StepErrors) -> Self {
-        Self { step: trouble.step, outcome: trouble.outcome, attempts: trouble.attempts }
     }
 }

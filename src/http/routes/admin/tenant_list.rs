@@ -13,12 +13,10 @@ use crate::{
     },
     ports::Ports,
     store::{
-        admin_tenants::{self, Before, Filter, Read, Search, TenantRow},
+        admin_tenants::{self, Before, Filter, Read, Search, Tenant},
         names,
     },
 };
-
-use super::admin_tenants::Tenant;
 
 /// The longest name that is searched for.
 const LONGEST: usize = 100;
@@ -47,7 +45,7 @@ pub async fn list<P: Ports>(
         Some(_) if read.is_indexed => found(&caller, read, filter.before.as_ref(), limit),
         _ => listed(&caller, read, limit),
     };
-    Ok(page(rows, next, Tenant::from))
+    Ok(page(rows, next))
 }
 
 /// Asks for a page; where somebody is searched for, once more if names had to be folded first.
@@ -67,10 +65,10 @@ fn listed<P: Ports>(
     caller: &Authenticated<P, PlatformAdmin>,
     read: Read,
     limit: u32,
-) -> (Vec<TenantRow>, Option<String>) {
+) -> (Vec<Tenant>, Option<String>) {
     let many = read.by_age.len();
     let tenants = caller.app.readable(read.by_age, "tenants").into_iter().map(|found| found.tenant).collect();
-    let (rows, next) = paginate_by(many, tenants, limit, |tenant: &TenantRow| tenant.id.to_string());
+    let (rows, next) = paginate_by(many, tenants, limit, |tenant: &Tenant| tenant.facts.id.to_string());
     (rows, next.or_else(|| read.end.map(|end| cursor(end.as_str()))))
 }
 
@@ -81,15 +79,16 @@ fn found<P: Ports>(
     read: Read,
     before: Option<&Before>,
     limit: u32,
-) -> (Vec<TenantRow>, Option<String>) {
+) -> (Vec<Tenant>, Option<String>) {
     let looked = |id: &str| Some(cursor(&format!("{LOOKED}{id}")));
     let longest = usize::try_from(limit).unwrap_or(usize::MAX);
-    let mut rows: Vec<TenantRow> = Vec::new();
+    let mut rows: Vec<Tenant> = Vec::new();
     if !matches!(before, Some(Before::Looked(_))) {
         let many = read.by_index.len();
         let tenants =
             caller.app.readable(read.by_index, "tenants").into_iter().map(|found| found.tenant).collect();
-        let (tenants, next) = paginate_by(many, tenants, limit, |tenant: &TenantRow| tenant.id.to_string());
+        let (tenants, next) =
+            paginate_by(many, tenants, limit, |tenant: &Tenant| tenant.facts.id.to_string());
         if next.is_some() {
             return (tenants, next);
         }
@@ -101,15 +100,15 @@ fn found<P: Ports>(
     }
     let is_cut = read.by_age.len() > longest;
     let looked_at = caller.app.readable(read.by_age, "tenants");
-    let last = looked_at.last().map(|found| found.tenant.id.to_string());
+    let last = looked_at.last().map(|found| found.tenant.facts.id.to_string());
     let more = looked_at.into_iter().filter(|found| !found.begins_so);
     let mut more = more.map(|found| found.tenant).peekable();
     let mut mark = String::new();
     while rows.len() < longest
         && let Some(tenant) = more.next()
     {
-        mark = tenant.id.to_string();
-        if rows.iter().all(|row| row.id != tenant.id) {
+        mark = tenant.facts.id.to_string();
+        if rows.iter().all(|row| row.facts.id != tenant.facts.id) {
             rows.push(tenant);
         }
     }

@@ -9,23 +9,21 @@ use crate::{
         self,
         run_actions::{Action, ActionError},
     },
-    domain::{
-        Plan, RunId, RunStatus, Step, TenantId, Timestamp, UndoStatus, Word, field_errors::InvalidValue,
-    },
+    domain::{Plan, RunId, RunStatus, Step, UndoStatus, Word, field_errors::InvalidValue},
     http::{
-        answer::{Data, Json, Page, Time, data, each, page},
+        answer::{Data, Json, Page, data, page},
         auth::{Authenticated, PathPart, PlatformAdmin},
         body::{Fields, body},
         context::Context,
         error::ApiError,
         page::{Query, cursor, paginate_by},
-        routes::{admin::tokens::Reason, tenants::mails::Mail},
+        routes::admin::tokens::Reason,
     },
     ports::{Level, LogLine, Ports},
     store::{
-        mails,
-        sagas::{self, AttemptRow, Filter, Saga, State, StepRow},
-        undo::{self, RemovalRow},
+        mails::{self, Mail},
+        sagas::{self, Attempt, Filter, Run, RunStep, State},
+        undo::{self, CreatedResource},
     },
 };
 
@@ -51,13 +49,12 @@ pub async fn list<P: Ports>(
         limit: limit + 1,
     };
     let filter = query.all(filter)?;
-    let now = caller.app.ports.now();
-    let (runs, end) = caller.ask(sagas::list(&filter, now)).await?;
+    let (runs, end) = caller.ask(sagas::list(&filter, caller.app.ports.now())).await?;
     let (read, runs) = (runs.len(), caller.app.readable(runs, "provision_runs"));
-    let (rows, next) = paginate_by(read, runs, limit, |saga: &Saga| saga.id.to_string());
+    let (rows, next) = paginate_by(read, runs, limit, |run: &Run| run.run_id.to_string());
     // A page looks at so many runs and no more: the next goes on behind them, even if none of these was wanted.
     let next = next.or_else(|| end.map(|run| cursor(run.as_str())));
-    Ok(page(rows, next, |saga| Run::of(saga, now)))
+    Ok(page(rows, next))
 }
 
 /// `GET /api/v1/bgops/sagas/{run}`
@@ -67,16 +64,10 @@ pub async fn get<P: Ports>(
     PathPart(run): PathPart,
 ) -> Result<Json<Data<RunDetails>>, ApiError> {
     let run = parse_run(&run)?;
-    let batch =
-        (sagas::select(&run), undo::select(&run), sagas::select_steps(&run), mails::list_of_run(&run, MAILS));
-    let (saga, made, steps, mails) = caller.ask(batch).await?;
-    let saga = saga.ok_or_else(run_not_found)?;
-    Ok(data(RunDetails {
-        run: Run::of(saga, caller.app.ports.now()),
-        steps: each(steps, RunStep::from),
-        made: each(made, CreatedResource::from),
-        mails: each(mails, Mail::from),
-    }))
+    let found = sagas::select(&run, caller.app.ports.now());
+    let batch = (found, undo::select(&run), sagas::select_steps(&run), mails::list_of_run(&run, MAILS));
+    let (run, made, steps, mails) = caller.ask(batch).await?;
+    Ok(data(RunDetails { run: run.ok_or_else(run_not_found)?, steps, made, mails }))
 }
 
 /// `GET /api/v1/bgops/sagas/{run}/history`
@@ -86,9 +77,10 @@ pub async fn history<P: Ports>(
     PathPart(run): PathPart,
 ) -> Result<Json<Data<Vec<Attempt>>>, ApiError> {
     let run = parse_run(&run)?;
-    let (saga, attempts) = caller.ask((sagas::select(&run), sagas::select_history(&run))).await?;
-    saga.ok_or_else(run_not_found)?;
-    Ok(data(each(attempts, Attempt::from)))
+    let found = sagas::select(&run, caller.app.ports.now());
+    let (found, attempts) = caller.ask((found, sagas::select_history(&run))).await?;
+    found.ok_or_else(run_not_found)?;
+    Ok(data(attempts))
 }
 
 /// `POST /api/v1/bgops/sagas/{run}/retry`
@@ -256,58 +248,6 @@ body! {
     }
 }
 
-/// One provisioning run.
-#[derive(Debug, Clone, Serialize)]
-#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
-#[serde(rename_all = "camelCase")]
-pub struct Run {
-    /// Its id.
-    pub run_id: RunId,
-    /// Its tenant.
-    pub tenant_id: TenantId,
-    /// The plan that it provisions.
-    pub plan: Plan,
-    /// Where it stands.
-    pub status: RunStatus,
-    /// Whether it has not moved for longer than it should need.
-    pub stuck: bool,
-    /// The step it is at.
-    pub step: Option<Step>,
-    /// Why it failed: the code.
-    pub reason: Option<String>,
-    /// Why it failed: the message.
-    pub error: Option<String>,
-    /// How many changes were recorded.
-    pub version: u64,
-    /// When it was queued.
-    pub started_at: Time,
-    /// When it last changed.
-    pub updated_at: Time,
-    /// When it fails if it is not over by then.
-    pub deadline_at: Time,
-    /// When it had ended.
-    pub completed_at: Option<Time>,
-    /// How far undoing it is, once that was asked for.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(not(target_arch = "wasm32"), schema(nullable = false))]
-    pub undo: Option<RunUndo>,
-}
-
-/// How far undoing a run is.
-#[derive(Debug, Clone, Serialize)]
-#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
-#[serde(rename_all = "camelCase")]
-pub struct RunUndo {
-    /// Where it stands.
-    pub status: UndoStatus,
-    /// The step that is undone.
-    pub step: Option<Step>,
-    /// What could not be removed: the code.
-    pub reason: Option<String>,
-    /// What could not be removed: the message.
-    pub error: Option<String>,
-}
-
 /// One run, its steps, and what it made.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
@@ -324,77 +264,6 @@ pub struct RunDetails {
     pub mails: Vec<Mail>,
 }
 
-/// One step of a run.
-#[derive(Debug, Clone, Serialize)]
-#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
-#[serde(rename_all = "camelCase")]
-pub struct RunStep {
-    /// Which.
-    pub name: Step,
-    /// Where it stands.
-    pub status: String,
-    /// How often it was tried.
-    pub attempts: u32,
-    /// When it was first tried.
-    pub started_at: Option<Time>,
-    /// When it was done.
-    pub completed_at: Option<Time>,
-    /// When it is tried again.
-    pub retry_at: Option<Time>,
-    /// What went wrong last: the code.
-    pub error: Option<String>,
-}
-
-/// Something that a run made outside.
-#[derive(Debug, Clone, Serialize)]
-#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
-#[serde(rename_all = "camelCase")]
-pub struct CreatedResource {
-    /// The step that made it.
-    pub step: Step,
-    /// What it is, like `dns_record`.
-    pub kind: String,
-    /// The upstream's id for it.
-    pub external_id: Option<String>,
-    /// Whether the run made it, rather than found it.
-    pub created_by_us: bool,
-    /// Whether it is still there.
-    pub status: String,
-    /// How often removing it was tried.
-    pub attempts: u32,
-    /// When it was removed.
-    pub removed_at: Option<Time>,
-    /// What went wrong last: the code.
-    pub error: Option<String>,
-}
-
-/// One attempt at one step.
-#[derive(Debug, Clone, Serialize)]
-#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
-#[serde(rename_all = "camelCase")]
-pub struct Attempt {
-    /// The step.
-    pub step: Step,
-    /// Whether it was to undo the step.
-    pub undo: bool,
-    /// Which attempt it was, counted from 1.
-    pub attempt: u32,
-    /// What came of it.
-    pub outcome: String,
-    /// What went wrong: the code.
-    pub error: Option<String>,
-    /// The HTTP status that the upstream answered.
-    pub upstream_status: Option<u16>,
-    /// What the upstream said when it refused, shortened, and without addresses and keys.
-    pub said: Option<String>,
-    /// How long it took, milliseconds.
-    pub ms: i64,
-    /// When it began.
-    pub started_at: Time,
-    /// The request that queued it.
-    pub request_id: Option<String>,
-}
-
 /// A run that an operator did something to.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
@@ -408,76 +277,4 @@ pub struct RunActionResult {
     pub step: Option<Step>,
     /// Where undoing it stands, once that was asked for.
     pub undo: Option<UndoStatus>,
-}
-
-impl Run {
-    fn of(saga: Saga, now: Timestamp) -> Self {
-        Self {
-            stuck: saga.is_stuck(now),
-            run_id: saga.id,
-            tenant_id: saga.tenant_id,
-            plan: saga.plan,
-            status: saga.status,
-            step: saga.step,
-            reason: saga.reason,
-            error: saga.error,
-            version: saga.version,
-            started_at: Time::at(saga.started_at),
-            updated_at: Time::at(saga.updated_at),
-            deadline_at: Time::at(saga.deadline_at),
-            completed_at: saga.completed_at.map(Time::at),
-            undo: saga.undo_state.map(|status| RunUndo {
-                status,
-                step: saga.undo_step,
-                reason: saga.undo_reason,
-                error: saga.undo_error,
-            }),
-        }
-    }
-}
-
-impl From<StepRow> for RunStep {
-    fn from(row: StepRow) -> Self {
-        Self {
-            name: row.step,
-            status: row.status,
-            attempts: row.attempts,
-            started_at: row.started_at.map(Time::at),
-            completed_at: row.completed_at.map(Time::at),
-            retry_at: row.retry_at.map(Time::at),
-            error: row.error_code,
-        }
-    }
-}
-
-impl From<RemovalRow> for CreatedResource {
-    fn from(row: RemovalRow) -> Self {
-        Self {
-            step: row.step,
-            kind: row.kind,
-            external_id: row.external_id,
-            created_by_us: row.created_by_us,
-            status: row.status,
-            attempts: row.attempts,
-            removed_at: row.removed_at.map(Time::at),
-            error: row.error_code,
-        }
-    }
-}
-
-impl From<AttemptRow> for Attempt {
-    fn from(row: AttemptRow) -> Self {
-        Self {
-            step: row.step,
-            undo: row.undo,
-            attempt: row.attempt,
-            outcome: row.outcome,
-            error: row.error,
-            upstream_status: row.upstream_status,
-            said: row.said,
-            ms: row.ms,
-            started_at: Time::at(row.started_at),
-            request_id: row.request_id,
-        }
-    }
 }

@@ -2,20 +2,19 @@
 
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
-use serde::Serialize;
 
 use crate::{
     app,
     domain::{Audience, MailId, field_errors::InvalidValue},
     http::{
-        answer::{Time, data},
+        answer::data,
         auth::{Authenticated, SameTenantOrPlatform},
         body::{OptionalFields, body},
         context::Context,
         error::ApiError,
     },
     ports::Ports,
-    store::mails::{self, PAUSE_SECONDS, Status, WelcomeBlocker},
+    store::mails::{self, PAUSE_SECONDS, WelcomeBlocker},
 };
 
 /// `POST /api/v1/tenants/{id}/welcome/resend`: a new mail with a new link, in place of one that still waits.
@@ -42,7 +41,7 @@ pub async fn resend_welcome<P: Ports>(
     let obstacle = obstacle.ok_or_else(ApiError::tenant_not_found)?;
     let mail = mail.ok_or_else(|| not_sent(&obstacle, now.seconds()))?;
     app::mails::send_later(app, tenant);
-    Ok((StatusCode::ACCEPTED, data(Mail::from(mail))).into_response())
+    Ok((StatusCode::ACCEPTED, data(mail)).into_response())
 }
 
 fn not_sent(obstacle: &WelcomeBlocker, now: i64) -> ApiError {
@@ -70,47 +69,6 @@ body! {
         // Tenants need not say why; what they say must be a text all the same.
         if by_operator && fields.lacks("reason") {
             fields.refuse("reason", InvalidValue::required());
-        }
-    }
-}
-
-/// A mail on its way to a tenant's owner; never to whom, nor what it says.
-#[derive(Debug, Clone, Serialize)]
-#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
-#[serde(rename_all = "camelCase")]
-pub struct Mail {
-    /// Its id.
-    pub id: MailId,
-    /// What it is for, like `welcome`.
-    pub kind: String,
-    /// Where it stands.
-    pub status: Status,
-    /// How often it was sent, or tried to be.
-    pub attempts: u32,
-    /// When it is tried next; `null` when it has ended.
-    pub next_at: Option<Time>,
-    /// The HTTP status of the mail service's last refusal; `null` when there was none.
-    pub last_status: Option<u16>,
-    /// What went wrong last: the code.
-    pub last_error: Option<String>,
-    /// When it was wanted.
-    pub created_at: Time,
-    /// When it had ended.
-    pub settled_at: Option<Time>,
-}
-
-impl From<mails::Mail> for Mail {
-    fn from(mail: mails::Mail) -> Self {
-        Self {
-            id: mail.id,
-            kind: mail.kind,
-            status: mail.status,
-            attempts: mail.attempts,
-            next_at: mail.next_at.map(Time::at),
-            last_status: mail.last_status,
-            last_error: mail.last_error,
-            created_at: Time::at(mail.created_at),
-            settled_at: mail.settled_at.map(Time::at),
         }
     }
 }

@@ -9,10 +9,12 @@ use crate::{
         auth::{Authenticated, SigningUp},
         body::{Fields, body},
         error::ApiError,
-        routes::admin::admin_tenants::{Brand, Tenant},
     },
     ports::Ports,
-    store::profile::{self, Change, Profile},
+    store::{
+        admin_tenants::{Brand, Tenant},
+        profile::{self, Change, Profile},
+    },
 };
 
 use super::deliveries::WebhookHealth;
@@ -48,7 +50,7 @@ fn answer<P: Ports>(
     found: Option<Profile>,
 ) -> Result<Json<Data<TenantProfile>>, ApiError> {
     let profile = found.ok_or_else(ApiError::tenant_not_found)?;
-    let address = profile.tenant.slug.as_deref().map(|slug| caller.app.config().tenant_address(slug));
+    let address = profile.tenant.facts.slug.as_deref().map(|slug| caller.app.config().tenant_address(slug));
     let health = WebhookHealth {
         failing_since: profile.failing_since.map(Time::at),
         disabled_at: profile.disabled_at.map(Time::at),
@@ -57,7 +59,7 @@ fn answer<P: Ports>(
     let validated_at = profile.validated_at.map(Time::at);
     Ok(data(TenantProfile {
         brand: Brand { primary_color: profile.primary_color, secondary_color: profile.secondary_color },
-        tenant: profile.tenant.into(),
+        tenant: profile.tenant,
         address,
         webhook: profile.webhook_url.map(|url| TenantWebhook { host: host_of(&url), validated_at, health }),
     }))
