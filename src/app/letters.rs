@@ -17,10 +17,11 @@ use crate::{
 };
 
 use super::{
-    App, codes, digest, email_changes, magic_links,
+    App, codes, digest, email_changes, invitations, magic_links,
     mail::{
-        self, Addressed, ChangeEmail, ConfirmAddress, Created, Footer, Mail, SecurityEvent, SecurityNotice,
-        SetupFailed, SetupFailure, SignIn, SignInMethod, Style, WebhookDisabled, Welcome,
+        self, Addressed, ChangeEmail, ConfirmAddress, Created, Footer, InvitationAsked, Mail, OwnershipOffer,
+        SecurityEvent, SecurityNotice, SetupFailed, SetupFailure, SignIn, SignInMethod, Style,
+        WebhookDisabled, Welcome,
     },
     proof,
     upstream::hmac_sha256,
@@ -44,6 +45,8 @@ pub(super) enum Enclosed {
     Asked(Asked),
     /// What puts an address back: what remembers it.
     WayBack(Statement),
+    /// What accepts an invitation, hashed.
+    Invitation(String),
 }
 
 /// Why a mail can't be written now: a word for the log.
@@ -66,7 +69,10 @@ pub(super) fn letter<P: Ports>(
         | Kind::ChangeEmail
         | Kind::EmailChanged
         | Kind::WebhookDisabled
-        | Kind::SecurityNotice => None,
+        | Kind::SecurityNotice
+        | Kind::Invitation
+        | Kind::InvitationAsked
+        | Kind::OwnershipOffer => None,
     };
     let url = link.as_ref().map(|link| link.url.as_str()).unwrap_or_default();
     let code = link.as_ref().and_then(|link| link.code.as_deref());
@@ -76,6 +82,18 @@ pub(super) fn letter<P: Ports>(
         Kind::ConfirmAddress => return proof_letter(app, mail, tenant, page),
         Kind::ChangeEmail => return change_letter(app, mail, tenant),
         Kind::EmailChanged => return changed_letter(app, mail, tenant),
+        Kind::Invitation => return invitations::letter(app, mail, tenant),
+        Kind::InvitationAsked => {
+            let invited = tenant.invitation().ok().flatten().ok_or(Unwritten(FailureCode::TenantGone))?;
+            let who = invited.email.masked();
+            let said = Mail::InvitationAsked(InvitationAsked { name, who: &who, page });
+            let mail = addressed(app, tenant, tenant.email.as_ref(), &said)?;
+            return Ok(Letter { mail, enclosed: Enclosed::Nothing });
+        }
+        Kind::OwnershipOffer => {
+            let until = data.get("until").and_then(Value::as_i64).unwrap_or(mail.created_at);
+            Mail::OwnershipOffer(OwnershipOffer { name, until: Timestamp::from_seconds(until), page })
+        }
         Kind::Welcome => Mail::Welcome(Welcome {
             name,
             address: address.as_ref().ok_or(Unwritten(FailureCode::TenantGone))?.as_deref(),
@@ -101,7 +119,8 @@ pub(super) fn letter<P: Ports>(
             Mail::Security(SecurityNotice { name, event: said_of(notice), at, page })
         }
     };
-    let mail = addressed(app, tenant, tenant.email.as_ref(), &said)?;
+    let to = if mail.user().is_some() { tenant.recipient.as_ref() } else { tenant.email.as_ref() };
+    let mail = addressed(app, tenant, to, &said)?;
     let enclosed = link.map_or(Enclosed::Nothing, |link| Enclosed::Link(link.stored));
     Ok(Letter { mail, enclosed })
 }
@@ -121,11 +140,26 @@ fn said_of(notice: &Notice) -> SecurityEvent<'_> {
         Notice::SessionEnded => SecurityEvent::SessionEnded { browser: None },
         Notice::AllEnded => SecurityEvent::SignedOutEverywhere,
         Notice::WebhookChanged { host } => SecurityEvent::WebhookChanged { host },
+        Notice::SecretChanged => SecurityEvent::SecretChanged,
     }
 }
 
+/// Why a mail is not wanted any more: its invitation was taken back or accepted, or mailed again, or whom it was for has left.
+pub(super) fn obsolete(mail: &Claimed, tenant: &Addressee) -> Option<&'static str> {
+    if mail.user().is_some() && tenant.recipient.is_none() {
+        return Some("NO_MEMBER");
+    }
+    let data = mail.data();
+    data.get("invitation")?;
+    let current = tenant.invitation().ok().flatten().filter(|invited| invited.state == "open");
+    let version = data.get("version").and_then(Value::as_u64);
+    let is_current =
+        current.is_some_and(|invited| version.is_none_or(|version| version == u64::from(invited.version)));
+    (!is_current).then_some("SUPERSEDED")
+}
+
 /// A mail to the tenant's owner, in the tenant's language and colour.
-fn addressed<P: Ports>(
+pub(super) fn addressed<P: Ports>(
     app: &App<P>,
     tenant: &Addressee,
     to: Option<&Email>,
@@ -160,7 +194,14 @@ fn link<P: Ports>(app: &App<P>, mail: &Claimed, tenant: &Addressee) -> Result<Li
     let has_code = mail.kind == Kind::SignIn.as_str() && !mail.is_about_new_tenant();
     let code = has_code.then(|| codes::code(app.config(), &mail.id, issued_at)).flatten();
     let code_hash = code.as_deref().and_then(|code| codes::stored(app.config(), code));
-    Ok(Link { url, code, stored: NewLink { hash: digest(&[&id]), issued_at, code_hash } })
+    let stored = NewLink {
+        hash: digest(&[&id]),
+        issued_at,
+        code_hash,
+        user: mail.user(),
+        chooses: mail.lets_choose(),
+    };
+    Ok(Link { url, code, stored })
 }
 
 /// What it asks its reader to show is made anew if it has waited for long: the code has its life before it.

@@ -19,7 +19,7 @@ use crate::{
 
 use super::{
     App, breakers, deliveries, email_changes,
-    letters::{Enclosed, Letter, Unwritten, letter},
+    letters::{Enclosed, Letter, Unwritten, letter, obsolete},
     mail::Addressed,
     upstream::resend,
 };
@@ -197,6 +197,9 @@ async fn attempt_and_settle<P: Ports>(
     let Some(addressee) = addressee else {
         return end(app, mail, Status::Cancelled, None, "TENANT_CANCELLED").await;
     };
+    if let Some(reason) = obsolete(mail, &addressee) {
+        return end(app, mail, Status::Cancelled, None, reason).await;
+    }
     if !addressee.status.is_enabled() {
         return hold(app, mail, now.after(MENDING), "TENANT_SUSPENDED").await;
     }
@@ -293,6 +296,7 @@ async fn attempt_letter<P: Ports>(
         Enclosed::WayBack(stored) => {
             mails::begin(db, mail, None, Some(stored.clone())).await.map(Leave::granted_if)
         }
+        Enclosed::Invitation(hash) => mails::begin_invitation(db, mail, hash).await.map(Leave::granted_if),
         Enclosed::Asked(asked) => {
             let budget = app.config().proof_mails_per_hour;
             mails::begin_proof(db, mail, &letter.mail.to, asked, budget, app.ports.now()).await

@@ -101,6 +101,12 @@ id!(
     "^run_[A-Za-z0-9_-]+$"
 );
 id!(
+    /// One invitation into a tenant.
+    InvitationId,
+    "invitation_",
+    "^invitation_[A-Za-z0-9_-]+$"
+);
+id!(
     /// One mail of ours.
     MailId,
     "mail_",

@@ -335,25 +335,26 @@ fn follow(id: &EmailChangeId, mark: &MailId, caller: &RequestOrigin, now: Timest
             at(),
         ),
         Statement::new(
-            "update auth_users
-             set email = (select iif(state = 'undone', previous_email, email) from email_changes where id = ?1)
+            "update auth_users set link_mailed_at = 0, email = (select iif(state = 'undone', previous_email, email) from email_changes where id = ?1)
              where id = (select user_id from email_changes where id = ?1 and mark = ?2)
                and tenant_id = (select tenant_id from email_changes where id = ?1)",
             [id.as_str().into(), mark.as_str().into()],
         ),
         Statement::new(
             "update magic_links set consumed_at = ?3
-             where tenant_id = (select c.tenant_id from email_changes c
-                 join tenants t on t.id = c.tenant_id and t.owner_user_id = c.user_id where c.id = ?1 and c.mark = ?2)
-               and consumed_at is null",
+             where tenant_id = (select tenant_id from email_changes where id = ?1 and mark = ?2)
+               and consumed_at is null
+               and coalesce(user_id, (select owner_user_id from tenants where id = magic_links.tenant_id))
+                 = (select user_id from email_changes where id = ?1)",
             at(),
         ),
         // Whoever is at such a mail has lost it: it leaves a second later, to where it belongs now, with a link of its own.
         Statement::new(
             "update mails set claims = claims + 1, next_at = ?3 + 1, link_issued_at = null
-             where tenant_id = (select c.tenant_id from email_changes c
-                 join tenants t on t.id = c.tenant_id and t.owner_user_id = c.user_id where c.id = ?1 and c.mark = ?2)
-               and kind in ('welcome', 'sign_in', 'setup_failed') and +status = 'pending'",
+             where tenant_id = (select tenant_id from email_changes where id = ?1 and mark = ?2)
+               and kind in ('welcome', 'sign_in', 'setup_failed') and +status = 'pending'
+               and coalesce(data ->> 'user', (select owner_user_id from tenants where id = mails.tenant_id))
+                 = (select user_id from email_changes where id = ?1)",
             at(),
         ),
         Statement::new(

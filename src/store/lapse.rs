@@ -46,6 +46,8 @@ pub fn lapse(audit: &str, sweep: &RequestId, now: Timestamp) -> Vec<Statement> {
         of_lapsed!("delete from email_proofs where tenant_id in "),
         of_lapsed!("delete from email_changes where tenant_id in "),
         of_lapsed!("delete from sessions where tenant_id in "),
+        of_lapsed!("delete from ownership_transfers where tenant_id in "),
+        of_lapsed!("delete from invitations where tenant_id in "),
         of_lapsed!("delete from auth_users where tenant_id in "),
         of_lapsed!("delete from feed_posts where tenant_id in "),
         of_lapsed!("delete from domain_events where tenant_id in "),

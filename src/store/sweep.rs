@@ -63,7 +63,8 @@ pub async fn prune(
     let fold = (fold, super::rollups::fold(now));
     let mark = mark.map(|seen| super::metrics::swept(seen, now));
     let name = name.map(|name| super::flags::name(name, now));
-    let (lapsed, removed, ..) = db.ask((lapse, expired, fold, mark, name)).await?;
+    let forgotten = super::invitations::prune(now, BATCH);
+    let (lapsed, removed, ..) = db.ask((lapse, expired, forgotten, (fold, mark), name)).await?;
     Ok(Pruned {
         rows: removed.iter().map(|answer| answer.changes).sum(),
         lapsed: lapsed.first().map_or(0, |written: &Answer| written.changes),

@@ -52,7 +52,7 @@ pub fn member(tenant: &TestTenant, user: &str, email: &str) -> TestTenant {
         (&tenant.id, user, email),
     );
     let token = Token::tenant(&tenant.id, tenant.now()).with("sub", user).with("jti", user);
-    TestTenant { jwt: token.sign(), ..tenant.clone() }
+    tenant.tenant_with(tenant.id.clone(), &tenant.slug, token.sign())
 }
 
 /// The tenant's owner has another address since, and the link that leads back.
@@ -126,6 +126,32 @@ async fn what_was_mailed_to_the_old_address_opens_nothing_any_more() {
     let fresh = mails_to(&app, "new@example.org").await.pop().unwrap();
     let token = fresh.link().split_once("#token=").unwrap().1.to_owned();
     app.post("/auth/magic/verify").json(&json!({ "token": token })).send().await.is(200);
+}
+
+/// Each of the tenant's people has links of their own: one's are not another's.
+#[tokio::test]
+async fn the_links_of_whoever_moved_end_and_no_others() {
+    let app = TestApp::new();
+    let tenant = app.provisioned("fc-nord").await;
+    let mate = member(&tenant, "user_mate", "mate@example.org");
+    wants(&mate, "mate@example.com").await.is(202);
+    let link = link_to(&app, "mate@example.com", "#token=").await;
+    let mut signs_in = Vec::new();
+    for email in [OLD, "mate@example.org"] {
+        app.post("/auth/magic/start").json(&json!({ "email": email })).send().await.is(202);
+        signs_in.push(mails_to(&app, email).await.pop().unwrap());
+    }
+    confirms(&app, &link).await.is(200);
+    let verified = |mail: &RecordedCall| {
+        let token = mail.link().split_once("#token=").unwrap().1.to_owned();
+        app.post("/auth/magic/verify").json(&json!({ "token": token })).send()
+    };
+    verified(&signs_in[1]).await.fails(401, "INVALID_TOKEN");
+    verified(&signs_in[0]).await.is(200);
+    // The next one goes to the new address, at once.
+    app.post("/auth/magic/start").json(&json!({ "email": "mate@example.com" })).send().await.is(202);
+    let fresh = mails_to(&app, "mate@example.com").await.pop().unwrap();
+    assert_eq!(verified(&fresh).await.is(200)["user"]["email"], "mate@example.com");
 }
 
 /// It had left for the old address when that was given up, and nobody knows whether it arrived.

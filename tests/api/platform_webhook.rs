@@ -108,8 +108,10 @@ async fn every_plan_and_every_kind_of_event_is_told() {
         "tenant.failed",
         "tenant.provisioned",
         "tenant.signed_up",
+        "tenant.updated",
         "webhook.changed",
         "webhook.disabled",
+        "webhook.secret_changed",
     ];
     assert_eq!(kinds.iter().map(String::as_str).collect::<Vec<_>>(), all);
     assert_eq!(

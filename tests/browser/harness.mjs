@@ -25,6 +25,8 @@ export const FLAGS = [
   "--disable-background-networking",
   "--disable-component-update",
   "--disable-sync",
+  // Where clubs live in development.
+  "--host-resolver-rules=MAP *.clubs.example 127.0.0.1",
 ];
 
 let launched;

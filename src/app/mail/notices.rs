@@ -40,6 +40,8 @@ pub enum SecurityEvent<'a> {
         /// The host of the new one.
         host: &'a str,
     },
+    /// The webhook has another secret.
+    SecretChanged,
     /// The tenant's mails go to another address.
     AddressChanged {
         /// The new one, masked.
@@ -91,7 +93,9 @@ impl<'a> SecurityNotice<'a> {
                 }
             }
             SecurityEvent::SessionEnded { browser: Some(browser) } => fact(device, browser),
-            SecurityEvent::SessionEnded { browser: None } | SecurityEvent::SignedOutEverywhere => {}
+            SecurityEvent::SessionEnded { browser: None }
+            | SecurityEvent::SignedOutEverywhere
+            | SecurityEvent::SecretChanged => {}
             SecurityEvent::WebhookChanged { host } => fact(t("New webhook on", "Neuer Webhook auf"), host),
             SecurityEvent::AddressChanged { to, .. } => fact(t("New address", "Neue Adresse"), to),
             SecurityEvent::AddressRestored { to } => fact(t("Address", "Adresse"), to),
@@ -164,6 +168,16 @@ impl<'a> SecurityNotice<'a> {
                     "Was mit {} geschieht, geht von jetzt an an einen anderen Webhook.",
                 ),
             ),
+            SecurityEvent::SecretChanged => language.pick(
+                (
+                    "The webhook of {} has a new secret",
+                    "What is sent to the webhook of {} is signed by a new secret. For 24 hours the earlier one signs it, too.",
+                ),
+                (
+                    "Der Webhook von {} hat ein neues Geheimnis",
+                    "Was an den Webhook von {} geht, wird mit einem neuen Geheimnis unterschrieben, und 24 Stunden lang auch mit dem alten.",
+                ),
+            ),
             SecurityEvent::AddressChanged { .. } => language.pick(
                 (
                     "The e-mail address of {} was changed",
@@ -210,6 +224,10 @@ impl<'a> SecurityNotice<'a> {
             SecurityEvent::WebhookChanged { .. } => language.pick(
                 "If it was not you, sign in, sign out everywhere, and store your own webhook again.",
                 "Wenn Sie das nicht waren, melden Sie sich an, melden Sie alle Geräte ab, und speichern Sie Ihren Webhook wieder.",
+            ),
+            SecurityEvent::SecretChanged => language.pick(
+                "If it was not you, sign in, sign out everywhere, and make another secret.",
+                "Wenn Sie das nicht waren, melden Sie sich an, melden Sie alle Geräte ab, und erzeugen Sie ein anderes Geheimnis.",
             ),
             SecurityEvent::SignedIn { .. }
             | SecurityEvent::SessionEnded { .. }

@@ -7,10 +7,11 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 use tenantry::{
     app::mail::{
-        ChangeEmail, ConfirmAddress, Created, Footer, Mail, Message, SecurityEvent, SecurityNotice,
-        SetupFailed, SetupFailure, SignIn, SignInMethod, Style, WebhookDisabled, Welcome, render,
+        ChangeEmail, ConfirmAddress, Created, Footer, Invitation, InvitationAsked, Mail, Message,
+        OwnershipOffer, SecurityEvent, SecurityNotice, SetupFailed, SetupFailure, SignIn, SignInMethod,
+        Style, WebhookDisabled, Welcome, render,
     },
-    domain::{HexColor, Language, TenantName, Timestamp},
+    domain::{HexColor, Language, TeamRole, TenantName, Timestamp},
 };
 
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/sandbox/previews.json");
@@ -22,6 +23,9 @@ const NEW: &str =
     "https://signup.example/email/#token=change_preview.preview-preview-preview-preview-preview-12";
 const UNDO: &str =
     "https://signup.example/email/#undo=change_preview.preview-preview-preview-preview-preview-12";
+/// It opens nothing either.
+const INVITATION: &str =
+    "https://signup.example/invitation/#token=preview-preview-preview-preview-preview-123";
 
 /// Each mail, by a name that tells its variants apart.
 fn samples<'a>(name: &'a TenantName, language: Language) -> Vec<(String, Mail<'a>)> {
@@ -80,14 +84,31 @@ fn samples<'a>(name: &'a TenantName, language: Language) -> Vec<(String, Mail<'a
             "address_restored",
             notice(SecurityEvent::AddressRestored { to: "a***@tsv-ruederwald.example" }),
         ),
+        named("secret_changed", notice(SecurityEvent::SecretChanged)),
+        named(
+            "",
+            Mail::Invitation(Invitation {
+                name,
+                inviter: Some("Anna (tsv-ruederwald.example)"),
+                role: TeamRole::TenantAdmin,
+                message: Some(language.pick("Welcome to the board!", "Willkommen im Vorstand!")),
+                link: INVITATION,
+                until: at,
+            }),
+        ),
+        named("", Mail::InvitationAsked(InvitationAsked { name, who: "b***@tsv-ruederwald.example", page })),
+        named("", Mail::OwnershipOffer(OwnershipOffer { name, until: at, page })),
     ]
 }
 
 /// A new mail does not compile until it has a name here, and is missed until it has a sample.
-const KINDS: [&str; 8] = [
+const KINDS: [&str; 11] = [
     "change_email",
     "confirm_address",
     "created",
+    "invitation",
+    "invitation_asked",
+    "ownership_offer",
     "security",
     "setup_failed",
     "sign_in",
@@ -105,6 +126,9 @@ fn kind(mail: &Mail<'_>) -> &'static str {
         Mail::SetupFailed(_) => "setup_failed",
         Mail::WebhookDisabled(_) => "webhook_disabled",
         Mail::Security(_) => "security",
+        Mail::Invitation(_) => "invitation",
+        Mail::InvitationAsked(_) => "invitation_asked",
+        Mail::OwnershipOffer(_) => "ownership_offer",
     }
 }
 

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::{
     email_changes::{mails_to, member, wants},
-    support::{TestApp, TestTenant, Token, signup},
+    support::{TestApp, Token, signup},
 };
 
 const NEW: &str = "new@example.org";
@@ -61,7 +61,7 @@ async fn a_token_that_names_nobody_of_the_tenant_has_no_address() {
     let theirs = other.row()["owner_user_id"].as_str().unwrap().to_owned();
     for sub in [json!(null), json!(""), json!("user_1"), json!(theirs)] {
         let token = Token::tenant(&tenant.id, app.now()).with("sub", sub);
-        let nobody = TestTenant { jwt: token.sign(), ..tenant.clone() };
+        let nobody = tenant.tenant_with(tenant.id.clone(), &tenant.slug, token.sign());
         wants(&nobody, NEW).await.fails(404, "USER_NOT_FOUND");
     }
 }
@@ -86,9 +86,9 @@ async fn before_the_first_address_is_proven_there_is_none_to_change() {
 async fn other_tenants_and_operators_change_no_address_here() {
     let app = TestApp::new();
     let (tenant, other) = (app.signed_up("fc-nord").await, app.signed_up("fc-sued").await);
-    let stranger = TestTenant { jwt: other.jwt.clone(), ..tenant.clone() };
+    let stranger = tenant.tenant_with(tenant.id.clone(), &tenant.slug, other.jwt.clone());
     wants(&stranger, NEW).await.refuses(403, "FORBIDDEN", "tenant_mismatch");
-    let operator = TestTenant { jwt: Token::operator(app.now()).sign(), ..tenant.clone() };
+    let operator = tenant.tenant_with(tenant.id.clone(), &tenant.slug, Token::operator(app.now()).sign());
     wants(&operator, NEW).await.refuses(403, "FORBIDDEN", "unexpected \"aud\" claim value");
 }
 
