@@ -98,3 +98,6 @@ export const correctEmail = (email, token) => call("PATCH", "/public/signup/emai
 export const mailLink = (whom) => call("POST", "/auth/magic/start", { body: whom });
 /** Signs this browser in by a cookie. `proof` is `{token}`, or `{code}` with `{email}` or `{slug}`. */
 export const redeem = (proof) => call("POST", "/auth/magic/verify", { body: { ...proof, session: true }, signsIn: true });
+/** What the links do that mails about a changed address have. */
+export const confirmEmail = (token) => call("POST", "/public/email/confirm", { body: { token } });
+export const undoEmail = (token) => call("POST", "/public/email/undo", { body: { token } });

@@ -4,21 +4,22 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::Value;
 
 use crate::{
+    db::Statement,
     domain::{Email, Step, Timestamp, browser},
     ports::Ports,
     store::{
+        self,
         magic_links::{LINK_SECONDS, NewLink},
-        mails::{self as outbox, Addressee, Claimed, Kind},
+        mails::{self as outbox, Addressee, Asked, Claimed, Kind},
         notices::Notice,
-        proof::Hashes,
     },
     workflow::FailureCode,
 };
 
 use super::{
-    App, codes, digest, invitations, magic_links,
+    App, codes, digest, email_changes, invitations, magic_links,
     mail::{
-        self, Addressed, ConfirmAddress, Created, Footer, InvitationAsked, Mail, OwnershipOffer,
+        self, Addressed, ChangeEmail, ConfirmAddress, Created, Footer, InvitationAsked, Mail, OwnershipOffer,
         SecurityEvent, SecurityNotice, SetupFailed, SetupFailure, SignIn, SignInMethod, Style,
         WebhookDisabled, Welcome,
     },
@@ -40,8 +41,10 @@ pub(super) enum Enclosed {
     Nothing,
     /// What signs in.
     Link(NewLink),
-    /// What proves the address that it is sent to.
-    Proof(Hashes),
+    /// What asks whoever reads an address that nobody has proven.
+    Asked(Asked),
+    /// What puts an address back: what remembers it.
+    WayBack(Statement),
     /// What accepts an invitation, hashed.
     Invitation(String),
 }
@@ -63,6 +66,8 @@ pub(super) fn letter<P: Ports>(
     let link = match kind {
         Kind::Welcome | Kind::SignIn | Kind::SetupFailed => Some(link(app, mail, tenant)?),
         Kind::ConfirmAddress
+        | Kind::ChangeEmail
+        | Kind::EmailChanged
         | Kind::WebhookDisabled
         | Kind::SecurityNotice
         | Kind::Invitation
@@ -75,6 +80,8 @@ pub(super) fn letter<P: Ports>(
     let address = tenant.slug.as_ref().map(|slug| app.config().web_address(slug.as_str()));
     let said = match kind {
         Kind::ConfirmAddress => return proof_letter(app, mail, tenant, page),
+        Kind::ChangeEmail => return change_letter(app, mail, tenant),
+        Kind::EmailChanged => return changed_letter(app, mail, tenant),
         Kind::Invitation => return invitations::letter(app, mail, tenant),
         Kind::InvitationAsked => {
             let invited = tenant.invitation().ok().flatten().ok_or(Unwritten(FailureCode::TenantGone))?;
@@ -212,7 +219,48 @@ fn proof_letter<P: Ports>(
     let issued = proof::issue(app, &mail.tenant_id, &mail.id, to, issued_at, origin);
     let issued = issued.ok_or(Unwritten(FailureCode::Misconfigured))?;
     let said = Mail::ConfirmAddress(ConfirmAddress { code: issued.code.as_str(), link: &issued.link, page });
-    Ok(Letter { mail: addressed(app, tenant, Some(to), &said)?, enclosed: Enclosed::Proof(issued.hashes) })
+    Ok(Letter {
+        mail: addressed(app, tenant, Some(to), &said)?,
+        enclosed: Enclosed::Asked(Asked::proof(mail, &issued.hashes)),
+    })
+}
+
+/// A link to an address that somebody wants to have.
+fn change_letter<P: Ports>(app: &App<P>, mail: &Claimed, tenant: &Addressee) -> Result<Letter, Unwritten> {
+    let missing = || Unwritten(FailureCode::Misconfigured);
+    let change = tenant.change().ok_or_else(missing)?;
+    let origin = mail.origin.as_deref().unwrap_or_default();
+    let issued = email_changes::link(app, &change, origin).ok_or_else(missing)?;
+    let now = app.ports.now();
+    let asked = Asked {
+        mailbox: proof::mailbox(app, &change.email).ok_or_else(missing)?,
+        issued_at: now,
+        remember: store::email_changes::remember_link(&change.id, &issued.hash, now),
+    };
+    let said = Mail::ChangeEmail(ChangeEmail { link: &issued.link });
+    let mail = addressed(app, tenant, Some(&change.email), &said)?;
+    Ok(Letter { mail, enclosed: Enclosed::Asked(asked) })
+}
+
+/// What tells an address that another one took its place: with a way back, or that the way back was taken.
+fn changed_letter<P: Ports>(app: &App<P>, mail: &Claimed, tenant: &Addressee) -> Result<Letter, Unwritten> {
+    let missing = || Unwritten(FailureCode::Misconfigured);
+    let change = tenant.change().ok_or_else(missing)?;
+    let at = Timestamp::from_seconds(mail.created_at);
+    let notice = |event| Mail::Security(SecurityNotice { name: &tenant.name, event, at, page: None });
+    if email_changes::is_undone(mail) {
+        let to = change.previous_email.as_ref().map(Email::masked).unwrap_or_default();
+        let said = notice(SecurityEvent::AddressRestored { to: &to });
+        let mail = addressed(app, tenant, change.replaced_email.as_ref(), &said)?;
+        return Ok(Letter { mail, enclosed: Enclosed::Nothing });
+    }
+    let origin = mail.origin.as_deref().unwrap_or_default();
+    let issued = email_changes::way_back(app, &change, origin).ok_or_else(missing)?;
+    let to = change.email.masked();
+    let said = notice(SecurityEvent::AddressChanged { to: &to, undo: Some(&issued.link) });
+    let mail = addressed(app, tenant, change.previous_email.as_ref(), &said)?;
+    let stored = store::email_changes::remember_undo(&change.id, &issued.hash, app.ports.now());
+    Ok(Letter { mail, enclosed: Enclosed::WayBack(stored) })
 }
 
 /// A link's own id, which nobody can guess who does not hold the key that signs it anyway. It is not stored: what is stored

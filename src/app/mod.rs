@@ -6,6 +6,7 @@ pub mod breakers;
 pub mod codes;
 pub mod deliveries;
 pub mod deprovisioning;
+pub mod email_changes;
 pub mod health;
 pub mod invitations;
 mod letters;

@@ -147,6 +147,11 @@ pub fn issue<P: Ports>(
     Some(Issued { code, link: format!("{base}/proof/#token={tenant}.{secret}"), hashes })
 }
 
+/// What is stored of the mailbox that a mail goes to. None when nothing can be signed.
+pub(super) fn mailbox<P: Ports>(app: &App<P>, address: &Email) -> Option<String> {
+    Some(ProofKey::of(app)?.text(&["mailbox", &address.mailbox()]))
+}
+
 /// Proves the address of the caller's tenant by a code. Of any number of attempts one gets the token.
 pub async fn by_code<P: Ports>(
     app: &App<P>,

@@ -119,6 +119,12 @@ id!(
     "^session_[A-Za-z0-9_-]+$"
 );
 id!(
+    /// One change of somebody's address.
+    EmailChangeId,
+    "change_",
+    "^change_[A-Za-z0-9_-]+$"
+);
+id!(
     /// One request: in its answer, and on every log line it caused.
     RequestId,
     "req_",

@@ -47,7 +47,7 @@ pub use client::Client;
 pub use config::Config;
 pub use email::Email;
 pub use field_errors::{FieldError, FieldErrors};
-pub use id::{InvitationId, MailId, RequestId, RunId, SessionId, TenantId, UserId};
+pub use id::{EmailChangeId, InvitationId, MailId, RequestId, RunId, SessionId, TenantId, UserId};
 pub use language::Language;
 pub use legal::LegalLinks;
 pub use members_url::MembersUrl;

@@ -44,6 +44,7 @@ pub fn lapse(audit: &str, sweep: &RequestId, now: Timestamp) -> Vec<Statement> {
         of_lapsed!("delete from mails where tenant_id in "),
         of_lapsed!("delete from magic_links where tenant_id in "),
         of_lapsed!("delete from email_proofs where tenant_id in "),
+        of_lapsed!("delete from email_changes where tenant_id in "),
         of_lapsed!("delete from sessions where tenant_id in "),
         of_lapsed!("delete from ownership_transfers where tenant_id in "),
         of_lapsed!("delete from invitations where tenant_id in "),

@@ -8,6 +8,7 @@ pub mod admin_tenants;
 pub mod audit;
 pub mod comparisons;
 pub mod deliveries;
+pub mod email_changes;
 pub mod event_feed;
 pub mod events;
 pub mod flags;

@@ -57,6 +57,7 @@ pub async fn prune(
                (select tenant_id, link from email_proofs where issued_at <= ?1 - ?3 order by issued_at limit ?2)",
             [now.seconds().into(), BATCH.into(), super::proof::PROOF_LINK_SECONDS.into()],
         ),
+        super::email_changes::prune(now, BATCH),
         super::webhooks::forget_previous(now, BATCH),
     ];
     let fold = (fold, super::rollups::fold(now));

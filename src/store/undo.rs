@@ -219,6 +219,7 @@ pub fn release_slug(tenant: &TenantId, now: Timestamp) -> Vec<Statement> {
         by_id("delete from feed_posts where id = 'post_welcome_' || ?1"),
         by_id("delete from tenant_brand where tenant_id = ?1"),
         by_id("delete from email_proofs where tenant_id = ?1"),
+        by_id("delete from email_changes where tenant_id = ?1"),
         // Those that no run made: whoever was invited, and those who came with a tenant from elsewhere.
         by_id("delete from auth_users where tenant_id = ?1"),
         by_id("delete from ownership_transfers where tenant_id = ?1"),

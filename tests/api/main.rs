@@ -16,6 +16,7 @@ mod conventions;
 mod deliveries;
 mod dependencies;
 mod documents;
+mod email_changes;
 mod every_route;
 mod layers;
 mod lessons;

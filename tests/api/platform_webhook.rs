@@ -99,6 +99,7 @@ async fn every_plan_and_every_kind_of_event_is_told() {
     let kinds: BTreeSet<String> =
         sent(&app).iter().map(|sent| sent.json()["type"].as_str().unwrap().to_owned()).collect();
     let all = [
+        "email.changed",
         "mail.failed",
         "member.invited",
         "member.joined",

@@ -11,13 +11,16 @@ use tenantry::{
 };
 
 use crate::{
+    email_changes::{confirms, link_to, wants},
     plans::everything_happens,
     support::{Answer, Manner, Reaction, TestApp, TestTenant, Token, signup},
 };
 
 /// The words of the log that requests, runs and sweeps write.
-const LOG_WORDS: &str = "authz_deny authz_grant database_differed database_restored email_proof_refused email_proven mail_cancelled mail_failed mail_misconfigured mail_sent operator_action provisioning_paused request signup_completed signup_rejected \
-                         signup_started sweep team_changed tenant_deprovision_failed tenant_deprovision_queued tenant_deprovision_step tenant_deprovisioned \
+const LOG_WORDS: &str = "authz_deny authz_grant database_differed database_restored email_change_refused email_change_undone \
+                         email_change_wanted email_changed email_proof_refused email_proven mail_cancelled mail_failed mail_misconfigured \
+                         mail_sent operator_action provisioning_paused request signup_completed signup_rejected signup_started sweep \
+                         team_changed tenant_deprovision_failed tenant_deprovision_queued tenant_deprovision_step tenant_deprovisioned \
                          tenant_provision_complete tenant_provision_failed tenant_provision_queued tenant_provision_resumed tenant_provision_start \
                          tenant_provision_step tenant_provision_stuck token_revoked upstream_call webhook_delivery \
                          webhook_disabled webhook_secret_replaced webhook_stored";
@@ -207,6 +210,7 @@ pub async fn every_error() -> Vec<(Answer, u16, &'static str)> {
     let revoke = app.post("/api/v1/admin/tokens/revoke").token(&operator).json(&user);
     all.push((revoke.send().await, 404, "USER_NOT_FOUND"));
     all.extend(errors_of_operators(&app).await);
+    all.extend(errors_of_addresses(&app).await);
     all.extend(errors_of_teams(&app).await);
     app.signed_up_with_key("fc-key", "key-1").await;
     let keyed = |form: serde_json::Value| {
@@ -268,6 +272,29 @@ async fn errors_of_operators(app: &TestApp) -> Vec<(Answer, u16, &'static str)> 
         (send(Method::PATCH, "/promo-codes/USED", json!({ "discountPercent": 5 })).await, 409, "PROMO_USED"),
         (send(Method::POST, "/promo-codes/NEVER/deactivate", json!({})).await, 404, "PROMO_NOT_FOUND"),
     ]
+}
+
+async fn errors_of_addresses(app: &TestApp) -> Vec<(Answer, u16, &'static str)> {
+    let tenant = app.signed_up("fc-move").await;
+    let mut all = vec![
+        (wants(&tenant, "owner@fc-move.example").await, 409, "EMAIL_UNCHANGED"),
+        (confirms(app, "guess").await, 404, "EMAIL_CHANGE_UNKNOWN"),
+    ];
+    let mut links = Vec::new();
+    for email in ["typo@example.org", "used@example.org", "late@example.org"] {
+        wants(&tenant, email).await.is(202);
+        links.push(link_to(app, email, "#token=").await);
+        app.db().execute("update email_changes set created_at = created_at - 60", ());
+        if email == "used@example.org" {
+            confirms(app, &links[1]).await.is(200);
+        }
+    }
+    app.db().execute("update email_changes set expires_at = 0 where state = 'open'", ());
+    let codes = ["EMAIL_CHANGE_SUPERSEDED", "EMAIL_CHANGE_USED", "EMAIL_CHANGE_EXPIRED"];
+    for (link, code) in links.iter().zip(codes) {
+        all.push((confirms(app, link).await, 409, code));
+    }
+    all
 }
 
 async fn errors_of_teams(app: &TestApp) -> Vec<(Answer, u16, &'static str)> {

@@ -58,7 +58,7 @@ const LINKS = [
 ];
 
 test("every page says who answers for it, and where to sign in", async (t) => {
-  for (const path of ["/", "/magic/", "/proof/", "/docs/", "/help/make/"]) {
+  for (const path of ["/", "/magic/", "/proof/", "/email/", "/docs/", "/help/make/"]) {
     const page = await shown(t, path, { viewport: { width: 320, height: 640 } });
     assert.deepEqual(await links(page), LINKS, path);
     assert.equal(await page.getAttribute(".top .sign-in", "href"), "/magic/", path);

@@ -113,7 +113,7 @@ export async function visitor(t, options = {}) {
       "foreign requests",
     );
     assert.deepEqual(
-      requests.filter((r) => /token=|eyJ/.test(r.url().split("#")[0])).map((r) => r.url()),
+      requests.filter((r) => /(token|undo)=|eyJ/.test(r.url().split("#")[0])).map((r) => r.url()),
       [],
       "tokens in addresses",
     );

@@ -210,6 +210,7 @@ test("every module that the page needs is named in it, so that all arrive in one
     ["/", read("index.html")],
     ["/magic/", read("magic/index.html")],
     ["/proof/", read("proof/index.html")],
+    ["/email/", read("email/index.html")],
     ["/invitation/", read("invitation/index.html")],
   ]) {
     const page = await open(t, { path });
@@ -229,6 +230,7 @@ const WORDS = [
   ["", ["index.html"]],
   ["proof.", []],
   ["links.", ["magic/index.html", "proof/index.html"]],
+  ["email.", ["email/index.html"]],
   ["invitation.", ["invitation/index.html"]],
 ];
 
@@ -258,7 +260,7 @@ test("every word is there once in English, in a page or in a table, and in Germa
 
 test("words that several pages say are the same in each", () => {
   const all = new Map();
-  for (const page of ["index.html", "magic/index.html", "proof/index.html", "invitation/index.html"]) {
+  for (const page of ["index.html", "magic/index.html", "proof/index.html", "email/index.html", "invitation/index.html"]) {
     for (const [key, text] of saidIn(page)) {
       assert.equal(all.get(key) ?? text, text, `${page}: ${key}`);
       all.set(key, text);

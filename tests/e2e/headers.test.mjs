@@ -144,6 +144,7 @@ describe("every answer", () => {
       ["/", "text/html"],
       ["/magic/", "text/html"],
       ["/proof/", "text/html"],
+      ["/email/", "text/html"],
       ["/invitation/", "text/html"],
       ["/app/", "text/html"],
       ["/app/activity", "text/html"],

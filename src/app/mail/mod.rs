@@ -11,7 +11,7 @@ mod team;
 
 use crate::domain::{Email, HexColor, Language};
 
-pub use access::{ConfirmAddress, Created, SignIn};
+pub use access::{ChangeEmail, ConfirmAddress, Created, SignIn};
 pub use notices::{SecurityEvent, SecurityNotice, SignInMethod};
 pub use provisioning::{SetupFailed, SetupFailure, WebhookDisabled, Welcome};
 pub use team::{Invitation, InvitationAsked, OwnershipOffer};
@@ -21,6 +21,8 @@ pub use team::{Invitation, InvitationAsked, OwnershipOffer};
 pub enum Mail<'a> {
     /// It asks whether an address is its reader's.
     ConfirmAddress(ConfirmAddress<'a>),
+    /// It asks whether a new address is its reader's.
+    ChangeEmail(ChangeEmail<'a>),
     /// It greets a tenant that is ready.
     Welcome(Welcome<'a>),
     /// It signs an owner in.
@@ -92,6 +94,7 @@ pub fn render(mail: &Mail<'_>, style: &Style<'_>) -> Message {
     let language = style.language;
     let (letter, color) = match mail {
         Mail::ConfirmAddress(mail) => (mail.letter(language), None),
+        Mail::ChangeEmail(mail) => (mail.letter(language), None),
         Mail::Welcome(mail) => (mail.letter(language), style.color),
         Mail::SignIn(mail) => (mail.letter(language), style.color),
         Mail::Created(mail) => (mail.letter(language), style.color),
@@ -124,6 +127,7 @@ mod tests {
         let notice = |event| Mail::Security(SecurityNotice { name, event, at, page });
         let mut all = vec![
             Mail::ConfirmAddress(ConfirmAddress { code: "123456", link, page }),
+            Mail::ChangeEmail(ChangeEmail { link }),
             Mail::Welcome(Welcome {
                 name,
                 address: Some("fc.clubs.example"),
@@ -154,8 +158,10 @@ mod tests {
             notice(SecurityEvent::SessionEnded { browser: Some("Safari") }),
             notice(SecurityEvent::SignedOutEverywhere),
             notice(SecurityEvent::WebhookChanged { host: "hook.eu2.make.com" }),
+            notice(SecurityEvent::AddressChanged { to: "b***@example.org", undo: None }),
+            notice(SecurityEvent::AddressChanged { to: "b***@example.org", undo: Some(link) }),
+            notice(SecurityEvent::AddressRestored { to: "a***@example.org" }),
             notice(SecurityEvent::SecretChanged),
-            notice(SecurityEvent::AddressChanged { to: "b***@example.org" }),
             Mail::Invitation(Invitation {
                 name,
                 // What is hostile in a name is so in a message, too.
@@ -258,7 +264,7 @@ mod tests {
                 );
             }
         }
-        let welcome = &rendered(&name(&long[1]))[1];
+        let welcome = &rendered(&name(&long[1]))[2];
         assert_eq!(
             welcome.subject,
             "Welcome, Ein Verein mit sehr langem Namen Ein Verein mit sehr langem Namen…"

@@ -11,7 +11,7 @@ use crate::{
     },
 };
 
-use super::{magic_links::NewLink, webhooks::Connection};
+use super::{email_changes::EmailChange, webhooks::Connection};
 
 mod proof;
 mod setup_failed;
@@ -19,7 +19,7 @@ mod sign_in;
 mod team;
 mod welcome;
 pub use proof::{
-    CODE_YOUNG_SECONDS, Leave, PROOF_PAUSE_SECONDS, ProofBlocker, begin_proof, confirm_address,
+    Asked, CODE_YOUNG_SECONDS, Leave, PROOF_PAUSE_SECONDS, ProofBlocker, begin_proof, confirm_address,
     confirm_again, proof_obstacle, prune_counts, sign_in_of_vouched,
 };
 pub use setup_failed::setup_failed;
@@ -47,6 +47,10 @@ pub enum Kind {
     Welcome,
     /// It asks whoever reads an address to show it.
     ConfirmAddress,
+    /// The same of an address that somebody wants to have in place of another.
+    ChangeEmail,
+    /// It tells whoever reads an address that another one took its place.
+    EmailChanged,
     /// It signs an owner in.
     SignIn,
     /// It tells an owner that provisioning failed.
@@ -65,9 +69,11 @@ pub enum Kind {
 
 impl Kind {
     /// Each of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Welcome,
         Self::ConfirmAddress,
+        Self::ChangeEmail,
+        Self::EmailChanged,
         Self::SignIn,
         Self::SetupFailed,
         Self::WebhookDisabled,
@@ -82,6 +88,8 @@ impl Kind {
         match self {
             Self::Welcome => "welcome",
             Self::ConfirmAddress => "confirm_address",
+            Self::ChangeEmail => "change_email",
+            Self::EmailChanged => "email_changed",
             Self::SignIn => "sign_in",
             Self::SetupFailed => "setup_failed",
             Self::WebhookDisabled => "webhook_disabled",
@@ -226,6 +234,8 @@ pub struct Addressee {
     pub provision_state: RunStatus,
     /// Where its spreadsheet opens, if it has one.
     pub spreadsheet_url: Option<String>,
+    /// The change of an address that the mail is about, as JSON.
+    change: Option<String>,
     /// Where the one of its people gets mail whom it is for, if it is for one and they are still there.
     pub recipient: Option<Email>,
     /// The invitation that it is about, as JSON.
@@ -234,13 +244,18 @@ pub struct Addressee {
 
 columns! {
     Addressee: slug, name, email, unproven_email, status, cutoff, language, color, comped, trial_ends_at, provision_state,
-        spreadsheet_url, recipient, invitation
+        spreadsheet_url, change, recipient, invitation
 }
 
 impl Addressee {
     /// The language of its mails.
     pub fn language(&self) -> Language {
         Language::stored(self.language.as_deref())
+    }
+
+    /// The change of an address that the mail is about, if it is still there.
+    pub fn change(&self) -> Option<EmailChange> {
+        Row::read(self.change.as_deref()?).ok()
     }
 
     /// The invitation that it is about.
@@ -305,7 +320,9 @@ macro_rules! claim {
                       where user_id = coalesce(mails.data ->> 'user', owner_user_id)), 0)),
                   'language', language, 'color', (select primary_color from tenant_brand where tenant_id = tenants.id),
                   'comped', comped, 'trial_ends_at', trial_ends_at, 'provision_state', provision_state, 'spreadsheet_url',
-                  (select spreadsheet_url from pro_automation where tenant_id = tenants.id),
+                  (select spreadsheet_url from pro_automation where tenant_id = tenants.id), 'change',
+                  (select json_object('id', id, 'state', state, 'email', email, 'previous_email', previous_email,
+                     'replaced_email', replaced_email) || '' from email_changes where id = mails.data ->> 'change'),
                   'recipient', (select email from auth_users where id = mails.data ->> 'user' and tenant_id = tenants.id),
                   'invitation', (select json_object('email', i.email, 'role', i.role, 'message', i.message, 'state', i.state,
                       'version', i.version, 'expires_at', i.expires_at, 'inviter_name', u.name, 'inviter_email', u.email) || ''
@@ -332,10 +349,14 @@ pub fn claim(tenant: Option<&TenantId>, now: Timestamp, lease: Timestamp, limit:
     })
 }
 
-/// Counts an attempt that is about to leave, and remembers its link. Answers whether it may: not if somebody else has claimed it
-/// since, or if its tenant was stopped.
-pub async fn begin(db: &impl Db, mail: &Claimed, link: Option<&NewLink>) -> Result<bool, DbError> {
-    let issued_at = link.map(|link| link.issued_at.seconds());
+/// Counts an attempt that is about to leave, with a link that is issued then, and remembers what is stored of it. Answers whether it
+/// may: not if somebody else has claimed it since, or if its tenant was stopped.
+pub async fn begin(
+    db: &impl Db,
+    mail: &Claimed,
+    issued_at: Option<Timestamp>,
+    stored: Option<Statement>,
+) -> Result<bool, DbError> {
     let attempt = Statement::new(
         "update mails set attempts = attempts + 1, link_issued_at = coalesce(?5, link_issued_at)
          where tenant_id = ?1 and kind = ?2 and key = ?3 and claims = ?4 and status = 'pending'
@@ -345,11 +366,10 @@ pub async fn begin(db: &impl Db, mail: &Claimed, link: Option<&NewLink>) -> Resu
             mail.kind.as_str().into(),
             mail.key.as_str().into(),
             mail.claims.into(),
-            issued_at.into(),
+            issued_at.map(Timestamp::seconds).into(),
         ],
     );
-    let link = link.map(|link| link.insert(&mail.tenant_id));
-    db.ask((attempt, link)).await.map(|(begun, _)| begun.has_changed())
+    db.ask((attempt, stored)).await.map(|(begun, _)| begun.has_changed())
 }
 
 /// How an attempt ended.

@@ -124,6 +124,16 @@ const EVENTS: &[Event] = &[
         data: &[("host", "string", "Its host.", true)],
     },
     Event {
+        kind: "email.changed",
+        name: "EmailChanged",
+        receivers: PLATFORM,
+        meaning: "Somebody of the tenant has another address. It is not said which.",
+        data: &[
+            ("userId", "UserId", "Whose.", true),
+            ("undone", "boolean", "Whether an earlier address was put back.", true),
+        ],
+    },
+    Event {
         kind: "webhook.secret_changed",
         name: "WebhookSecretChanged",
         receivers: PLATFORM,
@@ -211,7 +221,7 @@ fn schema(event: &Event) -> Value {
     let properties: Map<String, Value> = fields()
         .map(|(name, of, meaning, _)| {
             let mut field = match of {
-                "string" => json!({ "type": "string" }),
+                "string" | "boolean" => json!({ "type": of }),
                 "strings" => json!({ "type": "array", "items": { "type": "string" } }),
                 of => reference(of),
             };
@@ -254,8 +264,13 @@ fn operation(event: &Event) -> Value {
                 data[*name] = json!(["name", "brand"]);
                 continue;
             }
+            if *of == "boolean" {
+                data[*name] = false.into();
+                continue;
+            }
             data[*name] = match *of {
                 "RunId" => "run_01a3185c80397978a1c17e7efb610b25",
+                "UserId" => "user_01a3185c80397978a1c17e7efb610b25",
                 "Plan" => "starter",
                 "FailureCode" => "WEBHOOK_REJECTED",
                 _ => match *name {

@@ -17,8 +17,8 @@ use tenantry::{
             auth::{logout, magic_links, proof},
             bgops::{pausing, retries, sagas, upstreams},
             health, internal,
-            public::{email, signups},
-            tenants::{deliveries, mails, profile, provisioning, webhooks},
+            public::{email, email_changes as email_links, signups},
+            tenants::{deliveries, email_changes, mails, profile, provisioning, webhooks},
             whoami,
         },
     },
@@ -139,6 +139,17 @@ fn of_anyone(route: &Route) -> Option<Operation> {
             .takes::<email::EmailRequest>()
             .data::<email::CorrectedEmail>("The address that is stored now.")
             .fails(&["EMAIL_EXISTS", "EMAIL_PROVEN", "TENANT_NOT_FOUND"]),
+        ("POST", "/public/email/confirm") => op(SignIn, "confirmEmailChange", "Confirm a new address, once")
+            .says("By the link that was mailed there, for 24 hours. From then on mails, links and codes to sign in go to the new address, and those that went to the old one open nothing. Whoever is signed in stays so. The old address is told, with a way back for 7 days. Where the person owns the tenant, the tenant's own address moves with theirs.")
+            .takes::<email_links::EmailLinkRequest>()
+            .answers::<email_links::EmailChangedResponse>(200, "It is the person's address now.")
+            .fails(EMAIL_LINK_ERRORS)
+            .fails(&["TENANT_SUSPENDED"]),
+        ("POST", "/public/email/undo") => op(SignIn, "undoEmailChange", "Put the old address back, once")
+            .says("By the link that was mailed to the old address, for 7 days. Every later change of the person's address ends with it, and so do all their sessions and tokens. A later change leaves this way back open. The address that is replaced is told.")
+            .takes::<email_links::EmailLinkRequest>()
+            .answers::<email_links::EmailChangedResponse>(200, "It is the person's address again.")
+            .fails(EMAIL_LINK_ERRORS),
         ("GET", "/whoami") => op(SignIn, "whoAmI", "What a token says").says("Reads the token that is sent and answers its claims, if it is valid and not revoked.").data::<whoami::WhoAmI>("What it says."),
         ("GET", "/api/v1/admin/whoami") => {
             op(SignIn, "whoAmIAdmin", "The same as /whoami").says("Reads the token that is sent and answers its claims, like `/whoami`; operators' tools look here.").data::<whoami::WhoAmI>("What it says.")
@@ -171,6 +182,16 @@ fn of_anyone(route: &Route) -> Option<Operation> {
         _ => return None,
     })
 }
+
+const EMAIL_LINK_ERRORS: &[&str] = &[
+    "EMAIL_CHANGE_EXPIRED",
+    "EMAIL_CHANGE_SUPERSEDED",
+    "EMAIL_CHANGE_UNKNOWN",
+    "EMAIL_CHANGE_USED",
+    "EMAIL_EXISTS",
+    "RATE_LIMITED",
+    "STORE_UNAVAILABLE",
+];
 
 const SIGNUP_ERRORS: &[&str] = &[
     "EMAIL_EXISTS",
@@ -226,6 +247,17 @@ fn of_tenants(route: &Route) -> Option<Operation> {
             .says("From then on it opens nothing. The owner gets a mail, unless it is the one that asks.")
             .answers::<SuccessResponse>(200, "It is ended.")
             .fails(&["SESSION_NOT_FOUND"]),
+        ("POST", "/api/v1/tenants/{id}/members/me/email") => {
+            op(Tenant, "changeOwnEmail", "Change one's own address")
+                .says(
+                    "Mails a link to the new address; nothing changes until somebody confirms it there. A later wish takes the place of \
+                     an earlier one: after a minute, five a day for each person and twenty for the tenant. Whether somebody has the \
+                     address is not said here, but to whoever confirms it.",
+                )
+                .takes::<email_changes::EmailChangeRequest>()
+                .answers::<email_changes::EmailChangeResponse>(202, "A link is on its way.")
+                .fails(&["EMAIL_UNCHANGED", "USER_NOT_FOUND"])
+        }
         ("POST", "/api/v1/tenants/{id}/provision/retry") => {
             op(Tenant, "retryProvisioning", "Try the tenant's own failed provisioning again").says("Goes on at the step that failed, with what was done before. Nothing is done twice. While nothing has failed it answers 409.")
                 .ignores_a_body()

@@ -160,6 +160,12 @@ pub fn example(route: &Route, tenant: &TestTenant) -> Example {
             status = 202;
             Body::Optional
         }
+        ("POST", "/api/v1/tenants/{id}/members/me/email") => {
+            status = 202;
+            Body::Json(json!({ "email": "new@fc-example.example" }))
+        }
+        ("POST", "/public/email/confirm") => Body::Json(json!({ "token": change_of(tenant, "open") })),
+        ("POST", "/public/email/undo") => Body::Json(json!({ "token": change_of(tenant, "confirmed") })),
         ("POST", "/auth/magic/start") => {
             status = 202;
             Body::Json(json!({ "email": "owner@fc-example.example" }))
@@ -273,6 +279,19 @@ fn proof_of(tenant: &TestTenant) -> String {
     issued.link.split_once("#token=").unwrap().1.to_owned()
 }
 
+/// What the link has of a change of the owner's address that is `open`, or what leads back once it is `confirmed`.
+fn change_of(tenant: &TestTenant, state: &str) -> String {
+    let (id, hash) = (format!("change_example_{state}"), tenantry::app::digest(&["secret"]));
+    tenant.db().execute(
+        "insert into email_changes (id, tenant_id, user_id, email, state, link, created_at, expires_at, previous_email, undo_link,
+           undo_expires_at)
+         select ?2, id, owner_user_id, 'new@fc-example.example', ?3, ?4, ?5, ?5 + 3600, 'old@fc-example.example', ?4, ?5 + 3600
+         from tenants where id = ?1",
+        (&tenant.id, &id, state, hash, tenant.now()),
+    );
+    format!("{id}.secret")
+}
+
 /// A tenant that a route's example fits.
 pub async fn tenant_for(app: &TestApp, route: &Route) -> TestTenant {
     app.has_promo("EXAMPLE", 20, &[]);
@@ -289,6 +308,12 @@ pub async fn tenant_for(app: &TestApp, route: &Route) -> TestTenant {
             tenant
         }
         "/public/signup/pro/confirm" => app.signed_up_pro("fc-fitting").await,
+        "/api/v1/tenants/{id}/members/me/email" => {
+            let tenant = app.signed_up("fc-fitting").await;
+            // Whom the tests' tokens name.
+            tenant.becomes("owner_user_id", "user_1");
+            tenant
+        }
         "/api/v1/tenants/me/sessions/{session}" => {
             let tenant = app.signed_up("fc-fitting").await;
             tenant.signs_in_by("").await;

@@ -8,8 +8,17 @@ use crate::domain::Config;
 use super::widget;
 
 /// The pages that people open.
-pub const PAGES: [&str; 8] =
-    ["/", "/app/", "/magic/", "/proof/", "/invitation/", "/docs/", "/help/make/", "/help/make/de/"];
+pub const PAGES: [&str; 9] = [
+    "/",
+    "/app/",
+    "/magic/",
+    "/proof/",
+    "/email/",
+    "/invitation/",
+    "/docs/",
+    "/help/make/",
+    "/help/make/de/",
+];
 
 /// The console: its scripts read the rest of the address.
 const CONSOLE: &str = "/app/";
@@ -102,11 +111,12 @@ fn encoded(address: &str) -> String {
 mod tests {
     use super::*;
 
-    const FILES: [&str; 8] = [
+    const FILES: [&str; 9] = [
         include_str!("../../../../public/index.html"),
         include_str!("../../../../public/app/index.html"),
         include_str!("../../../../public/magic/index.html"),
         include_str!("../../../../public/proof/index.html"),
+        include_str!("../../../../public/email/index.html"),
         include_str!("../../../../public/invitation/index.html"),
         include_str!("../../../../public/docs/index.html"),
         include_str!("../../../../public/help/make/index.html"),

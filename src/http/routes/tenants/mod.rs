@@ -1,6 +1,7 @@
 //! What a tenant asks about itself: `/api/v1/tenants/…`.
 
 pub mod deliveries;
+pub mod email_changes;
 pub mod events;
 pub mod invitations;
 pub mod mails;

@@ -2,6 +2,7 @@ mod events;
 mod me;
 mod members;
 mod overview;
+mod own_email;
 mod provision_retry;
 mod provision_status;
 mod sessions;
