@@ -1,9 +1,10 @@
-// `npm run bench [-- --quick | --starts]`: the release build in the real runtime on loopback, and beside it a peer: a Worker in
+// `npm run bench [-- --quick | --starts | --heap]`: the release build in the real runtime on loopback, and beside it a peer: a Worker in
 // JavaScript, written by hand for the same requests. A table on the screen, JSON in bench-results.json.
 //
 // Rounds are interleaved, every case on both in every round, and each figure is the median over the rounds. Absolute figures drift
 // with the machine; the ratios within a round hold. `--starts` measures cold starts only; `--against=<folder>` measures another build's
-// bundle (a copy of build/bundles/product) in the same rounds.
+// bundle (a copy of build/bundles/product) in the same rounds. `--heap` says what requests leave behind in memory, and measures no times;
+// `--heap=<folder>` also keeps the snapshots there.
 import { readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { resolve } from "node:path";
@@ -20,6 +21,7 @@ const PLAN = IS_QUICK
 const CONCURRENCY = [1, 32];
 /** The bundle of another build. */
 const AGAINST = process.argv.find((argument) => argument.startsWith("--against="))?.slice("--against=".length);
+const HEAP = process.argv.find((argument) => /^--heap(=|$)/.test(argument));
 const RUN = "a whole starter run";
 /** Aims at 32 connections, as shares of the peer's requests per second. */
 const AIMS = { "health/live": 0.65, whoami: 0.92, "provision-status": 0.95, "signup/start": 0.95 };
@@ -29,7 +31,8 @@ const { cpuMs, startPeer, startProduct, startUp } = await import("./runtime.mjs"
 const { checkAlike } = await import("./alike.mjs");
 
 try {
-  await bench();
+  if (HEAP) await (await import("./heap.mjs")).heap({ isQuick: IS_QUICK, folder: HEAP.split("=")[1] });
+  else await bench();
   process.exit(0);
 } catch (error) {
   exitWith(error);

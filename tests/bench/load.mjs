@@ -4,6 +4,9 @@ import { connect } from "node:net";
 import { parentPort } from "node:worker_threads";
 import { client, tenantForm, makeWebhook } from "../client.mjs";
 
+/** How long a mail or a run may take. */
+const WITHIN_MS = 300_000;
+
 parentPort.on("message", async (job) => {
   try {
     parentPort.postMessage({ result: job.runs ? await starterRuns(job) : await requests(job) });
@@ -12,18 +15,19 @@ parentPort.on("message", async (job) => {
   }
 });
 
-/** `concurrency` connections ask for `ms` milliseconds; every answer must be a 200. */
-async function requests({ url, concurrency, ms, request }) {
+/** `concurrency` connections ask for `ms` milliseconds, or `count` times in all; every answer must be a 200. */
+async function requests({ url, concurrency, ms, count, request }) {
   const { hostname, port } = new URL(url);
   const head = `${request.method} ${request.path} HTTP/1.1\r\nHost: ${hostname}:${port}\r\n${headerLines(request.headers)}`;
   const next = request.form ? () => withBody(head, JSON.stringify(tenantForm(request.form))) : () => `${head}\r\n`;
-  const until = performance.now() + ms;
   const started = performance.now();
-  const latencies = (await Promise.all(Array.from({ length: concurrency }, () => connection(hostname, port, next, until)))).flat();
+  let left = count - concurrency;
+  const isMore = count === undefined ? (now) => now < started + ms : () => left-- > 0;
+  const latencies = (await Promise.all(Array.from({ length: concurrency }, () => connection(hostname, port, next, isMore)))).flat();
   return summary(latencies, performance.now() - started);
 }
 
-function connection(host, port, next, until) {
+function connection(host, port, next, isMore) {
   return new Promise((done, fail) => {
     const latencies = [];
     const socket = connect({ host, port, noDelay: true });
@@ -42,7 +46,7 @@ function connection(host, port, next, until) {
       const now = performance.now();
       latencies.push(now - sent);
       received = "";
-      if (now < until) ask();
+      if (isMore(now)) ask();
       else socket.destroy();
     });
   });
@@ -65,9 +69,9 @@ async function starterRuns({ url, sandboxUrl, concurrency, runs }) {
   const worker = async () => {
     while (left-- > 0) {
       const begun = performance.now();
-      const tenant = await prove(await signupUnproven({ plan: "starter" }), { every: 10 });
+      const tenant = await prove(await signupUnproven({ plan: "starter" }), { within: WITHIN_MS, every: 10 });
       await confirm(tenant, makeWebhook());
-      const { status } = await settled(tenant, { within: 60_000, every: 10 });
+      const { status } = await settled(tenant, { within: WITHIN_MS, every: 10 });
       if (status !== "completed") throw new Error(`a run ended ${status}`);
       latencies.push(performance.now() - begun);
     }

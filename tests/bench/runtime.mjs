@@ -18,33 +18,50 @@ export const SECRETS = {
   METRICS_TOKEN: "benchmark metrics token",
 };
 
-/** Starts a build of the product with its upstreams: `{url, pid, sql, rows, drained, sandbox, sandboxUrl, stop}`. */
-export const startProduct = (directory = at("build/bundles/product")) => withSandbox(bundle(directory));
+/** A mail that has not left by then waits for the sweep. */
+const SWEEP_AFTER_MS = 20_000;
+
+/**
+ * Starts a build of the product with its upstreams: `{url, pid, sql, rows, drained, sandbox, sandboxUrl, stop}`. With `inspected` its
+ * runtime has an inspector, at `inspectorUrl`.
+ */
+export const startProduct = (directory = at("build/bundles/product"), options = {}) => withSandbox(bundle(directory), options);
 
 /** Starts the peer, over a database, a workerd and upstreams of its own. */
-export const startPeer = () => withSandbox(PEER());
+export const startPeer = (options = {}) => withSandbox(PEER(), options);
 
-async function withSandbox(modules) {
+async function withSandbox(modules, options) {
   const sandbox = miniflare(worker("scripts/sandbox/wrangler.toml", bundle(at("build/bundles/sandbox"))));
   const { href: sandboxUrl } = await sandbox.ready;
   const egress = (request) => sandbox.dispatchFetch(request.url, request);
-  const started = await startedWith(worker("wrangler.toml", modules), egress);
+  const started = await startedWith(worker("wrangler.toml", modules), egress, options);
   return {
     ...started,
     sandboxUrl,
-    /** Waits until every mail has left. */
-    drained: () =>
-      until(async () => (await started.rows("select count(*) as n from mails where status = 'pending'"))[0].n === 0, {
-        ...{ within: 120_000, every: 10, what: "the mails to leave" },
-      }),
+    /** Waits until every mail has left. What a slow machine did not send beside its signup, the sweep sends. */
+    async drained() {
+      let sweepAt = Date.now() + SWEEP_AFTER_MS;
+      await until(
+        async () => {
+          const [{ n }] = await started.rows("select count(*) as n from mails where status = 'pending'");
+          if (n > 0 && Date.now() > sweepAt) {
+            await started.sweep();
+            sweepAt = Date.now() + SWEEP_AFTER_MS;
+          }
+          return n === 0;
+        },
+        { within: 300_000, every: 10, what: "the mails to leave" },
+      );
+    },
     sandbox: (path, init) => sandbox.dispatchFetch(new URL(path, "http://sandbox.localhost"), init),
     stop: () => Promise.all([started.stop(), sandbox.dispose()]),
   };
 }
 
-async function startedWith(options, egress) {
+async function startedWith(options, egress, { inspected = false }) {
   const before = workerdPids();
-  const instance = miniflare({ ...options, serviceBindings: { EGRESS: egress }, unsafeDirectSockets: LOOPBACK });
+  const bound = { ...options, serviceBindings: { EGRESS: egress }, unsafeDirectSockets: LOOPBACK };
+  const instance = miniflare(bound, inspected ? { inspectorPort: 0 } : {});
   await instance.ready;
   const database = await instance.getD1Database("DB");
   for (const file of readdirSync(at("migrations")).sort()) {
@@ -53,9 +70,11 @@ async function startedWith(options, egress) {
   }
   return {
     url: await instance.unsafeGetDirectURL(),
+    ...(inspected && { inspectorUrl: await instance.getInspectorURL() }),
     pid: workerdPids().find((pid) => !before.includes(pid)),
     sql: (statement, ...values) => database.prepare(statement).bind(...values).run(),
     rows: async (statement, ...values) => (await database.prepare(statement).bind(...values).all()).results,
+    sweep: () => instance.dispatchFetch("http://localhost/cdn-cgi/local/scheduled").then((answer) => answer.text()),
     stop: () => instance.dispose(),
   };
 }
@@ -88,10 +107,10 @@ export function cpuMs(pid) {
   return (Number(fields[11]) + Number(fields[12])) * 10;
 }
 
-function miniflare(options) {
+function miniflare(options, shared = {}) {
   return new Miniflare(
     // wrangler still speaks the options of Miniflare 4.
-    convertV4MiniflareOptions({ log: new Log(LogLevel.NONE), handleStructuredLogs: () => {}, workers: [options] }),
+    convertV4MiniflareOptions({ ...shared, unsafeTriggerHandlers: true, log: new Log(LogLevel.NONE), handleStructuredLogs: () => {}, workers: [options] }),
   );
 }
 
