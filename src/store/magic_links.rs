@@ -129,7 +129,7 @@ pub fn consume_by_code(whose: &Whose, hashes: &[String], session: &NewSession) -
                and l.created_at >= max(t.tokens_valid_after,
                  coalesce((select value from feature_flags where name = 'tokens_valid_after' and enabled = 1), 0),
                  coalesce((select tokens_valid_after from user_cutoffs where user_id = t.owner_user_id), 0))
-             order by l.created_at desc, l.id desc limit 1)
+             order by l.created_at desc, l.consumed_at is null desc, l.id desc limit 1)
            and consumed_at is null and expires_at > ?4 and code_tries < ?6
            and ?7 > (select coalesce(sum(tried.code_tries), 0) from magic_links tried
              where tried.tenant_id = magic_links.tenant_id and tried.code_tries > 0 and tried.expires_at > ?4)",
