@@ -162,14 +162,14 @@ impl Given {
 macro_rules! link {
     () => {
         "coalesce(?1, (select id from (
-             select * from (select l.id, l.created_at from tenants t join magic_links l on l.tenant_id = t.id
+             select * from (select l.id, l.created_at, l.consumed_at is null as is_open from tenants t join magic_links l on l.tenant_id = t.id
                where t.id = coalesce((select id from tenants where email = ?2), (select id from tenants where slug = ?3))
                  and l.code_hash is not null and coalesce(l.user_id, t.owner_user_id) = t.owner_user_id
-               order by l.created_at desc, l.id desc limit 1)
+               order by l.created_at desc, is_open desc, l.id desc limit 1)
              union all
-             select * from (select l.id, l.created_at from auth_users u join magic_links l on l.user_id = u.id
-               where u.email = ?2 and l.code_hash is not null order by l.created_at desc, l.id desc limit 1)
-             order by created_at desc, id desc limit 1)))"
+             select * from (select l.id, l.created_at, l.consumed_at is null as is_open from auth_users u join magic_links l on l.user_id = u.id
+               where u.email = ?2 and l.code_hash is not null order by l.created_at desc, is_open desc, l.id desc limit 1)
+             order by created_at desc, is_open desc, id desc limit 1)))"
     };
 }
 

@@ -52,6 +52,19 @@ async fn a_code_signs_in_as_the_link_does() {
 }
 
 #[tokio::test]
+async fn a_link_that_was_used_hides_no_code_of_the_same_second() {
+    let app = TestApp::new();
+    for n in 0..8 {
+        let tenant = app.signed_up(&format!("fc-{n}")).await;
+        let (_, token) = mailed(&tenant).await;
+        app.post("/auth/magic/verify").json(&json!({ "token": token })).send().await.is(200);
+        app.db().execute("update tenants set link_mailed_at = 0", ());
+        let (code, _) = mailed(&tenant).await;
+        types(&app, by_email(&tenant), &code).await.is(200);
+    }
+}
+
+#[tokio::test]
 async fn a_code_is_typed_as_people_type_it_and_by_the_slug_too() {
     for (whose, spelled) in [
         (json!({ "slug": "fc-nord" }), "{a}{b}"),
