@@ -93,9 +93,7 @@ impl WebhookUrl {
     /// The operators' own, on any host that has a name in the public DNS.
     pub fn on_any_host(text: &str) -> Result<Self, InvalidValue> {
         let url = Self::well_formed(text)?;
-        let mut labels = url.0.host.rsplit('.');
-        let is_local = matches!(labels.next(), None | Some("localhost"));
-        if is_local || labels.next().is_none() || !url.0.host.split('.').all(is_label) {
+        if !url.0.has_public_name() {
             return Err(refused("The address must name a public host."));
         }
         Ok(url)

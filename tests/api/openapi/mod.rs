@@ -9,6 +9,7 @@ mod events;
 mod operation;
 mod operations;
 mod portable;
+mod team;
 mod twin;
 mod vocabulary;
 

@@ -68,6 +68,89 @@ async fn a_tenant_sees_what_it_is_sent_and_how_that_went() {
     assert!(!text.contains("hook.eu2") && !text.contains("v1.test"), "{text}");
 }
 
+async fn shown(tenant: &TestTenant, id: &str) -> Value {
+    tenant.gets(&format!("{}/{id}", path(tenant))).send().await.is(200)["delivery"].clone()
+}
+
+/// Each attempt: its status, its code, and whether somebody said how it ended.
+fn attempts(delivery: &Value) -> Vec<(Value, Value, bool)> {
+    let attempts = delivery["attempts"].as_array().unwrap();
+    attempts.iter().map(|one| (one["status"].clone(), one["error"].clone(), one["ms"].is_u64())).collect()
+}
+
+#[tokio::test]
+async fn a_delivery_shows_every_attempt_and_what_is_sent() {
+    let app = TestApp::new();
+    let tenant = app.provisioned("fc-nord").await;
+    let waiting = only(&tenant).await;
+    let id = waiting["id"].as_str().unwrap().to_owned();
+    let mut expected = waiting.clone();
+    expected["attempts"] = json!([]);
+    expected["payload"] = shown(&tenant, &id).await["payload"].clone();
+    assert_eq!(shown(&tenant, &id).await, expected);
+    assert_eq!(expected["payload"]["type"], "tenant.provisioned");
+    assert_eq!(expected["payload"]["data"]["tenantId"], tenant.id);
+    app.outside().upstreams().next("make", [Reaction::Answers(503, ""), Reaction::TimesOut]);
+    tenantry::app::sweep::run(&app.app).await;
+    let begun = json!(tenantry::ports::Clock::now(&app.app.ports).rfc3339());
+    let delivery = shown(&tenant, &id).await;
+    assert_eq!(attempts(&delivery), [(json!(503), json!("SERVER_ERROR"), true)]);
+    assert!(
+        delivery["attempts"][0]["at"].as_str() <= begun.as_str() && delivery["nextAttemptAt"].is_string()
+    );
+    for _ in 0..2 {
+        app.passes(400);
+        tenantry::app::sweep::run(&app.app).await;
+    }
+    let delivery = shown(&tenant, &id).await;
+    let all = [
+        (json!(503), json!("SERVER_ERROR"), true),
+        (Value::Null, json!("TIMEOUT"), true),
+        (json!(200), Value::Null, true),
+    ];
+    assert_eq!(attempts(&delivery), all);
+    assert_eq!((&delivery["status"], &delivery["nextAttemptAt"]), (&json!("delivered"), &Value::Null));
+    // What began before is not forgotten by who sends it once more.
+    redelivers(&tenant, &id).await.is(200);
+    app.outside().finishes_deferred_work().await;
+    assert_eq!(attempts(&shown(&tenant, &id).await).len(), 4);
+    let text = delivery.to_string();
+    assert!(!text.contains("hook.eu2") && !text.contains("\"c\""), "{text}");
+}
+
+#[tokio::test]
+async fn an_attempt_whose_end_nobody_told_is_shown_without_one_and_only_the_last_are_kept() {
+    let app = TestApp::new();
+    let tenant = app.provisioned("fc-nord").await;
+    let id = only(&tenant).await["id"].as_str().unwrap().to_owned();
+    // The second batch, which would say how it ended.
+    app.db().breaks(2, crate::support::Breaks::Before);
+    tenantry::app::deliveries::send_due(&app.app).await.ok();
+    assert_eq!(attempts(&shown(&tenant, &id).await), [(Value::Null, Value::Null, false)]);
+    app.outside().upstreams().always("make", Reaction::Answers(503, ""));
+    for _ in 0..30 {
+        redelivers(&tenant, &id).await.is(200);
+        app.outside().finishes_deferred_work().await;
+    }
+    let kept = attempts(&shown(&tenant, &id).await);
+    assert_eq!(kept.len(), 24);
+    assert!(kept.iter().all(|attempt| *attempt == (json!(503), json!("SERVER_ERROR"), true)), "{kept:?}");
+}
+
+#[tokio::test]
+async fn a_delivery_of_another_tenant_is_none() {
+    let app = TestApp::new();
+    let (tenant, other) = (app.provisioned("fc-nord").await, app.provisioned("fc-sued").await);
+    let id = only(&other).await["id"].as_str().unwrap().to_owned();
+    for id in [id.as_str(), "none"] {
+        tenant.gets(&format!("{}/{id}", path(&tenant))).send().await.fails(404, "DELIVERY_NOT_FOUND");
+    }
+    let operator = Token::operator(app.now()).sign();
+    app.get(&format!("{}/{id}", path(&other))).token(&operator).send().await.is(200);
+    let never = "/api/v1/tenants/tenant_never/webhook/deliveries/x";
+    app.get(never).token(&operator).send().await.fails(404, "TENANT_NOT_FOUND");
+}
+
 #[tokio::test]
 async fn a_tenant_without_a_webhook_is_sent_nothing() {
     let app = TestApp::new();
