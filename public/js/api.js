@@ -42,16 +42,10 @@ function judge({ status, error }) {
   return status >= 500 || status === 408 ? "lost" : "refused";
 }
 
-/**
- * One call. `token` is a text, which goes with the request and keeps cookies from it; or `{tenantId}`, for which the browser's cookie
- * answers: the service refuses another club's. What `signsIn` may be answered a cookie.
- */
-export async function call(method, path, { body, token, key, etag, signal, signsIn } = {}) {
+async function call(method, path, { body, token, key, etag, signal } = {}) {
   const headers = { accept: "application/json" };
   if (body) headers["content-type"] = "application/json";
-  const byCookie = Boolean(token) && typeof token === "object";
-  if (byCookie && token.tenantId) headers["tenantry-tenant"] = token.tenantId;
-  if (token && !byCookie) headers.authorization = `Bearer ${token}`;
+  if (token) headers.authorization = `Bearer ${token}`;
   if (key) headers["idempotency-key"] = key;
   if (etag) headers["if-none-match"] = etag;
   const limit = new AbortController();
@@ -66,7 +60,7 @@ export async function call(method, path, { body, token, key, etag, signal, signs
         body: body && JSON.stringify(body),
         signal: limit.signal,
         cache: "no-store",
-        credentials: byCookie || signsIn ? "same-origin" : "omit",
+        credentials: "omit",
       }),
     );
   } catch {
@@ -90,14 +84,10 @@ export const testWebhook = (webhook, token, id) => call("POST", tenant(id, "webh
 export const status = (token, id, { etag, signal } = {}) => call("GET", tenant(id, "provision-status"), { token, etag, signal });
 export const retry = (token, id) => call("POST", tenant(id, "provision/retry"), { body: {}, token });
 export const whoami = (token) => call("GET", "/whoami", { token });
-/** Proves an address, and signs this browser in by a cookie. */
-export const prove = (proof, token) => call("POST", "/auth/proof", { body: { ...proof, session: true }, token, signsIn: true });
+export const prove = (proof, token) => call("POST", "/auth/proof", { body: proof, token });
 export const sendProof = (token) => call("POST", "/auth/proof/send", { body: {}, token });
 export const correctEmail = (email, token) => call("PATCH", "/public/signup/email", { body: { email }, token });
 /** `whom` is `{email}` or `{tenantSlug}`. */
 export const mailLink = (whom) => call("POST", "/auth/magic/start", { body: whom });
-/** Signs this browser in by a cookie. `proof` is `{token}`, or `{code}` with `{email}` or `{slug}`. */
-export const redeem = (proof) => call("POST", "/auth/magic/verify", { body: { ...proof, session: true }, signsIn: true });
-/** What the links do that mails about a changed address have. */
-export const confirmEmail = (token) => call("POST", "/public/email/confirm", { body: { token } });
-export const undoEmail = (token) => call("POST", "/public/email/undo", { body: { token } });
+/** `proof` is `{token}`, or `{code}` with `{email}` or `{slug}`. */
+export const redeem = (proof) => call("POST", "/auth/magic/verify", { body: proof });

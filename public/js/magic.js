@@ -4,25 +4,21 @@
 import { announce, focusHeading, working } from "./a11y.js";
 import * as api from "./api.js";
 import { codeIn, sendWhole } from "./code.js";
-import { byId, make, once } from "./dom.js";
+import { byId, once } from "./dom.js";
 import * as draft from "./draft.js";
 import { blameWith, focusFirst, forgiveAll, forgiveOnInput, showRefusal } from "./errors.js";
 import english from "./lang/links.en.js";
 import { notice, startOffline } from "./notice.js";
 import { persist } from "./persist.js";
 import * as session from "./session.js";
-import { kept, passing } from "./storage.js";
-import { learn, say, startLanguage, t } from "./strings.js";
+import { passing } from "./storage.js";
+import { dayAndTime, learn, say, startLanguage, t } from "./strings.js";
 import { tidy } from "./text.js";
 
 /** What this page does, and the words that it does it with. */
 const { page } = document.documentElement.dataset;
 const isProof = page === "proof";
 const LINK = isProof ? "tenantry.proof" : "tenantry.link";
-const CONSOLE = "/app/";
-/** What app/client.js keeps for us, for as long as a link lives. */
-const BACK = "tenantry.back";
-const BACK_MS = 86_400_000;
 /** How long another tab has to say that it goes on. */
 const HANDING_OVER_MS = 400;
 
@@ -49,49 +45,22 @@ async function redeem() {
   const token = passing.read(LINK);
   const answer = await persist(() => (isProof ? api.prove({ token }) : api.redeem({ token })));
   free();
-  await take(answer, { token });
-}
-
-/** Goes on with what a link or a code was answered. */
-async function take(answer, proof) {
   if (answer.quiet) return;
   if (answer.kind !== "ok") return refuse(answer);
-  if (answer.body.choose) return choose(answer.body.choose, proof);
   passing.remove(LINK);
-  await arrive(answer.body);
-}
-
-/** One person in several clubs says which one. Nothing is spent before that. */
-function choose(clubs, proof) {
-  const list = byId("choose") ?? make("div", { id: "choose" });
-  const buttons = clubs.map(({ tenantId, name }) => {
-    const button = make("button", { type: "button", dir: "auto" }, name);
-    once(button, "click", async () => {
-      button.setAttribute("aria-disabled", "true");
-      announce("magic.submitting");
-      const answer = await persist(() => api.redeem({ ...proof, tenantId }));
-      button.removeAttribute("aria-disabled");
-      await take(answer, proof);
-    });
-    return make("p", {}, button);
-  });
-  list.replaceChildren(...buttons);
-  byId("notice").before(list);
-  say(byId("magic-heading"), "magic.choose");
-  show("choose");
-  focusHeading("magic-heading");
+  const given = answer.body.data ?? answer.body;
+  await arrive(given.jwt ?? given.token, given);
 }
 
 function refuse(answer) {
   const isTaken = isProof && answer.error?.code === "EMAIL_EXISTS";
   if (answer.status !== 401 && answer.status !== 400 && !isTaken) return showRefusal(byId("sign-in"), answer);
   passing.remove(LINK);
-  byId("choose")?.remove();
   offerFresh(isTaken ? "proof.taken" : `${page}.used`);
   focusHeading("magic-heading");
 }
 
-/** Tells a tab that waits for it. Answers whether one goes on. */
+/** Offers the token to a tab that waits for it. Answers whether one took it. */
 function handOver(message) {
   if (!("BroadcastChannel" in window)) return false;
   const channel = new BroadcastChannel(session.CHANNEL);
@@ -106,54 +75,62 @@ function handOver(message) {
   });
 }
 
-/** Signed in. A tab that waits with the club's wizard goes on. */
-async function arrive({ tenantId, tenant }) {
+/** Signed in: where is the club, and where does its wizard go on? */
+async function arrive(token, { tenant, tenantId }) {
   notice("magic.look");
-  const club = { ...tenant, id: tenantId ?? tenant?.id };
-  if (await handOver({ tenantId: club.id, tenant })) return showHanded(club);
-  await goOn(club);
+  const who = await persist(() => api.whoami(token));
+  const id = who.body?.data?.tenantId ?? tenantId ?? tenant?.id;
+  const until = who.body?.data?.expiresAt;
+  if (await handOver({ tenantId: id, token, tenant })) return showHanded(token, { ...tenant, id }, until);
+  await goOn(token, { ...tenant, id }, until);
 }
 
-/** Where the console sent somebody away who was signed out; only its own addresses count. */
-function wayBack() {
-  const { path, at } = kept.read(BACK) ?? {};
-  kept.remove(BACK);
-  const isOurs = typeof path === "string" && new URL(path, location.origin).pathname.startsWith(CONSOLE) && path.startsWith(CONSOLE);
-  return isOurs && Date.now() - at < BACK_MS ? path : null;
-}
-
-/** To the console, or to the wizard if the club waits for something that only that asks for. */
-async function goOn(club) {
-  const { id } = club;
-  const answer = await persist(() => api.status({ tenantId: id }, id));
-  const { status, plan } = answer.kind === "ok" ? answer.body.data : { status: "pending" };
-  if (status !== "pending") return location.replace(wayBack() ?? (status === "completed" ? CONSOLE : `${CONSOLE}setup`));
-  const who = await persist(() => api.whoami({ tenantId: id }));
+async function goOn(token, tenant, until) {
+  const { id } = tenant;
   session.finished(null);
-  const known = await draft.adopt({ ...club, emailProven: true });
-  session.openCookie(id, isProof ? {} : { until: who.body?.data?.expiresAt });
-  const { step, tenant } = draft.current();
-  draft.save({ tenant: { ...tenant, ...(plan && { plan }) }, step: known ? step : "colours" });
-  location.replace("/");
+  const known = await draft.adopt({ ...tenant, emailProven: true });
+  session.open({ token, tenantId: id, ...(!isProof && { until }) });
+  const answer = await persist(() => api.status(token, id));
+  const state = answer.kind === "ok" ? answer.body.data : { status: "pending" };
+  const { step, tenant: club } = draft.current();
+  const queued = state.status !== "pending";
+  draft.save({
+    tenant: { ...club, ...(state.plan && { plan: state.plan }) },
+    queued,
+    step: queued ? "progress" : known ? step : "colours",
+  });
+  if (state.status !== "completed") return location.replace("/");
+  showState(until);
 }
 
 const nameOf = (tenant) => tenant.name ?? t("colours.yourClub");
 
+function showHere(key, args) {
+  byId("notice").firstElementChild.hidden = true;
+  if (isProof) say(byId("magic-heading"), "proof.done");
+  say(byId("state"), key, args);
+  show("signed-in");
+  focusHeading("magic-heading");
+}
+
+function showState(until) {
+  say(byId("who"), "magic.signedIn", { name: nameOf(draft.current().tenant), time: dayAndTime(new Date(until)) });
+  showHere("magic.running");
+}
+
 /** The tab that waited goes on. Whoever wants to go on here can. */
-function showHanded(club) {
+function showHanded(token, tenant, until) {
   const open = byId("open");
   say(open, "proof.here");
+  open.classList.remove("primary");
   open.onclick = (event) => {
     event.preventDefault();
     open.onclick = null;
-    say(open, "magic.look");
-    goOn(club);
+    say(open, "magic.open");
+    open.classList.add("primary");
+    goOn(token, tenant, until);
   };
-  byId("notice").firstElementChild.hidden = true;
-  if (isProof) say(byId("magic-heading"), "proof.done");
-  say(byId("state"), "proof.handed", { name: nameOf(club) });
-  show("signed-in");
-  focusHeading("magic-heading");
+  showHere("proof.handed", { name: nameOf(tenant) });
 }
 
 /** An e-mail address, or the club's web address, with or without its domain. */
@@ -176,7 +153,8 @@ async function signInByCode() {
   const free = working(byId("by-code").querySelector("button"), "magic.submitting");
   const answer = await persist(() => api.redeem({ code, ...mailed }));
   free();
-  if (answer.quiet || answer.kind === "ok") return take(answer, { code, ...mailed });
+  if (answer.quiet) return;
+  if (answer.kind === "ok") return arrive(answer.body.jwt, answer.body);
   if (answer.status !== 401 && answer.status !== 400) return showRefusal(byId("by-code"), answer);
   blameWith("code", "magic.codeWrong");
   announce("magic.codeWrong");

@@ -1,7 +1,7 @@
 // The steps of each plan in their order: what the page shows until the service has answered where the club stands. The words
 // of the tasks stand in that order.
 
-import english from "./lang/setup.en.js";
+import english from "./lang/en.js";
 
 /** Steps that only one plan has. */
 const ONLY = { validate_webhook: "starter", create_spreadsheet: "pro", verify_spreadsheet: "pro" };

@@ -1,9 +1,23 @@
 // The club's header as its members will see it, in the colours picked so far.
 
-import { isColour, readable } from "./colour.js";
 import { byId } from "./dom.js";
 import * as draft from "./draft.js";
 import { t } from "./strings.js";
+
+const HEX = /^#[0-9a-f]{6}$/i;
+export const isColour = (text) => HEX.test(text);
+
+/** WCAG relative luminance. */
+function luminance(hex) {
+  const [r, g, b] = [1, 3, 5].map((at) => {
+    const part = parseInt(hex.slice(at, at + 2), 16) / 255;
+    return part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4;
+  });
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+}
+
+/** Black or white, whichever reads better on the colour. Both can't fail: one has at least 4.5 : 1. */
+export const readable = (hex) => (luminance(hex) > 0.179 ? "#101413" : "#ffffff");
 
 export function showColours(primary, secondary) {
   // Set through the object model: the content security policy forbids style attributes, not this.

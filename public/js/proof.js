@@ -199,28 +199,28 @@ function refuse(key, args) {
   input.select();
 }
 
-/** Proven: the cookie takes the place of the token from before, here and in every tab with the same club. */
-function take({ tenantId, tenant }) {
-  got({ tenantId, tenant });
-  channel?.postMessage({ tenantId, tenant });
+/** Proven: the token that it gives takes the place of the one from before, here and in every tab with the same club. */
+function take({ tenantId, jwt, tenant }) {
+  got({ tenantId, token: jwt, tenant });
+  channel?.postMessage({ tenantId, token: jwt, tenant });
 }
 
-function got({ tenantId, tenant }) {
+function got({ tenantId, token, tenant }) {
   const { tenant: known } = draft.current();
   if (known?.id !== tenantId) return;
-  session.openCookie(tenantId);
+  session.open({ token, tenantId });
   draft.learn({ tenant: { ...known, ...tenant, emailProven: true } });
   proven = tenantId;
   show();
   document.dispatchEvent(new Event("proven"));
 }
 
-/** Pages of the same browser tell each other: the cookie of whoever proved the address is there for all. */
+/** Pages of the same browser tell each other: whoever proved the address has the token, and the others wait for it. */
 const channel = "BroadcastChannel" in window ? new BroadcastChannel(session.CHANNEL) : null;
 channel?.addEventListener("message", ({ data }) => {
   const { tenant } = draft.current();
   const waits = ["code", "link", "elsewhere"].includes(viewNow());
-  if (!waits || data?.tenantId !== tenant.id) return;
+  if (!waits || data?.tenantId !== tenant.id || typeof data.token !== "string") return;
   got(data);
   channel.postMessage({ taken: data.tenantId });
 });
@@ -290,7 +290,7 @@ session.proof.refused = async (refused, answer, call) => {
   // What a proof of this page's own has ended goes on with what it gives.
   if (proving && proving.call !== call) await proving.done;
   const current = session.read();
-  if (current && JSON.stringify(current.token) !== JSON.stringify(refused.token)) return session.authorised(call);
+  if (current && current.token !== refused.token) return session.authorised(call);
   if (!refused.unproven || answer.status === 401) return null;
   const state = await api.status(refused.token, refused.tenantId);
   if (state.kind === "lost" || state.kind === "later") return state;

@@ -1,5 +1,5 @@
-// Who is signed in. Until an address is proven that is a token, of this tab only; the proof puts a cookie in its place, which all tabs share.
-// Where neither is there or counts, a mailed link leads back. What the proof of an address does to sessions is in proof.js.
+// Who is signed in, in this tab only. Where the token is gone or refused, a mailed link leads back. What the
+// proof of an address does to sessions is in proof.js.
 
 import { working } from "./a11y.js";
 import * as api from "./api.js";
@@ -14,14 +14,11 @@ const FINISHED = "tenantry.finished";
 /** The session, if it is that of the club in this tab's draft. */
 export function read() {
   const session = passing.read(PLACE);
-  return isObject(session) && (typeof session.token === "string" || isObject(session.token)) && session.tenantId === draft.current().tenant?.id
+  return isObject(session) && typeof session.token === "string" && session.tenantId === draft.current().tenant?.id
     ? session
     : null;
 }
 export const open = (session) => passing.write(PLACE, session);
-/** From now on the browser's cookie counts, as long as it is this club's: see api.js. */
-export const openCookie = (tenantId, more = {}) => open({ ...more, token: { tenantId }, tenantId });
-export const isByCookie = () => isObject(read()?.token);
 export const close = () => passing.remove(PLACE);
 
 /** What the last page says after the token has been dropped, so that a reload shows it again. */
@@ -32,14 +29,11 @@ export function finished(facts) {
   return isObject(found) ? found : null;
 }
 
-/** Where pages of this browser tell each other that a proof, or a link, has signed it in. */
+/** Where pages of this browser hand over the token that a proof, or a link, has given. */
 export const CHANNEL = "tenantry.session";
 
 /** What the panel that asks for the proof of an address does for the others, once it is there. */
 export const proof = { refused: null, seen: null };
-
-/** The sign-in was ended, or the cookie is another club's by now. */
-const NOT_OURS = ["token_revoked", "tenant_mismatch", "OTHER_TENANT"];
 
 /**
  * Does a call that needs the club's token. Answers `{kind: "expired"}` where there is no valid token. The page never sends the form again
@@ -49,7 +43,7 @@ export async function authorised(call) {
   const session = read();
   if (!session) return { kind: "expired" };
   const answer = await call(session.token, session.tenantId);
-  if (answer.status !== 401 && !NOT_OURS.includes(answer.error?.reason ?? answer.error?.code)) return answer;
+  if (answer.status !== 401 && answer.error?.reason !== "token_revoked") return answer;
   const known = await proof.refused?.(session, answer, call);
   if (known) return known;
   close();

@@ -47,22 +47,6 @@ pub async fn on_behalf_of<P: Ports, B: Batch>(
     with_purpose(app, claims, Purpose::Any, batch).await
 }
 
-/// The same for a tenant's owners, and for nobody else.
-pub async fn as_owner<P: Ports, B: Batch>(
-    app: &App<P>,
-    claims: &Claims,
-    batch: B,
-) -> Result<B::Answer, AccessError> {
-    let (mut statements, read) = batch.split();
-    statements.insert(0, store::access::owner_guard(claims));
-    let mut answers = admitted(app, claims, Purpose::Any, statements).await.map_err(|error| match error {
-        AccessError::Db(error) if store::access::is_about_owners(&error) => Denial::RoleMismatch.into(),
-        error => error,
-    })?;
-    answers.one()?;
-    Ok(read(&mut answers)?)
-}
-
 /// The same for whoever looks how far their tenant is.
 pub async fn progress<P: Ports, B: Batch>(
     app: &App<P>,

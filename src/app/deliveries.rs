@@ -150,7 +150,7 @@ async fn begin<P: Ports>(app: &App<P>, mut deliveries: Vec<Claimed>) -> Vec<Clai
     let begin = |delivery: &Claimed| {
         let random = u32::from_le_bytes(app.ports.random());
         let next_at = again_at(delivery.attempts + 1, None, random, now).filter(|at| *at > lease);
-        deliveries::begin(delivery, next_at, now)
+        deliveries::begin(delivery, next_at)
     };
     let statements: Vec<Statement> = deliveries.iter().filter(|one| is_to_be_sent(one)).map(begin).collect();
     if statements.is_empty() {
@@ -232,28 +232,26 @@ async fn send_to_tenant<P: Ports>(app: &App<P>, delivery: &Claimed) -> Result<bo
             return settle(app, delivery, &held, Vec::new()).await.map(|()| false);
         }
     };
-    let (sent, ms) = timed(app, send_to_connection(app, delivery, &connection)).await;
+    let sent = send_to_connection(app, delivery, &connection).await;
     let delivered = matches!(sent, SendResult::Answered(_, DeliveryResult::Delivered));
     match sent {
         SendResult::Answered(status, DeliveryResult::Delivered) => {
             let working = webhooks::set_working(&delivery.tenant_id, &connection);
-            let arrived = settled(Status::Delivered, Some(status), None).took(ms);
-            settle(app, delivery, &arrived, vec![working]).await
+            settle(app, delivery, &settled(Status::Delivered, Some(status), None), vec![working]).await
         }
         SendResult::Answered(status, DeliveryResult::Gone) => {
-            is_gone(app, delivery, &connection, (status, ms)).await
+            is_gone(app, delivery, &connection, status).await
         }
         SendResult::Answered(status, DeliveryResult::NotNow { error, retry_after }) => {
             let failed = not_now(app, delivery, Some(status), error, retry_after);
-            fails(app, delivery, &connection, failed.took(ms)).await
+            fails(app, delivery, &connection, failed).await
         }
         SendResult::Unanswered(fault) => {
             let failed = not_now(app, delivery, None, fault.as_str(), None);
-            fails(app, delivery, &connection, failed.took(ms)).await
+            fails(app, delivery, &connection, failed).await
         }
         SendResult::Held(error) => {
-            let held = not_now(app, delivery, None, error, None).took(ms);
-            settle(app, delivery, &held, Vec::new()).await
+            settle(app, delivery, &not_now(app, delivery, None, error, None), Vec::new()).await
         }
     }
     .map(|()| delivered)
@@ -262,18 +260,15 @@ async fn send_to_tenant<P: Ports>(app: &App<P>, delivery: &Claimed) -> Result<bo
 /// Nobody but the operators can mend it, and switching it off would lose what they want to hear: whatever it answers, the event is
 /// tried again.
 async fn send_to_platform<P: Ports>(app: &App<P>, delivery: &Claimed) -> Result<bool, DbError> {
-    let send = async {
-        match &app.config().platform_webhook {
-            Some(webhook) => {
-                send_event(app, delivery, platform_webhook::UPSTREAM, &webhook.url, &webhook.secrets).await
-            }
-            None => SendResult::Held("MISCONFIGURED"),
+    let sent = match &app.config().platform_webhook {
+        Some(webhook) => {
+            send_event(app, delivery, platform_webhook::UPSTREAM, &webhook.url, &webhook.secrets).await
         }
+        None => SendResult::Held("MISCONFIGURED"),
     };
-    let (sent, ms) = timed(app, send).await;
     let (failed, failing) = match sent {
         SendResult::Answered(status, DeliveryResult::Delivered) => {
-            let arrived = settled(Status::Delivered, Some(status), None).took(ms);
+            let arrived = settled(Status::Delivered, Some(status), None);
             return settle(app, delivery, &arrived, vec![platform::set_working()]).await.map(|()| true);
         }
         SendResult::Answered(status, DeliveryResult::Gone) => {
@@ -286,14 +281,7 @@ async fn send_to_platform<P: Ports>(app: &App<P>, delivery: &Claimed) -> Result<
         SendResult::Held(error) => (not_now(app, delivery, None, error, None), false),
     };
     let failing = failing.then(|| platform::set_failing(app.ports.now()));
-    settle(app, delivery, &failed.took(ms), failing.into_iter().collect()).await.map(|()| false)
-}
-
-/// What is sent, and how long that took, milliseconds.
-async fn timed<P: Ports>(app: &App<P>, send: impl Future<Output = SendResult>) -> (SendResult, u64) {
-    let since = app.ports.now();
-    let sent = send.await;
-    (sent, u64::try_from(app.ports.now().since(since).as_millis()).unwrap_or(u64::MAX))
+    settle(app, delivery, &failed, failing.into_iter().collect()).await.map(|()| false)
 }
 
 async fn send_to_connection<P: Ports>(
@@ -339,7 +327,7 @@ fn not_now<P: Ports>(
     let random = u32::from_le_bytes(app.ports.random());
     let next_at = again_at(delivery.attempts, asked, random, app.ports.now());
     let status = if next_at.is_some() { Status::Pending } else { Status::Failed };
-    Attempted { status, next_at, answered, error: Some(error), ms: None }
+    Attempted { status, next_at, answered, error: Some(error) }
 }
 
 /// Nothing is there any more, and the webhook is switched off at once. Only a tenant that is still being set up is
@@ -348,13 +336,14 @@ async fn is_gone<P: Ports>(
     app: &App<P>,
     delivery: &Claimed,
     connection: &Connection,
-    (status, ms): (u16, u64),
+    status: u16,
 ) -> Result<(), DbError> {
-    let gone = settled(Status::Failed, Some(status), Some("GONE")).took(ms);
     let tenant = tenant_of(app, delivery).await?;
     if tenant.as_ref().is_some_and(|tenant| tenant.provisioning() != RunStatus::Completed) {
+        let gone = settled(Status::Failed, Some(status), Some("GONE"));
         return settle(app, delivery, &gone, Vec::new()).await;
     }
+    let gone = settled(Status::Failed, Some(status), Some("GONE"));
     disable(app, delivery, connection, "gone", gone).await
 }
 
@@ -438,7 +427,7 @@ fn is_to_be_sent(delivery: &Claimed) -> bool {
 }
 
 const fn settled(status: Status, answered: Option<u16>, error: Option<&'static str>) -> Attempted {
-    Attempted { status, next_at: None, answered, error, ms: None }
+    Attempted { status, next_at: None, answered, error }
 }
 
 #[cfg(test)]

@@ -4,24 +4,22 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::Value;
 
 use crate::{
-    db::Statement,
     domain::{Email, Step, Timestamp, browser},
     ports::Ports,
     store::{
-        self,
         magic_links::{LINK_SECONDS, NewLink},
-        mails::{self as outbox, Addressee, Asked, Claimed, Kind},
+        mails::{self as outbox, Addressee, Claimed, Kind},
         notices::Notice,
+        proof::Hashes,
     },
     workflow::FailureCode,
 };
 
 use super::{
-    App, codes, digest, email_changes, invitations, magic_links,
+    App, codes, digest, magic_links,
     mail::{
-        self, Addressed, ChangeEmail, ConfirmAddress, Created, Footer, InvitationAsked, Mail, OwnershipOffer,
-        SecurityEvent, SecurityNotice, SetupFailed, SetupFailure, SignIn, SignInMethod, Style,
-        WebhookDisabled, Welcome,
+        self, Addressed, ConfirmAddress, Created, Footer, Mail, SecurityEvent, SecurityNotice, SetupFailed,
+        SetupFailure, SignIn, SignInMethod, Style, WebhookDisabled, Welcome,
     },
     proof,
     upstream::hmac_sha256,
@@ -41,12 +39,8 @@ pub(super) enum Enclosed {
     Nothing,
     /// What signs in.
     Link(NewLink),
-    /// What asks whoever reads an address that nobody has proven.
-    Asked(Asked),
-    /// What puts an address back: what remembers it.
-    WayBack(Statement),
-    /// What accepts an invitation, hashed.
-    Invitation(String),
+    /// What proves the address that it is sent to.
+    Proof(Hashes),
 }
 
 /// Why a mail can't be written now: a word for the log.
@@ -65,14 +59,7 @@ pub(super) fn letter<P: Ports>(
     let text = |field: &str| data.get(field).and_then(Value::as_str);
     let link = match kind {
         Kind::Welcome | Kind::SignIn | Kind::SetupFailed => Some(link(app, mail, tenant)?),
-        Kind::ConfirmAddress
-        | Kind::ChangeEmail
-        | Kind::EmailChanged
-        | Kind::WebhookDisabled
-        | Kind::SecurityNotice
-        | Kind::Invitation
-        | Kind::InvitationAsked
-        | Kind::OwnershipOffer => None,
+        Kind::ConfirmAddress | Kind::WebhookDisabled | Kind::SecurityNotice => None,
     };
     let url = link.as_ref().map(|link| link.url.as_str()).unwrap_or_default();
     let code = link.as_ref().and_then(|link| link.code.as_deref());
@@ -80,20 +67,6 @@ pub(super) fn letter<P: Ports>(
     let address = tenant.slug.as_ref().map(|slug| app.config().web_address(slug.as_str()));
     let said = match kind {
         Kind::ConfirmAddress => return proof_letter(app, mail, tenant, page),
-        Kind::ChangeEmail => return change_letter(app, mail, tenant),
-        Kind::EmailChanged => return changed_letter(app, mail, tenant),
-        Kind::Invitation => return invitations::letter(app, mail, tenant),
-        Kind::InvitationAsked => {
-            let invited = tenant.invitation().ok().flatten().ok_or(Unwritten(FailureCode::TenantGone))?;
-            let who = invited.email.masked();
-            let said = Mail::InvitationAsked(InvitationAsked { name, who: &who, page });
-            let mail = addressed(app, tenant, tenant.email.as_ref(), &said)?;
-            return Ok(Letter { mail, enclosed: Enclosed::Nothing });
-        }
-        Kind::OwnershipOffer => {
-            let until = data.get("until").and_then(Value::as_i64).unwrap_or(mail.created_at);
-            Mail::OwnershipOffer(OwnershipOffer { name, until: Timestamp::from_seconds(until), page })
-        }
         Kind::Welcome => Mail::Welcome(Welcome {
             name,
             address: address.as_ref().ok_or(Unwritten(FailureCode::TenantGone))?.as_deref(),
@@ -119,8 +92,7 @@ pub(super) fn letter<P: Ports>(
             Mail::Security(SecurityNotice { name, event: said_of(notice), at, page })
         }
     };
-    let to = if mail.user().is_some() { tenant.recipient.as_ref() } else { tenant.email.as_ref() };
-    let mail = addressed(app, tenant, to, &said)?;
+    let mail = addressed(app, tenant, tenant.email.as_ref(), &said)?;
     let enclosed = link.map_or(Enclosed::Nothing, |link| Enclosed::Link(link.stored));
     Ok(Letter { mail, enclosed })
 }
@@ -140,26 +112,11 @@ fn said_of(notice: &Notice) -> SecurityEvent<'_> {
         Notice::SessionEnded => SecurityEvent::SessionEnded { browser: None },
         Notice::AllEnded => SecurityEvent::SignedOutEverywhere,
         Notice::WebhookChanged { host } => SecurityEvent::WebhookChanged { host },
-        Notice::SecretChanged => SecurityEvent::SecretChanged,
     }
-}
-
-/// Why a mail is not wanted any more: its invitation was taken back or accepted, or mailed again, or whom it was for has left.
-pub(super) fn obsolete(mail: &Claimed, tenant: &Addressee) -> Option<&'static str> {
-    if mail.user().is_some() && tenant.recipient.is_none() {
-        return Some("NO_MEMBER");
-    }
-    let data = mail.data();
-    data.get("invitation")?;
-    let current = tenant.invitation().ok().flatten().filter(|invited| invited.state == "open");
-    let version = data.get("version").and_then(Value::as_u64);
-    let is_current =
-        current.is_some_and(|invited| version.is_none_or(|version| version == u64::from(invited.version)));
-    (!is_current).then_some("SUPERSEDED")
 }
 
 /// A mail to the tenant's owner, in the tenant's language and colour.
-pub(super) fn addressed<P: Ports>(
+fn addressed<P: Ports>(
     app: &App<P>,
     tenant: &Addressee,
     to: Option<&Email>,
@@ -194,14 +151,7 @@ fn link<P: Ports>(app: &App<P>, mail: &Claimed, tenant: &Addressee) -> Result<Li
     let has_code = mail.kind == Kind::SignIn.as_str() && !mail.is_about_new_tenant();
     let code = has_code.then(|| codes::code(app.config(), &mail.id, issued_at)).flatten();
     let code_hash = code.as_deref().and_then(|code| codes::stored(app.config(), code));
-    let stored = NewLink {
-        hash: digest(&[&id]),
-        issued_at,
-        code_hash,
-        user: mail.user(),
-        chooses: mail.lets_choose(),
-    };
-    Ok(Link { url, code, stored })
+    Ok(Link { url, code, stored: NewLink { hash: digest(&[&id]), issued_at, code_hash } })
 }
 
 /// What it asks its reader to show is made anew if it has waited for long: the code has its life before it.
@@ -219,48 +169,7 @@ fn proof_letter<P: Ports>(
     let issued = proof::issue(app, &mail.tenant_id, &mail.id, to, issued_at, origin);
     let issued = issued.ok_or(Unwritten(FailureCode::Misconfigured))?;
     let said = Mail::ConfirmAddress(ConfirmAddress { code: issued.code.as_str(), link: &issued.link, page });
-    Ok(Letter {
-        mail: addressed(app, tenant, Some(to), &said)?,
-        enclosed: Enclosed::Asked(Asked::proof(mail, &issued.hashes)),
-    })
-}
-
-/// A link to an address that somebody wants to have.
-fn change_letter<P: Ports>(app: &App<P>, mail: &Claimed, tenant: &Addressee) -> Result<Letter, Unwritten> {
-    let missing = || Unwritten(FailureCode::Misconfigured);
-    let change = tenant.change().ok_or_else(missing)?;
-    let origin = mail.origin.as_deref().unwrap_or_default();
-    let issued = email_changes::link(app, &change, origin).ok_or_else(missing)?;
-    let now = app.ports.now();
-    let asked = Asked {
-        mailbox: proof::mailbox(app, &change.email).ok_or_else(missing)?,
-        issued_at: now,
-        remember: store::email_changes::remember_link(&change.id, &issued.hash, now),
-    };
-    let said = Mail::ChangeEmail(ChangeEmail { link: &issued.link });
-    let mail = addressed(app, tenant, Some(&change.email), &said)?;
-    Ok(Letter { mail, enclosed: Enclosed::Asked(asked) })
-}
-
-/// What tells an address that another one took its place: with a way back, or that the way back was taken.
-fn changed_letter<P: Ports>(app: &App<P>, mail: &Claimed, tenant: &Addressee) -> Result<Letter, Unwritten> {
-    let missing = || Unwritten(FailureCode::Misconfigured);
-    let change = tenant.change().ok_or_else(missing)?;
-    let at = Timestamp::from_seconds(mail.created_at);
-    let notice = |event| Mail::Security(SecurityNotice { name: &tenant.name, event, at, page: None });
-    if email_changes::is_undone(mail) {
-        let to = change.previous_email.as_ref().map(Email::masked).unwrap_or_default();
-        let said = notice(SecurityEvent::AddressRestored { to: &to });
-        let mail = addressed(app, tenant, change.replaced_email.as_ref(), &said)?;
-        return Ok(Letter { mail, enclosed: Enclosed::Nothing });
-    }
-    let origin = mail.origin.as_deref().unwrap_or_default();
-    let issued = email_changes::way_back(app, &change, origin).ok_or_else(missing)?;
-    let to = change.email.masked();
-    let said = notice(SecurityEvent::AddressChanged { to: &to, undo: Some(&issued.link) });
-    let mail = addressed(app, tenant, change.previous_email.as_ref(), &said)?;
-    let stored = store::email_changes::remember_undo(&change.id, &issued.hash, app.ports.now());
-    Ok(Letter { mail, enclosed: Enclosed::WayBack(stored) })
+    Ok(Letter { mail: addressed(app, tenant, Some(to), &said)?, enclosed: Enclosed::Proof(issued.hashes) })
 }
 
 /// A link's own id, which nobody can guess who does not hold the key that signs it anyway. It is not stored: what is stored

@@ -1,12 +1,12 @@
 //! Mailed links: a token in the fragment of an address, which no server log sees, exchanged once.
 
 use crate::{
-    db::{Db, DbError},
+    db::{DbError, Statement},
     domain::{Audience, Email, MailId, TenantId, Timestamp},
     ports::Ports,
     store::{
         self,
-        magic_links::{self as links, Choice, Given, LINK_SECONDS, SignedIn, Whose},
+        magic_links::{LINK_SECONDS, SignedIn, Whose},
         sessions::{How, NewSession},
     },
     workflow::RequestOrigin,
@@ -95,67 +95,33 @@ pub enum Shown {
     Code(Whose, String),
 }
 
-/// Whom a sign-in signed in, and their token.
-pub type SignedInAs = (SignedIn, String);
-
-/// What came of a link.
-#[derive(Debug, Clone)]
-pub enum Verified {
-    /// Somebody is signed in.
-    SignedIn(Box<SignedInAs>),
-    /// It opens several tenants: nothing was spent.
-    Choose(Vec<Choice>),
-}
-
-/// Exchanges a link, or the code beside it, for a token of one of the tenants that it opens, once. Whatever is wrong with a code costs the
-/// same: whether there is such an address, whether it was sent a code, and whether it is this one.
+/// Exchanges a link, or the code beside it, for a tenant-admin token, once. Whatever is wrong with a code costs the same: whether there
+/// is such an address, whether it was sent a code, and whether it is this one.
 pub async fn verify<P: Ports>(
     app: &App<P>,
     shown: &Shown,
-    wanted: Option<&TenantId>,
     arrival: &Arrival<'_>,
-) -> Result<Verified, LinkError> {
+) -> Result<(SignedIn, String), LinkError> {
     let how = if matches!(shown, Shown::Link(_)) { How::Link } else { How::Code };
     let session = sessions::begin(app, how, arrival);
-    let given = given(app, shown, &session)?;
+    let consume = consume(app, shown, &session)?;
     // Asked before anything is spent.
     app.settings.keys.can_sign()?;
-    let batch = (
-        links::miscount(&given, &session),
-        links::consume(&given, wanted, &session),
-        session.by_link(),
-        sessions::tell(app, &session, &arrival.caller),
-        links::signed_in(&session),
-        links::choices(&given, &session),
-    );
-    let (_, _, _, _, signed_in, choices) = app.ports.db().ask(batch).await?;
-    match signed_in {
-        Some(signed_in) => {
-            mails::send_later(app, &signed_in.id);
-            Ok(Verified::SignedIn(Box::new(with_token(app, &session, signed_in)?)))
-        }
-        None if wanted.is_none() && choices.len() > 1 => Ok(Verified::Choose(choices)),
-        None => Err(LinkError::Invalid),
-    }
-}
-
-/// The token of whoever was just signed in.
-pub(super) fn with_token<P: Ports>(
-    app: &App<P>,
-    session: &NewSession,
-    signed_in: SignedIn,
-) -> Result<SignedInAs, NoSigningKey> {
+    let told = sessions::tell(app, &session, &arrival.caller);
+    let spent = store::magic_links::sign_in(app.ports.db(), consume, &session, told).await?;
+    let signed_in = spent.ok_or(LinkError::Invalid)?;
     let issued_at = Timestamp::from_seconds(signed_in.issued_at);
-    let roles: Vec<String> = serde_json::from_str(&signed_in.roles).unwrap_or_default();
-    let token = sessions::token(app, session, &signed_in.id, (&signed_in.user_id, &roles), issued_at)?;
+    let token = sessions::token(app, &session, &signed_in.id, &signed_in.owner_user_id, issued_at)?;
+    mails::send_later(app, &signed_in.id);
     Ok((signed_in, token))
 }
 
-fn given<P: Ports>(app: &App<P>, shown: &Shown, session: &NewSession) -> Result<Given, LinkError> {
+fn consume<P: Ports>(app: &App<P>, shown: &Shown, session: &NewSession) -> Result<Statement, LinkError> {
     let token = match shown {
         Shown::Link(token) => token,
         Shown::Code(whose, code) => {
-            return Ok(Given::Code(whose.clone(), codes::stored_under_any(app.config(), code)));
+            let hashes = codes::stored_under_any(app.config(), code);
+            return Ok(store::magic_links::consume_by_code(whose, &hashes, session));
         }
     };
     let claims = app.settings.keys.verify(token, session.now).map_err(|_| LinkError::Invalid)?;
@@ -163,5 +129,5 @@ fn given<P: Ports>(app: &App<P>, shown: &Shown, session: &NewSession) -> Result<
         return Err(LinkError::Invalid);
     }
     let (Some(jti), Some(tenant)) = (claims.jti, claims.tenant) else { return Err(LinkError::Invalid) };
-    Ok(Given::Link(tenant, digest(&[&jti]), jti))
+    Ok(store::magic_links::consume(&tenant, &digest(&[&jti]), &jti, session))
 }

@@ -18,8 +18,8 @@ use crate::{
 };
 
 use super::{
-    App, breakers, deliveries, email_changes,
-    letters::{Enclosed, Letter, Unwritten, letter, obsolete},
+    App, breakers, deliveries,
+    letters::{Enclosed, Letter, Unwritten, letter},
     mail::Addressed,
     upstream::resend,
 };
@@ -197,9 +197,6 @@ async fn attempt_and_settle<P: Ports>(
     let Some(addressee) = addressee else {
         return end(app, mail, Status::Cancelled, None, "TENANT_CANCELLED").await;
     };
-    if let Some(reason) = obsolete(mail, &addressee) {
-        return end(app, mail, Status::Cancelled, None, reason).await;
-    }
     if !addressee.status.is_enabled() {
         return hold(app, mail, now.after(MENDING), "TENANT_SUSPENDED").await;
     }
@@ -218,9 +215,6 @@ async fn attempt_and_settle<P: Ports>(
     }
     if mail.kind == Kind::ConfirmAddress.as_str() && addressee.unproven_email.is_none() {
         return end(app, mail, Status::Cancelled, None, "EMAIL_PROVEN").await;
-    }
-    if email_changes::is_over(mail, &addressee) {
-        return end(app, mail, Status::Cancelled, None, "SUPERSEDED").await;
     }
     match letter(app, mail, &addressee) {
         Ok(letter) => send_letter(app, mail, &letter, until).await,
@@ -288,18 +282,11 @@ async fn attempt_letter<P: Ports>(
 ) -> Outcome {
     let db = app.ports.db();
     let begun = match &letter.enclosed {
-        Enclosed::Nothing => mails::begin(db, mail, None, None).await.map(Leave::granted_if),
-        Enclosed::Link(link) => {
-            let stored = Some(link.insert(&mail.tenant_id));
-            mails::begin(db, mail, Some(link.issued_at), stored).await.map(Leave::granted_if)
-        }
-        Enclosed::WayBack(stored) => {
-            mails::begin(db, mail, None, Some(stored.clone())).await.map(Leave::granted_if)
-        }
-        Enclosed::Invitation(hash) => mails::begin_invitation(db, mail, hash).await.map(Leave::granted_if),
-        Enclosed::Asked(asked) => {
+        Enclosed::Nothing => mails::begin(db, mail, None).await.map(Leave::granted_if),
+        Enclosed::Link(link) => mails::begin(db, mail, Some(link)).await.map(Leave::granted_if),
+        Enclosed::Proof(hashes) => {
             let budget = app.config().proof_mails_per_hour;
-            mails::begin_proof(db, mail, &letter.mail.to, asked, budget, app.ports.now()).await
+            mails::begin_proof(db, mail, &letter.mail.to, hashes, budget, app.ports.now()).await
         }
     };
     match begun {

@@ -147,11 +147,6 @@ pub fn issue<P: Ports>(
     Some(Issued { code, link: format!("{base}/proof/#token={tenant}.{secret}"), hashes })
 }
 
-/// What is stored of the mailbox that a mail goes to. None when nothing can be signed.
-pub(super) fn mailbox<P: Ports>(app: &App<P>, address: &Email) -> Option<String> {
-    Some(ProofKey::of(app)?.text(&["mailbox", &address.mailbox()]))
-}
-
 /// Proves the address of the caller's tenant by a code. Of any number of attempts one gets the token.
 pub async fn by_code<P: Ports>(
     app: &App<P>,
@@ -235,10 +230,7 @@ async fn confirmed<P: Ports>(
     let issued_at = app.ports.now().max(Timestamp::from_seconds(proven.tokens_valid_after));
     let (tenant, user) = (&proven.id, &proven.owner_user_id);
     let token = match session {
-        Some(session) => {
-            let roles = ["tenant_admin", "owner"].map(str::to_owned);
-            sessions::token(app, &session, tenant, (user, &roles), issued_at)?
-        }
+        Some(session) => sessions::token(app, &session, tenant, user, issued_at)?,
         None => signups::new_tenant_token(app, tenant, user, Some(SIGNUP_TOKEN_SECONDS), issued_at)?,
     };
     start_if_wanted(app, proven.is_wanted, row, arrival.caller.clone()).await;

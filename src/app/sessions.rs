@@ -1,7 +1,7 @@
 //! Sign-ins: what begins one, renews it and ends it. A sign-in is a row, and its token says which; see [`store::sessions`].
 
 use crate::{
-    db::{Answer, DbError, Statement},
+    db::{Answer, Statement},
     domain::{Browser, Claims, MailId, SessionId, TenantId, Timestamp, UserId},
     ports::Ports,
     store::{
@@ -12,13 +12,7 @@ use crate::{
     workflow::RequestOrigin,
 };
 
-use super::{
-    App, access,
-    access::AccessError,
-    magic_links::{self, SignedInAs},
-    mails,
-    tokens::NoSigningKey,
-};
+use super::{App, access, access::AccessError, mails, tokens::NoSigningKey};
 
 /// How somebody who signs in came.
 #[derive(Debug, Clone)]
@@ -47,9 +41,7 @@ pub fn begin<P: Ports>(app: &App<P>, how: How, arrival: &Arrival<'_>) -> NewSess
 /// What tells a tenant of a sign-in that the same batch has just written down: an event, and a mail to its owner.
 pub fn tell<P: Ports>(app: &App<P>, session: &NewSession, caller: &RequestOrigin) -> Vec<Statement> {
     let mail = MailId::new(session.now, app.ports.random());
-    let mut told = store::notices::signed_in(session, &mail, caller);
-    told.push(session.note());
-    told
+    store::notices::signed_in(session, &mail, caller)
 }
 
 /// The token of a sign-in. `issued_at` is what its row says: after every cut-off.
@@ -57,28 +49,10 @@ pub fn token<P: Ports>(
     app: &App<P>,
     session: &NewSession,
     tenant: &TenantId,
-    (user, roles): (&UserId, &[String]),
+    user: &UserId,
     issued_at: Timestamp,
 ) -> Result<String, NoSigningKey> {
-    app.settings.keys.session_token(tenant, (user.as_str(), roles), &session.id, issued_at, SESSION_SECONDS)
-}
-
-/// Signs the holder of a token in to another tenant that they belong to. None if they don't.
-pub async fn switch<P: Ports>(
-    app: &App<P>,
-    claims: &Claims,
-    wanted: &TenantId,
-    arrival: &Arrival<'_>,
-) -> Result<Option<SignedInAs>, AccessError> {
-    let session = begin(app, How::Switch, arrival);
-    let batch = (
-        session.by_switch(wanted, claims),
-        tell(app, &session, &arrival.caller),
-        store::magic_links::signed_in(&session),
-    );
-    let (_, _, signed_in) = access::on_behalf_of(app, claims, batch).await?;
-    let signed_in = signed_in.map(|signed_in| magic_links::with_token(app, &session, signed_in));
-    signed_in.transpose().map_err(|error| AccessError::Db(DbError::Corrupt(error.to_string())))
+    app.settings.keys.session_token(tenant, user.as_str(), &session.id, issued_at, SESSION_SECONDS)
 }
 
 /// What notes that a sign-in is used, if that is due: its token ends a day earlier than a new one would.
@@ -101,7 +75,7 @@ pub fn renewed<P: Ports>(app: &App<P>, claims: &Claims) -> Option<String> {
     }
     let user = claims.sub.as_deref()?;
     let issued_at = Timestamp::from_seconds(issued_at);
-    app.settings.keys.session_token(tenant, (user, &claims.role_names), session, issued_at, ttl).ok()
+    app.settings.keys.session_token(tenant, user, session, issued_at, ttl).ok()
 }
 
 /// Ends one of the tenant's sign-ins on behalf of its people. Answers whether there was one.

@@ -18,8 +18,6 @@ use crate::domain::{
 
 /// A longer token is refused before it is parsed.
 pub const LONGEST_TOKEN: usize = 8 * 1024;
-/// What the owner of a signup may do.
-const OWNER: [&str; 2] = ["tenant_admin", "owner"];
 /// How long the token of a signup lives.
 pub const SIGNUP_TOKEN_SECONDS: i64 = 365 * 24 * 3600;
 /// How long the token of a signup lives whose address is not proven.
@@ -160,17 +158,17 @@ impl Keys {
         now: Timestamp,
         jti: &str,
     ) -> Result<String, NoSigningKey> {
-        let wire = self.admin(tenant, user.as_str(), &OWNER, jti.to_owned());
+        let wire = self.admin(tenant, user.as_str(), jti.to_owned());
         self.sign(&WireClaims { unproven: ttl.is_none(), ..wire }, now, ttl.unwrap_or(UNPROVEN_TOKEN_SECONDS))
     }
 
     /// What a token for an admin of `tenant` says.
-    fn admin<R: ToString>(&self, tenant: &TenantId, user: &str, roles: &[R], jti: String) -> WireClaims {
+    fn admin(&self, tenant: &TenantId, user: &str, jti: String) -> WireClaims {
         WireClaims {
             sub: Some(user.to_owned()),
             iss: self.issuer.clone(),
             aud: AudienceClaim::One(self.tenant_audience.clone()),
-            roles: roles.iter().map(R::to_string).collect(),
+            roles: vec!["tenant_admin".to_owned(), "owner".to_owned()],
             tenant_id: Some(tenant.as_str().to_owned()),
             jti: Some(jti),
             ..WireClaims::default()
@@ -182,14 +180,14 @@ impl Keys {
     pub fn session_token(
         &self,
         tenant: &TenantId,
-        (user, roles): (&str, &[String]),
+        user: &str,
         session: &SessionId,
         issued_at: Timestamp,
         ttl: i64,
     ) -> Result<String, NoSigningKey> {
         let jti = token_id::of_session(tenant, session);
         let sid = Some(session.as_str().to_owned());
-        self.sign(&WireClaims { sid, ..self.admin(tenant, user, roles, jti) }, issued_at, ttl)
+        self.sign(&WireClaims { sid, ..self.admin(tenant, user, jti) }, issued_at, ttl)
     }
 
     /// The token of a mailed link: the same for the same arguments, so that a mail can be sent again to the byte.

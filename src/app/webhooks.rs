@@ -1,10 +1,9 @@
 //! A tenant's webhook: storing another one, trying it out, and what signs what is sent there.
 
 use crate::{
-    db::{Db, DbError, Statement},
+    db::{Db, DbError},
     domain::{
-        Claims, MailId, Plan, RunStatus, Secret, TenantId, Timestamp, WebhookSecret, WebhookUrl,
-        claims::Audience, id,
+        Claims, MailId, Plan, RunStatus, Secret, TenantId, WebhookSecret, WebhookUrl, claims::Audience, id,
     },
     ports::{Clock, CryptoError, Level, LogLine, OutboundError, Ports, Vault},
     store::{
@@ -74,32 +73,6 @@ pub enum TryError {
     Access(#[from] AccessError),
 }
 
-/// A secret that was made.
-#[derive(Debug, Clone)]
-pub struct Replaced {
-    /// The secret: shown once.
-    pub secret: WebhookSecret,
-    /// Until when an earlier one signs beside it, Unix seconds.
-    pub previous_until: Option<i64>,
-}
-
-/// Why no secret was made.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ReplaceError {
-    /// The tenant has no webhook.
-    #[error("no webhook")]
-    NoWebhook,
-    /// Too many were replaced within a day.
-    #[error("too often")]
-    TooOften,
-    /// The secret can't be sealed: the service's key for it is wrong.
-    #[error(transparent)]
-    Sealed(#[from] CryptoError),
-    /// The token does not admit its holder any more, or the database did not answer.
-    #[error(transparent)]
-    Access(#[from] AccessError),
-}
-
 impl From<DbError> for TryError {
     fn from(error: DbError) -> Self {
         Self::Access(error.into())
@@ -160,33 +133,6 @@ pub async fn connect<P: Ports>(
     Ok((Queued { changed: restored.changed, ..queued }, Some(restored)))
 }
 
-/// Makes another secret for a tenant's webhook. The earlier one signs beside it for a day, and the owner is told.
-pub async fn replace_secret<P: Ports>(
-    app: &App<P>,
-    claims: &Claims,
-    tenant: &TenantId,
-    caller: RequestOrigin,
-) -> Result<Replaced, ReplaceError> {
-    let secret = WebhookSecret::made(app.ports.random());
-    let sealed = app.ports.seal(secret.secret(), tenant.as_str()).await?;
-    let (now, mail) = (app.ports.now(), MailId::new(app.ports.now(), app.ports.random()));
-    let batch = (
-        store::webhooks::tell_secret_changed(tenant, &mail, &caller, now),
-        store::webhooks::replace_secret(tenant, &sealed, now),
-        store::webhooks::webhook(tenant),
-    );
-    let (_, replaced, webhook) = access::on_behalf_of(app, claims, batch).await?;
-    let webhook = webhook.ok_or(ReplaceError::NoWebhook)?;
-    if !replaced.has_changed() {
-        app.log(LogLine::new(Level::Warn, "rate_limited").with("limit", "webhooks_stored"));
-        return Err(ReplaceError::TooOften);
-    }
-    mails::send_later(app, tenant);
-    app.log(LogLine::new(Level::Info, "webhook_secret_replaced").with("tenantId", tenant.as_str()));
-    let previous_until = webhook.previous(now).into_iter().map(|previous| previous.until).max();
-    Ok(Replaced { secret, previous_until })
-}
-
 /// Pings the webhook that was just stored for a live tenant, and says what became of it. One that was stored before already,
 /// the same secret with it, is no other one, however often it is stored.
 pub(super) async fn announce<P: Ports>(
@@ -242,24 +188,16 @@ pub(super) async fn announce<P: Ports>(
             .with("changed", changed)
             .with("delivered", tried.delivered),
     );
-    let noted = noted(tenant, &webhook, &tried, app.ports.now());
-    let pinged = Webhook { url: webhook.webhook_url, secret: webhook.webhook_secret };
-    let validated = tried.delivered.then(|| store::webhooks::set_validated(tenant, &pinged, app.ports.now()));
-    // It is stored and has answered, whether or not that can be written down now.
-    if let Err(error) = app.ports.db().ask((validated, noted)).await {
-        not_noted(app, tenant, &error);
+    if tried.delivered {
+        let pinged = Webhook { url: webhook.webhook_url, secret: webhook.webhook_secret };
+        let validated = store::webhooks::set_validated(tenant, &pinged, app.ports.now());
+        // It is stored and has answered, whether or not that can be written down now.
+        if let Err(error) = app.ports.db().query(validated).await {
+            let line = LogLine::new(Level::Warn, "webhook_validation_not_noted");
+            app.log(line.with("tenantId", tenant.as_str()).with("error", error.to_string()));
+        }
     }
     Ok(Restored { host: url.host().to_owned(), changed, previous_until: signing.until, tried })
-}
-
-/// What is kept of a test of the stored webhook.
-fn noted(tenant: &TenantId, webhook: &Connection, tried: &Tried, now: Timestamp) -> Statement {
-    store::webhooks::note_test(tenant, &webhook.webhook_secret, (tried.delivered, tried.status), now)
-}
-
-fn not_noted<P: Ports>(app: &App<P>, tenant: &TenantId, error: &DbError) {
-    let line = LogLine::new(Level::Warn, "webhook_validation_not_noted");
-    app.log(line.with("tenantId", tenant.as_str()).with("error", error.to_string()));
 }
 
 fn too_often<P: Ports>(app: &App<P>) -> QueueError {
@@ -297,16 +235,6 @@ pub async fn try_out<P: Ports>(
         }
     };
     let tried = ping(app, tenant, &url, &secrets, caller).await;
-    if let Some(stored) = &stored {
-        // Nobody waits for it.
-        let note = noted(tenant, stored, &tried, app.ports.now());
-        let (owned, tenant) = (app.clone(), tenant.clone());
-        app.ports.defer(async move {
-            if let Err(error) = owned.ports.db().query(note).await {
-                not_noted(&owned, &tenant, &error);
-            }
-        });
-    }
     let taken = tried.status.is_some_and(|status| (200..300).contains(&status));
     if let Some(stored) =
         stored.filter(|stored| taken && stored.failing_since.or(stored.disabled_at).is_some())

@@ -24,14 +24,6 @@ impl FieldErrors {
         self.0.push(FieldError { path: vec![field], code: problem.code, message: problem.message });
     }
 
-    /// Notes what is wrong within a field that is an object.
-    pub fn within(&mut self, field: &'static str, inner: Self) {
-        for mut problem in inner.0 {
-            problem.path.insert(0, field);
-            self.0.push(problem);
-        }
-    }
-
     /// Whether nothing is wrong.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

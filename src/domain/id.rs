@@ -101,12 +101,6 @@ id!(
     "^run_[A-Za-z0-9_-]+$"
 );
 id!(
-    /// One invitation into a tenant.
-    InvitationId,
-    "invitation_",
-    "^invitation_[A-Za-z0-9_-]+$"
-);
-id!(
     /// One mail of ours.
     MailId,
     "mail_",
@@ -117,12 +111,6 @@ id!(
     SessionId,
     "session_",
     "^session_[A-Za-z0-9_-]+$"
-);
-id!(
-    /// One change of somebody's address.
-    EmailChangeId,
-    "change_",
-    "^change_[A-Za-z0-9_-]+$"
 );
 id!(
     /// One request: in its answer, and on every log line it caused.

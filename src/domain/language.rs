@@ -38,13 +38,8 @@ impl Language {
         word.and_then(Self::named).unwrap_or_default()
     }
 
-    /// The one that a browser asks for by `Accept-Language`: of those that we have, the one that it prefers; English if it wants none.
+    /// The one that a browser asks for by `Accept-Language`: of those that we have, the one that it prefers.
     pub fn accepted(header: &str) -> Self {
-        Self::wanted(header).unwrap_or_default()
-    }
-
-    /// The one that a browser asks for, if it wants one of ours.
-    pub fn wanted(header: &str) -> Option<Self> {
         let wishes = header.split(',').filter_map(|wish| {
             let mut parts = wish.split(';').map(str::trim);
             let tag = parts.next()?.to_ascii_lowercase();
@@ -57,7 +52,7 @@ impl Language {
             Some(best) if best.0 >= wish.0 => Some(best),
             _ => Some(wish),
         });
-        best.map(|(_, language)| language)
+        best.map_or_else(Self::default, |(_, language)| language)
     }
 
     /// The one of two texts that is in this language.

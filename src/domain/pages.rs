@@ -1,6 +1,6 @@
 //! Our pages, as the configuration has them: at which hosts they are, whether they show Turnstile's widget, and what plans cost.
 
-use super::{Config, config::SubdomainMode, text, webhook};
+use super::{Config, text, webhook};
 
 /// What the plans cost, in the operator's own words, of those that are configured.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -33,24 +33,6 @@ impl Config {
     pub fn widget_key(&self) -> Option<&str> {
         self.turnstile_secret.as_ref()?;
         self.turnstile_site_key.as_deref().filter(|key| is_site_key(key))
-    }
-
-    /// What stands before `BASE_DOMAIN` in a host, if tenants live there: it is under that domain, and none of our own pages is at it.
-    pub fn tenant_label(&self, host: &str) -> Option<String> {
-        let host = host.trim_end_matches('.').to_ascii_lowercase();
-        let base = self.base_domain.to_ascii_lowercase();
-        let label = host.strip_suffix(&base)?.strip_suffix('.').filter(|label| !label.is_empty())?;
-        let is_ours = self.subdomain_mode == SubdomainMode::None
-            || base.is_empty()
-            || self.page_hosts("").contains(&host);
-        (!is_ours).then(|| label.to_owned())
-    }
-
-    /// Where our own pages begin, as far as it is configured.
-    pub fn home(&self) -> Option<String> {
-        let console = Some(&self.admin_console_url).filter(|url| !url.is_empty());
-        let home = console.or_else(|| self.cors_allowed.iter().find(|page| !page.contains('*')))?;
-        Some(format!("{home}/"))
     }
 
     /// The hosts of our pages: that of the console, and of every other page that may call us from a browser. Where nobody says what

@@ -19,7 +19,6 @@ export function head(request) {
   const safe = method === "GET" || method === "HEAD";
   if (safe && accept?.includes("html")) read("accept-language");
   if (safe && cookie !== null) read("sec-fetch-site");
-  if (cookie !== null) read("tenantry-tenant");
   if (!safe && request.url.includes("/auth/")) read("user-agent");
   for (const name of READ_BY_METHOD[method] ?? READ_OTHERWISE) read(name);
   if (read("traceparent") !== null) read("tracestate");

@@ -47,8 +47,7 @@ async fn fetch(request: web_sys::Request, env: Env, context: Context) -> Result<
     let platform = Platform::of(&env, Some(context));
     let settings = platform.settings();
     let head = request::head(&request)?;
-    let is_tenants = http::tenant_page::at(&settings.config, &head.request).is_some();
-    if let Some(page) = page::asked(&head.request).filter(|_| !is_tenants) {
+    if let Some(page) = page::asked(&head.request) {
         return page::serve(request, &env, &settings.config, page).await.map(Into::into);
     }
     let request = request::with_body(head, request).await?;

@@ -1,7 +1,6 @@
 //! The pages that people open: files like the others, but for what the configuration adds to them.
 
 use http::Method;
-use wasm_bindgen::JsCast;
 use web_sys::Request;
 use worker::{Env, Error, Fetcher, Headers, Response, ResponseBuilder, Result};
 
@@ -16,30 +15,17 @@ use super::egress;
 /// Which page is asked for, if one is.
 pub(super) fn asked(head: &http::Request<()>) -> Option<&'static str> {
     let is_read = matches!(*head.method(), Method::GET | Method::HEAD);
-    if is_read { pages::at(head.uri().path()) } else { None }
+    pages::PAGES.into_iter().find(|page| is_read && head.uri().path() == *page)
 }
 
 /// Answers the page.
 pub(super) async fn serve(request: Request, env: &Env, config: &Config, page: &str) -> Result<Response> {
     let files = env.assets("ASSETS")?;
-    let request = at(request, page)?;
     if pages::is_extended(config, page) {
         extended(&request, &files, config, page).await
     } else {
         file(&files, request).await
     }
-}
-
-/// The request for a page, whichever of its addresses was asked: the console has many, and is one file.
-fn at(request: Request, page: &str) -> Result<Request> {
-    let failed = || Error::RustError(format!("the page {page} has no address"));
-    let url = web_sys::Url::new(&request.url()).map_err(|_| failed())?;
-    if url.pathname() == page {
-        return Ok(request);
-    }
-    url.set_pathname(page);
-    url.set_search("");
-    Request::new_with_str_and_init(&url.href(), request.unchecked_ref()).map_err(|_| failed())
 }
 
 async fn extended(request: &Request, files: &Fetcher, config: &Config, page: &str) -> Result<Response> {

@@ -80,11 +80,6 @@ impl<P: Ports, G: RequiredPermission> Authenticated<P, G> {
         app::access::on_behalf_of(&self.app, &self.claims, batch).await.map_err(|error| self.refused(error))
     }
 
-    /// The same for an owner, and for nobody else.
-    pub async fn ask_as_owner<B: Batch>(&self, batch: B) -> Result<B::Answer, ApiError> {
-        app::access::as_owner(&self.app, &self.claims, batch).await.map_err(|error| self.refused(error))
-    }
-
     /// Counts a change by a tenant's own people against what the tenant may change. Operators and machines have no such
     /// limit.
     #[worker::send]
@@ -127,12 +122,6 @@ impl<P: Ports, G: RequiredPermission, S: Send + Sync> FromRequestParts<S> for Au
         let credential = credential(&app, parts, G::PERMISSION)?;
         let by_cookie = credential.is_cookie;
         let claims = authenticate(&app, &credential)?;
-        if is_for_another(parts, &claims, by_cookie) {
-            if let Some(context) = parts.extensions.get::<Context>() {
-                context.admit(&claims, named.as_deref(), by_cookie);
-            }
-            return Err(ApiError::other_tenant());
-        }
         let deny = |denial| ApiError::forbidden(denial, &claims, named.as_deref());
         let requested = match named.as_deref().map(str::parse::<TenantId>) {
             None => None,
@@ -170,17 +159,6 @@ impl<P: Ports, G: RequiredPermission, S: Send + Sync> FromRequestParts<S> for Au
         }
         Ok(caller)
     }
-}
-
-/// What a page says which tenant it shows by: two tabs of a browser have one cookie.
-const SHOWN_TENANT: &str = "tenantry-tenant";
-
-/// Whether a page shows one tenant, and its cookie is of another. An app brings the token that it means.
-fn is_for_another(parts: &Parts, claims: &Claims, by_cookie: bool) -> bool {
-    let shown = parts.headers.get(SHOWN_TENANT).filter(|_| by_cookie);
-    shown.is_some_and(|shown| {
-        claims.tenant.as_ref().is_none_or(|own| shown.as_bytes() != own.as_str().as_bytes())
-    })
 }
 
 /// A token from before its tenant's address was proven says so as long as it lives. Once the address is proven, it is not the proof that

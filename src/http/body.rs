@@ -29,12 +29,10 @@ macro_rules! body {
     (@read required $type:ty) => { Option<$type> };
     (@read required_with $type:ty) => { Option<$type> };
     (@read required_within $type:ty) => { Option<$type> };
-    (@read required_list $type:ty) => { Option<$type> };
     (@read $optional:ident $type:ty) => { $type };
     (@settled required $field:ident) => { $field? };
     (@settled required_with $field:ident) => { $field? };
     (@settled required_within $field:ident) => { $field? };
-    (@settled required_list $field:ident) => { $field? };
     (@settled $optional:ident $field:ident) => { $field };
     (
         $(#[doc = $about:literal])*
@@ -193,18 +191,6 @@ impl Fields {
         read.map_err(|problem| self.issues.push(name, problem)).ok()
     }
 
-    /// A list that must be there, each of it read by its own rule.
-    pub fn required_list<T: TryFrom<String, Error = InvalidValue>>(
-        &mut self,
-        name: &'static str,
-        longest: usize,
-    ) -> Option<Vec<T>> {
-        if !self.has(name) {
-            self.issues.push(name, InvalidValue::required());
-        }
-        self.optional_list(name, longest)
-    }
-
     /// Why an operator does what often needs no explanation: empty is as good as nothing.
     pub fn optional_reason(&mut self, name: &'static str) -> Option<String> {
         self.optional::<Reason>(name).map(Reason::into)
@@ -229,23 +215,6 @@ impl Fields {
         } else {
             read(self, name).map(Some)
         }
-    }
-
-    /// An object that may be absent or `null`, read field by field as a body is.
-    pub fn optional_object<T>(
-        &mut self,
-        name: &'static str,
-        read: impl FnOnce(&mut Self) -> Option<T>,
-    ) -> Option<T> {
-        let value = self.values.get(name).filter(|value| !value.is_null())?;
-        let Some(values) = value.as_object() else {
-            self.issues.push(name, InvalidValue::wrong_type("an object"));
-            return None;
-        };
-        let mut fields = Self { values: values.clone(), issues: FieldErrors::default() };
-        let object = read(&mut fields);
-        self.issues.within(name, fields.issues);
-        object
     }
 
     /// Whether the field is there, be it `null`.

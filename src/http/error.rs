@@ -152,11 +152,6 @@ impl ApiError {
         Self::new(StatusCode::NOT_FOUND, "USER_NOT_FOUND", "There is no such person.")
     }
 
-    /// Nobody of the tenant's is that.
-    pub fn member_not_found() -> Self {
-        Self::new(StatusCode::NOT_FOUND, "MEMBER_NOT_FOUND", "This club has no such person, or not any more.")
-    }
-
     /// The tenant is suspended.
     pub fn tenant_suspended() -> Self {
         Self::new(
@@ -265,12 +260,6 @@ impl ApiError {
     pub fn ambiguous_credentials() -> Self {
         let message = "This request has two sign-ins: a cookie and a token, or two cookies. Send one.";
         Self::new(StatusCode::BAD_REQUEST, "AMBIGUOUS_CREDENTIALS", message)
-    }
-
-    /// The page shows one tenant, and its browser is signed in to another.
-    pub fn other_tenant() -> Self {
-        let message = "This browser is signed in to another club meanwhile. Nothing was done. Reload the page, or sign in again.";
-        Self::new(StatusCode::CONFLICT, "OTHER_TENANT", message)
     }
 
     /// The same, of something that came without an `Authorization` header.

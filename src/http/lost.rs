@@ -4,7 +4,7 @@ use axum::{body::Body, response::Response};
 use http::{HeaderMap, HeaderValue, Method, header};
 use maud::{DOCTYPE, html};
 
-use crate::domain::{Config, Language};
+use crate::domain::Config;
 
 use super::routes::public::pages;
 
@@ -33,23 +33,13 @@ const GERMAN: Words = (
 
 /// Whether a person asks for this in a browser.
 pub fn is_asked(method: &Method, path: &str, headers: &HeaderMap) -> bool {
-    matches!(*method, Method::GET | Method::HEAD)
-        && !is_of_programs(path)
-        && ranges(headers, header::ACCEPT).any(|(range, weight)| range == "text/html" && weight > 0.0)
-}
-
-/// Whether programs ask there.
-pub fn is_of_programs(path: &str) -> bool {
-    OF_PROGRAMS.iter().any(|prefix| {
+    let is_of_programs = OF_PROGRAMS.iter().any(|prefix| {
         path.strip_prefix(prefix)
             .is_some_and(|rest| rest.is_empty() || rest.starts_with('/') || *prefix == "/health")
-    })
-}
-
-/// The language that a browser asks for, if it wants one of ours.
-pub fn wanted_language(headers: &HeaderMap) -> Option<Language> {
-    let accepted = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
-    Language::wanted(accepted.unwrap_or_default())
+    });
+    matches!(*method, Method::GET | Method::HEAD)
+        && !is_of_programs
+        && ranges(headers, header::ACCEPT).any(|(range, weight)| range == "text/html" && weight > 0.0)
 }
 
 /// Puts the page in place of the answer's body; the status stays.

@@ -18,7 +18,6 @@ pub mod routes;
 pub mod same_origin;
 pub mod service;
 pub mod session_cookie;
-pub mod tenant_page;
 pub mod trace;
 pub mod well_known;
 

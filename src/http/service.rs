@@ -20,7 +20,7 @@ use super::{
     error::{ApiError, AuthzDenial},
     lost,
     router::RouteName,
-    session_cookie, tenant_page, well_known,
+    session_cookie, well_known,
 };
 
 /// What is on every answer.
@@ -48,8 +48,6 @@ pub async fn serve<P: Ports>(app: App<P>, mut router: Router, mut request: Reque
         lost::is_asked(&method, request.uri().path(), request.headers()).then(|| request.headers().clone());
     let mut response = if preflight {
         StatusCode::NO_CONTENT.into_response()
-    } else if let Some(label) = tenant_page::asked(app.config(), &request) {
-        tenant_page::answer(&app, &label, (&method, request.uri().path()), request.headers()).await
     } else if let Some(answer) = well_known::answer(app.config(), app.ports.now(), &method, request.uri()) {
         answer
     } else {

@@ -14,8 +14,7 @@ use super::{error::ApiError, router::RouteName};
 /// Where older pages and mails lead people who want to sign up.
 const ENTRANCES: [&str; 2] = ["/signup", "/onboarding"];
 /// Crawlers have no business at the API, nor where people sign in.
-const CLOSED: [&str; 9] =
-    ["/api/", "/auth/", "/email/", "/health", "/internal/", "/invitation/", "/magic/", "/proof/", "/public/"];
+const CLOSED: [&str; 7] = ["/api/", "/auth/", "/health", "/internal/", "/magic/", "/proof/", "/public/"];
 /// For so many days `security.txt` is said to be true. The standard wants less than a year.
 const TRUE_FOR_DAYS: i64 = 180;
 

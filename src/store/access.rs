@@ -3,10 +3,7 @@
 //! It aborts the batch if not, and a batch is one transaction. Whatever follows, read or write, is done for admitted
 //! callers or not at all. No other statement needs a guard.
 
-use crate::{
-    db::{DbError, Statement},
-    domain::{Claims, Role},
-};
+use crate::{db::Statement, domain::Claims};
 
 /// What a token is to admit its holder to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,27 +42,4 @@ pub fn auth_guard(claims: &Claims, purpose: Purpose) -> Statement {
             claims.session.as_ref().map(|session| session.as_str()).into(),
         ],
     )
-}
-
-/// What an owner may do, and nobody else: the second statement of such a batch. What is stored of somebody counts, not what their token
-/// says: that may be older. Only of somebody of whom nothing is stored it is the token. It violates a constraint, so that it can be told
-/// from [`auth_guard`].
-pub fn owner_guard(claims: &Claims) -> Statement {
-    Statement::new(
-        "insert into auth_users (id, tenant_id, email, roles, created_at)
-         select '', ?1, '', null, 0 from (select 1 as one)
-         where not coalesce(
-           (select instr(roles, '\"owner\"') > 0 from auth_users where id = ?2 and tenant_id = ?1),
-           (select owner_user_id = ?2 or ?3 from tenants where id = ?1), 0)",
-        [
-            claims.tenant.as_ref().map(|t| t.as_str()).into(),
-            claims.sub.as_deref().unwrap_or_default().into(),
-            claims.has(Role::Owner).into(),
-        ],
-    )
-}
-
-/// Whether a batch was refused by [`owner_guard`].
-pub fn is_about_owners(error: &DbError) -> bool {
-    matches!(error, DbError::Constraint(message) if message.contains("auth_users.roles"))
 }

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::{
@@ -208,48 +207,34 @@ pub struct Attempted {
     pub answered: Option<u16>,
     /// What went wrong, in a word.
     pub error: Option<&'static str>,
-    /// How long it took, milliseconds; none if nothing was sent.
-    pub ms: Option<u64>,
 }
 
-impl Attempted {
-    /// The same, which took so long.
-    pub const fn took(mut self, ms: u64) -> Self {
-        self.ms = Some(ms);
-        self
-    }
-}
-
-/// Counts an attempt that is about to be made, if the claim still holds, and writes it down among the last two dozen. Nobody else makes
-/// another until `next_at`, or else the end of the claim, even if this attempt's end is never reported.
-pub fn begin(delivery: &Claimed, next_at: Option<Timestamp>, now: Timestamp) -> Statement {
+/// Counts an attempt that is about to be made, if the claim still holds. Nobody else makes another until `next_at`, or else
+/// the end of the claim, even if this attempt's end is never reported.
+pub fn begin(delivery: &Claimed, next_at: Option<Timestamp>) -> Statement {
     let tenant = delivery.tenant_id.as_str().into();
     let (created_at, id) = (delivery.created_at.into(), delivery.id.as_str().into());
-    let (claim, attempts, now) = (delivery.claim.into(), delivery.attempts.into(), now.millis().into());
+    let (claim, attempts) = (delivery.claim.into(), delivery.attempts.into());
     // A version that knows no claims counts its attempts by them.
     match next_at {
         Some(at) => Statement::new(
             of_receiver!(
                 delivery.receiver(),
                 "update ",
-                " set attempts = attempts + 1, next_at = ?7,
-               history = json_insert(iif(json_array_length(history) >= 24, json_remove(history, '$[0]'), coalesce(history, '[]')),
-                 '$[#]', json_object('c', cast(?4 as integer), 'at', cast(?6 as integer)))
+                " set attempts = attempts + 1, next_at = ?6
              where tenant_id = ?1 and created_at = ?2 and id = ?3 and claim = ?4 and attempts = ?5 and status = 'pending'"
             ),
-            [tenant, created_at, id, claim, attempts, now, at.seconds().into()],
+            [tenant, created_at, id, claim, attempts, at.seconds().into()],
         ),
         // What stands in an index costs to be written.
         None => Statement::new(
             of_receiver!(
                 delivery.receiver(),
                 "update ",
-                " set attempts = attempts + 1,
-               history = json_insert(iif(json_array_length(history) >= 24, json_remove(history, '$[0]'), coalesce(history, '[]')),
-                 '$[#]', json_object('c', cast(?4 as integer), 'at', cast(?6 as integer)))
+                " set attempts = attempts + 1
              where tenant_id = ?1 and created_at = ?2 and id = ?3 and claim = ?4 and attempts = ?5 and status = 'pending'"
             ),
-            [tenant, created_at, id, claim, attempts, now],
+            [tenant, created_at, id, claim, attempts],
         ),
     }
 }
@@ -257,14 +242,11 @@ pub fn begin(delivery: &Claimed, next_at: Option<Timestamp>, now: Timestamp) -> 
 /// Writes down how an attempt ended, unless somebody else holds the delivery since. That it arrived is true whoever holds it.
 pub fn settle(delivery: &Claimed, attempted: &Attempted, now: Timestamp) -> Statement {
     let settled_at = (attempted.status != Status::Pending).then_some(now.seconds());
-    let end = json!({ "status": attempted.answered, "error": attempted.error, "ms": attempted.ms });
     Statement::new(
         of_receiver!(
             delivery.receiver(),
             "update ",
-            " set status = ?5, next_at = ?6, last_status = ?7, last_error = ?8, settled_at = ?9,
-           history = (select json_group_array(json(iif(value ->> 'c' = ?10, json_patch(value, ?11), value)))
-             from json_each(coalesce(history, '[]')))
+            " set status = ?5, next_at = ?6, last_status = ?7, last_error = ?8, settled_at = ?9
          where tenant_id = ?1 and created_at = ?2 and id = ?3
            and ((claim = ?10 and attempts = ?4 and status = 'pending')
              or (?5 = 'delivered' and status in ('pending', 'failed')))"
@@ -280,7 +262,6 @@ pub fn settle(delivery: &Claimed, attempted: &Attempted, now: Timestamp) -> Stat
             attempted.error.into(),
             settled_at.into(),
             delivery.claim.into(),
-            end.to_string().into(),
         ],
     )
 }
@@ -353,47 +334,6 @@ pub fn audit_redelivery(tenant: &TenantId, delivery: &str, audit_context: &Audit
 pub fn by_id(tenant: &TenantId, id: &str) -> Query<Option<Delivery>> {
     Query::optional(Statement::new(
         "select id, type, status, attempts, last_status, last_error, next_at, created_at, settled_at
-         from webhook_deliveries where tenant_id = ?1 and id = ?2",
-        [tenant.as_str().into(), id.into()],
-    ))
-}
-
-/// A delivery with all that is known of it.
-#[derive(Debug, Clone)]
-pub struct DeliveryDetails {
-    /// What the list shows of it.
-    pub delivery: Delivery,
-    /// What is sent.
-    pub body: String,
-    history: Option<String>,
-}
-
-columns! { DeliveryDetails: [delivery] body, history }
-
-/// One attempt at a delivery.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct DeliveryAttempt {
-    /// When it began, Unix milliseconds.
-    pub at: i64,
-    /// The HTTP status, if there was one.
-    pub status: Option<u16>,
-    /// What went wrong, in a word.
-    pub error: Option<String>,
-    /// How long it took, milliseconds; none as long as nobody said how it ended.
-    pub ms: Option<u64>,
-}
-
-impl DeliveryDetails {
-    /// Its last attempts, the first of them first. What can't be read shows none.
-    pub fn attempts(&self) -> Vec<DeliveryAttempt> {
-        serde_json::from_str(self.history.as_deref().unwrap_or("[]")).unwrap_or_default()
-    }
-}
-
-/// One delivery with all that is known of it.
-pub fn details(tenant: &TenantId, id: &str) -> Query<Option<DeliveryDetails>> {
-    Query::optional(Statement::new(
-        "select id, type, status, attempts, last_status, last_error, next_at, created_at, settled_at, body, history
          from webhook_deliveries where tenant_id = ?1 and id = ?2",
         [tenant.as_str().into(), id.into()],
     ))

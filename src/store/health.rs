@@ -6,7 +6,7 @@ use crate::{
 };
 
 /// The newest migration that this version needs.
-pub const NEWEST_MIGRATION: &str = "0028_delivery_attempts.sql";
+pub const NEWEST_MIGRATION: &str = "0024_sessions.sql";
 
 /// Notes that somebody asks whether the database can be written: a row of its own, and once a second at most.
 pub fn ask(now: Timestamp) -> Statement {

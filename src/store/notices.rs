@@ -35,8 +35,6 @@ pub enum Notice {
         /// Its host.
         host: String,
     },
-    /// The webhook has another secret.
-    SecretChanged,
 }
 
 impl Notice {
@@ -52,13 +50,12 @@ impl Notice {
             "session.ended" => Self::SessionEnded,
             "session.all_ended" => Self::AllEnded,
             "webhook.changed" => Self::WebhookChanged { host: text("host").unwrap_or_default() },
-            "webhook.secret_changed" => Self::SecretChanged,
             _ => return None,
         })
     }
 }
 
-/// Tells of a sign-in that was just written down. By mail, if it was by a link or a code alone.
+/// Tells of a sign-in that was just written down. Whoever has just proved an address gets no mail about it.
 pub fn signed_in(session: &NewSession, mail: &MailId, caller: &RequestOrigin) -> Vec<Statement> {
     let event = event_of(&session.id, "started");
     let written = Statement::new(
@@ -70,8 +67,7 @@ pub fn signed_in(session: &NewSession, mail: &MailId, caller: &RequestOrigin) ->
     );
     let hour = session.now.seconds() / SELDOM_SECONDS;
     let key = format!("session.started/{hour}");
-    let mail =
-        matches!(session.how, How::Link | How::Code).then(|| mailed(&event, &key, mail, caller, session.now));
+    let mail = (session.how != How::Proof).then(|| mailed(&event, &key, mail, caller, session.now));
     [written].into_iter().chain(mail).collect()
 }
 

@@ -4,9 +4,7 @@ use serde::Serialize;
 
 use crate::{
     db::{Query, Statement, columns},
-    domain::{
-        HexColor, Language, MembersUrl, Plan, TenantId, TenantName, TenantStatus, Time, Timestamp, text,
-    },
+    domain::{HexColor, Plan, TenantId, TenantName, TenantStatus, Time, Timestamp, text},
 };
 
 use super::admin_tenants::{Tenant, tenant};
@@ -20,14 +18,6 @@ pub struct Profile {
     pub primary_color: Option<String>,
     /// Its colours.
     pub secondary_color: Option<String>,
-    /// Its language, a word that a later version may know better.
-    pub language: Option<String>,
-    /// Where its members go.
-    pub members_url: Option<String>,
-    /// Where its spreadsheet is; none while the tenant has none.
-    pub spreadsheet_url: Option<String>,
-    /// When that was read back, Unix seconds.
-    pub spreadsheet_verified_at: Option<i64>,
     /// Where its webhook is; none while the tenant has none.
     pub webhook_url: Option<String>,
     /// When it last took a test, Unix seconds.
@@ -38,20 +28,11 @@ pub struct Profile {
     pub disabled_at: Option<i64>,
     /// Why not.
     pub disabled_reason: Option<String>,
-    /// When it was last tested, Unix seconds.
-    pub last_test_at: Option<i64>,
-    /// Whether it took that.
-    pub last_test_ok: Option<bool>,
-    /// What it answered.
-    pub last_test_status: Option<u16>,
-    /// Until when an earlier secret signs beside its own.
-    pub previous_until: Option<i64>,
 }
 
 columns! {
-    Profile: [tenant] primary_color, secondary_color, language, members_url, spreadsheet_url, spreadsheet_verified_at,
-        webhook_url, validated_at, failing_since, disabled_at, disabled_reason, last_test_at,
-        last_test_ok, last_test_status, previous_until
+    Profile: [tenant] primary_color, secondary_color, webhook_url, validated_at, failing_since, disabled_at,
+        disabled_reason
 }
 
 /// One tenant.
@@ -60,13 +41,9 @@ pub fn by_id(tenant: &TenantId) -> Query<Option<Profile>> {
         tenant!(
             "iif(t.undo_state is null, coalesce(b.primary_color, '#1f4e79'), b.primary_color) as primary_color,
            iif(t.undo_state is null, coalesce(b.secondary_color, '#f4b942'), b.secondary_color) as secondary_color,
-           t.language, t.members_url, p.spreadsheet_url, p.verified_at as spreadsheet_verified_at,
            m.webhook_url, m.validated_at,
-           m.failing_since, m.disabled_at, m.disabled_reason, m.last_test_at, m.last_test_ok, m.last_test_status,
-           (select max(iif(type = 'object', value ->> 'until', 0)) from json_each(coalesce(m.previous_secrets, '[]')))
-             as previous_until
+           m.failing_since, m.disabled_at, m.disabled_reason
          from tenants t left join tenant_brand b on b.tenant_id = t.id
-           left join pro_automation p on p.tenant_id = t.id
            left join make_connections m on m.tenant_id = t.id where t.id = ?1"
         ),
         [tenant.as_str().into()],
@@ -82,15 +59,11 @@ pub struct Change {
     pub primary: Option<HexColor>,
     /// Its colours.
     pub secondary: Option<HexColor>,
-    /// Its language.
-    pub language: Option<Language>,
-    /// Where its members go, or that they go nowhere.
-    pub members_url: Option<Option<MembersUrl>>,
 }
 
-/// Changes a tenant, and tells of what is different from before under `event`.
-pub fn change(tenant: &TenantId, change: &Change, event: &str, now: Timestamp) -> Vec<Statement> {
-    let mut statements = vec![tell_updated(tenant, change, event, now)];
+/// Changes a tenant.
+pub fn change(tenant: &TenantId, change: &Change, now: Timestamp) -> Vec<Statement> {
+    let mut statements = Vec::new();
     if let Some(name) = &change.name {
         statements.push(Statement::new(
             "update tenants set name = ?2, name_folded = ?4, updated_at = ?3 where id = ?1",
@@ -116,47 +89,7 @@ pub fn change(tenant: &TenantId, change: &Change, event: &str, now: Timestamp) -
             ],
         ));
     }
-    if change.language.is_some() || change.members_url.is_some() {
-        statements.push(Statement::new(
-            "update tenants set language = coalesce(?2, language), members_url = iif(?3, ?4, members_url), updated_at = ?5
-             where id = ?1",
-            [
-                tenant.as_str().into(),
-                change.language.map(Language::as_str).into(),
-                change.members_url.is_some().into(),
-                change.members_url.as_ref().and_then(Option::as_ref).map(MembersUrl::as_str).into(),
-                now.seconds().into(),
-            ],
-        ));
-    }
     statements
-}
-
-/// Tells which of it is different from what is stored, if any is: before it is stored, in its batch.
-fn tell_updated(tenant: &TenantId, change: &Change, event: &str, now: Timestamp) -> Statement {
-    Statement::new(
-        "insert into domain_events (tenant_id, occurred_at, id, type, data)
-         select id, ?2, ?3, 'tenant.updated', json_object('fields', json(fields)) from (
-           select t.id, (select json_group_array(value) from json_each(json_array(
-               iif(coalesce(?4, t.name) <> t.name, 'name', null),
-               iif(coalesce(?5, b.primary_color, '#1f4e79') <> coalesce(b.primary_color, '#1f4e79')
-                 or coalesce(?6, b.secondary_color, '#f4b942') <> coalesce(b.secondary_color, '#f4b942'), 'brand', null),
-               iif(coalesce(?7, t.language, 'en') <> coalesce(t.language, 'en'), 'language', null),
-               iif(?8 and ?9 is not t.members_url, 'membersUrl', null))) where value is not null) as fields
-           from tenants t left join tenant_brand b on b.tenant_id = t.id where t.id = ?1)
-         where fields <> '[]'",
-        [
-            tenant.as_str().into(),
-            now.seconds().into(),
-            event.into(),
-            change.name.as_ref().map(TenantName::as_str).into(),
-            change.primary.as_ref().map(HexColor::as_str).into(),
-            change.secondary.as_ref().map(HexColor::as_str).into(),
-            change.language.map(Language::as_str).into(),
-            change.members_url.is_some().into(),
-            change.members_url.as_ref().and_then(Option::as_ref).map(MembersUrl::as_str).into(),
-        ],
-    )
 }
 
 /// A tenant at a glance.

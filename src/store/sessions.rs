@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    db::{Query, Statement, Value, columns},
+    db::{Query, Statement, columns},
     domain::{
-        Browser, Claims, SessionId, TenantId, Time, Timestamp, UserId,
+        Browser, SessionId, TenantId, Time, Timestamp,
         browser::{Family, Platform},
         words,
     },
@@ -22,10 +22,6 @@ words! {
         Code = "code",
         /// By what proved the address.
         Proof = "proof",
-        /// By accepting an invitation.
-        Invitation = "invitation",
-        /// From another tenant that the person belongs to.
-        Switch = "switch",
     }
 }
 
@@ -53,18 +49,18 @@ pub struct NewSession {
     pub now: Timestamp,
 }
 
-/// Its tokens say the second after a cut-off in this very second. `$who` are the tenant, its cut-off, and the person.
+/// Its tokens say the second after a cut-off in this very second.
 macro_rules! insert {
-    ($who:literal) => {
+    ($from:literal) => {
         concat!(
             "insert into sessions (id, tenant_id, user_id, how, cookie, browser, platform, created_at, seen_at, expires_at)
-             select ?1, id, user_id, ?2, ?3, ?4, ?5, issued_at, ?6, issued_at + ?7
-             from (select who.id, who.user_id, max(?6, who.tokens_valid_after,
+             select ?1, id, owner_user_id, ?2, ?3, ?4, ?5, issued_at, ?6, issued_at + ?7
+             from (select t.id, t.owner_user_id, max(?6, t.tokens_valid_after,
                  coalesce((select value from feature_flags where name = 'tokens_valid_after' and enabled = 1), 0),
-                 coalesce((select tokens_valid_after from user_cutoffs where user_id = who.user_id), 0)) as issued_at
-               from (select t.id, t.tokens_valid_after, ",
-            $who,
-            ") who)"
+                 coalesce((select tokens_valid_after from user_cutoffs where user_id = t.owner_user_id), 0)) as issued_at
+               from ",
+            $from,
+            ")"
         )
     };
 }
@@ -73,10 +69,7 @@ impl NewSession {
     /// Writes it down, if it has just spent a link.
     pub fn by_link(&self) -> Statement {
         self.insert(
-            insert!(
-                "coalesce(l.user_id, t.owner_user_id) as user_id
-                 from magic_links l join tenants t on t.id = l.tenant_id where l.session_id = ?1"
-            ),
+            insert!("magic_links l join tenants t on t.id = l.tenant_id where l.session_id = ?1"),
             None,
         )
     }
@@ -85,54 +78,14 @@ impl NewSession {
     pub fn by_proof(&self, tenant: &TenantId) -> Statement {
         self.insert(
             insert!(
-                "t.owner_user_id as user_id from tenants t where t.id = ?8 and t.email_proven_at = ?6
+                "tenants t where t.id = ?8 and t.email_proven_at = ?6
                    and exists (select 1 from email_proofs where tenant_id = t.id)"
             ),
-            Some(tenant.as_str().into()),
+            Some(tenant),
         )
     }
 
-    /// Writes it down for a person of a tenant that is open.
-    pub fn by_membership(&self, user: &UserId) -> Statement {
-        self.insert(
-            insert!(
-                "u.id as user_id from auth_users u join tenants t on t.id = u.tenant_id
-                 where u.id = ?8 and t.status in ('trial', 'active') and t.undo_state is null"
-            ),
-            Some(user.as_str().into()),
-        )
-    }
-
-    /// Writes it down for the holder of a token, in another tenant that they belong to.
-    pub fn by_switch(&self, wanted: &TenantId, claims: &Claims) -> Statement {
-        let mut statement = self.insert(
-            insert!(
-                "the_person.user_id from (
-                   select u.id as user_id, u.tenant_id, u.email from auth_users u
-                   where u.tenant_id = ?8 and instr(u.roles, '\"tenant_admin\"') > 0
-                   union select o.owner_user_id, o.id, o.email from tenants o where o.id = ?8) the_person
-                   cross join tenants t on t.id = the_person.tenant_id
-                 where the_person.email = coalesce((select email from auth_users where id = ?10 and tenant_id = ?9),
-                     (select email from tenants where id = ?9 and owner_user_id = ?10))
-                   and t.status in ('trial', 'active') and t.undo_state is null
-                 limit 1"
-            ),
-            Some(wanted.as_str().into()),
-        );
-        statement.params.push(claims.tenant.as_ref().map(TenantId::as_str).into());
-        statement.params.push(claims.sub.as_deref().unwrap_or_default().into());
-        statement
-    }
-
-    /// Notes when the person signed in, after it was written down.
-    pub fn note(&self) -> Statement {
-        Statement::new(
-            "update auth_users set signed_in_at = ?2 where id = (select user_id from sessions where id = ?1)",
-            [self.id.as_str().into(), self.now.seconds().into()],
-        )
-    }
-
-    fn insert(&self, sql: &'static str, whose: Option<Value>) -> Statement {
+    fn insert(&self, sql: &'static str, tenant: Option<&TenantId>) -> Statement {
         let mut params = vec![
             self.id.as_str().into(),
             self.how.as_str().into(),
@@ -142,7 +95,7 @@ impl NewSession {
             self.now.seconds().into(),
             SESSION_SECONDS.into(),
         ];
-        params.extend(whose);
+        params.extend(tenant.map(|tenant| tenant.as_str().into()));
         Statement { sql, params }
     }
 }

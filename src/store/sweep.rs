@@ -57,14 +57,12 @@ pub async fn prune(
                (select tenant_id, link from email_proofs where issued_at <= ?1 - ?3 order by issued_at limit ?2)",
             [now.seconds().into(), BATCH.into(), super::proof::PROOF_LINK_SECONDS.into()],
         ),
-        super::email_changes::prune(now, BATCH),
         super::webhooks::forget_previous(now, BATCH),
     ];
     let fold = (fold, super::rollups::fold(now));
     let mark = mark.map(|seen| super::metrics::swept(seen, now));
     let name = name.map(|name| super::flags::name(name, now));
-    let forgotten = super::invitations::prune(now, BATCH);
-    let (lapsed, removed, ..) = db.ask((lapse, expired, forgotten, (fold, mark), name)).await?;
+    let (lapsed, removed, ..) = db.ask((lapse, expired, fold, mark, name)).await?;
     Ok(Pruned {
         rows: removed.iter().map(|answer| answer.changes).sum(),
         lapsed: lapsed.first().map_or(0, |written: &Answer| written.changes),

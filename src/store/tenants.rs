@@ -241,12 +241,11 @@ pub fn seed(tenant: &TenantId, name: &TenantName, now: Timestamp) -> Vec<Stateme
     ]
 }
 
-/// Makes the person who signed up the owner; nobody who handed the tenant on since, or left.
+/// Makes the person who signed up the owner.
 pub fn insert_owner(subject: &Subject, now: Timestamp) -> Statement {
     Statement::new(
         "insert into auth_users (id, tenant_id, email, roles, created_at)
-         select ?1, id, coalesce(email, ?3), '[\"tenant_admin\",\"owner\"]', ?4 from tenants
-         where id = ?2 and owner_user_id = ?1 on conflict do nothing",
+         select ?1, id, ?3, '[\"tenant_admin\",\"owner\"]', ?4 from tenants where id = ?2 on conflict do nothing",
         [
             subject.owner.as_str().into(),
             subject.tenant.as_str().into(),

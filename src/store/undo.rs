@@ -219,14 +219,9 @@ pub fn release_slug(tenant: &TenantId, now: Timestamp) -> Vec<Statement> {
         by_id("delete from feed_posts where id = 'post_welcome_' || ?1"),
         by_id("delete from tenant_brand where tenant_id = ?1"),
         by_id("delete from email_proofs where tenant_id = ?1"),
-        by_id("delete from email_changes where tenant_id = ?1"),
-        // Those that no run made: whoever was invited, and those who came with a tenant from elsewhere.
-        by_id("delete from auth_users where tenant_id = ?1"),
-        by_id("delete from ownership_transfers where tenant_id = ?1"),
-        by_id(
-            "delete from invitation_links where invitation_id in (select id from invitations where tenant_id = ?1)",
-        ),
-        by_id("delete from invitations where tenant_id = ?1"),
+        // Those that no run made: a tenant that came from elsewhere has its people, too.
+        by_id("delete from auth_users where id = (select owner_user_id from tenants where id = ?1)"),
+        by_id("delete from auth_users where tenant_id = ?1 and roles <> '[\"tenant_admin\",\"owner\"]'"),
         super::mails::cancel(tenant, now),
         // Found by the index on its end, which is as far from its beginning as every key's. It stays, completed and nobody's:
         // the same request under the same key must not sign up anew by itself.
@@ -236,7 +231,7 @@ pub fn release_slug(tenant: &TenantId, now: Timestamp) -> Vec<Statement> {
             [tenant.as_str().into(), KEY_SECONDS.into()],
         ),
         Statement::new(
-            "update tenants set slug = null, email = null, unproven_email = null, members_url = null, lapses_at = null, route_ready = 0,
+            "update tenants set slug = null, email = null, unproven_email = null, lapses_at = null, route_ready = 0,
                updated_at = ?2
              where id = ?1 and slug is not null",
             [tenant.as_str().into(), now.seconds().into()],

@@ -6,7 +6,7 @@ use crate::{
     workflow::RequestOrigin,
 };
 
-use super::{audit::AuditContext, email_changes, mails, proof};
+use super::{audit::AuditContext, mails, proof};
 
 /// What an operator says of an address.
 #[derive(Debug, Clone, Copy)]
@@ -33,7 +33,6 @@ pub fn change(
     }
     if said.is_good {
         statements.extend(said.email.into_iter().flat_map(|email| replace(tenant, email, audit_context)));
-        statements.extend(said.email.map(|_| email_changes::end_all(tenant, &audit_context.id)));
         statements.extend(proof::vouch(tenant, &audit_context.id, audit_context.now));
         statements.push(mails::sign_in_of_vouched(
             tenant,

@@ -78,7 +78,7 @@ pub fn set_webhook(tenant: &TenantId, url: &WebhookUrl, sealed: Option<&str>, no
              where iif(type = 'object', value ->> 'until', 0) > ?4))
          on conflict (tenant_id) do update set webhook_url = excluded.webhook_url,
            webhook_secret = excluded.webhook_secret, validated_at = null, failing_since = null, disabled_at = null,
-           disabled_reason = null, last_test_at = null, last_test_ok = null, last_test_status = null, updated_at = excluded.updated_at, previous_secrets = excluded.previous_secrets,
+           disabled_reason = null, updated_at = excluded.updated_at, previous_secrets = excluded.previous_secrets,
            previous_until = excluded.previous_until",
         [
             tenant.as_str().into(),
@@ -89,43 +89,6 @@ pub fn set_webhook(tenant: &TenantId, url: &WebhookUrl, sealed: Option<&str>, no
             MOST_REPLACED.into(),
         ],
     )
-}
-
-/// Replaces a webhook's secret, which goes on to sign for a day, unless too many were replaced already.
-pub fn replace_secret(tenant: &TenantId, sealed: &str, now: Timestamp) -> Statement {
-    Statement::new(
-        "update make_connections set webhook_secret = ?2, updated_at = ?3, previous_until = ?3 + ?4,
-           previous_secrets = (select json_group_array(json(value)) from
-             (select value from json_each(coalesce(previous_secrets, '[]')) where iif(type = 'object', value ->> 'until', 0) > ?3
-              union all select json_object('secret', webhook_secret, 'until', cast(?3 + ?4 as integer))))
-         where tenant_id = ?1 and ?5 > (select count(*) from json_each(coalesce(previous_secrets, '[]'))
-           where iif(type = 'object', value ->> 'until', 0) > ?3)",
-        [
-            tenant.as_str().into(),
-            sealed.into(),
-            now.seconds().into(),
-            OVERLAP.into(),
-            MOST_REPLACED.into(),
-        ],
-    )
-}
-
-/// Tells a tenant that its webhook has another secret, where [`replace_secret`] will see to that: before it, in its batch.
-pub fn tell_secret_changed(
-    tenant: &TenantId,
-    mail: &MailId,
-    caller: &RequestOrigin,
-    now: Timestamp,
-) -> [Statement; 2] {
-    let event = super::notices::event_of_mail(mail);
-    let written = Statement::new(
-        "insert into domain_events (tenant_id, occurred_at, id, type, data)
-         select tenant_id, ?2, ?3, 'webhook.secret_changed', '{}' from make_connections
-         where tenant_id = ?1 and ?4 > (select count(*) from json_each(coalesce(previous_secrets, '[]'))
-           where iif(type = 'object', value ->> 'until', 0) > ?2)",
-        [tenant.as_str().into(), now.seconds().into(), event.as_str().into(), MOST_REPLACED.into()],
-    );
-    [written, super::notices::mailed(&event, &event, mail, caller, now)]
 }
 
 /// Notes that a secret, sealed as it was before, is still the tenant's own: it was not replaced.
@@ -229,26 +192,6 @@ pub fn set_validated(tenant: &TenantId, webhook: &Webhook, now: Timestamp) -> St
             now.seconds().into(),
             webhook.url.as_str().into(),
             webhook.secret.as_str().into(),
-        ],
-    )
-}
-
-/// Notes how this very webhook took a test.
-pub fn note_test(
-    tenant: &TenantId,
-    sealed: &str,
-    (delivered, status): (bool, Option<u16>),
-    now: Timestamp,
-) -> Statement {
-    Statement::new(
-        "update make_connections set last_test_at = ?3, last_test_ok = ?4, last_test_status = ?5
-         where tenant_id = ?1 and webhook_secret = ?2",
-        [
-            tenant.as_str().into(),
-            sealed.into(),
-            now.seconds().into(),
-            delivered.into(),
-            status.map(u32::from).into(),
         ],
     )
 }

@@ -13,7 +13,7 @@ const SAGAS: &str = "/api/v1/bgops/sagas";
 /// Every column that holds a word, and whose words may become more. A plan is not among them: it decides which steps there
 /// are, and a version that doesn't know those can't set such a tenant up.
 const COLUMNS: [(&str, &[&str]); 8] = [
-    ("tenants", &["status", "provision_state", "provision_reason", "undo_state", "billing_tier", "language"]),
+    ("tenants", &["status", "provision_state", "provision_reason", "undo_state", "billing_tier"]),
     ("provision_runs", &["status", "step", "reason", "undo_state", "undo_step", "undo_reason"]),
     ("provision_steps", &["step", "status", "error_code"]),
     ("provision_history", &["step", "outcome", "error"]),

@@ -3,7 +3,24 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { accessible, fault, mailTo, open, ready, sandbox, signInLink, visit } from "./harness.mjs";
-import { aTenant, at, codeFor, connect, createTenant, errorAt, fillTenant, invalid, oneKey, proofIs, prove, starts, submit, tenantId, toConnect, toProgress, atConsole, readyCard, held } from "./wizard.mjs";
+import {
+  aTenant,
+  at,
+  codeFor,
+  connect,
+  createTenant,
+  errorAt,
+  fillTenant,
+  invalid,
+  oneKey,
+  proofIs,
+  prove,
+  starts,
+  submit,
+  tenantId,
+  toConnect,
+  toProgress,
+} from "./wizard.mjs";
 
 test("a starter tenant gets from the form to the end", async (t) => {
   const page = await open(t);
@@ -40,28 +57,27 @@ test("a starter tenant gets from the form to the end", async (t) => {
   await sandbox("webhooks", { method: "PUT", body: { url: tenant.webhookUrl, secret } });
   const hold = { host: "hook.eu1.make.com", path: `/${tenant.mark}`, kind: "delay", ms: 2500, times: 1 };
   await fault(t, hold);
-  const release = await held(page);
   await submit(page, "starter-form");
   await at(page, "progress");
   await page.waitForSelector("[data-name=validate_webhook][data-stage=running]");
   await accessible(page, "progress, running");
   assert.equal(await page.getAttribute("#bar", "role"), "progressbar");
-  release();
-  await atConsole(page);
-  assert.match(await readyCard(page), new RegExp(`${tenant.clubName} is ready.*${tenant.email}`, "s"));
-  assert.match(await page.getAttribute(".copied a", "href"), new RegExp(`^https://${tenant.clubSlug}\\.`));
-  assert.equal(await page.evaluate(() => document.documentElement.style.getPropertyValue("--club")), "#7a263a", "in the club's colours");
-  await accessible(page, "console, starter, just ready");
+  await at(page, "done");
+  assert.match(await page.textContent("#done-heading"), new RegExp(`${tenant.clubName} is ready`));
+  assert.match(await page.getAttribute("#done-address", "href"), new RegExp(`^https://${tenant.clubSlug}\\.`));
+  assert.match(await page.textContent("#done-mail"), new RegExp(tenant.email));
+  await accessible(page, "done, starter");
   await mailTo(tenant.email, /\/magic\//);
   oneKey(page);
   assert.equal(starts(page).length, 1);
 
   const stored = await page.evaluate(() => JSON.stringify([{ ...sessionStorage }, { ...localStorage }]));
-  assert.ok(!/"token"|eyJ/.test(stored), "no token is left at the end");
+  assert.ok(!/"token"|eyJ/.test(stored), "the token is dropped at the end");
   assert.ok(!stored.includes(secret), "and so is the secret");
   await page.reload();
-  await atConsole(page);
-  await page.click("text=Set up another club");
+  await at(page, "done");
+  assert.match(await page.textContent("#done-heading"), new RegExp(tenant.clubName), "a reload still says so");
+  await page.click("#done-another");
   await page.waitForURL(/#\/club$/);
   await ready(page);
   assert.equal(await page.inputValue("#clubName"), "");
@@ -75,8 +91,8 @@ test("a pro tenant needs nothing but a confirmation", async (t) => {
   await connect(page, tenant);
   await at(page, "progress");
   await page.waitForSelector("#tasks [data-name=create_spreadsheet]");
-  await atConsole(page);
-  await accessible(page, "console, pro, just ready");
+  await at(page, "done");
+  await accessible(page, "done, pro");
 });
 
 test("the keyboard is enough", async (t) => {
@@ -129,7 +145,8 @@ test("the keyboard is enough", async (t) => {
   await tabTo("#webhookUrl");
   await page.keyboard.type(tenant.webhookUrl);
   await page.keyboard.press("Enter");
-  await atConsole(page);
+  await at(page, "done");
+  assert.equal(await focused(), "done-heading");
 });
 
 test("pressing twice makes one tenant", async (t) => {
@@ -145,7 +162,7 @@ test("pressing twice makes one tenant", async (t) => {
   assert.equal(page.sent("/public/signup/brand").length, 1);
   await page.fill("#webhookUrl", tenant.webhookUrl);
   await page.dblclick("#starter-form [type=submit]");
-  await atConsole(page);
+  await at(page, "done");
   assert.equal(page.sent("/public/signup/starter/make").length, 1);
 });
 
@@ -168,9 +185,9 @@ test("the page speaks German, and changes its language in the middle of everythi
   await ready(page);
   assert.equal(await page.getAttribute("html", "lang"), "de", "the choice is remembered");
   await toProgress(page, tenant);
-  await atConsole(page);
-  assert.match(await readyCard(page), /ist bereit/);
-  await accessible(page, "console, German, just ready");
+  await at(page, "done");
+  assert.match(await page.textContent("#done-heading"), /ist bereit/);
+  await accessible(page, "done, German");
 });
 
 test("names with accents, reserved words and taken addresses lead to an address that is free", async (t) => {
@@ -250,7 +267,7 @@ test("a mailed link signs in once and goes on where the tenant stands", async (t
   await submit(other, "colours-form");
   await at(other, "connect");
   await connect(other, tenant);
-  await atConsole(other);
+  await at(other, "done");
   assert.ok(id);
 
   await visit(other, link);
@@ -265,12 +282,13 @@ test("a mailed link signs in once and goes on where the tenant stands", async (t
   await accessible(other, "magic, fresh link mailed");
 });
 
-test("a link to a finished tenant leads to its console in one press", async (t) => {
+test("a link to a finished tenant says so", async (t) => {
   const page = await open(t);
   const tenant = await toProgress(page);
-  await atConsole(page);
+  await at(page, "done");
   const other = await open(t, { path: await signInLink(tenant.email) });
   await submit(other, "sign-in");
-  await atConsole(other);
-  assert.match(await other.textContent("main"), /up and running/);
+  await other.waitForSelector("#signed-in:not([hidden])");
+  assert.match(await other.textContent("#state"), /up and running/);
+  await accessible(other, "magic, club running");
 });

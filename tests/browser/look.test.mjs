@@ -5,12 +5,12 @@ import { readFileSync, readdirSync } from "node:fs";
 import test from "node:test";
 import { gzipSync } from "node:zlib";
 import { accessible, baseUrl, fault, open, proofLink, saidIn, visitor } from "./harness.mjs";
-import { aTenant, at, connect, fillTenant, held, invalid, prove, submit, atConsole } from "./wizard.mjs";
+import { aTenant, at, connect, fillTenant, invalid, prove, submit } from "./wizard.mjs";
 
 const PUBLIC = new URL("../../public/", import.meta.url);
 const read = (name) => readFileSync(new URL(name, PUBLIC), "utf8");
 const scripts = readdirSync(new URL("js/", PUBLIC), { recursive: true })
-  .filter((name) => name.endsWith(".js") && !name.startsWith("vendor/"))
+  .filter((name) => name.endsWith(".js"))
   .map((name) => `js/${name}`);
 
 const SCREENS = {
@@ -47,14 +47,12 @@ for (const [screen, options] of Object.entries(SCREENS)) {
     if (tenant.plan === "starter")
       await fault(t, { host: "hook.eu1.make.com", path: `/${tenant.mark}`, kind: "delay", ms: 2500, times: 1 });
     else await fault(t, { host: "script.google.com", bodyIncludes: tenant.clubSlug, kind: "delay", ms: 2500, times: 1 });
-    const release = await held(page);
     await connect(page, tenant);
     await at(page, "progress");
     await page.waitForSelector("#tasks [data-stage=running]");
     await check("progress");
-    release();
-    await atConsole(page);
-    await check("console, just ready");
+    await at(page, "done");
+    await check("done");
   });
 }
 
@@ -100,7 +98,7 @@ test("what somebody types is text, never markup", async (t) => {
   assert.equal(await page.textContent("#made-name"), nasty);
   assert.equal(await page.locator("img").count(), 0);
   for (const name of scripts)
-    assert.doesNotMatch(read(name), /innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function/i, name);
+    assert.doesNotMatch(read(name), /innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function/, name);
 });
 
 test("without JavaScript the first step explains itself and posts", async (t) => {
@@ -210,8 +208,6 @@ test("every module that the page needs is named in it, so that all arrive in one
     ["/", read("index.html")],
     ["/magic/", read("magic/index.html")],
     ["/proof/", read("proof/index.html")],
-    ["/email/", read("email/index.html")],
-    ["/invitation/", read("invitation/index.html")],
   ]) {
     const page = await open(t, { path });
     const used = await page.evaluate(() =>
@@ -230,8 +226,6 @@ const WORDS = [
   ["", ["index.html"]],
   ["proof.", []],
   ["links.", ["magic/index.html", "proof/index.html"]],
-  ["email.", ["email/index.html"]],
-  ["invitation.", ["invitation/index.html"]],
 ];
 
 test("every word is there once in English, in a page or in a table, and in German", async () => {
@@ -260,7 +254,7 @@ test("every word is there once in English, in a page or in a table, and in Germa
 
 test("words that several pages say are the same in each", () => {
   const all = new Map();
-  for (const page of ["index.html", "magic/index.html", "proof/index.html", "email/index.html", "invitation/index.html"]) {
+  for (const page of ["index.html", "magic/index.html", "proof/index.html"]) {
     for (const [key, text] of saidIn(page)) {
       assert.equal(all.get(key) ?? text, text, `${page}: ${key}`);
       all.set(key, text);

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { accessible, answer, fault, mailTo, open, ready } from "./harness.mjs";
-import { aTenant, at, connect, createTenant, fillTenant, noticeText, oneKey, starts, submit, toProgress, atConsole } from "./wizard.mjs";
+import { aTenant, at, connect, createTenant, fillTenant, noticeText, oneKey, starts, submit, toProgress } from "./wizard.mjs";
 
 const START = "/public/signup/start";
 const shownNotice = (page) => page.waitForSelector("#notice .box:not([hidden])");
@@ -41,7 +41,7 @@ test("a reload keeps every field of every step", async (t) => {
   await at(page, "progress");
   await reload(page);
   await at(page, "progress");
-  await atConsole(page);
+  await at(page, "done");
   assert.equal(starts(page).length, 1);
 });
 
@@ -65,7 +65,7 @@ test("Back goes back one step at a time, and the tenant is not made again", asyn
   await page.click("#colours-form [data-back]");
   await at(page, "club");
   await page.click("#made-continue");
-  await atConsole(page);
+  await at(page, "done");
   assert.equal(starts(page).length, 1);
 });
 
@@ -90,7 +90,7 @@ test("offline at any later step: what was asked for goes out when the connection
   const tenant = await createTenant(page);
   for (const [step, form, next] of [
     ["colours", "colours-form", "connect"],
-    ["connect", "starter-form", "progress"],
+    ["connect", "starter-form", "done"],
   ]) {
     await at(page, step);
     if (step === "connect") await page.fill("#webhookUrl", tenant.webhookUrl);
@@ -101,7 +101,6 @@ test("offline at any later step: what was asked for goes out when the connection
     await page.context().setOffline(false);
     await at(page, next);
   }
-  await atConsole(page);
 });
 
 test("an answer that got lost on the way back does not make a second tenant", async (t) => {

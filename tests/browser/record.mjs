@@ -5,7 +5,7 @@ import { mkdirSync, statSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
 import { baseUrl, FLAGS, sandbox } from "./harness.mjs";
-import { at, atConsole, connect, fillTenant, prove, submit } from "./wizard.mjs";
+import { at, connect, fillTenant, prove, submit } from "./wizard.mjs";
 
 const SHOTS = new URL("shots/", import.meta.url);
 const DESK = { viewport: { width: 1180, height: 1060 } };
@@ -75,7 +75,7 @@ async function flow() {
   await at(page, "progress");
   await page.locator("[data-stage=retry] .stage", { hasText: / s$/ }).waitFor();
   await shoot(page, "flow-3-progress");
-  await atConsole(page);
+  await at(page, "done");
   await shoot(page, "flow-4-done");
 }
 

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { accessible, eventually, fault, mailTo, open } from "./harness.mjs";
-import { aTenant, at, noticeText, submit, toConnect, toProgress, readyCard, atConsole, held } from "./wizard.mjs";
+import { aTenant, at, noticeText, submit, toConnect, toProgress } from "./wizard.mjs";
 
 const MAKE = "hook.eu1.make.com";
 const failedPanel = (page) => page.waitForSelector("#failed:not([hidden])");
@@ -12,7 +12,6 @@ test("a step that fails and recovers is shown as trying again, not as failed", a
   const page = await open(t);
   const tenant = aTenant();
   await fault(t, { host: MAKE, path: `/${tenant.mark}`, kind: "status", status: 503, times: 2 });
-  const release = await held(page);
   await toProgress(page, tenant);
   const counting = page.locator("[data-name=validate_webhook][data-stage=retry] .stage", { hasText: /trying again in \d+ s/ });
   await counting.waitFor();
@@ -22,8 +21,7 @@ test("a step that fails and recovers is shown as trying again, not as failed", a
   const counted = new Set();
   await eventually("the countdown goes on by itself", async () => counted.add(await words().catch(() => "")).size > 1);
   assert.ok(await page.isHidden("#failed"));
-  release();
-  await atConsole(page);
+  await at(page, "done");
 });
 
 test("a definite failure says which step, why and what to do; trying again goes on from there", async (t) => {
@@ -46,7 +44,7 @@ test("a definite failure says which step, why and what to do; trying again goes 
 
   await lift();
   await page.click("#failed-retry");
-  await atConsole(page);
+  await at(page, "done");
 });
 
 test("the advice fits the reason, in both languages", async (t) => {
@@ -99,7 +97,7 @@ test("a wrong webhook can be changed, and the set-up goes on", async (t) => {
   await at(page, "connect");
   await page.fill("#webhookUrl", tenant.webhookUrl);
   await submit(page, "starter-form");
-  await atConsole(page);
+  await at(page, "done");
 });
 
 test("a refused spreadsheet is told in words, and trying again helps", async (t) => {
@@ -119,7 +117,7 @@ test("a refused spreadsheet is told in words, and trying again helps", async (t)
   await accessible(page, "progress, spreadsheet failed");
   await lift();
   await page.click("#failed-retry");
-  await atConsole(page);
+  await at(page, "done");
 });
 
 test("a welcome mail that can't be sent does not stop the tenant", async (t) => {
@@ -135,11 +133,14 @@ test("a welcome mail that can't be sent does not stop the tenant", async (t) => 
     await route.fulfill({ response, json: { ...body, data: { ...body.data, warnings } } });
   });
   await toProgress(page, tenant);
-  await atConsole(page);
-  assert.match(await readyCard(page), /could not send the welcome mail/);
-  assert.match(await page.textContent("main"), /The welcome mail did not arrive/);
-  await accessible(page, "console, no mail");
+  await at(page, "done");
+  assert.match(await page.textContent("#done-mail"), /could not send the welcome mail/);
+  await accessible(page, "done, no mail");
   await lift();
+  await page.click("#done-link");
+  await page.waitForSelector("#notice .box:not([hidden])");
+  assert.match(await noticeText(page), /on its way/);
+  await mailTo(tenant.email, /\/magic\//);
 });
 
 test("lost touch is said, and found again", async (t) => {
@@ -151,7 +152,7 @@ test("lost touch is said, and found again", async (t) => {
   await page.waitForSelector("#notice .box:not([hidden])");
   assert.match(await noticeText(page), /goes on without us/);
   await accessible(page, "progress, lost touch");
-  await atConsole(page);
+  await at(page, "done");
 });
 
 test("a set-up that goes on while the device is offline is caught up with", async (t) => {
@@ -165,7 +166,7 @@ test("a set-up that goes on while the device is offline is caught up with", asyn
   await accessible(page, "progress, offline");
   await mailTo(tenant.email, /\/magic\//);
   await page.context().setOffline(false);
-  await atConsole(page);
+  await at(page, "done");
 });
 
 test("unchanged states are answered without a body", async (t) => {
@@ -175,7 +176,7 @@ test("unchanged states are answered without a body", async (t) => {
   const statuses = [];
   page.on("response", (response) => response.url().endsWith("/provision-status") && statuses.push(response.status()));
   await toProgress(page, tenant);
-  await atConsole(page);
+  await at(page, "done");
   assert.ok(statuses.includes(304), `${statuses}`);
 });
 
@@ -216,7 +217,7 @@ test("a set-up that an outage ended says that it goes on by itself, and the page
   assert.equal(await page.evaluate(() => document.activeElement.lang), "en", "nobody is moved again");
   outage = null;
   await looksAgain(page);
-  await atConsole(page);
+  await at(page, "done");
 });
 
 test("a set-up that only the person can mend promises nothing", async (t) => {
@@ -229,15 +230,20 @@ test("a set-up that only the person can mend promises nothing", async (t) => {
   assert.match(await page.textContent("#failed-heading"), /has stopped/);
 });
 
-test("a welcome mail that is given up later is told in the console", async (t) => {
+test("a welcome mail that is given up later is told on the last page too", async (t) => {
   const page = await open(t);
   const tenant = aTenant();
   let warnings = [];
   await statusIs(page, (data) => data.status === "completed" && { ...data, warnings });
   await toProgress(page, tenant);
-  await atConsole(page);
-  assert.match(await readyCard(page), /on its way/);
+  await at(page, "done");
+  assert.match(await page.textContent("#done-mail"), /on its way/);
   warnings = [{ code: "EMAIL_REJECTED", message: "The welcome mail could not be delivered." }];
   await looksAgain(page);
-  await page.waitForFunction(() => /The welcome mail did not arrive/.test(document.querySelector("main").textContent));
+  await page.waitForFunction(() => /could not send the welcome mail/.test(document.getElementById("done-mail").textContent));
+  assert.ok(await page.isVisible("#done-link"));
+  assert.match(await page.textContent("#live"), /could not send/);
+  await page.reload();
+  await at(page, "done");
+  assert.match(await page.textContent("#done-mail"), /could not send the welcome mail/);
 });

@@ -19,22 +19,6 @@ export function aTenant(over = {}) {
 }
 
 export const at = (page, step) => page.waitForSelector(`#${step}:not([hidden])`);
-/** The wizard's end: the console, which says that the club is ready. */
-export const atConsole = (page) => page.waitForSelector("html[data-page=console] main .state[data-tone=good]");
-export const readyCard = (page) => page.textContent("html[data-page=console] main .card[data-tone=good]");
-/** Keeps the wizard at the set-up, whatever becomes of it, until the answer is called: its end leaves the page. */
-export async function held(page) {
-  let isHeld = true;
-  await page.route("**/provision-status", async (route) => {
-    const response = await route.fetch();
-    const body = await response.json().catch(() => null);
-    if (!isHeld || body?.status !== "completed") return route.fulfill({ response });
-    await route.fulfill({ json: { ...body, status: "processing", data: { ...body.data, status: "processing" } } });
-  });
-  return () => {
-    isHeld = false;
-  };
-}
 export const submit = (page, form) => page.click(`#${form} [type=submit]`);
 export const invalid = (page, field) => page.waitForSelector(`#${field}[aria-invalid]`);
 export const errorAt = (page, field) => page.textContent(`#${field}-error`);

@@ -163,7 +163,7 @@ describe("a script that acts on an environment", () => {
     ["scripts/rollback.mjs", []],
   ];
   test("is in this list", () => {
-    const others = ["build.mjs", "dev.mjs", "import.mjs", "lint.mjs", "openapi.mjs", "start.mjs", "test.mjs", "vendor.mjs", "smoke-test.sh"];
+    const others = ["build.mjs", "dev.mjs", "import.mjs", "lint.mjs", "openapi.mjs", "start.mjs", "test.mjs", "smoke-test.sh"];
     assert.deepEqual([...unnamed.map(([script]) => script.slice(8)), ...others].sort(), SCRIPTS.toSorted());
   });
   for (const [script, args] of unnamed) {

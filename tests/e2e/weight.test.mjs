@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { gzipSync } from "node:zlib";
 
 /** Bytes, gzipped. What the Worker weighed when this was last set, and 40 KB to grow. */
-const BUDGET = 920_000;
+const BUDGET = 876_000;
 
 test("the Worker keeps to its weight", (t) => {
   const { length } = gzipSync(readFileSync(new URL("../../build/index_bg.wasm", import.meta.url)), { level: 9 });

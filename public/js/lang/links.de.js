@@ -14,13 +14,15 @@ export default {
   "magic.used":
     "Dieser Link ist verbraucht oder abgelaufen. Links gelten einmal, 24 Stunden lang. Sie können einen frischen bekommen.",
   "magic.who": "Ihre E-Mail-Adresse oder Webadresse des Vereins",
-  "magic.choose": "Welcher Verein?",
   "magic.neither": "Das ist weder eine E-Mail-Adresse noch eine Webadresse.",
+  "magic.signedIn": ({ name, time }) => `Sie sind bei ${name} angemeldet bis ${time}.`,
   "magic.code": "Oder geben Sie den Code aus der Mail ein",
   "magic.codeHint": "Eine Mail ohne Code zum Anmelden bittet Sie, erst Ihre Adresse zu bestätigen: Öffnen Sie den Link darin.",
   "magic.codeShape": "Der Code hat sechs Ziffern.",
   "magic.codeWrong": "Dieser Code stimmt nicht, ist verbraucht oder zu alt. Versuchen Sie es noch einmal, oder lassen Sie sich eine neue Mail schicken.",
+  "magic.running": "Ihr Verein läuft.",
   "magic.look": "Wir sehen nach Ihrem Verein …",
+  "magic.open": "Weiter",
 
   "proof.title": "Adresse bestätigen · Tenantry",
   "proof.heading": "E-Mail-Adresse bestätigen",

@@ -4,10 +4,11 @@ export default {
   "magic.submitting": "Signing in…",
   "magic.ask": "Type your e-mail address or your club’s web address. We mail a sign-in link to the club’s administrator.",
   "magic.used": "This link has been used or has expired. Links work once, for 24 hours. You can ask for a fresh one.",
-  "magic.choose": "Which club?",
   "magic.neither": "This is neither an e-mail address nor a web address.",
+  "magic.signedIn": ({ name, time }) => `You are signed in to ${name} until ${time}.`,
   "magic.codeShape": "The code has six digits.",
   "magic.codeWrong": "This code is not right, has been used or is too old. Try again, or ask for a new mail.",
+  "magic.running": "Your club is up and running.",
   "magic.look": "Looking up your club…",
 
   "proof.submitting": "Confirming…",
@@ -18,4 +19,5 @@ export default {
     "Another club has been confirmed with this address before. You can sign in to that one, or set up yours again with another address.",
   "proof.done": "Your address is confirmed",
   "proof.handed": ({ name }) => `The tab in which you set up ${name} goes on by itself. You can close this one.`,
+  "proof.here": "Go on here instead",
 };

@@ -2,12 +2,11 @@
 
 import { working } from "../a11y.js";
 import * as api from "../api.js";
-import { isColour } from "../colour.js";
 import { byId, make, noticeFills, once } from "../dom.js";
 import * as draft from "../draft.js";
 import { blameWith, focusFirst, forgiveAll, forgiveOnInput, showExpired, showRefusal } from "../errors.js";
 import { persist } from "../persist.js";
-import { showColours } from "../preview.js";
+import { isColour, showColours } from "../preview.js";
 import { go, here } from "../router.js";
 import { authorised } from "../session.js";
 import { t } from "../strings.js";

@@ -1,5 +1,5 @@
-// The end: the draft is dropped here, and whoever is signed in goes on in the console, which says what happens next. Where no cookie was to
-// be had, this page says it. It keeps that for a reload and, as long as it is open, asks what becomes of the welcome mail.
+// The end: what happens next. The draft is dropped here, and the token leaves the browser's store. Only this page, as long as it is open,
+// still asks what becomes of the welcome mail. What is shown is kept for a reload.
 
 import { announce } from "../a11y.js";
 import { byId, leave, once } from "../dom.js";
@@ -28,10 +28,8 @@ export function finish(data) {
     secondaryColor,
   });
   const signedIn = session.read();
-  const hasConsole = session.isByCookie();
   session.close();
   draft.finish();
-  if (hasConsole) return location.replace("/app/");
   go("done", { replace: true });
   if (signedIn && !mailFailed(data)) watchWarnings(signedIn, tellMailFailed);
 }

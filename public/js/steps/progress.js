@@ -2,7 +2,7 @@
 
 import { announce, focusHeading, working } from "../a11y.js";
 import * as api from "../api.js";
-import { byId, once } from "../dom.js";
+import { byId, make, once } from "../dom.js";
 import * as draft from "../draft.js";
 import { showExpired, showRefusal } from "../errors.js";
 import { clearNotice, notice } from "../notice.js";
@@ -10,18 +10,50 @@ import { persist } from "../persist.js";
 import { STEPS } from "../plans.js";
 import { go, here } from "../router.js";
 import * as session from "../session.js";
-import { explanation, secondsUntil, stepList, taskName } from "../setup.js";
-import { knows, say, t } from "../strings.js";
+import { clock, knows, say, t } from "../strings.js";
 import { watch } from "../watch.js";
 import { finish } from "./done.js";
 
-const words = { say, knows, t };
-
 let stop = () => {};
-let list = null;
+let ticking = null;
 /** What a screen reader was told last: only changes are worth saying. */
 let told = "";
 let last = null;
+
+const taskName = (name) => (knows(`task.${name}`) ? t(`task.${name}`) : name);
+
+function row(name) {
+  const label = make("span", { class: "task-name" });
+  say(label, knows(`task.${name}`) ? `task.${name}` : null);
+  return make(
+    "li",
+    { "data-name": name, "data-stage": "pending" },
+    make("span", { class: "mark", "aria-hidden": "true" }),
+    label,
+    make("span", { class: "stage" }),
+  );
+}
+
+function rows(steps) {
+  const list = byId("tasks");
+  const names = steps.map((step) => step.name);
+  const shown = [...list.children].map((item) => item.dataset.name);
+  if (names.join() !== shown.join()) list.replaceChildren(...names.map(row));
+  return [...list.children];
+}
+
+const secondsUntil = (time) => Math.max(0, Math.ceil((Date.parse(time) - api.serverNow()) / 1000));
+
+function paint(item, step) {
+  const waiting = Boolean(step.retryAt) && step.status !== "completed" && step.status !== "failed";
+  item.dataset.stage = waiting ? "retry" : step.status;
+  if (step.status === "running" || waiting) item.setAttribute("aria-current", "step");
+  else item.removeAttribute("aria-current");
+  const stage = item.querySelector(".stage");
+  if (waiting) say(stage, "stage.retry", { n: secondsUntil(step.retryAt) });
+  else if (["completed", "skipped"].includes(step.status) && step.error) say(stage, "stage.warning");
+  else say(stage, `stage.${step.status}`);
+}
 
 function showBar(percent) {
   const bar = byId("bar");
@@ -36,7 +68,7 @@ function tell(steps) {
   const key = now && (now.retryAt ? "stage.retry" : "progress.now");
   if (!now || told === key + now.name) return;
   told = key + now.name;
-  announce(key, now.retryAt ? { n: secondsUntil(now.retryAt) } : { step: taskName(now.name, words) });
+  announce(key, now.retryAt ? { n: secondsUntil(now.retryAt) } : { step: taskName(now.name) });
 }
 
 function see(data) {
@@ -45,9 +77,16 @@ function see(data) {
   session.proof.seen?.(data);
   // Before there is a run, the list is the plan's own.
   const steps = data.steps?.length ? data.steps : [];
-  if (steps.length) list.show(steps);
+  const items = steps.length ? rows(steps) : [];
+  const paintAll = () => {
+    for (const [n, step] of steps.entries()) paint(items[n], step);
+  };
+  paintAll();
   showBar(data.progress ?? 0);
   tell(steps);
+  clearInterval(ticking);
+  // Between two answers the countdown goes on by itself.
+  if (steps.some((step) => step.retryAt)) ticking = setInterval(paintAll, 1000);
   const panel = byId("failed");
   const isNews = panel.hidden;
   // It went on by itself: whoever stood in the panel is not left nowhere.
@@ -62,11 +101,41 @@ function complete(data) {
   if (here() === "progress") finish(data);
 }
 
+const text = (value) => (typeof value === "string" ? value : (value?.message ?? ""));
+
+/** In our words if the language has any for the reason, else in the server's, which are English. */
+function why({ error, reason }) {
+  const ours = `reason.${error?.code ?? reason}`;
+  return knows(ours) ? t(ours) : text(error) || text(reason);
+}
+
+/** What helps: by the reason, and where it matters by the step, too. */
+const advice = (reason, step) =>
+  [`failed.do.${reason}.${step}`, `failed.do.${reason}`].find(knows) ?? "failed.do.other";
+
+/** Another webhook helps wherever it is the webhook that keeps the club waiting, and nobody has stopped it. */
+const webhookHelps = (reason, step) => step === "validate_webhook" && !["CANCELLED", "TENANT_GONE"].includes(reason);
+
+/** Says which step broke, why, and what helps. */
 function explain(data) {
-  const said = explanation(data, words);
-  for (const part of ["heading", "at", "why", "resume", "support"]) say(byId(`failed-${part}`), ...said[part]);
-  say(byId("failed-do"), ...said.todo);
-  byId("failed-webhook").hidden = !said.webhook;
+  const broken = data.steps?.find((step) => step.status === "failed")?.name ?? data.currentStep ?? data.step;
+  const reason = why(data);
+  say(byId("failed-at"), broken ? "failed.at" : null, { step: taskName(broken) });
+  say(byId("failed-why"), reason ? "failed.why" : null, { reason });
+  say(byId("failed-do"), advice(data.reason, broken));
+  say(byId("failed-support"), data.runId ? "failed.support" : null, { id: data.runId });
+  byId("failed-webhook").hidden = !webhookHelps(data.reason, broken);
+  tellResumed(data.resumeAt);
+  // Where only waiting helps, nobody is told to do something.
+  if (data.resumeAt && !webhookHelps(data.reason, broken)) say(byId("failed-do"));
+}
+
+/** Whether the service goes on by itself, and when. */
+function tellResumed(resumeAt) {
+  say(byId("failed-heading"), resumeAt ? "failed.headingResumed" : "failed.heading");
+  const at = resumeAt && Date.parse(resumeAt) - api.serverNow() + Date.now();
+  if (at > Date.now()) say(byId("failed-resume"), "failed.resume", { time: clock(new Date(at)) });
+  else say(byId("failed-resume"), resumeAt ? "failed.resumeSoon" : null);
 }
 
 function fail(data, isNews) {
@@ -88,7 +157,7 @@ function expire(answer) {
 
 function leave() {
   stop();
-  list.stop();
+  clearInterval(ticking);
 }
 
 function begin() {
@@ -113,7 +182,6 @@ async function retry({ currentTarget }) {
 export const progress = {
   heading: () => "progress-heading",
   start() {
-    list = stepList(byId("tasks"), words);
     once(byId("failed-retry"), "click", retry);
     once(byId("failed-webhook"), "click", () => go("connect"));
     document.addEventListener("proven", () => here() === "progress" && begin());
@@ -122,7 +190,7 @@ export const progress = {
     byId("failed").hidden = true;
     // The steps of either plan are known beforehand: showing them now spares a jump when the first answer comes.
     const plan = draft.current().tenant?.plan;
-    list.show((STEPS[plan] ?? STEPS.starter).map((name) => ({ name, status: "pending" })));
+    for (const item of rows((STEPS[plan] ?? STEPS.starter).map((name) => ({ name })))) paint(item, { status: "pending" });
     showBar(0);
     begin();
   },

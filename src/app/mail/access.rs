@@ -55,40 +55,6 @@ impl<'a> ConfirmAddress<'a> {
     }
 }
 
-/// Asks whether a new address is its reader's. It says nothing that whoever typed the address chose.
-#[derive(Debug, Clone, Copy)]
-pub struct ChangeEmail<'a> {
-    /// Where it is confirmed with one press.
-    pub link: &'a str,
-}
-
-impl<'a> ChangeEmail<'a> {
-    pub(super) fn letter(&self, language: Language) -> Letter<'a> {
-        let t = |english, german| language.pick(english, german);
-        Letter {
-            name: None,
-            headline: t("Confirm your new e-mail address", "Bestätigen Sie Ihre neue E-Mail-Adresse"),
-            blocks: vec![
-                Block::Paragraph(t(
-                    "Somebody, hopefully you, wants to sign in to a club with this address from now on. One press confirms it:",
-                    "Jemand, hoffentlich Sie, möchte sich von jetzt an mit dieser Adresse bei einem Verein anmelden. Ein Druck \
-                     bestätigt das:",
-                )),
-                Block::Link(t("Confirm new address", "Neue Adresse bestätigen"), self.link),
-                link_lives(language),
-                Block::Paragraph(t(
-                    "The address that counted until now gets a mail about it, with a way back for 7 days.",
-                    "Die bisherige Adresse bekommt eine Mail darüber, mit einem Weg zurück für 7 Tage.",
-                )),
-            ],
-            note: t(
-                "If it was not you, ignore this mail. Without the link nothing changes.",
-                "Wenn Sie das nicht waren, lassen Sie diese Mail einfach liegen. Ohne den Link ändert sich nichts.",
-            ),
-        }
-    }
-}
-
 /// Signs an owner in.
 #[derive(Debug, Clone, Copy)]
 pub struct SignIn<'a> {

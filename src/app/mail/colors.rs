@@ -1,10 +1,10 @@
-//! The colour that a mail or a page has, and what is written on it.
+//! The colour that a mail has, and what is written on it.
 
 use crate::domain::HexColor;
 
 /// A colour to fill with, what can be read on it, and the line around it where it would vanish.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Accent {
+pub(super) struct Accent {
     pub fill: String,
     pub text: &'static str,
     pub edge: String,

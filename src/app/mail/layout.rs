@@ -246,7 +246,7 @@ impl Block<'_> {
                         p class="ink" style=(FACT_VALUE) {
                             @match &fact.url {
                                 Some(url) => a class="link" href=(url) style=(LINK) { (fact.value) },
-                                None => (marked(&fact.value)),
+                                None => (fact.value),
                             }
                         }
                     }

@@ -1,28 +1,24 @@
 //! What our mails say: each as a type, and one function that writes it in a language, for people who see it and as plain text.
 
 mod access;
-pub(crate) mod colors;
+mod colors;
 mod dates;
 mod layout;
 mod names;
 mod notices;
 mod provisioning;
-mod team;
 
 use crate::domain::{Email, HexColor, Language};
 
-pub use access::{ChangeEmail, ConfirmAddress, Created, SignIn};
+pub use access::{ConfirmAddress, Created, SignIn};
 pub use notices::{SecurityEvent, SecurityNotice, SignInMethod};
 pub use provisioning::{SetupFailed, SetupFailure, WebhookDisabled, Welcome};
-pub use team::{Invitation, InvitationAsked, OwnershipOffer};
 
 /// A mail, as what it has to say.
 #[derive(Debug, Clone)]
 pub enum Mail<'a> {
     /// It asks whether an address is its reader's.
     ConfirmAddress(ConfirmAddress<'a>),
-    /// It asks whether a new address is its reader's.
-    ChangeEmail(ChangeEmail<'a>),
     /// It greets a tenant that is ready.
     Welcome(Welcome<'a>),
     /// It signs an owner in.
@@ -35,12 +31,6 @@ pub enum Mail<'a> {
     WebhookDisabled(WebhookDisabled<'a>),
     /// It tells an owner what somebody did who was signed in as them.
     Security(SecurityNotice<'a>),
-    /// It invites somebody into a tenant.
-    Invitation(Invitation<'a>),
-    /// It tells an owner that somebody would like another invitation.
-    InvitationAsked(InvitationAsked<'a>),
-    /// It offers a tenant to one of its people.
-    OwnershipOffer(OwnershipOffer<'a>),
 }
 
 /// What stands below every mail, where it is configured.
@@ -94,16 +84,12 @@ pub fn render(mail: &Mail<'_>, style: &Style<'_>) -> Message {
     let language = style.language;
     let (letter, color) = match mail {
         Mail::ConfirmAddress(mail) => (mail.letter(language), None),
-        Mail::ChangeEmail(mail) => (mail.letter(language), None),
         Mail::Welcome(mail) => (mail.letter(language), style.color),
         Mail::SignIn(mail) => (mail.letter(language), style.color),
         Mail::Created(mail) => (mail.letter(language), style.color),
         Mail::SetupFailed(mail) => (mail.letter(language), style.color),
         Mail::WebhookDisabled(mail) => (mail.letter(language), style.color),
         Mail::Security(mail) => (mail.letter(language), style.color),
-        Mail::Invitation(mail) => (mail.letter(language), style.color),
-        Mail::InvitationAsked(mail) => (mail.letter(language), style.color),
-        Mail::OwnershipOffer(mail) => (mail.letter(language), style.color),
     };
     letter.compose(language, &colors::Accent::of(color), &style.footer)
 }
@@ -111,7 +97,7 @@ pub fn render(mail: &Mail<'_>, style: &Style<'_>) -> Message {
 #[cfg(test)]
 mod tests {
     use super::{colors::readable, *};
-    use crate::domain::{TeamRole, TenantName, Timestamp};
+    use crate::domain::{TenantName, Timestamp};
 
     const LINK: &str = "https://console.example/magic/#token=a.b.c&d=\"";
     const PAGE: &str = "https://console.example/magic/";
@@ -127,7 +113,6 @@ mod tests {
         let notice = |event| Mail::Security(SecurityNotice { name, event, at, page });
         let mut all = vec![
             Mail::ConfirmAddress(ConfirmAddress { code: "123456", link, page }),
-            Mail::ChangeEmail(ChangeEmail { link }),
             Mail::Welcome(Welcome {
                 name,
                 address: Some("fc.clubs.example"),
@@ -158,21 +143,7 @@ mod tests {
             notice(SecurityEvent::SessionEnded { browser: Some("Safari") }),
             notice(SecurityEvent::SignedOutEverywhere),
             notice(SecurityEvent::WebhookChanged { host: "hook.eu2.make.com" }),
-            notice(SecurityEvent::AddressChanged { to: "b***@example.org", undo: None }),
-            notice(SecurityEvent::AddressChanged { to: "b***@example.org", undo: Some(link) }),
-            notice(SecurityEvent::AddressRestored { to: "a***@example.org" }),
-            notice(SecurityEvent::SecretChanged),
-            Mail::Invitation(Invitation {
-                name,
-                // What is hostile in a name is so in a message, too.
-                inviter: Some(name.as_str()),
-                role: TeamRole::Owner,
-                message: Some(name.as_str()),
-                link,
-                until: at,
-            }),
-            Mail::InvitationAsked(InvitationAsked { name, who: "b***@example.org", page }),
-            Mail::OwnershipOffer(OwnershipOffer { name, until: at, page }),
+            notice(SecurityEvent::AddressChanged { to: "b***@example.org" }),
         ];
         all.extend(SetupFailure::ALL.map(|why| Mail::SetupFailed(SetupFailed { name, why, link, page })));
         all
@@ -264,7 +235,7 @@ mod tests {
                 );
             }
         }
-        let welcome = &rendered(&name(&long[1]))[2];
+        let welcome = &rendered(&name(&long[1]))[1];
         assert_eq!(
             welcome.subject,
             "Welcome, Ein Verein mit sehr langem Namen Ein Verein mit sehr langem Namen…"

@@ -13,12 +13,7 @@ const LONGEST_SUBJECT: usize = 78;
 
 /// A tenant's name within a sentence of ours. Names of before today's rules may have anything in them.
 pub(super) fn isolated(name: &TenantName) -> String {
-    typed(name.as_str())
-}
-
-/// What somebody typed, within what we say.
-pub(super) fn typed(text: &str) -> String {
-    enclosed(&plain_text(text))
+    enclosed(&plain_name(name))
 }
 
 fn enclosed(name: &str) -> String {
@@ -26,10 +21,10 @@ fn enclosed(name: &str) -> String {
     format!("{before}{name}{behind}")
 }
 
-fn plain_text(text: &str) -> String {
-    let mut plain = String::with_capacity(text.len());
+fn plain_name(name: &TenantName) -> String {
+    let mut plain = String::with_capacity(name.as_str().len());
     let mut after_sign = false;
-    for c in text.chars().map(|c| if c.is_control() || breaks_lines(c) { ' ' } else { c }) {
+    for c in name.as_str().chars().map(|c| if c.is_control() || breaks_lines(c) { ' ' } else { c }) {
         if turns_text(c) {
             continue;
         }
@@ -53,7 +48,7 @@ const fn turns_text(c: char) -> bool {
 
 /// A subject with a name in it, of which it shows as much as fits.
 pub(super) fn subject(headline: &str, name: Option<&TenantName>) -> String {
-    let name = name.map(|name| plain_text(name.as_str())).unwrap_or_default();
+    let name = name.map(plain_name).unwrap_or_default();
     let room = (LONGEST_SUBJECT + "{}".len()).saturating_sub(headline.chars().count() + ISOLATES.len());
     let name = if name.chars().count() <= room { name } else { cut(&name, room) };
     // A line break in a subject is a header of its own to careless mailers.

@@ -40,18 +40,9 @@ pub enum SecurityEvent<'a> {
         /// The host of the new one.
         host: &'a str,
     },
-    /// The webhook has another secret.
-    SecretChanged,
     /// The tenant's mails go to another address.
     AddressChanged {
         /// The new one, masked.
-        to: &'a str,
-        /// Where that is undone with one press, if it can be.
-        undo: Option<&'a str>,
-    },
-    /// An earlier address was put back.
-    AddressRestored {
-        /// That one, masked.
         to: &'a str,
     },
 }
@@ -93,45 +84,31 @@ impl<'a> SecurityNotice<'a> {
                 }
             }
             SecurityEvent::SessionEnded { browser: Some(browser) } => fact(device, browser),
-            SecurityEvent::SessionEnded { browser: None }
-            | SecurityEvent::SignedOutEverywhere
-            | SecurityEvent::SecretChanged => {}
+            SecurityEvent::SessionEnded { browser: None } | SecurityEvent::SignedOutEverywhere => {}
             SecurityEvent::WebhookChanged { host } => fact(t("New webhook on", "Neuer Webhook auf"), host),
-            SecurityEvent::AddressChanged { to, .. } => fact(t("New address", "Neue Adresse"), to),
-            SecurityEvent::AddressRestored { to } => fact(t("Address", "Adresse"), to),
+            SecurityEvent::AddressChanged { to } => fact(t("New address", "Neue Adresse"), to),
         }
         let (headline, what) = self.what(language);
         // Links to sign in do not come to an address that was given up.
-        let is_about_address = matches!(
-            self.event,
-            SecurityEvent::AddressChanged { .. } | SecurityEvent::AddressRestored { .. }
-        );
-        let page = self.page.filter(|_| !is_about_address);
-        let mut blocks = vec![
-            Block::Paragraph(what),
-            Block::Facts(facts),
-            Block::Paragraph(t(
-                "If it was you, there is nothing to do.",
-                "Wenn Sie das waren, müssen Sie nichts tun.",
-            )),
-            Block::Paragraph(self.otherwise(language)),
-        ];
-        if let SecurityEvent::AddressChanged { undo: Some(undo), .. } = self.event {
-            blocks.push(Block::Link(t("Put my address back", "Meine Adresse zurückholen"), undo));
-        }
-        blocks.push(Block::page(t("Sign in", "Anmelden"), page));
-        let note = if is_about_address {
-            t(
-                "We send this mail to the address that counted until now.",
-                "Diese Mail geht an die Adresse, die bis jetzt galt.",
-            )
-        } else {
-            t(
+        let page = self.page.filter(|_| !matches!(self.event, SecurityEvent::AddressChanged { .. }));
+        Letter {
+            name: Some(self.name),
+            headline,
+            blocks: vec![
+                Block::Paragraph(what),
+                Block::Facts(facts),
+                Block::Paragraph(t(
+                    "If it was you, there is nothing to do.",
+                    "Wenn Sie das waren, müssen Sie nichts tun.",
+                )),
+                Block::Paragraph(self.otherwise(language)),
+                Block::page(t("Sign in", "Anmelden"), page),
+            ],
+            note: t(
                 "We send this mail to the owner whenever something changes about who gets in.",
                 "Diese Mail geht an den Inhaber, sobald sich ändert, wer hineinkommt.",
-            )
-        };
-        Letter { name: Some(self.name), headline, blocks, note }
+            ),
+        }
     }
 
     /// What was done: as a headline, and in a sentence.
@@ -168,16 +145,6 @@ impl<'a> SecurityNotice<'a> {
                     "Was mit {} geschieht, geht von jetzt an an einen anderen Webhook.",
                 ),
             ),
-            SecurityEvent::SecretChanged => language.pick(
-                (
-                    "The webhook of {} has a new secret",
-                    "What is sent to the webhook of {} is signed by a new secret. For 24 hours the earlier one signs it, too.",
-                ),
-                (
-                    "Der Webhook von {} hat ein neues Geheimnis",
-                    "Was an den Webhook von {} geht, wird mit einem neuen Geheimnis unterschrieben, und 24 Stunden lang auch mit dem alten.",
-                ),
-            ),
             SecurityEvent::AddressChanged { .. } => language.pick(
                 (
                     "The e-mail address of {} was changed",
@@ -188,35 +155,13 @@ impl<'a> SecurityNotice<'a> {
                     "Mails über {} und Links zum Anmelden gehen von jetzt an an eine andere Adresse.",
                 ),
             ),
-            SecurityEvent::AddressRestored { .. } => language.pick(
-                (
-                    "The earlier e-mail address of {} is back",
-                    "The mail to the earlier address had a way back, and somebody has taken it. Mails about {}, and links to sign in, go \
-                     there again. Browsers and apps were signed out.",
-                ),
-                (
-                    "Die frühere E-Mail-Adresse von {} gilt wieder",
-                    "Die Mail an die frühere Adresse hatte einen Weg zurück, und jemand hat ihn genommen. Mails über {} und Links zum \
-                     Anmelden gehen wieder dorthin. Browser und Apps wurden abgemeldet.",
-                ),
-            ),
         }
     }
 
     /// What to do if it was somebody else.
     const fn otherwise(&self, language: Language) -> &'static str {
         match self.event {
-            SecurityEvent::AddressChanged { undo: Some(_), .. } => language.pick(
-                "If it was not you, press this button within 7 days. This address counts again then, and whoever changed it is signed \
-                 out everywhere.",
-                "Wenn Sie das nicht waren, drücken Sie innerhalb von 7 Tagen diesen Knopf. Dann gilt wieder diese Adresse, und wer sie \
-                 geändert hat, wird überall abgemeldet.",
-            ),
-            SecurityEvent::AddressRestored { .. } => language.pick(
-                "If it was not you, answer this mail at once: somebody reads the mails of the earlier address.",
-                "Wenn Sie das nicht waren, antworten Sie gleich auf diese Mail: Jemand liest die Mails der früheren Adresse.",
-            ),
-            SecurityEvent::AddressChanged { undo: None, .. } => language.pick(
+            SecurityEvent::AddressChanged { .. } => language.pick(
                 "If it was not you, answer this mail at once. Links to sign in do not come to this address any more.",
                 "Wenn Sie das nicht waren, antworten Sie gleich auf diese Mail. Links zum Anmelden kommen nicht mehr an diese \
                  Adresse.",
@@ -224,10 +169,6 @@ impl<'a> SecurityNotice<'a> {
             SecurityEvent::WebhookChanged { .. } => language.pick(
                 "If it was not you, sign in, sign out everywhere, and store your own webhook again.",
                 "Wenn Sie das nicht waren, melden Sie sich an, melden Sie alle Geräte ab, und speichern Sie Ihren Webhook wieder.",
-            ),
-            SecurityEvent::SecretChanged => language.pick(
-                "If it was not you, sign in, sign out everywhere, and make another secret.",
-                "Wenn Sie das nicht waren, melden Sie sich an, melden Sie alle Geräte ab, und erzeugen Sie ein anderes Geheimnis.",
             ),
             SecurityEvent::SignedIn { .. }
             | SecurityEvent::SessionEnded { .. }

@@ -43,14 +43,6 @@ impl Address {
             && !self.host.starts_with('[')
             && self.host.parse::<std::net::Ipv4Addr>().is_err()
     }
-
-    /// Whether the host is a name in the public DNS, as far as a name tells.
-    pub fn has_public_name(&self) -> bool {
-        let mut labels = self.host.rsplit('.');
-        let is_local = matches!(labels.next(), None | Some("localhost"));
-        let has_more = labels.next().is_some();
-        self.has_name() && !is_local && has_more && self.host.split('.').all(is_label)
-    }
 }
 
 /// A domain as DNS has it: in lower case, with A-labels for what is not ASCII.

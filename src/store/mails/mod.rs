@@ -9,22 +9,19 @@ use crate::{
         Email, HexColor, Language, MailId, RunId, RunStatus, Slug, TenantId, TenantName, TenantStatus, Time,
         Timestamp,
     },
+    workflow::RequestOrigin,
 };
 
-use super::{email_changes::EmailChange, webhooks::Connection};
+use super::{magic_links::NewLink, webhooks::Connection};
 
 mod proof;
 mod setup_failed;
-mod sign_in;
-mod team;
 mod welcome;
 pub use proof::{
-    Asked, CODE_YOUNG_SECONDS, Leave, PROOF_PAUSE_SECONDS, ProofBlocker, begin_proof, confirm_address,
+    CODE_YOUNG_SECONDS, Leave, PROOF_PAUSE_SECONDS, ProofBlocker, begin_proof, confirm_address,
     confirm_again, proof_obstacle, prune_counts, sign_in_of_vouched,
 };
 pub use setup_failed::setup_failed;
-pub use sign_in::sign_in;
-pub use team::{Invited, begin_invitation};
 pub use welcome::{
     WelcomeBlocker, audit_welcome, obstacle, warning, welcome, welcome_again, welcome_restored,
 };
@@ -47,10 +44,6 @@ pub enum Kind {
     Welcome,
     /// It asks whoever reads an address to show it.
     ConfirmAddress,
-    /// The same of an address that somebody wants to have in place of another.
-    ChangeEmail,
-    /// It tells whoever reads an address that another one took its place.
-    EmailChanged,
     /// It signs an owner in.
     SignIn,
     /// It tells an owner that provisioning failed.
@@ -59,28 +52,17 @@ pub enum Kind {
     WebhookDisabled,
     /// It tells an owner of something that only they, or their people, should have done.
     SecurityNotice,
-    /// It invites somebody into a tenant.
-    Invitation,
-    /// It tells an owner that somebody would like another invitation.
-    InvitationAsked,
-    /// It offers a tenant to one of its people.
-    OwnershipOffer,
 }
 
 impl Kind {
     /// Each of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 6] = [
         Self::Welcome,
         Self::ConfirmAddress,
-        Self::ChangeEmail,
-        Self::EmailChanged,
         Self::SignIn,
         Self::SetupFailed,
         Self::WebhookDisabled,
         Self::SecurityNotice,
-        Self::Invitation,
-        Self::InvitationAsked,
-        Self::OwnershipOffer,
     ];
 
     /// The word as stored and answered.
@@ -88,15 +70,10 @@ impl Kind {
         match self {
             Self::Welcome => "welcome",
             Self::ConfirmAddress => "confirm_address",
-            Self::ChangeEmail => "change_email",
-            Self::EmailChanged => "email_changed",
             Self::SignIn => "sign_in",
             Self::SetupFailed => "setup_failed",
             Self::WebhookDisabled => "webhook_disabled",
             Self::SecurityNotice => "security_notice",
-            Self::Invitation => "invitation",
-            Self::InvitationAsked => "invitation_asked",
-            Self::OwnershipOffer => "ownership_offer",
         }
     }
 
@@ -143,6 +120,56 @@ fn supersede(tenant: &TenantId, kind: Kind, key: &str, now: Timestamp) -> Statem
            order by key desc limit 10)",
         [tenant.as_str().into(), kind.as_str().into(), key.into(), now.seconds().into()],
     )
+}
+
+/// The mail with a link for the owner of this address, or of the tenant with this slug where no address is given, and who that is:
+/// nobody for an unknown address, for another tenant than asked for (by its id, or its slug), or within the pause after the last link. An address that is not proven gets what
+/// proves it. One batch, whatever the answer.
+pub async fn sign_in(
+    db: &impl Db,
+    email: Option<&Email>,
+    tenant: Option<&str>,
+    id: &MailId,
+    caller: &RequestOrigin,
+    now: Timestamp,
+) -> Result<Option<TenantId>, DbError> {
+    let key = format!("link/{}", id.as_str());
+    let insert = Statement::new(
+        "insert into mails (tenant_id, kind, key, id, origin, request_id, traceparent, next_at, created_at)
+         select id, 'sign_in', ?1, ?2, ?3, ?4, ?5, ?6, ?6
+         from tenants
+         where email = coalesce(?7, (select email from tenants where slug = ?8)) and (?8 is null or ?8 in (id, slug))
+           and status in ('trial', 'active') and link_mailed_at <= ?6 - ?9",
+        [
+            key.as_str().into(),
+            id.as_str().into(),
+            caller.origin.as_str().into(),
+            caller.request.as_deref().into(),
+            caller.traceparent.as_deref().into(),
+            now.seconds().into(),
+            email.map(Email::as_str).into(),
+            tenant.into(),
+            PAUSE_SECONDS.into(),
+        ],
+    );
+    // Whoever asks again, because nothing came, shall not get all of them at once when it does.
+    let supersede = Statement::new(
+        "update mails set status = 'cancelled', next_at = null, late = 0, last_error = 'SUPERSEDED', settled_at = ?3
+         where tenant_id = (select tenant_id from mails where id = ?1 and kind = 'sign_in')
+           and kind = 'sign_in' and status = 'pending' and key in (
+             select key from mails where tenant_id = (select tenant_id from mails where id = ?1 and kind = 'sign_in')
+               and kind = 'sign_in' and key < ?2
+             order by key desc limit 10)",
+        [id.as_str().into(), key.into(), now.seconds().into()],
+    );
+    let mark = Statement::new(
+        "update tenants set link_mailed_at = ?2
+         where id = (select tenant_id from mails where id = ?1 and kind = 'sign_in') returning id",
+        [id.as_str().into(), now.seconds().into()],
+    );
+    let unproven = proof::confirm_by_address(email, tenant, id, caller, now);
+    let batch = ([insert, supersede], Query::scalar(mark), unproven);
+    db.ask(batch).await.map(|(_, known, (_, unproven))| known.or(unproven))
 }
 
 /// The notice that this webhook is switched off, if the same batch has just done that. `since` is the day from which on it took
@@ -234,33 +261,17 @@ pub struct Addressee {
     pub provision_state: RunStatus,
     /// Where its spreadsheet opens, if it has one.
     pub spreadsheet_url: Option<String>,
-    /// The change of an address that the mail is about, as JSON.
-    change: Option<String>,
-    /// Where the one of its people gets mail whom it is for, if it is for one and they are still there.
-    pub recipient: Option<Email>,
-    /// The invitation that it is about, as JSON.
-    invitation: Option<String>,
 }
 
 columns! {
     Addressee: slug, name, email, unproven_email, status, cutoff, language, color, comped, trial_ends_at, provision_state,
-        spreadsheet_url, change, recipient, invitation
+        spreadsheet_url
 }
 
 impl Addressee {
     /// The language of its mails.
     pub fn language(&self) -> Language {
         Language::stored(self.language.as_deref())
-    }
-
-    /// The change of an address that the mail is about, if it is still there.
-    pub fn change(&self) -> Option<EmailChange> {
-        Row::read(self.change.as_deref()?).ok()
-    }
-
-    /// The invitation that it is about.
-    pub fn invitation(&self) -> Result<Option<Invited>, DbError> {
-        self.invitation.as_deref().map(Row::read).transpose()
     }
 }
 
@@ -278,16 +289,6 @@ impl Claimed {
     /// Whether it signs the owner in to a tenant that an operator has just made.
     pub fn is_about_new_tenant(&self) -> bool {
         self.data().get("created") == Some(&Value::Bool(true))
-    }
-
-    /// The one of the tenant's people whom it is for; none for the first owner.
-    pub fn user(&self) -> Option<String> {
-        self.data().get("user")?.as_str().map(str::to_owned)
-    }
-
-    /// Whether its link opens any tenant that its reader belongs to.
-    pub fn lets_choose(&self) -> bool {
-        self.data().get("chooses").is_some_and(|chooses| *chooses == 1)
     }
 
     /// Its deadline.
@@ -316,18 +317,10 @@ macro_rules! claim {
                   'status', status, 'cutoff',
                   max(tokens_valid_after, coalesce(
                     (select value from feature_flags where name = 'tokens_valid_after' and enabled = 1), 0), coalesce(
-                    (select tokens_valid_after from user_cutoffs
-                      where user_id = coalesce(mails.data ->> 'user', owner_user_id)), 0)),
+                    (select tokens_valid_after from user_cutoffs where user_id = owner_user_id), 0)),
                   'language', language, 'color', (select primary_color from tenant_brand where tenant_id = tenants.id),
                   'comped', comped, 'trial_ends_at', trial_ends_at, 'provision_state', provision_state, 'spreadsheet_url',
-                  (select spreadsheet_url from pro_automation where tenant_id = tenants.id), 'change',
-                  (select json_object('id', id, 'state', state, 'email', email, 'previous_email', previous_email,
-                     'replaced_email', replaced_email) || '' from email_changes where id = mails.data ->> 'change'),
-                  'recipient', (select email from auth_users where id = mails.data ->> 'user' and tenant_id = tenants.id),
-                  'invitation', (select json_object('email', i.email, 'role', i.role, 'message', i.message, 'state', i.state,
-                      'version', i.version, 'expires_at', i.expires_at, 'inviter_name', u.name, 'inviter_email', u.email) || ''
-                    from invitations i left join auth_users u on u.id = i.invited_by and u.tenant_id = i.tenant_id
-                    where i.id = mails.data ->> 'invitation'))
+                  (select spreadsheet_url from pro_automation where tenant_id = tenants.id))
                 from tenants where id = mails.tenant_id) as addressee"
         )
     };
@@ -349,14 +342,10 @@ pub fn claim(tenant: Option<&TenantId>, now: Timestamp, lease: Timestamp, limit:
     })
 }
 
-/// Counts an attempt that is about to leave, with a link that is issued then, and remembers what is stored of it. Answers whether it
-/// may: not if somebody else has claimed it since, or if its tenant was stopped.
-pub async fn begin(
-    db: &impl Db,
-    mail: &Claimed,
-    issued_at: Option<Timestamp>,
-    stored: Option<Statement>,
-) -> Result<bool, DbError> {
+/// Counts an attempt that is about to leave, and remembers its link. Answers whether it may: not if somebody else has claimed it
+/// since, or if its tenant was stopped.
+pub async fn begin(db: &impl Db, mail: &Claimed, link: Option<&NewLink>) -> Result<bool, DbError> {
+    let issued_at = link.map(|link| link.issued_at.seconds());
     let attempt = Statement::new(
         "update mails set attempts = attempts + 1, link_issued_at = coalesce(?5, link_issued_at)
          where tenant_id = ?1 and kind = ?2 and key = ?3 and claims = ?4 and status = 'pending'
@@ -366,10 +355,11 @@ pub async fn begin(
             mail.kind.as_str().into(),
             mail.key.as_str().into(),
             mail.claims.into(),
-            issued_at.map(Timestamp::seconds).into(),
+            issued_at.into(),
         ],
     );
-    db.ask((attempt, stored)).await.map(|(begun, _)| begun.has_changed())
+    let link = link.map(|link| link.insert(&mail.tenant_id));
+    db.ask((attempt, link)).await.map(|(begun, _)| begun.has_changed())
 }
 
 /// How an attempt ended.

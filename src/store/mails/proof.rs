@@ -204,47 +204,13 @@ struct Counted {
 
 columns! { Counted: in_mailbox, in_all, all_since }
 
-/// What a mail asks whoever reads an address, as it is stored.
-#[derive(Debug, Clone)]
-pub struct Asked {
-    /// A hash of the mailbox.
-    pub mailbox: String,
-    /// When what it encloses is issued.
-    pub issued_at: Timestamp,
-    /// What remembers it.
-    pub remember: Statement,
-}
-
-impl Asked {
-    /// A code and a link that prove the address of a new tenant.
-    pub fn proof(mail: &Claimed, hashes: &Hashes) -> Self {
-        let remember = Statement::new(
-            "insert into email_proofs (tenant_id, link, code, issued_at)
-             select tenant_id, ?5, ?6, ?7 from mails
-             where tenant_id = ?1 and kind = ?2 and key = ?3 and claims = ?4 and status = 'pending' and attempts = ?8 + 1
-             on conflict do nothing",
-            [
-                mail.tenant_id.as_str().into(),
-                mail.kind.as_str().into(),
-                mail.key.as_str().into(),
-                mail.claims.into(),
-                hashes.link.as_str().into(),
-                hashes.code.as_str().into(),
-                hashes.issued_at.seconds().into(),
-                mail.attempts.into(),
-            ],
-        );
-        Self { mailbox: hashes.mailbox.clone(), issued_at: hashes.issued_at, remember }
-    }
-}
-
-/// Counts an attempt that is about to leave for an address that nobody has proven, against what its mailbox gets and all of them
-/// together, and remembers what it encloses. A repeat of what left before is not counted again.
+/// Counts an attempt that is about to leave, against what its mailbox gets and all of them together, and remembers its code and
+/// its link. A repeat of what left before is not counted again.
 pub async fn begin_proof(
     db: &impl Db,
     mail: &Claimed,
     address: &Email,
-    asked: &Asked,
+    hashes: &Hashes,
     budget: u32,
     now: Timestamp,
 ) -> Result<Leave, DbError> {
@@ -253,8 +219,7 @@ pub async fn begin_proof(
         "update mails set attempts = attempts + 1, link_issued_at = ?5
          where tenant_id = ?1 and kind = ?2 and key = ?3 and claims = ?4 and status = 'pending'
            and exists (select 1 from tenants where id = ?1 and status in ('trial', 'active') and undo_state is null
-             and (unproven_email = ?6 or exists (select 1 from email_changes c
-               where c.id = mails.data ->> 'change' and c.state = 'open' and c.email = ?6)))
+             and unproven_email = ?6)
            and (?7 = 0 or (
              not exists (select 1 from proof_mails where mailbox = ?8 and since > ?9 - ?11 and mails >= ?12)
              and not exists (select 1 from proof_mails where mailbox = '' and since > ?9 - ?13 and mails >= ?10)))",
@@ -263,10 +228,10 @@ pub async fn begin_proof(
             mail.kind.as_str().into(),
             mail.key.as_str().into(),
             mail.claims.into(),
-            asked.issued_at.seconds().into(),
+            hashes.issued_at.seconds().into(),
             address.as_str().into(),
             is_first.into(),
-            asked.mailbox.as_str().into(),
+            hashes.mailbox.as_str().into(),
             now.seconds().into(),
             budget.into(),
             MAILBOX_SECONDS.into(),
@@ -290,20 +255,36 @@ pub async fn begin_proof(
                 mail.key.as_str().into(),
                 mail.claims.into(),
                 now.seconds().into(),
-                asked.mailbox.as_str().into(),
+                hashes.mailbox.as_str().into(),
                 MAILBOX_SECONDS.into(),
                 ALL_SECONDS.into(),
             ],
         )
     });
+    let remember = Statement::new(
+        "insert into email_proofs (tenant_id, link, code, issued_at)
+         select tenant_id, ?5, ?6, ?7 from mails
+         where tenant_id = ?1 and kind = ?2 and key = ?3 and claims = ?4 and status = 'pending' and attempts = ?8 + 1
+         on conflict do nothing",
+        [
+            mail.tenant_id.as_str().into(),
+            mail.kind.as_str().into(),
+            mail.key.as_str().into(),
+            mail.claims.into(),
+            hashes.link.as_str().into(),
+            hashes.code.as_str().into(),
+            hashes.issued_at.seconds().into(),
+            mail.attempts.into(),
+        ],
+    );
     let counted = Query::one(Statement::new(
         "select coalesce(m.mails, 0) as in_mailbox, coalesce(a.mails, 0) as in_all, a.since as all_since
          from (select 1) left join proof_mails m on m.mailbox = ?1 and m.since > ?2 - ?3
            left join proof_mails a on a.mailbox = '' and a.since > ?2 - ?4",
-        [asked.mailbox.as_str().into(), now.seconds().into(), MAILBOX_SECONDS.into(), ALL_SECONDS.into()],
+        [hashes.mailbox.as_str().into(), now.seconds().into(), MAILBOX_SECONDS.into(), ALL_SECONDS.into()],
     ));
     let (attempt, _, _, counted): (Answer, _, _, Counted) =
-        db.ask((attempt, count, asked.remember.clone(), counted)).await?;
+        db.ask((attempt, count, remember, counted)).await?;
     Ok(match counted {
         _ if attempt.has_changed() => Leave::Granted,
         Counted { in_mailbox, .. } if is_first && in_mailbox >= PER_MAILBOX => Leave::MailboxFull,

@@ -94,7 +94,7 @@ async fn sending_again_what_is_on_its_way_takes_nothing_back_that_arrived() {
         let lease = now.after(Duration::from_secs(120));
         let claimed = app.db().ask(store::deliveries::claim(None, now, lease, 9)).await.unwrap();
         let mut claimed = claimed.into_iter().next().unwrap().unwrap();
-        app.db().query(store::deliveries::begin(&claimed, Some(lease), now)).await.unwrap();
+        app.db().query(store::deliveries::begin(&claimed, Some(lease))).await.unwrap();
         claimed.attempts += 1;
         is_redelivered(&app).await;
         // The other attempt fails, or is not made yet; this one was taken.
@@ -103,7 +103,6 @@ async fn sending_again_what_is_on_its_way_takes_nothing_back_that_arrived() {
             next_at: None,
             answered: Some(200),
             error: None,
-            ms: None,
         };
         if attempts == 7 {
             app.outside().upstreams().next("make", [Reaction::TimesOut]);
@@ -129,7 +128,7 @@ async fn sending_again_what_is_on_its_way_is_not_undone_by_its_failure() {
     let lease = now.after(Duration::from_secs(120));
     let claimed = app.db().ask(store::deliveries::claim(None, now, lease, 9)).await.unwrap();
     let mut claimed = claimed.into_iter().next().unwrap().unwrap();
-    app.db().query(store::deliveries::begin(&claimed, Some(lease), now)).await.unwrap();
+    app.db().query(store::deliveries::begin(&claimed, Some(lease))).await.unwrap();
     claimed.attempts += 1;
     is_redelivered(&app).await;
     let failed = store::deliveries::Attempted {
@@ -137,7 +136,6 @@ async fn sending_again_what_is_on_its_way_is_not_undone_by_its_failure() {
         next_at: None,
         answered: None,
         error: Some("TIMEOUT"),
-        ms: None,
     };
     app.db().query(store::deliveries::settle(&claimed, &failed, now)).await.unwrap();
     assert_eq!(delivery(&app)["status"], "pending");
@@ -155,7 +153,7 @@ async fn what_the_version_before_claimed_is_its_own() {
     let claimed = claimed.into_iter().next().unwrap().unwrap();
     app.db()
         .execute("update webhook_deliveries set attempts = attempts + 1, next_at = ?1", [lease.seconds()]);
-    let begun = app.db().query(store::deliveries::begin(&claimed, Some(lease), now)).await.unwrap();
+    let begun = app.db().query(store::deliveries::begin(&claimed, Some(lease))).await.unwrap();
     assert_eq!(begun.changes, 0);
     // It settles by what it counted.
     let settled = app.db().execute(

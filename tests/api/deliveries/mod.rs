@@ -414,7 +414,6 @@ async fn a_late_comer_settles_nothing() {
         next_at: None,
         answered: None,
         error: Some("TIMEOUT"),
-        ms: None,
     };
     app.db().query(store::deliveries::settle(&late, &failed, now)).await.unwrap();
     app.db().is_still(&before);

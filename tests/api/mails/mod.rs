@@ -253,8 +253,8 @@ async fn a_claim_that_ended_sends_and_settles_nothing() {
         app.db().ask(store::mails::claim(None, now, now, 10)).await.unwrap().pop().unwrap()
     };
     let (old, new) = (claim().await, claim().await);
-    assert!(!store::mails::begin(app.db(), &old, None, None).await.unwrap());
-    assert!(store::mails::begin(app.db(), &new, None, None).await.unwrap());
+    assert!(!store::mails::begin(app.db(), &old, None).await.unwrap());
+    assert!(store::mails::begin(app.db(), &new, None).await.unwrap());
     let sent = store::mails::Attempted {
         status: store::mails::Status::Failed,
         next_at: None,
@@ -552,7 +552,7 @@ async fn a_tenant_that_is_stopped_at_the_last_moment_is_mailed_nothing() {
         let now = app.outside().now();
         let claimed = app.db().ask(store::mails::claim(None, now, now, 1)).await.unwrap().pop().unwrap();
         tenant.becomes("status", status);
-        assert!(!store::mails::begin(app.db(), &claimed, None, None).await.unwrap(), "{status}");
+        assert!(!store::mails::begin(app.db(), &claimed, None).await.unwrap(), "{status}");
     }
 }
 

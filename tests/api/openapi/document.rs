@@ -28,9 +28,7 @@ const ABOUT: &str = "Tenant signup and provisioning. JSON in, JSON out: a succes
     out may be `null` or empty. All fields that are wrong are told at once. Times are RFC 3339 \
     in UTC, but for `trialEndsAt` and what a token says, which are Unix seconds. Every answer carries an `X-Request-Id`, under \
     which operators find what happened. What is at no address of these answers 404 `NOT_FOUND`; another method at one of them \
-    answers 405 `METHOD_NOT_ALLOWED` with `Allow`.\n\n\
-    A page that shows one tenant sends its id as `Tenantry-Tenant` with the cookie: if that is another tenant's, it is 409 `OTHER_TENANT`, \
-    and nothing is done.";
+    answers 405 `METHOD_NOT_ALLOWED` with `Allow`.";
 
 /// The whole document.
 pub async fn document() -> Value {

@@ -38,10 +38,6 @@ const RUN: (&str, &str, &str, bool) = ("runId", "RunId", "The run.", true);
 const PLAN: (&str, &str, &str, bool) = ("plan", "Plan", "The plan that it provisions.", true);
 const STEP: (&str, &str, &str, bool) = ("step", "Step", "The step that it was at.", false);
 
-const USER: (&str, &str, &str, bool) = ("user", "string", "Who.", true);
-const ROLE: (&str, &str, &str, bool) = ("role", "string", "As what: `owner` or `tenant_admin`.", true);
-const BY: (&str, &str, &str, bool) = ("by", "string", "Whose doing it was.", true);
-
 const EVENTS: &[Event] = &[
     Event {
         kind: "webhook.ping",
@@ -81,18 +77,6 @@ const EVENTS: &[Event] = &[
         ],
     },
     Event {
-        kind: "tenant.updated",
-        name: "TenantUpdated",
-        receivers: PLATFORM,
-        meaning: "The tenant's people changed something about it.",
-        data: &[(
-            "fields",
-            "strings",
-            "What is different: `name`, `brand`, `language`, `membersUrl`; more may come.",
-            true,
-        )],
-    },
-    Event {
         kind: "tenant.deprovisioned",
         name: "TenantDeprovisioned",
         receivers: BOTH,
@@ -124,30 +108,13 @@ const EVENTS: &[Event] = &[
         data: &[("host", "string", "Its host.", true)],
     },
     Event {
-        kind: "email.changed",
-        name: "EmailChanged",
-        receivers: PLATFORM,
-        meaning: "Somebody of the tenant has another address. It is not said which.",
-        data: &[
-            ("userId", "UserId", "Whose.", true),
-            ("undone", "boolean", "Whether an earlier address was put back.", true),
-        ],
-    },
-    Event {
-        kind: "webhook.secret_changed",
-        name: "WebhookSecretChanged",
-        receivers: PLATFORM,
-        meaning: "The tenant's webhook has another secret.",
-        data: &[],
-    },
-    Event {
         kind: "session.started",
         name: "SessionStarted",
         receivers: PLATFORM,
         meaning: "Somebody signed in to the tenant.",
         data: &[
             ("session", "string", "The sign-in.", true),
-            ("how", "string", "By what: `link`, `code`, `proof`, `invitation` or `switch`.", true),
+            ("how", "string", "By what: `link`, `code` or `proof`.", true),
             ("browser", "string", "The family of browsers, in a word.", true),
             ("platform", "string", "What that runs on, in a word.", true),
         ],
@@ -159,45 +126,10 @@ const EVENTS: &[Event] = &[
         meaning: "A sign-in to the tenant was ended.",
         data: &[
             ("session", "string", "The sign-in.", true),
-            ("how", "string", "By what it began: `link`, `code`, `proof`, `invitation` or `switch`.", true),
+            ("how", "string", "By what it began: `link`, `code` or `proof`.", true),
             ("browser", "string", "The family of browsers, in a word.", true),
             ("platform", "string", "What that runs on, in a word.", true),
         ],
-    },
-    Event {
-        kind: "member.invited",
-        name: "MemberInvited",
-        receivers: PLATFORM,
-        meaning: "Somebody was invited into the tenant.",
-        data: &[("invitation", "string", "The invitation.", true), ROLE, BY],
-    },
-    Event {
-        kind: "member.joined",
-        name: "MemberJoined",
-        receivers: PLATFORM,
-        meaning: "Somebody accepted an invitation into the tenant.",
-        data: &[("invitation", "string", "The invitation.", true), USER, ROLE],
-    },
-    Event {
-        kind: "ownership.transferred",
-        name: "OwnershipTransferred",
-        receivers: PLATFORM,
-        meaning: "The tenant was handed on to another of its people.",
-        data: &[("from", "string", "Whose it was.", true), USER, BY],
-    },
-    Event {
-        kind: "member.removed",
-        name: "MemberRemoved",
-        receivers: PLATFORM,
-        meaning: "Somebody does not belong to the tenant any more: they left, or an owner removed them.",
-        data: &[USER, BY],
-    },
-    Event {
-        kind: "member.role_changed",
-        name: "MemberRoleChanged",
-        receivers: PLATFORM,
-        meaning: "Somebody may do more in the tenant than before, or less.",
-        data: &[USER, ROLE, BY],
     },
     Event {
         kind: "session.all_ended",
@@ -220,11 +152,7 @@ fn schema(event: &Event) -> Value {
     let fields = || [tenant].into_iter().chain(event.data.iter().copied());
     let properties: Map<String, Value> = fields()
         .map(|(name, of, meaning, _)| {
-            let mut field = match of {
-                "string" | "boolean" => json!({ "type": of }),
-                "strings" => json!({ "type": "array", "items": { "type": "string" } }),
-                of => reference(of),
-            };
+            let mut field = if of == "string" { json!({ "type": "string" }) } else { reference(of) };
             field["description"] = meaning.into();
             (name.to_owned(), field)
         })
@@ -260,25 +188,13 @@ fn operation(event: &Event) -> Value {
     let mut data = json!({ "tenantId": "tenant_01a3185c80397978a1c17e7efb610b25" });
     for (name, of, _, always) in event.data {
         if *always {
-            if *of == "strings" {
-                data[*name] = json!(["name", "brand"]);
-                continue;
-            }
-            if *of == "boolean" {
-                data[*name] = false.into();
-                continue;
-            }
             data[*name] = match *of {
                 "RunId" => "run_01a3185c80397978a1c17e7efb610b25",
-                "UserId" => "user_01a3185c80397978a1c17e7efb610b25",
                 "Plan" => "starter",
                 "FailureCode" => "WEBHOOK_REJECTED",
                 _ => match *name {
                     "slug" => "fc-example",
                     "kind" => "welcome",
-                    "user" | "by" | "from" => "user_01a3185c80397978a1c17e7efb610b25",
-                    "role" => "tenant_admin",
-                    "invitation" => "invitation_01a3185c80397978a1c17e7efb610b25",
                     _ if event.kind == "webhook.disabled" => "gone",
                     _ => "EMAIL_REJECTED",
                 },

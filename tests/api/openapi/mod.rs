@@ -9,7 +9,6 @@ mod events;
 mod operation;
 mod operations;
 mod portable;
-mod team;
 mod twin;
 mod vocabulary;
 

@@ -20,7 +20,6 @@ pub enum Tag {
     Signup,
     SignIn,
     Tenant,
-    Team,
     Tenants,
     Runs,
     Promos,
@@ -33,11 +32,10 @@ pub enum Tag {
 
 impl Tag {
     /// Every tag, in the order in which a reader meets them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 11] = [
         Self::Signup,
         Self::SignIn,
         Self::Tenant,
-        Self::Team,
         Self::Tenants,
         Self::Runs,
         Self::Promos,
@@ -54,7 +52,6 @@ impl Tag {
             Self::Signup => ("Signup", "A tenant signs up and gives what its plan needs."),
             Self::SignIn => ("Sign-in", "Links by mail, and what a token says."),
             Self::Tenant => ("Tenant", "A tenant as its own people see it."),
-            Self::Team => ("Team", "The people of a tenant: who may sign in, and who decides that."),
             Self::Tenants => ("Operators: tenants", "The register of tenants."),
             Self::Runs => ("Operators: background", "Provisioning runs, upstreams, idempotency keys."),
             Self::Promos => ("Operators: promo codes", "Promo codes."),
@@ -298,7 +295,7 @@ impl Operation {
             codes.push("EMAIL_UNPROVEN");
         }
         if route.permission.admits_tenants() {
-            codes.extend(["AMBIGUOUS_CREDENTIALS", "OTHER_TENANT"]);
+            codes.push("AMBIGUOUS_CREDENTIALS");
         }
         if route.method != "GET" && is_tenants(route.permission) {
             codes.push("RATE_LIMITED");
@@ -368,8 +365,6 @@ pub fn parameters() -> Map<String, Value> {
         path("code", "The promo code, in any case.", text.clone()),
         path("name", "The upstream.", reference("Upstream")),
         path("session", "The sign-in, as the list names it.", reference("SessionId")),
-        path("user", "The person, as the list of members names them.", reference("UserId")),
-        path("invitation", "The invitation, as the list names it.", reference("InvitationId")),
         path("delivery", "The delivery, as the list names it.", text.clone()),
         path("key", "The key, as the list names it.", text),
         query(

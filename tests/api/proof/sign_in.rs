@@ -75,20 +75,3 @@ async fn another_site_signs_nobody_in() {
     }
     proves(&app, json!({ "token": link })).by_our_page().send().await.is(200);
 }
-
-#[tokio::test]
-async fn whoever_is_signed_in_elsewhere_in_the_browser_proves_another_address_by_its_own_token() {
-    let app = TestApp::new();
-    let other = app.signed_up("fc-sued").await;
-    let cookie = other.signs_in_by("").await;
-    let (tenant, code, _) = newcomer(&app, "fc-nord").await;
-    // The cookie alone is no signup's, and another one's token does not become it.
-    let by_cookie = proves(&app, json!({ "code": code })).cookie(&cookie).by_our_page().send().await;
-    by_cookie.fails(409, "EMAIL_PROVEN");
-    let ask = proves(&app, json!({ "code": code })).token(&tenant.jwt).cookie(&cookie).by_our_page();
-    let answer = ask.send().await;
-    assert_eq!(answer.is(200)["tenantId"], tenant.id.as_str());
-    let told = tenant.whoami_by(&cookie_of(&answer)).await.is(200);
-    assert_eq!(told["data"]["tenantId"], tenant.id.as_str());
-    other.whoami_by(&cookie).await.is(200);
-}

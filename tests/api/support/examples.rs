@@ -91,36 +91,7 @@ pub fn example(route: &Route, tenant: &TestTenant) -> Example {
             Body::None
         }
         ("GET", _) => Body::None,
-        ("DELETE", "/api/v1/tenants/me/sessions/{session}" | "/api/v1/tenants/{id}/members/{user}") => {
-            Body::None
-        }
-        ("PATCH", "/api/v1/tenants/{id}/members/{user}") => Body::Json(json!({ "roles": ["tenant_admin"] })),
-        ("POST", "/api/v1/tenants/{id}/members/me/leave") => Body::Optional,
-        ("POST", "/api/v1/tenants/{id}/invitations") => {
-            status = 201;
-            Body::Json(json!({ "email": "new@example.org", "role": "tenant_admin", "message": "Join us!" }))
-        }
-        ("POST", "/api/v1/tenants/{id}/invitations/{invitation}/resend") => Body::Optional,
-        (
-            "DELETE",
-            "/api/v1/tenants/{id}/invitations/{invitation}" | "/api/v1/tenants/{id}/ownership/transfer",
-        ) => Body::None,
-        ("POST", "/public/invitations/look" | "/public/invitations/accept") => {
-            Body::Json(json!({ "token": "token-example" }))
-        }
-        ("POST", "/public/invitations/ask-again") => {
-            status = 202;
-            Body::Json(json!({ "token": "token-example" }))
-        }
-        ("POST", "/api/v1/tenants/{id}/ownership/transfer") => {
-            status = 201;
-            Body::Json(json!({ "userId": "user_mate" }))
-        }
-        ("POST", "/api/v1/tenants/{id}/ownership/transfer/accept") => Body::Optional,
-        ("POST", "/api/v1/admin/tenants/{id}/ownership") => {
-            Body::Json(json!({ "userId": "user_mate", "reason": "the only owner has died" }))
-        }
-        ("POST", "/auth/switch") => Body::Json(json!({ "tenantId": tenant.id })),
+        ("DELETE", "/api/v1/tenants/me/sessions/{session}") => Body::None,
         ("DELETE", "/api/v1/admin/tenants/{id}") => {
             status = 202;
             Body::Json(json!({ "reason": "asked by the club" }))
@@ -147,12 +118,7 @@ pub fn example(route: &Route, tenant: &TestTenant) -> Example {
             "/api/v1/tenants/{id}/webhook/deliveries/{delivery}/redeliver"
             | "/api/v1/admin/webhook/deliveries/{delivery}/redeliver",
         ) => Body::OptionalJson(json!({ "reason": "asked by the club" })),
-        (
-            "POST",
-            "/public/signup/pro/confirm"
-            | "/api/v1/tenants/{id}/provision/retry"
-            | "/api/v1/tenants/{id}/webhook/secret",
-        ) => Body::Optional,
+        ("POST", "/public/signup/pro/confirm" | "/api/v1/tenants/{id}/provision/retry") => Body::Optional,
         ("POST", "/auth/logout") => Body::OptionalJson(json!({ "all": false })),
         ("PATCH", "/public/signup/email") => Body::Json(json!({ "email": "owner@meant.example" })),
         ("POST", "/auth/proof") => Body::Json(json!({ "token": proof_of(tenant) })),
@@ -160,21 +126,14 @@ pub fn example(route: &Route, tenant: &TestTenant) -> Example {
             status = 202;
             Body::Optional
         }
-        ("POST", "/api/v1/tenants/{id}/members/me/email") => {
-            status = 202;
-            Body::Json(json!({ "email": "new@fc-example.example" }))
-        }
-        ("POST", "/public/email/confirm") => Body::Json(json!({ "token": change_of(tenant, "open") })),
-        ("POST", "/public/email/undo") => Body::Json(json!({ "token": change_of(tenant, "confirmed") })),
         ("POST", "/auth/magic/start") => {
             status = 202;
             Body::Json(json!({ "email": "owner@fc-example.example" }))
         }
         ("POST", "/auth/magic/verify") => Body::Json(json!({ "token": link_of(tenant) })),
-        ("PATCH", "/api/v1/tenants/me") => Body::Json(json!({
-            "name": "FC Fitting", "brand": { "primaryColor": "#102030" }, "language": "de",
-            "membersUrl": "https://members.example.org/",
-        })),
+        ("PATCH", "/api/v1/tenants/me") => {
+            Body::Json(json!({ "name": "FC Fitting", "primaryColor": "#102030" }))
+        }
         ("PATCH", "/api/v1/admin/tenants/{id}") => {
             Body::Json(json!({ "comped": true, "reason": "a sponsor pays" }))
         }
@@ -240,10 +199,6 @@ fn named(pattern: &str, tenant: &TestTenant) -> String {
         let known = tenant.db().rows(&format!("select id from sessions where tenant_id = '{}'", tenant.id));
         path = path.replace("{session}", known.first().map_or("none", |row| row["id"].as_str().unwrap()));
     }
-    if pattern.contains("{user}") {
-        path = path.replace("{user}", "user_mate");
-    }
-    path = path.replace("{invitation}", "invitation_example");
     if pattern.contains("{key}") {
         path =
             path.replace("{key}", tenant.db().row("select id from idempotency_keys")["id"].as_str().unwrap());
@@ -279,19 +234,6 @@ fn proof_of(tenant: &TestTenant) -> String {
     issued.link.split_once("#token=").unwrap().1.to_owned()
 }
 
-/// What the link has of a change of the owner's address that is `open`, or what leads back once it is `confirmed`.
-fn change_of(tenant: &TestTenant, state: &str) -> String {
-    let (id, hash) = (format!("change_example_{state}"), tenantry::app::digest(&["secret"]));
-    tenant.db().execute(
-        "insert into email_changes (id, tenant_id, user_id, email, state, link, created_at, expires_at, previous_email, undo_link,
-           undo_expires_at)
-         select ?2, id, owner_user_id, 'new@fc-example.example', ?3, ?4, ?5, ?5 + 3600, 'old@fc-example.example', ?4, ?5 + 3600
-         from tenants where id = ?1",
-        (&tenant.id, &id, state, hash, tenant.now()),
-    );
-    format!("{id}.secret")
-}
-
 /// A tenant that a route's example fits.
 pub async fn tenant_for(app: &TestApp, route: &Route) -> TestTenant {
     app.has_promo("EXAMPLE", 20, &[]);
@@ -308,12 +250,6 @@ pub async fn tenant_for(app: &TestApp, route: &Route) -> TestTenant {
             tenant
         }
         "/public/signup/pro/confirm" => app.signed_up_pro("fc-fitting").await,
-        "/api/v1/tenants/{id}/members/me/email" => {
-            let tenant = app.signed_up("fc-fitting").await;
-            // Whom the tests' tokens name.
-            tenant.becomes("owner_user_id", "user_1");
-            tenant
-        }
         "/api/v1/tenants/me/sessions/{session}" => {
             let tenant = app.signed_up("fc-fitting").await;
             tenant.signs_in_by("").await;
@@ -323,8 +259,6 @@ pub async fn tenant_for(app: &TestApp, route: &Route) -> TestTenant {
         "/api/v1/bgops/sagas/{run}"
         | "/api/v1/bgops/sagas/{run}/history"
         | "/api/v1/tenants/{id}/welcome/resend"
-        | "/api/v1/tenants/{id}/webhook/secret"
-        | "/api/v1/tenants/{id}/webhook/deliveries/{delivery}"
         | "/api/v1/tenants/{id}/webhook/deliveries/{delivery}/redeliver" => {
             app.provisioned("fc-fitting").await
         }
@@ -346,29 +280,6 @@ pub async fn tenant_for(app: &TestApp, route: &Route) -> TestTenant {
             let tenant = app.signed_up("fc-fitting").await;
             tenant.connects("https://hook.eu2.make.com/gone").await.is(200);
             tenant.waits().await;
-            tenant
-        }
-        "/api/v1/tenants/{id}/ownership/transfer/accept" => {
-            let tenant = app.signed_up("fc-fitting").await;
-            tenant.has_member("user_1", "one@example.org", "tenant_admin");
-            tenant.has_member("user_mate", "mate@example.org", "owner");
-            tenant.is_offered("user_mate", "user_1");
-            // Whoever comes by a cookie is the first owner, and accepts it, too.
-            tenant.becomes("owner_user_id", "user_1");
-            tenant
-        }
-        path if ["/members", "/invitations", "/ownership", "/auth/switch"]
-            .iter()
-            .any(|part| path.contains(part)) =>
-        {
-            let tenant = app.signed_up("fc-fitting").await;
-            tenant.has_member("user_1", "one@example.org", "owner");
-            tenant.has_member("user_mate", "mate@example.org", "tenant_admin");
-            let is_over = path == "/public/invitations/ask-again";
-            tenant.has_invitation("invitation_example", "guest@example.org", "token-example", is_over);
-            if route.method == "DELETE" {
-                tenant.is_offered("user_1", "user_mate");
-            }
             tenant
         }
         _ => app.signed_up("fc-fitting").await,

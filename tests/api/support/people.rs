@@ -289,45 +289,6 @@ impl TestTenant {
         self.db().row(&format!("select * from tenants where id = '{}'", self.id))
     }
 
-    /// Somebody belongs to it, as an owner or as an admin. Answers the same tenant by their token.
-    pub fn has_member(&self, user: &str, email: &str, role: &str) -> Self {
-        let roles = if role == "owner" { json!(["tenant_admin", "owner"]) } else { json!(["tenant_admin"]) };
-        self.db().execute(
-            "insert or replace into auth_users (id, tenant_id, email, roles, created_at) values (?1, ?2, ?3, ?4, ?5)",
-            (user, &self.id, email, roles.to_string(), self.now()),
-        );
-        let token = Token::tenant(&self.id, self.now()).with("sub", user).with("roles", roles);
-        Self { jwt: token.with("jti", format!("jti-{user}")).sign(), ..self.clone() }
-    }
-
-    /// Somebody was invited an hour ago, by a link that has this.
-    pub fn has_invitation(&self, id: &str, email: &str, token: &str, is_over: bool) {
-        let ends = self.now() + if is_over { -1 } else { 3600 };
-        self.db().execute(
-            "insert into invitations (id, tenant_id, email, role, invited_by, expires_at, mailed_at, created_at)
-             values (?1, ?2, ?3, 'tenant_admin', 'user_1', ?4, ?5, ?5)",
-            (id, &self.id, email, ends, self.now() - 3600),
-        );
-        self.db().execute(
-            "insert into invitation_links values (?1, ?2, 1)",
-            (tenantry::app::digest(&["invitation", token]), id),
-        );
-    }
-
-    /// One of its people offers it to another.
-    pub fn is_offered(&self, from: &str, to: &str) {
-        self.db().execute(
-            "insert into ownership_transfers values (?1, ?2, ?3, ?4, ?4 + 3600)",
-            (&self.id, from, to, self.now()),
-        );
-    }
-
-    /// The same tenant by a token of this owner.
-    pub fn with_jwt_of(&self, user: &str) -> Self {
-        let token = Token::tenant(&self.id, self.now()).with("sub", user);
-        Self { jwt: token.with("jti", format!("jti-{user}")).sign(), ..self.clone() }
-    }
-
     /// Something about its row changes.
     pub fn becomes(&self, column: &str, value: impl rusqlite::ToSql) {
         self.db().execute(&format!("update tenants set {column} = ?2 where id = ?1"), (&self.id, value));

@@ -132,10 +132,7 @@ impl RecordedCall {
     pub fn link(&self) -> String {
         let body = self.json();
         let text = body["text"].as_str().unwrap();
-        text.lines()
-            .find(|line| ["#token=", "#undo="].iter().any(|mark| line.contains(mark)))
-            .unwrap()
-            .to_owned()
+        text.lines().find(|line| line.contains("#token=")).unwrap().to_owned()
     }
 }
 

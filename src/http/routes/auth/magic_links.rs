@@ -5,21 +5,17 @@ use http::{HeaderMap, StatusCode, header::USER_AGENT};
 use serde::Serialize;
 
 use crate::{
-    app::{
-        self, App,
-        magic_links::{Shown, SignedInAs, Verified},
-        sessions::Arrival,
-    },
-    domain::{Email, Plan, Slug, TenantId, TenantName, UserId, field_errors::InvalidValue, text},
+    app::{self, App, magic_links::Shown, sessions::Arrival},
+    domain::{Email, Plan, Slug, TenantId, TenantName, field_errors::InvalidValue, text},
     http::{
-        answer::{Json, True, done, each},
+        answer::{Json, True, done},
         body::{Fields, body},
         context::Context,
         error::ApiError,
         same_origin, session_cookie,
     },
     ports::{Limit, Ports},
-    store::magic_links::{Choice, Whose},
+    store::magic_links::Whose,
 };
 
 /// `POST /auth/magic/start`: the same answer for a known and an unknown address.
@@ -49,43 +45,25 @@ pub async fn verify<P: Ports>(
         (None, Some((code, whose))) => Shown::Code(whose, code),
         (token, _) => Shown::Link(token.unwrap_or_default()),
     };
-    let verified = app::magic_links::verify(&app, &shown, body.tenant_id.as_ref(), &arrival).await;
-    let verified = verified.map_err(|error| match shown {
+    let verified = app::magic_links::verify(&app, &shown, &arrival).await;
+    let (signed_in, jwt) = verified.map_err(|error| match shown {
         Shown::Link(_) => error.into(),
         Shown::Code(..) => ApiError::of_code(error),
     })?;
-    Ok(match verified {
-        Verified::SignedIn(signed_in) => welcomed(&arrival, *signed_in),
-        Verified::Choose(choices) => {
-            let choose = each(choices, TenantChoice::from);
-            Json(SignInAnswer::Choose(ChooseTenantResponse { success: True, choose })).into_response()
-        }
-    })
-}
-
-/// The answer to somebody who signed in to a tenant.
-pub fn welcomed(arrival: &Arrival<'_>, (signed_in, token): SignedInAs) -> Response {
-    signed_in_answer(arrival, token, |jwt| {
-        SignInAnswer::SignedIn(Box::new(SignInResponse {
-            success: True,
-            tenant_id: signed_in.id.clone(),
-            tenant: TenantSummary {
-                id: signed_in.id,
-                slug: signed_in.slug,
-                name: signed_in.name,
-                email: signed_in.email,
-                plan: signed_in.plan,
-                comped: signed_in.comped,
-                trial_ends_at: signed_in.trial_ends_at,
-            },
-            user: SignedInUser {
-                id: signed_in.user_id,
-                email: signed_in.user_email,
-                roles: serde_json::from_str(&signed_in.roles).unwrap_or_default(),
-            },
-            jwt,
-        }))
-    })
+    Ok(signed_in_answer(&arrival, jwt, |jwt| SignInResponse {
+        success: True,
+        tenant_id: signed_in.id.clone(),
+        tenant: TenantSummary {
+            id: signed_in.id,
+            slug: signed_in.slug,
+            name: signed_in.name,
+            email: signed_in.email,
+            plan: signed_in.plan,
+            comped: signed_in.comped,
+            trial_ends_at: signed_in.trial_ends_at,
+        },
+        jwt,
+    }))
 }
 
 /// How somebody who signs in came. A cookie is put on our own page's browser alone: no other site signs people in to what is not theirs.
@@ -155,9 +133,6 @@ body! {
         /// With a code: the tenant's name in addresses, in place of the address.
         #[schema(max_length = 63, pattern = "^([A-Za-z0-9-]{3,63})?$", example = "riverside")]
         pub slug: Option<String> = unless_empty("slug", slug),
-        /// Which tenant is meant, of several that the reader of the mail belongs to.
-        #[schema(value_type = Option<TenantId>)]
-        pub tenant_id: Option<TenantId> = optional("tenantId"),
         /// `true` sets a cookie for our own pages, which scripts can't read, in place of answering a `jwt`.
         pub session: Option<bool> = optional_flag("session"),
     }
@@ -206,53 +181,6 @@ fn slug(given: String) -> Result<String, InvalidValue> {
     }
 }
 
-/// What came of a link, or of a code.
-#[derive(Debug, Clone, Serialize)]
-#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
-#[serde(untagged)]
-pub enum SignInAnswer {
-    /// Somebody is signed in.
-    SignedIn(Box<SignInResponse>),
-    /// It opens several tenants.
-    Choose(ChooseTenantResponse),
-}
-
-/// The link, or the code, opens several tenants. It is not spent: send it again, with the `tenantId` that is meant.
-#[derive(Debug, Clone, Serialize)]
-#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
-pub struct ChooseTenantResponse {
-    /// It was done.
-    pub success: True,
-    /// Those that it opens.
-    pub choose: Vec<TenantChoice>,
-}
-
-/// One of several tenants.
-#[derive(Debug, Clone, Serialize)]
-#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
-#[serde(rename_all = "camelCase")]
-pub struct TenantChoice {
-    /// Which.
-    pub tenant_id: TenantId,
-    /// Its name in addresses.
-    pub slug: Option<Slug>,
-    /// Its name.
-    pub name: TenantName,
-    /// What the person may do there.
-    pub roles: Vec<String>,
-}
-
-impl From<Choice> for TenantChoice {
-    fn from(row: Choice) -> Self {
-        Self {
-            tenant_id: row.tenant_id,
-            slug: row.slug,
-            name: row.name,
-            roles: serde_json::from_str(&row.roles).unwrap_or_default(),
-        }
-    }
-}
-
 /// Somebody who came in by a link.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
@@ -264,8 +192,6 @@ pub struct SignInResponse {
     pub tenant_id: TenantId,
     /// Enough for a page on another device to go on where the first left off.
     pub tenant: TenantSummary,
-    /// Who signed in.
-    pub user: SignedInUser,
     /// A tenant admin's token, good for 7 days. Left out where a cookie was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(not(target_arch = "wasm32"), schema(nullable = false))]
@@ -291,16 +217,4 @@ pub struct TenantSummary {
     pub comped: bool,
     /// When its trial ends, Unix seconds.
     pub trial_ends_at: i64,
-}
-
-/// Somebody who signed in.
-#[derive(Debug, Clone, Serialize)]
-#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
-pub struct SignedInUser {
-    /// Who.
-    pub id: UserId,
-    /// Where they get mail.
-    pub email: Email,
-    /// What they may do.
-    pub roles: Vec<String>,
 }

@@ -1,14 +1,7 @@
 //! `/auth/proof`: showing that one reads the mail of an address, and having another one sent there.
 
-use axum::{
-    extract::FromRequestParts,
-    response::{IntoResponse, Response},
-};
-use http::{
-    HeaderMap, StatusCode,
-    header::{AUTHORIZATION, COOKIE},
-    request::Parts,
-};
+use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, StatusCode};
 use serde::Serialize;
 
 use crate::{
@@ -33,7 +26,7 @@ use crate::{
 #[worker::send]
 pub async fn prove<P: Ports>(
     app: App<P>,
-    caller: Result<Signup<P>, ApiError>,
+    caller: Result<Authenticated<P, SigningUp>, ApiError>,
     context: Context,
     headers: HeaderMap,
     fields: Fields,
@@ -41,7 +34,7 @@ pub async fn prove<P: Ports>(
     let ProofRequest { code, token, session } = fields.read(ProofRequest::read)?;
     let arrival = arrival(&app, &context, &headers, session == Some(true))?;
     let confirmed = if let Some(code) = code {
-        let Signup(caller) = caller?;
+        let caller = caller?;
         app::proof::by_code(&app, &caller.claims, caller.tenant()?, &code, &arrival)
             .await
             .map_err(|error| caller.not_proven(error))?
@@ -53,20 +46,6 @@ pub async fn prove<P: Ports>(
     let tenant = tenant.ok_or_else(ApiError::tenant_not_found)?;
     let answer = |jwt| ProofResponse { success: True, tenant_id, tenant, jwt, email_proven: True };
     Ok(signed_in_answer(&arrival, confirmed.token, answer))
-}
-
-/// Whoever holds the signup's token. The cookie of a sign-in to another tenant is no credential here: the proof replaces it.
-pub struct Signup<P>(Authenticated<P, SigningUp>);
-
-impl<P: Ports, S: Send + Sync> FromRequestParts<S> for Signup<P> {
-    type Rejection = ApiError;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
-        if parts.headers.contains_key(AUTHORIZATION) {
-            parts.headers.remove(COOKIE);
-        }
-        Authenticated::from_request_parts(parts, state).await.map(Self)
-    }
 }
 
 /// `POST /auth/proof/send`

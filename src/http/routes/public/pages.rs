@@ -8,28 +8,7 @@ use crate::domain::Config;
 use super::widget;
 
 /// The pages that people open.
-pub const PAGES: [&str; 9] = [
-    "/",
-    "/app/",
-    "/magic/",
-    "/proof/",
-    "/email/",
-    "/invitation/",
-    "/docs/",
-    "/help/make/",
-    "/help/make/de/",
-];
-
-/// The console: its scripts read the rest of the address.
-const CONSOLE: &str = "/app/";
-
-/// The page at a path.
-pub fn at(path: &str) -> Option<&'static str> {
-    if path.starts_with(CONSOLE) {
-        return Some(CONSOLE);
-    }
-    PAGES.into_iter().find(|page| path == *page)
-}
+pub const PAGES: [&str; 6] = ["/", "/magic/", "/proof/", "/docs/", "/help/make/", "/help/make/de/"];
 
 /// Where a page says who answers for it.
 const FOOTER: &str = "<footer class=\"foot\"></footer>";
@@ -111,13 +90,10 @@ fn encoded(address: &str) -> String {
 mod tests {
     use super::*;
 
-    const FILES: [&str; 9] = [
+    const FILES: [&str; 6] = [
         include_str!("../../../../public/index.html"),
-        include_str!("../../../../public/app/index.html"),
         include_str!("../../../../public/magic/index.html"),
         include_str!("../../../../public/proof/index.html"),
-        include_str!("../../../../public/email/index.html"),
-        include_str!("../../../../public/invitation/index.html"),
         include_str!("../../../../public/docs/index.html"),
         include_str!("../../../../public/help/make/index.html"),
         include_str!("../../../../public/help/make/de/index.html"),

@@ -5,11 +5,9 @@ use std::convert::Infallible;
 use axum::extract::{FromRequestParts, RawPathParams, RawQuery};
 use http::{StatusCode, request::Parts};
 use serde::Serialize;
-use serde_json::Value;
 
 use crate::{
     app::{self, deliveries::ATTEMPTS},
-    domain::Timestamp,
     http::{
         answer::{Data, Json, Time, True, data, each},
         auth::{Authenticated, SameTenantOrPlatform},
@@ -21,7 +19,7 @@ use crate::{
     },
     ports::Ports,
     store::{
-        deliveries::{self, Delivery, DeliveryDetails, Status},
+        deliveries::{self, Delivery, Status},
         tenants,
         webhooks::{self, Connection},
     },
@@ -49,19 +47,6 @@ pub async fn list<P: Ports>(
         next_cursor: next,
         webhook: webhook.map(WebhookHealth::from),
     }))
-}
-
-/// `GET /api/v1/tenants/{id}/webhook/deliveries/{delivery}`
-#[worker::send]
-pub async fn get<P: Ports>(
-    caller: Authenticated<P, SameTenantOrPlatform>,
-    DeliveryPart(delivery): DeliveryPart,
-) -> Result<Json<WebhookDeliveryResponse>, ApiError> {
-    let tenant = caller.tenant()?;
-    let (known, found) = caller.ask((tenants::by_id(tenant), deliveries::details(tenant, &delivery))).await?;
-    known.ok_or_else(ApiError::tenant_not_found)?;
-    let delivery = found.ok_or_else(delivery_not_found)?.into();
-    Ok(Json(WebhookDeliveryResponse { success: True, delivery }))
 }
 
 /// `POST /api/v1/tenants/{id}/webhook/deliveries/{delivery}/redeliver`
@@ -164,83 +149,6 @@ impl From<Delivery> for WebhookDelivery {
             next_attempt_at: delivery.next_at.map(Time::at),
             created_at: Time::at(delivery.created_at),
             settled_at: delivery.settled_at.map(Time::at),
-        }
-    }
-}
-
-/// One delivery.
-#[derive(Debug, Clone, Serialize)]
-#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
-pub struct WebhookDeliveryResponse {
-    /// It was done.
-    pub success: True,
-    /// The delivery.
-    pub delivery: WebhookDeliveryDetails,
-}
-
-/// One event on its way to a tenant's webhook, with every attempt.
-#[derive(Debug, Clone, Serialize)]
-#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
-#[serde(rename_all = "camelCase")]
-pub struct WebhookDeliveryDetails {
-    /// Its id, which the webhook gets as `webhook-id`.
-    pub id: String,
-    /// What it announces, like `tenant.provisioned`.
-    pub r#type: String,
-    /// Where it stands.
-    pub status: Status,
-    /// Its last attempts, at most 24 of them, the first one first.
-    pub attempts: Vec<WebhookDeliveryAttempt>,
-    /// The HTTP status of the last answer; `null` when there was none.
-    pub last_status: Option<u16>,
-    /// What went wrong last: the code.
-    pub last_error: Option<String>,
-    /// When it is tried next; `null` when it has ended.
-    pub next_attempt_at: Option<Time>,
-    /// When it was announced.
-    pub created_at: Time,
-    /// When it had ended.
-    pub settled_at: Option<Time>,
-    /// What is sent each time.
-    #[cfg_attr(not(target_arch = "wasm32"), schema(value_type = Object))]
-    pub payload: Value,
-}
-
-/// One attempt at a delivery.
-#[derive(Debug, Clone, Serialize)]
-#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
-pub struct WebhookDeliveryAttempt {
-    /// When it began.
-    pub at: Time,
-    /// The HTTP status that was answered; `null` when none was.
-    pub status: Option<u16>,
-    /// What went wrong: the code; `null` when nothing did.
-    pub error: Option<String>,
-    /// How long it took, milliseconds; `null` while it is at work, or if its end was never reported.
-    pub ms: Option<u64>,
-}
-
-impl From<DeliveryDetails> for WebhookDeliveryDetails {
-    fn from(details: DeliveryDetails) -> Self {
-        let attempts = each(details.attempts(), |attempt| WebhookDeliveryAttempt {
-            at: Timestamp::from_millis(attempt.at).into(),
-            status: attempt.status,
-            error: attempt.error,
-            ms: attempt.ms,
-        });
-        let payload = serde_json::from_str(&details.body).unwrap_or_default();
-        let delivery = WebhookDelivery::from(details.delivery);
-        Self {
-            id: delivery.id,
-            r#type: delivery.r#type,
-            status: delivery.status,
-            attempts,
-            last_status: delivery.last_status,
-            last_error: delivery.last_error,
-            next_attempt_at: delivery.next_attempt_at,
-            created_at: delivery.created_at,
-            settled_at: delivery.settled_at,
-            payload,
         }
     }
 }

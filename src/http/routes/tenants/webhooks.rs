@@ -6,13 +6,12 @@ use serde::Serialize;
 use crate::{
     app::{
         self,
-        provisioning::QueueError,
-        webhooks::{ReplaceError, Restored, Tried, TryError},
+        webhooks::{Restored, Tried, TryError},
     },
     domain::{WebhookSecret, WebhookUrl, webhook::AllowedHosts},
     http::{
         answer::{Data, Json, Time, True, data},
-        auth::{Authenticated, SameTenant, SameTenantOrPlatform},
+        auth::{Authenticated, SameTenantOrPlatform},
         body::{OptionalFields, body},
         context::Context,
         error::ApiError,
@@ -39,7 +38,9 @@ pub async fn test<P: Ports>(
         .map_err(|error| match error {
             TryError::NotFound => ApiError::tenant_not_found(),
             TryError::Unproven => ApiError::email_unproven(),
-            TryError::NoWebhook => no_webhook(),
+            TryError::NoWebhook => {
+                ApiError::new(StatusCode::CONFLICT, "NO_WEBHOOK", "No webhook is stored for this club yet.")
+            }
             TryError::NotStored => ApiError::new(
                 StatusCode::CONFLICT,
                 "WEBHOOK_NOT_STORED",
@@ -49,45 +50,6 @@ pub async fn test<P: Ports>(
             TryError::Access(error) => caller.refused(error),
         })?;
     Ok(data(tried.into()))
-}
-
-/// `POST /api/v1/tenants/{id}/webhook/secret`
-#[worker::send]
-pub async fn replace_secret<P: Ports>(
-    caller: Authenticated<P, SameTenant>,
-    context: Context,
-    _: OptionalFields,
-) -> Result<Json<WebhookSecretResponse>, ApiError> {
-    let tenant = caller.tenant()?;
-    let replaced = app::webhooks::replace_secret(&caller.app, &caller.claims, tenant, context.caller()).await;
-    let replaced = replaced.map_err(|error| match error {
-        ReplaceError::NoWebhook => no_webhook(),
-        ReplaceError::TooOften => caller.not_queued(QueueError::TooOften),
-        ReplaceError::Sealed(cause) => ApiError::internal(cause.to_string()),
-        ReplaceError::Access(error) => caller.refused(error),
-    })?;
-    Ok(Json(WebhookSecretResponse {
-        success: True,
-        secret: replaced.secret.secret().expose().to_owned(),
-        previous_secret_until: replaced.previous_until.map(Time::at),
-    }))
-}
-
-fn no_webhook() -> ApiError {
-    ApiError::new(StatusCode::CONFLICT, "NO_WEBHOOK", "No webhook is stored for this club yet.")
-}
-
-/// A webhook's new secret.
-#[derive(Debug, Clone, Serialize)]
-#[cfg_attr(not(target_arch = "wasm32"), derive(utoipa::ToSchema))]
-#[serde(rename_all = "camelCase")]
-pub struct WebhookSecretResponse {
-    /// It was done.
-    pub success: True,
-    /// The secret, as receivers take it. It is shown this once.
-    pub secret: String,
-    /// Until when an earlier secret signs what is sent, too.
-    pub previous_secret_until: Option<Time>,
 }
 
 body! {

@@ -1,12 +1,9 @@
 mod events;
 mod me;
-mod members;
 mod overview;
-mod own_email;
 mod provision_retry;
 mod provision_status;
 mod sessions;
 mod webhook_deliveries;
-mod webhook_secret;
 mod webhook_test;
 mod welcome_resend;
