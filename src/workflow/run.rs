@@ -304,10 +304,12 @@ impl Run {
         self.undo_status() == Some(UndoStatus::Undone)
     }
 
-    /// Whether nothing is left of it to do or to undo: another run may take its place.
+    /// Whether nothing is left of it to do or to undo, and D1 knows: another run may take its place. What one made that completed
+    /// would be undone by nobody then.
     pub fn is_over(&self) -> bool {
+        let undo = || Track::undoing_of(self.kind, &self.doing.records, self.was_lost, self.doing.queued_at);
         let is_done = self.undoing.is_none() && self.status() == RunStatus::Completed;
-        (is_done || self.is_undone()) && !self.has_pending_projection()
+        (self.is_undone() || is_done && undo().records.is_empty()) && !self.has_pending_projection()
     }
 
     /// Whether it waits before it tries again.

@@ -296,17 +296,14 @@ impl<'a> House<'a> {
     /// The wish first, then the object.
     pub fn somebody_queues(&self, kind: Kind) {
         let listed = self.listed(kind);
-        let is_over =
-            listed.run.as_ref().is_some_and(|run| !run.has_ended() || run.status() == RunStatus::Completed);
         let is_undone = listed.run.as_ref().is_some_and(Run::is_undone);
-        if !self.has_d1() || self.is_removed.get() || listed.is_wanted || listed.is_unwanted {
+        let is_good = listed.run.as_ref().is_some_and(|run| {
+            !run.has_ended() || run.undoing.is_none() && run.status() == RunStatus::Completed
+        });
+        if !self.has_d1() || self.is_removed.get() || listed.is_wanted || listed.is_unwanted || is_good {
             return;
         }
-        let has_gone_on =
-            listed.run.as_ref().is_some_and(|run| run.status() == RunStatus::Completed) || is_undone;
-        if kind == Kind::PROVISIONING && is_over {
-            return;
-        }
+        let has_gone_on = is_undone;
         if kind == WATCH && (listed.id.is_none() || has_gone_on) {
             self.wishes.set(self.wishes.get() + 1);
             if has_gone_on {
