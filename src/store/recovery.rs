@@ -75,6 +75,8 @@ fn select(command: &Command) -> Option<Statement> {
         | Command::Forget
         | Command::Compare { .. }
         | Command::GoOn { .. }
+        | Command::Look
+        | Command::Of { .. }
         | Command::Report
         | Command::Ping => (None, None),
     };

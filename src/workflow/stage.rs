@@ -31,6 +31,13 @@ pub enum Stage {
         /// How the last attempt ended.
         fault: TransientError,
     },
+    /// `step` looked at something that goes on by itself, and looks again at `until`.
+    Watching {
+        /// The step.
+        step: Step,
+        /// When to look again.
+        until: Timestamp,
+    },
     /// Every step is done, or undone.
     Completed {
         /// Since when.
@@ -69,6 +76,7 @@ impl Stage {
             Self::Ready { step }
             | Self::Running { step, .. }
             | Self::Waiting { step, .. }
+            | Self::Watching { step, .. }
             | Self::Failed { step, .. } => Some(*step),
             Self::Completed { .. } => None,
         }
@@ -99,7 +107,7 @@ impl Stage {
     pub const fn ended_at(&self) -> Option<Timestamp> {
         match self {
             Self::Completed { at } | Self::Failed { at, .. } => Some(*at),
-            Self::Ready { .. } | Self::Running { .. } | Self::Waiting { .. } => None,
+            Self::Ready { .. } | Self::Running { .. } | Self::Waiting { .. } | Self::Watching { .. } => None,
         }
     }
 }
