@@ -7,7 +7,6 @@ pub mod codes;
 pub mod deliveries;
 pub mod deprovisioning;
 pub mod health;
-pub mod kinds;
 mod letters;
 pub mod limits;
 pub mod magic_links;

@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
-use super::{Plan, Timestamp, field_errors::InvalidValue, words};
+use super::{Plan, field_errors::InvalidValue, words};
 
 words! {
     /// One step of provisioning.
@@ -138,21 +136,6 @@ pub enum Gained {
     Skipped,
 }
 
-/// Where something stands that goes on by itself, as the last look at it found.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Standing {
-    /// In a word of the run's kind.
-    pub word: String,
-    /// Since when.
-    pub since: Timestamp,
-    /// When somebody last asked for a look.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub asked_at: Option<Timestamp>,
-}
-
-/// How long until the next look at what stands so; none when it has stood so for too long.
-pub type Pace = fn(&Standing, Timestamp) -> Option<Duration>;
-
 /// What is known of a step before it is performed.
 #[derive(Debug, Clone, Copy)]
 pub struct Spec {
@@ -164,33 +147,25 @@ pub struct Spec {
     pub makes: &'static str,
     /// What becomes of the runs that are under way when it is added to a plan.
     pub gained: Gained,
-    /// Of a step that looks at something until it is as it should be, or for ever: when it looks again.
-    pub looks: Option<Pace>,
 }
 
 impl Spec {
     /// Of a step whose work is in D1, and that leaves nothing which could be taken back.
-    pub const IN_DATABASE: Self = Self {
+    const IN_DATABASE: Self = Self {
         policy: Policy::IN_DATABASE,
         compensation: Compensation::None,
         makes: "name",
         gained: Gained::Done,
-        looks: None,
     };
 
     /// Of a step that asks outside, for so many seconds in one attempt.
-    pub const fn outside(time_limit: u64) -> Self {
+    const fn outside(time_limit: u64) -> Self {
         Self { policy: Policy::outside(time_limit), ..Self::IN_DATABASE }
     }
 
     /// The same, of a step that makes something under this word.
-    pub const fn makes(self, word: &'static str) -> Self {
+    const fn makes(self, word: &'static str) -> Self {
         Self { compensation: Compensation::Required, makes: word, ..self }
-    }
-
-    /// The same, of a step that looks again at this pace.
-    pub const fn watches(self, pace: Pace) -> Self {
-        Self { looks: Some(pace), ..self }
     }
 }
 

@@ -75,8 +75,6 @@ fn select(command: &Command) -> Option<Statement> {
         | Command::Forget
         | Command::Compare { .. }
         | Command::GoOn { .. }
-        | Command::Look
-        | Command::Of { .. }
         | Command::Report
         | Command::Ping => (None, None),
     };

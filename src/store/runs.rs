@@ -381,7 +381,6 @@ impl FromRow for RunView {
                 ended_at: row.ended_at.map(Timestamp::from_seconds),
                 resume_at: row.resume_at.map(Timestamp::from_seconds),
                 undo: row.undo_state,
-                standing: None,
             }
         });
         let given_up = row.provision_reason.filter(|_| report.is_none() && status == RunStatus::Failed);

@@ -6,12 +6,9 @@
 
 use std::time::Duration;
 
-use crate::domain::{Task, Timestamp};
+use crate::domain::{Step, Task, Timestamp};
 
-use super::{
-    Next, Outcome, Run, TransientError, TransientErrorCode,
-    policy::{KEPT_AFTER_REMOVAL, OTHERS_CHECK, SUSPENSION_CHECK},
-};
+use super::{Next, Outcome, Run, TransientError, TransientErrorCode, policy::KEPT_AFTER_REMOVAL};
 
 /// How many turns one alarm takes at the most: many times what a run needs from its beginning to its end.
 const MAX_TURNS: u32 = 100;
@@ -137,10 +134,6 @@ pub trait RunContext {
     async fn permit(&self, run: &Run, task: Task, lists: bool) -> Asked<Self::Found>;
     /// Writes the projection in D1.
     async fn project(&self, run: &Run) -> ProjectionResult;
-    /// Undoes what the tenant's runs of other kinds made, as this one is undone. Answers whether all of it is gone.
-    fn undo_others(&self, _run: &Run) -> Result<bool, Self::Error> {
-        Ok(true)
-    }
     /// Logs.
     fn log_event(&self, run: &Run, event: RunEvent<'_>);
 }
@@ -242,7 +235,7 @@ async fn retry_orphan<W: RunContext>(context: &W, run: &Run, retry_at: Timestamp
 async fn check_tenant<W: RunContext>(context: &W, run: &Run) -> Result<Option<Wake>, W::Error> {
     let now = context.now();
     if run.is_tenant_check_due(now) {
-        match context.permit(run, Task::Do(run.kind.first(run.plan)), false).await.permit {
+        match context.permit(run, Task::Do(Step::SeedDefaults), false).await.permit {
             Permit::Granted | Permit::Stopped => {}
             Permit::Paused | Permit::Unavailable => {
                 return Ok(Some(Wake::CheckTenant(now.after(CHECK_RETRY_INTERVAL))));
@@ -263,11 +256,7 @@ async fn check_tenant<W: RunContext>(context: &W, run: &Run) -> Result<Option<Wa
 /// The permit is asked for when the alarm begins its work, and before whatever asks outside: then D1 is updated first, so that it
 /// knows what was begun, and under which keys, whatever becomes of the object.
 async fn attempt<W: RunContext>(context: &W, task: Task, is_first: bool) -> Result<(), W::Error> {
-    let Some(mut run) = context.load()? else { return Ok(()) };
-    if task.is_undo() && !context.undo_others(&run)? && run.kind.is_last(task) {
-        run.wait_for_others(task, OTHERS_CHECK, context.now());
-        return context.save(&run);
-    }
+    let Some(run) = context.load()? else { return Ok(()) };
     let asks_outside = context.asks_outside(&run, task);
     let asked = if is_first || asks_outside {
         context.permit(&run, task, asks_outside && run.has_pending_projection()).await
@@ -291,11 +280,8 @@ async fn attempt<W: RunContext>(context: &W, task: Task, is_first: bool) -> Resu
         Permit::Stopped | Permit::TenantUnknown if task.is_undo() => {
             return perform(context, run, task, asked.found).await;
         }
-        Permit::Stopped if run.kind.outlasts_suspension() => {
-            run.pause_for(task, SUSPENSION_CHECK, context.now());
-        }
         Permit::Stopped => {
-            run.stop(run.kind.sayings().suspended, context.now());
+            run.stop("This club is suspended, so setting it up was stopped.", context.now());
         }
         Permit::TenantUnknown => {
             run.orphan(context.now());
@@ -319,7 +305,7 @@ async fn perform<W: RunContext>(
 ) -> Result<(), W::Error> {
     let number = run.begin(task, context.now());
     context.save(&run)?;
-    if task == Task::Do(run.kind.first(run.plan)) && number == 1 {
+    if task == Task::Do(Step::SeedDefaults) && number == 1 {
         context.log_event(&run, RunEvent::Started);
     }
     let Performed { outcome, told } = context.perform(&run, task, found).await;

@@ -4,7 +4,6 @@
 //! fields are added with a default, never renamed.
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use crate::domain::{Email, Plan, RunId, Slug, Step, TenantId, TenantName, Upstream, UserId};
 
@@ -114,46 +113,10 @@ pub enum Command {
         /// The upstream.
         upstream: Upstream,
     },
-    /// Look now at what is looked at again and again.
-    Look,
-    /// This, to the run of another kind than provisioning. A version that knows of no kinds refuses it.
-    Of {
-        /// The word of the kind.
-        kind: String,
-        /// The run that the sender means, or begins.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        run: Option<RunId>,
-        /// What a run that is begun is given.
-        #[serde(default, skip_serializing_if = "Value::is_null")]
-        input: Value,
-        /// What is said to it.
-        command: Box<Self>,
-    },
     /// Say where the run stands.
     Report,
     /// Say that you are there.
     Ping,
-}
-
-/// Which of an object's runs a command is for.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Address {
-    /// The word of its kind; none is provisioning.
-    pub kind: Option<String>,
-    /// The run that the sender means, or begins.
-    pub run: Option<RunId>,
-    /// What a run that is begun is given.
-    pub input: Value,
-}
-
-impl Command {
-    /// Which run it is for, and what is said to that.
-    pub fn addressed(self) -> (Address, Self) {
-        match self {
-            Self::Of { kind, run, input, command } => (Address { kind: Some(kind), run, input }, *command),
-            command => (Address::default(), command),
-        }
-    }
 }
 
 /// The object's answer.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::domain::{RunId, RunStatus, Timestamp};
 
-use super::{Address, Command, Kind, Next, Reply, Report, RequestOrigin, Run};
+use super::{Command, Next, Reply, Report, RequestOrigin, Run};
 
 /// Random ids for a new run, or for a run that is queued again.
 #[derive(Debug, Clone)]
@@ -57,29 +57,7 @@ pub struct Effects {
 
 /// Applies `command` to `known`, the stored run.
 pub fn handle(known: Option<Run>, command: Command, fresh: NewIds, now: Timestamp) -> Effects {
-    handle_of(Kind::PROVISIONING, Address::default(), known, command, fresh, now)
-}
-
-/// Applies `command` to `known`, the stored run of this kind, as it was addressed.
-pub fn handle_of(
-    kind: Kind,
-    address: Address,
-    known: Option<Run>,
-    command: Command,
-    fresh: NewIds,
-    now: Timestamp,
-) -> Effects {
-    let begins = matches!(command, Command::Queue { .. } | Command::Wake { .. });
-    let is_another = |run: &Run| address.run.as_ref().is_some_and(|meant| *meant != run.id);
-    // Where one is over, another may begin.
-    let makes_room = |run: &Run| begins && is_another(run) && kind.repeats() && run.is_over();
-    let Some(run) = known.filter(|run| !makes_room(run)) else {
-        return begin(kind, address, command, fresh, now);
-    };
-    if is_another(&run) {
-        // It has to be over first, and D1 has to know.
-        return woken(&run, now);
-    }
+    let Some(run) = known else { return handle_without_run(command, fresh, now) };
     match command {
         Command::Ping => nothing(Reply::Pong),
         Command::Queue { run: Some(seen), .. }
@@ -101,30 +79,10 @@ pub fn handle_of(
         Command::Skip => changed(run, |run| run.skip(None, fresh.link_id, now)),
         Command::SkipStep { step, .. } => changed(run, |run| run.skip(Some(step), fresh.link_id, now)),
         Command::GoOn { .. } => changed(run, |run| run.go_on_now(now)),
-        Command::Look => changed(run, |run| run.look_now(now)),
-        // Its shell took it apart.
-        Command::Of { .. } => unchanged(&run),
         Command::Compare { projected_version } => compare(run, projected_version, now),
         Command::Forget if run.is_undone() => Effects { forget: true, ..nothing(Reply::NoRun) },
         // D1 has it as undone; its object may not have heard of that yet.
         Command::Forget => woken(&run, now),
-    }
-}
-
-/// There is no run of this kind, or none that is not over.
-fn begin(kind: Kind, address: Address, command: Command, fresh: NewIds, now: Timestamp) -> Effects {
-    if kind.is_provisioning() {
-        return handle_without_run(command, fresh, now);
-    }
-    if matches!(command, Command::Undo { .. }) {
-        // Nothing is to be undone where there is nothing: no run has to say so, as a removed tenant's does.
-        return nothing(Reply::NoRun);
-    }
-    let fresh = NewIds { run: address.run.unwrap_or(fresh.run), ..fresh };
-    let effects = handle_without_run(command, fresh, now);
-    match effects.save {
-        Some(run) => started(run.of_kind(kind, address.input)),
-        None => effects,
     }
 }
 
@@ -152,8 +110,6 @@ fn handle_without_run(command: Command, fresh: NewIds, now: Timestamp) -> Effect
         | Command::CancelRun { .. }
         | Command::Skip
         | Command::GoOn { .. }
-        | Command::Look
-        | Command::Of { .. }
         | Command::SkipStep { .. } => nothing(Reply::NoRun),
         Command::Forget => Effects { forget: true, ..nothing(Reply::NoRun) },
     }
@@ -165,7 +121,7 @@ pub fn handle_after_loss(mut found: Run, command: Command, fresh: NewIds, now: T
     if matches!(command, Command::Reset { .. }) {
         return started(found);
     }
-    let effects = handle_of(found.kind, Address::default(), Some(found.clone()), command, fresh, now);
+    let effects = handle(Some(found.clone()), command, fresh, now);
     Effects { save: Some(effects.save.unwrap_or(found)), alarm: AlarmAction::SetNow, ..effects }
 }
 

@@ -7,44 +7,22 @@ use crate::domain::{RunStatus, Step, Task, Timestamp};
 
 use super::{
     FailureCode, RequestOrigin, Run, Stage, TransientError, TransientErrorCode,
-    policy::{ORPHAN_GRACE, PAUSE_CHECK, RESUME_AFTER, TENANT_CHECKS, projection_delay},
+    policy::{ORPHAN_GRACE, PAUSE_CHECK, RESUME_AFTER, RUN_LIMIT, TENANT_CHECKS, policy, projection_delay},
 };
 
 impl Run {
     /// Provisioning is paused: nothing is begun, and the time does not count. The pause is projected once, when it begins.
     pub fn pause(&mut self, task: Task, now: Timestamp) {
-        self.pause_for(task, PAUSE_CHECK, now);
-    }
-
-    /// Nothing is begun for so long, and that time does not count.
-    pub(super) fn pause_for(&mut self, task: Task, pause: Duration, now: Timestamp) {
         let fault = TransientError {
-            retry_after: Some(pause),
+            retry_after: Some(PAUSE_CHECK),
             ..TransientError::new(TransientErrorCode::CircuitOpen)
         };
-        let waiting = Stage::Waiting { step: task.step(), until: now.after(pause), fault };
+        let waiting = Stage::Waiting { step: task.step(), until: now.after(PAUSE_CHECK), fault };
         let track = self.track_mut();
-        (track.stage, track.deadline_at) = (waiting, track.deadline_at.after(pause));
-        self.waits(pause);
+        (track.stage, track.deadline_at) = (waiting, track.deadline_at.after(PAUSE_CHECK));
+        self.waits(PAUSE_CHECK);
         self.version += u64::from(!self.paused);
         self.paused = true;
-    }
-
-    /// What else was made for the tenant is not gone yet. That takes no longer than the removal may.
-    pub(super) fn wait_for_others(&mut self, task: Task, pause: Duration, now: Timestamp) {
-        let fault = TransientError::new(TransientErrorCode::CircuitOpen);
-        self.track_mut().stage = Stage::Waiting { step: task.step(), until: now.after(pause), fault };
-    }
-
-    /// Undoes it because its tenant is removed, or tries again if that failed before the removal's last round. Answers whether
-    /// it is to be written down.
-    pub fn undo_with(&mut self, tenant: &Self, now: Timestamp) -> bool {
-        let round = tenant.track().deadline_at.before(tenant.kind.0.limit);
-        let is_wanted = match &self.undoing {
-            None => true,
-            Some(undo) => undo.stage.failed_at().is_some_and(|at| at < round),
-        };
-        is_wanted && self.begin_undo(tenant.caller.clone(), now)
     }
 
     pub(super) fn waits(&mut self, duration: Duration) {
@@ -59,13 +37,12 @@ impl Run {
     /// Nobody could say whether an attempt at `task` may begin: D1 did not answer. That costs no attempt.
     pub fn postpone(&mut self, task: Task, now: Timestamp, random: u32) {
         let (step, fault) = (task.step(), TransientError::new(TransientErrorCode::StoreUnavailable));
-        let policy = self.kind.policy(step);
         let track = self.track_mut();
         let uncounted = track.record_mut(step).map_or(1, |record| {
             record.uncounted += 1;
             record.uncounted
         });
-        let until = now.after(policy.delay(uncounted, &fault, random));
+        let until = now.after(policy(step).delay(uncounted, &fault, random));
         track.stage = Stage::Waiting { step, until, fault };
         self.version += 1;
     }
@@ -164,7 +141,7 @@ impl Run {
     /// A run that D1 shows, and whose object lost it, goes on with fresh time.
     pub fn found_again(&mut self, now: Timestamp) {
         self.was_lost = true;
-        self.doing.deadline_at = now.after(self.kind.0.limit);
+        self.doing.deadline_at = now.after(RUN_LIMIT);
         if self.status() == RunStatus::Processing
             && let Some(step) = self.doing.first_not_done()
         {

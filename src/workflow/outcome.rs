@@ -39,17 +39,6 @@ pub enum Product {
     Pinged(Webhook),
     /// Nothing, as it is configured: the tenant has no address on the web.
     NoRoute,
-    /// A look at something that goes on by itself.
-    Looked(Look),
-}
-
-/// What a look found.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Look {
-    /// Where it stands, in a word of the run's kind.
-    pub word: String,
-    /// Whether no further look is needed.
-    pub is_over: bool,
 }
 
 /// What a step made outside, and needs to be known later: to verify it, and to remove it.

@@ -27,10 +27,6 @@ pub const TENANT_CHECKS: [Duration; 7] = [
     Duration::from_secs(14 * 24 * 3600),
     Duration::from_secs(30 * 24 * 3600),
 ];
-/// How long a run that outlasts its tenant's suspension waits before it looks whether that is over.
-pub const SUSPENSION_CHECK: Duration = Duration::from_secs(3600);
-/// How long a tenant's removal waits before it looks again whether what its other runs made is gone.
-pub const OTHERS_CHECK: Duration = Duration::from_secs(30);
 /// How long a run waits before it looks again whether provisioning is still paused.
 pub const PAUSE_CHECK: Duration = Duration::from_secs(30);
 /// After a run that failed for an outage, how long until it is resumed without anyone asking: one pause per try. A breaker

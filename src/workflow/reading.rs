@@ -70,7 +70,7 @@ impl Serialize for Report {
 }
 
 /// The stages that this version knows.
-const STAGES: [&str; 6] = ["ready", "running", "waiting", "watching", "completed", "failed"];
+const STAGES: [&str; 5] = ["ready", "running", "waiting", "completed", "failed"];
 
 /// At a step, but not in a way that is known: the step is next. An attempt that was made is made again, under the same key.
 impl<'de> Deserialize<'de> for Stage {

@@ -65,7 +65,7 @@ impl Record {
             Some(Product::Created(artifact)) => self.artifact = Some(artifact),
             Some(Product::Pinged(webhook)) => self.webhook = Some(webhook),
             Some(Product::NoRoute) => self.no_route = true,
-            Some(Product::Looked(_)) | None => {}
+            None => {}
         }
     }
 
@@ -77,11 +77,6 @@ impl Record {
             self.attempts_since_queued = self.attempts_since_queued.saturating_sub(1);
             self.uncounted += 1;
         }
-    }
-
-    /// Records that a look was made: what went wrong before it is over.
-    pub(super) const fn looked(&mut self) {
-        (self.attempts_since_queued, self.uncounted) = (0, 0);
     }
 
     /// How often it was tried since the run was last queued.

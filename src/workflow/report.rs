@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{Plan, RunId, RunStatus, Step, StepStatus, Timestamp, UndoStatus, step::Standing};
+use crate::domain::{Plan, RunId, RunStatus, Step, StepStatus, Timestamp, UndoStatus};
 
 use super::{PermanentError, Run, Stage, Track, TransientError};
 
@@ -77,9 +77,6 @@ pub struct Report {
     /// Where undoing it stands, once that was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub undo: Option<UndoStatus>,
-    /// Where stands what it looks at.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub standing: Option<Standing>,
 }
 
 impl Report {
@@ -99,7 +96,6 @@ impl Report {
             ended_at: stage.ended_at(),
             resume_at: run.resume_at(),
             undo: run.undo_status(),
-            standing: run.doing.standing.clone(),
         }
     }
 }
@@ -107,7 +103,6 @@ impl Report {
 fn step_report(run: &Run, record: &super::Record) -> StepReport {
     let (retry_at, error) = match &run.doing.stage {
         Stage::Waiting { step, until, fault } if *step == record.step => (Some(*until), Some(fault.into())),
-        Stage::Watching { step, until } if *step == record.step => (Some(*until), None),
         Stage::Failed { step, failure, .. } if *step == record.step => (None, Some(failure.into())),
         _ => (None, record.warning.as_ref().map(Into::into)),
     };

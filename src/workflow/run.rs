@@ -6,31 +6,24 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use crate::domain::{Plan, RunId, RunStatus, Step, StepStatus, Task, Timestamp, UndoStatus};
 
 use super::{
-    Artifact, Attempt, FailureCode, Kind, Next, Outcome, PermanentError, Record, RequestOrigin, Stage,
-    Subject, Track, TransientError, TransientErrorCode, record::is_zero, track::write_undo,
+    Artifact, Attempt, FailureCode, Next, Outcome, PermanentError, Record, RequestOrigin, Stage, Subject,
+    Track, TransientError, TransientErrorCode, record::is_zero, track::write_undo,
 };
 
 /// One provisioning run of one tenant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(remote = "Self")]
 pub struct Run {
-    /// Its kind.
-    #[serde(skip)]
-    pub kind: Kind,
     /// Its id.
     pub id: RunId,
     /// Whom it provisions.
     pub subject: Subject,
     /// Which steps it has.
     pub plan: Plan,
-    /// What its kind was given beside that.
-    #[serde(default, skip_serializing_if = "Value::is_null")]
-    pub input: Value,
     /// Counts every recorded change: the projection in D1 takes a state only if it is newer than its own.
     pub version: u64,
     /// Doing its steps.
@@ -91,13 +84,11 @@ impl Run {
         now: Timestamp,
     ) -> Self {
         Self {
-            kind: Kind::PROVISIONING,
             id,
             subject,
             plan,
-            input: Value::Null,
             version: 1,
-            doing: Track::doing(Kind::PROVISIONING, Step::of(plan), now),
+            doing: Track::doing(Step::of(plan), now),
             link_issued_at: now,
             link_id,
             pending_history: Vec::new(),
@@ -112,12 +103,6 @@ impl Run {
             orphaned_since: None,
             waited: 0,
         }
-    }
-
-    /// The same, of another kind, which is given this.
-    pub fn of_kind(self, kind: Kind, input: Value) -> Self {
-        let doing = Track::doing(kind, kind.steps(self.plan), self.doing.queued_at);
-        Self { kind, input, doing, ..self }
     }
 
     /// What is at work: doing its steps, or undoing them once that was asked for.
@@ -137,9 +122,8 @@ impl Run {
     /// Records that an attempt at `task` begins. Answers its number.
     pub fn begin(&mut self, task: Task, now: Timestamp) -> u32 {
         self.paused = false;
-        // A further look is no change.
-        self.version += u64::from(!self.is_further_look(task));
         self.track_mut().begin(task.step(), now);
+        self.version += 1;
         self.attempts(task.step())
     }
 
@@ -152,9 +136,6 @@ impl Run {
     /// attempt was overtaken.
     pub fn settle(&mut self, outcome: Outcome, now: Timestamp, random: u32) {
         let Some((task, since)) = self.running() else { return };
-        if self.is_further_look(task) {
-            return self.settle_look(task, since, outcome, now, random);
-        }
         self.note(task, since, now, &outcome);
         let is_probe = !task.is_undo() && self.probing == Some(task.step());
         if !task.is_undo() && matches!(outcome, Outcome::Done(_)) {
@@ -162,33 +143,6 @@ impl Run {
         }
         self.track_mut().settle(outcome, is_probe, now, random);
         self.version += 1;
-    }
-
-    fn is_further_look(&self, task: Task) -> bool {
-        !task.is_undo() && self.doing.has_looked(task.step())
-    }
-
-    /// What a further look changed is recorded; that it found everything as it was, or failed as the one before, is not.
-    fn settle_look(&mut self, task: Task, since: Timestamp, outcome: Outcome, now: Timestamp, random: u32) {
-        let before = self.sight(task.step());
-        self.track_mut().settle(outcome.clone(), false, now, random);
-        if self.sight(task.step()) != before {
-            self.note(task, since, now, &outcome);
-            self.version += 1;
-        }
-    }
-
-    /// What a look at `step` may change: the word, whether looks fail, and whether there are more.
-    fn sight(&self, step: Step) -> (Option<String>, bool, bool) {
-        let is_failing = self.doing.record(step).is_some_and(|record| record.uncounted > 0);
-        let word = self.doing.standing.as_ref().map(|standing| standing.word.clone());
-        let is_over = self.doing.stage.ended_at().is_some() || self.current() != Some(step);
-        (word, is_failing, is_over)
-    }
-
-    /// Looks now at what is looked at again and again. Answers whether anything is. What was projected does not change.
-    pub fn look_now(&mut self, now: Timestamp) -> bool {
-        self.undoing.is_none() && self.doing.look_now(now)
     }
 
     /// Records that the time is up.
@@ -224,7 +178,7 @@ impl Run {
 
     /// Stops a run that has not ended, on an operator's word. Answers whether it did.
     pub fn cancel(&mut self, now: Timestamp) -> bool {
-        self.stop(self.kind.sayings().cancelled, now)
+        self.stop("Setting up was stopped by our support.", now)
     }
 
     /// Stops a run that has not ended: this is why, for people. Answers whether it did.
@@ -242,9 +196,7 @@ impl Run {
     pub fn begin_undo(&mut self, caller: RequestOrigin, now: Timestamp) -> bool {
         self.cancel(now);
         match &mut self.undoing {
-            None => {
-                self.undoing = Some(Track::undoing_of(self.kind, &self.doing.records, self.was_lost, now))
-            }
+            None => self.undoing = Some(Track::undoing(&self.doing.records, self.was_lost, now)),
             Some(undo) => {
                 if !undo.requeue(now) {
                     return false;
@@ -304,14 +256,6 @@ impl Run {
         self.undo_status() == Some(UndoStatus::Undone)
     }
 
-    /// Whether nothing is left of it to do or to undo, and D1 knows: another run may take its place. What one made that completed
-    /// would be undone by nobody then.
-    pub fn is_over(&self) -> bool {
-        let undo = || Track::undoing_of(self.kind, &self.doing.records, self.was_lost, self.doing.queued_at);
-        let is_done = self.undoing.is_none() && self.status() == RunStatus::Completed;
-        (self.is_undone() || is_done && undo().records.is_empty()) && !self.has_pending_projection()
-    }
-
     /// Whether it waits before it tries again.
     pub fn is_waiting(&self) -> bool {
         self.track().stage.is_waiting()
@@ -325,9 +269,7 @@ impl Run {
     /// Where the run stands, in one word.
     pub const fn status(&self) -> RunStatus {
         match self.doing.stage {
-            Stage::Ready { .. } | Stage::Running { .. } | Stage::Waiting { .. } | Stage::Watching { .. } => {
-                RunStatus::Processing
-            }
+            Stage::Ready { .. } | Stage::Running { .. } | Stage::Waiting { .. } => RunStatus::Processing,
             Stage::Completed { .. } => RunStatus::Completed,
             Stage::Failed { .. } => RunStatus::Failed,
         }
@@ -336,9 +278,7 @@ impl Run {
     /// Where undoing it stands, in one word, once that was asked for.
     pub fn undo_status(&self) -> Option<UndoStatus> {
         self.undoing.as_ref().map(|undo| match undo.stage {
-            Stage::Ready { .. } | Stage::Running { .. } | Stage::Waiting { .. } | Stage::Watching { .. } => {
-                UndoStatus::Undoing
-            }
+            Stage::Ready { .. } | Stage::Running { .. } | Stage::Waiting { .. } => UndoStatus::Undoing,
             Stage::Completed { .. } => UndoStatus::Undone,
             Stage::Failed { .. } => UndoStatus::CompensationFailed,
         })
@@ -359,9 +299,7 @@ impl Run {
         }
         match &self.doing.stage {
             Stage::Failed { step, .. } if *step == record.step => StepStatus::Failed,
-            Stage::Running { step, .. } | Stage::Waiting { step, .. } | Stage::Watching { step, .. }
-                if *step == record.step =>
-            {
+            Stage::Running { step, .. } | Stage::Waiting { step, .. } if *step == record.step => {
                 StepStatus::Running
             }
             _ => StepStatus::Pending,

@@ -31,13 +31,6 @@ pub enum Stage {
         /// How the last attempt ended.
         fault: TransientError,
     },
-    /// `step` looked at something that goes on by itself, and looks again at `until`.
-    Watching {
-        /// The step.
-        step: Step,
-        /// When to look again.
-        until: Timestamp,
-    },
     /// Every step is done, or undone.
     Completed {
         /// Since when.
@@ -76,7 +69,6 @@ impl Stage {
             Self::Ready { step }
             | Self::Running { step, .. }
             | Self::Waiting { step, .. }
-            | Self::Watching { step, .. }
             | Self::Failed { step, .. } => Some(*step),
             Self::Completed { .. } => None,
         }
@@ -107,7 +99,7 @@ impl Stage {
     pub const fn ended_at(&self) -> Option<Timestamp> {
         match self {
             Self::Completed { at } | Self::Failed { at, .. } => Some(*at),
-            Self::Ready { .. } | Self::Running { .. } | Self::Waiting { .. } | Self::Watching { .. } => None,
+            Self::Ready { .. } | Self::Running { .. } | Self::Waiting { .. } => None,
         }
     }
 }

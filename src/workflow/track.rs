@@ -4,23 +4,19 @@
 //! that is for the step to know. The last to be undone is the first that is ever done, and with it the tenant's name
 //! and address are free.
 
-use std::time::Duration;
-
 use serde::{Deserialize, Serialize, Serializer};
 
-use crate::domain::{Step, Task, Timestamp, step::Standing};
+use crate::domain::{Step, Task, Timestamp};
 
 use super::{
-    Artifact, FailureCode, Kind, Look, Next, Outcome, PermanentError, Product, Record, Stage, TransientError,
-    TransientErrorCode, policy::Compensation, record::is_zero,
+    Artifact, FailureCode, Next, Outcome, PermanentError, Record, Stage, TransientError,
+    policy::{Compensation, RUN_LIMIT, compensation, is_last, policy},
+    record::is_zero,
 };
 
 /// Doing the steps of a run, or undoing them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Track {
-    /// Of which kind of run.
-    #[serde(skip)]
-    pub kind: Kind,
     /// Whether they are undone.
     #[serde(skip)]
     pub is_undo: bool,
@@ -40,57 +36,44 @@ pub struct Track {
     /// When its last step was first begun in this round: the event of its end says so, whichever attempt gets through.
     #[serde(rename = "live_at", alias = "gone_at", default, skip_serializing_if = "Option::is_none")]
     pub finishing_at: Option<Timestamp>,
-    /// Where stands what it looks at.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub standing: Option<Standing>,
 }
 
 impl Track {
     /// Doing these steps.
-    pub fn doing(kind: Kind, steps: &[Step], now: Timestamp) -> Self {
-        Self::queued(kind, false, steps.iter().copied().map(Record::new).collect(), now)
+    pub fn doing(steps: &[Step], now: Timestamp) -> Self {
+        Self::queued(false, steps.iter().copied().map(Record::new).collect(), now)
     }
 
     /// Undoing a run whose steps stand so. One that `was_lost` may have begun any of them: undoing what never was finds nothing
     /// to do.
     pub fn undoing(records: &[Record], was_lost: bool, now: Timestamp) -> Self {
-        Self::undoing_of(Kind::PROVISIONING, records, was_lost, now)
-    }
-
-    /// The same, of a run of this kind.
-    pub fn undoing_of(kind: Kind, records: &[Record], was_lost: bool, now: Timestamp) -> Self {
-        let has_left = |record: &&Record| match kind.compensation(record.step) {
+        let has_left = |record: &&Record| match compensation(record.step) {
             Compensation::None => matches!(record.artifact, Some(Artifact::Other(_))),
             Compensation::Required => record.attempts > 0 || was_lost,
             Compensation::SlugAndEmail => true,
         };
         let mut steps: Vec<Step> = records.iter().rev().filter(has_left).map(|record| record.step).collect();
         // Wherever another version has it: nobody gets the name while anything is left behind it.
-        steps.sort_by_key(|step| kind.is_last(Task::Undo(*step)));
-        let undo = Self::queued(kind, true, steps.into_iter().map(Record::new).collect(), now);
-        // Of a kind that leaves nothing until it has begun.
-        let is_undone = undo.records.is_empty() && !kind.is_provisioning();
-        if is_undone { Self { stage: Stage::Completed { at: now }, ..undo } } else { undo }
+        steps.sort_by_key(|step| is_last(Task::Undo(*step)));
+        Self::queued(true, steps.into_iter().map(Record::new).collect(), now)
     }
 
-    fn queued(kind: Kind, is_undo: bool, records: Vec<Record>, now: Timestamp) -> Self {
+    fn queued(is_undo: bool, records: Vec<Record>, now: Timestamp) -> Self {
         let first = records.first().map_or(Step::SeedDefaults, |record| record.step);
         Self {
-            kind,
             is_undo,
             times_queued: 1,
             queued_at: now,
-            deadline_at: now.after(kind.0.limit),
+            deadline_at: now.after(RUN_LIMIT),
             stage: Stage::Ready { step: first },
             records,
             finishing_at: None,
-            standing: None,
         }
     }
 
     /// In the place of one that is read next.
     pub(super) fn unread() -> Self {
-        Self::queued(Kind::PROVISIONING, false, Vec::new(), Timestamp::from_millis(0))
+        Self::queued(false, Vec::new(), Timestamp::from_millis(0))
     }
 
     const fn task(&self, step: Step) -> Task {
@@ -104,10 +87,8 @@ impl Track {
             _ if now >= self.deadline_at => Next::Expire,
             Stage::Ready { step } => Next::Begin(self.task(step)),
             Stage::Running { step, .. } => Next::Recover(self.task(step)),
-            Stage::Waiting { until, .. } | Stage::Watching { until, .. } if until > now => {
-                Next::Sleep(until.min(self.deadline_at))
-            }
-            Stage::Waiting { step, .. } | Stage::Watching { step, .. } => Next::Begin(self.task(step)),
+            Stage::Waiting { until, .. } if until > now => Next::Sleep(until.min(self.deadline_at)),
+            Stage::Waiting { step, .. } => Next::Begin(self.task(step)),
         }
     }
 
@@ -126,7 +107,7 @@ impl Track {
             record.attempts_since_queued += 1;
             record.started_at.get_or_insert(now);
         }
-        if self.kind.is_last(self.task(step)) {
+        if is_last(self.task(step)) {
             self.finishing_at.get_or_insert(now);
         }
         self.stage = Stage::Running { step, since: now };
@@ -136,7 +117,6 @@ impl Track {
     pub fn settle(&mut self, outcome: Outcome, is_probe: bool, now: Timestamp, random: u32) {
         let Stage::Running { step, .. } = self.stage else { return };
         match outcome {
-            Outcome::Done(Some(Product::Looked(look))) => self.looked(step, look, now),
             Outcome::Done(product) => {
                 if let Some(record) = self.record_mut(step) {
                     record.done(product, now);
@@ -156,10 +136,7 @@ impl Track {
         now: Timestamp,
         random: u32,
     ) {
-        if self.has_looked(step) {
-            return self.looks_in_vain(step, fault, now, random);
-        }
-        let (policy, deadline_at) = (self.kind.policy(step), self.deadline_at);
+        let (policy, deadline_at) = (policy(step), self.deadline_at);
         let Some(record) = self.record_mut(step) else { return };
         let uses_attempt = policy.uses_attempt(&fault);
         record.was_tried(uses_attempt);
@@ -171,76 +148,6 @@ impl Track {
         }
     }
 
-    /// Whether `step` looks again and again, and has looked.
-    pub(super) fn has_looked(&self, step: Step) -> bool {
-        !self.is_undo && self.standing.is_some() && self.kind.pace(step).is_some()
-    }
-
-    /// How long until `step` looks again; none when it has looked for too long.
-    fn pause(&self, step: Step, now: Timestamp) -> Option<Duration> {
-        self.kind.pace(step)?(self.standing.as_ref()?, now)
-    }
-
-    fn looked(&mut self, step: Step, look: Look, now: Timestamp) {
-        if self.standing.as_ref().is_none_or(|standing| standing.word != look.word) {
-            self.standing = Some(Standing { word: look.word, since: now, asked_at: None });
-        }
-        if let Some(record) = self.record_mut(step) {
-            record.looked();
-            if look.is_over {
-                record.done(None, now);
-            }
-        }
-        if look.is_over {
-            return self.go_on(now);
-        }
-        match self.pause(step, now) {
-            Some(pause) => {
-                let until = now.after(pause);
-                self.stage = Stage::Watching { step, until };
-                self.deadline_at = until.after(self.kind.0.limit);
-            }
-            None => self.fail(step, self.too_late(), now),
-        }
-    }
-
-    /// A look that nobody knows the end of says nothing of what it is for: there is another, until that has stood so for too long.
-    fn looks_in_vain(&mut self, step: Step, fault: TransientError, now: Timestamp, random: u32) {
-        let (policy, is_over) = (self.kind.policy(step), self.pause(step, now).is_none());
-        let Some(record) = self.record_mut(step) else { return };
-        record.was_tried(false);
-        let tries = record.tries();
-        if is_over {
-            return self.fail(step, self.too_late(), now);
-        }
-        let wait = match fault.code {
-            TransientErrorCode::Interrupted if tries.uncounted <= 1 => Duration::ZERO,
-            _ => policy.delay(tries.uncounted, &fault, random),
-        };
-        let until = now.after(wait);
-        self.stage = Stage::Waiting { step, until, fault };
-        self.deadline_at = until.after(self.kind.0.limit);
-    }
-
-    /// Somebody wants a look now. Answers whether there will be one.
-    pub fn look_now(&mut self, now: Timestamp) -> bool {
-        let (Stage::Watching { step, .. } | Stage::Waiting { step, .. }) = self.stage else { return false };
-        if !self.has_looked(step) {
-            return false;
-        }
-        if let Some(standing) = &mut self.standing {
-            standing.asked_at = Some(now);
-        }
-        self.stage = Stage::Watching { step, until: now };
-        true
-    }
-
-    fn too_late(&self) -> PermanentError {
-        let sayings = self.kind.sayings();
-        let message = if self.is_undo { sayings.late_removal } else { sayings.late };
-        PermanentError::new(FailureCode::DeadlineExceeded, message)
-    }
-
     /// Records that `step` failed.
     pub fn fail(&mut self, step: Step, failure: PermanentError, now: Timestamp) {
         self.stage = Stage::Failed { step, failure, at: now };
@@ -249,7 +156,12 @@ impl Track {
     /// Records that the time is up.
     pub fn expire(&mut self, now: Timestamp) {
         let Some(step) = self.stage.current() else { return };
-        self.fail(step, self.too_late(), now);
+        let message = if self.is_undo {
+            "Removing took too long and was stopped. Try again: it goes on where it stopped."
+        } else {
+            "Setting up took too long and was stopped. It can be started again and goes on where it stopped."
+        };
+        self.fail(step, PermanentError::new(FailureCode::DeadlineExceeded, message), now);
     }
 
     /// Queues it again after it failed: it goes on at the first step that is not done, with fresh attempts and a fresh deadline.
@@ -258,10 +170,6 @@ impl Track {
         let (Stage::Failed { .. }, Some(step)) = (&self.stage, self.first_not_done()) else { return false };
         self.renew_attempts();
         self.renew(now);
-        if let Some(standing) = &mut self.standing {
-            // It is waited for as long as at first.
-            (standing.since, standing.asked_at) = (now, None);
-        }
         self.stage = Stage::Ready { step };
         true
     }
@@ -269,7 +177,7 @@ impl Track {
     /// Leaves out the step at which it failed, and goes on behind it. The last one can't be left out. Answers whether it did.
     pub fn skip(&mut self, now: Timestamp) -> bool {
         let Stage::Failed { step, .. } = self.stage else { return false };
-        if self.kind.is_last(self.task(step)) {
+        if is_last(self.task(step)) {
             return false;
         }
         if let Some(record) = self.record_mut(step) {
@@ -292,7 +200,7 @@ impl Track {
 
     fn renew(&mut self, now: Timestamp) {
         self.times_queued += 1;
-        self.deadline_at = now.after(self.kind.0.limit);
+        self.deadline_at = now.after(RUN_LIMIT);
         self.finishing_at = None;
     }
 
@@ -307,7 +215,7 @@ impl Track {
     /// made may still be there.
     pub(super) fn first_not_done(&self) -> Option<Step> {
         let mut tasks = self.records.iter().filter(|r| r.done_at.is_none()).map(|r| self.task(r.step));
-        tasks.find(|task| task.is_undo() || self.kind.knows(task.step())).map(Task::step)
+        tasks.find(|task| !matches!(task, Task::Do(Step::Other(_)))).map(Task::step)
     }
 
     /// What is remembered of `step`.

@@ -6,7 +6,7 @@
 pub use crate::domain::step::Gained;
 use crate::domain::{RunStatus, Step};
 
-use super::{Kind, Record, Run, Stage};
+use super::{Record, Run, Stage};
 
 /// What becomes of `step` in the runs that are under way when it is added to their plan.
 pub const fn gained(step: Step) -> Gained {
@@ -16,17 +16,8 @@ pub const fn gained(step: Step) -> Gained {
 impl Run {
     /// Reads a checkpoint, whichever version wrote it.
     pub fn read(text: &str) -> Result<Self, serde_json::Error> {
-        Self::read_of(Kind::PROVISIONING, text)
-    }
-
-    /// Reads a checkpoint of this kind.
-    pub fn read_of(kind: Kind, text: &str) -> Result<Self, serde_json::Error> {
         let mut run: Self = serde_json::from_str(text)?;
-        (run.kind, run.doing.kind) = (kind, kind);
-        if let Some(undo) = &mut run.undoing {
-            undo.kind = kind;
-        }
-        run.follows(kind.steps(run.plan), |step| kind.spec(step).gained);
+        run.follows(Step::of(run.plan), gained);
         Ok(run)
     }
 
@@ -47,7 +38,7 @@ impl Run {
                 .insert(at.unwrap_or(self.doing.records.len()), self.missing(*step, gained(*step)));
         }
         // It is at a step that this version does not know: that is passed over.
-        if self.doing.stage.current().is_some_and(|step| !self.kind.knows(step))
+        if matches!(self.doing.stage.current(), Some(Step::Other(_)))
             && self.status() == RunStatus::Processing
             && let Some(step) = self.doing.first_not_done()
         {

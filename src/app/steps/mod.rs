@@ -260,7 +260,7 @@ fn of_a_newer_version(what: &str) -> Outcome {
     Outcome::Failed(PermanentError::new(FailureCode::Misconfigured, message))
 }
 
-pub(super) fn misconfigured() -> Outcome {
+fn misconfigured() -> Outcome {
     let message = "The service is not set up for this step. We have been told and look into it.";
     Outcome::Failed(PermanentError::new(FailureCode::Misconfigured, message))
 }

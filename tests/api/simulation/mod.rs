@@ -7,7 +7,6 @@
 //! another schedule as soon as anything here changes.
 
 pub mod chance;
-mod kinds;
 mod outside;
 mod promises;
 mod register;

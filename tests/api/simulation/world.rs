@@ -644,7 +644,5 @@ fn word_of(command: &Command) -> &'static str {
         Command::Compare { .. } => "compare",
         Command::Report => "report",
         Command::Ping => "say that it is there",
-        Command::Look => "look",
-        Command::Of { .. } => "do something of another kind",
     }
 }

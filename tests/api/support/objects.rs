@@ -6,13 +6,13 @@ use std::{
 };
 
 use tenantry::{
-    app::{App, kinds, projection, steps::Found},
+    app::{App, projection, steps::Found},
     domain::{RunId, Task, TenantId, Timestamp},
     ports::{Clock, Database, ObjectError, Random},
     store::{recovery, recovery::DnsContext},
     workflow::{
-        self, Asked, Command, Kind, NewIds, Performed, ProjectionResult, Reply, Run, RunContext, Wake,
-        advance, advance::RunEvent, handle_after_loss,
+        self, Asked, Command, NewIds, Performed, ProjectionResult, Reply, Run, RunContext, Wake, advance,
+        advance::RunEvent, handle_after_loss,
     },
 };
 
@@ -156,10 +156,6 @@ impl Objects {
         now: Timestamp,
         random: [u8; 10],
     ) -> Result<Reply, ObjectError> {
-        let (address, command) = command.addressed();
-        if address.kind.is_some_and(|word| Kind::named(&word, &kinds::ALL) != Some(Kind::PROVISIONING)) {
-            return Ok(Reply::Unreadable);
-        }
         let is_unreadable = self.checkpoint(tenant).is_some_and(|text| Run::read(&text).is_err());
         if is_unreadable && !matches!(command, Command::Reset { .. }) {
             return Ok(Reply::Unreadable);

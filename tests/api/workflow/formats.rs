@@ -10,10 +10,8 @@ use std::{
 
 use serde_json::{Value, json};
 use tenantry::{
-    domain::{Plan, Step, Timestamp, Upstream, step::Standing},
-    workflow::{
-        Artifact, Command, Reply, Report, RequestOrigin, Run, Stage, TransientError, TransientErrorCode,
-    },
+    domain::{Plan, Step, Timestamp, Upstream},
+    workflow::{Artifact, Command, Reply, Report, RequestOrigin, Run, TransientError, TransientErrorCode},
 };
 
 use super::run_harness::{Attempt, RunHarness, caller, queue, subject, undo, wake};
@@ -333,67 +331,4 @@ fn times_in_a_checkpoint_are_milliseconds() {
         serde_json::to_value(Timestamp::from_millis(1_800_000_012_345)).unwrap(),
         json!(1_800_000_012_345_i64)
     );
-}
-
-/// A version that knows of no kinds refuses the whole of it: it must not take it for provisioning.
-#[test]
-fn commands_to_another_kind_are_written_as_they_were() {
-    let of = |command| Command::Of {
-        kind: "domain".to_owned(),
-        run: Some("run_lab".parse().unwrap()),
-        input: json!({ "domain": "portal.club.example" }),
-        command: Box::new(command),
-    };
-    let text = |command: Value| {
-        json!({
-            "of": {
-                "kind": "domain", "run": "run_lab", "input": { "domain": "portal.club.example" }, "command": command
-            }
-        })
-    };
-    for (command, text) in [
-        (of(Command::Look), text(json!("look"))),
-        (
-            of(wake(Plan::Starter, Some(7), false)),
-            text(serde_json::to_value(wake(Plan::Starter, Some(7), false)).unwrap()),
-        ),
-        (
-            Command::Of {
-                kind: "domain".to_owned(),
-                run: None,
-                input: Value::Null,
-                command: Command::Report.into(),
-            },
-            json!({ "of": { "kind": "domain", "command": "report" } }),
-        ),
-    ] {
-        assert_eq!(serde_json::to_value(&command).unwrap(), text);
-        assert_eq!(serde_json::from_value::<Command>(text).unwrap(), command);
-    }
-}
-
-#[test]
-fn what_only_other_kinds_have_in_a_checkpoint_is_written_as_it_was() {
-    let [(_, mut run), ..] = every_stage();
-    run.input = json!({ "domain": "portal.club.example" });
-    run.doing.stage =
-        Stage::Watching { step: Step::ConfigureRouting, until: Timestamp::from_millis(1_800_000_060_000) };
-    run.doing.standing = Some(Standing {
-        word: "pending_dns".to_owned(),
-        since: Timestamp::from_millis(1_800_000_030_000),
-        asked_at: Some(Timestamp::from_millis(1_800_000_040_000)),
-    });
-    let text = serde_json::to_value(&run).unwrap();
-    assert_eq!(text["input"], json!({ "domain": "portal.club.example" }));
-    assert_eq!(
-        text["stage"],
-        json!({ "watching": { "step": "configure_routing", "until": 1_800_000_060_000_i64 } })
-    );
-    assert_eq!(
-        text["standing"],
-        json!({
-            "word": "pending_dns", "since": 1_800_000_030_000_i64, "asked_at": 1_800_000_040_000_i64
-        })
-    );
-    assert_eq!(serde_json::from_value::<Run>(text).unwrap(), run);
 }
